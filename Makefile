@@ -1,0 +1,32 @@
+# Thin: every target's work is in a script or a command that can be run by itself.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down check test lock clean
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/coffre
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install and build whatever is missing (as root, on Debian 12 or Ubuntu 24.04)
+	@tools/setup.sh
+
+demo: setup ## start the embedded platform and take a tenant from its file to a verified restore
+	@tools/demo.sh
+
+demo-down: ## end the embedded platform: no process, mount or interface stays
+	@if [ -x .venv/bin/coffre ]; then .venv/bin/coffre lab down; fi
+
+check: setup ## format, lint, types, imports, playbooks, Go, unit tests
+	@tools/check.sh
+
+test: check ## everything: check, then the tests on real services
+	@.venv/bin/pytest tests/integration tests/e2e
+
+lock: setup ## resolve requirements.txt again from pyproject.toml
+	@test -x $(CACHE)/lock/bin/uv || python3 -m venv $(CACHE)/lock
+	@$(CACHE)/lock/bin/python -m pip install --quiet --require-hashes -r tools/lock-tools.txt
+	@$(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-header --no-emit-index-url --output-file requirements.txt pyproject.toml
+
+clean: ## remove what set-up and the tools made here; .coffre (state, secrets, records) stays
+	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .ansible

@@ -1,0 +1,165 @@
+// Package config reads what was installed on this machine: who it is, where its bucket is, which key it trusts, and its
+// secrets; and it names every file that the agent uses.
+package config
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"coffre.invalid/agent/internal/fault"
+)
+
+// Paths names the agent's files under one root directory, "/" on a real machine.
+type Paths struct{ Root string }
+
+// Agent is the installed program as the scheduler must call it: without the root directory, which is not seen by a
+// machine started from there.
+const Agent = "/usr/local/lib/coffre/coffre-agent"
+
+func (p Paths) at(path string) string { return filepath.Join(p.Root, path) }
+
+// Machine is the file that says who this machine is.
+func (p Paths) Machine() string { return p.at("/etc/coffre/agent.json") }
+
+// Credentials is the file of secrets.
+func (p Paths) Credentials() string { return p.at("/etc/coffre/credentials.json") }
+
+// Restic is the installed restic program.
+func (p Paths) Restic() string { return p.at("/usr/local/lib/coffre/restic") }
+
+// State is the directory of everything the agent remembers; removal deletes it.
+func (p Paths) State() string { return p.at("/var/lib/coffre") }
+
+// Applied holds the last applied orders, as they were received.
+func (p Paths) Applied() string { return filepath.Join(p.State(), "applied.json") }
+
+// LastReport holds the report of the last finished run.
+func (p Paths) LastReport() string { return filepath.Join(p.State(), "last-report.json") }
+
+// Pending is the directory of reports that have not been delivered.
+func (p Paths) Pending() string { return filepath.Join(p.State(), "pending") }
+
+// Cache is restic's cache, and the only thing on the machine that is never backed up.
+func (p Paths) Cache() string { return filepath.Join(p.State(), "cache") }
+
+// Temporary is where restic prepares packs; inside the cache, so that they are not backed up either.
+func (p Paths) Temporary() string { return filepath.Join(p.Cache(), "tmp") }
+
+// Lock is held by a backup run from its first to its last step.
+func (p Paths) Lock() string { return filepath.Join(p.State(), "lock") }
+
+// Machine says who this machine is and where its backups go.
+type Machine struct {
+	Version          int    `json:"version"`
+	TenantID         string `json:"tenant_id"`
+	Machine          string `json:"machine"`
+	Endpoint         string `json:"endpoint"`
+	Region           string `json:"region"`
+	Bucket           string `json:"bucket"`
+	CAFile           string `json:"ca_file"`
+	SigningPublicKey string `json:"signing_public_key"`
+	Repository       string `json:"repository"`
+}
+
+// Credentials are the machine's secrets; they never print.
+type Credentials struct {
+	AccessKeyID        string `json:"access_key_id"`
+	SecretAccessKey    string `json:"secret_access_key"`
+	RepositoryPassword string `json:"repository_password"`
+}
+
+// String keeps secrets out of every formatted message.
+func (Credentials) String() string { return "(credentials)" }
+
+// GoString does the same for %#v.
+func (Credentials) GoString() string { return "(credentials)" }
+
+// Redact replaces every secret in text.
+func (c Credentials) Redact(text string) string {
+	for _, secret := range []string{c.SecretAccessKey, c.RepositoryPassword} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	return text
+}
+
+// PublicKey decodes the pinned key that orders must be signed with.
+func (m Machine) PublicKey() (ed25519.PublicKey, error) {
+	key, err := base64.StdEncoding.DecodeString(m.SigningPublicKey)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil, fault.Failed("signing_public_key in agent.json is not 32 bytes in base64", deployAgain)
+	}
+	return key, nil
+}
+
+const deployAgain = "deploy the agent to this machine again"
+
+// Load reads both files and checks that nobody but their owner, who must be the user that runs the agent (root), can
+// read or change them.
+func Load(paths Paths) (Machine, Credentials, error) {
+	var machine Machine
+	var credentials Credentials
+	if err := readPrivate(paths.Machine(), &machine); err != nil {
+		return Machine{}, Credentials{}, err
+	}
+	if err := readPrivate(paths.Credentials(), &credentials); err != nil {
+		return Machine{}, Credentials{}, err
+	}
+	if err := check(machine, credentials); err != nil {
+		return Machine{}, Credentials{}, err
+	}
+	machine.CAFile = paths.at(machine.CAFile)
+	return machine, credentials, nil
+}
+
+func readPrivate(path string, into any) error {
+	facts, err := os.Lstat(path)
+	if err != nil {
+		return fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
+	}
+	if !facts.Mode().IsRegular() {
+		return fault.Refused(fmt.Sprintf("%s is not a regular file", path), deployAgain)
+	}
+	if err := checkPrivate(path, facts); err != nil {
+		return err
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
+	}
+	// The decoder's own message may quote what it read, and that may be a secret.
+	if err := json.Unmarshal(body, into); err != nil {
+		return fault.Failed(fmt.Sprintf("%s is not the JSON document expected", path), deployAgain)
+	}
+	return nil
+}
+
+func check(machine Machine, credentials Credentials) error {
+	if machine.Version != 1 {
+		return fault.Failed(fmt.Sprintf("agent.json has version %d, this agent reads version 1", machine.Version), deployAgain)
+	}
+	for _, field := range []struct{ name, value string }{
+		{"tenant_id", machine.TenantID}, {"machine", machine.Machine}, {"endpoint", machine.Endpoint},
+		{"region", machine.Region}, {"bucket", machine.Bucket}, {"ca_file", machine.CAFile},
+		{"signing_public_key", machine.SigningPublicKey}, {"repository", machine.Repository},
+		{"access_key_id", credentials.AccessKeyID}, {"secret_access_key", credentials.SecretAccessKey},
+		{"repository_password", credentials.RepositoryPassword},
+	} {
+		if field.value == "" {
+			return fault.Failed(fmt.Sprintf("%s is missing from the agent's configuration", field.name), deployAgain)
+		}
+	}
+	// Reports are clear text and the key signs every request: nothing goes over an open line.
+	endpoint, err := url.Parse(machine.Endpoint)
+	if err != nil || endpoint.Scheme != "https" || endpoint.Host == "" {
+		return fault.Refused(fmt.Sprintf("endpoint %q is not an https address", machine.Endpoint), deployAgain)
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+// Package gate reads control/gate.json, which says whether this machine may back up now. It is not signed: whoever hosts
+// the storage can stop backups anyway.
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Key is the object's name in the machine's bucket. An absent object is an open gate.
+const Key = "control/gate.json"
+
+// LimitBytes is the largest document that is read.
+const LimitBytes = 64 << 10
+
+// ReasonQuota is the reason that makes a closed gate a matter of quota; others (suspended, hold) are failures to report.
+const ReasonQuota = "quota"
+
+// Gate is open when Closed is false. Since is RFC 3339 text, shown as it is.
+type Gate struct {
+	Closed bool   `json:"closed"`
+	Reason string `json:"reason"`
+	Since  string `json:"since"`
+}
+
+// Parse reads the document.
+func Parse(body []byte) (Gate, error) {
+	var gate Gate
+	if err := json.Unmarshal(body, &gate); err != nil {
+		return Gate{}, fmt.Errorf("%s is malformed: %w", Key, err)
+	}
+	return gate, nil
+}
+
+// Sentence says why the gate is closed, for a report.
+func (g Gate) Sentence() string {
+	text := "backups of this machine are closed on the storage"
+	switch g.Reason {
+	case "":
+	case ReasonQuota:
+		text += ": the quota is reached"
+	default:
+		text += ": " + g.Reason
+	}
+	if g.Since != "" {
+		text += " (since " + g.Since + ")"
+	}
+	return text
+}

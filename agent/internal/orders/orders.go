@@ -1,0 +1,233 @@
+// Package orders reads control/desired.json, the signed document that says what a machine must do, and decides whether
+// it may be obeyed. Whoever hosts the storage can replace that object, so nothing in it counts before its signature.
+package orders
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"coffre.invalid/agent/internal/fault"
+)
+
+// Key is the object's name in the machine's bucket.
+const Key = "control/desired.json"
+
+// LimitBytes is the largest document that is read.
+const LimitBytes = 1 << 20
+
+// longestDeadlineSeconds is a week; a longer run is a mistake.
+const longestDeadlineSeconds = 7 * 24 * 3600
+
+// Orders is the signed payload.
+type Orders struct {
+	Version            int       `json:"version"`
+	TenantID           string    `json:"tenant_id"`
+	Machine            string    `json:"machine"`
+	Generation         int64     `json:"generation"`
+	IssuedAt           time.Time `json:"issued_at"`
+	Timezone           string    `json:"timezone"`
+	Plan               Plan      `json:"plan"`
+	Restic             Restic    `json:"restic"`
+	RunDeadlineSeconds int       `json:"run_deadline_seconds"`
+	Remove             bool      `json:"remove"`
+}
+
+// Plan says what is backed up and when.
+type Plan struct {
+	Paths    []string   `json:"paths"`
+	Exclude  []string   `json:"exclude"`
+	Schedule []Schedule `json:"schedule"`
+}
+
+// Schedule is one time of day, HH:MM, on some days of the week.
+type Schedule struct {
+	Days []string `json:"days"`
+	At   string   `json:"at"`
+}
+
+// Restic pins the one program that may be run, by the SHA-256 of its file.
+type Restic struct {
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+}
+
+// Identity is who the orders must be for, and whose signature they must carry.
+type Identity struct {
+	TenantID string
+	Machine  string
+	Key      ed25519.PublicKey
+}
+
+// Document is orders together with the exact bytes that said so.
+type Document struct {
+	Orders  Orders
+	Payload []byte
+	Body    []byte
+}
+
+type envelope struct {
+	Payload   string `json:"payload"`
+	Signature string `json:"signature"`
+}
+
+const ordersRefused = "if nobody changed the storage behind SMILÉO's back, run apply for this tenant again"
+
+// Verify reads a document fetched from the storage. Every error is a refusal: the machine keeps its last orders.
+func Verify(body []byte, who Identity) (Document, error) {
+	document, signature, err := open(body)
+	if err != nil {
+		return Document{}, refuse("%v", err)
+	}
+	if !ed25519.Verify(who.Key, document.Payload, signature) {
+		return Document{}, refuse("the signature is not by the key that this machine trusts")
+	}
+	if err := document.parse(); err != nil {
+		return Document{}, refuse("%v", err)
+	}
+	if document.Orders.TenantID != who.TenantID || document.Orders.Machine != who.Machine {
+		return Document{}, refuse("it is for %s/%s, this machine is %s/%s", document.Orders.TenantID,
+			document.Orders.Machine, who.TenantID, who.Machine)
+	}
+	return document, nil
+}
+
+// ReadApplied reads the machine's own copy of orders applied earlier. Its signature is not looked at again: the file is
+// as much in root's hands as the pinned key is, and the key may have been replaced since.
+func ReadApplied(body []byte) (Document, error) {
+	document, _, err := open(body)
+	if err == nil {
+		err = document.parse()
+	}
+	if err != nil {
+		return Document{}, fmt.Errorf("the applied orders are damaged: %w", err)
+	}
+	return document, nil
+}
+
+// IsFor says whether the orders are meant for this tenant's machine.
+func (o Orders) IsFor(who Identity) bool {
+	return o.TenantID == who.TenantID && o.Machine == who.Machine
+}
+
+// Decide says whether fetched orders are news to a machine that obeys applied (nil: none yet). It refuses an older
+// generation, which would be a replay, and a second document of the same generation.
+func Decide(applied *Document, fetched Document) (isNew bool, err error) {
+	if applied == nil || fetched.Orders.Generation > applied.Orders.Generation {
+		return true, nil
+	}
+	if fetched.Orders.Generation < applied.Orders.Generation {
+		return false, refuse("its generation %d is older than %d, which this machine has applied already",
+			fetched.Orders.Generation, applied.Orders.Generation)
+	}
+	if !bytes.Equal(fetched.Payload, applied.Payload) {
+		return false, refuse("its generation %d was applied with different content", fetched.Orders.Generation)
+	}
+	return false, nil
+}
+
+func refuse(format string, values ...any) error {
+	return fault.Refused(Key+" refused: "+fmt.Sprintf(format, values...), ordersRefused)
+}
+
+func open(body []byte) (Document, []byte, error) {
+	var sealed envelope
+	if err := decodeStrictly(body, &sealed); err != nil {
+		return Document{}, nil, fmt.Errorf("not a signed document: %w", err)
+	}
+	payload, err := base64.StdEncoding.DecodeString(sealed.Payload)
+	if err != nil || len(payload) == 0 {
+		return Document{}, nil, errors.New("not a signed document: the payload is not base64")
+	}
+	signature, err := base64.StdEncoding.DecodeString(sealed.Signature)
+	if err != nil || len(signature) != ed25519.SignatureSize {
+		return Document{}, nil, errors.New("not a signed document: the signature is not 64 bytes in base64")
+	}
+	return Document{Payload: payload, Body: body}, signature, nil
+}
+
+func (d *Document) parse() error {
+	// Orders half understood would be orders half obeyed: an unknown field is for a newer agent.
+	if err := decodeStrictly(d.Payload, &d.Orders); err != nil {
+		return fmt.Errorf("this agent does not understand it: %w", err)
+	}
+	return d.Orders.validate()
+}
+
+func decodeStrictly(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the document")
+	}
+	return nil
+}
+
+var (
+	clockTime = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+	hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	// What may stand in a unit file; whether the zone exists is for the machine's own zone files to say.
+	zoneName = regexp.MustCompile(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`)
+	weekdays = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
+)
+
+func (o Orders) validate() error {
+	if o.Version != 1 {
+		return fmt.Errorf("version %d, this agent reads version 1", o.Version)
+	}
+	if o.Generation < 1 {
+		return fmt.Errorf("generation %d, the first is 1", o.Generation)
+	}
+	if o.Remove {
+		return nil
+	}
+	if !zoneName.MatchString(o.Timezone) {
+		return fmt.Errorf("timezone %q", o.Timezone)
+	}
+	if !hexDigest.MatchString(o.Restic.SHA256) || o.Restic.Version == "" {
+		return errors.New("restic is not named by version and sha256")
+	}
+	if o.RunDeadlineSeconds < 1 || o.RunDeadlineSeconds > longestDeadlineSeconds {
+		return fmt.Errorf("run_deadline_seconds %d", o.RunDeadlineSeconds)
+	}
+	return o.Plan.validate()
+}
+
+func (p Plan) validate() error {
+	if len(p.Paths) == 0 || len(p.Schedule) == 0 {
+		return errors.New("the plan has no paths or no schedule")
+	}
+	for _, path := range p.Paths {
+		if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
+			return fmt.Errorf("path %q is not absolute", path)
+		}
+	}
+	for _, pattern := range p.Exclude {
+		if pattern == "" || strings.ContainsRune(pattern, 0) {
+			return fmt.Errorf("exclude %q", pattern)
+		}
+	}
+	for _, entry := range p.Schedule {
+		if !clockTime.MatchString(entry.At) || len(entry.Days) == 0 {
+			return fmt.Errorf("schedule at %q on %v", entry.At, entry.Days)
+		}
+		for _, day := range entry.Days {
+			if !slices.Contains(weekdays, day) {
+				return fmt.Errorf("day %q", day)
+			}
+		}
+	}
+	return nil
+}

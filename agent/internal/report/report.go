@@ -1,0 +1,103 @@
+// Package report describes one backup run and keeps the description until the storage has it.
+package report
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+	"time"
+)
+
+// Prefix is where reports live in the machine's bucket.
+const Prefix = "reports/"
+
+// Result is how a run ended.
+type Result string
+
+// Results of a run.
+const (
+	// Success: everything the plan names is in the snapshot.
+	Success Result = "success"
+	// Partial: there is a snapshot, and something could not be read.
+	Partial Result = "partial"
+	// Failed: there is no snapshot of this run.
+	Failed Result = "failed"
+	// Quota: no snapshot, because the tenant's quota is reached.
+	Quota Result = "quota"
+)
+
+// Exit codes of a run.
+const (
+	ExitSuccess = 0
+	ExitFailed  = 1
+	ExitPartial = 3
+	ExitClosed  = 4
+)
+
+// UnreadableLimit is how many unreadable paths a report names; UnreadableCount says how many there were.
+const UnreadableLimit = 20
+
+// Sample is a file that was in the snapshot and did not change during the run.
+type Sample struct {
+	Path      string `json:"path"`
+	SizeBytes int64  `json:"size_bytes"`
+	SHA256    string `json:"sha256"`
+}
+
+// Report is one finished run. BytesAdded is what the repository grew by, after compression; BytesProcessed is the size of
+// the files looked at. GenerationSeen is the newest generation whose signature this machine has verified, never below
+// GenerationApplied. ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
+type Report struct {
+	Version            int       `json:"version"`
+	TenantID           string    `json:"tenant_id"`
+	Machine            string    `json:"machine"`
+	RunID              string    `json:"run_id"`
+	StartedAt          time.Time `json:"started_at"`
+	FinishedAt         time.Time `json:"finished_at"`
+	Result             Result    `json:"result"`
+	Message            string    `json:"message"`
+	SnapshotID         *string   `json:"snapshot_id"`
+	ResticExitCode     *int      `json:"restic_exit_code"`
+	BytesAdded         uint64    `json:"bytes_added"`
+	BytesProcessed     uint64    `json:"bytes_processed"`
+	FilesProcessed     uint64    `json:"files_processed"`
+	Unreadable         []string  `json:"unreadable"`
+	UnreadableCount    int       `json:"unreadable_count"`
+	AgentVersion       string    `json:"agent_version"`
+	ResticVersion      string    `json:"restic_version"`
+	GenerationApplied  int64     `json:"generation_applied"`
+	GenerationSeen     int64     `json:"generation_seen"`
+	ClockOffsetSeconds *float64  `json:"clock_offset_seconds"`
+	Samples            []Sample  `json:"samples"`
+}
+
+// Name is the report's object name below Prefix and its file name while it waits.
+func (r Report) Name() string {
+	return r.FinishedAt.UTC().Format("20060102T150405Z") + "-" + r.RunID + ".json"
+}
+
+// Encode is the document as it is stored.
+func (r Report) Encode() ([]byte, error) {
+	if r.Unreadable == nil {
+		r.Unreadable = []string{}
+	}
+	if r.Samples == nil {
+		r.Samples = []Sample{}
+	}
+	body, err := json.MarshalIndent(r, "", "  ")
+	return append(body, '\n'), err
+}
+
+var invocationID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// RunID names a run: systemd's own id of the service's start, so that whoever started it finds its report, otherwise
+// a random one of the same form.
+func RunID(invocation string) string {
+	if invocationID.MatchString(invocation) {
+		return invocation
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // Never returns an error, says crypto/rand.
+	return hex.EncodeToString(random[:])
+}

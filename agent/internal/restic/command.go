@@ -1,0 +1,99 @@
+// Package restic runs the restic program: how it is called, what its JSON says, how it is watched and ended, and what its
+// exit codes mean.
+package restic
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"strings"
+)
+
+// Command is one backup. Everything secret goes through the environment, never the command line.
+type Command struct {
+	Binary          string
+	Repository      string
+	Region          string
+	CAFile          string
+	CacheDirectory  string
+	TemporaryFolder string
+	Host            string
+	Paths           []string
+	Exclude         []string
+
+	AccessKeyID     string
+	SecretAccessKey string
+	Password        string
+}
+
+// Arguments is the command line after the program's name.
+func (c Command) Arguments() []string {
+	arguments := []string{
+		// The verbose stream names each file that was saved: progress and samples come from it.
+		"backup", "--json", "--verbose",
+		"--cacert", c.CAFile,
+		"--cache-dir", c.CacheDirectory,
+		"-o", "s3.bucket-lookup=path",
+		"-o", "s3.region=" + c.Region,
+		"--host", c.Host,
+		"--tag", "coffre",
+	}
+	for _, pattern := range c.Exclude {
+		// Not a file of patterns: restic would expand $NAMES and drop lines beginning with # in one.
+		arguments = append(arguments, "--exclude="+pattern)
+	}
+	// Last, because an earlier pattern may begin with ! and take back what went before.
+	arguments = append(arguments, "--exclude="+literal(c.CacheDirectory), "--")
+	return append(arguments, c.Paths...)
+}
+
+// literal keeps restic from reading a path as a pattern.
+func literal(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// foreign are the variables that would lead restic to another repository, key or authority than the configured ones.
+var foreign = []string{"AWS_", "RESTIC_", "SSL_", "MINIO_", "TMPDIR=", "GODEBUG="}
+
+// Environment is base without foreign settings, with this backup's own.
+func (c Command) Environment(base []string) []string {
+	var clean []string
+	for _, entry := range base {
+		if !hasAnyPrefix(entry, foreign) {
+			clean = append(clean, entry)
+		}
+	}
+	return append(clean,
+		"RESTIC_REPOSITORY="+c.Repository,
+		"RESTIC_PASSWORD="+c.Password,
+		"AWS_ACCESS_KEY_ID="+c.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+c.SecretAccessKey,
+		"RESTIC_PROGRESS_FPS=1",
+		"TMPDIR="+c.TemporaryFolder,
+	)
+}
+
+func hasAnyPrefix(text string, prefixes []string) bool {
+	for _, prefix := range prefixes {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// FileSHA256 returns the lower-case hex SHA-256 of a file.
+func FileSHA256(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.New()
+	_, err = io.Copy(digest, file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(digest.Sum(nil)), nil
+}

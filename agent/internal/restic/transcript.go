@@ -1,0 +1,188 @@
+package restic
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Summary is restic's last line on a saved snapshot.
+type Summary struct {
+	SnapshotID          string `json:"snapshot_id"`
+	DataAddedPacked     uint64 `json:"data_added_packed"`
+	TotalBytesProcessed uint64 `json:"total_bytes_processed"`
+	TotalFilesProcessed uint64 `json:"total_files_processed"`
+}
+
+// unreadableKept is how many unreadable paths are remembered by name.
+const unreadableKept = 20
+
+// Transcript is what one restic process has said so far. Its methods may be called by several goroutines.
+type Transcript struct {
+	// OnFile is offered each file that was saved; calling read decodes its path.
+	OnFile func(read func() (string, bool))
+
+	mutex           sync.Mutex
+	summary         *Summary
+	unreadable      []string
+	unreadableCount int
+	fatal           string
+	firstLine       string
+	retryCount      int
+	quotaSeen       bool
+	lastStatus      status
+	lastProgressAt  time.Time
+}
+
+type status struct {
+	TotalFiles uint64 `json:"total_files"`
+	FilesDone  uint64 `json:"files_done"`
+	TotalBytes uint64 `json:"total_bytes"`
+	BytesDone  uint64 `json:"bytes_done"`
+}
+
+var (
+	verbosePrefix = []byte(`{"message_type":"verbose_status"`)
+	// In a JSON string a quote is escaped, so these can only be the end of the item's own string.
+	directoryEnd = []byte(`/","duration"`)
+	scanFinished = []byte(`"action":"scan_finished"`)
+)
+
+// Output takes one line of standard output.
+func (t *Transcript) Output(line []byte, now time.Time) {
+	if bytes.HasPrefix(line, verbosePrefix) {
+		t.verbose(line, now)
+		return
+	}
+	var message struct {
+		Type string `json:"message_type"`
+		status
+		Summary
+	}
+	if json.Unmarshal(line, &message) != nil {
+		return // Not JSON: nothing that a decision hangs on.
+	}
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	switch message.Type {
+	case "status":
+		if message.status != t.lastStatus {
+			t.lastStatus, t.lastProgressAt = message.status, now
+		}
+	case "summary":
+		t.summary, t.lastProgressAt = &message.Summary, now
+	}
+}
+
+// verbose handles the stream of one line a file, where decoding each line would cost more than all the rest.
+func (t *Transcript) verbose(line []byte, now time.Time) {
+	t.mutex.Lock()
+	t.lastProgressAt = now
+	t.mutex.Unlock()
+	if t.OnFile == nil || bytes.Contains(line, directoryEnd) || bytes.Contains(line, scanFinished) {
+		return
+	}
+	t.OnFile(func() (string, bool) {
+		var message struct {
+			Item string `json:"item"`
+		}
+		err := json.Unmarshal(line, &message)
+		return message.Item, err == nil && message.Item != "" && !strings.HasSuffix(message.Item, "/")
+	})
+}
+
+// Complaint takes one line of standard error and says whether restic is retrying, that is, whether the storage may be
+// refusing it.
+func (t *Transcript) Complaint(line []byte) (retrying bool) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	var message struct {
+		Type   string `json:"message_type"`
+		Item   string `json:"item"`
+		During string `json:"during"`
+		Text   string `json:"message"`
+	}
+	if json.Unmarshal(line, &message) == nil {
+		switch {
+		case message.Type == "exit_error":
+			t.fatal = message.Text
+		case message.Type == "error" && message.During == "archival":
+			t.countUnreadable(message.Item)
+		}
+		return false
+	}
+	text := strings.TrimSpace(string(line))
+	if strings.Contains(text, " returned error, retrying after ") {
+		t.retryCount++
+		// The one place where a message is searched for a word: restic passes the server's code on in no other way. A
+		// small probe can still fit under the wall where restic's pack of 16 MiB does not.
+		t.quotaSeen = t.quotaSeen || strings.Contains(text, "QuotaExceeded")
+		return true
+	}
+	if t.firstLine == "" && text != "" && !isNoise(text) {
+		t.firstLine = text
+	}
+	return false
+}
+
+func isNoise(text string) bool {
+	return strings.Contains(text, "received, cleaning up") || strings.HasSuffix(text, "does not exist, skipping") ||
+		strings.Contains(text, " operation successful after ")
+}
+
+func (t *Transcript) countUnreadable(path string) {
+	for _, known := range t.unreadable {
+		if known == path {
+			return
+		}
+	}
+	t.unreadableCount++
+	if len(t.unreadable) < unreadableKept {
+		t.unreadable = append(t.unreadable, path)
+	}
+}
+
+// Progress returns how much is done, in bytes, of how much is known so far, and when anything last moved.
+func (t *Transcript) Progress() (doneBytes, totalBytes uint64, movedAt time.Time) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.lastStatus.BytesDone, t.lastStatus.TotalBytes, t.lastProgressAt
+}
+
+// SawQuotaExceeded says whether restic reported that the server answered QuotaExceeded.
+func (t *Transcript) SawQuotaExceeded() bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.quotaSeen
+}
+
+// Reason is the most useful sentence restic said about its failure: its fatal error, else its first complaint.
+func (t *Transcript) Reason() string {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	reason := t.fatal
+	if reason == "" {
+		reason = t.firstLine
+	}
+	reason, _, _ = strings.Cut(reason, "\n")
+	return strings.TrimPrefix(strings.TrimPrefix(reason, "Fatal: "), "Warning: ")
+}
+
+// Summary returns restic's summary, nil when no snapshot was saved.
+func (t *Transcript) Summary() *Summary {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.summary == nil || t.summary.SnapshotID == "" {
+		return nil
+	}
+	return t.summary
+}
+
+// Unreadable returns up to 20 paths that could not be read, and how many there were.
+func (t *Transcript) Unreadable() ([]string, int) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return append([]string(nil), t.unreadable...), t.unreadableCount
+}

@@ -1,0 +1,156 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"coffre.invalid/agent/internal/gate"
+	"coffre.invalid/agent/internal/report"
+	"coffre.invalid/agent/internal/restic"
+	"coffre.invalid/agent/internal/storage"
+)
+
+// verdict is what a run amounts to.
+type verdict struct {
+	result  report.Result
+	message string
+	exit    int
+}
+
+func failed(message string) verdict { return verdict{report.Failed, message, report.ExitFailed} }
+
+func byQuota() verdict {
+	return verdict{
+		report.Quota, "the quota is reached: the storage takes no more data, so this run saved nothing", report.ExitClosed,
+	}
+}
+
+// byGate: a gate closed for quota is a matter of quota, any other a failure with its reason; both end with the exit code
+// of a closed gate.
+func byGate(door gate.Gate) verdict {
+	result := report.Failed
+	if door.Reason == gate.ReasonQuota {
+		result = report.Quota
+	}
+	return verdict{result, door.Sentence(), report.ExitClosed}
+}
+
+// byCause is the verdict on a run that was ended from outside; cause is its context's.
+func byCause(cause error, deadlineSeconds int) verdict {
+	switch {
+	case errors.Is(cause, errDeadline):
+		return failed(fmt.Sprintf("deadline: the run had not ended after %d s", deadlineSeconds))
+	case errors.Is(cause, ErrInterrupted):
+		return failed("interrupted")
+	}
+	return failed(fmt.Sprintf("ended early: %v", cause))
+}
+
+// unprepared is the verdict on a run that never came to start restic.
+func (r *run) unprepared(err error) verdict {
+	offset := r.report.ClockOffsetSeconds
+	switch {
+	case errors.Is(err, errDeadline), errors.Is(err, ErrInterrupted):
+		return byCause(err, r.orders.RunDeadlineSeconds)
+	case errors.Is(err, storage.ErrQuotaExceeded):
+		return byQuota()
+	case errors.Is(err, storage.ErrClockSkewed) && offset != nil:
+		return failed(fmt.Sprintf("this machine's clock is %.0f s off the storage's, which refuses that; set it right",
+			*offset))
+	case errors.Is(err, storage.ErrAccessDenied):
+		return failed(fmt.Sprintf("the storage refuses this machine: %v", err))
+	case errors.Is(err, storage.ErrUnreachable):
+		return failed(fmt.Sprintf("the storage gave no answer for %.0f s: %v", r.settings.StoragePatience.Seconds(), err))
+	case errors.Is(err, storage.ErrUntrusted):
+		return failed(fmt.Sprintf("this machine does not trust the storage: %v", err))
+	}
+	return failed(err.Error())
+}
+
+// facts are all that a verdict on a started restic depends on. door and wallReached were read after it had ended.
+type facts struct {
+	outcome         restic.Outcome
+	reason          string
+	missing         []string
+	unreadable      int
+	hasSnapshot     bool
+	sawQuota        bool
+	door            gate.Gate
+	wallReached     bool
+	deadlineSeconds int
+	cause           error
+}
+
+func (f facts) saved() bool {
+	code := f.outcome.ExitCode
+	return f.hasSnapshot && code != nil && (restic.IsDone(*code) || restic.IsIncomplete(*code))
+}
+
+// wasEnded says that deadline or signal ended the run. restic may have noticed a signal to the whole group by itself.
+func (f facts) wasEnded() bool { return !f.saved() && f.cause != nil }
+
+// mayBeRefusal says whether gate and wall should be looked at before a verdict.
+func (f facts) mayBeRefusal() bool {
+	return !f.saved() && !f.wasEnded() && f.outcome.Ended != restic.ByQuota
+}
+
+func judge(f facts) verdict {
+	switch {
+	case f.saved():
+		return judgeSaved(f)
+	case f.wasEnded():
+		return byCause(f.cause, f.deadlineSeconds)
+	case f.door.Closed:
+		return byGate(f.door)
+	case f.outcome.Ended == restic.ByQuota, f.sawQuota, f.wallReached:
+		return byQuota()
+	case f.outcome.Ended == restic.ByDenial:
+		return failed("the storage began to refuse this machine during the backup")
+	case f.outcome.ExitCode == nil:
+		return failed("restic was killed by somebody else")
+	}
+	return failed(restic.Explain(*f.outcome.ExitCode, f.reason))
+}
+
+func judgeSaved(f facts) verdict {
+	var parts []string
+	if len(f.missing) > 0 {
+		parts = append(parts, "paths of the plan do not exist: "+list(f.missing))
+	}
+	if unread := f.unreadable - len(f.missing); unread > 0 {
+		parts = append(parts, fmt.Sprintf("%d could not be read", unread))
+	}
+	if len(parts) == 0 && restic.IsIncomplete(*f.outcome.ExitCode) {
+		parts = append(parts, f.reason)
+	}
+	if len(parts) == 0 {
+		return verdict{report.Success, "", report.ExitSuccess}
+	}
+	return verdict{report.Partial, strings.Join(parts, "; "), report.ExitPartial}
+}
+
+// messageLimit keeps a report small whatever a program had to say.
+const messageLimit = 1000
+
+func shorten(text string) string {
+	if runes := []rune(text); len(runes) > messageLimit {
+		return string(runes[:messageLimit]) + "…"
+	}
+	return text
+}
+
+func list(paths []string) string {
+	const named = 5
+	if len(paths) <= named {
+		return strings.Join(paths, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(paths[:named], ", "), len(paths)-named)
+}
+
+func nonEmpty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}

@@ -1,0 +1,16 @@
+//go:build !linux && !darwin
+
+package samples
+
+import (
+	"errors"
+	"os"
+)
+
+var errUnsupported = errors.New("samples are not supported on this system yet")
+
+func openRegular(string) (*os.File, error) { return nil, errUnsupported }
+
+func readStamp(*os.File) (stamp, error) { return stamp{}, errUnsupported }
+
+func stillNamed(string, stamp) bool { return false }

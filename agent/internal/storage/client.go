@@ -1,0 +1,159 @@
+// Package storage speaks S3 to the machine's own bucket: it reads orders and the gate, and puts reports. It trusts the
+// platform's own certificate authority and no other, and never waits longer than a call's own limit.
+package storage
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// Limits of one call. Objects here are small; a gateway that needs longer is as good as gone.
+const (
+	callTimeout   = 20 * time.Second
+	dialTimeout   = 5 * time.Second
+	headerTimeout = 15 * time.Second
+)
+
+// Settings say where the bucket is and with which key it is used.
+type Settings struct {
+	Endpoint        string
+	Region          string
+	Bucket          string
+	CAFile          string
+	AccessKeyID     string
+	SecretAccessKey string
+}
+
+// Client is one machine's view of its bucket. It may be used by several goroutines.
+type Client struct {
+	core   minio.Core
+	bucket string
+	clock  *clockRecorder
+}
+
+// Open prepares a client; nothing is sent yet.
+func Open(settings Settings) (*Client, error) {
+	endpoint, err := url.Parse(settings.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := readAuthorities(settings.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	clock := &clockRecorder{next: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: headerTimeout,
+		IdleConnTimeout:       time.Minute,
+		DisableCompression:    true,
+	}}
+	core, err := minio.NewCore(endpoint.Host, &minio.Options{
+		Creds:        credentials.NewStaticV4(settings.AccessKeyID, settings.SecretAccessKey, ""),
+		Secure:       true,
+		Transport:    clock,
+		Region:       settings.Region,
+		BucketLookup: minio.BucketLookupPath,
+		MaxRetries:   1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("storage client: %w", err)
+	}
+	return &Client{core: *core, bucket: settings.Bucket, clock: clock}, nil
+}
+
+func readAuthorities(path string) (*x509.CertPool, error) {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(body) {
+		return nil, fmt.Errorf("certificate authority: no certificate in %s", path)
+	}
+	return pool, nil
+}
+
+// Get reads a whole object of at most limit bytes. Errors are *Error, or the context's cause when that ended the call.
+func (c *Client) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	object, _, _, err := c.core.GetObject(call, c.bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, c.failure(ctx, "read", key, err)
+	}
+	body, err := io.ReadAll(io.LimitReader(object, limit+1))
+	if err = errors.Join(err, object.Close()); err != nil {
+		return nil, c.failure(ctx, "read", key, err)
+	}
+	if int64(len(body)) > limit {
+		return nil, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
+	}
+	return body, nil
+}
+
+// Put writes a whole small object. Errors as for Get.
+func (c *Client) Put(ctx context.Context, key string, body []byte) error {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.core.PutObject(call, c.bucket, key, bytes.NewReader(body), int64(len(body)), "", "",
+		minio.PutObjectOptions{ContentType: "application/json", SendContentMd5: true})
+	if err != nil {
+		return c.failure(ctx, "write", key, err)
+	}
+	return nil
+}
+
+func (c *Client) failure(ctx context.Context, op, key string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	kind, code := classify(err)
+	return &Error{Kind: kind, Op: op, Key: key, Code: code, Cause: err}
+}
+
+// ClockOffsetSeconds is this machine's clock minus the server's, as of the last answer, good to about half a second
+// because the server's Date header has whole seconds. It is unknown before the first answer.
+func (c *Client) ClockOffsetSeconds() (offset float64, known bool) { return c.clock.offsetSeconds() }
+
+// Retry repeats call for as long as it fails with Unreachable and total has not passed.
+func Retry(ctx context.Context, total time.Duration, call func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, total)
+	defer cancel()
+	var last error
+	for pause := time.Second; ; pause = min(2*pause, 8*time.Second) {
+		err := call(bounded)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if bounded.Err() != nil && last != nil {
+			return last
+		}
+		if !errors.Is(err, ErrUnreachable) {
+			return err
+		}
+		last = err
+		select {
+		case <-bounded.Done():
+		case <-time.After(pause):
+		}
+	}
+}

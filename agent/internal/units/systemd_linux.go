@@ -1,0 +1,231 @@
+package units
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/files"
+)
+
+// Names of the two units.
+const (
+	serviceUnit = "coffre-backup.service"
+	timerUnit   = "coffre-backup.timer"
+)
+
+// systemctlTimeout covers stopping a running backup.
+const systemctlTimeout = 3 * time.Minute
+
+// Systemd registers the job as a service and a timer.
+type Systemd struct {
+	// Root is "/" on a real machine. Below any other directory units are written and enabled, nothing is started.
+	Root string
+	// Systemctl is the program to call.
+	Systemctl string
+}
+
+// NewScheduler returns this system's scheduler.
+func NewScheduler(root string) (Scheduler, error) {
+	return Systemd{Root: root, Systemctl: "systemctl"}, nil
+}
+
+func (s Systemd) directory() string { return filepath.Join(s.Root, "etc/systemd/system") }
+
+// stamp is where systemd remembers a persistent timer's last run; it outlives the timer.
+func (s Systemd) stamp() string {
+	return filepath.Join(s.Root, "var/lib/systemd/timers/stamp-"+timerUnit)
+}
+
+func (s Systemd) isOffline() bool { return filepath.Clean(s.Root) != string(os.PathSeparator) }
+
+// Ensure implements Scheduler. systemd is told to read its files again also when an earlier apply was killed before it
+// could say so.
+func (s Systemd) Ensure(job Job, check bool) ([]string, error) {
+	var changes []string
+	for _, unit := range []struct {
+		name string
+		body []byte
+	}{{serviceUnit, job.Service}, {timerUnit, job.Timer}} {
+		change, err := s.ensureFile(unit.name, unit.body, check)
+		if err != nil {
+			return changes, err
+		}
+		changes = append(changes, change...)
+	}
+	state, err := s.state()
+	if err != nil {
+		return changes, err
+	}
+	if state.needsReload {
+		changes = append(changes, "systemd: reload units")
+	}
+	if !state.enabled {
+		changes = append(changes, timerUnit+": enable")
+	}
+	if !state.active {
+		changes = append(changes, timerUnit+": start")
+	}
+	if check || len(changes) == 0 {
+		return changes, nil
+	}
+	return changes, s.activate()
+}
+
+func (s Systemd) ensureFile(name string, body []byte, check bool) ([]string, error) {
+	path := filepath.Join(s.directory(), name)
+	verb := "rewrite"
+	facts, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		verb = "write"
+	} else if err != nil {
+		return nil, err
+	} else if facts.Mode().IsRegular() && facts.Mode().Perm() == 0o644 {
+		found, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(found, body) {
+			return nil, nil
+		}
+	}
+	if !check {
+		if err := files.WriteAtomic(path, body, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return []string{name + ": " + verb}, nil
+}
+
+type unitState struct{ enabled, active, needsReload bool }
+
+func (s Systemd) state() (unitState, error) {
+	if s.isOffline() {
+		link, err := files.Exists(filepath.Join(s.directory(), "timers.target.wants", timerUnit))
+		return unitState{enabled: link, active: true}, err
+	}
+	// show answers for units that do not exist too, and its exit code is 0 then; is-enabled and is-active mix answer and
+	// error in theirs.
+	output, err := s.systemctl("show", "--property=ActiveState,UnitFileState,NeedDaemonReload", timerUnit, serviceUnit)
+	if err != nil {
+		return unitState{}, err
+	}
+	timer, _, _ := strings.Cut(output, "\n\n")
+	return unitState{
+		enabled:     hasLine(timer, "UnitFileState=enabled"),
+		active:      hasLine(timer, "ActiveState=active"),
+		needsReload: hasLine(output, "NeedDaemonReload=yes"),
+	}, nil
+}
+
+func hasLine(text, line string) bool { return strings.Contains("\n"+text+"\n", "\n"+line+"\n") }
+
+func (s Systemd) activate() error {
+	steps := [][]string{{"daemon-reload"}, {"enable", timerUnit}, {"restart", timerUnit}}
+	if s.isOffline() {
+		steps = [][]string{{"--root=" + s.Root, "enable", timerUnit}}
+	}
+	for _, step := range steps {
+		if _, err := s.systemctl(step...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove implements Scheduler. Files of other people, such as drop-ins, stay.
+func (s Systemd) Remove(check bool) ([]string, error) {
+	present := []string{}
+	for _, path := range s.traces() {
+		exists, err := files.Exists(path)
+		if err != nil {
+			return nil, err
+		}
+		if exists {
+			present = append(present, path)
+		}
+	}
+	changes := make([]string, 0, len(present))
+	for _, path := range present {
+		changes = append(changes, "remove "+path)
+	}
+	if check || len(present) == 0 {
+		return changes, nil
+	}
+	if err := s.deactivate(); err != nil {
+		return nil, err
+	}
+	for _, path := range present {
+		if _, err := files.RemoveIfPresent(path); err != nil {
+			return nil, err
+		}
+		if path == s.stamp() {
+			// systemd made this directory for the first stamp, perhaps ours; it goes only if that was the last one, which
+			// is what the error would say.
+			_ = os.Remove(filepath.Dir(path))
+		}
+	}
+	if s.isOffline() {
+		return changes, nil
+	}
+	_, err := s.systemctl("daemon-reload")
+	return changes, err
+}
+
+// traces are all files that Ensure and systemd itself make for the two units.
+func (s Systemd) traces() []string {
+	service, timer := filepath.Join(s.directory(), serviceUnit), filepath.Join(s.directory(), timerUnit)
+	return []string{
+		service, timer, files.TemporaryName(service), files.TemporaryName(timer), s.stamp(),
+		filepath.Join(s.directory(), "timers.target.wants", timerUnit),
+	}
+}
+
+func (s Systemd) deactivate() error {
+	if s.isOffline() {
+		_, err := s.systemctl("--root="+s.Root, "disable", timerUnit)
+		return err
+	}
+	output, err := s.systemctl("show", "--property=LoadState", timerUnit, serviceUnit)
+	if err != nil {
+		return err
+	}
+	timer, service, _ := strings.Cut(output, "\n\n")
+	if !hasLine(timer, "LoadState=not-found") {
+		if _, err := s.systemctl("disable", "--now", timerUnit); err != nil {
+			return err
+		}
+	}
+	if hasLine(service, "LoadState=not-found") {
+		return nil
+	}
+	if _, err := s.systemctl("stop", serviceUnit); err != nil {
+		return err
+	}
+	// Else a run that failed stays in the list of failed units with nothing behind its name.
+	_, err = s.systemctl("reset-failed", serviceUnit)
+	return err
+}
+
+func (s Systemd) systemctl(arguments ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), systemctlTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, s.Systemctl, arguments...)
+	var complaint bytes.Buffer
+	command.Stderr = &complaint
+	output, err := command.Output()
+	if err != nil {
+		text := strings.TrimSpace(complaint.String())
+		return "", fault.Failed(fmt.Sprintf("systemctl %s: %v: %s", strings.Join(arguments, " "), err, text),
+			"see systemctl status "+timerUnit+" and journalctl -u "+timerUnit)
+	}
+	return strings.TrimSpace(string(output)), nil
+}

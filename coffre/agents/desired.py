@@ -1,0 +1,158 @@
+"""What a machine is told to do: the signed `control/desired.json` and the files that are installed beside the agent. Pure."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from coffre.errors import RefusedError
+from coffre.spec.tenant import Tenant
+
+VERSION = 1
+RUN_DEADLINE_SECONDS = 12 * 3600
+"""How long one backup run may take before the agent ends it."""
+
+_NOT_ORDERS = ("generation", "issued_at")
+
+Payload = Mapping[str, Any]
+
+
+class InvalidOrdersError(RefusedError):
+    """A `control/desired.json` that may not be trusted: not the document expected, or not signed by the tenant's key."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that a machine runs: its version, and the SHA-256 of its file in hexadecimal."""
+
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One writing of orders: its generation (from 1) and its moment, aware."""
+
+    generation: int
+    issued_at: datetime
+
+
+def build_payload(
+    tenant: Tenant,
+    machine: str,
+    restic: Program,
+    issue: Issue,
+    *,
+    run_deadline_seconds: int = RUN_DEADLINE_SECONDS,
+    remove: bool = False,
+) -> dict[str, Any]:
+    """Return a machine's orders as its tenant file wants them; KeyError for a machine that the file does not have."""
+    facts = tenant.machines[machine]
+    plan = tenant.plans[facts.plan]
+    return {
+        "version": VERSION,
+        "tenant_id": tenant.id,
+        "machine": machine,
+        "generation": issue.generation,
+        "issued_at": issue.issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timezone": tenant.timezone,
+        "plan": {
+            "paths": list(plan.paths_for(facts.os)),
+            "exclude": list(plan.exclude),
+            "schedule": [
+                {"days": [str(day) for day in schedule.days], "at": f"{schedule.at:%H:%M}"} for schedule in plan.schedule
+            ],
+        },
+        "restic": {"version": restic.version, "sha256": restic.sha256},
+        "run_deadline_seconds": run_deadline_seconds,
+        "remove": remove,
+    }
+
+
+def encode_payload(payload: Payload) -> bytes:
+    """Return the payload's one canonical form: sorted keys, no white space, UTF-8; this is what gets signed."""
+    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def next_generation(current_in_bucket: int | None, in_records: int | None) -> int:
+    """Return 1 + the larger of both: a bucket put back to an older state must not make an agent refuse new orders."""
+    return 1 + max(current_in_bucket or 0, in_records or 0)
+
+
+def same_orders(first: Payload, second: Payload) -> bool:
+    """Tell whether two payloads order the same, whatever their generation and moment."""
+    return _orders(first) == _orders(second)
+
+
+def list_differences(first: Payload, second: Payload) -> tuple[str, ...]:
+    """Name what two payloads order differently, the plan by its parts (`plan.paths`), sorted."""
+    one, other = _flat(first), _flat(second)
+    return tuple(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
+
+
+def sign(payload: bytes, seed: bytes) -> bytes:
+    """Return the document for the bucket: the payload and its ed25519 signature; ``seed`` is the raw 32-byte private key."""
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(payload)
+    document = {"payload": base64.b64encode(payload).decode(), "signature": base64.b64encode(signature).decode()}
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def verify(document: bytes, public_key: bytes) -> dict[str, Any]:
+    """Return the payload of a signed document; InvalidOrdersError unless the raw 32-byte public key vouches for it.
+
+    Nothing of the payload is looked at before its signature holds.
+    """
+    payload, signature = _open_envelope(document)
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload)
+    except InvalidSignature:
+        raise InvalidOrdersError(
+            "control/desired.json is not signed with this tenant's key",
+            "Somebody else wrote it, or the signing key was changed: find out who before applying again.",
+        ) from None
+    try:
+        orders = json.loads(payload)
+    except ValueError:
+        orders = None
+    if not isinstance(orders, dict) or orders.get("version") != VERSION:
+        raise InvalidOrdersError(
+            f"control/desired.json is signed, but holds no orders of version {VERSION}",
+            "A newer Coffre wrote it; use that one for this tenant.",
+        )
+    return orders
+
+
+def public_key_of(seed: bytes) -> bytes:
+    """Return the raw 32-byte public key that belongs to a signing seed: what a machine is installed with."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def _open_envelope(document: bytes) -> tuple[bytes, bytes]:
+    try:
+        envelope = json.loads(document)
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        signature = base64.b64decode(envelope["signature"], validate=True)
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        raise InvalidOrdersError(
+            "control/desired.json is not a signed document",
+            "Coffre never writes such a one: find out who did (the bucket keeps the versions before it).",
+        ) from None
+    return payload, signature
+
+
+def _orders(payload: Payload) -> dict[str, Any]:
+    return {key: value for key, value in payload.items() if key not in _NOT_ORDERS}
+
+
+def _flat(payload: Payload) -> dict[str, Any]:
+    orders = _orders(payload)
+    plan = orders.pop("plan", None)
+    if isinstance(plan, Mapping):
+        orders.update({f"plan.{key}": value for key, value in plan.items()})
+    return orders

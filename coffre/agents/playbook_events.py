@@ -1,0 +1,100 @@
+"""What Ansible's events say of each host: whether it went well, what changed, and the first clear reason if not. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from coffre.agents.ssh_errors import significant_lines
+
+HIDDEN = "its output is hidden because it handles secrets"
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class HostOutcome:
+    """How a playbook ended on one host.
+
+    ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are empty
+    when it went well; ``reason`` is what the task or ssh said, several lines perhaps.
+    """
+
+    ok: bool
+    unreachable: bool
+    changes: tuple[str, ...]
+    failed_task: str = ""
+    reason: str = ""
+
+
+class EventLog:
+    """Gathers the events of one run, in any order of hosts; ``on_task`` is called as a host begins a task."""
+
+    def __init__(self, on_task: Callable[[str, str], None]) -> None:
+        self._on_task = on_task
+        self._changes: dict[str, list[str]] = {}
+        self._failures: dict[str, tuple[str, str]] = {}
+        self._unreachable: dict[str, str] = {}
+        self._item_reasons: dict[tuple[str, str], str] = {}
+        self._ended: set[str] = set()
+        self.has_begun = False
+        """Whether Ansible came as far as to run a play."""
+
+    def add(self, event: Event) -> None:
+        """Take one event of ansible-runner."""
+        data = event.get("event_data", {})
+        kind, host, task = event.get("event", ""), data.get("host"), _task_name(data)
+        self.has_begun = self.has_begun or kind == "playbook_on_play_start"
+        if kind == "playbook_on_stats":
+            self._ended.update(data.get("processed", {}))
+        if host is None:
+            return
+        result = data.get("res") or {}
+        if kind == "runner_on_start":
+            self._on_task(host, task)
+        elif kind == "runner_on_ok" and result.get("changed"):
+            self._changes.setdefault(host, []).append(task)
+        elif kind == "runner_item_on_failed":
+            self._item_reasons.setdefault((host, task), find_reason(result))
+        elif kind == "runner_on_failed" and not data.get("ignore_errors"):
+            reason = self._item_reasons.get((host, task)) or find_reason(result)
+            self._failures.setdefault(host, (task, reason))
+        elif kind == "runner_on_unreachable":
+            self._unreachable.setdefault(host, find_reason(result))
+
+    def outcome(self, host: str) -> HostOutcome:
+        """Return how it ended on a host; one that no event speaks of did not go well."""
+        changes = tuple(dict.fromkeys(self._changes.get(host, [])))
+        if host in self._unreachable:
+            return HostOutcome(False, True, changes, "", self._unreachable[host])
+        if host in self._failures:
+            task, reason = self._failures[host]
+            return HostOutcome(False, False, changes, task, reason)
+        if host not in self._ended:
+            return HostOutcome(False, False, changes, "", "Ansible ended before it was done")
+        return HostOutcome(True, False, changes)
+
+
+def find_reason(result: Mapping[str, Any]) -> str:
+    """Return what a failed task gives as its reason, the most telling text first."""
+    if "censored" in result:
+        return HIDDEN
+    message = str(result.get("msg", ""))
+    # A command's own words tell more than "non-zero return code", a module's traceback less than its message.
+    texts = [str(result.get(key, "")) for key in ("stderr", "module_stderr", "stdout")]
+    said = next((text for text in texts if significant_lines(text.splitlines())), "")
+    if not message or message.startswith(("non-zero return code", "MODULE FAILURE")):
+        return said or message
+    if message.startswith("failed to validate") and said:
+        return f"{message}: {said}"
+    return message
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Return a reason as one line, its decoration left out."""
+    line = " ".join(significant_lines(text.splitlines()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _task_name(data: Mapping[str, Any]) -> str:
+    """Name a task by its sentence, without the role's name that Ansible puts before it."""
+    return str(data.get("task", "")).rpartition(" : ")[2]

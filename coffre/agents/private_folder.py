@@ -1,0 +1,86 @@
+"""A folder for what must not outlive a run: in memory where the system has a tmpfs, and swept when its run was killed."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it is made with an unguessable name and mode 0700
+_NAME = re.compile(r"coffre-(?P<pid>[0-9]+)-(?P<began>[0-9]+)-[a-z0-9_]+")
+
+
+def choose_parent(fallback: Path) -> Path:
+    """Return where private folders go: memory if this system offers it, else ``fallback``, made 0700."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK):
+        return MEMORY
+    fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return fallback
+
+
+@contextlib.contextmanager
+def private_folder(fallback: Path) -> Iterator[Path]:
+    """Give a new folder that only this user may enter; it is removed at the end, with what runs killed before it left."""
+    parent = choose_parent(fallback)
+    sweep(parent)
+    pid = os.getpid()
+    folder = Path(tempfile.mkdtemp(prefix=f"coffre-{pid}-{_began(pid)}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        # Something still wrote while it was emptied: what is left must be seen, not ignored.
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def sweep(parent: Path) -> list[Path]:
+    """Remove this user's folders of runs that are gone, ending what those left running; returns what was removed."""
+    removed = []
+    for folder in parent.glob("coffre-*"):
+        match = _NAME.fullmatch(folder.name)
+        if match is None or _is_alive(int(match["pid"]), match["began"]) or not _is_ours(folder):
+            continue
+        _end_orphans(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        removed.append(folder)
+    return removed
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        facts = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return folder.is_dir() and not folder.is_symlink() and facts.st_uid == os.getuid()
+
+
+def _is_alive(pid: int, began: str) -> bool:
+    return _began(pid) == began
+
+
+def _began(pid: int) -> str:
+    """Return a process's start, in clock ticks since boot: a pid used again has another. Empty when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    # The program's name stands in brackets and may hold anything; 20 fields later comes the start time.
+    fields = text.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _end_orphans(folder: Path) -> None:
+    """End the processes that a killed run started for its folder: they carry its unguessable name as an argument."""
+    name = os.fsencode(str(folder))
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if name in command and int(process.name) != os.getpid():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(process.name), signal.SIGTERM)

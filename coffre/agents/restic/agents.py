@@ -1,0 +1,148 @@
+"""The restic agents: installed, checked and removed over SSH by Ansible."""
+
+import secrets
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre import toolchain
+from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
+from coffre.agents.inventory import (
+    Installable,
+    Installation,
+    Inventory,
+    build_deploy_inventory,
+    build_remove_inventory,
+    host_name,
+)
+from coffre.agents.playbook_events import HostOutcome, one_line
+from coffre.agents.runner import run_playbook
+from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
+from coffre.errors import ExpectedError
+
+AGENT = "coffre-agent"
+RESTIC = "restic"
+
+
+@dataclass(frozen=True)
+class AgentPrograms:
+    """The two programs of a machine, and the SHA-256 that each must have (None: whatever the file has)."""
+
+    agent: Path
+    restic: Path
+    agent_sha256: str | None = None
+    restic_sha256: str | None = None
+
+    @classmethod
+    def find(cls) -> "AgentPrograms":
+        """Find the programs that set-up built; ExpectedError when one is missing."""
+        return cls(toolchain.find_tool(AGENT), toolchain.find_tool(RESTIC))
+
+    def installables(self) -> list[Installable]:
+        """Return both with their hashes; ExpectedError when a file is not the program that it should be."""
+        return [
+            _installable(AGENT, self.agent, self.agent_sha256),
+            _installable(RESTIC, self.restic, self.restic_sha256),
+        ]
+
+
+class ResticAgents:
+    """Drives coffre-agent and restic on machines that SSH reaches; an AgentDriver.
+
+    ``scratch`` is where a run's private files go on a system without a tmpfs.
+    """
+
+    def __init__(self, scratch: Path, programs: AgentPrograms | None = None) -> None:
+        self._scratch = scratch
+        self._programs = programs
+
+    def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
+        """Install or repair the agent on each machine and have it apply its orders. May run twice."""
+        return self._install("deploy_agents.yml", requests, on_progress)
+
+    def check(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
+        """Say what `deploy` would change on each machine; changes nothing there."""
+        return self._install("check_agents.yml", requests, on_progress)
+
+    def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
+        """Stop the agent on each machine and delete everything of ours. May run twice."""
+        targets = [request.target for request in requests]
+        return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
+
+    def _install(
+        self, playbook: str, requests: Sequence[DeployRequest], on_progress: OnProgress
+    ) -> list[DeployResult]:
+        programs = self._programs or AgentPrograms.find()
+        inventory = build_deploy_inventory(
+            requests,
+            Installation(programs.installables(), _token()),
+            {host_name(request.target): _read_certificates(request.storage.ca_file) for request in requests},
+        )
+        return self._play(playbook, inventory, [request.target for request in requests], on_progress)
+
+    def _play(
+        self, playbook: str, inventory: Inventory, targets: Sequence[Target], on_progress: OnProgress
+    ) -> list[DeployResult]:
+        if not targets:
+            return []
+        machines = {host_name(target): target.machine for target in targets}
+        outcomes = run_playbook(
+            playbook, inventory, self._scratch, lambda host, task: on_progress(machines.get(host, host), task)
+        )
+        return [judge(target, outcomes[host_name(target)]) for target in targets]
+
+
+def judge(target: Target, outcome: HostOutcome) -> DeployResult:
+    """Say in an operator's words how it went on a machine. Pure."""
+    unreachable, message = outcome.unreachable, ""
+    if not outcome.ok:
+        refusal = find_sudo_refusal(outcome.reason, target.machine, target.connection.user)
+        # Ansible calls both a refused login and a refused sudo now the one, now the other.
+        unreachable = unreachable or refusal is not None
+        message = _sentence(refusal) if refusal else _explain(target, outcome)
+    return DeployResult(
+        slug=target.slug,
+        machine=target.machine,
+        ok=outcome.ok,
+        changed=bool(outcome.changes),
+        unreachable=unreachable,
+        message=message,
+        changes=outcome.changes,
+    )
+
+
+def _explain(target: Target, outcome: HostOutcome) -> str:
+    if outcome.unreachable:
+        return _sentence(explain_ssh(outcome.reason, target.machine, target.trust_command))
+    step = f"“{outcome.failed_task}” failed: " if outcome.failed_task else ""
+    return f"{target.machine}: {step}{one_line(outcome.reason) or 'no reason was given'}"
+
+
+def _sentence(problem: ExpectedError) -> str:
+    return f"{problem.message}. {problem.hint}" if problem.hint else problem.message
+
+
+def _installable(name: str, path: Path, expected_sha256: str | None) -> Installable:
+    found = toolchain.sha256_file(path)
+    if expected_sha256 is not None and found != expected_sha256:
+        raise ExpectedError(
+            f"{path} is not the {name} that should be installed: its SHA-256 is {found}, expected {expected_sha256}",
+            "Build it again with `make setup`; nothing was sent to any machine.",
+        )
+    return Installable(name, path, found)
+
+
+def _read_certificates(ca_file: Path | None) -> bytes:
+    source = ca_file or Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise ExpectedError(
+            f"the platform's certificate authority cannot be read: {source}: {error.strerror}",
+            "Set `ca_file` of the platform to its PEM file.",
+        ) from error
+
+
+def _token() -> str:
+    return secrets.token_hex(8)

@@ -1,0 +1,111 @@
+"""What restic 0.18 prints with --json, as plain values; and what its exit codes mean. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+# The characters of restic's patterns; a path that holds one means the character itself.
+_PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
+
+EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
+    1: ("restic failed", "What restic said stands above; the repository was not changed by reading it."),
+    3: ("some files could not be read", "Everything else was; look at the files that are named."),
+    10: ("there is no restic repository there", "Run `coffre apply`: it makes the repository of a new machine."),
+    11: ("the repository is locked by another restic", "Wait for that run to end and try again."),
+    12: (
+        "the repository password is wrong",
+        "The data bundle is not the one that the repository was made with: restore it from escrow, and never make new ones.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot: its full id, when it was taken by the machine's clock, and what of."""
+
+    id: str
+    taken_at: datetime
+    host: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One entry of a snapshot; ``type`` is file, dir, symlink, …; ``path`` is absolute."""
+
+    path: str
+    type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class RestoreSummary:
+    """What a restore brought back; files are entries of any type that restic counts."""
+
+    files: int
+    restored_bytes: int
+
+
+def read_line(line: str) -> dict[str, Any]:
+    """Return one line of output as an object; empty for anything that is no JSON object."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_snapshot(fields: Mapping[str, Any]) -> Snapshot:
+    """Read one element of `snapshots --json`."""
+    return Snapshot(fields["id"], read_time(fields["time"]), fields.get("hostname", ""), tuple(fields.get("paths") or ()))
+
+
+def read_node(fields: Mapping[str, Any]) -> Node:
+    """Read one node line of `ls --json`."""
+    return Node(fields["path"], fields["type"], fields.get("size", 0))
+
+
+def read_restore_summary(fields: Mapping[str, Any]) -> RestoreSummary:
+    """Read the last line of `restore --json`."""
+    return RestoreSummary(fields.get("files_restored", 0), fields.get("bytes_restored", 0))
+
+
+def read_time(text: str) -> datetime:
+    """Read restic's time, which has nanoseconds; the answer is UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
+    """Return what an exit code means as a sentence without its full stop, restic's own reason included, and a hint."""
+    meaning, hint = EXIT_MEANINGS.get(code, (f"restic ended with {code}", "Run the command again."))
+    reasons = list(_reasons(stderr))
+    return (f"{meaning}: {'; '.join(reasons[-3:])}" if reasons else meaning), hint
+
+
+def exact_pattern(path: str) -> str:
+    """Return the restic pattern that means this path and what is below it, nothing else."""
+    return _PATTERN_CHARACTERS.sub(r"\\\1", path)
+
+
+def _reasons(stderr: Iterable[str]) -> Iterable[str]:
+    """Yield what restic gives as reasons: JSON errors without their wrapping, other lines as they are, each once."""
+    seen = set()
+    for line in stderr:
+        fields = read_line(line)
+        if fields.get("message_type") == "exit_error":
+            text = str(fields.get("message", ""))
+        elif fields.get("message_type") == "error":
+            text = f"{fields.get('item', '')}: {_error_text(fields.get('error'))}".removeprefix(": ")
+        else:
+            text = line if not fields else ""
+        text = text.strip().removeprefix("Fatal: ")
+        if text and text not in seen:
+            seen.add(text)
+            yield text
+
+
+def _error_text(error: object) -> str:
+    return str(error.get("message", "")) if isinstance(error, Mapping) else str(error)

@@ -1,0 +1,152 @@
+"""The one module that runs the OpenSSH client: commands on a tenant's machine, its host key always checked."""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from coffre.agents.private_folder import private_folder
+from coffre.agents.ssh_errors import UnreachableError, explain_ssh, find_sudo_refusal
+from coffre.spec.tenant import SshConnection
+
+CONNECT_SECONDS = 10
+DEFAULT_PORT = 22
+SSH_FAILED = 255
+KEEP_SECONDS = 60
+"""How long a shared connection outlives a run that was killed before it could end it."""
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """What a command on a machine ended with."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def ssh_options(known_hosts: Path, ssh_config: Path | None) -> list[str]:
+    """Return the options that every connection to a tenant's machine is made with, Ansible's included. Pure.
+
+    Host keys come from the tenant's own file (and a global one that ``ssh_config`` may name); nothing is ever asked.
+    """
+    config = ["-F", str(ssh_config)] if ssh_config else []
+    settings = {
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": _quote_file(known_hosts),
+        "UpdateHostKeys": "no",
+        "BatchMode": "yes",
+        "ConnectTimeout": str(CONNECT_SECONDS),
+        "ServerAliveInterval": "15",
+        "ServerAliveCountMax": "3",
+        "ForwardAgent": "no",
+        "ForwardX11": "no",
+        "LogLevel": "ERROR",
+    }
+    return [*config, *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
+
+
+def _quote_file(path: Path) -> str:
+    """Write a file name as ssh_config wants it: quoted, since a blank separates two files, and % doubled."""
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+class SshMachine:
+    """One machine over one shared connection, made at the first command and ended with the block.
+
+    ``trust`` is the command an operator types to record its host key; it only appears in hints.
+    """
+
+    def __init__(
+        self,
+        connection: SshConnection,
+        *,
+        ssh_config: Path | None,
+        known_hosts: Path,
+        trust: str = "coffre trust TENANT MACHINE",
+    ) -> None:
+        self._connection = connection
+        self._trust = trust
+        self._options = ssh_options(known_hosts, ssh_config)
+        if connection.port != DEFAULT_PORT:
+            self._options += ["-p", str(connection.port)]
+        self._sockets: Path | None = None
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        # A socket's path has 108 bytes at most, so never a folder of the checkout.
+        self._sockets = self._held.enter_context(private_folder(Path(tempfile.gettempdir())))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._held:
+            if self._sockets is not None and any(self._sockets.iterdir()):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._call(["ssh", "-O", "exit", *self._shared(), self._target], 10, None)
+        self._sockets = None
+
+    @property
+    def name(self) -> str:
+        """The machine's host name, as the tenant file has it."""
+        return self._connection.host
+
+    def run(self, argv: Sequence[str], timeout_seconds: float, stdin: str | None = None) -> CompletedRun:
+        """Run a command as root (by sudo where the connection says so) and return how it ended, whatever its exit code.
+
+        Raises one of `ssh_errors` when the machine could not be asked. A command that passes its time is left to the
+        machine's sshd to end, and UnreachableError says so.
+        """
+        command = ["env", "LC_ALL=C", *(["sudo", "-n", "--"] if self._connection.become else []), *argv]
+        call = ["ssh", "-T", *self._shared(), self._target, "--", shlex.join(command)]
+        try:
+            done = self._call(call, timeout_seconds, stdin)
+        except subprocess.TimeoutExpired:
+            raise UnreachableError(
+                f"{self.name}: `{argv[0]}` did not answer within {timeout_seconds:.0f} seconds", "Is the machine overloaded?"
+            ) from None
+        # ssh's own 255 comes with its complaint; the same code from the command does not.
+        if done.exit_code == SSH_FAILED and done.stderr:
+            raise explain_ssh(done.stderr, self.name, self._trust)
+        if self._connection.become and done.exit_code != 0:
+            refusal = find_sudo_refusal(done.stderr, self.name, self._connection.user)
+            if refusal is not None:
+                raise refusal
+        return done
+
+    @property
+    def _target(self) -> str:
+        return f"{self._connection.user}@{self._connection.host}"
+
+    def _shared(self) -> list[str]:
+        if self._sockets is None:
+            return self._options
+        sharing = {"ControlMaster": "auto", "ControlPersist": str(KEEP_SECONDS), "ControlPath": f"{self._sockets}/%C"}
+        return [*self._options, *(part for name, value in sharing.items() for part in ("-o", f"{name}={value}"))]
+
+    @staticmethod
+    def _call(command: Sequence[str], timeout_seconds: float, stdin: str | None) -> CompletedRun:
+        done = subprocess.run(
+            command,
+            input=stdin or "",
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout_seconds,
+            env=client_environment(os.environ),
+            check=False,
+        )
+        return CompletedRun(done.returncode, done.stdout, done.stderr)
+
+
+def client_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the ssh programs need of our environment: no secret of ours, and messages in English."""
+    kept = ("PATH", "HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
+    return {"LC_ALL": "C.UTF-8", **{name: environment[name] for name in kept if name in environment}}

@@ -1,0 +1,104 @@
+"""The only module that prints: results to standard output, everything else to standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from coffre.errors import ExpectedError
+
+_result = Console(highlight=False, soft_wrap=True)
+_other = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def configure(*, no_color: bool) -> None:
+    """Set the colours for the whole command; they are never used when the output is not a terminal."""
+    if no_color:
+        _result.no_color = True
+        _other.no_color = True
+
+
+def result(text: str = "") -> None:
+    """Print a line of the command's result."""
+    _result.print(text, markup=False)
+
+
+def result_json(value: object) -> None:
+    """Print the command's result for a machine to read."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: object) -> object:
+    """Turn what results are made of into what JSON has: records into objects, moments into ISO 8601 in UTC."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} is no part of a result")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print rows under their columns; the columns named in ``right`` hold numbers."""
+    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        shown.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    for row in rows:
+        shown.add_row(*row)
+    # Without a terminal there is no width to keep to: a cut cell would be a lie in a log.
+    Console(highlight=False, no_color=_result.no_color, width=None if _result.is_terminal else 240).print(shown)
+
+
+def progress(text: str) -> None:
+    """Say what is being done."""
+    _other.print(text, style="dim", markup=False)
+
+
+def progress_of(name: str, text: str) -> None:
+    """Say what is being done to one tenant or machine."""
+    progress(f"{name}: {text}")
+
+
+def warning(text: str) -> None:
+    """Say what the operator should know although the command goes on."""
+    _other.print(f"warning: {text}", style="yellow", markup=False)
+
+
+def error(text: str) -> None:
+    """Say what went wrong, without ending the command."""
+    _other.print(text, style="red", markup=False)
+
+
+def expected_error(problem: ExpectedError) -> None:
+    """Say what went wrong and what to do about it."""
+    _other.print(f"error: {problem.message}", style="red", markup=False)
+    if problem.hint:
+        _other.print(f"  {problem.hint}", markup=False)
+
+
+@contextmanager
+def percentage(text: str) -> Iterator[Callable[[float], None]]:
+    """Show how far long work is: a bar on a terminal, else a line each ten per cent; takes a fraction from 0 to 1."""
+    if _other.is_terminal:
+        with Progress(console=_other, transient=True) as bar:
+            task = bar.add_task(text, total=1.0)
+            yield lambda fraction: bar.update(task, completed=fraction)
+        return
+    shown = -1
+
+    def show(fraction: float) -> None:
+        nonlocal shown
+        tenths = int(fraction * 10)
+        if tenths > shown:
+            shown = tenths
+            progress(f"{text}: {tenths * 10} %")
+
+    yield show

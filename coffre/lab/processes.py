@@ -1,0 +1,199 @@
+"""Processes of the lab: started in the background, found again by what they run, ended by process id.
+
+There are no pid files to go stale: a daemon is the process whose command line names this lab's own file or machine,
+so a killed lab, a reboot and a reused process id all need no special case.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.errors import ExpectedError, RemoteError
+
+LOG_TAIL_LINES = 15
+EXEC_SECONDS = 10.0
+# What a child of the lab gets to see: nothing of the caller's credentials, certificates or language.
+CHILD_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A background program of the lab, known by its program name and one argument that no other process has."""
+
+    name: str
+    program: str
+    argv: tuple[str, ...]
+    """What is started; it may begin with a shell that ends by becoming the program."""
+    marker: str
+    log: Path
+
+
+def is_match(command_line: bytes, program: str, marker: str) -> bool:
+    """Tell whether ``/proc/PID/cmdline`` is that program with that exact argument."""
+    arguments = command_line.rstrip(b"\0").split(b"\0")
+    return Path(os.fsdecode(arguments[0])).name == program and marker.encode() in arguments[1:]
+
+
+def read_command_line(pid: int) -> bytes:
+    """Return the command line of a process; empty for a kernel thread, a zombie, or one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def list_pids(daemon: Daemon) -> list[int]:
+    """Return the process ids that run this daemon now, normally none or one."""
+    return [pid for pid in list_all_pids() if is_match(read_command_line(pid), daemon.program, daemon.marker)]
+
+
+def list_all_pids() -> list[int]:
+    """Return every process id of this machine."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def is_running(daemon: Daemon) -> bool:
+    """Tell whether the daemon runs."""
+    return bool(list_pids(daemon))
+
+
+def list_children(pid: int) -> list[int]:
+    """Return the child process ids of a process, oldest first; none when it is gone."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def start(daemon: Daemon) -> int:
+    """Start the daemon in a session of its own, its output at the end of its log, and return its process id.
+
+    ``posix_spawn`` and not ``subprocess``: the daemon outlives its parent, so nobody shall wait for it.
+    """
+    daemon.log.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions: list[tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(daemon.log), flags, 0o600),
+        (os.POSIX_SPAWN_OPEN, 2, str(daemon.log), flags, 0o600),
+    ]
+    try:
+        pid = os.posix_spawnp(
+            daemon.argv[0], daemon.argv, CHILD_ENVIRONMENT, file_actions=actions, setsid=True, setsigmask=[]
+        )
+    except FileNotFoundError as error:
+        raise ExpectedError(
+            f"{daemon.argv[0]} is not installed", "run make setup as root, which installs the lab's packages"
+        ) from error
+    _wait_for_program(daemon, pid)
+    return pid
+
+
+def _wait_for_program(daemon: Daemon, pid: int) -> None:
+    """Wait until the shell that a daemon may begin with has become the program, or has ended.
+
+    A command line is empty for an instant on the way, so that only the exit status tells an end.
+    """
+    deadline = time.monotonic() + EXEC_SECONDS
+    while time.monotonic() < deadline:
+        is_started = is_match(read_command_line(pid), daemon.program, daemon.marker)
+        if is_started or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return
+        time.sleep(0.01)
+
+
+def reap(pid: int) -> None:
+    """Collect the exit status of an ended child, so that no zombie stays while this process lives."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def end(daemon: Daemon, *, first: signal.Signals = signal.SIGTERM, grace_seconds: float = 20) -> None:
+    """End every process of the daemon: first politely, then for certain; return when it is gone."""
+    for pid in list_pids(daemon):
+        end_pid(pid, lambda: bool(list_pids(daemon)), first=first, grace_seconds=grace_seconds)
+
+
+def end_pid(
+    pid: int, is_still_ours: Callable[[], bool], *, first: signal.Signals = signal.SIGTERM, grace_seconds: float = 20
+) -> None:
+    """End one process; the handle is taken before the last look, so a reused id is never signalled."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not is_still_ours():
+            return
+        for number, seconds in ((first, grace_seconds), (signal.SIGKILL, 20.0)):
+            signal.pidfd_send_signal(handle, number)
+            if select.select([handle], [], [], seconds)[0]:
+                reap(pid)
+                return
+    except ProcessLookupError:
+        reap(pid)
+        return
+    finally:
+        os.close(handle)
+    raise RemoteError(f"process {pid} does not end, not even by SIGKILL", "look at it with ps; a reboot clears it")
+
+
+def run(argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] | None = None) -> str:
+    """Run a tool of the lab to its end and return what it printed.
+
+    Raises RemoteError with the end of its error output when it fails or takes longer than ``timeout`` seconds.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            env=CHILD_ENVIRONMENT | dict(environment or {}),
+        )
+    except FileNotFoundError as error:
+        raise ExpectedError(
+            f"{argv[0]} is not installed", "run make setup as root, which installs the lab's packages"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise RemoteError(f"{argv[0]} did not end within {timeout:g} s: {' '.join(argv)}") from error
+    if done.returncode != 0:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-LOG_TAIL_LINES:]
+        raise RemoteError(f"{' '.join(argv)} failed with exit code {done.returncode}: " + "\n".join(lines))
+    return done.stdout
+
+
+def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
+    """Return the last lines of a log file, or a word on its absence."""
+    try:
+        text = log.read_text(errors="replace")
+    except FileNotFoundError:
+        return "(no log)"
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def wait_until(
+    condition: Callable[[], bool], what: str, *, seconds: float, daemon: Daemon | None = None, pause: float = 0.1
+) -> None:
+    """Wait until the condition holds, looking every ``pause`` seconds.
+
+    Raises RemoteError, quoting the daemon's log, after ``seconds``, or at once when the daemon has ended.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        ended = daemon is not None and not is_running(daemon)
+        if ended or time.monotonic() > deadline:
+            reason = "its process has ended" if ended else f"not within {seconds:g} s"
+            end_of_log = f"; the end of {daemon.log}:\n{tail(daemon.log)}" if daemon else ""
+            raise RemoteError(f"{what}: {reason}{end_of_log}", "coffre lab down, then coffre lab up, starts afresh")
+        time.sleep(pause)

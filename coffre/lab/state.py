@@ -1,0 +1,132 @@
+"""What a lab remembers between runs (``state.json``), and the lock that keeps two commands off one lab."""
+
+import contextlib
+import fcntl
+import ipaddress
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from coffre.errors import BusyError, ExpectedError, InvalidFileError
+
+STATE_VERSION = 1
+FIRST_MACHINE = 10
+LAST_MACHINE = 250
+LOCK_WAIT_SECONDS = 300.0
+
+
+class LabState(BaseModel):
+    """The choices of a lab: made once, at its first start, and kept until it is erased."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    version: int = STATE_VERSION
+    network: str
+    fsid: str
+    osd_uuid: str
+    mon_port: int
+    rgw_port: int
+    hosts: dict[str, int] = {}
+    """Machine by host name: the last part of its address."""
+
+    @property
+    def address(self) -> str:
+        """The platform's own address, the first of the lab's network."""
+        return str(ipaddress.ip_network(self.network)[1])
+
+    @property
+    def prefix_length(self) -> int:
+        """How many bits of an address name the network."""
+        return ipaddress.ip_network(self.network).prefixlen
+
+    def machine_address(self, host: str) -> str:
+        """Return the address of a machine of the lab."""
+        return str(ipaddress.ip_network(self.network)[self.hosts[host]])
+
+    def with_hosts(self, hosts: Sequence[str]) -> "LabState":
+        """Return the state with a number for each host; those known keep theirs."""
+        numbers = dict(self.hosts)
+        free = (number for number in range(FIRST_MACHINE, LAST_MACHINE + 1) if number not in set(self.hosts.values()))
+        for host in hosts:
+            if host not in numbers:
+                number = next(free, None)
+                if number is None:
+                    raise ExpectedError(
+                        f"the lab has no address left for {host}", "coffre lab down --erase starts anew"
+                    )
+                numbers[host] = number
+        return self.model_copy(update={"hosts": numbers})
+
+
+def find_state(file: Path) -> LabState | None:
+    """Read the lab's state; None when the lab was never started."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    hint = f"end the lab with the Coffre that started it, or remove {file.parent} if nothing of it runs"
+    try:
+        state = LabState.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise InvalidFileError(f"{file} is not a lab's state: {where or 'the file'}: {problem['msg']}", hint) from error
+    if state.version != STATE_VERSION:
+        raise InvalidFileError(f"{file} has version {state.version}; this Coffre knows {STATE_VERSION}", hint)
+    return state
+
+
+def write_atomically(file: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it, and a crash loses neither."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
+def save_state(file: Path, state: LabState) -> None:
+    """Remember the state."""
+    write_atomically(file, state.model_dump_json(indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def hold_lock(file: Path, what: str, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+    """Hold the exclusive lock of a directory, waiting for another command up to ``wait_seconds``.
+
+    The holder may remove the file (an erased lab): whoever then gets the lock of the removed file takes a new one.
+    Raises BusyError naming ``what`` when the other does not end in time.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            stream = stack.enter_context(file.open("a"))
+            while not _try_lock(stream.fileno()):
+                if time.monotonic() > deadline:
+                    raise BusyError(f"another command is at work on {what}", "wait for it to end, then try again")
+                time.sleep(0.2)
+            if _is_same_file(file, stream.fileno()):
+                yield
+                return
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_same_file(file: Path, descriptor: int) -> bool:
+    try:
+        return file.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False

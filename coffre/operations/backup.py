@@ -1,0 +1,98 @@
+"""A backup now: the quota looked at, the agent started, its report read on the machine and then in the bucket."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from coffre.agents.backup_run import start_and_wait
+from coffre.agents.report import Report, ReportResult
+from coffre.errors import ExpectedError, RemoteError
+from coffre.operations.gate import GateState, settle_gate
+from coffre.operations.machines import open_machine
+from coffre.operations.reports import find_report
+from coffre.operations.service import Service
+from coffre.spec import naming
+
+DEADLINE_SECONDS = 12 * 3600
+"""How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
+
+OnProgress = Callable[[str, str], None]
+"""Called with a machine's name and what it does."""
+
+
+class Outcome(StrEnum):
+    """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    QUOTA = "quota"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class MachineBackup:
+    """One machine's run. ``in_storage``: whether the bucket holds the snapshot and the report (None: not looked)."""
+
+    machine: str
+    outcome: Outcome
+    message: str
+    report: Report | None = None
+    in_storage: bool | None = None
+
+
+@dataclass(frozen=True)
+class TenantBackup:
+    """The runs of a tenant's machines, and the gate before and after them."""
+
+    machines: tuple[MachineBackup, ...]
+    gate_before: GateState
+    gate_after: GateState
+
+
+def back_up(
+    service: Service,
+    machines: Sequence[str],
+    on_progress: OnProgress,
+    deadline_seconds: int = DEADLINE_SECONDS,
+) -> TenantBackup:
+    """Back the machines up now, all at once, and say of each how it ended; never longer than the deadline."""
+    gate = settle_gate(service)
+    if gate.is_closed:
+        refused = tuple(MachineBackup(name, Outcome.QUOTA, f"not started: {gate.explanation}") for name in machines)
+        return TenantBackup(refused, gate, gate)
+    with ThreadPoolExecutor(max_workers=max(1, len(machines))) as executor:
+        runs = executor.map(lambda name: _back_up_one(service, name, on_progress, deadline_seconds), machines)
+        ended = tuple(runs)
+    return TenantBackup(ended, gate, settle_gate(service))
+
+
+def _back_up_one(service: Service, machine: str, on_progress: OnProgress, deadline_seconds: int) -> MachineBackup:
+    try:
+        with open_machine(service, machine) as ssh:
+            report = start_and_wait(ssh, deadline_seconds, lambda text: on_progress(machine, text))
+    except RemoteError as problem:
+        return MachineBackup(machine, Outcome.UNREACHABLE, _sentence(problem))
+    except ExpectedError as problem:
+        return MachineBackup(machine, Outcome.FAILED, _sentence(problem))
+    return _witness(service, machine, report)
+
+
+def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
+    """Hold what the machine says against what the bucket holds: its report, and the snapshot it speaks of."""
+    bucket = service.owner_bucket(machine)
+    delivered = find_report(bucket, report.run_id) is not None
+    stored = report.snapshot_id is not None and bucket.exists(f"{naming.RESTIC_PREFIX}snapshots/{report.snapshot_id}")
+    outcome = Outcome(report.result.value)
+    in_storage = delivered and (stored or report.result not in (ReportResult.SUCCESS, ReportResult.PARTIAL))
+    message = report.message
+    if outcome is Outcome.SUCCESS and not stored:
+        outcome, message = Outcome.FAILED, f"the machine reports snapshot {report.snapshot_id}, but its bucket has none"
+    elif not delivered:
+        message = f"{message}; the report is still on the machine".removeprefix("; ")
+    return MachineBackup(machine, outcome, message, report, in_storage)
+
+
+def _sentence(problem: ExpectedError) -> str:
+    return f"{problem.message}. {problem.hint}" if problem.hint else problem.message

@@ -1,0 +1,43 @@
+"""A tenant's machine, reached over SSH with its recorded host key."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coffre.agents.ssh import SshMachine
+from coffre.errors import RefusedError
+from coffre.operations.service import Service, find_machine, find_tenant
+from coffre.spec.loader import Repository
+from coffre.spec.tenant import SshConnection
+
+
+def known_hosts_file(root: Path, slug: str) -> Path:
+    """Return where a tenant's SSH host keys are recorded: public, in git, reviewed like any other change."""
+    return root / "known_hosts" / slug
+
+
+def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshConnection, Path | None]:
+    """Return how a machine is reached by SSH, and the platform's ssh_config if it has one."""
+    tenant = find_tenant(repository, slug)
+    connection = find_machine(tenant, name).connection
+    if not isinstance(connection, SshConnection):
+        raise RefusedError(
+            f"{slug}/{name} is not reached by SSH (`via: {connection.via}`)",
+            "Do it on the machine itself, with its administrator.",
+        )
+    ssh_config = repository.settings.platforms[tenant.storage.platform].ssh_config
+    return connection, repository.root / ssh_config if ssh_config else None
+
+
+@contextmanager
+def open_machine(service: Service, name: str) -> Iterator[SshMachine]:
+    """Open a machine for the length of an operation; nothing is connected before the first command."""
+    slug = service.tenant.slug
+    connection, ssh_config = find_connection(service.repository, slug, name)
+    with SshMachine(
+        connection,
+        ssh_config=ssh_config,
+        known_hosts=known_hosts_file(service.repository.root, slug),
+        trust=f"coffre trust {slug} {name}",
+    ) as machine:
+        yield machine

@@ -1,0 +1,148 @@
+"""What is true of a tenant right now, from live facts: the platform, the buckets, the reports in them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from coffre.agents.report import Report, ReportResult
+from coffre.operations.control import read_orders
+from coffre.operations.options import option_status
+from coffre.operations.overdue import is_overdue
+from coffre.operations.reports import iter_reports
+from coffre.operations.service import Service
+from coffre.records.events import EventKind
+from coffre.spec import naming
+from coffre.spec.tenant import MachineKind, Tenant
+from coffre.storage.driver import Bucket
+
+SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
+
+
+@dataclass(frozen=True)
+class LicenceStatus:
+    """Licences of one kind: granted by the contract, used by machines that are not retired."""
+
+    granted: int
+    used: int
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """One machine. None means not known.
+
+    The two witnesses are kept apart: ``last_success_at`` and ``last_result`` are what the agent reports,
+    ``newest_snapshot_at`` and ``snapshots`` what the bucket holds; ``witnesses_agree`` is False when the agent claims a
+    snapshot that storage does not have.
+    """
+
+    name: str
+    agent: str
+    last_success_at: datetime | None
+    last_result: str | None
+    snapshots: int | None
+    stored_bytes: int | None
+    generation_wanted: int | None
+    generation_applied: int | None
+    overdue: bool | None
+    newest_snapshot_at: datetime | None
+    witnesses_agree: bool | None
+
+
+@dataclass(frozen=True)
+class TenantStatus:
+    """One tenant, as `coffre status --json` gives it."""
+
+    tenant: str
+    status: str
+    quota_bytes: int
+    used_bytes: int | None
+    wall_bytes: int | None
+    gate: str | None
+    licences: Mapping[str, LicenceStatus]
+    options: Mapping[str, str]
+    machines: tuple[MachineStatus, ...]
+
+
+def observe(service: Service, now: datetime) -> TenantStatus:
+    """Look at one tenant. Before its first apply there is nothing to see, and everything live is None."""
+    tenant = service.tenant
+    owner = service.storage.find_owner(service.owner_uid)
+    applied = service.secrets.find_control(tenant.slug, tenant.id) is not None and owner is not None
+    buckets = set(owner.buckets) if owner is not None and applied else set()
+    machines, gates, used_bytes = [], [], 0
+    for name in tenant.machines:
+        if service.bucket_name(name) not in buckets:
+            machines.append(_unknown_machine(service, name))
+            continue
+        bucket = service.owner_bucket(name)
+        current_bytes = bucket.current_bytes()
+        used_bytes += current_bytes
+        gates.append(bucket.is_gate_closed())
+        machines.append(_observe_machine(service, name, bucket, current_bytes, now))
+    return TenantStatus(
+        tenant=tenant.slug,
+        status=tenant.status.value,
+        quota_bytes=tenant.storage.quota_bytes,
+        used_bytes=used_bytes if gates else None,
+        wall_bytes=owner.wall_bytes if owner is not None else None,
+        gate=judge_gates(gates),
+        licences=count_licences(tenant),
+        options=option_status(tenant.options),
+        machines=tuple(machines),
+    )
+
+
+def judge_gates(closed: Sequence[bool]) -> str | None:
+    """Sum up the gates of a tenant's buckets: open, closed, or partly closed, which is nobody's wish. Pure."""
+    if not closed:
+        return None
+    if all(closed):
+        return "closed"
+    return "partly closed" if any(closed) else "open"
+
+
+def count_licences(tenant: Tenant) -> dict[str, LicenceStatus]:
+    """Count what is granted and used of each kind; a retired machine uses none (contract, article 1a). Pure."""
+    used = Counter(machine.kind for machine in tenant.machines.values() if machine.retired is None)
+    kinds = [kind for kind in MachineKind if kind in tenant.licences or kind in used]
+    return {kind.value: LicenceStatus(tenant.licences.get(kind, 0), used[kind]) for kind in kinds}
+
+
+def _unknown_machine(service: Service, name: str) -> MachineStatus:
+    agent = service.tenant.machines[name].agent.value
+    return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None)
+
+
+def _observe_machine(service: Service, name: str, bucket: Bucket, current_bytes: int, now: datetime) -> MachineStatus:
+    tenant, machine = service.tenant, service.tenant.machines[name]
+    snapshots = {facts.key.rsplit("/", 1)[-1]: facts for facts in bucket.list_objects(SNAPSHOTS_PREFIX)}
+    last: Report | None = None
+    success: Report | None = None
+    for report in iter_reports(bucket):
+        last = last or report
+        if report.result is ReportResult.SUCCESS:
+            success = report
+            break
+    installed = service.records.find_last(tenant.id, EventKind.INSTALL, name)
+    orders = read_orders(service, bucket)
+    last_success_at = success.finished_at if success else None
+    return MachineStatus(
+        name=name,
+        agent=machine.agent.value,
+        last_success_at=last_success_at,
+        last_result=last.result.value if last else "never",
+        snapshots=len(snapshots),
+        stored_bytes=current_bytes,
+        generation_wanted=orders["generation"] if orders else None,
+        generation_applied=last.generation_applied if last else None,
+        overdue=is_overdue(
+            tenant.plans[machine.plan].schedule,
+            tenant.timezone,
+            now=now,
+            installed_at=installed.at if installed else None,
+            last_success_at=last_success_at,
+        ),
+        newest_snapshot_at=max((facts.modified_at for facts in snapshots.values()), default=None),
+        witnesses_agree=success.snapshot_id in snapshots if success else None,
+    )

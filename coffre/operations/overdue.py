@@ -1,0 +1,40 @@
+"""When a machine's backup was last due, and whether it is late. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from coffre.spec.tenant import Schedule, Weekday
+
+GRACE = timedelta(hours=12)
+"""How long after its scheduled time a run may still be under way: the agent's own deadline for one run."""
+
+_WEEKDAYS = tuple(Weekday)
+
+
+def find_last_due(schedules: Iterable[Schedule], timezone: str, until: datetime) -> datetime | None:
+    """Return the last scheduled moment at or before ``until`` (aware) within a week; None: nothing is scheduled."""
+    zone = ZoneInfo(timezone)
+    local = until.astimezone(zone)
+    moments = []
+    for schedule in schedules:
+        for days_ago in range(8):
+            on = local.date() - timedelta(days=days_ago)
+            if _WEEKDAYS[on.weekday()] in schedule.days:
+                moments.append(datetime.combine(on, schedule.at, zone))
+    return max((moment for moment in moments if moment <= until), default=None)
+
+
+def is_overdue(
+    schedules: Iterable[Schedule],
+    timezone: str,
+    *,
+    now: datetime,
+    installed_at: datetime | None,
+    last_success_at: datetime | None,
+) -> bool:
+    """Tell whether a run that should have ended by now left no success; a machine not yet installed is never late."""
+    due_at = find_last_due(schedules, timezone, now - GRACE)
+    if due_at is None or installed_at is None or due_at < installed_at:
+        return False
+    return last_success_at is None or last_success_at < due_at

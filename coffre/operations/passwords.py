@@ -1,0 +1,23 @@
+"""The one door to a customer's repository passwords: nobody passes without saying why (contract, article 12)."""
+
+from pydantic import SecretStr
+
+from coffre.errors import ExpectedError
+from coffre.operations.service import Service
+from coffre.records.events import EventKind
+
+
+def use_password(service: Service, machine: str, reason: str) -> SecretStr:
+    """Return a machine's repository password, after recording who uses it and why.
+
+    The event is written first: a use that could not be recorded does not happen.
+    """
+    password = service.secrets.get_data(service.tenant.slug, service.tenant.id).repository_passwords.get(machine)
+    if password is None:
+        raise ExpectedError(
+            f"{service.tenant.slug}/{machine} has no repository password in its secret bundle",
+            "If it was backed up before, bring the bundle back from escrow; "
+            f"else run `coffre apply {service.tenant.slug}`.",
+        )
+    service.record(EventKind.PASSWORD_USED, machine, reason=reason)
+    return password

@@ -1,0 +1,80 @@
+"""Which files a drill restores: reproducible from its printed seed. Pure."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+REPORTED_FILES = 8
+"""Files whose hashes the agent reported: the drill's proof, since nobody at SMILÉO could have made those hashes."""
+
+OTHER_FILES = 12
+"""Files restored besides: their size is compared, and restic itself compares every blob with its name."""
+
+SAMPLE_BYTES = 256 * 1024**2
+"""The most that one drill restores."""
+
+
+@dataclass(frozen=True)
+class SnapshotFile:
+    """A regular file of a snapshot: absolute path and size."""
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ReportedHash:
+    """What the agent said of a file that did not change during its run."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a drill restores: ``reported`` is compared by hash, ``others`` by size."""
+
+    seed: int
+    reported: tuple[ReportedHash, ...]
+    others: tuple[SnapshotFile, ...]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size in bytes that each file of the sample must have, by path."""
+        reported = {file.path: file.size_bytes for file in self.reported}
+        return reported | {file.path: file.size_bytes for file in self.others}
+
+    @property
+    def paths(self) -> list[str]:
+        return list(self.sizes)
+
+
+def choose_sample(files: Sequence[SnapshotFile], reported: Sequence[ReportedHash], seed: int) -> Sample:
+    """Choose a drill's sample; the same snapshot, report and seed give the same one.
+
+    Only reported files that the snapshot has are taken: one that it lacks was excluded, or the report lies.
+    """
+    chooser = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    in_snapshot = {file.path for file in files}
+    candidates = sorted((file for file in reported if file.path in in_snapshot), key=lambda file: file.path)
+    chosen_reported = _take(chooser, candidates, REPORTED_FILES, SAMPLE_BYTES)
+    room_bytes = SAMPLE_BYTES - sum(file.size_bytes for file in chosen_reported)
+    taken = {file.path for file in chosen_reported}
+    rest = sorted((file for file in files if file.path not in taken), key=lambda file: file.path)
+    return Sample(seed, tuple(chosen_reported), tuple(_take(chooser, rest, OTHER_FILES, room_bytes)))
+
+
+File = TypeVar("File", SnapshotFile, ReportedHash)
+
+
+def _take(chooser: random.Random, files: Sequence[File], count: int, room_bytes: int) -> list[File]:
+    chosen: list[File] = []
+    for file in chooser.sample(files, len(files)):
+        if len(chosen) == count:
+            break
+        if file.size_bytes <= room_bytes:
+            chosen.append(file)
+            room_bytes -= file.size_bytes
+    return chosen

@@ -1,0 +1,117 @@
+"""One tenant's service, opened: its file, its platform, its secrets and its records, handed to every operation."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.errors import UsageError
+from coffre.records.actor import Author, read_author
+from coffre.records.database import Records
+from coffre.records.events import Event, EventKind, utc_now
+from coffre.secrets.store import SecretStore
+from coffre.spec import naming
+from coffre.spec.loader import Repository
+from coffre.spec.platform import Platform
+from coffre.spec.tenant import Machine, Tenant
+from coffre.storage.ceph.connect import connect
+from coffre.storage.driver import AccessKey, Bucket, Storage
+
+RUN_FOLDER = Path(".coffre/run")
+"""Under the root: where a command keeps what only lives as long as itself."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What an operation needs of one tenant; nothing in it is opened twice in a command."""
+
+    repository: Repository
+    tenant: Tenant
+    storage: Storage
+    secrets: SecretStore
+    records: Records
+    author: Author
+
+    @property
+    def owner_uid(self) -> str:
+        return naming.owner_uid(self.tenant)
+
+    @property
+    def platform(self) -> Platform:
+        return self.repository.settings.platforms[self.tenant.storage.platform]
+
+    def machine(self, name: str) -> Machine:
+        return find_machine(self.tenant, name)
+
+    def bucket_name(self, machine: str) -> str:
+        return naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
+
+    def owner_bucket(self, machine: str) -> Bucket:
+        """Open a machine's bucket with the owner's key."""
+        return self.storage.open_bucket(self.bucket_name(machine), self.owner_key())
+
+    def owner_key(self) -> AccessKey:
+        key = self.secrets.get_control(self.tenant.slug, self.tenant.id).owner_key
+        return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+
+    def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> Event:
+        """Append one event about this tenant, with who runs the command and from which commit."""
+        event = self._event(kind, machine, details)
+        self.records.append(event)
+        return event
+
+    def _event(self, kind: EventKind, machine: str | None, details: Mapping[str, object]) -> Event:
+        return Event(
+            tenant_id=self.tenant.id,
+            slug=self.tenant.slug,
+            kind=kind,
+            at=utc_now(),
+            actor=self.author.actor,
+            commit=self.author.commit,
+            machine=machine,
+            details=details,
+        )
+
+
+def find_tenant(repository: Repository, slug: str) -> Tenant:
+    """Return a tenant of the repository; UsageError names those that there are."""
+    tenant = repository.tenants.get(slug)
+    if tenant is None:
+        raise UsageError(
+            f"there is no tenant {slug!r}", f"tenants/ has: {', '.join(repository.tenants) or 'none yet'}."
+        )
+    return tenant
+
+
+def find_machine(tenant: Tenant, name: str) -> Machine:
+    """Return a machine of a tenant file; UsageError names those that there are."""
+    machine = tenant.machines.get(name)
+    if machine is None:
+        raise UsageError(f"{tenant.slug} has no machine {name!r}", f"It has: {', '.join(tenant.machines)}.")
+    return machine
+
+
+def open_secrets(repository: Repository) -> SecretStore:
+    """Open the secret store that platform.yaml names."""
+    settings = repository.settings
+    return SecretStore.open(repository.root / settings.secrets, repository.root / settings.escrow, repository.root)
+
+
+def open_storage(repository: Repository, platform_name: str) -> Storage:
+    """Connect to a platform of platform.yaml."""
+    return connect(repository.settings.platforms[platform_name], repository.root)
+
+
+@contextmanager
+def open_service(repository: Repository, slug: str) -> Iterator[Service]:
+    """Open one tenant's service for the length of a command."""
+    tenant = find_tenant(repository, slug)
+    with Records.open(repository.settings.records, repository.root) as records:
+        yield Service(
+            repository=repository,
+            tenant=tenant,
+            storage=open_storage(repository, tenant.storage.platform),
+            secrets=open_secrets(repository),
+            records=records,
+            author=read_author(repository.root),
+        )

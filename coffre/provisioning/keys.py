@@ -1,0 +1,78 @@
+"""A tenant's secrets: those that exist, and those that the next apply will mint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coffre.operations.service import Service
+from coffre.secrets import minting
+from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
+from coffre.spec.tenant import Tenant
+from coffre.storage.ceph.layout import PLACEHOLDER, TenantKeys, placeholder_keys
+from coffre.storage.driver import AccessKey
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """A tenant's two bundles, whole for the machines of its file."""
+
+    control: ControlBundle
+    data: DataBundle
+
+
+def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
+    """Name the machines that have no key or no repository password yet ("owner" for the tenant itself). Pure."""
+    if control is None or data is None:
+        return ["owner", *tenant.machines]
+    return [
+        name for name in tenant.machines if name not in control.machine_keys or name not in data.repository_passwords
+    ]
+
+
+def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secrets:
+    """Return the tenant's secrets, minting what is missing; what is minted stands in escrow before this returns.
+
+    May run twice: nothing that exists is ever minted again.
+    """
+    tenant = service.tenant
+    control = service.secrets.find_control(tenant.slug, tenant.id)
+    data = service.secrets.find_data(tenant.slug, tenant.id)
+    missing = missing_secrets(tenant, control, data)
+    if missing:
+        on_progress(f"minting keys and passwords for {', '.join(missing)}, and putting them in escrow")
+    whole = Secrets(_completed_control(tenant, control), _completed_data(tenant, data))
+    # Also without anything new: a save writes only what a copy lacks, and fails when the escrow could not take it.
+    service.secrets.save_data(tenant.slug, whole.data)
+    service.secrets.save_control(tenant.slug, whole.control)
+    return whole
+
+
+def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
+    """Return the keys that exist, and the placeholder where the next apply will mint one. Pure."""
+    if control is None:
+        return placeholder_keys(tenant)
+    known = {name: _access_key(key) for name, key in control.machine_keys.items()}
+    return TenantKeys(_access_key(control.owner_key), {name: known.get(name, PLACEHOLDER) for name in tenant.machines})
+
+
+def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> ControlBundle:
+    """Return the bundle with a key for each machine; what it has is kept, also for machines that have gone."""
+    if existing is None:
+        return ControlBundle(
+            tenant_id=tenant.id,
+            owner_key=minting.new_access_key(),
+            machine_keys={name: minting.new_access_key() for name in tenant.machines},
+            stack_passphrase=minting.new_passphrase(),
+            signing_key=minting.new_signing_key(),
+        )
+    minted = {name: minting.new_access_key() for name in tenant.machines if name not in existing.machine_keys}
+    return existing.model_copy(update={"machine_keys": {**existing.machine_keys, **minted}})
+
+
+def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
+    known = existing.repository_passwords if existing is not None else {}
+    minted = {name: minting.new_password() for name in tenant.machines if name not in known}
+    return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})
+
+
+def _access_key(key: S3Key) -> AccessKey:
+    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())

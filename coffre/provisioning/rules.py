@@ -1,0 +1,95 @@
+"""The rules that say no before anything is touched. Pure: facts in, a refusal that says what to write instead out."""
+
+from collections.abc import Collection, Iterable
+
+from coffre.errors import RefusedError
+from coffre.spec import naming
+from coffre.spec.tenant import AgentKind, Machine, OperatingSystem, SshConnection, Tenant, TenantStatus
+
+
+def refuse_unsupported(tenant: Tenant) -> None:
+    """Refuse what a tenant file may say and Coffre does not carry out yet: better than doing half of it silently."""
+    if tenant.status is not TenantStatus.ACTIVE:
+        raise RefusedError(
+            f"{tenant.slug}: `status: {tenant.status}` is not carried out yet",
+            "Keep `status: active`, or do it by hand and leave the file as it is until Coffre can.",
+        )
+    for name, machine in tenant.machines.items():
+        reason = _unsupported(machine)
+        if reason:
+            raise RefusedError(
+                f"{tenant.slug}: machine {name}: {reason} is not carried out yet",
+                "Take the machine out of this change; nothing of this tenant was touched.",
+            )
+
+
+def _unsupported(machine: Machine) -> str:
+    if machine.retired is not None:
+        return "`retired`"
+    if machine.os is not OperatingSystem.LINUX:
+        return f"`os: {machine.os}`"
+    if machine.agent is not AgentKind.RESTIC:
+        return f"`agent: {machine.agent}`"
+    if not isinstance(machine.connection, SshConnection):
+        return f"`via: {machine.connection.via}`"
+    return ""
+
+
+def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> None:
+    """Refuse to go on while a stack exists whose tenant file is gone: removing text never removes a service."""
+    orphans = sorted(set(stacks) - set(tenants))
+    if not orphans:
+        return
+    first = orphans[0]
+    raise RefusedError(
+        f"tenants/{first}.yaml is gone but its storage still exists"
+        + (f" (so are: {', '.join(orphans[1:])})" if orphans[1:] else ""),
+        f"Put tenants/{first}.yaml back (`git log --diff-filter=D -- tenants/{first}.yaml` finds it). "
+        "A customer leaves by `status: leaving` in the file, never by its removal.",
+    )
+
+
+def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known_machines: Iterable[str]) -> None:
+    """Refuse a file in which a machine no longer stands although its bucket exists.
+
+    ``owned_buckets`` are the buckets that the tenant's owner has on the platform, ``known_machines`` the names that
+    Coffre ever gave a key to: a bucket's name ends in a digest and does not tell its machine.
+    """
+    expected = {naming.bucket_name(tenant.slug, tenant.id, name) for name in tenant.machines}
+    vanished = sorted(set(owned_buckets) - expected)
+    if not vanished:
+        return
+    names = {naming.bucket_name(tenant.slug, tenant.id, name): name for name in known_machines}
+    bucket = vanished[0]
+    machine = names.get(bucket)
+    if machine is None:
+        raise RefusedError(
+            f"{tenant.slug}: bucket {bucket} belongs to this tenant, but no machine of the file has it",
+            "Find out whose backups it holds (`radosgw-admin bucket stats --bucket` on the platform) before going on.",
+        )
+    raise RefusedError(
+        f"{tenant.slug}: machine {machine} is gone from the file but its bucket {bucket} still exists",
+        "Put the machine back, with `retired: {on: DATE, keep_until: DATE}` if it is no longer to be backed up.",
+    )
+
+
+def refuse_lost_secrets(
+    tenant: Tenant, owned_buckets: Collection[str] | None, known_passwords: Collection[str] | None
+) -> None:
+    """Refuse to mint in place of what was lost: a new password for an old repository would hide that it cannot be read.
+
+    ``owned_buckets`` is None when the owner is not on the platform, ``known_passwords`` when there are no bundles.
+    """
+    if owned_buckets is None:
+        return
+    if known_passwords is None:
+        raise RefusedError(
+            f"{tenant.slug} exists on its platform, but its secret bundles are not here",
+            "Bring them back from the escrow or from where it was applied; do not mint new ones over existing backups.",
+        )
+    for name in tenant.machines:
+        if naming.bucket_name(tenant.slug, tenant.id, name) in owned_buckets and name not in known_passwords:
+            raise RefusedError(
+                f"{tenant.slug}/{name} has a bucket, but its repository password is in neither bundle copy",
+                "Bring the data bundle back from the escrow: without it the backups in that bucket cannot be read.",
+            )

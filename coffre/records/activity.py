@@ -1,0 +1,45 @@
+"""Daily usage of a machine's storage and the runs of commands, as values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one machine's bucket held on one day; the day's last measurement stands.
+
+    ``current_bytes`` are the current versions, which the sold quota counts; ``stored_bytes`` are all versions.
+    ``measured_on`` is a day in the tenant's time zone, ``measured_at`` the aware moment.
+    """
+
+    tenant_id: str
+    machine: str
+    measured_on: date
+    current_bytes: int
+    stored_bytes: int
+    measured_at: datetime
+
+
+class RunOutcome(StrEnum):
+    """How a run ended. The values are in the database for ever."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    BUSY = "busy"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command that changes something. Without ``finished_at`` it runs still, or was killed."""
+
+    id: int
+    command: str
+    tenants: tuple[str, ...]
+    started_at: datetime
+    actor: str
+    commit: str | None
+    finished_at: datetime | None = None
+    outcome: RunOutcome | None = None

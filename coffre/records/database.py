@@ -1,0 +1,179 @@
+"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from coffre.errors import ExpectedError
+from coffre.records import tables
+from coffre.records.activity import Run, RunOutcome, Usage
+from coffre.records.actor import Author
+from coffre.records.connection import open_engine, writing
+from coffre.records.events import Event, EventKind, check_recordable, storable
+from coffre.records.location import Location, locate
+from coffre.records.schema import ensure_schema
+from coffre.records.trouble import translated
+
+DEFAULT_WAIT_SECONDS = 10.0
+
+
+class Records:
+    """An open records database. Errors are BusyError (locked too long), RemoteError (not reached) or ExpectedError."""
+
+    def __init__(self, engine: sa.Engine, location: Location) -> None:
+        self._engine = engine
+        self._location = location
+
+    @classmethod
+    def open(cls, reference: str, root: Path, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Self:
+        """Open what `records:` of platform.yaml refers to, made or migrated first when needed."""
+        location = locate(reference, root)
+        engine = open_engine(location, wait_seconds)
+        try:
+            with translated(location):
+                ensure_schema(engine, location, wait_seconds)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, location)
+
+    def close(self) -> None:
+        """Give the connections back; may run twice."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, event: Event) -> None:
+        """Add one event; RefusedError when its details hold a secret."""
+        self.append_all([event])
+
+    def append_all(self, events: Iterable[Event]) -> None:
+        """Add several events in one transaction: all of them, in this order, or none."""
+        rows = [_event_row(event) for event in events]
+        if rows:
+            with translated(self._location), writing(self._engine) as connection:
+                connection.execute(sa.insert(tables.events), rows)
+
+    def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
+        """Return a tenant's events in the order they were added; None stands for any kind, any machine."""
+        rows = self._read(_select_events(tenant_id, kind, machine).order_by(tables.events.c.id))
+        return [self._event(row) for row in rows]
+
+    def find_last(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> Event | None:
+        """Return the event of a kind that was added last; without a machine, whichever machine it is about."""
+        newest_first = _select_events(tenant_id, kind, machine).order_by(tables.events.c.id.desc())
+        rows = self._read(newest_first.limit(1))
+        return self._event(rows[0]) if rows else None
+
+    def has(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> bool:
+        """Tell whether such an event was ever added."""
+        return self.find_last(tenant_id, kind, machine) is not None
+
+    def record_usage(self, usages: Iterable[Usage]) -> None:
+        """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one."""
+        rows = [_usage_row(usage) for usage in usages]
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(tables.usage)
+        measured = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
+        upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=measured)
+        if rows:
+            with translated(self._location), writing(self._engine) as connection:
+                connection.execute(upsert, rows)
+
+    def list_usage(self, tenant_id: str, first: date, last: date) -> list[Usage]:
+        """Return a tenant's usage from the first to the last day, both included, by day and machine."""
+        table = tables.usage
+        statement = (
+            sa.select(table)
+            .where(table.c.tenant_id == tenant_id, table.c.measured_on.between(first, last))
+            .order_by(table.c.measured_on, table.c.machine)
+        )
+        return [Usage(**row) for row in self._read(statement)]
+
+    def start_run(self, command: str, tenants: Sequence[str], started_at: datetime, author: Author) -> int:
+        """Note that a command that changes something starts; returns the run's id for `finish_run`."""
+        row = {
+            "command": command,
+            "tenants": list(tenants),
+            "started_at": started_at,
+            "actor": author.actor,
+            tables.COMMIT: author.commit,
+        }
+        with translated(self._location), writing(self._engine) as connection:
+            run_id: int = connection.execute(sa.insert(tables.runs).returning(tables.runs.c.id), row).scalar_one()
+        return run_id
+
+    def finish_run(self, run_id: int, finished_at: datetime, outcome: RunOutcome) -> None:
+        """Note how a run ended, once."""
+        table = tables.runs
+        statement = (
+            sa.update(table)
+            .where(table.c.id == run_id, table.c.finished_at.is_(None))
+            .values(finished_at=finished_at, outcome=outcome.value)
+        )
+        with translated(self._location), writing(self._engine) as connection:
+            if connection.execute(statement).rowcount != 1:
+                raise ValueError(f"run {run_id} is not one that goes on")
+
+    def list_runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        rows = self._read(sa.select(tables.runs).order_by(tables.runs.c.id.desc()))
+        return [_run(row) for row in rows]
+
+    def _read(self, statement: sa.Select[tuple[object, ...]]) -> Sequence[sa.RowMapping]:
+        with translated(self._location), self._engine.connect() as connection:
+            return connection.execute(statement).mappings().all()
+
+    def _event(self, row: sa.RowMapping) -> Event:
+        try:
+            kind = EventKind(row["kind"])
+        except ValueError:
+            raise ExpectedError(
+                f"{self._location.shown} has an event of a kind this Coffre does not know: {row['kind']}",
+                "Update Coffre here: a newer one wrote it.",
+            ) from None
+        return Event(**{**row, "kind": kind})
+
+
+def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) -> sa.Select[tuple[object, ...]]:
+    table = tables.events
+    statement = sa.select(table).where(table.c.tenant_id == tenant_id)
+    if kind is not None:
+        statement = statement.where(table.c.kind == kind.value)
+    if machine is not None:
+        statement = statement.where(table.c.machine == machine)
+    return statement
+
+
+def _event_row(event: Event) -> dict[str, object]:
+    check_recordable(event)
+    return {
+        "tenant_id": event.tenant_id,
+        "slug": event.slug,
+        "kind": event.kind.value,
+        "at": event.at,
+        "actor": event.actor,
+        tables.COMMIT: event.commit,
+        "machine": event.machine,
+        "details": storable(event.details),
+    }
+
+
+def _usage_row(usage: Usage) -> dict[str, object]:
+    return {name: getattr(usage, name) for name in tables.usage.c.keys()}  # noqa: SIM118 (not a dict)
+
+
+def _run(row: sa.RowMapping) -> Run:
+    outcome = RunOutcome(row["outcome"]) if row["outcome"] is not None else None
+    return Run(**{**row, "tenants": tuple(row["tenants"]), "outcome": outcome})

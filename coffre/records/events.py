@@ -1,0 +1,97 @@
+"""An event: something that happened to a tenant, who did it, from which commit. And what may never stand in one."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from coffre.errors import RefusedError
+
+ALLOWED_KEYS = frozenset({"access_key_id"})
+_SECRET_KEY = re.compile(r"(^|_)(secrets?|passwords?|passphrases?|access)(_|$)", re.IGNORECASE)
+
+
+class EventKind(StrEnum):
+    """What can happen to a tenant. The values are in the database for ever: never rename one."""
+
+    INSTALL = "install"
+    UPDATE = "update"
+    ORDERS = "orders"
+    ENROLMENT = "enrolment"
+    REMOVAL = "removal"
+    RETIREMENT = "retirement"
+    QUOTA_CHANGE = "quota_change"
+    LICENCE_CHANGE = "licence_change"
+    OPTION_CHANGE = "option_change"
+    COMMISSIONED = "commissioned"
+    PASSWORD_USED = "password_used"  # noqa: S105 (the name of an event)
+    DRILL = "drill"
+    GATE_CHANGE = "gate_change"
+    OUT_OF_HOURS_APPLY = "out_of_hours_apply"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event, as it is appended and as it is read back.
+
+    ``at`` is aware and comes back in UTC; ``commit`` is None outside a git checkout; ``machine`` is None when the event
+    is the whole tenant's; ``details`` is plain JSON without secrets; ``id`` is the database's, in the order of adding.
+    """
+
+    tenant_id: str
+    slug: str
+    kind: EventKind
+    at: datetime
+    actor: str
+    commit: str | None = None
+    machine: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    id: int | None = None
+
+
+def utc_now() -> datetime:
+    """Return the moment, for those who make events; rules get it handed in."""
+    return datetime.now(UTC)
+
+
+def check_recordable(event: Event) -> None:
+    """Refuse an event that could not stay for ever: with a secret in it, a local time, or more than JSON."""
+    if event.at.tzinfo is None:
+        raise ValueError(f"the time of a {event.kind} event has no time zone")
+    _refuse_secrets(event.details, event.kind)
+    json.dumps(event.details, allow_nan=False)
+
+
+def storable(value: object) -> object:
+    """Return a JSON value that both databases hold: PostgreSQL refuses NUL and half characters, as file names have."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    if isinstance(value, Mapping):
+        return {str(storable(str(key))): storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(inner) for inner in value]
+    return value
+
+
+def _refuse_secrets(value: object, kind: EventKind) -> None:
+    if isinstance(value, SecretStr):
+        raise _refused(kind, "a secret value")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if str(key) not in ALLOWED_KEYS and _SECRET_KEY.search(str(key)):
+                raise _refused(kind, f"a key named {key!r}")
+            _refuse_secrets(inner, kind)
+    if isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            _refuse_secrets(inner, kind)
+
+
+def _refused(kind: EventKind, what: str) -> RefusedError:
+    return RefusedError(
+        f"this {kind} event was not recorded: its details hold {what}",
+        "Records are kept for years and shown to customers: this is a fault of Coffre, report it.",
+    )

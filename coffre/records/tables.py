@@ -1,0 +1,85 @@
+"""The tables as SQLAlchemy sees them; the migrations make them, and a test holds the two together."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import quoted_name
+from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment: aware in Python, UTC inside. SQLite has no time zones, so there it is stored without one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def json_type() -> TypeEngine[Any]:
+    return sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def id_type() -> TypeEngine[int]:
+    # SQLite counts up only a column that is called INTEGER.
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+COMMIT = quoted_name("commit", quote=True)
+
+metadata = sa.MetaData()
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("tenant_id", sa.Text(), nullable=False),
+    sa.Column("slug", sa.Text(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("at", UtcDateTime(), nullable=False),
+    sa.Column("actor", sa.Text(), nullable=False),
+    sa.Column(COMMIT, sa.Text()),
+    sa.Column("machine", sa.Text()),
+    sa.Column("details", json_type(), nullable=False),
+    sa.Index("events_by_tenant", "tenant_id", "kind", "machine"),
+    sqlite_autoincrement=True,
+)
+
+usage = sa.Table(
+    "usage",
+    metadata,
+    sa.Column("tenant_id", sa.Text(), primary_key=True),
+    sa.Column("measured_on", sa.Date(), primary_key=True),
+    sa.Column("machine", sa.Text(), primary_key=True),
+    sa.Column("current_bytes", sa.BigInteger(), nullable=False),
+    sa.Column("stored_bytes", sa.BigInteger(), nullable=False),
+    sa.Column("measured_at", UtcDateTime(), nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("command", sa.Text(), nullable=False),
+    sa.Column("tenants", json_type(), nullable=False),
+    sa.Column("started_at", UtcDateTime(), nullable=False),
+    sa.Column("finished_at", UtcDateTime()),
+    sa.Column("outcome", sa.Text()),
+    sa.Column("actor", sa.Text(), nullable=False),
+    sa.Column(COMMIT, sa.Text()),
+    sqlite_autoincrement=True,
+)

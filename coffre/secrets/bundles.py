@@ -1,0 +1,137 @@
+"""The two bundles of a tenant as values: their fields, their JSON document, and the secrets inside them."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from coffre.secrets.errors import CorruptBundleError, ForeignBundleError
+
+BUNDLE_VERSION: Final = 1
+SIGNING_SEED_BYTES = 32
+
+Text = Annotated[str, Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+
+
+class _Sealed(BaseModel):
+    """Immutable, strict about its fields, and silent about its values in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class S3Key(_Sealed):
+    """An S3 access key as the bundle keeps it."""
+
+    access_key_id: Text
+    secret_access_key: Secret
+
+
+class Bundle(_Sealed):
+    """What both kinds have in common: whose they are, and in which form they are written."""
+
+    version: Literal[1] = BUNDLE_VERSION
+    tenant_id: Text
+    kind: str
+
+
+class ControlBundle(Bundle):
+    """The keys that run a tenant's service. Without them it can be rebuilt; with them backups stay unreadable."""
+
+    kind: Literal["control"] = "control"
+    owner_key: S3Key
+    machine_keys: dict[str, S3Key] = Field(default_factory=dict)
+    stack_passphrase: Secret
+    signing_key: Secret
+    """Base64 of the raw ed25519 seed that signs the machines' orders."""
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_a_seed(cls, value: SecretStr) -> SecretStr:
+        try:
+            seed = base64.b64decode(value.get_secret_value(), validate=True)
+        except binascii.Error:
+            seed = b""
+        if len(seed) != SIGNING_SEED_BYTES:
+            raise ValueError("not the base64 of an ed25519 seed")
+        return value
+
+
+class DataBundle(Bundle):
+    """The repository passwords, one a machine. Losing one makes every backup of that machine unreadable for ever."""
+
+    kind: Literal["data"] = "data"
+    repository_passwords: dict[str, Secret] = Field(default_factory=dict)
+
+
+B = TypeVar("B", bound=Bundle)
+
+KINDS: dict[type[Bundle], str] = {ControlBundle: "control", DataBundle: "data"}
+
+
+def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr]:
+    """Return each secret of a bundle under the name that an operator reads in a message."""
+    found: dict[str, S3Key | SecretStr] = {}
+    if isinstance(bundle, ControlBundle):
+        found["the owner's key"] = bundle.owner_key
+        found["the stack passphrase"] = bundle.stack_passphrase
+        found["the signing key"] = bundle.signing_key
+        found |= {f"the key of {machine}": key for machine, key in bundle.machine_keys.items()}
+    if isinstance(bundle, DataBundle):
+        found |= {f"the repository password of {name}": value for name, value in bundle.repository_passwords.items()}
+    return found
+
+
+def all_secret_values(bundle: Bundle) -> set[str]:
+    """Return every secret of a bundle in clear, for tests that search for leaks."""
+    secrets = {entry if isinstance(entry, SecretStr) else entry.secret_access_key for entry in entries(bundle).values()}
+    return {secret.get_secret_value() for secret in secrets}
+
+
+def to_document(bundle: Bundle) -> bytes:
+    """Return the bundle as JSON with its secrets in clear: what is encrypted next, and never written as it is."""
+    return json.dumps(bundle.model_dump(), default=_reveal, sort_keys=True, indent=1).encode()
+
+
+def from_document(document: bytes, model: type[B], tenant_id: str, where: str) -> B:
+    """Read a decrypted document back; ``where`` names the file in messages, which never quote what it holds."""
+    try:
+        fields = json.loads(document)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise CorruptBundleError(f"{where} opens, but what it holds is not a bundle")
+    _check_belongs(fields, KINDS[model], tenant_id, where)
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        places = sorted({str(problem["loc"][0]) if problem["loc"] else "all" for problem in error.errors()})
+    raise CorruptBundleError(f"{where} opens, but is not a sound {KINDS[model]} bundle: {', '.join(places)}")
+
+
+def _check_belongs(fields: dict[str, object], kind: str, tenant_id: str, where: str) -> None:
+    version = fields.get("version")
+    if version != BUNDLE_VERSION:
+        raise ForeignBundleError(
+            f"{where} is a bundle of version {version!r}; this Coffre reads version {BUNDLE_VERSION}",
+            "Use the version of Coffre that wrote it, or a newer one.",
+        )
+    if fields.get("kind") != kind:
+        raise ForeignBundleError(
+            f"{where} is a bundle of kind {fields.get('kind')!r}, not {kind!r}",
+            "Two files were swapped or copied over each other: put the right one back from the other place.",
+        )
+    if fields.get("tenant_id") != tenant_id:
+        raise ForeignBundleError(
+            f"{where} belongs to the tenant with id {fields.get('tenant_id')!r}, not to {tenant_id!r}",
+            "Put the tenant's own bundle back, or give the tenant another name: a name used before may still have its "
+            "former customer's bundle.",
+        )
+
+
+def _reveal(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    raise TypeError(f"a bundle cannot hold {type(value).__name__}")

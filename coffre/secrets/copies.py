@@ -1,0 +1,90 @@
+"""The rules over the two copies of a bundle: which one counts, what their union is, and what a save may not drop."""
+
+from dataclasses import dataclass
+from typing import Generic, cast
+
+from coffre.secrets.bundles import B, ControlBundle, DataBundle, entries
+from coffre.secrets.errors import BundleError, ConflictingCopiesError, MissingCopyError
+
+
+@dataclass(frozen=True)
+class Copy(Generic[B]):
+    """One place's copy: the bundle that it opened to, the problem that it has, or neither when there is no file."""
+
+    path: str
+    bundle: B | None = None
+    problem: BundleError | None = None
+
+
+@dataclass(frozen=True)
+class Judged(Generic[B]):
+    """What two copies say together; ``notice`` is a sentence when they are not equal, and the next save repairs it."""
+
+    bundle: B | None
+    notice: str = ""
+
+
+def judge(primary: Copy[B], escrow: Copy[B]) -> Judged[B]:
+    """Decide what the two copies say together.
+
+    A save writes escrow first, so a run killed between leaves an escrow that is ahead: that heals by itself. An escrow
+    that lacks the file altogether never comes from a kill; it is lost or not mounted, and somebody has to look.
+    """
+    for copy, other in ((primary, escrow), (escrow, primary)):
+        if copy.problem is not None:
+            raise _with_way_out(copy, other)
+    if primary.bundle is None:
+        notice = f"{primary.path} is missing; its copy {escrow.path} is used, and the next apply writes it again"
+        return Judged(escrow.bundle, notice if escrow.bundle is not None else "")
+    if escrow.bundle is None:
+        raise MissingCopyError(
+            f"{escrow.path} is missing: {primary.path} has no second copy",
+            f"Mount the escrow if it is not; if the copy is really lost: cp {primary.path} {escrow.path}",
+        )
+    if primary.bundle == escrow.bundle:
+        return Judged(primary.bundle)
+    notice = f"{primary.path} and {escrow.path} differ; what either holds is used, and the next apply writes both again"
+    return Judged(_union(primary, escrow), notice)
+
+
+def lost_entries(previous: B | None, following: B) -> list[str]:
+    """Return the names of the secrets that the following bundle lacks, or has another value for."""
+    if previous is None:
+        return []
+    kept = entries(following)
+    return [name for name, secret in entries(previous).items() if kept.get(name) != secret]
+
+
+def _union(primary: Copy[B], escrow: Copy[B]) -> B:
+    ours, theirs = primary.bundle, escrow.bundle
+    assert ours is not None  # noqa: S101 (the caller has looked)
+    assert theirs is not None  # noqa: S101
+    known = entries(theirs)
+    conflicts = [name for name, secret in entries(ours).items() if name in known and known[name] != secret]
+    if conflicts:
+        raise ConflictingCopiesError(
+            f"{primary.path} and {escrow.path} disagree about {', '.join(conflicts)}",
+            "Keep both files. Find out which one the platform accepts (the older backup of either helps), then copy it "
+            "over the other.",
+        )
+    if isinstance(ours, ControlBundle) and isinstance(theirs, ControlBundle):
+        return cast("B", ours.model_copy(update={"machine_keys": theirs.machine_keys | ours.machine_keys}))
+    if isinstance(ours, DataBundle) and isinstance(theirs, DataBundle):
+        passwords = theirs.repository_passwords | ours.repository_passwords
+        return cast("B", ours.model_copy(update={"repository_passwords": passwords}))
+    raise TypeError("no union of bundles of these kinds")
+
+
+def _with_way_out(copy: Copy[B], other: Copy[B]) -> BundleError:
+    """Return a copy's problem, with what the other copy's state allows the operator to do."""
+    problem = copy.problem
+    assert problem is not None  # noqa: S101 (the caller has looked)
+    if other.bundle is not None:
+        return type(problem)(
+            problem.message, f"Its other copy opens: keep the bad file aside, then cp {other.path} {copy.path}"
+        )
+    if isinstance(other.problem, type(problem)) and problem.hint:
+        return problem  # the same thing is wrong with both, and the hint says what
+    state = "is no better" if other.problem is not None else "is missing"
+    hint = f"{problem.hint} Its other copy {other.path} {state}; look for a backup of either."
+    return type(problem)(problem.message, hint.strip())

@@ -1,0 +1,45 @@
+"""The two folders that hold bundles: their file names, and what must be true of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.errors import InvalidFileError
+from coffre.secrets.keys import RECIPIENTS_FILE
+
+BUNDLE_SUFFIX = ".age"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The secrets folder and its escrow, under or outside the repository's ``root``."""
+
+    primary: Path
+    escrow: Path
+    root: Path
+
+    @property
+    def recipients(self) -> Path:
+        return self.primary / RECIPIENTS_FILE
+
+    @property
+    def escrow_recipients(self) -> Path:
+        """The escrow's own copy of the list: tells an escrow from an empty mount point, and survives the other."""
+        return self.escrow / RECIPIENTS_FILE
+
+    def check_apart(self) -> None:
+        """Refuse two places that are one, or one inside the other: one accident would take both copies."""
+        primary, escrow = self.primary.resolve(), self.escrow.resolve()
+        if primary.is_relative_to(escrow) or escrow.is_relative_to(primary):
+            raise InvalidFileError(
+                f"platform.yaml: secrets ({self.shown(self.primary)}) and escrow ({self.shown(self.escrow)}) "
+                "are the same place",
+                "Give the escrow a folder of its own, best on another site.",
+            )
+
+    def list_bundles(self, folder: Path) -> list[str]:
+        """Return the file names of all bundles in one of the two folders."""
+        return sorted(path.name for path in folder.glob(f"[!.]*{BUNDLE_SUFFIX}")) if folder.is_dir() else []
+
+    def shown(self, path: Path) -> str:
+        """Return a path as messages show it: from the root when it lies below."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)

@@ -1,0 +1,210 @@
+"""The secret store: a tenant's two bundles as age files, each in the secrets folder and in escrow."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.secrets import age, files, keys
+from coffre.secrets.bundles import KINDS, B, Bundle, ControlBundle, DataBundle, from_document, to_document
+from coffre.secrets.copies import Copy, Judged, judge, lost_entries
+from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
+from coffre.secrets.places import BUNDLE_SUFFIX, Places
+
+DEFAULT_WAIT_SECONDS = 10.0
+
+OnNotice = Callable[[str], None]
+
+
+class SecretStore:
+    """Reads and writes bundles. Nothing is opened before it is asked for: no identity is needed to find nothing.
+
+    Notices are sentences about copies that were not equal and that the next save repairs.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        identity: Path,
+        *,
+        wait_seconds: float = DEFAULT_WAIT_SECONDS,
+        on_notice: OnNotice | None = None,
+    ) -> None:
+        self._places = places
+        self._identity = identity
+        self._wait_seconds = wait_seconds
+        self._on_notice = on_notice
+        self._identities: tuple[SecretStr, ...] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        primary: Path,
+        escrow: Path,
+        root: Path,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        on_notice: OnNotice | None = None,
+    ) -> "SecretStore":
+        """Return the store of two folders; the environment says where the operator's identity is."""
+        places = Places(primary, escrow, root)
+        places.check_apart()
+        return cls(places, keys.identity_path(environment), on_notice=on_notice)
+
+    def find_control(self, slug: str, tenant_id: str) -> ControlBundle | None:
+        """Return a tenant's control bundle, None when neither place has it; BundleError when a copy is not sound."""
+        return self._find(slug, tenant_id, ControlBundle)
+
+    def find_data(self, slug: str, tenant_id: str) -> DataBundle | None:
+        """Return a tenant's data bundle, None when neither place has it; BundleError when a copy is not sound."""
+        return self._find(slug, tenant_id, DataBundle)
+
+    def get_control(self, slug: str, tenant_id: str) -> ControlBundle:
+        """Return a tenant's control bundle; MissingCopyError when neither place has it."""
+        return self._get(slug, tenant_id, ControlBundle)
+
+    def get_data(self, slug: str, tenant_id: str) -> DataBundle:
+        """Return a tenant's data bundle; MissingCopyError when neither place has it."""
+        return self._get(slug, tenant_id, DataBundle)
+
+    def save_control(self, slug: str, bundle: ControlBundle) -> bool:
+        """Write a control bundle to both places; see `save_data`."""
+        return self._save(slug, bundle)
+
+    def save_data(self, slug: str, bundle: DataBundle) -> bool:
+        """Write a data bundle to escrow and to the secrets folder, then read both back and compare.
+
+        Returns whether anything was written: False when both copies already say this. May run again after a kill or a
+        failure at any point. RefusedError when the bundle lacks or changes a secret that a copy has: it only grows.
+        Whoever uses a password first calls this and sees it return.
+        """
+        return self._save(slug, bundle)
+
+    def verify_escrow(self, slug: str, tenant_id: str) -> bool:
+        """See that each of a tenant's bundles is in both places and could be written again.
+
+        Returns whether a copy was behind, as after a killed save, and was brought up: it heals. May run at any time.
+        """
+        recipients = self._check_recipients()
+        healed = False
+        for model in (ControlBundle, DataBundle):
+            with self._locked(slug):
+                current = self._judge(slug, tenant_id, model)
+                if current.bundle is not None and current.notice:
+                    self._write_both(slug, current.bundle, recipients)
+                    healed = True
+        return healed
+
+    def _find(self, slug: str, tenant_id: str, model: type[B]) -> B | None:
+        judged = self._judge(slug, tenant_id, model)
+        if judged.notice and self._on_notice is not None:
+            self._on_notice(judged.notice)
+        return judged.bundle
+
+    def _get(self, slug: str, tenant_id: str, model: type[B]) -> B:
+        bundle = self._find(slug, tenant_id, model)
+        if bundle is None:
+            primary, escrow = (self._places.shown(path) for path in self._paths(slug, KINDS[model]))
+            raise MissingCopyError(
+                f"{slug} has no {KINDS[model]} bundle: neither {primary} nor {escrow} is there",
+                f"If {slug} was never applied, run `coffre apply {slug}`; else bring its bundles back first.",
+            )
+        return bundle
+
+    def _judge(self, slug: str, tenant_id: str, model: type[B]) -> Judged[B]:
+        # The secrets folder is read before the escrow, and written after it: so whoever reads during a save
+        # may see an escrow that is ahead, never one that lacks something.
+        primary, escrow = (self._read(path, tenant_id, model) for path in self._paths(slug, KINDS[model]))
+        return judge(primary, escrow)
+
+    def _read(self, path: Path, tenant_id: str, model: type[B]) -> Copy[B]:
+        shown = self._places.shown(path)
+        with files.explained(f"read {shown}"):
+            try:
+                sealed = path.read_bytes()
+            except FileNotFoundError:
+                return Copy(shown)
+        identities = self._open_identities()
+        try:
+            return Copy(shown, from_document(age.unseal(sealed, identities, shown), model, tenant_id, shown))
+        except BundleError as problem:
+            return Copy(shown, problem=problem)
+
+    def _save(self, slug: str, bundle: Bundle) -> bool:
+        kind = KINDS[type(bundle)]
+        recipients = self._check_recipients()
+        with self._locked(slug):
+            current = self._judge(slug, bundle.tenant_id, type(bundle))
+            lost = lost_entries(current.bundle, bundle)
+            if lost:
+                raise RefusedError(
+                    f"the new {kind} bundle of {slug} would lose or change {', '.join(lost)}",
+                    "Nothing was written. Another run may have changed it meanwhile: run the same command again.",
+                )
+            if current.bundle == bundle and not current.notice:
+                return False
+            self._write_both(slug, bundle, recipients)
+        return True
+
+    def _write_both(self, slug: str, bundle: Bundle, recipients: Sequence[str]) -> None:
+        primary, escrow = self._paths(slug, bundle.kind)
+        sealed = age.seal(to_document(bundle), recipients)
+        with files.explained(f"write {self._places.shown(escrow)} (escrow)"):
+            listed = self._places.recipients.read_bytes()
+            if self._places.escrow_recipients.read_bytes() != listed:
+                files.write_atomically(self._places.escrow_recipients, listed)
+            files.write_atomically(escrow, sealed)
+        with files.explained(f"write {self._places.shown(primary)}"):
+            files.write_atomically(primary, sealed)
+        for path in (escrow, primary):
+            copy = self._read(path, bundle.tenant_id, type(bundle))
+            if copy.bundle != bundle:
+                raise ExpectedError(
+                    f"{copy.path} was written, but did not read back as written",
+                    "Do not use what it holds. Check the disk or mount it is on, then run the same command again.",
+                )
+
+    def _check_recipients(self) -> tuple[str, ...]:
+        """Return whom to encrypt for, after seeing that we could open it again and that the escrow is one."""
+        recipients = keys.read_recipients(self._places.recipients)
+        check_is_recipient(self._open_identities(), recipients, self._identity, self._places.recipients)
+        if not self._places.escrow_recipients.is_file():
+            raise ExpectedError(
+                f"{self._places.shown(self._places.escrow)} is not an escrow: its recipients.txt is missing",
+                "Mount the escrow if it is not mounted; for a new one, run `coffre secrets init`.",
+            )
+        return recipients
+
+    def _open_identities(self) -> tuple[SecretStr, ...]:
+        if self._identities is None:
+            self._identities = keys.read_identities(self._identity, self._places.root)
+        return self._identities
+
+    def _paths(self, slug: str, kind: str) -> tuple[Path, Path]:
+        name = f"{slug}.{kind}{BUNDLE_SUFFIX}"
+        return self._places.primary / name, self._places.escrow / name
+
+    @contextmanager
+    def _locked(self, slug: str) -> Iterator[None]:
+        """Lock the tenant in both places: two machines may share an escrow and nothing else."""
+        lock = f".{slug}.lock"
+        places, wait = self._places, self._wait_seconds
+        with (
+            files.locked(places.primary / lock, places.shown(places.primary), wait),
+            files.locked(places.escrow / lock, f"{places.shown(places.escrow)} (escrow)", wait),
+        ):
+            yield
+
+
+def check_is_recipient(
+    identities: Sequence[SecretStr], recipients: Sequence[str], identity: Path, listed_in: Path
+) -> None:
+    """Refuse to encrypt what we could not read back: one of our identities must be among the recipients."""
+    if not {age.public_half(each) for each in identities} & set(recipients):
+        raise IdentityError(
+            f"the identity {identity} is not among the recipients of {listed_in}",
+            "Use the identity that is, or have one of its owners add your public key.",
+        )

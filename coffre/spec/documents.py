@@ -1,0 +1,128 @@
+"""From the bytes of a YAML file to plain data, stricter than YAML.
+
+What two readers could take for two things is refused here, before any model looks at it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node
+
+from coffre.spec.files import SIZE_LIMIT_BYTES
+from coffre.spec.plain import DEPTH_LIMIT, PlainReader
+from coffre.spec.positions import Position, Positions, position_of
+from coffre.spec.problems import Loc, Problem
+from coffre.spec.syntax import explain_syntax
+
+# libyaml composes recursively, in C: past some 20,000 levels the process dies.
+_SAFE_DEPTH = 2000
+# Control characters break terminals; Unicode's own line ends would move every line number after them.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_TAB_INDENT = re.compile(r"^[ ]*\t[ \t]*(?=[^ \t\r\n#])", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file that is a mapping: its nodes, its plain data, what the reader refused, and where it read nothing."""
+
+    root: Node
+    data: dict[str, Any]
+    problems: list[Problem]
+    unread: set[Loc]
+
+    def position(self, loc: Loc) -> Position:
+        """Return line and column of the value at ``loc``, or of what is around it."""
+        return position_of(Positions(self.root).follow(loc)[1])
+
+
+def read_document(content: bytes, file: str) -> Document | list[Problem]:
+    """Read one YAML file; a list of problems when there is no data to look at."""
+    flaw = _check_text(content, file)
+    if flaw:
+        return flaw
+    text = content.decode("utf-8-sig")
+    try:
+        depth_flaw = _check_depth(text, file)
+        root = None if depth_flaw else _compose(text)
+    except yaml.MarkedYAMLError as error:
+        return [explain_syntax(error, text, file)]
+    except yaml.YAMLError as error:
+        return [Problem(file, 1, 1, "", "this is not YAML", str(error).partition("\n")[0])]
+    if depth_flaw:
+        return [depth_flaw]
+    if root is None:
+        return [Problem(file, 1, 1, "", "the file is empty", "start with version: 1")]
+    if not isinstance(root, MappingNode):
+        return [Problem(file, *position_of(root), "", "this is not a block of keys", "start with version: 1")]
+    return _read(root, text, file)
+
+
+def _compose(text: str) -> Node | None:
+    # Imported here so that a PyYAML without libyaml is an error of the command, which the CLI can put into words.
+    from coffre.spec.composer import Composer
+
+    root: Node | None = Composer(text).get_single_node()
+    return root
+
+
+def _read(root: MappingNode, text: str, file: str) -> Document:
+    reader = PlainReader(file)
+    data = reader.read(root)
+    problems = reader.problems
+    if reader.aliases:
+        problems = problems + _alias_problems(text, file, {problem.line for problem in problems})
+    return Document(root, data if isinstance(data, dict) else {}, problems, reader.unread)
+
+
+def _check_text(content: bytes, file: str) -> list[Problem]:
+    if len(content) > SIZE_LIMIT_BYTES:
+        return [
+            Problem(file, 1, 1, "", "the file is larger than 1 MiB", "a file of this kind holds a few hundred lines")
+        ]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, column = _line_and_column(content[: error.start].decode("utf-8", "replace"))
+        return [Problem(file, line, column, "", "the file is not UTF-8 from here on", "save it as UTF-8")]
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden:
+        line, column = _line_and_column(text[: forbidden.start()])
+        code = f"U+{ord(forbidden[0]):04X}"
+        return [Problem(file, line, column, "", f"an invisible character stands here ({code})", "remove it")]
+    tabs = [_line_and_column(text[: tab.end()].rstrip("\t ")) for tab in _TAB_INDENT.finditer(text)]
+    return [Problem(file, line, 1, "", "the line is indented with a tab", "indent with spaces") for line, _ in tabs]
+
+
+def _line_and_column(before: str) -> tuple[int, int]:
+    lines = re.split(r"\r\n|\r|\n", before)
+    return len(lines), len(lines[-1]) + 1
+
+
+def _check_depth(text: str, file: str) -> Problem | None:
+    """Refuse deep nesting without composing it, where it is possible at all.
+
+    Flow nesting costs a bracket a level; block nesting needs ever more indentation, and a list at its key's own column
+    adds one level more: so a bound on the depth is cheap, and only files beyond it are parsed twice.
+    """
+    longest = max(map(len, text.splitlines()), default=0)
+    if text.count("[") + text.count("{") + 2 * longest + 2 <= _SAFE_DEPTH:
+        return None
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_LIMIT + 1:
+            return Problem(
+                file, *position_of(event), "", "this is nested too deeply", f"{DEPTH_LIMIT} levels are the limit"
+            )
+    return None
+
+
+def _alias_problems(text: str, file: str, explained_lines: set[int]) -> list[Problem]:
+    events = [event for event in yaml.parse(text, Loader=yaml.CSafeLoader) if isinstance(event, yaml.AliasEvent)]
+    return [
+        Problem(file, *position_of(event), "", "aliases (*name) are not read", "write the value out here")
+        for event in events
+        if position_of(event)[0] not in explained_lines
+    ]

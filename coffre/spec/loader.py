@@ -1,0 +1,140 @@
+"""Reads a repository, platform.yaml and tenants/*.yaml, and says everything that is wrong with it at once."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from coffre.spec import naming
+from coffre.spec.documents import Document, read_document
+from coffre.spec.fields import NAME_RULE, name_problem
+from coffre.spec.files import PLATFORM_FILE, display_name, list_tenant_files, read_bytes
+from coffre.spec.messages import explain
+from coffre.spec.platform import PlatformFile
+from coffre.spec.problems import Finding, InvalidRepositoryError, Problem
+from coffre.spec.reporting import LIMIT, report
+from coffre.spec.reserved import check_status
+from coffre.spec.rules import check_platform, check_tenant, check_tenant_platform, find_taken_ids
+from coffre.spec.tenant import Tenant
+
+__all__ = ["InvalidRepositoryError", "Problem", "Repository", "load_repository"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A checked repository: the provider's settings and its tenants by slug, in their order."""
+
+    root: Path
+    settings: PlatformFile
+    tenants: dict[str, Tenant]
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What is left of a tenant file once it was checked; the id is the file's, right or wrong."""
+
+    file: str
+    tenant_id: Any
+    id_position: tuple[int, int]
+    tenant: Tenant | None
+
+
+def load_repository(root: Path, files: Sequence[Path] | None = None) -> Repository:
+    """Read platform.yaml and every tenant file below ``root``, or only ``files`` instead of all.
+
+    InvalidRepositoryError holds every problem of every file read. Whether ids are unique is judged among those files.
+    """
+    problems: list[Problem] = []
+    settings, platforms = _load_platform(root, problems)
+    paths = list_tenant_files(root, problems) if files is None else _without_platform(files, root)
+    checked = [entry for path in paths if (entry := _load_tenant(path, root, platforms, problems))]
+    problems += _find_shared_ids(checked)
+    if problems or settings is None:
+        raise InvalidRepositoryError(problems)
+    tenants = {entry.tenant.slug: entry.tenant for entry in checked if entry.tenant is not None}
+    return Repository(root, settings, dict(sorted(tenants.items())))
+
+
+def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:
+    """Return each file once; platform.yaml may be named and is read anyway."""
+    by_place = {path.resolve(): path for path in files}
+    by_place.pop((root / PLATFORM_FILE).resolve(), None)
+    return list(by_place.values())
+
+
+def _load_platform(root: Path, problems: list[Problem]) -> tuple[PlatformFile | None, list[str] | None]:
+    """Return platform.yaml, and the names of its platforms as far as they can be told when it is wrong."""
+    document = _read(root / PLATFORM_FILE, PLATFORM_FILE, problems)
+    if document is None:
+        return None, None
+    model, findings = _validate(PlatformFile, document.data)
+    problems += report(document, PLATFORM_FILE, findings + check_platform(document.data))
+    platforms = document.data.get("platforms")
+    return model, list(platforms) if isinstance(platforms, dict) else None
+
+
+def _load_tenant(path: Path, root: Path, platforms: list[str] | None, problems: list[Problem]) -> _Checked | None:
+    name = display_name(path, root)
+    slug = _slug(path, name, problems)
+    document = _read(path, name, problems)
+    if document is None:
+        return None
+    data = document.data
+    findings = [*check_status(data), *check_tenant(data)]
+    if platforms is not None:
+        findings += check_tenant_platform(data, platforms)
+    if "slug" in data:
+        findings.append(Finding(("slug",), "is the name of the file", "remove it", at_key=True))
+    tenant, more = _validate(Tenant, {**data, "slug": slug})
+    if findings or more or document.problems:
+        problems += report(document, name, findings + more)
+    return _Checked(name, data.get("id"), document.position(("id",)), tenant)
+
+
+def _slug(path: Path, name: str, problems: list[Problem]) -> str:
+    """Return the slug that a file's name gives; for a bad name one that lets the rest of the file be checked."""
+    slug = path.name.removesuffix(".yaml")
+    if path.suffix != ".yaml":
+        problems.append(Problem(name, 1, 1, "", "this is not a tenant file", "a tenant's file is called SLUG.yaml"))
+    elif not re.fullmatch(naming.NAME_PATTERN, slug):
+        message = f"{name_problem(slug)} as the name of a tenant"
+        problems.append(Problem(name, 1, 1, "", message, f"rename the file: {NAME_RULE}"))
+    else:
+        return slug
+    return "unusable"
+
+
+def _read(path: Path, name: str, problems: list[Problem]) -> Document | None:
+    content = read_bytes(path, name)
+    if isinstance(content, Problem):
+        problems.append(content)
+        return None
+    document = read_document(content, name)
+    if isinstance(document, Document):
+        return document
+    problems += document
+    return None
+
+
+def _validate(model: type[_Model], data: dict[str, Any]) -> tuple[_Model | None, list[Finding]]:
+    try:
+        # A context tells the fields that they read a file, where a size has a unit and a key its own name only.
+        return model.model_validate(data, context={"file": True}, by_alias=True, by_name=False), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        return None, [explain(detail, model) for detail in details[: 2 * LIMIT]]
+
+
+def _find_shared_ids(checked: Sequence[_Checked]) -> list[Problem]:
+    taken = find_taken_ids([(entry.file, entry.tenant_id) for entry in checked])
+    hint = "an id belongs to one tenant for ever; `coffre new` mints another"
+    return [
+        Problem(entry.file, *entry.id_position, "id", f'"{entry.tenant_id}" is the id of {taken[entry.file]} too', hint)
+        for entry in checked
+        if entry.file in taken
+    ]

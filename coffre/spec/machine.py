@@ -1,0 +1,105 @@
+"""A machine under licence: what it is, how it is reached, and whether it is retired."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from coffre.spec.fields import Count, CredentialName, Day, FileModel, Flag, Host, Text, matching
+from coffre.spec.plan import OperatingSystem
+
+
+class MachineKind(StrEnum):
+    """Which licence a machine uses."""
+
+    WORKSTATION = "workstation"
+    SERVER = "server"
+
+
+class AgentKind(StrEnum):
+    """What backs a machine up."""
+
+    RESTIC = "restic"
+    ACRONIS = "acronis"
+
+
+# Ends up on ssh's command line and in unit files: a first - and shell characters never pass.
+SshUser = Annotated[
+    Text,
+    AfterValidator(
+        matching(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", "is not a user name", "write the login name alone, like root")
+    ),
+    WithJsonSchema({"type": "string"}),
+]
+WindowsUser = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,62}\\)?[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}(@[A-Za-z0-9.-]{1,253})?",
+            "is not a Windows user name",
+            r"write it like Administrateur, DOMAINE\nom or nom@domaine.example",
+        )
+    ),
+    WithJsonSchema({"type": "string"}),
+]
+_VIA = Field(description="The way: ssh, winrm, or pull")
+Port = Annotated[Count, Field(ge=1, le=65535, description="The TCP port of the SSH server")]
+
+
+class SshConnection(FileModel):
+    """A machine that SMILÉO reaches over SSH."""
+
+    via: Annotated[Literal["ssh"], _VIA] = "ssh"
+    host: Annotated[Host, Field(description="The host name or address, without user and port")]
+    user: Annotated[SshUser, Field(description="The login name")]
+    port: Port = 22
+    become: Annotated[Flag, Field(description="Whether the user becomes root by sudo")] = False
+    credential: Annotated[
+        CredentialName | None,
+        Field(description="The name of an entry of the tenant's secret bundle, never the secret itself"),
+    ] = None
+
+
+class WinrmConnection(FileModel):
+    """A Windows machine that SMILÉO reaches over WinRM."""
+
+    via: Annotated[Literal["winrm"], _VIA] = "winrm"
+    host: Annotated[Host, Field(description="The host name or address, without user and port")]
+    user: Annotated[WindowsUser, Field(description="The account, like Administrateur or DOMAINE\\nom")]
+    credential: Annotated[
+        CredentialName, Field(description="The name of an entry of the tenant's secret bundle, never the secret itself")
+    ]
+
+
+class PullConnection(FileModel):
+    """A machine that nobody can reach from outside: it fetches its orders from its own bucket."""
+
+    via: Annotated[Literal["pull"], _VIA] = "pull"
+
+
+Connection = Annotated[SshConnection | WinrmConnection | PullConnection, Field(discriminator="via")]
+
+
+class Retirement(FileModel):
+    """The end of a machine: its licence is free and its key deleted at once, its backups stay for a while."""
+
+    on: Annotated[Day, Field(description="The last day of its licence, like 2026-12-31")]
+    keep_until: Annotated[Day, Field(description="The day until which its backups stay, like 2027-03-31")]
+
+
+class Machine(FileModel):
+    """A workstation or server under licence."""
+
+    kind: Annotated[MachineKind, Field(description="The licence that it uses: workstation or server")]
+    os: Annotated[OperatingSystem, Field(description="The system: linux, windows or macos")]
+    agent: Annotated[AgentKind, Field(description="The agent that backs it up: restic or acronis")]
+    plan: Annotated[Text, Field(description="The name of one of the plans of this file")]
+    connection: Annotated[Connection, Field(description="The way to reach it, like {via: ssh, host: …, user: …}")]
+    retired: Annotated[
+        Retirement | None, Field(description="Frees the licence and deletes the key at once; the backups stay")
+    ] = None
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether the file retires the machine, whatever today's date."""
+        return self.retired is not None

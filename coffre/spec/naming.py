@@ -1,0 +1,54 @@
+"""Every name that Coffre gives to something remote, derived from the tenant file alone: a lost state is found again."""
+
+import hashlib
+from typing import Protocol
+
+RESTIC_PREFIX = "restic/"
+REPORTS_PREFIX = "reports/"
+CONTROL_PREFIX = "control/"
+DESIRED_KEY = "control/desired.json"
+GATE_KEY = "control/gate.json"
+
+# Slugs and machine names: together with an id they stay below RGW's and S3's limits (63 for a bucket).
+NAME_PATTERN = r"[a-z0-9][a-z0-9-]{1,38}[a-z0-9]"
+# A letter past f first: never a number, a date or hexadecimal to YAML.
+ID_PATTERN = r"[g-z][a-z0-9]{9}"
+
+_READABLE_LENGTH = 40
+_DIGEST_LENGTH = 10
+
+
+class Named(Protocol):
+    """What a name is made of; a Tenant is one."""
+
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+
+def owner_uid(tenant: Named) -> str:
+    """Name the RGW user that owns every bucket of a tenant."""
+    return f"{tenant.slug}-{tenant.id}"
+
+
+def machine_uid(tenant: Named, machine: str) -> str:
+    """Name the RGW user of one machine."""
+    return f"{owner_uid(tenant)}.{machine}"
+
+
+def bucket_name(slug: str, tenant_id: str, machine: str) -> str:
+    """Name a machine's bucket.
+
+    The readable part is cut; the digest of id and machine makes the name unique, because RGW lets the same owner
+    create a bucket twice without a word.
+    """
+    readable = f"{slug}-{machine}"[:_READABLE_LENGTH]
+    digest = hashlib.sha256(f"{tenant_id}/{machine}".encode()).hexdigest()
+    return f"{readable}-{digest[:_DIGEST_LENGTH]}"
+
+
+def stack_name(tenant: Named) -> str:
+    """Name the Pulumi stack of a tenant."""
+    return tenant.slug

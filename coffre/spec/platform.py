@@ -1,0 +1,220 @@
+"""What platform.yaml says: the provider, its storage platforms, its working hours, and where Coffre keeps things."""
+
+import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from coffre.spec.fields import (
+    VALUE,
+    Count,
+    Day,
+    Email,
+    FileModel,
+    Label,
+    Name,
+    Phone,
+    Siren,
+    Size,
+    Text,
+    Timezone,
+    matching,
+    refuse,
+    text_schema,
+)
+from coffre.spec.quota import wall_bytes
+from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
+
+__all__ = [
+    "Hosting",
+    "Platform",
+    "PlatformFile",
+    "PlatformKind",
+    "Provider",
+    "Reserve",
+    "SubProcessor",
+    "WorkingHours",
+    "wall_bytes",
+]
+
+_GIB = 1 << 30
+
+
+class PlatformKind(StrEnum):
+    """Which storage driver speaks to a platform."""
+
+    CEPH = "ceph"
+
+
+def _refers(kinds: str, hint: str) -> AfterValidator:
+    """Return the check of a reference to something outside the file. Its value is never quoted: it may be a secret."""
+    return AfterValidator(matching(kinds, "this is not a reference of the kind expected here", hint, quoted=False))
+
+
+def _parse_clock(value: Any) -> Any:
+    if isinstance(value, datetime.time):
+        return value
+    try:
+        return parse_schedule(f"daily {value}").at
+    except ScheduleError as error:
+        hint = (
+            error.hint if "write 0" in error.hint or "hours run" in error.hint else 'write it in quotes, like "08:30"'
+        )
+        refuse(f"{VALUE} is not a time of day", hint)
+
+
+def _parse_days(value: Any) -> Any:
+    if isinstance(value, list | tuple) and all(isinstance(day, Weekday) for day in value):
+        return value
+    try:
+        return parse_schedule(f"{value} 00:00").days
+    except ScheduleError:
+        refuse(f"{VALUE} are no days of the week", "write them like Mon..Fri or Mon,Wed,Fri")
+
+
+_FILE = r"file:[^\x00-\x1f]+"
+_ENV = r"env:[A-Za-z_][A-Za-z0-9_]*"
+_PATH = r"[^\x00-\x1f:]+"
+SecretReference = Annotated[
+    Text,
+    _refers(f"{_FILE}|{_ENV}", "write env:NAME or file:PATH; the credential itself never stands in this file"),
+    text_schema("env:NAME or file:PATH, never the credential itself"),
+]
+Endpoints = Annotated[
+    Text,
+    _refers(_FILE, "write file:PATH of an endpoints file (JSON)"),
+    text_schema("file:PATH of a JSON file with endpoint, region, ca_file and fsid"),
+]
+State = Annotated[
+    Text,
+    _refers(rf"{_FILE}|s3://[^\x00-\x1f]+", "write file:PATH, or s3://BUCKET for a team"),
+    text_schema("Where Pulumi keeps its state: file:PATH, or s3://BUCKET for a team"),
+]
+RecordsUrl = Annotated[
+    Text,
+    _refers(
+        f"sqlite:{_PATH}|{_ENV}",
+        "write sqlite:PATH, or env:NAME with a PostgreSQL URL in that variable (never the URL and its password itself)",
+    ),
+    text_schema("The records database: sqlite:PATH, or env:NAME with a PostgreSQL URL in that variable"),
+]
+FolderPath = Annotated[
+    Text, _refers(_PATH, "write a path, like .coffre/secrets"), text_schema("A path, relative to the repository's root")
+]
+Clock = Annotated[
+    datetime.time,
+    BeforeValidator(_parse_clock),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+Days = Annotated[
+    tuple[Weekday, ...],
+    BeforeValidator(_parse_days),
+    WithJsonSchema({"type": "string", "description": "Days, like Mon..Fri or Mon,Wed,Fri"}),
+]
+Country = Annotated[
+    Text,
+    AfterValidator(matching("[A-Z]{2}", "is not a country code", "write two capital letters, like FR (ISO 3166)")),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166 code, like FR"}),
+]
+Percent = Annotated[Count, Field(ge=0, le=400)]
+
+
+class Provider(FileModel):
+    """Who sells the service, as letters and certificates name it."""
+
+    name: Annotated[Label, Field(description="The legal name")]
+    siren: Annotated[Siren, Field(description="The SIREN, 9 digits in quotes")]
+    address: Annotated[Label, Field(description="The registered address, on one line")]
+    country: Annotated[Country, Field(description="The country as an ISO 3166 code")] = "FR"
+    email: Annotated[Email | None, Field(description="Where customers write to")] = None
+    phone: Annotated[Phone | None, Field(description="Where customers call")] = None
+
+
+class SubProcessor(FileModel):
+    """A company that handles customers' data for the provider (GDPR article 28)."""
+
+    name: Annotated[Label, Field(description="The legal name")]
+    role: Annotated[Label, Field(description="What it does with the data")]
+    country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
+
+
+class Hosting(FileModel):
+    """Where a platform stands, and who runs it."""
+
+    operator: Annotated[Label, Field(description="The company that runs the cluster")]
+    site: Annotated[Label, Field(description="The place where it stands: data centre, town")]
+    country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
+    sub_processors: list[SubProcessor] = Field(
+        default_factory=list, description="The companies that handle customers' data here for the provider"
+    )
+
+
+class Reserve(FileModel):
+    """What the wall adds to a sold quota so that reports and orders fit when it is full: the larger of both."""
+
+    minimum_bytes: Annotated[Size, Field(alias="minimum", description="Never less than this, like 1 GiB")] = _GIB
+    percent: Annotated[Percent, Field(description="Percent of the sold quota")] = 5
+
+
+class Platform(FileModel):
+    """A storage cluster with its endpoints."""
+
+    kind: Annotated[PlatformKind, Field(description="The kind of cluster: ceph")]
+    endpoints: Annotated[
+        Endpoints, Field(description="A file:PATH of a JSON file with endpoint, region, ca_file and fsid")
+    ]
+    ca_file: Annotated[FolderPath | None, Field(description="CA certificates, if not those of the endpoints file")] = (
+        None
+    )
+    region: Annotated[Label | None, Field(description="Region, if not that of the endpoints file")] = None
+    admin_credential: Annotated[
+        SecretReference, Field(description="An env:NAME or file:PATH of the administrator's key, never the key itself")
+    ]
+    ssh_config: Annotated[
+        FolderPath | None, Field(description="ssh_config through which its tenants' machines are reached")
+    ] = None
+    hosting: Annotated[Hosting, Field(description="Where the cluster stands, and who runs it")]
+    reserve: Annotated[Reserve, Field(description="What the wall adds to a sold quota for reports and orders")] = (
+        Reserve()
+    )
+    undelete_allowance_percent: Annotated[
+        Percent, Field(description="Percent of the sold quota that the wall adds for versions that can be undeleted")
+    ] = 25
+
+    @property
+    def reserve_minimum_bytes(self) -> int:
+        """The least that the wall adds to a sold quota."""
+        return self.reserve.minimum_bytes
+
+    @property
+    def reserve_percent(self) -> int:
+        """What the wall adds to a sold quota, when that is more than the minimum."""
+        return self.reserve.percent
+
+
+class WorkingHours(FileModel):
+    """When work is done without an extra bill (article 6)."""
+
+    timezone: Annotated[Timezone, Field(description="The IANA time zone of these hours")] = "Europe/Paris"
+    days: Annotated[Days, Field(description="The days, like Mon..Fri")]
+    opens: Annotated[Clock, Field(description='The time at which work begins, in quotes, like "08:30"')]
+    closes: Annotated[Clock, Field(description='The time at which work ends, in quotes, like "18:00"')]
+    holidays: list[Day] = Field(
+        default_factory=list, description="The days on which nobody works, whatever the weekday"
+    )
+
+
+class PlatformFile(FileModel):
+    """The provider's own settings, one file a repository."""
+
+    version: Annotated[Count, Field(ge=1, le=1, description="The version of this format, 1")]
+    provider: Annotated[Provider, Field(description="Who sells the service")]
+    platforms: Annotated[dict[Name, Platform], Field(min_length=1, description="The storage platforms by name")]
+    working_hours: Annotated[WorkingHours, Field(description="When work is done without an extra bill (article 6)")]
+    state: Annotated[State, Field(description="Where Pulumi keeps its state, like file:.coffre/state")]
+    records: Annotated[RecordsUrl, Field(description="The records database, like sqlite:.coffre/records.db")]
+    secrets: Annotated[FolderPath, Field(description="The folder of the secret bundles, like .coffre/secrets")]
+    escrow: Annotated[
+        FolderPath, Field(description="The folder of their second copy, away from the platform that they open")
+    ]

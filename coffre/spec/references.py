@@ -1,0 +1,43 @@
+"""References to what may not stand in a file of the repository: ``env:NAME`` and ``file:PATH``."""
+
+import os
+from pathlib import Path
+
+from coffre.errors import ExpectedError
+
+
+def read_reference(text: str, root: Path) -> str:
+    """Return what a reference points at; a relative ``file:`` path starts at ``root``.
+
+    Surrounding white space is dropped. ExpectedError when it is missing, empty, unreadable or no reference at all.
+    """
+    kind, _, target = text.partition(":")
+    if kind == "env" and target:
+        return _read_environment(target)
+    if kind == "file" and target:
+        return _read_file(root / target)
+    # Not quoted: somebody may have put the secret itself where its reference belongs.
+    raise ExpectedError(
+        "a reference is neither env:NAME nor file:PATH", "Write env:NAME or file:PATH in platform.yaml."
+    )
+
+
+def _read_environment(name: str) -> str:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise ExpectedError(
+            f"the environment variable {name} is not set", f"Set it: platform.yaml refers to env:{name}."
+        )
+    return value
+
+
+def _read_file(path: Path) -> str:
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ExpectedError(f"cannot read {path}: {error.strerror}", f"platform.yaml refers to file:{path}.") from error
+    except UnicodeDecodeError as error:
+        raise ExpectedError(f"{path} is not UTF-8 text", f"platform.yaml refers to file:{path}.") from error
+    if not value:
+        raise ExpectedError(f"{path} is empty", f"platform.yaml refers to file:{path}.")
+    return value

@@ -1,0 +1,60 @@
+"""Findings of a document become problems of a file: with line and column, path, and the user's own text."""
+
+from collections.abc import Sequence
+
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from coffre.spec.documents import Document
+from coffre.spec.fields import VALUE
+from coffre.spec.positions import Positions, path_text, position_of
+from coffre.spec.problems import Finding, Loc, Problem
+from coffre.spec.quoting import on_one_line
+
+# Nobody reads more, and a hostile file could hold a hundred thousand.
+LIMIT = 200
+
+
+def report(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
+    """Return a file's problems in order: what its reader refused, and findings about what was read.
+
+    Below what was not read nothing is known, so nothing is said.
+    """
+    positions = Positions(document.root)
+    problems = {*document.problems}
+    for finding in findings:
+        loc, node, key_node = positions.follow(finding.loc)
+        if any(loc[:length] in document.unread for length in range(len(loc) + 1)):
+            continue
+        at_key = finding.at_key and key_node is not None
+        line, column = position_of(key_node if at_key and key_node is not None else node)
+        quoted = _quote(key_node if at_key and key_node is not None else node)
+        problems.add(
+            Problem(
+                file,
+                line,
+                column,
+                path_text(_with_missing(loc, finding.loc)),
+                finding.message.replace(VALUE, quoted),
+                finding.hint.replace(VALUE, quoted),
+            )
+        )
+    return _limit(sorted(problems), file)
+
+
+def _with_missing(loc: Loc, asked: Loc) -> Loc:
+    """Name a missing key too: the document has only what is around it."""
+    return loc if not asked or (loc and loc[-1] == asked[-1]) else (*loc, asked[-1])
+
+
+def _quote(node: Node) -> str:
+    if isinstance(node, ScalarNode):
+        return f'"{on_one_line(str(node.value))}"'
+    return "a block of keys" if isinstance(node, MappingNode) else "a list"
+
+
+def _limit(problems: list[Problem], file: str) -> list[Problem]:
+    if len(problems) <= LIMIT:
+        return problems
+    first = problems[LIMIT]
+    more = f"{len(problems) - LIMIT} more problems from here on"
+    return [*problems[:LIMIT], Problem(file, first.line, first.column, "", more, "correct those above first")]

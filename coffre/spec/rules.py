@@ -1,0 +1,165 @@
+"""Rules over several fields. They look at plain data that may be wrong elsewhere, so that all problems come at once."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from coffre.spec.lookup import Data, block, blocks, find_day, find_repeated, is_retired, plural
+from coffre.spec.machine import MachineKind
+from coffre.spec.problems import Finding, Loc
+from coffre.spec.rules_of_paths import check_paths
+from coffre.spec.suggest import did_you_mean
+
+
+def check_tenant(data: Data) -> list[Finding]:
+    """Return what is wrong between the fields of one tenant file."""
+    findings = list(find_repeated(("options",), data.get("options"))) + check_paths(data)
+    rules = (_check_licences, _check_plans_exist, _check_plans, _check_contract, _check_retirements, _check_connections)
+    return findings + [finding for rule in rules for finding in rule(data)]
+
+
+def check_tenant_platform(data: Data, platforms: Iterable[str]) -> list[Finding]:
+    """Return the finding that a tenant's platform is not in platform.yaml."""
+    name = block(data, "storage").get("platform")
+    known = list(platforms)
+    if not isinstance(name, str) or name in known:
+        return []
+    return [Finding(("storage", "platform"), "{value} is not in platform.yaml", did_you_mean(name, known))]
+
+
+def find_taken_ids(ids: Sequence[tuple[str, Any]]) -> dict[str, str]:
+    """Return, for each file whose id an earlier file (name, id) has, that earlier file."""
+    first: dict[str, str] = {}
+    taken = {}
+    for file, tenant_id in ids:
+        if isinstance(tenant_id, str) and first.setdefault(tenant_id, file) != file:
+            taken[file] = first[tenant_id]
+    return taken
+
+
+def _check_licences(data: Data) -> Iterator[Finding]:
+    licences = data.get("licences")
+    if not isinstance(licences, Mapping):
+        return
+    machines = blocks(data, "machines")
+    for kind in MachineKind:
+        names = [name for name, machine in machines.items() if machine.get("kind") == kind and not is_retired(machine)]
+        granted = licences.get(kind, 0)
+        if not isinstance(granted, int) or len(names) <= granted or granted < 0:
+            continue
+        shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+        hint = "retire a machine, or raise it with the amendment that sells more"
+        if kind in licences:
+            message = f"{plural(granted, 'licence')} for {plural(len(names), 'machine')} ({shown})"
+            yield Finding(("licences", kind.value), message, hint)
+        else:
+            yield Finding(
+                ("licences",), f"no {kind} licence for {plural(len(names), 'machine')} ({shown})", hint, at_key=True
+            )
+
+
+def _check_plans_exist(data: Data) -> Iterator[Finding]:
+    plans = data.get("plans")
+    if not isinstance(plans, Mapping):
+        return
+    for name, machine in blocks(data, "machines").items():
+        plan = machine.get("plan")
+        if isinstance(plan, str) and plan not in plans:
+            hint = did_you_mean(plan, plans) or "add it under plans"
+            yield Finding(("machines", name, "plan"), "there is no plan {value}", hint)
+
+
+def _check_plans(data: Data) -> Iterator[Finding]:
+    for name, plan in blocks(data, "plans").items():
+        loc: Loc = ("plans", name)
+        keep = plan.get("keep")
+        if isinstance(keep, Mapping) and not any(keep.values()):
+            hint = "write for example {daily: 30, weekly: 12, monthly: 12}"
+            yield Finding((*loc, "keep"), "no backup would be kept", hint)
+        for key in ("schedule", "exclude"):
+            yield from find_repeated((*loc, key), plan.get(key))
+
+
+def _check_contract(data: Data) -> Iterator[Finding]:
+    contract = data.get("contract")
+    if not isinstance(contract, Mapping):
+        return
+    siren, registration = contract.get("siren"), contract.get("registration")
+    if siren is None and registration is None:
+        hint = 'add siren: "9 digits", or registration for a customer outside France'
+        yield Finding(("contract", "siren"), "is missing", hint, at_key=True)
+    elif siren is not None and registration is not None:
+        yield Finding(("contract", "registration"), "stands beside siren", "keep one of the two", at_key=True)
+    order = ("signed_on", "in_service_on", "ends_on")
+    yield from _check_order(contract, ("contract",), order)
+    yield from _check_amendments(contract)
+
+
+def _check_amendments(contract: Data) -> Iterator[Finding]:
+    amendments = contract.get("amendments")
+    seen: set[str] = set()
+    latest = find_day(contract, "signed_on")
+    for place, entry in enumerate(amendments if isinstance(amendments, list) else []):
+        if not isinstance(entry, Mapping):
+            continue
+        loc: Loc = ("contract", "amendments", place)
+        reference = entry.get("reference")
+        if isinstance(reference, str) and reference in seen:
+            yield Finding((*loc, "reference"), "{value} is listed twice", "each amendment has a number of its own")
+        seen.add(str(reference))
+        day = find_day(entry, "signed_on")
+        if day and latest and day < latest:
+            hint = "list amendments oldest first, and check the dates"
+            yield Finding((*loc, "signed_on"), f"{{value}} is before the signature that precedes it ({latest})", hint)
+        latest = day or latest
+
+
+def _check_order(data: Data, loc: Loc, keys: Sequence[str]) -> Iterator[Finding]:
+    known = [(key, day) for key in keys if (day := find_day(data, key))]
+    for (earlier_key, earlier), (later_key, later) in itertools.pairwise(known):
+        if later < earlier:
+            yield Finding((*loc, later_key), f"{{value}} is before {earlier_key} ({earlier})", "check both dates")
+
+
+def _check_retirements(data: Data) -> Iterator[Finding]:
+    for name, machine in blocks(data, "machines").items():
+        yield from _check_order(block(machine, "retired"), ("machines", name, "retired"), ("on", "keep_until"))
+
+
+def _check_connections(data: Data) -> Iterator[Finding]:
+    seen: dict[tuple[str, Any], str] = {}
+    for name, machine in blocks(data, "machines").items():
+        connection = block(machine, "connection")
+        loc = ("machines", name, "connection")
+        if connection.get("via") == "winrm" and machine.get("os") in ("linux", "macos"):
+            yield Finding((*loc, "via"), "winrm reaches windows machines only", "write ssh, or correct os")
+        host = connection.get("host")
+        if not isinstance(host, str) or is_retired(machine):
+            continue
+        place = (host.lower().rstrip("."), str(connection.get("port", 22)))
+        if place in seen:
+            hint = "one machine has one entry; retire the one that is gone"
+            yield Finding((*loc, "host"), f"{{value}} is the host of {seen[place]} too", hint)
+        seen.setdefault(place, name)
+
+
+def check_platform(data: Data) -> list[Finding]:
+    """Return what is wrong between the fields of platform.yaml."""
+    findings = list(find_repeated(("working_hours", "holidays"), block(data, "working_hours").get("holidays")))
+    hours = block(data, "working_hours")
+    opens, closes = hours.get("opens"), hours.get("closes")
+    if isinstance(opens, str) and isinstance(closes, str) and len(opens) == len(closes) == 5 and closes <= opens:
+        findings.append(
+            Finding(("working_hours", "closes"), f"{{value}} is not after opens ({opens})", "check both times")
+        )
+    secrets, escrow = data.get("secrets"), data.get("escrow")
+    if isinstance(secrets, str) and isinstance(escrow, str) and _overlap(secrets, escrow):
+        hint = "name a place that is lost neither with it nor with the platform"
+        findings.append(Finding(("escrow",), "the second copy stands where the first one does", hint))
+    return findings
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = PurePosixPath(one), PurePosixPath(other)
+    return first.is_relative_to(second) or second.is_relative_to(first)

@@ -1,0 +1,42 @@
+"""JSON Schema of the two files, for editors (yaml-language-server): their shapes, not the rules over several fields."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from coffre.spec.platform import PlatformFile
+from coffre.spec.reserved import UNSUPPORTED_STATUSES
+from coffre.spec.tenant import Tenant
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _Generator(GenerateJsonSchema):
+    """Leaves out the titles made of field names, which editors would show before the descriptions."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+
+def tenant_schema() -> dict[str, Any]:
+    """Return the JSON Schema of tenants/*.yaml."""
+    schema = _schema(Tenant, "Coffre tenant file, version 1")
+    # The slug is the file's name, never a key; and pydantic does not say that a union's tag must be there.
+    del schema["properties"]["slug"]
+    schema["required"].remove("slug")
+    for name in ("SshConnection", "WinrmConnection", "PullConnection"):
+        schema["$defs"][name].setdefault("required", []).append("via")
+    statuses = schema["$defs"]["TenantStatus"]
+    statuses["enum"] = [status for status in statuses["enum"] if status not in UNSUPPORTED_STATUSES]
+    return schema
+
+
+def platform_schema() -> dict[str, Any]:
+    """Return the JSON Schema of platform.yaml."""
+    return _schema(PlatformFile, "Coffre platform.yaml, version 1")
+
+
+def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
+    return {"$schema": _DIALECT, **schema, "title": title}

@@ -1,0 +1,88 @@
+"""Amounts of storage as people write them. Binary and decimal tera differ by 10 %, so neither is ever guessed."""
+
+import re
+
+_BINARY = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50}
+_DECIMAL = {"ko": 10**3, "Mo": 10**6, "Go": 10**9, "To": 10**12, "Po": 10**15}
+_UNITS = _BINARY | _DECIMAL
+_LETTERS = "KMGTP"
+# The user's figure may have French separators: a comma, and spaces of any width between groups of three.
+_FIGURE = re.compile(r"([0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]{1,15})(?:[.,]([0-9]{1,6}))?")
+_SIZE = re.compile(rf"({_FIGURE.pattern})[ \u00a0\u202f]*([^\W\d_]*)")
+EXAMPLE = "write it like 200 GiB (binary) or 200 Go (decimal)"
+
+
+class SizeError(ValueError):
+    """A text is no size; ``problem`` completes a sentence about the text, ``hint`` says what to write."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(f"{problem}; {hint}")
+        self.problem = problem
+        self.hint = hint
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes in ``text``, such as ``2 TiB`` or ``1,5 To``; SizeError says what to write instead."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise SizeError("is not a size", EXAMPLE)
+    figure, whole, fraction, unit = match.groups()
+    if unit not in _UNITS:
+        raise _unit_error(figure, whole, fraction, unit)
+    return _count_bytes(whole, fraction, _UNITS[unit], unit)
+
+
+def group_digits(number: int) -> str:
+    """Write a number with a space between groups of three digits."""
+    return f"{number:,}".replace(",", " ")
+
+
+def format_bytes(count: int) -> str:
+    """Write bytes for people, in the largest binary unit that they fill, with at most two decimals."""
+    for unit, factor in reversed(_BINARY.items()):
+        if abs(count) >= factor:
+            return f"{count / factor:.2f}".rstrip("0").rstrip(".") + f" {unit}"
+    return f"{count} B"
+
+
+def _count_bytes(whole: str, fraction: str | None, factor: int, unit: str) -> int:
+    digits = fraction or ""
+    scaled = _digits(whole + digits) * factor
+    scale: int = 10 ** len(digits)
+    count, rest = divmod(scaled, scale)
+    if rest:
+        raise SizeError("is not a whole number of bytes", f"write fewer decimals, or a smaller unit than {unit}")
+    return count
+
+
+def _unit_error(figure: str, whole: str, fraction: str | None, unit: str) -> SizeError:
+    letter = unit[:1].upper()
+    if not unit:
+        count = _count_bytes(whole, fraction, 1, "B") if fraction is None else 0
+        return SizeError("has no unit", _bytes_hint(count) or _both_readings(figure, whole, fraction, "G"))
+    if letter not in _LETTERS or len(unit) > len("KiB"):
+        return SizeError("is not a size", EXAMPLE)
+    problem = "is ambiguous" if unit[1:] in ("B", "b", "") else f"has the unknown unit {unit}"
+    return SizeError(problem, _both_readings(figure, whole, fraction, letter))
+
+
+def _bytes_hint(count: int) -> str:
+    """Say how to write a number that can only count bytes; nothing for a small one."""
+    for units in (_BINARY, _DECIMAL):
+        for unit, factor in reversed(units.items()):
+            if count >= 10**6 and count % factor == 0:
+                return f"write {count // factor} {unit} if it counts bytes"
+    return EXAMPLE if count >= 10**6 else ""
+
+
+def _both_readings(figure: str, whole: str, fraction: str | None, letter: str) -> str:
+    readings = []
+    for unit in (f"{letter}iB", "ko" if letter == "K" else f"{letter}o"):
+        digits = fraction or ""
+        count = _digits(whole + digits) * _UNITS[unit] // 10 ** len(digits)
+        readings.append(f"{figure} {unit} ({group_digits(count)} bytes)")
+    return "write " + " or ".join(readings)
+
+
+def _digits(text: str) -> int:
+    return int("".join(character for character in text if character.isdigit()))

@@ -1,0 +1,164 @@
+"""What a tenant file says, version 1."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from coffre.spec.fields import (
+    VALUE,
+    Count,
+    Day,
+    Email,
+    FileModel,
+    Label,
+    Name,
+    Phone,
+    Siren,
+    Size,
+    TenantId,
+    Text,
+    Timezone,
+    refuse,
+)
+from coffre.spec.machine import (
+    AgentKind,
+    Connection,
+    Machine,
+    MachineKind,
+    PullConnection,
+    Retirement,
+    SshConnection,
+    WinrmConnection,
+)
+from coffre.spec.plan import Keep, OperatingSystem, Plan
+from coffre.spec.schedule import Schedule, Weekday
+
+__all__ = [
+    "AgentKind",
+    "Amendment",
+    "Connection",
+    "Contact",
+    "Contract",
+    "Keep",
+    "Machine",
+    "MachineKind",
+    "OperatingSystem",
+    "Option",
+    "Plan",
+    "PullConnection",
+    "Retirement",
+    "Schedule",
+    "SshConnection",
+    "Tenant",
+    "TenantStatus",
+    "TenantStorage",
+    "Weekday",
+    "WinrmConnection",
+]
+
+
+class TenantStatus(StrEnum):
+    """Where a tenant stands in its life."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LEAVING = "leaving"
+    CLOSED = "closed"
+
+
+class Option(StrEnum):
+    """What the contract's article 16 lets a customer order on top."""
+
+    FILE_BACKUP = "file_backup"
+    DATABASE_BACKUP = "database_backup"
+    MALWARE_TREATMENT = "malware_treatment"
+    RESTORE = "restore"
+    RESTORE_TESTS = "restore_tests"
+    END_USER_SUPPORT = "end_user_support"
+
+
+class Amendment(FileModel):
+    """A change of the contract that both signed."""
+
+    reference: Annotated[Label, Field(description="The number of the amendment, as on paper")]
+    signed_on: Annotated[Day, Field(description="The day on which both had signed it, like 2027-02-01")]
+
+
+class Contract(FileModel):
+    """The order that the file carries out."""
+
+    reference: Annotated[Label, Field(description="The number of the order form")]
+    signed_on: Annotated[Day, Field(description="The day on which both had signed it, like 2026-11-02")]
+    in_service_on: Annotated[
+        Day, Field(description="The planned first day of service, like 2026-12-01; the real one is recorded")
+    ]
+    ends_on: Annotated[Day | None, Field(description="The last day of the contract, when it has one")] = None
+    siren: Annotated[Siren | None, Field(description="The customer's SIREN, 9 digits in quotes")] = None
+    registration: Annotated[
+        Label | None, Field(description="The registration of a customer outside France, instead of siren")
+    ] = None
+    distributor: Annotated[Label | None, Field(description="Who sold the contract, when it was not SMILÉO")] = None
+    amendments: list[Amendment] = Field(default_factory=list, description="The signed changes, oldest first")
+
+
+class Contact(FileModel):
+    """The one named contact of article 6."""
+
+    name: Annotated[Label, Field(description="The name of the one person who speaks for the customer")]
+    email: Annotated[Email, Field(description="Their e-mail address")]
+    phone: Annotated[Phone, Field(description='Their phone number in quotes, like "+33 4 76 00 00 00"')]
+
+
+class TenantStorage(FileModel):
+    """The one storage space of the tenant, for all its machines together."""
+
+    platform: Annotated[Text, Field(description="The name of one of the platforms of platform.yaml")]
+    quota_bytes: Annotated[
+        Size,
+        Field(
+            alias="quota",
+            description="The storage sold for the whole tenant, like 200 GiB (binary) or 200 Go (decimal)",
+        ),
+    ]
+    undelete_days: Annotated[
+        Count,
+        Field(
+            ge=7, le=90, description="The days for which deleted or overwritten objects can be brought back, 7 to 90"
+        ),
+    ] = 14
+
+
+def _check_version(value: int) -> int:
+    if value != 1:
+        refuse(
+            f"{VALUE} is a version that this Coffre does not know", "write 1, or install the Coffre that wrote the file"
+        )
+    return value
+
+
+class Tenant(FileModel):
+    """A customer of SMILÉO: its contract, its storage, its plans and its machines."""
+
+    slug: Name
+    version: Annotated[Count, AfterValidator(_check_version), Field(description="The version of this format, 1")]
+    id: Annotated[TenantId, Field(description="The id that `coffre new` minted for this tenant, for ever")]
+    name: Annotated[Label, Field(description="The customer's legal name")]
+    contract: Annotated[Contract, Field(description="The order that this file carries out")]
+    contact: Annotated[Contact, Field(description="The one named contact of article 6")]
+    timezone: Annotated[Timezone, Field(description="The IANA time zone of the schedules, like Europe/Paris")] = (
+        "Europe/Paris"
+    )
+    status: Annotated[TenantStatus, Field(description="Where the tenant stands in its life")] = TenantStatus.ACTIVE
+    storage: Annotated[TenantStorage, Field(description="The storage space, one for all machines together")]
+    licences: Annotated[
+        dict[MachineKind, Annotated[Count, Field(ge=0, le=100_000)]],
+        Field(description="The licences sold by kind of machine, like {workstation: 12, server: 1}"),
+    ]
+    options: list[Option] = Field(default_factory=list, description="The options ordered (article 16)")
+    plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
+    machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]
+
+    def active_machines(self) -> dict[str, Machine]:
+        """Return the machines that are not retired."""
+        return {name: machine for name, machine in self.machines.items() if machine.retired is None}

@@ -1,0 +1,60 @@
+"""From a platform of platform.yaml to a connection: its endpoints file and its administrator's credential, resolved."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import InvalidFileError
+from coffre.spec.platform import Platform
+from coffre.spec.references import read_reference
+from coffre.storage.ceph.provider.environment import write_environment
+from coffre.storage.ceph.storage import CephStorage
+from coffre.storage.driver import AccessKey, Endpoint
+
+
+def connect(platform: Platform, root: Path) -> CephStorage:
+    """Return the platform's storage; nothing is asked of it yet. Raises ExpectedError for what cannot be read."""
+    return CephStorage(read_endpoint(platform, root), read_admin_key(platform, root))
+
+
+def provider_environment(platform: Platform, root: Path) -> dict[str, str]:
+    """Return the variables by which Pulumi's child, our provider, reaches the platform; they hold a secret."""
+    return write_environment(read_endpoint(platform, root), read_admin_key(platform, root))
+
+
+def read_endpoint(platform: Platform, root: Path) -> Endpoint:
+    """Resolve `endpoints:`; what platform.yaml says of CA and region wins over the endpoints file."""
+    where = f"endpoints ({platform.endpoints})"
+    values = _read_json(platform.endpoints, root, where)
+    ca_file = platform.ca_file or values.get("ca_file")
+    return Endpoint(
+        url=_text(values, "endpoint", where).rstrip("/"),
+        region=platform.region or values.get("region") or "default",
+        ca_file=root / ca_file if ca_file else None,
+        fsid=values.get("fsid"),
+    )
+
+
+def read_admin_key(platform: Platform, root: Path) -> AccessKey:
+    """Resolve `admin_credential:`; the value is never quoted in an error."""
+    where = f"admin_credential ({platform.admin_credential})"
+    values = _read_json(platform.admin_credential, root, where)
+    return AccessKey(_text(values, "access_key_id", where), _text(values, "secret_access_key", where))
+
+
+def _read_json(reference: str, root: Path, where: str) -> Mapping[str, Any]:
+    try:
+        values = json.loads(read_reference(reference, root))
+    except ValueError as error:
+        raise InvalidFileError(f"{where} is not JSON", "see platform.yaml for what it should hold") from error
+    if not isinstance(values, dict):
+        raise InvalidFileError(f"{where} is not a JSON object", "see platform.yaml for what it should hold")
+    return values
+
+
+def _text(values: Mapping[str, Any], name: str, where: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidFileError(f"{where} has no {name}", "see platform.yaml for what it should hold")
+    return value

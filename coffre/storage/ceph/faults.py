@@ -1,0 +1,154 @@
+"""What RGW answers when it says no: one class a code, and the one place where botocore's errors become ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from coffre.errors import RemoteError
+from coffre.storage.driver import QuotaExceededError
+
+
+class RgwError(RemoteError):
+    """RGW refused a call; ``code`` is its own word for it."""
+
+    def __init__(self, doing: str, code: str, status: int, detail: str = "", hint: str = "") -> None:
+        said = f"{code}: {detail}" if detail and detail != code else code
+        super().__init__(f"{doing}: RGW said {said} (HTTP {status})", hint)
+        self.code = code
+        self.http_status = status
+
+
+class GoneError(RgwError):
+    """The thing asked for does not exist."""
+
+
+class NoSuchUserError(GoneError): ...
+
+
+class NoSuchBucketError(GoneError): ...
+
+
+class NoSuchKeyError(GoneError): ...
+
+
+class NotConfiguredError(GoneError):
+    """The bucket exists and has no such setting: no policy, no lifecycle, no tags."""
+
+
+class UserAlreadyExistsError(RgwError): ...
+
+
+class KeyExistsError(RgwError):
+    """The access key id is in use, possibly by another user."""
+
+
+class UnknownKeyError(RgwError):
+    """No user has this access key id."""
+
+
+class BucketAlreadyExistsError(RgwError):
+    """Another user owns a bucket of this name, or (on deleting a user) the user still owns buckets."""
+
+
+class BucketNotEmptyError(RgwError): ...
+
+
+class AccessRefusedError(RgwError): ...
+
+
+class UserSuspendedError(RgwError): ...
+
+
+class WallReachedError(RgwError, QuotaExceededError): ...
+
+
+class ConcurrentWriteError(RgwError):
+    """Two writes met on one user; nothing was written and the same call may succeed (measured on 16.2.15)."""
+
+
+class UnreachableError(RemoteError):
+    """The platform did not answer, or its certificate is not vouched for."""
+
+
+_CLASSES: dict[str, type[RgwError]] = {
+    "NoSuchUser": NoSuchUserError,
+    "NoSuchBucket": NoSuchBucketError,
+    "NoSuchKey": NoSuchKeyError,
+    "NoSuchBucketPolicy": NotConfiguredError,
+    "NoSuchLifecycleConfiguration": NotConfiguredError,
+    "NoSuchTagSet": NotConfiguredError,
+    "NoSuchTagSetError": NotConfiguredError,
+    "NoSuchPublicAccessBlockConfiguration": NotConfiguredError,
+    "UserAlreadyExists": UserAlreadyExistsError,
+    "UserExists": UserAlreadyExistsError,
+    "KeyExists": KeyExistsError,
+    "InvalidAccessKeyId": UnknownKeyError,
+    "InvalidAccessKey": UnknownKeyError,
+    "BucketAlreadyExists": BucketAlreadyExistsError,
+    "BucketNotEmpty": BucketNotEmptyError,
+    "AccessDenied": AccessRefusedError,
+    "SignatureDoesNotMatch": AccessRefusedError,
+    "RequestTimeTooSkewed": AccessRefusedError,
+    "UserSuspended": UserSuspendedError,
+    "QuotaExceeded": WallReachedError,
+    "ConcurrentModification": ConcurrentWriteError,
+    "UnknownError": ConcurrentWriteError,
+}
+
+_HINTS = {
+    "AccessDenied": "the key has no right to do this; for the administrator's, see its capabilities "
+    "(users=*;buckets=*;metadata=*)",
+    "SignatureDoesNotMatch": "the secret does not belong to this access key: compare it with the secret store",
+    "InvalidAccessKeyId": "no user has this access key: compare it with the secret store",
+    "RequestTimeTooSkewed": "this computer's clock and the platform's are more than 15 minutes apart",
+    "UserSuspended": "the user is suspended on the platform; enable it first",
+    "QuotaExceeded": "the tenant's wall is reached: raise it for the time of the work, or free space",
+    "UnknownError": "another write was under way on this user; run the same command again",
+    "ConcurrentModification": "another write was under way on this user; run the same command again",
+}
+
+
+def error_of(doing: str, code: str, status: int, detail: str = "") -> RgwError:
+    """Return the typed error for RGW's code; ``doing`` says what was tried, and on what."""
+    kind = _CLASSES.get(code, RgwError)
+    if kind is ConcurrentWriteError and code == "UnknownError" and status != 500:
+        kind = RgwError
+    return kind(doing, code, status, detail, _HINTS.get(code, ""))
+
+
+def unreachable(doing: str, url: str, cause: str) -> UnreachableError:
+    """Return the error for a platform that gave no answer; ``cause`` is the library's own text."""
+    if "certificate verify failed" in cause.lower():
+        return UnreachableError(
+            f"{doing}: the certificate of {url} is not accepted: {_reason(cause)}",
+            "compare ca_file of the platform's endpoints with the authority that signed its certificate",
+        )
+    return UnreachableError(
+        f"{doing}: no answer from {url}: {_reason(cause)}",
+        "see that the platform is up and that this computer reaches it",
+    )
+
+
+def _reason(cause: str) -> str:
+    """Return the last part of a library's nested message, where the operating system speaks."""
+    line = " ".join(cause.split()).split(" (_ssl.c", 1)[0].rsplit(": ", 1)[-1].rstrip("\"')")
+    return line if len(line) <= 160 else line[:159] + "…"
+
+
+# What S3 HEAD calls answer: a status without a code.
+_BARE_STATUS = {"404": "NoSuchKey", "403": "AccessDenied", "400": "BadRequest"}
+
+
+@contextmanager
+def rgw_errors(doing: str, url: str = "the platform") -> Iterator[None]:
+    """Turn what botocore raises inside the block into our errors."""
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        code = answer.get("Code", "Unknown")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise error_of(doing, _BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
+    except BotoCoreError as error:
+        raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error

@@ -1,0 +1,73 @@
+"""What a tenant's storage is made of: from its file and its keys to names, wall and buckets. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from coffre.spec import naming
+from coffre.spec.platform import Platform
+from coffre.spec.quota import wall_bytes
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import AccessKey
+
+PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
+"""Stands for a key that does not exist yet in a preview, which creates nothing with it."""
+
+TENANT_ID_TAG = "coffre-tenant-id"
+"""The tag of each bucket that holds its tenant's id: what an erasure will compare with its journal."""
+
+
+@dataclass(frozen=True)
+class TenantKeys:
+    """The S3 keys of a tenant's users, machine by machine."""
+
+    owner: AccessKey
+    machines: Mapping[str, AccessKey]
+
+
+@dataclass(frozen=True)
+class MachineStorage:
+    """A machine's bucket, its user and its key."""
+
+    name: str
+    bucket: str
+    uid: str
+    key: AccessKey
+
+
+@dataclass(frozen=True)
+class TenantStorage:
+    """Everything a tenant's storage is made of; sizes in bytes."""
+
+    owner_uid: str
+    display_name: str
+    tags: Mapping[str, str]
+    owner_key: AccessKey
+    wall_bytes: int
+    undelete_days: int
+    machines: Sequence[MachineStorage]
+
+
+def placeholder_keys(tenant: Tenant) -> TenantKeys:
+    """Return keys for a tenant that has none yet, or whose keys the reader may not see."""
+    return TenantKeys(PLACEHOLDER, dict.fromkeys(tenant.machines, PLACEHOLDER))
+
+
+def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> TenantStorage:
+    """Return what a tenant's storage should be."""
+    return TenantStorage(
+        owner_uid=naming.owner_uid(tenant),
+        display_name=tenant.name,
+        tags={TENANT_ID_TAG: tenant.id},
+        owner_key=keys.owner,
+        wall_bytes=wall_bytes(tenant.storage.quota_bytes, platform),
+        undelete_days=tenant.storage.undelete_days,
+        machines=[
+            MachineStorage(
+                name=name,
+                bucket=naming.bucket_name(tenant.slug, tenant.id, name),
+                uid=naming.machine_uid(tenant, name),
+                key=keys.machines[name],
+            )
+            for name in tenant.machines
+        ],
+    )

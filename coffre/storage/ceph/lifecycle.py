@@ -1,0 +1,60 @@
+"""The lifecycle rules of a machine's bucket, as a map by rule id: pure documents, no call to anything."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Rule = dict[str, Any]
+
+LOCK_DAYS = 1
+UPLOAD_DAYS = 2
+
+
+def rules(undelete_days: int) -> dict[str, Rule]:
+    """Return the rules by id: old versions go after ``undelete_days``, lock files after 1 day, uploads after 2.
+
+    Ids are always set, since RGW gives a random one to a rule without.
+    """
+    return {
+        "all": {
+            "Status": "Enabled",
+            "Prefix": "",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": undelete_days},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOAD_DAYS},
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        },
+        "locks": {
+            "Status": "Enabled",
+            "Prefix": "restic/locks/",
+            "Expiration": {"Days": LOCK_DAYS},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": LOCK_DAYS},
+        },
+    }
+
+
+def by_id(live: Iterable[Mapping[str, Any]]) -> dict[str, Rule]:
+    """Return S3's list of rules as a map by id, in one form whichever way RGW spells the prefix.
+
+    RGW answers sorted by id, and with a top-level ``Prefix`` where an empty Filter was given.
+    """
+    return dict(sorted((str(rule.get("ID", "")), normalise(rule)) for rule in live))
+
+
+def normalise(rule: Mapping[str, Any]) -> Rule:
+    """Return a rule without id, its prefix at the top; a filter that is more than a prefix stays as it is."""
+    result = {name: value for name, value in rule.items() if name not in ("ID", "Filter", "Prefix")}
+    condition = rule.get("Filter") or {}
+    if set(condition) - {"Prefix"}:
+        result["Filter"] = condition
+    else:
+        result["Prefix"] = condition.get("Prefix", rule.get("Prefix", ""))
+    return dict(sorted(result.items()))
+
+
+def document(wanted: Mapping[str, Rule]) -> list[Rule]:
+    """Return S3's list of rules from a map by id."""
+    result = []
+    for rule_id, rule in sorted(wanted.items()):
+        body = {name: value for name, value in rule.items() if name != "Prefix"}
+        body.setdefault("Filter", {"Prefix": rule.get("Prefix", "")})
+        result.append({"ID": rule_id, **body})
+    return result

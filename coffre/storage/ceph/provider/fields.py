@@ -1,0 +1,145 @@
+"""What a resource's inputs may be, and how two sets of them differ: pure, and the same for every resource."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+Inputs = dict[str, Any]
+
+
+class Unknown(Enum):
+    """A value that another resource will give, not known yet during a preview."""
+
+    VALUE = "unknown"
+
+
+UNKNOWN: Final = Unknown.VALUE
+
+
+class Absent(Enum):
+    """A field without a default: the program must give it."""
+
+    VALUE = "absent"
+
+
+REQUIRED: Final = Absent.VALUE
+
+
+class ChangeKind(Enum):
+    ADD = "add"
+    DELETE = "delete"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input: what is wrong with a value (None: nothing), and what a change of it means.
+
+    ``normalise`` brings equal values to one form. ``by_entry`` compares a map entry by entry, so that a difference
+    names the entry. A secret's value never shows in a message.
+    """
+
+    problem: Callable[[Any], str | None]
+    default: Any = REQUIRED
+    replaces: bool = False
+    secret: bool = False
+    by_entry: bool = False
+    normalise: Callable[[Any], Any] = lambda value: value
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that may not be so; ``reason`` is a sentence without the property's name."""
+
+    property: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference; ``path`` is in Pulumi's property path form."""
+
+    path: str
+    kind: ChangeKind
+    replaces: bool
+
+
+def check(fields: Mapping[str, Field], given: Mapping[str, Any]) -> tuple[Inputs, list[Failure]]:
+    """Return the inputs with their defaults, in normal form, and everything that is wrong with them."""
+    result: Inputs = {}
+    failures = [
+        Failure(name, f"is not an input of this resource; it has {', '.join(fields)}")
+        for name in given
+        if name not in fields
+    ]
+    for name, field in fields.items():
+        value = given.get(name)
+        if value is UNKNOWN:
+            result[name] = UNKNOWN
+            continue
+        if value is None and field.default is REQUIRED:
+            failures.append(Failure(name, "is missing"))
+            continue
+        value = field.default if value is None else value
+        problem = field.problem(value)
+        if problem:
+            failures.append(Failure(name, problem))
+        else:
+            result[name] = field.normalise(value)
+    return result, failures
+
+
+def diff(fields: Mapping[str, Field], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return every difference between what is and what is wanted, in the order of the fields."""
+    changes: list[Change] = []
+    for name, field in fields.items():
+        before, after = old.get(name), new.get(name)
+        if before == after and after is not UNKNOWN:
+            continue
+        if field.by_entry and isinstance(before, Mapping) and isinstance(after, Mapping):
+            changes += _diff_entries(name, before, after, field.replaces)
+        else:
+            changes.append(Change(name, _kind(before is not None, after is not None), field.replaces))
+    return changes
+
+
+def describe(fields: Mapping[str, Field], live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Say each difference in words for a refusal: what is there, and what was asked."""
+    return [_sentence(change.path, fields, live, wanted) for change in diff(fields, live, wanted)]
+
+
+def entry_path(name: str, key: str) -> str:
+    """Return the path of a map's entry; Pulumi wants quotes around anything but a plain word."""
+    return f"{name}.{key}" if key.replace("_", "").isalnum() else f'{name}["{key}"]'
+
+
+def _diff_entries(name: str, before: Mapping[str, Any], after: Mapping[str, Any], replaces: bool) -> list[Change]:
+    return [
+        Change(entry_path(name, key), _kind(key in before, key in after), replaces)
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key) or after.get(key) is UNKNOWN
+    ]
+
+
+def _kind(was: bool, will_be: bool) -> ChangeKind:
+    if not was:
+        return ChangeKind.ADD
+    return ChangeKind.UPDATE if will_be else ChangeKind.DELETE
+
+
+def _sentence(path: str, fields: Mapping[str, Field], live: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    if path not in fields:
+        name = next(name for name in fields if path.startswith(name))
+        there = {entry_path(name, key) for key in live[name]}
+        asked = {entry_path(name, key) for key in wanted[name]}
+        if path not in there:
+            return f"{path} is missing"
+        return f"{path} differs" if path in asked else f"{path} is there and was not asked for"
+    if fields[path].secret:
+        return f"{path} is another (not shown)"
+    return f"{path} is {_show(live.get(path))}, not {_show(wanted.get(path))}"
+
+
+def _show(value: object) -> str:
+    return "not set" if value is None else f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,69 @@
+"""Resource PublicAccessBlock: public ACLs are ignored, whatever a writer sets on its own objects."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from coffre.storage.ceph.faults import NotConfiguredError
+from coffre.storage.ceph.provider import inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.resource import Resource
+
+_SWITCHES = {
+    "block_public_acls": "BlockPublicAcls",
+    "block_public_policy": "BlockPublicPolicy",
+    "ignore_public_acls": "IgnorePublicAcls",
+    "restrict_public_buckets": "RestrictPublicBuckets",
+}
+_WHY_OFF = "on Ceph 16 it refuses plain writes, or our own policy"
+_WHY_ON = "without it a machine could open its objects to the world"
+
+
+class PublicAccessBlock(Resource):
+    """A bucket's public access block with IgnorePublicAcls alone. Another bucket replaces it.
+
+    The other three switches must stay off on RGW; they are inputs so that one switched on elsewhere shows and is put
+    back in place. All four off is what RGW answers for a bucket without any, so it counts as none.
+    """
+
+    word = "public access block of bucket"
+    written = "bucket"
+    fields: ClassVar[Mapping[str, Field]] = {
+        "bucket": Field(inputs.bucket_name, replaces=True),
+        "block_public_acls": Field(inputs.exactly(False, _WHY_OFF), default=False),
+        "block_public_policy": Field(inputs.exactly(False, _WHY_OFF), default=False),
+        "ignore_public_acls": Field(inputs.exactly(True, _WHY_ON), default=True),
+        "restrict_public_buckets": Field(inputs.exactly(False, _WHY_OFF), default=False),
+    }
+
+    @classmethod
+    def identify(cls, values: Mapping[str, Any]) -> str:
+        return str(values["bucket"])
+
+    def find(self, resource_id: str) -> Inputs | None:
+        bucket = self._rgw.find_bucket(resource_id)
+        if bucket is None:
+            return None
+        try:
+            with bucket.doing("read the public access block"):
+                answer = bucket.s3.get_public_access_block(Bucket=resource_id)
+        except NotConfiguredError:
+            return None
+        live = answer["PublicAccessBlockConfiguration"]
+        switches = {name: bool(live.get(theirs)) for name, theirs in _SWITCHES.items()}
+        return {"bucket": resource_id, **switches} if any(switches.values()) else None
+
+    def make(self, wanted: Inputs) -> None:
+        bucket = self._rgw.get_bucket(wanted["bucket"])
+        switches: Any = {theirs: wanted[name] for name, theirs in _SWITCHES.items()}
+        with bucket.doing("write the public access block"):
+            bucket.s3.put_public_access_block(Bucket=wanted["bucket"], PublicAccessBlockConfiguration=switches)
+
+    def change(self, wanted: Inputs) -> None:
+        self.make(wanted)
+
+    def remove(self, state: Inputs) -> None:
+        bucket = self._rgw.find_bucket(state["bucket"])
+        if bucket is None:
+            return
+        with bucket.if_there(), bucket.doing("delete the public access block"):
+            bucket.s3.delete_public_access_block(Bucket=state["bucket"])

@@ -1,0 +1,124 @@
+"""The console script `pulumi-resource-rgw`: Pulumi starts it, reads a port from its first line, and ends it."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
+from pulumi.provider.experimental.server import ProviderServicer
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from coffre.errors import ExpectedError
+from coffre.storage.ceph.provider.shell import RgwProvider
+
+_PR_SET_PDEATHSIG = 1
+
+
+class OneLineServicer(ProviderServicer):
+    """Pulumi's servicer, but an error reaches the user as one line, and the process knows when it may go."""
+
+    def __init__(self, engine_address: str) -> None:
+        super().__init__(sys.argv[1:], version("coffre"), RgwProvider(), engine_address)
+        self._running = 0
+        self._is_cancelled = False
+        self._is_leaving = False
+        self.may_exit = asyncio.Event()
+
+    def interrupt(self) -> None:
+        """Take a SIGINT: Pulumi's own, which ends the provider, comes after its Cancel.
+
+        One before that is the user's Ctrl-C, which reaches the whole process group: Pulumi then finishes what is under
+        way, so the provider has to stay for it.
+        """
+        self._is_leaving = self._is_cancelled
+        self._leave_when_idle()
+
+    async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 -- names of the protocol
+        self._is_cancelled = True
+        return await super().Cancel(request, context)  # type: ignore[no-untyped-call]
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._answer(super().Check, request, context)
+
+    async def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._answer(super().Diff, request, context)
+
+    async def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._answer(super().Create, request, context)
+
+    async def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._answer(super().Read, request, context)
+
+    async def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._answer(super().Update, request, context)
+
+    async def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self._answer(super().Delete, request, context)
+
+    async def _answer(self, call: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
+        self._running += 1
+        try:
+            return await _one_line(call, request, context)
+        finally:
+            self._running -= 1
+            self._leave_when_idle()
+
+    def _leave_when_idle(self) -> None:
+        if self._is_leaving and not self._running:
+            self.may_exit.set()
+
+
+async def _one_line(call: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
+    try:
+        return await call(request, context)
+    except ExpectedError as error:
+        text = f"{error.message}; {error.hint}" if error.hint else error.message
+    except Exception as error:  # noqa: BLE001 -- the last place: anything else would be shown with the values in hand
+        text = _describe(error)
+    await context.abort(grpc.StatusCode.UNKNOWN, " ".join(text.split()))
+    return None
+
+
+def _describe(error: Exception) -> str:
+    """Name an unexpected error and the line of ours it came from, without its text, which may quote a secret."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f" at {os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}" if frame else ""  # noqa: PTH119
+    return f"the RGW provider failed on its own: {type(error).__name__}{where}; this is a defect of Coffre"
+
+
+def main() -> None:
+    """Serve until Pulumi ends the provider; when Pulumi is killed, the kernel does."""
+    if len(sys.argv) < 2:
+        sys.exit("pulumi-resource-rgw is started by Pulumi; to see the change preview run `coffre plan`")
+    _die_with_parent()
+    # Until the servicer listens for it: a Ctrl-C while Pulumi starts is Pulumi's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_serve(engine_address=sys.argv[1]))
+
+
+def _die_with_parent() -> None:
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it died in between, and the kernel will not tell any more
+        sys.exit(1)
+
+
+async def _serve(engine_address: str) -> None:
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    servicer = OneLineServicer(engine_address)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, servicer.interrupt)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    print(port, flush=True)
+    await servicer.may_exit.wait()
+    await server.stop(grace=None)

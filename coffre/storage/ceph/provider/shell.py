@@ -1,0 +1,157 @@
+"""The thin shell between Pulumi's protocol and the resources: values in and out, threads, one-line errors."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pulumi.provider.experimental.provider as protocol
+from pulumi.provider.experimental.property_value import Computed, PropertyValue
+
+from coffre.storage.ceph.provider.dispatch import RESOURCES
+from coffre.storage.ceph.provider.environment import read_environment
+from coffre.storage.ceph.provider.fields import UNKNOWN, Change, ChangeKind, Field
+from coffre.storage.ceph.provider.platform import RgwPlatform
+from coffre.storage.ceph.provider.resource import Resource
+
+T = TypeVar("T")
+
+# As many as Coffre lets Pulumi run at once; Python's own default is six on two cores, which serialises everything.
+THREADS = 32
+
+_KINDS = {
+    (ChangeKind.ADD, False): protocol.PropertyDiffKind.ADD,
+    (ChangeKind.ADD, True): protocol.PropertyDiffKind.ADD_REPLACE,
+    (ChangeKind.DELETE, False): protocol.PropertyDiffKind.DELETE,
+    (ChangeKind.DELETE, True): protocol.PropertyDiffKind.DELETE_REPLACE,
+    (ChangeKind.UPDATE, False): protocol.PropertyDiffKind.UPDATE,
+    (ChangeKind.UPDATE, True): protocol.PropertyDiffKind.UPDATE_REPLACE,
+}
+
+
+class RgwProvider(protocol.Provider):
+    """Hands each request to its resource's class, in a thread: the protocol's server is one event loop."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rgw")
+        self._platform: RgwPlatform | None = None
+        self._guard = threading.Lock()
+
+    async def check(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
+        kind = _kind(request.type)
+        inputs, failures = kind.check(_plain(request.new_inputs))
+        return protocol.CheckResponse(
+            inputs=_wrap(kind.fields, inputs),
+            failures=[protocol.CheckFailure(failure.property, failure.reason) for failure in failures],
+        )
+
+    async def diff(self, request: protocol.DiffRequest) -> protocol.DiffResponse:
+        kind = _kind(request.type)
+        old, new = _plain(request.old_state), _plain(request.new_inputs)
+        changes = kind.diff(old, new)
+        names = list(dict.fromkeys(_field_name(kind, change.path) for change in changes))
+        replaces = [name for name in names if kind.fields[name].replaces]
+        return protocol.DiffResponse(
+            changes=bool(changes),
+            replaces=replaces,
+            stables=[name for name, field in kind.fields.items() if field.replaces and name not in names],
+            # A new one under the same id would be refused as long as the old one is there.
+            delete_before_replace=bool(replaces) and kind.identify(old) == kind.identify(new),
+            diffs=names,
+            detailed_diff={change.path: _detail(change) for change in changes},
+        )
+
+    async def create(self, request: protocol.CreateRequest) -> protocol.CreateResponse:
+        kind = _kind(request.type)
+        inputs = _plain(request.properties)
+        if request.preview:
+            return protocol.CreateResponse(properties=_wrap(kind.fields, inputs))
+        resource_id = await self._in_thread(lambda: self._resource(kind).create(inputs))
+        return protocol.CreateResponse(resource_id, _wrap(kind.fields, inputs))
+
+    async def read(self, request: protocol.ReadRequest) -> protocol.ReadResponse:
+        kind = _kind(request.type)
+        live = await self._in_thread(lambda: self._resource(kind).find(request.resource_id))
+        if live is None:
+            return protocol.ReadResponse()
+        values = _wrap(kind.fields, live)
+        return protocol.ReadResponse(request.resource_id, values, dict(values))
+
+    async def update(self, request: protocol.UpdateRequest) -> protocol.UpdateResponse:
+        kind = _kind(request.type)
+        inputs = _plain(request.news)
+        if not request.preview:
+            await self._in_thread(lambda: self._resource(kind).update(inputs))
+        return protocol.UpdateResponse(_wrap(kind.fields, inputs))
+
+    async def delete(self, request: protocol.DeleteRequest) -> None:
+        kind = _kind(request.type)
+        state = _plain(request.properties)
+        await self._in_thread(lambda: self._resource(kind).delete(state))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _resource(self, kind: type[Resource]) -> Resource:
+        """Return the resource's class over the platform, which is looked for only when something is asked of it."""
+        with self._guard:
+            if self._platform is None:
+                self._platform = RgwPlatform(*read_environment(self._environment))
+        return kind(self._platform)
+
+
+def _kind(qualified: str) -> type[Resource]:
+    # The SDK hands the URN's type over, which for a component's child begins with the types of its parents.
+    token = qualified.rsplit("$", 1)[-1]
+    if token not in RESOURCES:
+        raise KeyError(f"no such resource type: {token}; there are {', '.join(RESOURCES)}")
+    return RESOURCES[token]
+
+
+def _field_name(kind: type[Resource], path: str) -> str:
+    return next(name for name in kind.fields if path == name or path.startswith((f"{name}.", f"{name}[")))
+
+
+def _detail(change: Change) -> protocol.PropertyDiff:
+    return protocol.PropertyDiff(_KINDS[change.kind, change.replaces], input_diff=False)
+
+
+def _plain(values: Mapping[str, PropertyValue]) -> dict[str, Any]:
+    return {name: to_plain(value) for name, value in values.items()}
+
+
+def _wrap(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, PropertyValue]:
+    return {
+        name: to_property(value, is_secret=name in fields and fields[name].secret) for name, value in values.items()
+    }
+
+
+def to_plain(value: PropertyValue) -> Any:
+    """Return the value without Pulumi's marks; whole numbers, which the protocol sends as floats, as int."""
+    inner = value.value
+    if isinstance(inner, Computed):
+        return UNKNOWN
+    if isinstance(inner, bool | str) or inner is None:
+        return inner
+    if isinstance(inner, int | float):
+        return int(inner) if float(inner).is_integer() else inner
+    if isinstance(inner, Mapping):
+        return {name: to_plain(item) for name, item in inner.items()}
+    if isinstance(inner, list | tuple):
+        return [to_plain(item) for item in inner]
+    raise TypeError(f"the provider takes no {value.type.value} values")
+
+
+def to_property(value: Any, is_secret: bool = False) -> PropertyValue:
+    if value is UNKNOWN:
+        return PropertyValue(Computed(), is_secret=is_secret)
+    if isinstance(value, bool | str) or value is None:
+        return PropertyValue(value, is_secret=is_secret)
+    if isinstance(value, int | float):
+        return PropertyValue(float(value), is_secret=is_secret)
+    if isinstance(value, Mapping):
+        return PropertyValue({name: to_property(item) for name, item in value.items()}, is_secret=is_secret)
+    return PropertyValue([to_property(item) for item in value], is_secret=is_secret)

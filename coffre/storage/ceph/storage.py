@@ -1,0 +1,59 @@
+"""One Ceph platform seen with its administrator's key; implements the driver's Storage."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.bucket import CephBucket
+from coffre.storage.ceph.s3 import ClientCache
+from coffre.storage.driver import AccessKey, Endpoint, OwnerFacts
+
+
+class CephStorage:
+    """Users by the Admin Ops API, buckets by S3; safe to use from many threads."""
+
+    def __init__(self, endpoint: Endpoint, admin_key: AccessKey) -> None:
+        self.endpoint = endpoint
+        self.admin = AdminClient(endpoint, admin_key)
+        self._clients = ClientCache(endpoint)
+        self._raising: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
+        """Return the owner's facts; ``exact`` makes RGW count now (27 ms for ten buckets)."""
+        user = self.admin.find_user(uid)
+        if user is None:
+            return None
+        return OwnerFacts(
+            uid=uid,
+            wall_bytes=user.quota_bytes,
+            used_bytes=self.admin.used_bytes(uid, exact),
+            suspended=user.suspended,
+            buckets=tuple(self.admin.list_buckets(uid)),
+        )
+
+    def open_bucket(self, name: str, key: AccessKey) -> CephBucket:
+        return CephBucket(name, self._clients.get(key))
+
+    def list_users(self, prefix: str) -> list[str]:
+        return [uid for uid in self.admin.list_users() if uid.startswith(prefix)]
+
+    @contextmanager
+    def raised_wall(self, uid: str, extra_bytes: int) -> Iterator[None]:
+        """Raise a user's wall for the time of the block, and put it back whatever happens.
+
+        The room is above what is used when that is more than the wall, since RGW lets some writes pass it. It takes
+        effect at once. A process killed inside leaves the wall raised: the next `apply` puts it back.
+        """
+        with self._raising[uid]:
+            user = self.admin.find_user(uid)
+            if user is None or user.quota_bytes is None:
+                yield
+                return
+            used_bytes = self.admin.used_bytes(uid, exact=True)
+            try:
+                self.admin.set_quota(uid, max(user.quota_bytes, used_bytes) + extra_bytes)
+                yield
+            finally:
+                self.admin.set_quota(uid, user.quota_bytes)

@@ -1,0 +1,50 @@
+"""The programs and files that Coffre brings with it: where they are, and their versions."""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from coffre.errors import ExpectedError
+
+PULUMI_VERSION = "3.259.0"
+RESTIC_VERSION = "0.18.1"
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def find_tool(name: str) -> Path:
+    """Return the path of a program: beside the running Python first (where set-up links its own), then on PATH.
+
+    Raises ExpectedError when it is in neither place.
+    """
+    beside = Path(sys.executable).parent
+    found = shutil.which(name, path=str(beside)) or shutil.which(name)
+    if found is None:
+        raise ExpectedError(f"{name} is neither in {beside} nor on PATH", "run make setup, which installs or builds it")
+    return Path(found)
+
+
+def bundled(name: str) -> Path:
+    """Return a file or directory that comes with Coffre (playbooks, templates, Pulumi.yaml).
+
+    An installed wheel carries them inside the package; in a checkout they are at the repository's root.
+    Raises ExpectedError when the installation is incomplete.
+    """
+    for candidate in (PACKAGE / "bundled" / name, PACKAGE.parent / name):
+        if candidate.exists():
+            return candidate
+    raise ExpectedError(f"this installation of Coffre lacks {name}", "run make setup, or install the wheel again")
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_directory() -> Path:
+    """Return the tools cache, outside every checkout: what set-up and the lab build once for all clones."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "coffre"

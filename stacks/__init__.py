@@ -1,0 +1,1 @@
+"""The Pulumi program: one component file a platform kind, resources only, no logic."""

@@ -1,0 +1,27 @@
+"""The program of a person's plain `pulumi preview` or `pulumi stack`: read only.
+
+It holds no secrets and mints none: keys stand as the state has them. It refuses to be the program of an update.
+"""
+
+from pathlib import Path
+
+import pulumi
+
+from coffre.spec.loader import load_repository
+from coffre.storage.ceph.layout import placeholder_keys, tenant_storage
+from stacks.ceph import CephTenantStorage
+
+
+def declare_stack() -> None:
+    """Declare the stack that is selected, from its tenant file."""
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError("this program only previews; `coffre apply` is what changes a tenant")
+    repository = load_repository(Path(pulumi.get_root_directory()))
+    tenant = repository.tenants.get(pulumi.get_stack())
+    if tenant is None:
+        raise pulumi.RunError(f"tenants/{pulumi.get_stack()}.yaml does not exist")
+    platform = repository.settings.platforms[tenant.storage.platform]
+    CephTenantStorage(tenant_storage(tenant, platform, placeholder_keys(tenant)), keys_from_state=True)
+
+
+declare_stack()

@@ -1,0 +1,82 @@
+"""A tenant's storage on Ceph RGW: its owner, the wall around it, and for each machine a user and a bucket."""
+
+import pulumi
+
+from coffre.storage.ceph import lifecycle, policy
+from coffre.storage.ceph import resources as rgw
+from coffre.storage.ceph.layout import MachineStorage, TenantStorage
+from coffre.storage.driver import AccessKey
+
+
+class CephTenantStorage(pulumi.ComponentResource):
+    """Users, keys, wall, buckets and their policies of one tenant.
+
+    With ``keys_from_state`` the keys given are not looked at, those in the state stand: for a reader without secrets.
+    """
+
+    def __init__(self, storage: TenantStorage, *, keys_from_state: bool = False) -> None:
+        super().__init__("coffre:storage:CephTenantStorage", storage.owner_uid)
+        self._storage = storage
+        self._ignored_key_inputs = ["accessKeyId", "secretAccessKey"] if keys_from_state else []
+        owner = rgw.User(
+            storage.owner_uid,
+            uid=storage.owner_uid,
+            display_name=storage.display_name,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        owner_key = self._key(storage.owner_uid, storage.owner_key, owner)
+        # RGW answers 500 to two Admin API writes on one user at a time: user, key and quota are a chain.
+        wall = rgw.UserQuota(
+            f"{storage.owner_uid}-wall",
+            uid=storage.owner_uid,
+            max_bytes=storage.wall_bytes,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[owner_key]),
+        )
+        for machine in storage.machines:
+            self._machine(machine, wall)
+        self.register_outputs({})
+
+    def _machine(self, machine: MachineStorage, wall: rgw.UserQuota) -> None:
+        storage = self._storage
+        user = rgw.User(
+            machine.uid,
+            uid=machine.uid,
+            display_name=f"{storage.display_name} / {machine.name}",
+            max_buckets=-1,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._key(machine.uid, machine.key, user)
+        # The wall stands before the first bucket does: nothing is ever written without it.
+        bucket = rgw.Bucket(
+            machine.bucket,
+            name=machine.bucket,
+            owner=storage.owner_uid,
+            tags=storage.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[wall]),
+        )
+        guarded = rgw.BucketPolicy(
+            f"{machine.bucket}-policy",
+            bucket=machine.bucket,
+            statements=policy.statements(machine.bucket, storage.owner_uid, machine.uid),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, user]),
+        )
+        rgw.PublicAccessBlock(
+            f"{machine.bucket}-public-access",
+            bucket=machine.bucket,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[guarded]),
+        )
+        rgw.BucketLifecycle(
+            f"{machine.bucket}-lifecycle",
+            bucket=machine.bucket,
+            rules=lifecycle.rules(storage.undelete_days),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[guarded]),
+        )
+
+    def _key(self, uid: str, key: AccessKey, user: rgw.User) -> rgw.AccessKey:
+        return rgw.AccessKey(
+            f"{uid}-key",
+            uid=uid,
+            access_key_id=key.access_key_id,
+            secret_access_key=pulumi.Output.secret(key.secret_access_key),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[user], ignore_changes=self._ignored_key_inputs),
+        )

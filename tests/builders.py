@@ -1,0 +1,42 @@
+"""A tenant and a platform as their files would say them, for tests that change one thing of it."""
+
+from copy import deepcopy
+from typing import Any
+
+from coffre.spec.tenant import Tenant
+
+_MACHINE = {
+    "kind": "workstation",
+    "os": "linux",
+    "agent": "restic",
+    "plan": "office",
+    "connection": {"via": "ssh", "host": "compta-01.martin.example", "user": "root"},
+}
+
+_TENANT = {
+    "slug": "martin",
+    "version": 1,
+    "id": "k7f3q9wz2m",
+    "name": "Boulangerie Martin SARL",
+    "contract": {
+        "reference": "BC-2026-0412",
+        "signed_on": "2026-11-02",
+        "in_service_on": "2026-12-01",
+        "siren": "552100554",
+    },
+    "contact": {"name": "Claire Martin", "email": "claire@martin.example", "phone": "+33 4 76 00 00 00"},
+    "storage": {"platform": "lab", "quota": "10 GiB"},
+    "licences": {"workstation": 2},
+    "plans": {"office": {"paths": ["/home"], "schedule": ["Mon..Fri 12:30"], "keep": {"daily": 30}}},
+    "machines": {"compta-01": _MACHINE, "caisse-01": _MACHINE},
+}
+
+
+def tenant_with(**changes: Any) -> Tenant:
+    """Return the example tenant with top-level fields replaced."""
+    return Tenant.model_validate({**deepcopy(_TENANT), **changes})
+
+
+def machine_with(**changes: Any) -> dict[str, Any]:
+    """Return the example machine's fields, some replaced."""
+    return {**deepcopy(_MACHINE), **changes}

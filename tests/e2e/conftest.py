@@ -1,0 +1,104 @@
+"""A repository of its own on the test lab, and the installed command run in it as an engineer would."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COFFRE = Path(sys.executable).with_name("coffre")
+COMMAND_SECONDS = 240
+
+
+@dataclass
+class Run:
+    """One ended command."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+
+@dataclass
+class Desk:
+    """An engineer's checkout: platform.yaml on the test lab, the example tenants, and an identity outside of it."""
+
+    root: Path
+    ssh_config: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    """Everything any command printed, for the search for secrets."""
+
+    def coffre(self, *arguments: str, expect: int = 0, seconds: float = COMMAND_SECONDS) -> Run:
+        """Run the installed command and hold it to its exit code."""
+        done = subprocess.run(
+            [COFFRE, *arguments],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        run = Run(done.returncode, done.stdout, done.stderr)
+        self.said.append(run.output)
+        assert run.code == expect, f"coffre {' '.join(arguments)} ended with {run.code}, not {expect}:\n{run.output}"
+        return run
+
+    def json(self, *arguments: str, expect: int = 0) -> Any:
+        return json.loads(self.coffre(*arguments, expect=expect).stdout)
+
+    def on_machine(self, host: str, script: str) -> str:
+        """Run a shell script on a machine, beside Coffre, and return what it printed."""
+        done = subprocess.run(
+            ["ssh", "-F", self.ssh_config, host, script], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, f"on {host}: {done.stderr}"
+        return done.stdout
+
+    def tenant_file(self, slug: str) -> Path:
+        return self.root / "tenants" / f"{slug}.yaml"
+
+    def edit(self, slug: str, old: str, new: str) -> None:
+        """Change a tenant file as an engineer would, text for text."""
+        path = self.tenant_file(slug)
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def make_desk(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Desk]:
+    """Return a function that makes a desk with the example tenants named."""
+
+    def make(*slugs: str) -> Desk:
+        root = tmp_path_factory.mktemp("desk")
+        settings = (REPOSITORY / "platform.yaml").read_text(encoding="utf-8")
+        (root / "platform.yaml").write_text(settings.replace(".coffre/lab/", f"{lab.directory}/"), encoding="utf-8")
+        (root / "tenants").mkdir()
+        for slug in slugs:
+            shutil.copy(REPOSITORY / "tenants" / f"{slug}.yaml", root / "tenants")
+        home = tmp_path_factory.mktemp("home")
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        environment = {
+            **kept,
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "COFFRE_ACTOR": "test@smileo.example",
+        }
+        desk = Desk(root, lab.ssh_config, environment)
+        desk.coffre("secrets", "init")
+        return desk
+
+    return make

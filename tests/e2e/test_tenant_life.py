@@ -1,0 +1,314 @@
+"""One tenant's life through the installed command, in order: each test goes on where the one before stopped."""
+
+import hashlib
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coffre.records.database import Records
+from coffre.records.events import EventKind
+from coffre.secrets.bundles import all_secret_values
+from coffre.secrets.store import SecretStore
+from coffre.spec.loader import load_repository
+from coffre.spec.naming import bucket_name, owner_uid
+from coffre.storage.ceph.connect import connect
+from coffre.storage.driver import AccessKey, Bucket
+from tests.e2e.conftest import Desk
+
+SLUG = "boulangerie-martin"
+TENANT_ID = "k7f3q9wz2m"
+HOSTS = {"compta-01": "compta-01.martin.example", "caisse-01": "caisse-01.martin.example"}
+
+PUT_FILES = """
+mkdir -p '/home/claire/Comptabilité 2026/vide'
+cd '/home/claire/Comptabilité 2026'
+for month in 01 02 03; do seq 1 20000 >"ventes-$month.csv"; done
+head -c 3000000 /dev/urandom >photos.tar
+ln -sf ventes-01.csv dernier.csv
+"""
+LIST_FILES = "cd {folder} && find home -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk(SLUG)
+
+
+class Backstage:
+    """The same tenant seen without the command: RGW's admin client, the owner's key, the bundles, the events."""
+
+    def __init__(self, desk: Desk) -> None:
+        repository = load_repository(desk.root)
+        settings = repository.settings
+        self.storage = connect(settings.platforms["lab"], desk.root)
+        self.owner_uid = owner_uid(repository.tenants[SLUG])
+        self.records_reference, self.root = settings.records, desk.root
+        environment = dict(desk.environment)
+        self.secrets = SecretStore.open(
+            desk.root / settings.secrets, desk.root / settings.escrow, desk.root, environment=environment
+        )
+
+    def bucket(self, machine: str) -> Bucket:
+        key = self.secrets.get_control(SLUG, TENANT_ID).owner_key
+        owner_key = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+        return self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), owner_key)
+
+    def events(self, kind: EventKind) -> list[Any]:
+        with Records.open(self.records_reference, self.root) as records:
+            return list(records.list_events(TENANT_ID, kind))
+
+    def secret_values(self) -> set[str]:
+        control, data = self.secrets.get_control(SLUG, TENANT_ID), self.secrets.get_data(SLUG, TENANT_ID)
+        return all_secret_values(control) | all_secret_values(data)
+
+
+@pytest.fixture
+def backstage(desk: Desk) -> Backstage:
+    return Backstage(desk)
+
+
+def test_a_plan_of_a_new_tenant_touches_nothing(desk: Desk, backstage: Backstage) -> None:
+    before = snapshot_of(desk.root)
+    planned = desk.json("plan", SLUG, "--json", "--exit-code", expect=6)
+    assert snapshot_of(desk.root) == before
+    assert backstage.storage.find_owner(backstage.owner_uid) is None
+    assert planned[0]["secrets_to_mint"] == ["owner", "compta-01", "caisse-01"]
+    kinds = [change["kind"] for change in planned[0]["storage"]]
+    assert {change["operation"] for change in planned[0]["storage"]} == {"create"}
+    assert (kinds.count("User"), kinds.count("Bucket"), kinds.count("UserQuota")) == (3, 2, 1)
+    assert [machine["action"] for machine in planned[0]["machines"]] == ["install", "install"]
+
+
+def test_apply_delivers_the_service_and_no_process_shows_a_secret(desk: Desk, backstage: Backstage) -> None:
+    with watched_processes() as seen:
+        applied = desk.coffre("apply", SLUG, "--yes")
+    assert "commissioned at" in applied.stdout
+    assert "compta-01: installed" in applied.stdout
+    owner = backstage.storage.find_owner(backstage.owner_uid)
+    assert owner is not None
+    assert len(owner.buckets) == 2
+    assert owner.wall_bytes is not None
+    assert owner.wall_bytes > 200 * 1024**3
+    assert [event.machine for event in backstage.events(EventKind.INSTALL)] == ["compta-01", "caisse-01"]
+    assert len(backstage.events(EventKind.COMMISSIONED)) == 1
+    shown = [secret for secret in backstage.secret_values() if any(secret in line for line in seen)]
+    assert not shown
+    assert len(seen) > 10, "the process list was not watched"
+
+
+def test_applying_again_changes_nothing(desk: Desk, backstage: Backstage) -> None:
+    again = desk.coffre("apply", SLUG, "--yes")
+    assert "storage: no change" in again.stdout
+    assert "compta-01: unchanged" in again.stdout
+    assert "caisse-01: unchanged" in again.stdout
+    assert "commissioned" not in again.stdout
+    for kind in (EventKind.INSTALL, EventKind.COMMISSIONED, EventKind.QUOTA_CHANGE, EventKind.ORDERS):
+        assert len(backstage.events(kind)) == (2 if kind in (EventKind.INSTALL, EventKind.ORDERS) else 1)
+    assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
+
+
+def test_a_backup_shows_in_status_by_both_witnesses(desk: Desk) -> None:
+    for host in HOSTS.values():
+        desk.on_machine(host, PUT_FILES)
+    status = desk.json("status", SLUG, "--json")
+    assert [machine["last_result"] for machine in status[0]["machines"]] == ["never", "never"]
+    done = desk.coffre("backup", SLUG)
+    assert "compta-01: success, snapshot" in done.stdout
+    assert "caisse-01: success, snapshot" in done.stdout
+    (tenant,) = desk.json("status", SLUG, "--json")
+    assert (tenant["gate"], tenant["quota_bytes"]) == ("open", 200 * 1024**3)
+    assert tenant["used_bytes"] > 3_000_000
+    assert tenant["licences"] == {"workstation": {"granted": 2, "used": 2}}
+    for machine in tenant["machines"]:
+        assert (machine["last_result"], machine["snapshots"], machine["witnesses_agree"]) == ("success", 1, True)
+        assert machine["generation_applied"] == machine["generation_wanted"] == 1
+        assert machine["last_success_at"] is not None
+        assert machine["newest_snapshot_at"] is not None
+
+
+def test_a_restore_brings_every_file_back(desk: Desk, tmp_path: Path, backstage: Backstage) -> None:
+    target = tmp_path / "restored"
+    uses_before = len(backstage.events(EventKind.PASSWORD_USED))
+    desk.coffre("restore", SLUG, "--machine", "compta-01", "--path", "/home", "--to", str(target))
+    on_machine = desk.on_machine(HOSTS["compta-01"], LIST_FILES.format(folder="/"))
+    here = subprocess.run(["sh", "-c", LIST_FILES.format(folder=target)], capture_output=True, text=True, check=True)
+    assert here.stdout == on_machine
+    assert len(on_machine.splitlines()) >= 4
+    folder = target / "home/claire/Comptabilité 2026"
+    assert (folder / "dernier.csv").is_symlink()
+    assert (folder / "vide").is_dir()
+    used = backstage.events(EventKind.PASSWORD_USED)[uses_before:]
+    assert [(event.machine, event.actor) for event in used] == [("compta-01", "test@smileo.example")]
+    refused = desk.coffre("restore", SLUG, "--machine", "compta-01", "--to", str(target), expect=4)
+    assert "is not an empty directory" in refused.stderr
+
+
+def test_a_drill_passes_is_repeatable_and_leaves_nothing(desk: Desk, backstage: Backstage) -> None:
+    (first,) = desk.json("drill", SLUG, "--machine", "compta-01", "--seed", "42", "--json")
+    assert first["problems"] == []
+    assert first["compared_by_hash"] > 0
+    before = snapshot_of(desk.root / ".coffre" / "run")
+    desk.coffre("drill", SLUG, "--machine", "compta-01", "--seed", "42")
+    samples = [event.details["files"] for event in backstage.events(EventKind.DRILL)]
+    assert samples[0] == samples[1]
+    assert before == snapshot_of(desk.root / ".coffre" / "run")
+    assert not list((desk.root / ".coffre" / "run").rglob("*.csv"))
+
+
+def test_a_drill_fails_on_one_changed_byte_of_a_pack(desk: Desk, backstage: Backstage) -> None:
+    bucket = backstage.bucket("compta-01")
+    packs = {facts.key: bucket.find(facts.key) or b"" for facts in bucket.list_objects("restic/data/")}
+    for key, body in packs.items():
+        middle = len(body) // 2
+        bucket.put(key, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :])
+    failed = desk.coffre("drill", SLUG, "--machine", "compta-01", "--seed", "42", expect=1)
+    assert "drill FAILED" in failed.stdout
+    for key, body in packs.items():
+        bucket.put(key, body)
+    desk.coffre("drill", SLUG, "--machine", "compta-01", "--seed", "42")
+
+
+def test_a_path_that_is_not_there_makes_a_partial_backup(desk: Desk) -> None:
+    desk.edit(SLUG, "paths: [/home, /etc]", "paths: [/home, /srv/absent]")
+    assert "plan.paths" in desk.coffre("plan", SLUG).stdout
+    desk.coffre("apply", SLUG, "--yes")
+    partial = desk.coffre("backup", SLUG, "--machine", "caisse-01", expect=1)
+    assert "caisse-01: partial" in partial.stdout
+    assert "/srv/absent" in partial.stdout
+    desk.edit(SLUG, "paths: [/home, /srv/absent]", "paths: [/home, /etc]")
+    desk.coffre("apply", SLUG, "--yes")
+
+
+def test_the_gate_closes_at_the_sold_quota_and_opens_when_it_is_raised(desk: Desk, backstage: Backstage) -> None:
+    desk.edit(SLUG, "quota: 200 GiB", "quota: 1 MiB")
+    desk.coffre("apply", SLUG, "--yes")
+    assert backstage.bucket("compta-01").is_gate_closed()
+    refused = desk.coffre("backup", SLUG, expect=4)
+    assert "compta-01: quota" in refused.stdout
+    assert desk.json("status", SLUG, "--json")[0]["gate"] == "closed"
+    desk.edit(SLUG, "quota: 1 MiB", "quota: 200 GiB")
+    desk.coffre("apply", SLUG, "--yes")
+    assert not backstage.bucket("compta-01").is_gate_closed()
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    assert [event.details["quota_bytes"] for event in backstage.events(EventKind.QUOTA_CHANGE)] == [
+        200 * 1024**3,
+        1024**2,
+        200 * 1024**3,
+    ]
+
+
+def test_drift_on_the_platform_is_planned_and_put_right(desk: Desk, backstage: Backstage) -> None:
+    admin = backstage.storage.admin
+    admin.set_quota(backstage.owner_uid, 1024**3)
+    assert "UserQuota" in desk.coffre("plan", SLUG, "--exit-code", expect=6).stdout
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    owner = backstage.storage.find_owner(backstage.owner_uid)
+    assert owner is not None
+    assert owner.wall_bytes is not None
+    assert owner.wall_bytes > 200 * 1024**3
+
+
+def test_nothing_is_deleted_because_text_disappeared(desk: Desk, backstage: Backstage, tmp_path: Path) -> None:
+    text = desk.tenant_file(SLUG).read_text(encoding="utf-8")
+    desk.tenant_file(SLUG).write_text(text[: text.index("  caisse-01:")], encoding="utf-8")
+    for command in (("plan", SLUG), ("apply", SLUG, "--yes")):
+        assert "machine caisse-01 is gone from the file" in desk.coffre(*command, expect=4).stderr
+    desk.tenant_file(SLUG).unlink()
+    for command in (("plan", "--all"), ("apply", "--all", "--yes")):
+        assert f"tenants/{SLUG}.yaml is gone" in desk.coffre(*command, expect=4).stderr
+    desk.tenant_file(SLUG).write_text(text, encoding="utf-8")
+    owner = backstage.storage.find_owner(backstage.owner_uid)
+    assert owner is not None
+    assert len(owner.buckets) == 2
+    assert "nothing to change" in desk.coffre("plan", SLUG).stdout
+
+
+def test_no_password_is_minted_in_place_of_a_lost_one(desk: Desk, tmp_path: Path) -> None:
+    folders = [desk.root / ".coffre" / name for name in ("secrets", "escrow")]
+    for folder in folders:
+        shutil.move(folder / f"{SLUG}.data.age", tmp_path / folder.name)
+    assert "its secret bundles are not here" in desk.coffre("apply", SLUG, "--yes", expect=4).stderr
+    for folder in folders:
+        shutil.move(tmp_path / folder.name, folder / f"{SLUG}.data.age")
+    desk.coffre("plan", SLUG)
+
+
+def test_an_unreachable_machine_is_named_and_stops_nobody(desk: Desk, lab: Any) -> None:
+    desk.edit(SLUG, 'schedule: ["Mon..Fri 12:30", "daily 19:00"]', 'schedule: ["daily 18:00"]')
+    lab.stop_machine(HOSTS["caisse-01"])
+    try:
+        applied = desk.coffre("apply", SLUG, "--yes", expect=1)
+        assert "compta-01: updated" in applied.stdout
+        assert "caisse-01: pending" in applied.stdout
+        backed_up = desk.coffre("backup", SLUG, expect=1)
+        assert "compta-01: success" in backed_up.stdout
+        assert "caisse-01: unreachable" in backed_up.stdout
+    finally:
+        lab.start_machine(HOSTS["caisse-01"])
+    # What a lab machine writes is in memory: it comes back as new hardware does, and apply installs it again.
+    again = desk.coffre("apply", SLUG, "--yes")
+    assert "caisse-01: updated" in again.stdout
+
+
+def test_two_changes_of_one_tenant_do_not_meet(desk: Desk) -> None:
+    from coffre.provisioning.lock import tenant_lock
+
+    with tenant_lock(desk.root, SLUG):
+        assert "another command is changing" in desk.coffre("apply", SLUG, "--yes", expect=5).stderr
+
+
+def test_no_secret_is_left_anywhere_in_clear(desk: Desk, backstage: Backstage, lab: Any) -> None:
+    secrets = {value.encode() for value in backstage.secret_values()}
+    assert len(secrets) >= 7
+    found = []
+    places = [desk.root, Path("/tmp"), Path("/dev/shm"), lab.directory / "ceph"]
+    log_names = (".log", ".txt", ".json", ".yaml", ".db", ".bak", ".out", "")
+    for place in places:
+        for path in place.rglob("*"):
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and path.suffix in log_names
+                and path.stat().st_size < 50_000_000
+            ):
+                body = path.read_bytes()
+                found += [f"{path}" for secret in secrets if secret in body]
+    said = "\n".join(desk.said).encode()
+    assert not [secret for secret in secrets if secret in said]
+    assert not found
+    assert hashlib.sha256(said).hexdigest() != hashlib.sha256(b"").hexdigest()
+
+
+def snapshot_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return every file below a folder with its size and time of change."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+
+@contextmanager
+def watched_processes() -> Iterator[set[str]]:
+    """Collect the command line of every process that runs meanwhile, machines' processes included."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            for entry in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    seen.add(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue  # it ended meanwhile
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,210 @@
+"""An agent's life on real machines: looked at, installed, used, damaged, repaired, removed. In this order."""
+
+import base64
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+import testinfra
+
+from coffre.agents.backup_run import start_and_wait
+from coffre.agents.private_folder import MEMORY
+from coffre.agents.report import ReportResult, parse_report
+from coffre.agents.ssh import SshMachine
+from tests.integration.agents.looking import ProcessSampler, differences, list_files
+from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
+
+WATCHED = (COMPTA, ATELIER)
+FALLBACK = "Stop and disable units that no working agent has removed"
+
+
+def ignore(_machine, _task):
+    pass
+
+
+def roots(scene):
+    return {machine: scene.lab.machine_root(HOSTS[machine]) for machine in WATCHED}
+
+
+@pytest.fixture(scope="module")
+def untouched(scene):
+    """Every file of two machines before anything was done to them."""
+    return {machine: list_files(root) for machine, root in roots(scene).items()}
+
+
+@pytest.fixture(scope="module")
+def deployment(scene, programs, untouched, tmp_path_factory):
+    """The first deployment, watched: its results, its steps, and all command lines of the time."""
+    from coffre.agents.restic.agents import ResticAgents
+
+    scratch, steps = tmp_path_factory.mktemp("scratch"), []
+    agents = ResticAgents(scratch, programs)
+    checked = agents.check(scene.requests(), ignore)
+    after_check = {machine: list_files(root) for machine, root in roots(scene).items()}
+    with ProcessSampler() as sampler:
+        results = agents.deploy(scene.requests(), lambda machine, task: steps.append((machine, task)))
+    return SimpleNamespace(
+        scratch=scratch, checked=checked, after_check=after_check, results=results, steps=steps, seen=sampler.seen
+    )
+
+
+def machine_over_ssh(scene, machine):
+    target = scene.target(machine)
+    return SshMachine(target.connection, ssh_config=target.ssh_config, known_hosts=target.known_hosts)
+
+
+def infra(scene, machine):
+    return testinfra.get_host(f"ssh://root@{HOSTS[machine]}", ssh_config=str(scene.lab.ssh_config), sudo=False)
+
+
+def test_check_of_an_untouched_machine_tells_the_work_and_does_none(deployment, untouched):
+    assert [(result.ok, result.changed) for result in deployment.checked] == [(True, True)] * 3
+    for machine in WATCHED:
+        assert differences(untouched[machine], deployment.after_check[machine]) == []
+
+
+def test_deployment_succeeds_on_every_machine_and_shows_its_steps(deployment):
+    assert [(result.machine, result.ok, result.changed, result.message) for result in deployment.results] == [
+        (machine, True, True, "") for machine in HOSTS
+    ]
+    assert (ATELIER, "Have the agent apply its orders") in deployment.steps
+
+
+@pytest.mark.parametrize("machine", HOSTS)
+def test_the_machine_has_what_it_should_have(scene, deployment, machine):
+    """Seen by another tool than the one that wrote it."""
+    host = infra(scene, machine)
+    expected = {
+        "/usr/local/lib/coffre": 0o755,
+        "/usr/local/lib/coffre/coffre-agent": 0o755,
+        "/usr/local/lib/coffre/restic": 0o755,
+        "/etc/coffre": 0o700,
+        "/etc/coffre/agent.json": 0o600,
+        "/etc/coffre/credentials.json": 0o600,
+        "/etc/coffre/ca.pem": 0o644,
+        "/var/lib/coffre": 0o700,
+    }
+    found = {path: host.file(path) for path in expected}
+    assert {path: (file.mode, file.user, file.group) for path, file in found.items()} == {
+        path: (mode, "root", "root") for path, mode in expected.items()
+    }
+    assert host.file("/usr/local/lib/coffre/restic").sha256sum == scene.restic.sha256
+    settings = json.loads(host.file("/etc/coffre/agent.json").content)
+    assert settings["bucket"] == scene.bucket(machine)
+    assert len(base64.b64decode(settings["signing_public_key"])) == 32
+    timer = host.service("coffre-backup.timer")
+    assert (timer.is_enabled, timer.is_running) == (True, True)
+    listed = json.loads(host.check_output("systemctl list-timers --output=json coffre-backup.timer"))
+    assert listed[0]["next"] > time.time() * 1e6
+
+
+def test_a_second_deployment_changes_nothing(scene, deployment, agents):
+    results = agents.deploy(scene.requests(), ignore)
+    assert [(result.ok, result.changed, result.changes) for result in results] == [(True, False, ())] * 3
+
+
+def test_no_secret_was_on_a_command_line_here_or_there(scene, deployment):
+    assert any(b"ansible-playbook" in line for line in deployment.seen)
+    assert any(b"coffre-agent\0apply" in line for line in deployment.seen)
+    assert [line for line in deployment.seen if any(secret.encode() in line for secret in scene.secrets)] == []
+
+
+def test_nothing_of_the_run_is_left_here(deployment):
+    assert list(MEMORY.glob("coffre-*")) == []
+    assert list(deployment.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("machine", HOSTS)
+def test_secrets_stand_in_one_file_of_the_machine_alone(scene, deployment, machine):
+    searched = ["/etc", "/tmp", "/var/tmp", "/var/log", "/var/lib/coffre", "/dev/shm", "/root", "/home", "/run"]
+    with scene.root_on(machine) as root:
+        patterns = "\n".join(scene.secrets)
+        found = root.run(["grep", "-rlFs", "-f", "/dev/stdin", *searched], 60, stdin=patterns)
+        assert found.stdout.split() == ["/etc/coffre/credentials.json"]
+        journal = root.run(["sh", "-c", "journalctl --no-pager | grep -cF -f /dev/fd/3 3<&0 </dev/null"], 60, stdin=patterns)
+        assert journal.stdout.strip() == "0"
+        assert root.run(["sh", "-c", "ls -A /dev/shm; ls -d /root/.ansible /home/*/.ansible"], 30).stdout == ""
+
+
+def test_a_backup_runs_to_its_report_in_the_bucket(scene, deployment):
+    heard = []
+    with machine_over_ssh(scene, ATELIER) as machine:
+        report = start_and_wait(machine, 120, heard.append)
+    assert (report.result, report.machine, report.generation_applied) == (ReportResult.SUCCESS, ATELIER, 1)
+    assert heard[0] == "backup started"
+    listed = scene.owner.list_objects_v2(Bucket=scene.bucket(ATELIER), Prefix="reports/")["Contents"]
+    bodies = [
+        scene.owner.get_object(Bucket=scene.bucket(ATELIER), Key=entry["Key"])["Body"].read() for entry in listed
+    ]
+    assert [parse_report(body).run_id for body in bodies if body] == [report.run_id]
+    assert [snapshot.id for snapshot in scene.repository(ATELIER).snapshots()] == [report.snapshot_id]
+
+
+def test_a_run_under_way_is_joined_and_not_started_twice(scene, deployment):
+    heard = []
+    with machine_over_ssh(scene, COMPTA) as machine:
+        machine.run(["sh", "-c", "mkdir -p /etc/ssh/more && head -c 300M /dev/urandom > /etc/ssh/more/big"], 60)
+        machine.run(["systemctl", "start", "--no-block", "coffre-backup.service"], 30)
+        begun = machine.run(["systemctl", "show", "-P", "InvocationID", "coffre-backup.service"], 30).stdout.strip()
+        report = start_and_wait(machine, 120, heard.append)
+        machine.run(["rm", "-r", "/etc/ssh/more"], 30)
+    assert heard[0] == "a backup is running already: waiting for its end"
+    assert report.run_id == begun
+
+
+def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents):
+    with scene.root_on(CAISSE) as root:
+        root.run(["sh", "-c", "echo '# mine' >> /etc/systemd/system/coffre-backup.service"], 30)
+        root.run(["chmod", "0644", "/etc/coffre/credentials.json"], 30)
+        root.run(["systemctl", "disable", "--now", "coffre-backup.timer"], 30)
+        root.run(["sh", "-c", "echo x >> /usr/local/lib/coffre/coffre-agent"], 30)
+    [seen] = agents.check(scene.requests(CAISSE), ignore)
+    [repaired] = agents.deploy(scene.requests(CAISSE), ignore)
+    [again] = agents.check(scene.requests(CAISSE), ignore)
+    assert (seen.ok, seen.changed) == (True, True)
+    assert repaired.changes == (
+        "Send the programs that the machine lacks or has otherwise",
+        "Write the machine's credentials",
+        "Have the agent apply its orders",
+    )
+    assert (again.ok, again.changed) == (True, False)
+    host = infra(scene, CAISSE)
+    assert host.file("/etc/coffre/credentials.json").mode == 0o600
+    assert not host.file("/etc/systemd/system/coffre-backup.service").contains("# mine")
+    assert host.service("coffre-backup.timer").is_running
+
+
+def test_new_orders_are_applied_by_the_next_deployment(scene, deployment, agents):
+    scene.order(CAISSE)
+    [seen] = agents.check(scene.requests(CAISSE), ignore)
+    [done] = agents.deploy(scene.requests(CAISSE), ignore)
+    assert seen.changes == done.changes == ("Have the agent apply its orders",)
+
+
+def test_removal_leaves_nothing_of_ours_and_touches_nothing_else(scene, deployment, untouched, agents):
+    results = agents.remove(scene.removals(), ignore)
+    assert [(result.ok, result.changed) for result in results] == [(True, True)] * 3
+    # The agent itself takes its units away; the role only steps in for one that is damaged.
+    assert [result.machine for result in results if FALLBACK in result.changes] == []
+    for machine, root in roots(scene).items():
+        assert differences(untouched[machine], list_files(root)) == []
+    with scene.root_on(COMPTA) as root:
+        shown = root.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "coffre*"], 30)
+        assert shown.stdout == ""
+
+
+def test_a_second_removal_changes_nothing(scene, agents):
+    results = agents.remove(scene.removals(), ignore)
+    assert [(result.ok, result.changed) for result in results] == [(True, False)] * 3
+
+
+def test_a_half_removed_agent_is_removed_all_the_same(scene, agents):
+    agents.deploy(scene.requests(CAISSE), ignore)
+    with scene.root_on(CAISSE) as root:
+        root.run(["rm", "/usr/local/lib/coffre/coffre-agent"], 30)
+    [result] = agents.remove(scene.removals(CAISSE), ignore)
+    assert (result.ok, FALLBACK in result.changes) == (True, True)
+    with scene.root_on(CAISSE) as root:
+        left = root.run(["sh", "-c", "find / -xdev -name '*coffre*' -not -path '/proc/*'"], 60)
+    assert left.stdout == ""

@@ -1,0 +1,160 @@
+"""The provider as a process: many buckets at a time, no orphan, and Ctrl-C left to Pulumi."""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from coffre.storage.ceph import resources as rgw
+from coffre.toolchain import find_tool
+from tests.integration.storage.stack import RealStack
+from tests.integration.storage.world import World
+
+DELAY_SECONDS = 0.15
+
+
+class SlowRelay:
+    """Hands plain connections on to the TLS endpoint, each request late: what parallel work saves becomes visible."""
+
+    def __init__(self, endpoint) -> None:
+        self._host, port = endpoint.url.removeprefix("https://").split(":")
+        self._port = int(port)
+        self._tls = ssl.create_default_context(cafile=str(endpoint.ca_file))
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = self._tls.wrap_socket(socket.create_connection((self._host, self._port)), server_hostname=self._host)
+            threading.Thread(target=self._pass, args=(near, far, DELAY_SECONDS), daemon=True).start()
+            threading.Thread(target=self._pass, args=(far, near, 0), daemon=True).start()
+
+    def _pass(self, source, target, delay: float) -> None:
+        with source, target:
+            try:
+                while data := source.recv(65536):
+                    time.sleep(delay)
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+def test_twenty_buckets_are_not_twenty_times_one(world, tmp_path):
+    owner = world.make_owner("parallel")
+    relay = SlowRelay(world.endpoint)
+    slow = World(replace(world.endpoint, url=relay.url, ca_file=None), world.admin_key, world.prefix)
+
+    def program(count: int):
+        def declare() -> None:
+            for number in range(count):
+                rgw.Bucket(f"b{number}", name=f"{world.prefix}-p{count}-{number}", owner=owner.uid)
+
+        return declare
+
+    def timed(count: int) -> float:
+        stack = RealStack(tmp_path, slow, f"buckets-{count}")
+        begin = time.monotonic()
+        steps = stack.up(program(count))
+        assert [step.op for step in steps.values()] == ["create"] * count
+        return time.monotonic() - begin
+
+    one, twenty = timed(1), timed(20)
+    relay.close()
+    assert len(world.admin.list_buckets(owner.uid)) == 21
+    assert twenty < 4 * one, f"one bucket {one:.1f} s, twenty {twenty:.1f} s"
+
+
+@pytest.fixture
+def orphanage():
+    """A parent that starts the provider, as Pulumi would, and can be killed; the provider's pid and port beside it."""
+    starter = (
+        "import subprocess, sys, time;"
+        "child = subprocess.Popen([sys.argv[1], '127.0.0.1:1'], stdout=subprocess.PIPE, text=True);"
+        "print(child.pid, child.stdout.readline().strip(), flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", starter, find_tool("pulumi-resource-rgw")], stdout=subprocess.PIPE, text=True
+    )
+    pid, port = map(int, parent.stdout.readline().split())
+    yield parent, pid, port
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int) -> bool:
+    end = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not is_running(pid)
+
+
+def test_the_provider_dies_with_pulumi(orphanage):
+    parent, pid, _ = orphanage
+    parent.kill()
+    parent.wait()
+    assert wait_until_gone(pid)
+
+
+def test_ctrl_c_is_left_to_pulumi_which_cancels_before_it_interrupts(orphanage):
+    """Else creations under way would be left pending, or each run would end with a wait of 5 s and a kill."""
+    import grpc
+    from google.protobuf import empty_pb2
+    from pulumi.runtime.proto import provider_pb2_grpc
+
+    _, pid, port = orphanage
+    os.kill(pid, signal.SIGINT)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=10).version
+        stub.Cancel(empty_pb2.Empty(), timeout=10)
+    assert is_running(pid)
+    os.kill(pid, signal.SIGINT)
+    assert wait_until_gone(pid)
+
+
+def test_missing_environment_is_named(world, tmp_path):
+    from pulumi.automation import CommandError
+
+    stack = RealStack(tmp_path, world, "blind", COFFRE_RGW_ENDPOINT="", COFFRE_RGW_ADMIN_ACCESS_KEY_ID="")
+    with pytest.raises(CommandError) as refused:
+        stack.up(lambda: rgw.User("user", uid=f"{world.prefix}-blind", display_name="Blind") and None)
+    missing = "COFFRE_RGW_ENDPOINT, COFFRE_RGW_ADMIN_ACCESS_KEY_ID not set"
+    assert f"the RGW provider is not told where the platform is: {missing}" in str(refused.value)
+
+
+def test_wrong_inputs_fail_in_the_preview_and_name_the_property(world, tmp_path):
+    from pulumi.automation import CommandError
+
+    def program() -> None:
+        rgw.User("user", uid="no spaces please", display_name=" ", max_buckets=-2)
+
+    with pytest.raises(CommandError) as refused:
+        RealStack(tmp_path, world, "wrong").preview(program)
+    for words in ("uid must be a uid of letters", "display_name must be a text", "max_buckets must be a whole number"):
+        assert words in str(refused.value).replace("property ", "").replace(" value", "")

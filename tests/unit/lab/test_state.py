@@ -1,0 +1,110 @@
+"""What a lab remembers, and the lock."""
+
+import threading
+
+import pytest
+
+from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError
+from coffre.lab import state
+from coffre.lab.lab import Lab
+from coffre.lab.state import LabState
+
+
+def make_state(**changes):
+    facts = {"network": "10.80.3.0/24", "fsid": "f", "osd_uuid": "o", "mon_port": 3300, "rgw_port": 7443}
+    return LabState(**(facts | changes))
+
+
+def test_the_state_is_read_as_it_was_written(tmp_path):
+    written = make_state().with_hosts(["a.example"])
+    state.save_state(tmp_path / "state.json", written)
+    assert state.find_state(tmp_path / "state.json") == written
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_no_file_is_a_lab_never_started(tmp_path):
+    assert state.find_state(tmp_path / "state.json") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a lab's state: the file: "),
+        ("{}", "is not a lab's state: network: Field required"),
+        ('{"network": 5}', "is not a lab's state: network: "),
+    ],
+)
+def test_a_file_that_is_no_state_is_refused(text, message, tmp_path):
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(InvalidFileError) as caught:
+        state.find_state(tmp_path / "state.json")
+    assert message in caught.value.message
+
+
+def test_a_state_of_another_version_is_refused(tmp_path):
+    state.save_state(tmp_path / "state.json", make_state(version=2))
+    with pytest.raises(InvalidFileError, match="has version 2; this Coffre knows 1"):
+        state.find_state(tmp_path / "state.json")
+
+
+def test_hosts_keep_their_address_when_others_come():
+    first = make_state().with_hosts(["a.example", "b.example"])
+    second = first.with_hosts(["c.example", "b.example"])
+    assert first.address == "10.80.3.1"
+    assert first.machine_address("b.example") == second.machine_address("b.example") == "10.80.3.11"
+    assert second.machine_address("c.example") == "10.80.3.12"
+
+
+def test_the_numbers_of_a_range_can_run_out():
+    with pytest.raises(ExpectedError, match=r"no address left for host-241\.example"):
+        make_state().with_hosts([f"host-{number}.example" for number in range(300)])
+
+
+def test_a_held_lock_is_waited_for_then_reported(tmp_path):
+    with (
+        state.hold_lock(tmp_path / "lock", "it"),
+        pytest.raises(BusyError, match="another command is at work on it"),
+        state.hold_lock(tmp_path / "lock", "it", wait_seconds=0),
+    ):
+        pass
+
+
+def test_a_lock_whose_file_was_removed_by_its_holder_is_taken_anew(tmp_path):
+    """An erased lab takes its lock file along; whoever waited for it must not hold the lock of a removed file."""
+    file, entered = tmp_path / "lab" / "lock", threading.Event()
+
+    def wait_for_it():
+        with state.hold_lock(file, "it", wait_seconds=20):
+            assert file.exists()
+            entered.set()
+
+    waiter = threading.Thread(target=wait_for_it)
+    with state.hold_lock(file, "it"):
+        waiter.start()
+        assert not entered.wait(0.3)
+        file.unlink()
+    waiter.join(20)
+    assert entered.is_set()
+
+
+def test_a_directory_of_somebody_else_is_not_made_a_lab(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    (tmp_path / "thesis.tex").touch()
+    for act in (Lab(tmp_path).up, Lab(tmp_path).down):
+        with pytest.raises(RefusedError, match="is not empty and not a lab"):
+            act()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["lock", "thesis.tex"]
+
+
+def test_a_lab_without_root_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(ExpectedError, match="it needs root"):
+        Lab(tmp_path / "lab").up()
+    assert not (tmp_path / "lab").exists()
+
+
+def test_the_status_of_a_lab_never_started_is_stopped(tmp_path):
+    status = Lab(tmp_path / "lab").status()
+    assert status.endpoint is None
+    assert status.is_stopped
+    assert not status.is_running

@@ -1,0 +1,41 @@
+"""A drill's sample is reproducible, bounded, and always holds files that the agent vouched for."""
+
+from coffre.operations.sampling import (
+    OTHER_FILES,
+    REPORTED_FILES,
+    SAMPLE_BYTES,
+    ReportedHash,
+    SnapshotFile,
+    choose_sample,
+)
+
+FILES = [SnapshotFile(f"/home/{number}", 10) for number in range(200)]
+REPORTED = [ReportedHash(f"/home/{number}", 10, "0" * 64) for number in range(50)]
+
+
+def test_the_same_seed_gives_the_same_sample_whatever_the_order() -> None:
+    assert choose_sample(FILES, REPORTED, 7) == choose_sample(FILES[::-1], REPORTED[::-1], 7)
+    assert choose_sample(FILES, REPORTED, 7) != choose_sample(FILES, REPORTED, 8)
+
+
+def test_reported_files_are_always_in_it_and_none_twice() -> None:
+    sample = choose_sample(FILES, REPORTED, 7)
+    assert len(sample.reported) == REPORTED_FILES
+    assert len(sample.others) == OTHER_FILES
+    assert len(set(sample.paths)) == REPORTED_FILES + OTHER_FILES
+
+
+def test_a_reported_file_that_the_snapshot_lacks_is_not_asked_for() -> None:
+    sample = choose_sample(FILES[:3], [*REPORTED[:1], ReportedHash("/gone", 1, "0" * 64)], 7)
+    assert [file.path for file in sample.reported] == ["/home/0"]
+
+
+def test_a_sample_is_bounded_in_bytes() -> None:
+    large = [SnapshotFile(f"/large/{number}", SAMPLE_BYTES // 2) for number in range(10)]
+    sample = choose_sample(large, [], 7)
+    assert sum(file.size_bytes for file in sample.others) <= SAMPLE_BYTES
+    assert len(sample.others) == 2
+
+
+def test_a_snapshot_without_files_gives_an_empty_sample() -> None:
+    assert choose_sample([], [], 7).paths == []

@@ -1,0 +1,69 @@
+"""Nothing is deleted because text disappeared, and nothing is minted over what was lost."""
+
+import pytest
+
+from coffre.errors import RefusedError
+from coffre.provisioning.rules import (
+    refuse_lost_secrets,
+    refuse_orphan_stacks,
+    refuse_unsupported,
+    refuse_vanished_machines,
+)
+from coffre.spec.naming import bucket_name
+from tests.builders import machine_with, tenant_with
+
+TENANT = tenant_with()
+COMPTA, CAISSE = (bucket_name(TENANT.slug, TENANT.id, name) for name in ("compta-01", "caisse-01"))
+
+
+def test_a_stack_without_its_file_is_refused_with_the_way_back() -> None:
+    refuse_orphan_stacks(["martin"], {"martin": TENANT})
+    with pytest.raises(RefusedError, match=r"tenants/durand\.yaml is gone but its storage still exists") as refused:
+        refuse_orphan_stacks(["martin", "durand"], {"martin": TENANT})
+    assert "status: leaving" in refused.value.hint
+
+
+def test_a_machine_gone_from_the_file_is_refused_while_its_bucket_exists() -> None:
+    refuse_vanished_machines(TENANT, [COMPTA, CAISSE], ["compta-01", "caisse-01"])
+    smaller = tenant_with(machines={"compta-01": machine_with()})
+    with pytest.raises(RefusedError, match="machine caisse-01 is gone from the file") as refused:
+        refuse_vanished_machines(smaller, [COMPTA, CAISSE], ["compta-01", "caisse-01"])
+    assert "retired:" in refused.value.hint
+
+
+def test_a_bucket_that_no_machine_explains_is_refused() -> None:
+    with pytest.raises(RefusedError, match="bucket unknown belongs to this tenant"):
+        refuse_vanished_machines(TENANT, [COMPTA, "unknown"], ["compta-01"])
+
+
+def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None:
+    refuse_lost_secrets(TENANT, None, None)
+    refuse_lost_secrets(TENANT, [COMPTA], ["compta-01"])
+    with pytest.raises(RefusedError, match="its secret bundles are not here"):
+        refuse_lost_secrets(TENANT, [COMPTA], None)
+    with pytest.raises(RefusedError, match="martin/caisse-01 has a bucket, but its repository password"):
+        refuse_lost_secrets(TENANT, [COMPTA, CAISSE], ["compta-01"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"os": "windows"}, "`os: windows`"),
+        ({"agent": "acronis"}, "`agent: acronis`"),
+        ({"connection": {"via": "pull"}}, "`via: pull`"),
+        ({"retired": {"on": "2026-12-31", "keep_until": "2027-03-31"}}, "`retired`"),
+    ],
+)
+def test_what_is_not_carried_out_yet_is_refused_by_name(changes: dict[str, object], said: str) -> None:
+    refuse_unsupported(TENANT)
+    plans = {
+        "office": {
+            "paths": {"linux": ["/home"], "windows": ["C:\\Users"]},
+            "schedule": ["daily 19:00"],
+            "keep": {"daily": 3},
+        }
+    }
+    tenant = tenant_with(plans=plans, machines={"compta-01": machine_with(**changes)})
+    with pytest.raises(RefusedError, match=r"machine compta-01: .* is not carried out yet") as refused:
+        refuse_unsupported(tenant)
+    assert said in refused.value.message

@@ -1,0 +1,109 @@
+"""Bundles as values: silent about their secrets, exact about whose they are."""
+
+import json
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values, from_document, to_document
+from coffre.secrets.errors import CorruptBundleError, ForeignBundleError
+
+TENANT_ID = "k7f3q9wz2m"
+
+
+def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle) -> None:
+    machine = control.machine_keys["compta-01"]
+    assert json.loads(to_document(control)) == {
+        "version": 1,
+        "tenant_id": TENANT_ID,
+        "kind": "control",
+        "owner_key": {
+            "access_key_id": control.owner_key.access_key_id,
+            "secret_access_key": control.owner_key.secret_access_key.get_secret_value(),
+        },
+        "machine_keys": {
+            "compta-01": {
+                "access_key_id": machine.access_key_id,
+                "secret_access_key": machine.secret_access_key.get_secret_value(),
+            }
+        },
+        "stack_passphrase": control.stack_passphrase.get_secret_value(),
+        "signing_key": control.signing_key.get_secret_value(),
+    }
+    assert json.loads(to_document(data)) == {
+        "version": 1,
+        "tenant_id": TENANT_ID,
+        "kind": "data",
+        "repository_passwords": {name: each.get_secret_value() for name, each in data.repository_passwords.items()},
+    }
+
+
+def test_document_reads_back_equal(control: ControlBundle, data: DataBundle) -> None:
+    assert from_document(to_document(control), ControlBundle, TENANT_ID, "x") == control
+    assert from_document(to_document(data), DataBundle, TENANT_ID, "x") == data
+
+
+def test_no_text_form_of_a_bundle_shows_a_secret(control: ControlBundle, data: DataBundle) -> None:
+    for bundle in (control, data):
+        shown = "".join((repr(bundle), str(bundle), bundle.model_dump_json(), str(bundle.model_dump())))
+        assert not [secret for secret in all_secret_values(bundle) if secret in shown]
+
+
+def test_all_secret_values_are_all_of_them(control: ControlBundle, data: DataBundle) -> None:
+    assert all_secret_values(control) == {
+        control.owner_key.secret_access_key.get_secret_value(),
+        control.machine_keys["compta-01"].secret_access_key.get_secret_value(),
+        control.stack_passphrase.get_secret_value(),
+        control.signing_key.get_secret_value(),
+    }
+    assert all_secret_values(data) == {each.get_secret_value() for each in data.repository_passwords.values()}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tenant_id": "other"}, "belongs to the tenant with id 'other'"),
+        ({"kind": "control"}, "is a bundle of kind 'control', not 'data'"),
+        ({"version": 2}, "is a bundle of version 2; this Coffre reads version 1"),
+    ],
+)
+def test_foreign_document_is_told_by_what_it_is(data: DataBundle, change: dict[str, object], said: str) -> None:
+    document = json.dumps(json.loads(to_document(data)) | change).encode()
+    with pytest.raises(ForeignBundleError, match=said) as caught:
+        from_document(document, DataBundle, TENANT_ID, "a.data.age")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"signing_key": "c2hvcnQ="},
+        {"signing_key": "not base64"},
+        {"stack_passphrase": ""},
+        {"owner_key": {"access_key_id": "A"}},
+        {"surprise": "hunter2"},
+    ],
+)
+def test_unsound_document_is_corrupt_and_not_quoted(control: ControlBundle, change: dict[str, object]) -> None:
+    document = json.dumps(json.loads(to_document(control)) | change).encode()
+    with pytest.raises(CorruptBundleError, match=f"not a sound control bundle: {next(iter(change))}$") as caught:
+        from_document(document, ControlBundle, TENANT_ID, "a.control.age")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"\xff", b"hunter2"])
+def test_what_is_no_document_is_corrupt(document: bytes) -> None:
+    with pytest.raises(CorruptBundleError, match="what it holds is not a bundle"):
+        from_document(document, DataBundle, TENANT_ID, "a.data.age")
+
+
+def test_building_a_wrong_bundle_does_not_quote_its_secret() -> None:
+    with pytest.raises(ValidationError) as caught:
+        DataBundle.model_validate({"tenant_id": TENANT_ID, "repository_passwords": {"pc": ["hunter2"]}})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_bundles_do_not_change(data: DataBundle) -> None:
+    with pytest.raises(ValidationError):
+        data.tenant_id = "other"
+    assert data.model_copy(update={"repository_passwords": {"pc": SecretStr("x")}}) != data

@@ -1,0 +1,77 @@
+"""The Pulumi program under Pulumi's own mocks: which resources, in which order, and nothing secret in clear."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from coffre.storage.ceph.layout import TenantKeys, tenant_storage
+from coffre.storage.driver import AccessKey
+from tests.builders import tenant_with
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Takes every resource as created as declared."""
+
+    def __init__(self) -> None:
+        self.resources: list[pulumi.runtime.MockResourceArgs] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.resources.append(args)
+        return args.name, args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        raise AssertionError(f"the program called {args.token}")
+
+
+def declare(lab_platform: Any) -> list[pulumi.runtime.MockResourceArgs]:
+    from stacks.ceph import CephTenantStorage
+
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="coffre", stack="martin", preview=False)
+    tenant = tenant_with()
+    keys = TenantKeys(AccessKey("OWNER", "s1"), {name: AccessKey(name, "s2") for name in tenant.machines})
+
+    @pulumi.runtime.test
+    def run() -> None:
+        CephTenantStorage(tenant_storage(tenant, lab_platform, keys))
+
+    run()
+    return recorder.resources
+
+
+@pytest.fixture
+def lab_platform() -> Any:
+    from coffre.spec.loader import load_repository
+
+    return load_repository(REPOSITORY).settings.platforms["lab"]
+
+
+def test_a_tenant_of_two_machines_is_these_resources(lab_platform: Any) -> None:
+    kinds = sorted(resource.typ.rsplit(":", 1)[-1] for resource in declare(lab_platform))
+    assert kinds == sorted(
+        ["CephTenantStorage", "UserQuota"]
+        + ["User", "AccessKey"] * 3
+        + ["Bucket", "BucketPolicy", "BucketLifecycle", "PublicAccessBlock"] * 2
+    )
+
+
+def test_machines_may_own_no_bucket(lab_platform: Any) -> None:
+    users = {r.inputs["uid"]: r.inputs for r in declare(lab_platform) if r.typ == "rgw:index:User"}
+    assert users["martin-k7f3q9wz2m.compta-01"]["max_buckets"] == -1
+    assert users["martin-k7f3q9wz2m"]["max_buckets"] > 0
+
+
+def test_the_program_sees_storage_and_spec_only() -> None:
+    for path in (REPOSITORY / "stacks").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                if name.startswith("coffre"):
+                    assert name.startswith(("coffre.storage", "coffre.spec")), f"{path.name} imports {name}"

