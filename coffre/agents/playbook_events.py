@@ -35,7 +35,8 @@ class EventLog:
         self._failures: dict[str, tuple[str, str]] = {}
         self._unreachable: dict[str, str] = {}
         self._item_reasons: dict[tuple[str, str], str] = {}
-        self._ended: set[str] = set()
+        self._hidden: dict[str, list[str]] = {}
+        self._ended: dict[str, int] = {}
         self.has_begun = False
         """Whether Ansible came as far as to run a play."""
 
@@ -45,12 +46,14 @@ class EventLog:
         kind, host, task = event.get("event", ""), data.get("host"), _task_name(data)
         self.has_begun = self.has_begun or kind == "playbook_on_play_start"
         if kind == "playbook_on_stats":
-            self._ended.update(data.get("processed", {}))
+            self._ended = {host: data.get("changed", {}).get(host, 0) for host in data.get("processed", {})}
         if host is None:
             return
         result = data.get("res") or {}
         if kind == "runner_on_start":
             self._on_task(host, task)
+        elif kind == "runner_on_ok" and "censored" in result:
+            self._hidden.setdefault(host, []).append(task)
         elif kind == "runner_on_ok" and result.get("changed"):
             self._changes.setdefault(host, []).append(task)
         elif kind == "runner_item_on_failed":
@@ -63,7 +66,7 @@ class EventLog:
 
     def outcome(self, host: str) -> HostOutcome:
         """Return how it ended on a host; one that no event speaks of did not go well."""
-        changes = tuple(dict.fromkeys(self._changes.get(host, [])))
+        changes = self._list_changes(host)
         if host in self._unreachable:
             return HostOutcome(False, True, changes, "", self._unreachable[host])
         if host in self._failures:
@@ -72,6 +75,12 @@ class EventLog:
         if host not in self._ended:
             return HostOutcome(False, False, changes, "", "Ansible ended before it was done")
         return HostOutcome(True, False, changes)
+
+    def _list_changes(self, host: str) -> tuple[str, ...]:
+        """Name what changed. Of a task with secrets no event tells; the sums at the end do, by what is missing."""
+        known = self._changes.get(host, [])
+        is_short = self._ended.get(host, 0) > len(known)
+        return tuple(dict.fromkeys([*known, *(self._hidden.get(host, []) if is_short else [])]))
 
 
 def find_reason(result: Mapping[str, Any]) -> str:

@@ -101,7 +101,8 @@ def _run(folder: Path, playbook: Path, inventory: Inventory, log: EventLog) -> t
     finally:
         stop.set()
         thread.join()
-    return runner.status, runner.stdout.read()
+    with runner.stdout as output:
+        return runner.status, output.read()
 
 
 def _keep(log: EventLog, event: Mapping[str, Any]) -> bool:

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 import coffre
 from coffre.cli import lab, operations, output, provisioning, secrets, tenants, trust
 from coffre.cli.context import Globals
 from coffre.errors import ExpectedError, UsageError
+
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
 app = typer.Typer(
     name="coffre",
@@ -57,19 +59,16 @@ def _take_global_options(
 def main() -> None:
     """Run the command line and end the process with its exit code (README, "Exit codes")."""
     try:
-        code = app(standalone_mode=False)
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            output.error("interrupted: what was done stays done; run the same command again to finish.")
+        raise
     except ExpectedError as problem:
         output.expected_error(problem)
-        code = problem.exit_code
-    except click.ClickException as problem:
-        problem.show()
-        code = problem.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        output.error("interrupted: what was done stays done; run the same command again to finish.")
-        code = 1
+        sys.exit(problem.exit_code)
     except Exception as problem:  # noqa: BLE001 - the one place where the unexpected ends
-        code = _unexpected(problem)
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(_unexpected(problem))
 
 
 def _unexpected(problem: Exception) -> int:

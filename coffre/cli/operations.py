@@ -133,7 +133,7 @@ def drill(
 
 def status(
     context: typer.Context,
-    tenants: Annotated[list[str] | None, typer.Argument(metavar="[TENANT]...", help="Tenants (default: all).")] = None,
+    tenants: Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants (default: all).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of tenants.")] = False,
 ) -> None:
     """Show what is true right now, from the platform and the buckets."""

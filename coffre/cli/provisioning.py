@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
     from coffre.provisioning.plan import TenantPlan
 
-Tenants = Annotated[list[str] | None, typer.Argument(metavar="[TENANT]...", help="Tenants, by file name.")]
+Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")]
 Every = Annotated[bool, typer.Option("--all", help="Every tenant of tenants/.")]
 
 CHANGES_PENDING = 6

@@ -18,7 +18,7 @@ def check(
     context: typer.Context,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Files whose problems are shown (default: all).", show_default=False),
+        typer.Argument(metavar="FILE", help="Files whose problems are shown (default: all).", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of {file,line,column,path,message,hint}.")] = False,
 ) -> None:
@@ -42,7 +42,7 @@ def check(
 
 
 def schema(
-    about: Annotated[str, typer.Argument(metavar="[tenant|platform]", help="Which file.")] = "tenant",
+    about: Annotated[str, typer.Argument(metavar="tenant|platform", help="Which file.")] = "tenant",
 ) -> None:
     """Print the JSON Schema of a tenant file or of platform.yaml, for editors."""
     from coffre.errors import UsageError

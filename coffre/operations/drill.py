@@ -1,5 +1,6 @@
 """A drill: a sample of a machine's files restored with SMILÉO's key, away from the machine, and compared."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre import toolchain
-from coffre.agents.restic.repository import Repository
-from coffre.errors import ExpectedError, RemoteError, UsageError
+from coffre.agents.restic.repository import Repository, ResticError
+from coffre.errors import ExpectedError, UsageError
 from coffre.operations.reports import iter_reports
 from coffre.operations.restore import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
@@ -45,25 +46,19 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
     service.machine(machine)
     snapshot_id, reported = _newest_reported(service, machine)
     repository = open_repository(service, machine, f"drill of snapshot {snapshot_id[:8]}, seed {seed}")
-    on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
-    files = [SnapshotFile(node.path, node.size_bytes) for node in repository.ls(snapshot_id) if node.type == "file"]
-    sample = choose_sample(files, reported, seed)
-    if not sample.reported:
-        raise UsageError(
-            f"{machine}: the snapshot has none of the files whose hashes the agent reported",
-            "Back the machine up again and repeat the drill; if it stays so, look at the reports in the bucket.",
-        )
-    on_progress(f"restoring {len(sample.paths)} files")
-    result = _restore_and_compare(service, machine, repository, snapshot_id, sample)
+    try:
+        on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
+        files = [SnapshotFile(node.path, node.size_bytes) for node in repository.ls(snapshot_id) if node.type == "file"]
+        sample = choose_sample(files, reported, seed)
+        on_progress(f"restoring {len(sample.sizes)} files")
+        done = _restore_and_compare(service, machine, repository, snapshot_id, sample)
+    except ResticError as problem:
+        done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
+        sample = Sample(seed, (), ())
     service.record(
-        EventKind.DRILL,
-        machine,
-        seed=seed,
-        snapshot=snapshot_id,
-        files=sample.paths,
-        problems=list(result.problems),
+        EventKind.DRILL, machine, seed=seed, snapshot=snapshot_id, files=sample.paths, problems=list(done.problems)
     )
-    return result
+    return done
 
 
 def _newest_reported(service: Service, machine: str) -> tuple[str, list[ReportedHash]]:
@@ -79,16 +74,15 @@ def _newest_reported(service: Service, machine: str) -> tuple[str, list[Reported
 def _restore_and_compare(
     service: Service, machine: str, repository: Repository, snapshot_id: str, sample: Sample
 ) -> Drill:
+    problems = [] if sample.reported else ["the snapshot has none of the files whose hashes the agent reported"]
     with _work_folder(service.repository.root) as folder:
-        problems = []
         try:
             repository.restore(snapshot_id, folder, includes=sample.paths, no_cache=True)
-        except RemoteError as problem:
-            problems.append(f"restic could not restore the sample: {problem.message}")
-        problems += list(compare(sample, folder))
-        restored_bytes = sum(
-            path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
-        )
+        except ResticError as problem:
+            problems.append(problem.message)
+        problems += compare(sample, folder)
+        files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        restored_bytes = sum(path.stat().st_size for path in files)
     return Drill(
         machine, sample.seed, snapshot_id, len(sample.reported), len(sample.others), restored_bytes, tuple(problems)
     )
@@ -110,13 +104,22 @@ def compare(sample: Sample, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _work_folder(root: Path) -> Iterator[Path]:
-    """Give a private folder for what is restored; removed at the end, and what a killed drill left is removed first."""
+    """Give a private folder for what is restored, removed at the end; what killed drills left is removed first."""
     parent = root / RUN_FOLDER
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=parent))
+    for left in parent.glob(f"{WORK_PREFIX}*"):
+        if not _is_used(left):
+            shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=parent))
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             raise ExpectedError(f"{folder} could not be removed", "It holds a customer's files: remove it by hand now.")
+
+
+def _is_used(folder: Path) -> bool:
+    """Tell whether the process that a work folder is named after still lives."""
+    pid = folder.name.removeprefix(WORK_PREFIX).split("-")[0]
+    return Path("/proc", pid).exists()

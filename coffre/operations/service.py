@@ -1,8 +1,9 @@
 """One tenant's service, opened: its file, its platform, its secrets and its records, handed to every operation."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from coffre.errors import UsageError
@@ -29,12 +30,17 @@ class Service:
     tenant: Tenant
     storage: Storage
     secrets: SecretStore
-    records: Records
     author: Author
+    open_records: Callable[[], Records]
 
     @property
     def owner_uid(self) -> str:
         return naming.owner_uid(self.tenant)
+
+    @property
+    def records(self) -> Records:
+        """The records, opened when first asked for: looking at a tenant that was never applied makes no database."""
+        return self.open_records()
 
     @property
     def platform(self) -> Platform:
@@ -106,12 +112,17 @@ def open_storage(repository: Repository, platform_name: str) -> Storage:
 def open_service(repository: Repository, slug: str) -> Iterator[Service]:
     """Open one tenant's service for the length of a command."""
     tenant = find_tenant(repository, slug)
-    with Records.open(repository.settings.records, repository.root) as records:
+    with ExitStack() as opened:
+
+        @cache
+        def open_records() -> Records:
+            return opened.enter_context(Records.open(repository.settings.records, repository.root))
+
         yield Service(
             repository=repository,
             tenant=tenant,
             storage=open_storage(repository, tenant.storage.platform),
             secrets=open_secrets(repository),
-            records=records,
             author=read_author(repository.root),
+            open_records=open_records,
         )

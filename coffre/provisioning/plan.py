@@ -83,8 +83,8 @@ def plan_tenant(repository: Repository, slug: str) -> TenantPlan:
 
 
 def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -> MachinePlan:
-    applied = applied_generation(service, name)
-    if applied is None or service.bucket_name(name) not in owned_buckets:
+    applied = applied_generation(service, name) if service.bucket_name(name) in owned_buckets else None
+    if applied is None:
         return MachinePlan(name, "install", ())
     orders = plan_orders(service, name, read_orders(service, service.owner_bucket(name)))
     if orders.is_due:

@@ -55,7 +55,7 @@ def _open_sqlite(url: sa.URL, wait_seconds: float) -> sa.Engine:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # Python's own transaction handling commits before DDL; ours starts each transaction itself.
+    # Python starts transactions by its own rules otherwise; here `_begin_sqlite` alone does.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")

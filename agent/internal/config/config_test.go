@@ -3,8 +3,8 @@
 package config
 
 import (
-	"errors"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"

@@ -42,7 +42,7 @@ func TestTheReservoirIsBoundedAndRepeatable(t *testing.T) {
 		return reservoir.Candidates()
 	}
 	first := choose("a")
-	if len(first) != candidateLimit || read > 4*candidateLimit {
+	if len(first) != candidateLimit || read > 8*candidateLimit {
 		t.Fatalf("%d kept, %d decoded", len(first), read)
 	}
 	if again := choose("a"); fmt.Sprint(again) != fmt.Sprint(first) {

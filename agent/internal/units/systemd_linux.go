@@ -27,8 +27,11 @@ const systemctlTimeout = 3 * time.Minute
 
 // Systemd registers the job as a service and a timer.
 type Systemd struct {
-	// Root is "/" on a real machine. Below any other directory units are written and enabled, nothing is started.
+	// Root is "/" on a real machine.
 	Root string
+	// Online says that the systemd to speak to runs with this root. Otherwise units are written and enabled below Root, as
+	// for an image, and nothing is started.
+	Online bool
 	// Systemctl is the program to call.
 	Systemctl string
 }
@@ -44,8 +47,6 @@ func (s Systemd) directory() string { return filepath.Join(s.Root, "etc/systemd/
 func (s Systemd) stamp() string {
 	return filepath.Join(s.Root, "var/lib/systemd/timers/stamp-"+timerUnit)
 }
-
-func (s Systemd) isOffline() bool { return filepath.Clean(s.Root) != string(os.PathSeparator) }
 
 // Ensure implements Scheduler. systemd is told to read its files again also when an earlier apply was killed before it
 // could say so.
@@ -108,7 +109,7 @@ func (s Systemd) ensureFile(name string, body []byte, check bool) ([]string, err
 type unitState struct{ enabled, active, needsReload bool }
 
 func (s Systemd) state() (unitState, error) {
-	if s.isOffline() {
+	if !s.Online {
 		link, err := files.Exists(filepath.Join(s.directory(), "timers.target.wants", timerUnit))
 		return unitState{enabled: link, active: true}, err
 	}
@@ -130,7 +131,7 @@ func hasLine(text, line string) bool { return strings.Contains("\n"+text+"\n", "
 
 func (s Systemd) activate() error {
 	steps := [][]string{{"daemon-reload"}, {"enable", timerUnit}, {"restart", timerUnit}}
-	if s.isOffline() {
+	if !s.Online {
 		steps = [][]string{{"--root=" + s.Root, "enable", timerUnit}}
 	}
 	for _, step := range steps {
@@ -173,7 +174,7 @@ func (s Systemd) Remove(check bool) ([]string, error) {
 			_ = os.Remove(filepath.Dir(path))
 		}
 	}
-	if s.isOffline() {
+	if !s.Online {
 		return changes, nil
 	}
 	_, err := s.systemctl("daemon-reload")
@@ -190,7 +191,7 @@ func (s Systemd) traces() []string {
 }
 
 func (s Systemd) deactivate() error {
-	if s.isOffline() {
+	if !s.Online {
 		_, err := s.systemctl("--root="+s.Root, "disable", timerUnit)
 		return err
 	}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from coffre.storage.driver import AccessKey, Endpoint
+from tests.integration.storage.stack import drop_unclosed_loops
 from tests.integration.storage.world import World
 
 
@@ -20,3 +21,4 @@ def world(lab):
     world = World(endpoint, key, f"t{secrets.token_hex(4)}")
     yield world
     world.wipe()
+    drop_unclosed_loops()

@@ -1,10 +1,12 @@
 """Real Pulumi stacks for the provider's tests: inline program, file backend, nothing outside one folder."""
 
+import asyncio
 import functools
 import gc
 import os
 import secrets
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,16 +100,29 @@ class RealStack:
         parallel = {} if verb == "preview" else {"parallel": 32}
         try:
             getattr(self._stack, verb)(on_event=note, **parallel, **options)
-        finally:
-            _drop_unclosed_loops()
+        except auto.CommandError:
+            drop_unclosed_loops()
+            raise
         return steps
 
 
-def _drop_unclosed_loops() -> None:
-    """Collect the event loops that the Automation API leaves open, here and not within some later test."""
+def drop_unclosed_loops() -> None:
+    """Wait for the program of a failed run to end, and collect its event loop, which the Automation API leaves open.
+
+    Else pytest would make an error of it in some later test.
+    """
+    end = time.monotonic() + 3
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+        while _collect_and_count_loops() and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def _collect_and_count_loops() -> int:
+    gc.collect()
+    mine = getattr(asyncio.get_event_loop_policy()._local, "_loop", None)
+    loops = [each for each in gc.get_objects() if isinstance(each, asyncio.BaseEventLoop) and each is not mine]
+    return sum(not loop.is_closed() for loop in loops)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The clients on the real RGW: writes that meet, typed refusals, the wall raised and put back, the environment ignored."""
+"""The clients on the real RGW: writes that meet, typed refusals, the wall raised and put back, AWS_* ignored."""
 
 import dataclasses
 import threading

@@ -10,12 +10,19 @@ import threading
 import time
 from dataclasses import replace
 
+import grpc
 import pytest
+from google.protobuf import empty_pb2
+from pulumi.automation import CommandError
+from pulumi.runtime.proto import provider_pb2_grpc
 
 from coffre.storage.ceph import resources as rgw
 from coffre.toolchain import find_tool
 from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World
+
+# Event loops that the Automation API leaves open.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 DELAY_SECONDS = 0.15
 
@@ -123,10 +130,6 @@ def test_the_provider_dies_with_pulumi(orphanage):
 
 def test_ctrl_c_is_left_to_pulumi_which_cancels_before_it_interrupts(orphanage):
     """Else creations under way would be left pending, or each run would end with a wait of 5 s and a kill."""
-    import grpc
-    from google.protobuf import empty_pb2
-    from pulumi.runtime.proto import provider_pb2_grpc
-
     _, pid, port = orphanage
     os.kill(pid, signal.SIGINT)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -139,8 +142,6 @@ def test_ctrl_c_is_left_to_pulumi_which_cancels_before_it_interrupts(orphanage):
 
 
 def test_missing_environment_is_named(world, tmp_path):
-    from pulumi.automation import CommandError
-
     stack = RealStack(tmp_path, world, "blind", COFFRE_RGW_ENDPOINT="", COFFRE_RGW_ADMIN_ACCESS_KEY_ID="")
     with pytest.raises(CommandError) as refused:
         stack.up(lambda: rgw.User("user", uid=f"{world.prefix}-blind", display_name="Blind") and None)
@@ -149,12 +150,15 @@ def test_missing_environment_is_named(world, tmp_path):
 
 
 def test_wrong_inputs_fail_in_the_preview_and_name_the_property(world, tmp_path):
-    from pulumi.automation import CommandError
-
     def program() -> None:
         rgw.User("user", uid="no spaces please", display_name=" ", max_buckets=-2)
 
     with pytest.raises(CommandError) as refused:
         RealStack(tmp_path, world, "wrong").preview(program)
-    for words in ("uid must be a uid of letters", "display_name must be a text", "max_buckets must be a whole number"):
-        assert words in str(refused.value).replace("property ", "").replace(" value", "")
+    for name, reason in {
+        "uid": "must be a uid of letters",
+        "display_name": "must be a text that is not empty",
+        "max_buckets": "must be a whole number of at least -1, not -2",
+    }.items():
+        assert f"property {name} value" in str(refused.value)
+        assert reason in str(refused.value)

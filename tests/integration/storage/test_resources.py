@@ -1,4 +1,4 @@
-"""What the provider's resources do beside the common story: switches preserved, cut-off work finished, accidents refused."""
+"""The provider's resources beside their common story: switches preserved, cut-off work finished, accidents refused."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

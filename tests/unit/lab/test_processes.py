@@ -10,7 +10,6 @@ from coffre.errors import ExpectedError, RemoteError
 from coffre.lab import processes
 from coffre.lab.processes import Daemon
 
-
 PYTHON = sys.executable.rpartition("/")[2]
 
 

@@ -45,7 +45,7 @@ def test_an_option_that_coffre_does_not_carry_out_shows_as_manual() -> None:
 
 
 def snapshot(snapshot_id: str, day: int) -> Snapshot:
-    return Snapshot(id=snapshot_id, taken_at=datetime(2026, 11, day, tzinfo=UTC))
+    return Snapshot(id=snapshot_id, taken_at=datetime(2026, 11, day, tzinfo=UTC), host="compta-01", paths=("/home",))
 
 
 def test_latest_is_the_newest_by_time_and_a_beginning_must_be_unique() -> None:

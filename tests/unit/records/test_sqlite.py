@@ -117,6 +117,14 @@ def test_damaged_file_is_said_and_kept(file: Path, tmp_path: Path, content: byte
     assert file.read_bytes() == damaged
 
 
+def test_refused_opening_leaves_no_file_open(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(b"not a database at all, but long enough to look at" * 50)
+    with pytest.raises(ExpectedError) as caught:  # kept, as its traceback keeps the engine
+        Records.open(REFERENCE, tmp_path)
+    opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert file not in opened, caught.value
+
+
 def test_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
     (tmp_path / ".coffre" / "records.db").mkdir(parents=True)
     with pytest.raises(ExpectedError, match="cannot be used: unable to open database file"):
