@@ -28,7 +28,7 @@ in_agent() {
 check "format (ruff)" ruff format --check --quiet
 check "lint (ruff)" ruff check --quiet
 check "types (mypy)" mypy --no-error-summary
-check "imports (import-linter)" lint-imports --no-timing
+check "imports (import-linter)" lint-imports
 check "YAML (yamllint)" yamllint --strict .
 check "playbooks (ansible-lint)" ansible-lint --offline -q playbooks
 check "Go format (gofmt)" in_agent go_is_formatted

@@ -31,11 +31,10 @@ class EventLog:
 
     def __init__(self, on_task: Callable[[str, str], None]) -> None:
         self._on_task = on_task
-        self._changes: dict[str, list[str]] = {}
+        self._changes: dict[str, list[tuple[str, bool]]] = {}
         self._failures: dict[str, tuple[str, str]] = {}
         self._unreachable: dict[str, str] = {}
         self._item_reasons: dict[tuple[str, str], str] = {}
-        self._hidden: dict[str, list[str]] = {}
         self._ended: dict[str, int] = {}
         self.has_begun = False
         """Whether Ansible came as far as to run a play."""
@@ -53,9 +52,9 @@ class EventLog:
         if kind == "runner_on_start":
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
-            self._hidden.setdefault(host, []).append(task)
+            self._changes.setdefault(host, []).append((task, False))
         elif kind == "runner_on_ok" and result.get("changed"):
-            self._changes.setdefault(host, []).append(task)
+            self._changes.setdefault(host, []).append((task, True))
         elif kind == "runner_item_on_failed":
             self._item_reasons.setdefault((host, task), find_reason(result))
         elif kind == "runner_on_failed" and not data.get("ignore_errors"):
@@ -78,15 +77,18 @@ class EventLog:
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
         """Name what changed. Of a task with secrets no event tells; the sums at the end do, by what is missing."""
-        known = self._changes.get(host, [])
-        is_short = self._ended.get(host, 0) > len(known)
-        return tuple(dict.fromkeys([*known, *(self._hidden.get(host, []) if is_short else [])]))
+        tasks = self._changes.get(host, [])
+        is_short = self._ended.get(host, 0) > sum(is_certain for _, is_certain in tasks)
+        return tuple(dict.fromkeys(task for task, is_certain in tasks if is_certain or is_short))
 
 
 def find_reason(result: Mapping[str, Any]) -> str:
     """Return what a failed task gives as its reason, the most telling text first."""
     if "censored" in result:
         return HIDDEN
+    bad = [item for item in result.get("results", []) if item.get("failed") or item.get("unreachable")]
+    if bad:
+        return find_reason(bad[0])
     message = str(result.get("msg", ""))
     # A command's own words tell more than "non-zero return code", a module's traceback less than its message.
     texts = [str(result.get(key, "")) for key in ("stderr", "module_stderr", "stdout")]

@@ -37,7 +37,7 @@ _UNREACHABLE = (
     ("unable to negotiate", "no common SSH algorithm", "Its SSH server is too old or too strictly set for this computer."),
     ("kex_exchange_identification", "no SSH server answers there", "Is the port right?"),
 )  # fmt: skip
-_SUDO = ("a password is required", "is not in the sudoers file", "is not allowed to", "may not run sudo", "must have a tty")
+_SUDO = ("a password is required", "is not in the sudoers file", "is not allowed to", "may not run sudo", "must have a tty", "missing sudo password")
 
 
 def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
@@ -67,11 +67,12 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
 
 def find_sudo_refusal(stderr: str, machine: str, user: str) -> SudoRefusedError | None:
     """Return the error when sudo, run with -n in the C locale, refused; None when it did not."""
-    refusals = [line for line in stderr.splitlines() if "sudo" in line and any(sign in line for sign in _SUDO)]
+    lines = [line.strip().removeprefix("Task failed: ") for line in stderr.splitlines() if "sudo" in line]
+    refusals = [line for line in lines if any(sign in line.lower() for sign in _SUDO)]
     if not refusals and "sudo: not found" not in stderr and "sudo': No such file" not in stderr:
         return None
     return SudoRefusedError(
-        f"{machine}: {user} may not become root: {(refusals or ['there is no sudo'])[0].strip()}",
+        f"{machine}: {user} may not become root: {(refusals or ['there is no sudo'])[0]}",
         f"Give {user} `NOPASSWD: ALL` in sudoers on the machine, or connect as root (`user: root`, no `become`).",
     )
 

@@ -119,8 +119,10 @@ def _show_plan(planned: "TenantPlan") -> None:
     if planned.secrets_to_mint:
         output.result(f"  keys and passwords to be minted for: {', '.join(planned.secrets_to_mint)}")
     for change in planned.storage:
-        properties = f": {', '.join(change.properties)}" if change.properties else ""
-        output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}{properties}")
+        output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}")
+        for item in change.properties:
+            values = f": {item.old} → {item.new}" if item.old is not None else ""
+            output.result(f"      {item.path}{values}")
     for machine in planned.machines:
         if machine.action != "none":
             reasons = f": {', '.join(machine.differences)}" if machine.differences else ""
@@ -145,5 +147,7 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
     elif outcome.commissioned_at is None:
         waiting = ", ".join(outcome.pending_machines) or "the agents (--storage-only)"
         output.result(f"  not commissioned yet: waiting for {waiting}")
+    for text in outcome.warnings:
+        output.warning(text)
     if outcome.gate_closed:
         output.warning(f"the gate of {outcome.tenant} is closed: its sold quota is reached")

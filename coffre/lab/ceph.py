@@ -5,7 +5,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -133,11 +132,9 @@ class Ceph:
         on_progress("Ceph: making the object store")
         shutil.rmtree(directory / "osd")
         (directory / "osd").mkdir()
-        with ThreadPoolExecutor(2) as pool:
-            registered = pool.submit(self.ceph, ["osd", "new", self.osd_uuid, "0"])
-            made = pool.submit(self.tool, "ceph-osd", "--mkfs", "--id", "0", "--osd-uuid", self.osd_uuid)
-            registered.result()
-            made.result()
+        # Registered first: the store's file "ready", which mkfs writes last, then says that both are done.
+        self.ceph(["osd", "new", self.osd_uuid, "0"])
+        self.tool("ceph-osd", "--mkfs", "--id", "0", "--osd-uuid", self.osd_uuid)
 
     def _start(self, name: str) -> None:
         daemon = self.daemons[name]

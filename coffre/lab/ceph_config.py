@@ -109,7 +109,7 @@ def render_config(settings: CephSettings) -> str:
         f"rgw data = {directory}/rgw",
         f"rgw frontends = beast ssl_endpoint={settings.address}:{settings.rgw_port}"
         f" ssl_certificate={settings.gateway_file} tcp_nodelay=1",
-        # At level 1 the gateway writes each request's address into its log, and a new key's secret stands in that address.
+        # At level 1 the gateway logs each request's address, and a new key's secret stands in that address.
         "debug rgw = 0/0",
         "rgw thread pool size = 64",
         "rgw enable usage log = true",

@@ -77,11 +77,12 @@ def judge_machine(
     A machine that did not answer is pending when it waits for something: its agent, or orders it has not taken.
     """
     name = result.machine
+    message = result.message.removeprefix(f"{name}: ")
     if result.unreachable:
         waits = applied_generation is None or applied_generation != wanted_generation
-        return MachineOutcome(name, MachineState.PENDING if waits else MachineState.UNREACHED, result.message)
+        return MachineOutcome(name, MachineState.PENDING if waits else MachineState.UNREACHED, message)
     if not result.ok:
-        return MachineOutcome(name, MachineState.FAILED, result.message)
+        return MachineOutcome(name, MachineState.FAILED, message)
     if applied_generation is None:
         return MachineOutcome(name, MachineState.INSTALLED)
     return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)

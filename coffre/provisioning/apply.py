@@ -11,7 +11,7 @@ from coffre.operations.service import Service, open_service
 from coffre.provisioning import commitments
 from coffre.provisioning.agents import MachineOutcome, deploy
 from coffre.provisioning.engine import ResourceChange
-from coffre.provisioning.keys import current_keys, ensure_secrets
+from coffre.provisioning.keys import check_escrow, current_keys, ensure_secrets
 from coffre.provisioning.lock import tenant_lock
 from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.stack import open_engine, tenant_program
@@ -32,6 +32,7 @@ class TenantOutcome:
     commissioned_at: datetime | None
     commissioned_now: bool
     gate_closed: bool
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -46,6 +47,7 @@ def apply_tenant(repository: Repository, slug: str, *, storage_only: bool, on_pr
     """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing."""
     with open_service(repository, slug) as service, tenant_lock(repository.root, slug):
         refuse_what_rules_forbid(service)
+        warning = check_escrow(service)
         secrets = ensure_secrets(service, on_progress)
         engine = open_engine(repository, service, secrets.control)
         changes = engine.up(tenant_program(service, current_keys(service.tenant, secrets.control)), on_progress)
@@ -55,7 +57,15 @@ def apply_tenant(repository: Repository, slug: str, *, storage_only: bool, on_pr
         commitments.record_changes(service)
         machines = () if storage_only else deploy(service, secrets, orders, on_progress)
         commissioned_at, commissioned_now = _commission(service)
-        return TenantOutcome(slug, tuple(changes), machines, commissioned_at, commissioned_now, gate.is_closed)
+        return TenantOutcome(
+            slug,
+            tuple(changes),
+            machines,
+            commissioned_at,
+            commissioned_now,
+            gate.is_closed,
+            (warning,) if warning else (),
+        )
 
 
 def _initialise_repositories(service: Service, on_progress: OnProgress) -> None:

@@ -34,13 +34,25 @@ OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, order=True)
+class PropertyChange:
+    """One property of a resource, before and after; both None where a value is a document, too long to compare by eye.
+
+    Secrets arrive here as `[secret]`: the engine masks them.
+    """
+
+    path: str
+    old: str | None = None
+    new: str | None = None
+
+
+@dataclass(frozen=True, order=True)
 class ResourceChange:
     """One change of one resource: ``operation`` is create, update, replace or delete; ``properties`` what differs."""
 
     operation: str
     kind: str
     name: str
-    properties: tuple[str, ...] = ()
+    properties: tuple[PropertyChange, ...] = ()
 
 
 class _LeanStack(automation.Stack):
@@ -157,7 +169,7 @@ class _Recorder:
         operation = _CHANGES.get(step.op)
         if operation is None or not step.type.startswith("rgw:"):
             return
-        properties = tuple(sorted(step.detailed_diff or ())) if operation in ("update", "replace") else ()
+        properties = _property_changes(step) if operation in ("update", "replace") else ()
         change = ResourceChange(operation, step.type.rsplit(":", 1)[-1], step.urn.rsplit("::", 1)[-1], properties)
         self._changes[step.urn] = change
         if self._on_progress is not None:
@@ -185,6 +197,21 @@ def list_stacks(backend: str) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted({path.name.split(".")[0] for path in folder.iterdir() if path.name.endswith((".json", ".json.gz"))})
+
+
+def _property_changes(step: events.StepEventMetadata) -> tuple[PropertyChange, ...]:
+    old, new = ((state.inputs if state is not None else None) or {} for state in (step.old, step.new))
+    changes = []
+    for path in sorted(step.detailed_diff or ()):
+        values = old.get(path), new.get(path)
+        is_shown = all(isinstance(value, str | int | float | bool) for value in values)
+        changes.append(PropertyChange(path, *(_shown(value) for value in values)) if is_shown else PropertyChange(path))
+    return tuple(changes)
+
+
+def _shown(value: object) -> str:
+    # The protocol sends every number as a float.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _last_line(text: str) -> str:

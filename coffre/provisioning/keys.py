@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coffre.operations.service import Service
+from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
 from coffre.spec.tenant import Tenant
@@ -26,6 +27,17 @@ def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBun
     return [
         name for name in tenant.machines if name not in control.machine_keys or name not in data.repository_passwords
     ]
+
+
+def check_escrow(service: Service) -> str:
+    """Hold the escrow's place against the rule, before a password is first used; returns a warning or nothing."""
+    root, settings = service.repository.root, service.repository.settings
+    places = [root / settings.secrets, root / settings.escrow]
+    # A folder that is missing is the store's own, clearer error.
+    is_apart = not all(place.is_dir() for place in places) or len({place.stat().st_dev for place in places}) == len(
+        places
+    )
+    return judge_escrow(is_apart=is_apart, is_lab=service.storage.endpoint.fsid is not None)
 
 
 def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secrets:

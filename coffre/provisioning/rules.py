@@ -73,6 +73,22 @@ def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known
     )
 
 
+def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:
+    """Refuse an escrow that would be lost together with what it is the second copy of; returns a warning or nothing.
+
+    ``is_apart`` tells whether secrets and escrow are on different file systems, ``is_lab`` whether the platform is the
+    embedded one, where one disk has to do.
+    """
+    if is_apart:
+        return ""
+    if is_lab:
+        return "the escrow is on the same disk as the secrets: good enough for the embedded platform, and for no other"
+    raise RefusedError(
+        "the escrow is on the same file system as the secrets: one broken disk would make every backup unreadable",
+        "Put `escrow:` of platform.yaml on another medium, away from the platform it opens.",
+    )
+
+
 def refuse_lost_secrets(
     tenant: Tenant, owned_buckets: Collection[str] | None, known_passwords: Collection[str] | None
 ) -> None:

@@ -83,21 +83,6 @@ class SecretStore:
         """
         return self._save(slug, bundle)
 
-    def verify_escrow(self, slug: str, tenant_id: str) -> bool:
-        """See that each of a tenant's bundles is in both places and could be written again.
-
-        Returns whether a copy was behind, as after a killed save, and was brought up: it heals. May run at any time.
-        """
-        recipients = self._check_recipients()
-        healed = False
-        for model in (ControlBundle, DataBundle):
-            with self._locked(slug):
-                current = self._judge(slug, tenant_id, model)
-                if current.bundle is not None and current.notice:
-                    self._write_both(slug, current.bundle, recipients)
-                    healed = True
-        return healed
-
     def _find(self, slug: str, tenant_id: str, model: type[B]) -> B | None:
         judged = self._judge(slug, tenant_id, model)
         if judged.notice and self._on_notice is not None:

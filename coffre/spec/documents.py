@@ -3,6 +3,7 @@
 What two readers could take for two things is refused here, before any model looks at it.
 """
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,14 @@ from coffre.spec.files import SIZE_LIMIT_BYTES
 from coffre.spec.plain import DEPTH_LIMIT, PlainReader
 from coffre.spec.positions import Position, Positions, position_of
 from coffre.spec.problems import Loc, Problem
-from coffre.spec.syntax import explain_syntax
+from coffre.spec.syntax import explain_syntax, split_lines
 
 # libyaml composes recursively, in C: past some 20,000 levels the process dies.
 _SAFE_DEPTH = 2000
 # Control characters break terminals; Unicode's own line ends would move every line number after them.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_TAB_INDENT = re.compile(r"^[ ]*\t[ \t]*(?=[^ \t\r\n#])", re.MULTILINE)
+_TAB_INDENT = re.compile(r"[ ]*\t[ \t]*[^ \t#]")
+_TABS_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,21 @@ def _check_text(content: bytes, file: str) -> list[Problem]:
         line, column = _line_and_column(text[: forbidden.start()])
         code = f"U+{ord(forbidden[0]):04X}"
         return [Problem(file, line, column, "", f"an invisible character stands here ({code})", "remove it")]
-    tabs = [_line_and_column(text[: tab.end()].rstrip("\t ")) for tab in _TAB_INDENT.finditer(text)]
-    return [Problem(file, line, 1, "", "the line is indented with a tab", "indent with spaces") for line, _ in tabs]
+    return _check_tabs(text, file)
+
+
+def _check_tabs(text: str, file: str) -> list[Problem]:
+    if "\t" not in text:
+        return []
+    numbers = (number for number, line in enumerate(split_lines(text), 1) if _TAB_INDENT.match(line))
+    return [
+        Problem(file, number, 1, "", "the line is indented with a tab", "indent with spaces")
+        for number in itertools.islice(numbers, _TABS_TOLD)
+    ]
 
 
 def _line_and_column(before: str) -> tuple[int, int]:
-    lines = re.split(r"\r\n|\r|\n", before)
+    lines = split_lines(before)
     return len(lines), len(lines[-1]) + 1
 
 

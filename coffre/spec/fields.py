@@ -142,6 +142,14 @@ def _check_name(text: str) -> str:
     return text
 
 
+def _check_version(version: int) -> int:
+    if version != 1:
+        refuse(
+            f"{VALUE} is a version that this Coffre does not know", "write 1, or use the Coffre that the file is for"
+        )
+    return version
+
+
 NAME_RULE = "use 3 to 40 of a-z, 0-9 and -, beginning and ending with a letter or a digit"
 
 
@@ -159,6 +167,7 @@ def text_schema(description: str, **more: Any) -> WithJsonSchema:
 
 Count = StrictInt
 Flag = StrictBool
+Version = Annotated[StrictInt, AfterValidator(_check_version), WithJsonSchema({"type": "integer", "const": 1})]
 Text = Annotated[str, BeforeValidator(_expect_text)]
 Label = Annotated[
     Text, AfterValidator(_check_label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})

@@ -112,7 +112,9 @@ def _expected(case: _Case) -> str:
 
 def _suggest(value: Any, words: Sequence[str]) -> str:
     nearest = find_nearest(value, words) if isinstance(value, str) else None
-    return f"did you mean {nearest}?" if nearest else f"write {', '.join(words[:-1])} or {words[-1]}"
+    if nearest:
+        return f"did you mean {nearest}?"
+    return "write " + " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 _EXPLAIN: dict[str, Callable[[_Case], Finding]] = {

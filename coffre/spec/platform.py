@@ -19,6 +19,7 @@ from coffre.spec.fields import (
     Size,
     Text,
     Timezone,
+    Version,
     matching,
     refuse,
     text_schema,
@@ -208,7 +209,7 @@ class WorkingHours(FileModel):
 class PlatformFile(FileModel):
     """The provider's own settings, one file a repository."""
 
-    version: Annotated[Count, Field(ge=1, le=1, description="The version of this format, 1")]
+    version: Annotated[Version, Field(description="The version of this format, 1")]
     provider: Annotated[Provider, Field(description="Who sells the service")]
     platforms: Annotated[dict[Name, Platform], Field(min_length=1, description="The storage platforms by name")]
     working_hours: Annotated[WorkingHours, Field(description="When work is done without an extra bill (article 6)")]

@@ -56,5 +56,7 @@ def _limit(problems: list[Problem], file: str) -> list[Problem]:
     if len(problems) <= LIMIT:
         return problems
     first = problems[LIMIT]
-    more = f"{len(problems) - LIMIT} more problems from here on"
-    return [*problems[:LIMIT], Problem(file, first.line, first.column, "", more, "correct those above first")]
+    return [
+        *problems[:LIMIT],
+        Problem(file, first.line, first.column, "", "more problems from here on", "correct these first"),
+    ]

@@ -16,7 +16,10 @@ _ALIAS = ("aliases (*name) are not read", "write the value out here, or put the 
 _SENTENCES = {
     "found another document": ("a second document begins here", "one file holds one document: remove the --- line"),
     "mapping keys are not allowed": ("a key may not begin here", _COLON),
-    "did not find expected comment or line break": ("text after | or > begins on the next line", "begin a new line here"),
+    "did not find expected comment or line break": (
+        "text after | or > begins on the next line",
+        "begin a new line here",
+    ),
     "mapping values are not allowed": ("a key may not begin here", _COLON),
     "could not find expected ':'": ("the key before this has no colon", _COLON),
     "did not find expected key": ("the indentation does not fit the lines before", "indent the keys of a block alike"),
@@ -42,9 +45,14 @@ _UNCLOSED = {
 }
 
 
+def split_lines(text: str) -> list[str]:
+    """Split a text where YAML and editors do, which is in fewer places than Python's own splitlines."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def explain_syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     """Return the problem that a syntax error is: where the reader stumbled, or where something was left open."""
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = split_lines(text)
     line, column = _position(error.problem_mark or error.context_mark, lines)
     unclosed = _UNCLOSED.get(error.context or "")
     if unclosed and error.context_mark is not None and not _is_said(error):

@@ -3,10 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from coffre.spec.fields import (
-    VALUE,
     Count,
     Day,
     Email,
@@ -19,7 +18,7 @@ from coffre.spec.fields import (
     TenantId,
     Text,
     Timezone,
-    refuse,
+    Version,
 )
 from coffre.spec.machine import (
     AgentKind,
@@ -129,19 +128,11 @@ class TenantStorage(FileModel):
     ] = 14
 
 
-def _check_version(value: int) -> int:
-    if value != 1:
-        refuse(
-            f"{VALUE} is a version that this Coffre does not know", "write 1, or install the Coffre that wrote the file"
-        )
-    return value
-
-
 class Tenant(FileModel):
     """A customer of SMILÉO: its contract, its storage, its plans and its machines."""
 
     slug: Name
-    version: Annotated[Count, AfterValidator(_check_version), Field(description="The version of this format, 1")]
+    version: Annotated[Version, Field(description="The version of this format, 1")]
     id: Annotated[TenantId, Field(description="The id that `coffre new` minted for this tenant, for ever")]
     name: Annotated[Label, Field(description="The customer's legal name")]
     contract: Annotated[Contract, Field(description="The order that this file carries out")]

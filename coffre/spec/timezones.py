@@ -27,7 +27,7 @@ def is_timezone(name: str) -> bool:
 
 def suggest_timezone(name: str) -> str | None:
     """Return the time zone that ``name`` was probably meant to be: by its spelling, or by its city."""
-    zones = sorted(available_timezones())
+    zones = sorted(zone for zone in available_timezones() if "/" in zone)
     cities = {zone.rpartition("/")[2].lower(): zone for zone in zones}
     city = cities.get(name.strip().lower().replace(" ", "_"))
     return city or find_nearest(name, zones)

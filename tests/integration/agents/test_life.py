@@ -121,7 +121,7 @@ def test_secrets_stand_in_one_file_of_the_machine_alone(scene, deployment, machi
         patterns = "\n".join(scene.secrets)
         found = root.run(["grep", "-rlFs", "-f", "/dev/stdin", *searched], 60, stdin=patterns)
         assert found.stdout.split() == ["/etc/coffre/credentials.json"]
-        journal = root.run(["sh", "-c", "journalctl --no-pager | grep -cF -f /dev/fd/3 3<&0 </dev/null"], 60, stdin=patterns)
+        journal = root.run(["sh", "-c", "exec 3<&0; journalctl --no-pager | grep -cF -f /dev/fd/3"], 60, stdin=patterns)
         assert journal.stdout.strip() == "0"
         assert root.run(["sh", "-c", "ls -A /dev/shm; ls -d /root/.ansible /home/*/.ansible"], 30).stdout == ""
 

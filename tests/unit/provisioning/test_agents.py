@@ -1,8 +1,8 @@
 """How a machine stands after its deployment."""
 
 import pytest
-from coffre.agents.driver import DeployResult
 
+from coffre.agents.driver import DeployResult
 from coffre.provisioning.agents import MachineState, judge_machine
 
 

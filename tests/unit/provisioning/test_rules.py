@@ -4,6 +4,7 @@ import pytest
 
 from coffre.errors import RefusedError
 from coffre.provisioning.rules import (
+    judge_escrow,
     refuse_lost_secrets,
     refuse_orphan_stacks,
     refuse_unsupported,
@@ -43,6 +44,13 @@ def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None
         refuse_lost_secrets(TENANT, [COMPTA], None)
     with pytest.raises(RefusedError, match="martin/caisse-01 has a bucket, but its repository password"):
         refuse_lost_secrets(TENANT, [COMPTA, CAISSE], ["compta-01"])
+
+
+def test_an_escrow_beside_the_secrets_is_for_the_lab_only() -> None:
+    assert judge_escrow(is_apart=True, is_lab=False) == ""
+    assert "same disk" in judge_escrow(is_apart=False, is_lab=True)
+    with pytest.raises(RefusedError, match="same file system"):
+        judge_escrow(is_apart=False, is_lab=False)
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,10 @@ def test_damaged_file_is_said_and_kept(file: Path, tmp_path: Path, content: byte
 
 
 def test_refused_opening_leaves_no_file_open(file: Path, tmp_path: Path) -> None:
-    file.write_bytes(b"not a database at all, but long enough to look at" * 50)
-    with pytest.raises(ExpectedError) as caught:  # kept, as its traceback keeps the engine
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE coffre_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(ExpectedError, match="newer Coffre") as caught:  # kept, as its traceback keeps the engine
         Records.open(REFERENCE, tmp_path)
     opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     assert file not in opened, caught.value

@@ -121,7 +121,7 @@ def test_lost_secrets_folder_comes_back_from_the_escrow(vault: "Vault", data: Da
     result = vault.init()
     assert set(result.created) == {vault.primary, vault.primary / "recipients.txt"}
     assert (vault.primary / "recipients.txt").read_text() == listed
-    assert vault.store().verify_escrow(SLUG, TENANT_ID) is True
+    assert vault.store().save_data(SLUG, vault.store().get_data(SLUG, TENANT_ID)) is True
     assert vault.copies()[0].read_bytes() == vault.copies()[1].read_bytes()
 
 

@@ -1,7 +1,6 @@
 """The store on real age files: what a save leaves, what a find accepts, and every way a copy can be wrong."""
 
 import multiprocessing
-import os
 import shutil
 import stat
 import threading
@@ -18,10 +17,7 @@ from coffre.secrets.errors import (
     ConflictingCopiesError,
     CorruptBundleError,
     ForeignBundleError,
-    IdentityError,
     MissingCopyError,
-    RecipientsError,
-    WrongIdentityError,
 )
 from coffre.secrets.places import Places
 from coffre.secrets.store import SecretStore
@@ -87,17 +83,10 @@ def test_plaintext_never_reaches_a_file_even_for_a_moment(
     assert all(content.startswith(b"age-encryption.org/v1") for content in seen)
 
 
-def test_each_recipient_alone_opens_a_bundle(vault: "Vault", data: DataBundle) -> None:
-    vault.store().save_data(SLUG, data)
-    recovery = vault.identity.with_name("recovery-identity.txt")
-    assert vault.store(COFFRE_IDENTITY=str(recovery)).find_data(SLUG, TENANT_ID) == data
-
-
 def test_saving_what_both_copies_say_writes_nothing(vault: "Vault", data: DataBundle) -> None:
     vault.store().save_data(SLUG, data)
     before = vault.everything()
     assert vault.store().save_data(SLUG, data) is False
-    assert vault.store().verify_escrow(SLUG, TENANT_ID) is False
     assert vault.everything() == before
 
 
@@ -153,7 +142,7 @@ def test_escrow_ahead_is_used_said_and_healed(vault: "Vault", data: DataBundle) 
     seal_as(vault.copies()[1], larger, vault)
     assert vault.store().find_data(SLUG, TENANT_ID) == larger
     assert "differ; what either holds is used" in vault.notices[0]
-    assert vault.store().verify_escrow(SLUG, TENANT_ID) is True
+    assert vault.store().save_data(SLUG, larger) is True
     vault.notices.clear()
     assert vault.store().find_data(SLUG, TENANT_ID) == larger
     assert vault.notices == []
@@ -185,7 +174,6 @@ def test_copies_that_disagree_about_one_password_are_never_chosen_between(vault:
     for attempt in (
         lambda: vault.store().find_data(SLUG, TENANT_ID),
         lambda: vault.store().save_data(SLUG, data),
-        lambda: vault.store().verify_escrow(SLUG, TENANT_ID),
     ):
         with pytest.raises(ConflictingCopiesError, match="disagree about the repository password of compta-01"):
             attempt()
@@ -197,7 +185,7 @@ def test_lost_first_copy_is_found_in_escrow_and_written_again(vault: "Vault", da
     vault.copies()[0].unlink()
     assert vault.store().find_data(SLUG, TENANT_ID) == data
     assert "is missing; its copy" in vault.notices[0]
-    assert vault.store().verify_escrow(SLUG, TENANT_ID) is True
+    assert vault.store().save_data(SLUG, data) is True
     assert vault.copies()[0].read_bytes() == vault.copies()[1].read_bytes()
 
 
@@ -255,18 +243,6 @@ def test_both_copies_damaged_says_so(vault: "Vault", data: DataBundle) -> None:
     assert "is no better; look for a backup of either" in caught.value.hint
 
 
-def test_identity_that_is_not_a_recipient_opens_nothing(vault: "Vault", data: DataBundle, tmp_path: Path) -> None:
-    vault.store().save_data(SLUG, data)
-    other = tmp_path / "other.txt"
-    other.write_text(age.new_identity().get_secret_value())
-    other.chmod(0o600)
-    with pytest.raises(WrongIdentityError, match="does not open with your identity") as caught:
-        vault.store(COFFRE_IDENTITY=str(other)).find_data(SLUG, TENANT_ID)
-    assert "COFFRE_IDENTITY" in caught.value.hint
-    with pytest.raises(IdentityError, match="is not among the recipients"):
-        vault.store(COFFRE_IDENTITY=str(other)).save_data(SLUG, data)
-
-
 def test_bundle_of_another_tenant_kind_or_version_is_foreign(
     vault: "Vault", control: ControlBundle, data: DataBundle
 ) -> None:
@@ -279,98 +255,6 @@ def test_bundle_of_another_tenant_kind_or_version_is_foreign(
     seal_as(vault.copies()[0], control, vault)
     with pytest.raises(ForeignBundleError, match="kind 'control', not 'data'"):
         vault.store().find_data(SLUG, TENANT_ID)
-
-
-def test_no_identity(vault: "Vault", data: DataBundle) -> None:
-    vault.store().save_data(SLUG, data)
-    vault.identity.unlink()
-    with pytest.raises(IdentityError, match="there is no identity at") as caught:
-        vault.store().find_data(SLUG, TENANT_ID)
-    assert "COFFRE_IDENTITY" in caught.value.hint
-
-
-def test_identity_kept_badly_is_refused(vault: "Vault", data: DataBundle) -> None:
-    vault.store().save_data(SLUG, data)
-    vault.identity.chmod(0o640)
-    with pytest.raises(IdentityError, match="readable by others") as caught:
-        vault.store().find_data(SLUG, TENANT_ID)
-    assert caught.value.hint == f"Run: chmod 600 {vault.identity}"
-
-
-@pytest.mark.parametrize("linked", [False, True])
-def test_identity_under_the_checkout_is_refused(vault: "Vault", data: DataBundle, linked: bool) -> None:
-    vault.store().save_data(SLUG, data)
-    inside = vault.root / "identity.txt"
-    shutil.copy2(vault.identity, inside)
-    named = inside
-    if linked:
-        named = vault.base / "link.txt"
-        named.symlink_to(inside)
-    with pytest.raises(IdentityError, match="lies inside"):
-        vault.store(COFFRE_IDENTITY=str(named)).find_data(SLUG, TENANT_ID)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "holds no identity"),
-        ("# only a comment\n", "holds no identity"),
-        ("# fine\nhunter2\n", r"identity\.txt:2: this is not an age X25519 identity"),
-    ],
-)
-def test_identity_file_without_an_identity(vault: "Vault", data: DataBundle, text: str, said: str) -> None:
-    vault.store().save_data(SLUG, data)
-    vault.identity.write_text(text)
-    with pytest.raises(IdentityError, match=said) as caught:
-        vault.store().find_data(SLUG, TENANT_ID)
-    assert "hunter2" not in str(caught.value) + caught.value.hint
-
-
-def test_identity_file_that_is_no_text_or_no_file(vault: "Vault", data: DataBundle) -> None:
-    vault.store().save_data(SLUG, data)
-    vault.identity.write_bytes(b"\xff\xfe")
-    with pytest.raises(IdentityError, match="not an age X25519 identity"):
-        vault.store().find_data(SLUG, TENANT_ID)
-    with pytest.raises(IdentityError, match="cannot be read: is a directory"):
-        vault.store(COFFRE_IDENTITY=str(vault.base)).find_data(SLUG, TENANT_ID)
-
-
-def test_recipients_must_be_two_different_ones(vault: "Vault", data: DataBundle) -> None:
-    recipients = vault.primary / "recipients.txt"
-    first = vault.init().recipients[0]
-    recipients.write_text(f"# twice the same\n{first}\n{first}\n")
-    with pytest.raises(RecipientsError, match="has 1 recipient; at least 2 different ones are needed"):
-        vault.store().save_data(SLUG, data)
-    recipients.unlink()
-    with pytest.raises(RecipientsError, match="there is no list of recipients") as caught:
-        vault.store().save_data(SLUG, data)
-    assert "coffre secrets init" in caught.value.hint
-
-
-def test_bad_recipient_line_is_shown_with_its_place(vault: "Vault", data: DataBundle) -> None:
-    recipients = vault.primary / "recipients.txt"
-    recipients.write_text("# mine\nage1nonsense\n")
-    with pytest.raises(RecipientsError, match=r"recipients\.txt:2: 'age1nonsense' is not an age X25519 recipient"):
-        vault.store().save_data(SLUG, data)
-
-
-def test_private_key_among_the_recipients_is_told_and_not_repeated(vault: "Vault", data: DataBundle) -> None:
-    secret = age.new_identity().get_secret_value()
-    (vault.primary / "recipients.txt").write_text(f"{secret}\n")
-    with pytest.raises(RecipientsError, match=":1: this is a private key") as caught:
-        vault.store().save_data(SLUG, data)
-    assert secret not in caught.value.message + caught.value.hint
-
-
-def test_a_new_recipient_opens_what_is_saved_from_then_on_and_reaches_the_escrow(
-    vault: "Vault", data: DataBundle
-) -> None:
-    third = age.new_identity()
-    recipients = vault.primary / "recipients.txt"
-    recipients.write_text(recipients.read_text() + f"\n# a colleague\n{age.public_half(third)}\n")
-    vault.store().save_data(SLUG, data)
-    assert age.unseal(vault.copies()[1].read_bytes(), [third], "x") == to_document(data)
-    assert (vault.escrow / "recipients.txt").read_text() == recipients.read_text()
 
 
 def test_escrow_that_is_not_mounted_takes_nothing(vault: "Vault", data: DataBundle) -> None:
@@ -494,14 +378,3 @@ def test_any_age_program_can_open_a_bundle(vault: "Vault", data: DataBundle) -> 
     recovery = vault.identity.with_name("recovery-identity.txt").read_text().splitlines()[-1]
     identity = pyrage.x25519.Identity.from_str(recovery)
     assert pyrage.decrypt(vault.copies()[1].read_bytes(), [identity]) == to_document(data)
-
-
-def test_default_identity_is_in_the_user_s_configuration(vault: "Vault", monkeypatch: pytest.MonkeyPatch) -> None:
-    from coffre.secrets.keys import identity_path
-
-    monkeypatch.setenv("HOME", "/home/claire")
-    assert identity_path({}) == Path("/home/claire/.config/coffre/identity.txt")
-    assert identity_path({"XDG_CONFIG_HOME": "relative"}) == Path("/home/claire/.config/coffre/identity.txt")
-    assert identity_path({"XDG_CONFIG_HOME": "/cfg"}) == Path("/cfg/coffre/identity.txt")
-    assert identity_path({"XDG_CONFIG_HOME": "/cfg", "COFFRE_IDENTITY": "~/k"}) == Path("/home/claire/k")
-    assert os.environ["HOME"] == "/home/claire"

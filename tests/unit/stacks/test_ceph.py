@@ -1,6 +1,7 @@
 """The Pulumi program under Pulumi's own mocks: which resources, in which order, and nothing secret in clear."""
 
 import ast
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,24 @@ def test_the_program_sees_storage_and_spec_only() -> None:
             for name in names:
                 if name.startswith("coffre"):
                     assert name.startswith(("coffre.storage", "coffre.spec")), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize(("is_preview", "expected"), [(True, None), (False, "only previews")])
+def test_the_program_of_a_persons_preview_refuses_to_be_part_of_an_update(
+    is_preview: bool, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="coffre", stack="boulangerie-martin", preview=is_preview)
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(REPOSITORY))
+
+    @pulumi.runtime.test
+    def run() -> None:
+        runpy.run_module("stacks", run_name="__main__")
+
+    if expected is not None:
+        with pytest.raises(pulumi.RunError, match=expected):
+            run()
+        assert recorder.resources == []
+        return
+    run()
+    assert "boulangerie-martin-k7f3q9wz2m.compta-01" in [resource.name for resource in recorder.resources]

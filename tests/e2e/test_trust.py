@@ -1,0 +1,67 @@
+"""A machine whose host key nobody has recorded yet, reached as a user who needs sudo."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Desk
+
+SLUG, MACHINE = "atelier-durand", "atelier-01"
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: Callable[..., Desk], lab: Any) -> Desk:
+    """A desk whose ssh_config does not vouch for the lab's host keys."""
+    desk = make_desk(SLUG)
+    lines = lab.ssh_config.read_text(encoding="utf-8").splitlines()
+    ssh_config = desk.root / "ssh_config"
+    ssh_config.write_text(
+        "\n".join(line for line in lines if "GlobalKnownHostsFile" not in line) + "\n", encoding="utf-8"
+    )
+    settings = desk.root / "platform.yaml"
+    text = settings.read_text(encoding="utf-8").replace(f"{lab.directory}/ssh_config", "ssh_config")
+    settings.write_text(text, encoding="utf-8")
+    return desk
+
+
+def test_an_unknown_host_key_is_never_accepted(desk: Desk) -> None:
+    applied = desk.coffre("apply", SLUG, "--yes", expect=1)
+    assert f"{MACHINE}: pending" in applied.stdout
+    assert f"coffre trust {SLUG} {MACHINE}" in applied.stdout
+    assert f"not commissioned yet: waiting for {MACHINE}" in applied.stdout
+
+
+def test_trust_shows_the_key_that_the_machine_itself_shows_and_records_it(desk: Desk, lab: Any) -> None:
+    host = "atelier-01.durand.example"
+    shown = desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
+    vouched = Desk(desk.root, lab.ssh_config, desk.environment).on_machine(
+        host, "sshd -T | sed -n 's/^hostkey //p' | xargs -n1 ssh-keygen -lf"
+    )
+    fingerprint = next(word for word in vouched.split() if word.startswith("SHA256:"))
+    assert fingerprint in shown
+    assert "recorded in known_hosts/atelier-durand: commit it" in shown
+    assert "recorded already" in desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
+
+
+def test_once_trusted_the_machine_is_installed_through_sudo_and_the_service_commissioned(desk: Desk) -> None:
+    applied = desk.coffre("apply", SLUG, "--yes")
+    assert f"{MACHINE}: installed" in applied.stdout
+    assert "commissioned at" in applied.stdout
+    assert f"{MACHINE}: success" in desk.coffre("backup", SLUG).stdout
+
+
+def test_a_changed_host_key_is_refused_until_it_is_replaced(desk: Desk, tmp_path: Path) -> None:
+    recorded = desk.root / "known_hosts" / SLUG
+    shutil.copy(recorded, tmp_path / "right")
+    foreign = "AAAAC3NzaC1lZDI1NTE5AAAAIFk7dPVpzYjJvYz0u4Xv8bqUu0b6x5yqXx4Lr7Y1t2wZ"
+    lines = [f"{line.split()[0]} ssh-ed25519 {foreign}" for line in recorded.read_text(encoding="utf-8").splitlines()]
+    recorded.write_text(lines[0] + "\n", encoding="utf-8")
+    backed_up = desk.coffre("backup", SLUG, expect=1)
+    assert "host key" in backed_up.stdout
+    assert "another host key is recorded" in desk.coffre("trust", SLUG, MACHINE, "--yes", expect=4).stderr
+    desk.coffre("trust", SLUG, MACHINE, "--yes", "--replace")
+    assert recorded.read_text(encoding="utf-8") == (tmp_path / "right").read_text(encoding="utf-8")
+    desk.coffre("backup", SLUG)

@@ -1,0 +1,189 @@
+"""Machines that cannot be worked on: each told apart, none in the others' way, nothing half done."""
+
+import ipaddress
+import json
+import subprocess
+import time
+from dataclasses import replace
+
+import pytest
+
+from coffre.agents import trust
+from coffre.agents.inventory import Installation, build_deploy_inventory, host_name
+from coffre.agents.restic.agents import AgentPrograms, ResticAgents
+from coffre.agents.runner import run_playbook
+from coffre.agents.ssh import SshMachine
+from coffre.agents.ssh_errors import (
+    ChangedHostKeyError,
+    LoginRefusedError,
+    SudoRefusedError,
+    UnknownHostKeyError,
+    UnreachableError,
+)
+from coffre.errors import ExpectedError, RefusedError
+from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA
+
+NO_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def ignore(_machine, _task):
+    pass
+
+
+@pytest.fixture
+def strange_config(scene, tmp_path):
+    """The lab's ssh_config without the host keys that the lab knows."""
+    lines = scene.lab.ssh_config.read_text().splitlines()
+    file = tmp_path / "ssh_config"
+    file.write_text("\n".join([line for line in lines if "KnownHosts" not in line] + ["Host *", "  GlobalKnownHostsFile none\n"]))
+    return file
+
+
+@pytest.fixture
+def strange_machine(scene, strange_config, tmp_path):
+    """Open a machine with a known_hosts file of our own, empty at first."""
+
+    def open_machine(machine=COMPTA):
+        connection = scene.target(machine).connection
+        return SshMachine(connection, ssh_config=strange_config, known_hosts=tmp_path / "known" / "hosts")
+
+    return open_machine
+
+
+def address_of_nobody(scene):
+    """Return an address of the lab's network that no machine has."""
+    gateway = ipaddress.ip_address(json.loads(scene.lab.endpoints_file.read_text())["endpoint"].split("/")[2].split(":")[0])
+    return str(gateway + 249)
+
+
+def test_machines_that_do_not_answer_are_named_while_the_other_is_deployed(scene, agents):
+    """One address that nobody has, one machine whose sshd is stopped."""
+    away = scene.request(ATELIER)
+    nowhere = away.target.connection.model_copy(update={"host": address_of_nobody(scene)})
+    requests = [scene.request(COMPTA), scene.request(CAISSE), scene.elsewhere(ATELIER, connection=nowhere)]
+    with scene.root_on(CAISSE) as root:
+        root.run(["systemd-run", "--on-active=20", "--timer-property=AccuracySec=1s", "systemctl", "start", "ssh"], 30)
+        root.run(["systemctl", "stop", "ssh"], 30)
+    began = time.monotonic()
+    compta, caisse, atelier = agents.deploy(requests, ignore)
+    agents.remove(scene.removals(COMPTA), ignore)
+    time.sleep(max(0, 22 - (time.monotonic() - began)))
+    assert (compta.ok, compta.changed) == (True, True)
+    assert (caisse.ok, caisse.unreachable) == (False, True)
+    assert caisse.message == (
+        "caisse-01: it answers, but no SSH server listens there. Is sshd running on it, and the port right?"
+    )
+    assert (atelier.ok, atelier.unreachable) == (False, True)
+    assert atelier.message.startswith("atelier-01: there is no route to it. ")
+
+
+def test_an_unknown_host_key_is_refused_with_the_command_that_records_it(scene, agents, strange_config, strange_machine):
+    with strange_machine() as machine, pytest.raises(UnknownHostKeyError) as refused:
+        machine.run(["true"], 20)
+    assert "coffre trust" in refused.value.hint
+    [result] = agents.deploy([scene.elsewhere(COMPTA, ssh_config=strange_config)], ignore)
+    assert (result.ok, result.unreachable) == (False, True)
+    assert "was never recorded" in result.message
+    assert f"`coffre trust {scene.tenant.slug} {COMPTA}`" in result.message
+
+
+def test_a_recorded_host_key_opens_the_machine_and_a_changed_one_closes_it(
+    scene, agents, strange_config, strange_machine, tmp_path
+):
+    known_hosts = tmp_path / "known" / "hosts"
+    scanned = trust.scan(scene.target(COMPTA).connection, strange_config)
+    with scene.root_on(COMPTA) as root:
+        shown = root.run(["ssh-keygen", "-lf", "/etc/ssh/lab/ssh_host_ed25519_key.pub"], 20).stdout
+    assert scanned.keys[0].fingerprint == shown.split()[1]
+    assert trust.record(known_hosts, scanned)
+    assert not trust.record(known_hosts, scanned)
+    with strange_machine() as machine:
+        assert machine.run(["hostname"], 20).stdout == "compta-01\n"
+
+    known_hosts.write_text(f"{scanned.name} {NO_KEY}\n")
+    with strange_machine() as machine, pytest.raises(ChangedHostKeyError, match="is not the one that was recorded"):
+        machine.run(["true"], 20)
+    request = scene.elsewhere(COMPTA, ssh_config=strange_config, known_hosts=known_hosts)
+    [result] = agents.deploy([request], ignore)
+    assert (result.ok, result.unreachable) == (False, True)
+    assert "is not the one that was recorded" in result.message
+    with pytest.raises(RefusedError, match="another host key is recorded"):
+        trust.record(known_hosts, scanned)
+    assert trust.record(known_hosts, scanned, replace=True)
+    with strange_machine() as machine:
+        assert machine.run(["true"], 20).exit_code == 0
+
+
+def test_a_login_that_is_refused_is_not_taken_for_silence(scene, tmp_path):
+    """A key that the machine does not know."""
+    key, config = tmp_path / "key", tmp_path / "ssh_config"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    lines = scene.lab.ssh_config.read_text().splitlines()
+    config.write_text("\n".join(f"  IdentityFile {key}" if "IdentityFile" in line else line for line in lines))
+    with (
+        SshMachine(scene.target(COMPTA).connection, ssh_config=config, known_hosts=scene.known_hosts) as machine,
+        pytest.raises(LoginRefusedError),
+    ):
+        machine.run(["true"], 20)
+
+
+def test_nobody_at_the_address_is_said_within_the_time_limit(scene, tmp_path):
+    connection = scene.target(COMPTA).connection.model_copy(update={"host": address_of_nobody(scene)})
+    began = time.monotonic()
+    with (
+        SshMachine(connection, ssh_config=None, known_hosts=tmp_path / "none") as machine,
+        pytest.raises(UnreachableError),
+    ):
+        machine.run(["true"], 30)
+    with pytest.raises(UnreachableError):
+        trust.scan(connection, None)
+    assert time.monotonic() - began < 25
+
+
+def test_a_refused_sudo_is_named_and_nothing_is_changed(scene, agents):
+    with scene.root_on(ATELIER) as root:
+        root.run(["mv", "/etc/sudoers.d/operateur", "/root/operateur"], 20)
+    try:
+        target = scene.target(ATELIER)
+        with (
+            SshMachine(target.connection, ssh_config=target.ssh_config, known_hosts=target.known_hosts) as machine,
+            pytest.raises(SudoRefusedError, match="operateur may not become root"),
+        ):
+            machine.run(["id"], 20)
+        [result] = agents.deploy(scene.requests(ATELIER), ignore)
+    finally:
+        with scene.root_on(ATELIER) as root:
+            root.run(["mv", "/root/operateur", "/etc/sudoers.d/operateur"], 20)
+    assert (result.ok, result.changed) == (False, False)
+    assert "operateur may not become root" in result.message
+    assert "NOPASSWD" in result.message
+
+
+def test_a_program_that_is_not_the_expected_one_is_never_sent(scene, programs, tmp_path):
+    wrong = AgentPrograms(programs.agent, programs.restic, restic_sha256="0" * 64)
+    with pytest.raises(ExpectedError, match="is not the restic that should be installed") as refused:
+        ResticAgents(tmp_path, wrong).deploy(scene.requests(COMPTA), ignore)
+    assert "nothing was sent" in refused.value.hint
+
+
+def test_the_machine_refuses_a_program_that_arrives_otherwise_than_announced(scene, programs, tmp_path):
+    """The last check is on the machine, before the file gets its place: what the line or a disk did to it is seen."""
+    request = scene.request(COMPTA)
+    announced = [replace(program, sha256="1" * 64) for program in programs.installables()]
+    certificates = {host_name(request.target): b"none"}
+    inventory = build_deploy_inventory([request], Installation(announced, "test"), certificates)
+    outcome = run_playbook("deploy_agents.yml", inventory, tmp_path, ignore)[host_name(request.target)]
+    assert (outcome.ok, outcome.failed_task) == (False, "Send the programs that the machine lacks or has otherwise")
+    assert "failed to validate" in outcome.reason
+    with scene.root_on(COMPTA) as root:
+        assert root.run(["ls", "/usr/local/lib/coffre"], 20).stdout == ""
+
+
+def test_an_agent_that_refuses_its_orders_says_why(scene, agents):
+    """Orders signed by somebody else: the reason is the agent's own."""
+    request = scene.request(CAISSE)
+    [result] = agents.deploy([replace(request, signing_public_key=b"\x01" * 32)], ignore)
+    agents.remove(scene.removals(CAISSE), ignore)
+    assert result.ok is False
+    assert "“Have the agent apply its orders” failed: coffre-agent: " in result.message
+    assert "sign" in result.message
