@@ -71,8 +71,8 @@ def start_and_wait(
 ) -> Report:
     """Start the machine's backup, or join one that runs already, and return its report.
 
-    Raises the errors of `ssh_errors` when the machine cannot be asked, BackupRunError when the agent is not installed, the
-    run ended without a report, or the deadline passed: the run then goes on, on the machine.
+    Raises the errors of `ssh_errors` when the machine cannot be asked, BackupRunError when the agent is not installed,
+    the run ended without a report, or the deadline passed: the run then goes on, on the machine.
     """
     return _Follower(machine, on_progress, clock or Clock()).follow(deadline_seconds)
 
@@ -115,7 +115,7 @@ class _Follower:
             elapsed = self._clock.now() - self._began
             if elapsed > deadline_seconds:
                 raise BackupRunError(
-                    f"{self._machine.name}: the backup still runs after {deadline_seconds:.0f} seconds; it was not stopped",
+                    f"{self._machine.name}: the backup runs on after {deadline_seconds:.0f} seconds",
                     "Its report will be in the bucket when it ends: `coffre status` shows it.",
                 )
             try:
@@ -161,7 +161,9 @@ class _Follower:
     def _unit_state(self) -> UnitState:
         done = self._machine.run(["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"], COMMAND_SECONDS)
         if done.exit_code != 0:
-            raise BackupRunError(f"{self._machine.name}: systemctl failed: {done.stderr.strip()}", "Does it run systemd?")
+            raise BackupRunError(
+                f"{self._machine.name}: systemctl failed: {done.stderr.strip()}", "Does it run systemd?"
+            )
         return read_unit_state(done.stdout)
 
     def _find_report(self) -> Report | None:

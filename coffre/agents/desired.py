@@ -1,4 +1,4 @@
-"""What a machine is told to do: the signed `control/desired.json` and the files that are installed beside the agent. Pure."""
+"""What a machine is told to do: `control/desired.json`, built, signed, verified and compared. Pure."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ Payload = Mapping[str, Any]
 
 
 class InvalidOrdersError(RefusedError):
-    """A `control/desired.json` that may not be trusted: not the document expected, or not signed by the tenant's key."""
+    """A `control/desired.json` not to be trusted: not the document expected, or not signed with the tenant's key."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def build_payload(
             "paths": list(plan.paths_for(facts.os)),
             "exclude": list(plan.exclude),
             "schedule": [
-                {"days": [str(day) for day in schedule.days], "at": f"{schedule.at:%H:%M}"} for schedule in plan.schedule
+                {"days": [str(day) for day in schedule.days], "at": f"{schedule.at:%H:%M}"}
+                for schedule in plan.schedule
             ],
         },
         "restic": {"version": restic.version, "sha256": restic.sha256},
@@ -97,7 +98,7 @@ def list_differences(first: Payload, second: Payload) -> tuple[str, ...]:
 
 
 def sign(payload: bytes, seed: bytes) -> bytes:
-    """Return the document for the bucket: the payload and its ed25519 signature; ``seed`` is the raw 32-byte private key."""
+    """Return the document for the bucket: payload and ed25519 signature; ``seed`` is the raw 32-byte private key."""
     signature = Ed25519PrivateKey.from_private_bytes(seed).sign(payload)
     document = {"payload": base64.b64encode(payload).decode(), "signature": base64.b64encode(signature).decode()}
     return (json.dumps(document, indent=2) + "\n").encode()

@@ -44,7 +44,7 @@ class MachineStorage:
 
 @dataclass(frozen=True)
 class DeployRequest:
-    """A machine that should have its agent; ``signing_public_key`` is the raw ed25519 key that its orders are signed with."""
+    """A machine that should have its agent; ``signing_public_key`` is the raw ed25519 key behind its orders."""
 
     target: Target
     tenant_id: str
@@ -64,8 +64,8 @@ class DeployResult:
     """How it went on one machine.
 
     ``changes`` are the steps that changed something, or would have; ``message`` is empty when ``ok``, else one sentence
-    with what to do, without any secret. ``unreachable`` covers all that kept us from working on it: nobody answered, the
-    host key, the login.
+    with what to do, without any secret. ``unreachable`` covers all that kept us from working on it: nobody answered,
+    the host key, the login, sudo.
     """
 
     slug: str
@@ -78,7 +78,7 @@ class DeployResult:
 
 
 class AgentDriver(Protocol):
-    """One kind of agent. A machine that does not answer never keeps the others from their turn; results keep the order."""
+    """One kind of agent. A machine that does not answer never holds the others up; results keep the requests' order."""
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Install or repair the agent and have it apply its orders; changes nothing where all is as it should be."""

@@ -30,7 +30,7 @@ class Installable:
 
 @dataclass(frozen=True)
 class Installation:
-    """What every machine of a run gets alike; ``token`` makes this run's temporary names on the machines unguessable."""
+    """What every machine of a run gets alike; ``token`` makes its temporary names on the machines unguessable."""
 
     programs: Sequence[Installable]
     token: str
@@ -44,7 +44,7 @@ def host_name(target: Target) -> str:
 def build_deploy_inventory(
     requests: Sequence[DeployRequest], installation: Installation, certificates: Mapping[str, bytes]
 ) -> Inventory:
-    """Return the inventory of a deployment. It holds secrets. ``certificates`` are the CA certificates by host name (PEM)."""
+    """Return a deployment's inventory, secrets included; ``certificates`` are CA certificates (PEM) by host name."""
     hosts = {}
     for request in requests:
         name = host_name(request.target)

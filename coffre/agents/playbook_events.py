@@ -1,4 +1,4 @@
-"""What Ansible's events say of each host: whether it went well, what changed, and the first clear reason if not. Pure."""
+"""What Ansible's events say of each host: whether it went well, what changed, the first clear reason if not. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ Event = Mapping[str, Any]
 class HostOutcome:
     """How a playbook ended on one host.
 
-    ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are empty
-    when it went well; ``reason`` is what the task or ssh said, several lines perhaps.
+    ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are
+    empty when it went well; ``reason`` is what the task or ssh said, several lines perhaps.
     """
 
     ok: bool

@@ -1,4 +1,4 @@
-"""A folder for what must not outlive a run: in memory where the system has a tmpfs, and swept when its run was killed."""
+"""A folder for what must not outlive a run: in memory where there is a tmpfs, and swept when its run was killed."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def choose_parent(fallback: Path) -> Path:
 
 @contextlib.contextmanager
 def private_folder(fallback: Path) -> Iterator[Path]:
-    """Give a new folder that only this user may enter; it is removed at the end, with what runs killed before it left."""
+    """Give a new folder that only this user may enter, removed at the end; what killed runs left is removed first."""
     parent = choose_parent(fallback)
     sweep(parent)
     pid = os.getpid()

@@ -91,5 +91,3 @@ def parse_report(body: bytes) -> Report:
         raise InvalidReportError(
             f"a report cannot be read: {where}: {problem['msg']}", "Is the agent on that machine of this version?"
         ) from None
-
-

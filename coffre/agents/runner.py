@@ -1,9 +1,8 @@
 """The one module that runs Ansible: the bundled playbooks, over an inventory that is on disk no longer than the run."""
 
 import os
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +29,9 @@ OnTask = Callable[[str, str], None]
 def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: OnTask) -> dict[str, HostOutcome]:
     """Run one of the bundled playbooks over an inventory and say how it ended on each host.
 
-    The inventory, which may hold secrets, and all that Ansible writes stay in a private folder, in memory where the system
-    has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed. Ctrl-C ends
-    Ansible first. RemoteError when Ansible itself could not run.
+    The inventory, which may hold secrets, and all that Ansible writes stay in a private folder, in memory where the
+    system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
+    Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
     """
     hosts = list(inventory[GROUP]["hosts"])
     log = EventLog(on_task)
@@ -48,7 +47,7 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
 
 
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
-    """Return Ansible's environment: what the user has set for Ansible elsewhere left out, every file in our folder. Pure."""
+    """Return Ansible's environment: without what is set for anybody else's Ansible, every file in our folder. Pure."""
     kept = {key: value for key, value in environment.items() if not key.startswith(_DROPPED_PREFIXES)}
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s"
     return {
@@ -74,7 +73,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
 
 def _run(folder: Path, playbook: Path, inventory: Inventory, log: EventLog) -> tuple[str, str]:
     """Run ansible-playbook in a thread of its own, so that Ctrl-C reaches us and never leaves it behind."""
-    import ansible_runner  # noqa: PLC0415 - 0.3 s that only a run should pay
+    import ansible_runner
 
     (folder / "ansible.cfg").touch(mode=0o600)
     stop = threading.Event()

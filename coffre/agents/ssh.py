@@ -110,7 +110,8 @@ class SshMachine:
             done = self._call(call, timeout_seconds, stdin)
         except subprocess.TimeoutExpired:
             raise UnreachableError(
-                f"{self.name}: `{argv[0]}` did not answer within {timeout_seconds:.0f} seconds", "Is the machine overloaded?"
+                f"{self.name}: `{argv[0]}` did not answer within {timeout_seconds:.0f} seconds",
+                "Is the machine overloaded?",
             ) from None
         # ssh's own 255 comes with its complaint; the same code from the command does not.
         if done.exit_code == SSH_FAILED and done.stderr:

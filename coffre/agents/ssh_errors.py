@@ -26,18 +26,25 @@ class ChangedHostKeyError(RefusedError):
 
 
 _UNREACHABLE = (
-    ("could not resolve hostname", "its name does not resolve", "Is the name right in the tenant file, and in ssh_config?"),
+    ("could not resolve hostname", "its name does not resolve", "Is it right in the tenant file, and in ssh_config?"),
     ("connection refused", "it answers, but no SSH server listens there", "Is sshd running on it, and the port right?"),
     ("no route to host", "there is no route to it", "Is it switched on, and the VPN up?"),
     ("network is unreachable", "there is no route to it", "Is this computer's network up, and the VPN?"),
-    ("timed out", "it did not answer in time", "Is it switched on and in the network? The others were not held up by it."),
+    ("timed out", "it did not answer in time", "Is it switched on and in the network?"),
     ("connection closed", "it closed the connection", "Look at the sshd log on it."),
     ("connection reset", "it closed the connection", "Look at the sshd log on it."),
     ("broken pipe", "the connection broke", "Try again."),
-    ("unable to negotiate", "no common SSH algorithm", "Its SSH server is too old or too strictly set for this computer."),
+    ("unable to negotiate", "no common SSH algorithm", "Its SSH server is too old, or too strictly set."),
     ("kex_exchange_identification", "no SSH server answers there", "Is the port right?"),
 )  # fmt: skip
-_SUDO = ("a password is required", "is not in the sudoers file", "is not allowed to", "may not run sudo", "must have a tty", "missing sudo password")
+_SUDO = (
+    "a password is required",
+    "is not in the sudoers file",
+    "is not allowed to",
+    "may not run sudo",
+    "must have a tty",
+    "missing sudo password",
+)
 
 
 def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
@@ -52,7 +59,7 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
     if "host key is known for" in text or "host key verification failed" in text:
         return UnknownHostKeyError(
             f"{machine}: its SSH host key was never recorded; nothing was sent to it",
-            f"Run `{trust}` and compare the fingerprint with the one that its administrator reads on the machine.",
+            f"Run `{trust}` and compare the fingerprint with what its administrator reads on the machine.",
         )
     if "permission denied" in text or "too many authentication failures" in text:
         return LoginRefusedError(
@@ -62,7 +69,9 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
     for sign, meaning, hint in _UNREACHABLE:
         if sign in text:
             return UnreachableError(f"{machine}: {meaning}", hint)
-    return UnreachableError(f"{machine}: ssh failed: {last_line(stderr) or 'it gave no reason'}", "Try it by hand with ssh -v.")
+    return UnreachableError(
+        f"{machine}: ssh failed: {last_line(stderr) or 'it gave no reason'}", "Try it by hand with ssh -v."
+    )
 
 
 def find_sudo_refusal(stderr: str, machine: str, user: str) -> SudoRefusedError | None:

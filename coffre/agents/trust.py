@@ -65,7 +65,7 @@ def scan(connection: SshConnection, ssh_config: Path | None) -> ScannedHost:
 def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) -> bool:
     """Write a machine's keys to the tenant's file, at once or not at all; False when it has just these.
 
-    RefusedError when others are recorded for that name, unless ``replace``. The file holds public keys and belongs in git.
+    RefusedError when others are recorded for that name, unless ``replace``. The file is public and belongs in git.
     """
     lines = known_hosts.read_text(encoding="utf-8").splitlines() if known_hosts.exists() else []
     recorded = {key for name, key in read_lines(lines) if name == scanned.name}
@@ -89,7 +89,7 @@ def is_conflict(recorded: Iterable[HostKey], shown: Iterable[HostKey]) -> bool:
 
 
 def read_lines(lines: Iterable[str]) -> list[tuple[str, HostKey]]:
-    """Read known_hosts lines, one pair for each name; comments, markers, hashed names and broken lines are left out. Pure."""
+    """Read known_hosts lines, a pair for each name; comments, markers, hashes and broken lines are left out. Pure."""
     found = []
     for line in lines:
         fields = line.split()
@@ -108,7 +108,9 @@ def _resolve(connection: SshConnection, ssh_config: Path | None) -> _Address:
     stdout, stderr = _call(["ssh", "-G", *config, *port, "--", connection.host], RESOLVE_SECONDS)
     settings = dict(line.split(" ", 1) for line in stdout.splitlines() if " " in line)
     if "hostname" not in settings:
-        raise ExpectedError(f"ssh cannot read its settings: {last_line(stderr)}", f"Look at {ssh_config or '~/.ssh/config'}.")
+        raise ExpectedError(
+            f"ssh cannot read its settings: {last_line(stderr)}", f"Look at {ssh_config or '~/.ssh/config'}."
+        )
     if any(settings.get(way, "none") != "none" for way in ("proxyjump", "proxycommand")):
         raise ExpectedError(
             f"{connection.host} is reached through another machine, so its host key cannot be asked for from here",
@@ -132,7 +134,9 @@ def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UnreachableError(f"{command[-1]}: it did not answer in time", "Is it switched on and in the network?") from None
+        raise UnreachableError(
+            f"{command[-1]}: it did not answer in time", "Is it switched on and in the network?"
+        ) from None
     return done.stdout, done.stderr
 
 

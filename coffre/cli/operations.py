@@ -10,6 +10,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_repository
+from coffre.errors import ExpectedError
 from coffre.spec.sizes import format_bytes
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def backup(
 ) -> None:
     """Back machines up now, wait, and say what happened."""
     from coffre.operations.backup import Outcome, back_up
-    from coffre.operations.service import open_service
+    from coffre.operations.runs import open_recorded
 
-    with open_service(open_repository(context), tenant) as service:
+    with open_recorded(open_repository(context), tenant, "backup", output.warning) as service:
         names = [machine] if machine else list(service.tenant.machines)
         for name in names:
             service.machine(name)
@@ -91,9 +92,12 @@ def restore(
 ) -> None:
     """Restore a machine's files to a directory here, with SMILÉO's key; recorded."""
     from coffre.operations.restore import restore_to_directory
-    from coffre.operations.service import open_service
+    from coffre.operations.runs import open_recorded
 
-    with open_service(open_repository(context), tenant) as service, output.percentage(f"restoring {machine}") as show:
+    with (
+        open_recorded(open_repository(context), tenant, "restore", output.warning) as service,
+        output.percentage(f"restoring {machine}") as show,
+    ):
         chosen, summary = restore_to_directory(service, machine, to, snapshot=snapshot, path=path, on_progress=show)
     output.result(
         f"{machine}: snapshot {chosen.id[:8]} of {chosen.taken_at:%Y-%m-%d %H:%M} UTC restored to {to}: "
@@ -110,12 +114,17 @@ def drill(
 ) -> None:
     """Restore a sample with SMILÉO's key and compare it with what the machine reported."""
     from coffre.operations.drill import drill as run_drill
-    from coffre.operations.service import open_service
+    from coffre.operations.runs import open_recorded
 
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
-    with open_service(open_repository(context), tenant) as service:
-        names = [machine] if machine else list(service.tenant.machines)
-        drills = [run_drill(service, name, chosen_seed, partial(output.progress_of, name)) for name in names]
+    drills, names = [], [machine] if machine else []
+    with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
+        names = names or list(service.tenant.machines)
+        for name in names:
+            try:
+                drills.append(run_drill(service, name, chosen_seed, partial(output.progress_of, name)))
+            except ExpectedError as problem:
+                output.expected_error(problem)
     if as_json:
         output.result_json(drills)
     for done in [] if as_json else drills:
@@ -125,9 +134,9 @@ def drill(
             f"{done.compared_by_hash} files compared by hash, {done.compared_by_size} by size, "
             f"{format_bytes(done.restored_bytes)} restored"
         )
-        for problem in done.problems:
-            output.result(f"  {problem}")
-    if not all(done.is_passed for done in drills):
+        for finding in done.problems:
+            output.result(f"  {finding}")
+    if len(drills) < len(names) or not all(done.is_passed for done in drills):
         raise typer.Exit(FAILED)
 
 
@@ -144,7 +153,7 @@ def status(
     now = datetime.now(UTC)
     seen = []
     for name in tenants or list(repository.tenants):
-        with open_service(repository, name) as service:
+        with open_service(repository, name, output.warning) as service:
             seen.append(observe(service, now))
     if as_json:
         output.result_json(seen)

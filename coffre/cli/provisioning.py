@@ -44,7 +44,7 @@ def plan(
     plans, worst = [], 0
     for name in names:
         try:
-            planned = plan_tenant(repository, name)
+            planned = plan_tenant(repository, name, output.warning)
         except ExpectedError as problem:
             _say_failed(name, problem, alone=len(names) == 1)
             worst = 1
@@ -78,7 +78,7 @@ def apply(
     for name in names:
         try:
             if not yes:
-                _show_plan(plan_tenant(repository, name))
+                _show_plan(plan_tenant(repository, name, output.warning))
                 typer.confirm(f"Apply {name}?", abort=True, err=True)
             outcome = apply_tenant(
                 repository,

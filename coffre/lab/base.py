@@ -3,7 +3,6 @@
 import hashlib
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,9 +83,11 @@ class Base:
         for leftover in self.cache.glob(f"{self.directory.name}.building-*"):
             remove_tree(leftover)
         tree = self.cache / f"{self.directory.name}.building-{os.getpid()}"
-        with tempfile.TemporaryDirectory(prefix="base-", dir=self.cache) as scratch:
-            _bootstrap(tree, self.codename, Path(scratch))
+        scratch = tree.with_name(f"{tree.name}.scratch")
+        scratch.mkdir()
+        _bootstrap(tree, self.codename, scratch)
         _customise(tree)
+        remove_tree(scratch)
         tree.rename(self.directory)
 
 
@@ -120,8 +121,8 @@ def _bootstrap(tree: Path, codename: str, scratch: Path) -> None:
     )
     command = ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase", "--dpkgopt=force-unsafe-io"]
     command += [f"--aptopt={settings}", f"--include={','.join(PACKAGES)}", codename, str(tree)]
-    # In name spaces of its own: whatever ends the build leaves no process and no mount (of /dev, too) behind.
-    own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    # Dies with us, and in name spaces of its own: whatever ends the build leaves no process and no mount behind.
+    own = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     environment = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     environment["TMPDIR"] = str(scratch)
     processes.run(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coffre.errors import ExpectedError
+from coffre.errors import ExpectedError, RemoteError
 from coffre.lab import processes
 
 Network = ipaddress.IPv4Network
@@ -114,9 +114,15 @@ class Bridge:
 
 
 def remove_interface(name: str) -> None:
-    """Remove a network interface if it is there."""
-    if Path(f"/sys/class/net/{name}").exists():
+    """Remove a network interface if it is there; a killed machine's may go by itself at the same moment."""
+    link = Path(f"/sys/class/net/{name}")
+    if not link.exists():
+        return
+    try:
         processes.run(["ip", "link", "delete", name], timeout=10)
+    except RemoteError:
+        if link.exists():
+            raise
 
 
 def list_interfaces(token: str) -> list[str]:

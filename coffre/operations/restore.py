@@ -1,5 +1,6 @@
 """A restore with SMILÉO's key, to a directory here; the use of the customer's password is recorded first."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from coffre.spec import naming
 
 
 def open_repository(service: Service, machine: str, reason: str) -> Repository:
-    """Open a machine's restic repository with the owner's key; records who opens it and why."""
+    """Open a machine's restic repository with the owner's key; records who opens it and why.
+
+    The platform is asked one thing first: restic would try for 15 minutes to reach one that is down.
+    """
+    service.owner_bucket(machine).probe_server_time()
     password = use_password(service, machine, reason)
     endpoint = service.storage.endpoint
     return Repository(
@@ -43,6 +48,8 @@ def restore_to_directory(
     chosen = choose_snapshot(repository.snapshots(), snapshot, machine)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     summary = repository.restore(chosen.id, target, includes=[path] if path else [], on_progress=on_progress)
+    if path is not None and not os.path.lexists(target / path.lstrip("/")):
+        raise UsageError(f"snapshot {chosen.id[:8]} of {machine} has no {path}", "Write the path as on the machine.")
     return chosen, summary
 
 

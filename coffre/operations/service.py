@@ -10,7 +10,7 @@ from coffre.errors import UsageError
 from coffre.records.actor import Author, read_author
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind, utc_now
-from coffre.secrets.store import SecretStore
+from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Platform
@@ -97,10 +97,10 @@ def find_machine(tenant: Tenant, name: str) -> Machine:
     return machine
 
 
-def open_secrets(repository: Repository) -> SecretStore:
-    """Open the secret store that platform.yaml names."""
-    settings = repository.settings
-    return SecretStore.open(repository.root / settings.secrets, repository.root / settings.escrow, repository.root)
+def open_secrets(repository: Repository, on_notice: OnNotice) -> SecretStore:
+    """Open the secret store that platform.yaml names; ``on_notice`` is told of copies that had to be healed."""
+    root, settings = repository.root, repository.settings
+    return SecretStore.open(root / settings.secrets, root / settings.escrow, root, on_notice=on_notice)
 
 
 def open_storage(repository: Repository, platform_name: str) -> Storage:
@@ -109,7 +109,7 @@ def open_storage(repository: Repository, platform_name: str) -> Storage:
 
 
 @contextmanager
-def open_service(repository: Repository, slug: str) -> Iterator[Service]:
+def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iterator[Service]:
     """Open one tenant's service for the length of a command."""
     tenant = find_tenant(repository, slug)
     with ExitStack() as opened:
@@ -122,7 +122,7 @@ def open_service(repository: Repository, slug: str) -> Iterator[Service]:
             repository=repository,
             tenant=tenant,
             storage=open_storage(repository, tenant.storage.platform),
-            secrets=open_secrets(repository),
+            secrets=open_secrets(repository, on_notice),
             author=read_author(repository.root),
             open_records=open_records,
         )

@@ -7,6 +7,7 @@ from datetime import datetime
 from coffre.operations.control import write_orders
 from coffre.operations.gate import settle_gate
 from coffre.operations.restore import open_repository
+from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
 from coffre.provisioning import commitments
 from coffre.provisioning.agents import MachineOutcome, deploy
@@ -45,7 +46,11 @@ class TenantOutcome:
 
 def apply_tenant(repository: Repository, slug: str, *, storage_only: bool, on_progress: OnProgress) -> TenantOutcome:
     """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing."""
-    with open_service(repository, slug) as service, tenant_lock(repository.root, slug):
+    with (
+        open_service(repository, slug, on_progress) as service,
+        tenant_lock(repository.root, slug),
+        recorded_run(service, "apply"),
+    ):
         refuse_what_rules_forbid(service)
         warning = check_escrow(service)
         secrets = ensure_secrets(service, on_progress)

@@ -13,6 +13,7 @@ from coffre.provisioning.agents import applied_generation
 from coffre.provisioning.engine import ResourceChange, list_stacks
 from coffre.provisioning.keys import current_keys, missing_secrets
 from coffre.provisioning.stack import open_engine, state_backend, tenant_program
+from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 
 
@@ -60,9 +61,9 @@ def refuse_what_rules_forbid(service: Service) -> Collection[str]:
     return owned_buckets
 
 
-def plan_tenant(repository: Repository, slug: str) -> TenantPlan:
+def plan_tenant(repository: Repository, slug: str, on_notice: OnNotice) -> TenantPlan:
     """Return what apply would change for one tenant, live facts looked at."""
-    with open_service(repository, slug) as service:
+    with open_service(repository, slug, on_notice) as service:
         owned_buckets = refuse_what_rules_forbid(service)
         tenant = service.tenant
         control = service.secrets.find_control(tenant.slug, tenant.id)

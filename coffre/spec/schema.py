@@ -39,4 +39,9 @@ def platform_schema() -> dict[str, Any]:
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
+    for block in (schema, *schema["$defs"].values()):
+        for value in block.get("properties", {}).values():
+            if "patternProperties" in value:
+                # pydantic leaves keys open that do not match the pattern of names.
+                value["additionalProperties"] = False
     return {"$schema": _DIALECT, **schema, "title": title}

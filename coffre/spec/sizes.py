@@ -40,7 +40,8 @@ def group_digits(number: int) -> str:
 def format_bytes(count: int) -> str:
     """Write bytes for people, in the largest binary unit that they fill, with at most two decimals."""
     for unit, factor in reversed(_BINARY.items()):
-        if abs(count) >= factor:
+        # From half a hundredth below, it would be written as 1024 of the next smaller unit.
+        if abs(count) >= factor - factor // 1024 * 5 // 1000:
             return f"{count / factor:.2f}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{count} B"
 

@@ -45,7 +45,7 @@ func Apply(ctx context.Context, paths config.Paths, scheduler units.Scheduler, c
 	if err != nil {
 		return Result{}, err
 	}
-	release, err := lockState(paths, check)
+	release, err := lockState(paths, check || fetched.Orders.Remove)
 	if err != nil {
 		return Result{}, err
 	}
@@ -85,9 +85,10 @@ func fetch(ctx context.Context, machine config.Machine, credentials config.Crede
 	return orders.Verify(body, who)
 }
 
-// lockState makes the state directory and keeps two applies apart. Not by the run's lock: a backup may take hours.
-func lockState(paths config.Paths, check bool) (release func() error, err error) {
-	if check {
+// lockState makes the state directory and keeps two applies apart. Not by the run's lock: a backup may take hours. Who
+// only looks or removes needs neither.
+func lockState(paths config.Paths, needless bool) (release func() error, err error) {
+	if needless {
 		return func() error { return nil }, nil
 	}
 	if err := files.EnsurePrivateDirectory(paths.State()); err != nil {

@@ -46,7 +46,7 @@ func (s *inMemoryScheduler) Remove(check bool) ([]string, error) {
 	return []string{"job"}, nil
 }
 
-func files(t *testing.T, root string) string {
+func contents(t *testing.T, root string) string {
 	t.Helper()
 	var all strings.Builder
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -75,9 +75,9 @@ func applied(t *testing.T, machine *installed.Machine, scheduler units.Scheduler
 func TestOrdersAreObeyedOnce(t *testing.T) {
 	machine, scheduler := installed.New(t, nil), &inMemoryScheduler{}
 	machine.Order(1, nil)
-	before := files(t, machine.Paths.Root)
+	before := contents(t, machine.Paths.Root)
 	announced := applied(t, machine, scheduler, true)
-	if !announced.Changed || scheduler.job != nil || files(t, machine.Paths.Root) != before {
+	if !announced.Changed || scheduler.job != nil || contents(t, machine.Paths.Root) != before {
 		t.Fatalf("check mode: %+v", announced)
 	}
 	done := applied(t, machine, scheduler, false)
@@ -146,7 +146,7 @@ func TestWhatMayNotBeObeyedChangesNothing(t *testing.T) {
 			machine.Order(5, nil)
 			applied(t, machine, scheduler, false)
 			test.spoil(machine)
-			before, job := files(t, machine.Paths.Root), scheduler.job
+			before, job := contents(t, machine.Paths.Root), scheduler.job
 			_, err := Apply(t.Context(), machine.Paths, scheduler, false)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q", err, test.want)
@@ -154,7 +154,7 @@ func TestWhatMayNotBeObeyedChangesNothing(t *testing.T) {
 			if exit, hint := fault.Describe(err); exit != test.exit || hint == "" {
 				t.Fatalf("exit %d, hint %q", exit, hint)
 			}
-			if files(t, machine.Paths.Root) != before || scheduler.job != job {
+			if contents(t, machine.Paths.Root) != before || scheduler.job != job {
 				t.Fatal("something was changed")
 			}
 		})
@@ -208,7 +208,7 @@ func TestRemovalIsOrderedOrAskedForAndLeavesTheInstallation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			machine, scheduler := installed.New(t, nil), &inMemoryScheduler{}
-			before := files(t, machine.Paths.Root)
+			before := contents(t, machine.Paths.Root)
 			machine.Order(1, nil)
 			applied(t, machine, scheduler, false)
 			if changed, err := remove(machine, scheduler, true); err != nil || !changed || scheduler.job == nil {
@@ -220,11 +220,11 @@ func TestRemovalIsOrderedOrAskedForAndLeavesTheInstallation(t *testing.T) {
 			if _, err := os.Stat(machine.Paths.State()); !errors.Is(err, fs.ErrNotExist) || scheduler.job != nil {
 				t.Fatal("traces are left")
 			}
-			if files(t, machine.Paths.Root) != before {
+			if contents(t, machine.Paths.Root) != before {
 				t.Fatal("the installation was touched")
 			}
-			if changed, err := Remove(machine.Paths, scheduler, false); err != nil || changed.Changed {
-				t.Fatalf("%v %v", changed, err)
+			if changed, err := remove(machine, scheduler, false); err != nil || changed {
+				t.Fatalf("changed again: %v %v", changed, err)
 			}
 		})
 	}

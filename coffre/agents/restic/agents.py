@@ -70,9 +70,7 @@ class ResticAgents:
         targets = [request.target for request in requests]
         return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
 
-    def _install(
-        self, playbook: str, requests: Sequence[DeployRequest], on_progress: OnProgress
-    ) -> list[DeployResult]:
+    def _install(self, playbook: str, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         programs = self._programs or AgentPrograms.find()
         inventory = build_deploy_inventory(
             requests,

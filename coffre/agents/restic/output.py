@@ -10,14 +10,16 @@ from typing import Any
 # The characters of restic's patterns; a path that holds one means the character itself.
 _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
 
+MAX_DETAILS = 3
+
 EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
-    1: ("restic failed", "What restic said stands above; the repository was not changed by reading it."),
+    1: ("restic failed", "Reading changes nothing in the repository: once that is put right, run the command again."),
     3: ("some files could not be read", "Everything else was; look at the files that are named."),
     10: ("there is no restic repository there", "Run `coffre apply`: it makes the repository of a new machine."),
     11: ("the repository is locked by another restic", "Wait for that run to end and try again."),
     12: (
         "the repository password is wrong",
-        "The data bundle is not the one that the repository was made with: restore it from escrow, and never make new ones.",
+        "The data bundle is not the one that the repository was made with: restore it from escrow, make no new one.",
     ),
 }
 
@@ -60,7 +62,9 @@ def read_line(line: str) -> dict[str, Any]:
 
 def read_snapshot(fields: Mapping[str, Any]) -> Snapshot:
     """Read one element of `snapshots --json`."""
-    return Snapshot(fields["id"], read_time(fields["time"]), fields.get("hostname", ""), tuple(fields.get("paths") or ()))
+    return Snapshot(
+        fields["id"], read_time(fields["time"]), fields.get("hostname", ""), tuple(fields.get("paths") or ())
+    )
 
 
 def read_node(fields: Mapping[str, Any]) -> Node:
@@ -81,8 +85,10 @@ def read_time(text: str) -> datetime:
 def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
     """Return what an exit code means as a sentence without its full stop, restic's own reason included, and a hint."""
     meaning, hint = EXIT_MEANINGS.get(code, (f"restic ended with {code}", "Run the command again."))
-    reasons = list(_reasons(stderr))
-    return (f"{meaning}: {'; '.join(reasons[-3:])}" if reasons else meaning), hint
+    conclusion, details = _reasons(stderr)
+    # The first details are the cause; what follows them is restic's advice.
+    reasons = [*conclusion, *details[:MAX_DETAILS]]
+    return (f"{meaning}: {'; '.join(reasons)}" if reasons else meaning), hint
 
 
 def exact_pattern(path: str) -> str:
@@ -90,22 +96,23 @@ def exact_pattern(path: str) -> str:
     return _PATTERN_CHARACTERS.sub(r"\\\1", path)
 
 
-def _reasons(stderr: Iterable[str]) -> Iterable[str]:
-    """Yield what restic gives as reasons: JSON errors without their wrapping, other lines as they are, each once."""
-    seen = set()
+def _reasons(stderr: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return restic's concluding error and what it said before, each text once and as one line."""
+    conclusion: dict[str, None] = {}
+    details: dict[str, None] = {}
     for line in stderr:
         fields = read_line(line)
-        if fields.get("message_type") == "exit_error":
-            text = str(fields.get("message", ""))
-        elif fields.get("message_type") == "error":
-            text = f"{fields.get('item', '')}: {_error_text(fields.get('error'))}".removeprefix(": ")
+        kind = fields.get("message_type")
+        if kind == "error":
+            text = f"{fields.get('item', '')}: {_error_text(fields)}".removeprefix(": ")
         else:
-            text = line if not fields else ""
-        text = text.strip().removeprefix("Fatal: ")
-        if text and text not in seen:
-            seen.add(text)
-            yield text
+            text = str(fields.get("message", "")) if fields else line
+        text = " ".join(text.split()).removeprefix("Fatal: ")
+        if text:
+            (conclusion if kind == "exit_error" else details).setdefault(text)
+    return list(conclusion), list(details)
 
 
-def _error_text(error: object) -> str:
-    return str(error.get("message", "")) if isinstance(error, Mapping) else str(error)
+def _error_text(fields: Mapping[str, Any]) -> str:
+    error = fields.get("error")
+    return str(error.get("message", "")) if isinstance(error, Mapping) else str(fields.get("message") or error or "")

@@ -1,4 +1,4 @@
-"""One run of the restic program: secrets by environment, output line by line, always ended, at the latest at a deadline."""
+"""One run of the restic program: secrets by environment, output line by line, ended at the latest at a deadline."""
 
 import collections
 import contextlib
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.errors import RemoteError
 from coffre.agents.restic.output import explain_exit
+from coffre.errors import RemoteError
 
 STDERR_LINES = 200
 STOP_SECONDS = 15.0
@@ -47,7 +47,7 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def stream(command: ResticCommand) -> Iterator[str]:
     """Run restic and yield the lines of its standard output as they come.
 
-    ResticError when it fails or passes its deadline. The program has ended when this returns, raises, or is closed early.
+    ResticError when it fails or passes its deadline. The program has ended when this returns, raises or is closed.
     """
     process = subprocess.Popen(
         [str(command.program), *command.arguments],

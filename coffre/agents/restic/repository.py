@@ -121,7 +121,7 @@ class Repository:
         return summary
 
     def check(self, *, read_data: bool = False) -> None:
-        """Check the repository's structure, and with ``read_data`` every pack's content; returns only when all is well."""
+        """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
         self._run(["check", "--no-lock", *(["--read-data"] if read_data else [])], LONG_SECONDS)
 
     def _run(self, arguments: Sequence[str], deadline_seconds: float) -> list[str]:

@@ -16,8 +16,16 @@ JUSTIFIED = {
     "var/lib/systemd": "systemd's own state: random seed, timers of the system",
     "var/cache": "caches of the system's own services",
 }
-PARENTS = {"etc", "etc/systemd/system", "etc/systemd/system/timers.target.wants", "usr/local/lib", "var/lib", "tmp", "var/tmp"}
-"""Directories in which something of ours was for a while: their time of change tells, and nothing else of them differs."""
+PARENTS = {
+    "etc",
+    "etc/systemd/system",
+    "etc/systemd/system/timers.target.wants",
+    "usr/local/lib",
+    "var/lib",
+    "tmp",
+    "var/tmp",
+}
+"""Directories in which something of ours was for a while: their time of change tells, nothing else of them may."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ def list_files(root: Path) -> dict[str, Entry]:
         if here == ".":
             folders[:] = [name for name in folders if name not in NOT_FILES]
         for name in [*folders, *files]:
-            path = os.path.normpath(os.path.join(here, name))
+            path = os.path.normpath(f"{here}/{name}")
             if not path.startswith(tuple(JUSTIFIED)):
                 found[path] = _entry(root, path)
     return found
@@ -86,9 +94,8 @@ class ProcessSampler:
 
     def _sample(self) -> None:
         while not self._stop.wait(0.03):
-            for process in os.listdir("/proc"):
-                if process.isdigit():
-                    try:
-                        self.seen.add(Path("/proc", process, "cmdline").read_bytes())
-                    except OSError:
-                        continue
+            for command_line in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(command_line.read_bytes())
+                except OSError:
+                    continue

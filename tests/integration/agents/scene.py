@@ -44,9 +44,7 @@ class Scene:
         self.known_hosts = folder / "known_hosts"
         place, credential = json.loads(lab.endpoints_file.read_text()), json.loads(lab.admin_file.read_text())
         self.endpoint = Endpoint(place["endpoint"], place["region"], Path(place["ca_file"]), place["fsid"])
-        self.admin = AdminClient(
-            self.endpoint, AccessKey(credential["access_key_id"], credential["secret_access_key"])
-        )
+        self.admin = AdminClient(self.endpoint, AccessKey(credential["access_key_id"], credential["secret_access_key"]))
         self.tenant = tenant_with(
             slug=f"agents-{secrets.token_hex(3)}",
             machines={name: machine_with(connection=_connection(name)) for name in HOSTS},
@@ -54,9 +52,7 @@ class Scene:
             plans={"office": {"paths": ["/etc/ssh"], "schedule": ["Mon..Fri 12:30"], "keep": {"daily": 30}}},
         )
         self.seed = secrets.token_bytes(32)
-        self.restic = desired.Program(
-            toolchain.RESTIC_VERSION, toolchain.sha256_file(toolchain.find_tool("restic"))
-        )
+        self.restic = desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_file(toolchain.find_tool("restic")))
         self.owner_key = self._make_user(naming.owner_uid(self.tenant), max_buckets=0)
         self.owner = make_client(self.endpoint, self.owner_key)
         self.keys = {name: self._make_user(naming.machine_uid(self.tenant, name), max_buckets=-1) for name in HOSTS}
@@ -152,8 +148,6 @@ class Scene:
         name = self.bucket(machine)
         self.owner.create_bucket(Bucket=name)
         self.owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        statements = policy.statements(
-            name, naming.owner_uid(self.tenant), naming.machine_uid(self.tenant, machine)
-        )
+        statements = policy.statements(name, naming.owner_uid(self.tenant), naming.machine_uid(self.tenant, machine))
         self.owner.put_bucket_policy(Bucket=name, Policy=policy.render(policy.document(statements)))
         self.order(machine)

@@ -35,7 +35,9 @@ def strange_config(scene, tmp_path):
     """The lab's ssh_config without the host keys that the lab knows."""
     lines = scene.lab.ssh_config.read_text().splitlines()
     file = tmp_path / "ssh_config"
-    file.write_text("\n".join([line for line in lines if "KnownHosts" not in line] + ["Host *", "  GlobalKnownHostsFile none\n"]))
+    file.write_text(
+        "\n".join([line for line in lines if "KnownHosts" not in line] + ["Host *", "  GlobalKnownHostsFile none\n"])
+    )
     return file
 
 
@@ -52,7 +54,9 @@ def strange_machine(scene, strange_config, tmp_path):
 
 def address_of_nobody(scene):
     """Return an address of the lab's network that no machine has."""
-    gateway = ipaddress.ip_address(json.loads(scene.lab.endpoints_file.read_text())["endpoint"].split("/")[2].split(":")[0])
+    gateway = ipaddress.ip_address(
+        json.loads(scene.lab.endpoints_file.read_text())["endpoint"].split("/")[2].split(":")[0]
+    )
     return str(gateway + 249)
 
 
@@ -62,12 +66,12 @@ def test_machines_that_do_not_answer_are_named_while_the_other_is_deployed(scene
     nowhere = away.target.connection.model_copy(update={"host": address_of_nobody(scene)})
     requests = [scene.request(COMPTA), scene.request(CAISSE), scene.elsewhere(ATELIER, connection=nowhere)]
     with scene.root_on(CAISSE) as root:
-        root.run(["systemd-run", "--on-active=20", "--timer-property=AccuracySec=1s", "systemctl", "start", "ssh"], 30)
+        root.run(["systemd-run", "--on-active=10", "--timer-property=AccuracySec=1s", "systemctl", "start", "ssh"], 30)
         root.run(["systemctl", "stop", "ssh"], 30)
     began = time.monotonic()
     compta, caisse, atelier = agents.deploy(requests, ignore)
     agents.remove(scene.removals(COMPTA), ignore)
-    time.sleep(max(0, 22 - (time.monotonic() - began)))
+    time.sleep(max(0, 12 - (time.monotonic() - began)))
     assert (compta.ok, compta.changed) == (True, True)
     assert (caisse.ok, caisse.unreachable) == (False, True)
     assert caisse.message == (
@@ -77,7 +81,9 @@ def test_machines_that_do_not_answer_are_named_while_the_other_is_deployed(scene
     assert atelier.message.startswith("atelier-01: there is no route to it. ")
 
 
-def test_an_unknown_host_key_is_refused_with_the_command_that_records_it(scene, agents, strange_config, strange_machine):
+def test_an_unknown_host_key_is_refused_with_the_command_that_records_it(
+    scene, agents, strange_config, strange_machine
+):
     with strange_machine() as machine, pytest.raises(UnknownHostKeyError) as refused:
         machine.run(["true"], 20)
     assert "coffre trust" in refused.value.hint

@@ -1,0 +1,358 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/gate"
+	"coffre.invalid/agent/internal/installed"
+	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/realrestic"
+	"coffre.invalid/agent/internal/report"
+)
+
+// withRestic is a machine with the real restic and an empty repository.
+func withRestic(t *testing.T) *installed.Machine {
+	t.Helper()
+	path := realrestic.Find(t)
+	program, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine := installed.New(t, program)
+	create := exec.Command(path, "init", "--quiet", "--no-cache", "--cacert", machine.Server.CAFile)
+	create.Env = []string{
+		"RESTIC_REPOSITORY=" + machine.Repository(), "RESTIC_PASSWORD=" + installed.Password, "AWS_ACCESS_KEY_ID=AK",
+		"AWS_SECRET_ACCESS_KEY=SK",
+	}
+	if output, err := create.CombinedOutput(); err != nil {
+		t.Fatalf("%s %v", output, err)
+	}
+	return machine
+}
+
+// withProgram is a machine whose restic is a script: for what is decided before or around it.
+func withProgram(t *testing.T, script string) *installed.Machine {
+	t.Helper()
+	return installed.New(t, []byte("#!/bin/sh\n"+script+"\n"))
+}
+
+const saves = `echo '{"message_type":"summary","snapshot_id":"1111111111111111","total_files_processed":1}'`
+
+func settings(machine *installed.Machine, log *bytes.Buffer) Settings {
+	return Settings{
+		Paths: machine.Paths, Version: "1.2.3", Environment: os.Environ(), InvocationID: strings.Repeat("ab", 16),
+		StoragePatience: time.Second, Log: log,
+	}
+}
+
+func backUp(t *testing.T, machine *installed.Machine) (report.Report, int) {
+	t.Helper()
+	return backUpUntil(t, t.Context(), machine)
+}
+
+func backUpUntil(t *testing.T, ctx context.Context, machine *installed.Machine) (report.Report, int) {
+	t.Helper()
+	var log bytes.Buffer
+	got, exit, err := Run(ctx, settings(machine, &log))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	body, err := os.ReadFile(machine.Paths.LastReport())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept report.Report
+	if err := json.Unmarshal(body, &kept); err != nil || kept.RunID != got.RunID || kept.Result != got.Result {
+		t.Fatalf("last-report.json is another: %s %v", body, err)
+	}
+	return got, exit
+}
+
+func expect(t *testing.T, got report.Report, exit int, result report.Result, wantExit int, words string) {
+	t.Helper()
+	if got.Result != result || exit != wantExit || !strings.Contains(got.Message, words) {
+		t.Fatalf("%s (exit %d): %q; want %s (%d): %q", got.Result, exit, got.Message, result, wantExit, words)
+	}
+}
+
+func pending(t *testing.T, machine *installed.Machine) int {
+	t.Helper()
+	entries, err := os.ReadDir(machine.Paths.Pending())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func delivered(machine *installed.Machine) []string { return machine.Server.Keys(report.Prefix + "2") }
+
+func TestASuccessfulRunIsReportedWithSamples(t *testing.T) {
+	machine := withRestic(t)
+	machine.Applied(4, nil)
+	time.Sleep(50 * time.Millisecond) // The files must be older than the run for more than the kernel's clock grain.
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+	if got.SnapshotID == nil || len(*got.SnapshotID) != 64 || got.FilesProcessed != 3 || got.BytesAdded == 0 ||
+		got.ResticExitCode == nil || *got.ResticExitCode != 0 || got.GenerationApplied != 4 || got.GenerationSeen != 4 ||
+		got.AgentVersion != "1.2.3" || got.RunID != strings.Repeat("ab", 16) || got.ClockOffsetSeconds == nil {
+		t.Fatalf("%+v", got)
+	}
+	if len(got.Samples) != 3 {
+		t.Fatalf("samples %+v", got.Samples)
+	}
+	for _, sample := range got.Samples {
+		body, err := os.ReadFile(sample.Path)
+		digest := sha256.Sum256(body)
+		if err != nil || hex.EncodeToString(digest[:]) != sample.SHA256 || int64(len(body)) != sample.SizeBytes {
+			t.Fatalf("%+v", sample)
+		}
+	}
+	if keys := delivered(machine); len(keys) != 1 || keys[0] != report.Prefix+got.Name() || pending(t, machine) != 0 {
+		t.Fatalf("%v", keys)
+	}
+	if snapshots := machine.Server.Keys("restic/snapshots/"); len(snapshots) != 1 ||
+		snapshots[0] != "restic/snapshots/"+*got.SnapshotID {
+		t.Fatalf("%v", snapshots)
+	}
+}
+
+func TestAMissingPathIsPartialAndNamed(t *testing.T) {
+	machine := withRestic(t)
+	plan := map[string]any{"paths": []string{machine.Data, "/nowhere/at/all"}, "exclude": []string{}, "schedule": everyDay}
+	machine.Applied(1, map[string]any{"plan": plan})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Partial, 3, "/nowhere/at/all")
+	if got.SnapshotID == nil || got.UnreadableCount != 1 || fmt.Sprint(got.Unreadable) != "[/nowhere/at/all]" {
+		t.Fatalf("%+v", got)
+	}
+}
+
+var everyDay = []any{map[string]any{"days": []string{"Mon"}, "at": "12:30"}}
+
+func TestTheWallDuringABackupEndsItInSeconds(t *testing.T) {
+	machine := withRestic(t)
+	machine.Applied(1, nil)
+	// A pack does not fit any more; small objects, reports among them, still do.
+	machine.Server.FailWith(func(method, key string) string {
+		if method == http.MethodPut && strings.HasPrefix(key, "restic/data/") {
+			return "QuotaExceeded"
+		}
+		return ""
+	})
+	started := time.Now()
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Quota, 4, "quota is reached")
+	if took := time.Since(started); took > 30*time.Second || got.SnapshotID != nil || len(delivered(machine)) != 1 {
+		t.Fatalf("%v %+v", took, got)
+	}
+	if locks := machine.Server.Keys("restic/locks/"); len(locks) != 0 {
+		t.Fatalf("restic was not given time to unlock: %v", locks)
+	}
+}
+
+func TestAGateClosedDuringABackupIsTheReason(t *testing.T) {
+	for reason, want := range map[string]report.Result{"quota": report.Quota, "hold": report.Failed, "": report.Failed} {
+		t.Run("reason "+reason, func(t *testing.T) {
+			machine := withRestic(t)
+			machine.Applied(1, nil)
+			machine.Server.FailWith(func(method, key string) string {
+				if method == http.MethodPut && strings.HasPrefix(key, "restic/data/") {
+					if reason != "" {
+						machine.Server.Put(gate.Key, []byte(`{"closed":true,"reason":"`+reason+`"}`))
+					}
+					return "AccessDenied"
+				}
+				return ""
+			})
+			got, exit := backUp(t, machine)
+			if reason == "" {
+				expect(t, got, exit, want, 1, "Access Denied")
+			} else {
+				expect(t, got, exit, want, 4, "closed on the storage: ")
+			}
+		})
+	}
+}
+
+func TestAClosedGateKeepsResticFromStarting(t *testing.T) {
+	for reason, want := range map[string]report.Result{"quota": report.Quota, "suspended": report.Failed} {
+		marker := filepath.Join(t.TempDir(), "started")
+		machine := withProgram(t, "touch "+marker)
+		machine.Applied(1, nil)
+		machine.Server.Put(gate.Key, []byte(`{"closed":true,"reason":"`+reason+`","since":"2026-01-01T00:00:00Z"}`))
+		got, exit := backUp(t, machine)
+		expect(t, got, exit, want, 4, "since 2026-01-01")
+		if _, err := os.Stat(marker); err == nil || got.ResticExitCode != nil || len(delivered(machine)) != 1 {
+			t.Fatalf("%+v", got)
+		}
+	}
+}
+
+func TestTheWallBeforeABackupLeavesTheReportOnTheMachine(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(1, nil)
+	machine.Server.FailWith(func(method, _ string) string {
+		if method == http.MethodPut {
+			return "QuotaExceeded"
+		}
+		return ""
+	})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Quota, 4, "quota is reached")
+	if len(delivered(machine)) != 0 || pending(t, machine) != 1 || got.ResticExitCode != nil {
+		t.Fatalf("%+v", got)
+	}
+	machine.Server.FailWith(nil)
+	got, exit = backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+	if len(delivered(machine)) == 0 || pending(t, machine) != 0 {
+		t.Fatal("the waiting report was not delivered")
+	}
+}
+
+func TestOrdersOnTheStorageAreNotedNotObeyed(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*installed.Machine)
+		seen   int64
+		words  string
+	}{
+		"newer":     {func(m *installed.Machine) { m.Order(8, nil) }, 8, ""},
+		"forged":    {func(m *installed.Machine) { m.Forge(8) }, 5, "signature is not by the key that this machine trusts; generation 5 stays in force"},
+		"replayed":  {func(m *installed.Machine) { m.Order(3, nil) }, 5, "older than 5"},
+		"malformed": {func(m *installed.Machine) { m.Server.Put(orders.Key, []byte("?")) }, 5, "not a signed document"},
+		"gone":      {func(m *installed.Machine) { m.Server.Delete(orders.Key) }, 5, "holds no orders"},
+		"odd gate":  {func(m *installed.Machine) { m.Server.Put(gate.Key, []byte("?")) }, 5, "gate.json is malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			machine := withProgram(t, saves)
+			machine.Applied(5, nil)
+			test.change(machine)
+			got, exit := backUp(t, machine)
+			expect(t, got, exit, report.Success, 0, test.words)
+			if got.GenerationApplied != 5 || got.GenerationSeen != test.seen || (test.words == "") != (got.Message == "") {
+				t.Fatalf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestARunThatCannotStartSaysWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil     func(*installed.Machine)
+		words     string
+		delivered int
+	}{
+		"never applied": {func(m *installed.Machine) { _ = os.Remove(m.Paths.Applied()) }, "no applied orders", 1},
+		"damaged":       {func(m *installed.Machine) { _ = os.WriteFile(m.Paths.Applied(), nil, 0o600) }, "damaged", 1},
+		"restic replaced": {func(m *installed.Machine) {
+			_ = os.WriteFile(m.Paths.Restic(), []byte("other"), 0o755)
+		}, "not restic 0.18.1 as ordered", 1},
+		"suspended": {func(m *installed.Machine) {
+			m.Server.FailWith(func(string, string) string { return "UserSuspended" })
+		}, "refuses this machine", 0},
+		"clock off": {func(m *installed.Machine) {
+			m.Server.SetClock(-20 * time.Minute)
+			m.Server.FailWith(func(string, string) string { return "RequestTimeTooSkewed" })
+		}, "clock is 1200 s off", 0},
+		"server errors": {func(m *installed.Machine) {
+			m.Server.FailWith(func(string, string) string { return "SlowDown" })
+		}, "no answer for 1 s", 0},
+		"nobody there": {func(m *installed.Machine) { m.Configure(map[string]any{"endpoint": "https://127.0.0.1:1"}) }, "no answer for 1 s", 0},
+		"plan of nothing": {func(m *installed.Machine) {
+			_ = os.RemoveAll(m.Data)
+		}, "none of the plan's paths exists", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			machine := withProgram(t, "echo restic must not start >&2; exit 1")
+			machine.Applied(1, nil)
+			test.spoil(machine)
+			started := time.Now()
+			got, exit := backUp(t, machine)
+			expect(t, got, exit, report.Failed, 1, test.words)
+			if len(delivered(machine)) != test.delivered || pending(t, machine) != 1-test.delivered ||
+				got.SnapshotID != nil || time.Since(started) > 10*time.Second {
+				t.Fatalf("%v %+v", delivered(machine), got)
+			}
+		})
+	}
+}
+
+func TestDeadlineAndSignalEndTheRun(t *testing.T) {
+	machine := withProgram(t, "exec sleep 60")
+	machine.Applied(1, map[string]any{"run_deadline_seconds": 1})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Failed, 1, "deadline: the run had not ended after 1 s")
+	machine.Applied(2, nil)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(500*time.Millisecond, func() { cancel(ErrInterrupted) })
+	got, exit = backUpUntil(t, ctx, machine)
+	expect(t, got, exit, report.Failed, 1, "interrupted")
+	// Both runs have one id here; they differ in time unless both ended in one second.
+	if keys := delivered(machine); len(keys) == 0 || pending(t, machine) != 0 {
+		t.Fatalf("an ended run is not reported: %v", keys)
+	}
+}
+
+func TestASecondRunIsBusy(t *testing.T) {
+	machine := withProgram(t, "sleep 1.5; "+saves)
+	machine.Applied(1, nil)
+	var first atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+		first.Store(exit == 0 && err == nil)
+	}()
+	time.Sleep(700 * time.Millisecond)
+	_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+	if described, _ := fault.Describe(err); exit != fault.ExitBusy || described != fault.ExitBusy {
+		t.Fatalf("%d %v", exit, err)
+	}
+	<-done
+	if !first.Load() {
+		t.Fatal("the first run was disturbed")
+	}
+}
+
+func TestSecretsAreInNeitherReportNorLog(t *testing.T) {
+	machine := withProgram(t, `echo "{\"message_type\":\"exit_error\",\"code\":1,\"message\":\"Fatal: $RESTIC_PASSWORD $AWS_SECRET_ACCESS_KEY\"}" >&2; exit 1`)
+	machine.Applied(1, nil)
+	var log bytes.Buffer
+	got, _, err := Run(t.Context(), settings(machine, &log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := string(machine.Server.Get(report.Prefix+got.Name())) + log.String()
+	if strings.Contains(body, installed.Password) || strings.Contains(body, "secret-access-key") {
+		t.Fatal(body)
+	}
+	if got.Message != "restic ended with code 1: *** ***" {
+		t.Fatal(got.Message)
+	}
+}
+
+func TestAReportThatCannotBeKeptIsStillPut(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(1, nil)
+	if err := os.WriteFile(machine.Paths.Pending(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+	if err == nil || !strings.Contains(err.Error(), "keep the report") || len(delivered(machine)) != 1 {
+		t.Fatalf("%v %v", err, delivered(machine))
+	}
+}

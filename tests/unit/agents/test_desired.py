@@ -1,0 +1,117 @@
+"""Orders: what they say, that nobody else can write them, and when they count as the same."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from coffre.agents import desired
+from tests.builders import machine_with, tenant_with
+
+SEED = bytes(range(32))
+RESTIC = desired.Program("0.18.1", "a" * 64)
+ISSUE = desired.Issue(4, datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+
+
+def payload(**changes):
+    tenant = tenant_with(
+        plans={
+            "office": {
+                "paths": {"linux": ["/home", "/etc"], "windows": ["C:\\Users"]},
+                "exclude": ["*.iso"],
+                "schedule": ["Mon..Fri 12:30", "daily 19:00"],
+                "keep": {"daily": 30},
+            }
+        },
+        machines={"compta-01": machine_with(**changes)},
+    )
+    return desired.build_payload(tenant, "compta-01", RESTIC, ISSUE)
+
+
+def test_the_payload_is_what_the_agent_reads():
+    assert payload() == {
+        "version": 1,
+        "tenant_id": "k7f3q9wz2m",
+        "machine": "compta-01",
+        "generation": 4,
+        "issued_at": "2026-11-23T12:00:00Z",
+        "timezone": "Europe/Paris",
+        "plan": {
+            "paths": ["/home", "/etc"],
+            "exclude": ["*.iso"],
+            "schedule": [
+                {"days": ["Mon", "Tue", "Wed", "Thu", "Fri"], "at": "12:30"},
+                {"days": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], "at": "19:00"},
+            ],
+        },
+        "restic": {"version": "0.18.1", "sha256": "a" * 64},
+        "run_deadline_seconds": 43200,
+        "remove": False,
+    }
+
+
+def test_paths_are_those_of_the_machine_s_system():
+    assert payload(os="windows")["plan"]["paths"] == ["C:\\Users"]
+
+
+def test_encoding_is_one_form_whatever_the_order_of_keys():
+    reversed_keys = dict(reversed(list(payload().items())))
+    assert desired.encode_payload(reversed_keys) == desired.encode_payload(payload())
+    assert b" " not in desired.encode_payload({"a": 1, "b": [1, 2]})
+
+
+def test_a_signed_document_opens_with_the_key_that_was_pinned():
+    document = desired.sign(desired.encode_payload(payload()), SEED)
+    assert desired.verify(document, desired.public_key_of(SEED)) == payload()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fields: {**fields, "payload": base64.b64encode(b'{"version":1}').decode()},
+        lambda fields: {**fields, "signature": base64.b64encode(bytes(64)).decode()},
+        lambda fields: {**fields, "signature": "not base64!"},
+        lambda fields: {"payload": fields["payload"]},
+        lambda fields: [fields],
+    ],
+)
+def test_a_document_that_was_touched_is_refused(change):
+    fields = json.loads(desired.sign(desired.encode_payload(payload()), SEED))
+    with pytest.raises(desired.InvalidOrdersError):
+        desired.verify(json.dumps(change(fields)).encode(), desired.public_key_of(SEED))
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"\xff", b"{}"])
+def test_what_is_no_document_is_refused_without_a_traceback(body):
+    with pytest.raises(desired.InvalidOrdersError):
+        desired.verify(body, desired.public_key_of(SEED))
+
+
+def test_another_tenant_s_key_does_not_open_it():
+    document = desired.sign(desired.encode_payload(payload()), bytes(32))
+    with pytest.raises(desired.InvalidOrdersError, match="not signed with this tenant's key"):
+        desired.verify(document, desired.public_key_of(SEED))
+
+
+def test_orders_of_another_version_are_refused_though_signed():
+    document = desired.sign(b'{"version":2}', SEED)
+    with pytest.raises(desired.InvalidOrdersError, match="no orders of version 1"):
+        desired.verify(document, desired.public_key_of(SEED))
+
+
+@pytest.mark.parametrize(("bucket", "records", "expected"), [(None, None, 1), (3, None, 4), (2, 7, 8), (7, 2, 8)])
+def test_the_next_generation_follows_the_larger_of_both(bucket, records, expected):
+    assert desired.next_generation(bucket, records) == expected
+
+
+def test_generation_and_moment_do_not_make_other_orders():
+    assert desired.same_orders(payload(), {**payload(), "generation": 9, "issued_at": "2027-01-01T00:00:00Z"})
+    assert not desired.same_orders(payload(), {**payload(), "timezone": "UTC"})
+
+
+def test_differences_are_named_by_the_part_of_the_plan():
+    changed = payload()
+    changed["plan"] = {**changed["plan"], "paths": ["/srv"]}
+    changed["restic"] = {"version": "0.19.0", "sha256": "b" * 64}
+    assert desired.list_differences(payload(), {**changed, "generation": 5}) == ("plan.paths", "restic")

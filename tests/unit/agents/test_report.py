@@ -1,0 +1,70 @@
+"""Reports come from machines that may write anything."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from coffre.agents.report import InvalidReportError, ReportResult, parse_report
+
+REPORT = {
+    "version": 1,
+    "tenant_id": "k7f3q9wz2m",
+    "machine": "compta-01",
+    "run_id": "0123456789abcdef" * 2,
+    "started_at": "2026-11-23T12:30:00Z",
+    "finished_at": "2026-11-23T12:31:30.5Z",
+    "result": "partial",
+    "message": "2 files could not be read",
+    "snapshot_id": "ab" * 32,
+    "restic_exit_code": 3,
+    "bytes_added": 10,
+    "bytes_processed": 20,
+    "files_processed": 2,
+    "unreadable": ["/etc/shadow"],
+    "unreadable_count": 2,
+    "agent_version": "0.1.0",
+    "restic_version": "0.18.1",
+    "generation_applied": 3,
+    "generation_seen": 3,
+    "clock_offset_seconds": None,
+    "samples": [{"path": "/etc/hosts", "size_bytes": 3, "sha256": "cd" * 32}],
+}
+
+
+def body(**changes):
+    return json.dumps({**REPORT, **changes}).encode()
+
+
+def test_a_report_reads_back_with_its_times_aware():
+    report = parse_report(body())
+    assert (report.result, report.samples[0].path) == (ReportResult.PARTIAL, "/etc/hosts")
+    assert report.started_at.utcoffset() == timedelta(0)
+    assert report.duration_seconds == 90.5
+
+
+def test_a_field_of_a_newer_agent_is_passed_over():
+    assert parse_report(body(mood="fine")).machine == "compta-01"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"version": 2}, "version"),
+        ({"run_id": "../x"}, "run_id"),
+        ({"snapshot_id": "--target=/"}, "snapshot_id"),
+        ({"started_at": "2026-11-23T12:30:00"}, "started_at"),
+        ({"result": "fine"}, "result"),
+        ({"bytes_added": -1}, "bytes_added"),
+        ({"samples": [{"path": "/a", "size_bytes": 1, "sha256": "short"}]}, r"samples\.0\.sha256"),
+    ],
+)
+def test_a_wrong_field_is_named(changes, field):
+    with pytest.raises(InvalidReportError, match=f"a report cannot be read: {field}: "):
+        parse_report(body(**changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b'{"run_id": "probe"}', b"x" * 2_000_000])
+def test_anything_else_is_no_report(content):
+    with pytest.raises(InvalidReportError):
+        parse_report(content)

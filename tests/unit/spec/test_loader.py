@@ -1,0 +1,168 @@
+"""The whole repository: both examples, several files at once, and which files count."""
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+
+from coffre.spec.loader import InvalidRepositoryError, load_repository
+from coffre.spec.tenant import MachineKind, OperatingSystem, Option, SshConnection, TenantStatus, Weekday
+
+MakeRoot = Callable[..., Path]
+REPOSITORY = Path(__file__).parents[3]
+
+
+def problems_of(root: Path, files: list[Path] | None = None) -> list[str]:
+    with pytest.raises(InvalidRepositoryError) as refused:
+        load_repository(root, files)
+    assert refused.value.exit_code == 3
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_the_examples_of_the_repository_load() -> None:
+    repository = load_repository(REPOSITORY)
+    assert list(repository.tenants) == ["atelier-durand", "boulangerie-martin"]
+    bakery = repository.tenants["boulangerie-martin"]
+    assert (bakery.slug, bakery.id, bakery.status) == ("boulangerie-martin", "k7f3q9wz2m", TenantStatus.ACTIVE)
+    assert bakery.storage.quota_bytes == 200 * 2**30
+    assert bakery.licences == {MachineKind.WORKSTATION: 2}
+    assert bakery.options == [Option.RESTORE_TESTS]
+    assert bakery.contract.signed_on == date(2026, 11, 2)
+    plan = bakery.plans["office"]
+    assert plan.paths_for(OperatingSystem.LINUX) == ["/home", "/etc"]
+    assert [(schedule.days[-1], schedule.at) for schedule in plan.schedule] == [
+        (Weekday.FRI, time(12, 30)),
+        (Weekday.SUN, time(19, 0)),
+    ]
+    workshop = repository.tenants["atelier-durand"]
+    connection = workshop.machines["atelier-01"].connection
+    assert connection == SshConnection(host="atelier-01.durand.example", user="operateur", become=True)
+    assert workshop.storage.platform in repository.settings.platforms
+    assert repository.settings.provider.name == "SMILÉO SAS"
+
+
+def test_all_problems_of_all_files_come_at_once_in_order(make_root: MakeRoot, tenant_text: str) -> None:
+    bad = tenant_text.replace("200 GiB", "200 GB").replace("plan: office", "plan: ofice")
+    root = make_root(zebra=bad, acme=bad.replace("k7f3q9wz2m", "h000000000"))
+    (root / "platform.yaml").write_text((root / "platform.yaml").read_text().replace("kind: ceph", "kind: aws"))
+    places = [problem.split(": ")[0:2] for problem in problems_of(root)]
+    machines = ("machines.compta-01.plan", "machines.caisse-01.plan")
+    assert places == [
+        ["platform.yaml:18:11", "platforms.lab.kind"],
+        ["tenants/acme.yaml:25:10", "storage.quota"],
+        ["tenants/acme.yaml:43:11", machines[0]],
+        ["tenants/acme.yaml:49:11", machines[1]],
+        ["tenants/zebra.yaml:25:10", "storage.quota"],
+        ["tenants/zebra.yaml:43:11", machines[0]],
+        ["tenants/zebra.yaml:49:11", machines[1]],
+    ]
+
+
+def test_an_id_belongs_to_one_tenant(make_root: MakeRoot, tenant_text: str) -> None:
+    root = make_root(acme=tenant_text, zebra=tenant_text)
+    assert problems_of(root) == [
+        'tenants/zebra.yaml:4:5: id: "k7f3q9wz2m" is the id of tenants/acme.yaml too; '
+        "an id belongs to one tenant for ever; `coffre new` mints another"
+    ]
+
+
+def test_chosen_files_alone_are_read(make_root: MakeRoot, tenant_text: str, tmp_path: Path) -> None:
+    root = make_root(acme=tenant_text, broken="version: [")
+    chosen = [root / "tenants" / "acme.yaml", root / "platform.yaml", root / "tenants" / "acme.yaml"]
+    assert list(load_repository(root, chosen).tenants) == ["acme"]
+    missing = problems_of(root, [root / "tenants" / "gone.yaml"])
+    assert missing == ["tenants/gone.yaml:1:1: there is no such file"]
+
+
+def test_a_repository_without_tenants_is_a_beginning(tmp_path: Path) -> None:
+    shutil.copy(REPOSITORY / "platform.yaml", tmp_path)
+    assert load_repository(tmp_path).tenants == {}
+
+
+def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
+    assert problems_of(tmp_path) == [
+        "platform.yaml:1:1: there is no such file; "
+        "the root is the folder that holds platform.yaml and tenants/: name it with --root"
+    ]
+
+
+@pytest.mark.parametrize("name", ["acme.yml", "acme.YAML", "acme.yaml.bak", "acme", "acme.json"])
+def test_a_file_under_another_name_is_not_passed_over(name: str, make_root: MakeRoot, tenant_text: str) -> None:
+    """It may be a tenant that an engineer believes served."""
+    root = make_root()
+    (root / "tenants" / name).write_text(tenant_text)
+    assert problems_of(root) == [
+        f"tenants/{name}:1:1: this is not a tenant file; "
+        "a tenant's file is called SLUG.yaml; move anything else out of tenants/"
+    ]
+
+
+def test_hidden_files_and_notes_are_no_tenants(make_root: MakeRoot, tenant_text: str) -> None:
+    root = make_root(acme=tenant_text)
+    (root / "tenants" / ".acme.yaml.swp").write_bytes(b"\0")
+    (root / "tenants" / "README.md").write_text("notes")
+    assert list(load_repository(root).tenants) == ["acme"]
+
+
+@pytest.mark.parametrize("slug", ["Acme", "ab", "-acme", "acme-", "a_b_c", "a" * 41, "a.b.c", "é12"])
+def test_a_file_name_must_be_a_slug_and_the_rest_is_still_checked(
+    slug: str, make_root: MakeRoot, tenant_text: str
+) -> None:
+    said = problems_of(make_root(**{slug: tenant_text.replace("200 GiB", "200 GB")}))
+    assert len(said) == 2
+    assert "as the name of a tenant; rename the file" in said[0]
+    assert "storage.quota" in said[1]
+
+
+def test_what_is_no_plain_file_is_a_problem_and_never_a_hang(make_root: MakeRoot) -> None:
+    root = make_root()
+    os.mkfifo(root / "tenants" / "pipe.yaml")
+    (root / "tenants" / "folder.yaml").mkdir()
+    (root / "tenants" / "dangling.yaml").symlink_to("nowhere")
+    said = problems_of(root)
+    assert [problem.split(": ")[1].split(";")[0] for problem in said] == [
+        "there is no such file",
+        "this is not a plain file",
+        "this is not a plain file",
+    ]
+
+
+def test_windows_line_ends_and_a_byte_order_mark_move_nothing(make_root: MakeRoot, tenant_text: str) -> None:
+    root = make_root()
+    text = tenant_text.replace("200 GiB", "200 GB").replace("\n", "\r\n")
+    (root / "tenants" / "acme.yaml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert [problem.split(": ")[0] for problem in problems_of(root)] == ["tenants/acme.yaml:25:10"]
+
+
+def test_a_wrong_platform_file_does_not_hide_what_tenants_say(make_root: MakeRoot, tenant_text: str) -> None:
+    root = make_root(acme=tenant_text.replace("platform: lab", "platform: labo"))
+    (root / "platform.yaml").write_text((root / "platform.yaml").read_text().replace("percent: 5}", "percent: five}"))
+    assert [problem.split(": ")[1] for problem in problems_of(root)] == [
+        "platforms.lab.reserve.percent",
+        "storage.platform",
+    ]
+
+
+def test_problems_come_by_file_line_and_column_however_files_were_named(make_root: MakeRoot, tenant_text: str) -> None:
+    bad = (
+        tenant_text.replace("200 GiB", "200 GB")
+        .replace("name: Claire", 'name: " Claire')
+        .replace("Martin\n", 'Martin"\n')
+    )
+    root = make_root(acme=bad.replace("k7f3q9wz2m", "h000000000"), zebra=bad)
+    backwards = [root / "tenants" / "zebra.yaml", root / "tenants" / "acme.yaml"]
+    with pytest.raises(InvalidRepositoryError) as refused:
+        load_repository(root, backwards)
+    places = [(problem.file, problem.line) for problem in refused.value.problems]
+    assert places == [(f"tenants/{slug}.yaml", line) for slug in ("acme", "zebra") for line in (18, 25)]
+
+
+def test_a_file_past_the_size_limit_is_refused_unread(make_root: MakeRoot, tenant_text: str) -> None:
+    padded = tenant_text + "#" * (2**20 - len(tenant_text.encode()))
+    assert list(load_repository(make_root(acme=padded)).tenants) == ["acme"]
+    assert problems_of(make_root(acme=padded + "#")) == [
+        "tenants/acme.yaml:1:1: the file is larger than 1 MiB; a file of this kind holds a few hundred lines"
+    ]
