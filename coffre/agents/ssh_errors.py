@@ -53,8 +53,8 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
     if "remote host identification has changed" in text:
         return ChangedHostKeyError(
             f"{machine}: its SSH host key is not the one that was recorded; nothing was sent to it",
-            "Another machine may be answering in its place. If it was installed anew and its administrator confirms the "
-            f"new fingerprint, run `{trust} --replace`.",
+            "Another machine may be answering in its place. If it was installed anew and its administrator confirms "
+            f"the new fingerprint, run `{trust} --replace`.",
         )
     if "host key is known for" in text or "host key verification failed" in text:
         return UnknownHostKeyError(

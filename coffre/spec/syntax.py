@@ -34,6 +34,9 @@ _SENTENCES = {
     "did not find expected hexdecimal number": _ESCAPE,
     "did not find expected <document start>": ("the file should have ended before this", "check the indentation"),
     "did not find expected node content": ("a value is missing before this", "write the value, or remove the sign"),
+    "did not find expected whitespace or line break": ("a text may not begin with !", "put it in quotes"),
+    "did not find expected tag URI": ("a text may not begin with !", "put it in quotes"),
+    "directive": ("a line may not begin with %", "put the text in quotes"),
     "found undefined tag handle": ("a text may not begin with !", "put it in quotes"),
     "found invalid Unicode character escape code": ("this escape is no character", "write the character itself"),
 }

@@ -19,11 +19,11 @@ func TestWriteAtomicReplacesWhateverHadTheName(t *testing.T) {
 			if err := before(path); err != nil {
 				t.Fatal(err)
 			}
-			if err := WriteAtomic(path, []byte("new"), 0o600); err != nil {
+			if err := WriteAtomic(path, []byte("new"), 0o646); err != nil {
 				t.Fatal(err)
 			}
 			facts, err := os.Lstat(path)
-			if err != nil || facts.Mode() != 0o600 {
+			if err != nil || facts.Mode() != 0o646 {
 				t.Fatalf("%v %v", facts, err)
 			}
 			if body, _ := os.ReadFile(path); string(body) != "new" {

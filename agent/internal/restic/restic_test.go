@@ -116,6 +116,14 @@ func TestTheCacheIsLeftOutWhateverThePlanSays(t *testing.T) {
 	}
 }
 
+func TestTheCacheIsLeftOutLastOfAll(t *testing.T) {
+	command := Command{CacheDirectory: "/c[1]", Exclude: []string{"*.tmp", "!/c"}, Paths: []string{"-v", "/srv"}}
+	got := fmt.Sprint(command.Arguments())
+	if !strings.HasSuffix(got, ` --exclude=*.tmp --exclude=!/c --exclude=/c\[1] -- -v /srv]`) {
+		t.Fatal(got)
+	}
+}
+
 func TestUnreadableFilesAreCountedAndTheRestIsSaved(t *testing.T) {
 	// Root reads every real file, but not its own memory from address 0.
 	outcome, transcript, files := backUp(t, local(t, tree(t), "/proc/self/mem", "/nowhere/at/all"))
@@ -185,14 +193,9 @@ func TestTheEnvironmentIsTheConfiguredOne(t *testing.T) {
 	}
 }
 
-// script is a stand-in for a restic that does what the real one does only with a gateway in trouble.
-func script(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "restic")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+// shell runs a stand-in for a restic that does what the real one does only with a gateway in trouble.
+func shell(ctx context.Context, text string, watch Watch) (Outcome, error) {
+	return Run(ctx, "/bin/sh", []string{"-c", text}, os.Environ(), &Transcript{}, watch)
 }
 
 const (
@@ -222,7 +225,7 @@ func TestARunThatCannotSucceedIsEndedInSeconds(t *testing.T) {
 				Probe: func(context.Context) Verdict { return test.verdict },
 			}
 			started := time.Now()
-			outcome, err := Run(t.Context(), script(t, test.text), nil, os.Environ(), &Transcript{}, watch)
+			outcome, err := shell(t.Context(), test.text, watch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -239,7 +242,7 @@ func TestARunThatMovesIsNotProbed(t *testing.T) {
 		StallAfter: 1500 * time.Millisecond, ProbeEvery: time.Millisecond, EndGrace: time.Second,
 		Probe: func(context.Context) Verdict { return WallReached },
 	}
-	outcome, err := Run(t.Context(), script(t, text), nil, os.Environ(), &Transcript{}, watch)
+	outcome, err := shell(t.Context(), text, watch)
 	if err != nil || outcome.Ended != ByItself {
 		t.Fatalf("%v %v", outcome.Ended, err)
 	}
@@ -250,7 +253,7 @@ func TestAnEndedContextEndsTheProgram(t *testing.T) {
 	defer cancel()
 	marker := filepath.Join(t.TempDir(), "cleaned")
 	text := fmt.Sprintf("trap 'touch %s; exit 1' TERM\nwhile :; do sleep 0.05; done", marker)
-	outcome, err := Run(ctx, script(t, text), nil, os.Environ(), &Transcript{}, StandardWatch(nil))
+	outcome, err := shell(ctx, text, StandardWatch(nil))
 	if err != nil || outcome.Ended != ByContext {
 		t.Fatalf("%v %v", outcome.Ended, err)
 	}

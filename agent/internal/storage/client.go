@@ -144,7 +144,10 @@ func Retry(ctx context.Context, total time.Duration, call func(context.Context) 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if bounded.Err() != nil && last != nil {
+		if bounded.Err() != nil {
+			if last == nil {
+				last = &Error{Kind: Unreachable, Op: "reach", Key: "the storage", Cause: err}
+			}
 			return last
 		}
 		if !errors.Is(err, ErrUnreachable) {

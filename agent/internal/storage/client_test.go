@@ -95,6 +95,21 @@ func TestAnAbsentServerIsUnreachableAndRetriedWithinItsTime(t *testing.T) {
 	}
 }
 
+func TestAServerThatHangsIsUnreachable(t *testing.T) {
+	server := s3double.Start(t)
+	done := make(chan struct{})
+	server.FailWith(func(string, string) string { <-done; return "SlowDown" })
+	defer close(done)
+	client := open(t, server, nil)
+	started := time.Now()
+	err := Retry(t.Context(), 300*time.Millisecond, func(ctx context.Context) error {
+		return client.Put(ctx, "k", []byte("x"))
+	})
+	if !errors.Is(err, ErrUnreachable) || time.Since(started) > 3*time.Second {
+		t.Fatalf("%v after %v", err, time.Since(started))
+	}
+}
+
 func TestOnlyUnreachableIsRetried(t *testing.T) {
 	for _, want := range []error{nil, ErrAccessDenied, ErrQuotaExceeded} {
 		tries := 0

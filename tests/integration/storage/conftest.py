@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from coffre.storage.driver import AccessKey, Endpoint
-from tests.integration.storage.stack import drop_unclosed_loops
 from tests.integration.storage.world import World
 
 
@@ -21,4 +20,3 @@ def world(lab):
     world = World(endpoint, key, f"t{secrets.token_hex(4)}")
     yield world
     world.wipe()
-    drop_unclosed_loops()

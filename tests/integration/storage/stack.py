@@ -2,12 +2,10 @@
 
 import asyncio
 import functools
-import gc
 import os
 import secrets
 import sys
 import time
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,8 +84,14 @@ class RealStack:
     def _run(self, verb: str, program, **options) -> dict[str, Step]:
         if self._stack is None:
             self._stack = LeanStack(self._name, self._workspace, StackInitMode.CREATE)
+        loops: list[asyncio.AbstractEventLoop] = []
         if program is not None:
-            options["program"] = program
+
+            def recorded() -> None:
+                loops.append(asyncio.get_running_loop())
+                program()
+
+            options["program"] = recorded
         steps: dict[str, Step] = {}
 
         def note(event) -> None:
@@ -101,28 +105,23 @@ class RealStack:
         try:
             getattr(self._stack, verb)(on_event=note, **parallel, **options)
         except auto.CommandError:
-            drop_unclosed_loops()
+            _end_program(loops)
             raise
         return steps
 
 
-def drop_unclosed_loops() -> None:
-    """Wait for the program of a failed run to end, and collect its event loop, which the Automation API leaves open.
+def _end_program(loops: list[asyncio.AbstractEventLoop]) -> None:
+    """End the program of a failed run.
 
-    Else pytest would make an error of it in some later test.
+    The Automation API leaves it waiting for outputs that never come, until a garbage collection happens to stop its
+    event loop; at worst never, and then the interpreter cannot exit. Nor does it close the loop.
     """
-    end = time.monotonic() + 3
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        while _collect_and_count_loops() and time.monotonic() < end:
-            time.sleep(0.1)
-
-
-def _collect_and_count_loops() -> int:
-    gc.collect()
-    mine = getattr(asyncio.get_event_loop_policy()._local, "_loop", None)
-    loops = [each for each in gc.get_objects() if isinstance(each, asyncio.BaseEventLoop) and each is not mine]
-    return sum(not loop.is_closed() for loop in loops)
+    for loop in loops:
+        end = time.monotonic() + 5
+        while loop.is_running() and time.monotonic() < end:
+            loop.call_soon_threadsafe(loop.stop)
+            time.sleep(0.05)
+        loop.close()
 
 
 @functools.cache

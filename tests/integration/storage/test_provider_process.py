@@ -21,9 +21,6 @@ from coffre.toolchain import find_tool
 from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World
 
-# Event loops that the Automation API leaves open.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
 DELAY_SECONDS = 0.15
 
 

@@ -16,9 +16,6 @@ from coffre.storage.driver import AccessKey
 from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World, empty_bucket, new_key
 
-# Event loops that the Automation API leaves open.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
 KINDS = ["user", "key", "quota", "bucket", "policy", "lifecycle", "block"]
 # A public access block has one lawful value, so no program can ask for another.
 UPDATABLE = [kind for kind in KINDS if kind != "block"]

@@ -77,7 +77,7 @@ def test_a_run_under_way_is_joined():
 
 def test_an_old_report_is_not_taken_for_the_run_s():
     machine = InMemoryMachine([unit("inactive", OLD), unit("failed", NEW)], OLD)
-    with pytest.raises(BackupRunError, match="ended without a report .*exit code 1: out of memory"):
+    with pytest.raises(BackupRunError, match=r"ended without a report .*exit code 1: out of memory"):
         machine.follow()
 
 

@@ -15,11 +15,17 @@ def _no_memory(monkeypatch, tmp_path):
 
 
 def test_a_folder_is_private_and_gone_afterwards_also_after_an_error(tmp_path):
-    with pytest.raises(ValueError, match="x"), private_folder.private_folder(tmp_path / "run") as folder:
-        assert folder.stat().st_mode & 0o777 == 0o700
-        assert folder.parent.stat().st_mode & 0o777 == 0o700
-        (folder / "secret").write_text("s")
-        raise ValueError("x")
+    modes = []
+
+    def use():
+        with private_folder.private_folder(tmp_path / "run") as folder:
+            modes.extend(path.stat().st_mode & 0o777 for path in (folder, folder.parent))
+            (folder / "secret").write_text("s")
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        use()
+    assert modes == [0o700, 0o700]
     assert list((tmp_path / "run").iterdir()) == []
 
 

@@ -15,7 +15,8 @@ CASES = REPOSITORY / "tests" / "cases"
 
 BEYOND_SHAPES = {
     # Not YAML, or YAML that only the strict reader refuses.
-    "alias", "block-scalar", "duplicate-key", "duplicate-key-first-wrong", "duplicate-machine", "empty", "invisible-character", "merge-key",
+    "alias", "block-scalar", "duplicate-key", "duplicate-key-first-wrong", "duplicate-machine",
+    "empty", "invisible-character", "merge-key",
     "not-utf-8", "only-comments", "tab", "tag", "two-documents", "old-boolean-as-text", "keys-that-are-not-text",
     "syntax-at-sign", "syntax-colon-in-text", "syntax-colon-without-space", "syntax-indentation",
     "syntax-unclosed-list", "syntax-unclosed-quotes", "syntax-windows-path", "billion-laughs", "nested-too-deeply",
