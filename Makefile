@@ -16,7 +16,8 @@ demo: setup ## start the embedded platform and take a tenant from its file to a 
 demo-down: ## end the embedded platform: no process, mount or interface stays
 	@if [ -x .venv/bin/coffre ]; then .venv/bin/coffre lab down; fi
 
-check: setup ## format, lint, types, imports, playbooks, Go, unit tests
+check: ## format, lint, types, imports, playbooks, Go, unit tests
+	@tools/setup.sh --for-tests
 	@tools/check.sh
 
 test: check ## everything: check, then the tests on real services

@@ -46,10 +46,10 @@ echo "every restored file is the same as on $host"
 cat <<EOF
 
 == What to look at, what to try next (first: export PATH="\$PWD/.venv/bin:\$PATH")
-  tenants/$tenant.yaml                       the customer's file; change its quota, then: coffre plan $tenant
-  coffre status --json                                 the same facts for a machine
-  ssh -F .coffre/lab/ssh_config $host       the machine: systemctl list-timers coffre-backup.timer
-  coffre lab status                                    the platform's endpoint and machines
-  rm tenants/atelier-durand.yaml; coffre plan --all    refused: nothing is deleted because text disappeared
-  make demo-down                                       ends the platform; its data stays in .coffre/
+  the customer's file              tenants/$tenant.yaml: change its quota, then coffre plan $tenant
+  the same facts for a program     coffre status --json
+  the machine itself               ssh -F .coffre/lab/ssh_config $host systemctl list-timers coffre-backup.timer
+  the platform                     coffre lab status
+  a file that disappears           mv tenants/atelier-durand.yaml /tmp; coffre plan --all     (refused: nothing is deleted)
+  the end                          make demo-down                                          (its data stays in .coffre/)
 EOF

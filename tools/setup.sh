@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Bring everything Coffre needs to this machine. Each step says what it does and is skipped when it is done.
+# usage: tools/setup.sh [--for-tests]
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -29,7 +30,7 @@ install_packages() {
   command -v apt-get >/dev/null || fail "this is neither Debian nor Ubuntu: there is no apt-get" \
     "Coffre's embedded platform needs Debian 12 or Ubuntu 24.04, or newer"
   local package missing=()
-  for package in "${PACKAGES[@]}"; do
+  for package in "$@"; do
     is_installed "$package" || missing+=("$package")
   done
   # Only a Python of the distribution lacks these two modules, and its python3-venv brings them.
@@ -174,8 +175,20 @@ build_agent() {
   link coffre-agent "$directory/coffre-agent"
 }
 
+# What only tests and checks need: a PostgreSQL server of their own, and Go.
+prepare_for_tests() {
+  if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+    # Debian would make and start a cluster of its own, which nobody here wants.
+    mkdir -p /etc/postgresql-common
+    [[ -e /etc/postgresql-common/createcluster.conf ]] ||
+      echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    install_packages postgresql
+  fi
+  ensure_go
+}
+
 main() {
-  install_packages
+  install_packages "${PACKAGES[@]}"
   make_venv
   install_python_packages
   ensure_tool pulumi github.com/pulumi/pulumi/pkg/v3 github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "5 minutes" \
@@ -184,7 +197,8 @@ main() {
   ensure_tool restic github.com/restic/restic github.com/restic/restic/cmd/restic "80 s" \
     "https://github.com/restic/restic/releases" ""
   build_agent
+  [[ "${1:-}" != --for-tests ]] || prepare_for_tests
   say "ready"
 }
 
-main
+main "$@"

@@ -2,6 +2,6 @@
 
 import os
 
-# Ansible is started by a fork of this process, in which gRPC (Pulumi's) must not start its threads again: they find their
-# files closed and end the child before it is Ansible. The child replaces itself at once and needs no gRPC.
+# Ansible is started by a fork of this process, in which gRPC (Pulumi's) must not start its threads again: they find
+# their files closed and end the child before it is Ansible. The child replaces itself at once and needs no gRPC.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

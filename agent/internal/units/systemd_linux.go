@@ -38,7 +38,7 @@ type Systemd struct {
 
 // NewScheduler returns this system's scheduler.
 func NewScheduler(root string) (Scheduler, error) {
-	return Systemd{Root: root, Systemctl: "systemctl"}, nil
+	return Systemd{Root: root, Systemctl: "systemctl", Online: filepath.Clean(root) == string(os.PathSeparator)}, nil
 }
 
 func (s Systemd) directory() string { return filepath.Join(s.Root, "etc/systemd/system") }

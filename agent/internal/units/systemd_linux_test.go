@@ -193,6 +193,26 @@ func TestRemovalTakesEveryTraceAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestOnlyTheRealRootHasARunningSystemd(t *testing.T) {
+	for root, online := range map[string]bool{"/": true, "//": true, t.TempDir(): false} {
+		scheduler, err := NewScheduler(root)
+		if err != nil || scheduler.(Systemd).Online != online {
+			t.Errorf("%s: %+v %v", root, scheduler, err)
+		}
+	}
+}
+
+func TestWithoutARunningSystemdUnitsAreEnabledAsInAnImage(t *testing.T) {
+	w := newWorld(t)
+	w.systemd.Online = false
+	if got := w.ensure(false); got != "coffre-backup.service: write, coffre-backup.timer: write, coffre-backup.timer: enable" {
+		t.Fatal(got)
+	}
+	if got := w.calls(); got != "--root="+w.systemd.Root+" enable coffre-backup.timer" {
+		t.Fatal(got)
+	}
+}
+
 func (w world) exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

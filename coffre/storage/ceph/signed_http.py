@@ -11,6 +11,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from coffre.errors import InvalidFileError
 from coffre.storage.ceph.faults import error_of, unreachable
 from coffre.storage.driver import AccessKey, Endpoint
 
@@ -28,13 +29,12 @@ class SignedHttp:
         self._endpoint = endpoint
         self._base = endpoint.url.rstrip("/")
         self._credentials = Credentials(key.access_key_id, key.secret_access_key)
-        cafile = str(endpoint.ca_file) if endpoint.ca_file else None
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS,
             timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
             # A kept connection that the gateway has just closed: every Admin call of ours may be repeated.
             retries=urllib3.Retry(total=2, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None),
-            ssl_context=ssl.create_default_context(cafile=cafile) if self._base.startswith("https:") else None,
+            ssl_context=_trust(endpoint) if self._base.startswith("https:") else None,
         )
 
     def call(self, doing: str, method: str, path: str, parameters: Mapping[str, str | int | bool | None]) -> Any:
@@ -50,6 +50,16 @@ class SignedHttp:
             code = _code(response.data) or f"HTTP {response.status}"
             raise error_of(doing, code, response.status)
         return json.loads(response.data) if response.data else None
+
+
+def _trust(endpoint: Endpoint) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=endpoint.ca_file)
+    except OSError as error:  # also what OpenSSL raises for a file without a certificate
+        raise InvalidFileError(
+            f"the CA file of {endpoint.url} cannot be used: {endpoint.ca_file} ({error.strerror or 'no certificate'})",
+            "see ca_file in platform.yaml and in the platform's endpoints file",
+        ) from error
 
 
 def _query(parameters: Mapping[str, str | int | bool | None]) -> str:

@@ -76,6 +76,17 @@ def _entry(root: Path, path: str) -> Entry:
     return Entry(facts.st_mode, facts.st_uid, facts.st_gid, facts.st_size, facts.st_mtime_ns, digest)
 
 
+def list_command_lines() -> set[bytes]:
+    """Return the command lines of all processes."""
+    seen = set()
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            seen.add(file.read_bytes())
+        except OSError:
+            continue
+    return seen
+
+
 class ProcessSampler:
     """Reads the command lines of all processes, again and again; the machines' processes are among this host's."""
 
@@ -94,8 +105,4 @@ class ProcessSampler:
 
     def _sample(self) -> None:
         while not self._stop.wait(0.03):
-            for command_line in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.seen.add(command_line.read_bytes())
-                except OSError:
-                    continue
+            self.seen |= list_command_lines()

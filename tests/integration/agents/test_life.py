@@ -14,7 +14,7 @@ from coffre.agents.private_folder import MEMORY
 from coffre.agents.report import ReportResult, parse_report
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.ssh import SshMachine
-from tests.integration.agents.looking import ProcessSampler, differences, list_files
+from tests.integration.agents.looking import ProcessSampler, differences, list_command_lines, list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
 
 WATCHED = (COMPTA, ATELIER)
@@ -111,7 +111,11 @@ def test_no_secret_was_on_a_command_line_here_or_there(scene, deployment):
 
 
 def test_nothing_of_the_run_is_left_here(deployment):
+    """Neither files nor connections: an ssh that shares its connection would outlive the run."""
+    mark = f"{MEMORY}/coffre-{os.getpid()}-"
     assert list(MEMORY.glob(f"coffre-{os.getpid()}-*")) == []
+    assert any(mark.encode() in line for line in deployment.seen)
+    assert [line for line in list_command_lines() if mark.encode() in line] == []
     assert list(deployment.scratch.iterdir()) == []
 
 

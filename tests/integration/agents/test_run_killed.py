@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coffre.agents import private_folder
+from tests.integration.agents.looking import list_command_lines
 from tests.integration.agents.scene import CAISSE, HOSTS
 
 
@@ -20,19 +22,35 @@ def memory(monkeypatch):
         yield Path(folder)
 
 
-def test_nothing_of_a_killed_deployment_outlives_the_next_one(scene, agents, memory, tmp_path):
-    fork = multiprocessing.get_context("fork")
-    reader, writer = fork.Pipe(duplex=False)
-    run = fork.Process(target=agents.deploy, args=(scene.requests(CAISSE), lambda _machine, task: writer.send(task)))
-    run.start()
-    while reader.recv() != "Write the machine's credentials":
-        pass
-    run.kill()
-    run.join()
-    reader.close()
-    writer.close()
+@pytest.fixture
+def interrupted(scene, agents):
+    """Start a deployment in a process of its own and send it a signal in its middle; returns its pid."""
 
-    [folder] = memory.glob(f"coffre-{run.pid}-*")
+    def interrupt(number):
+        fork = multiprocessing.get_context("fork")
+        reader, writer = fork.Pipe(duplex=False)
+        requests = scene.requests(CAISSE)
+        run = fork.Process(target=agents.deploy, args=(requests, lambda _machine, task: writer.send(task)))
+        run.start()
+        while reader.recv() != "Write the machine's credentials":
+            pass
+        os.kill(run.pid, number)
+        run.join(30)
+        reader.close()
+        writer.close()
+        assert run.exitcode not in (None, 0)
+        return run.pid
+
+    return interrupt
+
+
+def running_in(folder):
+    return [line for line in list_command_lines() if os.fsencode(folder) in line]
+
+
+def test_nothing_of_a_killed_deployment_outlives_the_next_one(scene, agents, interrupted, memory, tmp_path):
+    pid = interrupted(signal.SIGKILL)
+    [folder] = memory.glob(f"coffre-{pid}-*")
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "inventory" / "hosts.json").exists()
     assert subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, check=True).stdout == b"tmpfs\n"
@@ -41,14 +59,12 @@ def test_nothing_of_a_killed_deployment_outlives_the_next_one(scene, agents, mem
     [healed] = agents.deploy(scene.requests(CAISSE), lambda _machine, _task: None)
     assert (healed.ok, healed.message) == (True, "")
     assert list(memory.iterdir()) == []
-    assert [line for line in _command_lines() if os.fsencode(folder) in line] == []
+    assert running_in(folder) == []
     left = scene.lab.machine_root(HOSTS[CAISSE]) / "dev" / "shm"
     assert list(left.iterdir()) == []
 
 
-def _command_lines():
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield process.read_bytes()
-        except OSError:
-            continue
+def test_ctrl_c_ends_ansible_and_clears_up_at_once(interrupted, memory):
+    pid = interrupted(signal.SIGINT)
+    assert list(memory.iterdir()) == []
+    assert running_in(memory / f"coffre-{pid}-") == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import typer.main
+
 from coffre.cli.main import app
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "help.txt"

@@ -1,0 +1,47 @@
+"""RGW's refusals by code, and what an operator is told of a platform that does not answer."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from coffre.errors import RemoteError
+from coffre.storage.ceph import faults
+from coffre.storage.driver import QuotaExceededError
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("NoSuchUser", 404, faults.NoSuchUserError),
+        ("UserAlreadyExists", 409, faults.UserAlreadyExistsError),
+        ("UnknownError", 500, faults.ConcurrentWriteError),
+        ("UnknownError", 400, faults.RgwError),
+        ("NoSuchBucketPolicy", 404, faults.NotConfiguredError),
+        ("SomethingNew", 418, faults.RgwError),
+        ("QuotaExceeded", 403, QuotaExceededError),
+    ],
+)
+def test_the_code_decides_the_class(code, status, kind):
+    error = faults.error_of("do it", code, status)
+    assert isinstance(error, kind)
+    assert isinstance(error, RemoteError)
+    assert error.message == f"do it: RGW said {code} (HTTP {status})"
+    assert type(faults.error_of("do it", "SomethingNew", 500)) is faults.RgwError
+
+
+def test_a_bare_status_of_a_head_call_has_a_meaning():
+    answer = {"Error": {"Code": "404", "Message": "Not Found"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+    with pytest.raises(faults.NoSuchKeyError), faults.rgw_errors("look"):
+        raise ClientError(answer, "HeadObject")
+
+
+def test_no_answer_is_one_short_line():
+    with pytest.raises(faults.UnreachableError) as told, faults.rgw_errors("list", "https://10.0.0.1"):
+        raise EndpointConnectionError(endpoint_url="x", error="Pool: Failed: [Errno 111] Connection refused\n")
+    assert told.value.message == "list: no answer from https://10.0.0.1: [Errno 111] Connection refused"
+
+
+def test_a_certificate_is_told_from_silence():
+    cause = "SSLError([SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch (_ssl.c:1006)')"
+    error = faults.unreachable("list", "https://10.0.0.1", cause)
+    assert error.message == "list: the certificate of https://10.0.0.1 is not accepted: IP address mismatch"
+    assert "ca_file" in error.hint

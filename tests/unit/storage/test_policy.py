@@ -1,0 +1,135 @@
+"""The bucket policy as a document: switches, comparison, and the refusal to lock the owner out."""
+
+import json
+
+import pytest
+
+from coffre.errors import RefusedError
+from coffre.storage.ceph import policy
+
+OWNER, MACHINE, BUCKET = "acme-k7f3q9wz2m", "acme-k7f3q9wz2m.compta-01", "acme-compta-01-0123456789"
+FULL = policy.document(policy.statements(BUCKET, OWNER, MACHINE))
+
+
+def deny(**changes):
+    return {"Effect": "Deny", "Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/*", **changes}
+
+
+def test_a_machine_may_write_data_and_reports_but_neither_configuration_nor_keys_nor_orders():
+    write = policy.statements(BUCKET, OWNER, MACHINE)[policy.MACHINE_WRITE_SID]
+    assert [resource.removeprefix(f"arn:aws:s3:::{BUCKET}/") for resource in write["Resource"]] == [
+        "reports/*",
+        "restic/data/*",
+        "restic/index/*",
+        "restic/locks/*",
+        "restic/snapshots/*",
+    ]
+    assert "s3:DeleteObject" not in write["Action"]
+
+
+def test_a_retired_machine_is_in_no_statement():
+    assert MACHINE not in policy.render(policy.document(policy.statements(BUCKET, OWNER, None)))
+    assert set(policy.statements(BUCKET, OWNER, None)) == {policy.OWNER_SID, policy.STRANGERS_SID}
+
+
+def test_owner_and_machine_are_found_in_the_document():
+    assert policy.find_principal(FULL, policy.OWNER_SID) == OWNER
+    assert policy.find_principal(FULL, policy.MACHINE_WRITE_SID) == MACHINE
+    assert policy.find_principal({}, policy.OWNER_SID) is None
+    assert policy.list_uids(policy.by_sid(FULL)) == [OWNER, MACHINE]
+
+
+def test_a_switch_goes_on_and_off_and_leaves_the_rest():
+    closed = policy.with_switch(FULL, policy.GATE_SID, policy.gate_statement(BUCKET, MACHINE))
+    assert policy.has_switch(closed, policy.GATE_SID)
+    assert not policy.has_switch(FULL, policy.GATE_SID)
+    assert not policy.is_same(closed, FULL)
+    assert policy.owned(closed) == policy.owned(FULL)
+    assert policy.with_switch(closed, policy.GATE_SID, None) == FULL
+    twice = policy.with_switch(closed, policy.GATE_SID, policy.gate_statement(BUCKET, MACHINE))
+    assert len(twice["Statement"]) == len(closed["Statement"])
+
+
+def test_new_statements_keep_the_switches_of_the_live_document():
+    closed = policy.with_switch(FULL, policy.GATE_SID, policy.gate_statement(BUCKET, MACHINE))
+    closed = policy.with_switch(closed, policy.SUSPENSION_SID, policy.suspension_statement(BUCKET, MACHINE))
+    renewed = policy.with_statements(closed, policy.statements(BUCKET, OWNER, None))
+    assert set(policy.by_sid(renewed)) == {
+        policy.OWNER_SID,
+        policy.STRANGERS_SID,
+        policy.GATE_SID,
+        policy.SUSPENSION_SID,
+    }
+
+
+def test_order_scalars_and_repeats_make_no_difference():
+    other = json.loads(policy.render(FULL))
+    other["Statement"].reverse()
+    for statement in other["Statement"]:
+        statement["Action"] = [*statement["Action"][::-1], statement["Action"][0]]
+        if len(statement["Resource"]) == 1:
+            statement["Resource"] = statement["Resource"][0]
+        if "Principal" in statement:
+            statement["Principal"]["AWS"] = statement["Principal"]["AWS"][0]
+    assert policy.is_same(other, FULL)
+
+
+@pytest.mark.parametrize("extra", [{"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, {"Effect": "Deny"}])
+def test_any_other_difference_counts(extra):
+    other = json.loads(policy.render(FULL))
+    other["Statement"][0] |= extra
+    assert not policy.is_same(other, FULL)
+
+
+def test_statements_without_a_sid_or_with_one_used_twice_do_not_hide():
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    other = json.loads(policy.render(FULL))
+    other["Statement"] += [allow, {**allow, "Sid": policy.OWNER_SID}]
+    names = set(policy.by_sid(other)) - set(policy.by_sid(FULL))
+    assert len(names) == 2
+    assert any(name.startswith("unnamed-") for name in names)
+    assert any(name.startswith(f"{policy.OWNER_SID}-") for name in names)
+
+
+def test_a_single_statement_may_stand_without_a_list():
+    assert list(policy.by_sid({"Statement": {"Sid": "One", "Effect": "Allow"}})) == ["One"]
+
+
+@pytest.mark.parametrize("machine", [MACHINE, None])
+def test_our_own_documents_never_reach_the_owner(machine):
+    policy.refuse_lockout(policy.document(policy.statements(BUCKET, OWNER, machine)), OWNER)
+    for statement in (policy.gate_statement(BUCKET, MACHINE), policy.suspension_statement(BUCKET, MACHINE)):
+        policy.refuse_lockout(policy.with_switch(FULL, policy.GATE_SID, statement), OWNER)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        deny(Principal="*"),
+        deny(Principal={"AWS": "*"}),
+        deny(Principal={"AWS": policy.user_arn(OWNER)}),
+        deny(Principal={"AWS": [policy.user_arn(MACHINE), policy.user_arn(OWNER)]}),
+        deny(Principal={"AWS": policy.user_arn(f"{OWNER}:sub")}),
+        deny(Principal={"AWS": policy.user_arn("acme*")}),
+        deny(Principal={"AWS": "arn:aws:iam::tenant:root"}),
+        deny(Principal={"AWS": []}),
+        deny(Principal={"CanonicalUser": "x"}),
+        deny(Principal={"AWS": policy.user_arn(MACHINE), "Federated": "x"}),
+        deny(),
+        deny(NotPrincipal={"AWS": policy.user_arn(MACHINE)}),
+        deny(NotPrincipal={"AWS": policy.user_arn(OWNER)}, Principal={"AWS": "*"}),
+        deny(NotPrincipal="*"),
+        deny(Principal={"AWS": policy.user_arn(OWNER)}, Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+        {**deny(Principal={"AWS": policy.user_arn(MACHINE)}), "Effect": "deny"},
+    ],
+)
+def test_a_deny_that_could_reach_the_owner_is_refused(statement):
+    document = policy.document({**policy.statements(BUCKET, OWNER, MACHINE), "Bad": statement})
+    with pytest.raises(RefusedError, match=f"statement Bad could shut out the owner {OWNER}"):
+        policy.refuse_lockout(document, OWNER)
+
+
+def test_the_document_stays_below_the_limit_of_rgw():
+    """20 KiB is what S3 allows a policy."""
+    long = policy.statements("b" * 63, "o" * 51, "o" * 51 + "." + "m" * 40)
+    assert len(policy.render(policy.document(long))) < 20 * 1024

@@ -1,0 +1,85 @@
+"""The shell's translation between Pulumi's values and plain ones, and the environment it starts from."""
+
+import asyncio
+from pathlib import Path
+
+import pulumi.provider.experimental.provider as protocol
+import pytest
+from pulumi.provider.experimental.property_value import Computed, PropertyValue
+
+from coffre.errors import UsageError
+from coffre.storage.ceph.provider.environment import read_environment, write_environment
+from coffre.storage.ceph.provider.fields import UNKNOWN
+from coffre.storage.ceph.provider.shell import RgwProvider, to_plain, to_property
+from coffre.storage.driver import AccessKey, Endpoint
+
+URN = "urn:pulumi:stack::project::rgw:index:{}::name"
+
+
+@pytest.mark.parametrize("value", [None, True, 0, -1, 1 << 52, 1.5, "text", [1, "a"], {"a": {"b": [True]}}])
+def test_values_come_back_as_they_went(value):
+    back = to_plain(to_property(value))
+    assert back == value
+    assert type(back) is type(value)
+
+
+def test_unknown_goes_both_ways():
+    assert to_plain(PropertyValue(Computed())) is UNKNOWN
+    assert isinstance(to_property(UNKNOWN).value, Computed)
+
+
+def diff(kind: str, old: dict, new: dict) -> protocol.DiffResponse:
+    values = [{name: to_property(value) for name, value in each.items()} for each in (old, new)]
+    return asyncio.run(RgwProvider({}).diff(protocol.DiffRequest(URN.format(kind), "id", *values, [])))
+
+
+def test_a_replacement_under_the_same_id_deletes_first():
+    """A bucket of another owner has the same name: a new one would be refused while the old one is there."""
+    bucket = {"name": "b-b", "owner": "one", "versioning": "Enabled", "tags": {}}
+    other_owner = diff("Bucket", bucket, {**bucket, "owner": "two"})
+    other_name = diff("Bucket", bucket, {**bucket, "name": "c-c"})
+    assert (other_owner.replaces, other_owner.delete_before_replace) == (["owner"], True)
+    assert (other_name.replaces, other_name.delete_before_replace) == (["name"], False)
+    assert other_owner.detailed_diff["owner"].kind is protocol.PropertyDiffKind.UPDATE_REPLACE
+
+
+def test_a_change_in_place_names_the_property():
+    user = {"uid": "u", "display_name": "a", "max_buckets": -1}
+    change = diff("User", user, {**user, "display_name": "b"})
+    assert (change.changes, change.diffs, change.replaces) == (True, ["display_name"], [])
+    assert change.detailed_diff["display_name"].kind is protocol.PropertyDiffKind.UPDATE
+    assert diff("User", user, user).changes is False
+
+
+def test_secret_inputs_come_out_of_a_preview_as_secrets():
+    key = {"uid": "u", "access_key_id": "k", "secret_access_key": "s" * 20}
+    values = {name: to_property(value) for name, value in key.items()}
+    created = asyncio.run(
+        RgwProvider({}).create(protocol.CreateRequest(URN.format("AccessKey"), values, 0, preview=True))
+    )
+    assert created.properties["secret_access_key"].is_secret
+    assert not created.properties["uid"].is_secret
+
+
+def test_a_preview_asks_nothing_of_the_platform():
+    """The environment is empty here, so that any call would fail."""
+    quota = {"uid": to_property("u"), "max_bytes": to_property(5)}
+    request = protocol.UpdateRequest(URN.format("UserQuota"), "u", quota, quota, 0, [], preview=True)
+    assert to_plain(asyncio.run(RgwProvider({}).update(request)).properties["max_bytes"]) == 5
+
+
+def test_the_environment_reads_back():
+    endpoint = Endpoint("https://10.0.0.1:7443", "default", Path("/etc/ca.pem"))
+    key = AccessKey("ID", "secret")
+    assert read_environment(write_environment(endpoint, key)) == (endpoint, key)
+    bare = Endpoint("http://10.0.0.1")
+    assert read_environment(write_environment(bare, key))[0].ca_file is None
+
+
+def test_what_is_missing_of_the_environment_is_named():
+    with pytest.raises(UsageError, match=r"COFFRE_RGW_ENDPOINT, COFFRE_RGW_ADMIN_SECRET_ACCESS_KEY not set"):
+        read_environment({"COFFRE_RGW_ADMIN_ACCESS_KEY_ID": "x"})
+
+
+def test_a_secret_is_not_in_a_repr():
+    assert "hunter2" not in repr(AccessKey("ID", "hunter2"))
