@@ -6,10 +6,13 @@ import re
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it is made with an unguessable name and mode 0700
+END_SECONDS = 3.0
+"""How long a process may take to end by itself once told to."""
 _NAME = re.compile(r"coffre-(?P<pid>[0-9]+)-(?P<began>[0-9]+)-[a-z0-9_]+")
 
 
@@ -23,7 +26,9 @@ def choose_parent(fallback: Path) -> Path:
 
 @contextlib.contextmanager
 def private_folder(fallback: Path) -> Iterator[Path]:
-    """Give a new folder that only this user may enter, removed at the end; what killed runs left is removed first."""
+    """Give a new folder that only this user may enter; at the end it is removed, and whatever still runs for it ended.
+
+    What killed runs have left is removed first."""
     parent = choose_parent(fallback)
     sweep(parent)
     pid = os.getpid()
@@ -31,6 +36,7 @@ def private_folder(fallback: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        _end_processes(folder)
         shutil.rmtree(folder, ignore_errors=True)
         # Something still wrote while it was emptied: what is left must be seen, not ignored.
         if folder.exists():
@@ -44,7 +50,7 @@ def sweep(parent: Path) -> list[Path]:
         match = _NAME.fullmatch(folder.name)
         if match is None or _is_alive(int(match["pid"]), match["began"]) or not _is_ours(folder):
             continue
-        _end_orphans(folder)
+        _end_processes(folder)
         shutil.rmtree(folder, ignore_errors=True)
         removed.append(folder)
     return removed
@@ -73,14 +79,29 @@ def _began(pid: int) -> str:
     return "" if fields[0] == "Z" else fields[19]
 
 
-def _end_orphans(folder: Path) -> None:
-    """End the processes that a killed run started for its folder: they carry its unguessable name as an argument."""
-    name = os.fsencode(str(folder))
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if name in command and int(process.name) != os.getpid():
+def _end_processes(folder: Path) -> None:
+    """End what was started for a folder and still runs: it carries the folder's unguessable name as an argument.
+
+    Ansible's workers and ssh's shared connections leave their parent's process group, and outlive it.
+    """
+    deadline = time.monotonic() + END_SECONDS
+    number = signal.SIGTERM
+    while pids := _list_processes(folder):
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(int(process.name), signal.SIGTERM)
+                os.kill(pid, number)
+        if number == signal.SIGKILL:
+            return
+        time.sleep(0.05)
+        if time.monotonic() > deadline:
+            number = signal.SIGKILL
+
+
+def _list_processes(folder: Path) -> list[int]:
+    name = os.fsencode(str(folder))
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if name in file.read_bytes() and int(file.parent.name) != os.getpid():
+                found.append(int(file.parent.name))
+    return found

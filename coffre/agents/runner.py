@@ -10,14 +10,12 @@ from coffre import toolchain
 from coffre.agents.inventory import GROUP, Inventory
 from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
-from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS, end_shared_connections
+from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS
 from coffre.errors import RemoteError
 
 MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
 """For the whole of a run; programs of 55 MB over a customer's slow line take minutes."""
-SOCKETS = "cp"
-"""Below the private folder, and short: a socket's path has 108 bytes at most."""
 LOOK_SECONDS = 1
 """How often the runner looks whether it was told to stop."""
 
@@ -38,10 +36,7 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
     hosts = list(inventory[GROUP]["hosts"])
     log = EventLog(on_task)
     with private_folder(scratch) as folder:
-        try:
-            status, output = _run(folder, toolchain.bundled("playbooks") / playbook, inventory, log)
-        finally:
-            end_shared_connections(folder / SOCKETS)
+        status, output = _run(folder, toolchain.bundled("playbooks") / playbook, inventory, log)
     outcomes = {host: log.outcome(host) for host in hosts}
     if status not in ("successful", "failed") or not log.has_begun:
         raise RemoteError(
@@ -60,7 +55,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / SOCKETS),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
         "ANSIBLE_SSH_ARGS": sharing,
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_HOST_KEY_CHECKING": "True",

@@ -87,9 +87,8 @@ class SshMachine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._held:
-            if self._sockets is not None:
-                end_shared_connections(self._sockets)
+        # Leaving the folder ends the ssh that holds its socket.
+        self._held.close()
         self._sockets = None
 
     @property
@@ -144,15 +143,6 @@ class SshMachine:
             check=False,
         )
         return CompletedRun(done.returncode, done.stdout, done.stderr)
-
-
-def end_shared_connections(sockets: Path) -> None:
-    """End the connections whose control sockets are in a folder; they would outlive their run by a minute."""
-    for socket in sockets.glob("*"):
-        # A host name must be given, and is not looked at.
-        command = ["ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", "nobody"]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
 
 
 def client_environment(environment: Mapping[str, str]) -> dict[str, str]:

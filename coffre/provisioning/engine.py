@@ -70,8 +70,8 @@ class _LeanStack(automation.Stack):
 class StackEngine:
     """Runs one tenant's stack.
 
-    ``backend`` is where Pulumi keeps state (`file://…` or `s3://…`), ``work_dir`` the stack's own folder, made here
-    from Pulumi.yaml; ``environment`` reaches the provider and holds the platform's admin credential.
+    ``backend`` is where Pulumi keeps state (`file://…`), ``work_dir`` the stack's own folder, made here from
+    Pulumi.yaml; ``environment`` reaches the provider and holds the platform's admin credential.
     """
 
     def __init__(
@@ -80,8 +80,7 @@ class StackEngine:
         self._slug = slug
         work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_project(work_dir)
-        if backend.startswith("file://"):
-            Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
         pulumi = toolchain.find_tool("pulumi")
         provider_folder = toolchain.find_tool("pulumi-resource-rgw").parent
         self._environment = {

@@ -24,13 +24,13 @@ def tenant_program(service: Service, keys: TenantKeys) -> Program:
 
 
 def state_backend(repository: Repository) -> str:
-    """Return Pulumi's backend URL for `state:` of platform.yaml: `file:PATH` under the root, or `s3://…` as it is."""
+    """Return Pulumi's backend URL for `state:` of platform.yaml, `file:PATH` under the root."""
     reference = repository.settings.state
-    if reference.startswith("s3://"):
-        return reference
     if reference.startswith("file:"):
         return f"file://{repository.root / reference.removeprefix('file:')}"
-    raise InvalidFileError(f"platform.yaml: state: {reference!r} is neither file:PATH nor s3://BUCKET")
+    raise InvalidFileError(
+        f"platform.yaml: state: {reference} is not supported yet", "Write file:PATH; a team shares that folder for now."
+    )
 
 
 def open_engine(

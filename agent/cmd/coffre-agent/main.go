@@ -1,5 +1,5 @@
-// Command coffre-agent runs on a customer's machine: it obeys signed orders from its own bucket, backs up with restic and
-// reports. It is called by the machine's scheduler and by whoever deploys it; nothing here asks questions.
+// Command coffre-agent runs on a customer's machine: it obeys signed orders from its own bucket, backs up with restic
+// and reports. It is called by the machine's scheduler and by whoever deploys it; nothing here asks questions.
 package main
 
 import (
@@ -62,8 +62,8 @@ func execute(ctx context.Context, arguments []string, output, log io.Writer) (in
 	name := arguments[0]
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	// --root is for tests and stays out of the usage: all the agent's files are then below that directory, and units are
-	// enabled there without being started.
+	// --root is for tests and stays out of the usage: all the agent's files are then below that directory, and units
+	// are enabled there without being started.
 	root := flags.String("root", "/", "")
 	check := false
 	if name == "apply" || name == "remove" {

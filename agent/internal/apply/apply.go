@@ -1,4 +1,5 @@
-// Package apply makes the machine obey the signed orders in its bucket, and takes the agent's traces off a machine again.
+// Package apply makes the machine obey the signed orders in its bucket, and takes the agent's traces off a machine
+// again.
 package apply
 
 import (

@@ -65,7 +65,8 @@ func Exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// EnsurePrivateDirectory makes path a directory that only its owner may enter. A link or a file of that name is refused.
+// EnsurePrivateDirectory makes path a directory that only its owner may enter. A link or a file of that name is
+// refused.
 func EnsurePrivateDirectory(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package gate reads control/gate.json, which says whether this machine may back up now. It is not signed: whoever hosts
-// the storage can stop backups anyway.
+// Package gate reads control/gate.json, which says whether this machine may back up now. It is not signed: whoever
+// hosts the storage can stop backups anyway.
 package gate
 
 import (
@@ -13,7 +13,8 @@ const Key = "control/gate.json"
 // LimitBytes is the largest document that is read.
 const LimitBytes = 64 << 10
 
-// ReasonQuota is the reason that makes a closed gate a matter of quota; others (suspended, hold) are failures to report.
+// ReasonQuota is the reason that makes a closed gate a matter of quota; others (suspended, hold) are failures to
+// report.
 const ReasonQuota = "quota"
 
 // Gate is open when Closed is false. Since is RFC 3339 text, shown as it is.

@@ -1,5 +1,5 @@
-// Package installed makes, for tests, a machine with an agent installed on it: its configuration below a root directory of
-// its own, a tenant's signing key, and a double of the storage that holds its orders.
+// Package installed makes, for tests, a machine with an agent installed on it: its configuration below a root
+// directory of its own, a tenant's signing key, and a double of the storage that holds its orders.
 package installed
 
 import (

@@ -13,8 +13,8 @@ import (
 // Version is the release whose output the tests expect.
 const Version = "0.18.1"
 
-// Find returns the program's absolute path: that of the environment variable RESTIC, else the one on PATH. The test fails
-// when there is none or when it is another release.
+// Find returns the program's absolute path: that of the environment variable RESTIC, else the one on PATH. The test
+// fails when there is none or when it is another release.
 func Find(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("RESTIC")

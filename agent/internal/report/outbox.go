@@ -13,8 +13,8 @@ import (
 	"coffre.invalid/agent/internal/files"
 )
 
-// pendingLimit is how many undelivered reports are kept; the oldest go first. A machine that has been cut off for most of
-// a year has other news.
+// pendingLimit is how many undelivered reports are kept; the oldest go first. A machine that has been cut off for most
+// of a year has other news.
 const pendingLimit = 300
 
 // Outbox keeps reports on the machine until they are delivered.

@@ -45,9 +45,9 @@ type Sample struct {
 	SHA256    string `json:"sha256"`
 }
 
-// Report is one finished run. BytesAdded is what the repository grew by, after compression; BytesProcessed is the size of
-// the files looked at. GenerationSeen is the newest generation whose signature this machine has verified, never below
-// GenerationApplied. ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
+// Report is one finished run. BytesAdded is what the repository grew by, after compression; BytesProcessed is the size
+// of the files looked at. GenerationSeen is the newest generation whose signature this machine has verified, never
+// below GenerationApplied. ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
 type Report struct {
 	Version            int       `json:"version"`
 	TenantID           string    `json:"tenant_id"`

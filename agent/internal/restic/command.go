@@ -1,5 +1,5 @@
-// Package restic runs the restic program: how it is called, what its JSON says, how it is watched and ended, and what its
-// exit codes mean.
+// Package restic runs the restic program: how it is called, what its JSON says, how it is watched and ended, and what
+// its exit codes mean.
 package restic
 
 import (

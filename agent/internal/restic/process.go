@@ -57,8 +57,8 @@ type Watch struct {
 	Probe      func(context.Context) Verdict
 }
 
-// StandardWatch probes at restic's first retry and after 20 s without progress, and gives restic 15 s to remove its lock
-// when it is told to end.
+// StandardWatch probes at restic's first retry and after 20 s without progress, and gives restic 15 s to remove its
+// lock when it is told to end.
 func StandardWatch(probe func(context.Context) Verdict) Watch {
 	return Watch{StallAfter: 20 * time.Second, ProbeEvery: 5 * time.Second, EndGrace: 15 * time.Second, Probe: probe}
 }
@@ -178,13 +178,9 @@ func (p *process) follow(ctx context.Context, watch Watch) Ended {
 			}
 		case verdict := <-verdicts:
 			busy = false
-			switch verdict {
-			case WallReached:
+			if verdict != KeepGoing {
 				p.end(watch.EndGrace)
-				return ByQuota
-			case Denied:
-				p.end(watch.EndGrace)
-				return ByDenial
+				return map[Verdict]Ended{WallReached: ByQuota, Denied: ByDenial}[verdict]
 			}
 		}
 	}

@@ -56,8 +56,9 @@ type Settings struct {
 	Log io.Writer
 }
 
-// Run backs up once and returns the report, which is then on the machine and, if it could be put, on the storage, and the
-// exit code of the run. An error means that there is no report: the lock is held, or the configuration cannot be used.
+// Run backs up once and returns the report, which is then on the machine and, if it could be put, on the storage, and
+// the exit code of the run. An error means that there is no report: the lock is held, or the configuration cannot be
+// used.
 func Run(ctx context.Context, settings Settings) (report.Report, int, error) {
 	machine, credentials, err := config.Load(settings.Paths)
 	if err != nil {
@@ -205,8 +206,8 @@ func (r *run) readGate(ctx context.Context) (gate.Gate, error) {
 	return door, nil
 }
 
-// lookAtOrders notes which generation waits on the storage, and refuses a forged or replayed one while the applied orders
-// stay in force.
+// lookAtOrders notes which generation waits on the storage, and refuses a forged or replayed one while the applied
+// orders stay in force.
 func (r *run) lookAtOrders(ctx context.Context) error {
 	body, err := r.client.Get(ctx, orders.Key, orders.LimitBytes)
 	if errors.Is(err, storage.ErrNoSuchKey) {

@@ -26,8 +26,8 @@ func byQuota() verdict {
 	}
 }
 
-// byGate: a gate closed for quota is a matter of quota, any other a failure with its reason; both end with the exit code
-// of a closed gate.
+// byGate: a gate closed for quota is a matter of quota, any other a failure with its reason; both end with the exit
+// code of a closed gate.
 func byGate(door gate.Gate) verdict {
 	result := report.Failed
 	if door.Reason == gate.ReasonQuota {

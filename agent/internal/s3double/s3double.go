@@ -1,6 +1,6 @@
-// Package s3double is a small S3 server for tests, over TLS with an authority of its own. It keeps objects in memory, checks
-// no signature, and fails on demand in the ways that a real gateway cannot be made to fail quickly. What a real gateway
-// does is tested on a real one.
+// Package s3double is a small S3 server for tests, over TLS with an authority of its own. It keeps objects in memory,
+// checks no signature, and fails on demand in the ways that a real gateway cannot be made to fail quickly. What a real
+// gateway does is tested on a real one.
 package s3double
 
 import (
@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Failure decides, for one request, which S3 error code to answer; "" serves the request. It may block, as a gateway that
-// hangs does.
+// Failure decides, for one request, which S3 error code to answer; "" serves the request. It may block, as a gateway
+// that hangs does.
 type Failure func(method, key string) (code string)
 
 // Server is a running double with one bucket.

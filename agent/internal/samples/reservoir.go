@@ -1,8 +1,8 @@
 // Package samples picks a few files that a run has backed up and hashes them, so that a drill can compare what it
 // restores with what was on the machine.
 //
-// Candidates come from restic's own per-file messages (--json --verbose): a file named there is in the snapshot, whatever
-// the exclude patterns mean, and no second pass over the tree or the repository is needed.
+// Candidates come from restic's own per-file messages (--json --verbose): a file named there is in the snapshot,
+// whatever the exclude patterns mean, and no second pass over the tree or the repository is needed.
 package samples
 
 import (

@@ -29,8 +29,8 @@ const systemctlTimeout = 3 * time.Minute
 type Systemd struct {
 	// Root is "/" on a real machine.
 	Root string
-	// Online says that the systemd to speak to runs with this root. Otherwise units are written and enabled below Root, as
-	// for an image, and nothing is started.
+	// Online says that the systemd to speak to runs with this root. Otherwise units are written and enabled below
+	// Root, as for an image, and nothing is started.
 	Online bool
 	// Systemctl is the program to call.
 	Systemctl string
@@ -113,8 +113,8 @@ func (s Systemd) state() (unitState, error) {
 		link, err := files.Exists(filepath.Join(s.directory(), "timers.target.wants", timerUnit))
 		return unitState{enabled: link, active: true}, err
 	}
-	// show answers for units that do not exist too, and its exit code is 0 then; is-enabled and is-active mix answer and
-	// error in theirs.
+	// show answers for units that do not exist too, and its exit code is 0 then; is-enabled and is-active mix answer
+	// and error in theirs.
 	output, err := s.systemctl("show", "--property=ActiveState,UnitFileState,NeedDaemonReload", timerUnit, serviceUnit)
 	if err != nil {
 		return unitState{}, err
@@ -169,8 +169,8 @@ func (s Systemd) Remove(check bool) ([]string, error) {
 			return nil, err
 		}
 		if path == s.stamp() {
-			// systemd made this directory for the first stamp, perhaps ours; it goes only if that was the last one, which
-			// is what the error would say.
+			// systemd made this directory for the first stamp, perhaps ours; it goes only if that was the last one,
+			// which is what the error would say.
 			_ = os.Remove(filepath.Dir(path))
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// fakeSystemctl answers what the tests below ask for and writes down what it was told. What systemd makes of the units is
-// tested on machines that run it.
+// fakeSystemctl answers what the tests below ask for and writes down what it was told. What systemd makes of the units
+// is tested on machines that run it.
 const fakeSystemctl = `#!/bin/sh
 cd "$(dirname "$0")" && echo "$*" >> calls
 units="root/etc/systemd/system"

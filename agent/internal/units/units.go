@@ -1,5 +1,5 @@
-// Package units turns orders into what the operating system's scheduler understands, and registers it there. Rendering is
-// pure; systemd is reached from systemd_linux.go alone, and other systems have their file beside it.
+// Package units turns orders into what the operating system's scheduler understands, and registers it there. Rendering
+// is pure; systemd is reached from systemd_linux.go alone, and other systems have their file beside it.
 package units
 
 import (
@@ -17,8 +17,8 @@ import (
 // Job is what is to be registered: rendered from orders, the same for the same orders.
 type Job struct{ Service, Timer []byte }
 
-// Scheduler registers one job with the operating system. Changes are sentences that say what was, or with check would be,
-// changed; none means that everything was as it should be already.
+// Scheduler registers one job with the operating system. Changes are sentences that say what was, or with check would
+// be, changed; none means that everything was as it should be already.
 type Scheduler interface {
 	// Ensure makes the job registered and armed, repairing whatever somebody changed. With check it only looks.
 	Ensure(job Job, check bool) (changes []string, err error)
@@ -47,8 +47,8 @@ var (
 	timer   = template.Must(template.New("timer").Option("missingkey=error").Parse(timerTemplate))
 )
 
-// Render makes the service and the timer of these orders. The time zone must exist on this machine, or systemd would not
-// load the timer.
+// Render makes the service and the timer of these orders. The time zone must exist on this machine, or systemd would
+// not load the timer.
 func Render(wanted orders.Orders) (Job, error) {
 	if _, err := time.LoadLocation(wanted.Timezone); err != nil {
 		return Job{}, fmt.Errorf("this machine does not know the time zone %s (package tzdata): %w", wanted.Timezone, err)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coffre.errors import InvalidFileError
+from coffre.errors import ExpectedError, InvalidFileError
 from coffre.spec.platform import Platform
 from coffre.spec.references import read_reference
 from coffre.storage.ceph.provider.environment import write_environment
@@ -46,6 +46,9 @@ def read_admin_key(platform: Platform, root: Path) -> AccessKey:
 def _read_json(reference: str, root: Path, where: str) -> Mapping[str, Any]:
     try:
         values = json.loads(read_reference(reference, root))
+    except ExpectedError as problem:
+        hint = f"{problem.hint} If this is the embedded platform, `coffre lab up` writes it.".strip()
+        raise ExpectedError(problem.message, hint) from problem
     except ValueError as error:
         raise InvalidFileError(f"{where} is not JSON", "see platform.yaml for what it should hold") from error
     if not isinstance(values, dict):
