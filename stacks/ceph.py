@@ -17,7 +17,7 @@ class CephTenantStorage(pulumi.ComponentResource):
     def __init__(self, storage: TenantStorage, *, keys_from_state: bool = False) -> None:
         super().__init__("coffre:storage:CephTenantStorage", storage.owner_uid)
         self._storage = storage
-        self._ignored_key_inputs = ["accessKeyId", "secretAccessKey"] if keys_from_state else []
+        self._ignored_key_inputs = ["access_key_id", "secret_access_key"] if keys_from_state else []
         owner = rgw.User(
             storage.owner_uid,
             uid=storage.owner_uid,

@@ -1,7 +1,9 @@
 """The one module that runs Pulumi: a tenant's stack previewed and brought up through the Automation API."""
 
+import asyncio
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ from coffre.errors import BusyError, RemoteError
 PROJECT = "coffre"
 PARALLEL_RESOURCES = 32
 """Resources at a time; Pulumi's own default is 4 a core."""
+
+PROGRAM_END_SECONDS = 5.0
+"""How long the program of a failed run may take to stop."""
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _CHANGES = {
@@ -104,18 +109,18 @@ class StackEngine:
     def preview(self, program: Program) -> list[ResourceChange]:
         """Return what `up` would change, live facts looked at; touches neither platform nor state."""
         recorder = _Recorder()
-        with _translated(self._slug, recorder):
+        with _translated(self._slug, recorder), _ended(program) as inline:
             self._open().preview(
-                program=program, refresh=True, parallel=PARALLEL_RESOURCES, on_event=recorder, color="never"
+                program=inline, refresh=True, parallel=PARALLEL_RESOURCES, on_event=recorder, color="never"
             )
         return recorder.changes()
 
     def up(self, program: Program, on_progress: OnProgress) -> list[ResourceChange]:
         """Bring the platform to what the program says, live facts looked at first; returns what was changed."""
         recorder = _Recorder(on_progress)
-        with _translated(self._slug, recorder):
+        with _translated(self._slug, recorder), _ended(program) as inline:
             self._open().up(
-                program=program,
+                program=inline,
                 refresh=True,
                 parallel=PARALLEL_RESOURCES,
                 on_event=recorder,
@@ -145,6 +150,32 @@ def _translated(slug: str, recorder: "_Recorder") -> Iterator[None]:
             f"storage of {slug}: {'; '.join(recorder.errors) or _last_line(str(error))}",
             f"What was done stays done; put that right and run `coffre apply {slug}` again.",
         ) from error
+
+
+@contextmanager
+def _ended(program: Program) -> Iterator[Program]:
+    """Give the program to run, and see to it that a failed run ends it.
+
+    The Automation API leaves the program of a failed run waiting for outputs that never come, in a thread for which the
+    interpreter would wait at its exit.
+    """
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def inline() -> None:
+        loops.append(asyncio.get_running_loop())
+        program()
+
+    try:
+        yield inline
+    except automation_errors.CommandError:
+        for loop in loops:
+            end = time.monotonic() + PROGRAM_END_SECONDS
+            while loop.is_running() and time.monotonic() < end:
+                loop.call_soon_threadsafe(loop.stop)
+                time.sleep(0.05)
+            if not loop.is_running():
+                loop.close()
+        raise
 
 
 class _Recorder:

@@ -36,6 +36,8 @@ class Desk:
 
     root: Path
     ssh_config: Path
+    home: Path
+    """The engineer's home, which is also where temporary files go."""
     environment: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     """Everything any command printed, for the search for secrets."""
@@ -96,8 +98,10 @@ def make_desk(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / ".config"),
             "COFFRE_ACTOR": "test@smileo.example",
+            "TMPDIR": str(home / "tmp"),
         }
-        desk = Desk(root, lab.ssh_config, environment)
+        (home / "tmp").mkdir()
+        desk = Desk(root, lab.ssh_config, home, environment)
         desk.coffre("secrets", "init")
         return desk
 

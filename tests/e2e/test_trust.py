@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_an_unknown_host_key_is_never_accepted(desk: Desk) -> None:
 def test_trust_shows_the_key_that_the_machine_itself_shows_and_records_it(desk: Desk, lab: Any) -> None:
     host = "atelier-01.durand.example"
     shown = desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
-    vouched = Desk(desk.root, lab.ssh_config, desk.environment).on_machine(
+    vouched = replace(desk, ssh_config=lab.ssh_config).on_machine(
         host, "sshd -T | sed -n 's/^hostkey //p' | xargs -n1 ssh-keygen -lf"
     )
     fingerprint = next(word for word in vouched.split() if word.startswith("SHA256:"))

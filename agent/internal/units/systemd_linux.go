@@ -211,7 +211,12 @@ func (s Systemd) deactivate() error {
 	if _, err := s.systemctl("stop", serviceUnit); err != nil {
 		return err
 	}
-	// Else a run that failed stays in the list of failed units with nothing behind its name.
+	// Only a failed unit stays loaded with nothing behind its name; systemd may have unloaded a sound one by now, and
+	// refuses to reset what it does not have.
+	state, err := s.systemctl("show", "--property=ActiveState", serviceUnit)
+	if err != nil || !hasLine(state, "ActiveState=failed") {
+		return err
+	}
 	_, err = s.systemctl("reset-failed", serviceUnit)
 	return err
 }

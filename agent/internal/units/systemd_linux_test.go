@@ -19,13 +19,16 @@ show)
     [ "$unit" = coffre-backup.service ] && echo
     if [ -e "$units/$unit" ]; then echo LoadState=loaded; else echo LoadState=not-found; fi
     if [ "$unit" = coffre-backup.timer ] && [ -e enabled ]; then echo UnitFileState=enabled; fi
-    if [ "$unit" = coffre-backup.timer ] && [ -e active ]; then echo ActiveState=active; else echo ActiveState=inactive; fi
+    if [ "$unit" = coffre-backup.timer ] && [ -e active ]; then echo ActiveState=active
+    elif [ "$unit" = coffre-backup.service ] && [ -e failed ]; then echo ActiveState=failed
+    else echo ActiveState=inactive; fi
     if [ -e stale ]; then echo NeedDaemonReload=yes; else echo NeedDaemonReload=no; fi
   done ;;
 daemon-reload) rm -f stale ;;
 enable) touch enabled ;;
 restart) [ ! -e refuse ] || { echo "bad unit" >&2; exit 1; }; touch active ;;
 disable) rm -f enabled active ;;
+reset-failed) [ -e failed ] || { echo "Unit $2 not loaded." >&2; exit 1; }; rm failed ;;
 esac
 `
 
@@ -181,8 +184,7 @@ func TestRemovalTakesEveryTraceAndNothingElse(t *testing.T) {
 	if err != nil || fmt.Sprint(removed) != fmt.Sprint(announced) {
 		t.Fatalf("%v %v", removed, err)
 	}
-	want := "disable --now coffre-backup.timer, stop coffre-backup.service, reset-failed coffre-backup.service, daemon-reload"
-	if got := w.calls(); got != want {
+	if got := w.calls(); got != "disable --now coffre-backup.timer, stop coffre-backup.service, daemon-reload" {
 		t.Fatal(got)
 	}
 	if w.exists(stamps) || w.exists(w.unit(serviceUnit)) || !w.exists(filepath.Join(dropIn, "own.conf")) {
@@ -190,6 +192,18 @@ func TestRemovalTakesEveryTraceAndNothingElse(t *testing.T) {
 	}
 	if again, err := w.systemd.Remove(false); err != nil || len(again) != 0 {
 		t.Fatalf("%v %v", again, err)
+	}
+}
+
+func TestAFailedRunIsNotLeftInTheListOfFailedUnits(t *testing.T) {
+	w := newWorld(t)
+	w.ensure(false)
+	w.calls()
+	if err := os.WriteFile(w.at("failed"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.systemd.Remove(false); err != nil || w.exists(w.at("failed")) {
+		t.Fatalf("%v", err)
 	}
 }
 
