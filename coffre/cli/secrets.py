@@ -26,7 +26,7 @@ def init(context: typer.Context) -> None:
     settings = repository.settings
     done = set_up(repository.root / settings.secrets, repository.root / settings.escrow, repository.root)
     for path in done.created:
-        output.result(f"made {path}")
+        output.result(f"made {path.relative_to(repository.root) if path.is_relative_to(repository.root) else path}")
     if not done.created:
         output.result("nothing to make: identity, recipients, secrets folder and escrow are all there")
     output.result(
