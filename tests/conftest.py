@@ -42,8 +42,10 @@ def lab() -> Iterator[Lab]:
     with hold_lock(directory.with_name(f"{directory.name}.lock"), f"the test lab {directory}", wait_seconds=5):
         if not is_kept:
             found.down(erase=True)
-        found.up(LAB_HOSTS)
-        yield found
-        if not is_kept:
-            found.down(erase=True)
-            directory.rmdir()
+        try:
+            found.up(LAB_HOSTS)
+            yield found
+        finally:
+            if not is_kept:
+                found.down(erase=True)
+                directory.rmdir()

@@ -11,6 +11,10 @@ HIDDEN = "its output is hidden because it handles secrets"
 Event = Mapping[str, Any]
 
 
+OWN_CHECK = "Validating arguments against arg spec"
+"""How Ansible names the task that it puts before a role's own: no progress worth a line."""
+
+
 @dataclass(frozen=True)
 class HostOutcome:
     """How a playbook ended on one host.
@@ -49,7 +53,7 @@ class EventLog:
         if host is None:
             return
         result = data.get("res") or {}
-        if kind == "runner_on_start":
+        if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
             self._changes.setdefault(host, []).append((task, False))

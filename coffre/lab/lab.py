@@ -77,7 +77,12 @@ class Lab:
         May run twice and after any crash. Machines started earlier stay as they are.
         """
         with self._locked():
-            known = (state.find_state(self._state_file) or self._choose()).with_hosts(hosts)
+            found = state.find_state(self._state_file)
+            known = (found or self._choose()).with_hosts(hosts)
+            if found is None:
+                # The directory was removed under a running lab: its processes would be taken for the new one's.
+                self._stop_everything(known)
+                self._bridge.remove()
             state.save_state(self._state_file, known)
             self._bridge.ensure(known.address, known.network)
             with ThreadPoolExecutor(2) as pool:
@@ -94,15 +99,18 @@ class Lab:
         with self._locked():
             known = state.find_state(self._state_file)
             if known is not None:
-                with ThreadPoolExecutor(8) as pool:
-                    list(pool.map(self._stop_machine, self._machines(known)))
-                machines.clear_stale_locks(self._base.directory)
-                self._ceph(known).stop(self._say)
+                self._stop_everything(known)
             self._bridge.remove()
             if known is not None:
                 self._require_nothing_left(known)
             if erase:
                 self._erase()
+
+    def _stop_everything(self, known: LabState) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self._stop_machine, self._machines(known)))
+        machines.clear_stale_locks(self._base.directory)
+        self._ceph(known).stop(self._say)
 
     def status(self) -> LabStatus:
         """Return what runs now."""

@@ -1,12 +1,12 @@
 """The gate: machines may write backups until the sold quota is reached (contract, articles 2 and 8)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from coffre.operations.control import put_gate_order
 from coffre.operations.service import Service
-from coffre.records.events import EventKind
+from coffre.records.activity import Usage
+from coffre.records.events import EventKind, utc_now
 from coffre.spec.sizes import format_bytes
 
 
@@ -29,14 +29,29 @@ def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
     return GateState(used_bytes >= quota_bytes, used_bytes, quota_bytes)
 
 
-def measure_current_bytes(service: Service) -> Mapping[str, int]:
-    """Return the current bytes (versions that are not overwritten or deleted) of each machine's bucket, counted now."""
-    return {name: service.owner_bucket(name).current_bytes() for name in service.tenant.machines}
+def measure(service: Service) -> list[Usage]:
+    """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
+    now = utc_now()
+    today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
+    usages = [
+        Usage(
+            tenant_id=service.tenant.id,
+            machine=name,
+            measured_on=today,
+            current_bytes=service.owner_bucket(name).current_bytes(),
+            stored_bytes=service.storage.stored_bytes(service.bucket_name(name)),
+            measured_at=now,
+        )
+        for name in service.tenant.machines
+    ]
+    service.records.record_usage(usages)
+    return usages
 
 
 def settle_gate(service: Service) -> GateState:
     """Count the tenant's current bytes and put every machine's gate where the sold quota wants it."""
-    state = judge_gate(sum(measure_current_bytes(service).values()), service.tenant.storage.quota_bytes)
+    used_bytes = sum(usage.current_bytes for usage in measure(service))
+    state = judge_gate(used_bytes, service.tenant.storage.quota_bytes)
     for name in service.tenant.machines:
         set_gate(service, name, state)
     return state
@@ -49,7 +64,7 @@ def set_gate(service: Service, machine: str, state: GateState) -> bool:
     """
     bucket = service.owner_bucket(machine)
     changed = bucket.set_gate(closed=state.is_closed)
-    told = put_gate_order(service, bucket, is_closed=state.is_closed, reason="quota", since=datetime.now(UTC))
+    told = put_gate_order(service, bucket, is_closed=state.is_closed, reason="quota", since=utc_now())
     if changed or told:
         service.record(
             EventKind.GATE_CHANGE,

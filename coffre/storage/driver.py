@@ -101,6 +101,9 @@ class Storage(Protocol):
 
     def open_bucket(self, name: str, key: AccessKey) -> Bucket: ...
 
+    def stored_bytes(self, bucket: str) -> int:
+        """Return what a bucket holds in all: every version and unfinished uploads, which the wall counts."""
+
     def list_users(self, prefix: str) -> Sequence[str]: ...
 
     def raised_wall(self, uid: str, extra_bytes: int) -> AbstractContextManager[None]:

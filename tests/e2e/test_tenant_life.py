@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_a_backup_shows_in_status_by_both_witnesses(desk: Desk) -> None:
         assert machine["generation_applied"] == machine["generation_wanted"] == 1
         assert machine["last_success_at"] is not None
         assert machine["newest_snapshot_at"] is not None
+
+
+def test_each_days_volume_is_recorded_by_machine(desk: Desk, backstage: Backstage) -> None:
+    with Records.open(backstage.records_reference, desk.root) as records:
+        usages = records.list_usage(TENANT_ID, date(2026, 1, 1), date.max)
+    (tenant,) = desk.json("status", SLUG, "--json")
+    assert {usage.machine: usage.current_bytes for usage in usages} == {
+        machine["name"]: machine["stored_bytes"] for machine in tenant["machines"]
+    }
+    assert all(usage.stored_bytes >= usage.current_bytes for usage in usages)
 
 
 def test_a_restore_brings_every_file_back(desk: Desk, tmp_path: Path, backstage: Backstage) -> None:

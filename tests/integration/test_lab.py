@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -205,6 +206,17 @@ def test_a_stopped_machine_does_not_answer_until_started(other):
     assert not machine.answers
     other.start_machine(SOLO)
     assert ssh(other, SOLO, "ls /root") == ""
+
+
+def test_a_directory_removed_under_a_running_lab_starts_as_a_new_one(other):
+    """Its processes live on under the same names and must not be taken for those of the new lab."""
+    before = pids(other.status())
+    fsid = json.loads(other.endpoints_file.read_text())["fsid"]
+    shutil.rmtree(other.directory)
+    after = other.up([SOLO])
+    assert after.is_running
+    assert not set(before) & set(pids(after))
+    assert json.loads(other.endpoints_file.read_text())["fsid"] != fsid
 
 
 def test_two_starts_at_once_make_one_lab(other):

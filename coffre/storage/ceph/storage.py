@@ -36,6 +36,10 @@ class CephStorage:
     def open_bucket(self, name: str, key: AccessKey) -> CephBucket:
         return CephBucket(name, self._clients.get(key))
 
+    def stored_bytes(self, bucket: str) -> int:
+        found = self.admin.find_bucket(bucket)
+        return 0 if found is None else found.stored_bytes
+
     def list_users(self, prefix: str) -> list[str]:
         return [uid for uid in self.admin.list_users() if uid.startswith(prefix)]
 
