@@ -151,15 +151,20 @@ def status(
 
     repository = open_repository(context)
     now = datetime.now(UTC)
+    names = tenants or list(repository.tenants)
     seen = []
-    for name in tenants or list(repository.tenants):
-        with open_service(repository, name, output.warning) as service:
-            seen.append(observe(service, now))
+    for name in names:
+        try:
+            with open_service(repository, name, output.warning) as service:
+                seen.append(observe(service, now))
+        except ExpectedError as problem:
+            output.failed_tenant(name, problem, alone=len(names) == 1)
     if as_json:
         output.result_json(seen)
-        return
-    for tenant in seen:
+    for tenant in [] if as_json else seen:
         _show_status(tenant)
+    if len(seen) < len(names):
+        raise typer.Exit(FAILED)
 
 
 def _show_status(tenant: "TenantStatus") -> None:

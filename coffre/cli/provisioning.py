@@ -46,7 +46,7 @@ def plan(
         try:
             planned = plan_tenant(repository, name, output.warning)
         except ExpectedError as problem:
-            _say_failed(name, problem, alone=len(names) == 1)
+            output.failed_tenant(name, problem, alone=len(names) == 1)
             worst = 1
             continue
         plans.append(planned)
@@ -87,7 +87,7 @@ def apply(
                 on_progress=partial(output.progress_of, name),
             )
         except ExpectedError as problem:
-            _say_failed(name, problem, alone=len(names) == 1)
+            output.failed_tenant(name, problem, alone=len(names) == 1)
             failed.append(name)
             continue
         _show_outcome(outcome)
@@ -100,15 +100,6 @@ def apply(
         )
     if failed:
         raise typer.Exit(1)
-
-
-def _say_failed(name: str, problem: ExpectedError, *, alone: bool) -> None:
-    """With one tenant the error is the command's own; with several it is named and the next one goes on."""
-    if alone:
-        raise problem
-    output.error(f"{name}: {problem.message}")
-    if problem.hint:
-        output.error(f"  {problem.hint}")
 
 
 def _show_plan(planned: "TenantPlan") -> None:

@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from coffre import toolchain
 from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, Target
-from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.restic.agents import AGENT, ResticAgents
 from coffre.operations.control import Orders
 from coffre.operations.machines import find_connection, known_hosts_file
 from coffre.operations.passwords import use_password
@@ -40,50 +41,63 @@ class MachineOutcome:
         return self.state not in (MachineState.PENDING, MachineState.FAILED)
 
 
-def deploy(
-    service: Service, secrets: Secrets, orders: Mapping[str, Orders], on_progress: Callable[[str], None]
-) -> tuple[MachineOutcome, ...]:
-    requests = [_request(service, secrets, name) for name in service.tenant.machines]
-    results = ResticAgents(service.repository.root / RUN_FOLDER).deploy(
-        requests, lambda machine, text: on_progress(f"{machine}: {text}")
-    )
-    outcomes = []
-    for result in results:
-        generation = orders[result.machine].generation
-        applied = applied_generation(service, result.machine)
-        outcome = judge_machine(result, applied_generation=applied, wanted_generation=generation)
-        if outcome.state is MachineState.INSTALLED:
-            licence = service.machine(result.machine).kind.value
-            service.record(EventKind.INSTALL, result.machine, licence=licence, generation=generation)
-        elif outcome.is_complete and applied != generation and not result.unreachable:
-            service.record(EventKind.UPDATE, result.machine, generation=generation)
-        outcomes.append(outcome)
-    return tuple(outcomes)
+@dataclass(frozen=True)
+class Installed:
+    """What a machine runs: the generation of its orders, and the agent's program."""
+
+    generation: int
+    agent_sha256: str
 
 
-def applied_generation(service: Service, machine: str) -> int | None:
-    """Return the generation of orders that a machine was last seen to have taken; None: never installed."""
+def wanted_on(orders: Orders) -> Installed | None:
+    """Return what a machine should run by its orders and the agent at hand; None before its first orders."""
+    if orders.generation is None:
+        return None
+    return Installed(orders.generation, toolchain.sha256_file(toolchain.find_tool(AGENT)))
+
+
+def find_installed(service: Service, machine: str) -> Installed | None:
+    """Return what a machine was last recorded to run; None: it was never installed."""
+    # An update is always recorded after the installation.
     found = [
         service.records.find_last(service.tenant.id, kind, machine) for kind in (EventKind.UPDATE, EventKind.INSTALL)
     ]
-    return next((int(str(event.details["generation"])) for event in found if event is not None), None)
+    last = next((event.details for event in found if event is not None), None)
+    return None if last is None else Installed(int(str(last["generation"])), str(last["agent_sha256"]))
 
 
-def judge_machine(
-    result: DeployResult, *, applied_generation: int | None, wanted_generation: int | None
-) -> MachineOutcome:
+def deploy(
+    service: Service, secrets: Secrets, orders: Mapping[str, Orders], on_progress: Callable[[str], None]
+) -> tuple[MachineOutcome, ...]:
+    """Install or repair every machine's agent, and record what each runs from now on. May run twice."""
+    requests = [_request(service, secrets, name) for name in service.tenant.machines]
+    driver = ResticAgents(service.repository.root / RUN_FOLDER)
+    results = driver.deploy(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
+    return tuple(_settle(service, result, wanted_on(orders[result.machine])) for result in results)
+
+
+def _settle(service: Service, result: DeployResult, wanted: Installed | None) -> MachineOutcome:
+    installed = find_installed(service, result.machine)
+    outcome = judge_machine(result, installed, wanted)
+    if wanted is not None and result.ok and installed != wanted:
+        kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
+        licence = service.machine(result.machine).kind.value
+        service.record(kind, result.machine, licence=licence, **asdict(wanted))
+    return outcome
+
+
+def judge_machine(result: DeployResult, installed: Installed | None, wanted: Installed | None) -> MachineOutcome:
     """Say how a machine stands after its deployment. Pure.
 
-    A machine that did not answer is pending when it waits for something: its agent, or orders it has not taken.
+    A machine that did not answer is pending when it waits for something: its agent, a newer one, or newer orders.
     """
     name = result.machine
     message = result.message.removeprefix(f"{name}: ")
     if result.unreachable:
-        waits = applied_generation is None or applied_generation != wanted_generation
-        return MachineOutcome(name, MachineState.PENDING if waits else MachineState.UNREACHED, message)
+        return MachineOutcome(name, MachineState.UNREACHED if installed == wanted else MachineState.PENDING, message)
     if not result.ok:
         return MachineOutcome(name, MachineState.FAILED, message)
-    if applied_generation is None:
+    if installed is None:
         return MachineOutcome(name, MachineState.INSTALLED)
     return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)
 

@@ -9,7 +9,7 @@ from coffre.operations.gate import settle_gate
 from coffre.operations.restore import open_repository
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
-from coffre.provisioning import commitments
+from coffre.provisioning import commitments, rules
 from coffre.provisioning.agents import MachineOutcome, deploy
 from coffre.provisioning.engine import ResourceChange
 from coffre.provisioning.keys import check_escrow, current_keys, ensure_secrets
@@ -76,9 +76,12 @@ def apply_tenant(repository: Repository, slug: str, *, storage_only: bool, on_pr
 def _initialise_repositories(service: Service, on_progress: OnProgress) -> None:
     """Make the restic repository of each bucket that has none; the machines themselves may not."""
     for name in service.tenant.machines:
-        if service.owner_bucket(name).find(f"{naming.RESTIC_PREFIX}config") is None:
-            on_progress(f"initialising the repository of {name}")
-            open_repository(service, name, "initialise the repository").init()
+        bucket = service.owner_bucket(name)
+        if bucket.exists(f"{naming.RESTIC_PREFIX}config"):
+            continue
+        rules.refuse_headless_repository(service.tenant.slug, name, (facts.key for facts in bucket.list_objects("")))
+        on_progress(f"initialising the repository of {name}")
+        open_repository(service, name, "initialise the repository").init()
 
 
 def _commission(service: Service) -> tuple[datetime | None, bool]:

@@ -5,11 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.operations.control import plan_orders, read_orders
+from coffre.operations.control import Orders, plan_orders, read_orders
 from coffre.operations.options import option_status
 from coffre.operations.service import Service, open_service
 from coffre.provisioning import rules
-from coffre.provisioning.agents import applied_generation
+from coffre.provisioning.agents import Installed, find_installed, wanted_on
 from coffre.provisioning.engine import ResourceChange, list_stacks
 from coffre.provisioning.keys import current_keys, missing_secrets
 from coffre.provisioning.stack import open_engine, state_backend, tenant_program
@@ -84,12 +84,20 @@ def plan_tenant(repository: Repository, slug: str, on_notice: OnNotice) -> Tenan
 
 
 def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -> MachinePlan:
-    applied = applied_generation(service, name) if service.bucket_name(name) in owned_buckets else None
-    if applied is None:
+    installed = find_installed(service, name) if service.bucket_name(name) in owned_buckets else None
+    if installed is None:
         return MachinePlan(name, "install", ())
     orders = plan_orders(service, name, read_orders(service, service.owner_bucket(name)))
-    if orders.is_due:
-        return MachinePlan(name, "update", orders.differences)
-    if applied != orders.generation:
-        return MachinePlan(name, "update", (f"orders {orders.generation} not taken yet",))
-    return MachinePlan(name, "none", ())
+    differences = _name_differences(orders, installed, wanted_on(orders))
+    return MachinePlan(name, "update" if differences else "none", differences)
+
+
+def _name_differences(orders: Orders, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:
+    if wanted is None:
+        return ("orders lost",)
+    differences = list(orders.differences)
+    if not differences and wanted.generation != installed.generation:
+        differences.append(f"orders {wanted.generation} not taken yet")
+    if wanted.agent_sha256 != installed.agent_sha256:
+        differences.append("agent program")
+    return tuple(differences)

@@ -109,3 +109,16 @@ def refuse_lost_secrets(
                 f"{tenant.slug}/{name} has a bucket, but its repository password is in neither bundle copy",
                 "Bring the data bundle back from the escrow: without it the backups in that bucket cannot be read.",
             )
+
+
+def refuse_headless_repository(slug: str, machine: str, keys: Iterable[str]) -> None:
+    """Refuse to make a new repository over backups whose `config` is missing: they would never be read again.
+
+    An initialisation that was cut off leaves at most a key, and may be repeated.
+    """
+    backups = tuple(f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
+    if any(key.startswith(backups) for key in keys):
+        raise RefusedError(
+            f"{slug}/{machine}: its bucket holds backups, but the repository's config is gone",
+            "Bring back the last version of restic/config, which the bucket keeps; do not initialise it anew.",
+        )

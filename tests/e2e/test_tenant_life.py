@@ -295,6 +295,19 @@ def test_two_changes_of_one_tenant_do_not_meet(desk: Desk) -> None:
         assert "another command is changing" in desk.coffre("apply", SLUG, "--yes", expect=5).stderr
 
 
+def test_a_lost_platform_comes_back_with_the_same_keys(desk: Desk, backstage: Backstage, lab: Any) -> None:
+    """Contract, article 15: the service is rebuilt, and all machines back up again from nothing."""
+    lab.radosgw_admin(["user", "rm", f"--uid={backstage.owner_uid}", "--purge-data"])
+    for machine in HOSTS:
+        lab.radosgw_admin(["user", "rm", f"--uid={backstage.owner_uid}.{machine}", "--purge-data"])
+    before = backstage.secret_values()
+    rebuilt = desk.coffre("apply", SLUG, "--yes")
+    assert "15 created" in rebuilt.stdout
+    assert "commissioned" not in rebuilt.stdout
+    assert backstage.secret_values() == before
+    assert "compta-01: success" in desk.coffre("backup", SLUG).stdout
+
+
 def test_no_secret_is_left_anywhere_in_clear(desk: Desk, backstage: Backstage, lab: Any) -> None:
     """In all that the commands wrote and printed: state, records, logs, temporary files, shared memory, the gateway."""
     secrets = {value.encode() for value in backstage.secret_values()}

@@ -3,27 +3,31 @@
 import pytest
 
 from coffre.agents.driver import DeployResult
-from coffre.provisioning.agents import MachineState, judge_machine
+from coffre.provisioning.agents import Installed, MachineState, judge_machine
+
+ONE, TWO = Installed(1, "agent"), Installed(2, "agent")
+NEWER_AGENT = Installed(1, "newer agent")
 
 
 @pytest.mark.parametrize(
-    ("ok", "changed", "unreachable", "applied", "wanted", "state"),
+    ("ok", "changed", "unreachable", "installed", "wanted", "state"),
     [
-        (True, True, False, None, 1, MachineState.INSTALLED),
-        (True, False, False, 1, 1, MachineState.UNCHANGED),
-        (True, True, False, 1, 2, MachineState.UPDATED),
-        (False, False, True, None, 1, MachineState.PENDING),
-        (False, False, True, 1, 2, MachineState.PENDING),
-        (False, False, True, 2, 2, MachineState.UNREACHED),
-        (False, False, False, 1, 1, MachineState.FAILED),
+        (True, True, False, None, ONE, MachineState.INSTALLED),
+        (True, False, False, ONE, ONE, MachineState.UNCHANGED),
+        (True, True, False, ONE, TWO, MachineState.UPDATED),
+        (False, False, True, None, ONE, MachineState.PENDING),
+        (False, False, True, ONE, TWO, MachineState.PENDING),
+        (False, False, True, ONE, NEWER_AGENT, MachineState.PENDING),
+        (False, False, True, TWO, TWO, MachineState.UNREACHED),
+        (False, False, False, ONE, ONE, MachineState.FAILED),
     ],
 )
 def test_a_machine_is_pending_only_when_it_waits_for_something(
-    ok: bool, changed: bool, unreachable: bool, applied: int | None, wanted: int, state: MachineState
+    ok: bool, changed: bool, unreachable: bool, installed: Installed | None, wanted: Installed, state: MachineState
 ) -> None:
     result = DeployResult(
         slug="martin", machine="compta-01", ok=ok, changed=changed, unreachable=unreachable, message=""
     )
-    outcome = judge_machine(result, applied_generation=applied, wanted_generation=wanted)
+    outcome = judge_machine(result, installed, wanted)
     assert outcome.state is state
     assert outcome.is_complete is (state not in (MachineState.PENDING, MachineState.FAILED))

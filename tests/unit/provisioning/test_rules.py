@@ -5,6 +5,7 @@ import pytest
 from coffre.errors import RefusedError
 from coffre.provisioning.rules import (
     judge_escrow,
+    refuse_headless_repository,
     refuse_lost_secrets,
     refuse_orphan_stacks,
     refuse_unsupported,
@@ -44,6 +45,12 @@ def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None
         refuse_lost_secrets(TENANT, [COMPTA], None)
     with pytest.raises(RefusedError, match="martin/caisse-01 has a bucket, but its repository password"):
         refuse_lost_secrets(TENANT, [COMPTA, CAISSE], ["compta-01"])
+
+
+def test_no_repository_is_made_over_backups_that_lost_theirs() -> None:
+    refuse_headless_repository("martin", "compta-01", ["control/desired.json", "restic/keys/ab", "reports/x.json"])
+    with pytest.raises(RefusedError, match="its bucket holds backups"):
+        refuse_headless_repository("martin", "compta-01", ["restic/snapshots/ab"])
 
 
 def test_an_escrow_beside_the_secrets_is_for_the_lab_only() -> None:
