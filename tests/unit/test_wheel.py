@@ -1,4 +1,4 @@
-"""The wheel carries all that the command needs, so that --root can name a repository that holds only files of tenants."""
+"""The wheel carries all that the command needs, so that --root can name a repository of tenant files alone."""
 
 import subprocess
 import sys
