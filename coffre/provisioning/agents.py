@@ -63,7 +63,7 @@ def find_installed(service: Service, machine: str) -> Installed | None:
         service.records.find_last(service.tenant.id, kind, machine) for kind in (EventKind.UPDATE, EventKind.INSTALL)
     ]
     last = next((event.details for event in found if event is not None), None)
-    return None if last is None else Installed(int(str(last["generation"])), str(last["agent_sha256"]))
+    return None if last is None else Installed(int(str(last["generation"])), str(last.get("agent_sha256", "")))
 
 
 def deploy(
