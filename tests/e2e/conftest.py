@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.machines import renew_machines
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
 COMMAND_SECONDS = 240
@@ -82,7 +84,8 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def make_desk(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Desk]:
-    """Return a function that makes a desk with the example tenants named."""
+    """Return a function that makes a desk with the example tenants named, before machines that nobody has touched."""
+    renew_machines(lab, [machine.host for machine in lab.status().machines])
 
     def make(*slugs: str) -> Desk:
         root = tmp_path_factory.mktemp("desk")

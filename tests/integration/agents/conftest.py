@@ -4,14 +4,13 @@ import pytest
 
 from coffre.agents.restic.agents import AgentPrograms, ResticAgents
 from tests.integration.agents.scene import HOSTS, Scene
+from tests.machines import renew_machines
 
 
 @pytest.fixture(scope="session")
 def scene(lab, tmp_path_factory):
     """A tenant with buckets and orders; its three machines as they were before anybody touched them."""
-    for host in HOSTS.values():
-        lab.stop_machine(host)
-    lab.up(list(HOSTS.values()))
+    renew_machines(lab, list(HOSTS.values()))
     scene = Scene(lab, tmp_path_factory.mktemp("scene"))
     for machine in HOSTS:
         scene.repository(machine).init()
