@@ -1,11 +1,12 @@
 """A backup now: the quota looked at, the agent started, its report read on the machine and then in the bucket."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coffre.agents.backup_run import start_and_wait
+from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
 from coffre.errors import ExpectedError, RemoteError
 from coffre.operations.gate import GateState, settle_gate
@@ -57,21 +58,40 @@ def back_up(
     on_progress: OnProgress,
     deadline_seconds: int = DEADLINE_SECONDS,
 ) -> TenantBackup:
-    """Back the machines up now, all at once, and say of each how it ended; never longer than the deadline."""
+    """Back the machines up now, all at once, and say of each how it ended; never longer than the deadline.
+
+    Ctrl-C ends the waiting, not the backups: they go on, on the machines.
+    """
     gate = settle_gate(service)
     if gate.is_closed:
         refused = tuple(MachineBackup(name, Outcome.QUOTA, f"not started: {gate.explanation}") for name in machines)
         return TenantBackup(refused, gate, gate)
+    interrupted = threading.Event()
+    clock = Clock(sleep=lambda seconds: _pause(interrupted, seconds))
+
+    def run(machine: str) -> MachineBackup:
+        return _back_up_one(service, machine, on_progress, deadline_seconds, clock)
+
     with ThreadPoolExecutor(max_workers=max(1, len(machines))) as executor:
-        runs = executor.map(lambda name: _back_up_one(service, name, on_progress, deadline_seconds), machines)
-        ended = tuple(runs)
+        try:
+            ended = tuple(executor.map(run, machines))
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise
     return TenantBackup(ended, gate, settle_gate(service))
 
 
-def _back_up_one(service: Service, machine: str, on_progress: OnProgress, deadline_seconds: int) -> MachineBackup:
+def _pause(interrupted: threading.Event, seconds: float) -> None:
+    if interrupted.wait(seconds):
+        raise ExpectedError("no longer waited for", "`coffre status` shows how it ended.")
+
+
+def _back_up_one(
+    service: Service, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: Clock
+) -> MachineBackup:
     try:
         with open_machine(service, machine) as ssh:
-            report = start_and_wait(ssh, deadline_seconds, lambda text: on_progress(machine, text))
+            report = start_and_wait(ssh, deadline_seconds, lambda text: on_progress(machine, text), clock)
     except RemoteError as problem:
         return MachineBackup(machine, Outcome.UNREACHABLE, _sentence(problem))
     except ExpectedError as problem:

@@ -60,6 +60,12 @@ class Desk:
         assert run.code == expect, f"coffre {' '.join(arguments)} ended with {run.code}, not {expect}:\n{run.output}"
         return run
 
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start the installed command; the caller ends it."""
+        return subprocess.Popen(
+            [COFFRE, *arguments], cwd=self.root, env=self.environment, stderr=subprocess.PIPE, text=True
+        )
+
     def json(self, *arguments: str, expect: int = 0) -> Any:
         return json.loads(self.coffre(*arguments, expect=expect).stdout)
 

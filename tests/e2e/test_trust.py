@@ -1,6 +1,8 @@
 """A machine whose host key nobody has recorded yet, reached as a user who needs sudo."""
 
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Desk
 
-SLUG, MACHINE = "atelier-durand", "atelier-01"
+SLUG, MACHINE, HOST = "atelier-durand", "atelier-01", "atelier-01.durand.example"
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +38,9 @@ def test_an_unknown_host_key_is_never_accepted(desk: Desk) -> None:
 
 
 def test_trust_shows_the_key_that_the_machine_itself_shows_and_records_it(desk: Desk, lab: Any) -> None:
-    host = "atelier-01.durand.example"
     shown = desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
     vouched = replace(desk, ssh_config=lab.ssh_config).on_machine(
-        host, "sshd -T | sed -n 's/^hostkey //p' | xargs -n1 ssh-keygen -lf"
+        HOST, "sshd -T | sed -n 's/^hostkey //p' | xargs -n1 ssh-keygen -lf"
     )
     fingerprint = next(word for word in vouched.split() if word.startswith("SHA256:"))
     assert fingerprint in shown
@@ -66,3 +67,26 @@ def test_a_changed_host_key_is_refused_until_it_is_replaced(desk: Desk, tmp_path
     desk.coffre("trust", SLUG, MACHINE, "--yes", "--replace")
     assert recorded.read_text(encoding="utf-8") == (tmp_path / "right").read_text(encoding="utf-8")
     desk.coffre("backup", SLUG)
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_backup(desk: Desk, lab: Any) -> None:
+    trusted = replace(desk, ssh_config=lab.ssh_config)
+    before = count_snapshots(desk)
+    trusted.on_machine(HOST, "head -c 600000000 /dev/urandom >/srv/plans.bin")
+    command = desk.start("backup", SLUG)
+    assert command.stderr is not None
+    assert any("backup started" in line for line in command.stderr)
+    command.send_signal(signal.SIGINT)
+    said = command.stderr.read()
+    assert command.wait(timeout=30) == 130
+    assert "interrupted" in said
+    until = time.monotonic() + 60
+    while count_snapshots(desk) == before:
+        assert time.monotonic() < until, "the backup ended with its waiting"
+    assert count_snapshots(desk) == before + 1
+
+
+def count_snapshots(desk: Desk) -> int:
+    count = desk.json("status", SLUG, "--json")[0]["machines"][0]["snapshots"]
+    assert isinstance(count, int)
+    return count
