@@ -73,12 +73,12 @@ def test_ctrl_c_ends_the_waiting_and_not_the_backup(desk: Desk, lab: Any) -> Non
     trusted = replace(desk, ssh_config=lab.ssh_config)
     before = count_snapshots(desk)
     trusted.on_machine(HOST, "head -c 600000000 /dev/urandom >/srv/plans.bin")
-    command = desk.start("backup", SLUG)
-    assert command.stderr is not None
-    assert any("backup started" in line for line in command.stderr)
-    command.send_signal(signal.SIGINT)
-    said = command.stderr.read()
-    assert command.wait(timeout=30) == 130
+    with desk.start("backup", SLUG) as command:
+        assert command.stderr is not None
+        assert any("backup started" in line for line in command.stderr)
+        command.send_signal(signal.SIGINT)
+        said = command.stderr.read()
+        assert command.wait(timeout=30) == 130
     assert "interrupted" in said
     until = time.monotonic() + 60
     while count_snapshots(desk) == before:
