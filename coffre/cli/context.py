@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from coffre.errors import UsageError
+from coffre.cli import output
+from coffre.errors import ExpectedError, UsageError
 
 if TYPE_CHECKING:
     from coffre.spec.loader import Repository
@@ -54,3 +55,12 @@ def choose_tenants(names: list[str] | None, every: bool, known: list[str]) -> li
     if not names:
         raise UsageError("no tenant is named", "Name one or more tenants, or give --all.")
     return list(dict.fromkeys(names))
+
+
+def go_on_after(name: str, problem: ExpectedError, *, alone: bool) -> None:
+    """With one tenant an error is the command's own; with several it is named, and the next one has its turn."""
+    if alone:
+        raise problem
+    output.error(f"{name}: {problem.message}")
+    if problem.hint:
+        output.error(f"  {problem.hint}")

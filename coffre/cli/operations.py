@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import go_on_after, open_repository
 from coffre.errors import ExpectedError
 from coffre.spec.sizes import format_bytes
 
@@ -158,7 +158,7 @@ def status(
             with open_service(repository, name, output.warning) as service:
                 seen.append(observe(service, now))
         except ExpectedError as problem:
-            output.failed_tenant(name, problem, alone=len(names) == 1)
+            go_on_after(name, problem, alone=len(names) == 1)
     if as_json:
         output.result_json(seen)
     for tenant in [] if as_json else seen:

@@ -84,15 +84,6 @@ def expected_error(problem: ExpectedError) -> None:
         _other.print(f"  {problem.hint}", markup=False)
 
 
-def failed_tenant(name: str, problem: ExpectedError, *, alone: bool) -> None:
-    """With one tenant the error is the command's own; with several it is named, and the next one has its turn."""
-    if alone:
-        raise problem
-    error(f"{name}: {problem.message}")
-    if problem.hint:
-        error(f"  {problem.hint}")
-
-
 @contextmanager
 def percentage(text: str) -> Iterator[Callable[[float], None]]:
     """Show how far long work is: a bar on a terminal, else a line each ten per cent; takes a fraction from 0 to 1."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import choose_tenants, open_repository
+from coffre.cli.context import choose_tenants, go_on_after, open_repository
 from coffre.errors import ExpectedError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def plan(
         try:
             planned = plan_tenant(repository, name, output.warning)
         except ExpectedError as problem:
-            output.failed_tenant(name, problem, alone=len(names) == 1)
+            go_on_after(name, problem, alone=len(names) == 1)
             worst = 1
             continue
         plans.append(planned)
@@ -87,7 +87,7 @@ def apply(
                 on_progress=partial(output.progress_of, name),
             )
         except ExpectedError as problem:
-            output.failed_tenant(name, problem, alone=len(names) == 1)
+            go_on_after(name, problem, alone=len(names) == 1)
             failed.append(name)
             continue
         _show_outcome(outcome)

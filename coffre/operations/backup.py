@@ -18,6 +18,9 @@ from coffre.spec import naming
 DEADLINE_SECONDS = 12 * 3600
 """How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
 
+SNAPSHOT_RESULTS = (ReportResult.SUCCESS, ReportResult.PARTIAL)
+"""The results that claim a snapshot."""
+
 OnProgress = Callable[[str, str], None]
 """Called with a machine's name and what it does."""
 
@@ -102,16 +105,24 @@ def _back_up_one(
 def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
     """Hold what the machine says against what the bucket holds: its report, and the snapshot it speaks of."""
     bucket = service.owner_bucket(machine)
-    delivered = find_report(bucket, report.run_id) is not None
-    stored = report.snapshot_id is not None and bucket.exists(f"{naming.RESTIC_PREFIX}snapshots/{report.snapshot_id}")
-    outcome = Outcome(report.result.value)
-    in_storage = delivered and (stored or report.result not in (ReportResult.SUCCESS, ReportResult.PARTIAL))
+    key = f"{naming.RESTIC_PREFIX}snapshots/{report.snapshot_id}"
+    return judge_report(
+        machine,
+        report,
+        is_stored=report.snapshot_id is not None and bucket.exists(key),
+        is_delivered=find_report(bucket, report.run_id) is not None,
+    )
+
+
+def judge_report(machine: str, report: Report, *, is_stored: bool, is_delivered: bool) -> MachineBackup:
+    """Say how a run ended by both witnesses: a snapshot that only the machine knows of is none. Pure."""
+    if report.result in SNAPSHOT_RESULTS and not is_stored:
+        message = f"the machine reports snapshot {report.snapshot_id}, but its bucket has none"
+        return MachineBackup(machine, Outcome.FAILED, message, report, in_storage=False)
     message = report.message
-    if outcome is Outcome.SUCCESS and not stored:
-        outcome, message = Outcome.FAILED, f"the machine reports snapshot {report.snapshot_id}, but its bucket has none"
-    elif not delivered:
+    if not is_delivered:
         message = f"{message}; the report is still on the machine".removeprefix("; ")
-    return MachineBackup(machine, outcome, message, report, in_storage)
+    return MachineBackup(machine, Outcome(report.result.value), message, report, in_storage=is_delivered)
 
 
 def _sentence(problem: ExpectedError) -> str:

@@ -12,7 +12,7 @@ from coffre import toolchain
 from coffre.agents.restic.repository import Repository, ResticError
 from coffre.errors import ExpectedError, UsageError
 from coffre.operations.reports import iter_reports
-from coffre.operations.restore import open_repository
+from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.records.events import EventKind

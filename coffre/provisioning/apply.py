@@ -6,7 +6,7 @@ from datetime import datetime
 
 from coffre.operations.control import write_orders
 from coffre.operations.gate import settle_gate
-from coffre.operations.restore import open_repository
+from coffre.operations.repositories import open_repository
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
 from coffre.provisioning import commitments, rules

@@ -8,6 +8,7 @@ from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
 from coffre.spec.tenant import Tenant
+from coffre.storage.ceph.connect import is_embedded
 from coffre.storage.ceph.layout import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.storage.driver import AccessKey
 
@@ -34,10 +35,10 @@ def check_escrow(service: Service) -> str:
     root, settings = service.repository.root, service.repository.settings
     places = [root / settings.secrets, root / settings.escrow]
     # A folder that is missing is the store's own, clearer error.
-    is_apart = not all(place.is_dir() for place in places) or len({place.stat().st_dev for place in places}) == len(
-        places
-    )
-    return judge_escrow(is_apart=is_apart, is_lab=service.storage.endpoint.fsid is not None)
+    if not all(place.is_dir() for place in places):
+        return ""
+    is_apart = len({place.stat().st_dev for place in places}) == len(places)
+    return judge_escrow(is_apart=is_apart, is_lab=is_embedded(service.platform, root))
 
 
 def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secrets:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coffre.operations.restore import open_repository
+from coffre.operations.repositories import open_repository
 from coffre.operations.service import open_service
 from coffre.records.database import Records
 from coffre.records.events import EventKind
