@@ -38,14 +38,11 @@ class CephTenantStorage(pulumi.ComponentResource):
 
     def _machine(self, machine: MachineStorage, wall: rgw.UserQuota) -> None:
         storage = self._storage
-        user = rgw.User(
-            machine.uid,
-            uid=machine.uid,
-            display_name=f"{storage.display_name} / {machine.name}",
-            max_buckets=-1,
-            opts=pulumi.ResourceOptions(parent=self),
+        users = (
+            []
+            if machine.uid is None or machine.key is None
+            else [self._machine_user(machine, machine.uid, machine.key)]
         )
-        self._key(machine.uid, machine.key, user)
         # The wall stands before the first bucket does: nothing is ever written without it.
         bucket = rgw.Bucket(
             machine.bucket,
@@ -58,19 +55,31 @@ class CephTenantStorage(pulumi.ComponentResource):
             f"{machine.bucket}-policy",
             bucket=machine.bucket,
             statements=policy.statements(machine.bucket, storage.owner_uid, machine.uid),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, user]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, *users]),
         )
         rgw.PublicAccessBlock(
             f"{machine.bucket}-public-access",
             bucket=machine.bucket,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guarded]),
         )
-        rgw.BucketLifecycle(
-            f"{machine.bucket}-lifecycle",
-            bucket=machine.bucket,
-            rules=lifecycle.rules(storage.undelete_days),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[guarded]),
+        if not storage.keeps_everything:
+            rgw.BucketLifecycle(
+                f"{machine.bucket}-lifecycle",
+                bucket=machine.bucket,
+                rules=lifecycle.rules(storage.undelete_days),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[guarded]),
+            )
+
+    def _machine_user(self, machine: MachineStorage, uid: str, key: AccessKey) -> rgw.User:
+        user = rgw.User(
+            uid,
+            uid=uid,
+            display_name=f"{self._storage.display_name} / {machine.name}",
+            max_buckets=-1,
+            opts=pulumi.ResourceOptions(parent=self),
         )
+        self._key(uid, key, user)
+        return user
 
     def _key(self, uid: str, key: AccessKey, user: rgw.User) -> rgw.AccessKey:
         return rgw.AccessKey(

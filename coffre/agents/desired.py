@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -97,26 +97,30 @@ def list_differences(first: Payload, second: Payload) -> tuple[str, ...]:
     return tuple(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
 
 
-def sign(payload: bytes, seed: bytes) -> bytes:
-    """Return the document for the bucket: payload and ed25519 signature; ``seed`` is the raw 32-byte private key."""
-    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(payload)
-    document = {"payload": base64.b64encode(payload).decode(), "signature": base64.b64encode(signature).decode()}
+def sign(payload: bytes, *seeds: bytes) -> bytes:
+    """Return the document for the bucket: the payload, and one ed25519 signature a key.
+
+    ``seeds`` are raw 32-byte private keys: two while machines move from an old key to a new one.
+    """
+    signatures = [Ed25519PrivateKey.from_private_bytes(seed).sign(payload) for seed in seeds]
+    document = {
+        "payload": base64.b64encode(payload).decode(),
+        "signatures": [base64.b64encode(signature).decode() for signature in signatures],
+    }
     return (json.dumps(document, indent=2) + "\n").encode()
 
 
 def verify(document: bytes, public_key: bytes) -> dict[str, Any]:
     """Return the payload of a signed document; InvalidOrdersError unless the raw 32-byte public key vouches for it.
 
-    Nothing of the payload is looked at before its signature holds.
+    Nothing of the payload is looked at before one of its signatures holds.
     """
-    payload, signature = _open_envelope(document)
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload)
-    except InvalidSignature:
+    payload, signatures = _open_envelope(document)
+    if not any(_holds(payload, signature, public_key) for signature in signatures):
         raise InvalidOrdersError(
             "control/desired.json is not signed with this tenant's key",
             "Somebody else wrote it, or the signing key was changed: find out who before applying again.",
-        ) from None
+        )
     try:
         orders = json.loads(payload)
     except ValueError:
@@ -134,17 +138,33 @@ def public_key_of(seed: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
-def _open_envelope(document: bytes) -> tuple[bytes, bytes]:
+def is_signed_by(document: bytes, public_keys: Collection[bytes]) -> bool:
+    """Tell whether a document carries exactly the signatures of these keys, no fewer and no more."""
+    payload, signatures = _open_envelope(document)
+    return len(signatures) == len(public_keys) and all(
+        any(_holds(payload, signature, key) for signature in signatures) for key in public_keys
+    )
+
+
+def _holds(payload: bytes, signature: bytes, public_key: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
     try:
         envelope = json.loads(document)
         payload = base64.b64decode(envelope["payload"], validate=True)
-        signature = base64.b64decode(envelope["signature"], validate=True)
+        signatures = [base64.b64decode(signature, validate=True) for signature in envelope["signatures"]]
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise InvalidOrdersError(
             "control/desired.json is not a signed document",
             "Coffre never writes such a one: find out who did (the bucket keeps the versions before it).",
         ) from None
-    return payload, signature
+    return payload, signatures
 
 
 def _orders(payload: Payload) -> dict[str, Any]:

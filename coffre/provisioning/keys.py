@@ -23,11 +23,10 @@ class Secrets:
 
 def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
     """Name the machines that have no key or no repository password yet ("owner" for the tenant itself). Pure."""
+    active = tenant.active_machines()
     if control is None or data is None:
-        return ["owner", *tenant.machines]
-    return [
-        name for name in tenant.machines if name not in control.machine_keys or name not in data.repository_passwords
-    ]
+        return ["owner", *active]
+    return [name for name in active if name not in control.machine_keys or name not in data.repository_passwords]
 
 
 def check_escrow(service: Service) -> str:
@@ -64,7 +63,8 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
     if control is None:
         return placeholder_keys(tenant)
     known = {name: _access_key(key) for name, key in control.machine_keys.items()}
-    return TenantKeys(_access_key(control.owner_key), {name: known.get(name, PLACEHOLDER) for name in tenant.machines})
+    active = tenant.active_machines()
+    return TenantKeys(_access_key(control.owner_key), {name: known.get(name, PLACEHOLDER) for name in active})
 
 
 def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> ControlBundle:
@@ -73,17 +73,18 @@ def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> Contro
         return ControlBundle(
             tenant_id=tenant.id,
             owner_key=minting.new_access_key(),
-            machine_keys={name: minting.new_access_key() for name in tenant.machines},
+            machine_keys={name: minting.new_access_key() for name in tenant.active_machines()},
             stack_passphrase=minting.new_passphrase(),
             signing_key=minting.new_signing_key(),
         )
-    minted = {name: minting.new_access_key() for name in tenant.machines if name not in existing.machine_keys}
+    active = tenant.active_machines()
+    minted = {name: minting.new_access_key() for name in active if name not in existing.machine_keys}
     return existing.model_copy(update={"machine_keys": {**existing.machine_keys, **minted}})
 
 
 def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
     known = existing.repository_passwords if existing is not None else {}
-    minted = {name: minting.new_password() for name in tenant.machines if name not in known}
+    minted = {name: minting.new_password() for name in tenant.active_machines() if name not in known}
     return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})
 
 

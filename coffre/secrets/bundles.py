@@ -42,14 +42,22 @@ class ControlBundle(Bundle):
 
     kind: Literal["control"] = "control"
     owner_key: S3Key
+    old_owner_key: S3Key | None = None
+    """The keys that a rotation replaces stay beside the new ones until nothing uses them any more."""
     machine_keys: dict[str, S3Key] = Field(default_factory=dict)
+    old_machine_keys: dict[str, S3Key] = Field(default_factory=dict)
     stack_passphrase: Secret
     signing_key: Secret
     """Base64 of the raw ed25519 seed that signs the machines' orders."""
+    old_signing_key: Secret | None = None
+    credentials: dict[str, Secret] = Field(default_factory=dict)
+    """What `credential:` of a tenant file names: passwords by which machines are reached."""
 
-    @field_validator("signing_key")
+    @field_validator("signing_key", "old_signing_key")
     @classmethod
-    def _is_a_seed(cls, value: SecretStr) -> SecretStr:
+    def _is_a_seed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
         try:
             seed = base64.b64decode(value.get_secret_value(), validate=True)
         except binascii.Error:
@@ -79,9 +87,20 @@ def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr]:
         found["the stack passphrase"] = bundle.stack_passphrase
         found["the signing key"] = bundle.signing_key
         found |= {f"the key of {machine}": key for machine, key in bundle.machine_keys.items()}
+        found |= {f"the old key of {machine}": key for machine, key in bundle.old_machine_keys.items()}
+        found |= {f"the credential {name}": value for name, value in bundle.credentials.items()}
+        if bundle.old_owner_key is not None:
+            found["the old owner's key"] = bundle.old_owner_key
+        if bundle.old_signing_key is not None:
+            found["the old signing key"] = bundle.old_signing_key
     if isinstance(bundle, DataBundle):
         found |= {f"the repository password of {name}": value for name, value in bundle.repository_passwords.items()}
     return found
+
+
+def old_name(name: str) -> str:
+    """Return the name that a secret has while a rotation keeps it beside its successor."""
+    return name.replace("the ", "the old ", 1)
 
 
 def all_secret_values(bundle: Bundle) -> set[str]:

@@ -1,9 +1,10 @@
 """The rules over the two copies of a bundle: which one counts, what their union is, and what a save may not drop."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, cast
 
-from coffre.secrets.bundles import B, ControlBundle, DataBundle, entries
+from coffre.secrets.bundles import B, ControlBundle, DataBundle, entries, old_name
 from coffre.secrets.errors import BundleError, ConflictingCopiesError, MissingCopyError
 
 
@@ -47,20 +48,33 @@ def judge(primary: Copy[B], escrow: Copy[B]) -> Judged[B]:
     return Judged(_union(primary, escrow), notice)
 
 
-def lost_entries(previous: B | None, following: B) -> list[str]:
-    """Return the names of the secrets that the following bundle lacks, or has another value for."""
+def lost_entries(previous: B | None, following: B, dropping: Collection[str] = ()) -> list[str]:
+    """Return the names of the secrets that the following bundle lacks, apart from those in ``dropping``.
+
+    A secret that a rotation moved beside its successor is not lost.
+    """
     if previous is None:
         return []
     kept = entries(following)
-    return [name for name, secret in entries(previous).items() if kept.get(name) != secret]
+    return [
+        name
+        for name, secret in entries(previous).items()
+        if name not in dropping and secret not in (kept.get(name), kept.get(old_name(name)))
+    ]
 
 
 def _union(primary: Copy[B], escrow: Copy[B]) -> B:
     ours, theirs = primary.bundle, escrow.bundle
     assert ours is not None  # noqa: S101 (the caller has looked)
     assert theirs is not None  # noqa: S101
+    # A rotation killed between its two writes: the copy that holds all of the other's secrets is ahead.
+    for ahead, behind in ((theirs, ours), (ours, theirs)):
+        if not lost_entries(behind, ahead):
+            return ahead
     known = entries(theirs)
     conflicts = [name for name, secret in entries(ours).items() if name in known and known[name] != secret]
+    # A credential can be asked for again, and escrow is written first: its word is the newer one.
+    conflicts = [name for name in conflicts if not name.startswith("the credential ")]
     if conflicts:
         raise ConflictingCopiesError(
             f"{primary.path} and {escrow.path} disagree about {', '.join(conflicts)}",
@@ -68,7 +82,14 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
             "over the other.",
         )
     if isinstance(ours, ControlBundle) and isinstance(theirs, ControlBundle):
-        return cast("B", ours.model_copy(update={"machine_keys": theirs.machine_keys | ours.machine_keys}))
+        united = {
+            "machine_keys": theirs.machine_keys | ours.machine_keys,
+            "old_machine_keys": theirs.old_machine_keys | ours.old_machine_keys,
+            "old_owner_key": ours.old_owner_key or theirs.old_owner_key,
+            "old_signing_key": ours.old_signing_key or theirs.old_signing_key,
+            "credentials": ours.credentials | theirs.credentials,
+        }
+        return cast("B", ours.model_copy(update=united))
     if isinstance(ours, DataBundle) and isinstance(theirs, DataBundle):
         passwords = theirs.repository_passwords | ours.repository_passwords
         return cast("B", ours.model_copy(update={"repository_passwords": passwords}))

@@ -1,7 +1,7 @@
 """The secret store: a tenant's two bundles as age files, each in the secrets folder and in escrow."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,9 +70,12 @@ class SecretStore:
         """Return a tenant's data bundle; MissingCopyError when neither place has it."""
         return self._get(slug, tenant_id, DataBundle)
 
-    def save_control(self, slug: str, bundle: ControlBundle) -> bool:
-        """Write a control bundle to both places; see `save_data`."""
-        return self._save(slug, bundle)
+    def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Collection[str] = ()) -> bool:
+        """Write a control bundle to both places; see `save_data`.
+
+        A rotated secret may move beside its successor; those named in ``dropping`` (as `entries` names them) may go.
+        """
+        return self._save(slug, bundle, dropping)
 
     def save_data(self, slug: str, bundle: DataBundle) -> bool:
         """Write a data bundle to escrow and to the secrets folder, then read both back and compare.
@@ -118,12 +121,12 @@ class SecretStore:
         except BundleError as problem:
             return Copy(shown, problem=problem)
 
-    def _save(self, slug: str, bundle: Bundle) -> bool:
+    def _save(self, slug: str, bundle: Bundle, dropping: Collection[str] = ()) -> bool:
         kind = KINDS[type(bundle)]
         recipients = self._check_recipients()
         with self._locked(slug):
             current = self._judge(slug, bundle.tenant_id, type(bundle))
-            lost = lost_entries(current.bundle, bundle)
+            lost = lost_entries(current.bundle, bundle, dropping)
             if lost:
                 raise RefusedError(
                     f"the new {kind} bundle of {slug} would lose or change {', '.join(lost)}",

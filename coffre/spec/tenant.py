@@ -39,6 +39,8 @@ __all__ = [
     "Connection",
     "Contact",
     "Contract",
+    "Hold",
+    "HoldKind",
     "Keep",
     "Machine",
     "MachineKind",
@@ -75,6 +77,21 @@ class Option(StrEnum):
     RESTORE = "restore"
     RESTORE_TESTS = "restore_tests"
     END_USER_SUPPORT = "end_user_support"
+
+
+class HoldKind(StrEnum):
+    """What a hold asks: that nothing is deleted, or also that nobody reads or writes."""
+
+    PRESERVE = "preserve"
+    BLOCK_ACCESS = "block_access"
+
+
+class Hold(FileModel):
+    """A judicial or contractual freeze (contract, article 12): nothing of the tenant is deleted while it stands."""
+
+    reference: Annotated[Label, Field(description="The order or letter that asks for it")]
+    since: Annotated[Day, Field(description="The day since which it stands, like 2027-01-15")]
+    kind: Annotated[HoldKind, Field(description="preserve: nothing is deleted; block_access: nobody reads or writes")]
 
 
 class Amendment(FileModel):
@@ -141,6 +158,9 @@ class Tenant(FileModel):
         "Europe/Paris"
     )
     status: Annotated[TenantStatus, Field(description="Where the tenant stands in its life")] = TenantStatus.ACTIVE
+    hold: Annotated[
+        Hold | None, Field(description="A judicial or contractual freeze: nothing is deleted while it stands")
+    ] = None
     storage: Annotated[TenantStorage, Field(description="The storage space, one for all machines together")]
     licences: Annotated[
         dict[MachineKind, Annotated[Count, Field(ge=0, le=100_000)]],

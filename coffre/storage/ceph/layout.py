@@ -26,17 +26,20 @@ class TenantKeys:
 
 @dataclass(frozen=True)
 class MachineStorage:
-    """A machine's bucket, its user and its key."""
+    """A machine's bucket; its user and that one's key, both None for a retired machine."""
 
     name: str
     bucket: str
-    uid: str
-    key: AccessKey
+    uid: str | None
+    key: AccessKey | None
 
 
 @dataclass(frozen=True)
 class TenantStorage:
-    """Everything a tenant's storage is made of; sizes in bytes."""
+    """Everything a tenant's storage is made of; sizes in bytes.
+
+    With ``keeps_everything`` (a hold) no lifecycle rule takes anything away.
+    """
 
     owner_uid: str
     display_name: str
@@ -44,12 +47,13 @@ class TenantStorage:
     owner_key: AccessKey
     wall_bytes: int
     undelete_days: int
+    keeps_everything: bool
     machines: Sequence[MachineStorage]
 
 
 def placeholder_keys(tenant: Tenant) -> TenantKeys:
     """Return keys for a tenant that has none yet, or whose keys the reader may not see."""
-    return TenantKeys(PLACEHOLDER, dict.fromkeys(tenant.machines, PLACEHOLDER))
+    return TenantKeys(PLACEHOLDER, dict.fromkeys(tenant.active_machines(), PLACEHOLDER))
 
 
 def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> TenantStorage:
@@ -61,13 +65,16 @@ def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> Tena
         owner_key=keys.owner,
         wall_bytes=wall_bytes(tenant.storage.quota_bytes, platform),
         undelete_days=tenant.storage.undelete_days,
-        machines=[
-            MachineStorage(
-                name=name,
-                bucket=naming.bucket_name(tenant.slug, tenant.id, name),
-                uid=naming.machine_uid(tenant, name),
-                key=keys.machines[name],
-            )
-            for name in tenant.machines
-        ],
+        keeps_everything=tenant.hold is not None,
+        machines=[_machine_storage(tenant, name, keys) for name in tenant.machines],
+    )
+
+
+def _machine_storage(tenant: Tenant, name: str, keys: TenantKeys) -> MachineStorage:
+    is_retired = tenant.machines[name].is_retired
+    return MachineStorage(
+        name=name,
+        bucket=naming.bucket_name(tenant.slug, tenant.id, name),
+        uid=None if is_retired else naming.machine_uid(tenant, name),
+        key=None if is_retired else keys.machines[name],
     )
