@@ -2,7 +2,10 @@ module coffre.invalid/agent
 
 go 1.25.0
 
-require github.com/minio/minio-go/v7 v7.0.95
+require (
+	github.com/minio/minio-go/v7 v7.0.95
+	golang.org/x/sys v0.33.0
+)
 
 require (
 	github.com/davecgh/go-spew v1.1.1 // indirect
@@ -20,7 +23,6 @@ require (
 	github.com/tinylib/msgp v1.3.0 // indirect
 	golang.org/x/crypto v0.39.0 // indirect
 	golang.org/x/net v0.41.0 // indirect
-	golang.org/x/sys v0.33.0 // indirect
 	golang.org/x/text v0.26.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

@@ -196,6 +196,7 @@ main() {
     "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(module_version github.com/pulumi/pulumi/pkg/v3)"
   ensure_tool restic github.com/restic/restic github.com/restic/restic/cmd/restic "80 s" \
     "https://github.com/restic/restic/releases" ""
+  "$root/tools/collections.sh"
   build_agent
   [[ "${1:-}" != --for-tests ]] || prepare_for_tests
   say "ready"

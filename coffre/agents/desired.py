@@ -18,7 +18,7 @@ VERSION = 1
 RUN_DEADLINE_SECONDS = 12 * 3600
 """How long one backup run may take before the agent ends it."""
 
-_NOT_ORDERS = ("generation", "issued_at")
+NOT_ORDERS = ("generation", "issued_at")
 
 Payload = Mapping[str, Any]
 
@@ -110,13 +110,19 @@ def sign(payload: bytes, *seeds: bytes) -> bytes:
     return (json.dumps(document, indent=2) + "\n").encode()
 
 
-def verify(document: bytes, public_key: bytes) -> dict[str, Any]:
-    """Return the payload of a signed document; InvalidOrdersError unless the raw 32-byte public key vouches for it.
+def sign_again(document: bytes, *seeds: bytes) -> bytes:
+    """Return a document with the same payload and the signatures of these keys in place of those it has."""
+    payload, _ = _open_envelope(document)
+    return sign(payload, *seeds)
+
+
+def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
+    """Return the payload of a signed document; InvalidOrdersError unless one of the raw 32-byte keys vouches for it.
 
     Nothing of the payload is looked at before one of its signatures holds.
     """
     payload, signatures = _open_envelope(document)
-    if not any(_holds(payload, signature, public_key) for signature in signatures):
+    if not any(_holds(payload, signature, key) for signature in signatures for key in public_keys):
         raise InvalidOrdersError(
             "control/desired.json is not signed with this tenant's key",
             "Somebody else wrote it, or the signing key was changed: find out who before applying again.",
@@ -168,7 +174,7 @@ def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def _orders(payload: Payload) -> dict[str, Any]:
-    return {key: value for key, value in payload.items() if key not in _NOT_ORDERS}
+    return {key: value for key, value in payload.items() if key not in NOT_ORDERS}
 
 
 def _flat(payload: Payload) -> dict[str, Any]:

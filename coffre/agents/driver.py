@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from coffre.spec.tenant import SshConnection
+from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
 OnProgress = Callable[[str, str], None]
 """Called with a machine's name and what is done on it."""
@@ -15,13 +15,20 @@ OnProgress = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Target:
-    """A tenant's machine and the way to it; ``known_hosts`` is the tenant's file of recorded host keys."""
+    """A tenant's machine and the way to it; ``known_hosts`` is the tenant's file of recorded host keys.
+
+    ``credential`` is what `credential:` of the tenant file names: the account's password on Windows, sudo's elsewhere.
+    ``authorities`` vouch for the certificates of the tenant's Windows machines (None: those this computer trusts).
+    """
 
     slug: str
     machine: str
-    connection: SshConnection
+    connection: SshConnection | WinrmConnection
     known_hosts: Path
     ssh_config: Path | None = None
+    system: OperatingSystem = OperatingSystem.LINUX
+    credential: SecretStr | None = None
+    authorities: Path | None = None
 
     @property
     def trust_command(self) -> str:

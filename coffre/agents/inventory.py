@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from coffre.agents.driver import DeployRequest, Target
-from coffre.agents.ssh import DEFAULT_PORT, ssh_options
+from coffre.agents.ssh import CONNECT_SECONDS, DEFAULT_PORT, ssh_options
+from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
-GROUP = "restic_agents"
-REMOTE_TEMPORARY = "/dev/shm/.coffre-ansible"  # noqa: S108 - a random suffix is added; sshd's user makes it 0700
-CONFIGURATION = "/etc/coffre"
-CA_FILE = f"{CONFIGURATION}/ca.pem"
+LINUX, WINDOWS, MACOS = OperatingSystem.LINUX, OperatingSystem.WINDOWS, OperatingSystem.MACOS
+ROLES = {LINUX: "restic_agent", WINDOWS: "restic_agent_windows", MACOS: "restic_agent_macos"}
+"""The role of each system; its variables begin with the role's name."""
+GROUPS = {LINUX: "restic_agents", WINDOWS: "restic_agents_windows", MACOS: "restic_agents_macos"}
+"""The group of each system in every inventory: the playbooks have a play for each."""
+# A random suffix is added, and the login's own user makes it 0700. macOS has no file system in memory.
+REMOTE_TEMPORARY = {LINUX: "/dev/shm/.coffre-ansible", MACOS: "/var/tmp/.coffre-ansible"}  # noqa: S108
+CA_FILES = {LINUX: "/etc/coffre/ca.pem", WINDOWS: r"C:\ProgramData\Coffre\ca.pem", MACOS: "/etc/coffre/ca.pem"}
+WINRM_PORT = 5986
+"""PowerShell remoting over https; the one without TLS, 5985, is never spoken."""
 
 Inventory = dict[str, Any]
 
@@ -30,9 +37,9 @@ class Installable:
 
 @dataclass(frozen=True)
 class Installation:
-    """What every machine of a run gets alike; ``token`` makes its temporary names on the machines unguessable."""
+    """What a run's machines get alike; ``token`` makes its temporary names on the machines unguessable."""
 
-    programs: Sequence[Installable]
+    programs: Mapping[OperatingSystem, Sequence[Installable]]
     token: str
 
 
@@ -45,26 +52,35 @@ def build_deploy_inventory(
     requests: Sequence[DeployRequest], installation: Installation, certificates: Mapping[str, bytes]
 ) -> Inventory:
     """Return a deployment's inventory, secrets included; ``certificates`` are CA certificates (PEM) by host name."""
-    hosts = {}
+    inventory = _empty()
     for request in requests:
-        name = host_name(request.target)
-        hosts[name] = {
-            **_connection_variables(request.target, installation.token),
-            "restic_agent_programs": [
+        target, name = request.target, host_name(request.target)
+        role = ROLES[target.system]
+        inventory[GROUPS[target.system]]["hosts"][name] = {
+            **connection_variables(target, installation.token),
+            f"{role}_programs": [
                 {"name": program.name, "path": str(program.path), "sha256": program.sha256}
-                for program in installation.programs
+                for program in installation.programs[target.system]
             ],
             # In base64: Ansible would take braces in a value for a template of its own.
-            "restic_agent_settings": _base64(render_settings(request)),
-            "restic_agent_certificates": _base64(certificates[name]),
-            "restic_agent_credentials": _base64(render_credentials(request)),
+            f"{role}_settings": _base64(render_settings(request)),
+            f"{role}_certificates": _base64(certificates[name]),
+            f"{role}_credentials": _base64(render_credentials(request)),
         }
-    return {GROUP: {"hosts": hosts}}
+    return inventory
 
 
 def build_remove_inventory(targets: Sequence[Target], token: str) -> Inventory:
-    """Return the inventory of a removal; it holds no secret."""
-    return {GROUP: {"hosts": {host_name(target): _connection_variables(target, token) for target in targets}}}
+    """Return the inventory of a removal; the only secrets in it are those by which machines are reached."""
+    inventory = _empty()
+    for target in targets:
+        inventory[GROUPS[target.system]]["hosts"][host_name(target)] = connection_variables(target, token)
+    return inventory
+
+
+def list_hosts(inventory: Inventory) -> list[str]:
+    """Return the names of all machines of an inventory."""
+    return [host for group in inventory.values() for host in group["hosts"]]
 
 
 def render_settings(request: DeployRequest) -> bytes:
@@ -78,7 +94,7 @@ def render_settings(request: DeployRequest) -> bytes:
             "endpoint": storage.endpoint_url,
             "region": storage.region,
             "bucket": storage.bucket,
-            "ca_file": CA_FILE,
+            "ca_file": CA_FILES[request.target.system],
             "signing_public_key": base64.b64encode(request.signing_public_key).decode(),
             "repository": f"s3:{storage.endpoint_url}/{storage.bucket}/restic",
         }
@@ -97,21 +113,59 @@ def render_credentials(request: DeployRequest) -> bytes:
     )
 
 
-def _connection_variables(target: Target, token: str) -> dict[str, Any]:
-    connection = target.connection
+def _empty() -> Inventory:
+    return {group: {"hosts": {}} for group in GROUPS.values()}
+
+
+def connection_variables(target: Target, token: str) -> dict[str, Any]:
+    """Return what Ansible needs to reach a machine; ``token`` makes its temporary names there unguessable."""
+    if isinstance(target.connection, WinrmConnection):
+        return _winrm_variables(target, target.connection)
+    return _ssh_variables(target, target.connection, token)
+
+
+def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dict[str, Any]:
     variables: dict[str, Any] = {
         "ansible_connection": "ssh",
         "ansible_host": connection.host,
         "ansible_user": connection.user,
         "ansible_become": connection.become,
         "ansible_ssh_common_args": shlex.join(ssh_options(target.known_hosts, target.ssh_config)),
-        "ansible_remote_tmp": f"{REMOTE_TEMPORARY}-{token}",
+        "ansible_remote_tmp": f"{REMOTE_TEMPORARY[target.system]}-{token}",
         "ansible_python_interpreter": "auto_silent",
     }
     # Only where the tenant file says so: else ssh_config may.
     if connection.port != DEFAULT_PORT:
         variables["ansible_port"] = connection.port
+    if connection.become and target.credential is not None:
+        variables["ansible_become_password"] = _literal(target.credential.get_secret_value())
     return variables
+
+
+def _winrm_variables(target: Target, connection: WinrmConnection) -> dict[str, Any]:
+    """Return the way to a Windows machine: PowerShell remoting over TLS, its certificate always checked."""
+    variables: dict[str, Any] = {
+        "ansible_connection": "psrp",
+        "ansible_host": connection.host,
+        "ansible_user": connection.user,
+        "ansible_port": WINRM_PORT,
+        "ansible_become": False,
+        "ansible_psrp_protocol": "https",
+        "ansible_psrp_auth": "negotiate",
+        "ansible_psrp_cert_validation": "validate",
+        "ansible_psrp_connection_timeout": CONNECT_SECONDS,
+        "ansible_psrp_ignore_proxy": True,
+    }
+    if target.credential is not None:
+        variables["ansible_password"] = _literal(target.credential.get_secret_value())
+    if target.authorities is not None:
+        variables["ansible_psrp_ca_cert"] = str(target.authorities)
+    return variables
+
+
+def _literal(text: str) -> str:
+    """Return a value whose braces Ansible never takes for a template: our own template, which only decodes it."""
+    return f"{{{{ '{_base64(text.encode())}' | b64decode }}}}"
 
 
 def _document(fields: Mapping[str, object]) -> bytes:

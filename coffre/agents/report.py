@@ -49,6 +49,8 @@ class Report(_ReportModel):
 
     ``bytes_added`` is what the repository grew by, ``bytes_processed`` the size of the files looked at;
     ``clock_offset_seconds`` is the machine's clock minus the server's, None when no server answered.
+    ``access_key_id`` is the key that the run used ("": an agent older than this field); ``failed_generation`` is newer
+    than ``generation_applied``, and could not be applied for the reason beside it.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -70,6 +72,9 @@ class Report(_ReportModel):
     restic_version: str = ""
     generation_applied: Count = 0
     generation_seen: Count = 0
+    access_key_id: str = ""
+    failed_generation: Annotated[int, Field(ge=1)] | None = None
+    failed_generation_reason: str = ""
     clock_offset_seconds: float | None = None
     samples: tuple[ReportSample, ...] = ()
 

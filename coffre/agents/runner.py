@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coffre import toolchain
-from coffre.agents.inventory import GROUP, Inventory
+from coffre.agents.inventory import Inventory, list_hosts
 from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
 from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS
@@ -33,7 +33,7 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
     system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
     Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
     """
-    hosts = list(inventory[GROUP]["hosts"])
+    hosts = list_hosts(inventory)
     log = EventLog(on_task)
     with private_folder(scratch) as folder:
         status, output = _run(folder, toolchain.bundled("playbooks") / playbook, inventory, log)
@@ -110,4 +110,4 @@ def _keep(log: EventLog, event: Mapping[str, Any]) -> bool:
 
 
 def _forks(inventory: Inventory) -> int:
-    return max(1, min(MAX_FORKS, len(inventory[GROUP]["hosts"])))
+    return max(1, min(MAX_FORKS, len(list_hosts(inventory))))

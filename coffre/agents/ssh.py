@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -102,15 +102,42 @@ class SshMachine:
         Raises one of `ssh_errors` when the machine could not be asked. A command that passes its time is left to the
         machine's sshd to end, and UnreachableError says so.
         """
-        command = ["env", "LC_ALL=C", *(["sudo", "-n", "--"] if self._connection.become else []), *argv]
-        call = ["ssh", "-T", *self._shared(), self._target, "--", shlex.join(command)]
         try:
-            done = self._call(call, timeout_seconds, stdin)
+            done = self._call(self._command(argv), timeout_seconds, stdin)
         except subprocess.TimeoutExpired:
             raise UnreachableError(
                 f"{self.name}: `{argv[0]}` did not answer within {timeout_seconds:.0f} seconds",
                 "Is the machine overloaded?",
             ) from None
+        self.check_asked(done)
+        return done
+
+    @contextlib.contextmanager
+    def started(self, argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a command as root and give ssh's pipes; at the end of the block the line to it is cut.
+
+        The command reads the end of its standard input then, and when this process dies: that is its sign to end.
+        """
+        process = subprocess.Popen(
+            self._command(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=client_environment(os.environ),
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    # What could not be sent any more breaks the pipe a second time.
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
+
+    def check_asked(self, done: CompletedRun) -> None:
+        """Raise one of `ssh_errors` when a run ended because the machine could not be asked, or sudo refused."""
         # ssh's own 255 comes with its complaint; the same code from the command does not.
         if done.exit_code == SSH_FAILED and done.stderr:
             raise explain_ssh(done.stderr, self.name, self._trust)
@@ -118,7 +145,10 @@ class SshMachine:
             refusal = find_sudo_refusal(done.stderr, self.name, self._connection.user)
             if refusal is not None:
                 raise refusal
-        return done
+
+    def _command(self, argv: Sequence[str]) -> list[str]:
+        command = ["env", "LC_ALL=C", *(["sudo", "-n", "--"] if self._connection.become else []), *argv]
+        return ["ssh", "-T", *self._shared(), self._target, "--", shlex.join(command)]
 
     @property
     def _target(self) -> str:

@@ -62,13 +62,32 @@ def scan(connection: SshConnection, ssh_config: Path | None) -> ScannedHost:
     return ScannedHost(address.known_as, keys)
 
 
+def find_recorded(known_hosts: Path, name: str) -> tuple[HostKey, ...]:
+    """Return the keys that are recorded for a name, sorted; none when the tenant has no file yet."""
+    lines = known_hosts.read_text(encoding="utf-8").splitlines() if known_hosts.exists() else []
+    return tuple(sorted({key for recorded, key in read_lines(lines) if recorded == name}))
+
+
+def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str, machine: str) -> None:
+    """Refuse (RefusedError) a machine that does not show a key recorded for it, with the two ways on. Pure."""
+    if not is_conflict(recorded, scanned.keys):
+        return
+    raise RefusedError(
+        f"{slug}/{machine}: the machine that answers as {scanned.name} is not the one that was recorded",
+        f"If nobody installed {machine} anew or replaced it, somebody may be answering in its place: stop here and find "
+        f"out. If somebody did: have its administrator read the new fingerprint on it, repeat with --replace, then run "
+        f"`coffre rotate {slug} --machine {machine} --now`, since the old machine's key left with it, and "
+        f"`coffre apply {slug}` (docs/replace-a-machine.md).",
+    )
+
+
 def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) -> bool:
     """Write a machine's keys to the tenant's file, at once or not at all; False when it has just these.
 
     RefusedError when others are recorded for that name, unless ``replace``. The file is public and belongs in git.
     """
     lines = known_hosts.read_text(encoding="utf-8").splitlines() if known_hosts.exists() else []
-    recorded = {key for name, key in read_lines(lines) if name == scanned.name}
+    recorded = set(find_recorded(known_hosts, scanned.name))
     if recorded == set(scanned.keys):
         return False
     if is_conflict(recorded, scanned.keys) and not replace:

@@ -1,6 +1,8 @@
-"""backup, restore, drill and status: what is done to a running tenant."""
+"""backup, restore, undelete, drill and status: what is done to a running tenant."""
 
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from coffre.spec.sizes import format_bytes
 if TYPE_CHECKING:
     from coffre.operations.backup import MachineBackup
     from coffre.operations.observe import MachineStatus, TenantStatus
+    from coffre.operations.versions import UndeletePlan
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 Machine = Annotated[str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)]
@@ -26,6 +29,7 @@ FAILED, REFUSED = 1, 4
 def register(app: typer.Typer) -> None:
     app.command("backup")(backup)
     app.command("restore")(restore)
+    app.command("undelete")(undelete)
     app.command("drill")(drill)
     app.command("status")(status)
 
@@ -38,12 +42,11 @@ def backup(
 ) -> None:
     """Back machines up now, wait, and say what happened."""
     from coffre.operations.backup import Outcome, back_up
+    from coffre.operations.retired import choose_to_back_up
     from coffre.operations.runs import open_recorded
 
     with open_recorded(open_repository(context), tenant, "backup", output.warning) as service:
-        names = [machine] if machine else list(service.tenant.machines)
-        for name in names:
-            service.machine(name)
+        names = choose_to_back_up(service.tenant, machine)
         done = back_up(service, names, output.progress_of)
     if as_json:
         output.result_json(done.machines)
@@ -83,26 +86,172 @@ def _show_backup(run: "MachineBackup") -> None:
 def restore(
     context: typer.Context,
     tenant: Tenant,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A directory that is new or empty.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|MACHINE",
+            help="A directory here that is new or empty (written with a / or a .), or the name of a machine of TENANT.",
+        ),
+    ],
     machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose backup it is.")],
     snapshot: Annotated[str, typer.Option(metavar="ID", help="A snapshot's id, or its beginning.")] = "latest",
     path: Annotated[
         str | None, typer.Option(metavar="PATH", help="One file or folder only.", show_default=False)
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="With --to MACHINE: the folder there, new or empty (default: /var/lib/coffre-restore/NAME-ID).",
+            show_default=False,
+        ),
+    ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place",
+            help="With --to MACHINE: OVERWRITE what is there, path for path. What the snapshot lacks stays; "
+            "the agent's own files are left out.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --in-place.")] = False,
 ) -> None:
-    """Restore a machine's files to a directory here, with SMILÉO's key; recorded."""
-    from coffre.operations.restore import restore_to_directory
-    from coffre.operations.runs import open_recorded
+    """Restore a machine's files to a directory here, or onto a machine of the tenant.
 
-    with (
-        open_recorded(open_repository(context), tenant, "restore", output.warning) as service,
-        output.percentage(f"restoring {machine}") as show,
-    ):
-        chosen, summary = restore_to_directory(service, machine, to, snapshot=snapshot, path=path, on_progress=show)
-    output.result(
-        f"{machine}: snapshot {chosen.id[:8]} of {chosen.taken_at:%Y-%m-%d %H:%M} UTC restored to {to}: "
-        f"{summary.files} entries, {format_bytes(summary.restored_bytes)}"
+    Recorded. A restore that was cut short goes on when the same command is run again. A machine that is restored onto
+    gets the key and the password of the machine whose backup it is, in memory, for as long as it takes; it need not
+    have an agent.
+    """
+    from coffre.operations.restore import (
+        MachineDestination,
+        Wanted,
+        read_destination,
+        restore_to_directory,
+        restore_to_machine,
     )
+    from coffre.operations.runs import recorded_run
+    from coffre.operations.service import open_service
+
+    wanted = Wanted(machine, snapshot, path)
+    with open_service(open_repository(context), tenant, output.warning) as service:
+        destination = read_destination(
+            to,
+            list(service.tenant.machines),
+            folder=into,
+            in_place=in_place,
+            is_there=lambda name: Path(name).exists(),
+        )
+        if isinstance(destination, MachineDestination) and in_place and not yes:
+            output.warning(
+                f"files of {destination.machine} are overwritten with those of {path or 'the whole snapshot'} "
+                f"({machine}, {snapshot})"
+            )
+            typer.confirm(f"Overwrite files of {destination.machine}?", abort=True, err=True)
+        with recorded_run(service, "restore"), output.percentage(f"restoring {machine}") as show:
+            watcher = _RestoreWatcher(machine, show)
+            if isinstance(destination, MachineDestination):
+                done = restore_to_machine(service, wanted, destination, watcher)
+            else:
+                done = restore_to_directory(service, wanted, destination, watcher)
+    output.result(
+        f"{machine}: snapshot {done.snapshot.id[:8]} of {done.snapshot.taken_at:%Y-%m-%d %H:%M} UTC restored to "
+        f"{done.to}: {done.summary.files} entries, {format_bytes(done.summary.restored_bytes)}"
+    )
+
+
+@dataclass(frozen=True)
+class _RestoreWatcher:
+    """Shows steps and progress of a restore."""
+
+    machine: str
+    on_progress: Callable[[float], None]
+
+    def on_step(self, text: str) -> None:
+        output.progress_of(self.machine, text)
+
+
+def undelete(
+    context: typer.Context,
+    tenant: Tenant,
+    machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose repository it is.")],
+    at: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="The moment, like 2026-11-23T14:05 (the tenant's time zone) or 2026-11-23T13:05:00Z.",
+        ),
+    ],
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Also put snapshots and indexes written after TIME out of sight, sound ones too."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Bring a machine's repository back to what it was at a moment: deleted and overwritten objects come back.
+
+    Shows first what it would do. Nothing is deleted: what is there now stays as an earlier version, for undelete_days.
+    Backups made after TIME stay where they are sound; reports and orders are left alone. If a key of the machine was
+    stolen, cut it first: `coffre rotate --now`. Ends with `restic check`.
+    """
+    from coffre.operations import undelete as operation
+    from coffre.operations.runs import recorded_run
+    from coffre.operations.service import open_service
+    from coffre.operations.versions import read_moment, refuse_too_old
+    from coffre.provisioning.lock import tenant_lock
+
+    repository = open_repository(context)
+    now = datetime.now(UTC)
+    with open_service(repository, tenant, output.warning) as service, tenant_lock(repository.root, tenant):
+        moment = read_moment(at, service.tenant.timezone, now)
+        refuse_too_old(service.tenant, moment, now)
+        plan = operation.look(service, machine, moment, is_exact=exact)
+        _show_undelete(machine, plan)
+        if plan.is_needed and not yes:
+            typer.confirm(f"Bring {machine} back to that moment?", abort=True, err=True)
+        with recorded_run(service, "undelete"):
+            if plan.is_needed:
+                with output.percentage(f"bringing {machine} back") as show:
+                    operation.undelete(service, machine, plan, show)
+                output.result(f"{machine}: brought back")
+            output.progress_of(machine, "restic check")
+            problem = operation.check(service, machine)
+            if problem is not None:
+                raise ExpectedError(
+                    f"{machine}: restic check: {problem.message}",
+                    "Choose a moment nearer to the damage, or add --exact if later files are what it complains of.",
+                )
+    output.result(f"{machine}: restic check: no errors were found")
+
+
+def _show_undelete(machine: str, plan: "UndeletePlan") -> None:
+    from coffre.operations.versions import count_by_kind
+
+    kinds = count_by_kind(comeback.key for comeback in plan.comebacks)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    output.result(
+        f"{machine} at {_moment_exact(plan.at)}: "
+        + (
+            f"{len(plan.comebacks)} objects come back ({counted}), {format_bytes(plan.copied_bytes)}"
+            if plan.comebacks
+            else "nothing has to come back"
+        )
+    )
+    if plan.undone_from is not None and plan.undone_to is not None:
+        output.result(
+            f"  taken back: changes from {_moment_exact(plan.undone_from)} to {_moment_exact(plan.undone_to)}"
+        )
+    for key in plan.hidden:
+        output.result(f"  put out of sight (a version stays): {key}")
+    if plan.later:
+        output.result(f"  written later, left as they are: {len(plan.later)} objects")
+    if plan.lost:
+        output.result(f"  deleted, and no version is left to bring back: {len(plan.lost)} objects")
+        for key in plan.lost[:10]:
+            output.result(f"    {key}")
+
+
+def _moment_exact(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def drill(
@@ -119,7 +268,7 @@ def drill(
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
     drills, names = [], [machine] if machine else []
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
-        names = names or list(service.tenant.machines)
+        names = names or list(service.tenant.active_machines())
         for name in names:
             try:
                 drills.append(run_drill(service, name, chosen_seed, partial(output.progress_of, name)))
@@ -174,6 +323,7 @@ def _show_status(tenant: "TenantStatus") -> None:
         f"{tenant.tenant} ({tenant.status}): {used} of {format_bytes(tenant.quota_bytes)} used, "
         f"gate {tenant.gate or 'unknown'}; licences: {licences}"
     )
+    _show_states(tenant)
     for option, how in tenant.options.items():
         if how == "manual":
             output.result(f"  option {option}: manual, Coffre does not carry it out yet")
@@ -192,6 +342,20 @@ def _show_status(tenant: "TenantStatus") -> None:
         [_status_row(machine) for machine in tenant.machines],
         right=["snapshots", "stored"],
     )
+
+
+def _show_states(tenant: "TenantStatus") -> None:
+    """Show what a tenant's state asks for, held against what the platform lets its machines do."""
+    if tenant.hold is not None:
+        state = {True: "in force", False: "NOT in force yet: run `coffre apply`", None: "?"}[tenant.hold.in_force]
+        output.result(f"  hold ({tenant.hold.reference}, since {tenant.hold.since}, {tenant.hold.kind}): {state}")
+    if tenant.access not in (None, "open"):
+        output.result(f"  machines' access to their repositories: {tenant.access}")
+    elif tenant.status == "suspended" and tenant.access is not None:
+        output.result("  machines' access to their repositories: still open: run `coffre apply`")
+    for machine in tenant.machines:
+        if machine.retired is not None:
+            output.result(f"  {machine.name}: {machine.retired.sentence}")
 
 
 def _status_row(machine: "MachineStatus") -> list[str]:

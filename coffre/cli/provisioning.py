@@ -3,24 +3,27 @@
 from collections import Counter
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coffre.cli import output
 from coffre.cli.context import choose_tenants, go_on_after, open_repository
-from coffre.errors import ExpectedError
+from coffre.errors import ExpectedError, UsageError
 
 if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
+    from coffre.provisioning.exact import ExactPlan
     from coffre.provisioning.plan import TenantPlan
+    from coffre.spec.loader import Repository
 
 Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")]
 Every = Annotated[bool, typer.Option("--all", help="Every tenant of tenants/.")]
 
 CHANGES_PENDING = 6
-_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+"}
-_PAST = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
+_PAST = {"create": "created", "adopt": "adopted", "update": "updated", "replace": "replaced", "delete": "deleted"}
 
 
 def register(app: typer.Typer) -> None:
@@ -34,28 +37,37 @@ def plan(
     every: Every = False,
     as_json: Annotated[bool, typer.Option("--json", help="A list of plans, one a tenant.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 6 when something would change.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Save it for `apply --plan`.", show_default=False)
+    ] = None,
 ) -> None:
     """Show what apply would change. Mints no key and touches nothing."""
-    from coffre.provisioning.plan import plan_tenant, refuse_orphans
+    from coffre.provisioning.exact import plan_exactly, save_plans
+    from coffre.provisioning.plan import refuse_orphans
 
     repository = open_repository(context)
     refuse_orphans(repository)
     names = choose_tenants(tenants, every, list(repository.tenants))
-    plans, worst = [], 0
+    plans, exact, worst = [], [], 0
     for name in names:
         try:
-            planned = plan_tenant(repository, name, output.warning)
+            exact.append(plan_exactly(repository, name, output.warning))
         except ExpectedError as problem:
             go_on_after(name, problem, alone=len(names) == 1)
             worst = 1
             continue
+        planned = exact[-1].plan
         plans.append(planned)
         if not as_json:
             _show_plan(planned)
+    if any(planned.is_needed for planned in plans):
+        _warn_of_hours(repository)
     if as_json:
         output.result_json([{**asdict(planned), "is_needed": planned.is_needed} for planned in plans])
     if worst:
         raise typer.Exit(worst)
+    if out is not None:
+        save_plans(out, exact)
     if exit_code and any(planned.is_needed for planned in plans):
         raise typer.Exit(CHANGES_PENDING)
 
@@ -66,6 +78,22 @@ def apply(
     every: Every = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     storage_only: Annotated[bool, typer.Option("--storage-only", help="Leave the agents alone.")] = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            help="Do what `plan --out` saved there, or refuse; does not ask.",
+            show_default=False,
+        ),
+    ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="After a lost Pulumi state: take what exists also where it differs from the file, and change it.",
+        ),
+    ] = False,
 ) -> None:
     """Carry the tenant files out: storage, then agents."""
     from coffre.provisioning.apply import apply_tenant
@@ -73,18 +101,22 @@ def apply(
 
     repository = open_repository(context)
     refuse_orphans(repository)
-    names = choose_tenants(tenants, every, list(repository.tenants))
+    planned = _read_plan(plan_file, tenants, every, storage_only or adopt) if plan_file is not None else {}
+    names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
     failed = []
     for name in names:
         try:
-            if not yes:
+            if not yes and not planned:
                 _show_plan(plan_tenant(repository, name, output.warning))
+                _warn_of_hours(repository)
                 typer.confirm(f"Apply {name}?", abort=True, err=True)
             outcome = apply_tenant(
                 repository,
                 name,
                 storage_only=storage_only,
                 on_progress=partial(output.progress_of, name),
+                planned=planned.get(name),
+                takes_unequal=adopt,
             )
         except ExpectedError as problem:
             go_on_after(name, problem, alone=len(names) == 1)
@@ -100,6 +132,24 @@ def apply(
         )
     if failed:
         raise typer.Exit(1)
+
+
+def _read_plan(path: Path, tenants: list[str] | None, every: bool, has_options: bool) -> "dict[str, ExactPlan]":
+    """Read a saved plan by tenant; it says itself whom it is for and how much is done."""
+    from coffre.provisioning.exact import load_plans
+
+    if tenants or every or has_options:
+        raise UsageError("--plan is given with something else", "The plan says what is done, and for whom.")
+    return {each.plan.tenant: each for each in load_plans(path)}
+
+
+def _warn_of_hours(repository: "Repository") -> None:
+    """Say what an apply would say if it began now."""
+    from coffre.provisioning.out_of_hours import hours_warnings
+    from coffre.records.events import utc_now
+
+    for text in hours_warnings(repository.settings.working_hours, utc_now()):
+        output.warning(text)
 
 
 def _show_plan(planned: "TenantPlan") -> None:
@@ -118,9 +168,20 @@ def _show_plan(planned: "TenantPlan") -> None:
         if machine.action != "none":
             reasons = f": {', '.join(machine.differences)}" if machine.differences else ""
             output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
+    _show_states(planned)
+    for rotation in planned.rotations:
+        state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
+        output.result(f"  ! {rotation.name} is being replaced, which apply or rotate ends: {state}")
     for option, how in planned.options.items():
         if how == "manual":
             output.result(f"  ! option {option}: manual, Coffre does not carry it out yet")
+
+
+def _show_states(planned: "TenantPlan") -> None:
+    for text in planned.states.changes:
+        output.result(f"  ~ {text}")
+    for text in planned.states.notes:
+        output.result(f"  ! {text}")
 
 
 def _show_outcome(outcome: "TenantOutcome") -> None:
@@ -131,6 +192,8 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
         output.result(
             f"  {machine.machine}: {machine.state.value}" + (f": {machine.message}" if machine.message else "")
         )
+    for key in outcome.rotated:
+        output.result(f"  {key.sentence}")
     if outcome.commissioned_now:
         output.result(
             f"  commissioned at {outcome.commissioned_at:%Y-%m-%d %H:%M} UTC: billing starts (contract, article 1c)"

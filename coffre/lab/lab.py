@@ -149,7 +149,8 @@ class Lab:
         if os.geteuid() != 0:
             raise ExpectedError("the lab makes network interfaces and containers: it needs root", "run it with sudo")
         with state.hold_lock(self._lock_file, f"the lab in {self.directory}"):
-            others = {entry.name for entry in self.directory.iterdir()} - {self._lock_file.name}
+            ours = {self._lock_file.name, state.temporary_name(self._state_file).name}
+            others = {entry.name for entry in self.directory.iterdir()} - ours
             if others and not self._state_file.exists():
                 raise RefusedError(
                     f"{self.directory} is not empty and not a lab",

@@ -6,11 +6,13 @@ so a killed lab, a reboot and a reused process id all need no special case.
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from coffre.errors import ExpectedError, RemoteError
@@ -87,9 +89,7 @@ def start(daemon: Daemon) -> int:
             daemon.argv[0], daemon.argv, CHILD_ENVIRONMENT, file_actions=actions, setsid=True, setsigmask=[]
         )
     except FileNotFoundError as error:
-        raise ExpectedError(
-            f"{daemon.argv[0]} is not installed", "run make setup as root, which installs the lab's packages"
-        ) from error
+        raise _not_installed(daemon.argv[0]) from error
     _wait_for_program(daemon, pid)
     return pid
 
@@ -118,7 +118,12 @@ def reap(pid: int) -> None:
 def end(daemon: Daemon, *, first: signal.Signals = signal.SIGTERM, grace_seconds: float = 20) -> None:
     """End every process of the daemon: first politely, then for certain; return when it is gone."""
     for pid in list_pids(daemon):
-        end_pid(pid, lambda: bool(list_pids(daemon)), first=first, grace_seconds=grace_seconds)
+        end_pid(pid, partial(_runs, daemon, pid), first=first, grace_seconds=grace_seconds)
+
+
+def _runs(daemon: Daemon, pid: int) -> bool:
+    """Tell whether this very process id is the daemon, and not whether some process is."""
+    return is_match(read_command_line(pid), daemon.program, daemon.marker)
 
 
 def end_pid(
@@ -148,11 +153,14 @@ def end_pid(
 def run(argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] | None = None) -> str:
     """Run a tool of the lab to its end and return what it printed.
 
-    Raises RemoteError with the end of its error output when it fails or takes longer than ``timeout`` seconds.
+    Raises RemoteError with the end of its error output when it fails or takes longer than ``timeout`` seconds. The tool
+    ends with us, also when we are killed: left alone, it would go on changing what the next start makes anew.
     """
+    if shutil.which(argv[0], path=CHILD_ENVIRONMENT["PATH"]) is None:
+        raise _not_installed(argv[0])
     try:
         done = subprocess.run(
-            list(argv),
+            ["setpriv", "--pdeathsig", "KILL", "--", *argv],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -162,15 +170,17 @@ def run(argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] |
             env=CHILD_ENVIRONMENT | dict(environment or {}),
         )
     except FileNotFoundError as error:
-        raise ExpectedError(
-            f"{argv[0]} is not installed", "run make setup as root, which installs the lab's packages"
-        ) from error
+        raise _not_installed("setpriv") from error
     except subprocess.TimeoutExpired as error:
         raise RemoteError(f"{argv[0]} did not end within {timeout:g} s: {' '.join(argv)}") from error
     if done.returncode != 0:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-LOG_TAIL_LINES:]
         raise RemoteError(f"{' '.join(argv)} failed with exit code {done.returncode}: " + "\n".join(lines))
     return done.stdout
+
+
+def _not_installed(program: str) -> ExpectedError:
+    return ExpectedError(f"{program} is not installed", "run make setup as root, which installs the lab's packages")
 
 
 def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:

@@ -79,9 +79,17 @@ def find_state(file: Path) -> LabState | None:
     return state
 
 
+def temporary_name(file: Path) -> Path:
+    """Return the name under which a file is written before it takes its place; a kill leaves it behind."""
+    return file.with_name(f".{file.name}.tmp")
+
+
 def write_atomically(file: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it, and a crash loses neither."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    """Write a file so that a reader sees the old one or the new one, never half of it, and a crash loses neither.
+
+    The caller holds the lab's lock: what a killed run left under the temporary name is written over.
+    """
+    temporary = temporary_name(file)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), mode)

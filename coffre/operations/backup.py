@@ -13,6 +13,7 @@ from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
 from coffre.operations.reports import find_report
 from coffre.operations.service import Service
+from coffre.operations.suspension import refuse_while_shut_out
 from coffre.spec import naming
 
 DEADLINE_SECONDS = 12 * 3600
@@ -63,8 +64,9 @@ def back_up(
 ) -> TenantBackup:
     """Back the machines up now, all at once, and say of each how it ended; never longer than the deadline.
 
-    Ctrl-C ends the waiting, not the backups: they go on, on the machines.
+    RefusedError while the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
     """
+    refuse_while_shut_out(service, machines)
     gate = settle_gate(service)
     if gate.is_closed:
         refused = tuple(MachineBackup(name, Outcome.QUOTA, f"not started: {gate.explanation}") for name in machines)

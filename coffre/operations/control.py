@@ -2,17 +2,23 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from pydantic import SecretStr
+
 from coffre import toolchain
 from coffre.agents import desired
+from coffre.agents.restic.programs import AgentPrograms
 from coffre.operations.service import Service
 from coffre.records.events import EventKind, utc_now
+from coffre.secrets import rotations
+from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
+from coffre.spec.tenant import OperatingSystem
 from coffre.storage.driver import Bucket, QuotaExceededError
 
 WALL_MARGIN_BYTES = 1024**2
@@ -39,10 +45,10 @@ class Orders:
 def read_orders(service: Service, bucket: Bucket) -> dict[str, Any] | None:
     """Return the payload of a bucket's desired.json, its signature verified; None when there is none.
 
-    RefusedError when the tenant's own key did not sign it: somebody else wrote it.
+    RefusedError when none of the tenant's own keys signed it: somebody else wrote it.
     """
     document = bucket.find(naming.DESIRED_KEY)
-    return None if document is None else desired.verify(document, desired.public_key_of(_signing_seed(service)))
+    return None if document is None else desired.verify(document, *_public_keys(_known_seeds(_control(service))))
 
 
 def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None) -> Orders:
@@ -56,19 +62,42 @@ def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | Non
 def write_orders(service: Service, machine: str) -> Orders:
     """Bring a machine's orders to what its tenant file wants; returns them as they stand then. May run twice."""
     bucket = service.owner_bucket(machine)
-    orders = plan_orders(service, machine, read_orders(service, bucket))
+    document, control = bucket.find(naming.DESIRED_KEY), _control(service)
+    current = None if document is None else desired.verify(document, *_public_keys(_known_seeds(control)))
+    orders, seeds = plan_orders(service, machine, current), _signing_seeds(control)
+    if document is not None and not _is_vouched_for(document, seeds):
+        # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
+        orders = Orders(machine, orders.generation, (*orders.differences, "signing key"))
     if not orders.is_due:
+        _sign_again(service, bucket, document, seeds)
         return orders
     recorded = service.records.find_last(service.tenant.id, EventKind.ORDERS, machine)
     generation = desired.next_generation(
         orders.generation, int(str(recorded.details["generation"])) if recorded else None
     )
     payload = _payload(service, machine, desired.Issue(generation, utc_now()))
-    document = desired.sign(desired.encode_payload(payload), _signing_seed(service))
+    document = desired.sign(desired.encode_payload(payload), *seeds)
     # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
     service.record(EventKind.ORDERS, machine, generation=generation, differences=list(orders.differences))
     _put(service, bucket, naming.DESIRED_KEY, document)
     return Orders(machine, generation, ())
+
+
+def sign_orders(service: Service, machine: str) -> Orders:
+    """Bring the signatures of a machine's orders to the keys that sign now, and change nothing of what they say.
+
+    Orders that only a key vouches for which counts no more are written anew. Returns them as they stand then (None for
+    a generation: there are none, and `apply` writes them). May run twice.
+    """
+    bucket = service.owner_bucket(machine)
+    document = bucket.find(naming.DESIRED_KEY)
+    if document is None:
+        return Orders(machine, None, ())
+    seeds = _signing_seeds(_control(service))
+    if not _is_vouched_for(document, seeds):
+        return write_orders(service, machine)
+    _sign_again(service, bucket, document, seeds)
+    return Orders(machine, desired.verify(document, *_public_keys(seeds))["generation"], ())
 
 
 def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason: str, since: datetime) -> bool:
@@ -105,15 +134,56 @@ def _put(service: Service, bucket: Bucket, key: str, body: bytes) -> None:
             bucket.put(key, body)
 
 
+def wanted_orders(service: Service, machine: str) -> dict[str, Any]:
+    """Return what a machine's tenant file orders, without generation and moment."""
+    payload = _payload(service, machine, desired.Issue(1, utc_now()))
+    return {name: value for name, value in payload.items() if name not in desired.NOT_ORDERS}
+
+
 def _payload(service: Service, machine: str, issue: desired.Issue) -> dict[str, Any]:
-    return desired.build_payload(service.tenant, machine, _restic(), issue)
+    is_retired = service.machine(machine).is_retired
+    return desired.build_payload(
+        service.tenant, machine, ordered_restic(service.machine(machine).os), issue, remove=is_retired
+    )
 
 
 @cache
-def _restic() -> desired.Program:
-    return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_file(toolchain.find_tool("restic")))
+def ordered_restic(system: OperatingSystem) -> desired.Program:
+    """Return the restic that orders name for machines of a system."""
+    return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_file(AgentPrograms.find(system).restic))
 
 
-def _signing_seed(service: Service) -> bytes:
-    control = service.secrets.get_control(service.tenant.slug, service.tenant.id)
-    return base64.b64decode(control.signing_key.get_secret_value(), validate=True)
+def _sign_again(service: Service, bucket: Bucket, document: bytes | None, seeds: Sequence[bytes]) -> None:
+    """Give a document the signatures of these keys, where it has others: the payload and its generation stay."""
+    if document is not None and not desired.is_signed_by(document, _public_keys(seeds)):
+        _put(service, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
+
+
+def _is_vouched_for(document: bytes, seeds: Sequence[bytes]) -> bool:
+    try:
+        desired.verify(document, *_public_keys(seeds))
+    except desired.InvalidOrdersError:
+        return False
+    return True
+
+
+def _public_keys(seeds: Sequence[bytes]) -> list[bytes]:
+    return [desired.public_key_of(seed) for seed in seeds]
+
+
+def _signing_seeds(control: ControlBundle) -> list[bytes]:
+    """Return the seeds that sign orders now: two while machines move from one key to the next."""
+    return [_seed(key) for key in rotations.signing_keys(control)]
+
+
+def _known_seeds(control: ControlBundle) -> list[bytes]:
+    """Return the seeds that may have signed what stands in a bucket, one that counts no more included."""
+    return [_seed(key) for key in (control.signing_key, control.old_signing_key) if key is not None]
+
+
+def _control(service: Service) -> ControlBundle:
+    return service.secrets.get_control(service.tenant.slug, service.tenant.id)
+
+
+def _seed(key: SecretStr) -> bytes:
+    return base64.b64decode(key.get_secret_value(), validate=True)

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from coffre.operations.control import put_gate_order
 from coffre.operations.service import Service
+from coffre.operations.suspension import SUSPENDED, find_reason
 from coffre.records.activity import Usage
 from coffre.records.events import EventKind, utc_now
 from coffre.spec.sizes import format_bytes
@@ -49,10 +50,13 @@ def measure(service: Service) -> list[Usage]:
 
 
 def settle_gate(service: Service) -> GateState:
-    """Count the tenant's current bytes and put every machine's gate where the sold quota wants it."""
+    """Count the tenant's current bytes and put every machine's gate where the sold quota wants it.
+
+    A retired machine has no gate, and its backups count.
+    """
     used_bytes = sum(usage.current_bytes for usage in measure(service))
     state = judge_gate(used_bytes, service.tenant.storage.quota_bytes)
-    for name in service.tenant.machines:
+    for name in service.tenant.active_machines():
         set_gate(service, name, state)
     return state
 
@@ -60,11 +64,15 @@ def settle_gate(service: Service) -> GateState:
 def set_gate(service: Service, machine: str, state: GateState) -> bool:
     """Open or close one machine's gate: the policy first, which stops it, then the order, which tells it why.
 
-    Returns whether something changed; may run twice. A change is recorded.
+    A machine that is shut out altogether goes on being told so. Returns whether something changed; may run twice. A
+    change is recorded.
     """
     bucket = service.owner_bucket(machine)
     changed = bucket.set_gate(closed=state.is_closed)
-    told = put_gate_order(service, bucket, is_closed=state.is_closed, reason="quota", since=utc_now())
+    shut_out = (find_reason(service.tenant) or SUSPENDED) if bucket.is_suspended() else None
+    told = put_gate_order(
+        service, bucket, is_closed=state.is_closed or shut_out is not None, reason=shut_out or "quota", since=utc_now()
+    )
     if changed or told:
         service.record(
             EventKind.GATE_CHANGE,

@@ -4,13 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from coffre.agents.report import Report, ReportResult
 from coffre.operations.control import read_orders
+from coffre.operations.holds import HoldStatus, hold_status
 from coffre.operations.options import option_status
 from coffre.operations.overdue import is_overdue
 from coffre.operations.reports import iter_reports
+from coffre.operations.retired import describe_retirement, is_erasable
 from coffre.operations.service import Service
+from coffre.operations.suspension import HELD, find_reason, judge_access
 from coffre.records.events import EventKind
 from coffre.spec import naming
 from coffre.spec.tenant import MachineKind, Tenant
@@ -28,12 +32,22 @@ class LicenceStatus:
 
 
 @dataclass(frozen=True)
+class RetiredStatus:
+    """A retired machine's days, ISO 8601, in words, and whether its backups may be erased."""
+
+    on: str
+    keep_until: str
+    may_be_erased: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class MachineStatus:
     """One machine. None means not known.
 
-    The two witnesses are kept apart: ``last_success_at`` and ``last_result`` are what the agent reports,
-    ``newest_snapshot_at`` and ``snapshots`` what the bucket holds; ``witnesses_agree`` is False when the agent claims a
-    snapshot that storage does not have.
+    ``retired`` is None for a machine in service. The two witnesses are kept apart: ``last_success_at`` and
+    ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
+    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have.
     """
 
     name: str
@@ -47,11 +61,16 @@ class MachineStatus:
     overdue: bool | None
     newest_snapshot_at: datetime | None
     witnesses_agree: bool | None
+    retired: RetiredStatus | None = None
 
 
 @dataclass(frozen=True)
 class TenantStatus:
-    """One tenant, as `coffre status --json` gives it."""
+    """One tenant, as `coffre status --json` gives it.
+
+    ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
+    open, suspended, partly suspended.
+    """
 
     tenant: str
     status: str
@@ -62,6 +81,8 @@ class TenantStatus:
     licences: Mapping[str, LicenceStatus]
     options: Mapping[str, str]
     machines: tuple[MachineStatus, ...]
+    access: str | None = None
+    hold: HoldStatus | None = None
 
 
 def observe(service: Service, now: datetime) -> TenantStatus:
@@ -70,26 +91,34 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     owner = service.storage.find_owner(service.owner_uid)
     applied = service.secrets.find_control(tenant.slug, tenant.id) is not None and owner is not None
     buckets = set(owner.buckets) if owner is not None and applied else set()
-    machines, gates, used_bytes = [], [], 0
+    machines, gates, switches, used_bytes, held_buckets = [], [], [], 0, True
     for name in tenant.machines:
         if service.bucket_name(name) not in buckets:
-            machines.append(_unknown_machine(service, name))
+            machines.append(_unknown_machine(service, name, now))
             continue
         bucket = service.owner_bucket(name)
         current_bytes = bucket.current_bytes()
         used_bytes += current_bytes
-        gates.append(bucket.is_gate_closed())
+        if not tenant.machines[name].is_retired:
+            gates.append(bucket.is_gate_closed())
+            switches.append(bucket.is_suspended())
+        if tenant.hold is not None:
+            held_buckets = held_buckets and not bucket.list_expiry_rules()
         machines.append(_observe_machine(service, name, bucket, current_bytes, now))
+    shut_out = find_reason(tenant) != HELD or all(switches)
+    in_force = held_buckets and shut_out if buckets else None
     return TenantStatus(
         tenant=tenant.slug,
         status=tenant.status.value,
         quota_bytes=tenant.storage.quota_bytes,
-        used_bytes=used_bytes if gates else None,
+        used_bytes=used_bytes if buckets else None,
         wall_bytes=owner.wall_bytes if owner is not None else None,
         gate=judge_gates(gates),
         licences=count_licences(tenant),
         options=option_status(tenant.options),
         machines=tuple(machines),
+        access=judge_access(switches),
+        hold=hold_status(tenant, in_force),
     )
 
 
@@ -109,9 +138,10 @@ def count_licences(tenant: Tenant) -> dict[str, LicenceStatus]:
     return {kind.value: LicenceStatus(tenant.licences.get(kind, 0), used[kind]) for kind in kinds}
 
 
-def _unknown_machine(service: Service, name: str) -> MachineStatus:
+def _unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus:
     agent = service.tenant.machines[name].agent.value
-    return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None)
+    retired = _retired_status(service, name, now)
+    return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
 
 
 def _observe_machine(service: Service, name: str, bucket: Bucket, current_bytes: int, now: datetime) -> MachineStatus:
@@ -124,7 +154,6 @@ def _observe_machine(service: Service, name: str, bucket: Bucket, current_bytes:
         if report.result is ReportResult.SUCCESS:
             success = report
             break
-    installed = service.records.find_last(tenant.id, EventKind.INSTALL, name)
     orders = read_orders(service, bucket)
     last_success_at = success.finished_at if success else None
     return MachineStatus(
@@ -140,9 +169,36 @@ def _observe_machine(service: Service, name: str, bucket: Bucket, current_bytes:
             tenant.plans[machine.plan].schedule,
             tenant.timezone,
             now=now,
-            installed_at=installed.at if installed else None,
+            expected_since=_find_expected_since(service, name),
             last_success_at=last_success_at,
         ),
         newest_snapshot_at=max((facts.modified_at for facts in snapshots.values()), default=None),
         witnesses_agree=success.snapshot_id in snapshots if success else None,
+        retired=_retired_status(service, name, now),
+    )
+
+
+def _find_expected_since(service: Service, name: str) -> datetime | None:
+    """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
+    tenant = service.tenant
+    if tenant.machines[name].is_retired or find_reason(tenant) is not None:
+        return None
+    installed = service.records.find_last(tenant.id, EventKind.INSTALL, name)
+    if installed is None:
+        return None
+    changed = service.records.find_last(tenant.id, EventKind.SUSPENSION_CHANGE)
+    return installed.at if changed is None else max(installed.at, changed.at)
+
+
+def _retired_status(service: Service, name: str, now: datetime) -> RetiredStatus | None:
+    tenant = service.tenant
+    retirement = tenant.machines[name].retired
+    if retirement is None:
+        return None
+    today = now.astimezone(ZoneInfo(tenant.timezone)).date()
+    return RetiredStatus(
+        on=f"{retirement.on:%Y-%m-%d}",
+        keep_until=f"{retirement.keep_until:%Y-%m-%d}",
+        may_be_erased=is_erasable(tenant, retirement, today),
+        sentence=describe_retirement(tenant, retirement, today),
     )

@@ -30,11 +30,14 @@ def is_overdue(
     timezone: str,
     *,
     now: datetime,
-    installed_at: datetime | None,
+    expected_since: datetime | None,
     last_success_at: datetime | None,
 ) -> bool:
-    """Tell whether a run that should have ended by now left no success; a machine not yet installed is never late."""
+    """Tell whether a run that should have ended by now left no success; a machine not yet installed is never late.
+
+    ``expected_since``: since when runs are expected of it, None when they are not.
+    """
     due_at = find_last_due(schedules, timezone, now - GRACE)
-    if due_at is None or installed_at is None or due_at < installed_at:
+    if due_at is None or expected_since is None or due_at < expected_since:
         return False
     return last_success_at is None or last_success_at < due_at

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from coffre.agents.applied import Applied, parse_applied
 from coffre.agents.report import Report, parse_report
 from coffre.errors import ExpectedError
 from coffre.spec import naming
@@ -25,6 +26,17 @@ def iter_reports(bucket: Bucket) -> Iterator[Report]:
             yield parse_report(body)
         except ExpectedError:
             continue
+
+
+def find_applied(bucket: Bucket) -> Applied | None:
+    """Return what a machine said when it last applied its orders; None when it never did, or wrote something else."""
+    body = bucket.find(naming.APPLIED_KEY)
+    if body is None:
+        return None
+    try:
+        return parse_applied(body)
+    except ExpectedError:
+        return None
 
 
 def find_report(bucket: Bucket, run_id: str) -> Report | None:

@@ -1,11 +1,13 @@
 """Each command that does something to a tenant, recorded with who ran it, from which commit, and how it ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from coffre.errors import BusyError, RefusedError
 from coffre.operations.service import Service, open_service
 from coffre.records.activity import RunOutcome
+from coffre.records.actor import Author
+from coffre.records.database import Records
 from coffre.records.events import utc_now
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
@@ -14,7 +16,14 @@ from coffre.spec.loader import Repository
 @contextmanager
 def recorded_run(service: Service, command: str) -> Iterator[None]:
     """Record a command from its start: one that was killed stays without an end, and shows so."""
-    run_id = service.records.start_run(command, [service.tenant.slug], utc_now(), service.author)
+    with recorded_in(service.records, service.author, command, [service.tenant.slug]):
+        yield
+
+
+@contextmanager
+def recorded_in(records: Records, author: Author, command: str, slugs: Sequence[str]) -> Iterator[None]:
+    """Record a command that is about several tenants, or about none."""
+    run_id = records.start_run(command, slugs, utc_now(), author)
     outcome = RunOutcome.FAILED
     try:
         yield
@@ -29,7 +38,7 @@ def recorded_run(service: Service, command: str) -> Iterator[None]:
         outcome = RunOutcome.INTERRUPTED
         raise
     finally:
-        service.records.finish_run(run_id, utc_now(), outcome)
+        records.finish_run(run_id, utc_now(), outcome)
 
 
 @contextmanager

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from coffre.errors import UsageError
 from coffre.records.actor import Author, read_author
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind, utc_now
+from coffre.secrets import rotations
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
 from coffre.spec.loader import Repository
@@ -57,7 +60,8 @@ class Service:
         return self.storage.open_bucket(self.bucket_name(machine), self.owner_key())
 
     def owner_key(self) -> AccessKey:
-        key = self.secrets.get_control(self.tenant.slug, self.tenant.id).owner_key
+        """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
+        key = rotations.trusted_key(self.secrets.get_control(self.tenant.slug, self.tenant.id), rotations.OWNER)
         return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
 
     def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> Event:
@@ -77,6 +81,11 @@ class Service:
             machine=machine,
             details=details,
         )
+
+
+def local_today(tenant: Tenant) -> date:
+    """Return the day that it is for a tenant."""
+    return utc_now().astimezone(ZoneInfo(tenant.timezone)).date()
 
 
 def find_tenant(repository: Repository, slug: str) -> Tenant:

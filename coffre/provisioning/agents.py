@@ -1,20 +1,31 @@
 """The agents of a tenant's machines: deployed, judged, and recorded as installed with the orders they took."""
 
 import base64
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, Target
-from coffre.agents.restic.agents import AGENT, ResticAgents
-from coffre.operations.control import Orders
-from coffre.operations.machines import find_connection, known_hosts_file
+from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.restic.programs import AgentPrograms
+from coffre.errors import RefusedError
+from coffre.operations.control import Orders, wanted_orders
+from coffre.operations.machines import known_hosts_file
 from coffre.operations.passwords import use_password
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.provisioning.keys import Secrets
-from coffre.records.events import EventKind
+from coffre.records.events import Event, EventKind
 from coffre.secrets.minting import public_key_of
+from coffre.spec.tenant import Machine, OperatingSystem, PullConnection, SshConnection
+
+_RUNS = (EventKind.INSTALL, EventKind.UPDATE)
+_ENDS = (EventKind.REMOVAL, EventKind.RETIREMENT)
 
 
 class MachineState(StrEnum):
@@ -24,6 +35,10 @@ class MachineState(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     UNREACHED = "not reached, nothing waits for it"
+    LEFT = "left as it is"
+    REMOVED = "retired, agent removed"
+    RETIRED = "retired"
+    RETIRED_UNREACHED = "retired, not reached: its agent still stands there, its key is dead"
     PENDING = "pending"
     FAILED = "failed"
 
@@ -49,31 +64,75 @@ class Installed:
     agent_sha256: str
 
 
-def wanted_on(orders: Orders) -> Installed | None:
+def wanted_on(orders: Orders, system: OperatingSystem = OperatingSystem.LINUX) -> Installed | None:
     """Return what a machine should run by its orders and the agent at hand; None before its first orders."""
     if orders.generation is None:
         return None
-    return Installed(orders.generation, toolchain.sha256_file(toolchain.find_tool(AGENT)))
+    return Installed(orders.generation, toolchain.sha256_file(AgentPrograms.find(system).agent))
+
+
+def digest_inputs(service: Service, name: str) -> str:
+    """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, the way to it."""
+    machine, endpoint = service.machine(name), service.storage.endpoint
+    programs = AgentPrograms.find(machine.os)
+    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    inputs = {
+        "connection": machine.connection.model_dump(mode="json"),
+        "endpoint": [endpoint.url, endpoint.region, service.bucket_name(name)],
+        "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
+        "signing_public_key": public_key_of(control.signing_key) if control else None,
+        "programs": [toolchain.sha256_file(programs.agent), toolchain.sha256_file(programs.restic)],
+        "orders": wanted_orders(service, name),
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def find_installed(service: Service, machine: str) -> Installed | None:
-    """Return what a machine was last recorded to run; None: it was never installed."""
-    # An update is always recorded after the installation.
-    found = [
-        service.records.find_last(service.tenant.id, kind, machine) for kind in (EventKind.UPDATE, EventKind.INSTALL)
-    ]
-    last = next((event.details for event in found if event is not None), None)
-    return None if last is None else Installed(int(str(last["generation"])), str(last.get("agent_sha256", "")))
+    """Return what a machine was last recorded to run; None: it was never installed, or was retired since."""
+    last = find_newest(service, machine, (*_RUNS, *_ENDS))
+    if last is None or last.kind in _ENDS:
+        return None
+    return Installed(int(str(last.details["generation"])), str(last.details.get("agent_sha256", "")))
+
+
+def find_newest(service: Service, machine: str, kinds: Iterable[EventKind]) -> Event | None:
+    """Return the event of these kinds that was last recorded about a machine."""
+    found = [service.records.find_last(service.tenant.id, kind, machine) for kind in kinds]
+    return max((event for event in found if event is not None), key=lambda event: event.id or 0, default=None)
 
 
 def deploy(
-    service: Service, secrets: Secrets, orders: Mapping[str, Orders], on_progress: Callable[[str], None]
+    service: Service,
+    secrets: Secrets,
+    orders: Mapping[str, Orders],
+    on_progress: Callable[[str], None],
+    *,
+    only: Collection[str] | None = None,
 ) -> tuple[MachineOutcome, ...]:
-    """Install or repair every machine's agent, and record what each runs from now on. May run twice."""
-    requests = [_request(service, secrets, name) for name in service.tenant.machines]
+    """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice."""
+    names = [name for name in service.tenant.active_machines() if only is None or name in only]
+    locked = {name: lacking for name in names if (lacking := _missing_credential(service, secrets, name))}
+    requests = [_request(service, secrets, name) for name in names if name not in locked]
     driver = ResticAgents(service.repository.root / RUN_FOLDER)
     results = driver.deploy(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
-    return tuple(_settle(service, result, wanted_on(orders[result.machine])) for result in results)
+    settled = {
+        result.machine: _settle(service, result, wanted_on(orders[result.machine], service.machine(result.machine).os))
+        for result in results
+    }
+    return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
+
+
+def _missing_credential(service: Service, secrets: Secrets, name: str) -> str:
+    """Say that a machine's password is not in the bundle, and how to put it there; empty when nothing is missing."""
+    credential = credential_name(service.machine(name))
+    if credential is None or credential in secrets.control.credentials:
+        return ""
+    return f"the secret {credential!r} is not known. Run `coffre secrets set {service.tenant.slug} {credential}`"
+
+
+def credential_name(machine: Machine) -> str | None:
+    """Return the name of the secret by which a machine is reached, None when there is none. Pure."""
+    return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
 
 
 def _settle(service: Service, result: DeployResult, wanted: Installed | None) -> MachineOutcome:
@@ -84,6 +143,52 @@ def _settle(service: Service, result: DeployResult, wanted: Installed | None) ->
         licence = service.machine(result.machine).kind.value
         service.record(kind, result.machine, licence=licence, **asdict(wanted))
     return outcome
+
+
+def target_of(service: Service, name: str) -> Target:
+    """Return a machine and the way to it, as the agents' driver takes it."""
+    slug, machine = service.tenant.slug, service.machine(name)
+    if isinstance(machine.connection, PullConnection):
+        raise RefusedError(
+            f"{slug}/{name} cannot be reached from outside (`via: pull`)", "Do it on the machine itself."
+        )
+    root = service.repository.root
+    recorded = known_hosts_file(root, slug)
+    authorities = recorded.with_name(f"{slug}.pem")
+    return Target(
+        slug,
+        name,
+        machine.connection,
+        recorded,
+        _ssh_config(service) if isinstance(machine.connection, SshConnection) else None,
+        system=machine.os,
+        credential=_find_credential(service, name),
+        authorities=authorities if authorities.is_file() else None,
+    )
+
+
+def _ssh_config(service: Service) -> Path | None:
+    named = service.platform.ssh_config
+    return service.repository.root / named if named else None
+
+
+def _find_credential(service: Service, name: str) -> SecretStr | None:
+    credential = credential_name(service.machine(name))
+    if credential is None:
+        return None
+    tenant = service.tenant
+    value = service.secrets.get_control(tenant.slug, tenant.id).credentials.get(credential)
+    if value is None:
+        raise RefusedError(
+            f"{tenant.slug}/{name}: the secret {credential!r} that its `credential` names is not in the bundle",
+            f"Run `coffre secrets set {tenant.slug} {credential}`.",
+        )
+    return value
+
+
+def leave(service: Service, why: str) -> tuple[MachineOutcome, ...]:
+    """Say of every machine in service that its agent is left as it is."""
+    return tuple(MachineOutcome(name, MachineState.LEFT, why) for name in service.tenant.active_machines())
 
 
 def judge_machine(result: DeployResult, installed: Installed | None, wanted: Installed | None) -> MachineOutcome:
@@ -103,11 +208,10 @@ def judge_machine(result: DeployResult, installed: Installed | None, wanted: Ins
 
 
 def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
-    slug, endpoint = service.tenant.slug, service.storage.endpoint
-    connection, ssh_config = find_connection(service.repository, slug, name)
+    endpoint = service.storage.endpoint
     key = secrets.control.machine_keys[name]
     return DeployRequest(
-        target=Target(slug, name, connection, known_hosts_file(service.repository.root, slug), ssh_config),
+        target=target_of(service, name),
         tenant_id=service.tenant.id,
         storage=MachineStorage(
             endpoint_url=endpoint.url,

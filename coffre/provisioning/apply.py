@@ -1,26 +1,35 @@
 """apply: escrow, storage, repositories, orders, agents, and the record of each, in this order."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.operations.control import write_orders
+from coffre.operations.control import Orders, write_orders
 from coffre.operations.gate import settle_gate
+from coffre.operations.holds import settle_hold
+from coffre.operations.publishing import publish_programs
 from coffre.operations.repositories import open_repository
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
-from coffre.provisioning import commitments, rules
-from coffre.provisioning.agents import MachineOutcome, deploy
-from coffre.provisioning.engine import ResourceChange
-from coffre.provisioning.keys import check_escrow, current_keys, ensure_secrets
+from coffre.operations.suspension import find_reason, settle_suspension, shut_out_early
+from coffre.provisioning import commitments, retirement, rules
+from coffre.provisioning.agents import MachineOutcome, deploy, leave
+from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.keys import Secrets, check_escrow, current_keys, ensure_secrets
 from coffre.provisioning.lock import tenant_lock
-from coffre.provisioning.plan import refuse_what_rules_forbid
-from coffre.provisioning.stack import open_engine, tenant_program
-from coffre.records.events import EventKind
+from coffre.provisioning.out_of_hours import record_out_of_hours
+from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
+from coffre.provisioning.plan import plan_service, refuse_what_rules_forbid
+from coffre.provisioning.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.stack import TenantStack, declare
+from coffre.records.events import EventKind, utc_now
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 
 OnProgress = Callable[[str], None]
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
@@ -34,33 +43,63 @@ class TenantOutcome:
     commissioned_now: bool
     gate_closed: bool
     warnings: tuple[str, ...] = ()
+    rotated: tuple[KeyOutcome, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        return all(machine.is_complete for machine in self.machines)
+        return all(machine.is_complete for machine in self.machines) and all(key.is_done for key in self.rotated)
 
     @property
     def pending_machines(self) -> list[str]:
         return [machine.machine for machine in self.machines if not machine.is_complete]
 
 
-def apply_tenant(repository: Repository, slug: str, *, storage_only: bool, on_progress: OnProgress) -> TenantOutcome:
-    """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing."""
+def apply_tenant(
+    repository: Repository,
+    slug: str,
+    *,
+    storage_only: bool,
+    on_progress: OnProgress,
+    planned: ExactPlan | None = None,
+    takes_unequal: bool = False,
+    clock: Clock = utc_now,
+) -> TenantOutcome:
+    """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing.
+
+    With ``planned`` that is done and nothing else, or RefusedError. With ``takes_unequal`` resources that exist without
+    standing in the stack's state are taken and changed also when they are not equal: for a state that was lost.
+    """
     with (
         open_service(repository, slug, on_progress) as service,
         tenant_lock(repository.root, slug),
         recorded_run(service, "apply"),
     ):
-        refuse_what_rules_forbid(service)
-        warning = check_escrow(service)
+        if planned is not None:
+            refuse_unless_same(planned, make_exact(service, plan_service(service)))
+        owned_buckets = refuse_what_rules_forbid(service)
+        warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
-        engine = open_engine(repository, service, secrets.control)
-        changes = engine.up(tenant_program(service, current_keys(service.tenant, secrets.control)), on_progress)
+        shut_out_early(service, owned_buckets)
+        to_remove = retirement.list_to_remove(service, secrets.control)
+        retirement.order_removal(service, secrets.control, owned_buckets)
+        stack = TenantStack(repository, service, secrets.control)
+        declaration = declare(service, current_keys(service.tenant, secrets.control))
+        if planned is None:
+            changes = stack.up(declaration, on_progress, takes_unequal=takes_unequal)
+        else:
+            changes = stack.up_exactly(declaration, planned.plan.storage, on_progress)
+        secrets = retirement.settle_keys(service, secrets, on_progress)
+        settle_hold(service)
+        settle_suspension(service)
+        rotation = TenantRotation(service, secrets.control, on_progress)
+        rotation.resume()
         _initialise_repositories(service, on_progress)
-        orders = {name: write_orders(service, name) for name in service.tenant.machines}
+        publish_programs(service)
+        orders = {name: write_orders(service, name) for name in service.tenant.active_machines()}
         gate = settle_gate(service)
         commitments.record_changes(service)
-        machines = () if storage_only else deploy(service, secrets, orders, on_progress)
+        machines = () if storage_only else _settle_agents(service, secrets, orders, to_remove, on_progress)
+        rotated = rotation.settle(rotation.all_keys(), machines)
         commissioned_at, commissioned_now = _commission(service)
         return TenantOutcome(
             slug,
@@ -69,19 +108,44 @@ def apply_tenant(repository: Repository, slug: str, *, storage_only: bool, on_pr
             commissioned_at,
             commissioned_now,
             gate.is_closed,
-            (warning,) if warning else (),
+            tuple(warnings),
+            tuple(rotated),
         )
+
+
+def _settle_agents(
+    service: Service,
+    secrets: Secrets,
+    orders: Mapping[str, Orders],
+    to_remove: Collection[str],
+    on_progress: OnProgress,
+) -> tuple[MachineOutcome, ...]:
+    """Deploy the agents of machines in service, and take those of retired ones away.
+
+    While the machines are shut out nothing is deployed: it could not be tried, and what stands there harms nobody.
+    """
+    reason = find_reason(service.tenant)
+    deployed = deploy(service, secrets, orders, on_progress) if reason is None else leave(service, reason)
+    return (*deployed, *retirement.remove_agents(service, to_remove, on_progress))
 
 
 def _initialise_repositories(service: Service, on_progress: OnProgress) -> None:
     """Make the restic repository of each bucket that has none; the machines themselves may not."""
-    for name in service.tenant.machines:
+    missing = []
+    for name in service.tenant.active_machines():
         bucket = service.owner_bucket(name)
-        if bucket.exists(f"{naming.RESTIC_PREFIX}config"):
-            continue
-        rules.refuse_headless_repository(service.tenant.slug, name, (facts.key for facts in bucket.list_objects("")))
+        if not bucket.exists(f"{naming.RESTIC_PREFIX}config"):
+            keys = (facts.key for facts in bucket.list_objects(""))
+            rules.refuse_headless_repository(service.tenant.slug, name, keys)
+            missing.append(name)
+    if not missing:
+        return
+    for name in missing:
         on_progress(f"initialising the repository of {name}")
-        open_repository(service, name, "initialise the repository").init()
+    repositories = [open_repository(service, name, "initialise the repository") for name in missing]
+    # Each derives a key from its password, which keeps a core busy for 2 s.
+    with ThreadPoolExecutor(max_workers=min(len(missing), os.cpu_count() or 1)) as executor:
+        list(executor.map(lambda repository: repository.init(), repositories))
 
 
 def _commission(service: Service) -> tuple[datetime | None, bool]:
@@ -90,6 +154,7 @@ def _commission(service: Service) -> tuple[datetime | None, bool]:
     recorded = service.records.find_last(tenant_id, EventKind.COMMISSIONED)
     if recorded is not None:
         return recorded.at, False
-    if any(service.records.find_last(tenant_id, EventKind.INSTALL, name) is None for name in service.tenant.machines):
+    machines = list(service.tenant.active_machines())
+    if any(service.records.find_last(tenant_id, EventKind.INSTALL, name) is None for name in machines):
         return None, False
-    return service.record(EventKind.COMMISSIONED, machines=list(service.tenant.machines)).at, True
+    return service.record(EventKind.COMMISSIONED, machines=machines).at, True

@@ -1,22 +1,25 @@
-"""What the contract commits to, as of the last apply: quota, licences and options, recorded whenever they change."""
+"""What a tenant file commits to, as of the last apply: quota, licences, options and states, recorded on each change."""
 
 from dataclasses import dataclass
 
 from coffre.operations.service import Service
 from coffre.records.events import Event, EventKind
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import Tenant, TenantStatus
 
 
 @dataclass(frozen=True)
 class Commitment:
-    """One figure of the contract, as an event's details hold it."""
+    """One figure of the contract, as an event's details hold it; ``is_usual``: without a record it is taken for so."""
 
     kind: EventKind
     value: dict[str, object]
+    is_usual: bool = False
 
 
 def commitments(tenant: Tenant) -> list[Commitment]:
     """Return what a tenant file commits to. Pure."""
+    suspended = tenant.status is TenantStatus.SUSPENDED
+    held = None if tenant.hold is None else tenant.hold.model_dump(mode="json")
     return [
         Commitment(EventKind.QUOTA_CHANGE, {"quota_bytes": tenant.storage.quota_bytes}),
         Commitment(
@@ -24,12 +27,16 @@ def commitments(tenant: Tenant) -> list[Commitment]:
             {"licences": {kind.value: count for kind, count in sorted(tenant.licences.items())}},
         ),
         Commitment(EventKind.OPTION_CHANGE, {"options": sorted(option.value for option in tenant.options)}),
+        Commitment(EventKind.SUSPENSION_CHANGE, {"suspended": suspended}, is_usual=not suspended),
+        Commitment(EventKind.HOLD_CHANGE, {"hold": held}, is_usual=held is None),
     ]
 
 
 def is_new(commitment: Commitment, last: Event | None) -> bool:
     """Tell whether a commitment differs from the last one recorded. Pure."""
-    return last is None or any(last.details.get(key) != value for key, value in commitment.value.items())
+    if last is None:
+        return not commitment.is_usual
+    return any(last.details.get(key) != value for key, value in commitment.value.items())
 
 
 def record_changes(service: Service) -> None:

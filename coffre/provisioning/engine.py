@@ -1,12 +1,13 @@
 """The one module that runs Pulumi: a tenant's stack previewed and brought up through the Automation API."""
 
 import asyncio
-import os
+import hashlib
+import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +19,22 @@ from pulumi.automation._stack import StackInitMode
 
 from coffre import toolchain
 from coffre.errors import BusyError, RemoteError
+from coffre.provisioning.changes import PropertyChange, ResourceChange
+from coffre.provisioning.pulumi_process import PulumiProcess
+from coffre.provisioning.state import StateFolder, has_owner
+from coffre.storage.ceph.provider.platform import RgwPlatform
+from coffre.storage.ceph.provider.server import served
+from coffre.storage.ceph.provider.shell import RgwProvider
+from coffre.storage.driver import AccessKey, Endpoint
 
-PROJECT = "coffre"
 PARALLEL_RESOURCES = 32
 """Resources at a time; Pulumi's own default is 4 a core."""
 
 PROGRAM_END_SECONDS = 5.0
 """How long the program of a failed run may take to stop."""
+
+LOCK_PATIENCE_SECONDS = 15.0
+"""How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were seen."""
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _CHANGES = {
@@ -38,30 +48,19 @@ Program = Callable[[], None]
 OnProgress = Callable[[str], None]
 
 
-@dataclass(frozen=True, order=True)
-class PropertyChange:
-    """One property of a resource, before and after; both None where a value is a document, too long to compare by eye.
+class _LeanStack(automation.Stack):
+    """A stack that starts the CLI for its updates alone: each start costs 0.2 s.
 
-    Secrets arrive here as `[secret]`: the engine masks them.
+    It does not select itself, since every call names its stack, and asks for neither outputs nor history.
     """
 
-    path: str
-    old: str | None = None
-    new: str | None = None
-
-
-@dataclass(frozen=True, order=True)
-class ResourceChange:
-    """One change of one resource: ``operation`` is create, update, replace or delete; ``properties`` what differs."""
-
-    operation: str
-    kind: str
-    name: str
-    properties: tuple[PropertyChange, ...] = ()
-
-
-class _LeanStack(automation.Stack):
-    """A stack that does not ask the CLI again, after each update, for outputs and history nobody reads (1.2 s)."""
+    def __init__(self, name: str, workspace: automation.LocalWorkspace, *, is_new: bool) -> None:
+        if is_new:
+            super().__init__(name, workspace, StackInitMode.CREATE_OR_SELECT)
+            return
+        self.name = name
+        self.workspace = workspace
+        self._mode = StackInitMode.SELECT
 
     def outputs(self) -> automation.OutputMap:
         return {}
@@ -75,53 +74,92 @@ class _LeanStack(automation.Stack):
 class StackEngine:
     """Runs one tenant's stack.
 
-    ``backend`` is where Pulumi keeps state (`file://…`), ``work_dir`` the stack's own folder, made here from
-    Pulumi.yaml; ``environment`` reaches the provider and holds the platform's admin credential.
+    ``state`` is where Pulumi keeps it, ``work_dir`` the stack's own folder, made here from Pulumi.yaml; the provider
+    runs in this process and reaches ``endpoint`` with the platform's administrator's key.
     """
 
     def __init__(
-        self, slug: str, *, backend: str, work_dir: Path, passphrase: str, environment: Mapping[str, str]
+        self,
+        slug: str,
+        *,
+        state: StateFolder,
+        work_dir: Path,
+        passphrase: str,
+        endpoint: Endpoint,
+        admin_key: AccessKey,
     ) -> None:
         self._slug = slug
+        self._state = state
+        self._work_dir = work_dir
+        self._endpoint = endpoint
+        self._admin_key = admin_key
         work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_project(work_dir)
-        Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
+        state.make()
         pulumi = toolchain.find_tool("pulumi")
-        provider_folder = toolchain.find_tool("pulumi-resource-rgw").parent
-        self._environment = {
-            **environment,
-            "PATH": f"{provider_folder}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PULUMI_BACKEND_URL": backend,
+        self._command = PulumiProcess(pulumi)
+        self._environment: dict[str, str] = {
+            "PULUMI_BACKEND_URL": state.backend,
             "PULUMI_CONFIG_PASSPHRASE": passphrase,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             # A crash then loses the update's own record and nothing else: the provider adopts what it finds equal.
             "PULUMI_SKIP_CHECKPOINTS": "true",
+            # Update plans are still called an experiment.
+            "PULUMI_EXPERIMENTAL": "true",
         }
         self._workspace = automation.LocalWorkspace(
             work_dir=str(work_dir),
             pulumi_home=str(work_dir.parent / ".home"),
             env_vars=self._environment,
-            pulumi_command=automation.PulumiCommand(str(pulumi.parent.parent), skip_version_check=True),
+            pulumi_command=self._command,
         )
-        self._stack: automation.Stack | None = None
 
-    def preview(self, program: Program) -> list[ResourceChange]:
-        """Return what `up` would change, live facts looked at; touches neither platform nor state."""
+    def preview(self, program: Program, *, refresh: bool, plan_file: Path | None = None) -> list[ResourceChange]:
+        """Return what `up` would change; touches neither platform nor state. ``refresh`` has Pulumi look itself.
+
+        ``plan_file`` is where Pulumi writes its own plan of it, secrets encrypted.
+        """
         recorder = _Recorder()
-        with _translated(self._slug, recorder), _ended(program) as inline:
+        with self._running(program, recorder) as inline:
             self._open().preview(
-                program=inline, refresh=True, parallel=PARALLEL_RESOURCES, on_event=recorder, color="never"
+                program=inline,
+                refresh=refresh,
+                plan=str(plan_file) if plan_file is not None else None,
+                parallel=PARALLEL_RESOURCES,
+                on_event=recorder,
+                color="never",
             )
         return recorder.changes()
 
-    def up(self, program: Program, on_progress: OnProgress) -> list[ResourceChange]:
-        """Bring the platform to what the program says, live facts looked at first; returns what was changed."""
+    def up(
+        self,
+        program: Program,
+        on_progress: OnProgress,
+        *,
+        refresh: bool,
+        clear_pending: bool,
+        targets: Sequence[str] | None = None,
+        takes_unequal: bool = False,
+        plan_file: Path | None = None,
+    ) -> list[ResourceChange]:
+        """Bring the platform to what the program says, or only some resources by URN; returns what was changed.
+
+        A lock that a killed run left is taken away first. Ctrl-C lets what runs come to its end, then stops. What
+        exists without standing in the state is adopted when it is equal, with ``takes_unequal`` also when it is not.
+        With ``plan_file`` nothing but what Pulumi planned there is done.
+        """
+        self.free_stale_lock(on_progress)
         recorder = _Recorder(on_progress)
-        with _translated(self._slug, recorder), _ended(program) as inline:
-            self._open().up(
+        stack = self._open()
+        with self._running(program, recorder, takes_unequal=takes_unequal) as inline:
+            if clear_pending:
+                stack.refresh(clear_pending_creates=True, color="never")
+            stack.up(
                 program=inline,
-                refresh=True,
+                refresh=refresh,
+                target=list(targets) if targets is not None else None,
+                plan=str(plan_file) if plan_file is not None else None,
                 parallel=PARALLEL_RESOURCES,
                 on_event=recorder,
                 color="never",
@@ -129,23 +167,56 @@ class StackEngine:
             )
         return recorder.changes()
 
-    def _open(self) -> automation.Stack:
-        if self._stack is None:
-            self._stack = _LeanStack(self._slug, self._workspace, StackInitMode.CREATE_OR_SELECT)
-        return self._stack
+    def _open(self) -> _LeanStack:
+        # Pulumi writes the second file together with the first; without it a stack's secrets cannot be opened.
+        settings = self._work_dir / f"Pulumi.{self._slug}.yaml"
+        is_new = not (self._state.file_of(self._slug).exists() and settings.exists())
+        return _LeanStack(self._slug, self._workspace, is_new=is_new)
+
+    def free_stale_lock(self, on_progress: OnProgress) -> None:
+        """Take away the lock of a run that was killed, after seeing that its process is gone.
+
+        Pulumi outlives a killed command by a few seconds, so its end is waited for.
+        """
+        locks = self._state.list_locks(self._slug)
+        if not locks:
+            return
+        end = time.monotonic() + LOCK_PATIENCE_SECONDS
+        while (held := [lock for lock in locks if has_owner(lock)]) and time.monotonic() < end:
+            time.sleep(0.1)
+        if held:
+            raise BusyError(
+                f"the stack of {self._slug} is locked by {held[0]}",
+                "Wait for it to end and run the same command again. If that computer is gone for good: "
+                f"PULUMI_BACKEND_URL={self._state.backend} pulumi cancel --stack {self._slug}",
+            )
+        if self._state.list_locks(self._slug):
+            on_progress(f"freeing the stack from the lock of a run that was killed ({locks[0]})")
+            self._open().cancel()
+
+    @contextmanager
+    def _running(self, program: Program, recorder: "_Recorder", *, takes_unequal: bool = False) -> Iterator[Program]:
+        """Serve the provider and give the program for the time of one run; explain how it failed."""
+        provider = RgwProvider({}, RgwPlatform(self._endpoint, self._admin_key), takes_unequal=takes_unequal)
+        recorder.adopted = provider.adopted
+        with _translated(self._slug, recorder, self._command), _ended(program) as inline, served(provider) as port:
+            self._environment["PULUMI_DEBUG_PROVIDERS"] = f"rgw:{port}"
+            yield inline
 
 
 @contextmanager
-def _translated(slug: str, recorder: "_Recorder") -> Iterator[None]:
+def _translated(slug: str, recorder: "_Recorder", command: PulumiProcess) -> Iterator[None]:
     """Turn what the Automation API raises into what an operator can act on."""
     try:
         yield
+        command.raise_interrupt()
     except automation_errors.ConcurrentUpdateError as error:
         raise BusyError(
             f"the stack of {slug} is locked by another run",
             "Wait for it to end and run the same command again; if nothing runs any more, `pulumi cancel` frees it.",
         ) from error
     except automation_errors.CommandError as error:
+        command.raise_interrupt()
         raise RemoteError(
             f"storage of {slug}: {'; '.join(recorder.errors) or _last_line(str(error))}",
             f"What was done stays done; put that right and run `coffre apply {slug}` again.",
@@ -185,6 +256,7 @@ class _Recorder:
         self._on_progress = on_progress
         self._changes: dict[str, ResourceChange] = {}
         self.errors: list[str] = []
+        self.adopted: set[str] = set()
 
     def __call__(self, event: events.EngineEvent) -> None:
         if event.resource_pre_event is not None:
@@ -193,14 +265,18 @@ class _Recorder:
             self._note_error(event.diagnostic_event)
 
     def changes(self) -> list[ResourceChange]:
-        return sorted(self._changes.values())
+        return sorted(
+            replace(change, operation="adopt") if urn in self.adopted else change
+            for urn, change in self._changes.items()
+        )
 
     def _note_step(self, step: events.StepEventMetadata) -> None:
         operation = _CHANGES.get(step.op)
         if operation is None or not step.type.startswith("rgw:"):
             return
         properties = _property_changes(step) if operation in ("update", "replace") else ()
-        change = ResourceChange(operation, step.type.rsplit(":", 1)[-1], step.urn.rsplit("::", 1)[-1], properties)
+        kind, name = step.type.rsplit(":", 1)[-1], step.urn.rsplit("::", 1)[-1]
+        change = ResourceChange(operation, kind, name, properties, _digest_inputs(step))
         self._changes[step.urn] = change
         if self._on_progress is not None:
             self._on_progress(f"{change.operation} {change.kind} {change.name}")
@@ -221,14 +297,6 @@ def _write_project(work_dir: Path) -> None:
     (work_dir / "Pulumi.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
 
 
-def list_stacks(backend: str) -> list[str]:
-    """Return the names of all stacks in a `file://` backend, by its documented layout."""
-    folder = Path(backend.removeprefix("file://")) / ".pulumi" / "stacks" / PROJECT
-    if not folder.is_dir():
-        return []
-    return sorted({path.name.split(".")[0] for path in folder.iterdir() if path.name.endswith((".json", ".json.gz"))})
-
-
 def _property_changes(step: events.StepEventMetadata) -> tuple[PropertyChange, ...]:
     old, new = ((state.inputs if state is not None else None) or {} for state in (step.old, step.new))
     changes = []
@@ -237,6 +305,11 @@ def _property_changes(step: events.StepEventMetadata) -> tuple[PropertyChange, .
         is_shown = all(isinstance(value, str | int | float | bool) for value in values)
         changes.append(PropertyChange(path, *(_shown(value) for value in values)) if is_shown else PropertyChange(path))
     return tuple(changes)
+
+
+def _digest_inputs(step: events.StepEventMetadata) -> str:
+    inputs = (step.new.inputs if step.new is not None else None) or {}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _shown(value: object) -> str:

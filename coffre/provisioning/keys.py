@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from coffre.operations.service import Service
 from coffre.provisioning.rules import judge_escrow
-from coffre.secrets import minting
+from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.connect import is_embedded
@@ -59,12 +59,19 @@ def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secr
 
 
 def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
-    """Return the keys that exist, and the placeholder where the next apply will mint one. Pure."""
+    """Return the keys that the stack owns, and the placeholder where the next apply will mint one. Pure.
+
+    A key that is being replaced stays the stack's until its end is decided; its successor stands beside it meanwhile.
+    """
     if control is None:
         return placeholder_keys(tenant)
-    known = {name: _access_key(key) for name, key in control.machine_keys.items()}
-    active = tenant.active_machines()
-    return TenantKeys(_access_key(control.owner_key), {name: known.get(name, PLACEHOLDER) for name in active})
+    machines = {
+        name: access_key(rotations.trusted_key(control, rotations.machine_key(name)))
+        if name in control.machine_keys
+        else PLACEHOLDER
+        for name in tenant.active_machines()
+    }
+    return TenantKeys(access_key(rotations.trusted_key(control, rotations.OWNER)), machines)
 
 
 def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> ControlBundle:
@@ -88,5 +95,6 @@ def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
     return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})
 
 
-def _access_key(key: S3Key) -> AccessKey:
+def access_key(key: S3Key) -> AccessKey:
+    """Return a bundle's key as the platform's driver takes it."""
     return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())

@@ -2,28 +2,37 @@
 
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffre.operations.control import Orders, plan_orders, read_orders
 from coffre.operations.options import option_status
 from coffre.operations.service import Service, open_service
+from coffre.operations.suspension import find_reason
 from coffre.provisioning import rules
-from coffre.provisioning.agents import Installed, find_installed, wanted_on
-from coffre.provisioning.engine import ResourceChange, list_stacks
+from coffre.provisioning.agents import Installed, digest_inputs, find_installed, wanted_on
+from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.keys import current_keys, missing_secrets
-from coffre.provisioning.stack import open_engine, state_backend, tenant_program
+from coffre.provisioning.retirement import list_standing, list_with_keys
+from coffre.provisioning.stack import TenantStack, declare, state_folder
+from coffre.provisioning.states import StatesPlan, plan_states
+from coffre.secrets.bundles import ControlBundle
+from coffre.secrets.rotations import PendingRotation, pending_rotations
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 
 
 @dataclass(frozen=True)
 class MachinePlan:
-    """What apply would do to one machine: ``install``, ``update`` or ``none``, and why."""
+    """What apply would do to one machine: ``install``, ``update``, ``remove`` or ``none``, and why.
+
+    ``inputs_sha256`` is of all that the machine is given but its secrets: programs, settings, orders.
+    """
 
     machine: str
     action: str
     differences: tuple[str, ...]
+    inputs_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,15 +44,18 @@ class TenantPlan:
     storage: tuple[ResourceChange, ...]
     machines: tuple[MachinePlan, ...]
     options: dict[str, str]
+    rotations: tuple[PendingRotation, ...] = ()
+    states: StatesPlan = field(default_factory=StatesPlan)
 
     @property
     def is_needed(self) -> bool:
-        return bool(self.secrets_to_mint or self.storage or any(plan.action != "none" for plan in self.machines))
+        changes = self.secrets_to_mint or self.storage or self.rotations or self.states.changes
+        return bool(changes or any(plan.action != "none" for plan in self.machines))
 
 
 def refuse_orphans(repository: Repository) -> None:
     """Refuse (RefusedError) when a stack exists whose tenant file is gone."""
-    rules.refuse_orphan_stacks(list_stacks(state_backend(repository)), repository.tenants)
+    rules.refuse_orphan_stacks(state_folder(repository).list_stacks(), repository.tenants)
 
 
 def refuse_what_rules_forbid(service: Service) -> Collection[str]:
@@ -55,7 +67,7 @@ def refuse_what_rules_forbid(service: Service) -> Collection[str]:
     data = service.secrets.find_data(tenant.slug, tenant.id)
     passwords = data.repository_passwords if control is not None and data is not None else None
     rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else None, passwords)
-    known_machines = control.machine_keys if control is not None else ()
+    known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
     owned_buckets = owner.buckets if owner is not None else ()
     rules.refuse_vanished_machines(tenant, owned_buckets, known_machines)
     return owned_buckets
@@ -64,32 +76,52 @@ def refuse_what_rules_forbid(service: Service) -> Collection[str]:
 def plan_tenant(repository: Repository, slug: str, on_notice: OnNotice) -> TenantPlan:
     """Return what apply would change for one tenant, live facts looked at."""
     with open_service(repository, slug, on_notice) as service:
-        owned_buckets = refuse_what_rules_forbid(service)
-        tenant = service.tenant
-        control = service.secrets.find_control(tenant.slug, tenant.id)
-        data = service.secrets.find_data(tenant.slug, tenant.id)
-        program = tenant_program(service, current_keys(tenant, control))
-        if control is not None and slug in list_stacks(state_backend(repository)):
-            storage = open_engine(repository, service, control).preview(program)
-        else:
-            with tempfile.TemporaryDirectory(prefix="coffre-plan-") as folder:
-                storage = open_engine(repository, service, None, scratch=Path(folder)).preview(program)
-        return TenantPlan(
-            tenant=slug,
-            secrets_to_mint=tuple(missing_secrets(tenant, control, data)),
-            storage=tuple(storage),
-            machines=tuple(_plan_machine(service, name, owned_buckets) for name in tenant.machines),
-            options=option_status(tenant.options),
-        )
+        return plan_service(service)
+
+
+def plan_service(service: Service) -> TenantPlan:
+    """Return what apply would change for the tenant of an open service."""
+    owned_buckets = refuse_what_rules_forbid(service)
+    tenant, repository = service.tenant, service.repository
+    control = service.secrets.find_control(tenant.slug, tenant.id)
+    data = service.secrets.find_data(tenant.slug, tenant.id)
+    declaration = declare(service, current_keys(tenant, control))
+    if control is not None and tenant.slug in state_folder(repository).list_stacks():
+        storage = TenantStack(repository, service, control).preview(declaration)
+    else:
+        with tempfile.TemporaryDirectory(prefix="coffre-plan-") as folder:
+            storage = TenantStack(repository, service, None, scratch=Path(folder)).preview(declaration)
+    return TenantPlan(
+        tenant=tenant.slug,
+        secrets_to_mint=tuple(missing_secrets(tenant, control, data)),
+        storage=tuple(storage),
+        machines=_plan_machines(service, control, owned_buckets),
+        options=option_status(tenant.options),
+        rotations=pending_rotations(control, tenant.active_machines()) if control is not None else (),
+        states=plan_states(service, owned_buckets, list_standing(service, owned_buckets)),
+    )
+
+
+def _plan_machines(
+    service: Service, control: ControlBundle | None, owned_buckets: Collection[str]
+) -> tuple[MachinePlan, ...]:
+    active, leaving = service.tenant.active_machines(), list_with_keys(service.tenant, control)
+    if find_reason(service.tenant) is not None:
+        # Shut out: their agents are left as they are.
+        plans = [MachinePlan(name, "none", ()) for name in active]
+    else:
+        plans = [_plan_machine(service, name, owned_buckets) for name in active]
+    return (*plans, *(MachinePlan(name, "remove", ("retired",)) for name in leaving))
 
 
 def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -> MachinePlan:
     installed = find_installed(service, name) if service.bucket_name(name) in owned_buckets else None
+    inputs_sha256 = digest_inputs(service, name)
     if installed is None:
-        return MachinePlan(name, "install", ())
+        return MachinePlan(name, "install", (), inputs_sha256)
     orders = plan_orders(service, name, read_orders(service, service.owner_bucket(name)))
-    differences = _name_differences(orders, installed, wanted_on(orders))
-    return MachinePlan(name, "update" if differences else "none", differences)
+    differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
+    return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 
 
 def _name_differences(orders: Orders, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:

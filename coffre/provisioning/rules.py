@@ -4,15 +4,23 @@ from collections.abc import Collection, Iterable
 
 from coffre.errors import RefusedError
 from coffre.spec import naming
-from coffre.spec.tenant import AgentKind, Machine, OperatingSystem, SshConnection, Tenant, TenantStatus
+from coffre.spec.tenant import (
+    AgentKind,
+    Machine,
+    OperatingSystem,
+    SshConnection,
+    Tenant,
+    TenantStatus,
+    WinrmConnection,
+)
 
 
 def refuse_unsupported(tenant: Tenant) -> None:
     """Refuse what a tenant file may say and Coffre does not carry out yet: better than doing half of it silently."""
-    if tenant.status is not TenantStatus.ACTIVE:
+    if tenant.status not in (TenantStatus.ACTIVE, TenantStatus.SUSPENDED):
         raise RefusedError(
             f"{tenant.slug}: `status: {tenant.status}` is not carried out yet",
-            "Keep `status: active`, or do it by hand and leave the file as it is until Coffre can.",
+            "Keep `status: active` or `suspended`, or do it by hand and leave the file as it is until Coffre can.",
         )
     for name, machine in tenant.machines.items():
         reason = _unsupported(machine)
@@ -23,15 +31,19 @@ def refuse_unsupported(tenant: Tenant) -> None:
             )
 
 
+_WAYS: dict[OperatingSystem, type[SshConnection] | type[WinrmConnection]] = {
+    OperatingSystem.LINUX: SshConnection,
+    OperatingSystem.MACOS: SshConnection,
+    OperatingSystem.WINDOWS: WinrmConnection,
+}
+"""The one way by which agents get to the machines of each system."""
+
+
 def _unsupported(machine: Machine) -> str:
-    if machine.retired is not None:
-        return "`retired`"
-    if machine.os is not OperatingSystem.LINUX:
-        return f"`os: {machine.os}`"
     if machine.agent is not AgentKind.RESTIC:
         return f"`agent: {machine.agent}`"
-    if not isinstance(machine.connection, SshConnection):
-        return f"`via: {machine.connection.via}`"
+    if not isinstance(machine.connection, _WAYS[machine.os]):
+        return f"`via: {machine.connection.via}` with `os: {machine.os}`"
     return ""
 
 
@@ -103,7 +115,7 @@ def refuse_lost_secrets(
             f"{tenant.slug} exists on its platform, but its secret bundles are not here",
             "Bring them back from the escrow or from where it was applied; do not mint new ones over existing backups.",
         )
-    for name in tenant.machines:
+    for name in tenant.active_machines():
         if naming.bucket_name(tenant.slug, tenant.id, name) in owned_buckets and name not in known_passwords:
             raise RefusedError(
                 f"{tenant.slug}/{name} has a bucket, but its repository password is in neither bundle copy",

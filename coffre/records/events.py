@@ -27,11 +27,15 @@ class EventKind(StrEnum):
     QUOTA_CHANGE = "quota_change"
     LICENCE_CHANGE = "licence_change"
     OPTION_CHANGE = "option_change"
+    SUSPENSION_CHANGE = "suspension_change"
+    HOLD_CHANGE = "hold_change"
     COMMISSIONED = "commissioned"
     PASSWORD_USED = "password_used"  # noqa: S105 (the name of an event)
     DRILL = "drill"
     GATE_CHANGE = "gate_change"
     OUT_OF_HOURS_APPLY = "out_of_hours_apply"
+    KEY_ROTATED = "key_rotated"
+    UNDELETE = "undelete"
 
 
 @dataclass(frozen=True)

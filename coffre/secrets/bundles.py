@@ -50,6 +50,8 @@ class ControlBundle(Bundle):
     signing_key: Secret
     """Base64 of the raw ed25519 seed that signs the machines' orders."""
     old_signing_key: Secret | None = None
+    condemned: tuple[str, ...] = ()
+    """The keys, as `entries` names them, whose end is decided: they are never given to the platform again."""
     credentials: dict[str, Secret] = Field(default_factory=dict)
     """What `credential:` of a tenant file names: passwords by which machines are reached."""
 

@@ -87,6 +87,7 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
             "old_machine_keys": theirs.old_machine_keys | ours.old_machine_keys,
             "old_owner_key": ours.old_owner_key or theirs.old_owner_key,
             "old_signing_key": ours.old_signing_key or theirs.old_signing_key,
+            "condemned": tuple(sorted({*ours.condemned, *theirs.condemned})),
             "credentials": ours.credentials | theirs.credentials,
         }
         return cast("B", ours.model_copy(update=united))

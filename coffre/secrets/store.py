@@ -135,6 +135,10 @@ class SecretStore:
             if current.bundle == bundle and not current.notice:
                 return False
             self._write_both(slug, bundle, recipients)
+            # The list may have changed between our reading it and our turn: then this bundle is nobody else's to heal.
+            while (listed := self._check_recipients()) != recipients:
+                recipients = listed
+                self._write_both(slug, bundle, recipients)
         return True
 
     def _write_both(self, slug: str, bundle: Bundle, recipients: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from coffre.spec.reserved import check_status
 from coffre.spec.rules import check_platform, check_tenant, check_tenant_platform, find_taken_ids
 from coffre.spec.tenant import Tenant
 
-__all__ = ["InvalidRepositoryError", "Problem", "Repository", "load_repository"]
+__all__ = ["InvalidRepositoryError", "Problem", "Repository", "judge_tenant", "load_repository"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -84,16 +84,23 @@ def _load_tenant(path: Path, root: Path, platforms: list[str] | None, problems: 
     document = _read(path, name, problems)
     if document is None:
         return None
-    data = document.data
+    tenant, findings = judge_tenant(document.data, slug, platforms)
+    if findings or document.problems:
+        problems += report(document, name, findings)
+    return _Checked(name, document.data.get("id"), document.position(("id",)), tenant)
+
+
+def judge_tenant(
+    data: dict[str, Any], slug: str, platforms: Sequence[str] | None
+) -> tuple[Tenant | None, list[Finding]]:
+    """Hold the plain data of one tenant file against every rule that needs no other tenant's file."""
     findings = [*check_status(data), *check_tenant(data)]
     if platforms is not None:
         findings += check_tenant_platform(data, platforms)
     if "slug" in data:
         findings.append(Finding(("slug",), "is the name of the file", "remove it", at_key=True))
     tenant, more = _validate(Tenant, {**data, "slug": slug})
-    if findings or more or document.problems:
-        problems += report(document, name, findings + more)
-    return _Checked(name, data.get("id"), document.position(("id",)), tenant)
+    return tenant, findings + more
 
 
 def _slug(path: Path, name: str, problems: list[Problem]) -> str:

@@ -8,6 +8,7 @@ REPORTS_PREFIX = "reports/"
 CONTROL_PREFIX = "control/"
 DESIRED_KEY = "control/desired.json"
 GATE_KEY = "control/gate.json"
+APPLIED_KEY = "reports/.applied"
 
 # Slugs and machine names: together with an id they stay below RGW's and S3's limits (63 for a bucket).
 NAME_PATTERN = r"[a-z0-9][a-z0-9-]{1,38}[a-z0-9]"

@@ -182,6 +182,10 @@ class Platform(FileModel):
     undelete_allowance_percent: Annotated[
         Percent, Field(description="Percent of the sold quota that the wall adds for versions that can be undeleted")
     ] = 25
+    capacity_bytes: Annotated[
+        Size | None,
+        Field(alias="capacity", description="What it can hold of customers' data, after replication, like 200 TiB"),
+    ] = None
 
     @property
     def reserve_minimum_bytes(self) -> int:

@@ -15,7 +15,15 @@ from coffre.spec.suggest import did_you_mean
 def check_tenant(data: Data) -> list[Finding]:
     """Return what is wrong between the fields of one tenant file."""
     findings = list(find_repeated(("options",), data.get("options"))) + check_paths(data)
-    rules = (_check_licences, _check_plans_exist, _check_plans, _check_contract, _check_retirements, _check_connections)
+    rules = (
+        _check_licences,
+        _check_plans_exist,
+        _check_plans,
+        _check_contract,
+        _check_hold,
+        _check_retirements,
+        _check_connections,
+    )
     return findings + [finding for rule in rules for finding in rule(data)]
 
 
@@ -120,6 +128,13 @@ def _check_order(data: Data, loc: Loc, keys: Sequence[str]) -> Iterator[Finding]
     for (earlier_key, earlier), (later_key, later) in itertools.pairwise(known):
         if later < earlier:
             yield Finding((*loc, later_key), f"{{value}} is before {earlier_key} ({earlier})", "check both dates")
+
+
+def _check_hold(data: Data) -> Iterator[Finding]:
+    since, signed_on = find_day(block(data, "hold"), "since"), find_day(block(data, "contract"), "signed_on")
+    if since and signed_on and since < signed_on:
+        hint = "there was nothing to hold yet: check both dates"
+        yield Finding(("hold", "since"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
 
 
 def _check_retirements(data: Data) -> Iterator[Finding]:

@@ -56,6 +56,22 @@ class ObjectFacts:
     etag: str
 
 
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, or (``is_marker``) a delete marker; ``modified_at`` is the server's time, aware UTC.
+
+    Equal ``etag`` and ``size_bytes`` of one key mean equal content: a copy keeps its source's.
+    """
+
+    key: str
+    version_id: str
+    modified_at: datetime
+    is_latest: bool
+    is_marker: bool = False
+    size_bytes: int = 0
+    etag: str = ""
+
+
 class QuotaExceededError(RemoteError):
     """The wall is reached: the platform takes no more bytes of this tenant, not even orders and reports."""
 
@@ -81,10 +97,34 @@ class Bucket(Protocol):
     def put(self, key: str, body: bytes) -> None:
         """Write an object; raises QuotaExceededError at the wall."""
 
+    def list_versions(self, prefix: str) -> Sequence[ObjectVersion]:
+        """List every version and delete marker under a prefix, each key's newest first."""
+
+    def restore_version(self, key: str, version_id: str) -> None:
+        """Make an earlier version current again by copying it onto its key, on the platform; every version stays.
+
+        Objects of at most 5 GiB (restic's have 128 MiB at most). Raises QuotaExceededError: a copy counts in full.
+        """
+
+    def hide(self, key: str) -> None:
+        """Put a delete marker on a key: nothing is deleted, and `restore_version` brings it back."""
+
     def is_gate_closed(self) -> bool: ...
 
     def set_gate(self, closed: bool) -> bool:
         """Close or open the gate; True when that changed something. May run twice."""
+
+    def is_suspended(self) -> bool:
+        """Tell whether the machine is shut out of its repository, reading included."""
+
+    def set_suspension(self, suspended: bool) -> bool:
+        """Shut the machine out of its repository or let it in; True when that changed something. May run twice."""
+
+    def list_expiry_rules(self) -> Sequence[str]:
+        """Name the rules by which the platform itself deletes from the bucket; none under a hold."""
+
+    def clear_expiry_rules(self) -> None:
+        """Take every such rule away: nothing is deleted any more by the platform itself."""
 
     def probe_server_time(self) -> datetime:
         """Return the server's clock as of one signed request."""
@@ -101,10 +141,31 @@ class Storage(Protocol):
 
     def open_bucket(self, name: str, key: AccessKey) -> Bucket: ...
 
+    def publish_program(self, path: Path, sha256: str) -> bool:
+        """Have a program where every machine of the platform may fetch it by its SHA-256, outside any tenant's quota.
+
+        True when it was put now; quick when it is there. ExpectedError when it is not there afterwards.
+        """
+
     def stored_bytes(self, bucket: str) -> int:
         """Return what a bucket holds in all: every version and unfinished uploads, which the wall counts."""
 
     def list_users(self, prefix: str) -> Sequence[str]: ...
+
+    def list_key_ids(self, uid: str) -> Sequence[str]:
+        """Return the ids of a user's keys; none when there is no such user."""
+
+    def put_key(self, uid: str, key: AccessKey) -> None:
+        """Give a user a key beside those it has; what it has already is as good."""
+
+    def delete_key(self, uid: str, access_key_id: str) -> None:
+        """Take a key from a user, at once; what is gone already is as good."""
+
+    def delete_user(self, uid: str) -> None:
+        """Delete a user that owns no bucket, with its keys; what is gone already is as good."""
+
+    def accepts_key(self, bucket: str, key: AccessKey) -> bool:
+        """Tell whether a signed request with this key is let in; False only when the platform knows no such key."""
 
     def raised_wall(self, uid: str, extra_bytes: int) -> AbstractContextManager[None]:
         """Make room of ``extra_bytes`` above use or wall, whichever is larger, for the time of the block."""

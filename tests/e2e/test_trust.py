@@ -63,8 +63,11 @@ def test_a_changed_host_key_is_refused_until_it_is_replaced(desk: Desk, tmp_path
     recorded.write_text(lines[0] + "\n", encoding="utf-8")
     backed_up = desk.coffre("backup", SLUG, expect=1)
     assert "host key" in backed_up.stdout
-    assert "another host key is recorded" in desk.coffre("trust", SLUG, MACHINE, "--yes", expect=4).stderr
-    desk.coffre("trust", SLUG, MACHINE, "--yes", "--replace")
+    refused = desk.coffre("trust", SLUG, MACHINE, "--yes", expect=4)
+    assert "is not the one that was recorded" in refused.stderr
+    assert f"coffre rotate {SLUG} --machine {MACHINE} --now" in refused.stderr
+    replaced = desk.coffre("trust", SLUG, MACHINE, "--yes", "--replace").stdout
+    assert "(recorded, and not shown any more)" in replaced
     assert recorded.read_text(encoding="utf-8") == (tmp_path / "right").read_text(encoding="utf-8")
     desk.coffre("backup", SLUG)
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"coffre.invalid/agent/internal/apply"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/restore"
 	"coffre.invalid/agent/internal/run"
 	"coffre.invalid/agent/internal/units"
 )
@@ -26,8 +28,10 @@ var version = "dev"
 const usage = `usage: coffre-agent COMMAND [--check]
 
   apply    obey the signed orders in this machine's bucket; --check only says what would change
-  run      back up now
-  remove   take the schedule and the agent's state off this machine; --check only says what would change
+  pull     take newer orders, if there are any; what fails leaves the last ones in force and is in the next report
+  run      back up now; with --pull, take newer orders first
+  remove   take the schedule and the agent's state off this machine; --check only says what would change;
+           with --all, configuration and programs too
   version  print version, Go version, system and architecture
 
 apply, remove and version print JSON. Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused, 5 try again later;
@@ -42,6 +46,9 @@ func main() {
 		<-signals
 		cancel(run.ErrInterrupted)
 	}()
+	if arguments, called := restore.Called(os.Args); called {
+		os.Exit(restore.Main(ctx, arguments, restore.Here()))
+	}
 	exit, err := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
 		var hint string
@@ -65,9 +72,15 @@ func execute(ctx context.Context, arguments []string, output, log io.Writer) (in
 	// --root is for tests and stays out of the usage: all the agent's files are then below that directory, and units
 	// are enabled there without being started.
 	root := flags.String("root", "/", "")
-	check := false
+	var check, all, pull bool
 	if name == "apply" || name == "remove" {
 		flags.BoolVar(&check, "check", false, "")
+	}
+	if name == "remove" {
+		flags.BoolVar(&all, "all", false, "")
+	}
+	if name == "run" {
+		flags.BoolVar(&pull, "pull", false, "")
 	}
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return 0, fault.Usage(err.Error(), usage)
@@ -82,30 +95,92 @@ func execute(ctx context.Context, arguments []string, output, log io.Writer) (in
 			"version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
 		})
 	case "run":
-		_, exit, err := run.Run(ctx, run.Settings{
-			Paths: paths, Version: version, Environment: os.Environ(), InvocationID: os.Getenv("INVOCATION_ID"),
-			StoragePatience: run.StoragePatience, Log: log,
-		})
-		return exit, err
-	case "apply", "remove":
-		return 0, register(ctx, name, paths, check, output)
+		if pull {
+			return pullAndBackUp(ctx, paths, log)
+		}
+		return backUp(ctx, paths, log)
+	case "apply", "pull", "remove":
+		return 0, register(ctx, command{name, paths, check, all}, output, log)
 	}
 	return 0, fault.Usage(fmt.Sprintf("unknown command %q", name), usage)
 }
 
-func register(ctx context.Context, name string, paths config.Paths, check bool, output io.Writer) error {
+func backUp(ctx context.Context, paths config.Paths, log io.Writer) (int, error) {
+	_, exit, err := run.Run(ctx, run.Settings{
+		Paths: paths, Version: version, Environment: os.Environ(), InvocationID: os.Getenv("INVOCATION_ID"),
+		StoragePatience: run.StoragePatience, Log: log,
+	})
+	return exit, err
+}
+
+// pullAndBackUp is for schedulers that call one program: whatever the pull says, the backup is made.
+func pullAndBackUp(ctx context.Context, paths config.Paths, log io.Writer) (int, error) {
 	scheduler, err := units.NewScheduler(paths.Root)
+	if err != nil {
+		return 0, err
+	}
+	pulled, err := apply.Pull(ctx, apply.Settings{Paths: paths, Scheduler: scheduler, Version: version})
+	tell(log, pulled, err)
+	if pulled.Removing {
+		return 0, nil
+	}
+	exit, err := backUp(ctx, paths, log)
+	if pulled.Generation > 0 {
+		// launchd ends a job that is registered anew: whatever it still has to be told, it is told now.
+		err = errors.Join(err, scheduler.Outside("apply"))
+	}
+	return exit, err
+}
+
+// tell writes to the journal what a pull did.
+func tell(log io.Writer, pulled apply.Pulled, err error) {
+	var lines []string
+	if pulled.Generation > 0 && !pulled.Removing {
+		lines = append(lines, fmt.Sprintf("generation %d is in force now", pulled.Generation))
+	}
+	if pulled.Removing {
+		lines = append(lines, "the agent is being removed, as its orders say")
+	}
+	if pulled.Note != "" {
+		lines = append(lines, pulled.Note)
+	}
+	if err != nil {
+		lines = append(lines, "orders: "+err.Error())
+	}
+	for _, line := range lines {
+		fmt.Fprintln(log, line) //nolint:errcheck // The journal is a convenience; there is nobody to tell when it is gone.
+	}
+}
+
+type command struct {
+	name       string
+	paths      config.Paths
+	check, all bool
+}
+
+func register(ctx context.Context, command command, output, log io.Writer) error {
+	scheduler, err := units.NewScheduler(command.paths.Root)
 	if err != nil {
 		return err
 	}
-	if name == "remove" {
-		removal, err := apply.Remove(paths, scheduler, check)
+	settings := apply.Settings{Paths: command.paths, Scheduler: scheduler, Version: version}
+	switch command.name {
+	case "pull":
+		pulled, err := apply.Pull(ctx, settings)
+		tell(log, pulled, nil)
+		return err
+	case "remove":
+		remove := apply.Remove
+		if command.all {
+			remove = apply.RemoveAll
+		}
+		removal, err := remove(command.paths, scheduler, command.check)
 		if err != nil {
 			return err
 		}
 		return print(output, removal)
 	}
-	result, err := apply.Apply(ctx, paths, scheduler, check)
+	result, err := apply.Apply(ctx, settings, command.check)
 	if err != nil {
 		return err
 	}

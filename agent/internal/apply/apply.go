@@ -15,7 +15,7 @@ import (
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
-	"coffre.invalid/agent/internal/restic"
+	"coffre.invalid/agent/internal/programs"
 	"coffre.invalid/agent/internal/storage"
 	"coffre.invalid/agent/internal/units"
 )
@@ -23,56 +23,81 @@ import (
 // patience is how long the storage may be away before apply gives up.
 const patience = 30 * time.Second
 
-// Result is what apply prints. Changes says what was, or with check would be, changed.
+// Settings are what the work here is given from outside. Version is the agent's own.
+type Settings struct {
+	Paths     config.Paths
+	Scheduler units.Scheduler
+	Version   string
+}
+
+// Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide.
 type Result struct {
 	Changed    bool     `json:"changed"`
 	Generation int64    `json:"generation"`
 	Changes    []string `json:"changes"`
+	Note       string   `json:"note,omitempty"`
 }
 
-// Apply fetches, verifies and obeys the orders. The orders are remembered last, so that a run killed anywhere is
-// completed by the next one; running it again without news changes nothing. With check it changes nothing at all.
-func Apply(ctx context.Context, paths config.Paths, scheduler units.Scheduler, check bool) (Result, error) {
-	machine, credentials, err := config.Load(paths)
+// Apply fetches, verifies and obeys the orders, and tells the storage that it did. The orders are remembered last, so
+// that a run killed anywhere is completed by the next one; running it again without news changes nothing. When a newer
+// generation fails, the last good one stays in force. With check it changes nothing at all.
+func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
+	session, err := open(settings)
 	if err != nil {
 		return Result{}, err
 	}
-	key, err := machine.PublicKey()
+	fetched, err := session.fetch(ctx, patience)
 	if err != nil {
 		return Result{}, err
 	}
-	who := orders.Identity{TenantID: machine.TenantID, Machine: machine.Machine, Key: key}
-	fetched, err := fetch(ctx, machine, credentials, who)
+	release, err := lockState(settings.Paths, check || fetched.Orders.Remove)
 	if err != nil {
 		return Result{}, err
 	}
-	release, err := lockState(paths, check || fetched.Orders.Remove)
-	if err != nil {
-		return Result{}, err
-	}
-	changes, err := obey(paths, scheduler, who, fetched, check)
+	changes, err := session.obey(ctx, fetched, check)
 	if err = errors.Join(err, release()); err != nil {
 		return Result{}, err
 	}
 	if changes == nil {
 		changes = []string{}
 	}
-	return Result{Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes}, nil
+	result := Result{Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes}
+	if !check {
+		result.Note = session.checkIn(ctx, fetched.Orders)
+	}
+	return result, nil
 }
 
-func fetch(ctx context.Context, machine config.Machine, credentials config.Credentials, who orders.Identity) (
-	orders.Document, error,
-) {
-	client, err := storage.Open(storage.Settings{
-		Endpoint: machine.Endpoint, Region: machine.Region, Bucket: machine.Bucket, CAFile: machine.CAFile,
-		AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
-	})
+// session is one reading of orders with this machine's own key.
+type session struct {
+	Settings
+	machine     config.Machine
+	credentials config.Credentials
+	who         orders.Identity
+	client      *storage.Client
+}
+
+func open(settings Settings) (*session, error) {
+	machine, credentials, err := config.Load(settings.Paths)
 	if err != nil {
-		return orders.Document{}, err
+		return nil, err
 	}
+	key, err := machine.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	client, err := storage.Open(storage.OfMachine(machine, credentials, machine.Bucket))
+	if err != nil {
+		return nil, err
+	}
+	who := orders.Identity{TenantID: machine.TenantID, Machine: machine.Machine, Key: key}
+	return &session{Settings: settings, machine: machine, credentials: credentials, who: who, client: client}, nil
+}
+
+func (s *session) fetch(ctx context.Context, patience time.Duration) (orders.Document, error) {
 	var body []byte
-	err = storage.Retry(ctx, patience, func(ctx context.Context) error {
-		body, err = client.Get(ctx, orders.Key, orders.LimitBytes)
+	err := storage.Retry(ctx, patience, func(ctx context.Context) (err error) {
+		body, err = s.client.Get(ctx, orders.Key, orders.LimitBytes)
 		return err
 	})
 	if errors.Is(err, storage.ErrNoSuchKey) {
@@ -80,10 +105,10 @@ func fetch(ctx context.Context, machine config.Machine, credentials config.Crede
 			"run apply for this tenant, which writes them")
 	}
 	if err != nil {
-		return orders.Document{}, fault.Failed(credentials.Redact(err.Error()),
-			"check this machine's network, clock and key against "+machine.Endpoint)
+		return orders.Document{}, fault.Failed(s.credentials.Redact(err.Error()),
+			"check this machine's network, clock and key against "+s.machine.Endpoint)
 	}
-	return orders.Verify(body, who)
+	return orders.Verify(body, s.who)
 }
 
 // lockState makes the state directory and keeps two applies apart. Not by the run's lock: a backup may take hours. Who
@@ -102,10 +127,8 @@ func lockState(paths config.Paths, needless bool) (release func() error, err err
 	return release, err
 }
 
-func obey(paths config.Paths, scheduler units.Scheduler, who orders.Identity, fetched orders.Document, check bool) (
-	[]string, error,
-) {
-	applied, note, err := ReadApplied(paths, who)
+func (s *session) obey(ctx context.Context, fetched orders.Document, check bool) ([]string, error) {
+	applied, note, err := ReadApplied(s.Paths, s.who)
 	if err != nil {
 		return nil, err
 	}
@@ -114,25 +137,107 @@ func obey(paths config.Paths, scheduler units.Scheduler, who orders.Identity, fe
 		return nil, err
 	}
 	if fetched.Orders.Remove {
-		removed, err := Remove(paths, scheduler, check)
+		removed, err := Remove(s.Paths, s.Scheduler, check)
 		return removed.Changes, err
 	}
-	if err := CheckRestic(paths, fetched.Orders.Restic); err != nil {
+	if check {
+		return s.look(fetched.Orders, isNew, note)
+	}
+	return s.take(ctx, applied, fetched, isNew, note)
+}
+
+// look says what take would change.
+func (s *session) look(wanted orders.Orders, isNew bool, note string) ([]string, error) {
+	var changes []string
+	if _, err := programs.Find(s.Paths, wanted.Restic); err != nil {
+		changes = append(changes, fetching(wanted.Restic))
+	}
+	job, err := render(wanted)
+	if err != nil {
 		return nil, err
 	}
-	job, err := units.Render(fetched.Orders)
+	more, err := s.Scheduler.Ensure(job, true)
+	changes = append(changes, more...)
+	if isNew {
+		changes = append(changes, remembering(wanted, note))
+	}
+	return changes, err
+}
+
+// take makes the machine as the fetched orders say and then remembers them. When a newer generation fails on the way,
+// the machine is put back to the one that it has applied.
+func (s *session) take(ctx context.Context, applied *orders.Document, fetched orders.Document, isNew bool, note string) (
+	[]string, error,
+) {
+	wanted := fetched.Orders
+	changes, err := s.ensureProgram(ctx, wanted.Restic, isNew)
 	if err != nil {
-		return nil, fault.Failed(err.Error(), "install tzdata, or give the tenant another time zone")
+		return nil, err
 	}
-	changes, err := scheduler.Ensure(job, check)
-	if err != nil || !isNew {
-		return changes, err
+	job, err := render(wanted)
+	if err != nil {
+		return nil, err
 	}
-	changes = append(changes, fmt.Sprintf("orders: generation %d%s", fetched.Orders.Generation, note))
-	if check {
-		return changes, nil
+	more, err := s.Scheduler.Ensure(job, false)
+	changes = append(changes, more...)
+	if err == nil && isNew {
+		changes = append(changes, remembering(wanted, note))
+		err = files.WriteAtomic(s.Paths.Applied(), fetched.Body, 0o600)
 	}
-	return changes, files.WriteAtomic(paths.Applied(), fetched.Body, 0o600)
+	if err != nil {
+		if isNew && applied != nil {
+			err = errors.Join(err, s.rearm(applied.Orders))
+		}
+		return nil, err
+	}
+	if isNew {
+		keep := []string{wanted.Restic.SHA256}
+		if applied != nil {
+			keep = append(keep, applied.Orders.Restic.SHA256)
+		}
+		err = programs.Prune(s.Paths, keep...)
+	}
+	return changes, errors.Join(err, forgetFailure(s.Paths))
+}
+
+// rearm registers the schedule of orders applied before.
+func (s *session) rearm(applied orders.Orders) error {
+	job, err := render(applied)
+	if err == nil {
+		_, err = s.Scheduler.Ensure(job, false)
+	}
+	if err != nil {
+		return fmt.Errorf("and generation %d could not be put back: %w", applied.Generation, err)
+	}
+	return nil
+}
+
+// ensureProgram has the ordered program on the machine, and proved when prove says so or when it has just come.
+func (s *session) ensureProgram(ctx context.Context, wanted orders.Restic, prove bool) ([]string, error) {
+	var changes []string
+	path, err := programs.Find(s.Paths, wanted)
+	if err != nil {
+		path, err = programs.Fetch(ctx, storage.OfMachine(s.machine, s.credentials, programs.Bucket), s.Paths, wanted)
+		changes, prove = append(changes, fetching(wanted)), true
+	}
+	if err == nil && prove {
+		err = programs.Prove(ctx, path, wanted.Version)
+	}
+	return changes, err
+}
+
+func render(wanted orders.Orders) (units.Job, error) {
+	job, err := units.Render(wanted)
+	if err != nil {
+		return job, fault.Failed(err.Error(), "install tzdata, or give the tenant another time zone")
+	}
+	return job, nil
+}
+
+func fetching(wanted orders.Restic) string { return "restic " + wanted.Version + ": fetch" }
+
+func remembering(wanted orders.Orders, note string) string {
+	return fmt.Sprintf("orders: generation %d%s", wanted.Generation, note)
 }
 
 // ReadApplied returns the orders that this machine obeys; nil, with a note why, when there are none that count: never
@@ -153,56 +258,4 @@ func ReadApplied(paths config.Paths, who orders.Identity) (applied *orders.Docum
 		return nil, " (this machine was another one before)", nil
 	}
 	return &document, "", nil
-}
-
-// CheckRestic refuses any program but the ordered one: orders name it by hash, so that nobody who can write beside the
-// agent can have something else run.
-func CheckRestic(paths config.Paths, wanted orders.Restic) error {
-	found, err := restic.FileSHA256(paths.Restic())
-	if err != nil {
-		return fault.Failed(fmt.Sprintf("restic is not installed: %v", err), "deploy the agent to this machine again")
-	}
-	if found != wanted.SHA256 {
-		return fault.Refused(fmt.Sprintf("%s is not restic %s as ordered: its SHA-256 is %s, not %s", paths.Restic(),
-			wanted.Version, found, wanted.SHA256), "deploy the agent to this machine again")
-	}
-	return nil
-}
-
-// Removal is what remove prints.
-type Removal struct {
-	Changed bool     `json:"changed"`
-	Changes []string `json:"changes"`
-}
-
-// Remove ends a running backup, takes service and timer away and deletes the agent's state. It needs no configuration,
-// may run twice, and leaves the programs and /etc/coffre to whoever installed them.
-func Remove(paths config.Paths, scheduler units.Scheduler, check bool) (Removal, error) {
-	changes, err := scheduler.Remove(check)
-	if err != nil {
-		return Removal{}, err
-	}
-	exists, err := files.Exists(paths.State())
-	if err != nil {
-		return Removal{}, err
-	}
-	if exists {
-		changes = append(changes, "remove "+paths.State())
-		if !check {
-			err = removeState(paths)
-		}
-	}
-	return Removal{Changed: len(changes) > 0, Changes: changes}, err
-}
-
-func removeState(paths config.Paths) error {
-	// The service has ended; what still holds the lock was started by hand.
-	release, err := lock.Acquire(paths.Lock())
-	if errors.Is(err, lock.ErrHeld) {
-		return fault.Busy("a backup started by hand is under way", "let it finish or end it, then try again")
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.RemoveAll(paths.State()), release())
 }

@@ -19,8 +19,15 @@ import (
 
 // inMemoryScheduler keeps the one job it was given.
 type inMemoryScheduler struct {
-	job  *units.Job
-	fail error
+	job     *units.Job
+	fail    error
+	refuse  string
+	outside [][]string
+}
+
+func (s *inMemoryScheduler) Outside(arguments ...string) error {
+	s.outside = append(s.outside, arguments)
+	return nil
 }
 
 func (s *inMemoryScheduler) Ensure(job units.Job, check bool) ([]string, error) {
@@ -32,6 +39,9 @@ func (s *inMemoryScheduler) Ensure(job units.Job, check bool) ([]string, error) 
 	}
 	if !check {
 		s.job = &job
+	}
+	if s.refuse != "" && bytes.Contains(job.Timer, []byte(s.refuse)) {
+		return nil, errors.New("bad unit")
 	}
 	return []string{"job"}, nil
 }
@@ -65,7 +75,7 @@ func contents(t *testing.T, root string) string {
 
 func applied(t *testing.T, machine *installed.Machine, scheduler units.Scheduler, check bool) Result {
 	t.Helper()
-	result, err := Apply(t.Context(), machine.Paths, scheduler, check)
+	result, err := Apply(t.Context(), Settings{machine.Paths, scheduler, "1.2.3"}, check)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +111,7 @@ func TestAKilledApplyIsCompletedByTheNext(t *testing.T) {
 	machine, scheduler := installed.New(t, nil), &inMemoryScheduler{}
 	machine.Order(1, nil)
 	scheduler.fail = errors.New("killed here")
-	if _, err := Apply(t.Context(), machine.Paths, scheduler, false); err == nil {
+	if _, err := Apply(t.Context(), Settings{machine.Paths, scheduler, "1.2.3"}, false); err == nil {
 		t.Fatal("no error")
 	}
 	if _, err := os.Stat(machine.Paths.Applied()); !errors.Is(err, fs.ErrNotExist) {
@@ -132,11 +142,11 @@ func TestWhatMayNotBeObeyedChangesNothing(t *testing.T) {
 		"no such zone":  {func(m *installed.Machine) { m.Order(6, map[string]any{"timezone": "Mars/Base"}) }, "time zone", fault.ExitFailed},
 		"another restic": {func(m *installed.Machine) {
 			m.Order(6, map[string]any{"restic": map[string]any{"version": "1", "sha256": strings.Repeat("0", 64)}})
-		}, "not restic 1 as ordered", fault.ExitRefused},
+		}, "restic 1 is not to be had", fault.ExitFailed},
 		"no restic": {func(m *installed.Machine) {
 			m.Order(6, nil)
 			_ = os.Remove(m.Paths.Restic())
-		}, "restic is not installed", fault.ExitFailed},
+		}, "restic 0.18.1 is not to be had", fault.ExitFailed},
 		"denied": {func(m *installed.Machine) {
 			m.Server.FailWith(func(string, string) string { return "AccessDenied" })
 		}, "access denied", fault.ExitFailed},
@@ -147,7 +157,7 @@ func TestWhatMayNotBeObeyedChangesNothing(t *testing.T) {
 			applied(t, machine, scheduler, false)
 			test.spoil(machine)
 			before, job := contents(t, machine.Paths.Root), scheduler.job
-			_, err := Apply(t.Context(), machine.Paths, scheduler, false)
+			_, err := Apply(t.Context(), Settings{machine.Paths, scheduler, "1.2.3"}, false)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q", err, test.want)
 			}
@@ -185,7 +195,7 @@ func TestASecondApplyIsBusy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Apply(t.Context(), machine.Paths, &inMemoryScheduler{}, false)
+	_, err = Apply(t.Context(), Settings{machine.Paths, &inMemoryScheduler{}, "1.2.3"}, false)
 	if exit, _ := fault.Describe(err); exit != fault.ExitBusy {
 		t.Fatal(err)
 	}
@@ -198,7 +208,7 @@ func TestRemovalIsOrderedOrAskedForAndLeavesTheInstallation(t *testing.T) {
 	for name, remove := range map[string]func(*installed.Machine, units.Scheduler, bool) (bool, error){
 		"ordered": func(m *installed.Machine, s units.Scheduler, check bool) (bool, error) {
 			m.Order(2, map[string]any{"remove": true})
-			result, err := Apply(t.Context(), m.Paths, s, check)
+			result, err := Apply(t.Context(), Settings{m.Paths, s, "1.2.3"}, check)
 			return result.Changed, err
 		},
 		"asked for": func(m *installed.Machine, s units.Scheduler, check bool) (bool, error) {

@@ -15,29 +15,44 @@ import (
 	"coffre.invalid/agent/internal/fault"
 )
 
-// Paths names the agent's files under one root directory, "/" on a real machine.
+// Paths names the agent's files under one root directory, "/" on a real machine, of whatever system.
 type Paths struct{ Root string }
 
-// Agent is the installed program as the scheduler must call it: without the root directory, which is not seen by a
-// machine started from there.
-const Agent = "/usr/local/lib/coffre/coffre-agent"
-
-func (p Paths) at(path string) string { return filepath.Join(p.Root, path) }
-
 // Machine is the file that says who this machine is.
-func (p Paths) Machine() string { return p.at("/etc/coffre/agent.json") }
+func (p Paths) Machine() string { return filepath.Join(p.Configuration(), "agent.json") }
 
 // Credentials is the file of secrets.
-func (p Paths) Credentials() string { return p.at("/etc/coffre/credentials.json") }
+func (p Paths) Credentials() string { return filepath.Join(p.Configuration(), "credentials.json") }
 
-// Restic is the installed restic program.
-func (p Paths) Restic() string { return p.at("/usr/local/lib/coffre/restic") }
+// Configuration is the directory that the deployment writes.
+func (p Paths) Configuration() string { return p.at(configurationDirectory) }
+
+// ProgramDirectory is where the deployment installs the two programs.
+func (p Paths) ProgramDirectory() string { return p.at(programDirectory) }
+
+// Restic is the restic program that the deployment installed.
+func (p Paths) Restic() string { return filepath.Join(p.ProgramDirectory(), resticName) }
 
 // State is the directory of everything the agent remembers; removal deletes it.
-func (p Paths) State() string { return p.at("/var/lib/coffre") }
+func (p Paths) State() string { return p.at(stateDirectory) }
+
+// Programs is the directory of restic programs that the agent fetched by itself. Not beside the installed one: only the
+// state is certain to be on a disk that the machine's owner lets change between deployments.
+func (p Paths) Programs() string { return filepath.Join(p.State(), "programs") }
+
+// Program is the fetched restic program of that SHA-256.
+func (p Paths) Program(sha256 string) string {
+	return filepath.Join(p.Programs(), "restic-"+sha256+programSuffix)
+}
 
 // Applied holds the last applied orders, as they were received.
 func (p Paths) Applied() string { return filepath.Join(p.State(), "applied.json") }
+
+// Failed says which newer generation could not be applied, and why.
+func (p Paths) Failed() string { return filepath.Join(p.State(), "failed.json") }
+
+// Removing exists while the agent takes itself off this machine, as signed orders said.
+func (p Paths) Removing() string { return filepath.Join(p.State(), "removing") }
 
 // LastReport holds the report of the last finished run.
 func (p Paths) LastReport() string { return filepath.Join(p.State(), "last-report.json") }

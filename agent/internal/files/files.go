@@ -4,6 +4,7 @@ package files
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,12 +19,21 @@ func TemporaryName(path string) string {
 // WriteAtomic replaces path by body with exactly this mode, and returns once it is on the disk. It may run twice; two
 // writers of one path need a lock of their own.
 func WriteAtomic(path string, body []byte, mode fs.FileMode) error {
+	return ReplaceBy(path, mode, func(into io.Writer) error {
+		_, err := into.Write(body)
+		return err
+	})
+}
+
+// ReplaceBy is WriteAtomic for content that fill writes. When fill fails, path stays what it was.
+func ReplaceBy(path string, mode fs.FileMode, fill func(into io.Writer) error) error {
 	temporary := TemporaryName(path)
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := writeSynced(temporary, body, mode); err != nil {
-		return errors.Join(err, os.Remove(temporary))
+	if err := writeSynced(temporary, mode, fill); err != nil {
+		_, removeErr := RemoveIfPresent(temporary)
+		return errors.Join(err, removeErr)
 	}
 	if err := os.Rename(temporary, path); err != nil {
 		return errors.Join(err, os.Remove(temporary))
@@ -31,12 +41,12 @@ func WriteAtomic(path string, body []byte, mode fs.FileMode) error {
 	return syncDirectory(filepath.Dir(path))
 }
 
-func writeSynced(path string, body []byte, mode fs.FileMode) error {
+func writeSynced(path string, mode fs.FileMode, fill func(into io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(body)
+	err = fill(file)
 	if err == nil {
 		// The umask took bits away when the file was made.
 		err = file.Chmod(mode)
@@ -65,8 +75,8 @@ func Exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// EnsurePrivateDirectory makes path a directory that only its owner may enter. A link or a file of that name is
-// refused.
+// EnsurePrivateDirectory makes path a directory that only its owner (on Windows: the system and its administrators) may
+// enter. A link or a file of that name is refused.
 func EnsurePrivateDirectory(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
@@ -78,8 +88,5 @@ func EnsurePrivateDirectory(path string) error {
 	if !facts.IsDir() {
 		return fmt.Errorf("%s is not a directory", path)
 	}
-	if facts.Mode().Perm() != 0o700 {
-		return os.Chmod(path, 0o700)
-	}
-	return nil
+	return makePrivate(path, facts)
 }

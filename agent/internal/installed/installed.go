@@ -4,7 +4,9 @@ package installed
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"os"
@@ -32,7 +34,12 @@ type Machine struct {
 	key ed25519.PrivateKey
 }
 
-// New installs an agent and puts a copy of the program (nil: some bytes that never run) where restic belongs.
+// Says is a program that says it is this version of restic, and otherwise does nothing; comment makes its bytes differ.
+func Says(version, comment string) []byte {
+	return []byte("#!/bin/sh\n# " + comment + "\necho 'restic " + version + " compiled with go'\n")
+}
+
+// New installs an agent and puts a copy of the program (nil: one that only says its version) where restic belongs.
 func New(t *testing.T, program []byte) *Machine {
 	t.Helper()
 	machine := &Machine{
@@ -40,7 +47,7 @@ func New(t *testing.T, program []byte) *Machine {
 		key: ed25519.NewKeyFromSeed([]byte(strings.Repeat("s", ed25519.SeedSize))),
 	}
 	if program == nil {
-		program = []byte("a program")
+		program = Says("0.18.1", "installed")
 	}
 	authority, err := os.ReadFile(machine.Server.CAFile)
 	if err != nil {
@@ -81,6 +88,17 @@ func (m *Machine) Order(generation int, changes map[string]any) {
 	m.Server.Put(orders.Key, m.Sign(generation, changes))
 }
 
+// Publish puts a program where machines fetch it, under this name, and returns its SHA-256.
+func (m *Machine) Publish(program []byte, name string) string {
+	digest := sha256.Sum256(program)
+	found := hex.EncodeToString(digest[:])
+	if name == "" {
+		name = found
+	}
+	m.Server.Put(s3double.Programs+"/restic/"+name, program)
+	return found
+}
+
 // Forge puts orders on the storage that somebody else signed.
 func (m *Machine) Forge(generation int) {
 	m.t.Helper()
@@ -108,7 +126,7 @@ func (m *Machine) Sign(generation int, changes map[string]any) []byte {
 	}
 	maps.Copy(values, changes)
 	payload := m.encode(values)
-	return m.encode(map[string]any{"payload": payload, "signature": ed25519.Sign(m.key, payload)})
+	return m.encode(map[string]any{"payload": payload, "signatures": [][]byte{ed25519.Sign(m.key, payload)}})
 }
 
 // Applied has the machine obey these orders, without a scheduler.

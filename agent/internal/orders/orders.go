@@ -75,21 +75,26 @@ type Document struct {
 	Body    []byte
 }
 
+// signaturesLimit is how many signatures a document may carry: one a signing key, two while the key is being replaced.
+const signaturesLimit = 4
+
 type envelope struct {
-	Payload   string `json:"payload"`
-	Signature string `json:"signature"`
+	Payload    string   `json:"payload"`
+	Signatures []string `json:"signatures"`
 }
 
 const ordersRefused = "if nobody changed the storage behind SMILÉO's back, run apply for this tenant again"
 
 // Verify reads a document fetched from the storage. Every error is a refusal: the machine keeps its last orders.
 func Verify(body []byte, who Identity) (Document, error) {
-	document, signature, err := open(body)
+	document, signatures, err := open(body)
 	if err != nil {
 		return Document{}, refuse("%v", err)
 	}
-	if !ed25519.Verify(who.Key, document.Payload, signature) {
-		return Document{}, refuse("the signature is not by the key that this machine trusts")
+	if !slices.ContainsFunc(signatures, func(signature []byte) bool {
+		return ed25519.Verify(who.Key, document.Payload, signature)
+	}) {
+		return Document{}, refuse("no signature is by the key that this machine trusts")
 	}
 	if err := document.parse(); err != nil {
 		return Document{}, refuse("%v", err)
@@ -139,7 +144,7 @@ func refuse(format string, values ...any) error {
 	return fault.Refused(Key+" refused: "+fmt.Sprintf(format, values...), ordersRefused)
 }
 
-func open(body []byte) (Document, []byte, error) {
+func open(body []byte) (Document, [][]byte, error) {
 	var sealed envelope
 	if err := decodeStrictly(body, &sealed); err != nil {
 		return Document{}, nil, fmt.Errorf("not a signed document: %w", err)
@@ -148,11 +153,18 @@ func open(body []byte) (Document, []byte, error) {
 	if err != nil || len(payload) == 0 {
 		return Document{}, nil, errors.New("not a signed document: the payload is not base64")
 	}
-	signature, err := base64.StdEncoding.DecodeString(sealed.Signature)
-	if err != nil || len(signature) != ed25519.SignatureSize {
-		return Document{}, nil, errors.New("not a signed document: the signature is not 64 bytes in base64")
+	if count := len(sealed.Signatures); count < 1 || count > signaturesLimit {
+		return Document{}, nil, fmt.Errorf("not a signed document: it has %d signatures, not 1 to %d", count, signaturesLimit)
 	}
-	return Document{Payload: payload, Body: body}, signature, nil
+	var signatures [][]byte
+	for _, encoded := range sealed.Signatures {
+		signature, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil || len(signature) != ed25519.SignatureSize {
+			return Document{}, nil, errors.New("not a signed document: a signature is not 64 bytes in base64")
+		}
+		signatures = append(signatures, signature)
+	}
+	return Document{Payload: payload, Body: body}, signatures, nil
 }
 
 func (d *Document) parse() error {

@@ -41,11 +41,12 @@ func payload(t *testing.T, changes map[string]any) []byte {
 	return body
 }
 
-func seal(payload []byte, key ed25519.PrivateKey) []byte {
-	body, _ := json.Marshal(envelope{
-		Payload:   base64.StdEncoding.EncodeToString(payload),
-		Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(key, payload)),
-	})
+func seal(payload []byte, keys ...ed25519.PrivateKey) []byte {
+	sealed := envelope{Payload: base64.StdEncoding.EncodeToString(payload)}
+	for _, key := range keys {
+		sealed.Signatures = append(sealed.Signatures, base64.StdEncoding.EncodeToString(ed25519.Sign(key, payload)))
+	}
+	body, _ := json.Marshal(sealed)
 	return body
 }
 
@@ -68,6 +69,15 @@ func TestCorrectOrdersAreUnderstood(t *testing.T) {
 	got := document.Orders
 	if got.Generation != 3 || got.Plan.Paths[0] != "/srv" || got.Plan.Schedule[0].At != "23:59" || got.Remove {
 		t.Fatalf("%+v", got)
+	}
+}
+
+func TestOneOfSeveralSignaturesIsEnough(t *testing.T) {
+	other := ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", ed25519.SeedSize)))
+	for _, keys := range [][]ed25519.PrivateKey{{seed, other}, {other, seed}, {other, other, other, seed}} {
+		if _, err := Verify(seal(payload(t, nil), keys...), pinned); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -99,10 +109,14 @@ func TestWhatIsNotSignedForThisMachineIsRefused(t *testing.T) {
 		"not JSON":          {[]byte("rubbish"), "not a signed document"},
 		"unsigned":          {good, "not a signed document"},
 		"trailing":          {append(seal(good, seed), "{}"...), "follows"},
-		"no base64":         {[]byte(`{"payload":"%","signature":""}`), "not base64"},
-		"short signature":   {[]byte(`{"payload":"e30=","signature":"AAAA"}`), "64 bytes"},
-		"foreign key":       {seal(good, other), "signature is not by"},
-		"tampered":          {tampered, "signature is not by"},
+		"no base64":         {[]byte(`{"payload":"%","signatures":[]}`), "not base64"},
+		"short signature":   {[]byte(`{"payload":"e30=","signatures":["AAAA"]}`), "64 bytes"},
+		"no signature":      {seal(good), "0 signatures"},
+		"five signatures":   {seal(good, seed, seed, seed, seed, seed), "5 signatures"},
+		"former envelope":   {[]byte(`{"payload":"e30=","signature":"AAAA"}`), "not a signed document"},
+		"two foreign keys":  {seal(good, other, other), "no signature is by"},
+		"foreign key":       {seal(good, other), "no signature is by"},
+		"tampered":          {tampered, "no signature is by"},
 		"other tenant":      {seal(payload(t, map[string]any{"tenant_id": "t2"}), seed), "it is for t2/ws1"},
 		"other machine":     {seal(payload(t, map[string]any{"machine": "ws2"}), seed), "it is for t1/ws2"},
 		"newer version":     {seal(payload(t, map[string]any{"version": 2}), seed), "version 2"},

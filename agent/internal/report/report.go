@@ -47,29 +47,33 @@ type Sample struct {
 
 // Report is one finished run. BytesAdded is what the repository grew by, after compression; BytesProcessed is the size
 // of the files looked at. GenerationSeen is the newest generation whose signature this machine has verified, never
-// below GenerationApplied. ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
+// below GenerationApplied. FailedGeneration is a newer one that could not be applied, null usually; AccessKeyID is the
+// key that the run used. ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
 type Report struct {
-	Version            int       `json:"version"`
-	TenantID           string    `json:"tenant_id"`
-	Machine            string    `json:"machine"`
-	RunID              string    `json:"run_id"`
-	StartedAt          time.Time `json:"started_at"`
-	FinishedAt         time.Time `json:"finished_at"`
-	Result             Result    `json:"result"`
-	Message            string    `json:"message"`
-	SnapshotID         *string   `json:"snapshot_id"`
-	ResticExitCode     *int      `json:"restic_exit_code"`
-	BytesAdded         uint64    `json:"bytes_added"`
-	BytesProcessed     uint64    `json:"bytes_processed"`
-	FilesProcessed     uint64    `json:"files_processed"`
-	Unreadable         []string  `json:"unreadable"`
-	UnreadableCount    int       `json:"unreadable_count"`
-	AgentVersion       string    `json:"agent_version"`
-	ResticVersion      string    `json:"restic_version"`
-	GenerationApplied  int64     `json:"generation_applied"`
-	GenerationSeen     int64     `json:"generation_seen"`
-	ClockOffsetSeconds *float64  `json:"clock_offset_seconds"`
-	Samples            []Sample  `json:"samples"`
+	Version                int       `json:"version"`
+	TenantID               string    `json:"tenant_id"`
+	Machine                string    `json:"machine"`
+	RunID                  string    `json:"run_id"`
+	StartedAt              time.Time `json:"started_at"`
+	FinishedAt             time.Time `json:"finished_at"`
+	Result                 Result    `json:"result"`
+	Message                string    `json:"message"`
+	SnapshotID             *string   `json:"snapshot_id"`
+	ResticExitCode         *int      `json:"restic_exit_code"`
+	BytesAdded             uint64    `json:"bytes_added"`
+	BytesProcessed         uint64    `json:"bytes_processed"`
+	FilesProcessed         uint64    `json:"files_processed"`
+	Unreadable             []string  `json:"unreadable"`
+	UnreadableCount        int       `json:"unreadable_count"`
+	AgentVersion           string    `json:"agent_version"`
+	ResticVersion          string    `json:"restic_version"`
+	GenerationApplied      int64     `json:"generation_applied"`
+	GenerationSeen         int64     `json:"generation_seen"`
+	AccessKeyID            string    `json:"access_key_id"`
+	FailedGeneration       *int64    `json:"failed_generation"`
+	FailedGenerationReason string    `json:"failed_generation_reason"`
+	ClockOffsetSeconds     *float64  `json:"clock_offset_seconds"`
+	Samples                []Sample  `json:"samples"`
 }
 
 // Name is the report's object name below Prefix and its file name while it waits.

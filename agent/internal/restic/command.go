@@ -26,7 +26,12 @@ type Command struct {
 	AccessKeyID     string
 	SecretAccessKey string
 	Password        string
+
+	// System is the operating system's name in Go's words.
+	System string
 }
+
+const windows = "windows"
 
 // Arguments is the command line after the program's name.
 func (c Command) Arguments() []string {
@@ -40,17 +45,26 @@ func (c Command) Arguments() []string {
 		"--host", c.Host,
 		"--tag", "coffre",
 	}
+	if c.System == windows {
+		// Files that a program holds open can be read only from a snapshot of the volume. Where there is none to be had
+		// (a network drive) restic says so and reads the files themselves.
+		arguments = append(arguments, "--use-fs-snapshot")
+	}
 	for _, pattern := range c.Exclude {
 		// Not a file of patterns: restic would expand $NAMES and drop lines beginning with # in one.
 		arguments = append(arguments, "--exclude="+pattern)
 	}
 	// Last, because an earlier pattern may begin with ! and take back what went before.
-	arguments = append(arguments, "--exclude="+literal(c.CacheDirectory), "--")
+	arguments = append(arguments, "--exclude="+c.literal(c.CacheDirectory), "--")
 	return append(arguments, c.Paths...)
 }
 
-// literal keeps restic from reading a path as a pattern.
-func literal(path string) string {
+// literal keeps restic from reading a path as a pattern. On Windows a backslash escapes nothing, and a path has neither
+// asterisk nor question mark.
+func (c Command) literal(path string) string {
+	if c.System == windows {
+		return path
+	}
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
@@ -64,6 +78,9 @@ func (c Command) Environment(base []string) []string {
 		if !hasAnyPrefix(entry, foreign) {
 			clean = append(clean, entry)
 		}
+	}
+	if c.System == windows {
+		clean = append(clean, "TMP="+c.TemporaryFolder, "TEMP="+c.TemporaryFolder)
 	}
 	return append(clean,
 		"RESTIC_REPOSITORY="+c.Repository,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"time"
 
 	"coffre.invalid/agent/internal/files"
@@ -58,11 +59,11 @@ func (r *run) backup(ctx context.Context) verdict {
 func (r *run) command() restic.Command {
 	paths := r.settings.Paths
 	return restic.Command{
-		Binary: paths.Restic(), Repository: r.machine.Repository, Region: r.machine.Region, CAFile: r.machine.CAFile,
+		Binary: r.program, Repository: r.machine.Repository, Region: r.machine.Region, CAFile: r.machine.CAFile,
 		CacheDirectory: paths.Cache(), TemporaryFolder: paths.Temporary(), Host: r.machine.Machine,
 		Paths: r.orders.Plan.Paths, Exclude: r.orders.Plan.Exclude,
 		AccessKeyID: r.credentials.AccessKeyID, SecretAccessKey: r.credentials.SecretAccessKey,
-		Password: r.credentials.RepositoryPassword,
+		Password: r.credentials.RepositoryPassword, System: runtime.GOOS,
 	}
 }
 

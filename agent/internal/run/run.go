@@ -17,6 +17,7 @@ import (
 	"coffre.invalid/agent/internal/gate"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/programs"
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/storage"
 )
@@ -64,6 +65,10 @@ func Run(ctx context.Context, settings Settings) (report.Report, int, error) {
 	if err != nil {
 		return report.Report{}, fault.ExitFailed, err
 	}
+	if err := apply.IsRemoving(settings.Paths); err != nil {
+		exit, _ := fault.Describe(err)
+		return report.Report{}, exit, err
+	}
 	if err := files.EnsurePrivateDirectory(settings.Paths.State()); err != nil {
 		return report.Report{}, fault.ExitFailed, err
 	}
@@ -91,6 +96,7 @@ type run struct {
 	outbox      report.Outbox
 	applied     *orders.Document
 	orders      orders.Orders
+	program     string
 	report      report.Report
 	exit        int
 	notes       []string
@@ -105,7 +111,7 @@ func newRun(settings Settings, machine config.Machine, credentials config.Creden
 		report: report.Report{
 			Version: 1, TenantID: machine.TenantID, Machine: machine.Machine,
 			RunID: report.RunID(settings.InvocationID), StartedAt: time.Now().UTC().Truncate(time.Millisecond),
-			AgentVersion: settings.Version,
+			AgentVersion: settings.Version, AccessKeyID: credentials.AccessKeyID,
 		},
 	}
 }
@@ -136,10 +142,7 @@ func (r *run) load() error {
 		return err
 	}
 	r.who = orders.Identity{TenantID: r.machine.TenantID, Machine: r.machine.Machine, Key: key}
-	r.client, err = storage.Open(storage.Settings{
-		Endpoint: r.machine.Endpoint, Region: r.machine.Region, Bucket: r.machine.Bucket, CAFile: r.machine.CAFile,
-		AccessKeyID: r.credentials.AccessKeyID, SecretAccessKey: r.credentials.SecretAccessKey,
-	})
+	r.client, err = storage.Open(storage.OfMachine(r.machine, r.credentials, r.machine.Bucket))
 	if err != nil {
 		return err
 	}
@@ -153,7 +156,25 @@ func (r *run) load() error {
 	r.applied, r.orders = applied, applied.Orders
 	r.report.GenerationApplied, r.report.GenerationSeen = r.orders.Generation, r.orders.Generation
 	r.report.ResticVersion = r.orders.Restic.Version
-	return apply.CheckRestic(r.settings.Paths, r.orders.Restic)
+	r.tellFailure()
+	r.program, err = programs.Find(r.settings.Paths, r.orders.Restic)
+	return err
+}
+
+// tellFailure reports a newer generation that this machine has verified and could not apply.
+func (r *run) tellFailure() {
+	failure, err := apply.FindFailure(r.settings.Paths)
+	if err != nil {
+		r.note("%v", err)
+	}
+	if failure == nil || failure.Generation <= r.orders.Generation {
+		return
+	}
+	reason := shorten(r.credentials.Redact(failure.Reason))
+	r.report.FailedGeneration, r.report.FailedGenerationReason = &failure.Generation, reason
+	r.report.GenerationSeen = failure.Generation
+	r.note("generation %d could not be applied: %s; generation %d stays in force", failure.Generation, reason,
+		r.orders.Generation)
 }
 
 // prepare asks the storage what it has to say before restic starts: gate, orders, waiting reports, and whether anything
@@ -225,7 +246,7 @@ func (r *run) lookAtOrders(ctx context.Context) error {
 		r.note("%v; generation %d stays in force", err, r.orders.Generation)
 		return nil
 	}
-	r.report.GenerationSeen = seen.Orders.Generation
+	r.report.GenerationSeen = max(r.report.GenerationSeen, seen.Orders.Generation)
 	return nil
 }
 

@@ -231,7 +231,7 @@ func TestOrdersOnTheStorageAreNotedNotObeyed(t *testing.T) {
 		words  string
 	}{
 		"newer":     {func(m *installed.Machine) { m.Order(8, nil) }, 8, ""},
-		"forged":    {func(m *installed.Machine) { m.Forge(8) }, 5, "signature is not by the key that this machine trusts; generation 5 stays in force"},
+		"forged":    {func(m *installed.Machine) { m.Forge(8) }, 5, "no signature is by the key that this machine trusts; generation 5 stays in force"},
 		"replayed":  {func(m *installed.Machine) { m.Order(3, nil) }, 5, "older than 5"},
 		"malformed": {func(m *installed.Machine) { m.Server.Put(orders.Key, []byte("?")) }, 5, "not a signed document"},
 		"gone":      {func(m *installed.Machine) { m.Server.Delete(orders.Key) }, 5, "holds no orders"},

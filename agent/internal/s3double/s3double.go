@@ -23,7 +23,7 @@ import (
 // that hangs does.
 type Failure func(method, key string) (code string)
 
-// Server is a running double with one bucket.
+// Server is a running double.
 type Server struct {
 	*httptest.Server
 	// CAFile holds the certificate that clients must trust.
@@ -35,8 +35,11 @@ type Server struct {
 	clock   time.Duration
 }
 
-// Bucket is the name of the one bucket.
+// Bucket is the name of the machine's bucket.
 const Bucket = "bucket"
+
+// Programs is the name of a second bucket, whose keys the methods below name with this prefix and a slash.
+const Programs = "coffre-programs"
 
 // Start runs a server until the test ends.
 func Start(t *testing.T) *Server {
@@ -114,6 +117,10 @@ func (s *Server) serve(writer http.ResponseWriter, request *http.Request) {
 			refuse(writer, code)
 			return
 		}
+	}
+	if bucket == Programs {
+		s.object(writer, request, Programs+"/"+key)
+		return
 	}
 	if bucket != Bucket {
 		refuse(writer, "NoSuchBucket")

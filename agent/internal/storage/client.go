@@ -18,6 +18,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"coffre.invalid/agent/internal/config"
 )
 
 // Limits of one call. Objects here are small; a gateway that needs longer is as good as gone.
@@ -42,6 +44,14 @@ type Client struct {
 	core   minio.Core
 	bucket string
 	clock  *clockRecorder
+}
+
+// OfMachine are the settings of this machine's own key on that bucket of its platform.
+func OfMachine(machine config.Machine, credentials config.Credentials, bucket string) Settings {
+	return Settings{
+		Endpoint: machine.Endpoint, Region: machine.Region, Bucket: bucket, CAFile: machine.CAFile,
+		AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
+	}
 }
 
 // Open prepares a client; nothing is sent yet.
@@ -105,6 +115,41 @@ func (c *Client) Get(ctx context.Context, key string, limit int64) ([]byte, erro
 		return nil, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
 	}
 	return body, nil
+}
+
+// Download copies an object of at most limit bytes to a writer and returns their number. It ends when no byte comes for
+// callTimeout, or with the context. Errors as for Get; an error of the writer is returned as it is.
+func (c *Client) Download(ctx context.Context, key string, limit int64, into io.Writer) (int64, error) {
+	call, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stalled := time.AfterFunc(callTimeout, cancel)
+	defer stalled.Stop()
+	object, facts, _, err := c.core.GetObject(call, c.bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return 0, c.failure(ctx, "read", key, err)
+	}
+	defer object.Close() //nolint:errcheck // Everything of it was read, or its own error is told.
+	if facts.Size > limit {
+		return 0, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
+	}
+	var count int64
+	buffer := make([]byte, 256<<10)
+	for {
+		read, err := object.Read(buffer)
+		stalled.Reset(callTimeout)
+		if count += int64(read); count > limit {
+			return count, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
+		}
+		if _, writeErr := into.Write(buffer[:read]); writeErr != nil {
+			return count, writeErr
+		}
+		if errors.Is(err, io.EOF) {
+			return count, nil
+		}
+		if err != nil {
+			return count, c.failure(ctx, "read", key, err)
+		}
+	}
 }
 
 // Put writes a whole small object. Errors as for Get.

@@ -2,28 +2,30 @@ package units
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/files"
+	"coffre.invalid/agent/internal/orders"
 )
 
-// Names of the two units.
+// Names of the two units, and of the passing one that removes them.
 const (
 	serviceUnit = "coffre-backup.service"
 	timerUnit   = "coffre-backup.timer"
+	outsideUnit = "coffre-outside.service"
 )
 
-// systemctlTimeout covers stopping a running backup.
-const systemctlTimeout = 3 * time.Minute
+// outsideRetry is how soon a work outside the job that was killed, or found a backup started by hand, is begun again.
+const outsideRetry = 20 * time.Second
+
+const systemdHint = "see systemctl status " + timerUnit + " and journalctl -u " + timerUnit
 
 // Systemd registers the job as a service and a timer.
 type Systemd struct {
@@ -32,14 +34,19 @@ type Systemd struct {
 	// Online says that the systemd to speak to runs with this root. Otherwise units are written and enabled below
 	// Root, as for an image, and nothing is started.
 	Online bool
-	// Systemctl is the program to call.
+	// Systemctl and Run are the programs to call.
 	Systemctl string
+	Run       string
 }
 
 // NewScheduler returns this system's scheduler.
 func NewScheduler(root string) (Scheduler, error) {
-	return Systemd{Root: root, Systemctl: "systemctl", Online: filepath.Clean(root) == string(os.PathSeparator)}, nil
+	online := filepath.Clean(root) == string(os.PathSeparator)
+	return Systemd{Root: root, Systemctl: "systemctl", Run: "systemd-run", Online: online}, nil
 }
+
+// Render makes the documents of these orders for this system.
+func Render(wanted orders.Orders) (Job, error) { return renderSystemd(wanted, config.Agent) }
 
 func (s Systemd) directory() string { return filepath.Join(s.Root, "etc/systemd/system") }
 
@@ -221,17 +228,23 @@ func (s Systemd) deactivate() error {
 	return err
 }
 
-func (s Systemd) systemctl(arguments ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), systemctlTimeout)
-	defer cancel()
-	command := exec.CommandContext(ctx, s.Systemctl, arguments...)
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
-	output, err := command.Output()
-	if err != nil {
-		text := strings.TrimSpace(complaint.String())
-		return "", fault.Failed(fmt.Sprintf("systemctl %s: %v: %s", strings.Join(arguments, " "), err, text),
-			"see systemctl status "+timerUnit+" and journalctl -u "+timerUnit)
+// Outside implements Scheduler: in a passing unit, which is begun again when it is killed and leaves no trace of itself.
+func (s Systemd) Outside(arguments ...string) error {
+	if !s.Online {
+		return nil // There is no job to be outside of, and nothing is started in an image.
 	}
-	return strings.TrimSpace(string(output)), nil
+	if state, err := s.systemctl("show", "--property=ActiveState", outsideUnit); err != nil ||
+		!hasLine(state, "ActiveState=inactive") && !hasLine(state, "ActiveState=failed") {
+		return err
+	}
+	_, err := call(systemdHint, s.Run, append([]string{
+		"--quiet", "--no-block", "--collect", "--unit=" + outsideUnit,
+		"--property=Restart=on-failure", fmt.Sprintf("--property=RestartSec=%d", int(outsideRetry.Seconds())),
+		"--property=StartLimitIntervalSec=0", config.Agent,
+	}, arguments...)...)
+	return err
+}
+
+func (s Systemd) systemctl(arguments ...string) (string, error) {
+	return call(systemdHint, s.Systemctl, arguments...)
 }

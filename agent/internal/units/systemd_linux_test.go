@@ -54,7 +54,7 @@ func newWorld(t *testing.T) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return world{t, folder, Systemd{Root: filepath.Join(folder, "root"), Systemctl: program, Online: true}, job}
+	return world{t, folder, Systemd{Root: filepath.Join(folder, "root"), Systemctl: program, Run: program, Online: true}, job}
 }
 
 func (w world) at(name string) string { return filepath.Join(w.folder, name) }

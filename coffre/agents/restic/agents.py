@@ -1,15 +1,12 @@
-"""The restic agents: installed, checked and removed over SSH by Ansible."""
+"""The restic agents: installed, checked and removed over SSH or WinRM by Ansible."""
 
 import secrets
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from coffre import toolchain
 from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
 from coffre.agents.inventory import (
-    Installable,
     Installation,
     Inventory,
     build_deploy_inventory,
@@ -17,40 +14,21 @@ from coffre.agents.inventory import (
     host_name,
 )
 from coffre.agents.playbook_events import HostOutcome, one_line
+from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
 from coffre.agents.runner import run_playbook
 from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
+from coffre.agents.winrm_errors import explain_winrm
 from coffre.errors import ExpectedError
+from coffre.spec.tenant import OperatingSystem, WinrmConnection
 
-AGENT = "coffre-agent"
-RESTIC = "restic"
-
-
-@dataclass(frozen=True)
-class AgentPrograms:
-    """The two programs of a machine, and the SHA-256 that each must have (None: whatever the file has)."""
-
-    agent: Path
-    restic: Path
-    agent_sha256: str | None = None
-    restic_sha256: str | None = None
-
-    @classmethod
-    def find(cls) -> "AgentPrograms":
-        """Find the programs that set-up built; ExpectedError when one is missing."""
-        return cls(toolchain.find_tool(AGENT), toolchain.find_tool(RESTIC))
-
-    def installables(self) -> list[Installable]:
-        """Return both with their hashes; ExpectedError when a file is not the program that it should be."""
-        return [
-            _installable(AGENT, self.agent, self.agent_sha256),
-            _installable(RESTIC, self.restic, self.restic_sha256),
-        ]
+__all__ = ["AGENT", "RESTIC", "AgentPrograms", "ResticAgents", "judge"]
 
 
 class ResticAgents:
-    """Drives coffre-agent and restic on machines that SSH reaches; an AgentDriver.
+    """Drives coffre-agent and restic on machines that SSH or WinRM reaches; an AgentDriver.
 
-    ``scratch`` is where a run's private files go on a system without a tmpfs.
+    ``scratch`` is where a run's private files go on a system without a tmpfs; ``programs`` are those for Linux, unless
+    they are the ones that set-up built.
     """
 
     def __init__(self, scratch: Path, programs: AgentPrograms | None = None) -> None:
@@ -71,13 +49,18 @@ class ResticAgents:
         return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
 
     def _install(self, playbook: str, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
-        programs = self._programs or AgentPrograms.find()
+        systems = {request.target.system for request in requests}
         inventory = build_deploy_inventory(
             requests,
-            Installation(programs.installables(), _token()),
+            Installation({system: self._find(system).installables() for system in systems}, _token()),
             {host_name(request.target): _read_certificates(request.storage.ca_file) for request in requests},
         )
         return self._play(playbook, inventory, [request.target for request in requests], on_progress)
+
+    def _find(self, system: OperatingSystem) -> AgentPrograms:
+        if system is OperatingSystem.LINUX and self._programs is not None:
+            return self._programs
+        return AgentPrograms.find(system)
 
     def _play(
         self, playbook: str, inventory: Inventory, targets: Sequence[Target], on_progress: OnProgress
@@ -111,6 +94,8 @@ def judge(target: Target, outcome: HostOutcome) -> DeployResult:
 
 
 def _explain(target: Target, outcome: HostOutcome) -> str:
+    if outcome.unreachable and isinstance(target.connection, WinrmConnection):
+        return _sentence(explain_winrm(outcome.reason, target.machine))
     if outcome.unreachable:
         return _sentence(explain_ssh(outcome.reason, target.machine, target.trust_command))
     step = f"“{outcome.failed_task}” failed: " if outcome.failed_task else ""
@@ -119,16 +104,6 @@ def _explain(target: Target, outcome: HostOutcome) -> str:
 
 def _sentence(problem: ExpectedError) -> str:
     return f"{problem.message}. {problem.hint}" if problem.hint else problem.message
-
-
-def _installable(name: str, path: Path, expected_sha256: str | None) -> Installable:
-    found = toolchain.sha256_file(path)
-    if expected_sha256 is not None and found != expected_sha256:
-        raise ExpectedError(
-            f"{path} is not the {name} that should be installed: its SHA-256 is {found}, expected {expected_sha256}",
-            "Build it again with `make setup`; nothing was sent to any machine.",
-        )
-    return Installable(name, path, found)
 
 
 def _read_certificates(ca_file: Path | None) -> bytes:

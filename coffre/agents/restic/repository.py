@@ -95,6 +95,11 @@ class Repository:
             if fields.get("message_type") == "node" or fields.get("struct_type") == "node":
                 yield read_node(fields)
 
+    def has_path(self, snapshot: str, path: str) -> bool:
+        """Tell whether a snapshot holds an absolute path, file or folder."""
+        lines = self._run(["ls", "--no-lock", snapshot, path], LISTING_SECONDS)
+        return any(read_line(line).get("struct_type") == "node" for line in lines)
+
     def restore(
         self,
         snapshot: str,
@@ -109,7 +114,7 @@ class Repository:
         The names are taken literally, not as patterns. A name that the snapshot lacks restores nothing: the summary's
         count tells. What was restored before a failure stays in ``target``.
         """
-        arguments = ["restore", "--no-lock", snapshot, "--target", str(target)]
+        arguments = ["restore", "--no-lock", "--sparse", snapshot, "--target", str(target)]
         arguments += [f"--include={exact_pattern(path)}" for path in includes]
         summary = RestoreSummary(0, 0)
         for line in self._stream(arguments, LONG_SECONDS, no_cache=no_cache):

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph import policy
+from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.faults import NoSuchKeyError, NotConfiguredError, rgw_errors
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.driver import ObjectFacts, ObjectVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_GATE_ATTEMPTS = 3
+_SWITCH_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class _Switch:
+    """A statement that goes on and off while the service runs; ``word`` names it in errors."""
+
+    sid: str
+    word: str
+    statement: Callable[[str, str], policy.Statement]
+
+
+_GATE = _Switch(policy.GATE_SID, "gate", policy.gate_statement)
+_SUSPENSION = _Switch(policy.SUSPENSION_SID, "suspension", policy.suspension_statement)
 
 
 class CephBucket:
@@ -53,6 +67,20 @@ class CephBucket:
         with self._errors(f"write {key} of bucket {self.name}"):
             self._s3.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        found = sorted(self._walk_versions(prefix), key=lambda version: not version.is_latest)
+        found.sort(key=lambda version: version.modified_at, reverse=True)
+        return sorted(found, key=lambda version: version.key)
+
+    def restore_version(self, key: str, version_id: str) -> None:
+        source = {"Bucket": self.name, "Key": key, "VersionId": version_id}
+        with self._errors(f"bring back {key} of bucket {self.name}"):
+            self._s3.copy_object(Bucket=self.name, Key=key, CopySource=source)
+
+    def hide(self, key: str) -> None:
+        with self._errors(f"hide {key} of bucket {self.name}"):
+            self._s3.delete_object(Bucket=self.name, Key=key)
+
     def is_gate_closed(self) -> bool:
         """Tell whether the machine is kept from writing backups; a bucket of no machine counts as closed."""
         live = self._read_policy()
@@ -63,28 +91,28 @@ class CephBucket:
 
         Raises RefusedError when there is no policy to carry the gate, or no machine to let in.
         """
-        for _ in range(_GATE_ATTEMPTS):
-            live = self._read_policy()
-            machine = _machine(live)
-            if machine is None and closed and policy.owned(live):
-                return False
-            if machine is None:
-                raise RefusedError(
-                    f"bucket {self.name} has no policy that lets a machine write, so it has no gate to move",
-                    "run `coffre apply` for the tenant first",
-                )
-            statement = policy.gate_statement(self.name, machine) if closed else None
-            wanted = policy.with_switch(live, policy.GATE_SID, statement)
-            if policy.is_same(live, wanted):
-                return False
-            self._write_policy(wanted)
-            # Two writers of one policy can overtake each other, and RGW has no conditional write for it.
-            if policy.has_switch(self._read_policy(), policy.GATE_SID) == closed:
-                return True
-        raise RefusedError(
-            f"the gate of bucket {self.name} was moved back by another writer each time",
-            "see who else runs Coffre on this tenant, then try again",
-        )
+        return self._set_switch(_GATE, closed)
+
+    def is_suspended(self) -> bool:
+        """Tell whether the machine is shut out of its repository; a bucket of no machine counts as shut."""
+        live = self._read_policy()
+        return _machine(live) is None or policy.has_switch(live, policy.SUSPENSION_SID)
+
+    def set_suspension(self, suspended: bool) -> bool:
+        """Add or take away the suspension's statement and read it back, as `set_gate` does with the gate's."""
+        return self._set_switch(_SUSPENSION, suspended)
+
+    def list_expiry_rules(self) -> list[str]:
+        try:
+            with self._errors(f"read the lifecycle of bucket {self.name}"):
+                answer = self._s3.get_bucket_lifecycle_configuration(Bucket=self.name)
+        except NotConfiguredError:
+            return []
+        return list(lifecycle.by_id(answer.get("Rules", [])))
+
+    def clear_expiry_rules(self) -> None:
+        with self._errors(f"delete the lifecycle of bucket {self.name}"):
+            self._s3.delete_bucket_lifecycle(Bucket=self.name)
 
     def probe_server_time(self) -> datetime:
         with self._errors(f"ask for bucket {self.name}"):
@@ -97,6 +125,46 @@ class CephBucket:
                 for entry in page.get("Contents", []):
                     modified_at = entry["LastModified"].astimezone(UTC)
                     yield ObjectFacts(entry["Key"], entry["Size"], modified_at, entry["ETag"].strip('"'))
+
+    def _walk_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        with self._errors(f"list the versions of {prefix or 'the objects'} of bucket {self.name}"):
+            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix):
+                for entry in page.get("Versions", []):
+                    yield ObjectVersion(
+                        entry["Key"],
+                        entry["VersionId"],
+                        entry["LastModified"].astimezone(UTC),
+                        entry["IsLatest"],
+                        size_bytes=entry["Size"],
+                        etag=entry["ETag"].strip('"'),
+                    )
+                for marker in page.get("DeleteMarkers", []):
+                    modified_at = marker["LastModified"].astimezone(UTC)
+                    yield ObjectVersion(marker["Key"], marker["VersionId"], modified_at, marker["IsLatest"], True)
+
+    def _set_switch(self, switch: _Switch, is_on: bool) -> bool:
+        for _ in range(_SWITCH_ATTEMPTS):
+            live = self._read_policy()
+            machine = _machine(live)
+            if machine is None and is_on and policy.owned(live):
+                return False
+            if machine is None:
+                raise RefusedError(
+                    f"bucket {self.name} has no policy that lets a machine write, so it has no {switch.word} to move",
+                    "run `coffre apply` for the tenant first",
+                )
+            statement = switch.statement(self.name, machine) if is_on else None
+            wanted = policy.with_switch(live, switch.sid, statement)
+            if policy.is_same(live, wanted):
+                return False
+            self._write_policy(wanted)
+            # Two writers of one policy can overtake each other, and RGW has no conditional write for it.
+            if policy.has_switch(self._read_policy(), switch.sid) == is_on:
+                return True
+        raise RefusedError(
+            f"the {switch.word} of bucket {self.name} was moved back by another writer each time",
+            "see who else runs Coffre on this tenant, then try again",
+        )
 
     def _read_policy(self) -> policy.Document:
         try:

@@ -34,7 +34,7 @@ class SignedHttp:
             timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
             # A kept connection that the gateway has just closed: every Admin call of ours may be repeated.
             retries=urllib3.Retry(total=2, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None),
-            ssl_context=_trust(endpoint) if self._base.startswith("https:") else None,
+            ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
         )
 
     def call(self, doing: str, method: str, path: str, parameters: Mapping[str, str | int | bool | None]) -> Any:
@@ -52,7 +52,8 @@ class SignedHttp:
         return json.loads(response.data) if response.data else None
 
 
-def _trust(endpoint: Endpoint) -> ssl.SSLContext:
+def trust(endpoint: Endpoint) -> ssl.SSLContext:
+    """Return what an endpoint's certificate is checked against; InvalidFileError when its CA file cannot be used."""
     try:
         return ssl.create_default_context(cafile=endpoint.ca_file)
     except OSError as error:  # also what OpenSSL raises for a file without a certificate

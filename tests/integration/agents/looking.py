@@ -20,6 +20,7 @@ PARENTS = {
     "etc",
     "etc/systemd/system",
     "etc/systemd/system/timers.target.wants",
+    "usr/local/bin",
     "usr/local/lib",
     "var/lib",
     "tmp",

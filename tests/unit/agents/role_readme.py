@@ -1,4 +1,4 @@
-"""Makes the README of the restic_agent role from its argument spec: `python -m tests.unit.agents.role_readme`."""
+"""Makes the READMEs of the roles from their argument specs: `python -m tests.unit.agents.role_readme`."""
 
 import re
 from pathlib import Path
@@ -6,19 +6,26 @@ from typing import Any
 
 import yaml
 
-ROLE = Path(__file__).resolve().parents[3] / "playbooks" / "roles" / "restic_agent"
-README = ROLE / "README.md"
+ROLES = sorted(
+    path for path in (Path(__file__).resolve().parents[3] / "playbooks" / "roles").iterdir() if path.is_dir()
+)
+NEVER_RUN = {
+    "restic_agent_windows": "Tests lint, syntax-check and render it. It was never run: no Windows was to be had.",
+    "restic_agent_macos": "Tests lint, syntax-check and render it. It was never run: no Mac was to be had.",
+}
 
 
-def render() -> str:
-    """Return the README that the argument spec makes."""
-    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+def render(role: Path) -> str:
+    """Return the README that a role's argument spec makes."""
+    spec = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     lines = [
-        "# restic_agent",
+        f"# {role.name}",
         "",
         "Made from `meta/argument_specs.yml` by `python -m tests.unit.agents.role_readme`.",
         "",
     ]
+    if role.name in NEVER_RUN:
+        lines += [NEVER_RUN[role.name], ""]
     for entry, facts in spec.items():
         lines += [f"## {entry}: {_plain(facts['short_description'])}", ""]
         lines += [f"- {_plain(text)}" for text in facts["description"]]
@@ -42,4 +49,5 @@ def _plain(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(render(), encoding="utf-8")
+    for role in ROLES:
+        (role / "README.md").write_text(render(role), encoding="utf-8")

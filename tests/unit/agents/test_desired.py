@@ -10,6 +10,7 @@ from coffre.agents import desired
 from tests.builders import machine_with, tenant_with
 
 SEED = bytes(range(32))
+NEW_SEED = bytes(range(1, 33))
 RESTIC = desired.Program("0.18.1", "a" * 64)
 ISSUE = desired.Issue(4, datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
 
@@ -70,9 +71,13 @@ def test_a_signed_document_opens_with_the_key_that_was_pinned():
     "change",
     [
         lambda fields: {**fields, "payload": base64.b64encode(b'{"version":1}').decode()},
-        lambda fields: {**fields, "signature": base64.b64encode(bytes(64)).decode()},
-        lambda fields: {**fields, "signature": "not base64!"},
+        lambda fields: {**fields, "signatures": [base64.b64encode(bytes(64)).decode()]},
+        lambda fields: {**fields, "signatures": ["not base64!"]},
+        lambda fields: {**fields, "signatures": [*fields["signatures"], 7]},
+        lambda fields: {**fields, "signatures": []},
+        lambda fields: {**fields, "signatures": 7},
         lambda fields: {"payload": fields["payload"]},
+        lambda fields: {"payload": fields["payload"], "signature": fields["signatures"][0]},
         lambda fields: [fields],
     ],
 )
@@ -80,6 +85,33 @@ def test_a_document_that_was_touched_is_refused(change):
     fields = json.loads(desired.sign(desired.encode_payload(payload()), SEED))
     with pytest.raises(desired.InvalidOrdersError):
         desired.verify(json.dumps(change(fields)).encode(), desired.public_key_of(SEED))
+
+
+def test_two_signatures_are_good_for_either_key_and_for_no_other():
+    document = desired.sign(desired.encode_payload(payload()), SEED, NEW_SEED)
+    for seed in (SEED, NEW_SEED):
+        assert desired.verify(document, desired.public_key_of(seed)) == payload()
+        assert desired.verify(document, desired.public_key_of(bytes(32)), desired.public_key_of(seed)) == payload()
+    with pytest.raises(desired.InvalidOrdersError, match="not signed with this tenant's key"):
+        desired.verify(document, desired.public_key_of(bytes(32)))
+
+
+def test_signatures_are_compared_with_those_that_should_be_there_no_fewer_and_no_more():
+    old, new = desired.public_key_of(SEED), desired.public_key_of(NEW_SEED)
+    only_old, both = (desired.sign(b"{}", *seeds) for seeds in ((SEED,), (NEW_SEED, SEED)))
+    assert desired.is_signed_by(only_old, [old])
+    assert desired.is_signed_by(both, [old, new])
+    assert desired.is_signed_by(both, [new, old])
+    assert not desired.is_signed_by(only_old, [old, new])
+    assert not desired.is_signed_by(both, [new])
+    assert not desired.is_signed_by(desired.sign(b"{}", SEED, SEED), [old, new])
+
+
+def test_signing_again_changes_the_signatures_and_not_a_byte_of_the_payload():
+    document = desired.sign(b'{"version": 1,  "odd": "spaces"}', SEED)
+    again = desired.sign_again(document, NEW_SEED)
+    assert json.loads(again)["payload"] == json.loads(document)["payload"]
+    assert desired.is_signed_by(again, [desired.public_key_of(NEW_SEED)])
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"\xff", b"{}"])

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +17,11 @@ from coffre.agents.inventory import (
     Installation,
     build_deploy_inventory,
     build_remove_inventory,
+    connection_variables,
     render_credentials,
     render_settings,
 )
-from coffre.spec.tenant import SshConnection
+from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
 TARGET = Target(
     "martin",
@@ -40,7 +44,9 @@ REQUEST = DeployRequest(
     ),
     signing_public_key=bytes(32),
 )
-INSTALLATION = Installation([Installable("restic", Path("/bin/restic"), "a" * 64)], "t0")
+PROGRAM = Installable("restic", Path("/bin/restic"), "a" * 64)
+INSTALLATION = Installation({system: [PROGRAM] for system in OperatingSystem}, "t0")
+PASSWORD = "p{{ 1 }}\u00e9"
 
 
 def deploy_variables(request=REQUEST):
@@ -100,3 +106,70 @@ def test_removal_needs_no_secret():
 
 def test_secrets_do_not_show_in_a_request():
     assert "pass word" not in repr(REQUEST)
+
+
+def windows_target(**changes):
+    connection = WinrmConnection(host="pc.martin.example", user=r"MARTIN\admin", credential="pc")
+    target = Target("martin", "pc-01", connection, Path("/k/martin"), system=OperatingSystem.WINDOWS)
+    return replace(target, **{"credential": SecretStr(PASSWORD), **changes})
+
+
+def windows_variables(**changes):
+    request = replace(REQUEST, target=windows_target(**changes))
+    inventory = build_deploy_inventory([request], INSTALLATION, {"martin.pc-01": b"PEM"})
+    return inventory["restic_agents_windows"]["hosts"]["martin.pc-01"]
+
+
+def decoded(template):
+    assert template.startswith("{{ '")
+    return base64.b64decode(template.removeprefix("{{ '").removesuffix("' | b64decode }}")).decode()
+
+
+def test_windows_is_reached_over_tls_with_its_certificate_checked():
+    variables = windows_variables()
+    assert variables["ansible_connection"] == "psrp"
+    assert (variables["ansible_port"], variables["ansible_psrp_protocol"]) == (5986, "https")
+    assert variables["ansible_psrp_cert_validation"] == "validate"
+    assert "ansible_psrp_ca_cert" not in variables
+    assert windows_variables(authorities=Path("/k/martin.pem"))["ansible_psrp_ca_cert"] == "/k/martin.pem"
+    assert (variables["ansible_user"], decoded(variables["ansible_password"])) == (r"MARTIN\admin", PASSWORD)
+
+
+def test_windows_gets_its_own_role_and_its_own_paths():
+    variables = windows_variables()
+    assert [name for name in variables if name.startswith("restic_agent_")] == [
+        f"restic_agent_windows_{name}" for name in ("programs", "settings", "certificates", "credentials")
+    ]
+    settings = json.loads(base64.b64decode(variables["restic_agent_windows_settings"]))
+    assert settings["ca_file"] == r"C:\ProgramData\Coffre\ca.pem"
+
+
+def test_a_mac_is_reached_by_ssh_and_keeps_nothing_in_a_memory_that_it_lacks():
+    target = replace(TARGET, system=OperatingSystem.MACOS, credential=SecretStr(PASSWORD))
+    inventory = build_deploy_inventory([replace(REQUEST, target=target)], INSTALLATION, {"martin.compta-01": b"PEM"})
+    variables = inventory["restic_agents_macos"]["hosts"]["martin.compta-01"]
+    assert variables["ansible_connection"] == "ssh"
+    assert variables["ansible_remote_tmp"] == "/var/tmp/.coffre-ansible-t0"
+    assert decoded(variables["ansible_become_password"]) == PASSWORD
+    assert inventory["restic_agents"]["hosts"] == {}
+
+
+def test_a_password_for_sudo_goes_along_only_where_sudo_is_used():
+    root = TARGET.connection.model_copy(update={"become": False})
+    target = replace(TARGET, credential=SecretStr(PASSWORD))
+    assert decoded(connection_variables(target, "t0")["ansible_become_password"]) == PASSWORD
+    assert "ansible_become_password" not in connection_variables(replace(target, connection=root), "t0")
+    assert "ansible_become_password" not in connection_variables(TARGET, "t0")
+    assert PASSWORD not in repr(target)
+
+
+def test_ansible_takes_a_password_for_what_it_says(tmp_path):
+    """Braces, quotes and accents of a password reach the connection as they are; asked of Ansible itself."""
+    variables = {**windows_variables(), "ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {"pc": variables}}}))
+    call = ["ansible", "pc", "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=ansible_password"]
+    environment = {**os.environ, "ANSIBLE_LOCAL_TEMP": str(tmp_path), "ANSIBLE_HOME": str(tmp_path)}
+    call[0] = str(Path(sys.executable).with_name("ansible"))
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=True)
+    assert json.loads(done.stdout.partition("=>")[2])["ansible_password"] == PASSWORD

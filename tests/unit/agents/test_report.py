@@ -47,6 +47,21 @@ def test_a_field_of_a_newer_agent_is_passed_over():
     assert parse_report(body(mood="fine")).machine == "compta-01"
 
 
+def test_an_older_agent_says_neither_its_key_nor_a_failed_generation():
+    report = parse_report(body())
+    assert (report.access_key_id, report.failed_generation, report.failed_generation_reason) == ("", None, "")
+
+
+def test_a_newer_generation_that_failed_is_told_with_its_reason():
+    report = parse_report(body(access_key_id="AK1", failed_generation=4, failed_generation_reason="no such zone"))
+    assert (report.access_key_id, report.failed_generation, report.failed_generation_reason) == (
+        "AK1",
+        4,
+        "no such zone",
+    )
+    assert parse_report(body(failed_generation=None)).failed_generation is None
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -56,6 +71,8 @@ def test_a_field_of_a_newer_agent_is_passed_over():
         ({"started_at": "2026-11-23T12:30:00"}, "started_at"),
         ({"result": "fine"}, "result"),
         ({"bytes_added": -1}, "bytes_added"),
+        ({"failed_generation": 0}, "failed_generation"),
+        ({"access_key_id": 7}, "access_key_id"),
         ({"samples": [{"path": "/a", "size_bytes": 1, "sha256": "short"}]}, r"samples\.0\.sha256"),
     ],
 )

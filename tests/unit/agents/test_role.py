@@ -1,14 +1,20 @@
 """The playbooks as files: what every task keeps to, and a README that is never out of date."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from coffre.agents.inventory import GROUPS, ROLES
 from tests.unit.agents import role_readme
 
-PLAYBOOKS = role_readme.ROLE.parents[1]
-TASK_FILES = sorted((role_readme.ROLE / "tasks").glob("*.yml"))
+PLAYBOOKS = role_readme.ROLES[0].parents[1]
+WINDOWS = PLAYBOOKS / "roles" / "restic_agent_windows"
+TASK_FILES = sorted(file for role in role_readme.ROLES for file in (role / "tasks").glob("*.yml"))
 
 
 def tasks_of(file: Path):
@@ -21,28 +27,82 @@ def tasks_of(file: Path):
     return list(walk(yaml.safe_load(file.read_text())))
 
 
-def test_the_readme_is_what_the_argument_spec_makes():
-    assert role_readme.README.read_text() == role_readme.render()
+@pytest.mark.parametrize("role", role_readme.ROLES, ids=lambda role: role.name)
+def test_the_readme_is_what_the_argument_spec_makes(role):
+    assert (role / "README.md").read_text() == role_readme.render(role)
 
 
-@pytest.mark.parametrize("file", TASK_FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", TASK_FILES, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
 def test_a_task_that_is_given_a_secret_never_logs_it(file):
     for task in tasks_of(file):
         own = {key: value for key, value in task.items() if key not in ("block", "always")}
-        if "restic_agent_credentials" in str(own):
+        if re.search("restic_agent[a-z_]*_credentials", str(own)):
             assert (task["no_log"], task["diff"]) == (True, False)
 
 
-@pytest.mark.parametrize("file", TASK_FILES, ids=lambda file: file.stem)
-def test_only_modules_that_come_with_ansible_itself_are_used(file):
+@pytest.mark.parametrize("file", TASK_FILES, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
+def test_only_modules_that_set_up_brings_are_used(file):
+    """ansible.windows is the one collection that does not come with Ansible itself."""
     modules = [key for task in tasks_of(file) for key in task if "." in key]
+    brought = ("ansible.windows.",) if "windows" in str(file) else ("ansible.builtin.",)
     assert modules
-    assert [name for name in modules if not name.startswith("ansible.builtin.")] == []
+    assert [name for name in modules if not name.startswith(brought)] == []
 
 
-def test_checking_and_deploying_run_the_same_role_and_checking_looks_only():
-    [deploy] = yaml.safe_load((PLAYBOOKS / "deploy_agents.yml").read_text())
-    [check] = yaml.safe_load((PLAYBOOKS / "check_agents.yml").read_text())
-    assert [role["role"] for role in deploy["roles"]] == [role["role"] for role in check["roles"]]
-    assert check["check_mode"] is True
-    assert check["roles"][0]["restic_agent_look_only"] is True
+def test_checking_and_deploying_run_the_same_roles_and_checking_looks_only():
+    deploy = yaml.safe_load((PLAYBOOKS / "deploy_agents.yml").read_text())
+    check = yaml.safe_load((PLAYBOOKS / "check_agents.yml").read_text())
+    remove = yaml.safe_load((PLAYBOOKS / "remove_agents.yml").read_text())
+    roles = [[role["role"] for role in play["roles"]] for play in deploy]
+    assert roles == [[role["role"] for role in play["roles"]] for play in check] == [[name] for name in ROLES.values()]
+    for plays in (deploy, check, remove):
+        assert [play["hosts"] for play in plays] == list(GROUPS.values())
+    for play, role in zip(check, ROLES.values(), strict=True):
+        assert play["check_mode"] is True
+        assert play["roles"][0][f"{role}_look_only"] is True
+
+
+@pytest.mark.parametrize("playbook", ["deploy_agents.yml", "check_agents.yml", "remove_agents.yml"])
+def test_the_playbooks_of_every_system_are_sound_to_ansible(playbook, tmp_path):
+    """Windows and macOS cannot be run here: that Ansible can read them, modules and all, is what can be seen."""
+    call = ["ansible-playbook", "--syntax-check", "--inventory", "localhost,", str(PLAYBOOKS / playbook)]
+    environment = {**os.environ, "ANSIBLE_LOCAL_TEMP": str(tmp_path), "ANSIBLE_HOME": str(tmp_path)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_secret_on_windows_is_closed_to_all_but_the_system_and_its_administrators():
+    """The agent itself refuses to start with any other owner or access (files/private_windows.go)."""
+    variables = yaml.safe_load((WINDOWS / "vars" / "main.yml").read_text())
+    for name, inherits in (("directory", "OICI"), ("file", "")):
+        access = variables[f"restic_agent_windows_private_{name}"]
+        assert access == f"O:BAD:P(A;{inherits};FA;;;SY)(A;{inherits};FA;;;BA)"
+    written = [task for task in tasks_of(WINDOWS / "tasks" / "main.yml") if "private_file.ps1" in str(task)]
+    names = [item["name"] for task in written for item in task.get("loop", [])]
+    names += ["credentials.json" for task in written if "credentials.json" in str(task)]
+    assert sorted(names) == ["agent.json", "ca.pem", "credentials.json"]
+    for task in written:
+        module = task["ansible.windows.win_powershell"]
+        assert module["parameters"]["Access"] == "{{ restic_agent_windows_private_file }}"
+        assert [each["name"] for each in module["sensitive_parameters"]] == ["Content"]
+
+
+def test_access_is_right_before_content_is_there():
+    script = (WINDOWS / "files" / "private_file.ps1").read_text()
+    assert script.index("Set-Acl -LiteralPath $new") < script.index("WriteAllBytes($new") < script.index("Move-Item")
+
+
+def test_a_program_on_windows_gets_its_place_after_its_hash_is_seen():
+    script = (WINDOWS / "files" / "place_program.ps1").read_text()
+    assert script.index("Get-FileHash") < script.index("throw") < script.index("Move-Item")
+
+
+def test_where_the_agent_looks_for_its_files_is_where_the_roles_put_them():
+    places = {"windows": PLAYBOOKS.parent / "agent/internal/config/places_windows.go"}
+    places["macos"] = places["windows"].with_name("places_darwin.go")
+    for system, source in places.items():
+        constants = dict(re.findall(r'(\w+Directory)\s*= [`"]([^`"]+)[`"]', source.read_text()))
+        variables = yaml.safe_load((PLAYBOOKS / f"roles/restic_agent_{system}/vars/main.yml").read_text())
+        for kind in ("program", "configuration"):
+            assert variables[f"restic_agent_{system}_{kind}_directory"] == constants[f"{kind}Directory"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coffre.agents.trust import HostKey, ScannedHost, is_conflict, read_lines, record
+from coffre.agents.trust import HostKey, ScannedHost, find_recorded, is_conflict, read_lines, record, refuse_changed
 from coffre.errors import RefusedError
 
 ED25519 = HostKey("ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIGhoZ6deIx4KYi4iGIkUdEyHVP9Ylkivyhn/VC8Mrmft")
@@ -61,3 +61,16 @@ def test_lines_that_name_several_hosts_count_for_each_and_odd_ones_for_none():
         "",
     ]
     assert read_lines(lines) == [("a", ED25519), ("[b]:2222", ED25519)]
+
+
+def test_a_machine_that_shows_another_key_is_refused_with_the_way_to_replace_it(tmp_path):
+    file = tmp_path / "martin"
+    record(file, ScannedHost("compta-01", (ED25519,)))
+    recorded = find_recorded(file, "compta-01")
+    assert recorded == (ED25519,)
+    assert find_recorded(file, "caisse-01") == find_recorded(tmp_path / "absent", "compta-01") == ()
+    refuse_changed(recorded, ScannedHost("compta-01", (ED25519, ECDSA)), "martin", "compta-01")
+    refuse_changed((), ScannedHost("compta-01", (OTHER,)), "martin", "compta-01")
+    with pytest.raises(RefusedError, match="is not the one that was recorded") as refused:
+        refuse_changed(recorded, ScannedHost("compta-01", (OTHER,)), "martin", "compta-01")
+    assert "coffre rotate martin --machine compta-01 --now" in refused.value.hint

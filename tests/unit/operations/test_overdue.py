@@ -31,7 +31,7 @@ def test_last_due_moment_is_counted_in_the_customers_time_zone(until: str, expec
 
 def test_nothing_scheduled_is_never_due() -> None:
     assert find_last_due([], PARIS, at("2026-11-23 11:30")) is None
-    assert not is_overdue([], PARIS, now=at("2026-11-23 11:30"), installed_at=LONG_AGO, last_success_at=None)
+    assert not is_overdue([], PARIS, now=at("2026-11-23 11:30"), expected_since=LONG_AGO, last_success_at=None)
 
 
 def test_a_run_is_late_only_after_its_grace() -> None:
@@ -39,7 +39,7 @@ def test_a_run_is_late_only_after_its_grace() -> None:
     friday = at("2026-11-20 12:00")
 
     def late(now: datetime, last: datetime | None) -> bool:
-        return is_overdue(WORKDAYS_NOON, PARIS, now=now, installed_at=LONG_AGO, last_success_at=last)
+        return is_overdue(WORKDAYS_NOON, PARIS, now=now, expected_since=LONG_AGO, last_success_at=last)
 
     assert not late(due + GRACE - timedelta(minutes=1), friday)
     assert late(due + GRACE, friday)
@@ -50,5 +50,5 @@ def test_a_run_is_late_only_after_its_grace() -> None:
 def test_a_machine_installed_since_is_not_late() -> None:
     now = at("2026-11-24 09:00")
     installed_after_due = at("2026-11-23 15:00")
-    assert not is_overdue(WORKDAYS_NOON, PARIS, now=now, installed_at=installed_after_due, last_success_at=None)
-    assert not is_overdue(WORKDAYS_NOON, PARIS, now=now, installed_at=None, last_success_at=None)
+    assert not is_overdue(WORKDAYS_NOON, PARIS, now=now, expected_since=installed_after_due, last_success_at=None)
+    assert not is_overdue(WORKDAYS_NOON, PARIS, now=now, expected_since=None, last_success_at=None)

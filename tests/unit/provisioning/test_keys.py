@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from coffre.provisioning.keys import current_keys, missing_secrets
-from coffre.secrets import minting
+from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.storage.ceph.layout import PLACEHOLDER
 from tests.builders import tenant_with
@@ -32,3 +32,12 @@ def test_a_preview_takes_the_keys_there_are_and_a_placeholder_for_the_others() -
     assert keys.machines["compta-01"].access_key_id == CONTROL.machine_keys["compta-01"].access_key_id
     assert keys.machines["caisse-01"] == PLACEHOLDER
     assert current_keys(TENANT, None).owner == PLACEHOLDER
+
+
+def test_the_stack_owns_the_key_that_is_replaced_until_its_end_is_decided() -> None:
+    subjects = [rotations.OWNER, rotations.machine_key("compta-01")]
+    begun = rotations.begin(CONTROL, subjects)
+    assert current_keys(TENANT, begun) == current_keys(TENANT, CONTROL)
+    cut = current_keys(TENANT, rotations.condemn(begun, subjects))
+    assert cut.owner.access_key_id == begun.owner_key.access_key_id
+    assert cut.machines["compta-01"].access_key_id == begun.machine_keys["compta-01"].access_key_id

@@ -63,10 +63,9 @@ def test_an_escrow_beside_the_secrets_is_for_the_lab_only() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"os": "windows"}, "`os: windows`"),
+        ({"os": "windows"}, "`via: ssh` with `os: windows`"),
         ({"agent": "acronis"}, "`agent: acronis`"),
         ({"connection": {"via": "pull"}}, "`via: pull`"),
-        ({"retired": {"on": "2026-12-31", "keep_until": "2027-03-31"}}, "`retired`"),
     ],
 )
 def test_what_is_not_carried_out_yet_is_refused_by_name(changes: dict[str, object], said: str) -> None:
@@ -82,3 +81,17 @@ def test_what_is_not_carried_out_yet_is_refused_by_name(changes: dict[str, objec
     with pytest.raises(RefusedError, match=r"machine compta-01: .* is not carried out yet") as refused:
         refuse_unsupported(tenant)
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("system", "connection"),
+    [
+        ("windows", {"via": "winrm", "host": "pc.martin.example", "user": "admin", "credential": "pc"}),
+        ("macos", {"via": "ssh", "host": "mac.martin.example", "user": "root"}),
+    ],
+)
+def test_windows_by_winrm_and_macs_by_ssh_are_carried_out(system: str, connection: dict[str, str]) -> None:
+    paths = {"linux": ["/home"], "windows": ["C:\\Users"], "macos": ["/Users"]}
+    plans = {"office": {"paths": paths, "schedule": ["daily 19:00"], "keep": {"daily": 3}}}
+    machines = {"compta-01": machine_with(os=system, connection=connection)}
+    refuse_unsupported(tenant_with(plans=plans, machines=machines))

@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values, from_document, to_document
 from coffre.secrets.errors import CorruptBundleError, ForeignBundleError
 
@@ -29,6 +30,11 @@ def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle)
         },
         "stack_passphrase": control.stack_passphrase.get_secret_value(),
         "signing_key": control.signing_key.get_secret_value(),
+        "old_owner_key": None,
+        "old_machine_keys": {},
+        "old_signing_key": None,
+        "condemned": [],
+        "credentials": {},
     }
     assert json.loads(to_document(data)) == {
         "version": 1,
@@ -41,6 +47,24 @@ def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle)
 def test_document_reads_back_equal(control: ControlBundle, data: DataBundle) -> None:
     assert from_document(to_document(control), ControlBundle, TENANT_ID, "x") == control
     assert from_document(to_document(data), DataBundle, TENANT_ID, "x") == data
+
+
+def test_a_bundle_in_the_middle_of_everything_reads_back_equal_and_tells_all_its_secrets(
+    control: ControlBundle,
+) -> None:
+    rotated = rotations.start(control, rotations.list_subjects(control, ["compta-01"]), now=True)
+    full = rotated.model_copy(update={"credentials": {"sudo": SecretStr("hunter2")}})
+    assert from_document(to_document(full), ControlBundle, TENANT_ID, "x") == full
+    assert all_secret_values(full) == all_secret_values(control) | all_secret_values(rotated) | {"hunter2"}
+    assert len(all_secret_values(full)) == 8
+    assert not [secret for secret in all_secret_values(full) if secret in f"{full!r}{full}{full.model_dump_json()}"]
+
+
+def test_a_bundle_written_before_there_were_rotations_reads_back(control: ControlBundle) -> None:
+    document = json.loads(to_document(control))
+    for name in ("old_owner_key", "old_machine_keys", "old_signing_key", "condemned", "credentials"):
+        del document[name]
+    assert from_document(json.dumps(document).encode(), ControlBundle, TENANT_ID, "x") == control
 
 
 def test_no_text_form_of_a_bundle_shows_a_secret(control: ControlBundle, data: DataBundle) -> None:
@@ -79,6 +103,7 @@ def test_foreign_document_is_told_by_what_it_is(data: DataBundle, change: dict[s
     [
         {"signing_key": "c2hvcnQ="},
         {"signing_key": "not base64"},
+        {"old_signing_key": "c2hvcnQ="},
         {"stack_passphrase": ""},
         {"owner_key": {"access_key_id": "A"}},
         {"surprise": "hunter2"},

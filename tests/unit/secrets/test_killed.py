@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coffre.secrets import age, minting
-from coffre.secrets.bundles import DataBundle, from_document
+from coffre.secrets import age, minting, rotations
+from coffre.secrets.bundles import ControlBundle, DataBundle, from_document
 from coffre.secrets.keys import read_identities
 from coffre.secrets.store import SecretStore
 
@@ -95,6 +95,34 @@ def test_save_killed_anywhere_loses_nothing_and_heals(vault: "Vault", data: Data
             break
     assert ended
     assert states == {(False, False), (False, True), (True, True)}
+
+
+def test_a_rotation_s_saves_killed_anywhere_are_gone_on_with(vault: "Vault", control: ControlBundle) -> None:
+    """Begun, decided, ended: whichever save is killed, the next run finds the same new key and ends the rotation."""
+    subjects = [rotations.machine_key("compta-01"), rotations.OWNER]
+    begun = rotations.begin(control, subjects)
+    decided = rotations.condemn(begun, subjects)
+    ended_bundle = rotations.drop(decided, subjects)
+    names = [subject.old_name for subject in subjects]
+    saves = [(control, begun, []), (begun, decided, []), (decided, ended_bundle, names)]
+    for before, following, dropping in saves:
+        for steps in range(MOST_STEPS):
+            shutil.rmtree(vault.base)
+            vault.root.mkdir(parents=True)
+            vault.init()
+            vault.store().save_control(SLUG, before)
+
+            def save(following: ControlBundle = following, dropping: list[str] = dropping) -> None:
+                vault.store().save_control(SLUG, following, dropping=dropping)
+
+            ended = runs_through(save, steps)
+            found = vault.store().get_control(SLUG, TENANT_ID)
+            assert found in (before, following)
+            save()
+            assert vault.store().get_control(SLUG, TENANT_ID) == following
+            if ended:
+                break
+        assert ended
 
 
 def test_init_killed_anywhere_ends_with_one_identity_and_two_recipients(bare_vault: "Vault") -> None:

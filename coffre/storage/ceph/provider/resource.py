@@ -3,11 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from coffre.errors import RefusedError
 from coffre.storage.ceph.provider.fields import Change, Failure, Field, Inputs, check, describe, diff
 from coffre.storage.ceph.provider.platform import RgwPlatform
+
+
+@dataclass(frozen=True)
+class Created:
+    """What a creation came to: the resource's id, and whether it was there already and was adopted."""
+
+    resource_id: str
+    was_there: bool
 
 
 class Resource(ABC):
@@ -20,8 +29,10 @@ class Resource(ABC):
     written: ClassVar[str]  # the input that names the user or bucket whose record RGW rewrites
     fields: ClassVar[Mapping[str, Field]]
 
-    def __init__(self, platform: RgwPlatform) -> None:
+    def __init__(self, platform: RgwPlatform, *, takes_unequal: bool = False) -> None:
+        """With ``takes_unequal`` creation changes an existing unequal one in place instead of refusing it."""
         self._rgw = platform
+        self._takes_unequal = takes_unequal
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> tuple[Inputs, list[Failure]]:
@@ -40,7 +51,7 @@ class Resource(ABC):
     def find(self, resource_id: str) -> Inputs | None:
         """Read what is there in the form of the inputs; None only when the Admin API says it is gone."""
 
-    def create(self, wanted: Inputs) -> str:
+    def create(self, wanted: Inputs) -> Created:
         """Make it, or adopt an equal one that is there; refuse an unequal one, saying the difference."""
         with self._alone(wanted):
             return self._create(wanted)
@@ -53,14 +64,16 @@ class Resource(ABC):
         with self._alone(state):
             self.remove(state)
 
-    def _create(self, wanted: Inputs) -> str:
+    def _create(self, wanted: Inputs) -> Created:
         resource_id = self.identify(wanted)
         live = self.find(resource_id)
         if live is None:
             self.make(wanted)
         elif not self.adopt(live, wanted):
-            self._refuse_unequal(resource_id, live, wanted)
-        return resource_id
+            if not self._takes_unequal or any(change.replaces for change in self.diff(live, wanted)):
+                self._refuse_unequal(resource_id, live, wanted)
+            self.change(wanted)
+        return Created(resource_id, was_there=live is not None)
 
     def adopt(self, live: Inputs, wanted: Inputs) -> bool:
         """Tell whether what is there is taken for ours: when it is equal."""
@@ -84,5 +97,5 @@ class Resource(ABC):
         differences = "; ".join(describe(self.fields, live, wanted))
         raise RefusedError(
             f"{self.word} {resource_id} exists and differs: {differences}",
-            "nothing was changed; if it is ours make it equal first, or import it to have it changed",
+            "nothing was changed; if it is ours, `coffre apply --adopt` takes it and changes it",
         )

@@ -1,16 +1,22 @@
-"""The console script `pulumi-resource-rgw`: Pulumi starts it, reads a port from its first line, and ends it."""
+"""The provider's server: the console script `pulumi-resource-rgw`, which Pulumi starts and ends, or a thread of ours.
+
+The thread saves the half second in which a process of its own would import the same modules again, and goes with us.
+"""
 
 import asyncio
 import ctypes
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc
@@ -24,8 +30,8 @@ _PR_SET_PDEATHSIG = 1
 class OneLineServicer(ProviderServicer):
     """Pulumi's servicer, but an error reaches the user as one line, and the process knows when it may go."""
 
-    def __init__(self, engine_address: str) -> None:
-        super().__init__(sys.argv[1:], version("coffre"), RgwProvider(), engine_address)
+    def __init__(self, engine_address: str, provider: RgwProvider) -> None:
+        super().__init__([], version("coffre"), provider, engine_address)
         self._running = 0
         self._is_cancelled = False
         self._is_leaving = False
@@ -39,6 +45,11 @@ class OneLineServicer(ProviderServicer):
         """
         self._is_leaving = self._is_cancelled
         self._leave_when_idle()
+
+    async def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Take the engine's address from a Pulumi that did not start us."""
+        self._engine_address = request.address
+        return empty_pb2.Empty()
 
     async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 -- names of the protocol
         self._is_cancelled = True
@@ -113,12 +124,46 @@ def _die_with_parent() -> None:
 
 
 async def _serve(engine_address: str) -> None:
-    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    servicer = OneLineServicer(engine_address)
+    servicer = OneLineServicer(engine_address, RgwProvider())
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, servicer.interrupt)
+    await _serve_until_exit(servicer, lambda port: print(port, flush=True))
+
+
+async def _serve_until_exit(servicer: OneLineServicer, on_port: Callable[[int], None]) -> None:
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    print(port, flush=True)
+    on_port(port)
     await servicer.may_exit.wait()
     await server.stop(grace=None)
+
+
+@contextmanager
+def served(provider: RgwProvider) -> Iterator[int]:
+    """Serve a provider from a thread for the time of the block; gives the port for PULUMI_DEBUG_PROVIDERS."""
+    loop = asyncio.new_event_loop()
+    servicer = OneLineServicer("", provider)
+    ports: list[int] = []
+    is_ready = threading.Event()
+
+    def announce(port: int) -> None:
+        ports.append(port)
+        is_ready.set()
+
+    def serve() -> None:
+        try:
+            loop.run_until_complete(_serve_until_exit(servicer, announce))
+        finally:
+            is_ready.set()
+            loop.close()
+
+    thread = threading.Thread(target=serve, name="rgw-provider")
+    thread.start()
+    try:
+        is_ready.wait()
+        yield ports[0]
+    finally:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(servicer.may_exit.set)
+        thread.join()

@@ -34,10 +34,19 @@ _KINDS = {
 class RgwProvider(protocol.Provider):
     """Hands each request to its resource's class, in a thread: the protocol's server is one event loop."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        platform: RgwPlatform | None = None,
+        *,
+        takes_unequal: bool = False,
+    ) -> None:
+        self.adopted: set[str] = set()
+        """The URNs of the resources that were there when they were to be created."""
+        self._takes_unequal = takes_unequal
         self._environment = environment
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rgw")
-        self._platform: RgwPlatform | None = None
+        self._platform = platform
         self._guard = threading.Lock()
 
     async def check(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
@@ -69,8 +78,10 @@ class RgwProvider(protocol.Provider):
         inputs = _plain(request.properties)
         if request.preview:
             return protocol.CreateResponse(properties=_wrap(kind.fields, inputs))
-        resource_id = await self._in_thread(lambda: self._resource(kind).create(inputs))
-        return protocol.CreateResponse(resource_id, _wrap(kind.fields, inputs))
+        created = await self._in_thread(lambda: self._resource(kind).create(inputs))
+        if created.was_there:
+            self.adopted.add(str(request.urn))
+        return protocol.CreateResponse(created.resource_id, _wrap(kind.fields, inputs))
 
     async def read(self, request: protocol.ReadRequest) -> protocol.ReadResponse:
         kind = _kind(request.type)
@@ -100,7 +111,7 @@ class RgwProvider(protocol.Provider):
         with self._guard:
             if self._platform is None:
                 self._platform = RgwPlatform(*read_environment(self._environment))
-        return kind(self._platform)
+        return kind(self._platform, takes_unequal=self._takes_unequal)
 
 
 def _kind(qualified: str) -> type[Resource]:

@@ -1,0 +1,155 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/files"
+	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/report"
+)
+
+// pullPatience is short: when the storage is away, the orders applied last count, and the run waits for it again.
+const pullPatience = 15 * time.Second
+
+// Pulled is what a pull did. Generation is the one it applied, 0 when there was no newer one.
+type Pulled struct {
+	Generation int64
+	// Removing says that the machine is about to lose its agent: nothing more must be done.
+	Removing bool
+	// Note is what did not decide, for the journal.
+	Note string
+}
+
+// Failure is the newer generation that could not be applied, for the run's report.
+type Failure struct {
+	Generation int64  `json:"generation"`
+	Reason     string `json:"reason"`
+}
+
+// Pull is apply as the machine does it by itself before each backup: only a newer generation changes anything. An error
+// says why the orders in force stay in force, and never that the backup should not be made; a newer generation that
+// failed is remembered for the report, and tried again by the next pull.
+func Pull(ctx context.Context, settings Settings) (Pulled, error) {
+	if begun, err := isRemoving(settings.Paths); err != nil || begun {
+		if begun {
+			err = errors.Join(err, settings.Scheduler.Outside("remove", "--all"))
+		}
+		return Pulled{Removing: begun}, err
+	}
+	session, err := open(settings)
+	if err != nil {
+		return Pulled{}, err
+	}
+	fetched, err := session.fetch(ctx, pullPatience)
+	if err != nil {
+		return Pulled{}, err
+	}
+	release, err := lockState(settings.Paths, false)
+	if err != nil {
+		return Pulled{}, err
+	}
+	pulled, err := session.pull(ctx, fetched)
+	return pulled, errors.Join(err, release())
+}
+
+func (s *session) pull(ctx context.Context, fetched orders.Document) (Pulled, error) {
+	applied, note, err := ReadApplied(s.Paths, s.who)
+	if err != nil {
+		return Pulled{}, err
+	}
+	isNew, err := orders.Decide(applied, fetched)
+	if err != nil {
+		return Pulled{}, err
+	}
+	if fetched.Orders.Remove {
+		return s.beginRemoval(ctx, fetched.Orders)
+	}
+	if !isNew {
+		// A program that somebody damaged comes back by itself; a generation that was taken back has not failed any more.
+		_, err := s.ensureProgram(ctx, applied.Orders.Restic, false)
+		return Pulled{}, errors.Join(err, forgetFailure(s.Paths))
+	}
+	if _, err := s.take(ctx, applied, fetched, true, note); err != nil {
+		return Pulled{}, s.keepLastGood(ctx, applied, fetched.Orders, err)
+	}
+	return Pulled{Generation: fetched.Orders.Generation, Note: s.checkIn(ctx, fetched.Orders)}, nil
+}
+
+// keepLastGood remembers why a generation failed, and sees to it that the last good one can still be obeyed.
+func (s *session) keepLastGood(ctx context.Context, applied *orders.Document, wanted orders.Orders, cause error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // Ended from outside, which says nothing about the generation.
+	}
+	reason := s.credentials.Redact(cause.Error())
+	err := rememberFailure(s.Paths, Failure{wanted.Generation, reason})
+	if applied != nil {
+		_, programErr := s.ensureProgram(ctx, applied.Orders.Restic, false)
+		err = errors.Join(err, programErr)
+	}
+	_, hint := fault.Describe(cause)
+	return errors.Join(fault.Failed(fmt.Sprintf("generation %d could not be applied: %s", wanted.Generation, reason), hint), err)
+}
+
+// beginRemoval says goodbye to the storage, marks the machine, and has the removal done from outside the job that is
+// running this: whoever ends that job must not be part of it.
+func (s *session) beginRemoval(ctx context.Context, wanted orders.Orders) (Pulled, error) {
+	note := s.checkIn(ctx, wanted)
+	outbox := report.Outbox{LastReport: s.Paths.LastReport(), Pending: s.Paths.Pending()}
+	if err := outbox.Deliver(ctx, s.client.Put); err != nil {
+		note += s.credentials.Redact(err.Error())
+	}
+	mark := []byte(strconv.FormatInt(wanted.Generation, 10) + "\n")
+	if err := files.WriteAtomic(s.Paths.Removing(), mark, 0o600); err != nil {
+		return Pulled{Note: note}, err
+	}
+	return Pulled{Generation: wanted.Generation, Removing: true, Note: note}, s.Scheduler.Outside("remove", "--all")
+}
+
+// IsRemoving refuses when the machine is about to lose its agent.
+func IsRemoving(paths config.Paths) error {
+	begun, err := isRemoving(paths)
+	if err == nil && begun {
+		return fault.Refused("this machine's agent is being removed, as its orders say", "")
+	}
+	return err
+}
+
+func isRemoving(paths config.Paths) (bool, error) { return files.Exists(paths.Removing()) }
+
+// FindFailure returns the newer generation that the last pull could not apply, nil when there is none.
+func FindFailure(paths config.Paths) (*Failure, error) {
+	body, err := os.ReadFile(paths.Failed())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // No failure is the usual answer.
+	}
+	if err != nil {
+		return nil, err
+	}
+	var failure Failure
+	if err := json.Unmarshal(body, &failure); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", paths.Failed(), err)
+	}
+	return &failure, nil
+}
+
+func rememberFailure(paths config.Paths, failure Failure) error {
+	body, err := json.Marshal(failure)
+	if err != nil {
+		return err
+	}
+	return files.WriteAtomic(paths.Failed(), body, 0o600)
+}
+
+func forgetFailure(paths config.Paths) error {
+	_, err := files.RemoveIfPresent(paths.Failed())
+	return err
+}

@@ -1,0 +1,135 @@
+// Package programs finds, fetches and proves the one restic program that orders name by its SHA-256: the one that the
+// deployment installed, or one that the agent fetched by itself. The last good one stays until a newer one has taken its
+// place.
+package programs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/files"
+	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/restic"
+	"coffre.invalid/agent/internal/storage"
+)
+
+// Bucket holds programs for all machines of a platform, and counts for no tenant. Anybody may read it: it is the hash in
+// signed orders that vouches for a program.
+const Bucket = "coffre-programs"
+
+// LimitBytes is the largest program that is fetched; restic has about 30 MiB.
+const LimitBytes = 256 << 20
+
+// Bounds of the two things that may hang.
+const (
+	fetchTimeout = 15 * time.Minute
+	proveTimeout = 30 * time.Second
+)
+
+// Key is the name of a restic program in Bucket.
+func Key(sha256 string) string { return "restic/" + sha256 }
+
+// Find returns the path of the ordered program, and refuses any other: nobody who can write beside the agent can have
+// something else run.
+func Find(paths config.Paths, wanted orders.Restic) (string, error) {
+	fetched := paths.Program(wanted.SHA256)
+	if found, err := restic.FileSHA256(fetched); err == nil && found == wanted.SHA256 {
+		return fetched, nil
+	}
+	found, err := restic.FileSHA256(paths.Restic())
+	if err != nil {
+		return "", fault.Failed(fmt.Sprintf("restic is not installed: %v", err), "deploy the agent to this machine again")
+	}
+	if found != wanted.SHA256 {
+		return "", fault.Refused(fmt.Sprintf("%s is not restic %s as ordered: its SHA-256 is %s, not %s", paths.Restic(),
+			wanted.Version, found, wanted.SHA256), "deploy the agent to this machine again")
+	}
+	return paths.Restic(), nil
+}
+
+// Fetch brings the ordered program from the platform. It gets its name only whole and with the right SHA-256.
+func Fetch(ctx context.Context, settings storage.Settings, paths config.Paths, wanted orders.Restic) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	client, err := storage.Open(settings)
+	if err == nil {
+		err = errors.Join(files.EnsurePrivateDirectory(paths.State()), files.EnsurePrivateDirectory(paths.Programs()))
+	}
+	if err != nil {
+		return "", err
+	}
+	path := paths.Program(wanted.SHA256)
+	return path, files.ReplaceBy(path, 0o700, func(into io.Writer) error {
+		digest := sha256.New()
+		if _, err := client.Download(ctx, Key(wanted.SHA256), LimitBytes, io.MultiWriter(into, digest)); err != nil {
+			return fault.Failed(fmt.Sprintf("restic %s is not to be had from the platform: %v", wanted.Version, err),
+				"run apply for this tenant, which publishes the program that its orders name")
+		}
+		if found := hex.EncodeToString(digest.Sum(nil)); found != wanted.SHA256 {
+			return fault.Refused(fmt.Sprintf("the platform's restic %s is another program: its SHA-256 is %s, not %s",
+				wanted.Version, found, wanted.SHA256), "find out who wrote to bucket "+Bucket)
+		}
+		return nil
+	})
+}
+
+// Prove runs the program once, to see that it runs here and that it is the version it should be.
+func Prove(ctx context.Context, path, version string) error {
+	ctx, cancel := context.WithTimeout(ctx, proveTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, "version")
+	command.Env = []string{}
+	// Whoever keeps its pipe open does not keep us.
+	command.WaitDelay = time.Second
+	output, err := command.Output()
+	if ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fault.Failed(fmt.Sprintf("restic %s does not run on this machine: %v", version, err),
+			"see whether the program is for this system, and whether "+filepath.Dir(path)+" may hold programs (noexec)")
+	}
+	if said := strings.Fields(string(output)); len(said) < 2 || said[0] != "restic" || said[1] != version {
+		return fault.Refused(fmt.Sprintf("the program ordered as restic %s says that it is %q", version, shorten(output)),
+			"build it again with the right version, then apply for this tenant")
+	}
+	return nil
+}
+
+func shorten(output []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
+	return line[:min(len(line), 80)]
+}
+
+// Prune removes every fetched program, and what killed fetches left, but those with these SHA-256s.
+func Prune(paths config.Paths, keep ...string) error {
+	entries, err := os.ReadDir(paths.Programs())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		path := filepath.Join(paths.Programs(), entry.Name())
+		if slices.ContainsFunc(keep, func(sha256 string) bool { return paths.Program(sha256) == path }) {
+			continue
+		}
+		// A program that still runs cannot be removed on Windows: the next apply does it.
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}

@@ -1,0 +1,311 @@
+// Package restore is the command by which a machine's own administrator lists and restores that machine's backups. It
+// speaks French, never writes over anything, and asks nobody: the machine's own key and password are enough.
+package restore
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/fault"
+)
+
+// Name is what the command is called as.
+const Name = "sauvegarde-restaurer"
+
+const usage = `Usage :
+  sauvegarde-restaurer liste
+      Affiche les sauvegardes de cette machine.
+  sauvegarde-restaurer contenu SAUVEGARDE [CHEMIN]
+      Affiche ce qu'une sauvegarde contient, à la racine ou dans le dossier CHEMIN.
+  sauvegarde-restaurer restaurer SAUVEGARDE --vers DOSSIER [--chemin CHEMIN]
+      Restaure une sauvegarde, ou seulement CHEMIN, dans DOSSIER, qui doit être nouveau ou vide.
+      Rien n'est jamais écrasé.
+
+SAUVEGARDE est un identifiant donné par « liste » (son début suffit), ou « derniere ».
+À lancer en tant que root : sudo sauvegarde-restaurer …
+
+Exemple :
+  sudo sauvegarde-restaurer restaurer derniere --vers /home/retour --chemin /home/claire/Documents
+`
+
+const askSmileo = "Contactez SMILÉO en indiquant ce message."
+
+// Settings are what the command takes from its surroundings.
+type Settings struct {
+	Paths       config.Paths
+	UserID      int
+	Environment []string
+	Output      io.Writer
+	Log         io.Writer
+	Zone        *time.Location
+}
+
+// Called returns the arguments when a command line is this command: by the name of a link to the agent, or by the first
+// word after the agent's own.
+func Called(line []string) (arguments []string, called bool) {
+	if len(line) > 0 && strings.TrimSuffix(filepath.Base(line[0]), ".exe") == Name {
+		return line[1:], true
+	}
+	if len(line) > 1 && line[1] == Name {
+		return line[2:], true
+	}
+	return nil, false
+}
+
+// Here is the machine that this process runs on.
+func Here() Settings {
+	return Settings{
+		Paths: config.Paths{Root: "/"}, UserID: os.Geteuid(), Environment: os.Environ(), Output: os.Stdout,
+		Log: os.Stderr, Zone: time.Local,
+	}
+}
+
+// Main obeys one command line (without the program's name) and returns its exit code: 0 done, 1 failed, 2 wrong usage,
+// 4 refused.
+func Main(ctx context.Context, arguments []string, settings Settings) int {
+	err := obey(ctx, arguments, settings)
+	if err == nil {
+		return 0
+	}
+	exit, hint := fault.Describe(err)
+	fmt.Fprintf(settings.Log, "%s : %v\n", Name, err) //nolint:errcheck // Nobody is left to tell.
+	if hint != "" {
+		fmt.Fprintln(settings.Log, hint) //nolint:errcheck // As above.
+	}
+	return exit
+}
+
+type request struct {
+	command    string
+	positional []string
+	target     string
+	path       string
+	root       string
+}
+
+func obey(ctx context.Context, arguments []string, settings Settings) error {
+	asked, err := parse(arguments)
+	if err != nil {
+		return err
+	}
+	if asked.command == "" {
+		_, err := io.WriteString(settings.Output, usage)
+		return err
+	}
+	if asked.root != "" {
+		settings.Paths.Root = asked.root
+	}
+	// Windows has no user id and says -1: there the files' own access lists decide.
+	if settings.UserID > 0 {
+		return fault.Refused("cette commande doit être lancée en tant que root",
+			"Relancez-la ainsi : sudo "+Name+" "+strings.Join(arguments, " "))
+	}
+	repository, err := open(ctx, settings)
+	if err != nil {
+		return err
+	}
+	switch asked.command {
+	case "liste":
+		return list(ctx, repository, settings)
+	case "contenu":
+		return contents(ctx, repository, asked, settings)
+	default:
+		return restore(ctx, repository, asked, settings)
+	}
+}
+
+// parse reads flags and names in any order.
+func parse(arguments []string) (request, error) {
+	var asked request
+	flags := flag.NewFlagSet(Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&asked.target, "vers", "", "")
+	flags.StringVar(&asked.path, "chemin", "", "")
+	flags.StringVar(&asked.root, "root", "", "") // For tests, as the agent's own.
+	var words []string
+	for rest := arguments; len(rest) > 0; {
+		if err := flags.Parse(rest); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return request{}, nil
+			}
+			return request{}, fault.Usage("option inconnue ou incomplète : "+badOption(err), usage)
+		}
+		rest = flags.Args()
+		if len(rest) > 0 {
+			words, rest = append(words, rest[0]), rest[1:]
+		}
+	}
+	if len(words) == 0 || words[0] == "aide" {
+		return request{}, nil
+	}
+	asked.command, asked.positional = words[0], words[1:]
+	return asked, check(asked)
+}
+
+// badOption returns the option that the flag package complains of, without its English.
+func badOption(err error) string {
+	words := strings.Fields(err.Error())
+	return words[len(words)-1]
+}
+
+func check(asked request) error {
+	given := len(asked.positional)
+	switch asked.command {
+	case "liste":
+		if given > 0 || asked.target != "" || asked.path != "" {
+			return fault.Usage("« liste » ne prend pas d'argument", usage)
+		}
+	case "contenu":
+		if given < 1 || given > 2 || asked.target != "" || asked.path != "" {
+			return fault.Usage("« contenu » prend une sauvegarde et, si vous voulez, un chemin", usage)
+		}
+		if given == 2 && !strings.HasPrefix(asked.positional[1], "/") {
+			return notAbsolute(asked.positional[1])
+		}
+	case "restaurer":
+		if given != 1 {
+			return fault.Usage("« restaurer » prend une seule sauvegarde", usage)
+		}
+		if asked.target == "" {
+			return fault.Usage("il manque --vers DOSSIER", usage)
+		}
+		if asked.path != "" && !strings.HasPrefix(asked.path, "/") {
+			return notAbsolute(asked.path)
+		}
+	default:
+		return fault.Usage(fmt.Sprintf("commande inconnue : « %s »", asked.command), usage)
+	}
+	return nil
+}
+
+func notAbsolute(path string) error {
+	return fault.Usage(fmt.Sprintf("le chemin « %s » doit commencer par /", path),
+		"Écrivez-le comme sur la machine, par exemple /home/claire/Documents.")
+}
+
+func list(ctx context.Context, repository *repository, settings Settings) error {
+	snapshots, err := repository.snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	if len(snapshots) == 0 {
+		text.WriteString("Aucune sauvegarde pour l'instant.\n")
+	} else {
+		fmt.Fprintf(&text, "%-10s  %-32s  %10s  %s\n", "SAUVEGARDE", "DATE", "TAILLE", "CONTENU")
+	}
+	for _, each := range snapshots {
+		date, size := formatDate(each.Time.In(settings.Zone)), formatSize(each.Summary.TotalBytes)
+		fmt.Fprintf(&text, "%-10s  %s  %s  %s\n", each.ID[:8], pad(date, 32), padLeft(size, 10),
+			printable(strings.Join(each.Paths, ", ")))
+	}
+	_, err = io.WriteString(settings.Output, text.String())
+	return err
+}
+
+func contents(ctx context.Context, repository *repository, asked request, settings Settings) error {
+	snapshot, err := repository.find(ctx, asked.positional[0], settings.Zone)
+	if err != nil {
+		return err
+	}
+	folder := "/"
+	if len(asked.positional) == 2 {
+		folder = filepath.ToSlash(filepath.Clean(asked.positional[1]))
+	}
+	nodes, err := repository.list(ctx, snapshot.ID, folder)
+	if err != nil {
+		return err
+	}
+	if len(nodes) == 0 && folder != "/" {
+		return noSuchPath(snapshot, folder, settings.Zone)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Sauvegarde %s du %s\n", snapshot.ID[:8], formatDate(snapshot.Time.In(settings.Zone)))
+	for _, each := range nodes {
+		if each.Type == "dir" && each.Path == folder {
+			continue
+		}
+		name, size := printable(each.Path), formatSize(each.Size)
+		if each.Type != "file" {
+			size = ""
+		}
+		if each.Type == "dir" {
+			name += "/"
+		}
+		fmt.Fprintf(&text, "%s  %s  %s\n", padLeft(size, 10), each.ModTime.In(settings.Zone).Format("02/01/2006 15:04"), name)
+	}
+	_, err = io.WriteString(settings.Output, text.String())
+	return err
+}
+
+func restore(ctx context.Context, repository *repository, asked request, settings Settings) error {
+	target, err := filepath.Abs(asked.target)
+	if err != nil {
+		return err
+	}
+	if err := requireEmpty(target); err != nil {
+		return err
+	}
+	snapshot, err := repository.find(ctx, asked.positional[0], settings.Zone)
+	if err != nil {
+		return err
+	}
+	path := ""
+	if asked.path != "" {
+		path = filepath.ToSlash(filepath.Clean(asked.path))
+		nodes, err := repository.list(ctx, snapshot.ID, path)
+		if err != nil {
+			return err
+		}
+		if len(nodes) == 0 && path != "/" {
+			return noSuchPath(snapshot, path, settings.Zone)
+		}
+	}
+	if err := os.MkdirAll(target, 0o700); err != nil {
+		return fault.Failed(fmt.Sprintf("le dossier « %s » ne peut pas être créé : %v", target, reason(err)), "")
+	}
+	shown := -1
+	summary, err := repository.restore(ctx, snapshot.ID, target, path, func(fraction float64) {
+		if tenths := int(fraction * 10); tenths > shown {
+			shown = tenths
+			fmt.Fprintf(settings.Log, "restauration : %d %%\n", tenths*10) //nolint:errcheck // Only progress.
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(settings.Output, "Sauvegarde %s du %s restaurée dans %s : %d éléments, %s.\n", snapshot.ID[:8],
+		formatDate(snapshot.Time.In(settings.Zone)), target, summary.FilesRestored, formatSize(summary.BytesRestored))
+	return err
+}
+
+// requireEmpty refuses a target that holds anything: nothing is ever written over.
+func requireEmpty(target string) error {
+	entries, err := os.ReadDir(target)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fault.Refused(fmt.Sprintf("« %s » n'est pas un dossier utilisable : %v", target, reason(err)),
+			"Donnez avec --vers un dossier nouveau ou vide.")
+	}
+	if len(entries) > 0 {
+		return fault.Refused(fmt.Sprintf("le dossier « %s » n'est pas vide", target),
+			"Donnez avec --vers un dossier nouveau ou vide : rien n'est jamais écrasé.")
+	}
+	return nil
+}
+
+func noSuchPath(snapshot Snapshot, path string, zone *time.Location) error {
+	return fault.Usage(fmt.Sprintf("la sauvegarde %s du %s ne contient pas « %s »", snapshot.ID[:8],
+		formatDate(snapshot.Time.In(zone)), printable(path)),
+		"Cherchez-le avec « "+Name+" contenu "+snapshot.ID[:8]+" » ; écrivez le chemin comme sur la machine.")
+}

@@ -1,0 +1,37 @@
+"""What an agent says each time it has applied its orders: `reports/.applied`, written with the key that it then has."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from coffre.agents.report import LIMIT_BYTES, InvalidReportError
+
+
+class Applied(BaseModel):
+    """One successful `coffre-agent apply`; ``at`` is the machine's own clock, the public key base64 of the raw one."""
+
+    # A newer agent may say more than this Coffre knows of.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: Annotated[int, Field(ge=1, le=1)]
+    tenant_id: str
+    machine: str
+    at: AwareDatetime
+    generation_applied: Annotated[int, Field(ge=0)]
+    access_key_id: str
+    signing_public_key: str
+    agent_version: str = ""
+
+
+def parse_applied(body: bytes) -> Applied:
+    """Read what an agent put; InvalidReportError says which field is wrong, without quoting it."""
+    if len(body) > LIMIT_BYTES:
+        raise InvalidReportError(f"a report of {len(body)} bytes is no report", "The agent's are below 1 MiB.")
+    try:
+        return Applied.model_validate_json(body)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the document"
+        raise InvalidReportError(
+            f"reports/.applied cannot be read: {where}: {problem['msg']}", "Is the agent there of this version?"
+        ) from None

@@ -1,0 +1,58 @@
+"""inventory: what Coffre knows of every machine, for people, for programs, and for Ansible."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import choose_tenants, open_repository
+from coffre.errors import UsageError
+
+if TYPE_CHECKING:
+    from coffre.provisioning.inventory import KnownMachine
+
+_COLUMNS = ("tenant", "machine", "kind", "os", "agent", "plan", "reached", "generation", "since", "state")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("inventory")(inventory)
+
+
+def inventory(
+    context: typer.Context,
+    tenants: Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every tenant of tenants/ (the default).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of machines with all that is known.")] = False,
+    as_ansible: Annotated[
+        bool, typer.Option("--ansible", help="An Ansible inventory (JSON), without secrets: save it as FILE.json.")
+    ] = False,
+) -> None:
+    """Show what Coffre knows of every machine, from the tenant files and the records; nothing is asked outside."""
+    from coffre.provisioning.inventory import build_ansible_inventory, list_machines
+
+    if as_json and as_ansible:
+        raise UsageError("--json and --ansible are two forms", "Leave out one of the two.")
+    repository = open_repository(context)
+    names = choose_tenants(tenants, every or not tenants, list(repository.tenants))
+    if as_ansible:
+        output.result_json(build_ansible_inventory(repository, names))
+        return
+    machines = list_machines(repository, names, output.warning)
+    if as_json:
+        output.result_json(machines)
+    else:
+        output.table(_COLUMNS, [_row(machine) for machine in machines], right=("generation",))
+
+
+def _row(machine: "KnownMachine") -> tuple[str, ...]:
+    connection = machine.connection
+    reached = f"{connection['via']} {connection.get('host', '')}".strip()
+    generation = "-" if machine.generation is None else str(machine.generation)
+    since = "never" if machine.installed_at is None else f"{machine.installed_at:%Y-%m-%d %H:%M} UTC"
+    state = "installed" if machine.generation is not None else "not installed"
+    if machine.retired_on is not None:
+        state = f"retired on {machine.retired_on}, kept until {machine.keep_until}"
+    elif machine.commissioned_at is not None:
+        state += f", in service since {machine.commissioned_at:%Y-%m-%d}"
+    columns = (machine.tenant, machine.machine, machine.kind, machine.os, machine.agent, machine.plan)
+    return (*columns, reached, generation, since, state)

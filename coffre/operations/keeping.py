@@ -1,0 +1,84 @@
+"""The secrets of all tenants as a whole: who can open them, whether they would open, and handing one tenant's out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from coffre.errors import ExpectedError
+from coffre.operations.passwords import use_password
+from coffre.operations.past import open_existing_records
+from coffre.operations.runs import recorded_in
+from coffre.operations.service import Service
+from coffre.records.actor import read_author
+from coffre.records.database import Records
+from coffre.records.events import EventKind
+from coffre.secrets import export, recipients, verify
+from coffre.secrets.recipients import Vault
+from coffre.secrets.verify import Verification
+from coffre.spec.loader import Repository
+
+OnProgress = Callable[[str], None]
+
+
+def open_vault(repository: Repository) -> Vault:
+    """Open the two places that platform.yaml names."""
+    root, settings = repository.root, repository.settings
+    return Vault.open(root / settings.secrets, root / settings.escrow, root)
+
+
+def add_recipient(repository: Repository, key: str, note: str, on_progress: OnProgress) -> int:
+    """Let another key open every bundle; the command is recorded. Returns how many files were encrypted anew."""
+    with _recorded(repository, "secrets recipients add"):
+        return recipients.add_recipient(open_vault(repository), key, note, on_progress)
+
+
+def remove_recipient(repository: Repository, key: str, on_progress: OnProgress) -> int:
+    """Let a key open no bundle from now on; the command is recorded. Returns how many files were encrypted anew."""
+    with _recorded(repository, "secrets recipients remove"):
+        return recipients.remove_recipient(open_vault(repository), key, on_progress)
+
+
+def verify_secrets(repository: Repository, on_notice: OnProgress) -> Verification:
+    """Open and compare every bundle of both places.
+
+    Reading is no use of a password, since none leaves this function: the records get a run, and no event. Records that
+    are missing or broken do not stop it: on a bad day this is what one wants to know.
+    """
+    ids = {slug: tenant.id for slug, tenant in repository.tenants.items()}
+    with open_existing_records(repository, on_notice) as records:
+        if records is None:
+            return verify.verify(open_vault(repository), ids, ())
+        applied = [slug for slug, tenant_id in ids.items() if _was_applied(records, tenant_id)]
+        with recorded_in(records, read_author(repository.root), "secrets verify", list(ids)):
+            return verify.verify(open_vault(repository), ids, applied)
+
+
+def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str]) -> list[str]:
+    """Hand a tenant's bundles out, encrypted for ``keys``, and return the machines whose passwords are in them.
+
+    Each password is a use of it, recorded with the reason before anything is written; a record may stand for a file
+    that was then not written, never the other way round.
+    """
+    if not reason.strip():
+        raise ExpectedError("no reason is given", "Say why the secrets are handed out: --reason TEXT.")
+    export.check_export(to, keys)
+    slug, tenant_id = service.tenant.slug, service.tenant.id
+    control, data = service.secrets.get_control(slug, tenant_id), service.secrets.get_data(slug, tenant_id)
+    machines = sorted(data.repository_passwords)
+    for machine in machines:
+        use_password(service, machine, f"export of the bundles to {', '.join(keys)}: {reason}")
+    export.write_export(to, export.seal_export(slug, control, data, keys))
+    return machines
+
+
+def _was_applied(records: Records, tenant_id: str) -> bool:
+    return records.has(tenant_id, EventKind.ORDERS) or records.has(tenant_id, EventKind.COMMISSIONED)
+
+
+@contextmanager
+def _recorded(repository: Repository, command: str) -> Iterator[None]:
+    with (
+        Records.open(repository.settings.records, repository.root) as records,
+        recorded_in(records, read_author(repository.root), command, list(repository.tenants)),
+    ):
+        yield

@@ -1,0 +1,76 @@
+"""Tenants whose machines are shut out of their repositories: suspended, or under a hold that blocks access."""
+
+import contextlib
+from collections.abc import Collection, Iterable
+
+from coffre.errors import RefusedError
+from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.control import put_gate_order
+from coffre.operations.service import Service
+from coffre.records.events import utc_now
+from coffre.spec.tenant import HoldKind, Tenant, TenantStatus
+
+SUSPENDED, HELD = "suspended", "hold"
+"""Why, as `control/gate.json` tells a machine."""
+
+
+def find_reason(tenant: Tenant) -> str | None:
+    """Return why a tenant file shuts its machines out; None when it does not. Pure."""
+    if tenant.hold is not None and tenant.hold.kind is HoldKind.BLOCK_ACCESS:
+        return HELD
+    return SUSPENDED if tenant.status is TenantStatus.SUSPENDED else None
+
+
+def shut_out_early(service: Service, owned_buckets: Collection[str]) -> None:
+    """Shut the machines out of the buckets that are there, before anything else can fail. Lets nobody in."""
+    if find_reason(service.tenant) is None:
+        return
+    for name in service.tenant.active_machines():
+        if service.bucket_name(name) in owned_buckets:
+            # An apply that was killed left a bucket without a policy: storage is finished first then.
+            with contextlib.suppress(RefusedError):
+                set_suspension(service, name)
+
+
+def settle_suspension(service: Service) -> None:
+    """Shut every machine in service out of its repository, or let it in, as the tenant file says. May run twice."""
+    for name in service.tenant.active_machines():
+        set_suspension(service, name)
+
+
+def set_suspension(service: Service, machine: str) -> bool:
+    """Switch one machine: the policy first, which stops it, then the order that tells it why.
+
+    Returns whether something changed. Letting a machine in leaves its gate to `settle_gate`, which comes next.
+    """
+    bucket, reason = service.owner_bucket(machine), find_reason(service.tenant)
+    changed = bucket.set_suspension(reason is not None)
+    if reason is None:
+        return changed
+    return put_gate_order(service, bucket, is_closed=True, reason=reason, since=utc_now()) or changed
+
+
+def refuse_while_shut_out(service: Service, machines: Iterable[str]) -> None:
+    """Refuse to start backups that the platform would refuse, by the file or by what stands on the platform."""
+    tenant = service.tenant
+    refuse_while_blocked(tenant)
+    if tenant.status is TenantStatus.SUSPENDED:
+        raise RefusedError(
+            f"{tenant.slug} is suspended: its machines may not back up",
+            "SMILÉO may still restore. Write `status: active` and run `coffre apply` to let them in again.",
+        )
+    shut = [name for name in machines if service.owner_bucket(name).is_suspended()]
+    if shut:
+        raise RefusedError(
+            f"{tenant.slug} is still suspended on the platform ({', '.join(shut)})",
+            f"The file lets its machines in again: run `coffre apply {tenant.slug}`.",
+        )
+
+
+def judge_access(suspended: Collection[bool]) -> str | None:
+    """Sum up the switches of a tenant's machines: open, suspended, or partly suspended; None without any. Pure."""
+    if not suspended:
+        return None
+    if all(suspended):
+        return "suspended"
+    return "partly suspended" if any(suspended) else "open"

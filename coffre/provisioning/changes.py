@@ -1,0 +1,65 @@
+"""What a preview or an update says: each change of each resource, as plain values."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from coffre.errors import RefusedError
+
+_MINTED_KIND = "AccessKey"
+"""A key that is minted between plan and apply stands in a plan by its user's name alone."""
+
+
+@dataclass(frozen=True, order=True)
+class PropertyChange:
+    """One property of a resource, before and after; both None where a value is a document, too long to compare by eye.
+
+    Secrets arrive here as `[secret]`: the engine masks them.
+    """
+
+    path: str
+    old: str | None = None
+    new: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class ResourceChange:
+    """One change of one resource: ``operation`` is create, adopt, update, replace or delete; ``properties`` what differs.
+
+    To adopt is to take into the stack's state what the platform has already.
+    """
+
+    operation: str
+    kind: str
+    name: str
+    properties: tuple[PropertyChange, ...] = ()
+    inputs_sha256: str = ""
+    """Of the inputs that the change leads to, secrets masked: tells whether another change of the same is meant."""
+
+
+def refuse_other_changes(tenant: str, planned: Iterable[ResourceChange], now: Iterable[ResourceChange]) -> None:
+    """Refuse (RefusedError) changes that are not the planned ones. Pure."""
+    others = differing_changes(planned, now)
+    if others:
+        raise RefusedError(
+            f"{tenant}: this is not what was planned any more: {'; '.join(others)}",
+            "No resource was touched. Make a new plan, look at it, and apply that.",
+        )
+
+
+def differing_changes(planned: Iterable[ResourceChange], now: Iterable[ResourceChange]) -> list[str]:
+    """Name the resources whose change is not the one planned. Pure."""
+    return differing(_by_resource(planned), _by_resource(now), "")
+
+
+def _by_resource(changes: Iterable[ResourceChange]) -> dict[str, ResourceChange]:
+    return {
+        f"{change.kind} {change.name}": replace(change, inputs_sha256="", properties=())
+        if change.kind == _MINTED_KIND
+        else change
+        for change in changes
+    }
+
+
+def differing(before: Mapping[str, object], after: Mapping[str, object], prefix: str) -> list[str]:
+    """Name the entries of two maps that are not equal. Pure."""
+    return [f"{prefix}{name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]

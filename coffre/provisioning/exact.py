@@ -1,0 +1,130 @@
+"""Exact plans: what `plan --out` saved is what `apply --plan` does, or it refuses."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from coffre.errors import ExpectedError, InvalidFileError, RefusedError
+from coffre.operations.service import Service, open_service
+from coffre.provisioning.changes import differing, differing_changes
+from coffre.provisioning.plan import TenantPlan, plan_service
+from coffre.secrets.store import OnNotice
+from coffre.spec.loader import Repository
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExactPlan:
+    """One tenant's plan, and what it was made from: the commit, and the SHA-256 of the two files that say it."""
+
+    plan: TenantPlan
+    commit: str | None
+    tenant_file_sha256: str
+    platform_file_sha256: str
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """What a file of plans holds; ``version`` is the file's form. No secret is in it."""
+
+    version: int
+    tenants: tuple[ExactPlan, ...]
+
+
+_ADAPTER = TypeAdapter(PlanFile)
+
+
+def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
+    """Tie a plan to the files and the commit that it was made from."""
+    root = service.repository.root
+    return ExactPlan(
+        plan=plan,
+        commit=service.author.commit,
+        tenant_file_sha256=_sha256(root / "tenants" / f"{service.tenant.slug}.yaml"),
+        platform_file_sha256=_sha256(root / "platform.yaml"),
+    )
+
+
+def plan_exactly(repository: Repository, slug: str, on_notice: OnNotice) -> ExactPlan:
+    """Return what apply would change for one tenant, and what that was made from."""
+    with open_service(repository, slug, on_notice) as service:
+        return make_exact(service, plan_service(service))
+
+
+def save_plans(path: Path, plans: Sequence[ExactPlan]) -> None:
+    """Write the plans to a file that only its owner reads, whole or not at all."""
+    document = PlanFile(VERSION, tuple(plans))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(_ADAPTER.dump_python(document, mode="json"), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ExpectedError(f"the plan was not written to {path}: {error.strerror}", "Name another file.") from error
+
+
+def load_plans(path: Path) -> tuple[ExactPlan, ...]:
+    """Read a file of plans back."""
+    try:
+        document = _ADAPTER.validate_json(path.read_bytes())
+    except OSError as error:
+        raise ExpectedError(f"the plan {path} cannot be read: {error.strerror}") from error
+    except ValidationError:
+        document = None
+    if document is None or document.version != VERSION:
+        raise InvalidFileError(f"{path} is not a plan of this version of Coffre", "Make it with `coffre plan --out`.")
+    return document.tenants
+
+
+def refuse_unless_same(planned: ExactPlan, now: ExactPlan) -> None:
+    """Refuse to go on when what would be done now is not what was planned; says each difference. Pure."""
+    differences = list_differences(planned, now)
+    if differences:
+        raise RefusedError(
+            f"{now.plan.tenant}: this is not what was planned any more: {'; '.join(differences)}",
+            "Nothing was touched. Make a new plan, look at it, and apply that.",
+        )
+
+
+def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
+    """Name what differs between two plans of one tenant. Pure."""
+    found = [
+        f"{what} is another"
+        for what, one, other in (
+            ("the commit", planned.commit, now.commit),
+            ("the tenant file", planned.tenant_file_sha256, now.tenant_file_sha256),
+            ("platform.yaml", planned.platform_file_sha256, now.platform_file_sha256),
+        )
+        if one != other
+    ]
+    before, after = asdict(planned.plan), asdict(now.plan)
+    for part in ("secrets_to_mint", "options", "rotations", "states"):
+        if _plain(before[part]) != _plain(after[part]):
+            found.append(part.replace("_", " "))
+    return [
+        *found,
+        *differing_changes(planned.plan.storage, now.plan.storage),
+        *differing(
+            {machine.machine: machine for machine in planned.plan.machines},
+            {machine.machine: machine for machine in now.plan.machines},
+            "agent on ",
+        ),
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

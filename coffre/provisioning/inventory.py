@@ -1,0 +1,135 @@
+"""What Coffre knows of every machine: what its tenant file says, its names, and what was recorded. Nothing is asked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from coffre.agents import inventory as agents_inventory
+from coffre.agents.driver import Target
+from coffre.operations.machines import find_connection, known_hosts_file
+from coffre.operations.past import OnNotice, open_existing_records
+from coffre.operations.service import find_tenant
+from coffre.records.database import Records
+from coffre.records.events import Event, EventKind
+from coffre.spec import naming
+from coffre.spec.loader import Repository
+from coffre.spec.tenant import Machine, SshConnection, Tenant, WinrmConnection
+
+_RUNS = (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL)
+
+
+@dataclass(frozen=True)
+class KnownMachine:
+    """One machine. What records say (``generation`` and below) is None where nothing was recorded.
+
+    ``uid`` is None for a retired machine, whose user is deleted; ``installed_at`` is when the agent came to run what
+    ``generation`` and ``agent_sha256`` name; ``commissioned_at`` is the tenant's.
+    """
+
+    tenant: str
+    machine: str
+    kind: str
+    os: str
+    agent: str
+    plan: str
+    connection: Mapping[str, object]
+    bucket: str
+    uid: str | None
+    retired_on: date | None
+    keep_until: date | None
+    generation: int | None = None
+    agent_sha256: str | None = None
+    agent_version: str | None = None
+    installed_at: datetime | None = None
+    commissioned_at: datetime | None = None
+
+
+def list_machines(repository: Repository, slugs: Sequence[str], on_notice: OnNotice) -> list[KnownMachine]:
+    """Return every machine of these tenants, by tenant and name; records that cannot be read only make a notice."""
+    tenants = [find_tenant(repository, slug) for slug in slugs]
+    with open_existing_records(repository, on_notice) as records:
+        return [
+            describe_machine(tenant, name, _events(records, tenant.id))
+            for tenant in tenants
+            for name in sorted(tenant.machines)
+        ]
+
+
+def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> KnownMachine:
+    """Put together what is known of a machine; ``events`` are its tenant's, oldest first. Pure."""
+    machine = tenant.machines[name]
+    retired = machine.retired
+    commissioned_at, last = None, None
+    for event in events:
+        if event.kind is EventKind.COMMISSIONED:
+            commissioned_at = commissioned_at or event.at
+        if event.machine == name and event.kind in _RUNS:
+            last = event
+    details = last.details if last is not None and last.kind is not EventKind.REMOVAL else {}
+    return KnownMachine(
+        tenant=tenant.slug,
+        machine=name,
+        kind=machine.kind.value,
+        os=machine.os.value,
+        agent=machine.agent.value,
+        plan=machine.plan,
+        connection=_describe_connection(machine),
+        bucket=naming.bucket_name(tenant.slug, tenant.id, name),
+        uid=None if retired else naming.machine_uid(tenant, name),
+        retired_on=retired.on if retired else None,
+        keep_until=retired.keep_until if retired else None,
+        generation=_whole(details.get("generation")),
+        agent_sha256=_text(details.get("agent_sha256")),
+        agent_version=_text(details.get("agent_version")),
+        installed_at=last.at if details and last is not None else None,
+        commissioned_at=commissioned_at,
+    )
+
+
+def build_ansible_inventory(repository: Repository, slugs: Sequence[str]) -> dict[str, Any]:
+    """Return an Ansible inventory of the machines that SMILÉO reaches, a group a tenant, without any secret.
+
+    Machines that are retired or only fetch their orders are left out.
+    """
+    groups = {}
+    for slug in slugs:
+        tenant = find_tenant(repository, slug)
+        hosts = {
+            f"{slug}.{name}": variables
+            for name in tenant.active_machines()
+            if (variables := _host_variables(repository, tenant, name))
+        }
+        # Ansible takes no hyphen in a group's name.
+        groups[slug.replace("-", "_")] = {"hosts": hosts}
+    return {"all": {"children": groups}}
+
+
+def _host_variables(repository: Repository, tenant: Tenant, name: str) -> dict[str, Any]:
+    machine = tenant.machines[name]
+    known: dict[str, Any] = {"coffre_tenant": tenant.slug, "coffre_machine": name, "coffre_os": machine.os.value}
+    recorded = known_hosts_file(repository.root, tenant.slug)
+    if isinstance(machine.connection, WinrmConnection):
+        target = Target(tenant.slug, name, machine.connection, recorded, system=machine.os)
+        return {**agents_inventory.connection_variables(target, "ad-hoc"), **known}
+    if not isinstance(machine.connection, SshConnection):
+        return {}
+    ssh, ssh_config = find_connection(repository, tenant.slug, name)
+    target = Target(tenant.slug, name, ssh, recorded, ssh_config, system=machine.os)
+    return {**agents_inventory.connection_variables(target, "ad-hoc"), **known}
+
+
+def _describe_connection(machine: Machine) -> dict[str, object]:
+    return machine.connection.model_dump(mode="json", exclude_none=True)
+
+
+def _events(records: Records | None, tenant_id: str) -> list[Event]:
+    return [] if records is None else records.list_events(tenant_id)
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

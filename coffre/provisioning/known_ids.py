@@ -1,0 +1,29 @@
+"""The ids of the past: an id belongs to one tenant for ever, so a new one is minted past the files and the records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from coffre.operations.past import OnNotice, open_existing_records
+from coffre.spec.loader import Repository
+
+
+class IsKnown(Protocol):
+    """Tells whether an id was ever a tenant's."""
+
+    def __call__(self, candidate: str, /) -> bool: ...
+
+
+@contextmanager
+def open_known_ids(repository: Repository, on_notice: OnNotice) -> Iterator[IsKnown]:
+    """Yield the question whether an id was ever a tenant's; records that cannot be opened only make a notice.
+
+    Ids are drawn from 2 * 10^15, so the records are a second look, not what makes an id unique.
+    """
+    in_files = {tenant.id for tenant in repository.tenants.values()}
+    with open_existing_records(repository, on_notice) as records:
+
+        def is_known(candidate: str, /) -> bool:
+            return candidate in in_files or (records is not None and bool(records.list_events(candidate)))
+
+        yield is_known

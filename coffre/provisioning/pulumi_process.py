@@ -1,0 +1,97 @@
+"""One Pulumi process: started in a group of its own, interrupted once and then waited for, ended with us."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
+
+from coffre import toolchain
+
+OnOutput = Callable[[str], object]
+
+
+class PulumiProcess(PulumiCommand):
+    """Runs the CLI for the Automation API.
+
+    Ctrl-C reaches this process alone: Pulumi is then told once, finishes what is under way, gives its lock back and
+    ends, and only after that the interrupt goes on. A second Ctrl-C ends Pulumi at once. When this process is killed,
+    the kernel tells Pulumi (`setpriv --pdeathsig`).
+    """
+
+    def __init__(self, program: Path) -> None:
+        # The inherited constructor would run the program to learn the version, which set-up has seen to.
+        self.command = str(program)
+        self.version = VersionInfo.parse(toolchain.PULUMI_VERSION)
+        self._is_interrupted = False
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command to its end; CommandError when it fails."""
+        with subprocess.Popen(
+            ["setpriv", "--pdeathsig", "INT", "--", self.command, "--non-interactive", *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env={**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+            text=True,
+            encoding="utf-8",
+            process_group=0,
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - both are pipes
+            assert process.stderr is not None  # noqa: S101
+            readers = [_Reader(process.stdout, on_output), _Reader(process.stderr, on_error)]
+            self._wait(process)
+            output, errors = (reader.text() for reader in readers)
+        result = CommandResult(stdout=output, stderr=errors, code=process.returncode)
+        if result.code != 0:
+            raise create_command_error(result)
+        return result
+
+    def raise_interrupt(self) -> None:
+        """Raise the KeyboardInterrupt that was held back while Pulumi came to its end."""
+        if self._is_interrupted:
+            self._is_interrupted = False
+            raise KeyboardInterrupt
+
+    def _wait(self, process: "subprocess.Popen[str]") -> None:
+        while True:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                self._is_interrupted = True
+                process.send_signal(2)
+            else:
+                return
+
+
+class _Reader:
+    """Reads one pipe in a thread, line by line."""
+
+    def __init__(self, pipe: IO[str], on_line: OnOutput | None) -> None:
+        self._lines: list[str] = []
+        self._thread = threading.Thread(target=self._read, args=(pipe, on_line), daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        self._thread.join()
+        return "\n".join(self._lines)
+
+    def _read(self, pipe: IO[str], on_line: OnOutput | None) -> None:
+        for line in pipe:
+            stripped = line.rstrip()
+            self._lines.append(stripped)
+            if on_line is not None:
+                on_line(stripped)

@@ -1,0 +1,154 @@
+"""Pulumi's `file://` backend as it lies on disk: stacks, their state, and who holds their locks.
+
+The layout is documented by Pulumi (`.pulumi/stacks/PROJECT/STACK.json`, `.pulumi/locks/organization/PROJECT/STACK/`).
+"""
+
+import hashlib
+import json
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import ExpectedError
+
+PROJECT = "coffre"
+PROGRAM = "pulumi"
+"""The name under which the kernel knows a process that can hold a lock."""
+
+
+class DamagedStateError(ExpectedError):
+    """A stack's state cannot be read."""
+
+
+@dataclass(frozen=True)
+class StateResource:
+    """One resource of a stack: its URN, Pulumi's type token, its id and its inputs (secrets encrypted)."""
+
+    urn: str
+    token: str
+    resource_id: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StackState:
+    """A stack's state; ``digest`` is the SHA-256 of its file."""
+
+    resources: tuple[StateResource, ...]
+    has_pending_operations: bool
+    digest: str
+
+
+@dataclass(frozen=True)
+class StackLock:
+    """Who holds a stack: a process of some computer, since a moment."""
+
+    host: str
+    pid: int
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class StateFolder:
+    """One `file://` backend."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self._folder = Path(backend.removeprefix("file://")) / ".pulumi"
+
+    def make(self) -> None:
+        self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def list_stacks(self) -> list[str]:
+        folder = self._folder / "stacks" / PROJECT
+        if not folder.is_dir():
+            return []
+        return sorted(
+            {path.name.split(".")[0] for path in folder.iterdir() if path.name.endswith((".json", ".json.gz"))}
+        )
+
+    def file_of(self, stack: str) -> Path:
+        return self._folder / "stacks" / PROJECT / f"{stack}.json"
+
+    def read(self, stack: str) -> StackState | None:
+        """Return a stack's state, None when there is none; DamagedStateError when it is not what Pulumi writes."""
+        path = self.file_of(stack)
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return read_state(text)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise DamagedStateError(
+                f"the state of {stack} is damaged: {path}",
+                f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {stack}`: what stands on the platform "
+                "is adopted as it is, with the same keys, and nothing is made anew.",
+            ) from None
+
+    def find_urns(self, stack: str, names: Collection[str]) -> list[str]:
+        """Return the URNs of a stack's resources by their names."""
+        state = self.read(stack)
+        return [each.urn for each in (state.resources if state else ()) if each.urn.rsplit("::", 1)[-1] in names]
+
+    def list_locks(self, stack: str) -> list[StackLock]:
+        """Return the locks on a stack; a lock that cannot be read counts as one of an unknown owner."""
+        folder = self._folder / "locks" / "organization" / PROJECT / stack
+        if not folder.is_dir():
+            return []
+        found = []
+        for path in sorted(folder.glob("*.json")):
+            try:
+                found.append(read_lock(path.read_bytes()))
+            except FileNotFoundError:
+                continue  # given back meanwhile
+            except (ValueError, KeyError, TypeError):
+                found.append(StackLock("an unknown computer", 0, datetime.fromtimestamp(0, UTC)))
+        return found
+
+
+def read_state(text: bytes) -> StackState:
+    """Read Pulumi's checkpoint document (version 3). Pure; ValueError, KeyError or TypeError for anything else."""
+    latest = json.loads(text)["checkpoint"]["latest"] or {}
+    resources = [
+        StateResource(each["urn"], each["type"], each["id"], each.get("inputs") or {})
+        for each in latest.get("resources") or []
+        if each["type"].startswith("rgw:") and not each.get("delete")
+    ]
+    return StackState(tuple(resources), bool(latest.get("pending_operations")), hashlib.sha256(text).hexdigest())
+
+
+def read_lock(text: bytes) -> StackLock:
+    """Read one lock document. Pure."""
+    fields = json.loads(text)
+    since = datetime.fromisoformat(str(fields["timestamp"])).astimezone(UTC)
+    return StackLock(str(fields["hostname"]), int(fields["pid"]), since)
+
+
+def is_owner_gone(lock: StackLock, host: str, program: str | None) -> bool:
+    """Tell whether the process that took a lock is surely no more. Pure.
+
+    ``host`` is this computer, ``program`` what runs there under the lock's process id now (None: nothing). Of another
+    computer nothing is known; a process that is not Pulumi has only inherited the number.
+    """
+    return lock.host == host and program != PROGRAM
+
+
+def has_owner(lock: StackLock) -> bool:
+    """Look whether a lock's process may still be at work."""
+    return not is_owner_gone(lock, socket.gethostname(), _program_of(lock.pid))
+
+
+def _program_of(pid: int) -> str | None:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    # A zombie has ended and only waits to be counted.
+    return None if fields.get("State", "Z")[:1] in "ZX" else fields.get("Name")

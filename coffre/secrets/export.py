@@ -1,0 +1,48 @@
+"""A tenant's two bundles in one file for somebody else's age keys: encrypted in memory, never in clear on disk."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from coffre.errors import RefusedError, UsageError
+from coffre.secrets import age, files
+from coffre.secrets.bundles import ControlBundle, DataBundle, to_document
+
+EXPORT_VERSION = 1
+
+
+def check_export(path: Path, recipients: Sequence[str]) -> None:
+    """Refuse an export that could not be written or that nobody could open, before anything is recorded."""
+    if not recipients:
+        raise UsageError("nobody is named who could open the file", "Name at least one age key: --recipient age1….")
+    for key in recipients:
+        if key.upper().startswith(age.SECRET_KEY_PREFIX):
+            raise UsageError(
+                "--recipient names a private key, where a public one belongs",
+                "It stands in this shell's history now: make another, and name its public half (age1…).",
+            )
+        if not age.is_recipient(key):
+            raise UsageError("--recipient is not an age X25519 recipient", "A public key starts with age1.")
+    if path.exists() or path.is_symlink():
+        raise RefusedError(f"{path} is there already", "Name a new file; nothing is overwritten.")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(f"no file can be made in {path.parent}", "Name a file in a folder that is there.")
+
+
+def seal_export(slug: str, control: ControlBundle, data: DataBundle, recipients: Sequence[str]) -> bytes:
+    """Return both bundles as one JSON document, encrypted for ``recipients``."""
+    document = {
+        "version": EXPORT_VERSION,
+        "tenant": slug,
+        "tenant_id": data.tenant_id,
+        control.kind: json.loads(to_document(control)),
+        data.kind: json.loads(to_document(data)),
+    }
+    return age.seal((json.dumps(document, indent=1) + "\n").encode(), recipients)
+
+
+def write_export(path: Path, sealed: bytes) -> None:
+    """Write the encrypted file, for its owner alone, whole or not at all."""
+    with files.explained(f"write {path}"):
+        files.write_atomically(path, sealed)

@@ -1,0 +1,170 @@
+"""The rotation of a tenant's keys, as changes of its control bundle; each function returns what one save writes.
+
+A rotation mints the new key beside the old one. Once it is decided that the old one ends it is *condemned*, which is
+kept too: a run killed after that never gives it back to the platform. A key that is condemned itself is to be replaced.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from coffre.secrets import minting
+from coffre.secrets.bundles import ControlBundle, S3Key, entries, old_name
+
+
+class KeyKind(StrEnum):
+    """Whose key it is."""
+
+    OWNER = "owner"
+    MACHINE = "machine"
+    SIGNING = "signing"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A key that can be replaced: the owner's, a machine's, or the one that signs the machines' orders."""
+
+    kind: KeyKind
+    machine: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the key's name, as `entries` has it."""
+        if self.kind is KeyKind.OWNER:
+            return "the owner's key"
+        return "the signing key" if self.kind is KeyKind.SIGNING else f"the key of {self.machine}"
+
+    @property
+    def old_name(self) -> str:
+        """Return the name of the key that is being replaced."""
+        return old_name(self.name)
+
+
+OWNER = Subject(KeyKind.OWNER)
+SIGNING = Subject(KeyKind.SIGNING)
+
+
+@dataclass(frozen=True)
+class PendingRotation:
+    """A rotation that was begun and not ended; ``is_cut``: the old key counts no more, and somebody lacks the new."""
+
+    name: str
+    machine: str | None
+    is_cut: bool
+
+
+def machine_key(machine: str) -> Subject:
+    """Return the subject that is a machine's key."""
+    return Subject(KeyKind.MACHINE, machine)
+
+
+def list_subjects(control: ControlBundle, machines: Iterable[str]) -> list[Subject]:
+    """Return the keys that a tenant with these machines has; a machine that was never applied has none."""
+    return [OWNER, *(machine_key(name) for name in machines if name in control.machine_keys), SIGNING]
+
+
+def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[PendingRotation, ...]:
+    """Return the rotations of a tenant with these machines that some command has yet to end."""
+    return tuple(
+        PendingRotation(subject.name, subject.machine, is_condemned(control, subject))
+        for subject in list_subjects(control, machines)
+        if is_pending(control, subject)
+    )
+
+
+def find_old(control: ControlBundle, subject: Subject) -> S3Key | SecretStr | None:
+    """Return the key that is being replaced; None when none is."""
+    return entries(control).get(subject.old_name)
+
+
+def is_pending(control: ControlBundle, subject: Subject) -> bool:
+    """Tell whether a rotation of this key was begun, or decided, and not ended."""
+    return find_old(control, subject) is not None or subject.name in control.condemned
+
+
+def is_condemned(control: ControlBundle, subject: Subject) -> bool:
+    """Tell whether the key that is being replaced counts no more."""
+    return subject.old_name in control.condemned
+
+
+def is_to_be_replaced_again(control: ControlBundle, subject: Subject) -> bool:
+    """Tell whether the newest key is condemned too: a thief may have it, in the middle of its delivery."""
+    return subject.name in control.condemned
+
+
+def trusted_key(control: ControlBundle, subject: Subject) -> S3Key:
+    """Return the S3 key that the platform certainly has: the one being replaced, until its end is decided."""
+    old = None if is_condemned(control, subject) else find_old(control, subject)
+    found = entries(control)[subject.name] if old is None else old
+    assert isinstance(found, S3Key)  # noqa: S101 - the signing key is nothing of the platform's
+    return found
+
+
+def signing_keys(control: ControlBundle) -> list[SecretStr]:
+    """Return the keys that sign orders: the newest, and the one being replaced until its end is decided."""
+    old = None if is_condemned(control, SIGNING) else control.old_signing_key
+    return [control.signing_key] if old is None else [control.signing_key, old]
+
+
+def start(control: ControlBundle, subjects: Sequence[Subject], *, now: bool) -> ControlBundle:
+    """Begin the rotation of these keys, all in one save; with ``now`` what they replace is condemned at once.
+
+    While one of them is pending nothing is begun beside it: the rotation under way is to be ended, whoever began it.
+    With ``now`` a rotation that had not come to its end yet starts over: a stolen machine may have its new key already.
+    """
+    unfinished = [subject for subject in subjects if is_pending(control, subject)]
+    decided = [s for s in unfinished if is_condemned(control, s) or is_to_be_replaced_again(control, s)]
+    if decided or (unfinished and not now):
+        return control
+    begun = begin(control, [subject for subject in subjects if subject not in unfinished])
+    if not now:
+        return begun
+    return _with_condemned(begun, {s.old_name for s in subjects} | {subject.name for subject in unfinished})
+
+
+def begin(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
+    """Mint a successor of each key and keep the key beside it; a condemned one stays so."""
+    for subject in subjects:
+        control = _begun(control, subject)
+    return control
+
+
+def condemn(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
+    """Decide that the keys being replaced count no more."""
+    return _with_condemned(control, {subject.old_name for subject in subjects})
+
+
+def drop(control: ControlBundle, subjects: Collection[Subject]) -> ControlBundle:
+    """Forget the keys that were replaced; the save has to name them as dropped."""
+    gone = {subject.old_name for subject in subjects}
+    machines = {subject.machine for subject in subjects}
+    return control.model_copy(
+        update={
+            "old_owner_key": None if OWNER in subjects else control.old_owner_key,
+            "old_signing_key": None if SIGNING in subjects else control.old_signing_key,
+            "old_machine_keys": {name: key for name, key in control.old_machine_keys.items() if name not in machines},
+            "condemned": tuple(name for name in control.condemned if name not in gone),
+        }
+    )
+
+
+def _begun(control: ControlBundle, subject: Subject) -> ControlBundle:
+    update: dict[str, object]
+    if subject.kind is KeyKind.OWNER:
+        update = {"owner_key": minting.new_access_key(), "old_owner_key": control.owner_key}
+    elif subject.kind is KeyKind.SIGNING:
+        update = {"signing_key": minting.new_signing_key(), "old_signing_key": control.signing_key}
+    else:
+        name = str(subject.machine)
+        update = {
+            "machine_keys": {**control.machine_keys, name: minting.new_access_key()},
+            "old_machine_keys": {**control.old_machine_keys, name: control.machine_keys[name]},
+        }
+    renamed = (subject.old_name if name == subject.name else name for name in control.condemned)
+    return control.model_copy(update={**update, "condemned": tuple(sorted(renamed))})
+
+
+def _with_condemned(control: ControlBundle, names: Collection[str]) -> ControlBundle:
+    return control.model_copy(update={"condemned": tuple(sorted({*control.condemned, *names}))})

@@ -1,0 +1,198 @@
+"""The check of one platform, from the first packet to trials in a bucket of its own. Nothing of a tenant is touched."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import ExpectedError
+from coffre.spec import naming
+from coffre.spec.platform import Platform
+from coffre.spec.quota import wall_bytes
+from coffre.spec.tenant import Tenant
+from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.checks import judge, scratch
+from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown
+from coffre.storage.ceph.checks.trials import Trials
+from coffre.storage.ceph.checks.wire import Wire, look
+from coffre.storage.ceph.connect import read_admin_key, read_endpoint
+from coffre.storage.ceph.faults import AccessRefusedError, GoneError, RgwError
+from coffre.storage.ceph.signed_http import SignedHttp
+from coffre.storage.driver import AccessKey, Endpoint
+
+OnProgress = Callable[[str], None]
+
+_CALLS = 15
+_READERS = 8
+
+
+def check_platform(
+    platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
+) -> list[Finding]:
+    """Look at a platform and try what Coffre relies on; ``tenants`` are those sold on it.
+
+    What cannot be looked at because something before it failed is left out, and one finding says so.
+    """
+    try:
+        endpoint, key = read_endpoint(platform, root), read_admin_key(platform, root)
+        on_progress(f"looking at {endpoint.url}")
+        wire = look(endpoint)
+    except ExpectedError as trouble:
+        return [problem("settings", trouble.message, trouble.hint), _rest()]
+    found = [
+        judge.judge_answer(wire, endpoint.url),
+        judge.judge_certificate(wire, now),
+        *([judge.judge_tls_version(wire)] if wire.is_tls and wire.tls_version else []),
+        *([judge.judge_clock(wire.clock_offset_seconds)] if wire.status is not None else []),
+    ]
+    if wire.distrust_code is not None or found[0].verdict is not Verdict.OK:
+        return [*found, _rest()]
+    return [*found, *_Visit(endpoint, key, platform, tenants, wire, on_progress).look_inside(now)]
+
+
+def _rest() -> Finding:
+    return unknown("everything else", "it was not looked at", "Put right what is named above, then check again.")
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """What is looked at with the administrator's key."""
+
+    endpoint: Endpoint
+    key: AccessKey
+    platform: Platform
+    tenants: Sequence[Tenant]
+    wire: Wire
+    on_progress: OnProgress
+
+    def look_inside(self, now: datetime) -> list[Finding]:
+        http = SignedHttp(self.endpoint, self.key)
+        try:
+            administrator = self._capabilities(http)
+        except ExpectedError as refusal:
+            return [problem("administrator", refusal.message, refusal.hint), _rest()]
+        found = [administrator, *self._features(http)]
+        if administrator.verdict is Verdict.PROBLEM:
+            return [*found, _rest(), *judge.reminders()]
+        admin = AdminClient(self.endpoint, self.key)
+        found.append(self._latency(http))
+        found += self._trials(admin, now)
+        found.append(self._room(admin))
+        return [*found, *judge.reminders()]
+
+    def _capabilities(self, http: SignedHttp) -> Finding:
+        parameters = {"access-key": self.key.access_key_id}
+        try:
+            record = http.call("read the administrator's own user", "GET", "/admin/user", parameters)
+        except RgwError as refusal:
+            # RGW says AccessDenied for a missing capability, and other words for a wrong key, secret or clock.
+            if refusal.code != "AccessDenied":
+                raise
+            return judge.judge_lacking(self._lacking(http))
+        return judge.judge_capabilities(judge.parse_administrator(record))
+
+    def _lacking(self, http: SignedHttp) -> list[str]:
+        """Name the capabilities that are seen to be missing when the administrator may not even read itself."""
+        questions: dict[str, tuple[str, dict[str, Any]]] = {
+            "buckets=*": ("/admin/bucket", {"bucket": f"{scratch.PREFIX}none"}),
+            "metadata=read": ("/admin/metadata/user", {"max-entries": 1}),
+        }
+        lacking = ["users=*"]
+        for capability, (path, parameters) in questions.items():
+            try:
+                http.call(f"ask for {capability}", "GET", path, parameters)
+            except GoneError:
+                continue
+            except AccessRefusedError:
+                lacking.append(capability)
+        return lacking
+
+    def _features(self, http: SignedHttp) -> list[Finding]:
+        info = _ask(http, "/admin/info", {})
+        features = judge.Features(
+            has_info=info.is_known,
+            has_rate_limits=_ask(http, "/admin/ratelimit", {"ratelimit-scope": "user", "uid": "nobody"}).is_known,
+            has_accounts=_ask(http, "/admin/account", {"id": "RGW00000000000000000"}).is_known,
+            server=self.wire.server,
+        )
+        return [judge.judge_release(features), judge.judge_cluster(self.endpoint.fsid, _fsid(info.answer))]
+
+    def _latency(self, http: SignedHttp) -> Finding:
+        taken = []
+        for _ in range(_CALLS):
+            began = time.perf_counter()
+            http.call("read one user", "GET", "/admin/metadata/user", {"max-entries": 1})
+            taken.append((time.perf_counter() - began) * 1000)
+        return judge.judge_latency(statistics.median(taken), (self.wire.connect_seconds or 0.0) * 1000)
+
+    def _trials(self, admin: AdminClient, now: datetime) -> list[Finding]:
+        found = []
+        try:
+            left = scratch.remove_abandoned(admin, self.endpoint, now, self.on_progress)
+            if left:
+                found.append(ok("leftovers", f"{left} users that an earlier, interrupted check had left are removed"))
+            with scratch.scratch(admin, self.endpoint, now) as place:
+                found += Trials(place, admin).run(self.on_progress)
+        except ExpectedError as trouble:
+            found.append(problem("trials", trouble.message, trouble.hint))
+        return found
+
+    def _room(self, admin: AdminClient) -> Finding:
+        self.on_progress("counting what is sold and used")
+        sold = [tenant.storage.quota_bytes for tenant in self.tenants]
+        try:
+            used_bytes = _used_by_all(admin, [naming.owner_uid(tenant) for tenant in self.tenants])
+        except ExpectedError as trouble:
+            return problem("room", trouble.message, trouble.hint)
+        return judge.judge_room(
+            judge.Room(
+                tenants=len(sold),
+                sold_bytes=sum(sold),
+                walls_bytes=sum(wall_bytes(quota_bytes, self.platform) for quota_bytes in sold),
+                used_bytes=used_bytes,
+                capacity_bytes=self.platform.capacity_bytes,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Whether a gateway knows a call, and its answer where it gave one."""
+
+    is_known: bool
+    answer: Any = None
+
+
+def _ask(http: SignedHttp, path: str, parameters: dict[str, Any]) -> _Asked:
+    try:
+        return _Asked(True, http.call(f"ask for {path}", "GET", path, parameters))
+    except RgwError as refusal:
+        # RGW answers so for an Admin call that this release does not have (seen on 16.2.15).
+        return _Asked(refusal.code != "MethodNotAllowed")
+
+
+def _fsid(info: Any) -> str | None:
+    """Return the cluster's fsid out of /admin/info: {"info": {"storage_backends": [{"name", "cluster_id"}]}}."""
+    try:
+        return str(info["info"]["storage_backends"][0]["cluster_id"])
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _used_by_all(admin: AdminClient, owners: Sequence[str]) -> int:
+    """Return what all users of the platform use, by RGW's own last count; tenants' machines own nothing."""
+    machines = tuple(f"{owner}." for owner in owners)
+    uids = [uid for uid in admin.list_users() if not uid.startswith(machines)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return sum(pool.map(lambda uid: _used(admin, uid), uids))
+
+
+def _used(admin: AdminClient, uid: str) -> int:
+    try:
+        return admin.used_bytes(uid, exact=False)
+    except GoneError:
+        return 0  # deleted since it was listed

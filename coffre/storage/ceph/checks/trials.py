@@ -1,0 +1,223 @@
+"""What Coffre relies on, tried on a scratch bucket: policies, gate, versions, lifecycle, public access, quota."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from coffre.errors import RemoteError
+from coffre.storage.ceph import lifecycle, policy
+from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.bucket import CephBucket
+from coffre.storage.ceph.checks import judge
+from coffre.storage.ceph.checks.finding import Finding, problem
+from coffre.storage.ceph.checks.scratch import Scratch, empty
+from coffre.storage.ceph.faults import AccessRefusedError, RgwError, WallReachedError, rgw_errors
+
+PATIENCE_SECONDS = 10.0
+QUOTA_BYTES = 4 << 20
+_PIECE_BYTES = 512 << 10
+_LOOK_SECONDS = 0.1
+_KEY = "restic/data/00/scratch"
+
+
+class Trials:
+    """The trials of one scratch bucket, in an order in which each leaves what the next needs."""
+
+    def __init__(self, scratch: Scratch, admin: AdminClient) -> None:
+        self._scratch = scratch
+        self._admin = admin
+        self._statements = policy.statements(scratch.bucket, scratch.owner_uid, scratch.machine_uid)
+
+    def run(self, on_progress: Callable[[str], None]) -> list[Finding]:
+        """Make every trial; one that RGW refuses to begin is a finding itself, and the others go on."""
+        trials: list[tuple[str, Callable[[], Finding]]] = [
+            ("versioning", self._try_versioning),
+            ("policy", self._try_policy),
+            ("gate", self._try_gate),
+            ("lifecycle", self._try_lifecycle),
+            ("public access", self._try_public_access),
+            ("conditional write", self._try_conditional_write),
+            ("quota", self._try_quota),
+            ("quota cache", self._try_freeing),
+        ]
+        found = []
+        for name, trial in trials:
+            on_progress(f"trying {name} on a bucket of its own")
+            try:
+                found.append(trial())
+            except RemoteError as refusal:
+                found.append(problem(name, f"it could not be tried: {refusal.message}", refusal.hint))
+        return found
+
+    def _try_versioning(self) -> Finding:
+        s = self._scratch
+        with self._errors("write two versions"):
+            for body in (b"1", b"2"):
+                s.owner.put_object(Bucket=s.bucket, Key="reports/versions", Body=body)
+            status = s.owner.get_bucket_versioning(Bucket=s.bucket).get("Status")
+            versions = s.owner.list_object_versions(Bucket=s.bucket, Prefix="reports/versions").get("Versions", [])
+        return judge.judge_switch(
+            "versioning",
+            works=status == "Enabled" and len(versions) == 2,
+            does="overwritten objects keep their versions",
+            consequence="Nothing deleted or overwritten could be brought back: do not apply a tenant here.",
+        )
+
+    def _try_policy(self) -> Finding:
+        s = self._scratch
+        self._write_policy(self._statements)
+        written = _within(lambda: self._may(self._machine_put)) is not None
+        is_deleted = self._may(lambda: s.machine.delete_object(Bucket=s.bucket, Key=_KEY))
+        owned = self._may(lambda: s.owner.get_object(Bucket=s.bucket, Key=_KEY))
+        let_in = {
+            "Effect": "Allow",
+            "Principal": {"AWS": [policy.user_arn(s.stranger_uid)]},
+            "Action": ["s3:GetObject"],
+            "Resource": [f"arn:aws:s3:::{s.bucket}/*"],
+        }
+        without_deny = {sid: each for sid, each in self._statements.items() if sid != policy.STRANGERS_SID}
+        self._write_policy({**without_deny, "CheckStranger": let_in})
+        is_let_in = _within(lambda: self._may(self._stranger_get)) is not None
+        self._write_policy({**self._statements, "CheckStranger": let_in})
+        is_shut_out = _within(lambda: not self._may(self._stranger_get)) is not None
+        self._write_policy(self._statements)
+        may_delete = owned and self._may(lambda: s.owner.delete_object(Bucket=s.bucket, Key=_KEY))
+        return judge.judge_policy(
+            judge.PolicyTrial(
+                owner_may_delete=may_delete,
+                machine_may_write=written,
+                machine_may_delete=is_deleted,
+                stranger_is_let_in=is_let_in,
+                stranger_is_shut_out=is_shut_out,
+            )
+        )
+
+    def _try_gate(self) -> Finding:
+        bucket = CephBucket(self._scratch.bucket, self._scratch.owner)
+        bucket.set_gate(closed=True)
+        closed_after = _within(lambda: not self._may(self._machine_put))
+        bucket.set_gate(closed=False)
+        _within(lambda: self._may(self._machine_put))
+        return judge.judge_gate(closed_after)
+
+    def _try_lifecycle(self) -> Finding:
+        s = self._scratch
+        wanted = {rule_id: lifecycle.normalise(rule) for rule_id, rule in lifecycle.rules(14).items()}
+        with self._errors("write and read back the lifecycle"):
+            rules: Any = lifecycle.document(wanted)
+            s.owner.put_bucket_lifecycle_configuration(Bucket=s.bucket, LifecycleConfiguration={"Rules": rules})
+            live = lifecycle.by_id(s.owner.get_bucket_lifecycle_configuration(Bucket=s.bucket).get("Rules", []))
+        return judge.judge_switch(
+            "lifecycle",
+            works=live == wanted,
+            does="lifecycle rules are taken and read back as they were written",
+            consequence="Old versions would stay for ever, or go too early: do not apply a tenant here.",
+        )
+
+    def _try_public_access(self) -> Finding:
+        s = self._scratch
+        from botocore import UNSIGNED
+
+        switches = {"BlockPublicAcls": False, "IgnorePublicAcls": True, "BlockPublicPolicy": False}
+        with self._errors("write the public access block"):
+            s.owner.put_public_access_block(
+                Bucket=s.bucket,
+                PublicAccessBlockConfiguration={**switches, "RestrictPublicBuckets": False},
+            )
+            s.owner.put_object(Bucket=s.bucket, Key="reports/public", Body=b"x", ACL="public-read")
+        s.owner.meta.events.register("choose-signer.s3.GetObject", _unsigned(UNSIGNED), unique_id="unsigned")
+        try:
+            is_closed = _within(lambda: not self._may(self._public_get)) is not None
+        finally:
+            s.owner.meta.events.unregister("choose-signer.s3.GetObject", unique_id="unsigned")
+        return judge.judge_switch(
+            "public access",
+            works=is_closed,
+            does="an object that its writer made public stays closed to the world",
+            consequence="A stolen machine could publish its backups: do not apply a tenant here.",
+        )
+
+    def _try_conditional_write(self) -> Finding:
+        s = self._scratch
+        with self._errors("write once"):
+            s.owner.put_object(Bucket=s.bucket, Key="control/once", Body=b"1")
+        is_taken = self._may(
+            lambda: s.owner.put_object(Bucket=s.bucket, Key="control/once", Body=b"2", IfNoneMatch="*"),
+            refusals=("PreconditionFailed",),
+        )
+        return judge.judge_conditional_write(is_honoured=not is_taken)
+
+    def _try_quota(self) -> Finding:
+        s = self._scratch
+        with self._errors("empty the bucket"):
+            empty(s.owner, s.bucket)
+        self._admin.set_quota(s.owner_uid, QUOTA_BYTES)
+        for number in range(QUOTA_BYTES // _PIECE_BYTES):
+            if not self._takes(number):
+                break
+        pieces = itertools.count(QUOTA_BYTES // _PIECE_BYTES)
+        return judge.judge_quota(QUOTA_BYTES, _within(lambda: not self._takes(next(pieces))))
+
+    def _try_freeing(self) -> Finding:
+        s = self._scratch
+        with self._errors("empty the bucket"):
+            empty(s.owner, s.bucket)
+        return judge.judge_freed(_within(lambda: self._takes(0)))
+
+    def _takes(self, number: int) -> bool:
+        """Tell whether the quota lets the machine write one more piece."""
+        s = self._scratch
+        try:
+            with self._errors("write"):
+                s.machine.put_object(Bucket=s.bucket, Key=f"restic/data/{number}", Body=bytes(_PIECE_BYTES))
+        except WallReachedError:
+            return False
+        return True
+
+    def _machine_put(self) -> object:
+        return self._scratch.machine.put_object(Bucket=self._scratch.bucket, Key=_KEY, Body=b"x")
+
+    def _stranger_get(self) -> object:
+        return self._scratch.stranger.get_object(Bucket=self._scratch.bucket, Key=_KEY)
+
+    def _public_get(self) -> object:
+        return self._scratch.owner.get_object(Bucket=self._scratch.bucket, Key="reports/public")
+
+    def _may(self, call: Callable[[], object], refusals: tuple[str, ...] = ()) -> bool:
+        """Tell whether RGW lets somebody do something; any other trouble is raised."""
+        try:
+            with self._errors("call"):
+                call()
+        except AccessRefusedError:
+            return False
+        except RgwError as refusal:
+            if refusal.code not in refusals:
+                raise
+            return False
+        return True
+
+    def _write_policy(self, statements: dict[str, policy.Statement]) -> None:
+        s = self._scratch
+        with self._errors("write the policy"):
+            s.owner.put_bucket_policy(Bucket=s.bucket, Policy=policy.render(policy.document(statements)))
+
+    def _errors(self, doing: str) -> Any:
+        return rgw_errors(f"{doing} in bucket {self._scratch.bucket}", self._scratch.url)
+
+
+def _unsigned(marker: object) -> Callable[..., object]:
+    return lambda **_event: marker
+
+
+def _within(condition: Callable[[], bool]) -> float | None:
+    """Return after how many seconds something became true; None when it did not within our patience."""
+    began = time.monotonic()
+    while True:
+        is_so = condition()
+        seconds = time.monotonic() - began
+        if is_so:
+            return seconds
+        if seconds > PATIENCE_SECONDS:
+            return None
+        time.sleep(_LOOK_SECONDS)

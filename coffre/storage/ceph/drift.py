@@ -1,0 +1,81 @@
+"""Whether a platform still holds what a stack's state says: the provider's own reading, asked directly and at once."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from coffre.errors import RemoteError
+from coffre.storage.ceph.admin import AdminBucket, AdminClient, AdminUser
+from coffre.storage.ceph.faults import UnreachableError
+from coffre.storage.ceph.provider.dispatch import RESOURCES
+from coffre.storage.ceph.provider.platform import RgwPlatform
+from coffre.storage.driver import AccessKey, Endpoint
+
+T = TypeVar("T")
+
+THREADS = 8
+"""More only wait for each other: a reading is mostly this process's own work."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One resource as a stack's state has it: Pulumi's type token, its id, and its inputs with secrets in clear."""
+
+    name: str
+    token: str
+    resource_id: str
+    inputs: Mapping[str, Any]
+
+
+def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[Recorded]) -> list[str]:
+    """Return the names of the resources that the platform has otherwise, or not at all.
+
+    Raises UnreachableError when nobody answers. What a platform refuses to tell counts as drift: the refresh that
+    follows says why.
+    """
+    platform = RgwPlatform(endpoint, admin_key)
+    platform.admin = _RememberingAdmin(endpoint, admin_key)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="drift") as threads:
+        drifted = list(threads.map(lambda each: _has_drifted(platform, each), resources))
+    return [each.name for each, is_so in zip(resources, drifted, strict=True) if is_so]
+
+
+def _has_drifted(platform: RgwPlatform, recorded: Recorded) -> bool:
+    kind = RESOURCES.get(recorded.token)
+    if kind is None:
+        return True
+    try:
+        live = kind(platform).find(recorded.resource_id)
+    except UnreachableError:
+        raise
+    except RemoteError:
+        return True
+    return live is None or bool(kind.diff(live, recorded.inputs))
+
+
+class _RememberingAdmin(AdminClient):
+    """Asks for each user and bucket once, whichever of their resources comes first."""
+
+    def __init__(self, endpoint: Endpoint, key: AccessKey) -> None:
+        super().__init__(endpoint, key)
+        self._answers: dict[tuple[str, str], Any] = {}
+        self._asking: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+
+    def find_user(self, uid: str) -> AdminUser | None:
+        return self._once(("user", uid), lambda: super(_RememberingAdmin, self).find_user(uid))
+
+    def find_bucket(self, name: str) -> AdminBucket | None:
+        return self._once(("bucket", name), lambda: super(_RememberingAdmin, self).find_bucket(name))
+
+    def _once(self, question: tuple[str, str], ask: Callable[[], T]) -> T:
+        with self._guard:
+            asking = self._asking[question]
+        with asking:
+            if question not in self._answers:
+                self._answers[question] = ask()
+            answer: T = self._answers[question]
+            return answer

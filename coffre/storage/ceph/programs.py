@@ -1,0 +1,217 @@
+"""Programs for machines on RGW: one bucket a platform that anybody may read, which counts for no tenant's quota.
+
+A program's key is its SHA-256, and the machine takes it only when signed orders name that SHA-256: who writes to the
+bucket can keep machines from a program, and give them no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.storage.ceph import policy
+from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.faults import (
+    AccessRefusedError,
+    BucketAlreadyExistsError,
+    GoneError,
+    NotConfiguredError,
+    RgwError,
+    UnknownKeyError,
+    UserAlreadyExistsError,
+    error_of,
+    rgw_errors,
+    unreachable,
+)
+from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.signed_http import trust
+from coffre.storage.driver import AccessKey, Endpoint
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+USER = BUCKET = "coffre-programs"
+PREFIX = "restic/"
+READ_SID = "CoffreAnyoneMayRead"
+
+_KEY_MARK = "CP"
+_STALE_SECONDS = 3600
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """An object as anybody sees it: its size, and RGW's MD5 of an object put whole."""
+
+    size_bytes: int
+    etag: str
+
+
+def object_key(sha256: str) -> str:
+    """Return the name of a program in the bucket."""
+    return f"{PREFIX}{sha256}"
+
+
+def wanted_policy() -> policy.Document:
+    """Return the bucket's policy: anybody may read programs, and nobody but the bucket's owner may do more. Pure."""
+    statement = {
+        "Sid": READ_SID,
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{BUCKET}/{PREFIX}*"],
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def new_key_id(now_seconds: float) -> str:
+    """Return the id of a key for one upload; it tells when it was minted. Pure but for chance."""
+    return f"{_KEY_MARK}{int(now_seconds):010d}{secrets.token_hex(4).upper()}"
+
+
+def is_stale(access_key_id: str, now_seconds: float) -> bool:
+    """Tell whether a key was left by an upload that was killed: older than any upload takes, or none of ours. Pure."""
+    minted = access_key_id.removeprefix(_KEY_MARK)[:10]
+    if not access_key_id.startswith(_KEY_MARK) or not minted.isdecimal():
+        return True
+    return abs(now_seconds - int(minted)) > _STALE_SECONDS
+
+
+class ProgramShelf:
+    """The bucket of one platform; safe to use from many threads and by several processes at once."""
+
+    def __init__(self, endpoint: Endpoint, admin: AdminClient) -> None:
+        self._endpoint = endpoint
+        self._admin = admin
+        self._base = endpoint.url.rstrip("/")
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+            retries=urllib3.Retry(total=2, redirect=0, status=0, other=0),
+            ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
+        )
+
+    def publish(self, path: Path, sha256: str) -> bool:
+        """Have a program where machines fetch it; True when it was put now. May run twice, and beside another.
+
+        One request when it is there already. ExpectedError, one sentence, when it is not there afterwards.
+        """
+        size_bytes = path.stat().st_size
+        found = self.find(sha256)
+        if found is not None and found.size_bytes == size_bytes:
+            return False
+        body = path.read_bytes()
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise ExpectedError(
+                f"{path} is not the program that orders are to name: its SHA-256 is not {sha256}",
+                "Somebody replaces it right now, or it is damaged: build it again with `make setup`.",
+            )
+        with self._writer() as s3:
+            self._ensure_bucket(s3)
+            # As good as a conditional write, which RGW lacks: two writers of one key write the same bytes.
+            with self._errors(f"publish {path.name} for machines"):
+                s3.put_object(Bucket=BUCKET, Key=object_key(sha256), Body=body)
+        wanted = Published(size_bytes, hashlib.md5(body, usedforsecurity=False).hexdigest())
+        if self.find(sha256) != wanted:
+            raise ExpectedError(
+                f"{path.name} was published for machines, and then was not there as it was put",
+                f"Look at bucket {BUCKET} on {self._base}; nothing was ordered of any machine. Then apply again.",
+            )
+        return True
+
+    def find(self, sha256: str) -> Published | None:
+        """Look a program up as a machine would: without any right of our own; None when there is none to be read."""
+        doing, url = "look for a program for machines", f"{self._base}/{BUCKET}/{object_key(sha256)}"
+        try:
+            answer = self._pool.request("HEAD", url)
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
+        if answer.status in (403, 404):
+            return None
+        if answer.status != 200:
+            raise error_of(doing, f"HTTP {answer.status}", answer.status)
+        return Published(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
+
+    @contextmanager
+    def _writer(self) -> Iterator[S3Client]:
+        """Open the bucket's owner with a key of its own for this one upload; keys of killed uploads go as well."""
+        now = time.time()
+        for known in self._ensure_user():
+            if is_stale(known, now):
+                self._forget(known)
+        key = AccessKey(new_key_id(now), secrets.token_urlsafe(30))
+        try:
+            self._admin.put_key(USER, key)
+            s3 = make_client(self._endpoint, key)
+            try:
+                yield s3
+            finally:
+                s3.close()
+        finally:
+            self._forget(key.access_key_id)
+
+    def _ensure_user(self) -> list[str]:
+        """Make the bucket's owner where it is missing; returns the ids of its keys."""
+        user = self._admin.find_user(USER)
+        if user is None:
+            try:
+                self._admin.create_user(USER, "Coffre: programs for machines", max_buckets=1)
+            except UserAlreadyExistsError:
+                user = self._admin.find_user(USER)  # Another apply was quicker.
+        return [] if user is None else [key.access_key_id for key in user.keys]
+
+    def _forget(self, access_key_id: str) -> None:
+        try:
+            self._admin.delete_key(USER, access_key_id)
+        except UnknownKeyError:
+            return  # Another apply was quicker.
+
+    def _ensure_bucket(self, s3: S3Client) -> None:
+        try:
+            if not self._has_bucket(s3):
+                self._create_bucket(s3)
+        except (AccessRefusedError, BucketAlreadyExistsError) as error:
+            raise RefusedError(
+                f"bucket {BUCKET} belongs to somebody else, so no program can be published for machines",
+                f"Find out who made it: on a platform of Coffre's that name is user {USER}'s.",
+            ) from error
+        wanted = wanted_policy()
+        if not policy.is_same(self._read_policy(s3), wanted):
+            with self._errors(f"write the policy of bucket {BUCKET}"):
+                s3.put_bucket_policy(Bucket=BUCKET, Policy=policy.render(wanted))
+
+    def _has_bucket(self, s3: S3Client) -> bool:
+        try:
+            with self._errors(f"look for bucket {BUCKET}"):
+                s3.head_bucket(Bucket=BUCKET)
+        except GoneError:
+            return False
+        return True
+
+    def _create_bucket(self, s3: S3Client) -> None:
+        try:
+            with self._errors(f"make bucket {BUCKET}"):
+                s3.create_bucket(Bucket=BUCKET)
+        except RgwError as error:
+            # Another apply was quicker: the one bucket that the user may have is there now.
+            if error.code != "TooManyBuckets" or not self._has_bucket(s3):
+                raise
+
+    def _read_policy(self, s3: S3Client) -> policy.Document:
+        try:
+            with self._errors(f"read the policy of bucket {BUCKET}"):
+                return policy.parse(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+        except NotConfiguredError:
+            return {}
+
+    def _errors(self, doing: str) -> Any:
+        return rgw_errors(doing, self._base)

@@ -1,0 +1,275 @@
+"""apply killed anywhere, and run again without a human: the same keys, nothing twice, nothing lost, no lock left."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from coffre.provisioning.state import StateFolder
+from coffre.secrets.store import SecretStore
+from coffre.spec.loader import load_repository
+from coffre.spec.naming import owner_uid
+from coffre.storage.ceph.connect import connect
+from coffre.storage.ceph.storage import CephStorage
+from tests.e2e.conftest import COFFRE, Desk
+
+SLUG = "boulangerie-martin"
+ENDING_SECONDS = 20.0
+PROVIDER_CALLS = 15
+"""User, key and wall of the owner; user, key, bucket, policy, access block and lifecycle of two machines."""
+
+MACHINE_STEPS = ("rm -rf", "Look which programs", "Send the programs", "Write who", "Write the machine's", "apply its")
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk(SLUG)
+
+
+class Killed:
+    """A started command, ended from outside when it has said something."""
+
+    def __init__(self, desk: Desk, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [COFFRE, *arguments],
+            cwd=desk.root,
+            env=desk.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.said: list[str] = []
+        desk.said.append("")
+
+    def wait_for(self, is_it: Callable[[list[str]], bool]) -> bool:
+        """Read what it says until ``is_it`` holds; False when it ended before."""
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.said.append(line.strip())
+            if is_it(self.said):
+                return True
+        self.end()
+        return False
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def kill_pulumi(self) -> None:
+        for pid in processes_named("pulumi", self._process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C, which reaches the whole group, and return how the command ended."""
+        os.killpg(self._process.pid, signal.SIGINT)
+        assert self._process.stderr is not None
+        reading = threading.Thread(target=lambda: self.said.extend(self._process.stderr or []))
+        reading.start()
+        code = self._process.wait(timeout=60)
+        reading.join()
+        self._close()
+        return code
+
+    def end(self) -> int:
+        assert self._process.stderr is not None
+        if not self._process.stderr.closed:
+            self.said += [line.strip() for line in self._process.stderr]
+        code = self._process.wait(timeout=60)
+        self._close()
+        return code
+
+
+def processes_named(name: str, parent: int | None = None) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)
+            comm = (folder / "comm").read_text().strip()
+        except (OSError, ValueError):
+            continue
+        if folder.name.isdigit() and comm == name and (parent is None or int(fields[1].split()[1]) == parent):
+            found.append(int(folder.name))
+    return found
+
+
+def working_in(folder: Path) -> list[str]:
+    """Return the command lines of processes whose working folder is inside one."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+class Backstage:
+    """The tenant as the platform and the bundles have it."""
+
+    def __init__(self, desk: Desk) -> None:
+        repository = load_repository(desk.root)
+        self.storage: CephStorage = connect(repository.settings.platforms["lab"], desk.root)
+        self.tenant = repository.tenants[SLUG]
+        settings = repository.settings
+        self.secrets = SecretStore.open(
+            desk.root / settings.secrets, desk.root / settings.escrow, desk.root, environment=desk.environment
+        )
+
+    def live_keys(self) -> dict[str, list[str]]:
+        uid = owner_uid(self.tenant)
+        users = [uid, *(f"{uid}.{name}" for name in self.tenant.machines)]
+        found = {each: self.storage.admin.find_user(each) for each in users}
+        return {each: sorted(key.access_key_id for key in user.keys) for each, user in found.items() if user}
+
+    def wanted_keys(self) -> dict[str, list[str]]:
+        control = self.secrets.get_control(SLUG, self.tenant.id)
+        uid = owner_uid(self.tenant)
+        machines = {f"{uid}.{name}": [key.access_key_id] for name, key in control.machine_keys.items()}
+        return {uid: [control.owner_key.access_key_id], **machines}
+
+
+def until_nothing_runs(desk: Desk) -> None:
+    end = time.monotonic() + ENDING_SECONDS
+    while left := working_in(desk.root):
+        assert time.monotonic() < end, f"left running after a kill: {left}"
+        time.sleep(0.05)
+
+
+def provider_calls(said: list[str]) -> int:
+    return sum(line.startswith(f"{SLUG}: create ") for line in said)
+
+
+def test_apply_killed_after_each_provider_call_is_healed_by_the_next(desk: Desk) -> None:
+    keys: dict[str, list[str]] | None = None
+    kills = 0
+    for call in range(1, PROVIDER_CALLS + 1):
+        run = Killed(desk, "apply", SLUG, "--yes", "--storage-only")
+        if not run.wait_for(lambda said, call=call: provider_calls(said) >= call):  # type: ignore[misc]
+            assert run.end() == 0, run.said  # Pulumi saved what it had done before, so that less was left to do
+            break
+        kills += 1
+        # By turns Pulumi and the command; a Pulumi whose command is killed ends in order and saves its state.
+        if call % 4 == 0:
+            run.kill()
+        else:
+            run.kill_pulumi()
+            assert run.end() == 1
+            assert any("run `coffre apply" in line for line in run.said), run.said
+        until_nothing_runs(desk)
+        backstage = Backstage(desk)
+        keys = keys or backstage.wanted_keys()
+        assert backstage.wanted_keys() == keys, "another key was minted"
+        for uid, live in backstage.live_keys().items():
+            assert live in ([], keys[uid]), f"{uid} has {live}"
+    assert kills > PROVIDER_CALLS // 2
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    backstage = Backstage(desk)
+    assert backstage.live_keys() == backstage.wanted_keys() == keys
+    owner = backstage.storage.find_owner(owner_uid(backstage.tenant))
+    assert owner is not None
+    assert len(owner.buckets) == 2
+    again = desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert "storage: no change" in again.stdout
+
+
+def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None:
+    for step in MACHINE_STEPS:
+        run = Killed(desk, "apply", SLUG, "--yes")
+        if not run.wait_for(lambda said, step=step: step in said[-1] and "compta-01" in said[-1]):  # type: ignore[misc]
+            continue
+        run.kill()
+        until_nothing_runs(desk)
+    done = desk.coffre("apply", SLUG, "--yes")
+    assert "commissioned" in done.stdout or "compta-01: unchanged" in done.stdout
+    again = desk.coffre("apply", SLUG, "--yes")
+    assert again.stdout.count(": unchanged") == 2
+    assert not list(Path("/dev/shm").glob("coffre-*")), "a killed run left private files behind"  # noqa: S108
+    for host in ("compta-01.martin.example", "caisse-01.martin.example"):
+        assert desk.on_machine(host, "ls -A /dev/shm").strip() == ""
+    assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
+
+
+def test_ctrl_c_lets_pulumi_finish_and_leaves_no_lock(desk: Desk) -> None:
+    change_quota(desk, "201 GiB")
+    run = Killed(desk, "apply", SLUG, "--yes", "--storage-only")
+    assert run.wait_for(lambda said: "update UserQuota" in said[-1])
+    assert run.interrupt() == 130, run.said
+    until_nothing_runs(desk)
+    state = StateFolder(f"file://{desk.root}/.coffre/state")
+    assert state.list_locks(SLUG) == []
+    found = state.read(SLUG)
+    assert found is not None
+    assert not found.has_pending_operations
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert "storage: no change" in desk.coffre("apply", SLUG, "--yes", "--storage-only").stdout
+
+
+def test_a_lock_whose_process_is_gone_is_freed_and_others_are_not(desk: Desk) -> None:
+    folder = desk.root / ".coffre/state/.pulumi/locks/organization/coffre" / SLUG
+    folder.mkdir(parents=True, exist_ok=True)
+    change_quota(desk, "202 GiB")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    write_lock(folder, socket.gethostname(), ended.pid)
+    healed = desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert "freeing the stack from the lock of a run that was killed" in healed.stderr
+    assert list(folder.glob("*.json")) == []
+
+    change_quota(desk, "203 GiB")
+    elsewhere = write_lock(folder, "another-computer", ended.pid)
+    busy = desk.coffre("apply", SLUG, "--yes", "--storage-only", expect=5)
+    assert "another-computer" in busy.stderr
+    elsewhere.unlink()
+
+    stand_in = desk.root.parent / "pulumi"
+    shutil.copy(shutil.which("sleep") or "/bin/sleep", stand_in)
+    living = subprocess.Popen([stand_in, "120"])
+    try:
+        lock = write_lock(folder, socket.gethostname(), living.pid)
+        busy = desk.coffre("apply", SLUG, "--yes", "--storage-only", expect=5)
+        assert f"process {living.pid}" in busy.stderr
+        assert lock.exists()
+    finally:
+        living.kill()
+        living.wait()
+    assert "1 updated" in desk.coffre("apply", SLUG, "--yes", "--storage-only").stdout
+
+
+def test_a_second_apply_is_told_busy_at_once(desk: Desk) -> None:
+    change_quota(desk, "204 GiB")
+    first = Killed(desk, "apply", SLUG, "--yes")
+    assert first.wait_for(lambda said: "update UserQuota" in said[-1])
+    began = time.monotonic()
+    refused = desk.coffre("apply", SLUG, "--yes", expect=5)
+    assert "another command is changing" in refused.stderr
+    assert time.monotonic() - began < 10
+    assert first.end() == 0
+
+
+def write_lock(folder: Path, host: str, pid: int) -> Path:
+    path = folder / "11111111-2222-3333-4444-555555555555.json"
+    now = datetime.now(UTC).isoformat()
+    path.write_text(f'{{"pid":{pid},"username":"root","hostname":"{host}","timestamp":"{now}"}}')
+    return path
+
+
+def change_quota(desk: Desk, size: str) -> None:
+    path = desk.tenant_file(SLUG)
+    lines = [f"  quota: {size}" if line.startswith("  quota:") else line for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,430 @@
+"""Restores as an operator does them: to a directory, onto another machine, after a hostile hand, on the machine."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coffre.agents.restic.repository import Repository, ResticError
+from coffre.operations.repositories import open_repository
+from coffre.operations.service import Service, open_service
+from coffre.records.events import EventKind
+from coffre.spec.loader import load_repository
+from coffre.storage.ceph.s3 import make_client
+from coffre.storage.driver import AccessKey
+from tests.e2e.conftest import Desk
+from tests.e2e.test_tenant_life import Backstage, watched_processes
+
+SLUG = "boulangerie-martin"
+COMPTA = "compta-01.martin.example"
+FRESH = "atelier-01.durand.example"
+"""New hardware for caisse-01, reached by a user who becomes root by sudo: nothing of ours was ever on it."""
+SOURCE = "/home/claire/tout"
+CALM_SECONDS = 30
+
+MAKE_TREE = """
+import os, pathlib
+root = b"/home/claire/tout"
+os.makedirs(root + b"/vide/vide aussi")
+os.chdir(root)
+open(b"vide.txt", "wb").close()
+for name in (b"caf\\xe9.txt", "e\\u0301t\\u00e9 \\U0001f950.csv".encode(), b"ligne 1\\nligne 2", b" espaces ", b"-rf", b"a'b\\"c$d`e",
+             b"[x]*?", b"\\x01\\x7f", b"n" * 255):
+    with open(name, "wb") as file:
+        file.write(name * 100)
+with open(b"troue.img", "wb") as file:
+    file.truncate(64 << 20)
+    file.seek(40 << 20)
+    file.write(b"au milieu")
+with open(b"zeros.bin", "wb") as file:
+    file.write(bytes(3 << 20))
+with open(b"photos.tar", "wb") as file:
+    file.write(os.urandom(3_000_000))
+os.link(b"photos.tar", b"vide/photos-2.tar")
+os.symlink(b"photos.tar", b"lien")
+os.symlink(b"/nulle/part/caf\\xe9", b"lien mort")
+os.symlink(b".", b"lien-boucle")
+os.mkfifo(b"tube")
+for name, mode in ((b"vide.txt", 0o4755), (b"-rf", 0o000), (b" espaces ", 0o600), (b"vide", 0o1777), (b"tube", 0o620)):
+    os.chmod(name, mode)
+os.chown(b"vide.txt", 1234, 4321)
+os.chmod(b"vide.txt", 0o4755)
+os.chown(b"lien", 1234, 4321, follow_symlinks=False)
+os.setxattr(b"photos.tar", b"user.coffre", b"\\x00\\xff valeur")
+os.utime(b"vide.txt", ns=(10**18 + 1, 10**18 + 123456789))
+os.utime(b"lien", ns=(10**18, 10**18 + 1), follow_symlinks=False)
+os.utime(b"vide/vide aussi", ns=(0, 1))
+os.utime(b"vide", ns=(-1, -(10**9)))
+os.utime(b".", ns=(10**18, 10**18 + 5))
+"""
+
+LIST_TREE = """
+import hashlib, json, os, stat, sys
+root = os.fsencode(sys.argv[1])
+found = {}
+inodes = {}
+for folder, folders, files in os.walk(root):
+    for name in [b".", *folders, *files] if folder == root else [*folders, *files]:
+        path = os.path.join(folder, name)
+        facts = os.lstat(path)
+        shown = os.path.relpath(path, root).hex()
+        inodes.setdefault(facts.st_ino, []).append(shown)
+        entry = [facts.st_mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns]
+        entry.append(0 if stat.S_ISDIR(facts.st_mode) else facts.st_nlink)
+        if stat.S_ISREG(facts.st_mode):
+            with open(path, "rb") as file:
+                entry += [facts.st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+        elif stat.S_ISLNK(facts.st_mode):
+            entry.append(os.readlink(path).hex())
+        entry.append({n: os.getxattr(path, n, follow_symlinks=False).hex() for n in os.listxattr(path, follow_symlinks=False)})
+        found[shown] = entry
+linked = sorted(sorted(names) for names in inodes.values() if len(names) > 1)
+blocks = os.lstat(os.path.join(root, b"troue.img")).st_blocks * 512
+print(json.dumps({"entries": found, "linked": linked, "sparse_bytes": blocks}))
+"""
+
+
+def python_on(desk: Desk, host: str, script: str, *arguments: str) -> str:
+    """Run a Python script on a machine."""
+    done = subprocess.run(
+        ["ssh", "-F", desk.ssh_config, host, "python3", "-", *arguments],
+        input=script, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tree_on(desk: Desk, host: str, folder: str) -> Any:
+    return json.loads(python_on(desk, host, LIST_TREE, folder))
+
+
+def tree_here(folder: Path) -> Any:
+    done = subprocess.run([sys.executable, "-c", LIST_TREE, folder], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def assert_same(restored: Any, original: Any) -> None:
+    assert restored["entries"] == original["entries"]
+    assert restored["linked"] == original["linked"]
+    assert restored["sparse_bytes"] < 8 << 20
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    """A tenant in service, with a tree of every kind of file backed up on one machine."""
+    desk = make_desk(SLUG)
+    desk.coffre("apply", SLUG, "--yes")
+    python_on(desk, COMPTA, MAKE_TREE)
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    desk.edit(SLUG, "host: caisse-01.martin.example, user: root", f"host: {FRESH}, user: operateur, become: true")
+    return desk
+
+
+@pytest.fixture
+def backstage(desk: Desk) -> Backstage:
+    return Backstage(desk)
+
+
+@pytest.fixture(scope="module")
+def original(desk: Desk) -> Any:
+    tree = tree_on(desk, COMPTA, SOURCE)
+    assert len(tree["entries"]) == 21
+    assert tree["entries"][b"photos.tar".hex()][-1] == {"user.coffre": b"\x00\xff valeur".hex()}
+    assert tree["sparse_bytes"] < 1 << 20
+    return tree
+
+
+def leftovers(desk: Desk, host: str) -> str:
+    return desk.on_machine(host, "ls -d /dev/shm/.coffre-* /run/.coffre-* /root/.coffre-* 2>/dev/null || true")
+
+
+def test_to_a_directory_everything_comes_back_as_it_was(desk: Desk, original: Any, tmp_path: Path) -> None:
+    target = tmp_path / "retour"
+    desk.coffre("restore", SLUG, "--machine", "compta-01", "--path", SOURCE, "--to", str(target))
+    assert_same(tree_here(target / SOURCE.lstrip("/")), original)
+    assert [path.name for path in target.iterdir()] == ["home"]
+
+
+def test_onto_a_machine_that_never_had_an_agent(desk: Desk, original: Any, backstage: Backstage) -> None:
+    before = len(backstage.events(EventKind.PASSWORD_USED))
+    with watched_processes() as seen:
+        done = desk.coffre("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01")
+    assert "sending restic" in done.stderr
+    (folder,) = desk.on_machine(FRESH, "ls -d /var/lib/coffre-restore/*").split()
+    assert folder.startswith("/var/lib/coffre-restore/compta-01-")
+    assert f"restored to caisse-01, {folder}" in done.stdout
+    assert_same(tree_on(desk, FRESH, folder + SOURCE), original)
+    assert desk.on_machine(FRESH, f"ls -A {folder}; stat -c %a {folder}").split() == ["etc", "home", "700"]
+    reasons = [str(event.details["reason"]) for event in backstage.events(EventKind.PASSWORD_USED)[before:]]
+    assert reasons[-1].endswith("handed to caisse-01")
+    assert any("restic" in line and "--no-lock" in line for line in seen)
+    assert not [secret for secret in backstage.secret_values() if any(secret in line for line in seen)]
+    assert leftovers(desk, FRESH) == ""
+    again = desk.coffre("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01", expect=4)
+    assert "is not empty" in again.stderr
+
+
+def test_onto_a_machine_with_an_agent_nothing_is_sent(desk: Desk) -> None:
+    done = desk.coffre(
+        "restore",
+        SLUG,
+        "--machine",
+        "compta-01",
+        "--path",
+        f"{SOURCE}/[x]*?",
+        "--to",
+        "compta-01",
+        "--into",
+        "/srv/là bas/x",
+    )
+    assert "sending" not in done.stderr
+    listed = desk.on_machine(COMPTA, f"find '/srv/là bas/x' -type f | wc -l; cat '/srv/là bas/x{SOURCE}/[x]*?' | wc -c")
+    assert listed.split() == ["1", "500"]
+
+
+def test_a_killed_restore_leaves_nothing_readable_and_goes_on(desk: Desk, original: Any, backstage: Backstage) -> None:
+    command = ("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01", "--into", "/srv/tue")
+
+    def is_restoring() -> bool:
+        return any(b"\0--target=/srv/tue\0" in line and b"coffre-restore\0/srv" not in line for line in command_lines())
+
+    with desk.start(*command) as process:
+        wait_for(is_restoring)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_for(lambda: not is_restoring())
+    wait_for(lambda: leftovers(desk, FRESH) == "")
+    finished = desk.on_machine(FRESH, "test -e /srv/tue/.coffre-restore-unfinished || echo finished")
+    assert finished == "", "the restore was over before it was killed"
+    readable = desk.on_machine(FRESH, "cat /dev/shm/* /run/* /root/.[!.]* 2>/dev/null || true")
+    assert not [secret for secret in backstage.secret_values() if secret in readable]
+    other = desk.coffre(*command, "--path", "/etc", expect=4)
+    assert "unfinished restore of another snapshot or path" in other.stderr
+    desk.coffre(*command)
+    assert_same(tree_on(desk, FRESH, f"/srv/tue{SOURCE}"), original)
+    assert desk.on_machine(FRESH, "ls -A /srv/tue").split() == ["etc", "home"]
+
+
+def test_in_place_overwrites_only_when_told_twice(desk: Desk, original: Any) -> None:
+    desk.on_machine(
+        COMPTA,
+        f"cd {SOURCE}; echo wrong >photos.tar; rm vide.txt lien; echo new >/home/claire/nouveau; "
+        "md5sum /etc/coffre/* >/root/before; echo ours >/etc/coffre/ours; touch -d @1 /etc/passwd",
+    )
+    command = ("restore", SLUG, "--machine", "compta-01", "--to", "compta-01", "--in-place")
+    assert "Overwrite files of compta-01?" in desk.coffre(*command, expect=1).stderr
+    assert desk.on_machine(COMPTA, f"cat {SOURCE}/photos.tar") == "wrong\n"
+    assert "restored to compta-01, in place" in desk.coffre(*command, "--path", "/home", "--yes").stdout
+    assert_same(tree_on(desk, COMPTA, SOURCE), original)
+    assert desk.on_machine(COMPTA, "cat /home/claire/nouveau") == "new\n"
+    # The lab's own files are on a read-only file system: they are named, and all the rest comes back.
+    for path in ((), ("--path", "/etc")):
+        desk.on_machine(COMPTA, "touch -d @1 /etc/passwd")
+        assert "read-only file system" in desk.coffre(*command, *path, "--yes", expect=1).stderr
+        assert desk.on_machine(COMPTA, "stat -c %Y /etc/passwd") != "1\n"
+        kept = desk.on_machine(COMPTA, "cat /etc/coffre/ours; md5sum -c --quiet /root/before")
+        assert kept == "ours\n"
+    refused = desk.coffre(*command, "--yes", "--path", "/etc/coffre/agent.json", expect=4)
+    assert "belongs to the agent" in refused.stderr
+
+
+def test_what_cannot_be_restored_is_said_at_once(desk: Desk, lab: Any, tmp_path: Path) -> None:
+    restore = ("restore", SLUG, "--machine", "compta-01")
+    assert "Write ./retour for a directory" in desk.coffre(*restore, "--to", "retour", expect=2).stderr
+    (desk.root / "caisse-01").mkdir()
+    assert "could be the machine" in desk.coffre(*restore, "--to", "caisse-01", expect=2).stderr
+    (desk.root / "caisse-01").rmdir()
+    missing = desk.coffre(*restore, "--to", str(tmp_path / "x"), "--path", "/nulle/part", expect=2)
+    assert "has no /nulle/part" in missing.stderr
+    assert not (tmp_path / "x").exists()
+    desk.on_machine(FRESH, "mkdir -p /srv/plein; touch /srv/plein/x")
+    full = desk.coffre(*restore, "--to", "caisse-01", "--into", "/srv/plein", expect=4)
+    assert "/srv/plein is not empty" in full.stderr
+    lab.stop_machine(FRESH)
+    try:
+        began = time.monotonic()
+        gone = desk.coffre(*restore, "--to", "caisse-01", expect=1)
+        assert time.monotonic() - began < 60
+        assert len([line for line in gone.stderr.splitlines() if line.startswith("error:")]) == 1
+    finally:
+        lab.start_machine(FRESH)
+
+
+@pytest.fixture
+def service(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", desk.environment["XDG_CONFIG_HOME"])
+    with open_service(load_repository(desk.root), SLUG, pytest.fail) as service:
+        yield service
+
+
+@pytest.fixture
+def repository(service: Service) -> Repository:
+    return open_repository(service, "compta-01", "test")
+
+
+class Hand:
+    """Somebody with a key, at the machine's bucket, beside Coffre."""
+
+    def __init__(self, service: Service, key: AccessKey) -> None:
+        self.bucket = service.bucket_name("compta-01")
+        self.s3 = make_client(service.storage.endpoint, key)
+
+    def keys(self, prefix: str) -> list[str]:
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])]
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+
+def moment() -> str:
+    """Return now, told apart from what comes before and after it."""
+    time.sleep(0.05)
+    now = datetime.now(UTC).isoformat()
+    time.sleep(0.05)
+    return now
+
+
+def undelete_and_prove(desk: Desk, at: str, repository: Repository, original: Any, target: Path) -> str:
+    """Undelete, check every byte, restore, compare; then once more, which has nothing to do."""
+    done = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
+    assert "restic check: no errors were found" in done.stdout
+    repository.check(read_data=True)
+    desk.coffre("restore", SLUG, "--machine", "compta-01", "--path", SOURCE, "--to", str(target))
+    assert_same(tree_here(target / SOURCE.lstrip("/")), original)
+    again = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
+    assert "nothing has to come back" in again.stdout
+    return done.stdout
+
+
+def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
+    desk: Desk, service: Service, repository: Repository, backstage: Backstage, original: Any, tmp_path: Path
+) -> None:
+    key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
+    thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
+    at = moment()
+    overwritten = [*thief.keys("restic/data/"), thief.keys("restic/index/")[0]]
+    for name in overwritten:
+        thief.put(name, secrets.token_bytes(1000))
+    planted = f"restic/index/{secrets.token_hex(32)}"
+    thief.put(planted, b"no index")
+    with pytest.raises(ResticError):
+        repository.check()
+    versions = service.owner_bucket("compta-01").list_versions("")
+    asked = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, expect=1)
+    assert f"{len(overwritten)} objects come back" in asked.stdout
+    assert service.owner_bucket("compta-01").list_versions("") == versions
+    said = undelete_and_prove(desk, at, repository, original, tmp_path / "retour")
+    assert f"put out of sight (a version stays): {planted}" in said
+    kept = {version.version_id for version in service.owner_bucket("compta-01").list_versions("")}
+    assert {version.version_id for version in versions} <= kept
+    (event,) = backstage.events(EventKind.UNDELETE)
+    assert (event.machine, event.details["brought_back"]) == ("compta-01", len(overwritten))
+
+
+def test_undelete_after_a_wrong_prune(
+    desk: Desk, service: Service, repository: Repository, original: Any, tmp_path: Path
+) -> None:
+    before = [snapshot.id for snapshot in repository.snapshots()]
+    at = moment()
+    # A second snapshot of something else, and everything that only the first one needs goes.
+    desk.on_machine(COMPTA, "mv /home/claire /root/claire; mkdir -p /home/autre; echo autre >/home/autre/fichier")
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    desk.on_machine(COMPTA, "mv /root/claire /home/claire")
+    (newer,) = {snapshot.id for snapshot in repository.snapshots()} - set(before)
+    repository._run(["forget", "--prune", "--max-unused=0", *before], 120)
+    assert [snapshot.id for snapshot in repository.snapshots()] == [newer]
+    desk.coffre("restore", SLUG, "--machine", "compta-01", "--path", SOURCE, "--to", str(tmp_path / "no"), expect=2)
+    undelete_and_prove_snapshot(desk, at, repository, before[-1], original, tmp_path / "retour")
+    assert {snapshot.id for snapshot in repository.snapshots()} == {*before, newer}
+
+
+def undelete_and_prove_snapshot(
+    desk: Desk, at: str, repository: Repository, snapshot: str, original: Any, target: Path
+) -> None:
+    desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
+    repository.check(read_data=True)
+    command = ("restore", SLUG, "--machine", "compta-01", "--snapshot", snapshot, "--path", SOURCE)
+    desk.coffre(*command, "--to", str(target))
+    assert_same(tree_here(target / SOURCE.lstrip("/")), original)
+
+
+def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
+    desk: Desk, service: Service, repository: Repository, backstage: Backstage, tmp_path: Path
+) -> None:
+    owner = Hand(service, service.owner_key())
+    reports = owner.keys("reports/")
+    snapshots = repository.snapshots()
+    at = moment()
+    for key in owner.keys("restic/"):
+        owner.delete(key)
+    with pytest.raises(ResticError):
+        repository.check()
+    facts = service.storage.find_owner(service.owner_uid)
+    assert facts is not None
+    backstage.storage.admin.set_quota(service.owner_uid, facts.used_bytes + 1000)
+    desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
+    after = service.storage.find_owner(service.owner_uid)
+    assert after is not None
+    assert after.wall_bytes == facts.used_bytes + 1000
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    repository.check(read_data=True)
+    assert repository.snapshots() == snapshots
+    assert owner.keys("reports/") == reports
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+
+
+def test_on_the_machine_its_administrator_restores_in_french(desk: Desk, service: Service, original: Any) -> None:
+    listed = desk.on_machine(COMPTA, "sauvegarde-restaurer liste").splitlines()
+    assert listed[0].split() == ["SAUVEGARDE", "DATE", "TAILLE", "CONTENU"]
+    first = listed[1].split()[0]
+    desk.on_machine(COMPTA, f"sauvegarde-restaurer restaurer {first} --vers /srv/sien --chemin {SOURCE}")
+    assert_same(tree_on(desk, COMPTA, f"/srv/sien{SOURCE}"), original)
+    for command, answer in {
+        f"sauvegarde-restaurer restaurer {first} --vers /srv/sien": "n'est pas vide",
+        "su -s /bin/sh nobody -c 'sauvegarde-restaurer liste'": "doit être lancée en tant que root",
+        f"mkdir /srv/petit; mount -t tmpfs -o size=1m none /srv/petit; "
+        f"sauvegarde-restaurer restaurer {first} --vers /srv/petit": "plus de place sur le disque",
+    }.items():
+        assert answer in desk.on_machine(COMPTA, f"{{ {command}; }} 2>&1 || true")
+    bucket = service.owner_bucket("compta-01")
+    bucket.set_suspension(True)
+    refused = desk.on_machine(COMPTA, "sauvegarde-restaurer liste 2>&1 || true")
+    bucket.set_suspension(False)
+    assert "la sauvegarde est suspendue ou bloquée, contactez SMILÉO" in refused
+
+
+def test_a_moment_that_cannot_be_is_refused(desk: Desk) -> None:
+    undelete = ("undelete", SLUG, "--machine", "compta-01", "--yes", "--at")
+    assert "still to come" in desk.coffre(*undelete, "2999-01-01T00:00Z", expect=2).stderr
+    assert "too long ago" in desk.coffre(*undelete, "2020-01-01T00:00", expect=4).stderr
+    assert "is not a moment" in desk.coffre(*undelete, "hier", expect=2).stderr
+
+
+def command_lines() -> Iterator[bytes]:
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield file.read_bytes()
+        except OSError:
+            continue
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + CALM_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.005)
+
+
+assert os.getuid() == 0, "machines' owners and modes can only be compared by root"

@@ -1,0 +1,206 @@
+"""`coffre platform check` on the real RGW, straight and through a proxy that makes it look broken."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coffre.spec.platform import Platform
+from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.checks import scratch
+from coffre.storage.ceph.checks.check import check_platform
+from coffre.storage.ceph.checks.finding import Verdict
+from tests.builders import tenant_with
+from tests.integration.storage.fault_proxy import FaultProxy
+
+
+def platform_at(folder, endpoint, key, **more) -> Platform:
+    folder.mkdir(exist_ok=True)
+    place = {"endpoint": endpoint.url, "region": endpoint.region, "ca_file": str(endpoint.ca_file)}
+    (folder / "endpoints.json").write_text(json.dumps({**place, "fsid": endpoint.fsid}))
+    (folder / "admin.json").write_text(json.dumps(dataclasses.asdict(key)))
+    return Platform(
+        kind="ceph",
+        endpoints=f"file:{folder}/endpoints.json",
+        admin_credential=f"file:{folder}/admin.json",
+        hosting={"operator": "SMILÉO", "site": "Grenoble", "country": "FR"},
+        **more,
+    )
+
+
+def check(platform, folder, tenants=()):
+    now = datetime.now(UTC)
+    return {f.name: f for f in check_platform(platform, folder, tenants, now, lambda _: None)}
+
+
+def verdicts(found):
+    return {name: finding.verdict for name, finding in found.items()}
+
+
+@pytest.fixture(scope="module")
+def proxy(world, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("proxy")
+    with FaultProxy(world.endpoint.url, world.endpoint.ca_file, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def through(world, proxy, tmp_path):
+    """A platform whose endpoint is the proxy."""
+    yield platform_at(
+        tmp_path, dataclasses.replace(world.endpoint, url=proxy.url, ca_file=proxy.ca_file), world.admin_key
+    )
+    proxy.heal()
+
+
+def scratch_users(world):
+    return world.storage.list_users(scratch.PREFIX)
+
+
+def test_a_sound_platform_has_no_problem_and_nothing_is_left_on_it(world, tmp_path):
+    before = world.admin.list_users()
+    platform = platform_at(tmp_path, world.endpoint, world.admin_key, capacity="1 TiB")
+    found = check(platform, tmp_path, [tenant_with()])
+    unknown = {name for name, verdict in verdicts(found).items() if verdict is not Verdict.OK}
+    assert unknown == {"cluster", "lifecycle hours", "logs"}, found
+    assert "16 (Pacific) or older" in found["release"].sentence
+    assert world.admin.list_users() == before
+    assert world.admin_key.secret_access_key not in repr(found)
+
+
+def test_through_a_sound_proxy_all_is_the_same(through, tmp_path):
+    """The proxy itself must not be what the other tests see."""
+    assert Verdict.PROBLEM not in verdicts(check(through, tmp_path)).values()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "lacking"),
+    [
+        ("users=*;metadata=read", "buckets=*"),
+        ("users=*;buckets=read;metadata=read", "buckets=*"),
+        ("buckets=*", "users=*, metadata=read"),
+        ("users=*;buckets=*", "metadata=read"),
+    ],
+)
+def test_missing_capabilities_are_named(world, lab, tmp_path, capabilities, lacking):
+    user = world.make_user("weak")
+    lab.radosgw_admin(["caps", "add", f"--uid={user.uid}", f"--caps={capabilities}"])
+    try:
+        found = check(platform_at(tmp_path, world.endpoint, user.key), tmp_path)
+        assert found["administrator"].verdict is Verdict.PROBLEM
+        assert found["administrator"].sentence == f"the administrator lacks {lacking}"
+        assert "radosgw-admin caps add" in found["administrator"].advice
+        assert "everything else" in found
+    finally:
+        world.admin.delete_user(user.uid)
+
+
+def test_a_system_user_is_more_than_is_needed(world, lab, tmp_path):
+    user = world.make_user("mighty")
+    capabilities = "--caps=users=*;buckets=*;metadata=read"
+    lab.radosgw_admin(["caps", "add", f"--uid={user.uid}", capabilities])
+    lab.radosgw_admin(["user", "modify", f"--uid={user.uid}", "--system"])
+    try:
+        found = check(platform_at(tmp_path, world.endpoint, user.key), tmp_path)
+        assert found["administrator"].verdict is Verdict.WARNING
+        assert "system" in found["administrator"].sentence
+    finally:
+        lab.radosgw_admin(["user", "rm", f"--uid={user.uid}"])
+
+
+def test_a_wrong_secret_is_one_problem_and_does_not_show(world, tmp_path):
+    wrong = dataclasses.replace(world.admin_key, secret_access_key="not-the-secret-of-this-key")
+    found = check(platform_at(tmp_path, world.endpoint, wrong), tmp_path)
+    assert found["administrator"].verdict is Verdict.PROBLEM
+    assert "SignatureDoesNotMatch" in found["administrator"].sentence
+    assert wrong.secret_access_key not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"), [("expired", "the certificate expired on"), ("foreign", "not trusted here")]
+)
+def test_with_a_certificate_that_is_not_accepted_no_key_is_sent(through, proxy, tmp_path, certificate, words):
+    proxy.present(certificate)
+    proxy.seen.clear()
+    found = check(through, tmp_path)
+    assert found["certificate"].verdict is Verdict.PROBLEM
+    assert words in found["certificate"].sentence
+    assert "everything else" in found
+    assert proxy.seen == []
+
+
+def test_a_gateway_that_answers_503_is_named_as_such(through, proxy, tmp_path):
+    proxy.answer_503(60)
+    found = check(through, tmp_path)
+    assert found["endpoint"].verdict is Verdict.PROBLEM
+    assert "HTTP 503" in found["endpoint"].sentence
+
+
+def test_a_connection_that_is_dropped_is_one_clear_sentence(through, proxy, tmp_path):
+    proxy.drop()
+    found = check(through, tmp_path)
+    assert found["endpoint"].verdict is Verdict.PROBLEM
+    assert "closed the connection" in found["endpoint"].sentence
+
+
+def test_an_endpoint_that_hangs_does_not_hang_the_check(through, proxy, tmp_path, monkeypatch):
+    monkeypatch.setattr("coffre.storage.ceph.checks.wire.ANSWER_SECONDS", 0.5)
+    proxy.hang()
+    found = check(through, tmp_path)
+    assert "did not answer within" in found["endpoint"].sentence
+
+
+def test_a_clock_that_is_20_minutes_off_is_a_problem(through, proxy, tmp_path):
+    proxy.shift_date(1200)
+    found = check(through, tmp_path)
+    assert found["clock"].verdict is Verdict.PROBLEM
+    assert "20 minutes ahead of this computer's" in found["clock"].sentence
+
+
+def test_what_a_killed_check_left_goes_next_time_and_a_running_one_keeps_its_own(world, tmp_path):
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    left, living = scratch.name_of(long_ago), scratch.name_of(datetime.now(UTC))
+    admin = AdminClient(world.endpoint, world.admin_key)
+    with scratch.scratch(admin, world.endpoint, long_ago) as old:
+        # A context that is never left is what a killed check leaves behind.
+        old.owner.put_object(Bucket=old.bucket, Key="x", Body=b"1")
+        admin.create_user(left, "left without bucket", 1000)
+        admin.create_user(living, "somebody else's", 1000)
+        removed = scratch.remove_abandoned(admin, world.endpoint, datetime.now(UTC), lambda _: None)
+        assert removed == 4
+        assert scratch_users(world) == [living]
+        assert admin.find_bucket(old.bucket) is None
+    scratch.remove(admin, world.endpoint, living)
+
+
+def test_ctrl_c_leaves_nothing(world, tmp_path):
+    platform_at(tmp_path, world.endpoint, world.admin_key)
+    script = (
+        "import sys; from datetime import datetime, UTC; from pathlib import Path\n"
+        "from tests.integration.storage.test_platform_check import interruptible\n"
+        f"interruptible(Path({str(tmp_path)!r}))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
+    ) as child:
+        for line in child.stdout:
+            if "trying gate" in line:
+                assert len(scratch_users(world)) == 3
+                child.send_signal(signal.SIGINT)
+                break
+        child.stdout.read()
+    assert child.returncode != 0
+    assert scratch_users(world) == []
+
+
+def interruptible(folder) -> None:
+    """Check a platform in a process of its own, telling its progress."""
+    hosting = {"operator": "SMILÉO", "site": "Grenoble", "country": "FR"}
+    files = {"endpoints": f"file:{folder}/endpoints.json", "admin_credential": f"file:{folder}/admin.json"}
+    platform = Platform(kind="ceph", hosting=hosting, **files)
+    check_platform(platform, folder, [], datetime.now(UTC), lambda text: print(text, flush=True))  # noqa: T201

@@ -1,0 +1,86 @@
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from coffre.errors import RefusedError
+from coffre.operations import undelete as module
+from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.versions import Comeback, UndeletePlan
+from coffre.storage.driver import QuotaExceededError
+from tests.builders import tenant_with
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class FullBucket:
+    """A bucket at its wall; how much fits is known."""
+
+    def __init__(self, room_bytes, sizes):
+        self.room_bytes, self.sizes = room_bytes, sizes
+        self.back, self.hidden = [], []
+
+    def restore_version(self, key, version_id):
+        if self.sizes[key] > self.room_bytes:
+            raise QuotaExceededError("the wall is reached")
+        self.room_bytes -= self.sizes[key]
+        self.back.append((key, version_id))
+
+    def hide(self, key):
+        self.hidden.append(key)
+
+
+def serve(bucket, raised):
+    @contextmanager
+    def raised_wall(uid, extra_bytes):
+        raised.append((uid, extra_bytes))
+        bucket.room_bytes += extra_bytes
+        yield
+
+    events = []
+    return SimpleNamespace(
+        owner_bucket=lambda machine: bucket,
+        owner_uid="martin",
+        tenant=SimpleNamespace(slug="martin"),
+        storage=SimpleNamespace(raised_wall=raised_wall),
+        record=lambda kind, machine, **details: events.append((kind, machine, details)),
+        events=events,
+    )
+
+
+def plan_of(sizes, hidden=()):
+    comebacks = tuple(Comeback(key, "v1", size) for key, size in sizes.items())
+    return UndeletePlan(AT, comebacks, hidden, (), ())
+
+
+def test_at_the_wall_only_what_is_missing_is_made_room_for():
+    sizes = {f"restic/data/{number}": 100 for number in range(40)}
+    bucket, raised = FullBucket(1000, sizes), []
+    seen = []
+    service = serve(bucket, raised)
+    module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), seen.append)
+    assert sorted(bucket.back) == sorted((key, "v1") for key in sizes)
+    assert raised == [("martin", 30 * 100 + module.WALL_MARGIN_BYTES)]
+    assert bucket.hidden == ["restic/index/x"]
+    assert seen[-1] <= 1.0
+    ((kind, machine, details),) = service.events
+    assert (kind.value, machine, details["brought_back"]) == ("undelete", "compta-01", 40)
+
+
+def test_a_wall_reached_again_is_said_and_hides_nothing():
+    sizes = {"restic/data/1": 100}
+    bucket = FullBucket(0, sizes)
+    service = serve(bucket, [])
+    service.storage.raised_wall = contextmanager(lambda uid, extra_bytes: iter([None]))
+    with pytest.raises(QuotaExceededError, match="reached again with 1 objects"):
+        module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), lambda fraction: None)
+    assert bucket.hidden == []
+
+
+def test_a_hold_that_blocks_access_stops_smileo_too():
+    hold = {"reference": "TJ 26/1", "since": "2026-12-03", "kind": "block_access"}
+    with pytest.raises(RefusedError, match="TJ 26/1"):
+        refuse_while_blocked(tenant_with(hold=hold))
+    refuse_while_blocked(tenant_with(hold={**hold, "kind": "preserve"}))
+    refuse_while_blocked(tenant_with())

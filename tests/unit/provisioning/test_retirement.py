@@ -1,0 +1,125 @@
+"""Retired machines: whose keys go, what a removal came to, and what a plan says of it."""
+
+from datetime import date
+
+import pytest
+
+from coffre.agents.driver import DeployResult
+from coffre.provisioning.agents import MachineState
+from coffre.provisioning.commitments import commitments, is_new
+from coffre.provisioning.retirement import forget_keys, judge_removal, list_with_keys
+from coffre.provisioning.rules import refuse_lost_secrets, refuse_unsupported
+from coffre.provisioning.states import note_retired, plan_switches
+from coffre.records.events import Event, EventKind, utc_now
+from coffre.secrets import minting, rotations
+from coffre.secrets.bundles import ControlBundle
+from coffre.secrets.copies import lost_entries
+from coffre.spec.naming import bucket_name
+from coffre.storage.ceph.layout import TenantKeys, tenant_storage
+from coffre.storage.driver import AccessKey
+from tests.builders import machine_with, tenant_with
+
+RETIRED = {"on": "2026-11-20", "keep_until": "2027-03-31"}
+TENANT = tenant_with(machines={"compta-01": machine_with(), "vieux-pc": machine_with(retired=RETIRED)})
+HOLD = {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve"}
+
+
+def bundle() -> ControlBundle:
+    whole = ControlBundle(
+        tenant_id=TENANT.id,
+        owner_key=minting.new_access_key(),
+        machine_keys={name: minting.new_access_key() for name in TENANT.machines},
+        stack_passphrase=minting.new_passphrase(),
+        signing_key=minting.new_signing_key(),
+    )
+    return rotations.start(whole, [rotations.machine_key(name) for name in TENANT.machines], now=True)
+
+
+def test_only_the_keys_of_retired_machines_go_old_and_condemned_ones_included() -> None:
+    control = bundle()
+    assert list_with_keys(TENANT, control) == ["vieux-pc"]
+    rest = forget_keys(control, ["vieux-pc"])
+    assert list_with_keys(TENANT, rest) == []
+    assert (set(rest.machine_keys), set(rest.old_machine_keys)) == ({"compta-01"}, {"compta-01"})
+    assert rest.condemned == ("the old key of compta-01",)
+    assert lost_entries(control, rest) == ["the key of vieux-pc", "the old key of vieux-pc"]
+    assert list_with_keys(TENANT, None) == []
+
+
+@pytest.mark.parametrize(
+    ("ok", "changed", "unreachable", "has_agent", "state"),
+    [
+        (True, True, False, True, MachineState.REMOVED),
+        (True, False, False, True, MachineState.RETIRED),
+        (False, False, True, True, MachineState.RETIRED_UNREACHED),
+        (False, False, True, False, MachineState.RETIRED),
+        (False, False, False, True, MachineState.FAILED),
+    ],
+)
+def test_a_retired_machine_that_does_not_answer_holds_up_no_apply(
+    ok: bool, changed: bool, unreachable: bool, has_agent: bool, state: MachineState
+) -> None:
+    result = DeployResult("martin", "vieux-pc", ok, changed, unreachable, "" if ok else "vieux-pc: no route.")
+    outcome = judge_removal("vieux-pc", result, has_agent=has_agent, kept="kept")
+    assert outcome.state is state
+    assert outcome.is_complete is (state is not MachineState.FAILED)
+
+
+def test_a_retired_machine_has_a_bucket_and_neither_user_nor_key(lab_platform: object) -> None:
+    key = AccessKey("A", "s")
+    storage = tenant_storage(TENANT, lab_platform, TenantKeys(key, {"compta-01": key}))  # type: ignore[arg-type]
+    machine = storage.machines[1]
+    assert (machine.name, machine.uid, machine.key) == ("vieux-pc", None, None)
+    assert machine.bucket == bucket_name(TENANT.slug, TENANT.id, "vieux-pc")
+
+
+@pytest.fixture
+def lab_platform() -> object:
+    from pathlib import Path
+
+    from coffre.spec.loader import load_repository
+
+    return load_repository(Path(__file__).resolve().parents[3]).settings.platforms["lab"]
+
+
+def test_retired_and_suspended_are_carried_out_and_the_ends_of_a_life_are_not() -> None:
+    refuse_unsupported(TENANT)
+    refuse_unsupported(tenant_with(status="suspended"))
+    refuse_lost_secrets(TENANT, [bucket_name(TENANT.slug, TENANT.id, "vieux-pc")], ["compta-01"])
+
+
+def test_a_plan_says_what_is_kept_and_that_a_date_to_come_counts_already() -> None:
+    assert note_retired(TENANT, date(2026, 11, 24)) == (
+        "vieux-pc: retired on 2026-11-20, its backups are kept until 2027-03-31",
+    )
+    early = note_retired(TENANT, date(2026, 11, 19))
+    assert early[1] == "vieux-pc: that day is to come, but `retired:` counts as soon as it is applied"
+
+
+def test_a_plan_names_the_machines_that_would_be_shut_out_or_let_in() -> None:
+    suspended = tenant_with(status="suspended")
+    assert plan_switches(suspended, {"a": True, "b": False}) == ("shut out of their repositories (suspended): b",)
+    assert plan_switches(suspended, {"a": True}) == ()
+    assert plan_switches(TENANT, {"a": True, "b": False}) == ("let in again: a",)
+    assert plan_switches(TENANT, {"a": False}) == ()
+
+
+def test_suspension_and_hold_are_recorded_when_they_begin_and_when_they_end() -> None:
+    def new_kinds(tenant: object, last: dict[EventKind, dict[str, object]]) -> set[EventKind]:
+        found = set()
+        for commitment in commitments(tenant):  # type: ignore[arg-type]
+            details = last.get(commitment.kind)
+            event = None if details is None else Event("i", "s", commitment.kind, utc_now(), "a", details=details)
+            if is_new(commitment, event):
+                found.add(commitment.kind)
+        return found & {EventKind.SUSPENSION_CHANGE, EventKind.HOLD_CHANGE}
+
+    assert new_kinds(TENANT, {}) == set()
+    held = tenant_with(status="suspended", hold=HOLD)
+    assert new_kinds(held, {}) == {EventKind.SUSPENSION_CHANGE, EventKind.HOLD_CHANGE}
+    recorded = {
+        EventKind.SUSPENSION_CHANGE: {"suspended": True},
+        EventKind.HOLD_CHANGE: {"hold": dict(HOLD)},
+    }
+    assert new_kinds(held, recorded) == set()
+    assert new_kinds(TENANT, recorded) == {EventKind.SUSPENSION_CHANGE, EventKind.HOLD_CHANGE}

@@ -1,0 +1,302 @@
+"""Any text in, never a traceback: what must hold for tenant files, sizes, schedules, references and names at large."""
+
+import datetime
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from coffre.agents.desired import to_calendar
+from coffre.errors import ExpectedError
+from coffre.spec import naming
+from coffre.spec.documents import Document, read_document
+from coffre.spec.loader import InvalidRepositoryError, Problem, load_repository
+from coffre.spec.new import Sheet, interview, render_checked
+from coffre.spec.references import read_reference
+from coffre.spec.rendering import render_tenant
+from coffre.spec.schedule import Schedule, ScheduleError, Weekday, parse_schedule
+from coffre.spec.sizes import SizeError, format_bytes, parse_size
+
+from .profiles import searching
+
+REPOSITORY = Path(__file__).parents[3]
+TEXTS = [path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "tests/cases/tenants").glob("*/*.yaml"))]
+VALID = [path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "tests/cases/tenants/valid").glob("*.yaml"))]
+EXAMPLES = [path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "tenants").glob("*.yaml"))]
+
+# What files hold, and what people and attackers put in its place.
+SPICE = st.sampled_from(
+    ["", "~", "yes", "010", "1e5", ".inf", "22:22", "2 TB", "2 TiB", "9" * 30, "- ", "? ", ": ", "{", "}", "[", "]", "&a",
+     "*a", "!!binary aGk=", "<<: *a", "|", ">-", "'", '"', "\\u0000", "\t", "\r", "\n", "\r\n", "\u2028", "\u00a0", "é", "😀",
+     "{value}", "%s", "---", "...", "%YAML 1.1", "# ", "version: 1", "machines:", "plans: {}", "2026-02-30", "../..",
+     "${x}", "{{ x }}", "\ufeff", "\x85"]
+)  # fmt: skip
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12), st.binary(max_size=4), st.dates()
+)
+VALUES = st.recursive(
+    ODD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def mangled_texts(draw: st.DrawFn) -> str:
+    """A real file with a few pieces taken away, doubled or replaced."""
+    text: str = draw(st.sampled_from(TEXTS + EXAMPLES))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 40)))
+        text = text[:start] + draw(SPICE | st.text(max_size=6) | st.just(text[start:end] * 2)) + text[end:]
+    return text
+
+
+@st.composite
+def changed_structures(draw: st.DrawFn) -> str:
+    """A valid file's data with some values replaced by anything, written by another YAML writer."""
+    data = yaml.safe_load(draw(st.sampled_from(VALID + EXAMPLES)))
+    for _ in range(draw(st.integers(1, 3))):
+        holder: Any = data
+        while True:
+            keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            if not keys:
+                break
+            key = draw(st.sampled_from(keys))
+            if isinstance(holder[key], dict | list) and holder[key] and draw(st.booleans()):
+                holder = holder[key]
+                continue
+            action = draw(st.sampled_from(["replace", "drop", "rename"]))
+            if action == "replace" or isinstance(holder, list):
+                holder[key] = draw(VALUES)
+            else:
+                value = holder.pop(key)
+                if action == "rename":
+                    holder[draw(st.text(max_size=8))] = value
+            break
+    return yaml.safe_dump(
+        data, allow_unicode=draw(st.booleans()), default_flow_style=draw(st.sampled_from([None, True]))
+    )
+
+
+def problems_of(content: bytes) -> list[Problem]:
+    """Check one tenant file as `coffre check` does; an escaping exception is the failure that is looked for."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        shutil.copy(REPOSITORY / "platform.yaml", root)
+        (root / "tenants").mkdir()
+        (root / "tenants" / "acme.yaml").write_bytes(content)
+        try:
+            load_repository(root)
+        except InvalidRepositoryError as refused:
+            return list(refused.problems)
+        return []
+
+
+def check_problems(content: bytes) -> None:
+    problems = problems_of(content)
+    assert problems_of(content) == problems, "the same file is judged in two ways"
+    assert problems == sorted(problems)
+    # Lines end where YAML and editors end them.
+    lines = re.split("\r\n|\r|\n", content.decode("utf-8-sig", "replace"))
+    for problem in problems:
+        assert problem.file == "tenants/acme.yaml"
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+        assert problem.message.strip()
+        assert str(problem).isprintable()
+        assert "pydantic" not in str(problem)
+        assert len(str(problem)) < 1000
+
+
+@searching(0.6)
+@given(mangled_texts())
+def test_a_mangled_file_has_problems_inside_itself(text: str) -> None:
+    check_problems(text.encode("utf-8", "surrogatepass"))
+
+
+@searching(0.6)
+@given(changed_structures())
+def test_a_file_with_other_values_has_problems_inside_itself(text: str) -> None:
+    check_problems(text.encode("utf-8", "surrogatepass"))
+
+
+@searching(0.6)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example(b"\xef\xbb\xbf")
+@example(b"\x00")
+def test_anything_at_all_has_problems_inside_itself(content: bytes) -> None:
+    check_problems(content)
+
+
+TEXT_OF_A_LABEL = st.text(
+    st.characters(exclude_categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"]) | st.just(" "), max_size=40
+).filter(lambda text: text == text.strip() and text.isprintable() and bool(text))
+
+
+@searching(0.4)
+@given(TEXT_OF_A_LABEL, TEXT_OF_A_LABEL, st.lists(TEXT_OF_A_LABEL, max_size=3, unique=True))
+@example("yes", "0x1F", ["*.iso", "#", "a, b", "[", "null", "1e5", "a: b", "' \""])
+def test_what_is_answered_is_what_the_new_file_says(name: str, reference: str, exclude: list[str]) -> None:
+    sheet = Sheet("acme", "k7f3q9wz2m", ["lab"])
+    given_answers = {"name": name, "reference": reference, "siren": "987000114", "signed_on": "2026-11-02",
+                     "in_service_on": "2026-12-01", "email": "a@b.example", "phone": "0476000000", "quota": "1 Go",
+                     "exclude": ";".join(exclude)}  # fmt: skip
+    for question in interview(sheet):
+        assert sheet.answer(question, given_answers.get(str(question.loc[-1]), "")) is None
+    document = read_document(sheet.text().encode(), "")
+    assert isinstance(document, Document)
+    assert (document.data["name"], document.data["contract"]["reference"]) == (name, reference)
+    # Other readers of YAML see the same texts, where ours and theirs have the same types at all.
+    assert yaml.safe_load(sheet.text())["name"] == name
+
+
+@searching(0.2)
+@given(st.sampled_from(VALID + EXAMPLES))
+def test_a_valid_file_written_again_says_the_same(text: str) -> None:
+    document = read_document(text.encode(), "")
+    assert isinstance(document, Document)
+    platforms = [document.data["storage"]["platform"]]
+    again = render_checked("acme", document.data, platforms)
+    assert again == render_tenant("acme", read_again(again))
+
+
+def read_again(text: str) -> dict[str, Any]:
+    document = read_document(text.encode(), "")
+    assert isinstance(document, Document)
+    return document.data
+
+
+UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50,
+         "ko": 10**3, "Mo": 10**6, "Go": 10**9, "To": 10**12, "Po": 10**15}  # fmt: skip
+
+
+@searching(2)
+@given(st.integers(0, 10**15 - 1), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " ", "\u202f"]))
+def test_a_size_is_its_figure_times_its_unit(figure: int, unit: str, space: str) -> None:
+    assert parse_size(f"{figure}{space}{unit}") == figure * UNITS[unit]
+    grouped = f"{figure:,}".replace(",", " ")
+    assert parse_size(f"{grouped} {unit}") == figure * UNITS[unit]
+
+
+@searching(2)
+@given(st.integers(0, 999_999), st.integers(1, 6), st.sampled_from(sorted(UNITS)), st.sampled_from(".,"))
+def test_a_fraction_is_whole_bytes_or_refused(digits: int, places: int, unit: str, comma: str) -> None:
+    text = f"1{comma}{digits % 10**places:0{places}} {unit}"
+    exact = UNITS[unit] * (10**places + digits % 10**places)
+    try:
+        assert parse_size(text) * 10**places == exact
+    except SizeError:
+        assert exact % 10**places
+
+
+@searching(2)
+@given(st.text(max_size=30) | st.from_regex(r"[0-9 ,.]{0,20} ?[A-Za-z]{0,4}", fullmatch=True))
+def test_any_text_is_a_size_or_refused_with_a_word(text: str) -> None:
+    try:
+        assert parse_size(text) >= 0
+    except SizeError as refused:
+        assert refused.problem
+        assert all(
+            reading <= 10**15 * 2**50
+            for reading in map(parse_size, re.findall(r"write ([0-9 .,]+ \w+) \(", refused.hint))
+        )
+
+
+@searching(2)
+@given(st.integers(0, 2**60))
+def test_bytes_for_people_are_right_to_half_a_hundredth(count: int) -> None:
+    shown, _, unit = format_bytes(count).partition(" ")
+    factor = 1 if unit == "B" else UNITS[unit]
+    assert abs(float(shown) * factor - count) <= factor * 0.005 + count * 1e-9
+    assert unit in ("B", "PiB") or float(shown) < 1024
+
+
+SCHEDULES = st.builds(
+    lambda days, at: Schedule(tuple(day for day in Weekday if day in days), at),
+    st.sets(st.sampled_from(Weekday), min_size=1),
+    st.builds(datetime.time, st.integers(0, 23), st.integers(0, 59)),
+)
+
+
+@searching(2)
+@given(SCHEDULES)
+def test_a_schedule_written_is_read_back_and_is_the_same_to_systemd(schedule: Schedule) -> None:
+    assert parse_schedule(str(schedule)) == schedule
+    assert (
+        parse_schedule(to_calendar(schedule).removesuffix(":00").replace("*-*-* ", "")) == schedule
+        if len(schedule.days) < 7
+        else True
+    )
+
+
+@searching(2)
+@given(st.text(max_size=30) | st.from_regex(r"[A-Za-z.,]{0,12} [0-9:hH.]{0,6}", fullmatch=True))
+def test_any_text_is_a_schedule_or_refused_with_a_word(text: str) -> None:
+    try:
+        schedule = parse_schedule(text)
+    except ScheduleError as refused:
+        assert refused.problem
+        assert refused.hint
+    else:
+        assert parse_schedule(str(schedule)) == schedule
+
+
+def test_systemd_names_the_next_run_that_the_schedule_means() -> None:
+    """A few, since each asks systemd itself."""
+    base = datetime.datetime(2026, 11, 24, 12, 0)  # noqa: DTZ001 - UTC is what systemd is asked in
+    for text in ("daily 19:00", "Mon..Fri 12:30", "Sat,Sun 00:00", "Tue 12:00", "Tue 12:01", "Mon 23:59"):
+        schedule = parse_schedule(text)
+        days = (base + datetime.timedelta(days=ahead) for ahead in range(9))
+        week = list(Weekday)
+        runs = (datetime.datetime.combine(day, schedule.at) for day in days if week[day.weekday()] in schedule.days)
+        expected = next(run for run in runs if run > base)
+        command = ["systemd-analyze", "calendar", "--base-time=2026-11-24 12:00:00 UTC", to_calendar(schedule)]
+        said = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"}
+        )
+        found = re.search(r"Next elapse: \w+ (\S+ \S+)", said.stdout)
+        assert found, said.stdout
+        assert found[1] == f"{expected:%Y-%m-%d %H:%M:%S}"
+
+
+@searching(1)
+@given(st.text(max_size=40) | st.from_regex(r"(env|file):.{0,30}", fullmatch=True))
+def test_any_reference_is_a_value_or_one_sentence(text: str) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        try:
+            assert read_reference(text, Path(root)).strip()
+        except ExpectedError as refused:
+            assert refused.message
+
+
+@searching(2)
+@given(
+    st.from_regex(naming.NAME_PATTERN, fullmatch=True),
+    st.from_regex(naming.NAME_PATTERN, fullmatch=True),
+    st.from_regex(naming.ID_PATTERN, fullmatch=True),
+)
+def test_every_bucket_name_is_one_that_s3_takes(slug: str, machine: str, tenant_id: str) -> None:
+    name = naming.bucket_name(slug, tenant_id, machine)
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", name)
+    assert len(name) <= 63
+    # Slug and machine are cut to fit; the id and the machine's whole name still tell two buckets apart.
+    assert name != naming.bucket_name(slug, tenant_id, f"{machine}0")
+
+
+@searching(1)
+@given(st.text(max_size=60))
+def test_a_slug_of_any_spelling_is_taken_or_refused_in_one_line(slug: str) -> None:
+    sheet = Sheet("acme", "k7f3q9wz2m", ["lab"])
+    refusal = (
+        next(sheet.answer(question, slug) for question in interview(sheet) if question.loc == ("machines",))
+        if False
+        else None
+    )
+    assert refusal is None

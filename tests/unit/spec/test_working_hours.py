@@ -1,0 +1,81 @@
+"""The calendar at its edges: opening and closing, midnight, holidays, the days on which the clocks change."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from coffre.spec.platform import WorkingHours
+from coffre.spec.working_hours import calendar_gap, is_working_time, why_not
+
+PARIS = ZoneInfo("Europe/Paris")
+BASE = {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00", "holidays": ["2026-12-25", "2026-11-11"]}
+
+
+def hours(**changes: Any) -> WorkingHours:
+    return WorkingHours.model_validate({**BASE, **changes})
+
+
+@pytest.mark.parametrize(
+    ("local", "reason"),
+    [
+        ("2026-11-24 08:30:00", ""),
+        ("2026-11-24 08:29:59", "08:29 is not between 08:30 and 18:00, Europe/Paris"),
+        ("2026-11-24 17:59:59", ""),
+        ("2026-11-24 18:00:00", "18:00 is not between 08:30 and 18:00, Europe/Paris"),
+        ("2026-11-28 10:00:00", "Sat is no working day"),
+        ("2026-11-11 10:00:00", "2026-11-11 is a holiday"),
+        ("2026-11-10 23:59:59", "23:59 is not between 08:30 and 18:00, Europe/Paris"),
+        ("2026-11-11 00:00:00", "2026-11-11 is a holiday"),
+        ("2026-11-12 00:00:00", "00:00 is not between 08:30 and 18:00, Europe/Paris"),
+    ],
+)
+def test_a_moment_is_judged_by_the_clock_on_the_wall(local: str, reason: str) -> None:
+    moment = datetime.fromisoformat(local).replace(tzinfo=PARIS)
+    assert why_not(hours(), moment) == reason
+    assert why_not(hours(), moment.astimezone(UTC)) == reason
+    assert is_working_time(hours(), moment) is (reason == "")
+
+
+def test_the_day_is_the_calendars_own_not_utcs() -> None:
+    late = datetime(2026, 11, 10, 23, 30, tzinfo=UTC)
+    assert "holiday" in why_not(hours(), late)
+    assert "holiday" not in why_not(hours(timezone="UTC"), late)
+
+
+@pytest.mark.parametrize(
+    ("utc", "is_open"),
+    [
+        ("2026-03-27 07:29", False),
+        ("2026-03-27 07:30", True),
+        ("2026-03-30 06:29", False),
+        ("2026-03-30 06:30", True),
+        ("2026-10-23 06:30", True),
+        ("2026-10-26 06:30", False),
+        ("2026-10-26 07:30", True),
+    ],
+)
+def test_opening_moves_with_the_clocks(utc: str, is_open: bool) -> None:
+    assert is_working_time(hours(), datetime.fromisoformat(utc).replace(tzinfo=UTC)) is is_open
+
+
+def test_an_hour_that_comes_twice_counts_twice_and_one_that_never_comes_not_at_all() -> None:
+    night = hours(days="Sun", opens="02:00", closes="03:00", holidays=[])
+    autumn = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in range(4)]
+    assert [is_working_time(night, moment) for moment in autumn] == [True, True, False, False]
+    spring = [datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in range(4)]
+    assert [is_working_time(night, moment) for moment in spring] == [False] * 4
+
+
+def test_a_calendar_that_ended_is_told_of() -> None:
+    assert calendar_gap(hours(), datetime(2026, 6, 1, tzinfo=UTC)) == ""
+    assert "no day of 2027" in calendar_gap(hours(), datetime(2027, 6, 1, tzinfo=UTC))
+    # The new year begins in Paris an hour before it does in UTC.
+    assert "no day of 2027" in calendar_gap(hours(), datetime(2026, 12, 31, 23, 0, tzinfo=UTC))
+    assert calendar_gap(hours(holidays=[]), datetime(2027, 6, 1, tzinfo=UTC)) == ""
+
+
+def test_a_moment_without_a_zone_is_a_fault() -> None:
+    with pytest.raises(ValueError, match="without a time zone"):
+        why_not(hours(), datetime(2026, 11, 24, 10, 0))  # noqa: DTZ001

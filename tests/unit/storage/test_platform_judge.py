@@ -1,0 +1,202 @@
+"""What was seen of a platform, judged; every limit from both sides."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coffre.storage.ceph.checks import judge, scratch
+from coffre.storage.ceph.checks.finding import Verdict
+from coffre.storage.ceph.checks.wire import Wire
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+URL = "https://s3.example:7443"
+TIB = 1 << 40
+OK, WARNING, PROBLEM, UNKNOWN = Verdict.OK, Verdict.WARNING, Verdict.PROBLEM, Verdict.UNKNOWN
+
+
+def wire(**changes) -> Wire:
+    seen = {"connect_seconds": 0.001, "tls_version": "TLSv1.3", "expires_at": NOW + timedelta(days=90), "status": 200}
+    return Wire(is_tls=True, **{**seen, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "words"),
+    [
+        ({}, OK, "answers"),
+        ({"status": 403}, OK, "answers"),
+        ({"status": 503}, PROBLEM, "answers HTTP 503"),
+        ({"failure": "nobody listens there", "status": None}, PROBLEM, "nobody listens there"),
+        ({"distrust_code": 20, "status": None}, UNKNOWN, "was not asked anything"),
+    ],
+)
+def test_endpoint(changes, verdict, words):
+    finding = judge.judge_answer(wire(**changes), URL)
+    assert finding.verdict is verdict
+    assert words in finding.sentence
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(30, OK), (29, WARNING), (7, WARNING), (6, PROBLEM), (0, PROBLEM)])
+def test_a_certificate_warns_a_month_and_alarms_a_week_before_its_end(days, verdict):
+    finding = judge.judge_certificate(wire(expires_at=NOW + timedelta(days=days, minutes=1)), NOW)
+    assert finding.verdict is verdict
+    assert (finding.advice == "") == (verdict is OK)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (10, "expired on 2026-11-01"),
+        (9, "not valid yet"),
+        (62, "another name"),
+        (64, "another name"),
+        (18, "not trusted here: self-signed"),
+        (20, "not trusted here"),
+    ],
+)
+def test_a_certificate_that_is_refused_says_why(code, words):
+    seen = wire(distrust_code=code, distrust="self-signed", expires_at=datetime(2026, 11, 1, tzinfo=UTC))
+    finding = judge.judge_certificate(seen, NOW)
+    assert finding.verdict is PROBLEM
+    assert words in finding.sentence
+    assert finding.advice
+
+
+def test_plain_http_is_a_problem_as_endpoint_and_beside_tls():
+    assert judge.judge_certificate(Wire(is_tls=False, status=200), NOW).verdict is PROBLEM
+    assert judge.judge_tls_version(wire(speaks_plain=True)).verdict is PROBLEM
+    assert judge.judge_tls_version(wire(tls_version="TLSv1.1")).verdict is PROBLEM
+    assert judge.judge_tls_version(wire()).verdict is OK
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"),
+    [(0.4, OK), (60, OK), (-60, OK), (61, WARNING), (-300, WARNING), (301, PROBLEM), (-1200, PROBLEM), (None, UNKNOWN)],
+)
+def test_clock(seconds, verdict):
+    assert judge.judge_clock(seconds).verdict is verdict
+
+
+def administrator(caps, **flags):
+    record = {"caps": [{"type": kind, "perm": perm} for kind, perm in caps.items()], **flags}
+    return judge.judge_capabilities(judge.parse_administrator(record))
+
+
+@pytest.mark.parametrize(
+    ("caps", "flags", "verdict", "words"),
+    [
+        ({"users": "*", "buckets": "*", "metadata": "read"}, {"system": "false"}, OK, "nothing that Coffre"),
+        ({"users": "*", "buckets": "read, write", "metadata": "*", "usage": "*"}, {}, OK, ""),
+        ({"users": "read", "buckets": "*", "metadata": "read"}, {}, PROBLEM, "lacks users=*"),
+        ({"users": "*", "metadata": "write"}, {}, PROBLEM, "lacks buckets=*, metadata=read"),
+        ({}, {}, PROBLEM, "lacks users=*, buckets=*, metadata=read"),
+        ({"users": "*", "buckets": "*", "metadata": "*", "zone": "*"}, {}, WARNING, "zone"),
+        ({"users": "*", "buckets": "*", "metadata": "*"}, {"system": "true"}, WARNING, "system or admin user"),
+        ({"users": "*", "buckets": "*", "metadata": "*"}, {"admin": "true"}, WARNING, "system or admin user"),
+    ],
+)
+def test_capabilities(caps, flags, verdict, words):
+    finding = administrator(caps, **flags)
+    assert finding.verdict is verdict
+    assert words in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        (judge.Features(False, False, False), "16 (Pacific) or older"),
+        (judge.Features(True, True, False), "17 (Quincy) or 18 (Reef)"),
+        (judge.Features(True, True, True), "19 (Squid) or newer"),
+        (judge.Features(True, True, True, "Ceph Object Gateway (tentacle)"), "Ceph 20 (Tentacle)"),
+        (judge.Features(False, False, False, "nginx"), "16 (Pacific) or older"),
+    ],
+)
+def test_a_release_is_told_by_what_it_knows(features, words):
+    assert words in judge.judge_release(features).sentence
+
+
+@pytest.mark.parametrize(
+    ("expected", "told", "verdict"), [("a", "a", OK), ("a", "b", PROBLEM), (None, "b", WARNING), ("a", None, UNKNOWN)]
+)
+def test_another_cluster_is_a_problem(expected, told, verdict):
+    assert judge.judge_cluster(expected, told).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("median_ms", "connect_ms", "verdict", "words"),
+    [(1.0, 0.5, OK, ""), (43.9, 1.5, WARNING, "tcp_nodelay=1"), (45.0, 40.0, WARNING, "way to the platform")],
+)
+def test_forty_milliseconds_more_than_the_way_there_are_nagles(median_ms, connect_ms, verdict, words):
+    finding = judge.judge_latency(median_ms, connect_ms)
+    assert finding.verdict is verdict
+    assert words in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("sold", "used", "capacity", "verdict"),
+    [
+        (5 * TIB, 1 * TIB, None, UNKNOWN),
+        (5 * TIB, 1 * TIB, 10 * TIB, OK),
+        (11 * TIB, 1 * TIB, 10 * TIB, WARNING),
+        (5 * TIB, 8 * TIB, 10 * TIB, OK),
+        (5 * TIB, 8 * TIB + TIB // 10, 10 * TIB, WARNING),
+        (5 * TIB, 9 * TIB + TIB // 10, 10 * TIB, PROBLEM),
+    ],
+)
+def test_room(sold, used, capacity, verdict):
+    finding = judge.judge_room(judge.Room(3, sold, sold, used, capacity))
+    assert finding.verdict is verdict
+    assert "3 tenants" in finding.sentence
+
+
+def test_a_policy_that_fails_in_any_way_is_a_problem_that_names_it():
+    sound = {
+        "owner_may_delete": True,
+        "machine_may_write": True,
+        "machine_may_delete": False,
+        "stranger_is_let_in": True,
+        "stranger_is_shut_out": True,
+    }
+    assert judge.judge_policy(judge.PolicyTrial(**sound)).verdict is OK
+    for name, value in sound.items():
+        assert judge.judge_policy(judge.PolicyTrial(**{**sound, name: not value})).verdict is PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("finding", "verdict"),
+    [
+        (judge.judge_gate(0.0), OK),
+        (judge.judge_gate(1.1), WARNING),
+        (judge.judge_gate(None), PROBLEM),
+        (judge.judge_quota(4 << 20, 1.0), OK),
+        (judge.judge_quota(4 << 20, 6.0), WARNING),
+        (judge.judge_quota(4 << 20, None), PROBLEM),
+        (judge.judge_freed(9.9), OK),
+        (judge.judge_freed(None), WARNING),
+    ],
+)
+def test_what_takes_time(finding, verdict):
+    assert finding.verdict is verdict
+    assert (finding.advice == "") == (verdict is OK)
+
+
+@pytest.mark.parametrize(
+    ("uid", "is_abandoned"),
+    [
+        ("coffre-check-20261124t100000z-0a1b2c3d", True),
+        ("coffre-check-20261124t100000z-0a1b2c3d.machine", True),
+        ("coffre-check-20261124t115500z-0a1b2c3d", False),
+        ("coffre-check-20261324t100000z-0a1b2c3d", False),
+        ("coffre-check-20261124t100000z", False),
+        ("coffre-check-20261124t100000z-0a1b2c3d.compta-01", False),
+        ("coffre-programs", False),
+        ("check-k7f3q9wz2m", False),
+    ],
+)
+def test_only_what_an_old_check_made_is_abandoned(uid, is_abandoned):
+    assert scratch.is_abandoned(uid, NOW) is is_abandoned
+    assert scratch.is_abandoned(scratch.name_of(NOW), NOW) is False
+
+
+def test_nothing_but_a_checks_own_user_is_ever_removed():
+    with pytest.raises(ValueError, match="no user of a platform check"):
+        scratch.remove(None, None, "boulangerie-martin-k7f3q9wz2m")
