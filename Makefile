@@ -1,6 +1,6 @@
 # Thin: every target's work is in a script or a command that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down check test lock clean
+.PHONY: help setup demo demo-down check test bench lock clean
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/coffre
 
@@ -22,6 +22,11 @@ check: ## format, lint, types, imports, playbooks, Go, unit tests
 
 test: check ## everything: check, then the tests on real services
 	@.venv/bin/pytest tests/integration tests/e2e
+
+bench: setup ## how fast it is, each figure beside its floor (about 6 minutes), then a longer fuzz
+	@tools/setup.sh --for-tests
+	@.venv/bin/python -m tests.bench
+	@tools/fuzz.sh
 
 lock: setup ## resolve requirements.txt again from pyproject.toml
 	@test -x $(CACHE)/lock/bin/uv || python3 -m venv $(CACHE)/lock

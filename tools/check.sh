@@ -25,6 +25,15 @@ in_agent() {
   (cd agent && "$@")
 }
 
+# Building vets nothing and vetting links nothing: an agent for another system needs both to be sure of.
+agent_for_other_systems() {
+  local platform
+  for platform in windows/amd64 darwin/amd64 darwin/arm64 linux/arm64; do
+    GOOS=${platform%/*} GOARCH=${platform#*/} go vet ./... || return 1
+    GOOS=${platform%/*} GOARCH=${platform#*/} go build -o /dev/null ./cmd/coffre-agent || return 1
+  done
+}
+
 check "format (ruff)" ruff format --check --quiet
 check "lint (ruff)" ruff check --quiet
 check "types (mypy)" mypy --no-error-summary
@@ -33,7 +42,9 @@ check "YAML (yamllint)" yamllint --strict .
 check "playbooks (ansible-lint)" ansible-lint --offline -q playbooks
 check "Go format (gofmt)" in_agent go_is_formatted
 check "Go vet" in_agent go vet ./...
+check "Go builds for other systems" in_agent agent_for_other_systems
 check "Go tests" in_agent go test ./...
+check "Go fuzzing" "$root/tools/fuzz.sh"
 check "unit tests" pytest -q tests/unit
 
 if [[ ${#failed[@]} -gt 0 ]]; then

@@ -17,10 +17,10 @@ from coffre.operations.suspension import find_reason, settle_suspension, shut_ou
 from coffre.provisioning import commitments, retirement, rules
 from coffre.provisioning.agents import MachineOutcome, deploy, leave
 from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
 from coffre.provisioning.keys import Secrets, check_escrow, current_keys, ensure_secrets
 from coffre.provisioning.lock import tenant_lock
 from coffre.provisioning.out_of_hours import record_out_of_hours
-from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
 from coffre.provisioning.plan import plan_service, refuse_what_rules_forbid
 from coffre.provisioning.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.stack import TenantStack, declare
@@ -80,6 +80,7 @@ def apply_tenant(
         warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)
+        publish_programs(service)
         to_remove = retirement.list_to_remove(service, secrets.control)
         retirement.order_removal(service, secrets.control, owned_buckets)
         stack = TenantStack(repository, service, secrets.control)
@@ -94,7 +95,6 @@ def apply_tenant(
         rotation = TenantRotation(service, secrets.control, on_progress)
         rotation.resume()
         _initialise_repositories(service, on_progress)
-        publish_programs(service)
         orders = {name: write_orders(service, name) for name in service.tenant.active_machines()}
         gate = settle_gate(service)
         commitments.record_changes(service)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -270,6 +271,12 @@ func TestAPulledRemovalIsAnnouncedThenDoneFromOutside(t *testing.T) {
 	if pulled := pull(t, settings); !pulled.Removing || len(scheduler.outside) != 2 {
 		t.Fatalf("%+v", pulled)
 	}
+	if err := errors.Join(
+		os.MkdirAll(filepath.Dir(machine.Paths.RestoreCommand()), 0o755),
+		os.Symlink("/nowhere", machine.Paths.RestoreCommand()),
+	); err != nil {
+		t.Fatal(err)
+	}
 	announced, err := RemoveAll(machine.Paths, scheduler, true)
 	if err != nil || !announced.Changed {
 		t.Fatalf("%+v %v", announced, err)
@@ -278,8 +285,10 @@ func TestAPulledRemovalIsAnnouncedThenDoneFromOutside(t *testing.T) {
 	if err != nil || fmt.Sprint(removal) != fmt.Sprint(announced) {
 		t.Fatalf("%+v %v", removal, err)
 	}
-	for _, path := range []string{machine.Paths.Configuration(), machine.Paths.State(), machine.Paths.ProgramDirectory()} {
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+	for _, path := range []string{
+		machine.Paths.Configuration(), machine.Paths.State(), machine.Paths.ProgramDirectory(), machine.Paths.RestoreCommand(),
+	} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", path, err)
 		}
 	}

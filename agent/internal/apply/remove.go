@@ -58,8 +58,10 @@ func RemoveAll(paths config.Paths, scheduler units.Scheduler, check bool) (Remov
 	}
 	removal, err := Remove(paths, scheduler, check)
 	total.Changes = append(total.Changes, removal.Changes...)
-	if err == nil {
-		err = take(paths.ProgramDirectory())
+	for _, path := range []string{paths.RestoreCommand(), paths.ProgramDirectory()} {
+		if err == nil {
+			err = take(path)
+		}
 	}
 	total.Changed = len(total.Changes) > 0
 	return total, err

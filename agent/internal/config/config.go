@@ -33,6 +33,9 @@ func (p Paths) ProgramDirectory() string { return p.at(programDirectory) }
 // Restic is the restic program that the deployment installed.
 func (p Paths) Restic() string { return filepath.Join(p.ProgramDirectory(), resticName) }
 
+// RestoreCommand is the other name of the agent, under which the customer restores.
+func (p Paths) RestoreCommand() string { return p.at(restoreCommand) }
+
 // State is the directory of everything the agent remembers; removal deletes it.
 func (p Paths) State() string { return p.at(stateDirectory) }
 

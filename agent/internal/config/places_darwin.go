@@ -9,4 +9,5 @@ const (
 	stateDirectory         = "/var/db/coffre"
 	resticName             = "restic"
 	programSuffix          = ""
+	restoreCommand         = "/usr/local/bin/sauvegarde-restaurer"
 )

@@ -10,4 +10,5 @@ const (
 	stateDirectory         = "/var/lib/coffre"
 	resticName             = "restic"
 	programSuffix          = ""
+	restoreCommand         = "/usr/local/bin/sauvegarde-restaurer"
 )

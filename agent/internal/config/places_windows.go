@@ -14,6 +14,7 @@ const (
 	stateDirectory         = `C:\ProgramData\Coffre\state`
 	resticName             = "restic.exe"
 	programSuffix          = ".exe"
+	restoreCommand         = programDirectory + `\sauvegarde-restaurer.exe`
 )
 
 // at leaves a path as it is on a real machine; below a test's root the drive is dropped.

@@ -205,6 +205,23 @@ const (
 	hang       = "exec sleep 60"
 )
 
+func TestOnWindowsASnapshotOfTheVolumeIsReadAndBackslashesEscapeNothing(t *testing.T) {
+	command := Command{CacheDirectory: `C:\cache`, TemporaryFolder: `C:\tmp`, Paths: []string{`C:\Users`}, System: "windows"}
+	arguments, environment := command.Arguments(), command.Environment(nil)
+	for _, want := range []string{"--use-fs-snapshot", `--exclude=C:\cache`} {
+		if !slices.Contains(arguments, want) {
+			t.Errorf("%q lacks %s", arguments, want)
+		}
+	}
+	if !slices.Contains(environment, `TEMP=C:\tmp`) || !slices.Contains(environment, `TMP=C:\tmp`) {
+		t.Errorf("%q", environment)
+	}
+	command.System = "linux"
+	if slices.Contains(command.Arguments(), "--use-fs-snapshot") {
+		t.Error("there are no such snapshots on linux")
+	}
+}
+
 func TestARunThatCannotSucceedIsEndedInSeconds(t *testing.T) {
 	for name, test := range map[string]struct {
 		text    string

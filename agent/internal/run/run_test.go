@@ -356,3 +356,43 @@ func TestAReportThatCannotBeKeptIsStillPut(t *testing.T) {
 		t.Fatalf("%v %v", err, delivered(machine))
 	}
 }
+
+func TestAGenerationThatFailedIsInTheReportOfTheBackupMadeAllTheSame(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(5, nil)
+	for _, failure := range []struct {
+		generation int64
+		told       bool
+	}{{6, true}, {5, false}} {
+		body := fmt.Sprintf(`{"generation":%d,"reason":"no such zone, says secret-access-key"}`, failure.generation)
+		if err := os.WriteFile(machine.Paths.Failed(), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, exit := backUp(t, machine)
+		expect(t, got, exit, report.Success, 0, "")
+		if told := got.FailedGeneration != nil; told != failure.told || got.AccessKeyID != "AK" {
+			t.Fatalf("%+v", got)
+		}
+		if failure.told && (*got.FailedGeneration != 6 || got.FailedGenerationReason != "no such zone, says ***" ||
+			!strings.Contains(got.Message, "generation 5 stays in force")) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if err := os.WriteFile(machine.Paths.Failed(), []byte("{half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "is damaged")
+}
+
+func TestNoBackupBeginsOnAMachineThatLosesItsAgent(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(5, nil)
+	if err := os.WriteFile(machine.Paths.Removing(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+	if exit != fault.ExitRefused || err == nil || len(delivered(machine)) != 0 {
+		t.Fatalf("%d %v", exit, err)
+	}
+}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -159,3 +160,30 @@ func closedPort(t *testing.T) string {
 	defer listener.Close() //nolint:errcheck // The port was only to be found.
 	return listener.Addr().String()
 }
+
+func TestADownloadIsBoundedAndWhole(t *testing.T) {
+	server := s3double.Start(t)
+	body := strings.Repeat("0123456789", 100_000)
+	server.Put("big", []byte(body))
+	client := open(t, server, nil)
+	var got strings.Builder
+	if count, err := client.Download(t.Context(), "big", int64(len(body)), &got); err != nil || count != int64(len(body)) ||
+		got.String() != body {
+		t.Fatalf("%d %v", count, err)
+	}
+	if _, err := client.Download(t.Context(), "big", int64(len(body))-1, io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "larger than 999999 bytes") {
+		t.Fatal(err)
+	}
+	full := errors.New("disk full")
+	if _, err := client.Download(t.Context(), "big", 1<<30, refusing{full}); !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	if _, err := client.Download(t.Context(), "none", 1, io.Discard); !errors.Is(err, ErrNoSuchKey) {
+		t.Fatal(err)
+	}
+}
+
+type refusing struct{ err error }
+
+func (r refusing) Write([]byte) (int, error) { return 0, r.err }

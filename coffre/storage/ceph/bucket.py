@@ -73,9 +73,12 @@ class CephBucket:
         return sorted(found, key=lambda version: version.key)
 
     def restore_version(self, key: str, version_id: str) -> None:
-        source = {"Bucket": self.name, "Key": key, "VersionId": version_id}
         with self._errors(f"bring back {key} of bucket {self.name}"):
-            self._s3.copy_object(Bucket=self.name, Key=key, CopySource=source)
+            self._s3.copy_object(
+                Bucket=self.name,
+                Key=key,
+                CopySource={"Bucket": self.name, "Key": key, "VersionId": version_id},
+            )
 
     def hide(self, key: str) -> None:
         with self._errors(f"hide {key} of bucket {self.name}"):

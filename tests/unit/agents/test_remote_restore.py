@@ -1,4 +1,3 @@
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -105,7 +104,7 @@ def test_the_script_hands_secrets_over_unharmed_and_clears_up(tmp_path):
     machine = Machine(tmp_path, 'printf "%s|" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$RESTIC_PASSWORD" "$@"')
     code, text = machine.run(tmp_path / "new" / "folder")
     assert (code, text) == (0, "AKID|s3 sec\\ret|pass 'word|restore|x|")
-    assert os.listdir(tmp_path / "new" / "folder") == []
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
     assert left() == []
 
 
@@ -137,7 +136,7 @@ def test_the_script_goes_on_with_its_own_unfinished_work_and_no_other(tmp_path):
     assert failing.run(working, "snap2 /") == (84, "snap1 /\n")
     machine = Machine(tmp_path, "echo again")
     assert machine.run(working, "snap1 /") == (0, "again\n")
-    assert os.listdir(working) == []
+    assert list(working.iterdir()) == []
 
 
 def test_the_script_ends_restic_when_its_caller_is_gone(tmp_path):

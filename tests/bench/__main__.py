@@ -1,0 +1,277 @@
+"""Run every measurement on a lab of its own and print the table."""
+
+import os
+import random
+import shutil
+import string
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coffre import toolchain
+from coffre.lab.lab import Lab
+from coffre.spec.loader import load_repository
+from coffre.storage.ceph.connect import connect
+from tests.bench import bare
+from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
+
+ROOT = Path(__file__).resolve().parents[2]
+COFFRE = Path(sys.executable).with_name("coffre")
+HOSTS = ["compta-01.martin.example", "caisse-01.martin.example"]
+SLUG = "boulangerie-martin"
+TENANTS, MACHINES_EACH = 1000, 10
+DATA_MIB = 1024
+BARE_RUNS = 3
+
+BARE_BACKUP = """
+set -e
+. /dev/shm/bench.env
+rm -rf /var/lib/coffre/cache /root/bench-cache
+began=$(date +%s.%N)
+/usr/local/lib/coffre/restic backup --quiet --json --host bench --cache-dir /root/bench-cache \
+  --cacert /etc/coffre/ca.pem --option s3.region=default /srv/bench >/dev/null
+ended=$(date +%s.%N)
+echo "$ended - $began" | python3 -c 'print(eval(input()))'
+"""
+AGENT_BACKUP = """
+set -e
+rm -rf /var/lib/coffre/cache
+began=$(date +%s.%N)
+/usr/local/lib/coffre/coffre-agent run >/dev/null 2>&1
+ended=$(date +%s.%N)
+echo "$ended - $began" | python3 -c 'print(eval(input()))'
+"""
+
+
+class Desk:
+    """A repository with bench tenants on the bench's lab, and the installed command run in it."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.root, home = folder / "desk", folder / "home"
+        (self.root / "tenants").mkdir(parents=True)
+        (home / "tmp").mkdir(parents=True)
+        settings = (ROOT / "platform.yaml").read_text(encoding="utf-8")
+        (self.root / "platform.yaml").write_text(settings.replace(".coffre/lab/", f"{lab.directory}/"), "utf-8")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "XDG_CACHE_HOME": str(toolchain.cache_directory().parent),
+            "COFFRE_ACTOR": "bench@smileo.example",
+            "TMPDIR": str(home / "tmp"),
+        }
+        self._lab = lab
+
+    def coffre(self, *arguments: str) -> Child:
+        return run_child([COFFRE, *arguments], self.root, self.environment)
+
+    def add(self, slug: str, machines: int) -> None:
+        """Write a tenant like the baker, with so many machines that nobody reaches."""
+        chooser = random.Random(slug)
+        tenant_id = "n" + "".join(chooser.choice(string.ascii_lowercase + string.digits) for _ in range(9))
+        text = (ROOT / "tenants" / f"{SLUG}.yaml").read_text(encoding="utf-8")
+        head = text[: text.index("machines:\n")].replace("k7f3q9wz2m", tenant_id)
+        head = head.replace("licences: {workstation: 2}", f"licences: {{workstation: {machines}}}")
+        body = "".join(
+            f"  poste-{number:02d}:\n    kind: workstation\n    os: linux\n    agent: restic\n    plan: office\n"
+            f"    connection: {{via: ssh, host: poste-{number:02d}.bench.example, user: root}}\n"
+            for number in range(machines)
+        )
+        (self.root / "tenants" / f"{slug}.yaml").write_text(f"{head}machines:\n{body}", encoding="utf-8")
+
+    def set_quota(self, slug: str, gib: int) -> None:
+        path = self.root / "tenants" / f"{slug}.yaml"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join(f"  quota: {gib} GiB" if "  quota:" in line else line for line in lines) + "\n")
+
+
+@contextmanager
+def bench_lab() -> Iterator[Lab]:
+    directory = Path(os.environ.get("COFFRE_BENCH_LAB", ROOT / ".coffre" / "bench-lab")).resolve()
+    lab = Lab(directory, on_progress=say)
+    lab.down(erase=True)
+    try:
+        lab.up(HOSTS)
+        yield lab
+    finally:
+        lab.down(erase=True)
+        directory.rmdir()
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def measure_files(desk: Desk) -> list[Row]:
+    say("reading files")
+    folder = desk.root / "tenants"
+    for number in range(TENANTS):
+        desk.add(f"client-{number:04d}", MACHINES_EACH)
+    check = median_of(lambda _: desk.coffre("check").seconds)
+    floor = median_of(lambda _: timed(lambda: bare.load_yaml(folder)))
+    for path in folder.iterdir():
+        path.unlink()
+    shutil.copy(ROOT / "tenants" / f"{SLUG}.yaml", folder)
+    empty = median_of(lambda _: run_child([sys.executable, "-c", "pass"], desk.root, desk.environment).seconds)
+    return [
+        Row(f"check, {TENANTS} tenants of {MACHINES_EACH} machines", check, floor, "libyaml alone", 3.0),
+        Row("--help", median_of(lambda _: desk.coffre("--help").seconds), empty, "an empty Python program", 0.3),
+    ]
+
+
+def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
+    say("storage")
+    desk.coffre("secrets", "init")
+    desk.add("first", 1)
+    desk.coffre("apply", "first", "--yes", "--storage-only")  # RGW makes its pools with its first bucket: 3 s
+    repository = load_repository(desk.root)
+    storage = connect(repository.settings.platforms["lab"], desk.root)
+    tenants = [bare.BareTenant(storage, number) for number in range(BARE_RUNS)]
+    bare_new = median_of(lambda number: timed(tenants[number].create), BARE_RUNS)
+    bare_read = median_of(lambda _: timed(tenants[0].read))
+    bare_quota = median_of(lambda number: timed(lambda: tenants[0].set_quota(number * 1024)))
+    bare_status = median_of(lambda _: timed(tenants[0].observe))
+    with tempfile.TemporaryDirectory(dir=desk.root) as folder:
+        restic = toolchain.find_tool("restic")
+        bare_init = timed(lambda: bare.init_repositories(restic, Path(folder), desk.environment))
+    slugs = [f"bench-{number}" for number in range(RUNS)]
+    for slug in slugs:
+        desk.add(slug, bare.MACHINES)
+    new = median_of(lambda number: desk.coffre("apply", slugs[number], "--yes", "--storage-only").seconds)
+    applied: list[Child] = []
+
+    def again(_: int) -> float:
+        applied.append(desk.coffre("apply", slugs[0], "--yes", "--storage-only"))
+        return applied[-1].seconds
+
+    def change(number: int) -> float:
+        desk.set_quota(slugs[0], 300 + number)
+        applied.append(desk.coffre("apply", slugs[0], "--yes", "--storage-only"))
+        return applied[-1].seconds
+
+    unchanged, quota = median_of(again), median_of(change)
+    status = median_of(lambda _: desk.coffre("status", slugs[0]).seconds)
+    imports = median_of(
+        lambda _: (
+            run_child(
+                [sys.executable, "-c", "import coffre.provisioning.apply, boto3"], desk.root, desk.environment
+            ).seconds
+        )
+    )
+    return [
+        Row("of each command: Python and its imports", imports),
+        Row("apply, storage of a new tenant with 3 machines", new, bare_new, "the bare calls of its 21 resources", 1.5),
+        Row("  of which: making 3 restic repositories", bare_init, bare_init, "restic init alone, two at a time"),
+        Row("  without it", new - bare_init, bare_new, "the bare calls", 1.5),
+        Row("apply, storage without change", unchanged, bare_read, "the bare calls that read it all", 1.0),
+        Row("apply, one quota changed", quota, bare_quota, "one bare call", 1.2),
+        Row("status of one tenant", status, bare_status, "its bare calls", 1.5),
+        Row("most memory of apply", max(child.peak_mib for child in applied), unit="MiB"),
+        Row("most memory of the provider by itself", provider_mib(desk), unit="MiB"),
+        *measure_steps(desk, slugs[0]),
+    ]
+
+
+def provider_mib(desk: Desk) -> float:
+    """Return what the provider takes when Pulumi starts it as a process of its own."""
+    program = (
+        "import os, resource, subprocess, sys\n"
+        "child = subprocess.Popen([sys.argv[1], '127.0.0.1:1'], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "status = open(f'/proc/{child.pid}/status').read()\n"
+        "print(int(status.split('VmHWM:')[1].split()[0]))\n"
+        "child.kill(); child.wait(); child.stdout.close()\n"
+    )
+    provider = toolchain.find_tool("pulumi-resource-rgw")
+    done = subprocess.run(
+        [sys.executable, "-c", program, provider], capture_output=True, text=True, check=True, env=desk.environment
+    )
+    return int(done.stdout) / 1024
+
+
+def measure_steps(desk: Desk, slug: str) -> list[Row]:
+    """Time the storage step alone, in one process that has its imports behind it."""
+    os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
+    from coffre.operations.service import open_service
+    from coffre.provisioning.keys import current_keys
+    from coffre.provisioning.stack import TenantStack, declare
+
+    def step(_: int) -> float:
+        repository = load_repository(desk.root)
+        with open_service(repository, slug, say) as service:
+            control = service.secrets.get_control(slug, service.tenant.id)
+            declaration = declare(service, current_keys(service.tenant, control))
+            stack = TenantStack(repository, service, control)
+            return timed(lambda: stack.up(declaration, say))
+
+    def changed(number: int) -> float:
+        desk.set_quota(slug, 400 + number)
+        return step(number)
+
+    quota, settled = median_of(changed), median_of(step)
+    return [
+        Row("the storage step alone, one quota (Pulumi's up)", quota),
+        Row("the storage step alone, nothing to do (Pulumi not run)", settled),
+    ]
+
+
+def measure_agents(desk: Desk, lab: Lab) -> list[Row]:
+    say("agents")
+    desk.coffre("apply", SLUG, "--yes")
+    whole = median_of(lambda _: desk.coffre("apply", SLUG, "--yes").seconds)
+    storage = median_of(lambda _: desk.coffre("apply", SLUG, "--yes", "--storage-only").seconds)
+    touch = median_of(lambda _: timed(lambda: bare.touch_hosts(lab.ssh_config, HOSTS)))
+    rows = [Row("apply, agents on 2 machines, no change", whole - storage, touch, "one ssh call each", 8.0)]
+    return [*rows, measure_overhead(desk, lab)]
+
+
+def measure_overhead(desk: Desk, lab: Lab) -> Row:
+    say(f"the agent against bare restic, {DATA_MIB} MiB")
+    host = HOSTS[0]
+    fill = f"mkdir -p /srv/bench && head -c {DATA_MIB}M /dev/urandom | split -b 16M - /srv/bench/part-"
+    bare.restic_backup(lab.ssh_config, host, f"{fill}; echo 0")
+    path = desk.root / "tenants" / f"{SLUG}.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("paths: [/home, /etc]", "paths: [/srv/bench]"), encoding="utf-8")
+    desk.coffre("apply", SLUG, "--yes")
+    make_environment = (
+        "umask 077; python3 - <<'END'\n"
+        "import json, shlex\n"
+        "c = json.load(open('/etc/coffre/credentials.json')); a = json.load(open('/etc/coffre/agent.json'))\n"
+        "pairs = {'AWS_ACCESS_KEY_ID': c['access_key_id'], 'AWS_SECRET_ACCESS_KEY': c['secret_access_key'],\n"
+        "         'RESTIC_PASSWORD': c['repository_password'], 'RESTIC_REPOSITORY': a['repository']}\n"
+        "open('/dev/shm/bench.env', 'w').write(''.join(f'export {k}={shlex.quote(v)}\\n' for k, v in pairs.items()))\n"
+        "END\n"
+        "echo 0"
+    )
+    bare.restic_backup(lab.ssh_config, host, make_environment)
+    # New bytes each time: a second backup of the same ones would upload nothing.
+    refill = f"rm -rf /srv/bench; {fill}; sync; echo 0"
+
+    def one(script: str) -> Callable[[int], float]:
+        def run(_: int) -> float:
+            bare.restic_backup(lab.ssh_config, host, refill)
+            return bare.restic_backup(lab.ssh_config, host, script)
+
+        return run
+
+    # By turns, so that a slow minute falls on both.
+    pairs = [(one(BARE_BACKUP)(0), one(AGENT_BACKUP)(0)) for _ in range(BARE_RUNS)]
+    alone, agent = sorted(pair[0] for pair in pairs)[1], sorted(pair[1] for pair in pairs)[1]
+    say(f"bare restic {alone:.2f} s, agent {agent:.2f} s (medians)")
+    return Row("agent over bare restic backup of 1 GiB", 100 * (agent / alone - 1), limit=5.0, unit="%")
+
+
+def main() -> None:
+    with bench_lab() as lab, tempfile.TemporaryDirectory(prefix="coffre-bench-") as folder:
+        desk = Desk(lab, Path(folder))
+        rows = [*measure_files(desk), *measure_storage(desk, lab), *measure_agents(desk, lab)]
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Measuring: medians of several runs, the memory of a child, and the one table."""
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: what was measured, its median, its floor (None: there is none) and its limit, in the unit given."""
+
+    name: str
+    value: float
+    floor: float | None = None
+    floor_name: str = ""
+    limit: float | None = None
+    unit: str = "s"
+
+    @property
+    def verdict(self) -> str:
+        if self.limit is None:
+            return ""
+        return "met" if self.value <= self.limit else "NOT MET"
+
+
+@dataclass(frozen=True)
+class Child:
+    """One ended command: how long it took and the most memory it had."""
+
+    seconds: float
+    peak_mib: float
+
+
+def run_child(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[str, str]) -> Child:
+    """Run a command to its end and hold it to success."""
+    with (cwd / "bench.log").open("ab") as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            arguments, cwd=cwd, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{arguments} ended with {process.returncode}: see {cwd / 'bench.log'}")
+    return Child(seconds, usage.ru_maxrss / 1024)
+
+
+def median_of(run: Callable[[int], float], runs: int = RUNS) -> float:
+    """Return the median of several runs; each is told its number."""
+    return statistics.median(run(number) for number in range(runs))
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as one table."""
+    lines = [f"{'what':58} {'median':>9} {'limit':>8} {'':8} floor"]
+    for row in rows:
+        limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
+        floor = "" if row.floor is None else f"{row.floor:.2f} {row.unit}: {row.floor_name}"
+        lines.append(f"{row.name:58} {row.value:7.2f} {row.unit:2} {limit:>8} {row.verdict:8} {floor}".rstrip())
+    return "\n".join(lines)

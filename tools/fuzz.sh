@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Fuzz what the agent reads of others: orders, the gate, restic's output. What fails is kept in testdata and told.
+# usage: [FUZZ_SECONDS=3] tools/fuzz.sh     (seconds for each of the four)
+set -euo pipefail
+# shellcheck source=tools/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+use_go
+cd "$root/agent"
+
+TARGETS=(orders:FuzzVerify orders:FuzzPayload gate:FuzzGate restic:FuzzTranscript)
+failed=0
+for target in "${TARGETS[@]}"; do
+  # Minimising is for the person who reads a failure; here it would take more time than the search.
+  output=$(go test "./internal/${target%:*}" -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${FUZZ_SECONDS:-3}s" \
+    -fuzzminimizetime 0x 2>&1) || {
+    printf '%s\n' "$output" >&2
+    failed=1
+  }
+done
+exit "$failed"
