@@ -262,12 +262,14 @@ def drill(
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
     """Restore a sample with SMILÉO's key and compare it with what the machine reported."""
+    from coffre.operations.blocked import refuse_while_blocked
     from coffre.operations.drill import drill as run_drill
     from coffre.operations.runs import open_recorded
 
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
     drills, names = [], [machine] if machine else []
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
+        refuse_while_blocked(service.tenant)
         names = names or list(service.tenant.active_machines())
         for name in names:
             try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from coffre import toolchain
 from coffre.agents.restic.repository import Repository, ResticError
 from coffre.errors import ExpectedError, UsageError
+from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.reports import iter_reports
 from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
@@ -43,6 +44,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
     Some files are always compared with hashes that the agent took on the machine: a drill without any proves too little
     and fails, saying so. What was restored is deleted before this returns.
     """
+    refuse_while_blocked(service.tenant)
     service.machine(machine)
     snapshot_id, reported = _newest_reported(service, machine)
     repository = open_repository(service, machine, f"drill of snapshot {snapshot_id[:8]}, seed {seed}")

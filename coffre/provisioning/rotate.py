@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.operations.control import sign_orders
+from coffre.operations.publishing import publish_programs
 from coffre.operations.reports import find_applied, iter_reports
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
@@ -146,6 +147,7 @@ class TenantRotation:
 
     def sign_orders(self) -> None:
         """Bring the signatures of every machine's orders to the keys that sign now."""
+        publish_programs(self._service)
         for name in self._service.tenant.active_machines():
             sign_orders(self._service, name)
 
@@ -155,6 +157,7 @@ class TenantRotation:
         names = machines_to_move(self.pending(subjects), tenant.active_machines())
         if not names:
             return ()
+        publish_programs(self._service)
         orders = {name: sign_orders(self._service, name) for name in names}
         secrets = Secrets(self.control, self._service.secrets.get_data(tenant.slug, tenant.id))
         return deploy(self._service, secrets, orders, self._on_progress, only=names)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,6 +96,9 @@ class World:
         return None
 
     # The platform.
+    def publish_program(self, path: Path, sha256: str) -> None:
+        """Another room's work."""
+
     def list_key_ids(self, uid: str) -> list[str]:
         return list(self.keys[uid])
 
