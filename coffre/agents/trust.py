@@ -74,9 +74,9 @@ def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str,
         return
     raise RefusedError(
         f"{slug}/{machine}: the machine that answers as {scanned.name} is not the one that was recorded",
-        f"If nobody installed {machine} anew or replaced it, somebody may be answering in its place: stop here and find "
-        f"out. If somebody did: have its administrator read the new fingerprint on it, repeat with --replace, then run "
-        f"`coffre rotate {slug} --machine {machine} --now`, since the old machine's key left with it, and "
+        f"If nobody installed {machine} anew or replaced it, somebody may be answering in its place: stop here and "
+        f"find out. If somebody did: have its administrator read the new fingerprint on it, repeat with --replace, "
+        f"then run `coffre rotate {slug} --machine {machine} --now`, since the old machine's key left with it, and "
         f"`coffre apply {slug}` (docs/replace-a-machine.md).",
     )
 

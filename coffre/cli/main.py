@@ -1,5 +1,6 @@
 """The command group, the global options, and the one place where errors become text and exit codes."""
 
+import errno
 import gc
 import os
 import sys
@@ -20,6 +21,15 @@ INTERRUPTED = 130
 
 GARBAGE_THRESHOLD = 50_000
 """Objects between two collections of the youngest garbage; Python's own 700 is for programs that live longer."""
+
+_REFUSALS = {
+    errno.ENOSPC: ("no room is left on its disk", "Make room"),
+    errno.EDQUOT: ("no room is left in this user's share of its disk", "Make room"),
+    errno.EROFS: ("its file system is mounted read-only", "Mount it writable"),
+    errno.EACCES: ("this user may not use it", "Give it to the user who runs Coffre"),
+    errno.EPERM: ("this user may not use it", "Give it to the user who runs Coffre"),
+    errno.EIO: ("its disk cannot read or write it", "See to the disk"),
+}
 
 app = typer.Typer(
     name="coffre",
@@ -73,8 +83,24 @@ def main() -> None:
     except ExpectedError as problem:
         output.expected_error(problem)
         sys.exit(problem.exit_code)
+    except OSError as problem:
+        explained = explain_os_error(problem)
+        if explained is None:
+            sys.exit(_unexpected(problem))
+        output.expected_error(explained)
+        sys.exit(explained.exit_code)
     except Exception as problem:  # noqa: BLE001 - the one place where the unexpected ends
         sys.exit(_unexpected(problem))
+
+
+def explain_os_error(error: OSError) -> ExpectedError | None:
+    """Say in one sentence what this computer's file system refuses, wherever that was; None for anything else. Pure."""
+    if error.errno not in _REFUSALS:
+        return None
+    reason, hint = _REFUSALS[error.errno]
+    # A write into an open file has no name; what commands write of their own is in one folder.
+    where = error.filename if isinstance(error.filename, str) else "a file under .coffre/ or of the system's temporary ones"
+    return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; what was done stays done.")
 
 
 def _unexpected(problem: Exception) -> int:

@@ -1,4 +1,4 @@
-"""The credentials that tenant files name: stored in the control bundle, by which machines are reached and nothing else."""
+"""The credentials that tenant files name: kept in the control bundle, and used to reach machines only."""
 
 import re
 

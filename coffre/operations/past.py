@@ -1,4 +1,4 @@
-"""The records as they are: looked into where they exist, never made for a look, and no reason to stop when they fail."""
+"""The records as they are: looked into where they exist, never made for a look, never a reason to stop."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

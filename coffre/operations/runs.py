@@ -1,9 +1,10 @@
 """Each command that does something to a tenant, recorded with who ran it, from which commit, and how it ended."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from coffre.errors import BusyError, RefusedError
+from coffre.errors import BusyError, ExpectedError, RefusedError
 from coffre.operations.service import Service, open_service
 from coffre.records.activity import RunOutcome
 from coffre.records.actor import Author
@@ -24,21 +25,24 @@ def recorded_run(service: Service, command: str) -> Iterator[None]:
 def recorded_in(records: Records, author: Author, command: str, slugs: Sequence[str]) -> Iterator[None]:
     """Record a command that is about several tenants, or about none."""
     run_id = records.start_run(command, slugs, utc_now(), author)
-    outcome = RunOutcome.FAILED
     try:
         yield
-        outcome = RunOutcome.DONE
-    except RefusedError:
-        outcome = RunOutcome.REFUSED
+    except BaseException as problem:
+        # What ended the command is what the operator must hear of; an end that cannot be noted shows as a run without.
+        with contextlib.suppress(ExpectedError):
+            records.finish_run(run_id, utc_now(), _outcome_of(problem))
         raise
-    except BusyError:
-        outcome = RunOutcome.BUSY
-        raise
-    except KeyboardInterrupt:
-        outcome = RunOutcome.INTERRUPTED
-        raise
-    finally:
-        records.finish_run(run_id, utc_now(), outcome)
+    records.finish_run(run_id, utc_now(), RunOutcome.DONE)
+
+
+def _outcome_of(problem: BaseException) -> RunOutcome:
+    if isinstance(problem, RefusedError):
+        return RunOutcome.REFUSED
+    if isinstance(problem, BusyError):
+        return RunOutcome.BUSY
+    if isinstance(problem, KeyboardInterrupt):
+        return RunOutcome.INTERRUPTED
+    return RunOutcome.FAILED
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def wanted_on(orders: Orders, system: OperatingSystem = OperatingSystem.LINUX) -
 
 
 def digest_inputs(service: Service, name: str) -> str:
-    """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, the way to it."""
+    """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, its address."""
     machine, endpoint = service.machine(name), service.storage.endpoint
     programs = AgentPrograms.find(machine.os)
     control = service.secrets.find_control(service.tenant.slug, service.tenant.id)

@@ -23,9 +23,10 @@ class PropertyChange:
 
 @dataclass(frozen=True, order=True)
 class ResourceChange:
-    """One change of one resource: ``operation`` is create, adopt, update, replace or delete; ``properties`` what differs.
+    """One change of one resource, and what differs.
 
-    To adopt is to take into the stack's state what the platform has already.
+    ``operation`` is create, adopt, update, replace or delete; to adopt is to take into the stack's state what the
+    platform has already.
     """
 
     operation: str

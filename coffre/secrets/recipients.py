@@ -151,7 +151,7 @@ def _encrypt_anew(vault: Vault, path: Path, recipients: Sequence[str]) -> None:
 
 
 def _check_all_open(vault: Vault) -> None:
-    """Look before anything is changed: a bundle that does not open could not be encrypted anew, and would stay behind."""
+    """Look before anything is changed: a bundle that does not open could not be encrypted anew."""
     for path in vault.bundles():
         shown = vault.places.shown(path)
         with files.explained(f"read {shown}"):

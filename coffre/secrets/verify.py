@@ -1,4 +1,4 @@
-"""Whether the secrets would be there on a bad day: every copy opened and compared, nothing written, nothing revealed."""
+"""Whether the secrets would be there on a bad day: every copy opened and compared, nothing written or shown."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]
     places = vault.places
     names = sorted({*places.list_bundles(places.primary), *places.list_bundles(places.escrow)})
     for name in names:
-        findings += _check_name(vault, name, tenant_ids)
+        findings += _check_name(name, tenant_ids)
         for folder in (places.primary, places.escrow):
             findings += _check_file(vault, folder / name, len(recipients))
     for slug, tenant_id in tenant_ids.items():
@@ -120,7 +120,7 @@ def _check_mode(vault: Vault, path: Path, wanted: str) -> Iterator[Finding]:
         yield Finding(vault.places.shown(path), "is open to others than its owner", f"Run: chmod {wanted} {path}")
 
 
-def _check_name(vault: Vault, name: str, tenant_ids: Mapping[str, str]) -> Iterator[Finding]:
+def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[Finding]:
     slug, _, kind = name.removesuffix(BUNDLE_SUFFIX).rpartition(".")
     if kind not in KINDS.values():
         yield Finding(name, "is no bundle of Coffre's", "Move it elsewhere: nothing reads it here.", is_warning=True)
@@ -139,13 +139,14 @@ def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[Finding]:
         yield Finding(shown, f"cannot be read: {(error.strerror or '').lower()}", "Make it readable for its owner.")
         return
     count = count_recipients(sealed)
-    if count != listed and listed:
+    if count and listed and count != listed:
         hint = "Run `coffre secrets recipients add` with a key of the list again: it encrypts every bundle anew."
         yield Finding(shown, f"is encrypted for {count} recipients, and the list has {listed}", hint)
     try:
         age.unseal(sealed, vault.identities, shown)
     except ExpectedError as problem:
-        yield Finding(shown, problem.message.removeprefix(f"{shown} "), problem.hint)
+        hint = problem.hint or "If its other copy opens: keep this file aside, and copy the other one over it."
+        yield Finding(shown, problem.message.removeprefix(f"{shown} "), hint)
 
 
 def _check_copies(vault: Vault, slug: str, tenant_id: str, model: type[B], *, is_needed: bool) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from coffre.spec.naming import NAME_PATTERN
 
 
 def tenant_path(root: Path, slug: str) -> Path:
-    """Return where a tenant's file belongs; UsageError when it may not have that name, RefusedError when it is there."""
+    """Return where a tenant's file belongs; UsageError when the name is not one, RefusedError when it is taken."""
     if not re.fullmatch(NAME_PATTERN, slug):
         raise UsageError(f"{name_problem(slug)} as the name of a tenant", f"Choose another: {NAME_RULE}.")
     path = root / TENANTS_FOLDER / f"{slug}.yaml"

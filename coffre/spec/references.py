@@ -38,6 +38,8 @@ def _read_file(path: Path) -> str:
         raise ExpectedError(f"cannot read {path}: {error.strerror}", f"platform.yaml refers to file:{path}.") from error
     except UnicodeDecodeError as error:
         raise ExpectedError(f"{path} is not UTF-8 text", f"platform.yaml refers to file:{path}.") from error
+    except ValueError as error:
+        raise ExpectedError("a reference names a path that no file has", "Write file:PATH in platform.yaml.") from error
     if not value:
         raise ExpectedError(f"{path} is empty", f"platform.yaml refers to file:{path}.")
     return value

@@ -12,6 +12,8 @@ from coffre.spec.quoting import on_one_line
 
 # Nobody reads more, and a hostile file could hold a hundred thousand.
 LIMIT = 200
+# Names and words of the file stand in messages and hints too, with whatever escape sequences its quotes hid.
+_MESSAGE_LENGTH = 400
 
 
 def report(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
@@ -34,8 +36,8 @@ def report(document: Document, file: str, findings: Sequence[Finding]) -> list[P
                 line,
                 column,
                 path_text(_with_missing(loc, finding.loc)),
-                finding.message.replace(VALUE, quoted),
-                finding.hint.replace(VALUE, quoted),
+                on_one_line(finding.message.replace(VALUE, quoted), _MESSAGE_LENGTH),
+                on_one_line(finding.hint.replace(VALUE, quoted), _MESSAGE_LENGTH),
             )
         )
     return _limit(sorted(problems), file)

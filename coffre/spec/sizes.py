@@ -79,10 +79,12 @@ def _bytes_hint(count: int) -> str:
 def _both_readings(figure: str, whole: str, fraction: str | None, letter: str) -> str:
     readings = []
     for unit in (f"{letter}iB", "ko" if letter == "K" else f"{letter}o"):
-        digits = fraction or ""
-        count = _digits(whole + digits) * _UNITS[unit] // 10 ** len(digits)
+        try:
+            count = _count_bytes(whole, fraction, _UNITS[unit], unit)
+        except SizeError:
+            continue  # a tenth of a GiB is no whole number of bytes, and would be refused in its turn
         readings.append(f"{figure} {unit} ({group_digits(count)} bytes)")
-    return "write " + " or ".join(readings)
+    return "write " + " or ".join(readings) if readings else EXAMPLE
 
 
 def _digits(text: str) -> int:

@@ -33,7 +33,8 @@ def calendar_gap(hours: WorkingHours, moment: datetime.datetime) -> str:
     year = _local(hours, moment).year
     if not hours.holidays or any(day.year == year for day in hours.holidays):
         return ""
-    return f"platform.yaml: working_hours.holidays has no day of {year}: public holidays are taken for working days; add them"
+    gap = f"working_hours.holidays of platform.yaml has no day of {year}"
+    return f"{gap}: public holidays are taken for working days; add them"
 
 
 def _local(hours: WorkingHours, moment: datetime.datetime) -> datetime.datetime:

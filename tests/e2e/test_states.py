@@ -134,7 +134,7 @@ def test_a_hold_takes_every_expiry_away_and_counts_only_once_read_back(desk: Des
     planned = desk.coffre("plan", SLUG, "--exit-code", expect=6).stdout
     assert planned.count("- BucketLifecycle") == 2
     assert "hold (TJ-2026-118, since 2026-11-20, preserve): nothing expires, and nothing is deleted" in planned
-    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert desk.json("status", SLUG, "--json")[0]["hold"]["in_force"] is True
     assert not backstage.bucket("compta-01").list_expiry_rules()
     # A rule that somebody else puts there is taken away again, whether or not our state knows of it.
@@ -143,14 +143,14 @@ def test_a_hold_takes_every_expiry_away_and_counts_only_once_read_back(desk: Des
     bucket: Any = backstage.bucket("compta-01")
     bucket._s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [rule]})
     assert "NOT in force yet" in desk.coffre("status", SLUG).stdout
-    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert "hold (TJ-2026-118, since 2026-11-20, preserve): in force" in desk.coffre("status", SLUG).stdout
     assert "compta-01: success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
 
 
 def test_a_hold_that_blocks_access_keeps_everybody_out(desk: Desk, backstage: Backstage, tmp_path: Path) -> None:
     desk.edit(SLUG, "kind: preserve", "kind: block_access")
-    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert backstage.bucket("compta-01").is_suspended()
     for command in (
         ("backup", SLUG),
@@ -168,11 +168,11 @@ def test_a_hold_that_blocks_access_keeps_everybody_out(desk: Desk, backstage: Ba
 def test_a_lifted_hold_brings_the_lifecycle_back(desk: Desk, backstage: Backstage) -> None:
     desk.edit(SLUG, HOLD % "block_access", "")
     assert desk.coffre("plan", SLUG).stdout.count("+ BucketLifecycle") == 2
-    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert set(backstage.bucket("compta-01").list_expiry_rules()) == {"all", "locks"}
     held = [event.details["hold"] for event in backstage.events(EventKind.HOLD_CHANGE)]
     assert [hold and hold["kind"] for hold in held] == ["preserve", "block_access", None]
-    desk.coffre("backup", SLUG)
+    desk.coffre("backup", SLUG, "--machine", "caisse-01")
 
 
 def test_a_retired_machine_loses_its_key_and_agent_and_keeps_its_backups(

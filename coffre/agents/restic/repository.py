@@ -23,7 +23,7 @@ from coffre.agents.restic.process import ResticCommand, ResticError, stream
 __all__ = ["Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
 
 NO_REPOSITORY = 10
-QUICK_SECONDS = 180.0
+QUICK_SECONDS = 60.0
 """For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
 LISTING_SECONDS = 2 * 3600.0
 LONG_SECONDS = 24 * 3600.0

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from coffre.errors import RemoteError
 from coffre.storage.ceph.admin import AdminBucket, AdminClient, AdminUser
-from coffre.storage.ceph.faults import UnreachableError
+from coffre.storage.ceph.faults import UnavailableError, UnreachableError
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.driver import AccessKey, Endpoint
@@ -33,7 +33,7 @@ class Recorded:
 def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[Recorded]) -> list[str]:
     """Return the names of the resources that the platform has otherwise, or not at all.
 
-    Raises UnreachableError when nobody answers. What a platform refuses to tell counts as drift: the refresh that
+    Raises UnreachableError when nobody answers, UnavailableError when the platform cannot. What a platform refuses to tell counts as drift: the refresh that
     follows says why.
     """
     platform = RgwPlatform(endpoint, admin_key)
@@ -49,7 +49,7 @@ def _has_drifted(platform: RgwPlatform, recorded: Recorded) -> bool:
         return True
     try:
         live = kind(platform).find(recorded.resource_id)
-    except UnreachableError:
+    except (UnreachableError, UnavailableError):
         raise
     except RemoteError:
         return True

@@ -67,6 +67,10 @@ class ConcurrentWriteError(RgwError):
     """Two writes met on one user; nothing was written and the same call may succeed (measured on 16.2.15)."""
 
 
+class UnavailableError(RgwError):
+    """The gateway, or what stands before it, answers that it cannot serve now; asked several times."""
+
+
 class UnreachableError(RemoteError):
     """The platform did not answer, or its certificate is not vouched for."""
 
@@ -94,14 +98,21 @@ _CLASSES: dict[str, type[RgwError]] = {
     "QuotaExceeded": WallReachedError,
     "ConcurrentModification": ConcurrentWriteError,
     "UnknownError": ConcurrentWriteError,
+    "SlowDown": UnavailableError,
+    "ServiceUnavailable": UnavailableError,
 }
+
+UNAVAILABLE_STATUSES = (502, 503, 504)
 
 _HINTS = {
     "AccessDenied": "the key has no right to do this; for the administrator's, see its capabilities "
     "(users=*;buckets=*;metadata=*)",
-    "SignatureDoesNotMatch": "the secret does not belong to this access key: compare it with the secret store",
-    "InvalidAccessKeyId": "no user has this access key: compare it with the secret store",
-    "RequestTimeTooSkewed": "this computer's clock and the platform's are more than 15 minutes apart",
+    "SignatureDoesNotMatch": "the secret does not belong to this access key: for the administrator's, compare it with "
+    "`admin_credential:` of platform.yaml, else with the secret store; nothing was changed",
+    "InvalidAccessKeyId": "no user has this access key: for the administrator's, compare it with `admin_credential:` "
+    "of platform.yaml, else with the secret store",
+    "RequestTimeTooSkewed": "this computer's clock and the platform's are more than 15 minutes apart: set the wrong one "
+    "right (`timedatectl`; `coffre platform check` measures), then run the same command again",
     "UserSuspended": "the user is suspended on the platform; enable it first",
     "QuotaExceeded": "the tenant's wall is reached: raise it for the time of the work, or free space",
     "UnknownError": "another write was under way on this user; run the same command again",
@@ -111,18 +122,37 @@ _HINTS = {
 
 def error_of(doing: str, code: str, status: int, detail: str = "") -> RgwError:
     """Return the typed error for RGW's code; ``doing`` says what was tried, and on what."""
+    if status in UNAVAILABLE_STATUSES:
+        return _unavailable(doing, code, status)
     kind = _CLASSES.get(code, RgwError)
     if kind is ConcurrentWriteError and code == "UnknownError" and status != 500:
         kind = RgwError
     return kind(doing, code, status, detail, _HINTS.get(code, ""))
 
 
+def _unavailable(doing: str, code: str, status: int) -> UnavailableError:
+    # A proxy before the gateway has no code of RGW's.
+    named = code if code.isalpha() else "ServiceUnavailable"
+    return UnavailableError(
+        doing,
+        named,
+        status,
+        hint="the platform is up and cannot serve now (starting, overloaded or under maintenance); it was asked several "
+        "times: wait, then run the same command again",
+    )
+
+
 def unreachable(doing: str, url: str, cause: str) -> UnreachableError:
     """Return the error for a platform that gave no answer; ``cause`` is the library's own text."""
     if "certificate verify failed" in cause.lower():
+        reason = _reason(cause)
+        is_dated = "expired" in reason or "not yet valid" in reason
         return UnreachableError(
-            f"{doing}: the certificate of {url} is not accepted: {_reason(cause)}",
-            "compare ca_file of the platform's endpoints with the authority that signed its certificate",
+            f"{doing}: the certificate of {url} is not accepted: {reason}",
+            "the platform's operator renews it; see also that this computer's clock is right"
+            if is_dated
+            else "compare ca_file of the platform's endpoints with the authority that signed its certificate; "
+            "no secret was sent",
         )
     return UnreachableError(
         f"{doing}: no answer from {url}: {_reason(cause)}",
@@ -133,6 +163,8 @@ def unreachable(doing: str, url: str, cause: str) -> UnreachableError:
 def _reason(cause: str) -> str:
     """Return the last part of a library's nested message, where the operating system speaks."""
     line = " ".join(cause.split()).split(" (_ssl.c", 1)[0].rsplit(": ", 1)[-1].rstrip("\"')")
+    if "EOF occurred in violation of protocol" in line or line == "Remote end closed connection without response":
+        return "it closed the connection without a word"
     return line if len(line) <= 160 else line[:159] + "…"
 
 

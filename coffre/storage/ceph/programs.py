@@ -33,7 +33,7 @@ from coffre.storage.ceph.faults import (
     unreachable,
 )
 from coffre.storage.ceph.s3 import make_client
-from coffre.storage.ceph.signed_http import trust
+from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, trust
 from coffre.storage.driver import AccessKey, Endpoint
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ READ_SID = "CoffreAnyoneMayRead"
 
 _KEY_MARK = "CP"
 _STALE_SECONDS = 3600
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,8 @@ class ProgramShelf:
         self._admin = admin
         self._base = endpoint.url.rstrip("/")
         self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-            retries=urllib3.Retry(total=2, redirect=0, status=0, other=0),
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=new_patience(),
             ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
         )
 

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS
 from coffre.storage.driver import AccessKey, Endpoint
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.awsrequest import AWSRequest
     from types_boto3_s3 import S3Client
 
 _CONNECTIONS = 32
-_ATTEMPTS = 4
-_READ_SECONDS = 90
+_ATTEMPTS = 9
+"""botocore waits 0.05 s before the second one and about twice as long before each further: some 6 s in all."""
+
+_BEGAN = "coffre_began"
 
 _guard = threading.Lock()
 _session: boto3.Session | None = None
@@ -35,11 +40,12 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
         response_checksum_validation="when_required",
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=_CONNECTIONS,
-        read_timeout=_READ_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
         proxies={},
     )
     with _guard:  # making clients is not safe from several threads, using one is
-        return _the_session().client(
+        client = _the_session().client(
             "s3",
             endpoint_url=endpoint.url,
             region_name=endpoint.region,
@@ -49,6 +55,20 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
             use_ssl=endpoint.url.startswith("https:"),
             config=config,
         )
+    client.meta.events.register("request-created.s3", _end_in_time)
+    return client
+
+
+def _end_in_time(request: AWSRequest, **_event: object) -> None:
+    """Begin no further attempt of a call that has waited long already: botocore repeats what was not answered in time.
+
+    Raises botocore's own ReadTimeoutError.
+    """
+    from botocore.exceptions import ReadTimeoutError
+
+    began = request.context.setdefault(_BEGAN, time.monotonic())
+    if time.monotonic() - began >= READ_SECONDS:
+        raise ReadTimeoutError(endpoint_url=str(request.url), error=f"read timeout={READ_SECONDS:.0f}")
 
 
 class ClientCache:

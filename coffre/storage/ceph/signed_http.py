@@ -3,7 +3,8 @@
 import json
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
 import urllib3
@@ -12,14 +13,48 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError
-from coffre.storage.ceph.faults import error_of, unreachable
+from coffre.storage.ceph.faults import UNAVAILABLE_STATUSES, error_of, unreachable
 from coffre.storage.driver import AccessKey, Endpoint
 
 # A gateway killed hard stalls metadata writes on the others for 26 s (measured), so a short limit would turn a slow
 # success into a failure that has happened all the same.
-_READ_SECONDS = 90.0
-_CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
 _CONNECTIONS = 32
+
+
+class _Patience(urllib3.Retry):
+    """Sends nothing again that was not answered in time: twice the time would not make the platform answer."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: urllib3.connectionpool.ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+def new_patience() -> urllib3.Retry:
+    """Return how often a request is sent again: once when a kept connection was just closed, for about 8 s on a 503."""
+    return _Patience(
+        total=6,
+        connect=0,
+        read=1,
+        redirect=0,
+        status=5,
+        other=0,
+        allowed_methods=None,
+        status_forcelist=UNAVAILABLE_STATUSES,
+        backoff_factor=0.25,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
 
 
 class SignedHttp:
@@ -31,9 +66,9 @@ class SignedHttp:
         self._credentials = Credentials(key.access_key_id, key.secret_access_key)
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS,
-            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-            # A kept connection that the gateway has just closed: every Admin call of ours may be repeated.
-            retries=urllib3.Retry(total=2, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods=None),
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            # Every Admin call of ours may be repeated.
+            retries=new_patience(),
             ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
         )
 

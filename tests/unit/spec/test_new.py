@@ -1,4 +1,4 @@
-"""The collection sheet: each answer judged at once, a file that is valid by construction, and never written over one."""
+"""The collection sheet: each answer judged at once, a file valid by construction, never written over another."""
 
 import json
 from collections.abc import Callable, Iterable
