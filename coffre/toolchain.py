@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from coffre.errors import ExpectedError
@@ -42,6 +43,36 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_program(path: Path) -> str:
+    """Return the SHA-256 of a program that goes to machines; ExpectedError when it is not the one that set-up noted.
+
+    A program without a note is taken as it is.
+    """
+    facts = path.stat()
+    return _sha256_program(path, facts.st_size, facts.st_mtime_ns)
+
+
+@cache
+def _sha256_program(path: Path, _size_bytes: int, _changed_at: int) -> str:
+    found, noted = sha256_file(path), _find_noted(path)
+    if noted is not None and found != noted:
+        raise ExpectedError(
+            f"{path} is not the program that set-up put there: its SHA-256 is {found}, noted was {noted}",
+            "Find out who changed it or whether the disk is bad, then run `make setup`, which builds it again; "
+            "nothing was ordered of any machine and nothing sent.",
+        )
+    return found
+
+
+def _find_noted(path: Path) -> str | None:
+    """Return the hash that set-up noted beside its link, None when there is none or it is about another file."""
+    try:
+        noted, target = path.with_name(f".{path.name}.sha256").read_text(encoding="utf-8").split(maxsplit=1)
+    except (OSError, ValueError):
+        return None
+    return noted if Path(target.strip()) == path.resolve() else None
 
 
 def cache_directory() -> Path:

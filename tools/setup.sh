@@ -107,6 +107,20 @@ find_on_path() {
 link() {
   local name=$1 target=$2
   [[ "$(readlink "$venv/bin/$name" || true)" == "$target" ]] || ln -sfn "$target" "$venv/bin/$name"
+  target=$(readlink -f "$target")
+  # Coffre sends no program to machines that is another than this note says.
+  is_noted "$name" "$target" && sha256sum --check --status "$venv/bin/.$name.sha256" ||
+    sha256sum "$target" >"$venv/bin/.$name.sha256"
+}
+
+# is_noted NAME TARGET: whether the note of a program's SHA-256 is about this file.
+is_noted() {
+  [[ "$(cut -c 67- "$venv/bin/.$1.sha256" 2>/dev/null || true)" == "$2" ]]
+}
+
+# is_damaged NAME TARGET: whether a program that was built here is not any more what it was then.
+is_damaged() {
+  is_noted "$1" "$2" && ! sha256sum --check --status "$venv/bin/.$1.sha256"
 }
 
 # module_version MODULE: the version that tools/go.mod pins.
@@ -135,7 +149,7 @@ ensure_tool() {
     return 0
   fi
   local directory="$cache/$name-$version-$(uname -m)"
-  if [[ ! -x "$directory/$name" ]]; then
+  if [[ ! -x "$directory/$name" ]] || is_damaged "$name" "$directory/$name"; then
     ensure_go
     say "building $name $version (about $time, once; quicker: install that version from $installer)"
     local building="$directory.building-$$"
@@ -162,7 +176,7 @@ build_agent() {
   sources=$(cd "$root/agent" && find . -type f ! -name '*_test.go' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum |
     sha256sum | cut -c 1-16)
   directory="$cache/coffre-agent-$version-$sources-$(uname -m)"
-  if [[ ! -x "$directory/coffre-agent" ]]; then
+  if [[ ! -x "$directory/coffre-agent" ]] || is_damaged coffre-agent "$directory/coffre-agent"; then
     ensure_go
     say "building coffre-agent $version (about 30 s the first time)"
     local building="$directory.building-$$"

@@ -99,7 +99,9 @@ def explain_os_error(error: OSError) -> ExpectedError | None:
         return None
     reason, hint = _REFUSALS[error.errno]
     # A write into an open file has no name; what commands write of their own is in one folder.
-    where = error.filename if isinstance(error.filename, str) else "a file under .coffre/ or of the system's temporary ones"
+    where = (
+        error.filename if isinstance(error.filename, str) else "a file under .coffre/ or of the system's temporary ones"
+    )
     return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; what was done stays done.")
 
 

@@ -94,6 +94,13 @@ def apply(
             help="After a lost Pulumi state: take what exists also where it differs from the file, and change it.",
         ),
     ] = False,
+    replace_orders: Annotated[
+        bool,
+        typer.Option(
+            "--replace-orders",
+            help="Write new orders over such as the tenant's keys did not sign; those stay as an earlier version.",
+        ),
+    ] = False,
 ) -> None:
     """Carry the tenant files out: storage, then agents."""
     from coffre.provisioning.apply import apply_tenant
@@ -101,12 +108,15 @@ def apply(
 
     repository = open_repository(context)
     refuse_orphans(repository)
-    planned = _read_plan(plan_file, tenants, every, storage_only or adopt) if plan_file is not None else {}
+    planned = (
+        _read_plan(plan_file, tenants, every, storage_only or adopt or replace_orders) if plan_file is not None else {}
+    )
     names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
     failed = []
     for name in names:
         try:
-            if not yes and not planned:
+            # What a plan refuses is here to be replaced.
+            if not yes and not planned and not replace_orders:
                 _show_plan(plan_tenant(repository, name, output.warning))
                 _warn_of_hours(repository)
                 typer.confirm(f"Apply {name}?", abort=True, err=True)
@@ -117,6 +127,7 @@ def apply(
                 on_progress=partial(output.progress_of, name),
                 planned=planned.get(name),
                 takes_unequal=adopt,
+                replaces_orders=replace_orders,
             )
         except ExpectedError as problem:
             go_on_after(name, problem, alone=len(names) == 1)

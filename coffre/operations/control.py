@@ -1,8 +1,9 @@
 """SMILÉO's orders to a machine, written under control/ of its bucket with the owner's key (design, section 7)."""
 
 import base64
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from coffre import toolchain
 from coffre.agents import desired
 from coffre.agents.restic.programs import AgentPrograms
+from coffre.errors import RemoteError
 from coffre.operations.service import Service
 from coffre.records.events import EventKind, utc_now
 from coffre.secrets import rotations
@@ -48,7 +50,26 @@ def read_orders(service: Service, bucket: Bucket) -> dict[str, Any] | None:
     RefusedError when none of the tenant's own keys signed it: somebody else wrote it.
     """
     document = bucket.find(naming.DESIRED_KEY)
-    return None if document is None else desired.verify(document, *_public_keys(_known_seeds(_control(service))))
+    return None if document is None else _verified(service, bucket, document)
+
+
+def _verified(service: Service, bucket: Bucket, document: bytes) -> dict[str, Any]:
+    try:
+        return desired.verify(document, *_public_keys(_known_seeds(_control(service))))
+    except desired.InvalidOrdersError as problem:
+        raise desired.InvalidOrdersError(
+            f"bucket {bucket.name}: {problem.message}",
+            "The machine does not follow it and goes on with its last good orders. Find out who wrote it (only the "
+            "owner's key may: rotate it if it was stolen), then "
+            f"`coffre apply {service.tenant.slug} --replace-orders`: the bucket keeps what stands as an earlier version.",
+        ) from problem
+
+
+def refuse_foreign_orders(service: Service, buckets: Iterable[Bucket]) -> None:
+    """Refuse to go on over orders that this tenant's keys did not sign; what cannot be read is left to a later step."""
+    for bucket in buckets:
+        with contextlib.suppress(RemoteError):
+            read_orders(service, bucket)
 
 
 def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None) -> Orders:
@@ -59,22 +80,30 @@ def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | Non
     return Orders(machine, current["generation"], desired.list_differences(current, wanted))
 
 
-def write_orders(service: Service, machine: str) -> Orders:
-    """Bring a machine's orders to what its tenant file wants; returns them as they stand then. May run twice."""
+def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False) -> Orders:
+    """Bring a machine's orders to what its tenant file wants; returns them as they stand then. May run twice.
+
+    RefusedError when what stands was not signed by this tenant's keys, unless ``replaces_foreign``: then it becomes an
+    earlier version of ours.
+    """
     bucket = service.owner_bucket(machine)
     document, control = bucket.find(naming.DESIRED_KEY), _control(service)
-    current = None if document is None else desired.verify(document, *_public_keys(_known_seeds(control)))
+    if document is not None and replaces_foreign and not _is_vouched_for(document, _known_seeds(control)):
+        document = None
+    current = None if document is None else _verified(service, bucket, document)
     orders, seeds = plan_orders(service, machine, current), _signing_seeds(control)
+    recorded = service.records.find_last(service.tenant.id, EventKind.ORDERS, machine)
+    last = int(str(recorded.details["generation"])) if recorded else None
+    if orders.generation is not None and last is not None and orders.generation < last:
+        # The machine took newer ones, and refuses these for ever.
+        orders = Orders(machine, orders.generation, (*orders.differences, "older orders put back"))
     if document is not None and not _is_vouched_for(document, seeds):
         # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
         orders = Orders(machine, orders.generation, (*orders.differences, "signing key"))
     if not orders.is_due:
         _sign_again(service, bucket, document, seeds)
         return orders
-    recorded = service.records.find_last(service.tenant.id, EventKind.ORDERS, machine)
-    generation = desired.next_generation(
-        orders.generation, int(str(recorded.details["generation"])) if recorded else None
-    )
+    generation = desired.next_generation(orders.generation, last)
     payload = _payload(service, machine, desired.Issue(generation, utc_now()))
     document = desired.sign(desired.encode_payload(payload), *seeds)
     # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
@@ -150,7 +179,7 @@ def _payload(service: Service, machine: str, issue: desired.Issue) -> dict[str, 
 @cache
 def ordered_restic(system: OperatingSystem) -> desired.Program:
     """Return the restic that orders name for machines of a system."""
-    return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_file(AgentPrograms.find(system).restic))
+    return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_program(AgentPrograms.find(system).restic))
 
 
 def _sign_again(service: Service, bucket: Bucket, document: bytes | None, seeds: Sequence[bytes]) -> None:

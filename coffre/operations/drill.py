@@ -17,8 +17,10 @@ from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.records.events import EventKind
+from coffre.spec.sizes import format_bytes
 
 WORK_PREFIX = "drill-"
+NO_ROOM = "no space left on device"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
         on_progress(f"restoring {len(sample.sizes)} files")
         done = _restore_and_compare(service, machine, repository, snapshot_id, sample)
     except ResticError as problem:
+        # The sample could not even be chosen: the list of files does not come out of the repository.
         done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
         sample = Sample(seed, (), ())
     service.record(
@@ -81,6 +84,11 @@ def _restore_and_compare(
         try:
             repository.restore(snapshot_id, folder, includes=sample.paths, no_cache=True)
         except ResticError as problem:
+            if NO_ROOM in problem.message:
+                raise ExpectedError(
+                    f"no room is left in {folder.parent} for the {format_bytes(sum(sample.sizes.values()))} of the sample",
+                    "Make room, then drill again: this says nothing about the backup.",
+                ) from problem
             problems.append(problem.message)
         problems += compare(sample, folder)
         files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from coffre.agents.report import Report, ReportResult
+from coffre.errors import ExpectedError
 from coffre.operations.control import read_orders
 from coffre.operations.holds import HoldStatus, hold_status
 from coffre.operations.options import option_status
@@ -89,8 +90,12 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     """Look at one tenant. Before its first apply there is nothing to see, and everything live is None."""
     tenant = service.tenant
     owner = service.storage.find_owner(service.owner_uid)
-    applied = service.secrets.find_control(tenant.slug, tenant.id) is not None and owner is not None
-    buckets = set(owner.buckets) if owner is not None and applied else set()
+    if owner is not None and service.secrets.find_control(tenant.slug, tenant.id) is None:
+        raise ExpectedError(
+            f"{tenant.slug} exists on its platform, but its control bundle is not here",
+            "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
+        )
+    buckets = set(owner.buckets) if owner is not None else set()
     machines, gates, switches, used_bytes, held_buckets = [], [], [], 0, True
     for name in tenant.machines:
         if service.bucket_name(name) not in buckets:

@@ -68,7 +68,7 @@ def wanted_on(orders: Orders, system: OperatingSystem = OperatingSystem.LINUX) -
     """Return what a machine should run by its orders and the agent at hand; None before its first orders."""
     if orders.generation is None:
         return None
-    return Installed(orders.generation, toolchain.sha256_file(AgentPrograms.find(system).agent))
+    return Installed(orders.generation, toolchain.sha256_program(AgentPrograms.find(system).agent))
 
 
 def digest_inputs(service: Service, name: str) -> str:
@@ -81,7 +81,7 @@ def digest_inputs(service: Service, name: str) -> str:
         "endpoint": [endpoint.url, endpoint.region, service.bucket_name(name)],
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
-        "programs": [toolchain.sha256_file(programs.agent), toolchain.sha256_file(programs.restic)],
+        "programs": [toolchain.sha256_program(programs.agent), toolchain.sha256_program(programs.restic)],
         "orders": wanted_orders(service, name),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

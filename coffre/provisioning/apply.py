@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.operations.control import Orders, write_orders
+from coffre.operations.control import Orders, refuse_foreign_orders, write_orders
 from coffre.operations.gate import settle_gate
 from coffre.operations.holds import settle_hold
 from coffre.operations.publishing import publish_programs
@@ -62,12 +62,14 @@ def apply_tenant(
     on_progress: OnProgress,
     planned: ExactPlan | None = None,
     takes_unequal: bool = False,
+    replaces_orders: bool = False,
     clock: Clock = utc_now,
 ) -> TenantOutcome:
     """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing.
 
     With ``planned`` that is done and nothing else, or RefusedError. With ``takes_unequal`` resources that exist without
-    standing in the stack's state are taken and changed also when they are not equal: for a state that was lost.
+    standing in the stack's state are taken and changed also when they are not equal: for a state that was lost. With
+    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign.
     """
     with (
         open_service(repository, slug, on_progress) as service,
@@ -77,6 +79,10 @@ def apply_tenant(
         if planned is not None:
             refuse_unless_same(planned, make_exact(service, plan_service(service)))
         owned_buckets = refuse_what_rules_forbid(service)
+        names = service.tenant.active_machines()
+        if not replaces_orders:
+            standing = [name for name in names if service.bucket_name(name) in owned_buckets]
+            refuse_foreign_orders(service, (service.owner_bucket(name) for name in standing))
         warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)
@@ -95,7 +101,7 @@ def apply_tenant(
         rotation = TenantRotation(service, secrets.control, on_progress)
         rotation.resume()
         _initialise_repositories(service, on_progress)
-        orders = {name: write_orders(service, name) for name in service.tenant.active_machines()}
+        orders = {name: write_orders(service, name, replaces_foreign=replaces_orders) for name in names}
         gate = settle_gate(service)
         commitments.record_changes(service)
         machines = () if storage_only else _settle_agents(service, secrets, orders, to_remove, on_progress)

@@ -1,6 +1,7 @@
 """The one module that runs Pulumi: a tenant's stack previewed and brought up through the Automation API."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
@@ -33,9 +34,16 @@ PARALLEL_RESOURCES = 32
 PROGRAM_END_SECONDS = 5.0
 """How long the program of a failed run may take to stop."""
 
+MAX_REASONS = 3
+"""How many reasons a failed run is told with: a platform that goes away is one for each resource."""
+
+TORN_LOCK_SECONDS = 10.0
+"""How old the beginning of a lock is that nobody writes any more: it is some hundred bytes, written at once."""
+
 LOCK_PATIENCE_SECONDS = 15.0
 """How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were seen."""
 
+_NO_ROOM = "no space left on device"
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _CHANGES = {
     events.OpType.CREATE: "create",
@@ -178,6 +186,7 @@ class StackEngine:
 
         Pulumi outlives a killed command by a few seconds, so its end is waited for.
         """
+        self._clear_torn_locks()
         locks = self._state.list_locks(self._slug)
         if not locks:
             return
@@ -193,6 +202,13 @@ class StackEngine:
         if self._state.list_locks(self._slug):
             on_progress(f"freeing the stack from the lock of a run that was killed ({locks[0]})")
             self._open().cancel()
+
+    def _clear_torn_locks(self) -> None:
+        for path in self._state.list_torn_locks(self._slug):
+            with contextlib.suppress(FileNotFoundError):
+                while time.time() - path.stat().st_mtime < TORN_LOCK_SECONDS:
+                    time.sleep(0.1)
+                path.unlink()
 
     @contextmanager
     def _running(self, program: Program, recorder: "_Recorder", *, takes_unequal: bool = False) -> Iterator[Program]:
@@ -217,10 +233,24 @@ def _translated(slug: str, recorder: "_Recorder", command: PulumiProcess) -> Ite
         ) from error
     except automation_errors.CommandError as error:
         command.raise_interrupt()
-        raise RemoteError(
-            f"storage of {slug}: {'; '.join(recorder.errors) or _last_line(str(error))}",
-            f"What was done stays done; put that right and run `coffre apply {slug}` again.",
-        ) from error
+        raise _explain_failure(slug, recorder.errors, str(error)) from error
+
+
+def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError:
+    """Say why a run failed: by its resources' own errors, else by what Pulumi said last. Pure."""
+    again = f"run `coffre apply {slug}` again"
+    if not errors and _NO_ROOM in text:
+        place = next((word for word in text.split() if word.startswith("/")), "its folder").rstrip(":")
+        return RemoteError(
+            f"storage of {slug}: no room is left for Pulumi's state on this computer's disk ({place})",
+            f"Make room and {again}: what was made on the platform is found there, with the same keys.",
+        )
+    reasons = list(errors[:MAX_REASONS]) or [_last_line(text).removeprefix("stderr: ").removeprefix("error: ")]
+    if len(errors) > MAX_REASONS:
+        reasons.append(f"and {len(errors) - MAX_REASONS} more like these")
+    return RemoteError(
+        f"storage of {slug}: {'; '.join(reasons)}", f"What was done stays done; put that right and {again}."
+    )
 
 
 @contextmanager

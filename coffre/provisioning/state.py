@@ -111,6 +111,11 @@ class StateFolder:
                 found.append(StackLock("an unknown computer", 0, datetime.fromtimestamp(0, UTC)))
         return found
 
+    def list_torn_locks(self, stack: str) -> list[Path]:
+        """Return the locks that Pulumi began to write and could not, on a full disk say: it stumbles over them."""
+        folder = self._folder / "locks" / "organization" / PROJECT / stack
+        return sorted(folder.glob("*.tmp")) if folder.is_dir() else []
+
 
 def read_state(text: bytes) -> StackState:
     """Read Pulumi's checkpoint document (version 3). Pure; ValueError, KeyError or TypeError for anything else."""

@@ -1,5 +1,6 @@
 """What databases refuse, in one sentence each; nothing above this module sees SQLAlchemy's errors."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNREACHED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
 _WAITED_TOO_LONG = ("55P03", "57014")  # lock_timeout, statement_timeout
 _DISK_FULL = "53100"
+_LOG_BYTES = 64 * 1024
 _BUSY_HINT = "Wait for the other command to end, then run this again."
 
 
@@ -33,7 +35,8 @@ def _explain_sqlite(error: sqlite3.Error, location: Location) -> ExpectedError:
     code = getattr(error, "sqlite_errorcode", 0) & _SQLITE_PRIMARY_CODE
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return BusyError(f"{location.shown} is locked by another process", _BUSY_HINT)
-    if code == sqlite3.SQLITE_FULL:
+    # Without room for its write-ahead log SQLite calls it an error of the disk.
+    if code == sqlite3.SQLITE_FULL or (code in _UNREACHED and _is_disk_full(location)):
         return ExpectedError(
             f"no room is left for {location.shown}", "Make room, then run this again; what was recorded is kept."
         )
@@ -46,6 +49,10 @@ def _explain_sqlite(error: sqlite3.Error, location: Location) -> ExpectedError:
             f"{location.shown} cannot be used: {error}", "Make file and folder writable for the user who runs Coffre."
         )
     return ExpectedError(f"{location.shown} refused: {error}")
+
+
+def _is_disk_full(location: Location) -> bool:
+    return location.file is not None and shutil.disk_usage(location.file.parent).free < _LOG_BYTES
 
 
 def _explain_postgresql(error: BaseException, location: Location) -> ExpectedError:

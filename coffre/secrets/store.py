@@ -22,7 +22,7 @@ OnNotice = Callable[[str], None]
 class SecretStore:
     """Reads and writes bundles. Nothing is opened before it is asked for: no identity is needed to find nothing.
 
-    Notices are sentences about copies that were not equal and that the next save repairs.
+    Notices are sentences, each said once, about copies that were not equal and that the next save repairs.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class SecretStore:
         self._wait_seconds = wait_seconds
         self._on_notice = on_notice
         self._identities: tuple[SecretStr, ...] | None = None
+        self._noticed: set[str] = set()
 
     @classmethod
     def open(
@@ -88,7 +89,8 @@ class SecretStore:
 
     def _find(self, slug: str, tenant_id: str, model: type[B]) -> B | None:
         judged = self._judge(slug, tenant_id, model)
-        if judged.notice and self._on_notice is not None:
+        if judged.notice and judged.notice not in self._noticed and self._on_notice is not None:
+            self._noticed.add(judged.notice)
             self._on_notice(judged.notice)
         return judged.bundle
 

@@ -79,7 +79,8 @@ def _sentence(error: yaml.MarkedYAMLError, character: str) -> tuple[str, str]:
     said = f"{error.context or ''} {error.problem or ''}"
     for part, (message, hint) in _SENTENCES.items():
         if part in said:
-            return message.replace("{character}", character or "this character"), hint
+            named = "a tab" if character == "\t" else character if character.isprintable() else ""
+            return message.replace("{character}", named or "this character"), hint
     return f"this is not YAML ({on_one_line(error.problem or 'it cannot be read')})", _COLON
 
 

@@ -56,7 +56,7 @@ def _cross_built(name: str, build: str) -> Path:
 
 
 def _installable(name: str, path: Path, expected_sha256: str | None) -> Installable:
-    found = toolchain.sha256_file(path)
+    found = toolchain.sha256_program(path)
     if expected_sha256 is not None and found != expected_sha256:
         raise ExpectedError(
             f"{path} is not the {name} that should be installed: its SHA-256 is {found}, expected {expected_sha256}",

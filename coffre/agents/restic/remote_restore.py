@@ -125,7 +125,7 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
     is in a file or in an argument there or here. When this process dies, the machine ends restic and clears up.
     """
     program = toolchain.find_tool("restic")
-    sha256 = toolchain.sha256_file(program)
+    sha256 = toolchain.sha256_program(program)
     is_sent = choose_restic(look_at(machine), machine.name, sha256)
     refuse_ours(restore.path if restore.folder is None else None, machine.name)
     mark = "" if restore.folder is None else f"{restore.snapshot_id} {restore.path or '/'}"

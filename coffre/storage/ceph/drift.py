@@ -33,8 +33,8 @@ class Recorded:
 def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[Recorded]) -> list[str]:
     """Return the names of the resources that the platform has otherwise, or not at all.
 
-    Raises UnreachableError when nobody answers, UnavailableError when the platform cannot. What a platform refuses to tell counts as drift: the refresh that
-    follows says why.
+    Raises UnreachableError when nobody answers, UnavailableError when the platform cannot. What a platform refuses to
+    tell counts as drift: the refresh that follows says why.
     """
     platform = RgwPlatform(endpoint, admin_key)
     platform.admin = _RememberingAdmin(endpoint, admin_key)

@@ -111,8 +111,8 @@ _HINTS = {
     "`admin_credential:` of platform.yaml, else with the secret store; nothing was changed",
     "InvalidAccessKeyId": "no user has this access key: for the administrator's, compare it with `admin_credential:` "
     "of platform.yaml, else with the secret store",
-    "RequestTimeTooSkewed": "this computer's clock and the platform's are more than 15 minutes apart: set the wrong one "
-    "right (`timedatectl`; `coffre platform check` measures), then run the same command again",
+    "RequestTimeTooSkewed": "this computer's clock and the platform's are more than 15 minutes apart: set "
+    "the wrong one right (`timedatectl`; `coffre platform check` measures), then run the same command again",
     "UserSuspended": "the user is suspended on the platform; enable it first",
     "QuotaExceeded": "the tenant's wall is reached: raise it for the time of the work, or free space",
     "UnknownError": "another write was under way on this user; run the same command again",
@@ -137,8 +137,8 @@ def _unavailable(doing: str, code: str, status: int) -> UnavailableError:
         doing,
         named,
         status,
-        hint="the platform is up and cannot serve now (starting, overloaded or under maintenance); it was asked several "
-        "times: wait, then run the same command again",
+        hint="the platform is up and cannot serve now (starting, overloaded or under maintenance); it was asked "
+        "several times: wait, then run the same command again",
     )
 
 

@@ -10,6 +10,7 @@
         proxy.heal()              # all of it away again
         proxy.seen                # (method, path without query) of each request that passed TLS
         proxy.matching("/admin/") # a fault only concerns paths that begin so; "" for all
+        proxy.only_for("PUT", 60) # 503 to requests of one method alone
 
 A fault meets new requests at once; certificates and dropping meet new connections.
 """
@@ -71,6 +72,10 @@ class FaultProxy:
     def present(self, certificate: str) -> None:
         self._certificate = certificate
 
+    def only_for(self, method: str, seconds: float) -> None:
+        self._method = method
+        self.answer_503(seconds)
+
     def matching(self, prefix: str) -> None:
         self._prefix = prefix
 
@@ -80,6 +85,7 @@ class FaultProxy:
         self._shift = timedelta()
         self._certificate = "good"
         self._prefix = ""
+        self._method = ""
         self._healed.set()
 
     def _make_certificates(self, folder: Path, address: str) -> dict[str, ssl.SSLContext]:
@@ -104,9 +110,9 @@ class FaultProxy:
         context = self._contexts[self._certificate]
         return context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
 
-    def _fails(self, path: str) -> bool:
+    def _fails(self, path: str, method: str) -> bool:
         """Wait while the proxy hangs; tell whether this request is answered with 503."""
-        if not path.startswith(self._prefix):
+        if not path.startswith(self._prefix) or self._method not in ("", method):
             return False
         self._healed.wait()
         return time.monotonic() < self._unavailable_until
@@ -160,7 +166,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         self.server.proxy.seen.append((self.command, path))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.server.proxy._fails(path):
+        if self.server.proxy._fails(path, self.command):
             self._answer(503, [("Content-Type", "text/plain")], b"Service Unavailable\n", None)
             return
         answer, content = self.server.proxy._forward(self, body)

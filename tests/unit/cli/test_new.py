@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import time
@@ -85,19 +86,29 @@ class Terminal:
     def wait_for(self, text: str) -> None:
         deadline = time.monotonic() + 30
         while text not in self.said:
-            assert time.monotonic() < deadline, self.said
-            self.said += os.read(self._terminal, 4096).decode("utf-8", "replace")
+            assert self._read(deadline), self.said
+
+    def _read(self, deadline: float) -> bool:
+        """Take in what it says; False when it has ended or the deadline has passed."""
+        ready, _, _ = select.select([self._terminal], [], [], max(0.0, deadline - time.monotonic()))
+        try:
+            chunk = os.read(self._terminal, 4096) if ready else b""
+        except OSError:  # the terminal's other side is closed
+            chunk = b""
+        self.said += chunk.decode("utf-8", "replace")
+        return bool(chunk)
 
     def answer(self, question: str, text: str) -> None:
         self.wait_for(question)
         self.said = ""
         os.write(self._terminal, f"{text}\n".encode())
 
-    def press(self, key: bytes) -> None:
-        os.write(self._terminal, key)
-
-    def end(self) -> int:
+    def end(self, key: bytes = b"") -> int:
+        """Read to the command's end. A key is pressed again each second: one that comes before input is waited for may
+        be noticed only with the next."""
         while True:
+            while key and not select.select([self._terminal], [], [], 1)[0]:
+                os.write(self._terminal, key)
             try:
                 chunk = os.read(self._terminal, 4096)
             except OSError:
@@ -155,8 +166,7 @@ def test_ctrl_c_writes_nothing(root: Path, key: bytes) -> None:
     terminal = Terminal(root, "new", "garage-blanc")
     terminal.answer("Legal name", "Garage Blanc")
     terminal.wait_for("SIREN")
-    terminal.press(key)
-    assert terminal.end() == 130
+    assert terminal.end(key) == 130
     assert "nothing was written" in terminal.said
     assert "Traceback" not in terminal.said
     assert files(root) == []

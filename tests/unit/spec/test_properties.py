@@ -136,6 +136,7 @@ def test_a_file_with_other_values_has_problems_inside_itself(text: str) -> None:
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"\xef\xbb\xbf")
 @example(b"\x00")
+@example(b"\t")
 @example(b'plans: {"\\e]0;": {}}\nmachines: {poste-01: {plan: office}}')
 def test_anything_at_all_has_problems_inside_itself(content: bytes) -> None:
     check_problems(content)
