@@ -23,10 +23,11 @@ check: ## format, lint, types, imports, playbooks, Go, unit tests
 test: check ## everything: check, then the tests on real services
 	@.venv/bin/pytest tests/integration tests/e2e
 
-bench: setup ## how fast it is, each figure beside its floor (about 6 minutes), then a longer fuzz
+bench: setup ## how fast it is, each figure beside its floor (about 6 minutes), then a longer fuzz (8 more)
 	@tools/setup.sh --for-tests
 	@.venv/bin/python -m tests.bench
-	@tools/fuzz.sh
+	@FUZZ_SECONDS=60 tools/fuzz.sh
+	@COFFRE_FUZZ_EXAMPLES=3000 .venv/bin/pytest -q tests/unit/spec/test_properties.py --timeout 900
 
 lock: setup ## resolve requirements.txt again from pyproject.toml
 	@test -x $(CACHE)/lock/bin/uv || python3 -m venv $(CACHE)/lock

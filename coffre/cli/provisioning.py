@@ -108,16 +108,16 @@ def apply(
 
     repository = open_repository(context)
     refuse_orphans(repository)
-    planned = (
-        _read_plan(plan_file, tenants, every, storage_only or adopt or replace_orders) if plan_file is not None else {}
-    )
+    has_options = storage_only or adopt or replace_orders
+    planned = _read_plan(plan_file, tenants, every, has_options) if plan_file is not None else {}
     names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
     failed = []
     for name in names:
         try:
-            # What a plan refuses is here to be replaced.
-            if not yes and not planned and not replace_orders:
-                _show_plan(plan_tenant(repository, name, output.warning))
+            if not yes and not planned:
+                # A plan refuses what is here to be replaced.
+                if not replace_orders:
+                    _show_plan(plan_tenant(repository, name, output.warning))
                 _warn_of_hours(repository)
                 typer.confirm(f"Apply {name}?", abort=True, err=True)
             outcome = apply_tenant(

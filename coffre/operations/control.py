@@ -61,7 +61,7 @@ def _verified(service: Service, bucket: Bucket, document: bytes) -> dict[str, An
             f"bucket {bucket.name}: {problem.message}",
             "The machine does not follow it and goes on with its last good orders. Find out who wrote it (only the "
             "owner's key may: rotate it if it was stolen), then "
-            f"`coffre apply {service.tenant.slug} --replace-orders`: the bucket keeps what stands as an earlier version.",
+            f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version.",
         ) from problem
 
 

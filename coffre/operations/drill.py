@@ -85,8 +85,9 @@ def _restore_and_compare(
             repository.restore(snapshot_id, folder, includes=sample.paths, no_cache=True)
         except ResticError as problem:
             if NO_ROOM in problem.message:
+                needed = format_bytes(sum(sample.sizes.values()))
                 raise ExpectedError(
-                    f"no room is left in {folder.parent} for the {format_bytes(sum(sample.sizes.values()))} of the sample",
+                    f"no room is left in {folder.parent} for the {needed} of the sample",
                     "Make room, then drill again: this says nothing about the backup.",
                 ) from problem
             problems.append(problem.message)

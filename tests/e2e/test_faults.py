@@ -25,10 +25,9 @@ from coffre.records.database import Records
 from coffre.records.events import EventKind
 from coffre.secrets import minting
 from coffre.secrets.bundles import DataBundle, all_secret_values
-from coffre.spec.loader import load_repository
 from coffre.spec.naming import DESIRED_KEY, bucket_name, owner_uid
 from coffre.storage.driver import AccessKey, Bucket
-from tests.e2e.conftest import COFFRE, Desk, Run
+from tests.e2e.conftest import Desk, Run
 from tests.e2e.test_killed import SLUG, Backstage, change_quota
 from tests.integration.storage.fault_proxy import FaultProxy
 
@@ -233,15 +232,14 @@ def test_a_platform_that_goes_away_in_the_middle_is_healed_by_the_next_apply(tri
 
 
 def test_a_platform_that_does_not_serve_is_told_in_bounded_time(applied: Trial) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        with applied.proxy() as silent:
-            silent.hang()
-            waiting = (PLAN, STATUS, BACKUP, DRILL, RESTORE)
-            slow = [threads.submit(applied.fails, *command, says="no answer from") for command in waiting]
-            until(lambda: len(silent.seen) >= len(waiting))
-            fail_in_every_other_way(applied)
-            for each in slow:
-                assert "timed out" in each.result().stderr
+    with ThreadPoolExecutor(8) as threads, applied.proxy() as silent:
+        silent.hang()
+        waiting = (PLAN, STATUS, BACKUP, DRILL, RESTORE)
+        slow = [threads.submit(applied.fails, *command, says="no answer from") for command in waiting]
+        until(lambda: len(silent.seen) >= len(waiting))
+        fail_in_every_other_way(applied)
+        for each in slow:
+            assert "timed out" in each.result().stderr
     assert not (applied.desk.root / "restored").exists() or not list((applied.desk.root / "restored").iterdir())
     applied.desk.coffre(*DRILL)
     applied.is_whole()

@@ -18,3 +18,6 @@ def test_the_wheel_carries_playbooks_migrations_and_the_program(tmp_path: Path) 
     assert {f"coffre/bundled/{path.relative_to(REPOSITORY)}" for path in playbooks} <= names
     assert {str(path.relative_to(REPOSITORY)) for path in sources} <= names
     assert "coffre/bundled/Pulumi.yaml" in names
+    templates = [path for path in (REPOSITORY / "templates").rglob("*") if path.is_file()]
+    assert templates
+    assert {f"coffre/bundled/{path.relative_to(REPOSITORY)}" for path in templates} <= names
