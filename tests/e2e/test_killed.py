@@ -145,7 +145,7 @@ class Backstage:
 
 
 def private_folders_of_the_dead() -> list[Path]:
-    folders = Path("/dev/shm").glob("coffre-*")  # noqa: S108 - where private files of a run live
+    folders = Path("/dev/shm").glob("coffre-*")
     return [folder for folder in folders if not Path("/proc", folder.name.split("-")[1]).exists()]
 
 
