@@ -1,6 +1,7 @@
 """The three tiers of tests, by directory, and the lab that the upper two run against."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from coffre.lab.lab import Lab
 from coffre.lab.state import hold_lock
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would every command that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 TIERS = ("unit", "integration", "e2e")

@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -106,16 +107,14 @@ class Terminal:
     def end(self, key: bytes = b"") -> int:
         """Read to the command's end. A key is pressed again each second: one that comes before input is waited for may
         be noticed only with the next."""
+        deadline = time.monotonic() + 30
         while True:
-            while key and not select.select([self._terminal], [], [], 1)[0]:
+            while key and not select.select([self._terminal], [], [], 1)[0] and time.monotonic() < deadline:
                 os.write(self._terminal, key)
-            try:
-                chunk = os.read(self._terminal, 4096)
-            except OSError:
+            if not self._read(deadline):
                 break
-            if not chunk:
-                break
-            self.said += chunk.decode("utf-8", "replace")
+        if time.monotonic() >= deadline:
+            os.kill(self.pid, signal.SIGKILL)
         os.close(self._terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
