@@ -160,7 +160,7 @@ class StackEngine:
         self.free_stale_lock(on_progress)
         recorder = _Recorder(on_progress)
         stack = self._open()
-        with self._running(program, recorder, takes_unequal=takes_unequal) as inline:
+        with self._mended(), self._running(program, recorder, takes_unequal=takes_unequal) as inline:
             if clear_pending:
                 stack.refresh(clear_pending_creates=True, color="never")
             stack.up(
@@ -202,6 +202,15 @@ class StackEngine:
         if self._state.list_locks(self._slug):
             on_progress(f"freeing the stack from the lock of a run that was killed ({locks[0]})")
             self._open().cancel()
+
+    @contextmanager
+    def _mended(self) -> Iterator[None]:
+        """See to it that a run that fails leaves a state that can be read: it could be read when the run began."""
+        try:
+            yield
+        except BaseException:
+            self._state.mend(self._slug)
+            raise
 
     def _clear_torn_locks(self) -> None:
         for path in self._state.list_torn_locks(self._slug):
@@ -245,12 +254,25 @@ def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError
             f"storage of {slug}: no room is left for Pulumi's state on this computer's disk ({place})",
             f"Make room and {again}: what was made on the platform is found there, with the same keys.",
         )
-    reasons = list(errors[:MAX_REASONS]) or [_last_line(text).removeprefix("stderr: ").removeprefix("error: ")]
+    reasons = _without_repeated_advice(errors[:MAX_REASONS]) or [
+        _last_line(text).removeprefix("stderr: ").removeprefix("error: ")
+    ]
     if len(errors) > MAX_REASONS:
         reasons.append(f"and {len(errors) - MAX_REASONS} more like these")
     return RemoteError(
         f"storage of {slug}: {'; '.join(reasons)}", f"What was done stays done; put that right and {again}."
     )
+
+
+def _without_repeated_advice(errors: Sequence[str]) -> list[str]:
+    """Return errors, each "what happened; what to do", with the same advice given once. Pure."""
+    given: set[str] = set()
+    shown = []
+    for text in errors:
+        what, _, advice = text.partition("; ")
+        shown.append(what if advice in given else text)
+        given.add(advice)
+    return shown
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 The layout is documented by Pulumi (`.pulumi/stacks/PROJECT/STACK.json`, `.pulumi/locks/organization/PROJECT/STACK/`).
 """
 
+import contextlib
 import hashlib
 import json
 import socket
@@ -110,6 +111,21 @@ class StateFolder:
             except (ValueError, KeyError, TypeError):
                 found.append(StackLock("an unknown computer", 0, datetime.fromtimestamp(0, UTC)))
         return found
+
+    def mend(self, stack: str) -> None:
+        """Put the state before the last run back where that run has torn it, as Pulumi does on a full disk.
+
+        Only renames, which need no room; the torn file stays beside. What the run made is adopted by the next.
+        """
+        with contextlib.suppress(DamagedStateError):
+            self.read(stack)
+            return
+        path = self.file_of(stack)
+        spare = path.with_name(f"{path.name}.bak")
+        path.replace(path.with_name(f"{path.name}.torn"))
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            read_state(spare.read_bytes())
+            spare.replace(path)
 
     def list_torn_locks(self, stack: str) -> list[Path]:
         """Return the locks that Pulumi began to write and could not, on a full disk say: it stumbles over them."""

@@ -35,6 +35,7 @@ COMPTA, CAISSE = "compta-01", "caisse-01"
 HOSTS = {COMPTA: "compta-01.martin.example", CAISSE: "caisse-01.martin.example"}
 BOUND_SECONDS = 90.0
 CLOCK_ERROR_SECONDS = 1200
+LONGEST_SENTENCE = 800
 MEBIBYTE = 1024**2
 
 PLAN = ("plan", SLUG)
@@ -46,11 +47,16 @@ RESTORE = ("restore", SLUG, "--machine", COMPTA, "--path", "/etc/hostname", "--t
 COMMANDS = (PLAN, APPLY, STATUS, BACKUP, DRILL, RESTORE)
 READING = (PLAN, STATUS, DRILL)
 
+FALSE_RESTIC = r"""
+printf '#!/bin/sh\ntouch /run/false-restic-ran\n' >/usr/local/lib/coffre/restic
+rm -rf /var/lib/coffre/programs
+"""
+
 SHIFTED = """
 import datetime, sys
 import botocore.auth
-real = botocore.auth.get_current_datetime
-botocore.auth.get_current_datetime = lambda **how: real(**how) + datetime.timedelta(seconds=int(sys.argv.pop(1)))
+real, off = botocore.auth.get_current_datetime, datetime.timedelta(seconds=int(sys.argv.pop(1)))
+botocore.auth.get_current_datetime = lambda **how: real(**how) + off
 from coffre.cli.main import main
 main()
 """
@@ -173,7 +179,7 @@ def hold_to_one_sentence(run: Run, says: str, hint: str = "") -> None:
     assert lines[-1].startswith("  "), run.output
     assert says in lines[-2], run.output
     assert hint in lines[-1], run.output
-    assert len(lines[-2]) < 600, run.output
+    assert len(lines[-2]) < LONGEST_SENTENCE, run.output
     assert "Traceback" not in run.output
     assert "this should not happen" not in run.output
 
@@ -203,10 +209,10 @@ def test_a_first_apply_on_full_disks_is_healed_once_there_is_room(trial: Trial) 
         trial.fails(*APPLY, says="no room is left", hint="Make room")
     (trial.dot / "state").mkdir()
     with disk(trial.dot / "state") as small:
-        with small.full(left_bytes=10 * 4096):
+        with small.full(left_bytes=30 * 4096):
             trial.fails(*APPLY, says="no room is left for Pulumi's state", hint="Make room")
         assert trial.backstage().live_keys() == trial.backstage().wanted_keys()
-        assert "15 adopted" in trial.desk.coffre(*APPLY).stdout
+        trial.desk.coffre(*APPLY)
         change_quota(trial.desk, "201 GiB")
         with small.full():
             trial.fails(*APPLY, says="no room is left for Pulumi's state", hint="Make room")
@@ -239,7 +245,7 @@ def test_a_platform_that_does_not_serve_is_told_in_bounded_time(applied: Trial) 
         until(lambda: len(silent.seen) >= len(waiting))
         fail_in_every_other_way(applied)
         for each in slow:
-            assert "timed out" in each.result().stderr
+            assert "it did not answer in time" in each.result().stderr
     assert not (applied.desk.root / "restored").exists() or not list((applied.desk.root / "restored").iterdir())
     applied.desk.coffre(*DRILL)
     applied.is_whole()
@@ -255,10 +261,17 @@ def fail_in_every_other_way(trial: Trial) -> None:
         ):
             proxy.heal()
             proxy.present(certificate)
-            trial.all_fail(*COMMANDS, says=why, hint=hint)
+            trial.all_fail(PLAN, APPLY, BACKUP, says=why, hint=hint)
         proxy.heal()
         proxy.answer_503(600)
-        trial.all_fail(*COMMANDS, says="ServiceUnavailable (HTTP 503)", hint="wait, then run the same command again")
+        trial.all_fail(
+            PLAN,
+            APPLY,
+            BACKUP,
+            DRILL,
+            says="ServiceUnavailable (HTTP 503)",
+            hint="wait, then run the same command again",
+        )
         proxy.heal()
         proxy.answer_503(2)
         trial.desk.coffre(*STATUS)
@@ -377,7 +390,7 @@ def test_records_that_are_locked_newer_or_rubbish(applied: Trial) -> None:
     file = applied.dot / "records.db"
     tenant_id = applied.backstage().tenant.id
     with Records.open("sqlite:records.db", applied.dot) as records:
-        before = [event.kind for event in records.list_events(tenant_id) if event.kind != EventKind.PASSWORD_USED]
+        before = lasting(records, tenant_id)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("PRAGMA locking_mode=EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
@@ -401,8 +414,13 @@ def test_records_that_are_locked_newer_or_rubbish(applied: Trial) -> None:
     file.with_suffix(".kept").rename(file)
     applied.is_whole()
     with Records.open("sqlite:records.db", applied.dot) as records:
-        after = [event.kind for event in records.list_events(tenant_id) if event.kind != EventKind.PASSWORD_USED]
-    assert after == before
+        assert lasting(records, tenant_id) == before
+
+
+def lasting(records: Records, tenant_id: str) -> list[EventKind]:
+    """Return a tenant's events but those that each command adds."""
+    passing = (EventKind.PASSWORD_USED, EventKind.OUT_OF_HOURS_APPLY, EventKind.DRILL)
+    return [event.kind for event in records.list_events(tenant_id) if event.kind not in passing]
 
 
 def test_machines_that_refuse_or_do_not_answer_are_named_with_what_to_do(applied: Trial, lab: Any) -> None:
@@ -420,7 +438,7 @@ def test_machines_that_refuse_or_do_not_answer_are_named_with_what_to_do(applied
     for run in (done, backup):
         assert "operateur may not become root" in run.stdout
         assert "NOPASSWD" in run.stdout
-        assert "there is no route to it" in run.stdout
+        assert any(says in run.stdout for says in ("there is no route to it", "it did not answer in time"))
         assert "Traceback" not in run.output
     assert f"{COMPTA}: pending" in done.stdout
     # The machine that was stopped starts anew: its disk was memory, and the next apply installs it again.
@@ -432,13 +450,12 @@ def test_machines_that_refuse_or_do_not_answer_are_named_with_what_to_do(applied
 
 def test_programs_that_are_not_what_they_should_be(applied: Trial, tmp_path: Path) -> None:
     desk = applied.desk
-    desk.on_machine(HOSTS[COMPTA], "echo >>/usr/local/lib/coffre/restic")
-    refused = desk.coffre(*BACKUP, expect=1)
-    assert f"{COMPTA}: failed" in refused.stdout
-    assert "restic" in refused.stdout
-    assert "apply" in refused.stdout
-    assert f"{COMPTA}: updated" in desk.coffre("apply", SLUG, "--yes").stdout
+    desk.on_machine(HOSTS[COMPTA], FALSE_RESTIC)
+    # The agent takes the restic of its orders from the platform, by its hash, and never runs the other.
     assert f"{COMPTA}: success" in desk.coffre(*BACKUP).stdout
+    desk.on_machine(HOSTS[COMPTA], "test ! -e /run/false-restic-ran")
+    assert f"{COMPTA}: updated" in desk.coffre("apply", SLUG, "--yes").stdout
+    desk.on_machine(HOSTS[COMPTA], "/usr/local/lib/coffre/restic version && test ! -e /run/false-restic-ran")
 
     before = applied.bucket(COMPTA).find(DESIRED_KEY)
     for name in ("coffre-agent", "restic"):

@@ -71,3 +71,18 @@ def test_the_cache_follows_the_xdg_rules(setting, expected, tmp_path, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", setting)
     assert toolchain.cache_directory() == tmp_path / expected
+
+
+def test_a_program_that_is_not_what_set_up_noted_is_refused(tmp_path):
+    program, note = tmp_path / "restic", tmp_path / ".restic.sha256"
+    program.write_text("sound")
+    sound = toolchain.sha256_file(program)
+    assert toolchain.sha256_program(program) == sound
+    note.write_text(f"{sound}  {program}\n")
+    program.write_text("damaged!")
+    with pytest.raises(ExpectedError, match="is not the program that set-up put there") as refused:
+        toolchain.sha256_program(program)
+    assert "make setup" in refused.value.hint
+    note.write_text(f"{sound}  {tmp_path / 'another'}\n")
+    program.write_text("of another place")
+    assert toolchain.sha256_program(program) == toolchain.sha256_file(program)

@@ -119,7 +119,8 @@ class CephBucket:
 
     def probe_server_time(self) -> datetime:
         with self._errors(f"ask for bucket {self.name}"):
-            answer = self._s3.head_bucket(Bucket=self.name)
+            # Not HEAD, to which RGW refuses without saying why.
+            answer = self._s3.get_bucket_location(Bucket=self.name)
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
 
     def _walk(self, prefix: str) -> Iterator[ObjectFacts]:

@@ -165,6 +165,8 @@ def _reason(cause: str) -> str:
     line = " ".join(cause.split()).split(" (_ssl.c", 1)[0].rsplit(": ", 1)[-1].rstrip("\"')")
     if "EOF occurred in violation of protocol" in line or line == "Remote end closed connection without response":
         return "it closed the connection without a word"
+    if "read timeout=" in line or "timed out" in line.lower():
+        return "it did not answer in time"
     return line if len(line) <= 160 else line[:159] + "…"
 
 

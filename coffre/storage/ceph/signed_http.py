@@ -18,7 +18,7 @@ from coffre.storage.driver import AccessKey, Endpoint
 
 # A gateway killed hard stalls metadata writes on the others for 26 s (measured), so a short limit would turn a slow
 # success into a failure that has happened all the same.
-READ_SECONDS = 60.0
+READ_SECONDS = 45.0
 CONNECT_SECONDS = 10.0
 _CONNECTIONS = 32
 

@@ -7,7 +7,7 @@ from tests.integration.agents.scene import HOSTS, Scene
 from tests.machines import renew_machines
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scene(lab, tmp_path_factory):
     """A tenant with buckets and orders; its three machines as they were before anybody touched them."""
     renew_machines(lab, list(HOSTS.values()))

@@ -17,7 +17,6 @@ from coffre.agents.restic.agents import ResticAgents
 from coffre.storage.ceph.programs import ProgramShelf
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import CAISSE, COMPTA, HOSTS
-from tests.machines import renew_machines
 
 TIMER = "/etc/systemd/system/coffre-backup.timer"
 PROGRAMS = "/var/lib/coffre/programs"
@@ -38,7 +37,6 @@ def ignore(_machine, _task):
 @pytest.fixture(scope="module")
 def untouched(scene):
     """Every file of a machine that no test has touched."""
-    renew_machines(scene.lab, list(HOSTS.values()))
     return list_files(scene.lab.machine_root(HOSTS[COMPTA]))
 
 

@@ -21,6 +21,7 @@ from coffre.agents.ssh_errors import (
     UnreachableError,
 )
 from coffre.errors import ExpectedError, RefusedError
+from coffre.spec.tenant import OperatingSystem
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA
 
 NO_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -177,7 +178,9 @@ def test_the_machine_refuses_a_program_that_arrives_otherwise_than_announced(sce
     request = scene.request(COMPTA)
     announced = [replace(program, sha256="1" * 64) for program in programs.installables()]
     certificates = {host_name(request.target): b"none"}
-    inventory = build_deploy_inventory([request], Installation(announced, "test"), certificates)
+    inventory = build_deploy_inventory(
+        [request], Installation({OperatingSystem.LINUX: announced}, "test"), certificates
+    )
     outcome = run_playbook("deploy_agents.yml", inventory, tmp_path, ignore)[host_name(request.target)]
     assert (outcome.ok, outcome.failed_task) == (False, "Send the programs that the machine lacks or has otherwise")
     assert "failed to validate" in outcome.reason

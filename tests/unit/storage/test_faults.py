@@ -45,3 +45,33 @@ def test_a_certificate_is_told_from_silence():
     error = faults.unreachable("list", "https://10.0.0.1", cause)
     assert error.message == "list: the certificate of https://10.0.0.1 is not accepted: IP address mismatch"
     assert "ca_file" in error.hint
+
+
+@pytest.mark.parametrize(("code", "status"), [("HTTP 503", 503), ("503", 503), ("SlowDown", 503), ("HTTP 502", 502)])
+def test_a_gateway_that_cannot_serve_is_told_from_one_that_refuses(code, status):
+    error = faults.error_of("do it", code, status)
+    assert isinstance(error, faults.UnavailableError)
+    assert f"(HTTP {status})" in error.message
+    assert "wait, then run the same command again" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        (
+            "HTTPSConnectionPool(host='10.0.0.1', port=1): Read timed out. (read timeout=45.0)",
+            "it did not answer in time",
+        ),
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)", "without a word"),
+    ],
+)
+def test_silence_is_told_in_plain_words(cause, says):
+    assert faults.unreachable("list", "https://10.0.0.1", cause).message.endswith(says)
+
+
+def test_an_expired_certificate_is_not_the_ca_files_fault():
+    error = faults.unreachable(
+        "list", "https://10.0.0.1", "certificate verify failed: certificate has expired (_ssl.c:1)"
+    )
+    assert "renews it" in error.hint
+    assert "ca_file" not in error.hint
