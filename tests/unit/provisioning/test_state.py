@@ -1,72 +1,95 @@
-"""What a failed run of Pulumi leaves of its state and locks, made usable again."""
+"""Pulumi's state folder as it lies on disk, and what a lock proves."""
 
 import json
+import os
+import socket
+import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from coffre.provisioning.engine import _explain_failure
-from coffre.provisioning.state import DamagedStateError, StateFolder
+from coffre.provisioning.state import DamagedStateError, StackLock, StateFolder, has_owner, is_owner_gone, read_state
 
-STACK = "boulangerie-martin"
-
-
-def checkpoint(name: str) -> str:
-    resource = {"urn": f"urn:pulumi::{name}", "type": "rgw:index:User", "id": name}
-    return json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [resource]}}})
+LOCK = StackLock("here", 4711, datetime(2026, 11, 23, tzinfo=UTC))
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> StateFolder:
-    folder = StateFolder(f"file://{tmp_path}")
-    folder.file_of(STACK).parent.mkdir(parents=True)
-    return folder
+def document(*resources: dict[str, object], **latest: object) -> bytes:
+    return json.dumps({"version": 3, "checkpoint": {"latest": {"resources": list(resources), **latest}}}).encode()
 
 
-def test_a_torn_state_gives_way_to_the_one_before_and_is_kept(state: StateFolder) -> None:
-    path = state.file_of(STACK)
-    path.write_text(checkpoint("new")[:60])
-    path.with_name(f"{path.name}.bak").write_text(checkpoint("before"))
-    state.mend(STACK)
-    found = state.read(STACK)
-    assert found is not None
-    assert [resource.resource_id for resource in found.resources] == ["before"]
-    assert path.with_name(f"{path.name}.torn").read_text() == checkpoint("new")[:60]
+def resource(name: str, **more: object) -> dict[str, object]:
+    urn = f"urn:pulumi:martin::coffre::coffre:storage:CephTenantStorage$rgw:index:User::{name}"
+    return {"urn": urn, "type": "rgw:index:User", "id": name, "inputs": {"uid": name}, **more}
 
 
-def test_a_torn_first_state_is_none_and_a_torn_spare_is_not_taken(state: StateFolder) -> None:
-    path = state.file_of(STACK)
-    path.write_text("{")
-    state.mend(STACK)
-    assert state.read(STACK) is None
-    path.write_text("{")
-    path.with_name(f"{path.name}.bak").write_text("{")
-    state.mend(STACK)
-    assert state.read(STACK) is None
+def folder_with(tmp_path: Path, text: bytes) -> StateFolder:
+    state = StateFolder(f"file://{tmp_path}")
+    state.file_of("martin").parent.mkdir(parents=True)
+    state.file_of("martin").write_bytes(text)
+    return state
 
 
-def test_a_sound_state_is_left_alone(state: StateFolder) -> None:
-    state.file_of(STACK).write_text(checkpoint("now"))
-    state.mend(STACK)
-    assert [path.name for path in state.file_of(STACK).parent.iterdir()] == [f"{STACK}.json"]
+def test_state_is_read_without_what_is_not_ours_and_what_waits_for_deletion() -> None:
+    stack = {"urn": "urn:pulumi:martin::coffre::pulumi:pulumi:Stack::x", "type": "pulumi:pulumi:Stack"}
+    state = read_state(document(stack, resource("owner"), resource("old", delete=True)))
+    assert [each.resource_id for each in state.resources] == ["owner"]
+    assert state.resources[0].inputs == {"uid": "owner"}
+    assert not state.has_pending_operations
+    assert read_state(document(pending_operations=[{"type": "creating"}])).has_pending_operations
 
 
-def test_damage_that_no_run_of_ours_did_is_named(state: StateFolder) -> None:
-    state.file_of(STACK).write_text("{")
-    with pytest.raises(DamagedStateError, match="is damaged"):
-        state.read(STACK)
+def test_digest_changes_with_any_byte() -> None:
+    assert read_state(document(resource("a"))).digest != read_state(document(resource("b"))).digest
 
 
-def test_a_failure_is_told_shortly_whatever_many_resources_met_it() -> None:
-    errors = [f"user {number}: RGW said no; ask later" for number in range(9)]
-    told = _explain_failure(STACK, errors, "")
-    assert told.message == (
-        "storage of boulangerie-martin: user 0: RGW said no; ask later; user 1: RGW said no; user 2: RGW said no; "
-        "and 6 more like these"
-    )
-    said = "code: 1\n stderr: error: 2 errors occurred:\n 1) write /a/b.json.tmp: no space left on device\n 2) Unknown"
-    assert (
-        "no room is left for Pulumi's state on this computer's disk (/a/b.json.tmp)"
-        in _explain_failure(STACK, [], said).message
-    )
-    assert _explain_failure(STACK, [], "x\n stderr: error: passphrase").message.endswith(": passphrase")
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b'{"checkpoint": 3}', b'{"checkpoint": {"latest": {"resources": [1]}}}']
+)
+def test_a_damaged_state_says_what_to_do(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(DamagedStateError) as refused:
+        folder_with(tmp_path, text).read("martin")
+    assert "coffre apply martin" in refused.value.hint
+
+
+def test_no_state_is_none_and_a_new_stack_is_empty(tmp_path: Path) -> None:
+    assert StateFolder(f"file://{tmp_path}").read("martin") is None
+    empty = folder_with(tmp_path, b'{"version": 3, "checkpoint": {"latest": null}}').read("martin")
+    assert empty is not None
+    assert empty.resources == ()
+
+
+def test_urns_are_found_by_name(tmp_path: Path) -> None:
+    state = folder_with(tmp_path, document(resource("owner"), resource("other")))
+    assert state.find_urns("martin", ["owner"]) == [resource("owner")["urn"]]
+    assert state.find_urns("martin", ["nobody"]) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "program", "is_gone"),
+    [("here", None, True), ("here", "vim", True), ("here", "pulumi", False), ("there", None, False)],
+)
+def test_only_a_process_of_this_computer_can_be_known_to_be_gone(host: str, program: str | None, is_gone: bool) -> None:
+    assert is_owner_gone(LOCK, host, program) is is_gone
+
+
+def test_a_living_process_that_is_not_pulumi_has_only_inherited_the_number() -> None:
+    assert not has_owner(StackLock(socket.gethostname(), os.getpid(), datetime.now(UTC)))
+
+
+def test_a_zombie_holds_nothing() -> None:
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert not has_owner(StackLock(socket.gethostname(), ended.pid, datetime.now(UTC)))
+    ended.wait()
+
+
+def test_a_lock_that_cannot_be_read_belongs_to_somebody(tmp_path: Path) -> None:
+    state = StateFolder(f"file://{tmp_path}")
+    locks = tmp_path / ".pulumi" / "locks" / "organization" / "coffre" / "martin"
+    locks.mkdir(parents=True)
+    (locks / "a.json").write_text("rubbish")
+    (locks / "b.json").write_text('{"pid": 5, "hostname": "there", "timestamp": "2026-11-24T00:08:39.780314057Z"}')
+    rubbish, there = state.list_locks("martin")
+    assert has_owner(rubbish)
+    assert (there.pid, there.host, there.since.second) == (5, "there", 39)
