@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from coffre.agents.report import LIMIT_BYTES, InvalidReportError
+from coffre.agents.report import parse_document
 
 
 class Applied(BaseModel):
@@ -25,13 +25,4 @@ class Applied(BaseModel):
 
 def parse_applied(body: bytes) -> Applied:
     """Read what an agent put; InvalidReportError says which field is wrong, without quoting it."""
-    if len(body) > LIMIT_BYTES:
-        raise InvalidReportError(f"a report of {len(body)} bytes is no report", "The agent's are below 1 MiB.")
-    try:
-        return Applied.model_validate_json(body)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the document"
-        raise InvalidReportError(
-            f"reports/.applied cannot be read: {where}: {problem['msg']}", "Is the agent there of this version?"
-        ) from None
+    return parse_document(body, Applied, "reports/.applied")

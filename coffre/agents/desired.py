@@ -86,11 +86,6 @@ def next_generation(current_in_bucket: int | None, in_records: int | None) -> in
     return 1 + max(current_in_bucket or 0, in_records or 0)
 
 
-def same_orders(first: Payload, second: Payload) -> bool:
-    """Tell whether two payloads order the same, whatever their generation and moment."""
-    return _orders(first) == _orders(second)
-
-
 def list_differences(first: Payload, second: Payload) -> tuple[str, ...]:
     """Name what two payloads order differently, the plan by its parts (`plan.paths`), sorted."""
     one, other = _flat(first), _flat(second)

@@ -1,11 +1,13 @@
 """What an agent says of one backup run: `reports/*.json` in the bucket, `last-report.json` on the machine."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from coffre.errors import ExpectedError
+
+Document = TypeVar("Document", bound=BaseModel)
 
 LIMIT_BYTES = 1024**2
 """The largest report that is read: a machine may write anything under reports/, and we write at most some kilobytes."""
@@ -86,13 +88,18 @@ class Report(_ReportModel):
 
 def parse_report(body: bytes) -> Report:
     """Read a report; InvalidReportError says which field is wrong, without quoting it."""
+    return parse_document(body, Report, "a report")
+
+
+def parse_document(body: bytes, model: type[Document], name: str) -> Document:
+    """Read what an agent put under reports/; InvalidReportError says which field is wrong, without quoting it."""
     if len(body) > LIMIT_BYTES:
         raise InvalidReportError(f"a report of {len(body)} bytes is no report", "The agent's are below 1 MiB.")
     try:
-        return Report.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the document"
         raise InvalidReportError(
-            f"a report cannot be read: {where}: {problem['msg']}", "Is the agent on that machine of this version?"
+            f"{name} cannot be read: {where}: {problem['msg']}", "Is the agent on that machine of this version?"
         ) from None

@@ -48,8 +48,3 @@ def bucket_name(slug: str, tenant_id: str, machine: str) -> str:
     readable = f"{slug}-{machine}"[:_READABLE_LENGTH]
     digest = hashlib.sha256(f"{tenant_id}/{machine}".encode()).hexdigest()
     return f"{readable}-{digest[:_DIGEST_LENGTH]}"
-
-
-def stack_name(tenant: Named) -> str:
-    """Name the Pulumi stack of a tenant."""
-    return tenant.slug

@@ -8,7 +8,6 @@ from typing import Any
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.spec.platform import Platform
 from coffre.spec.references import read_reference
-from coffre.storage.ceph.provider.environment import write_environment
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, Endpoint
 
@@ -16,11 +15,6 @@ from coffre.storage.driver import AccessKey, Endpoint
 def connect(platform: Platform, root: Path) -> CephStorage:
     """Return the platform's storage; nothing is asked of it yet. Raises ExpectedError for what cannot be read."""
     return CephStorage(read_endpoint(platform, root), read_admin_key(platform, root))
-
-
-def provider_environment(platform: Platform, root: Path) -> dict[str, str]:
-    """Return the variables by which Pulumi's child, our provider, reaches the platform; they hold a secret."""
-    return write_environment(read_endpoint(platform, root), read_admin_key(platform, root))
 
 
 def read_endpoint(platform: Platform, root: Path) -> Endpoint:

@@ -21,7 +21,6 @@ def test_names_are_the_ones_that_running_platforms_hold() -> None:
     assert naming.bucket_name("boulangerie-martin", "k7f3q9wz2m", "compta-01") == (
         "boulangerie-martin-compta-01-779e82c9b5"
     )
-    assert naming.stack_name(Named()) == "boulangerie-martin"
 
 
 @pytest.mark.parametrize("slug", ["abc", "a-c", "a" * 40, "0" + "-" * 38 + "9"])

@@ -7,7 +7,7 @@ import pytest
 
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.spec.platform import Platform
-from coffre.storage.ceph.connect import connect, provider_environment, read_admin_key, read_endpoint
+from coffre.storage.ceph.connect import connect, read_admin_key, read_endpoint
 from coffre.storage.driver import Endpoint
 
 ENDPOINT = {"endpoint": "https://10.0.0.1:7443/", "region": "default", "ca_file": "/lab/ca.pem", "fsid": "f"}
@@ -36,7 +36,6 @@ def test_endpoints_and_key_are_resolved_under_the_root(platform, tmp_path):
     assert endpoint == Endpoint("https://10.0.0.1:7443", "default", Path("/lab/ca.pem"), "f")
     (tmp_path / "endpoints.json").write_text(json.dumps({**ENDPOINT, "ca_file": None}))
     assert connect(platform(), tmp_path).endpoint.ca_file is None
-    assert provider_environment(platform(), tmp_path)["COFFRE_RGW_ADMIN_SECRET_ACCESS_KEY"] == "hunter2hunter2"
 
 
 def test_platform_yaml_wins_over_the_endpoints_file(platform, tmp_path):
