@@ -36,6 +36,13 @@ class EventKind(StrEnum):
     OUT_OF_HOURS_APPLY = "out_of_hours_apply"
     KEY_ROTATED = "key_rotated"
     UNDELETE = "undelete"
+    DEPARTURE = "departure"
+    DEPARTURE_STEP = "departure_step"
+    LETTER = "letter"
+    DISCLOSURE = "disclosure"
+    HOLD_PLACED = "hold_placed"
+    HOLD_LIFTED = "hold_lifted"
+    RECORDS_TRIMMED = "records_trimmed"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from coffre.spec.messages import explain
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems import Finding, InvalidRepositoryError, Problem
 from coffre.spec.reporting import LIMIT, report
-from coffre.spec.reserved import check_status
 from coffre.spec.rules import check_platform, check_tenant, check_tenant_platform, find_taken_ids
 from coffre.spec.tenant import Tenant
 
@@ -94,7 +93,7 @@ def judge_tenant(
     data: dict[str, Any], slug: str, platforms: Sequence[str] | None
 ) -> tuple[Tenant | None, list[Finding]]:
     """Hold the plain data of one tenant file against every rule that needs no other tenant's file."""
-    findings = [*check_status(data), *check_tenant(data)]
+    findings = check_tenant(data)
     if platforms is not None:
         findings += check_tenant_platform(data, platforms)
     if "slug" in data:

@@ -12,6 +12,7 @@ from coffre.spec.fields import (
     Day,
     Email,
     FileModel,
+    Host,
     Label,
     Name,
     Phone,
@@ -29,11 +30,15 @@ from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
 
 __all__ = [
     "Hosting",
+    "Mail",
+    "MailSecurity",
+    "Offboarding",
     "Platform",
     "PlatformFile",
     "PlatformKind",
     "Provider",
     "Reserve",
+    "Signing",
     "SubProcessor",
     "WorkingHours",
     "wall_bytes",
@@ -119,6 +124,14 @@ Country = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166 code, like FR"}),
 ]
 Percent = Annotated[Count, Field(ge=0, le=400)]
+
+
+class MailSecurity(StrEnum):
+    """How the way to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
 
 
 class Provider(FileModel):
@@ -210,6 +223,58 @@ class WorkingHours(FileModel):
     )
 
 
+class Signing(FileModel):
+    """The key that signs certificates, and the X.509 certificate that vouches for it.
+
+    A key on a token (PKCS#11) would be another kind of reference; none is read yet.
+    """
+
+    key: Annotated[SecretReference, Field(description="A file:PATH or env:NAME of the private key, PEM")]
+    certificate: Annotated[FolderPath, Field(description="Its certificate with the chain, PEM")]
+
+
+class Mail(FileModel):
+    """The SMTP server through which letters go to customers."""
+
+    host: Annotated[Host, Field(description="The server's name")]
+    port: Annotated[Count, Field(ge=1, le=65535, description="The TCP port: 587, or 465 with tls")] = 587
+    security: Annotated[MailSecurity, Field(description="starttls, tls, or none (a server on this computer only)")] = (
+        MailSecurity.STARTTLS
+    )
+    ca_file: Annotated[FolderPath | None, Field(description="CA certificates, if not the system's")] = None
+    sender: Annotated[Email, Field(description="The address that letters come from")]
+    user: Annotated[Label | None, Field(description="The account, if the server asks for one")] = None
+    password: Annotated[
+        SecretReference | None, Field(description="An env:NAME or file:PATH of its password, never the password itself")
+    ] = None
+
+
+class Offboarding(FileModel):
+    """SMILÉO's own delays at the end of a contract, and how its certificates are signed."""
+
+    transition_days: Annotated[
+        Count, Field(ge=0, le=30, description="Service after the notice period; at most 30 (Data Act, 25(2)(a))")
+    ] = 30
+    retrieval_days: Annotated[
+        Count, Field(ge=30, le=365, description="To retrieve the data after it; at least 30 (Data Act, 25(2)(g))")
+    ] = 30
+    collect_days: Annotated[
+        Count, Field(ge=1, le=90, description="At least so many days between handing the data over and erasing it")
+    ] = 14
+    remind_before_days: Annotated[
+        Count, Field(ge=1, le=30, description="How long before the end of retrieval the customer is reminded")
+    ] = 7
+    erase_within_days: Annotated[Count, Field(ge=1, le=60, description="From the first day on which it may be")] = 7
+    certificate_within_days: Annotated[Count, Field(ge=1, le=60, description="From the erasure")] = 7
+    certificate_kept_years: Annotated[Count, Field(ge=1, le=30, description="How long certificates are kept")] = 5
+    documents: Annotated[
+        FolderPath, Field(description="The folder of letters and certificates, one folder a tenant")
+    ] = ".coffre/documents"
+    signing: Annotated[
+        Signing | None, Field(description="The key that signs certificates; the embedded platform makes its own")
+    ] = None
+
+
 class PlatformFile(FileModel):
     """The provider's own settings, one file a repository."""
 
@@ -223,3 +288,9 @@ class PlatformFile(FileModel):
     escrow: Annotated[
         FolderPath, Field(description="The folder of their second copy, away from the platform that they open")
     ]
+    offboarding: Annotated[Offboarding, Field(description="Delays and signatures at the end of a contract")] = (
+        Offboarding()
+    )
+    mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they are files only")] = (
+        None
+    )

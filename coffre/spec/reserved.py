@@ -1,12 +1,9 @@
 """What the format keeps for later: refused by its name today, so that nobody takes it for a typing error."""
 
-from typing import Any
-
 from coffre.spec.problems import Finding, Loc
 
-_TOP_LEVEL = {"site", "notify", "hooks", "price_list", "reseller", "leaving"}
+_TOP_LEVEL = {"site", "notify", "hooks", "price_list", "reseller"}
 _OF_A_PLAN = {"databases", "hooks"}
-UNSUPPORTED_STATUSES = {"leaving", "closed"}
 _LATER = "is not supported yet"
 _REMOVE = "remove it"
 
@@ -17,11 +14,3 @@ def find_reserved(loc: Loc) -> Finding | None:
     if (len(loc) == 1 and key in _TOP_LEVEL) or (len(loc) == 3 and loc[0] == "plans" and key in _OF_A_PLAN):
         return Finding(loc, _LATER, _REMOVE, at_key=True)
     return None
-
-
-def check_status(data: dict[str, Any]) -> list[Finding]:
-    """Refuse the ends of a tenant's life, which no command carries out yet."""
-    status = data.get("status")
-    if isinstance(status, str) and status in UNSUPPORTED_STATUSES:
-        return [Finding(("status",), "{value} is not supported yet", "write active or suspended")]
-    return []

@@ -21,6 +21,7 @@ def check_tenant(data: Data) -> list[Finding]:
         _check_plans,
         _check_contract,
         _check_hold,
+        _check_leaving,
         _check_retirements,
         _check_connections,
     )
@@ -135,6 +136,33 @@ def _check_hold(data: Data) -> Iterator[Finding]:
     if since and signed_on and since < signed_on:
         hint = "there was nothing to hold yet: check both dates"
         yield Finding(("hold", "since"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
+
+
+def _check_leaving(data: Data) -> Iterator[Finding]:
+    status, leaving = data.get("status"), data.get("leaving")
+    if status in ("leaving", "closed") and leaving is None:
+        hint = "add leaving: with notice_on, ends_on, requested_by, approved_by and choice"
+        yield Finding(("status",), "{value} goes with a `leaving:` block", hint)
+    if leaving is not None and isinstance(status, str | None) and status not in ("leaving", "closed"):
+        hint = "write status: leaving; or remove the block when the departure is renounced"
+        yield Finding(("leaving",), "stands beside a status that is not leaving", hint, at_key=True)
+    if not isinstance(leaving, Mapping):
+        return
+    yield from _check_order(leaving, ("leaving",), ("notice_on", "ends_on", "extended_to"))
+    signed_on, notice_on = find_day(block(data, "contract"), "signed_on"), find_day(leaving, "notice_on")
+    if signed_on and notice_on and notice_on < signed_on:
+        hint = "there was nothing to end yet: check both dates"
+        yield Finding(("leaving", "notice_on"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
+    if leaving.get("choice") == "return" and leaving.get("return") is None:
+        hint = "add return: {format: files, to: {via: directory, path: /mnt/…}}"
+        yield Finding(("leaving", "choice"), "{value} goes with a `return:` block", hint)
+    if leaving.get("choice") == "erase" and leaving.get("return") is not None:
+        hint = "remove the block, or write choice: return"
+        yield Finding(("leaving", "return"), "stands beside choice: erase", hint, at_key=True)
+    returned = block(leaving, "return")
+    if returned.get("format") == "repository" and "snapshots" in returned:
+        hint = "remove it: a repository is handed back with all its snapshots"
+        yield Finding(("leaving", "return", "snapshots"), "says nothing about a repository", hint, at_key=True)
 
 
 def _check_retirements(data: Data) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from coffre.spec.platform import PlatformFile
-from coffre.spec.reserved import UNSUPPORTED_STATUSES
 from coffre.spec.tenant import Tenant
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,10 +24,8 @@ def tenant_schema() -> dict[str, Any]:
     # The slug is the file's name, never a key; and pydantic does not say that a union's tag must be there.
     del schema["properties"]["slug"]
     schema["required"].remove("slug")
-    for name in ("SshConnection", "WinrmConnection", "PullConnection"):
+    for name in ("SshConnection", "WinrmConnection", "PullConnection", "DirectoryTarget", "S3Target"):
         schema["$defs"][name].setdefault("required", []).append("via")
-    statuses = schema["$defs"]["TenantStatus"]
-    statuses["enum"] = [status for status in statuses["enum"] if status not in UNSUPPORTED_STATUSES]
     return schema
 
 

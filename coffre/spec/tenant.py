@@ -20,6 +20,7 @@ from coffre.spec.fields import (
     Timezone,
     Version,
 )
+from coffre.spec.leaving import Leaving
 from coffre.spec.machine import (
     AgentKind,
     Connection,
@@ -160,6 +161,9 @@ class Tenant(FileModel):
     status: Annotated[TenantStatus, Field(description="Where the tenant stands in its life")] = TenantStatus.ACTIVE
     hold: Annotated[
         Hold | None, Field(description="A judicial or contractual freeze: nothing is deleted while it stands")
+    ] = None
+    leaving: Annotated[
+        Leaving | None, Field(description="The end of the contract: who asked, when, and what becomes of the data")
     ] = None
     storage: Annotated[TenantStorage, Field(description="The storage space, one for all machines together")]
     licences: Annotated[

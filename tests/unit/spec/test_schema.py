@@ -22,7 +22,8 @@ BEYOND_SHAPES = {
     "syntax-unclosed-list", "syntax-unclosed-quotes", "syntax-windows-path", "billion-laughs", "nested-too-deeply",
     # Rules over several fields or files, or on what a text means.
     "amendments", "connection-winrm-to-linux", "dates", "dates-out-of-order",
-    "hold-before-contract", "keep-nothing", "options",
+    "hold-before-contract", "keep-nothing", "leaving-dates-and-choices", "leaving-while-active",
+    "leaving-without-block", "leaving-without-return", "options",
     "paths-for-windows", "paths-relative", "paths-system-missing", "plan-unknown", "platform-unknown", "retired",
     "same-host-twice", "schedule-twice", "siren", "siren-and-registration", "size-zero", "timezone",
     "too-many-machines", "credential-in-the-file", "escrow-beside-secrets", "hours-backwards",

@@ -1,0 +1,154 @@
+"""The dates of a departure, legal and contractual, from what the tenant file and platform.yaml say. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from coffre.spec.leaving import Leaving
+from coffre.spec.platform import Offboarding
+
+MONTHS_OF_NOTICE = 2
+MONTHS_OF_PUBLIC_BUYER = 3
+
+
+class Milestone(StrEnum):
+    """A day of the calendar."""
+
+    NOTICE = "notice"
+    NOTICE_AT_MOST = "notice_at_most"
+    NOTICE_ENDS = "notice_ends"
+    SERVICE_ENDS = "service_ends"
+    REMINDER = "reminder"
+    RETRIEVAL_ENDS = "retrieval_ends"
+    ERASURE_FROM = "erasure_from"
+    ERASURE_DUE = "erasure_due"
+    CERTIFICATE_DUE = "certificate_due"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One day and the text or setting that it comes from."""
+
+    milestone: Milestone
+    on: date
+    source: str
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The days of one departure, each inclusive, in the customer's time zone.
+
+    The machines are served up to and with ``service_ends_on``; data can be retrieved up to and with
+    ``retrieval_ends_on``; nothing is erased before ``erasure_from``.
+    """
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def notice_on(self) -> date:
+        return self.day(Milestone.NOTICE)
+
+    @property
+    def service_ends_on(self) -> date:
+        return self.day(Milestone.SERVICE_ENDS)
+
+    @property
+    def reminder_on(self) -> date:
+        return self.day(Milestone.REMINDER)
+
+    @property
+    def retrieval_ends_on(self) -> date:
+        return self.day(Milestone.RETRIEVAL_ENDS)
+
+    @property
+    def erasure_from(self) -> date:
+        return self.day(Milestone.ERASURE_FROM)
+
+    @property
+    def erasure_due_on(self) -> date:
+        return self.day(Milestone.ERASURE_DUE)
+
+    @property
+    def certificate_due_on(self) -> date:
+        return self.day(Milestone.CERTIFICATE_DUE)
+
+    def day(self, milestone: Milestone) -> date:
+        return next(entry.on for entry in self.entries if entry.milestone is milestone)
+
+
+def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | None = None) -> Calendar:
+    """Return every date of a departure. ``returned_on`` is the day on which the last data was handed over, once it was.
+
+    The same dates count when the customer chose erasure without return. A return that comes late moves the end of
+    retrieval, never the other way round.
+    """
+    planned_end = leaving.ends_on + timedelta(days=delays.transition_days)
+    service_ends_on = leaving.extended_to or planned_end
+    retrieval_ends_on = service_ends_on + timedelta(days=delays.retrieval_days)
+    collected_on = None if returned_on is None else returned_on + timedelta(days=delays.collect_days)
+    is_late = collected_on is not None and collected_on > retrieval_ends_on
+    if collected_on is not None and is_late:
+        retrieval_ends_on = collected_on
+    erasure_from = retrieval_ends_on + timedelta(days=1)
+    erasure_due_on = erasure_from + timedelta(days=delays.erase_within_days)
+    certificate_due_on = erasure_due_on + timedelta(days=delays.certificate_within_days)
+    erasure_source = certificate_source = "platform.yaml, offboarding"
+    if leaving.public_buyer and returned_on is not None:
+        limit = add_months(returned_on, MONTHS_OF_PUBLIC_BUYER)
+        ccag = "CCAG-TIC 2021, destruction des données: 3 months from the return, with a dated and signed record"
+        if limit < erasure_due_on:
+            erasure_due_on, erasure_source = max(limit, erasure_from), ccag
+        if limit < certificate_due_on:
+            certificate_due_on, certificate_source = max(limit, erasure_due_on), ccag
+    entries = [
+        Entry(Milestone.NOTICE, leaving.notice_on, "the customer's letter"),
+        Entry(
+            Milestone.NOTICE_AT_MOST,
+            add_months(leaving.notice_on, MONTHS_OF_NOTICE),
+            "Data Act (EU) 2023/2854, article 25(2)(d): the customer cannot be held to a longer notice",
+        ),
+        Entry(Milestone.NOTICE_ENDS, leaving.ends_on, "the customer's letter"),
+        Entry(
+            Milestone.SERVICE_ENDS,
+            service_ends_on,
+            "Data Act, article 25(5): extended once by the customer"
+            if leaving.extended_to
+            else "Data Act, article 25(2)(a): transition of at most 30 days, the contract remains applicable",
+        ),
+        Entry(
+            Milestone.REMINDER,
+            retrieval_ends_on - timedelta(days=delays.remind_before_days),
+            "platform.yaml, offboarding.remind_before_days",
+        ),
+        Entry(
+            Milestone.RETRIEVAL_ENDS,
+            retrieval_ends_on,
+            "platform.yaml, offboarding.collect_days: counted from the day of the return"
+            if is_late
+            else "Data Act, article 25(2)(g): at least 30 days to retrieve the data",
+        ),
+        Entry(
+            Milestone.ERASURE_FROM,
+            erasure_from,
+            "Data Act, article 25(2)(h); GDPR, article 28(3)(g): after the end of the service, as the controller chose",
+        ),
+        Entry(Milestone.ERASURE_DUE, erasure_due_on, erasure_source),
+        Entry(
+            Milestone.CERTIFICATE_DUE, certificate_due_on, f"Decision (EU) 2021/915, clause 10; {certificate_source}"
+        ),
+    ]
+    return Calendar(tuple(sorted(entries, key=_by_day)))
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same day some months later, the last of the month where it is too short (Regulation 1182/71)."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return min(date(year, month, 1) + timedelta(days=day.day - 1), following - timedelta(days=1))
+
+
+def _by_day(entry: Entry) -> tuple[date, int]:
+    order: Sequence[Milestone] = list(Milestone)
+    return entry.on, order.index(entry.milestone)

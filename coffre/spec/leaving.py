@@ -1,0 +1,112 @@
+"""A tenant that leaves: who asked for what, and where its data is returned to (contract, article 14)."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from coffre.spec.fields import CredentialName, Day, Email, FileModel, Flag, Label, Text, matching, text_schema
+
+
+class Choice(StrEnum):
+    """What the controller chose for its data at the end of the service (GDPR, article 28(3)(g))."""
+
+    RETURN = "return"
+    ERASE = "erase"
+
+
+class ReturnFormat(StrEnum):
+    """What is handed back: plain files, or the restic repository as it is with all that opens it."""
+
+    FILES = "files"
+    REPOSITORY = "repository"
+
+
+class ReturnedSnapshots(StrEnum):
+    """Which snapshots come back as plain files."""
+
+    LATEST = "latest"
+    ALL = "all"
+
+
+_VIA = Field(description="The kind of target: directory or s3")
+
+
+class DirectoryTarget(FileModel):
+    """A folder on the computer that runs Coffre, a disk for the customer say."""
+
+    via: Annotated[Literal["directory"], _VIA] = "directory"
+    path: Annotated[
+        Text,
+        AfterValidator(matching(r"/[^\x00-\x1f]+", "is not an absolute path", "write it like /mnt/disque-martin")),
+        text_schema("An absolute path; a folder of the tenant's is made in it"),
+    ]
+
+
+class S3Target(FileModel):
+    """A bucket that the customer names, with a key of its own."""
+
+    via: Annotated[Literal["s3"], _VIA] = "s3"
+    endpoint: Annotated[
+        Text,
+        AfterValidator(
+            matching(r"https://[^\s/@?#]+/?", "is not an https address", "write it like https://s3.example")
+        ),
+        text_schema("Where the customer's storage answers, https only"),
+    ]
+    bucket: Annotated[
+        Text,
+        AfterValidator(
+            matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "is not the name of a bucket", "3 to 63 of a-z 0-9 . -")
+        ),
+        text_schema("The customer's bucket, which is there already"),
+    ]
+    prefix: Annotated[
+        Text,
+        AfterValidator(
+            matching(
+                r"|[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", "is not a prefix", "write it like retour-smileo, or leave it out"
+            )
+        ),
+        text_schema("The folder in the bucket"),
+    ] = ""
+    region: Annotated[Label, Field(description="The region of the customer's storage")] = "us-east-1"
+    credential: Annotated[
+        CredentialName,
+        Field(description="The entry of the tenant's secret bundle that holds ACCESS_KEY_ID:SECRET_ACCESS_KEY"),
+    ]
+
+
+ReturnTarget = Annotated[DirectoryTarget | S3Target, Field(discriminator="via")]
+
+
+class Return(FileModel):
+    """How the customer's data is handed back."""
+
+    format: Annotated[ReturnFormat, Field(description="files: plain files; repository: restic's, with what opens it")]
+    snapshots: Annotated[
+        ReturnedSnapshots, Field(description="With files: the latest snapshot of each machine, or all of them")
+    ] = ReturnedSnapshots.LATEST
+    to: Annotated[ReturnTarget, Field(description="Where to, like {via: directory, path: /mnt/disque-martin}")]
+
+
+class Leaving(FileModel):
+    """A departure. Its dates follow from these by `coffre offboard TENANT --plan`."""
+
+    notice_on: Annotated[Day, Field(description="The day on which the customer's letter arrived, like 2026-11-02")]
+    ends_on: Annotated[Day, Field(description="The last day of the notice period, which the letter names")]
+    extended_to: Annotated[
+        Day | None,
+        Field(description="The last day of service, when the customer extended the transition (Data Act, 25(5))"),
+    ] = None
+    requested_by: Annotated[Label, Field(description="Who asked for it at the customer's: name and function")]
+    approved_by: Annotated[
+        Email, Field(description="Who approved it at SMILÉO: somebody else than the author of the commit")
+    ]
+    choice: Annotated[Choice, Field(description="The controller's choice: return (then erase), or erase")]
+    return_: Annotated[
+        Return | None, Field(alias="return", description="How the data is handed back; with choice: return")
+    ] = None
+    public_buyer: Annotated[
+        Flag, Field(description="Whether the customer buys under the CCAG-TIC (erasure within 3 months of the return)")
+    ] = False

@@ -1,0 +1,58 @@
+"""Evidence survives the way through the records' JSON."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+
+from coffre.offboarding.evidence import (
+    Agent,
+    AgentOutcome,
+    Approved,
+    Attestation,
+    Attested,
+    BucketCount,
+    BucketErased,
+    Check,
+    ErasureBegan,
+    Locked,
+    Returned,
+    Verified,
+    from_details,
+    to_details,
+)
+
+NOON = datetime(2027, 3, 2, 12, tzinfo=UTC)
+COUNT = BucketCount(objects=3, versions=2, markers=1, uploads=1, bytes=4096)
+
+EVIDENCE = [
+    Approved(
+        "1a2b3c",
+        ("anna@smileo.example",),
+        "paul@smileo.example",
+        "C. Martin",
+        "erase",
+        date(2027, 1, 4),
+        date(2027, 2, 28),
+    ),
+    Returned("m1", "files", ("1a2b",), "/mnt/x", 3, 10, "ab" * 32, 0, NOON, NOON, 1.5, 2.0),
+    Attestation(Attested.DATA_RECOVERED, "recu.pdf", "cd" * 32, date(2027, 2, 1)),
+    Agent("m1", "linux", AgentOutcome.UNREACHED, None, "lettre du 2027-03-01"),
+    Agent("m1", "linux", AgentOutcome.REMOVED, NOON),
+    ErasureBegan("m1", "martin-m1-0123456789", "id.1", "martin-k7", "k7", COUNT),
+    BucketErased("m1", "b", COUNT, BucketCount(versions=1, bytes=5), False, Locked(1, NOON)),
+    BucketErased("m1", "b", COUNT, BucketCount(), True),
+    Verified((Check("owner", True, "404"), Check("keys", False, "200"))),
+]
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda each: type(each).__name__)
+def test_evidence_reads_back_as_it_was_written(evidence: object) -> None:
+    details = json.loads(json.dumps(to_details(evidence)))
+    assert from_details(type(evidence), {**details, "on": "2027-03-02", "step": "x"}) == evidence
+
+
+def test_a_verification_without_checks_proves_nothing() -> None:
+    assert not Verified(()).is_passed
+    assert not Verified((Check("owner", True, "404"), Check("keys", False, "200"))).is_passed
+    assert Verified((Check("owner", True, "404"),)).is_passed
