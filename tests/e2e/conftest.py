@@ -44,12 +44,15 @@ class Desk:
     said: list[str] = field(default_factory=list)
     """Everything any command printed, for the search for secrets."""
 
-    def coffre(self, *arguments: str, expect: int = 0, seconds: float = COMMAND_SECONDS) -> Run:
-        """Run the installed command and hold it to its exit code."""
+    def coffre(
+        self, *arguments: str, expect: int = 0, seconds: float = COMMAND_SECONDS, answer: str | None = None
+    ) -> Run:
+        """Run the installed command and hold it to its exit code; ``answer`` is typed in for what it asks."""
         done = subprocess.run(
             [COFFRE, *arguments],
             cwd=self.root,
             env=self.environment,
+            input=answer,
             capture_output=True,
             text=True,
             timeout=seconds,

@@ -1,4 +1,4 @@
-"""Suspended tenants, holds, retired and replaced machines, through the installed command, in order."""
+"""Suspended tenants, holds and retired machines, through the installed command, in order."""
 
 import os
 import signal
@@ -18,7 +18,6 @@ from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
 from tests.e2e.conftest import COFFRE, Desk
-from tests.machines import renew_machines
 
 SLUG = "boulangerie-martin"
 TENANT_ID = "k7f3q9wz2m"
@@ -254,23 +253,6 @@ def test_a_retired_machine_that_does_not_answer_is_cut_off_and_cleaned_later(
     assert "caisse-01: retired, agent removed" in desk.coffre("apply", SLUG, "--yes").stdout
     assert len(backstage.events(EventKind.REMOVAL)) == 2
     assert len(backstage.events(EventKind.RETIREMENT)) == 2
-
-
-def test_new_hardware_of_the_same_name_goes_on_in_the_same_repository(
-    desk: Desk, backstage: Backstage, lab: Any
-) -> None:
-    """docs/replace-a-machine.md; the lab's new machine shows the host key of the old one."""
-    before = desk.json("status", SLUG, "--json")[0]["machines"][0]["snapshots"]
-    old = backstage.key("compta-01")
-    assert old is not None
-    renew_machines(lab, [COMPTA])
-    assert desk.on_machine(COMPTA, "ls /etc/coffre 2>/dev/null || true") == ""
-    desk.coffre("rotate", SLUG, "--machine", "compta-01", "--now", "--yes")
-    assert "compta-01" in desk.coffre("apply", SLUG, "--yes").stdout
-    assert not backstage.storage.accepts_key(bucket_name(SLUG, TENANT_ID, "compta-01"), old)
-    assert "compta-01: success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
-    machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
-    assert (machine["snapshots"], machine["witnesses_agree"]) == (before + 1, True)
 
 
 def test_the_owner_is_the_only_user_that_all_this_left_besides_machines_in_service(backstage: Backstage) -> None:
