@@ -240,6 +240,18 @@ def test_a_rotation_that_was_killed_is_ended_by_the_next_one(
     assert len(backstage.stages()) == len(set(backstage.stages()))
 
 
+def test_apply_hands_out_the_key_that_it_has_had_to_mint_itself(desk: Desk, backstage: Backstage) -> None:
+    """Stolen in the middle of a rotation: both keys are condemned, and the kill comes before a third is minted."""
+    with out_of_reach(desk, HOSTS[CAISSE]):
+        desk.coffre("rotate", SLUG, "--machine", CAISSE, "--yes", expect=1)
+    pending = backstage.control().machine_keys[CAISSE]
+    stolen = ("rotate", SLUG, "--machine", CAISSE, "--now", "--yes")
+    assert killed_at(desk, f"the old key of {CAISSE} is refused", *stolen)
+    assert f"the key of {CAISSE}: replaced" in desk.coffre("apply", SLUG, "--yes").stdout
+    assert not backstage.is_accepted(pending, CAISSE)
+    assert backstage.is_settled()
+
+
 def test_after_all_that_a_plan_finds_nothing_and_backups_work(desk: Desk) -> None:
     desk.coffre("apply", SLUG, "--yes")
     assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
