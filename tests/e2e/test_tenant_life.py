@@ -1,5 +1,6 @@
 """One tenant's life through the installed command, in order: each test goes on where the one before stopped."""
 
+import json
 import shutil
 import subprocess
 import threading
@@ -100,6 +101,9 @@ def test_apply_delivers_the_service_and_no_process_shows_a_secret(desk: Desk, ba
     assert owner.wall_bytes > 200 * 1024**3
     assert [event.machine for event in backstage.events(EventKind.INSTALL)] == ["compta-01", "caisse-01"]
     assert len(backstage.events(EventKind.COMMISSIONED)) == 1
+    known = {machine["machine"]: machine["agent_version"] for machine in desk.json("inventory", SLUG, "--json")}
+    ask = "/usr/local/lib/coffre/coffre-agent version"
+    assert known == {name: json.loads(desk.on_machine(host, ask))["version"] for name, host in HOSTS.items()}
     shown = [secret for secret in backstage.secret_values() if any(secret in line for line in seen)]
     assert not shown
     assert len(seen) > 10, "the process list was not watched"
