@@ -344,6 +344,12 @@ def _show_status(tenant: "TenantStatus") -> None:
         [_status_row(machine) for machine in tenant.machines],
         right=["snapshots", "stored"],
     )
+    for machine in tenant.machines:
+        if machine.failed_generation is not None:
+            output.result(
+                f"  {machine.name} could not apply orders {machine.failed_generation} and goes on with "
+                f"{_or_unknown(machine.generation_applied)}: {machine.failed_generation_reason}"
+            )
 
 
 def _show_states(tenant: "TenantStatus") -> None:

@@ -48,7 +48,8 @@ class MachineStatus:
 
     ``retired`` is None for a machine in service. The two witnesses are kept apart: ``last_success_at`` and
     ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
-    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have.
+    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are
+    newer orders than the machine follows, which it could not apply for the reason beside it.
     """
 
     name: str
@@ -63,6 +64,8 @@ class MachineStatus:
     newest_snapshot_at: datetime | None
     witnesses_agree: bool | None
     retired: RetiredStatus | None = None
+    failed_generation: int | None = None
+    failed_generation_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,8 @@ def _observe_machine(service: Service, name: str, bucket: Bucket, current_bytes:
         newest_snapshot_at=max((facts.modified_at for facts in snapshots.values()), default=None),
         witnesses_agree=success.snapshot_id in snapshots if success else None,
         retired=_retired_status(service, name, now),
+        failed_generation=last.failed_generation if last else None,
+        failed_generation_reason=last.failed_generation_reason if last else "",
     )
 
 

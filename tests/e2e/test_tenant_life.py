@@ -202,6 +202,25 @@ def test_a_path_that_is_not_there_makes_a_partial_backup(desk: Desk) -> None:
     desk.coffre("apply", SLUG, "--yes")
 
 
+def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -> None:
+    # A directory where the new timer is prepared: no file can get its name.
+    in_the_way = "/etc/systemd/system/.coffre-backup.timer.coffre-tmp"
+    desk.on_machine(HOSTS["compta-01"], f"mkdir -p {in_the_way}/x")
+    desk.edit(SLUG, '"daily 19:00"', '"daily 19:30"')
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
+    machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
+    failed, applied = machine["failed_generation"], machine["generation_applied"]
+    assert (failed, applied < failed) == (machine["generation_wanted"], True)
+    said = f"  compta-01 could not apply orders {failed} and goes on with {applied}: "
+    assert said + machine["failed_generation_reason"] in desk.coffre("status", SLUG).stdout
+    desk.on_machine(HOSTS["compta-01"], f"rm -r {in_the_way}")
+    desk.edit(SLUG, '"daily 19:30"', '"daily 19:00"')
+    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    assert "could not apply" not in desk.coffre("status", SLUG).stdout
+
+
 def test_the_gate_closes_at_the_sold_quota_and_opens_when_it_is_raised(desk: Desk, backstage: Backstage) -> None:
     desk.edit(SLUG, "quota: 200 GiB", "quota: 1 MiB")
     desk.coffre("apply", SLUG, "--yes")
