@@ -67,10 +67,10 @@ def _show_backup(run: "MachineBackup") -> None:
     report = run.report
     line = f"{run.machine}: {run.outcome.value}"
     if report is not None and report.snapshot_id:
-        seconds = (report.finished_at - report.started_at).total_seconds()
         line += (
             f", snapshot {report.snapshot_id[:8]}: {report.files_processed} files, "
-            f"{format_bytes(report.bytes_processed)} read, {format_bytes(report.bytes_added)} added in {seconds:.0f} s"
+            f"{format_bytes(report.bytes_processed)} read, {format_bytes(report.bytes_added)} added "
+            f"in {report.duration_seconds:.0f} s"
         )
     output.result(line)
     if run.message:

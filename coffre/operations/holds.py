@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.service import Service
-from coffre.operations.suspension import HELD, find_reason
 from coffre.spec.tenant import Hold, Tenant
 
 
@@ -67,16 +66,6 @@ def find_expiring(service: Service) -> dict[str, list[str]]:
     """Return the machines whose bucket has rules that delete, with the names of the rules, read live."""
     rules = {name: list(service.owner_bucket(name).list_expiry_rules()) for name in service.tenant.machines}
     return {name: found for name, found in rules.items() if found}
-
-
-def is_held(service: Service) -> bool:
-    """Tell whether a hold is in force: the file says so, and so does every bucket, asked now."""
-    tenant = service.tenant
-    if tenant.hold is None or find_expiring(service):
-        return False
-    if find_reason(tenant) != HELD:
-        return True
-    return all(service.owner_bucket(name).is_suspended() for name in tenant.active_machines())
 
 
 def hold_status(tenant: Tenant, in_force: bool | None) -> HoldStatus | None:

@@ -84,10 +84,6 @@ class Repository:
         found = [read_snapshot(fields) for fields in json.loads("".join(lines) or "[]") or []]
         return sorted(found, key=lambda snapshot: snapshot.taken_at)
 
-    def find_latest(self) -> Snapshot | None:
-        """Return the newest snapshot by the machine's clock, if there is any."""
-        return max(self.snapshots(), key=lambda snapshot: snapshot.taken_at, default=None)
-
     def ls(self, snapshot: str) -> Iterator[Node]:
         """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed."""
         for line in self._stream(["ls", "--no-lock", snapshot], LISTING_SECONDS):
