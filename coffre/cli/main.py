@@ -20,7 +20,7 @@ from coffre.errors import ExpectedError, UsageError
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
-GARBAGE_THRESHOLD = 200_000
+GARBAGE_THRESHOLD = 500_000
 """Objects between two collections of the youngest garbage; Python's own 700 is for programs that live longer."""
 
 _REFUSALS = {

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from coffre.errors import ExpectedError
 from coffre.records import tables
@@ -18,6 +17,9 @@ from coffre.records.events import Event, EventKind, check_recordable, storable
 from coffre.records.location import Location, locate
 from coffre.records.schema import ensure_schema
 from coffre.records.trouble import translated
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 DEFAULT_WAIT_SECONDS = 10.0
 
@@ -83,8 +85,7 @@ class Records:
     def record_usage(self, usages: Iterable[Usage]) -> None:
         """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one."""
         rows = [_usage_row(usage) for usage in usages]
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(tables.usage)
+        statement = _insert(self._engine, tables.usage)
         measured = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
         upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=measured)
         if rows:
@@ -154,6 +155,17 @@ def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) 
     if machine is not None:
         statement = statement.where(table.c.machine == machine)
     return statement
+
+
+def _insert(engine: sa.Engine, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    """Begin an insert that may meet an existing row; of the two dialects only the one in use is imported."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def _event_row(event: Event) -> dict[str, object]:

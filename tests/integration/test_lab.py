@@ -10,8 +10,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import botocore.config
+import botocore.session
 import pytest
 import urllib3
 
@@ -37,7 +37,7 @@ def other(lab, tmp_path_factory):
 
 def connect(lab):
     place = json.loads(lab.endpoints_file.read_text())
-    return boto3.client(
+    return botocore.session.Session().create_client(
         "s3",
         endpoint_url=place["endpoint"],
         region_name=place["region"],

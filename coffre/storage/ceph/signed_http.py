@@ -1,4 +1,4 @@
-"""Signed HTTP to the Admin Ops API: one pooled urllib3 client and botocore's S3 signer, nothing else of boto3."""
+"""Signed HTTP to the Admin Ops API: one pooled urllib3 client and botocore's S3 signer, nothing else of botocore."""
 
 import json
 import ssl
