@@ -135,9 +135,13 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     bare_read = median_of(lambda _: timed(tenants[0].read))
     bare_quota = median_of(lambda number: timed(lambda: tenants[0].set_quota(number * 1024)))
     bare_status = median_of(lambda _: timed(tenants[0].observe))
-    with tempfile.TemporaryDirectory(dir=desk.root) as folder:
-        restic = toolchain.find_tool("restic")
-        bare_init = timed(lambda: bare.init_repositories(restic, Path(folder), desk.environment))
+    restic = toolchain.find_tool("restic")
+
+    def init(_: int) -> float:
+        with tempfile.TemporaryDirectory(dir=desk.root) as folder:
+            return timed(lambda: bare.init_repositories(restic, Path(folder), desk.environment))
+
+    bare_init = median_of(init, BARE_RUNS)
     slugs = [f"bench-{number}" for number in range(RUNS)]
     for slug in slugs:
         desk.add(slug, bare.MACHINES)
@@ -158,7 +162,7 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     imports = median_of(
         lambda _: (
             run_child(
-                [sys.executable, "-c", "import coffre.provisioning.apply, boto3"], desk.root, desk.environment
+                [sys.executable, "-c", "import coffre.provisioning.apply, botocore.client"], desk.root, desk.environment
             ).seconds
         )
     )

@@ -59,6 +59,13 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
     return cast("S3Client", client)
 
 
+def load_in_background() -> None:
+    """Have botocore read what S3 is (0.1 s) while the caller waits for something else; clients made meanwhile wait."""
+    if _session is None:
+        nowhere = Endpoint("https://localhost")
+        threading.Thread(target=make_client, args=(nowhere, AccessKey("none", "none")), name="s3").start()
+
+
 def _end_in_time(request: AWSRequest, **_event: object) -> None:
     """Begin no further attempt of a call that has waited long already: botocore repeats what was not answered in time.
 
