@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Killed:
             text=True,
             start_new_session=True,
         )
+        self.pid = self._process.pid
         self.said: list[str] = []
         desk.said.append("")
 
@@ -144,9 +145,9 @@ class Backstage:
         return {uid: [control.owner_key.access_key_id], **machines}
 
 
-def private_folders_of_the_dead() -> list[Path]:
-    folders = Path("/dev/shm").glob("coffre-*")
-    return [folder for folder in folders if not Path("/proc", folder.name.split("-")[1]).exists()]
+def private_folders(pids: Iterable[int]) -> list[Path]:
+    """Return what these processes have in shared memory; others have theirs there too."""
+    return [folder for pid in pids for folder in Path("/dev/shm").glob(f"coffre-{pid}-*")]
 
 
 def until_nothing_runs(desk: Desk) -> None:
@@ -194,8 +195,10 @@ def test_apply_killed_after_each_provider_call_is_healed_by_the_next(desk: Desk)
 
 
 def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None:
+    killed = []
     for step in MACHINE_STEPS:
         run = Killed(desk, "apply", SLUG, "--yes")
+        killed.append(run.pid)
         if not run.wait_for(lambda said, step=step: step in said[-1] and "compta-01" in said[-1]):  # type: ignore[misc]
             continue
         run.kill()
@@ -204,7 +207,7 @@ def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None
     assert "commissioned" in done.stdout or "compta-01: unchanged" in done.stdout
     again = desk.coffre("apply", SLUG, "--yes")
     assert again.stdout.count(": unchanged") == 2
-    assert not private_folders_of_the_dead(), "a killed run left private files behind"
+    assert not private_folders(killed), "a killed run left private files behind"
     for host in ("compta-01.martin.example", "caisse-01.martin.example"):
         assert desk.on_machine(host, "ls -A /dev/shm").strip() == ""
     assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout

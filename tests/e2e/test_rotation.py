@@ -20,7 +20,7 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import DESIRED_KEY, bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import Desk, read_files
 from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 
 COMPTA, CAISSE = HOSTS
@@ -260,7 +260,5 @@ def test_no_secret_of_any_generation_is_left_in_clear(desk: Desk, lab: Any, secr
     assert len(secrets) > 10
     said = "\n".join(desk.said).encode()
     assert not [secret for secret in secrets if secret in said]
-    places = [desk.root, desk.home, lab.directory / "ceph", *Path("/dev/shm").glob("*coffre*")]
-    files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
-    readable = [path.read_bytes() for path in files if path.stat().st_size < 50_000_000]
-    assert not [secret for secret in secrets for content in readable if secret in content]
+    files = read_files(desk.root, desk.home, lab.directory / "ceph", *Path("/dev/shm").glob("*coffre*"))
+    assert not [path for path, content in files.items() if any(secret in content for secret in secrets)]
