@@ -18,13 +18,18 @@ TIERS = ("unit", "integration", "e2e")
 
 LONGEST_FIRST = (
     "e2e/test_faults.py",
-    "e2e/test_restores.py",
     "e2e/test_states.py",
+    "e2e/test_rotation.py",
     "e2e/test_tenant_life.py",
     "e2e/test_killed.py",
-    "e2e/test_rotation.py",
+    "integration/agents/test_life.py",
+    "integration/agents/test_by_itself.py",
+    "e2e/test_plans_and_state.py",
+    "e2e/test_restores.py",
+    "e2e/test_trust.py",
+    "integration/test_lab.py",
 )
-"""Where modules run side by side these begin first: a long one begun last would run on alone."""
+"""The modules of a minute and more: begun first, none of them is left to run on alone when the others are done."""
 
 LAB_HOSTS = ("compta-01.martin.example", "caisse-01.martin.example", "atelier-01.durand.example")
 """The machines of the example tenants."""
