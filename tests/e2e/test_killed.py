@@ -169,14 +169,18 @@ def test_apply_killed_after_each_provider_call_is_healed_by_the_next(desk: Desk)
         if not run.wait_for(lambda said, call=call: provider_calls(said) >= call):  # type: ignore[misc]
             assert run.end() == 0, run.said  # Pulumi saved what it had done before, so that less was left to do
             break
-        kills += 1
         # By turns Pulumi and the command; a Pulumi whose command is killed ends in order and saves its state.
         if call % 4 == 0:
             run.kill()
         else:
             run.kill_pulumi()
-            assert run.end() == 1
+            code = run.end()
+            if code == 0:  # the last calls were quicker than the kill, or it would not say so
+                assert "storage: no change" in desk.coffre("apply", SLUG, "--yes", "--storage-only").stdout
+                break
+            assert code == 1
             assert any("run `coffre apply" in line for line in run.said), run.said
+        kills += 1
         until_nothing_runs(desk)
         backstage = Backstage(desk)
         keys = keys or backstage.wanted_keys()
