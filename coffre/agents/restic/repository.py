@@ -125,6 +125,19 @@ class Repository:
                 summary = read_restore_summary(fields)
         return summary
 
+    def compare(self, snapshot: str, target: Path) -> int:
+        """Read what a restore wrote under ``target`` against the repository; returns the bytes that are not as there.
+
+        Nothing is written. Empty files and entries without content are not looked at.
+        """
+        summary = RestoreSummary(0, 0)
+        arguments = ["restore", "--no-lock", "--dry-run", snapshot, "--target", str(target)]
+        for line in self._stream(arguments, LONG_SECONDS):
+            fields = read_line(line)
+            if fields.get("message_type") == "summary":
+                summary = read_restore_summary(fields)
+        return summary.restored_bytes
+
     def check(self, *, read_data: bool = False) -> None:
         """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
         self._run(["check", "--no-lock", *(["--read-data"] if read_data else [])], LONG_SECONDS)

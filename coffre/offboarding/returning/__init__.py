@@ -1,0 +1,5 @@
+"""A tenant's data handed back at the end of its contract: as plain files or as a repository, in BagIt bags."""
+
+from coffre.offboarding.returning.machine import PlannedReturn, plan_return, return_machine
+
+__all__ = ["PlannedReturn", "plan_return", "return_machine"]

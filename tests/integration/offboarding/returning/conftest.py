@@ -1,0 +1,186 @@
+"""A tenant on the real platform with backups of a tree of every kind of file, made by restic itself."""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coffre import toolchain
+from coffre.lab.lab import Lab
+from coffre.operations.service import Service, open_service
+from coffre.spec.leaving import Return
+from coffre.spec.loader import load_repository
+from tests.e2e.conftest import COFFRE, REPOSITORY, forget_tenants
+
+SLUG, COMPTA, CAISSE = "boulangerie-martin", "compta-01", "caisse-01"
+
+
+@dataclass
+class Desk:
+    """A checkout with a tenant whose storage is there; its machines are folders here."""
+
+    root: Path
+    environment: dict[str, str]
+    progress: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def service(self) -> Iterator[Service]:
+        with open_service(load_repository(self.root), SLUG, self.progress.append) as opened:
+            yield opened
+
+    def restic(self, machine: str, *arguments: str | Path, cwd: Path | None = None) -> str:
+        """Run restic beside Coffre, with the owner's key."""
+        with self.service() as service:
+            data = service.secrets.get_data(SLUG, service.tenant.id)
+            key, endpoint = service.owner_key(), service.storage.endpoint
+            bucket = service.bucket_name(machine)
+        secrets = {
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+            "RESTIC_PASSWORD": data.repository_passwords[machine].get_secret_value(),
+            "RESTIC_REPOSITORY": f"s3:{endpoint.url}/{bucket}/restic",
+            "RESTIC_CACERT": str(endpoint.ca_file),
+        }
+        command = [toolchain.find_tool("restic"), "--no-cache", "-o", f"s3.region={endpoint.region}", *arguments]
+        done = subprocess.run(
+            command, cwd=cwd, env={**self.environment, **secrets}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def back_up(self, machine: str, folder: Path) -> None:
+        """Back a folder up as if it were the machine's root."""
+        self.restic(machine, "backup", "--quiet", "--host", machine, ".", cwd=folder)
+
+
+@pytest.fixture(scope="session")
+def session_environment() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def make_desk(
+    lab: Lab, tmp_path_factory: pytest.TempPathFactory, session_environment: pytest.MonkeyPatch
+) -> Callable[[], Desk]:
+    def make() -> Desk:
+        root, home = tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("home")
+        settings = (REPOSITORY / "platform.yaml").read_text(encoding="utf-8")
+        (root / "platform.yaml").write_text(settings.replace(".coffre/lab/", f"{lab.directory}/"), encoding="utf-8")
+        (root / "tenants").mkdir()
+        shutil.copy(REPOSITORY / "tenants" / f"{SLUG}.yaml", root / "tenants")
+        forget_tenants(lab, (SLUG,))
+        own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "COFFRE_ACTOR": "test@smileo.example"}
+        for name, value in own.items():
+            session_environment.setenv(name, value)
+        session_environment.delenv("COFFRE_IDENTITY", raising=False)
+        desk = Desk(root, {"PATH": os.environ["PATH"], **own})
+        for arguments in (["secrets", "init"], ["apply", SLUG, "--yes", "--storage-only"]):
+            done = subprocess.run(
+                [COFFRE, *arguments], cwd=root, env=desk.environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+        return desk
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: Callable[[], Desk]) -> Desk:
+    return make_desk()
+
+
+def wanted_files(target: Path, snapshots: str = "latest") -> Return:
+    return Return.model_validate(
+        {"format": "files", "snapshots": snapshots, "to": {"via": "directory", "path": str(target)}}
+    )
+
+
+def make_tree(root: Path) -> None:
+    """Make one entry of every kind that a file system knows, with names that only bytes can hold."""
+    base = os.fsencode(root)
+    (root / "vide" / "vide aussi").mkdir(parents=True)
+    for name in ODD_NAMES:
+        Path(os.fsdecode(base + b"/" + name)).write_bytes(name * 100)
+    odd = os.fsdecode(base + b"/dossier\xe9\n")
+    os.makedirs(odd + "/dessous")
+    Path(odd, "dessous", "comptes.txt").write_text("comptes")
+    Path(odd, "dessous", "ligne\n2").write_text("deux")
+    with (root / "troue.img").open("wb") as file:
+        file.truncate(64 << 20)
+        file.seek(40 << 20)
+        file.write(b"au milieu")
+    (root / "photos.tar").write_bytes(os.urandom(3_000_000))
+    os.link(root / "photos.tar", root / "vide" / "photos-2.tar")
+    (root / "lien").symlink_to("photos.tar")
+    os.symlink(b"/nulle/part/caf\xe9", base + b"/lien mort")
+    (root / "hors").symlink_to("/etc/shadow")
+    (root / "boucle").symlink_to(".")
+    os.mkfifo(root / "tube")
+    (root / "vide.txt").touch()
+    os.chown(root / "vide.txt", 1234, 4321)
+    (root / "vide.txt").chmod(0o4755)
+    (root / "secret").write_text("0")
+    (root / "secret").chmod(0)
+    (root / "vide").chmod(0o1777)
+    os.chown(root / "lien", 1234, 4321, follow_symlinks=False)
+    os.setxattr(root / "photos.tar", "user.coffre", b"\x00\xff valeur")
+    os.utime(root / "vide.txt", ns=(10**18 + 1, 10**18 + 123456789))
+    os.utime(root / "lien", ns=(10**18, 10**18 + 1), follow_symlinks=False)
+    os.utime(root / "vide", ns=(-1, -(10**9)))
+    os.utime(odd, ns=(10**18, 10**18 + 7))
+    os.utime(root, ns=(10**18, 10**18 + 5))
+
+
+ODD_NAMES = (
+    b"caf\xe9.txt",
+    b"caf\xe8.txt",
+    "e\u0301t\u00e9 \U0001f950.csv".encode(),
+    "d\u00e9j\u00e0".encode(),
+    "de\u0301ja\u0300".encode(),
+    b"ligne 1\nligne 2",
+    b"retour\r",
+    b" espaces ",
+    "ligne\u2028suite".encode(),
+    b"TVA 20%.xls",
+    b"pour%0Acent",
+    b"-rf",
+    b"a'b\"c$d`e",
+    b"contre\\oblique",
+    b"[x]*?",
+    b"*etoile",
+    b"# diese",
+    b"\x01\x7f",
+    b"n" * 255,
+    b"\xff" * 255,
+)
+
+
+def describe_tree(root: Path) -> dict[str, Any]:
+    """Return all that a file system tells of a tree, by path in hexadecimal."""
+    base = os.fsencode(root)
+    found: dict[str, Any] = {}
+    linked: dict[int, list[str]] = {}
+    for here, folders, files in os.walk(base):
+        for name in [b".", *folders, *files] if here == base else [*folders, *files]:
+            path = os.path.join(here, name)
+            facts = os.lstat(path)
+            entry: list[Any] = [oct(facts.st_mode), facts.st_uid, facts.st_gid, facts.st_mtime_ns]
+            if stat.S_ISREG(facts.st_mode):
+                entry += [facts.st_nlink, hashlib.sha256(Path(os.fsdecode(path)).read_bytes()).hexdigest()]
+                linked.setdefault(facts.st_ino, []).append(os.path.relpath(path, base).hex())
+            elif stat.S_ISLNK(facts.st_mode):
+                entry.append(os.readlink(path).hex())
+            names = os.listxattr(path, follow_symlinks=False)
+            entry.append({each: os.getxattr(path, each, follow_symlinks=False).hex() for each in names})
+            found[os.path.relpath(path, base).hex()] = entry
+    found["hard links"] = sorted(sorted(names) for names in linked.values() if len(names) > 1)
+    return found
