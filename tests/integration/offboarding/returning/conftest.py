@@ -5,6 +5,8 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,7 +60,7 @@ class Desk:
 
     def back_up(self, machine: str, folder: Path) -> None:
         """Back a folder up as if it were the machine's root."""
-        self.restic(machine, "backup", "--quiet", "--host", machine, ".", cwd=folder)
+        self.restic(machine, "backup", "--quiet", "--pack-size", "4", "--host", machine, ".", cwd=folder)
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +93,58 @@ def make_desk(
         return desk
 
     return make
+
+
+RETURN_IN_A_PROCESS = """
+import sys
+from pathlib import Path
+from coffre.offboarding.returning import return_machine
+from coffre.operations.service import open_service
+from coffre.spec.leaving import Return
+from coffre.spec.loader import load_repository
+root, slug, machine, wanted = sys.argv[1:]
+say = lambda text: print(text, flush=True)
+with open_service(load_repository(Path(root)), slug, say) as service:
+    return_machine(service, machine, Return.model_validate_json(wanted), say)
+"""
+
+
+@dataclass
+class Killable:
+    """A return in a process of its own, with restic below it."""
+
+    process: "subprocess.Popen[str]"
+
+    def kill(self) -> None:
+        """End it as a crash would, and wait for what it had started."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        self.process.kill()
+        self.process.communicate()
+        deadline = time.monotonic() + 20
+        while any(Path(f"/proc/{pid}").exists() for pid in children):
+            assert time.monotonic() < deadline, "restic lives on without Coffre"
+            time.sleep(0.05)
+
+
+def start_return(desk: Desk, machine: str, wanted: Return) -> Killable:
+    arguments = [str(desk.root), SLUG, machine, wanted.model_dump_json(by_alias=True)]
+    return Killable(
+        subprocess.Popen(
+            [sys.executable, "-c", RETURN_IN_A_PROCESS, *arguments],
+            cwd=REPOSITORY, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+    )  # fmt: skip
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Give a file system of its own; mounting it takes root, as the lab does."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture(scope="module")
