@@ -17,6 +17,7 @@ PACKAGES=(
   openssh-client
   python3
   radosgw
+  rclone
   systemd-container
   util-linux
 )

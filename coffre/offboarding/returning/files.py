@@ -1,7 +1,6 @@
 """A machine's snapshots as plain files in a bag: restored, read back against the repository, and listed."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from coffre.errors import ExpectedError, RemoteError
 from coffre.offboarding.returning import settling
 from coffre.offboarding.returning.bag import hash_files, sync, write_manifest
 from coffre.offboarding.returning.entries import MissingEntriesError, Tree, read_entries, to_line
-from coffre.offboarding.returning.job import Job, Written
+from coffre.offboarding.returning.job import Job, Written, tell_parts
 from coffre.offboarding.returning.layout import DATA, ENTRIES, PROBLEMS
 from coffre.offboarding.returning.progress import Progress, begin, forget_written, read_progress, save_progress
 from coffre.offboarding.returning.room import Need, need_of, present_bytes, refuse_without_room
@@ -22,7 +21,6 @@ from coffre.spec.sizes import format_bytes
 
 CACHE_PREFIX = "return-cache-"
 NO_ROOM = "no space left on device"
-PROGRESS_PARTS = 20
 
 
 def write_files(job: Job) -> Written:
@@ -91,7 +89,9 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
             continue
         began = time.perf_counter()
         try:
-            repository.restore(each, _place(job, snapshots[each]), on_progress=_teller(job, each))
+            repository.restore(
+                each, _place(job, snapshots[each]), on_progress=tell_parts(job, 1.0, f"of snapshot {each[:8]} written")
+            )
         except ResticError as problem:
             raise _without_names(job, problem) from problem
         seconds = progress.write_seconds + time.perf_counter() - began
@@ -143,19 +143,6 @@ def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapsho
 
 def _place(job: Job, snapshot: Snapshot) -> Path:
     return job.bag / DATA / folder_of(snapshot, job.wanted.snapshots)
-
-
-def _teller(job: Job, snapshot: str) -> Callable[[float], None]:
-    last = -1
-
-    def tell(fraction: float) -> None:
-        nonlocal last
-        part = int(fraction * PROGRESS_PARTS)
-        if part > last:
-            last = part
-            job.on_progress(f"{job.machine}: snapshot {snapshot[:8]}, {100 * part // PROGRESS_PARTS} % written")
-
-    return tell
 
 
 def _without_names(job: Job, problem: ResticError) -> ExpectedError:

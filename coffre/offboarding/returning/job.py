@@ -10,6 +10,8 @@ from coffre.spec.leaving import Return
 
 OnProgress = Callable[[str], None]
 
+PARTS_TOLD = 20
+
 
 @dataclass(frozen=True)
 class Job:
@@ -29,6 +31,20 @@ class Job:
     @property
     def name(self) -> str:
         return f"{self.service.tenant.slug}/{self.machine}"
+
+
+def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:
+    """Return what is told how much is done, and says it onward each time another twentieth is."""
+    last = -1
+
+    def tell(count: float) -> None:
+        nonlocal last
+        part = int(PARTS_TOLD * min(1.0, count / total)) if total else PARTS_TOLD
+        if part > last:
+            last = part
+            job.on_progress(f"{job.machine}: {100 * part // PARTS_TOLD} % {done}")
+
+    return tell
 
 
 @dataclass(frozen=True)

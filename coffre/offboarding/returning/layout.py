@@ -17,3 +17,7 @@ PROBLEMS = ".retour-erreurs.txt"
 """What restic said of single files, which is the customer's and goes into no log."""
 LONG_PATHS = "data/CHEMINS-TROP-LONGS"
 """Where files lie whose path is longer than a bucket's keys may be."""
+REPOSITORY = "data/depot"
+"""With the format repository: restic's repository as it is."""
+PROGRAMS = "data/programmes"
+PASSWORD = "mot-de-passe.txt"  # noqa: S105 (the name of a file)

@@ -14,6 +14,7 @@ from coffre.offboarding.returning.files import choose, write_files
 from coffre.offboarding.returning.job import Job, OnProgress, Written
 from coffre.offboarding.returning.layout import TAG_MANIFEST
 from coffre.offboarding.returning.progress import finish, read_summary
+from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
 from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
 from coffre.offboarding.returning.settling import forget_cached
 from coffre.offboarding.returning.tags import describe
@@ -21,8 +22,10 @@ from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
 from coffre.records.events import utc_now
+from coffre.spec import naming
 from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat
 
+WRITERS = {ReturnFormat.FILES: write_files, ReturnFormat.REPOSITORY: write_repository}
 REASON = "return of the data at the end of the contract"
 
 
@@ -54,7 +57,7 @@ def hand_over(job: Job) -> Returned:
     summary = read_summary(job.bag)
     if summary is not None:
         return _read_back_complete(job, summary)
-    written = write_files(job)
+    written = WRITERS[job.wanted.format](job)
     describe(job, written)
     finish(job.bag)
     return returned(job, written)
@@ -69,17 +72,22 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     planned = []
     for machine in service.tenant.machines:
         on_progress(f"{machine}: counting what comes back")
-        planned.append(_plan_machine(service, machine, wanted))
+        planned.append(_plan_machine(Job(service, machine, wanted, Path(), REASON, on_progress)))
     need = Need(sum(each.files for each in planned), 0, sum(each.needed_bytes for each in planned))
     refuse_without_room(need, _target_folder(service, wanted))
     return planned
 
 
-def _plan_machine(service: Service, machine: str, wanted: Return) -> PlannedReturn:
-    repository = open_repository(service, machine, f"size of the {REASON}")
-    snapshots = choose({each.id: each for each in repository.snapshots()}, wanted.snapshots)
-    need = sum((need_of(repository.ls(each)) for each in snapshots), Need())
-    return PlannedReturn(machine, len(snapshots), need.files, need.bytes, need.on_disk_bytes)
+def _plan_machine(job: Job) -> PlannedReturn:
+    if job.wanted.format is ReturnFormat.REPOSITORY:
+        objects = list_repository(job)
+        need = need_of_objects(objects)
+        snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
+        return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
+    repository = open_repository(job.service, job.machine, f"size of the {REASON}")
+    chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
+    need = sum((need_of(repository.ls(each)) for each in chosen), Need())
+    return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)
 
 
 def returned(job: Job, written: Written) -> Returned:

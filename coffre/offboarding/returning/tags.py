@@ -11,7 +11,7 @@ import jinja2
 from coffre import toolchain
 from coffre.offboarding.returning.bag import Payload, write_tags
 from coffre.offboarding.returning.job import Job, Written
-from coffre.offboarding.returning.layout import MANIFEST, README, RESTORE_SCRIPT
+from coffre.offboarding.returning.layout import MANIFEST, PROGRAMS, README, RESTORE_SCRIPT
 from coffre.spec.leaving import ReturnFormat
 from coffre.spec.sizes import format_bytes, group_digits
 
@@ -84,6 +84,8 @@ def _render(template: Path, job: Job, written: Written) -> str:
         bytes=group_digits(written.payload.bytes),
         renamed=written.renamed,
         written_at=_local(job, written),
+        programs=sorted(each.name for each in (job.bag / PROGRAMS).glob("*")),
+        restic_version=toolchain.RESTIC_VERSION,
         manifest=MANIFEST,
         manifest_sha256=written.payload.manifest_sha256,
     )

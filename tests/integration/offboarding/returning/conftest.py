@@ -158,6 +158,25 @@ def wanted_files(target: Path, snapshots: str = "latest") -> Return:
     )
 
 
+def wanted_repository(target: Path) -> Return:
+    return Return.model_validate({"format": "repository", "to": {"via": "directory", "path": str(target)}})
+
+
+def public_tool(*arguments: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a tool that a customer has, with nothing of ours in its environment but where tools are."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+    return subprocess.run(arguments, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def assert_verifies(bag: Path) -> None:
+    """Verify a bag as its readme says."""
+    bagit = public_tool(sys.executable, "-m", "bagit", "--validate", bag, cwd=bag)
+    assert (bagit.returncode, "is valid" in bagit.stderr) == (0, True), bagit.stderr
+    for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        sums = public_tool("sha256sum", "--check", "--strict", "--quiet", manifest, cwd=bag)
+        assert (sums.returncode, sums.stdout, sums.stderr) == (0, "", "")
+
+
 def make_tree(root: Path) -> None:
     """Make one entry of every kind that a file system knows, with names that only bytes can hold."""
     base = os.fsencode(root)
