@@ -8,8 +8,9 @@ _LONGEST_EXTENSION_BYTES = 20
 
 # A manifest is UTF-8, one path a line. bagit.py takes every Unicode line break for the end of a line, cuts white space
 # at a path's end, and reads these percent codes as what they encode (RFC 8493, 2.1.3); S3 answers in XML, which cannot
-# carry control characters.
-_CANNOT_BE_HELD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]|%0[AaDd]|%25|\\s+\\Z")
+# carry control characters; rclone writes
+# others by a few rare signs, which it then takes for those.
+_CANNOT_BE_HELD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u201b\u2400-\u2421\uff0e\uff0f]|%0[AaDd]|%25|\\s+\\Z")
 
 
 def may_be_held(name: bytes) -> bool:

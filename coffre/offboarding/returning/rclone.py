@@ -20,6 +20,8 @@ from coffre.storage.driver import AccessKey
 
 KEPT_LINES = 200
 STOP_SECONDS = 15.0
+NOTHING_THERE = 3
+"""rclone's exit code for a folder that is not there; in an existing bucket every folder is."""
 _DROPPED_PREFIXES = ("AWS_", "RCLONE_", "SSL_CERT_", "COFFRE_", "PULUMI_", "RESTIC_", "GODEBUG")
 # Only these are repeated: any other word may be of a customer's file name.
 _S3_CODE = re.compile(
@@ -84,9 +86,12 @@ class Rclone:
         self._secrets = [each.key.secret_access_key for each in remotes]
         self._ca_file = ca_file
 
-    def copy(self, source: str, target: str, *options: str, on_bytes: OnBytes | None = None) -> None:
-        """Copy what is missing or of another size; what is there already stays."""
-        for _ in self._stream(["copy", "--size-only", *options, source, target], on_bytes):
+    def copy(
+        self, source: str, target: str, *options: str, is_again: bool = False, on_bytes: OnBytes | None = None
+    ) -> None:
+        """Copy what is missing or of another size; what is there already stays, unless this ``is_again``."""
+        skipped = "--ignore-times" if is_again else "--size-only"
+        for _ in self._stream(["copy", skipped, *options, source, target], on_bytes):
             continue
 
     def list_names(self, path: str, *options: str) -> list[str]:
@@ -169,6 +174,8 @@ def _explain(code: int, said: Sequence[str]) -> RcloneError:
     text = "\n".join(said)
     if "no space left on device" in text:
         return RcloneError("no room is left", "Make room, then run the same command again: it goes on.", text)
+    if code == NOTHING_THERE:
+        return RcloneError("there is no such bucket", "Have the customer name a bucket that is there.", text)
     codes = list(dict.fromkeys(_S3_CODE.findall(text)))
     named = f" ({', '.join(codes[:3])})" if codes else ""
     return RcloneError(

@@ -25,7 +25,7 @@ _DESCRIPTIONS = {
 def describe(job: Job, written: Written) -> None:
     """Write the tag files of a bag that is otherwise complete; the last one says that it is."""
     template = toolchain.bundled(f"templates/{TEMPLATES[job.wanted.format]}")
-    (job.bag / README).write_text(_render(template, job, written), encoding="utf-8")
+    (job.bag / README).write_text(_render(template, job, written).rstrip() + "\n", encoding="utf-8")
     if job.wanted.format is ReturnFormat.FILES:
         script = toolchain.bundled(f"templates/{RESTORE_SCRIPT}").read_text(encoding="utf-8")
         (job.bag / RESTORE_SCRIPT).write_text(script, encoding="utf-8")
@@ -44,6 +44,13 @@ def describe(job: Job, written: Written) -> None:
     write_tags(job.bag, _information(job, written), summary)
 
 
+def identity(job: Job) -> list[str]:
+    """Return the lines of bag-info.txt that say what a bag is, whenever and whatever of it was written. Pure."""
+    tenant = job.service.tenant
+    description = _DESCRIPTIONS[job.wanted.format].format(machine=job.machine)
+    return [f"External-Description: {description}", f"External-Identifier: {tenant.slug}-{tenant.id}/{job.machine}"]
+
+
 def _information(job: Job, written: Written) -> Sequence[tuple[str, str]]:
     """Return bag-info.txt (RFC 8493, 2.2.2)."""
     provider, tenant = job.service.repository.settings.provider, job.service.tenant
@@ -52,14 +59,18 @@ def _information(job: Job, written: Written) -> Sequence[tuple[str, str]]:
         ("Source-Organization", provider.name),
         ("Organization-Address", f"{provider.address}, {provider.country}"),
         *((name, value) for name, value in contact if value),
-        ("External-Description", _DESCRIPTIONS[job.wanted.format].format(machine=job.machine)),
-        ("External-Identifier", f"{tenant.slug}-{tenant.id}/{job.machine}"),
+        *(_pair(line) for line in identity(job)),
         ("Internal-Sender-Identifier", tenant.contract.reference),
         ("Bagging-Date", f"{_local(job, written):%Y-%m-%d}"),
         ("Bag-Size", format_bytes(written.payload.bytes)),
         ("Payload-Oxum", oxum(written.payload)),
         ("Bag-Software-Agent", f"Coffre {version('coffre')}"),
     ]
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name, value
 
 
 def oxum(payload: Payload) -> str:

@@ -33,6 +33,10 @@ NOT_HELD = [
     b"100%25",
     b"\x01",
     b"\x7f",
+    "\u201b".encode(),
+    "a\u2400".encode(),
+    "\u2421b".encode(),
+    "a\uff0fb".encode(),
 ]
 
 
