@@ -45,11 +45,9 @@ class BucketTarget:
 
     def find_summary(self) -> dict[str, Any] | None:
         """Return what a complete bag there says of itself; None when there is none."""
-        with self._explained():
-            if SUMMARY not in self._rclone.list_names(self._path):
-                return None
-            fields = json.loads(self._read(SUMMARY))
-        return fields if isinstance(fields, dict) else {}
+        text = self.find(SUMMARY)
+        fields = None if text is None else json.loads(text)
+        return fields if fields is None or isinstance(fields, dict) else {}
 
     def refuse_foreign(self, job: Job) -> None:
         """Refuse a place that holds anything else than the same return, unfinished."""
@@ -70,7 +68,7 @@ class BucketTarget:
         """
         tell = tell_parts(job, total_bytes, "carried to the customer's bucket")
         with self._explained():
-            self._rclone.copy(str(job.bag), self._path, f"--include=/{BAG_INFO}")
+            self.carry(job.bag, BAG_INFO, is_again=False)
             hidden = ("--exclude=/.*", f"--exclude=/{SUMMARY}")
             self._rclone.copy(str(job.bag), self._path, f"--transfers={TRANSFERS}", *hidden, on_bytes=tell)
 
@@ -84,8 +82,17 @@ class BucketTarget:
 
     def complete(self, job: Job) -> None:
         """Have the bucket say that the bag there is complete: the summary comes last."""
+        self.carry(job.bag, SUMMARY)
+
+    def carry(self, folder: Path, name: str, *, is_again: bool = True) -> None:
+        """Carry one file of a folder there."""
         with self._explained():
-            self._rclone.copy(str(job.bag), self._path, f"--include=/{SUMMARY}", is_again=True)
+            self._rclone.copy(str(folder), self._path, f"--include=/{name}", is_again=is_again)
+
+    def find(self, name: str) -> str | None:
+        """Return a small text that lies there; None when there is none."""
+        with self._explained():
+            return self._read(name) if name in self._rclone.list_names(self._path) else None
 
     def find_changed(self, job: Job, bag: Path, total_bytes: int) -> list[str]:
         """Read every object back; returns the paths that are missing, or are not what the manifests of ``bag`` say.

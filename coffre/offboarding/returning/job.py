@@ -14,8 +14,19 @@ PARTS_TOLD = 20
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """Why data is handed over: ``reason`` goes with the use of passwords, ``reference`` is an authority's request."""
+
+    reason: str
+    reference: str | None = None
+
+
+AT_THE_END = Purpose("return of the data at the end of the contract")
+
+
+@dataclass(frozen=True)
 class Job:
-    """One machine's return: ``bag`` is the folder here in which it is written, ``reason`` goes with its password.
+    """One machine's return: ``bag`` is the folder here in which it is written.
 
     ``longest_bytes`` is the longest path in the bag that the target holds, None where there is no such limit.
     """
@@ -24,13 +35,19 @@ class Job:
     machine: str
     wanted: Return
     bag: Path
-    reason: str
+    purpose: Purpose
     on_progress: OnProgress
     longest_bytes: int | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.service.tenant.slug}/{self.machine}"
+        """What is handed over, to tell one bag from another."""
+        name = f"{self.service.tenant.slug}/{self.machine}"
+        return name if self.purpose.reference is None else f"{name} ({self.purpose.reference})"
+
+    @property
+    def reason(self) -> str:
+        return f"{self.purpose.reason}, as {self.wanted.format.value} to {self.wanted.to.via}"
 
 
 def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:

@@ -12,7 +12,7 @@ from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning.bag import Payload, find_changed
 from coffre.offboarding.returning.bucket_target import BucketTarget
 from coffre.offboarding.returning.files import choose, write_files
-from coffre.offboarding.returning.job import Job, OnProgress, Written
+from coffre.offboarding.returning.job import AT_THE_END, Job, OnProgress, Purpose, Written
 from coffre.offboarding.returning.layout import TAG_MANIFEST
 from coffre.offboarding.returning.progress import finish, read_summary
 from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
@@ -29,7 +29,6 @@ from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
 
 WRITERS = {ReturnFormat.FILES: write_files, ReturnFormat.REPOSITORY: write_repository}
 STAGING_PREFIX = "return-staging-"
-REASON = "return of the data at the end of the contract"
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ def return_machine(service: Service, machine: str, wanted: Return, on_progress: 
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    return hand_over(service, machine, wanted, REASON, on_progress)
+    return hand_over(service, machine, wanted, AT_THE_END, on_progress)
 
 
-def hand_over(service: Service, machine: str, wanted: Return, reason: str, on_progress: OnProgress) -> Returned:
+def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
     """Write one machine's bag to its target and read it back from there, whatever the reason."""
-    job = Job(service, machine, wanted, _folder(service, machine, wanted), reason, on_progress)
+    job = Job(service, machine, wanted, _folder(service, machine, wanted), purpose, on_progress)
     if isinstance(wanted.to, S3Target):
         return _hand_over_to_bucket(job, BucketTarget(service, wanted.to, machine))
     summary = read_summary(job.bag)
@@ -118,7 +117,7 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     planned = []
     for machine in service.tenant.machines:
         on_progress(f"{machine}: counting what comes back")
-        planned.append(_plan_machine(Job(service, machine, wanted, Path(), REASON, on_progress)))
+        planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress)))
     need = Need(sum(each.files for each in planned), 0, sum(each.needed_bytes for each in planned))
     refuse_without_room(need, _folder(service, "", wanted))
     return planned
@@ -130,7 +129,7 @@ def _plan_machine(job: Job) -> PlannedReturn:
         need = need_of_objects(objects)
         snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
         return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
-    repository = open_repository(job.service, job.machine, f"size of the {REASON}")
+    repository = open_repository(job.service, job.machine, f"size of the {AT_THE_END.reason}")
     chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
     need = sum((need_of(repository.ls(each)) for each in chosen), Need())
     return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)
@@ -157,9 +156,8 @@ def _read_back_bucket(job: Job, target: BucketTarget, summary: Mapping[str, Any]
 
 
 def _refuse_other(job: Job, summary: Mapping[str, Any], where: str) -> None:
-    name = f"{summary.get('client')}/{summary.get('machine')}"
-    if (name, summary.get("format")) != (job.name, job.wanted.format.value):
-        raise RefusedError(f"{where} holds the complete return of {name}", "Name another target.")
+    if (summary.get("objet"), summary.get("format")) != (job.name, job.wanted.format.value):
+        raise RefusedError(f"{where} holds the complete return of {summary.get('objet')}", "Name another target.")
 
 
 def _refuse_changed(job: Job, where: str, changed: Sequence[str]) -> None:

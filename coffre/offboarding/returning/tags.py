@@ -17,8 +17,8 @@ from coffre.spec.sizes import format_bytes, group_digits
 
 TEMPLATES = {ReturnFormat.FILES: "retour-fichiers.txt.j2", ReturnFormat.REPOSITORY: "retour-depot.txt.j2"}
 _DESCRIPTIONS = {
-    ReturnFormat.FILES: "Fichiers sauvegardés de la machine {machine}, restitués en fin de contrat",
-    ReturnFormat.REPOSITORY: "Dépôt restic de la machine {machine}, restitué en fin de contrat",
+    ReturnFormat.FILES: "Fichiers sauvegardés de la machine {machine}",
+    ReturnFormat.REPOSITORY: "Dépôt restic de la machine {machine}",
 }
 
 
@@ -30,6 +30,7 @@ def describe(job: Job, written: Written) -> None:
         script = toolchain.bundled(f"templates/{RESTORE_SCRIPT}").read_text(encoding="utf-8")
         (job.bag / RESTORE_SCRIPT).write_text(script, encoding="utf-8")
     summary = {
+        "objet": job.name,
         "client": job.service.tenant.slug,
         "machine": job.machine,
         "format": job.wanted.format.value,
@@ -47,7 +48,10 @@ def describe(job: Job, written: Written) -> None:
 def identity(job: Job) -> list[str]:
     """Return the lines of bag-info.txt that say what a bag is, whenever and whatever of it was written. Pure."""
     tenant = job.service.tenant
-    description = _DESCRIPTIONS[job.wanted.format].format(machine=job.machine)
+    what = _DESCRIPTIONS[job.wanted.format].format(machine=job.machine)
+    reference = job.purpose.reference
+    why = "restitution en fin de contrat" if reference is None else f"communication sous la référence {reference}"
+    description = " ".join(f"{what} : {why}".split())
     return [f"External-Description: {description}", f"External-Identifier: {tenant.slug}-{tenant.id}/{job.machine}"]
 
 
@@ -89,6 +93,7 @@ def _render(template: Path, job: Job, written: Written) -> str:
         provider=job.service.repository.settings.provider,
         tenant=job.service.tenant,
         machine=job.machine,
+        reference=job.purpose.reference,
         snapshots=len(written.snapshots),
         all_snapshots=job.wanted.snapshots.value == "all",
         files=group_digits(written.payload.files),
