@@ -17,6 +17,7 @@ from coffre.spec.loader import load_repository
 from coffre.storage.ceph.connect import connect
 from tests.bench import bare
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
+from tests.bench.returning import measure_returns
 
 ROOT = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -270,6 +271,8 @@ def main() -> None:
     with bench_lab() as lab, tempfile.TemporaryDirectory(prefix="coffre-bench-") as folder:
         desk = Desk(lab, Path(folder))
         rows = [*measure_files(desk), *measure_storage(desk, lab), *measure_agents(desk, lab)]
+        say("returns")
+        rows += measure_returns(desk)
     print(table(rows))
 
 

@@ -12,7 +12,7 @@ from coffre.offboarding.returning.entries import MissingEntriesError, Tree, read
 from coffre.offboarding.returning.job import Job, Written, tell_parts
 from coffre.offboarding.returning.layout import DATA, ENTRIES, PROBLEMS
 from coffre.offboarding.returning.progress import Progress, begin, forget_written, read_progress, save_progress
-from coffre.offboarding.returning.room import Need, need_of, present_bytes, refuse_without_room
+from coffre.offboarding.returning.room import Need, need_of, present_bytes, refuse_poor_disk, refuse_without_room
 from coffre.operations.repositories import open_repository
 from coffre.operations.work_folder import work_folder
 from coffre.records.events import utc_now
@@ -79,6 +79,7 @@ def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot]) -> 
         job.on_progress(f"{job.machine}: looking for room for {len(chosen)} snapshots")
         need = sum((need_of(repository.ls(each)) for each in chosen), Need())
         refuse_without_room(need, job.bag, 0 if found is None else present_bytes(job.bag))
+        refuse_poor_disk(job.bag)
     return begin(job.bag, Progress(job.name, job.wanted.format.value, chosen))
 
 

@@ -1,6 +1,8 @@
 """Whether a target has room for a return: asked before anything is written."""
 
+import errno
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +57,25 @@ def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> Non
         )
 
 
-def free_bytes(folder: Path) -> int:
-    """Return the room on the file system of a folder, which need not be there yet."""
-    facts = os.statvfs(_existing(folder))
-    return facts.f_bavail * facts.f_frsize
+def refuse_poor_disk(folder: Path) -> None:
+    """Refuse a disk that cannot hold a machine's files as they are, as one formatted for Windows or a camera.
+
+    restic would stop at each link there, and write a file over its namesake in capitals.
+    """
+    with tempfile.TemporaryDirectory(prefix=".coffre-", dir=_existing(folder)) as place:
+        base = os.fsencode(place)
+        try:
+            os.symlink(b"nowhere", os.path.join(base, b"link"))
+            for name in (b"a", b"A", b"caf\xe9:*?\n"):
+                os.close(os.open(os.path.join(base, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            os.link(os.path.join(base, b"a"), os.path.join(base, b"b"))
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise RefusedError(
+                f"the file system of {folder} cannot hold every name and link that machines have",
+                "Format that disk as ext4 or xfs, or return the repository, which any disk holds; nothing was written.",
+            ) from error
 
 
 def present_bytes(folder: Path) -> int:

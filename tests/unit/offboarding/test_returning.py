@@ -1,7 +1,9 @@
 """The pure parts of a return: names, times, room, and the tag file of entries."""
 
+import errno
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from coffre.offboarding.returning.entries import Entry, MissingEntriesError, Tre
 from coffre.offboarding.returning.files import choose, folder_of
 from coffre.offboarding.returning.names import as_restic_writes, may_be_held, stand_in
 from coffre.offboarding.returning.progress import Progress, begin, read_progress
-from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
+from coffre.offboarding.returning.room import Need, need_of, refuse_poor_disk, refuse_without_room
 from coffre.offboarding.returning.settling import nanoseconds, restored_path
 from coffre.spec.leaving import ReturnedSnapshots
 
@@ -107,6 +109,22 @@ def test_no_room_is_refused_and_what_is_there_already_counts(tmp_path: Path) -> 
     with pytest.raises(RefusedError, match="has room for"):
         refuse_without_room(Need(1, 1 << 60, 1 << 60), tmp_path / "new" / "folder")
     refuse_without_room(Need(1, 1 << 60, 1 << 60), tmp_path, present_bytes=1 << 60)
+
+
+def test_a_disk_that_holds_neither_links_nor_every_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_poor_disk(tmp_path / "new")
+    for call in ("symlink", "link"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, refuse_as_exfat_does)
+            with pytest.raises(RefusedError, match="cannot hold every name and link"):
+                refuse_poor_disk(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def refuse_as_exfat_does(*_names: bytes) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
 def test_an_entry_knows_where_it_was_restored(tmp_path: Path) -> None:
