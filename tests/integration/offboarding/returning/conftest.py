@@ -1,6 +1,7 @@
 """A tenant on the real platform with backups of a tree of every kind of file, made by restic itself."""
 
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -21,6 +22,7 @@ from coffre.operations.service import Service, open_service
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
 from tests.e2e.conftest import COFFRE, REPOSITORY, forget_tenants
+from tests.integration.storage.fault_proxy import FaultProxy
 
 SLUG, COMPTA, CAISSE = "boulangerie-martin", "compta-01", "caisse-01"
 
@@ -145,6 +147,31 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def proxy(desk: Desk, lab: Lab, tmp_path: Path) -> Iterator[FaultProxy]:
+    """A proxy between Coffre and the platform, that tells what was asked for."""
+    settings = desk.root / "platform.yaml"
+    before = settings.read_text(encoding="utf-8")
+    values = json.loads(lab.endpoints_file.read_text(encoding="utf-8"))
+    with FaultProxy(values["endpoint"], Path(values["ca_file"]), tmp_path) as running:
+        own = tmp_path / "endpoints.json"
+        own.write_text(json.dumps({**values, "endpoint": running.url, "ca_file": str(running.ca_file)}))
+        settings.write_text(before.replace(str(lab.endpoints_file), str(own)), encoding="utf-8")
+        assert str(own) in settings.read_text(encoding="utf-8")
+        yield running
+    settings.write_text(before, encoding="utf-8")
+
+
+def packs_asked_for(proxy: FaultProxy) -> set[str]:
+    return {path for method, path in proxy.seen if method == "GET" and "/restic/data/" in path}
+
+
+def list_packs(desk: Desk, machine: str) -> list[str]:
+    with desk.service() as service:
+        listed = service.owner_bucket(machine).list_objects("restic/data/")
+    return [each.key for each in listed]
 
 
 @pytest.fixture(scope="module")

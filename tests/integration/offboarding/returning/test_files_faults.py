@@ -17,11 +17,12 @@ from tests.integration.offboarding.returning.conftest import (
     SLUG,
     Desk,
     describe_tree,
+    list_packs,
+    packs_asked_for,
     small_disk,
     start_return,
     wanted_files,
 )
-from tests.integration.storage.fault_proxy import FaultProxy
 
 FILES, FILE_BYTES = 96, 2 << 20
 IN_FLIGHT = 12
@@ -37,28 +38,9 @@ def source(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def proxy(desk: Desk, lab, tmp_path: Path):
-    """A proxy between Coffre and the platform, that tells what was asked for."""
-    settings = desk.root / "platform.yaml"
-    before = settings.read_text(encoding="utf-8")
-    values = json.loads(lab.endpoints_file.read_text(encoding="utf-8"))
-    with FaultProxy(values["endpoint"], Path(values["ca_file"]), tmp_path) as running:
-        own = tmp_path / "endpoints.json"
-        own.write_text(json.dumps({**values, "endpoint": running.url, "ca_file": str(running.ca_file)}))
-        settings.write_text(before.replace(str(lab.endpoints_file), str(own)), encoding="utf-8")
-        assert str(own) in settings.read_text(encoding="utf-8")
-        yield running
-    settings.write_text(before, encoding="utf-8")
-
-
 def do_return(desk: Desk, wanted: Return, machine: str = COMPTA):
     with desk.service() as service:
         return return_machine(service, machine, wanted, desk.progress.append)
-
-
-def packs_asked_for(proxy: FaultProxy) -> set[str]:
-    return {path for method, path in proxy.seen if method == "GET" and "/restic/data/" in path}
 
 
 def written_bytes(folder: Path) -> int:
@@ -83,17 +65,11 @@ def test_a_killed_return_goes_on_and_fetches_only_what_is_missing(desk, source, 
     proxy.seen.clear()
     returned = do_return(desk, wanted_files(target))
     again = len(packs_asked_for(proxy))
-    whole = len(list_packs(desk))
+    whole = len(list_packs(desk, COMPTA))
     assert 0 < again < whole * (1 - kept / (FILES * FILE_BYTES)) + IN_FLIGHT < whole
     assert returned.files == FILES
     assert describe_tree(bag / "data").keys() == describe_tree(source).keys()
     assert (bag / "retour.json").is_file()
-
-
-def list_packs(desk: Desk) -> list[str]:
-    with desk.service() as service:
-        listed = service.owner_bucket(COMPTA).list_objects("restic/data/")
-    return [each.key for each in listed]
 
 
 def test_a_return_killed_after_its_list_of_entries_is_finished_without_restic(desk, tmp_path, tmp_path_factory):

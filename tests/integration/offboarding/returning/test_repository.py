@@ -1,8 +1,10 @@
 """A machine's repository handed back: what its owner can do with it, and what it withstands."""
 
 import json
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,11 @@ from tests.integration.offboarding.returning.conftest import (
     Desk,
     assert_verifies,
     describe_tree,
+    list_packs,
     make_tree,
+    packs_asked_for,
     small_disk,
+    start_return,
     wanted_files,
     wanted_repository,
 )
@@ -138,6 +143,34 @@ def test_a_copy_that_was_cut_short_goes_on_and_a_cut_object_is_copied_again(desk
     assert_verifies(tmp_path / SLUG / COMPTA)
 
 
+def test_a_repository_without_snapshots_comes_back_too(desk, tmp_path):
+    with desk.service() as service:
+        returned = return_machine(service, CAISSE, wanted_repository(tmp_path), desk.progress.append)
+    assert returned.snapshots == ()
+    assert_verifies(tmp_path / SLUG / CAISSE)
+
+
+def test_a_killed_copy_leaves_no_program_behind_and_fetches_only_what_is_missing(
+    desk, proxy, tmp_path, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("large")
+    for number in range(40):
+        (folder / f"{number}.bin").write_bytes(os.urandom(4 << 20))
+    desk.back_up(CAISSE, folder)
+    depot = tmp_path / SLUG / CAISSE / "data" / "depot"
+    running = start_return(desk, CAISSE, wanted_repository(tmp_path))
+    deadline = time.monotonic() + 60
+    while sum(path.stat().st_size for path in depot.glob("data/*/*")) < 80 << 20:
+        assert time.monotonic() < deadline, "nothing is copied"
+        time.sleep(0.02)
+    running.kill()
+    proxy.seen.clear()
+    with desk.service() as service:
+        return_machine(service, CAISSE, wanted_repository(tmp_path), desk.progress.append)
+    assert 0 < len(packs_asked_for(proxy)) < 0.75 * len(list_packs(desk, CAISSE))
+    assert_verifies(tmp_path / SLUG / CAISSE)
+
+
 @pytest.mark.parametrize("below", ["data/*/*", "keys/*", "index/*", "snapshots/*", "config"])
 def test_a_byte_that_the_disk_changed_is_found_and_copied_again(desk, source, tmp_path, below):
     depot = tmp_path / SLUG / COMPTA / "data" / "depot"
@@ -173,10 +206,3 @@ def test_a_target_without_room_is_said_before_anything_is_written(desk, source, 
         with pytest.raises(RefusedError, match="has room for 8 MiB, and up to"):
             plan_return(service, wanted_repository(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
-
-
-def test_a_repository_without_snapshots_comes_back_too(desk, tmp_path):
-    with desk.service() as service:
-        returned = return_machine(service, CAISSE, wanted_repository(tmp_path), desk.progress.append)
-    assert returned.snapshots == ()
-    assert_verifies(tmp_path / SLUG / CAISSE)
