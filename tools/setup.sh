@@ -11,7 +11,12 @@ PACKAGES=(
   ceph-mgr
   ceph-mon
   ceph-osd
+  fonts-dejavu-core
+  fonts-lato
   iproute2
+  libharfbuzz-subset0
+  libpango-1.0-0
+  libpangoft2-1.0-0
   make
   mmdebstrap
   openssh-client

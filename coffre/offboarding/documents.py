@@ -1,0 +1,13 @@
+"""Where a tenant's letters, attestations and certificates are kept: outside git, and beyond the end of the contract."""
+
+from pathlib import Path
+
+from coffre.operations.service import Service
+
+
+def tenant_folder(service: Service) -> Path:
+    """Return the folder of a tenant's documents, made when missing; its id is in the name, for a slug may return."""
+    settings = service.repository.settings.offboarding
+    folder = service.repository.root / settings.documents / f"{service.tenant.slug}-{service.tenant.id}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
