@@ -195,6 +195,22 @@ class Verified:
         return bool(self.checks) and all(check.passed for check in self.checks)
 
 
+@dataclass(frozen=True)
+class Certified:
+    """The certificate as it was issued; the hashes are SHA-256 of the two files and of the signer's certificate.
+
+    ``reservations`` are the sentences under which it was issued, in French, as it says them.
+    """
+
+    number: str
+    pdf: str
+    pdf_sha256: str
+    json: str
+    json_sha256: str
+    key_sha256: str
+    reservations: tuple[str, ...] = ()
+
+
 def to_details(evidence: object) -> dict[str, object]:
     """Return evidence as plain JSON, for an event. Pure."""
     assert dataclasses.is_dataclass(evidence) and not isinstance(evidence, type)  # noqa: S101, PT018 - the caller's type

@@ -149,5 +149,5 @@ def count(number: int, one: str, several: str) -> str:
 
 
 def typeset(text: str) -> str:
-    """Put French no-break spaces where a line must not end: before : ; ? ! » and after «."""
-    return re.sub(r" (?=[:;?!»])|(?<=«) ", _NO_BREAK, text)
+    """Set text as it is printed in French: no line ends before : ; ? ! » or after «, and apostrophes are curved."""
+    return re.sub(r" (?=[:;?!»])|(?<=«) ", _NO_BREAK, re.sub(r"(?<=\w)'(?=[\w{«])", "’", text))

@@ -21,7 +21,8 @@ def render(tenant: Tenant, calendar: Calendar) -> bytes:
     document.add("x-wr-calname", f"Fin du contrat de {tenant.name}")
     for entry in calendar.entries:
         document.add_component(_render_entry(tenant, calendar.notice_on, entry))
-    return document.to_ical()
+    content: bytes = document.to_ical()
+    return content
 
 
 def _render_entry(tenant: Tenant, notice_on: date, entry: Entry) -> icalendar.Event:

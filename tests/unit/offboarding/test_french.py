@@ -1,4 +1,4 @@
-"""What customers read in French: nothing is left without words, dates and amounts read as they are written in France."""
+"""What customers read in French: nothing lacks its words, and dates and amounts read as they are written in France."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
