@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from coffre.offboarding.calendar import Calendar, Milestone, Source
 from coffre.offboarding.evidence import AgentOutcome, Attested
+from coffre.offboarding.keeping_after import Reason
 from coffre.operations.departure import Stage
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
 from coffre.spec.plan import OperatingSystem
@@ -92,6 +93,31 @@ SYSTEMS: Mapping[OperatingSystem, str] = {
     OperatingSystem.WINDOWS: "Windows",
     OperatingSystem.MACOS: "macOS",
 }
+
+
+KEPT: Mapping[Reason, tuple[str, str, str]] = {
+    Reason.JOURNAL: (
+        "Journal de la fin de contrat (actes, dates, auteurs, constats), lettres, attestations, présent certificat",
+        "Prouver l’exécution des obligations du prestataire",
+        "RGPD, art. 5, § 2, et art. 28, § 3, h) ; code civil, art. 2224",
+    ),
+    Reason.AUTHORITIES: (
+        "Gels et communications ordonnés par une autorité, s’il y en a eu",
+        "Prouver l’exécution d’une obligation légale",
+        "Contrat, art. 12 ; code civil, art. 2224",
+    ),
+    Reason.BILLING: (
+        "Éléments de facturation : mise en service, licences, machines, options, quota et volumes par jour",
+        "Justifier les factures émises",
+        "Code de commerce, art. L123-22 ; livre des procédures fiscales, art. L102 B",
+    ),
+    Reason.OPERATIONS: (
+        "Trace des commandes d’exploitation : nom court du client, commande, auteur, heure et issue",
+        "Prouver qui est intervenu, et quand",
+        "RGPD, art. 5, § 2, et art. 32 ; code civil, art. 2224",
+    ),
+}
+"""What is kept after the end: what it is, why, and the text that it rests on."""
 
 
 def describe_calendar(calendar: Calendar) -> list[str]:

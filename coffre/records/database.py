@@ -1,6 +1,10 @@
-"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same."""
+"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same.
 
-from collections.abc import Iterable, Sequence
+Events go in one case: those of a tenant that has left, by kind, and that is an event too.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -64,6 +68,28 @@ class Records:
         if rows:
             with translated(self._location), writing(self._engine) as connection:
                 connection.execute(sa.insert(tables.events), rows)
+
+    def trim(self, trimmed: Event, kinds: Collection[EventKind]) -> dict[EventKind, int]:
+        """Delete a tenant's events of these kinds and add ``trimmed``, with how many went, all at once or not at all.
+
+        The one way in which an event ever goes: the database refuses any other. May run twice; nothing is added when
+        nothing went.
+        """
+        table, allowed = tables.events, tables.trimming
+        mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
+        counting = sa.select(table.c.kind, sa.func.count()).where(mine).group_by(table.c.kind).order_by(table.c.kind)
+        with translated(self._location), writing(self._engine) as connection:
+            counts = {EventKind(row[0]): int(row[1]) for row in connection.execute(counting)}
+            if not counts:
+                return {}
+            went = [{"kind": kind.value, "count": count} for kind, count in counts.items()]
+            details = {**trimmed.details, "trimmed": went}
+            rows = [{"tenant_id": trimmed.tenant_id, "kind": kind.value} for kind in counts]
+            connection.execute(sa.insert(allowed), rows)
+            connection.execute(sa.delete(table).where(mine))
+            connection.execute(sa.delete(allowed).where(allowed.c.tenant_id == trimmed.tenant_id))
+            connection.execute(sa.insert(table), _event_row(replace(trimmed, details=details)))
+        return counts
 
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
         """Return a tenant's events in the order they were added; None stands for any kind, any machine."""

@@ -59,6 +59,14 @@ events = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Which events may be deleted, for the length of the transaction that deletes them: empty otherwise.
+trimming = sa.Table(
+    "trimming",
+    metadata,
+    sa.Column("tenant_id", sa.Text(), primary_key=True),
+    sa.Column("kind", sa.Text(), primary_key=True),
+)
+
 usage = sa.Table(
     "usage",
     metadata,
