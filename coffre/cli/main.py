@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 import coffre
-from coffre.cli import inventory, lab, operations, output, platform, provisioning, rotate, secrets, tenants, trust
+from coffre.cli import (
+    certificate,
+    inventory,
+    lab,
+    operations,
+    output,
+    platform,
+    provisioning,
+    rotate,
+    secrets,
+    tenants,
+    trust,
+)
 from coffre.cli.context import Globals
 from coffre.errors import ExpectedError, UsageError
 
@@ -40,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (tenants, provisioning, rotate, operations, trust, secrets, inventory, platform, lab):
+for room in (tenants, provisioning, rotate, operations, trust, secrets, inventory, platform, certificate, lab):
     room.register(app)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from coffre.offboarding.calendar import Calendar, Milestone, Source
 from coffre.offboarding.evidence import AgentOutcome, Attested
 from coffre.offboarding.keeping_after import Reason
+from coffre.offboarding.letter_kinds import LetterKind, LetterState
 from coffre.operations.departure import Stage
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
 from coffre.spec.plan import OperatingSystem
@@ -118,6 +119,23 @@ KEPT: Mapping[Reason, tuple[str, str, str]] = {
     ),
 }
 """What is kept after the end: what it is, why, and the text that it rests on."""
+
+
+LETTERS: Mapping[LetterKind, str] = {
+    LetterKind.NOTICE_RECEIVED: "Accusé de réception de la demande",
+    LetterKind.DATA_READY: "Mise à disposition des données",
+    LetterKind.REMINDER: "Rappel avant effacement",
+    LetterKind.UNREACHED: "Machines injoignables",
+    LetterKind.ERASED: "Effacement et certificat",
+    LetterKind.RENOUNCED: "Renonciation",
+}
+
+LETTER_STATES: Mapping[LetterState, str] = {
+    LetterState.WRITTEN: "établi, à remettre par une autre voie que le courrier électronique",
+    LetterState.SENDING: "envoi interrompu, dont l’issue n’est pas connue",
+    LetterState.SENT: "accepté par le serveur de courrier",
+    LetterState.FAILED: "envoi refusé par le serveur de courrier",
+}
 
 
 def describe_calendar(calendar: Calendar) -> list[str]:

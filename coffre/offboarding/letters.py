@@ -1,34 +1,24 @@
 """The letters of a departure, in French: each written once, as a PDF and as the text of the e-mail that brings it."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 
 from coffre.offboarding import french, ics
 from coffre.offboarding.calendar import Calendar
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.documents import tenant_folder
+from coffre.offboarding.documents import tenant_folder, write_document
 from coffre.offboarding.evidence import Agent, Returned
+from coffre.offboarding.letter_kinds import LetterKind
 from coffre.offboarding.pages import render_pdf, render_text
 from coffre.operations.service import Service
 from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
 from coffre.storage.ceph.connect import is_embedded
 
+__all__ = ["LetterFacts", "LetterKind", "calendar_path", "letter_path", "message_path", "title_of", "write_letter"]
+
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css")
-
-
-class LetterKind(StrEnum):
-    """What a letter is about. The values are in the database for ever."""
-
-    NOTICE_RECEIVED = "notice_received"
-    DATA_READY = "data_ready"
-    REMINDER = "reminder"
-    UNREACHED = "unreached"
-    ERASED = "erased"
-    RENOUNCED = "renounced"
 
 
 @dataclass(frozen=True)
@@ -101,11 +91,11 @@ def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterF
     if not form.needs(facts):
         raise ValueError(f"a {kind} letter was asked for without what it tells")
     wording = _word(service, kind, today, facts)
-    _write(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
+    write_document(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
     if kind is LetterKind.NOTICE_RECEIVED and facts.calendar is not None:
-        _write(calendar_path(path), ics.render(service.tenant, facts.calendar))
+        write_document(calendar_path(path), ics.render(service.tenant, facts.calendar))
     # The PDF last: where it is, the rest is too.
-    _write(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
+    write_document(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
     return path
 
 
@@ -179,14 +169,3 @@ def _enclosed(kind: LetterKind) -> list[str]:
     if kind is LetterKind.NOTICE_RECEIVED:
         return ["calendrier au format iCalendar"]
     return ["certificat d’effacement en PDF", "le même en JSON signé"] if kind is LetterKind.ERASED else []
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, for its owner alone."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.touch(mode=0o600)
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

@@ -13,8 +13,8 @@ from coffre import toolchain
 from coffre.errors import ExpectedError
 from coffre.offboarding import french
 
-# PDF/A-3b: fit for archives, and it may carry a file. ("a" levels would need every table to be tagged by hand.)
-PDF_VARIANT = "pdf/a-3b"
+# PDF/A, fit for archives. What carries a file is of part 4: a signature makes it PDF 2.0, which part 3 does not know.
+_PLAIN, _CARRYING = "pdf/a-3b", "pdf/a-4f"
 _FILTERS = {
     "day": french.format_day,
     "moment": french.format_moment,
@@ -60,7 +60,7 @@ def render_pdf(
         content: bytes = document.write_pdf(
             stylesheets=[weasyprint.CSS(string=sheet, url_fetcher=fetcher) for sheet in sheets],
             attachments=attachments,
-            pdf_variant=PDF_VARIANT,
+            pdf_variant=_CARRYING if enclosures else _PLAIN,
         )
     return content
 

@@ -9,6 +9,7 @@ from coffre.offboarding import french, keeping_after
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.keeping_after import Reason, judge_kinds, kept_until, trim_records
 from coffre.operations.departure import Stage
+from coffre.records.database import Records
 from coffre.records.events import EventKind
 from coffre.spec.platform import Offboarding
 from tests.unit.offboarding.departures import leaving_tenant, open_service
@@ -41,7 +42,10 @@ def test_each_reason_has_its_last_day(reason: Reason, closed_on: date, until: da
 
 
 def test_trimming_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
-    with open_service(tmp_path, leaving_tenant()) as service:
+    with (
+        Records.open("sqlite:records.db", tmp_path) as records,
+        open_service(tmp_path, leaving_tenant(), records=records) as service,
+    ):
         journal = Journal(service, CLOSED_ON)
         journal.enter(Stage.VERIFIED)
         service.record(EventKind.PASSWORD_USED, "compta-01", reason="restore")
