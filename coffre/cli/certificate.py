@@ -1,7 +1,7 @@
 """certificate: is a certificate of erasure whole, and whose is it?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from coffre.cli.context import get_globals
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from coffre.offboarding.certificate.verify import Verdict
 
 FAILED = 1
@@ -80,10 +82,18 @@ def _show(verdict: "Verdict") -> None:
 def _show_facts(verdict: "Verdict") -> None:
     facts = verdict.facts
     assert facts is not None  # noqa: S101 - asked for a whole file only
-    output.result(f"certificate {facts['number']} of {facts['issued_on']}: the file is whole")
+    what = "statement" if verdict.number is None else f"certificate {verdict.number} of {facts['issued_on']}"
+    output.result(f"{what}: the file is whole")
     vouched = {True: "vouched for by the certificate given", False: "NOT vouched for", None: "not compared"}
     output.result(f"  signed by      {verdict.signer} ({vouched[verdict.is_trusted]})")
     output.result(f"  its key        SHA-256 {verdict.key_sha256}")
+    if verdict.number is None:
+        output.result_json(facts)
+    else:
+        _show_certificate(facts)
+
+
+def _show_certificate(facts: "Mapping[str, Any]") -> None:
     output.result(f"  customer       {facts['controller']['name']}, contract {facts['controller']['contract']}")
     output.result(f"  provider       {facts['processor']['name']}, SIREN {facts['processor']['siren']}")
     for machine in facts["machines"]:

@@ -1,149 +1,95 @@
-"""E-mail to customers: the one module that speaks SMTP. It says whether a message went out, did not, or may have."""
+"""Sending a departure's letters: each goes out once, and what is not known is said instead of guessed."""
 
-import contextlib
-import email.policy
-import mimetypes
-import smtplib
-import ssl
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.utils import format_datetime, formataddr, make_msgid
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from coffre.errors import ExpectedError, RemoteError
-from coffre.records.events import utc_now
-from coffre.spec.platform import Mail, MailSecurity
-from coffre.spec.references import read_reference
-
-ANSWER_SECONDS = 45.0
-"""How long the server may take for each answer."""
-
-_ACCEPTED, _WILL_FORWARD = 250, 251
-
-
-class NotSentError(RemoteError):
-    """The message certainly did not go out: the server refused it, or was not reached."""
-
-
-class UncertainError(RemoteError):
-    """The message was handed over and no answer came: it may have gone out."""
+from coffre import toolchain
+from coffre.errors import ExpectedError, RefusedError
+from coffre.offboarding import smtp
+from coffre.offboarding.documents import tenant_folder
+from coffre.offboarding.letter_kinds import LetterKind, LetterState
+from coffre.offboarding.letters import calendar_path, message_path, title_of
+from coffre.operations.service import Service
+from coffre.records.events import Event, EventKind
 
 
 @dataclass(frozen=True)
-class Message:
-    """An e-mail: a plain text with files by their names."""
+class Posted:
+    """What became of a letter: ``is_new`` when it happened in this call, ``to`` whom it was sent, if it was."""
 
-    to: str
-    sender_name: str
-    subject: str
-    text: str
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    kind: LetterKind
+    state: LetterState
+    is_new: bool
+    to: str | None = None
 
 
-def send(settings: Mail, root: Path, message: Message) -> str:
-    """Hand a message to the server of platform.yaml and return its Message-ID once the server has accepted it.
+def send_letter(service: Service, kind: LetterKind, path: Path, today: date, resend: bool = False) -> Posted:
+    """Send a letter to the tenant's contact, or without a mail server record that it is there to be handed over.
 
-    NotSentError or UncertainError when it did not; ExpectedError when the settings cannot be used.
+    The events say what was tried before it is tried. RefusedError when an earlier run was cut off while it sent: then
+    ``resend`` sends it again, also one that went out. NotSentError when the server did not take it.
     """
-    password = None if settings.password is None else read_reference(settings.password, root)
-    content = _write(settings, message)
-    with _connected(settings, root) as server:
-        with _refusals(settings):
-            if settings.user is not None:
-                server.login(settings.user, password or "")
-            _check(server.mail(settings.sender))
-            _check(server.rcpt(message.to))
-        try:
-            code, answer = server.data(content.as_bytes(policy=email.policy.SMTP))
-        except smtplib.SMTPDataError as error:
-            raise _not_sent(settings, _words(error.smtp_error)) from error
-        except (OSError, smtplib.SMTPException) as error:
-            raise UncertainError(
-                f"{settings.host} did not answer after the message to {message.to} was handed over",
-                "It may have gone out. Ask the customer, or read the server's log.",
-            ) from error
-        if code != _ACCEPTED:
-            raise _not_sent(settings, _words(answer))
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            server.quit()
-    return str(content["Message-ID"])
-
-
-@contextlib.contextmanager
-def _connected(settings: Mail, root: Path) -> Iterator[smtplib.SMTP]:
-    context = _trust(settings, root)
-    with _refusals(settings):
-        if settings.security is MailSecurity.TLS:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.host, settings.port, timeout=ANSWER_SECONDS, context=context
-            )
-        else:
-            server = smtplib.SMTP(settings.host, settings.port, timeout=ANSWER_SECONDS)
-    try:
-        if settings.security is MailSecurity.STARTTLS:
-            with _refusals(settings):
-                server.starttls(context=context)
-        with _refusals(settings):
-            server.ehlo_or_helo_if_needed()
-        yield server
-    finally:
-        server.close()
-
-
-@contextlib.contextmanager
-def _refusals(settings: Mail) -> Iterator[None]:
-    """Turn whatever fails before a message is handed over into NotSentError; no answer of a login is quoted."""
-    try:
-        yield
-    except smtplib.SMTPAuthenticationError as error:
-        raise _not_sent(settings, "it refused the account and its password") from error
-    except smtplib.SMTPResponseException as error:
-        raise _not_sent(settings, _words(error.smtp_error)) from error
-    except smtplib.SMTPException as error:
-        raise _not_sent(settings, str(error)) from error
-    except ssl.SSLError as error:
-        raise _not_sent(settings, f"its certificate or its encryption is not to be trusted ({error.reason})") from error
-    except OSError as error:
-        raise _not_sent(settings, (error.strerror or str(error) or "no answer").lower()) from error
-
-
-def _trust(settings: Mail, root: Path) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=None if settings.ca_file is None else str(root / settings.ca_file))
-    except OSError as error:
-        raise ExpectedError(
-            f"the CA certificates of mail.ca_file ({settings.ca_file}) cannot be read", "Name a PEM file."
-        ) from error
-
-
-def _write(settings: Mail, message: Message) -> EmailMessage:
-    written = EmailMessage(policy=email.policy.SMTP)
-    written["From"] = formataddr((message.sender_name, settings.sender))
-    written["To"] = message.to
-    written["Subject"] = message.subject
-    written["Date"] = format_datetime(utc_now())
-    written["Message-ID"] = make_msgid(domain=settings.sender.partition("@")[2])
-    written.set_content(message.text)
-    for name, content in message.files.items():
-        kind, _, subkind = (mimetypes.guess_type(name)[0] or "application/octet-stream").partition("/")
-        written.add_attachment(content, maintype=kind, subtype=subkind, filename=name)
-    return written
-
-
-def _check(answer: tuple[int, bytes]) -> None:
-    code, words = answer
-    if code not in (_ACCEPTED, _WILL_FORWARD):
-        raise smtplib.SMTPResponseException(code, words)
-
-
-def _not_sent(settings: Mail, why: str) -> NotSentError:
-    return NotSentError(
-        f"the mail server {settings.host} did not take the message: {why}",
-        "Nothing went out. See `mail:` in platform.yaml, then run the same command again.",
+    last = _find_last(service, path)
+    state = None if last is None else LetterState(str(last.details["state"]))
+    settings = service.repository.settings.mail
+    if not resend and state is LetterState.SENT:
+        return Posted(kind, LetterState.SENT, is_new=False, to=service.tenant.contact.email)
+    if not resend and state is LetterState.SENDING and last is not None:
+        raise RefusedError(
+            f"whether the letter {path.name} went out is not known: it was being sent at "
+            f"{last.at:%Y-%m-%d %H:%M} UTC, and nothing came after that",
+            "Ask the customer or read the mail server's log; then run the same command with --resend to send it again.",
+        )
+    if settings is None:
+        if state is None:
+            _record(service, kind, path, today, LetterState.WRITTEN)
+        return Posted(kind, LetterState.WRITTEN, is_new=state is None)
+    to = service.tenant.contact.email
+    message = smtp.Message(
+        to=to,
+        sender_name=service.repository.settings.provider.name,
+        subject=f"{title_of(kind)} – contrat {service.tenant.contract.reference}",
+        text=message_path(path).read_text(encoding="utf-8"),
+        files={each.name: each.read_bytes() for each in list_files(service, kind, path)},
     )
+    _record(service, kind, path, today, LetterState.SENDING, to=to)
+    try:
+        message_id = smtp.send(settings, service.repository.root, message)
+    except smtp.UncertainError:
+        # It stays at sending, as after a kill: nobody knows, and a person has to ask.
+        raise
+    except ExpectedError:
+        _record(service, kind, path, today, LetterState.FAILED, to=to)
+        raise
+    _record(service, kind, path, today, LetterState.SENT, to=to, message_id=message_id)
+    return Posted(kind, LetterState.SENT, is_new=True, to=to)
 
 
-def _words(answer: bytes | str) -> str:
-    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return " ".join(text.split())
+def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ...]:
+    """Return the files that go with a letter: itself, the notice's calendar, the newest certificate's two files."""
+    files = [path]
+    if kind is LetterKind.NOTICE_RECEIVED:
+        files.append(calendar_path(path))
+    if kind is LetterKind.ERASED:
+        newest = max(tenant_folder(service).glob("certificat-*.pdf"), key=lambda each: each.name)
+        files += [newest, newest.with_suffix(".json")]
+    return tuple(files)
+
+
+def _find_last(service: Service, path: Path) -> Event | None:
+    """Return the newest event about a letter's file; another departure's letter of that kind is another file."""
+    events = service.records.list_events(service.tenant.id, EventKind.LETTER)
+    return next((event for event in reversed(events) if event.details["file"] == path.name), None)
+
+
+def _record(service: Service, kind: LetterKind, path: Path, today: date, state: LetterState, **more: object) -> None:
+    service.record(
+        EventKind.LETTER,
+        letter=kind.value,
+        file=path.name,
+        sha256=toolchain.sha256_file(path),
+        state=state.value,
+        on=today.isoformat(),
+        **more,
+    )

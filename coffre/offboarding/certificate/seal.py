@@ -15,10 +15,10 @@ class SealError(Exception):
 class Seal:
     """A proved file: its facts as plain JSON and the certificates of who signed, the signer's first.
 
-    A JSON file also names the PDF of the same certificate and its SHA-256.
+    A certificate's JSON also names the PDF of the same certificate and its SHA-256. A statement has no number.
     """
 
-    number: str
+    number: str | None
     facts: Mapping[str, Any]
     certificates: tuple[x509.Certificate, ...]
     pdf_name: str | None = None

@@ -25,18 +25,12 @@ def write_facts(facts: Mapping[str, object]) -> bytes:
 
 def seal_json(facts: Mapping[str, object], pdf_name: str, pdf_sha256: str, signer: Signer) -> bytes:
     """Return the signed JSON of facts, which names the PDF of the same certificate by its SHA-256."""
-    document = {
-        "certificate": facts,
-        "pdf": {"name": pdf_name, "sha256": pdf_sha256},
-        "signature": {
-            "algorithm": signer.algorithm,
-            "certificates": [_write_certificate(each) for each in signer.certificates],
-            "value": "",
-        },
-    }
-    unsigned = write_facts(document)
-    value = base64.b64encode(signer.sign(unsigned))
-    return unsigned.removesuffix(_EMPTY) + b'"value": "' + value + b'"\n  }\n}\n'
+    return _seal({"certificate": facts, "pdf": {"name": pdf_name, "sha256": pdf_sha256}}, signer)
+
+
+def seal_statement(statement: bytes, signer: Signer) -> bytes:
+    """Return a statement (a JSON object) as signed JSON; `certificate verify` reads it as it does certificates."""
+    return _seal({"statement": json.loads(statement)}, signer)
 
 
 def open_json(content: bytes) -> Seal:
@@ -49,7 +43,7 @@ def open_json(content: bytes) -> Seal:
         raise SealError("it does not end in a signature")
     unsigned = content[: found.start()] + _EMPTY
     document = json.loads(unsigned)
-    facts, pdf, signature = document["certificate"], document["pdf"], document["signature"]
+    signature = document["signature"]
     certificates = tuple(_read_certificate(each) for each in signature["certificates"])
     value, own = base64.b64decode(found[1], validate=True), certificates[0]
     # Base64 can write the same bytes in more than one way.
@@ -57,7 +51,21 @@ def open_json(content: bytes) -> Seal:
         raise SealError("its signature does not fit: it was changed after it was signed")
     if signature["algorithm"] != algorithm_of(own):
         raise SealError("it names another algorithm than its key's")
+    if "statement" in document:
+        return Seal(None, document["statement"], certificates)
+    facts, pdf = document["certificate"], document["pdf"]
     return Seal(str(facts["number"]), facts, certificates, pdf_name=str(pdf["name"]), pdf_sha256=str(pdf["sha256"]))
+
+
+def _seal(parts: Mapping[str, object], signer: Signer) -> bytes:
+    signature = {
+        "algorithm": signer.algorithm,
+        "certificates": [_write_certificate(each) for each in signer.certificates],
+        "value": "",
+    }
+    unsigned = write_facts({**parts, "signature": signature})
+    value = base64.b64encode(signer.sign(unsigned))
+    return unsigned.removesuffix(_EMPTY) + b'"value": "' + value + b'"\n  }\n}\n'
 
 
 def _write_certificate(certificate: x509.Certificate) -> str:

@@ -105,7 +105,9 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 
 def _look_at_dates(seal: Seal) -> list[str]:
-    """Say whether the signer's certificate was valid on the day that the facts name."""
+    """Say whether the signer's certificate was valid on the day that the facts name; a statement names none."""
+    if seal.number is None:
+        return []
     issued_on, own = date.fromisoformat(seal.facts["issued_on"]), seal.certificates[0]
     if seal.facts["specimen"] or own.not_valid_before_utc.date() <= issued_on <= own.not_valid_after_utc.date():
         return []

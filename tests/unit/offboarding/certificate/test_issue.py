@@ -1,7 +1,9 @@
 """A certificate of erasure: made from evidence alone, once, in two files that one changed byte makes worthless."""
 
+import base64
 import json
 import random
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.certificate.keys import LAB_CERTIFICATE, LAB_KEY, Signer, read_signer
 from coffre.offboarding.certificate.seal import SealError
-from coffre.offboarding.certificate.sealed_json import seal_json
+from coffre.offboarding.certificate.sealed_json import seal_json, seal_statement
 from coffre.offboarding.certificate.sealed_pdf import FACTS_FILE
 from coffre.offboarding.certificate.verify import open_seal, verify_file
 from coffre.offboarding.evidence import BucketCount, BucketErased, Check, Locked, Step, Verified
@@ -234,6 +236,30 @@ def test_a_certificate_signed_by_somebody_else_is_whole_and_not_valid(
     forged.write_bytes(seal_json(facts_of(issued[0]), issued[0].pdf.name, "ab" * 32, forger))
     verdict = verify_file(forged, issued[1])
     assert (verdict.is_intact, verdict.is_trusted, verdict.is_valid) == (True, False, False)
+
+
+def test_a_signed_statement_verifies_and_one_changed_byte_of_it_fails(tmp_path: Path) -> None:
+    signer = make_signer(ec.generate_private_key(ec.SECP256R1()), "SMILÉO SAS")
+    write_key(tmp_path, signer)
+    sealed = tmp_path / "statement.json"
+    sealed.write_bytes(seal_statement('{"reference": "REQ-1", "who": "Société"}'.encode(), signer))
+    verdict = verify_file(sealed, tmp_path / "signing.pem")
+    assert verdict.is_valid
+    assert verdict.facts == {"reference": "REQ-1", "who": "Société"}
+    content = sealed.read_bytes()
+    assert [place for place in range(len(content)) if is_accepted(content, place)] == []
+
+
+def test_public_tools_verify_the_json(issued: tuple[Certificate, Path], tmp_path: Path) -> None:
+    """As the certificate says: the signature is of the same file with its own value left empty."""
+    content = issued[0].json.read_text(encoding="utf-8")
+    value = json.loads(content)["signature"]["value"]
+    (tmp_path / "unsigned.json").write_text(content.replace(value, ""), encoding="utf-8")
+    (tmp_path / "signature").write_bytes(base64.b64decode(value))
+    key = subprocess.run(["openssl", "x509", "-in", issued[1], "-noout", "-pubkey"], capture_output=True, check=True)
+    (tmp_path / "key.pem").write_bytes(key.stdout)
+    command = ["openssl", "dgst", "-sha256", "-verify", "key.pem", "-signature", "signature", "unsigned.json"]
+    assert b"Verified OK" in subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
 
 
 def test_without_a_certificate_to_compare_with_nothing_is_valid(issued: tuple[Certificate, Path]) -> None:

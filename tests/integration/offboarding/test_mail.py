@@ -17,11 +17,11 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.lab import certificates
-from coffre.offboarding import mail
+from coffre.offboarding import smtp
 from coffre.offboarding.letter_kinds import LetterKind, LetterState
 from coffre.offboarding.letters import LetterFacts, write_letter
-from coffre.offboarding.mail import NotSentError, UncertainError
-from coffre.offboarding.posting import send_letter
+from coffre.offboarding.mail import send_letter
+from coffre.offboarding.smtp import NotSentError, UncertainError
 from coffre.operations.service import Service
 from coffre.records.events import EventKind
 from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
@@ -168,7 +168,7 @@ def test_a_run_that_is_killed_while_it_sends_sends_nothing_twice(
     inbox = Inbox()
     with posting(tmp_path, inbox) as (service, path):
         with monkeypatch.context() as patch:
-            patch.setattr(mail, "send", die)
+            patch.setattr(smtp, "send", die)
             with pytest.raises(KilledError):
                 send_letter(service, KIND, path, TODAY)
         with pytest.raises(RefusedError, match="went out is not known"):
