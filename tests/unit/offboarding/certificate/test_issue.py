@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import string
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -248,6 +249,17 @@ def test_a_signed_statement_verifies_and_one_changed_byte_of_it_fails(tmp_path: 
     assert verdict.facts == {"reference": "REQ-1", "who": "Société"}
     content = sealed.read_bytes()
     assert [place for place in range(len(content)) if is_accepted(content, place)] == []
+
+
+def test_the_same_signature_in_another_base64_fails() -> None:
+    """The last letter before the padding has bits that no byte is made of."""
+    signer = make_signer(rsa.generate_private_key(65537, 2048), "SMILÉO SAS")
+    content = seal_statement(b"{}", signer)
+    value = str(json.loads(content)["signature"]["value"])
+    assert value.endswith("==")
+    others = [value[:-3] + letter + "==" for letter in string.ascii_letters + string.digits if letter != value[-3]]
+    (same, *_) = [other for other in others if base64.b64decode(other) == base64.b64decode(value)]
+    assert is_rejected(content.replace(value.encode(), same.encode()))
 
 
 def test_public_tools_verify_the_json(issued: tuple[Certificate, Path], tmp_path: Path) -> None:
