@@ -7,6 +7,7 @@ implies, written in the one way in which this module writes it: so one changed b
 import asyncio
 import io
 import json
+from collections.abc import Coroutine
 from typing import Any
 
 from asn1crypto import algos, cms, keys
@@ -47,7 +48,8 @@ def seal_pdf(content: bytes, signer: Signer, reason: str) -> bytes:
         certify=True,
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,
     )
-    sealed = signers.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), metadata, pdf_signer, in_place=False)
+    signing = signers.async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(content)), metadata, pdf_signer)
+    sealed = _run(signing)
     return bytes(sealed.getvalue())
 
 
@@ -62,7 +64,7 @@ def open_pdf(content: bytes) -> Seal:
         raise SealError(f"it bears {len(found)} signatures instead of one")
     signature = found[0]
     certificates = _check_container(content, signature)
-    status = asyncio.run(_validate(signature, certificates[0]))
+    status = _run(_validate(signature, certificates[0]))
     if not (status.intact and status.valid) or status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
         raise SealError("its signature does not fit: it was changed after it was signed")
     facts = json.loads(_read_enclosed(reader))
@@ -70,6 +72,15 @@ def open_pdf(content: bytes) -> Seal:
     if [fingerprint(each) for each in certificates] != expected:
         raise SealError("it is signed with other certificates than it names")
     return Seal(number=str(facts["number"]), facts=facts, certificates=certificates)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run pyHanko's work on a loop of its own: asyncio.run would leave the thread without one, which Pulumi expects."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
 
 
 async def _validate(signature: Any, own: x509.Certificate) -> Any:

@@ -1,11 +1,13 @@
 """A certificate of erasure: made from evidence alone, once, in two files that one changed byte makes worthless."""
 
+import asyncio
 import base64
 import json
 import random
 import string
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,22 @@ def test_a_signed_statement_verifies_and_one_changed_byte_of_it_fails(tmp_path: 
     assert verdict.facts == {"reference": "REQ-1", "who": "Société"}
     content = sealed.read_bytes()
     assert [place for place in range(len(content)) if is_accepted(content, place)] == []
+
+
+def test_signing_and_verifying_leave_the_threads_event_loop_alone(service: Service) -> None:
+    """Pulumi asks for it in the same process. In a thread of its own, for loops are a thread's."""
+
+    def sign_and_verify() -> bool:
+        own = asyncio.new_event_loop()
+        asyncio.set_event_loop(own)
+        try:
+            open_seal(issue(service, Journal(service, TODAY), TODAY).pdf.read_bytes())
+            return asyncio.get_event_loop_policy().get_event_loop() is own
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(sign_and_verify).result()
 
 
 def test_the_same_signature_in_another_base64_fails() -> None:
