@@ -133,7 +133,10 @@ class Locked:
 
 @dataclass(frozen=True)
 class ErasureBegan:
-    """A bucket before anything of it was erased: whose it is by the platform's word, and what it holds."""
+    """A bucket before anything of it was erased: whose it is by the platform's word, and what it holds.
+
+    ``marker`` is what the platform names the bucket's data by for as long as it exists.
+    """
 
     machine: str
     bucket: str
@@ -141,13 +144,16 @@ class ErasureBegan:
     owner: str
     tenant_id: str
     before: BucketCount
+    marker: str = ""
 
 
 @dataclass(frozen=True)
 class BucketErased:
     """A bucket after its erasure: what was deleted by this and earlier runs, and that a full re-listing found nothing.
 
-    ``locked`` is what stays until its lock ends; the bucket is gone only when there is none.
+    ``deleted`` is at the least what the bucket held before and holds no more; what it gained meanwhile counts in as far
+    as the platform confirmed its deletion to this run. ``locked`` is what stays until its lock ends; the bucket is gone
+    only when there is none.
     """
 
     machine: str
@@ -173,6 +179,13 @@ class UserDeleted:
 
     uid: str
     access_key_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed of a tenant on this computer, files and folders as people find them."""
+
+    places: tuple[str, ...]
 
 
 @dataclass(frozen=True)
