@@ -89,6 +89,19 @@ class BucketFacts:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """How much a bucket holds of everything that can be in one."""
+
+    versions: int = 0
+    markers: int = 0
+    uploads: int = 0
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.versions or self.markers or self.uploads)
+
+
+@dataclass(frozen=True)
 class Upload:
     """A multipart upload that nobody finished."""
 
@@ -150,6 +163,9 @@ class Bucket(Protocol):
 
     def list_versions(self, prefix: str) -> Sequence[ObjectVersion]:
         """List every version and delete marker under a prefix, each key's newest first."""
+
+    def count_contents(self) -> Contents:
+        """Count every version, delete marker and unfinished upload by a listing; raises BucketGoneError."""
 
     def restore_version(self, key: str, version_id: str) -> None:
         """Make an earlier version current again by copying it onto its key, on the platform; every version stays.

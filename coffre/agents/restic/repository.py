@@ -108,6 +108,7 @@ class Repository:
         includes: Sequence[str] = (),
         on_progress: OnProgress | None = None,
         no_cache: bool = False,
+        deadline_seconds: float = LONG_SECONDS,
     ) -> RestoreSummary:
         """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
 
@@ -117,7 +118,7 @@ class Repository:
         arguments = ["restore", "--no-lock", "--sparse", snapshot, "--target", str(target)]
         arguments += [f"--include={exact_pattern(path)}" for path in includes]
         summary = RestoreSummary(0, 0)
-        for line in self._stream(arguments, LONG_SECONDS, no_cache=no_cache):
+        for line in self._stream(arguments, deadline_seconds, no_cache=no_cache):
             fields = read_line(line)
             if fields.get("message_type") == "status" and on_progress is not None:
                 on_progress(float(fields.get("percent_done", 0.0)))
