@@ -123,6 +123,7 @@ class _Erasure:
 
     def run(self) -> BucketErased:
         """Sweep until a full listing finds nothing but what is locked. May run again after the platform was away."""
+        sweep = Sweep()
         for _ in range(MAX_SWEEPS):
             self._refuse()
             if not is_same_bucket(self._service, self._began):
@@ -137,7 +138,7 @@ class _Erasure:
                 self._refuse_unexplained(sweep)
                 if sweep.locked is not None:
                     return self._result(sweep.left.result(), is_gone=False, locked=sweep.locked)
-        raise self._gaining()
+        raise self._inconsistent() if sweep.is_empty else self._gaining()
 
     def _sweep(self) -> Sweep:
         """Delete what one listing finds, some batches at a time; memory is that of the batches under way."""
@@ -216,6 +217,14 @@ class _Erasure:
                 "no end; what else the bucket held is erased",
                 "Find out who placed it; it is never bypassed. Once it is lifted, run the same command again.",
             )
+
+    def _inconsistent(self) -> ExpectedError:
+        where, bucket = f"{self._service.tenant.slug}/{self._began.machine}", self._began.bucket
+        return ExpectedError(
+            f"{where}: the platform lists nothing in its bucket, and refuses to delete it as not empty",
+            f"The bucket's index is damaged: have the platform's operator run `radosgw-admin bucket check --fix "
+            f"--bucket={bucket}`, then run the same command again.",
+        )
 
     def _gaining(self) -> ExpectedError:
         before, where = _entries(self._began.before), f"{self._service.tenant.slug}/{self._began.machine}"

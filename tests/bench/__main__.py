@@ -7,7 +7,7 @@ import string
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from coffre import toolchain
 from coffre.lab.lab import Lab
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.connect import connect
-from tests.bench import bare
+from tests.bench import bare, erasing
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,17 +69,18 @@ class Desk:
     def coffre(self, *arguments: str) -> Child:
         return run_child([COFFRE, *arguments], self.root, self.environment)
 
-    def add(self, slug: str, machines: int) -> None:
-        """Write a tenant like the baker, with so many machines that nobody reaches."""
+    def add(self, slug: str, machines: int | Sequence[str]) -> None:
+        """Write a tenant like the baker, with so many machines, or these, that nobody reaches."""
+        names = [f"poste-{number:02d}" for number in range(machines)] if isinstance(machines, int) else machines
         chooser = random.Random(slug)
         tenant_id = "n" + "".join(chooser.choice(string.ascii_lowercase + string.digits) for _ in range(9))
         text = (ROOT / "tenants" / f"{SLUG}.yaml").read_text(encoding="utf-8")
         head = text[: text.index("machines:\n")].replace("k7f3q9wz2m", tenant_id)
-        head = head.replace("licences: {workstation: 2}", f"licences: {{workstation: {machines}}}")
+        head = head.replace("licences: {workstation: 2}", f"licences: {{workstation: {len(names)}}}")
         body = "".join(
-            f"  poste-{number:02d}:\n    kind: workstation\n    os: linux\n    agent: restic\n    plan: office\n"
-            f"    connection: {{via: ssh, host: poste-{number:02d}.bench.example, user: root}}\n"
-            for number in range(machines)
+            f"  {name}:\n    kind: workstation\n    os: linux\n    agent: restic\n    plan: office\n"
+            f"    connection: {{via: ssh, host: {name}.bench.example, user: root}}\n"
+            for name in names
         )
         (self.root / "tenants" / f"{slug}.yaml").write_text(f"{head}machines:\n{body}", encoding="utf-8")
 
@@ -266,10 +267,23 @@ def measure_overhead(desk: Desk, lab: Lab) -> Row:
     return Row("agent over bare restic backup of 1 GiB", 100 * (agent / alone - 1), limit=5.0, unit="%")
 
 
+def measure_erasing(desk: Desk, lab: Lab) -> list[Row]:
+    say("erasing (about 6 minutes, most of them to fill the buckets)")
+    desk.add(erasing.SLUG, (*erasing.MACHINES, *erasing.VERSIONED))
+    desk.coffre("apply", erasing.SLUG, "--yes", "--storage-only")
+    os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
+    return erasing.measure_erasing(desk.root, desk.environment, lab)
+
+
 def main() -> None:
     with bench_lab() as lab, tempfile.TemporaryDirectory(prefix="coffre-bench-") as folder:
         desk = Desk(lab, Path(folder))
-        rows = [*measure_files(desk), *measure_storage(desk, lab), *measure_agents(desk, lab)]
+        rows = [
+            *measure_files(desk),
+            *measure_storage(desk, lab),
+            *measure_agents(desk, lab),
+            *measure_erasing(desk, lab),
+        ]
     print(table(rows))
 
 

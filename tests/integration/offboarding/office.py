@@ -16,6 +16,7 @@ from pathlib import Path
 from coffre.operations.service import Service, open_service
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.s3 import make_client
+from tests.integration.storage.fault_proxy import FaultProxy
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -78,6 +79,21 @@ class Office:
                 yield service
         finally:
             path.write_text(text, encoding="utf-8")
+
+    @contextmanager
+    def through_proxy(self, service: Service, folder: Path) -> Iterator[tuple[FaultProxy, Service]]:
+        """Open a tenant's service through a proxy that fails on demand."""
+        direct = service.storage.endpoint
+        with FaultProxy(direct.url, direct.ca_file, folder) as proxy:
+            endpoints = folder / "endpoints.json"
+            place = {"endpoint": proxy.url, "region": direct.region, "ca_file": str(proxy.ca_file)}
+            endpoints.write_text(json.dumps(place), encoding="utf-8")
+            self.write_platform(endpoints)
+            try:
+                with self.service(service.tenant.slug) as faulty:
+                    yield proxy, faulty
+            finally:
+                self.write_platform()
 
 
 def make_office(lab, folder: Path) -> Office:

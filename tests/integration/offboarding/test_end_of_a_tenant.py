@@ -18,7 +18,6 @@ from coffre.offboarding.verifying import Look, verify_emptied, verify_gone, veri
 from coffre.provisioning.stack import state_folder
 from coffre.storage.driver import AccessKey
 from tests.integration.offboarding.office import fill, pool_objects
-from tests.integration.storage.fault_proxy import FaultProxy
 
 MACHINES = ("poste-01", "poste-02")
 
@@ -174,25 +173,13 @@ def test_a_bucket_that_holds_something_fails_its_checks(service, control):
     assert {f"{Look.BUCKET} {began.bucket}", f"{Look.RECORD} {began.bucket}"} <= set(names)
 
 
-def test_a_platform_that_is_away_verifies_nothing(office, service, control, erased, lab, tmp_path):
-    with FaultProxy(service.storage.endpoint.url, service.storage.endpoint.ca_file, tmp_path) as proxy:
-        office.write_platform(through(proxy, tmp_path))
-        try:
-            with office.service(service.tenant.slug) as away:
-                proxy.drop()
-                with pytest.raises(RemoteError, match="no answer"):
-                    verify_emptied(away, MACHINES)
-                with pytest.raises(RemoteError, match="no answer"):
-                    verify_gone(away, control, erased)
-        finally:
-            office.write_platform()
-
-
-def through(proxy, folder):
-    """Write an endpoints file that leads through a proxy."""
-    path = folder / "endpoints.json"
-    path.write_text(f'{{"endpoint": "{proxy.url}", "region": "default", "ca_file": "{proxy.ca_file}"}}')
-    return path
+def test_a_platform_that_is_away_verifies_nothing(office, service, control, erased, tmp_path):
+    with office.through_proxy(service, tmp_path) as (proxy, away):
+        proxy.drop()
+        with pytest.raises(RemoteError, match="no answer"):
+            verify_emptied(away, MACHINES)
+        with pytest.raises(RemoteError, match="no answer"):
+            verify_gone(away, control, erased)
 
 
 def test_a_user_is_suspended_and_enabled_once(service):
