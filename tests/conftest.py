@@ -16,12 +16,27 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parents[1]
 TIERS = ("unit", "integration", "e2e")
 
+LONGEST_FIRST = (
+    "e2e/test_faults.py",
+    "e2e/test_states.py",
+    "e2e/test_rotation.py",
+    "e2e/test_tenant_life.py",
+    "e2e/test_killed.py",
+    "integration/agents/test_life.py",
+    "integration/agents/test_by_itself.py",
+    "e2e/test_plans_and_state.py",
+    "e2e/test_restores.py",
+    "e2e/test_trust.py",
+    "integration/test_lab.py",
+)
+"""The modules of a minute and more: begun first, none of them is left to run on alone when the others are done."""
+
 LAB_HOSTS = ("compta-01.martin.example", "caisse-01.martin.example", "atelier-01.durand.example")
 """The machines of the example tenants."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test with its tier; a plain ``pytest`` runs the unit tier, the others are asked for."""
+    """Mark each test with its tier and begin with the longest; a plain ``pytest`` runs the unit tier alone."""
     for item in items:
         tier = item.path.relative_to(ROOT / "tests").parts[0]
         if tier in TIERS:
@@ -31,16 +46,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if item.get_closest_marker("unit") is None]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item.get_closest_marker("unit") is not None]
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    name = str(item.path.relative_to(ROOT / "tests"))
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """A lab of the tests' own, made anew for the session and erased after it.
 
-    ``COFFRE_TEST_LAB`` names another directory, so that two sessions can run side by side. With ``COFFRE_KEEP_LAB=1``
-    the lab is taken as it is found and left as it is: quicker while writing a test.
+    ``COFFRE_TEST_LAB`` names another directory, so that two sessions can run side by side; each worker of one session
+    has its own beside it. With ``COFFRE_KEEP_LAB=1`` the lab is taken as it is found and left as it is: quicker while
+    writing a test.
     """
     directory = Path(os.environ.get("COFFRE_TEST_LAB", ROOT / ".coffre" / "test-lab")).resolve()
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        directory = directory.with_name(f"{directory.name}-{worker}")
     is_kept = os.environ.get("COFFRE_KEEP_LAB") == "1"
     found = Lab(directory)
     with hold_lock(directory.with_name(f"{directory.name}.lock"), f"the test lab {directory}", wait_seconds=5):

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The first act: from two tenant files to a verified restore, with the commands that an engineer would type.
+# Two acts, with the commands that an engineer would type: from two tenant files to a verified restore; then the second
+# tenant leaves, its data comes back, all of it is erased, and a certificate says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -8,10 +9,18 @@ tenant=boulangerie-martin
 machine=compta-01
 host=compta-01.martin.example
 restored=.coffre/demo/restored
+leaver=atelier-durand
+leaver_host=atelier-01.durand.example
+depart=.coffre/demo/depart
 
 say() { printf '\n== %s\n' "$*"; }
 run() { printf '\n$ %s\n' "$*"; "$@"; }
 on_machine() { ssh -F .coffre/lab/ssh_config "$host" "$@"; }
+certificate() { find .coffre/documents -path "*/$leaver-*/certificat-*.pdf" 2>/dev/null | head -n 1; }
+
+# A tenant whose departure is closed never comes back: its second act was played.
+tenants=(--all)
+[[ -z "$(certificate)" ]] || tenants=("$tenant")
 
 say "The embedded platform: a one-node Ceph with its S3 gateway, and the machines of the two example tenants"
 run coffre lab up
@@ -21,8 +30,8 @@ run coffre secrets init
 run coffre check
 
 say "What would change, then the change itself: storage by Pulumi, agents by Ansible"
-run coffre plan --all
-run coffre apply --all --yes
+run coffre plan "${tenants[@]}"
+run coffre apply "${tenants[@]}" --yes
 
 say "A user's files on $machine"
 on_machine 'mkdir -p "/home/claire/Comptabilité 2026" && cd "/home/claire/Comptabilité 2026" &&
@@ -43,6 +52,72 @@ if ! diff <(on_machine "cd / && $list") <(cd "$restored" && bash -c "$list"); th
 fi
 echo "every restored file is the same as on $host"
 
+list_projects='cd / && find srv -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum'
+
+leave() {
+  say "The second act: $leaver leaves. What it has on its server, and a last backup"
+  ssh -F .coffre/lab/ssh_config "$leaver_host" 'sudo sh -c "mkdir -p \"/srv/Cuisine Bérard/plans\" &&
+    seq 1 20000 >\"/srv/Cuisine Bérard/devis.csv\" && ln -sf ../devis.csv \"/srv/Cuisine Bérard/plans/devis\""'
+  run coffre backup "$leaver"
+  before=$(ssh -F .coffre/lab/ssh_config "$leaver_host" "sudo sh -c '$list_projects'")
+
+  say "Its letter has come: a pull request declares it, written by one person and approved by another"
+  rm -rf "$depart" .coffre/demo/disque && mkdir -p "$depart" .coffre/demo/disque
+  cp -r platform.yaml tenants "$depart" && ln -s "$PWD/.coffre" "$depart/.coffre"
+  [[ ! -d known_hosts ]] || cp -r known_hosts "$depart"
+  echo .coffre >"$depart/.gitignore"
+  cat >>"$depart/tenants/$leaver.yaml" <<END
+
+status: leaving
+leaving:
+  notice_on: $(date +%F)
+  ends_on: $(date -d "+30 days" +%F)
+  requested_by: Paul Durand, gérant
+  approved_by: paul@smileo.example
+  choice: return
+  return: {format: files, to: {via: directory, path: $PWD/.coffre/demo/disque}}
+END
+  git -C "$depart" init --quiet
+  git -C "$depart" add --all
+  git -C "$depart" -c user.name=Anna -c user.email=anna@smileo.example commit --quiet -m "Atelier Durand leaves"
+  cd "$depart"
+  day() {
+    coffre offboard "$leaver" --plan --json 2>/dev/null |
+      python3 -c "import json, sys; print(next(e['on'] for e in json.load(sys.stdin)['calendar']['entries'] if e['milestone'] == '$1'))"
+  }
+  run coffre offboard "$leaver" --plan
+  served=$(day service_ends) erased=$(day erasure_from)
+  frozen=$(date -d "$served + 1 day" +%F)
+
+  say "The days go by (on the embedded platform they can be set): service, its end, the return"
+  export COFFRE_ACTOR=anna@smileo.example
+  run coffre offboard "$leaver"
+  run coffre offboard "$leaver" --today "$frozen" --yes
+  returned=$(find "$OLDPWD/.coffre/demo/disque" -type d -path "*/data/*" -name srv -prune | head -n 1)
+  if ! diff <(echo "$before") <(cd "$returned/.." && bash -c "${list_projects#cd / && }"); then
+    echo "demo: the returned files differ from those on $leaver_host" >&2
+    exit 1
+  fi
+  echo "every returned file is the same as on $leaver_host"
+
+  say "The customer's signed receipt, then the erasure on its first day, and a verification by somebody else"
+  echo "reçu le $frozen, Paul Durand" >"$OLDPWD/.coffre/demo/recu-signe.txt"
+  run coffre offboard "$leaver" --today "$frozen" --attest data_recovered \
+    --document "$OLDPWD/.coffre/demo/recu-signe.txt" --dated "$frozen"
+  run coffre offboard "$leaver" --today "$frozen" --yes
+  run coffre offboard "$leaver" --today "$erased" --yes
+  COFFRE_ACTOR=marc@smileo.example run coffre offboard "$leaver" --today "$erased" --verify
+  run coffre offboard "$leaver" --today "$erased" --yes
+  cd "$OLDPWD"
+}
+
+if [[ -z "$(certificate)" ]]; then
+  (leave)
+else
+  say "The second act was played: $leaver has left, and its certificate stays"
+fi
+run coffre certificate verify "$(certificate)"
+
 cat <<EOF
 
 == What to look at, what to try next (first: export PATH="\$PWD/.venv/bin:\$PATH")
@@ -50,6 +125,7 @@ cat <<EOF
   the same facts for a program     coffre status --json
   the machine itself               ssh -F .coffre/lab/ssh_config $host systemctl list-timers coffre-backup.timer
   the platform                     coffre lab status
-  a file that disappears           mv tenants/atelier-durand.yaml /tmp; coffre plan --all     (refused: nothing is deleted)
+  a file that disappears           mv tenants/$tenant.yaml /tmp; coffre plan $tenant     (refused: nothing is deleted)
+  the certificate of the departure $(certificate)
   the end                          make demo-down                                          (its data stays in .coffre/)
 EOF

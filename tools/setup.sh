@@ -11,12 +11,18 @@ PACKAGES=(
   ceph-mgr
   ceph-mon
   ceph-osd
+  fonts-dejavu-core
+  fonts-lato
   iproute2
+  libharfbuzz-subset0
+  libpango-1.0-0
+  libpangoft2-1.0-0
   make
   mmdebstrap
   openssh-client
   python3
   radosgw
+  rclone
   systemd-container
   util-linux
 )

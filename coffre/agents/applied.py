@@ -21,6 +21,8 @@ class Applied(BaseModel):
     access_key_id: str
     signing_public_key: str
     agent_version: str = ""
+    removed: bool = False
+    """The orders were to remove the agent: this is the last that it says."""
 
 
 def parse_applied(body: bytes) -> Applied:

@@ -72,7 +72,7 @@ class DeployResult:
 
     ``changes`` are the steps that changed something, or would have; ``message`` is empty when ``ok``, else one sentence
     with what to do, without any secret. ``unreachable`` covers all that kept us from working on it: nobody answered,
-    the host key, the login, sudo.
+    the host key, the login, sudo. ``agent_version`` is what the agent there says of itself, empty when it said nothing.
     """
 
     slug: str
@@ -82,6 +82,7 @@ class DeployResult:
     unreachable: bool
     message: str = ""
     changes: tuple[str, ...] = field(default=())
+    agent_version: str = ""
 
 
 class AgentDriver(Protocol):

@@ -1,5 +1,6 @@
 """What Ansible's events say of each host: whether it went well, what changed, the first clear reason if not. Pure."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ HIDDEN = "its output is hidden because it handles secrets"
 Event = Mapping[str, Any]
 
 
+APPLY = "Have the agent apply its orders"
+"""The task, in the role of every system, whose output is the agent's own word."""
+
 OWN_CHECK = "Validating arguments against arg spec"
 """How Ansible names the task that it puts before a role's own: no progress worth a line."""
 
@@ -20,7 +24,8 @@ class HostOutcome:
     """How a playbook ended on one host.
 
     ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are
-    empty when it went well; ``reason`` is what the task or ssh said, several lines perhaps.
+    empty when it went well; ``reason`` is what the task or ssh said, several lines perhaps. ``agent_version`` is what
+    the agent says of itself, empty when it was not asked.
     """
 
     ok: bool
@@ -28,6 +33,7 @@ class HostOutcome:
     changes: tuple[str, ...]
     failed_task: str = ""
     reason: str = ""
+    agent_version: str = ""
 
 
 class EventLog:
@@ -40,6 +46,7 @@ class EventLog:
         self._unreachable: dict[str, str] = {}
         self._item_reasons: dict[tuple[str, str], str] = {}
         self._ended: dict[str, int] = {}
+        self._agent_versions: dict[str, str] = {}
         self.has_begun = False
         """Whether Ansible came as far as to run a play."""
 
@@ -53,6 +60,8 @@ class EventLog:
         if host is None:
             return
         result = data.get("res") or {}
+        if kind == "runner_on_ok" and task == APPLY:
+            self._agent_versions[host] = read_agent_version(result.get("stdout"))
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
@@ -77,13 +86,22 @@ class EventLog:
             return HostOutcome(False, False, changes, task, reason)
         if host not in self._ended:
             return HostOutcome(False, False, changes, "", "Ansible ended before it was done")
-        return HostOutcome(True, False, changes)
+        return HostOutcome(True, False, changes, agent_version=self._agent_versions.get(host, ""))
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
         """Name what changed. Of a task with secrets no event tells; the sums at the end do, by what is missing."""
         tasks = self._changes.get(host, [])
         is_short = self._ended.get(host, 0) > sum(is_certain for _, is_certain in tasks)
         return tuple(dict.fromkeys(task for task, is_certain in tasks if is_certain or is_short))
+
+
+def read_agent_version(said: object) -> str:
+    """Return the version in what the agent prints of an apply; empty when there is none, as from an older agent."""
+    try:
+        document = json.loads(str(said))
+    except ValueError:
+        return ""
+    return str(document.get("agent_version", "")) if isinstance(document, dict) else ""
 
 
 def find_reason(result: Mapping[str, Any]) -> str:

@@ -91,7 +91,8 @@ def _run(folder: Path, playbook: Path, inventory: Inventory, log: EventLog) -> t
     set_by_runner = {key: value for key, value in config.env.items() if os.environ.get(key) != value}
     config.env = {**ansible_environment(os.environ, folder, _forks(inventory)), **set_by_runner}
     config.env["ANSIBLE_HOST_KEY_CHECKING"] = "True"
-    config.command[0] = str(toolchain.find_tool("ansible-playbook"))
+    # Killed workers and a vanished terminal leave Ansible waiting for ever: it ends with whoever started it.
+    config.command[:1] = ["setpriv", "--pdeathsig=KILL", str(toolchain.find_tool("ansible-playbook"))]
     thread = threading.Thread(target=runner.run, name="ansible")
     thread.start()
     try:

@@ -11,7 +11,7 @@ from coffre.errors import UsageError
 if TYPE_CHECKING:
     from coffre.provisioning.inventory import KnownMachine
 
-_COLUMNS = ("tenant", "machine", "kind", "os", "agent", "plan", "reached", "generation", "since", "state")
+_COLUMNS = ("tenant", "machine", "kind", "os", "agent", "version", "plan", "reached", "generation", "since", "state")
 
 
 def register(app: typer.Typer) -> None:
@@ -54,5 +54,6 @@ def _row(machine: "KnownMachine") -> tuple[str, ...]:
         state = f"retired on {machine.retired_on}, kept until {machine.keep_until}"
     elif machine.commissioned_at is not None:
         state += f", in service since {machine.commissioned_at:%Y-%m-%d}"
-    columns = (machine.tenant, machine.machine, machine.kind, machine.os, machine.agent, machine.plan)
+    agent = (machine.agent, machine.agent_version or "-")
+    columns = (machine.tenant, machine.machine, machine.kind, machine.os, *agent, machine.plan)
     return (*columns, reached, generation, since, state)

@@ -1,5 +1,6 @@
 """The command group, the global options, and the one place where errors become text and exit codes."""
 
+import atexit
 import errno
 import gc
 import os
@@ -12,14 +13,29 @@ from typing import Annotated
 import typer
 
 import coffre
-from coffre.cli import inventory, lab, operations, output, platform, provisioning, rotate, secrets, tenants, trust
+from coffre.cli import (
+    certificate,
+    disclose,
+    hold,
+    inventory,
+    lab,
+    offboard,
+    operations,
+    output,
+    platform,
+    provisioning,
+    rotate,
+    secrets,
+    tenants,
+    trust,
+)
 from coffre.cli.context import Globals
 from coffre.errors import ExpectedError, UsageError
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
-GARBAGE_THRESHOLD = 50_000
+GARBAGE_THRESHOLD = 500_000
 """Objects between two collections of the youngest garbage; Python's own 700 is for programs that live longer."""
 
 _REFUSALS = {
@@ -40,7 +56,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (tenants, provisioning, rotate, operations, trust, secrets, inventory, platform, lab):
+for room in (
+    tenants,
+    provisioning,
+    rotate,
+    operations,
+    offboard,
+    certificate,
+    hold,
+    disclose,
+    trust,
+    secrets,
+    inventory,
+    platform,
+    lab,
+):
     room.register(app)
 
 
@@ -74,6 +104,8 @@ def main() -> None:
     """Run the command line and end the process with its exit code (README, "Exit codes")."""
     # Importing allocates much and frees nothing: looking for garbage all the while costs 0.1 s of each command.
     gc.set_threshold(GARBAGE_THRESHOLD)
+    # At its end Python looks through all that is left for garbage, for another 0.1 s, and the kernel takes it anyway.
+    atexit.register(gc.freeze)
     try:
         app()
     except SystemExit as end:

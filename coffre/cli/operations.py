@@ -67,10 +67,10 @@ def _show_backup(run: "MachineBackup") -> None:
     report = run.report
     line = f"{run.machine}: {run.outcome.value}"
     if report is not None and report.snapshot_id:
-        seconds = (report.finished_at - report.started_at).total_seconds()
         line += (
             f", snapshot {report.snapshot_id[:8]}: {report.files_processed} files, "
-            f"{format_bytes(report.bytes_processed)} read, {format_bytes(report.bytes_added)} added in {seconds:.0f} s"
+            f"{format_bytes(report.bytes_processed)} read, {format_bytes(report.bytes_added)} added "
+            f"in {report.duration_seconds:.0f} s"
         )
     output.result(line)
     if run.message:
@@ -344,10 +344,18 @@ def _show_status(tenant: "TenantStatus") -> None:
         [_status_row(machine) for machine in tenant.machines],
         right=["snapshots", "stored"],
     )
+    for machine in tenant.machines:
+        if machine.failed_generation is not None:
+            output.result(
+                f"  {machine.name} could not apply orders {machine.failed_generation} and goes on with "
+                f"{_or_unknown(machine.generation_applied)}: {machine.failed_generation_reason}"
+            )
 
 
 def _show_states(tenant: "TenantStatus") -> None:
     """Show what a tenant's state asks for, held against what the platform lets its machines do."""
+    if tenant.departure is not None:
+        output.result(f"  departure: {tenant.departure} (coffre offboard {tenant.tenant} --plan)")
     if tenant.hold is not None:
         state = {True: "in force", False: "NOT in force yet: run `coffre apply`", None: "?"}[tenant.hold.in_force]
         output.result(f"  hold ({tenant.hold.reference}, since {tenant.hold.since}, {tenant.hold.kind}): {state}")

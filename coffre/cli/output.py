@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -11,11 +12,14 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from coffre.errors import ExpectedError
 
 _result = Console(highlight=False, soft_wrap=True)
 _other = Console(stderr=True, highlight=False, soft_wrap=True)
+_STEERING = {"Cc", "Cf", "Cs"}
+"""The Unicode categories of characters that do something instead of being seen."""
 
 
 def configure(*, no_color: bool) -> None:
@@ -25,9 +29,25 @@ def configure(*, no_color: bool) -> None:
         _other.no_color = True
 
 
+def visible(text: str) -> str:
+    """Return a text with its control and formatting characters written out.
+
+    Paths and messages come from customers' machines: one that was taken over must not steer an operator's terminal.
+    """
+    return "".join(_written_out(each) if unicodedata.category(each) in _STEERING else each for each in text)
+
+
+def _written_out(character: str) -> str:
+    return character if character in "\n\t" else character.encode("unicode_escape").decode()
+
+
+def _print(console: Console, text: str, style: str | None = None) -> None:
+    console.print(visible(text), style=style, markup=False)
+
+
 def result(text: str = "") -> None:
     """Print a line of the command's result."""
-    _result.print(text, markup=False)
+    _print(_result, text)
 
 
 def result_json(value: object) -> None:
@@ -54,14 +74,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*(Text(visible(cell)) for cell in row))
     # Without a terminal there is no width to keep to: a cut cell would be a lie in a log.
     Console(highlight=False, no_color=_result.no_color, width=None if _result.is_terminal else 240).print(shown)
 
 
 def progress(text: str) -> None:
     """Say what is being done."""
-    _other.print(text, style="dim", markup=False)
+    _print(_other, text, "dim")
 
 
 def progress_of(name: str, text: str) -> None:
@@ -71,19 +91,19 @@ def progress_of(name: str, text: str) -> None:
 
 def warning(text: str) -> None:
     """Say what the operator should know although the command goes on."""
-    _other.print(f"warning: {text}", style="yellow", markup=False)
+    _print(_other, f"warning: {text}", "yellow")
 
 
 def error(text: str) -> None:
     """Say what went wrong, without ending the command."""
-    _other.print(text, style="red", markup=False)
+    _print(_other, text, "red")
 
 
 def expected_error(problem: ExpectedError) -> None:
     """Say what went wrong and what to do about it."""
-    _other.print(f"error: {problem.message}", style="red", markup=False)
+    _print(_other, f"error: {problem.message}", "red")
     if problem.hint:
-        _other.print(f"  {problem.hint}", markup=False)
+        _print(_other, f"  {problem.hint}")
 
 
 @contextmanager

@@ -26,13 +26,37 @@ class Milestone(StrEnum):
     CERTIFICATE_DUE = "certificate_due"
 
 
+class Source(StrEnum):
+    """The text or setting that a day comes from; `offboarding.french` has what customers read."""
+
+    LETTER = "the customer's letter"
+    NOTICE_AT_MOST = "Data Act (EU) 2023/2854, article 25(2)(d): the customer cannot be held to a longer notice"
+    TRANSITION = "Data Act, article 25(2)(a): transition of at most 30 days, the contract remains applicable"
+    EXTENSION = "Data Act, article 25(5): extended once by the customer"
+    REMINDER = "platform.yaml, offboarding.remind_before_days"
+    RETRIEVAL = "Data Act, article 25(2)(g): at least 30 days to retrieve the data"
+    COLLECTION = "platform.yaml, offboarding.collect_days: counted from the day of the return"
+    ERASURE_FROM = (
+        "Data Act, article 25(2)(h); GDPR, article 28(3)(g): after the end of the service, as the controller chose"
+    )
+    ERASURE_DUE = "platform.yaml, offboarding"
+    ERASURE_DUE_PUBLIC = (
+        "CCAG-TIC 2021, destruction des données: 3 months from the return, with a dated and signed record"
+    )
+    CERTIFICATE_DUE = "Decision (EU) 2021/915, clause 10; platform.yaml, offboarding"
+    CERTIFICATE_DUE_PUBLIC = (
+        "Decision (EU) 2021/915, clause 10; CCAG-TIC 2021, destruction des données: 3 months from the return, "
+        "with a dated and signed record"
+    )
+
+
 @dataclass(frozen=True)
 class Entry:
     """One day and the text or setting that it comes from."""
 
     milestone: Milestone
     on: date
-    source: str
+    source: Source
 
 
 @dataclass(frozen=True)
@@ -93,50 +117,24 @@ def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | Non
     erasure_from = retrieval_ends_on + timedelta(days=1)
     erasure_due_on = erasure_from + timedelta(days=delays.erase_within_days)
     certificate_due_on = erasure_due_on + timedelta(days=delays.certificate_within_days)
-    erasure_source = certificate_source = "platform.yaml, offboarding"
+    erasure_source, certificate_source = Source.ERASURE_DUE, Source.CERTIFICATE_DUE
     if leaving.public_buyer and returned_on is not None:
         limit = add_months(returned_on, MONTHS_OF_PUBLIC_BUYER)
-        ccag = "CCAG-TIC 2021, destruction des données: 3 months from the return, with a dated and signed record"
         if limit < erasure_due_on:
-            erasure_due_on, erasure_source = max(limit, erasure_from), ccag
+            erasure_due_on, erasure_source = max(limit, erasure_from), Source.ERASURE_DUE_PUBLIC
         if limit < certificate_due_on:
-            certificate_due_on, certificate_source = max(limit, erasure_due_on), ccag
+            certificate_due_on, certificate_source = max(limit, erasure_due_on), Source.CERTIFICATE_DUE_PUBLIC
+    remind_on = retrieval_ends_on - timedelta(days=delays.remind_before_days)
     entries = [
-        Entry(Milestone.NOTICE, leaving.notice_on, "the customer's letter"),
-        Entry(
-            Milestone.NOTICE_AT_MOST,
-            add_months(leaving.notice_on, MONTHS_OF_NOTICE),
-            "Data Act (EU) 2023/2854, article 25(2)(d): the customer cannot be held to a longer notice",
-        ),
-        Entry(Milestone.NOTICE_ENDS, leaving.ends_on, "the customer's letter"),
-        Entry(
-            Milestone.SERVICE_ENDS,
-            service_ends_on,
-            "Data Act, article 25(5): extended once by the customer"
-            if leaving.extended_to
-            else "Data Act, article 25(2)(a): transition of at most 30 days, the contract remains applicable",
-        ),
-        Entry(
-            Milestone.REMINDER,
-            retrieval_ends_on - timedelta(days=delays.remind_before_days),
-            "platform.yaml, offboarding.remind_before_days",
-        ),
-        Entry(
-            Milestone.RETRIEVAL_ENDS,
-            retrieval_ends_on,
-            "platform.yaml, offboarding.collect_days: counted from the day of the return"
-            if is_late
-            else "Data Act, article 25(2)(g): at least 30 days to retrieve the data",
-        ),
-        Entry(
-            Milestone.ERASURE_FROM,
-            erasure_from,
-            "Data Act, article 25(2)(h); GDPR, article 28(3)(g): after the end of the service, as the controller chose",
-        ),
+        Entry(Milestone.NOTICE, leaving.notice_on, Source.LETTER),
+        Entry(Milestone.NOTICE_AT_MOST, add_months(leaving.notice_on, MONTHS_OF_NOTICE), Source.NOTICE_AT_MOST),
+        Entry(Milestone.NOTICE_ENDS, leaving.ends_on, Source.LETTER),
+        Entry(Milestone.SERVICE_ENDS, service_ends_on, Source.EXTENSION if leaving.extended_to else Source.TRANSITION),
+        Entry(Milestone.REMINDER, remind_on, Source.REMINDER),
+        Entry(Milestone.RETRIEVAL_ENDS, retrieval_ends_on, Source.COLLECTION if is_late else Source.RETRIEVAL),
+        Entry(Milestone.ERASURE_FROM, erasure_from, Source.ERASURE_FROM),
         Entry(Milestone.ERASURE_DUE, erasure_due_on, erasure_source),
-        Entry(
-            Milestone.CERTIFICATE_DUE, certificate_due_on, f"Decision (EU) 2021/915, clause 10; {certificate_source}"
-        ),
+        Entry(Milestone.CERTIFICATE_DUE, certificate_due_on, certificate_source),
     ]
     return Calendar(tuple(sorted(entries, key=_by_day)))
 

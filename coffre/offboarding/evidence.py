@@ -20,12 +20,14 @@ class Step(StrEnum):
 
     APPROVED = "approved"
     FROZEN = "frozen"
+    RETURN_PLANNED = "return_planned"
     RETURNED = "returned"
     ATTESTED = "attested"
     AGENT = "agent"
     USERS_SUSPENDED = "users_suspended"
     ERASURE_BEGAN = "erasure_began"
     BUCKET_ERASED = "bucket_erased"
+    EMPTIED = "emptied"
     SECRET_DESTROYED = "secret_destroyed"  # noqa: S105 (the name of a step)
     USER_DELETED = "user_deleted"
     VERIFIED = "verified"
@@ -61,6 +63,28 @@ class Approved:
     choice: str
     notice_on: date
     ends_on: date
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The machines that were shut out of their repositories, read back from the policies of their buckets."""
+
+    machines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UsersSuspended:
+    """The platform users that may do nothing any more, read back."""
+
+    uids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReturnPlanned:
+    """What all machines together were to be handed over, for which the target had room."""
+
+    files: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -133,7 +157,10 @@ class Locked:
 
 @dataclass(frozen=True)
 class ErasureBegan:
-    """A bucket before anything of it was erased: whose it is by the platform's word, and what it holds."""
+    """A bucket before anything of it was erased: whose it is by the platform's word, and what it holds.
+
+    ``marker`` is what the platform names the bucket's data by for as long as it exists.
+    """
 
     machine: str
     bucket: str
@@ -141,13 +168,16 @@ class ErasureBegan:
     owner: str
     tenant_id: str
     before: BucketCount
+    marker: str = ""
 
 
 @dataclass(frozen=True)
 class BucketErased:
     """A bucket after its erasure: what was deleted by this and earlier runs, and that a full re-listing found nothing.
 
-    ``locked`` is what stays until its lock ends; the bucket is gone only when there is none.
+    ``deleted`` is at the least what the bucket held before and holds no more; what it gained meanwhile counts in as far
+    as the platform confirmed its deletion to this run. ``locked`` is what stays until its lock ends; the bucket is gone
+    only when there is none.
     """
 
     machine: str
@@ -176,6 +206,13 @@ class UserDeleted:
 
 
 @dataclass(frozen=True)
+class Removed:
+    """What was removed of a tenant on this computer, files and folders as people find them."""
+
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Check:
     """One look of the verification: what was looked at, whether it was as it should be, and what was seen."""
 
@@ -193,6 +230,22 @@ class Verified:
     @property
     def is_passed(self) -> bool:
         return bool(self.checks) and all(check.passed for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The certificate as it was issued; the hashes are SHA-256 of the two files and of the signer's certificate.
+
+    ``reservations`` are the sentences under which it was issued, in French, as it says them.
+    """
+
+    number: str
+    pdf: str
+    pdf_sha256: str
+    json: str
+    json_sha256: str
+    key_sha256: str
+    reservations: tuple[str, ...] = ()
 
 
 def to_details(evidence: object) -> dict[str, object]:

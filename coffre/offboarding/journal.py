@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from coffre.errors import RefusedError
 from coffre.offboarding.evidence import Step, from_details, to_details
-from coffre.operations.departure import Stage
 from coffre.operations.service import Service
+from coffre.operations.stage import Stage
 from coffre.records.events import Event, EventKind
 
 E = TypeVar("E")
@@ -58,8 +58,15 @@ class Journal:
         """Write that a stage is reached."""
         return self._write(EventKind.DEPARTURE, None, {"stage": stage.value, **facts})
 
-    def note(self, step: Step, evidence: object, machine: str | None = None) -> Event:
-        """Write evidence of a step; ``machine`` is the one that it is about."""
+    def note(self, step: Step, evidence: object, machine: str | None = None, *, again: bool = False) -> Event:
+        """Write evidence of a step; ``machine`` is the one that it is about.
+
+        What the newest entry of that step says already is not written twice, unless ``again``: who looks once more, and
+        sees the same, has looked.
+        """
+        newest = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine][-1:]
+        if newest and not again and from_details(type(evidence), newest[0].event.details) == evidence:
+            return newest[0].event
         return self._write(EventKind.DEPARTURE_STEP, machine, {"step": step.value, **to_details(evidence)})
 
     def read(self, step: Step, kind: type[E]) -> list[E]:

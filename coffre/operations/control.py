@@ -72,16 +72,21 @@ def refuse_foreign_orders(service: Service, buckets: Iterable[Bucket]) -> None:
             read_orders(service, bucket)
 
 
-def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None) -> Orders:
-    """Compare a machine's orders as they stand (None: there are none) with what its tenant file wants."""
+def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None, *, removes: bool = False) -> Orders:
+    """Compare a machine's orders as they stand (None: there are none) with what its tenant file wants.
+
+    With ``removes`` its agent is to remove itself, whatever the file says of the machine.
+    """
     if current is None:
         return Orders(machine, None, ())
-    wanted = _payload(service, machine, desired.Issue(current["generation"], utc_now()))
+    wanted = _payload(service, machine, desired.Issue(current["generation"], utc_now()), removes=removes)
     return Orders(machine, current["generation"], desired.list_differences(current, wanted))
 
 
-def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False) -> Orders:
+def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False, removes: bool = False) -> Orders:
     """Bring a machine's orders to what its tenant file wants; returns them as they stand then. May run twice.
+
+    With ``removes`` they have the agent remove itself, whatever the file says of the machine.
 
     RefusedError when what stands was not signed by this tenant's keys, unless ``replaces_foreign``: then it becomes an
     earlier version of ours.
@@ -91,7 +96,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
     if document is not None and replaces_foreign and not _is_vouched_for(document, _known_seeds(control)):
         document = None
     current = None if document is None else _verified(service, bucket, document)
-    orders, seeds = plan_orders(service, machine, current), _signing_seeds(control)
+    orders, seeds = plan_orders(service, machine, current, removes=removes), _signing_seeds(control)
     recorded = service.records.find_last(service.tenant.id, EventKind.ORDERS, machine)
     last = int(str(recorded.details["generation"])) if recorded else None
     if orders.generation is not None and last is not None and orders.generation < last:
@@ -104,7 +109,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
         _sign_again(service, bucket, document, seeds)
         return orders
     generation = desired.next_generation(orders.generation, last)
-    payload = _payload(service, machine, desired.Issue(generation, utc_now()))
+    payload = _payload(service, machine, desired.Issue(generation, utc_now()), removes=removes)
     document = desired.sign(desired.encode_payload(payload), *seeds)
     # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
     service.record(EventKind.ORDERS, machine, generation=generation, differences=list(orders.differences))
@@ -169,10 +174,10 @@ def wanted_orders(service: Service, machine: str) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if name not in desired.NOT_ORDERS}
 
 
-def _payload(service: Service, machine: str, issue: desired.Issue) -> dict[str, Any]:
-    is_retired = service.machine(machine).is_retired
+def _payload(service: Service, machine: str, issue: desired.Issue, *, removes: bool = False) -> dict[str, Any]:
+    remove = removes or service.machine(machine).is_retired
     return desired.build_payload(
-        service.tenant, machine, ordered_restic(service.machine(machine).os), issue, remove=is_retired
+        service.tenant, machine, ordered_restic(service.machine(machine).os), issue, remove=remove
     )
 
 

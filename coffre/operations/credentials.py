@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from coffre.errors import UsageError
 from coffre.operations.service import Service
+from coffre.spec.leaving import S3Target
 from coffre.spec.tenant import PullConnection, Tenant
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,39}"
@@ -27,12 +28,15 @@ def set_credential(service: Service, name: str, value: SecretStr) -> bool:
 
 
 def users_of(tenant: Tenant, name: str) -> list[str]:
-    """Return the machines whose connection names a credential. Pure."""
-    return [
+    """Return what names a credential: machines by their connection, and the return to a customer's bucket. Pure."""
+    machines = [
         machine
         for machine, entry in tenant.machines.items()
         if not isinstance(entry.connection, PullConnection) and entry.connection.credential == name
     ]
+    wanted = tenant.leaving.return_ if tenant.leaving is not None else None
+    is_of_return = wanted is not None and isinstance(wanted.to, S3Target) and wanted.to.credential == name
+    return [*machines, "the return"] if is_of_return else machines
 
 
 def check_name(name: str) -> None:

@@ -1,32 +1,23 @@
 """How far a tenant's departure is, as the records tell: what every command asks before it works for a tenant."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
+from coffre.operations.service import Service
+from coffre.operations.stage import STILL_SERVED, Stage
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind
 
 
-class Stage(StrEnum):
-    """Where a departure stands. The values are in the database for ever; `offboarding.stages` has the transitions."""
-
-    NOTIFIED = "notified"
-    SERVING = "serving"
-    FROZEN = "frozen"
-    RETURNED = "returned"
-    ACKNOWLEDGED = "acknowledged"
-    DISMANTLED = "dismantled"
-    ERASED = "erased"
-    VERIFIED = "verified"
-    CLOSED = "closed"
-    RENOUNCED = "renounced"
+def find_stage_of(service: Service) -> Stage | None:
+    """Return how far the departure of an open service's tenant is."""
+    records = service.find_records()
+    return None if records is None else find_stage(records, service.tenant.id)
 
 
-STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
-"""The contract remains applicable: machines back up as before."""
-
-BEFORE_ERASURE = frozenset({*STILL_SERVED, Stage.FROZEN, Stage.RETURNED, Stage.ACKNOWLEDGED, Stage.DISMANTLED})
-"""Nothing was erased yet, so that the departure can be renounced."""
+def has_service_ended(service: Service) -> bool:
+    """Tell whether a departure has come so far that machines back up no more."""
+    stage = find_stage_of(service)
+    return stage is not None and stage not in STILL_SERVED
 
 
 def find_stage(records: Records, tenant_id: str) -> Stage | None:
@@ -36,5 +27,16 @@ def find_stage(records: Records, tenant_id: str) -> Stage | None:
 
 def judge_stage(departures: Sequence[Event]) -> Stage | None:
     """Return the stage that the events of a whole tenant's departures lead to, oldest first. Pure."""
-    stages = [Stage(str(event.details["stage"])) for event in departures if event.machine is None]
+    stages = [Stage(str(event.details["stage"])) for event in departures if "retired_machine" not in event.details]
     return stages[-1] if stages and stages[-1] is not Stage.RENOUNCED else None
+
+
+def list_leaving_machines(service: Service) -> dict[str, Stage]:
+    """Return the retired machines whose own erasure has begun or is over, with its stage."""
+    records = service.find_records()
+    events = [] if records is None else records.list_events(service.tenant.id, EventKind.DEPARTURE)
+    return {
+        str(event.details["retired_machine"]): Stage(str(event.details["stage"]))
+        for event in events
+        if "retired_machine" in event.details
+    }

@@ -1,10 +1,6 @@
 """A drill: a sample of a machine's files restored with SMILÉO's key, away from the machine, and compared."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +11,8 @@ from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.reports import iter_reports
 from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
-from coffre.operations.service import RUN_FOLDER, Service
+from coffre.operations.service import Service
+from coffre.operations.work_folder import work_folder
 from coffre.records.events import EventKind
 from coffre.spec.sizes import format_bytes
 
@@ -80,7 +77,7 @@ def _restore_and_compare(
     service: Service, machine: str, repository: Repository, snapshot_id: str, sample: Sample
 ) -> Drill:
     problems = [] if sample.reported else ["the snapshot has none of the files whose hashes the agent reported"]
-    with _work_folder(service.repository.root) as folder:
+    with work_folder(service.repository.root, WORK_PREFIX) as folder:
         try:
             repository.restore(snapshot_id, folder, includes=sample.paths, no_cache=True)
         except ResticError as problem:
@@ -111,26 +108,3 @@ def compare(sample: Sample, folder: Path) -> Iterator[str]:
         restored = folder / file.path.lstrip("/")
         if restored.is_file() and toolchain.sha256_file(restored) != file.sha256:
             yield f"{file.path}: its content is not what the machine reported"
-
-
-@contextmanager
-def _work_folder(root: Path) -> Iterator[Path]:
-    """Give a private folder for what is restored, removed at the end; what killed drills left is removed first."""
-    parent = root / RUN_FOLDER
-    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left in parent.glob(f"{WORK_PREFIX}*"):
-        if not _is_used(left):
-            shutil.rmtree(left)
-    folder = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
-            raise ExpectedError(f"{folder} could not be removed", "It holds a customer's files: remove it by hand now.")
-
-
-def _is_used(folder: Path) -> bool:
-    """Tell whether the process that a work folder is named after still lives."""
-    pid = folder.name.removeprefix(WORK_PREFIX).split("-")[0]
-    return Path("/proc", pid).exists()

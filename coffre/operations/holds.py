@@ -3,11 +3,11 @@
 What a hold forbids is deleting *data*. Keys are none: a machine may be retired and a key rotated under a hold.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.service import Service
-from coffre.operations.suspension import HELD, find_reason
 from coffre.spec.tenant import Hold, Tenant
 
 
@@ -41,20 +41,23 @@ def describe_hold(hold: Hold) -> str:
     return f"{hold.reference}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
 
 
-def settle_hold(service: Service) -> None:
+def settle_hold(service: Service, machines: Collection[str] | None = None) -> None:
     """See to it that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
+
+    ``machines`` are those that have a bucket, by default all of the file.
 
     ExpectedError when a rule stands all the same: then the hold does not count.
     """
     tenant = service.tenant
     if tenant.hold is None:
         return
-    for name in tenant.machines:
+    names = tenant.machines if machines is None else machines
+    for name in names:
         bucket = service.owner_bucket(name)
         # The stack has taken away those that it knew of.
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
-    left = find_expiring(service)
+    left = find_expiring(service, names)
     if left:
         raise ExpectedError(
             f"{tenant.slug}: the hold ({describe_hold(tenant.hold)}) does NOT count yet: rules that delete stand on "
@@ -63,20 +66,10 @@ def settle_hold(service: Service) -> None:
         )
 
 
-def find_expiring(service: Service) -> dict[str, list[str]]:
+def find_expiring(service: Service, machines: Iterable[str]) -> dict[str, list[str]]:
     """Return the machines whose bucket has rules that delete, with the names of the rules, read live."""
-    rules = {name: list(service.owner_bucket(name).list_expiry_rules()) for name in service.tenant.machines}
+    rules = {name: list(service.owner_bucket(name).list_expiry_rules()) for name in machines}
     return {name: found for name, found in rules.items() if found}
-
-
-def is_held(service: Service) -> bool:
-    """Tell whether a hold is in force: the file says so, and so does every bucket, asked now."""
-    tenant = service.tenant
-    if tenant.hold is None or find_expiring(service):
-        return False
-    if find_reason(tenant) != HELD:
-        return True
-    return all(service.owner_bucket(name).is_suspended() for name in tenant.active_machines())
 
 
 def hold_status(tenant: Tenant, in_force: bool | None) -> HoldStatus | None:

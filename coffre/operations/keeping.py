@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coffre.errors import ExpectedError
+from coffre.operations.departure import find_stage
 from coffre.operations.passwords import use_password
 from coffre.operations.past import open_existing_records
 from coffre.operations.runs import recorded_in
 from coffre.operations.service import Service
+from coffre.operations.stage import AFTER_ERASURE
 from coffre.records.actor import read_author
 from coffre.records.database import Records
 from coffre.records.events import EventKind
@@ -72,6 +74,8 @@ def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str])
 
 
 def _was_applied(records: Records, tenant_id: str) -> bool:
+    if find_stage(records, tenant_id) in AFTER_ERASURE:
+        return False
     return records.has(tenant_id, EventKind.ORDERS) or records.has(tenant_id, EventKind.COMMISSIONED)
 
 

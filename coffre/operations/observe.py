@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from coffre.agents.report import Report, ReportResult
 from coffre.errors import ExpectedError
 from coffre.operations.control import read_orders
+from coffre.operations.departure import find_stage_of, has_service_ended
 from coffre.operations.holds import HoldStatus, hold_status
 from coffre.operations.options import option_status
 from coffre.operations.overdue import is_overdue
@@ -48,7 +49,8 @@ class MachineStatus:
 
     ``retired`` is None for a machine in service. The two witnesses are kept apart: ``last_success_at`` and
     ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
-    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have.
+    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are
+    newer orders than the machine follows, which it could not apply for the reason beside it.
     """
 
     name: str
@@ -63,6 +65,8 @@ class MachineStatus:
     newest_snapshot_at: datetime | None
     witnesses_agree: bool | None
     retired: RetiredStatus | None = None
+    failed_generation: int | None = None
+    failed_generation_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class TenantStatus:
     """One tenant, as `coffre status --json` gives it.
 
     ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
-    open, suspended, partly suspended.
+    open, suspended, partly suspended. ``departure`` is the stage that a tenant's departure has reached.
     """
 
     tenant: str
@@ -84,6 +88,7 @@ class TenantStatus:
     machines: tuple[MachineStatus, ...]
     access: str | None = None
     hold: HoldStatus | None = None
+    departure: str | None = None
 
 
 def observe(service: Service, now: datetime) -> TenantStatus:
@@ -124,6 +129,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
         machines=tuple(machines),
         access=judge_access(switches),
         hold=hold_status(tenant, in_force),
+        departure=find_stage_of(service),
     )
 
 
@@ -180,13 +186,15 @@ def _observe_machine(service: Service, name: str, bucket: Bucket, current_bytes:
         newest_snapshot_at=max((facts.modified_at for facts in snapshots.values()), default=None),
         witnesses_agree=success.snapshot_id in snapshots if success else None,
         retired=_retired_status(service, name, now),
+        failed_generation=last.failed_generation if last else None,
+        failed_generation_reason=last.failed_generation_reason if last else "",
     )
 
 
 def _find_expected_since(service: Service, name: str) -> datetime | None:
     """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
     tenant = service.tenant
-    if tenant.machines[name].is_retired or find_reason(tenant) is not None:
+    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(service):
         return None
     installed = service.records.find_last(tenant.id, EventKind.INSTALL, name)
     if installed is None:

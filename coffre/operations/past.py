@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from coffre.errors import ExpectedError
 from coffre.records.database import Records
-from coffre.records.location import locate
+from coffre.records.location import exist_records
 from coffre.spec.loader import Repository
 
 OnNotice = Callable[[str], None]
@@ -25,10 +25,7 @@ def open_existing_records(repository: Repository, on_notice: OnNotice) -> Iterat
 def _find(repository: Repository, on_notice: OnNotice) -> Records | None:
     reference, root = repository.settings.records, repository.root
     try:
-        location = locate(reference, root)
-        if location.file is not None and not location.file.exists():
-            return None
-        return Records.open(reference, root)
+        return Records.open(reference, root) if exist_records(reference, root) else None
     except ExpectedError as problem:
         on_notice(f"the records were not looked at: {problem.message}")
         return None

@@ -9,9 +9,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from coffre.errors import UsageError
+from coffre.operations.recorded_holds import combine, read_standing
 from coffre.records.actor import Author, read_author
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind, utc_now
+from coffre.records.location import exist_records
 from coffre.secrets import rotations
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
@@ -35,6 +37,8 @@ class Service:
     secrets: SecretStore
     author: Author
     open_records: Callable[[], Records]
+    find_records: Callable[[], Records | None]
+    """The records where anything was ever recorded, None elsewhere: a look makes no database."""
 
     @property
     def owner_uid(self) -> str:
@@ -51,6 +55,9 @@ class Service:
 
     def machine(self, name: str) -> Machine:
         return find_machine(self.tenant, name)
+
+    def machine_uid(self, machine: str) -> str:
+        return naming.machine_uid(self.tenant, machine)
 
     def bucket_name(self, machine: str) -> str:
         return naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
@@ -127,11 +134,21 @@ def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iter
         def open_records() -> Records:
             return opened.enter_context(Records.open(repository.settings.records, repository.root))
 
+        def find_records() -> Records | None:
+            return open_records() if exist_records(repository.settings.records, repository.root) else None
+
         yield Service(
             repository=repository,
-            tenant=tenant,
+            tenant=_with_recorded_holds(tenant, find_records()),
             storage=open_storage(repository, tenant.storage.platform),
             secrets=open_secrets(repository, on_notice),
             author=read_author(repository.root),
             open_records=open_records,
+            find_records=find_records,
         )
+
+
+def _with_recorded_holds(tenant: Tenant, records: Records | None) -> Tenant:
+    """Return the tenant under every hold that counts: its file's and the confidential ones."""
+    standing = [] if records is None else read_standing(records, tenant.id)
+    return tenant.model_copy(update={"hold": combine(tenant.hold, standing)}) if standing else tenant

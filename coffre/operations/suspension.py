@@ -10,7 +10,7 @@ from coffre.operations.service import Service
 from coffre.records.events import utc_now
 from coffre.spec.tenant import HoldKind, Tenant, TenantStatus
 
-SUSPENDED, HELD = "suspended", "hold"
+SUSPENDED, HELD, LEFT = "suspended", "hold", "leaving"
 """Why, as `control/gate.json` tells a machine."""
 
 
@@ -29,21 +29,21 @@ def shut_out_early(service: Service, owned_buckets: Collection[str]) -> None:
         if service.bucket_name(name) in owned_buckets:
             # An apply that was killed left a bucket without a policy: storage is finished first then.
             with contextlib.suppress(RefusedError):
-                set_suspension(service, name)
+                set_suspension(service, name, find_reason(service.tenant))
 
 
 def settle_suspension(service: Service) -> None:
     """Shut every machine in service out of its repository, or let it in, as the tenant file says. May run twice."""
     for name in service.tenant.active_machines():
-        set_suspension(service, name)
+        set_suspension(service, name, find_reason(service.tenant))
 
 
-def set_suspension(service: Service, machine: str) -> bool:
-    """Switch one machine: the policy first, which stops it, then the order that tells it why.
+def set_suspension(service: Service, machine: str, reason: str | None) -> bool:
+    """Shut one machine out, or with no reason let it in: the policy first, then the order that tells it why.
 
     Returns whether something changed. Letting a machine in leaves its gate to `settle_gate`, which comes next.
     """
-    bucket, reason = service.owner_bucket(machine), find_reason(service.tenant)
+    bucket = service.owner_bucket(machine)
     changed = bucket.set_suspension(reason is not None)
     if reason is None:
         return changed
@@ -60,6 +60,11 @@ def refuse_while_shut_out(service: Service, machines: Iterable[str]) -> None:
             "SMILÉO may still restore. Write `status: active` and run `coffre apply` to let them in again.",
         )
     shut = [name for name in machines if service.owner_bucket(name).is_suspended()]
+    if shut and tenant.status is TenantStatus.LEAVING:
+        raise RefusedError(
+            f"{tenant.slug} has left: the service has ended, and its machines are shut out ({', '.join(shut)})",
+            f"SMILÉO may still restore. `coffre offboard {tenant.slug} --plan` says what comes next.",
+        )
     if shut:
         raise RefusedError(
             f"{tenant.slug} is still suspended on the platform ({', '.join(shut)})",

@@ -141,7 +141,7 @@ def _settle(service: Service, result: DeployResult, wanted: Installed | None) ->
     if wanted is not None and result.ok and installed != wanted:
         kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
         licence = service.machine(result.machine).kind.value
-        service.record(kind, result.machine, licence=licence, **asdict(wanted))
+        service.record(kind, result.machine, licence=licence, **asdict(wanted), agent_version=result.agent_version)
     return outcome
 
 

@@ -1,7 +1,7 @@
 """apply: escrow, storage, repositories, orders, agents, and the record of each, in this order."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,11 +100,16 @@ def apply_tenant(
         settle_suspension(service)
         rotation = TenantRotation(service, secrets.control, on_progress)
         rotation.resume()
+        # With the keys that it had to replace once more.
+        secrets = Secrets(rotation.control, secrets.data)
         _initialise_repositories(service, on_progress)
         orders = {name: write_orders(service, name, replaces_foreign=replaces_orders) for name in names}
         gate = settle_gate(service)
         commitments.record_changes(service)
-        machines = () if storage_only else _settle_agents(service, secrets, orders, to_remove, on_progress)
+        machines: tuple[MachineOutcome, ...] = ()
+        if not storage_only:
+            agents = _settle_agents(service, rotation, secrets, orders, on_progress)
+            machines = (*agents, *retirement.remove_agents(service, to_remove, on_progress))
         rotated = rotation.settle(rotation.all_keys(), machines)
         commissioned_at, commissioned_now = _commission(service)
         return TenantOutcome(
@@ -121,18 +126,21 @@ def apply_tenant(
 
 def _settle_agents(
     service: Service,
+    rotation: TenantRotation,
     secrets: Secrets,
     orders: Mapping[str, Orders],
-    to_remove: Collection[str],
     on_progress: OnProgress,
 ) -> tuple[MachineOutcome, ...]:
-    """Deploy the agents of machines in service, and take those of retired ones away.
+    """Deploy the agents of machines in service.
 
-    While the machines are shut out nothing is deployed: it could not be tried, and what stands there harms nobody.
+    While these are shut out that could not be tried, and what stands there harms nobody: only those are deployed that a
+    rotation waits for, since orders and reports stay open to them.
     """
     reason = find_reason(service.tenant)
-    deployed = deploy(service, secrets, orders, on_progress) if reason is None else leave(service, reason)
-    return (*deployed, *retirement.remove_agents(service, to_remove, on_progress))
+    if reason is None:
+        return deploy(service, secrets, orders, on_progress)
+    moved = {outcome.machine: outcome for outcome in rotation.move_agents(rotation.all_keys())}
+    return tuple(moved.get(left.machine, left) for left in leave(service, reason))
 
 
 def _initialise_repositories(service: Service, on_progress: OnProgress) -> None:

@@ -26,6 +26,7 @@ from coffre.provisioning.state import StateFolder, has_owner
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.server import served
 from coffre.storage.ceph.provider.shell import RgwProvider
+from coffre.storage.ceph.s3 import load_in_background
 from coffre.storage.driver import AccessKey, Endpoint
 
 PARALLEL_RESOURCES = 32
@@ -62,13 +63,13 @@ class _LeanStack(automation.Stack):
     It does not select itself, since every call names its stack, and asks for neither outputs nor history.
     """
 
-    def __init__(self, name: str, workspace: automation.LocalWorkspace, *, is_new: bool) -> None:
-        if is_new:
-            super().__init__(name, workspace, StackInitMode.CREATE_OR_SELECT)
+    def __init__(self, name: str, workspace: automation.LocalWorkspace, mode: StackInitMode) -> None:
+        if mode is not StackInitMode.SELECT:
+            super().__init__(name, workspace, mode)
             return
         self.name = name
         self.workspace = workspace
-        self._mode = StackInitMode.SELECT
+        self._mode = mode
 
     def outputs(self) -> automation.OutputMap:
         return {}
@@ -122,6 +123,7 @@ class StackEngine:
             env_vars=self._environment,
             pulumi_command=self._command,
         )
+        load_in_background()  # a new tenant's first bucket needs it, and Pulumi takes longer to start
 
     def preview(self, program: Program, *, refresh: bool, plan_file: Path | None = None) -> list[ResourceChange]:
         """Return what `up` would change; touches neither platform nor state. ``refresh`` has Pulumi look itself.
@@ -178,8 +180,11 @@ class StackEngine:
     def _open(self) -> _LeanStack:
         # Pulumi writes the second file together with the first; without it a stack's secrets cannot be opened.
         settings = self._work_dir / f"Pulumi.{self._slug}.yaml"
-        is_new = not (self._state.file_of(self._slug).exists() and settings.exists())
-        return _LeanStack(self._slug, self._workspace, is_new=is_new)
+        if not self._state.file_of(self._slug).exists():
+            mode = StackInitMode.CREATE
+        else:
+            mode = StackInitMode.SELECT if settings.exists() else StackInitMode.CREATE_OR_SELECT
+        return _LeanStack(self._slug, self._workspace, mode)
 
     def free_stale_lock(self, on_progress: OnProgress) -> None:
         """Take away the lock of a run that was killed, after seeing that its process is gone.

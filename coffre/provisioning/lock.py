@@ -11,9 +11,9 @@ from coffre.errors import BusyError
 @contextmanager
 def tenant_lock(root: Path, slug: str) -> Iterator[None]:
     """Hold a tenant for the length of a change; BusyError at once when another command has it."""
-    folder = root / ".coffre" / "locks"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / slug).open("w") as handle:
+    path = lock_file(root, slug)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -21,3 +21,8 @@ def tenant_lock(root: Path, slug: str) -> Iterator[None]:
                 f"another command is changing {slug}", "Wait for it to end and run the same command again."
             ) from error
         yield
+
+
+def lock_file(root: Path, slug: str) -> Path:
+    """Return the file that is locked for the length of a change."""
+    return root / ".coffre" / "locks" / slug

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffre.operations.control import Orders, plan_orders, read_orders
+from coffre.operations.departure import find_stage_of, list_leaving_machines
 from coffre.operations.options import option_status
 from coffre.operations.service import Service, open_service
 from coffre.operations.suspension import find_reason
@@ -60,6 +61,7 @@ def refuse_orphans(repository: Repository) -> None:
 
 def refuse_what_rules_forbid(service: Service) -> Collection[str]:
     """Hold the file against live facts before anything is done; returns the buckets that the tenant's owner has."""
+    rules.refuse_by_departure(service.tenant, find_stage_of(service), list_leaving_machines(service))
     rules.refuse_unsupported(service.tenant)
     owner = service.storage.find_owner(service.owner_uid)
     tenant = service.tenant

@@ -43,13 +43,13 @@ def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]
     that failed leaves files too.
     """
     fresh = list_with_keys(service.tenant, control)
-    return [name for name in list_retired(service.tenant) if name in fresh or _has_agent(service, name)]
+    return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service, name)]
 
 
 def list_standing(service: Service, owned_buckets: Collection[str]) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; the bare look makes no records."""
     there = [name for name in list_retired(service.tenant) if service.bucket_name(name) in owned_buckets]
-    return [name for name in there if _has_agent(service, name)]
+    return [name for name in there if has_agent(service, name)]
 
 
 def order_removal(service: Service, control: ControlBundle, owned_buckets: Collection[str]) -> None:
@@ -132,13 +132,13 @@ def _settle_removal(service: Service, machine: str, result: DeployResult | None)
     kept = describe_retirement(service.tenant, retirement, local_today(service.tenant))
     if result is None:
         return MachineOutcome(machine, MachineState.RETIRED, kept)
-    has_agent = _has_agent(service, machine)
-    if result.ok and has_agent:
+    had_agent = has_agent(service, machine)
+    if result.ok and had_agent:
         service.record(EventKind.REMOVAL, machine, changed=result.changed)
-    return judge_removal(machine, result, has_agent=has_agent, kept=kept)
+    return judge_removal(machine, result, has_agent=had_agent, kept=kept)
 
 
-def _has_agent(service: Service, machine: str) -> bool:
+def has_agent(service: Service, machine: str) -> bool:
     """Tell whether an agent was installed on a machine and, by the records, never removed."""
     last = find_newest(service, machine, (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL))
     return last is not None and last.kind is not EventKind.REMOVAL

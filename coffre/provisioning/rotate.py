@@ -240,10 +240,12 @@ class TenantRotation:
     def _read_witness(self, machine: str) -> Witness:
         bucket = self._service.owner_bucket(machine)
         applied, report = find_applied(bucket), next(iter_reports(bucket), None)
+        # Who is shut out does nothing there, and could not take its lock away.
+        lock = None if bucket.is_suspended() else bucket.find_newest(LOCKS_PREFIX)
         return Witness(
             access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
             signing_public_key=applied.signing_public_key if applied is not None else None,
-            is_at_work=is_at_work(bucket.find_newest(LOCKS_PREFIX), bucket.probe_server_time()),
+            is_at_work=is_at_work(lock, bucket.probe_server_time()),
         )
 
     def _newest(self, subject: Subject) -> S3Key:

@@ -1,8 +1,9 @@
 """The rules that say no before anything is touched. Pure: facts in, a refusal that says what to write instead out."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from coffre.errors import RefusedError
+from coffre.operations.stage import STILL_SERVED, Stage
 from coffre.spec import naming
 from coffre.spec.tenant import (
     AgentKind,
@@ -17,17 +18,40 @@ from coffre.spec.tenant import (
 
 def refuse_unsupported(tenant: Tenant) -> None:
     """Refuse what a tenant file may say and Coffre does not carry out yet: better than doing half of it silently."""
-    if tenant.status not in (TenantStatus.ACTIVE, TenantStatus.SUSPENDED):
-        raise RefusedError(
-            f"{tenant.slug}: `status: {tenant.status}` is not carried out yet",
-            "Keep `status: active` or `suspended`, or do it by hand and leave the file as it is until Coffre can.",
-        )
     for name, machine in tenant.machines.items():
         reason = _unsupported(machine)
         if reason:
             raise RefusedError(
                 f"{tenant.slug}: machine {name}: {reason} is not carried out yet",
                 "Take the machine out of this change; nothing of this tenant was touched.",
+            )
+
+
+def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: Mapping[str, Stage]) -> None:
+    """Refuse to change a service that has ended, or whose departure says something else than its file.
+
+    ``leaving_machines`` are the retired ones of which anything was erased, with how far that is.
+    """
+    slug, goes_on = tenant.slug, f"`coffre offboard {tenant.slug}` goes on from here."
+    if stage is Stage.CLOSED:
+        raise RefusedError(
+            f"{slug} has left: its departure is closed, and ids are never used again",
+            f"Take tenants/{slug}.yaml away, or keep it with `status: closed`. A customer who returns is a new tenant.",
+        )
+    if tenant.status is TenantStatus.CLOSED:
+        raise RefusedError(f"{slug}: `status: closed` is written before its departure is closed", goes_on)
+    if stage is not None and tenant.status is not TenantStatus.LEAVING:
+        raise RefusedError(
+            f"{slug}: the file says `status: {tenant.status}`, but its departure is at {stage.value}",
+            f"Run `coffre offboard {slug}`: it ends the departure, which is then renounced.",
+        )
+    if stage is not None and stage not in STILL_SERVED:
+        raise RefusedError(f"{slug} is leaving: its service has ended (its departure is at {stage.value})", goes_on)
+    for name, reached in leaving_machines.items():
+        if name in tenant.machines and reached is not Stage.RENOUNCED:
+            raise RefusedError(
+                f"{slug}/{name}: this retired machine's backups are being erased or gone (it is at {reached.value})",
+                f"Finish with `coffre offboard {slug} --machine {name}`, then take the machine out of the file.",
             )
 
 

@@ -71,6 +71,16 @@ def state_folder(repository: Repository) -> StateFolder:
     )
 
 
+def pulumi_folder(root: Path) -> Path:
+    """Return the folder in which Pulumi works, a folder of its own for each stack."""
+    return root / ".coffre" / "pulumi"
+
+
+def work_folder(root: Path, slug: str) -> Path:
+    """Return the folder in which Pulumi works for one stack."""
+    return pulumi_folder(root) / slug
+
+
 class TenantStack:
     """One tenant's stack, looked at first and brought up by Pulumi only when there is something to do.
 
@@ -83,7 +93,7 @@ class TenantStack:
         slug = service.tenant.slug
         if scratch is None:
             assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
-            self._state, self._work_dir = state_folder(repository), repository.root / ".coffre" / "pulumi" / slug
+            self._state, self._work_dir = state_folder(repository), work_folder(repository.root, slug)
             self._passphrase = control.stack_passphrase
         else:
             self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"

@@ -92,6 +92,15 @@ class StateFolder:
                 "is adopted as it is, with the same keys, and nothing is made anew.",
             ) from None
 
+    def list_files(self, stack: str) -> list[Path]:
+        """Return everything that this folder has of a stack: state with its spares, history, backups and locks."""
+        stacks = self._folder / "stacks" / PROJECT
+        # The name of a stack holds no dot, so that no other's files begin like these.
+        files = sorted(stacks.glob(f"{stack}.*")) if stacks.is_dir() else []
+        folders = [self._folder / kind / PROJECT / stack for kind in ("history", "backups")]
+        folders.append(self._folder / "locks" / "organization" / PROJECT / stack)
+        return [*files, *(path for path in folders if path.exists())]
+
     def find_urns(self, stack: str, names: Collection[str]) -> list[str]:
         """Return the URNs of a stack's resources by their names."""
         state = self.read(stack)

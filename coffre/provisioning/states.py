@@ -60,6 +60,8 @@ def _note_tenant(tenant: Tenant) -> tuple[str, ...]:
     notes = []
     if tenant.hold is not None:
         notes.append(f"hold ({describe_hold(tenant.hold)}): nothing expires, and nothing is deleted")
+    if tenant.leaving is not None:
+        notes.append(f"leaving: `coffre offboard {tenant.slug} --plan` has the dates and what will go")
     if tenant.status is TenantStatus.SUSPENDED:
         notes.append("suspended: its machines neither back up nor restore, and agents are left as they are")
     return tuple(notes)

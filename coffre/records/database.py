@@ -1,13 +1,16 @@
-"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same."""
+"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same.
 
-from collections.abc import Iterable, Sequence
+Events go in one case: those of a tenant that has left, by kind, and that is an event too.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from coffre.errors import ExpectedError
 from coffre.records import tables
@@ -18,6 +21,9 @@ from coffre.records.events import Event, EventKind, check_recordable, storable
 from coffre.records.location import Location, locate
 from coffre.records.schema import ensure_schema
 from coffre.records.trouble import translated
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 DEFAULT_WAIT_SECONDS = 10.0
 
@@ -65,6 +71,28 @@ class Records:
             with translated(self._location), writing(self._engine) as connection:
                 connection.execute(sa.insert(tables.events), rows)
 
+    def trim(self, trimmed: Event, kinds: Collection[EventKind]) -> dict[EventKind, int]:
+        """Delete a tenant's events of these kinds and add ``trimmed``, with how many went, all at once or not at all.
+
+        The one way in which an event ever goes: the database refuses any other. May run twice; nothing is added when
+        nothing went.
+        """
+        table, allowed = tables.events, tables.trimming
+        mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
+        counting = sa.select(table.c.kind, sa.func.count()).where(mine).group_by(table.c.kind).order_by(table.c.kind)
+        with translated(self._location), writing(self._engine) as connection:
+            counts = {EventKind(row[0]): int(row[1]) for row in connection.execute(counting)}
+            if not counts:
+                return {}
+            went = [{"kind": kind.value, "count": count} for kind, count in counts.items()]
+            details = {**trimmed.details, "trimmed": went}
+            rows = [{"tenant_id": trimmed.tenant_id, "kind": kind.value} for kind in counts]
+            connection.execute(sa.insert(allowed), rows)
+            connection.execute(sa.delete(table).where(mine))
+            connection.execute(sa.delete(allowed).where(allowed.c.tenant_id == trimmed.tenant_id))
+            connection.execute(sa.insert(table), _event_row(replace(trimmed, details=details)))
+        return counts
+
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
         """Return a tenant's events in the order they were added; None stands for any kind, any machine."""
         rows = self._read(_select_events(tenant_id, kind, machine).order_by(tables.events.c.id))
@@ -83,8 +111,7 @@ class Records:
     def record_usage(self, usages: Iterable[Usage]) -> None:
         """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one."""
         rows = [_usage_row(usage) for usage in usages]
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(tables.usage)
+        statement = _insert(self._engine, tables.usage)
         measured = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
         upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=measured)
         if rows:
@@ -154,6 +181,17 @@ def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) 
     if machine is not None:
         statement = statement.where(table.c.machine == machine)
     return statement
+
+
+def _insert(engine: sa.Engine, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    """Begin an insert that may meet an existing row; of the two dialects only the one in use is imported."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def _event_row(event: Event) -> dict[str, object]:

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from coffre.errors import RefusedError
 
-ALLOWED_KEYS = frozenset({"access_key_id"})
+ALLOWED_KEYS = frozenset({"access_key_id", "access_key_ids", "password_handed_out"})
+"""Names that look like a secret's and are none: ids of keys, and whether a password was handed out."""
 _SECRET_KEY = re.compile(r"(^|_)(secrets?|passwords?|passphrases?|access)(_|$)", re.IGNORECASE)
 
 

@@ -39,6 +39,12 @@ def locate(reference: str, root: Path) -> Location:
     return Location(url.set(drivername="postgresql+psycopg"), shown)
 
 
+def exist_records(reference: str, root: Path) -> bool:
+    """Tell whether there is a database to look into; of a server's it is taken for granted."""
+    file = locate(reference, root).file
+    return file is None or file.exists()
+
+
 def _sqlite(root: Path, path: str) -> Location:
     if not path or path == ":memory:":
         raise InvalidFileError("platform.yaml: records: sqlite: names no file", _FORMS)

@@ -36,6 +36,12 @@ def write_atomically(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def delete(path: Path) -> None:
+    """Delete a file so that a crash cannot bring it back: fsync of the folder."""
+    path.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
 def make_private_folder(path: Path) -> bool:
     """Make a folder that only its owner may enter; False when it was there (it is then left as it is)."""
     if path.is_dir():

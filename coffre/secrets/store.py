@@ -11,6 +11,7 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.secrets import age, files, keys
 from coffre.secrets.bundles import KINDS, B, Bundle, ControlBundle, DataBundle, from_document, to_document
 from coffre.secrets.copies import Copy, Judged, judge, lost_entries
+from coffre.secrets.destruction import BundleFiles, Traces, list_notes
 from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
 
@@ -78,14 +79,53 @@ class SecretStore:
         """
         return self._save(slug, bundle, dropping)
 
-    def save_data(self, slug: str, bundle: DataBundle) -> bool:
+    def save_data(self, slug: str, bundle: DataBundle, *, dropping: Collection[str] = ()) -> bool:
         """Write a data bundle to escrow and to the secrets folder, then read both back and compare.
 
         Returns whether anything was written: False when both copies already say this. May run again after a kill or a
-        failure at any point. RefusedError when the bundle lacks or changes a secret that a copy has: it only grows.
+        failure at any point. RefusedError when the bundle lacks or changes a secret that a copy has: it only grows,
+        apart from the secrets named in ``dropping`` (as `entries` names them), whose backups are erased.
         Whoever uses a password first calls this and sees it return.
         """
-        return self._save(slug, bundle)
+        return self._save(slug, bundle, dropping)
+
+    def destroy(self, slug: str, tenant_id: str, model: type[Bundle]) -> BundleFiles:
+        """Delete every copy of a bundle, damaged and temporary ones too, and look that none is left.
+
+        Nothing brings it back. May run again after a kill at any point and says the same then; without any copy, now or
+        before, the places are none. RefusedError, and nothing is deleted, when no copy proves to be this tenant's, or
+        when the escrow is not there: its copy would survive.
+        """
+        self._refuse_missing_escrow()
+        with self._locked(slug):
+            traces = Traces(self._places, slug, KINDS[model])
+            note = traces.read_note(tenant_id)
+            if note is None or not traces.is_covered_by(note):
+                note = traces.prove([self._read(path, tenant_id, model) for path in self._paths(slug, KINDS[model])])
+                if note is None:
+                    return BundleFiles((), "")
+                traces.write_note(tenant_id, note)
+            traces.delete()
+            return note
+
+    def forget_destroyed(self, slug: str) -> list[str]:
+        """Remove the notes of what was destroyed and the lock files; returns what was removed. The very last step."""
+        removed = []
+        for folder in (self._places.primary, self._places.escrow):
+            for path in [*list_notes(folder, slug), folder / f".{slug}.lock"]:
+                if path.exists():
+                    with files.explained(f"remove {self._places.shown(path)}"):
+                        path.unlink()
+                    removed.append(self._places.shown(path))
+        return removed
+
+    def find_files(self, slug: str, model: type[Bundle]) -> BundleFiles:
+        """Return where a bundle stands, copies put aside included, and the SHA-256 of its encrypted file.
+
+        Touches nothing and opens nothing. ExpectedError when the escrow is not there: its copy would not be seen.
+        """
+        self._refuse_missing_escrow()
+        return Traces(self._places, slug, KINDS[model]).look()
 
     def _find(self, slug: str, tenant_id: str, model: type[B]) -> B | None:
         judged = self._judge(slug, tenant_id, model)
@@ -165,12 +205,15 @@ class SecretStore:
         """Return whom to encrypt for, after seeing that we could open it again and that the escrow is one."""
         recipients = keys.read_recipients(self._places.recipients)
         check_is_recipient(self._open_identities(), recipients, self._identity, self._places.recipients)
+        self._refuse_missing_escrow()
+        return recipients
+
+    def _refuse_missing_escrow(self) -> None:
         if not self._places.escrow_recipients.is_file():
             raise ExpectedError(
                 f"{self._places.shown(self._places.escrow)} is not an escrow: its recipients.txt is missing",
                 "Mount the escrow if it is not mounted; for a new one, run `coffre secrets init`.",
             )
-        return recipients
 
     def _open_identities(self) -> tuple[SecretStr, ...]:
         if self._identities is None:

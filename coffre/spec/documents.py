@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, Node
 
 from coffre.spec.files import SIZE_LIMIT_BYTES
 from coffre.spec.plain import DEPTH_LIMIT, PlainReader
-from coffre.spec.positions import Position, Positions, position_of
+from coffre.spec.positions import Position, Positions, last_line_of, position_of
 from coffre.spec.problems import Loc, Problem
 from coffre.spec.syntax import explain_syntax, split_lines
 
@@ -137,3 +137,12 @@ def _alias_problems(text: str, file: str, explained_lines: set[int]) -> list[Pro
         for event in events
         if position_of(event)[0] not in explained_lines
     ]
+
+
+def find_block_lines(content: bytes, file: str, key: str) -> tuple[int, int] | None:
+    """Return the first and last line, from 1, of a top-level key with its block; None when the file has none."""
+    document = read_document(content, file)
+    if not isinstance(document, Document):
+        return None
+    loc, node, key_node = Positions(document.root).follow((key,))
+    return (position_of(key_node)[0], last_line_of(node)) if loc and key_node is not None else None

@@ -18,6 +18,17 @@ def position_of(marked: Node | Event) -> Position:
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
 
+def last_line_of(node: Node) -> int:
+    """Return the last line, from 1, that a node's own text stands on: the marks of a block run into what follows it."""
+    if isinstance(node, MappingNode):
+        inner = [each for pair in node.value for each in pair]
+    else:
+        inner = node.value if isinstance(node, SequenceNode) else []
+    if inner and not getattr(node, "flow_style", False):
+        return max(map(last_line_of, inner))
+    return node.end_mark.line + 1 if node.end_mark is not None else position_of(node)[0]
+
+
 class Positions:
     """The places of one document. Each block of keys is indexed once: a file may hold thousands of problems."""
 

@@ -1,6 +1,6 @@
 """What Coffre asks of a storage platform, whatever its kind: plain values and two protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,8 +72,72 @@ class ObjectVersion:
     etag: str = ""
 
 
+@dataclass(frozen=True)
+class BucketFacts:
+    """Whose a bucket is and which one, by the platform's own record.
+
+    ``instance_id`` changes when the platform re-shards the bucket's index; ``marker`` stays for the bucket's life, and
+    no other bucket has it, also none of the same name made later. ``entries`` counts all versions and delete markers,
+    as of the platform's own count.
+    """
+
+    name: str
+    owner: str
+    instance_id: str
+    marker: str
+    entries: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """How much a bucket holds of everything that can be in one."""
+
+    versions: int = 0
+    markers: int = 0
+    uploads: int = 0
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.versions or self.markers or self.uploads)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload that nobody finished."""
+
+    key: str
+    upload_id: str
+
+
+@dataclass(frozen=True)
+class RefusedDelete:
+    """A version that the platform did not delete, and its word for why."""
+
+    version: ObjectVersion
+    code: str
+
+
+@dataclass(frozen=True)
+class ObjectLock:
+    """What keeps a version from being deleted (S3 Object Lock): until when, or None for a legal hold, without end."""
+
+    until: datetime | None
+
+
 class QuotaExceededError(RemoteError):
     """The wall is reached: the platform takes no more bytes of this tenant, not even orders and reports."""
+
+
+class PlatformAwayError(RemoteError):
+    """The platform gave no answer, or answered that it cannot serve now: nothing is known of what it did."""
+
+
+class BucketGoneError(RemoteError):
+    """There is no such bucket."""
+
+
+class BucketHoldsSomethingError(RemoteError):
+    """The bucket cannot be deleted: it is not empty."""
 
 
 class Bucket(Protocol):
@@ -99,6 +163,9 @@ class Bucket(Protocol):
 
     def list_versions(self, prefix: str) -> Sequence[ObjectVersion]:
         """List every version and delete marker under a prefix, each key's newest first."""
+
+    def count_contents(self) -> Contents:
+        """Count every version, delete marker and unfinished upload by a listing; raises BucketGoneError."""
 
     def restore_version(self, key: str, version_id: str) -> None:
         """Make an earlier version current again by copying it onto its key, on the platform; every version stays.
@@ -130,6 +197,51 @@ class Bucket(Protocol):
         """Return the server's clock as of one signed request."""
 
 
+class BucketEraser(Protocol):
+    """One bucket, opened with its owner's key to be emptied for good: nothing that goes here ever comes back.
+
+    Only the offboarding room opens one. A lock on an object is never bypassed.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def find_tenant_id(self) -> str | None:
+        """Return the tenant id that the bucket is tagged with; None without such a tag."""
+
+    def walk_versions(self) -> Iterator[ObjectVersion]:
+        """Yield every version and delete marker, the versions of one key in a row, newest first.
+
+        Memory stays the same whatever the bucket holds, and what was yielded may be deleted meanwhile.
+        Raises BucketGoneError.
+        """
+
+    def walk_uploads(self) -> Iterator[Upload]:
+        """Yield every unfinished upload, as `walk_versions` does with versions."""
+
+    def upload_bytes(self, upload: Upload) -> int:
+        """Return what the parts of an unfinished upload take; 0 when it is gone."""
+
+    def delete_versions(self, versions: Sequence[ObjectVersion]) -> Sequence[RefusedDelete]:
+        """Delete at most `MAX_DELETED` versions and markers; returns those that the platform did not confirm.
+
+        May run twice: what is gone already is confirmed like the rest.
+        """
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Give up an unfinished upload with its parts; what is gone already is as good."""
+
+    def find_lock(self, version: ObjectVersion) -> ObjectLock | None:
+        """Return what keeps a version from being deleted; None when nothing does."""
+
+    def delete_bucket(self) -> None:
+        """Delete the empty bucket; gone already is as good. BucketHoldsSomethingError when it is not empty."""
+
+
+MAX_DELETED = 1000
+"""What one call deletes at most (S3, DeleteObjects)."""
+
+
 class Storage(Protocol):
     """One platform, seen with its administrator's rights."""
 
@@ -140,6 +252,26 @@ class Storage(Protocol):
         """Return what a user owns and uses; ``exact`` has the platform count first, else figures may lag."""
 
     def open_bucket(self, name: str, key: AccessKey) -> Bucket: ...
+
+    def open_eraser(self, name: str, key: AccessKey) -> BucketEraser: ...
+
+    def find_bucket(self, name: str) -> BucketFacts | None:
+        """Return whose a bucket is; None when the platform says that there is none."""
+
+    def list_bucket_records(self, names: Collection[str]) -> Sequence[str]:
+        """Return what the platform's own metadata still has of buckets of these names, deleted ones included."""
+
+    def list_owned_buckets(self, uid: str) -> Sequence[str]:
+        """Return the buckets that a user owns; none when there is no such user."""
+
+    def list_reachable_buckets(self, key: AccessKey) -> Sequence[str]:
+        """Return the buckets that are listed to a key over S3, its own; the key has to be accepted."""
+
+    def suspend_user(self, uid: str, suspended: bool) -> bool:
+        """Suspend a user, or enable it; True when that changed something. It keeps keys, quota and buckets.
+
+        Suspending one that is gone changes nothing; enabling it raises RemoteError.
+        """
 
     def publish_program(self, path: Path, sha256: str) -> bool:
         """Have a program where every machine of the platform may fetch it by its SHA-256, outside any tenant's quota.

@@ -7,7 +7,7 @@ import string
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from coffre import toolchain
 from coffre.lab.lab import Lab
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.connect import connect
-from tests.bench import bare
+from tests.bench import bare, erasing
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
+from tests.bench.returning import measure_returns
 
 ROOT = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -69,17 +70,18 @@ class Desk:
     def coffre(self, *arguments: str) -> Child:
         return run_child([COFFRE, *arguments], self.root, self.environment)
 
-    def add(self, slug: str, machines: int) -> None:
-        """Write a tenant like the baker, with so many machines that nobody reaches."""
+    def add(self, slug: str, machines: int | Sequence[str]) -> None:
+        """Write a tenant like the baker, with so many machines, or these, that nobody reaches."""
+        names = [f"poste-{number:02d}" for number in range(machines)] if isinstance(machines, int) else machines
         chooser = random.Random(slug)
         tenant_id = "n" + "".join(chooser.choice(string.ascii_lowercase + string.digits) for _ in range(9))
         text = (ROOT / "tenants" / f"{SLUG}.yaml").read_text(encoding="utf-8")
         head = text[: text.index("machines:\n")].replace("k7f3q9wz2m", tenant_id)
-        head = head.replace("licences: {workstation: 2}", f"licences: {{workstation: {machines}}}")
+        head = head.replace("licences: {workstation: 2}", f"licences: {{workstation: {len(names)}}}")
         body = "".join(
-            f"  poste-{number:02d}:\n    kind: workstation\n    os: linux\n    agent: restic\n    plan: office\n"
-            f"    connection: {{via: ssh, host: poste-{number:02d}.bench.example, user: root}}\n"
-            for number in range(machines)
+            f"  {name}:\n    kind: workstation\n    os: linux\n    agent: restic\n    plan: office\n"
+            f"    connection: {{via: ssh, host: {name}.bench.example, user: root}}\n"
+            for name in names
         )
         (self.root / "tenants" / f"{slug}.yaml").write_text(f"{head}machines:\n{body}", encoding="utf-8")
 
@@ -135,9 +137,13 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     bare_read = median_of(lambda _: timed(tenants[0].read))
     bare_quota = median_of(lambda number: timed(lambda: tenants[0].set_quota(number * 1024)))
     bare_status = median_of(lambda _: timed(tenants[0].observe))
-    with tempfile.TemporaryDirectory(dir=desk.root) as folder:
-        restic = toolchain.find_tool("restic")
-        bare_init = timed(lambda: bare.init_repositories(restic, Path(folder), desk.environment))
+    restic = toolchain.find_tool("restic")
+
+    def init(_: int) -> float:
+        with tempfile.TemporaryDirectory(dir=desk.root) as folder:
+            return timed(lambda: bare.init_repositories(restic, Path(folder), desk.environment))
+
+    bare_init = median_of(init, BARE_RUNS)
     slugs = [f"bench-{number}" for number in range(RUNS)]
     for slug in slugs:
         desk.add(slug, bare.MACHINES)
@@ -158,7 +164,7 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     imports = median_of(
         lambda _: (
             run_child(
-                [sys.executable, "-c", "import coffre.provisioning.apply, boto3"], desk.root, desk.environment
+                [sys.executable, "-c", "import coffre.provisioning.apply, botocore.client"], desk.root, desk.environment
             ).seconds
         )
     )
@@ -266,10 +272,24 @@ def measure_overhead(desk: Desk, lab: Lab) -> Row:
     return Row("agent over bare restic backup of 1 GiB", 100 * (agent / alone - 1), limit=5.0, unit="%")
 
 
+def measure_erasing(desk: Desk, lab: Lab) -> list[Row]:
+    say("erasing (about 10 minutes, most of them to fill the buckets)")
+    desk.add(erasing.SLUG, erasing.MACHINES)
+    desk.coffre("apply", erasing.SLUG, "--yes", "--storage-only")
+    os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
+    return erasing.measure_erasing(desk.root, desk.environment, lab, say)
+
+
 def main() -> None:
     with bench_lab() as lab, tempfile.TemporaryDirectory(prefix="coffre-bench-") as folder:
         desk = Desk(lab, Path(folder))
-        rows = [*measure_files(desk), *measure_storage(desk, lab), *measure_agents(desk, lab)]
+        rows = [
+            *measure_files(desk),
+            *measure_storage(desk, lab),
+            *measure_agents(desk, lab),
+            *measure_erasing(desk, lab),
+            *measure_returns(desk),
+        ]
     print(table(rows))
 
 

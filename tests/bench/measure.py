@@ -13,7 +13,10 @@ RUNS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what was measured, its median, its floor (None: there is none) and its limit, in the unit given."""
+    """One figure: what was measured, its median, its floor (None: there is none) and its limit, in the unit given.
+
+    With ``is_least`` the limit is the least that it may be.
+    """
 
     name: str
     value: float
@@ -21,12 +24,14 @@ class Row:
     floor_name: str = ""
     limit: float | None = None
     unit: str = "s"
+    is_least: bool = False
 
     @property
     def verdict(self) -> str:
         if self.limit is None:
             return ""
-        return "met" if self.value <= self.limit else "NOT MET"
+        is_met = self.value >= self.limit if self.is_least else self.value <= self.limit
+        return "met" if is_met else "NOT MET"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """A repository of its own on the test lab, and the installed command run in it as an engineer would."""
 
+import contextlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from tests.machines import renew_machines
 REPOSITORY = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
 COMMAND_SECONDS = 240
+LARGEST_READ_BYTES = 50_000_000
 
 
 @dataclass
@@ -44,12 +47,15 @@ class Desk:
     said: list[str] = field(default_factory=list)
     """Everything any command printed, for the search for secrets."""
 
-    def coffre(self, *arguments: str, expect: int = 0, seconds: float = COMMAND_SECONDS) -> Run:
-        """Run the installed command and hold it to its exit code."""
+    def coffre(
+        self, *arguments: str, expect: int = 0, seconds: float = COMMAND_SECONDS, answer: str | None = None
+    ) -> Run:
+        """Run the installed command and hold it to its exit code; ``answer`` is typed in for what it asks."""
         done = subprocess.run(
             [COFFRE, *arguments],
             cwd=self.root,
             env=self.environment,
+            input=answer,
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -86,6 +92,21 @@ class Desk:
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def read_files(*places: Path) -> dict[Path, bytes]:
+    """Return every file below these folders; what other runs have in shared memory may go meanwhile.
+
+    The object store is left out: a sparse file of gigabytes, which holds what the machines' users stored themselves.
+    """
+    contents = {}
+    for place in places:
+        for folder, _, names in os.walk(place):
+            for path in (Path(folder, name) for name in names):
+                with contextlib.suppress(FileNotFoundError):
+                    if stat.S_ISREG(path.lstat().st_mode) and path.stat().st_size < LARGEST_READ_BYTES:
+                        contents[path] = path.read_bytes()
+    return contents
 
 
 def forget_tenants(lab: Any, slugs: tuple[str, ...]) -> None:

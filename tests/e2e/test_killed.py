@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Killed:
             text=True,
             start_new_session=True,
         )
+        self.pid = self._process.pid
         self.said: list[str] = []
         desk.said.append("")
 
@@ -144,14 +145,27 @@ class Backstage:
         return {uid: [control.owner_key.access_key_id], **machines}
 
 
-def private_folders_of_the_dead() -> list[Path]:
-    folders = Path("/dev/shm").glob("coffre-*")
-    return [folder for folder in folders if not Path("/proc", folder.name.split("-")[1]).exists()]
+def private_folders(pids: Iterable[int]) -> list[Path]:
+    """Return what these processes have in shared memory; others have theirs there too."""
+    return [folder for pid in pids for folder in Path("/dev/shm").glob(f"coffre-{pid}-*")]
 
 
-def until_nothing_runs(desk: Desk) -> None:
+def playing_for(pid: int | None) -> list[str]:
+    """Return the command lines of the Ansible that a command started, by the folder that it made for it."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            line = (process / "cmdline").read_text() if process.name.isdigit() else ""
+        except OSError:
+            continue
+        if pid is not None and f"/coffre-{pid}-" in line:
+            found.append(line.replace("\0", " "))
+    return found
+
+
+def until_nothing_runs(desk: Desk, pid: int | None = None) -> None:
     end = time.monotonic() + ENDING_SECONDS
-    while left := working_in(desk.root):
+    while left := [*working_in(desk.root), *playing_for(pid)]:
         assert time.monotonic() < end, f"left running after a kill: {left}"
         time.sleep(0.05)
 
@@ -194,17 +208,19 @@ def test_apply_killed_after_each_provider_call_is_healed_by_the_next(desk: Desk)
 
 
 def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None:
+    killed = []
     for step in MACHINE_STEPS:
         run = Killed(desk, "apply", SLUG, "--yes")
+        killed.append(run.pid)
         if not run.wait_for(lambda said, step=step: step in said[-1] and "compta-01" in said[-1]):  # type: ignore[misc]
             continue
         run.kill()
-        until_nothing_runs(desk)
+        until_nothing_runs(desk, run.pid)
     done = desk.coffre("apply", SLUG, "--yes")
     assert "commissioned" in done.stdout or "compta-01: unchanged" in done.stdout
     again = desk.coffre("apply", SLUG, "--yes")
     assert again.stdout.count(": unchanged") == 2
-    assert not private_folders_of_the_dead(), "a killed run left private files behind"
+    assert not private_folders(killed), "a killed run left private files behind"
     for host in ("compta-01.martin.example", "caisse-01.martin.example"):
         assert desk.on_machine(host, "ls -A /dev/shm").strip() == ""
     assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout

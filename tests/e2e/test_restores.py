@@ -169,7 +169,7 @@ def test_onto_a_machine_that_never_had_an_agent(desk: Desk, original: Any, backs
     assert desk.on_machine(FRESH, f"ls -A {folder}; stat -c %a {folder}").split() == ["etc", "home", "700"]
     reasons = [str(event.details["reason"]) for event in backstage.events(EventKind.PASSWORD_USED)[before:]]
     assert reasons[-1].endswith("handed to caisse-01")
-    assert any("restic" in line and "--no-lock" in line for line in seen)
+    assert any("restic" in line and "--no-lock" in line and folder in line for line in seen)
     assert not [secret for secret in backstage.secret_values() if any(secret in line for line in seen)]
     assert leftovers(desk, FRESH) == ""
     again = desk.coffre("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01", expect=4)
@@ -195,10 +195,13 @@ def test_onto_a_machine_with_an_agent_nothing_is_sent(desk: Desk) -> None:
 
 
 def test_a_killed_restore_leaves_nothing_readable_and_goes_on(desk: Desk, original: Any, backstage: Backstage) -> None:
-    command = ("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01", "--into", "/srv/tue")
+    # Ours alone: the process list has the machines of other labs too.
+    into = f"/srv/tue-{secrets.token_hex(4)}"
+    command = ("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01", "--into", into)
 
     def is_restoring() -> bool:
-        return any(b"\0--target=/srv/tue\0" in line and b"coffre-restore\0/srv" not in line for line in command_lines())
+        target = f"\0--target={into}\0".encode()
+        return any(target in line and b"coffre-restore\0/srv" not in line for line in command_lines())
 
     with desk.start(*command) as process:
         wait_for(is_restoring)
@@ -206,15 +209,15 @@ def test_a_killed_restore_leaves_nothing_readable_and_goes_on(desk: Desk, origin
         process.wait()
     wait_for(lambda: not is_restoring())
     wait_for(lambda: leftovers(desk, FRESH) == "")
-    finished = desk.on_machine(FRESH, "test -e /srv/tue/.coffre-restore-unfinished || echo finished")
+    finished = desk.on_machine(FRESH, f"test -e {into}/.coffre-restore-unfinished || echo finished")
     assert finished == "", "the restore was over before it was killed"
     readable = desk.on_machine(FRESH, "find /dev/shm /run /root -type f -exec cat {} + 2>/dev/null | base64")
     assert not [secret for secret in backstage.secret_values() if secret.encode() in base64.b64decode(readable)]
     other = desk.coffre(*command, "--path", "/etc", expect=4)
     assert "unfinished restore of another snapshot or path" in other.stderr
     desk.coffre(*command)
-    assert_same(tree_on(desk, FRESH, f"/srv/tue{SOURCE}"), original)
-    assert desk.on_machine(FRESH, "ls -A /srv/tue").split() == ["etc", "home"]
+    assert_same(tree_on(desk, FRESH, f"{into}{SOURCE}"), original)
+    assert desk.on_machine(FRESH, f"ls -A {into}").split() == ["etc", "home"]
 
 
 def test_in_place_overwrites_only_when_told_twice(desk: Desk, original: Any) -> None:

@@ -20,7 +20,7 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import DESIRED_KEY, bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import Desk, read_files
 from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 
 COMPTA, CAISSE = HOSTS
@@ -240,6 +240,18 @@ def test_a_rotation_that_was_killed_is_ended_by_the_next_one(
     assert len(backstage.stages()) == len(set(backstage.stages()))
 
 
+def test_apply_hands_out_the_key_that_it_has_had_to_mint_itself(desk: Desk, backstage: Backstage) -> None:
+    """Stolen in the middle of a rotation: both keys are condemned, and the kill comes before a third is minted."""
+    with out_of_reach(desk, HOSTS[CAISSE]):
+        desk.coffre("rotate", SLUG, "--machine", CAISSE, "--yes", expect=1)
+    pending = backstage.control().machine_keys[CAISSE]
+    stolen = ("rotate", SLUG, "--machine", CAISSE, "--now", "--yes")
+    assert killed_at(desk, f"the old key of {CAISSE} is refused", *stolen)
+    assert f"the key of {CAISSE}: replaced" in desk.coffre("apply", SLUG, "--yes").stdout
+    assert not backstage.is_accepted(pending, CAISSE)
+    assert backstage.is_settled()
+
+
 def test_after_all_that_a_plan_finds_nothing_and_backups_work(desk: Desk) -> None:
     desk.coffre("apply", SLUG, "--yes")
     assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
@@ -260,7 +272,5 @@ def test_no_secret_of_any_generation_is_left_in_clear(desk: Desk, lab: Any, secr
     assert len(secrets) > 10
     said = "\n".join(desk.said).encode()
     assert not [secret for secret in secrets if secret in said]
-    places = [desk.root, desk.home, lab.directory / "ceph", *Path("/dev/shm").glob("*coffre*")]
-    files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
-    readable = [path.read_bytes() for path in files if path.stat().st_size < 50_000_000]
-    assert not [secret for secret in secrets for content in readable if secret in content]
+    files = read_files(desk.root, desk.home, lab.directory / "ceph", *Path("/dev/shm").glob("*coffre*"))
+    assert not [path for path, content in files.items() if any(secret in content for secret in secrets)]

@@ -1,10 +1,11 @@
-"""Suspended tenants, holds, retired and replaced machines, through the installed command, in order."""
+"""Suspended tenants, holds and retired machines, through the installed command, in order."""
 
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
 from tests.e2e.conftest import COFFRE, Desk
-from tests.machines import renew_machines
 
 SLUG = "boulangerie-martin"
 TENANT_ID = "k7f3q9wz2m"
@@ -113,12 +113,31 @@ def test_while_suspended_machines_stay_out_and_smileo_does_not(
     assert "suspended: its machines neither back up nor restore" in desk.coffre("plan", SLUG, "--exit-code").stdout
 
 
+def test_while_suspended_keys_are_replaced_and_nobody_is_let_in(desk: Desk, backstage: Backstage, lab: Any) -> None:
+    """Orders and reports stay open to a suspended machine; its lock is that of the backup that was ended."""
+    old = backstage.key("compta-01"), backstage.key("caisse-01")
+    with unplugged(lab, CAISSE):
+        rotated = desk.coffre("rotate", SLUG, "--yes", expect=1).stdout
+    assert "the key of compta-01: replaced, the old one is refused" in rotated
+    assert "the key of caisse-01: pending, the old one still counts" in rotated
+    # As it says: rotate or apply, once the machine answers.
+    applied = desk.coffre("apply", SLUG, "--yes").stdout
+    assert "the key of caisse-01: replaced, the old one is refused" in applied
+    assert "compta-01: left as it is: suspended" in desk.coffre("apply", SLUG, "--yes").stdout
+    desk.coffre("rotate", SLUG, "--machine", "compta-01", "--now", "--yes")
+    for machine, key in zip(("compta-01", "caisse-01"), old, strict=True):
+        assert key is not None
+        assert not backstage.storage.accepts_key(bucket_name(SLUG, TENANT_ID, machine), key)
+        assert backstage.bucket(machine).is_suspended()
+    assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
+
+
 def test_back_at_active_everything_opens_again(desk: Desk, backstage: Backstage) -> None:
     desk.edit(SLUG, "status: suspended", "status: active")
     assert "still suspended on the platform" in desk.coffre("backup", SLUG, expect=4).stderr
     assert "~ let in again: compta-01, caisse-01" in desk.coffre("plan", SLUG).stdout
     desk.coffre("apply", SLUG, "--yes")
-    assert "compta-01: success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
+    assert desk.coffre("backup", SLUG).stdout.count(": success") == 2
     assert [event.details["suspended"] for event in backstage.events(EventKind.SUSPENSION_CHANGE)] == [True, False]
     assert desk.json("status", SLUG, "--json")[0]["access"] == "open"
 
@@ -160,6 +179,8 @@ def test_a_hold_that_blocks_access_keeps_everybody_out(desk: Desk, backstage: Ba
     ):
         refused = desk.coffre(*command, expect=4)
         assert "TJ-2026-118" in refused.output, command
+    assert desk.coffre("rotate", SLUG, "--yes").stdout.count("replaced, the old one is refused") == 4
+    assert backstage.bucket("compta-01").is_suspended()
     assert "hold" in desk.on_machine(
         COMPTA, "systemctl start coffre-backup.service; cat /var/lib/coffre/last-report.json"
     )
@@ -239,13 +260,8 @@ def test_a_retired_machine_that_does_not_answer_is_cut_off_and_cleaned_later(
 ) -> None:
     path = desk.tenant_file(SLUG)
     path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + RETIRED, encoding="utf-8")
-    pid = lab.leader_pid(CAISSE)
-    block = ["nsenter", "--target", str(pid), "--net", "ip", "link", "set", "host0"]
-    subprocess.run([*block, "down"], check=True)
-    try:
+    with unplugged(lab, CAISSE):
         applied = desk.coffre("apply", SLUG, "--yes").stdout
-    finally:
-        subprocess.run([*block, "up"], check=True)
     assert "caisse-01: retired, not reached: its agent still stands there, its key is dead" in applied
     assert backstage.key_ids("caisse-01") == []
     assert len(backstage.events(EventKind.REMOVAL)) == 1
@@ -256,26 +272,20 @@ def test_a_retired_machine_that_does_not_answer_is_cut_off_and_cleaned_later(
     assert len(backstage.events(EventKind.RETIREMENT)) == 2
 
 
-def test_new_hardware_of_the_same_name_goes_on_in_the_same_repository(
-    desk: Desk, backstage: Backstage, lab: Any
-) -> None:
-    """docs/replace-a-machine.md; the lab's new machine shows the host key of the old one."""
-    before = desk.json("status", SLUG, "--json")[0]["machines"][0]["snapshots"]
-    old = backstage.key("compta-01")
-    assert old is not None
-    renew_machines(lab, [COMPTA])
-    assert desk.on_machine(COMPTA, "ls /etc/coffre 2>/dev/null || true") == ""
-    desk.coffre("rotate", SLUG, "--machine", "compta-01", "--now", "--yes")
-    assert "compta-01" in desk.coffre("apply", SLUG, "--yes").stdout
-    assert not backstage.storage.accepts_key(bucket_name(SLUG, TENANT_ID, "compta-01"), old)
-    assert "compta-01: success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
-    machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
-    assert (machine["snapshots"], machine["witnesses_agree"]) == (before + 1, True)
-
-
 def test_the_owner_is_the_only_user_that_all_this_left_besides_machines_in_service(backstage: Backstage) -> None:
     uid = owner_uid(backstage.tenant)
     assert sorted(backstage.storage.list_users(uid)) == [uid, f"{uid}.compta-01"]
+
+
+@contextmanager
+def unplugged(lab: Any, host: str) -> Iterator[None]:
+    """Take a machine off the network; it runs on."""
+    cable = ["nsenter", "--target", str(lab.leader_pid(host)), "--net", "ip", "link", "set", "host0"]
+    subprocess.run([*cable, "down"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*cable, "up"], check=True)
 
 
 def is_running(desk: Desk, host: str) -> bool:

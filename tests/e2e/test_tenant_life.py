@@ -1,5 +1,6 @@
 """One tenant's life through the installed command, in order: each test goes on where the one before stopped."""
 
+import json
 import shutil
 import subprocess
 import threading
@@ -22,7 +23,7 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import Desk, read_files
 
 SLUG = "boulangerie-martin"
 TENANT_ID = "k7f3q9wz2m"
@@ -100,6 +101,9 @@ def test_apply_delivers_the_service_and_no_process_shows_a_secret(desk: Desk, ba
     assert owner.wall_bytes > 200 * 1024**3
     assert [event.machine for event in backstage.events(EventKind.INSTALL)] == ["compta-01", "caisse-01"]
     assert len(backstage.events(EventKind.COMMISSIONED)) == 1
+    known = {machine["machine"]: machine["agent_version"] for machine in desk.json("inventory", SLUG, "--json")}
+    ask = "/usr/local/lib/coffre/coffre-agent version"
+    assert known == {name: json.loads(desk.on_machine(host, ask))["version"] for name, host in HOSTS.items()}
     shown = [secret for secret in backstage.secret_values() if any(secret in line for line in seen)]
     assert not shown
     assert len(seen) > 10, "the process list was not watched"
@@ -196,6 +200,25 @@ def test_a_path_that_is_not_there_makes_a_partial_backup(desk: Desk) -> None:
     assert "/srv/absent" in partial.stdout
     desk.edit(SLUG, "paths: [/home, /srv/absent]", "paths: [/home, /etc]")
     desk.coffre("apply", SLUG, "--yes")
+
+
+def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -> None:
+    # A directory where the new timer is prepared: no file can get its name.
+    in_the_way = "/etc/systemd/system/.coffre-backup.timer.coffre-tmp"
+    desk.on_machine(HOSTS["compta-01"], f"mkdir -p {in_the_way}/x")
+    desk.edit(SLUG, '"daily 19:00"', '"daily 19:30"')
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
+    machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
+    failed, applied = machine["failed_generation"], machine["generation_applied"]
+    assert (failed, applied < failed) == (machine["generation_wanted"], True)
+    said = f"  compta-01 could not apply orders {failed} and goes on with {applied}: "
+    assert said + machine["failed_generation_reason"] in desk.coffre("status", SLUG).stdout
+    desk.on_machine(HOSTS["compta-01"], f"rm -r {in_the_way}")
+    desk.edit(SLUG, '"daily 19:30"', '"daily 19:00"')
+    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    assert "could not apply" not in desk.coffre("status", SLUG).stdout
 
 
 def test_the_gate_closes_at_the_sold_quota_and_opens_when_it_is_raised(desk: Desk, backstage: Backstage) -> None:
@@ -315,12 +338,9 @@ def test_no_secret_is_left_anywhere_in_clear(desk: Desk, backstage: Backstage, l
     said = "\n".join(desk.said)
     assert "storage: no change" in said
     assert not [secret for secret in secrets if secret in said.encode()]
-    places = [desk.root, desk.home, lab.directory / "ceph", *Path("/dev/shm").glob("*coffre*")]
-    files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
-    # The object store is a sparse file of gigabytes, and holds what the machines' users stored there themselves.
-    readable = [path for path in files if path.stat().st_size < 50_000_000]
-    assert len(readable) > 20
-    assert not [path for path in readable for secret in secrets if secret in path.read_bytes()]
+    files = read_files(desk.root, desk.home, lab.directory / "ceph", *Path("/dev/shm").glob("*coffre*"))
+    assert len(files) > 20
+    assert not [path for path, content in files.items() if any(secret in content for secret in secrets)]
 
 
 def snapshot_of(folder: Path) -> dict[str, tuple[int, int]]:

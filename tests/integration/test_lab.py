@@ -10,14 +10,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import botocore.config
+import botocore.session
 import pytest
 import urllib3
 
 from coffre.errors import UsageError
-from coffre.lab import network
 from coffre.lab.lab import Lab
+from tests.traces import list_process_ids, list_traces
 
 HOST = "compta-01.martin.example"
 SOLO = "solo-01.example"
@@ -37,7 +37,7 @@ def other(lab, tmp_path_factory):
 
 def connect(lab):
     place = json.loads(lab.endpoints_file.read_text())
-    return boto3.client(
+    return botocore.session.Session().create_client(
         "s3",
         endpoint_url=place["endpoint"],
         region_name=place["region"],
@@ -64,33 +64,6 @@ def ssh(lab, host, script, user="root"):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def list_process_ids(lab):
-    """Every process that names the lab's directory or one of its machines, found without the lab's own code."""
-    words = [str(lab.directory).encode(), network.lab_token(lab.directory).encode()]
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if any(word in text for word in words):
-                found.append(int(entry.name))
-    return found
-
-
-def list_traces(lab):
-    """What an ended lab must not leave: processes, interfaces, mounts, control groups, nspawn's own files."""
-    token = network.lab_token(lab.directory)
-    traces = [f"process {pid}" for pid in list_process_ids(lab)]
-    traces += [entry.name for entry in Path("/sys/class/net").iterdir() if token in entry.name]
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    traces += [line for line in mounts if token in line or str(lab.directory) in line]
-    for place in (Path("/sys/fs/cgroup"), Path("/run/systemd")):
-        traces += [str(path) for path in place.rglob(f"*{token}*")]
-    return traces
 
 
 def kill_everything(lab):
@@ -286,9 +259,10 @@ def test_a_killed_lab_is_ended_without_a_trace_and_erased(lab, other):
 
 def test_an_erased_lab_starts_as_a_new_one_in_time(other):
     began = time.monotonic()
+    threads = threading.active_count()
     said = []
     fresh = Lab(other.directory, on_progress=said.append)
     assert fresh.up([SOLO]).is_running
     assert time.monotonic() - began < FIRST_START_SECONDS
     assert any("answers after" in line for line in said)
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads

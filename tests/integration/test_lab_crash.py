@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from coffre.lab import network
 from coffre.lab.lab import Lab
+from tests.traces import list_traces
 
 HOST = "solo-01.example"
 TOGETHER_SECONDS = 180
@@ -92,28 +92,8 @@ def run_killed(lab: Lab, work: str, steps: int) -> bool:
     return done.returncode != 0
 
 
-def list_traces(lab: Lab, apart: set[int]) -> list[str]:
-    """What an ended lab must not leave, found without its own code."""
-    token = network.lab_token(lab.directory)
-    words = (str(lab.directory).encode(), token.encode())
-    traces = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) not in apart:
-            try:
-                text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            traces += [f"process {entry.name}: {text[:80]!r}"] if any(word in text for word in words) else []
-    traces += [entry.name for entry in Path("/sys/class/net").iterdir() if token in entry.name]
-    traces += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if token in line]
-    for place in (Path("/sys/fs/cgroup"), Path("/run/systemd")):
-        traces += [str(path) for path in place.rglob(f"*{token}*")]
-    return traces
-
-
 def check_gone(lab: Lab, bystanders: "list[subprocess.Popen[bytes]]") -> None:
-    apart = {process.pid for process in bystanders} | {os.getpid()}
-    assert list_traces(lab, apart) == []
+    assert list_traces(lab, {process.pid for process in bystanders}) == []
     assert [process.poll() for process in bystanders] == [None] * len(bystanders)
 
 

@@ -30,12 +30,14 @@ type Settings struct {
 	Version   string
 }
 
-// Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide.
+// Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide;
+// AgentVersion is the version of the agent that says so.
 type Result struct {
-	Changed    bool     `json:"changed"`
-	Generation int64    `json:"generation"`
-	Changes    []string `json:"changes"`
-	Note       string   `json:"note,omitempty"`
+	Changed      bool     `json:"changed"`
+	Generation   int64    `json:"generation"`
+	Changes      []string `json:"changes"`
+	Note         string   `json:"note,omitempty"`
+	AgentVersion string   `json:"agent_version"`
 }
 
 // Apply fetches, verifies and obeys the orders, and tells the storage that it did. The orders are remembered last, so
@@ -61,7 +63,9 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 	if changes == nil {
 		changes = []string{}
 	}
-	result := Result{Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes}
+	result := Result{
+		Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes, AgentVersion: settings.Version,
+	}
 	if !check {
 		result.Note = session.checkIn(ctx, fetched.Orders)
 	}

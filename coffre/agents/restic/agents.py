@@ -90,6 +90,7 @@ def judge(target: Target, outcome: HostOutcome) -> DeployResult:
         unreachable=unreachable,
         message=message,
         changes=outcome.changes,
+        agent_version=outcome.agent_version,
     )
 
 

@@ -10,6 +10,9 @@ from typing import Any
 # The characters of restic's patterns; a path that holds one means the character itself.
 _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
 
+# Go keeps these apart from the permission bits (io/fs, FileMode).
+_GO_MODE_BITS = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
+
 MAX_DETAILS = 3
 
 EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
@@ -36,11 +39,19 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Node:
-    """One entry of a snapshot; ``type`` is file, dir, symlink, …; ``path`` is absolute."""
+    """One entry of a snapshot; ``type`` is file, dir, symlink, …; ``path`` is absolute.
+
+    restic writes each byte that is no UTF-8 as U+FFFD in ``path``. ``mode`` has Unix's permission bits; ``mtime`` is
+    restic's own text, with nanoseconds and offset.
+    """
 
     path: str
     type: str
     size_bytes: int
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,10 @@ def read_snapshot(fields: Mapping[str, Any]) -> Snapshot:
 
 def read_node(fields: Mapping[str, Any]) -> Node:
     """Read one node line of `ls --json`."""
-    return Node(fields["path"], fields["type"], fields.get("size", 0))
+    mode = fields.get("mode", 0)
+    permissions = mode & 0o777 | sum(bit for go_bit, bit in _GO_MODE_BITS.items() if mode & go_bit)
+    owner = (fields.get("uid", 0), fields.get("gid", 0))
+    return Node(fields["path"], fields["type"], fields.get("size", 0), permissions, *owner, fields.get("mtime", ""))
 
 
 def read_restore_summary(fields: Mapping[str, Any]) -> RestoreSummary:

@@ -1,5 +1,6 @@
 """The two programs of a machine, by its system: where they are here, and the hashes they must have."""
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ RESTIC = "restic"
 CROSS_BUILD = "tools/cross-build.sh"
 
 # One processor a system, since orders name one restic by its hash: every Mac since 2020 has Apple's own.
+_PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64"}
 _BUILDS = {OperatingSystem.WINDOWS: "windows-amd64", OperatingSystem.MACOS: "darwin-arm64"}
 
 
@@ -43,6 +45,17 @@ class AgentPrograms:
             _installable(AGENT + self.suffix, self.agent, self.agent_sha256),
             _installable(RESTIC + self.suffix, self.restic, self.restic_sha256),
         ]
+
+
+def list_restic_builds() -> dict[str, Path]:
+    """Return restic for every system that it is there for, by system and processor: this computer's own at least."""
+    processor = _PROCESSORS.get(platform.machine(), platform.machine())
+    found = {f"linux-{processor}": AgentPrograms.find().restic}
+    for folder in sorted((toolchain.cache_directory() / "cross").glob("*-*")):
+        for program in (folder / RESTIC, folder / f"{RESTIC}.exe"):
+            if program.is_file():
+                found.setdefault(folder.name, program)
+    return found
 
 
 def _cross_built(name: str, build: str) -> Path:

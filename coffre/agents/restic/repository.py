@@ -84,10 +84,6 @@ class Repository:
         found = [read_snapshot(fields) for fields in json.loads("".join(lines) or "[]") or []]
         return sorted(found, key=lambda snapshot: snapshot.taken_at)
 
-    def find_latest(self) -> Snapshot | None:
-        """Return the newest snapshot by the machine's clock, if there is any."""
-        return max(self.snapshots(), key=lambda snapshot: snapshot.taken_at, default=None)
-
     def ls(self, snapshot: str) -> Iterator[Node]:
         """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed."""
         for line in self._stream(["ls", "--no-lock", snapshot], LISTING_SECONDS):
@@ -108,6 +104,7 @@ class Repository:
         includes: Sequence[str] = (),
         on_progress: OnProgress | None = None,
         no_cache: bool = False,
+        deadline_seconds: float = LONG_SECONDS,
     ) -> RestoreSummary:
         """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
 
@@ -117,13 +114,26 @@ class Repository:
         arguments = ["restore", "--no-lock", "--sparse", snapshot, "--target", str(target)]
         arguments += [f"--include={exact_pattern(path)}" for path in includes]
         summary = RestoreSummary(0, 0)
-        for line in self._stream(arguments, LONG_SECONDS, no_cache=no_cache):
+        for line in self._stream(arguments, deadline_seconds, no_cache=no_cache):
             fields = read_line(line)
             if fields.get("message_type") == "status" and on_progress is not None:
                 on_progress(float(fields.get("percent_done", 0.0)))
             elif fields.get("message_type") == "summary":
                 summary = read_restore_summary(fields)
         return summary
+
+    def compare(self, snapshot: str, target: Path) -> int:
+        """Read what a restore wrote under ``target`` against the repository; returns the bytes that are not as there.
+
+        Nothing is written. Empty files and entries without content are not looked at.
+        """
+        summary = RestoreSummary(0, 0)
+        arguments = ["restore", "--no-lock", "--dry-run", snapshot, "--target", str(target)]
+        for line in self._stream(arguments, LONG_SECONDS):
+            fields = read_line(line)
+            if fields.get("message_type") == "summary":
+                summary = read_restore_summary(fields)
+        return summary.restored_bytes
 
     def check(self, *, read_data: bool = False) -> None:
         """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""

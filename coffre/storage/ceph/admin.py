@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -44,11 +44,15 @@ class AdminUser:
 
 @dataclass(frozen=True)
 class AdminBucket:
-    """A bucket as the Admin API tells it; ``stored_bytes`` counts all versions and unfinished parts."""
+    """A bucket as the Admin API tells it; ``stored_bytes`` counts all versions and unfinished parts.
+
+    ``instance`` is another one after RGW re-sharded the index, ``marker`` never.
+    """
 
     name: str
     owner: str
     instance: str
+    marker: str
     stored_bytes: int
     object_count: int
 
@@ -136,11 +140,7 @@ class AdminClient:
 
     def list_users_page(self, count: int, marker: str | None = None) -> tuple[list[str], str | None]:
         """Return one page of all uids, and where the next begins (None at the end)."""
-        values: dict[str, str | int | bool | None] = {"max-entries": count, "marker": marker}
-        answer = self._http.call("list users", "GET", "/admin/metadata/user", values)
-        if isinstance(answer, list):
-            return list(answer), None
-        return list(answer["keys"]), answer.get("marker") if answer.get("truncated") else None
+        return self._list_metadata_page("list users", "user", count, marker)
 
     def list_users(self) -> list[str]:
         uids, marker = self.list_users_page(_PAGE)
@@ -148,6 +148,15 @@ class AdminClient:
             page, marker = self.list_users_page(_PAGE, marker)
             uids += page
         return sorted(uids)
+
+    def walk_bucket_instances(self) -> Iterator[str]:
+        """Yield RGW's own record of every bucket that there is or was, as NAME:INSTANCE (without rgw_tenant)."""
+        marker: str | None = None
+        while True:
+            page, marker = self._list_metadata_page("list bucket records", "bucket.instance", _PAGE, marker)
+            yield from page
+            if marker is None:
+                return
 
     def list_buckets(self, uid: str) -> list[str]:
         try:
@@ -165,6 +174,7 @@ class AdminClient:
             name=answer["bucket"],
             owner=answer["owner"],
             instance=answer["id"],
+            marker=answer["marker"],
             stored_bytes=sum(int(part.get("size", 0)) for part in usage),
             object_count=sum(int(part.get("num_objects", 0)) for part in usage),
         )
@@ -175,6 +185,15 @@ class AdminClient:
         values: dict[str, str | int | bool | None] = {"key": f"{bucket.name}:{bucket.instance}"}
         answer = self._http.call(doing, "GET", "/admin/metadata/bucket.instance", values)
         return dict(answer["data"])
+
+    def _list_metadata_page(
+        self, doing: str, section: str, count: int, marker: str | None
+    ) -> tuple[list[str], str | None]:
+        values: dict[str, str | int | bool | None] = {"max-entries": count, "marker": marker}
+        answer = self._http.call(doing, "GET", f"/admin/metadata/{section}", values)
+        if isinstance(answer, list):
+            return list(answer), None
+        return list(answer["keys"]), answer.get("marker") if answer.get("truncated") else None
 
     def _get(self, doing: str, path: str, **parameters: str | int | bool | None) -> Any:
         return self._http.call(doing, "GET", path, parameters)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from coffre.errors import RefusedError
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.faults import NoSuchKeyError, NotConfiguredError, rgw_errors
-from coffre.storage.driver import ObjectFacts, ObjectVersion
+from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -71,6 +71,16 @@ class CephBucket:
         found = sorted(self._walk_versions(prefix), key=lambda version: not version.is_latest)
         found.sort(key=lambda version: version.modified_at, reverse=True)
         return sorted(found, key=lambda version: version.key)
+
+    def count_contents(self) -> Contents:
+        versions = markers = uploads = 0
+        with self._errors(f"list everything in bucket {self.name}"):
+            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name):
+                versions += len(page.get("Versions", []))
+                markers += len(page.get("DeleteMarkers", []))
+            for parts in self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.name):
+                uploads += len(parts.get("Uploads", []))
+        return Contents(versions, markers, uploads)
 
     def restore_version(self, key: str, version_id: str) -> None:
         with self._errors(f"bring back {key} of bucket {self.name}"):

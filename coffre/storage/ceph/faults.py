@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from coffre.errors import RemoteError
-from coffre.storage.driver import QuotaExceededError
+from coffre.storage.driver import (
+    BucketGoneError,
+    BucketHoldsSomethingError,
+    PlatformAwayError,
+    QuotaExceededError,
+)
 
 
 class RgwError(RemoteError):
@@ -26,14 +31,17 @@ class GoneError(RgwError):
 class NoSuchUserError(GoneError): ...
 
 
-class NoSuchBucketError(GoneError): ...
+class NoSuchBucketError(GoneError, BucketGoneError): ...
 
 
 class NoSuchKeyError(GoneError): ...
 
 
+class NoSuchUploadError(GoneError): ...
+
+
 class NotConfiguredError(GoneError):
-    """The bucket exists and has no such setting: no policy, no lifecycle, no tags."""
+    """The bucket exists and has no such setting: no policy, no lifecycle, no tags, no lock."""
 
 
 class UserAlreadyExistsError(RgwError): ...
@@ -51,7 +59,7 @@ class BucketAlreadyExistsError(RgwError):
     """Another user owns a bucket of this name, or (on deleting a user) the user still owns buckets."""
 
 
-class BucketNotEmptyError(RgwError): ...
+class BucketNotEmptyError(RgwError, BucketHoldsSomethingError): ...
 
 
 class AccessRefusedError(RgwError): ...
@@ -67,11 +75,11 @@ class ConcurrentWriteError(RgwError):
     """Two writes met on one user; nothing was written and the same call may succeed (measured on 16.2.15)."""
 
 
-class UnavailableError(RgwError):
+class UnavailableError(RgwError, PlatformAwayError):
     """The gateway, or what stands before it, answers that it cannot serve now; asked several times."""
 
 
-class UnreachableError(RemoteError):
+class UnreachableError(PlatformAwayError):
     """The platform did not answer, or its certificate is not vouched for."""
 
 
@@ -79,11 +87,14 @@ _CLASSES: dict[str, type[RgwError]] = {
     "NoSuchUser": NoSuchUserError,
     "NoSuchBucket": NoSuchBucketError,
     "NoSuchKey": NoSuchKeyError,
+    "NoSuchUpload": NoSuchUploadError,
     "NoSuchBucketPolicy": NotConfiguredError,
     "NoSuchLifecycleConfiguration": NotConfiguredError,
     "NoSuchTagSet": NotConfiguredError,
     "NoSuchTagSetError": NotConfiguredError,
     "NoSuchPublicAccessBlockConfiguration": NotConfiguredError,
+    "ObjectLockConfigurationNotFoundError": NotConfiguredError,
+    "NoSuchObjectLockConfiguration": NotConfiguredError,
     "UserAlreadyExists": UserAlreadyExistsError,
     "UserExists": UserAlreadyExistsError,
     "KeyExists": KeyExistsError,

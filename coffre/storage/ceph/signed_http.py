@@ -1,6 +1,9 @@
-"""Signed HTTP to the Admin Ops API: one pooled urllib3 client and botocore's S3 signer, nothing else of boto3."""
+"""Signed HTTP to RGW: one pooled urllib3 client and botocore's S3 signer, nothing else of botocore."""
 
+import base64
+import hashlib
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
@@ -21,6 +24,11 @@ from coffre.storage.driver import AccessKey, Endpoint
 READ_SECONDS = 45.0
 CONNECT_SECONDS = 10.0
 _CONNECTIONS = 32
+
+Parameters = Mapping[str, str | int | bool | None]
+"""The query of a request; what is None is left out."""
+
+_XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
 
 
 class _Patience(urllib3.Retry):
@@ -60,31 +68,68 @@ def new_patience() -> urllib3.Retry:
 class SignedHttp:
     """Signed requests to one endpoint with one key; safe to use from many threads."""
 
-    def __init__(self, endpoint: Endpoint, key: AccessKey) -> None:
+    def __init__(self, endpoint: Endpoint, key: AccessKey, read_seconds: float = READ_SECONDS) -> None:
         self._endpoint = endpoint
         self._base = endpoint.url.rstrip("/")
         self._credentials = Credentials(key.access_key_id, key.secret_access_key)
-        self._pool = urllib3.PoolManager(
+        # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
+        self._pool = urllib3.connection_from_url(
+            self._base,
             maxsize=_CONNECTIONS,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            # Every Admin call of ours may be repeated.
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+            # Every call of ours may be repeated.
             retries=new_patience(),
-            ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
+            **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
         )
 
-    def call(self, doing: str, method: str, path: str, parameters: Mapping[str, str | int | bool | None]) -> Any:
-        """Make one call and return its JSON (None for an empty answer); ``doing`` names it in the error."""
-        url = f"{self._base}{path}?{_query({**parameters, 'format': 'json'})}"
-        request = AWSRequest(method=method, url=url, headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"})
+    def call(self, doing: str, method: str, path: str, parameters: Parameters) -> Any:
+        """Make one call of the Admin Ops API and return its JSON (None for an empty answer).
+
+        ``doing`` names it in the error.
+        """
+        answer = self._send(doing, method, path, {**parameters, "format": "json"}, None)
+        return json.loads(answer) if answer else None
+
+    def call_s3(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None = None,
+    ) -> bytes:
+        """Make one call of S3 and return its answer, XML for most; ``path`` is quoted already.
+
+        One with a body is sent once: RGW works on at what nobody waits for any more, and two deletions of one version
+        at a time leave a piece of it behind that no listing shows (measured on 16.2.15).
+        """
+        return self._send(doing, method, path, parameters, body)
+
+    def _send(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None,
+    ) -> bytes:
+        target = f"{path}?{_query(parameters)}"
+        headers = {}
+        if body is not None:
+            # DeleteObjects asks for it.
+            md5 = hashlib.md5(body, usedforsecurity=False).digest()
+            headers["Content-MD5"] = base64.b64encode(md5).decode()
+        request = AWSRequest(method=method, url=f"{self._base}{target}", data=body, headers=headers)
         S3SigV4Auth(self._credentials, "s3", self._endpoint.region).add_auth(request)
         try:
-            response = self._pool.request(method, url, headers=dict(request.headers))
+            retries = None if body is None else False
+            response = self._pool.urlopen(method, target, body=body, headers=dict(request.headers), retries=retries)
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         if response.status >= 300:
             code = _code(response.data) or f"HTTP {response.status}"
             raise error_of(doing, code, response.status)
-        return json.loads(response.data) if response.data else None
+        return response.data
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:
@@ -98,7 +143,7 @@ def trust(endpoint: Endpoint) -> ssl.SSLContext:
         ) from error
 
 
-def _query(parameters: Mapping[str, str | int | bool | None]) -> str:
+def _query(parameters: Parameters) -> str:
     """Return the query string as the signature wants it: sorted, every name with a value; None is left out."""
     pairs = []
     for name, value in sorted(parameters.items()):
@@ -110,8 +155,10 @@ def _query(parameters: Mapping[str, str | int | bool | None]) -> str:
 
 
 def _code(body: bytes) -> str | None:
+    """Return RGW's word for a refusal: the Admin Ops API answers in JSON, S3 in XML."""
     try:
         answer = json.loads(body)
     except ValueError:
-        return None
+        found = _XML_CODE.search(body)
+        return found[1].decode() if found else None
     return str(answer["Code"]) if isinstance(answer, dict) and answer.get("Code") else None

@@ -3,16 +3,17 @@
 import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.bucket import CephBucket
+from coffre.storage.ceph.eraser import CephBucketEraser
 from coffre.storage.ceph.faults import NoSuchUserError, UnknownKeyError, rgw_errors
 from coffre.storage.ceph.programs import ProgramShelf
 from coffre.storage.ceph.s3 import ClientCache, make_client
-from coffre.storage.driver import AccessKey, Endpoint, OwnerFacts
+from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts
 
 
 class CephStorage:
@@ -40,6 +41,33 @@ class CephStorage:
 
     def open_bucket(self, name: str, key: AccessKey) -> CephBucket:
         return CephBucket(name, self._clients.get(key))
+
+    def open_eraser(self, name: str, key: AccessKey) -> CephBucketEraser:
+        return CephBucketEraser(name, self.endpoint, key, self._clients.get(key))
+
+    def find_bucket(self, name: str) -> BucketFacts | None:
+        found = self.admin.find_bucket(name)
+        if found is None:
+            return None
+        return BucketFacts(found.name, found.owner, found.instance, found.marker, found.object_count)
+
+    def list_bucket_records(self, names: Collection[str]) -> list[str]:
+        return sorted(record for record in self.admin.walk_bucket_instances() if record.partition(":")[0] in names)
+
+    def list_owned_buckets(self, uid: str) -> list[str]:
+        return self.admin.list_buckets(uid)
+
+    def list_reachable_buckets(self, key: AccessKey) -> list[str]:
+        with rgw_errors(f"list the buckets of access key {key.access_key_id}", self.endpoint.url):
+            answer = self._clients.get(key).list_buckets()
+        return [str(bucket["Name"]) for bucket in answer["Buckets"]]
+
+    def suspend_user(self, uid: str, suspended: bool) -> bool:
+        user = self.admin.find_user(uid)
+        if (user is None and suspended) or (user is not None and user.suspended is suspended):
+            return False
+        self.admin.suspend_user(uid, suspended)
+        return True
 
     def publish_program(self, path: Path, sha256: str) -> bool:
         return self._shelf.publish(path, sha256)

@@ -265,3 +265,34 @@ def test_reference_without_its_variable_is_said(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv("COFFRE_TEST_RECORDS", raising=False)
     with pytest.raises(ExpectedError, match="COFFRE_TEST_RECORDS is not set"):
         Records.open("env:COFFRE_TEST_RECORDS", tmp_path)
+
+
+def test_trimming_takes_one_tenants_events_of_the_kinds_named_and_says_so(records: Records, raw: sa.Engine) -> None:
+    records.append_all([event(EventKind.GATE_CHANGE), event(EventKind.GATE_CHANGE), event()])
+    records.append(replace(event(EventKind.GATE_CHANGE), tenant_id="m4ple9x2ya"))
+    trimmed = event(EventKind.RECORDS_TRIMMED, on="2027-05-01")
+    kinds = {EventKind.GATE_CHANGE, EventKind.DRILL}
+    assert records.trim(trimmed, kinds) == {EventKind.GATE_CHANGE: 2}
+    assert records.trim(trimmed, kinds) == {}
+    left = records.list_events(TENANT_ID)
+    assert [each.kind for each in left] == [EventKind.INSTALL, EventKind.RECORDS_TRIMMED]
+    assert left[-1].details == {"on": "2027-05-01", "trimmed": [{"kind": "gate_change", "count": 2}]}
+    assert len(records.list_events("m4ple9x2ya")) == 1
+    with pytest.raises(sa.exc.DBAPIError, match="events are append-only"), raw.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM events")
+
+
+def test_what_is_being_trimmed_opens_no_way_for_other_kinds(records: Records, raw: sa.Engine) -> None:
+    records.append_all([event(), event(EventKind.GATE_CHANGE)])
+    with raw.begin() as connection:
+        connection.execute(sa.insert(tables.trimming), {"tenant_id": TENANT_ID, "kind": "gate_change"})
+    with pytest.raises(sa.exc.DBAPIError, match="events are append-only"), raw.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM events")
+    assert len(records.list_events(TENANT_ID)) == 2
+
+
+def test_after_trimming_nothing_more_can_go(records: Records, raw: sa.Engine) -> None:
+    records.append(event(EventKind.GATE_CHANGE))
+    records.trim(event(EventKind.RECORDS_TRIMMED), {EventKind.GATE_CHANGE})
+    with raw.connect() as connection:
+        assert connection.execute(sa.select(tables.trimming)).all() == []

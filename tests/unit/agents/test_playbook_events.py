@@ -1,6 +1,11 @@
 """What Ansible's events come to, host by host."""
 
-from coffre.agents.playbook_events import HIDDEN, EventLog, HostOutcome, find_reason, one_line
+from pathlib import Path
+
+import pytest
+
+from coffre.agents.inventory import ROLES
+from coffre.agents.playbook_events import APPLY, HIDDEN, EventLog, HostOutcome, find_reason, one_line
 
 
 def outcome_of(*events, changed=0, processed=True):
@@ -42,6 +47,27 @@ def test_a_failed_item_tells_more_than_its_loop():
         ("runner_on_failed", {"task": "Send", "res": {"msg": "One or more items failed"}}),
     )
     assert outcome.reason == "no room"
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ('{"changed": false, "generation": 1, "changes": [], "agent_version": "0.2.0"}', "0.2.0"),
+        ('{"changed": false, "generation": 1, "changes": []}', ""),
+        ("[]", ""),
+        ("not JSON", ""),
+        (None, ""),
+    ],
+)
+def test_the_agents_version_is_its_own_word(said, version):
+    assert outcome_of(ok("Have the agent apply its orders", stdout=said)).agent_version == version
+
+
+def test_every_role_has_the_task_in_which_the_agent_speaks():
+    roles = Path(__file__).resolve().parents[3] / "playbooks" / "roles"
+    files = list(roles.glob("*/tasks/main.yml"))
+    assert len(files) == len(ROLES)
+    assert all(f"- name: {APPLY}\n" in file.read_text(encoding="utf-8") for file in files)
 
 
 def test_an_ignored_failure_is_none():

@@ -17,10 +17,13 @@ from coffre.offboarding.evidence import (
     ErasureBegan,
     Locked,
     Returned,
+    SecretDestroyed,
+    UserDeleted,
     Verified,
     from_details,
     to_details,
 )
+from coffre.records.events import Event, EventKind, check_recordable
 
 NOON = datetime(2027, 3, 2, 12, tzinfo=UTC)
 COUNT = BucketCount(objects=3, versions=2, markers=1, uploads=1, bytes=4096)
@@ -42,6 +45,8 @@ EVIDENCE = [
     ErasureBegan("m1", "martin-m1-0123456789", "id.1", "martin-k7", "k7", COUNT),
     BucketErased("m1", "b", COUNT, BucketCount(versions=1, bytes=5), False, Locked(1, NOON)),
     BucketErased("m1", "b", COUNT, BucketCount(), True),
+    SecretDestroyed("the data bundle", (".coffre/secrets", ".coffre/escrow"), "ef" * 32),
+    UserDeleted("martin-k7.m1", ("AKIA1", "AKIA2")),
     Verified((Check("owner", True, "404"), Check("keys", False, "200"))),
 ]
 
@@ -50,6 +55,12 @@ EVIDENCE = [
 def test_evidence_reads_back_as_it_was_written(evidence: object) -> None:
     details = json.loads(json.dumps(to_details(evidence)))
     assert from_details(type(evidence), {**details, "on": "2027-03-02", "step": "x"}) == evidence
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda each: type(each).__name__)
+def test_evidence_may_stand_in_an_event(evidence: object) -> None:
+    """No name of a field looks like that of a secret: the records would refuse it."""
+    check_recordable(Event("k7", "martin", EventKind.DEPARTURE_STEP, NOON, "anna", details=to_details(evidence)))
 
 
 def test_a_verification_without_checks_proves_nothing() -> None:

@@ -40,12 +40,12 @@ def test_the_last_installation_counts_and_a_removal_ends_it() -> None:
     history = [
         event(EventKind.INSTALL, 8, generation=1, agent_sha256="cd" * 32),
         event(EventKind.COMMISSIONED, 9, None),
-        event(EventKind.UPDATE, 10, generation=2, agent_sha256=HASH),
+        event(EventKind.UPDATE, 10, generation=2, agent_sha256=HASH, agent_version="0.2.0"),
         event(EventKind.UPDATE, 11, "caisse-01", generation=7, agent_sha256="ef" * 32),
         event(EventKind.COMMISSIONED, 12, None),
     ]
     known = describe_machine(TENANT, "compta-01", history)
-    assert (known.generation, known.agent_sha256) == (2, HASH)
+    assert (known.generation, known.agent_sha256, known.agent_version) == (2, HASH, "0.2.0")
     assert known.installed_at == history[2].at
     assert known.commissioned_at == history[1].at
     removed = describe_machine(TENANT, "compta-01", [*history, event(EventKind.REMOVAL, 13)])

@@ -47,6 +47,7 @@ class World:
     applied: dict[str, Applied] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     at_work: set[str] = field(default_factory=set)
+    shut_out: set[str] = field(default_factory=set)
     events: list[Any] = field(default_factory=list)
     steps_left: int = MOST_STEPS
     minted: int = 0
@@ -75,7 +76,10 @@ class World:
         assert key.access_key_id in self.keys[self.owner_uid], "the owner's key in use is not on the platform"
         lock = SimpleNamespace(modified_at=datetime.now(UTC)) if machine in self.at_work else None
         return SimpleNamespace(
-            name=machine, find_newest=lambda prefix: lock, probe_server_time=lambda: datetime.now(UTC)
+            name=machine,
+            find_newest=lambda prefix: lock,
+            is_suspended=lambda: machine in self.shut_out,
+            probe_server_time=lambda: datetime.now(UTC),
         )
 
     def record(self, kind: object, machine: str | None = None, /, **details: object) -> None:
@@ -362,6 +366,13 @@ def test_a_backup_under_way_keeps_the_old_key_until_it_is_over(world: World) -> 
     world.at_work = set()
     world.apply()
     assert is_ended(world)
+
+
+def test_the_lock_of_a_backup_that_a_suspension_ended_holds_nothing_up(world: World) -> None:
+    world.at_work = world.shut_out = {"compta-01"}
+    (outcome,) = world.run([COMPTA])
+    assert outcome.is_done
+    assert len(world.keys[naming.machine_uid(TENANT, "compta-01")]) == 1
 
 
 def test_a_key_that_a_lost_state_does_not_know_is_deleted_all_the_same(world: World) -> None:

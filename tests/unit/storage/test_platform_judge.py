@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coffre.storage.ceph.checks import judge, scratch
+from coffre.storage.ceph.checks import judge_cluster, judge_trials, judge_wire, scratch
 from coffre.storage.ceph.checks.finding import Verdict
 from coffre.storage.ceph.checks.wire import Wire
 
@@ -30,14 +30,14 @@ def wire(**changes) -> Wire:
     ],
 )
 def test_endpoint(changes, verdict, words):
-    finding = judge.judge_answer(wire(**changes), URL)
+    finding = judge_wire.judge_answer(wire(**changes), URL)
     assert finding.verdict is verdict
     assert words in finding.sentence
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(30, OK), (29, WARNING), (7, WARNING), (6, PROBLEM), (0, PROBLEM)])
 def test_a_certificate_warns_a_month_and_alarms_a_week_before_its_end(days, verdict):
-    finding = judge.judge_certificate(wire(expires_at=NOW + timedelta(days=days, minutes=1)), NOW)
+    finding = judge_wire.judge_certificate(wire(expires_at=NOW + timedelta(days=days, minutes=1)), NOW)
     assert finding.verdict is verdict
     assert (finding.advice == "") == (verdict is OK)
 
@@ -55,17 +55,17 @@ def test_a_certificate_warns_a_month_and_alarms_a_week_before_its_end(days, verd
 )
 def test_a_certificate_that_is_refused_says_why(code, words):
     seen = wire(distrust_code=code, distrust="self-signed", expires_at=datetime(2026, 11, 1, tzinfo=UTC))
-    finding = judge.judge_certificate(seen, NOW)
+    finding = judge_wire.judge_certificate(seen, NOW)
     assert finding.verdict is PROBLEM
     assert words in finding.sentence
     assert finding.advice
 
 
 def test_plain_http_is_a_problem_as_endpoint_and_beside_tls():
-    assert judge.judge_certificate(Wire(is_tls=False, status=200), NOW).verdict is PROBLEM
-    assert judge.judge_tls_version(wire(speaks_plain=True)).verdict is PROBLEM
-    assert judge.judge_tls_version(wire(tls_version="TLSv1.1")).verdict is PROBLEM
-    assert judge.judge_tls_version(wire()).verdict is OK
+    assert judge_wire.judge_certificate(Wire(is_tls=False, status=200), NOW).verdict is PROBLEM
+    assert judge_wire.judge_tls_version(wire(speaks_plain=True)).verdict is PROBLEM
+    assert judge_wire.judge_tls_version(wire(tls_version="TLSv1.1")).verdict is PROBLEM
+    assert judge_wire.judge_tls_version(wire()).verdict is OK
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_plain_http_is_a_problem_as_endpoint_and_beside_tls():
     [(0.4, OK), (60, OK), (-60, OK), (61, WARNING), (-300, WARNING), (301, PROBLEM), (-1200, PROBLEM), (None, UNKNOWN)],
 )
 def test_clock(seconds, verdict):
-    assert judge.judge_clock(seconds).verdict is verdict
+    assert judge_wire.judge_clock(seconds).verdict is verdict
 
 
 def administrator(caps, **flags):
     record = {"caps": [{"type": kind, "perm": perm} for kind, perm in caps.items()], **flags}
-    return judge.judge_capabilities(judge.parse_administrator(record))
+    return judge_cluster.judge_capabilities(judge_cluster.parse_administrator(record))
 
 
 @pytest.mark.parametrize(
@@ -103,22 +103,22 @@ def test_capabilities(caps, flags, verdict, words):
 @pytest.mark.parametrize(
     ("features", "words"),
     [
-        (judge.Features(False, False, False), "16 (Pacific) or older"),
-        (judge.Features(True, True, False), "17 (Quincy) or 18 (Reef)"),
-        (judge.Features(True, True, True), "19 (Squid) or newer"),
-        (judge.Features(True, True, True, "Ceph Object Gateway (tentacle)"), "Ceph 20 (Tentacle)"),
-        (judge.Features(False, False, False, "nginx"), "16 (Pacific) or older"),
+        (judge_cluster.Features(False, False, False), "16 (Pacific) or older"),
+        (judge_cluster.Features(True, True, False), "17 (Quincy) or 18 (Reef)"),
+        (judge_cluster.Features(True, True, True), "19 (Squid) or newer"),
+        (judge_cluster.Features(True, True, True, "Ceph Object Gateway (tentacle)"), "Ceph 20 (Tentacle)"),
+        (judge_cluster.Features(False, False, False, "nginx"), "16 (Pacific) or older"),
     ],
 )
 def test_a_release_is_told_by_what_it_knows(features, words):
-    assert words in judge.judge_release(features).sentence
+    assert words in judge_cluster.judge_release(features).sentence
 
 
 @pytest.mark.parametrize(
     ("expected", "told", "verdict"), [("a", "a", OK), ("a", "b", PROBLEM), (None, "b", WARNING), ("a", None, UNKNOWN)]
 )
 def test_another_cluster_is_a_problem(expected, told, verdict):
-    assert judge.judge_cluster(expected, told).verdict is verdict
+    assert judge_cluster.judge_cluster(expected, told).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_another_cluster_is_a_problem(expected, told, verdict):
     [(1.0, 0.5, OK, ""), (43.9, 1.5, WARNING, "tcp_nodelay=1"), (45.0, 40.0, WARNING, "way to the platform")],
 )
 def test_forty_milliseconds_more_than_the_way_there_are_nagles(median_ms, connect_ms, verdict, words):
-    finding = judge.judge_latency(median_ms, connect_ms)
+    finding = judge_wire.judge_latency(median_ms, connect_ms)
     assert finding.verdict is verdict
     assert words in finding.advice
 
@@ -143,7 +143,7 @@ def test_forty_milliseconds_more_than_the_way_there_are_nagles(median_ms, connec
     ],
 )
 def test_room(sold, used, capacity, verdict):
-    finding = judge.judge_room(judge.Room(3, sold, sold, used, capacity))
+    finding = judge_cluster.judge_room(judge_cluster.Room(3, sold, sold, used, capacity))
     assert finding.verdict is verdict
     assert "3 tenants" in finding.sentence
 
@@ -156,22 +156,22 @@ def test_a_policy_that_fails_in_any_way_is_a_problem_that_names_it():
         "stranger_is_let_in": True,
         "stranger_is_shut_out": True,
     }
-    assert judge.judge_policy(judge.PolicyTrial(**sound)).verdict is OK
+    assert judge_trials.judge_policy(judge_trials.PolicyTrial(**sound)).verdict is OK
     for name, value in sound.items():
-        assert judge.judge_policy(judge.PolicyTrial(**{**sound, name: not value})).verdict is PROBLEM
+        assert judge_trials.judge_policy(judge_trials.PolicyTrial(**{**sound, name: not value})).verdict is PROBLEM
 
 
 @pytest.mark.parametrize(
     ("finding", "verdict"),
     [
-        (judge.judge_gate(0.0), OK),
-        (judge.judge_gate(1.1), WARNING),
-        (judge.judge_gate(None), PROBLEM),
-        (judge.judge_quota(4 << 20, 1.0), OK),
-        (judge.judge_quota(4 << 20, 6.0), WARNING),
-        (judge.judge_quota(4 << 20, None), PROBLEM),
-        (judge.judge_freed(9.9), OK),
-        (judge.judge_freed(None), WARNING),
+        (judge_trials.judge_gate(0.0), OK),
+        (judge_trials.judge_gate(1.1), WARNING),
+        (judge_trials.judge_gate(None), PROBLEM),
+        (judge_trials.judge_quota(4 << 20, 1.0), OK),
+        (judge_trials.judge_quota(4 << 20, 6.0), WARNING),
+        (judge_trials.judge_quota(4 << 20, None), PROBLEM),
+        (judge_trials.judge_freed(9.9), OK),
+        (judge_trials.judge_freed(None), WARNING),
     ],
 )
 def test_what_takes_time(finding, verdict):

@@ -15,8 +15,26 @@ from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.admin import AdminClient
-from coffre.storage.ceph.checks import judge, scratch
+from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown
+from coffre.storage.ceph.checks.judge_cluster import (
+    Features,
+    Room,
+    judge_capabilities,
+    judge_cluster,
+    judge_lacking,
+    judge_release,
+    judge_room,
+    parse_administrator,
+    reminders,
+)
+from coffre.storage.ceph.checks.judge_wire import (
+    judge_answer,
+    judge_certificate,
+    judge_clock,
+    judge_latency,
+    judge_tls_version,
+)
 from coffre.storage.ceph.checks.trials import Trials
 from coffre.storage.ceph.checks.wire import Wire, look
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
@@ -44,10 +62,10 @@ def check_platform(
     except ExpectedError as trouble:
         return [problem("settings", trouble.message, trouble.hint), _rest()]
     found = [
-        judge.judge_answer(wire, endpoint.url),
-        judge.judge_certificate(wire, now),
-        *([judge.judge_tls_version(wire)] if wire.is_tls and wire.tls_version else []),
-        *([judge.judge_clock(wire.clock_offset_seconds)] if wire.status is not None else []),
+        judge_answer(wire, endpoint.url),
+        judge_certificate(wire, now),
+        *([judge_tls_version(wire)] if wire.is_tls and wire.tls_version else []),
+        *([judge_clock(wire.clock_offset_seconds)] if wire.status is not None else []),
     ]
     if wire.distrust_code is not None or found[0].verdict is not Verdict.OK:
         return [*found, _rest()]
@@ -77,12 +95,12 @@ class _Visit:
             return [problem("administrator", refusal.message, refusal.hint), _rest()]
         found = [administrator, *self._features(http)]
         if administrator.verdict is Verdict.PROBLEM:
-            return [*found, _rest(), *judge.reminders()]
+            return [*found, _rest(), *reminders()]
         admin = AdminClient(self.endpoint, self.key)
         found.append(self._latency(http))
         found += self._trials(admin, now)
         found.append(self._room(admin))
-        return [*found, *judge.reminders()]
+        return [*found, *reminders()]
 
     def _capabilities(self, http: SignedHttp) -> Finding:
         parameters = {"access-key": self.key.access_key_id}
@@ -92,8 +110,8 @@ class _Visit:
             # RGW says AccessDenied for a missing capability, and other words for a wrong key, secret or clock.
             if refusal.code != "AccessDenied":
                 raise
-            return judge.judge_lacking(self._lacking(http))
-        return judge.judge_capabilities(judge.parse_administrator(record))
+            return judge_lacking(self._lacking(http))
+        return judge_capabilities(parse_administrator(record))
 
     def _lacking(self, http: SignedHttp) -> list[str]:
         """Name the capabilities that are seen to be missing when the administrator may not even read itself."""
@@ -113,13 +131,13 @@ class _Visit:
 
     def _features(self, http: SignedHttp) -> list[Finding]:
         info = _ask(http, "/admin/info", {})
-        features = judge.Features(
+        features = Features(
             has_info=info.is_known,
             has_rate_limits=_ask(http, "/admin/ratelimit", {"ratelimit-scope": "user", "uid": "nobody"}).is_known,
             has_accounts=_ask(http, "/admin/account", {"id": "RGW00000000000000000"}).is_known,
             server=self.wire.server,
         )
-        return [judge.judge_release(features), judge.judge_cluster(self.endpoint.fsid, _fsid(info.answer))]
+        return [judge_release(features), judge_cluster(self.endpoint.fsid, _fsid(info.answer))]
 
     def _latency(self, http: SignedHttp) -> Finding:
         taken = []
@@ -127,7 +145,7 @@ class _Visit:
             began = time.perf_counter()
             http.call("read one user", "GET", "/admin/metadata/user", {"max-entries": 1})
             taken.append((time.perf_counter() - began) * 1000)
-        return judge.judge_latency(statistics.median(taken), (self.wire.connect_seconds or 0.0) * 1000)
+        return judge_latency(statistics.median(taken), (self.wire.connect_seconds or 0.0) * 1000)
 
     def _trials(self, admin: AdminClient, now: datetime) -> list[Finding]:
         found = []
@@ -148,8 +166,8 @@ class _Visit:
             used_bytes = _used_by_all(admin, [naming.owner_uid(tenant) for tenant in self.tenants])
         except ExpectedError as trouble:
             return problem("room", trouble.message, trouble.hint)
-        return judge.judge_room(
-            judge.Room(
+        return judge_room(
+            Room(
                 tenants=len(sold),
                 sold_bytes=sum(sold),
                 walls_bytes=sum(wall_bytes(quota_bytes, self.platform) for quota_bytes in sold),

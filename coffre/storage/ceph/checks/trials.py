@@ -9,8 +9,16 @@ from coffre.errors import RemoteError
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.bucket import CephBucket
-from coffre.storage.ceph.checks import judge
 from coffre.storage.ceph.checks.finding import Finding, problem
+from coffre.storage.ceph.checks.judge_trials import (
+    PolicyTrial,
+    judge_conditional_write,
+    judge_freed,
+    judge_gate,
+    judge_policy,
+    judge_quota,
+    judge_switch,
+)
 from coffre.storage.ceph.checks.scratch import Scratch, empty
 from coffre.storage.ceph.faults import AccessRefusedError, RgwError, WallReachedError, rgw_errors
 
@@ -57,7 +65,7 @@ class Trials:
                 s.owner.put_object(Bucket=s.bucket, Key="reports/versions", Body=body)
             status = s.owner.get_bucket_versioning(Bucket=s.bucket).get("Status")
             versions = s.owner.list_object_versions(Bucket=s.bucket, Prefix="reports/versions").get("Versions", [])
-        return judge.judge_switch(
+        return judge_switch(
             "versioning",
             works=status == "Enabled" and len(versions) == 2,
             does="overwritten objects keep their versions",
@@ -83,8 +91,8 @@ class Trials:
         is_shut_out = _within(lambda: not self._may(self._stranger_get)) is not None
         self._write_policy(self._statements)
         may_delete = owned and self._may(lambda: s.owner.delete_object(Bucket=s.bucket, Key=_KEY))
-        return judge.judge_policy(
-            judge.PolicyTrial(
+        return judge_policy(
+            PolicyTrial(
                 owner_may_delete=may_delete,
                 machine_may_write=written,
                 machine_may_delete=is_deleted,
@@ -99,7 +107,7 @@ class Trials:
         closed_after = _within(lambda: not self._may(self._machine_put))
         bucket.set_gate(closed=False)
         _within(lambda: self._may(self._machine_put))
-        return judge.judge_gate(closed_after)
+        return judge_gate(closed_after)
 
     def _try_lifecycle(self) -> Finding:
         s = self._scratch
@@ -108,7 +116,7 @@ class Trials:
             rules: Any = lifecycle.document(wanted)
             s.owner.put_bucket_lifecycle_configuration(Bucket=s.bucket, LifecycleConfiguration={"Rules": rules})
             live = lifecycle.by_id(s.owner.get_bucket_lifecycle_configuration(Bucket=s.bucket).get("Rules", []))
-        return judge.judge_switch(
+        return judge_switch(
             "lifecycle",
             works=live == wanted,
             does="lifecycle rules are taken and read back as they were written",
@@ -131,7 +139,7 @@ class Trials:
             is_closed = _within(lambda: not self._may(self._public_get)) is not None
         finally:
             s.owner.meta.events.unregister("choose-signer.s3.GetObject", unique_id="unsigned")
-        return judge.judge_switch(
+        return judge_switch(
             "public access",
             works=is_closed,
             does="an object that its writer made public stays closed to the world",
@@ -146,7 +154,7 @@ class Trials:
             lambda: s.owner.put_object(Bucket=s.bucket, Key="control/once", Body=b"2", IfNoneMatch="*"),
             refusals=("PreconditionFailed",),
         )
-        return judge.judge_conditional_write(is_honoured=not is_taken)
+        return judge_conditional_write(is_honoured=not is_taken)
 
     def _try_quota(self) -> Finding:
         s = self._scratch
@@ -157,13 +165,13 @@ class Trials:
             if not self._takes(number):
                 break
         pieces = itertools.count(QUOTA_BYTES // _PIECE_BYTES)
-        return judge.judge_quota(QUOTA_BYTES, _within(lambda: not self._takes(next(pieces))))
+        return judge_quota(QUOTA_BYTES, _within(lambda: not self._takes(next(pieces))))
 
     def _try_freeing(self) -> Finding:
         s = self._scratch
         with self._errors("empty the bucket"):
             empty(s.owner, s.bucket)
-        return judge.judge_freed(_within(lambda: self._takes(0)))
+        return judge_freed(_within(lambda: self._takes(0)))
 
     def _takes(self, number: int) -> bool:
         """Tell whether the quota lets the machine write one more piece."""

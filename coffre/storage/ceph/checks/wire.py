@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from coffre.errors import InvalidFileError
+from coffre.storage.ceph.signed_http import trust
 from coffre.storage.driver import Endpoint
 
 ANSWER_SECONDS = 10.0
@@ -68,7 +68,7 @@ def look(endpoint: Endpoint) -> Wire:
 
 
 def _ask(seen: Wire, host: str, port: int, endpoint: Endpoint) -> Wire:
-    context = _trust(endpoint)
+    context = trust(endpoint)
     connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=context)
     with contextlib.closing(connection):
         connection.connect()
@@ -102,16 +102,6 @@ def _offset(answer: http.client.HTTPResponse, middle: datetime) -> float | None:
         return None
     # The header has whole seconds, cut off: half a second later is its middle.
     return (stated.astimezone(UTC) - middle).total_seconds() + 0.5
-
-
-def _trust(endpoint: Endpoint) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=endpoint.ca_file)
-    except OSError as error:  # also what OpenSSL raises for a file without a certificate
-        raise InvalidFileError(
-            f"the CA file {endpoint.ca_file} cannot be used ({error.strerror or 'no certificate'})",
-            "see ca_file in platform.yaml and in the platform's endpoints file",
-        ) from error
 
 
 def _authority_expiries(certificate: x509.Certificate, ca_file: Path | None) -> list[datetime]:

@@ -1,0 +1,305 @@
+"""The facts of a certificate of erasure, from recorded evidence and settings alone. Pure; nothing is filled in by hand.
+
+What no entry of the journal establishes is absent here and shows as such: "non établi", for a customer's document "non
+reçu". What the provider did (evidence) and what the customer attests stay apart.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from coffre.offboarding.calendar import Calendar, plan_calendar
+from coffre.offboarding.certificate.model import (
+    Attests,
+    Basis,
+    CertificateFacts,
+    Company,
+    Controller,
+    Kept,
+    Letter,
+    MachineFacts,
+    Processor,
+    Proof,
+    Reached,
+    Seen,
+    Site,
+    Verification,
+)
+from coffre.offboarding.certificate.reservations import list_reservations
+from coffre.offboarding.evidence import (
+    Agent,
+    Approved,
+    Attestation,
+    Attested,
+    BucketErased,
+    ErasureBegan,
+    Returned,
+    SecretDestroyed,
+    Step,
+    UserDeleted,
+    Verified,
+    from_details,
+    to_details,
+)
+from coffre.offboarding.journal import Entry
+from coffre.offboarding.keeping_after import Reason, kept_until
+from coffre.operations.stage import Stage
+from coffre.records.events import Event, EventKind
+from coffre.spec.platform import Hosting, PlatformFile
+from coffre.spec.tenant import Tenant
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the facts come from: the journal's entries, other events of the tenant, its file and platform.yaml.
+
+    ``signers`` are the SHA-256 of the signing certificates, leaf first.
+    """
+
+    number: str
+    issued_on: date
+    machine: str | None
+    entries: Sequence[Entry]
+    others: Sequence[Event]
+    tenant: Tenant
+    settings: PlatformFile
+    is_embedded: bool
+    coffre_version: str
+    commit: str | None
+    signature_algorithm: str
+    signers: tuple[str, ...]
+
+
+def build_facts(sources: Sources) -> CertificateFacts:
+    """Return what a certificate says, its reservations included."""
+    facts = _gather(sources)
+    return replace(facts, reservations=tuple(list_reservations(facts)))
+
+
+def to_json(facts: CertificateFacts) -> dict[str, object]:
+    """Return the facts as plain JSON, in their order."""
+    return to_details(facts)
+
+
+def digest_journal(entries: Iterable[Entry]) -> str:
+    """Return the SHA-256 of journal entries, each as one line of JSON."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        event = entry.event
+        line = {
+            "id": event.id,
+            "kind": event.kind.value,
+            "at": event.at.isoformat(),
+            "actor": event.actor,
+            "commit": event.commit,
+            "machine": event.machine,
+            "details": event.details,
+        }
+        digest.update(json.dumps(line, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _gather(sources: Sources) -> CertificateFacts:
+    tenant, settings, entries = sources.tenant, sources.settings, sources.entries
+    return CertificateFacts(
+        number=sources.number,
+        issued_on=sources.issued_on,
+        specimen=tuple(_why_specimen(sources)),
+        machine=sources.machine,
+        controller=_controller(tenant),
+        processor=_processor(settings),
+        site=_site(settings.platforms[tenant.storage.platform].hosting),
+        basis=_basis(sources),
+        course=tuple(_course(entries)),
+        machines=tuple(_machine_facts(sources, name) for name in _scope(sources)),
+        attestations=tuple(Attests(what, _find_attestation(entries, what)) for what in Attested),
+        users_suspended=_find_mark(entries, Step.USERS_SUSPENDED),
+        secrets=tuple(_list(entries, Step.SECRET_DESTROYED, SecretDestroyed)),
+        users=tuple(_list(entries, Step.USER_DELETED, UserDeleted)),
+        stack_removed=_find_mark(entries, Step.STACK_REMOVED),
+        local_removed=_find_mark(entries, Step.LOCAL_REMOVED),
+        verification=_verification(entries),
+        final_check=_find(entries, Step.FINAL_CHECK, Verified),
+        letters=tuple(_letters(sources.others)),
+        kept=tuple(Kept(why, kept_until(why, sources.issued_on, settings.offboarding)) for why in Reason),
+        records_trimmed=_records_trimmed(sources.others),
+        proof=Proof(
+            journal_entries=len(entries),
+            journal_sha256=digest_journal(entries),
+            commits=_commits(sources),
+            coffre_version=sources.coffre_version,
+            signature_algorithm=sources.signature_algorithm,
+            signers=sources.signers,
+        ),
+        timezone=tenant.timezone,
+    )
+
+
+def _why_specimen(sources: Sources) -> Iterable[str]:
+    if sources.is_embedded:
+        yield "La plate-forme est celle d’essai, et la clé de signature une clé d’essai."
+    zone = ZoneInfo(sources.tenant.timezone)
+    if any(entry.on != entry.event.at.astimezone(zone).date() for entry in sources.entries):
+        yield "Le jour de la procédure a été fixé à la main : les dates ne sont pas celles des actes."
+
+
+def _controller(tenant: Tenant) -> Controller:
+    contract = tenant.contract
+    return Controller(
+        name=tenant.name,
+        siren=contract.siren,
+        registration=contract.registration,
+        contact=tenant.contact.name,
+        contract=contract.reference,
+        signed_on=contract.signed_on,
+        amendments=tuple(each.reference for each in contract.amendments),
+    )
+
+
+def _processor(settings: PlatformFile) -> Processor:
+    provider = settings.provider
+    return Processor(provider.name, provider.siren, provider.address, provider.country)
+
+
+def _site(hosting: Hosting) -> Site:
+    companies = tuple(Company(each.name, each.role, each.country) for each in hosting.sub_processors)
+    return Site(hosting.operator, hosting.site, hosting.country, companies)
+
+
+def _basis(sources: Sources) -> Basis:
+    leaving, entries = sources.tenant.leaving, sources.entries
+    if sources.machine is not None:
+        machine = sources.tenant.machines.get(sources.machine)
+        retirement = machine.retired if machine is not None else None
+        if retirement is None:
+            return Basis()
+        return Basis(retired_on=retirement.on, kept_until=retirement.keep_until)
+    approved = _find(entries, Step.APPROVED, Approved)
+    if leaving is None:
+        return Basis(approved=approved)
+    return Basis(
+        choice=leaving.choice.value,
+        requested_by=leaving.requested_by,
+        notice_on=leaving.notice_on,
+        ends_on=leaving.ends_on,
+        extended_to=leaving.extended_to,
+        is_public_buyer=leaving.public_buyer,
+        approved=approved,
+        calendar=_calendar(sources).entries,
+    )
+
+
+def _calendar(sources: Sources) -> Calendar:
+    leaving = sources.tenant.leaving
+    assert leaving is not None  # noqa: S101 - asked of departures only
+    returned = _list(sources.entries, Step.RETURNED, Returned)
+    return plan_calendar(leaving, sources.settings.offboarding, max((each.on for each in returned), default=None))
+
+
+def _course(entries: Sequence[Entry]) -> Iterable[Reached]:
+    for entry in entries:
+        if entry.event.kind is EventKind.DEPARTURE:
+            yield Reached(Stage(str(entry.event.details["stage"])), entry.event.actor, entry.event.at, entry.on)
+
+
+def _scope(sources: Sources) -> list[str]:
+    """Return the machines that the certificate is about: also those of the journal that the file names no more."""
+    if sources.machine is not None:
+        return [sources.machine]
+    steps = [entry.event.machine for entry in sources.entries if entry.event.machine is not None]
+    return list(dict.fromkeys([*sources.tenant.machines, *steps]))
+
+
+def _machine_facts(sources: Sources, name: str) -> MachineFacts:
+    entries = [entry for entry in sources.entries if _is_about(entry, name)]
+    machine = sources.tenant.machines.get(name)
+    began = _list(entries, Step.ERASURE_BEGAN, ErasureBegan)
+    return MachineFacts(
+        machine=name,
+        system=machine.os.value if machine is not None else "",
+        returned=tuple(_list(entries, Step.RETURNED, Returned)),
+        agent=_find(entries, Step.AGENT, Agent),
+        # The first look is the one before anything was erased.
+        began=began[0] if began else None,
+        erased=_find(entries, Step.BUCKET_ERASED, BucketErased),
+    )
+
+
+def _is_about(entry: Entry, machine: str) -> bool:
+    return machine in (entry.event.machine, entry.event.details.get("machine"))
+
+
+def _find_attestation(entries: Sequence[Entry], what: Attested) -> Seen[Attestation] | None:
+    return next((each for each in reversed(_list(entries, Step.ATTESTED, Attestation)) if each.fact.what is what), None)
+
+
+def _verification(entries: Sequence[Entry]) -> Verification | None:
+    looks = _list(entries, Step.VERIFIED, Verified)
+    if not looks:
+        return None
+    erasing = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
+    last = looks[-1]
+    erasers = {
+        entry.event.actor
+        for entry in entries
+        if entry.event.details.get("step") in erasing and entry.event.at < last.at
+    }
+    failed = sum(not each.fact.is_passed for each in looks[:-1])
+    return Verification(last, bool(erasers) and last.by not in erasers, failed)
+
+
+def _letters(others: Sequence[Event]) -> Iterable[Letter]:
+    """Return each letter as it stands last: written, sent, or not known to have gone out."""
+    newest: dict[str, Letter] = {}
+    for event in others:
+        if event.kind is EventKind.LETTER:
+            details = event.details
+            newest[str(details["letter"])] = Letter(
+                str(details["letter"]),
+                str(details["state"]),
+                str(details["sha256"]),
+                date.fromisoformat(str(details["on"])),
+            )
+    return newest.values()
+
+
+def _records_trimmed(others: Sequence[Event]) -> Seen[None] | None:
+    found = [event for event in others if event.kind is EventKind.RECORDS_TRIMMED]
+    if not found:
+        return None
+    last = found[-1]
+    return Seen(None, last.actor, last.at, date.fromisoformat(str(last.details["on"])))
+
+
+def _commits(sources: Sources) -> tuple[str, ...]:
+    """Return the commits that the procedure was carried out from, in order; the certificate's own last."""
+    found = [entry.event.commit for entry in sources.entries] + [sources.commit]
+    return tuple(dict.fromkeys(commit for commit in found if commit is not None))
+
+
+def _steps(entries: Sequence[Entry], step: Step) -> list[Entry]:
+    return [entry for entry in entries if entry.event.details.get("step") == step.value]
+
+
+def _list(entries: Sequence[Entry], step: Step, kind: type[E]) -> list[Seen[E]]:
+    return [
+        Seen(from_details(kind, entry.event.details), entry.event.actor, entry.event.at, entry.on)
+        for entry in _steps(entries, step)
+    ]
+
+
+def _find(entries: Sequence[Entry], step: Step, kind: type[E]) -> Seen[E] | None:
+    found = _list(entries, step, kind)
+    return found[-1] if found else None
+
+
+def _find_mark(entries: Sequence[Entry], step: Step) -> Seen[None] | None:
+    """Return who did a step and when, for a step whose mere date is the evidence."""
+    found = _steps(entries, step)
+    return Seen(None, found[-1].event.actor, found[-1].event.at, found[-1].on) if found else None

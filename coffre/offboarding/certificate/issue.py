@@ -1,0 +1,98 @@
+"""Issuing a certificate of erasure: facts, PDF, JSON, signatures, and the entry that says so. Once a departure."""
+
+import hashlib
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import coffre
+from coffre.offboarding.certificate.facts import Sources, build_facts
+from coffre.offboarding.certificate.issued import Certificate
+from coffre.offboarding.certificate.keys import Signer, name_signer, read_signer
+from coffre.offboarding.certificate.model import CertificateFacts
+from coffre.offboarding.certificate.render import render_certificate
+from coffre.offboarding.certificate.sealed_json import seal_json
+from coffre.offboarding.certificate.sealed_pdf import seal_pdf
+from coffre.offboarding.documents import tenant_folder, write_document
+from coffre.offboarding.evidence import Certified, Step, to_details
+from coffre.offboarding.journal import Journal
+from coffre.operations.service import Service
+from coffre.records.events import EventKind, utc_now
+from coffre.storage.ceph.connect import is_embedded
+
+
+def issue(service: Service, journal: Journal, today: date) -> Certificate:
+    """Make, sign and record the certificate of a departure; one that was issued is returned as it is.
+
+    It is written down in the journal here, after both files are there: a run that was killed before makes them anew,
+    for nobody was given them. RefusedError on a real platform without a signing key.
+    """
+    certified = journal.find(Step.CERTIFIED, Certified)
+    folder = tenant_folder(service)
+    if certified is not None:
+        return _certificate(folder, certified)
+    signer = read_signer(service, utc_now())
+    facts = build_facts(_sources(service, journal, today, signer))
+    stem = f"certificat-{facts.number}"
+    pdf_name, json_name = f"{stem}.pdf", f"{stem}.json"
+    page = render_certificate(facts, name_signer(signer.certificates[0]), json_name)
+    pdf = seal_pdf(page, signer, f"Certificat d’effacement {facts.number}")
+    signed_json = seal_json(to_details(facts), pdf_name, _sha256(pdf), signer)
+    write_document(folder / pdf_name, pdf)
+    write_document(folder / json_name, signed_json)
+    certified = _certified(facts, pdf, signed_json, (pdf_name, json_name))
+    journal.note(Step.CERTIFIED, certified, journal.machine)
+    return _certificate(folder, certified)
+
+
+def _sources(service: Service, journal: Journal, today: date, signer: Signer) -> Sources:
+    events = service.records.list_events(service.tenant.id)
+    entries = journal.entries()
+    begin = entries[0].event.at if entries else datetime.max.replace(tzinfo=UTC)
+    return Sources(
+        number=_number(service, today),
+        issued_on=today,
+        machine=journal.machine,
+        entries=entries,
+        # Letters of a departure that was renounced are no part of this one.
+        others=[event for event in events if event.at >= begin],
+        tenant=service.tenant,
+        settings=service.repository.settings,
+        is_embedded=is_embedded(service.platform, service.repository.root),
+        coffre_version=coffre.__version__,
+        commit=service.author.commit,
+        signature_algorithm=signer.algorithm,
+        signers=signer.fingerprints,
+    )
+
+
+def _number(service: Service, today: date) -> str:
+    """Return the number of the next certificate of a tenant; its id is in it, so that no other tenant has the same."""
+    steps = service.records.list_events(service.tenant.id, EventKind.DEPARTURE_STEP)
+    issued = sum(event.details.get("step") == Step.CERTIFIED.value for event in steps)
+    return f"CE-{today.year}-{service.tenant.id.upper()}-{issued + 1:02}"
+
+
+def _certified(facts: CertificateFacts, pdf: bytes, signed_json: bytes, names: tuple[str, str]) -> Certified:
+    return Certified(
+        number=facts.number,
+        pdf=names[0],
+        pdf_sha256=_sha256(pdf),
+        json=names[1],
+        json_sha256=_sha256(signed_json),
+        key_sha256=facts.proof.signers[0],
+        reservations=facts.reservations,
+    )
+
+
+def _certificate(folder: Path, certified: Certified) -> Certificate:
+    return Certificate(
+        number=certified.number,
+        pdf=folder / certified.pdf,
+        json=folder / certified.json,
+        key_sha256=certified.key_sha256,
+        reservations=certified.reservations,
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,18 @@
+"""A certificate that was issued: its number and its two files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """An issued certificate; ``key_sha256`` is the SHA-256 of the signer's X.509 certificate (DER).
+
+    ``reservations`` are the French sentences under which it was issued; none when everything was established.
+    """
+
+    number: str
+    pdf: Path
+    json: Path
+    key_sha256: str
+    reservations: tuple[str, ...] = ()

@@ -1,0 +1,200 @@
+"""What a certificate of erasure says, as plain values: the same for the PDF and for the JSON."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+from coffre.offboarding.calendar import Entry as Day
+from coffre.offboarding.evidence import (
+    Agent,
+    Approved,
+    Attestation,
+    Attested,
+    BucketErased,
+    ErasureBegan,
+    Returned,
+    SecretDestroyed,
+    UserDeleted,
+    Verified,
+)
+from coffre.offboarding.keeping_after import Reason
+from coffre.operations.stage import Stage
+
+E = TypeVar("E")
+
+FORMAT = 1
+"""Of the JSON: one more when a reader of the old form would misread the new one."""
+
+
+@dataclass(frozen=True)
+class Seen(Generic[E]):
+    """Evidence with who wrote it, when, and the day of the procedure."""
+
+    fact: E
+    by: str
+    at: datetime
+    on: date
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The customer, who is responsible for the data (GDPR, article 4(7))."""
+
+    name: str
+    siren: str | None
+    registration: str | None
+    contact: str
+    contract: str
+    signed_on: date
+    amendments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The provider, who issues the certificate."""
+
+    name: str
+    siren: str
+    address: str
+    country: str
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company that handles customers' data for the provider."""
+
+    name: str
+    role: str
+    country: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the data was: who runs the platform, and where."""
+
+    operator: str
+    site: str
+    country: str
+    sub_processors: tuple[Company, ...]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the erasure rests on. Of a retired machine: the days of its retirement; the rest is a departure's."""
+
+    choice: str | None = None
+    requested_by: str | None = None
+    notice_on: date | None = None
+    ends_on: date | None = None
+    extended_to: date | None = None
+    is_public_buyer: bool = False
+    approved: Seen[Approved] | None = None
+    calendar: tuple[Day, ...] = ()
+    retired_on: date | None = None
+    kept_until: date | None = None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A stage of the procedure and when it was reached."""
+
+    stage: Stage
+    by: str
+    at: datetime
+    on: date
+
+
+@dataclass(frozen=True)
+class Attests:
+    """One of the customer's duties (contract, article 14) and the document that attests it; None: not received."""
+
+    what: Attested
+    received: Seen[Attestation] | None
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """All that is established about one machine."""
+
+    machine: str
+    system: str
+    returned: tuple[Seen[Returned], ...]
+    agent: Seen[Agent] | None
+    began: Seen[ErasureBegan] | None
+    erased: Seen[BucketErased] | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The newest verification, and how many before it found something. ``is_by_another``: than whoever erased."""
+
+    seen: Seen[Verified]
+    is_by_another: bool
+    failed_before: int
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter to the customer and how it went out."""
+
+    kind: str
+    state: str
+    sha256: str
+    on: date
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Records that are kept, and until when."""
+
+    why: Reason
+    until: date
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the certificate was made from and with; hashes are SHA-256.
+
+    ``journal_sha256`` is that of the journal's entries as JSON; ``signers`` are the X.509 certificates, leaf first.
+    """
+
+    journal_entries: int
+    journal_sha256: str
+    commits: tuple[str, ...]
+    coffre_version: str
+    signature_algorithm: str
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """Everything that a certificate says. ``specimen`` are the reasons why it proves nothing, none on a real platform.
+
+    ``machine`` is set when it is about one retired machine alone.
+    """
+
+    number: str
+    issued_on: date
+    specimen: tuple[str, ...]
+    machine: str | None
+    controller: Controller
+    processor: Processor
+    site: Site
+    basis: Basis
+    course: tuple[Reached, ...]
+    machines: tuple[MachineFacts, ...]
+    attestations: tuple[Attests, ...]
+    users_suspended: Seen[None] | None
+    secrets: tuple[Seen[SecretDestroyed], ...]
+    users: tuple[Seen[UserDeleted], ...]
+    stack_removed: Seen[None] | None
+    local_removed: Seen[None] | None
+    verification: Verification | None
+    final_check: Seen[Verified] | None
+    letters: tuple[Letter, ...]
+    kept: tuple[Kept, ...]
+    records_trimmed: Seen[None] | None
+    proof: Proof
+    timezone: str
+    reservations: tuple[str, ...] = field(default=())
+    format: int = FORMAT

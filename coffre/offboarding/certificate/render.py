@@ -1,0 +1,79 @@
+"""The certificate as a French PDF, which carries its facts as a file too."""
+
+import hashlib
+from collections.abc import Iterable
+
+from coffre.offboarding import french
+from coffre.offboarding.certificate import wording
+from coffre.offboarding.certificate.model import CertificateFacts
+from coffre.offboarding.certificate.sealed_json import write_facts
+from coffre.offboarding.certificate.sealed_pdf import FACTS_FILE
+from coffre.offboarding.evidence import BucketCount, to_details
+from coffre.offboarding.pages import Enclosure, render_pdf
+
+STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "certificat/certificat.css")
+
+
+def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str) -> bytes:
+    """Return the PDF to be signed; ``json_name`` is the file of the same facts as signed JSON."""
+    content = write_facts(to_details(facts))
+    wordings = {
+        "facts": facts,
+        "facts_name": FACTS_FILE,
+        "facts_sha256": hashlib.sha256(content).hexdigest(),
+        "json_name": json_name,
+        "signer_name": signer_name,
+        "service_name": french.SERVICE,
+        "is_established": is_erasure_established(facts),
+        "totals": _add_up(machine.began.fact.before for machine in facts.machines if machine.began is not None),
+        "passwords_handed_out": list_passwords_handed_out(facts),
+        "erasers": _list_erasers(facts),
+        "not_established": french.NOT_ESTABLISHED,
+        "not_received": french.NOT_RECEIVED,
+        "choices": french.CHOICES,
+        "milestones": french.MILESTONES,
+        "sources": french.SOURCES,
+        "stages": french.STAGES,
+        "formats": french.FORMATS,
+        "attested": french.ATTESTED,
+        "systems": french.SYSTEMS,
+        "outcomes": french.OUTCOMES,
+        "kept": french.KEPT,
+        "letters": french.LETTERS,
+        "letter_states": french.LETTER_STATES,
+        "name_check": wording.name_check,
+        "say_seen": wording.say_seen,
+        "name_secret": wording.name_secret,
+    }
+    enclosure = Enclosure(FACTS_FILE, content, "Les faits que ce certificat énonce, en JSON")
+    return render_pdf("certificat/certificat.html.j2", STYLE_SHEETS, wordings, [enclosure])
+
+
+def is_erasure_established(facts: CertificateFacts) -> bool:
+    """Tell whether evidence says that everything was erased: only then the certificate may say so."""
+    gone = all(each.erased is not None and each.erased.fact.is_gone for each in facts.machines)
+    destroyed = any(each.fact.what.startswith(wording.REPOSITORY_PASSWORDS) for each in facts.secrets)
+    verified = facts.verification is not None and facts.verification.seen.fact.is_passed
+    return bool(facts.machines) and gone and destroyed and verified
+
+
+def list_passwords_handed_out(facts: CertificateFacts) -> list[str]:
+    """Return the machines whose repository password the customer was given."""
+    return [each.machine for each in facts.machines if any(one.fact.password_handed_out for one in each.returned)]
+
+
+def _list_erasers(facts: CertificateFacts) -> list[str]:
+    """Return who erased, each once."""
+    erased = [each.erased.by for each in facts.machines if each.erased is not None]
+    return list(dict.fromkeys([*erased, *(each.by for each in facts.secrets), *(each.by for each in facts.users)]))
+
+
+def _add_up(counts: Iterable[BucketCount]) -> BucketCount:
+    found = list(counts)
+    return BucketCount(
+        objects=sum(each.objects for each in found),
+        versions=sum(each.versions for each in found),
+        markers=sum(each.markers for each in found),
+        uploads=sum(each.uploads for each in found),
+        bytes=sum(each.bytes for each in found),
+    )

@@ -1,0 +1,69 @@
+"""The reservations of a certificate: what is not established or not as it should be, as French sentences. Pure."""
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from coffre.offboarding import french
+from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts
+from coffre.offboarding.certificate.wording import REPOSITORY_PASSWORDS
+from coffre.offboarding.evidence import AgentOutcome
+from coffre.spec.leaving import Choice
+
+
+def list_reservations(facts: CertificateFacts) -> list[str]:
+    """Return every reservation; none when all that a certificate should say is established."""
+    return [french.typeset(text) for text in (*_of_machines(facts), *_of_the_tenant(facts), *_of_verification(facts))]
+
+
+def _of_machines(facts: CertificateFacts) -> Iterator[str]:
+    for each in facts.machines:
+        yield from _of_bucket(facts, each)
+        if facts.basis.choice == Choice.RETURN.value and not each.returned:
+            yield f"La restitution des données de la machine {each.machine} n’est pas établie."
+        if facts.machine is None and each.agent is None:
+            yield f"Le retrait de l’agent de la machine {each.machine} n’est pas établi."
+        if each.agent is not None and each.agent.fact.outcome is AgentOutcome.UNREACHED:
+            yield (
+                f"L’agent de la machine {each.machine}, restée injoignable, n’a pas été retiré par le prestataire ; "
+                "le logiciel et le mot de passe qui y sont enregistrés restent à effacer par le client."
+            )
+
+
+def _of_bucket(facts: CertificateFacts, each: MachineFacts) -> Iterator[str]:
+    if each.erased is None:
+        yield f"L’effacement des sauvegardes de la machine {each.machine} n’est pas établi."
+        return
+    erased = each.erased.fact
+    if erased.locked is not None:
+        until = erased.locked.until.astimezone(ZoneInfo(facts.timezone)).date()
+        yield (
+            f"{french.count(erased.locked.versions, 'version', 'versions')} d’objets de la machine {each.machine} "
+            f"restent sur la plate-forme, sous un verrou que nul ne peut lever avant le {french.format_day(until)}."
+        )
+    elif not erased.is_gone or not erased.left.is_empty:
+        yield f"L’espace de stockage de la machine {each.machine} n’a pas entièrement disparu."
+
+
+def _of_the_tenant(facts: CertificateFacts) -> Iterator[str]:
+    if not any(each.fact.what.startswith(REPOSITORY_PASSWORDS) for each in facts.secrets):
+        yield "La destruction des mots de passe de sauvegarde n’est pas établie."
+    if facts.machine is not None:
+        return
+    if not facts.users:
+        yield "La suppression des comptes et des clés d’accès n’est pas établie."
+    if facts.stack_removed is None:
+        yield "La suppression de la configuration technique du service n’est pas établie."
+    if facts.final_check is None:
+        yield "Le contrôle final n’est pas établi."
+    elif not facts.final_check.fact.is_passed:
+        yield "Le contrôle final n’est pas concluant."
+
+
+def _of_verification(facts: CertificateFacts) -> Iterator[str]:
+    if facts.verification is None:
+        yield "L’effacement n’a pas été vérifié."
+        return
+    if not facts.verification.seen.fact.is_passed:
+        yield "La vérification de l’effacement n’est pas concluante."
+    if not facts.verification.is_by_another:
+        yield "L’effacement n’a pas été vérifié par une autre personne que celle qui y a procédé."

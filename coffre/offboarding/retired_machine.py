@@ -1,0 +1,97 @@
+"""offboard --machine: the backups of one retired machine erased, once the day until which they are kept is over."""
+
+from datetime import date
+
+from coffre.errors import RefusedError
+from coffre.offboarding import destroying
+from coffre.offboarding.certificate.issue import issue
+from coffre.offboarding.certificate.keys import read_signer
+from coffre.offboarding.clock import check_clocks
+from coffre.offboarding.erasing import erase_bucket, identify_bucket
+from coffre.offboarding.erasure import describe_erased
+from coffre.offboarding.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
+from coffre.offboarding.facts import is_verified, refusing_under_hold
+from coffre.offboarding.procedure import Departure, Manner, Outcome, open_departure
+from coffre.offboarding.stages import Waiting
+from coffre.operations.service import Service
+from coffre.operations.stage import Stage
+from coffre.records.events import utc_now
+from coffre.spec.loader import Repository
+
+
+def offboard_machine(
+    repository: Repository, slug: str, machine: str, asked_day: date | None, manner: Manner
+) -> Outcome:
+    """Erase a retired machine's bucket and its password, then wait for a verification, then close. May run twice."""
+    with open_departure(repository, slug, "offboard --machine", asked_day, manner, machine) as departure:
+        waiting = _advance(departure, machine)
+        documents = tuple(departure.documents)
+        return Outcome(slug, departure.journal.stage, None, tuple(departure.done), waiting, documents=documents)
+
+
+def refuse_unless_over(service: Service, machine: str, today: date) -> None:
+    """Refuse a machine in service, and one whose backups are still kept."""
+    retirement = service.machine(machine).retired
+    slug = service.tenant.slug
+    if retirement is None:
+        raise RefusedError(
+            f"{slug}/{machine} is in service: its backups are not erased",
+            "A machine ends with `retired: {on: DATE, keep_until: DATE}` in the file, applied.",
+        )
+    if today <= retirement.keep_until:
+        raise RefusedError(
+            f"the backups of {slug}/{machine} are kept until {retirement.keep_until}; today is {today}",
+            f"Run the same command from {date.fromordinal(retirement.keep_until.toordinal() + 1)} on.",
+        )
+
+
+def _advance(departure: Departure, machine: str) -> Waiting | None:
+    service, journal = departure.service, departure.journal
+    if journal.stage is None:
+        refuse_unless_over(service, machine, journal.today)
+        waiting = _erase(departure, machine)
+        if waiting is not None:
+            return waiting
+        _enter(departure, Stage.ERASED)
+    if journal.stage is Stage.ERASED:
+        if not is_verified(journal):
+            command = f"`coffre offboard {service.tenant.slug} --machine {machine} --verify`"
+            return Waiting(f"a verification that passes: a second person runs {command}")
+        _enter(departure, Stage.VERIFIED)
+    if journal.stage is Stage.VERIFIED:
+        certificate = issue(service, journal, journal.today)
+        departure.documents += [str(certificate.pdf), str(certificate.json)]
+        _enter(departure, Stage.CLOSED)
+        departure.say(f"take {machine} out of tenants/{service.tenant.slug}.yaml now")
+    return None
+
+
+def _erase(departure: Departure, machine: str) -> Waiting | None:
+    service, journal, say = departure.service, departure.journal, departure.say
+    read_signer(service, utc_now())
+    check_clocks(service)
+    refuse = refusing_under_hold(service, f"erasing the backups of {machine}")
+    refuse()
+    departure.manner.confirm(f"Erase every backup of {service.tenant.slug}/{machine} and its password, for ever?")
+    began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(service, machine)
+    if began is not None:
+        if not journal.steps(Step.ERASURE_BEGAN):
+            journal.note(Step.ERASURE_BEGAN, began, machine)
+        erased = erase_bucket(service, began, departure.manner.on_progress, refuse=refuse)
+        journal.note(Step.BUCKET_ERASED, erased, machine)
+        say(describe_erased(erased))
+    if not journal.read(Step.SECRET_DESTROYED, SecretDestroyed):
+        destroyed = destroying.destroy_password(service, machine, refuse=refuse)
+        if destroyed is not None:
+            journal.note(Step.SECRET_DESTROYED, destroyed, machine)
+            say(f"{machine}: its repository password is destroyed in both bundle copies")
+    newest = journal.find(Step.BUCKET_ERASED, BucketErased)
+    if newest is not None and newest.locked is not None:
+        until = newest.locked.until.date()
+        return Waiting(f"the end of the platform's own lock on {until}: what it keeps is unreadable already", until)
+    return None
+
+
+def _enter(departure: Departure, stage: Stage) -> None:
+    departure.journal.enter(stage)
+    departure.say(f"{departure.journal.machine}: {stage.value}")

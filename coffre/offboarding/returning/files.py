@@ -1,0 +1,163 @@
+"""A machine's snapshots as plain files in a bag: restored, read back against the repository, and listed."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from coffre.agents.restic.repository import Repository, ResticError, Snapshot
+from coffre.errors import ExpectedError, RemoteError
+from coffre.offboarding.returning import settling
+from coffre.offboarding.returning.bag import hash_files, sync, write_manifest
+from coffre.offboarding.returning.entries import MissingEntriesError, Tree, read_entries, to_line
+from coffre.offboarding.returning.job import Job, Written, tell_parts
+from coffre.offboarding.returning.layout import DATA, ENTRIES, PROBLEMS
+from coffre.offboarding.returning.progress import Progress, begin, forget_written, read_progress, save_progress
+from coffre.offboarding.returning.room import Need, need_of, present_bytes, refuse_poor_disk, refuse_without_room
+from coffre.operations.repositories import open_repository
+from coffre.operations.work_folder import work_folder
+from coffre.records.events import utc_now
+from coffre.spec.leaving import ReturnedSnapshots
+from coffre.spec.sizes import format_bytes
+
+CACHE_PREFIX = "return-cache-"
+NO_ROOM = "no space left on device"
+
+
+def write_files(job: Job) -> Written:
+    """Write a machine's snapshots into its bag, going on where an earlier call was cut short.
+
+    restic reads what it wrote back from the disk and compares it with the repository before the manifest is made.
+    """
+    root = job.service.repository.root
+    with work_folder(root, CACHE_PREFIX) as cache:
+        repository = open_repository(job.service, job.machine, job.reason, cache)
+        snapshots = {each.id: each for each in repository.snapshots()}
+        progress = _begin(job, repository, snapshots)
+        read_back_began = time.perf_counter()
+        if not progress.is_listed:
+            progress = _restore(job, repository, snapshots, progress)
+            read_back_began = time.perf_counter()
+            _read_back(job, repository, snapshots, progress)
+            progress = _list_entries(job, repository, snapshots, progress)
+    job.on_progress(f"{job.machine}: hashing what was written")
+    settling.settle(job.bag)
+    payload = write_manifest(job.bag, hash_files(job.bag, settling.list_stored_files(job.bag)))
+    return Written(
+        payload=payload,
+        snapshots=progress.snapshots,
+        renamed=progress.renamed,
+        written_at=progress.written_at,
+        write_seconds=progress.write_seconds,
+        read_back_seconds=time.perf_counter() - read_back_began,
+    )
+
+
+def choose(snapshots: dict[str, Snapshot], wanted: ReturnedSnapshots) -> tuple[str, ...]:
+    """Return the ids of the snapshots that come back, oldest first by the machine's clock. Pure."""
+    by_age = sorted(snapshots.values(), key=lambda snapshot: snapshot.taken_at)
+    return tuple(each.id for each in (by_age if wanted is ReturnedSnapshots.ALL else by_age[-1:]))
+
+
+def folder_of(snapshot: Snapshot, wanted: ReturnedSnapshots) -> str:
+    """Return the folder below data/ that a snapshot comes into; none for the latest alone. Pure."""
+    if wanted is ReturnedSnapshots.LATEST:
+        return ""
+    return f"{snapshot.taken_at:%Y-%m-%dT%H-%M-%SZ}-{snapshot.id[:8]}"
+
+
+def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot]) -> Progress:
+    """Choose the snapshots, or find those of the return that goes on, and see that they have room."""
+    found = read_progress(job.bag)
+    chosen = choose(snapshots, job.wanted.snapshots) if found is None else found.snapshots
+    gone = [each for each in chosen if each not in snapshots]
+    if gone:
+        raise ExpectedError(
+            f"{job.machine}: the unfinished return in {job.bag} is of a snapshot that is not there any more",
+            "Remove that folder and run the same command again.",
+        )
+    if found is None or not found.is_listed:
+        job.on_progress(f"{job.machine}: looking for room for {len(chosen)} snapshots")
+        need = sum((need_of(repository.ls(each)) for each in chosen), Need())
+        refuse_without_room(need, job.bag, 0 if found is None else present_bytes(job.bag))
+        refuse_poor_disk(job.bag)
+    return begin(job.bag, Progress(job.name, job.wanted.format.value, chosen))
+
+
+def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
+    (job.bag / DATA).mkdir(exist_ok=True)
+    for each in progress.snapshots:
+        if each in progress.written:
+            continue
+        began = time.perf_counter()
+        try:
+            repository.restore(
+                each, _place(job, snapshots[each]), on_progress=tell_parts(job, 1.0, f"of snapshot {each[:8]} written")
+            )
+        except ResticError as problem:
+            raise _without_names(job, problem) from problem
+        seconds = progress.write_seconds + time.perf_counter() - began
+        progress = replace(progress, written=(*progress.written, each), write_seconds=seconds)
+        progress = save_progress(job.bag, replace(progress, written_at=utc_now().isoformat()))
+    return progress if progress.written_at else replace(progress, written_at=utc_now().isoformat())
+
+
+def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> None:
+    """Compare what the disk gives back with the repository."""
+    job.on_progress(f"{job.machine}: reading back what was written")
+    settling.make_readable(job.bag)
+    sync(job.bag)
+    settling.forget_cached(job.bag)
+    for each in progress.snapshots:
+        try:
+            differing = repository.compare(each, _place(job, snapshots[each]))
+        except ResticError as problem:
+            raise _without_names(job, problem) from problem
+        if differing:
+            save_progress(job.bag, forget_written(progress, each))
+            raise ExpectedError(
+                f"{job.machine}: {format_bytes(differing)} that were read back from {job.bag} are not what was backed "
+                "up",
+                "Is the disk good? Run the same command again: it writes these files anew.",
+            )
+
+
+def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
+    """Write the tag file of entries, holding restic's list against what was restored."""
+    pending, renamed = job.bag / f".{ENTRIES}", 0
+    with pending.open("w", encoding="utf-8", newline="\n") as lines:
+        for each in progress.snapshots:
+            folder = folder_of(snapshots[each], job.wanted.snapshots)
+            tree = Tree(bytes(job.bag), folder, job.longest_bytes)
+            try:
+                for entry in read_entries(tree, repository.ls(each)):
+                    lines.write(to_line(entry))
+                    renamed += entry.has_stand_in
+            except MissingEntriesError as problem:
+                save_progress(job.bag, forget_written(progress, each))
+                raise ExpectedError(
+                    f"{job.machine}: {problem.count} entries of snapshot {each[:8]} are not in {job.bag} as backed up",
+                    "Run the same command again: it writes what is missing.",
+                ) from problem
+    pending.replace(job.bag / ENTRIES)
+    return save_progress(job.bag, replace(progress, is_listed=True, renamed=renamed))
+
+
+def _place(job: Job, snapshot: Snapshot) -> Path:
+    return job.bag / DATA / folder_of(snapshot, job.wanted.snapshots)
+
+
+def _without_names(job: Job, problem: ResticError) -> ExpectedError:
+    """Return restic's failure without the names of files: they are the customer's, and errors are logged."""
+    if problem.exit_code_of_restic not in (1, 3):
+        return problem
+    if NO_ROOM in problem.message:
+        return ExpectedError(
+            f"{job.machine}: no room is left in {job.bag}",
+            "Make room, then run the same command again: it goes on where it stopped.",
+        )
+    said = job.bag / PROBLEMS
+    said.write_text(f"{problem.message}\n", encoding="utf-8", errors="backslashreplace")
+    return RemoteError(
+        f"{job.machine}: restic did not finish; what it said is in {said}, since it may name the customer's files",
+        "Run the same command again: what is written stays, and it goes on where it stopped.",
+    )

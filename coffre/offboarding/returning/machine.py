@@ -1,0 +1,205 @@
+"""A machine's data handed back (contract, article 14; GDPR, article 28(3)(g)): planned, written, read back."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.offboarding.evidence import Returned
+from coffre.offboarding.returning.bag import Payload, find_changed
+from coffre.offboarding.returning.bucket_target import BucketTarget
+from coffre.offboarding.returning.files import choose, write_files
+from coffre.offboarding.returning.job import AT_THE_END, Job, OnProgress, Purpose, Written
+from coffre.offboarding.returning.layout import TAG_MANIFEST
+from coffre.offboarding.returning.progress import finish, read_summary
+from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
+from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
+from coffre.offboarding.returning.settling import forget_cached
+from coffre.offboarding.returning.tags import describe
+from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.repositories import open_repository
+from coffre.operations.service import RUN_FOLDER, Service
+from coffre.operations.work_folder import remove_folder
+from coffre.records.events import utc_now
+from coffre.spec import naming
+from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
+
+WRITERS = {ReturnFormat.FILES: write_files, ReturnFormat.REPOSITORY: write_repository}
+STAGING_PREFIX = "return-staging-"
+
+
+@dataclass(frozen=True)
+class PlannedReturn:
+    """What one machine's return takes: files, their bytes, and the most that they take on the target's disk."""
+
+    machine: str
+    snapshots: int
+    files: int
+    bytes: int
+    needed_bytes: int
+
+
+def return_machine(service: Service, machine: str, wanted: Return, on_progress: OnProgress) -> Returned:
+    """Hand one machine's data back and read it back from the target. May run twice, also after a kill.
+
+    A return that was cut short goes on; one that is complete is read back again. RefusedError before anything is
+    written when there is no room, or the target holds something else.
+    """
+    refuse_while_blocked(service.tenant)
+    service.machine(machine)
+    return hand_over(service, machine, wanted, AT_THE_END, on_progress)
+
+
+def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
+    """Write one machine's bag to its target and read it back from there, whatever the reason."""
+    job = Job(service, machine, wanted, _folder(service, machine, wanted), purpose, on_progress)
+    if isinstance(wanted.to, S3Target):
+        return _hand_over_to_bucket(job, BucketTarget(service, wanted.to, machine))
+    summary = read_summary(job.bag)
+    if summary is not None:
+        return _read_back_folder(job, summary)
+    written = write_bag(job)
+    finish(job.bag)
+    return _returned(job, written, str(job.bag))
+
+
+def write_bag(job: Job) -> Written:
+    """Write a bag into its folder here and read it back, or take one that lies there complete."""
+    summary = read_summary(job.bag)
+    if summary is not None:
+        return _written(summary, 0.0)
+    written = WRITERS[job.wanted.format](job)
+    describe(job, written)
+    return written
+
+
+def _hand_over_to_bucket(job: Job, target: BucketTarget) -> Returned:
+    """Write a bag here, carry it to the customer's bucket, read all of it back from there, and remove it here.
+
+    It is removed after a failure too; what a kill left is gone on with.
+    """
+    job = replace(job, longest_bytes=target.longest_bytes)
+    summary = target.find_summary()
+    if summary is not None:
+        return _read_back_bucket(job, target, summary)
+    target.refuse_foreign(job)
+    try:
+        written = write_bag(job)
+        total_bytes, began = written.payload.bytes, time.perf_counter()
+        target.upload(job, total_bytes)
+        carried = time.perf_counter()
+        changed = target.find_changed(job, job.bag, total_bytes)
+        if changed:
+            target.upload_again(job, [path for path in changed if (job.bag / path).is_file()])
+            _refuse_changed(job, target.shown, target.find_changed(job, job.bag, total_bytes))
+        target.complete(job)
+        read_back_seconds = written.read_back_seconds + time.perf_counter() - carried
+        written = replace(
+            written,
+            written_at=utc_now().isoformat(),
+            write_seconds=written.write_seconds + carried - began,
+            read_back_seconds=read_back_seconds,
+        )
+        return _returned(job, written, target.shown)
+    finally:
+        remove_folder(job.bag)
+
+
+def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> list[PlannedReturn]:
+    """Return what each machine's return takes, from the repositories themselves; nothing is written.
+
+    RefusedError when the target has no room for all of them together.
+    """
+    refuse_while_blocked(service.tenant)
+    planned = []
+    for machine in service.tenant.machines:
+        on_progress(f"{machine}: counting what comes back")
+        planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress)))
+    need = Need(sum(each.files for each in planned), 0, sum(each.needed_bytes for each in planned))
+    refuse_without_room(need, _folder(service, "", wanted))
+    return planned
+
+
+def _plan_machine(job: Job) -> PlannedReturn:
+    if job.wanted.format is ReturnFormat.REPOSITORY:
+        objects = list_repository(job)
+        need = need_of_objects(objects)
+        snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
+        return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
+    repository = open_repository(job.service, job.machine, f"size of the {AT_THE_END.reason}")
+    chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
+    need = sum((need_of(repository.ls(each)) for each in chosen), Need())
+    return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)
+
+
+def _read_back_folder(job: Job, summary: Mapping[str, Any]) -> Returned:
+    """Hold a bag that an earlier call completed against its manifests, read from the disk."""
+    _refuse_other(job, summary, str(job.bag))
+    job.on_progress(f"{job.machine}: the return is complete already; reading it back")
+    began = time.perf_counter()
+    forget_cached(job.bag)
+    _refuse_changed(job, str(job.bag), [*find_changed(job.bag, TAG_MANIFEST), *find_changed(job.bag)])
+    finish(job.bag)
+    return _returned(job, _written(summary, time.perf_counter() - began), str(job.bag))
+
+
+def _read_back_bucket(job: Job, target: BucketTarget, summary: Mapping[str, Any]) -> Returned:
+    _refuse_other(job, summary, target.shown)
+    job.on_progress(f"{job.machine}: the return is complete already; reading it back")
+    began = time.perf_counter()
+    with target.fetched_tags() as tags:
+        _refuse_changed(job, target.shown, target.find_changed(job, tags, summary["octets"]))
+    return _returned(job, _written(summary, time.perf_counter() - began), target.shown)
+
+
+def _refuse_other(job: Job, summary: Mapping[str, Any], where: str) -> None:
+    if (summary.get("objet"), summary.get("format")) != (job.name, job.wanted.format.value):
+        raise RefusedError(f"{where} holds the complete return of {summary.get('objet')}", "Name another target.")
+
+
+def _refuse_changed(job: Job, where: str, changed: Sequence[str]) -> None:
+    if changed:
+        raise ExpectedError(
+            f"{job.machine}: {len(changed)} files in {where} are missing, strange there, or not what was written",
+            "Move what lies there away and run the same command again: it writes everything anew.",
+        )
+
+
+def _written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
+    """Read what a complete bag says of itself."""
+    return Written(
+        payload=Payload(summary["fichiers"], summary["octets"], summary["manifeste_sha256"]),
+        snapshots=tuple(summary["instantanes"]),
+        renamed=summary["noms_remplaces"],
+        written_at=summary["ecrit_le"],
+        write_seconds=summary["duree_ecriture_secondes"],
+        read_back_seconds=read_back_seconds,
+    )
+
+
+def _returned(job: Job, written: Written, target: str) -> Returned:
+    return Returned(
+        machine=job.machine,
+        format=job.wanted.format.value,
+        snapshots=written.snapshots,
+        target=target,
+        files=written.payload.files,
+        bytes=written.payload.bytes,
+        manifest_sha256=written.payload.manifest_sha256,
+        renamed=written.renamed,
+        written_at=datetime.fromisoformat(written.written_at),
+        verified_at=utc_now(),
+        write_seconds=written.write_seconds,
+        read_back_seconds=written.read_back_seconds,
+        password_handed_out=job.wanted.format is ReturnFormat.REPOSITORY,
+    )
+
+
+def _folder(service: Service, machine: str, wanted: Return) -> Path:
+    """Return where a machine's bag is written: at its target, or here until it is carried to a bucket."""
+    if isinstance(wanted.to, DirectoryTarget):
+        return Path(wanted.to.path) / service.tenant.slug / machine
+    return service.repository.root / RUN_FOLDER / f"{STAGING_PREFIX}{service.tenant.slug}" / machine

@@ -1,0 +1,88 @@
+"""How far the return of one machine has come, kept beside what is written, so that a killed one goes on from there."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import RefusedError
+from coffre.offboarding.returning.layout import PROBLEMS, SUMMARY, UNFINISHED
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being returned, and what of it is done.
+
+    ``snapshots`` are those that were chosen when it began: it goes on with the same. ``written`` are restored,
+    ``is_listed`` says that the tag file of entries is complete, after which restic may not touch the folder again.
+    """
+
+    owner: str
+    format: str
+    snapshots: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    write_seconds: float = 0.0
+    written_at: str = ""
+    is_listed: bool = False
+    renamed: int = 0
+
+
+def read_progress(bag: Path) -> Progress | None:
+    """Return what a return that was cut short has left in a folder; None when there is none."""
+    fields = _read(bag / UNFINISHED)
+    return None if fields is None else _progress(fields)
+
+
+def save_progress(bag: Path, progress: Progress) -> Progress:
+    """Write how far it is, whole or not at all."""
+    pending = bag / f"{UNFINISHED}.new"
+    pending.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    pending.replace(bag / UNFINISHED)
+    return progress
+
+
+def begin(bag: Path, wanted: Progress) -> Progress:
+    """Return where to go on in a folder that is new, empty, or holds the same return unfinished.
+
+    RefusedError for a folder that holds anything else: nothing is ever written over.
+    """
+    found = read_progress(bag)
+    if found is None:
+        if bag.exists() and (not bag.is_dir() or any(bag.iterdir())):
+            raise RefusedError(f"{bag} is not an empty folder", "Name another target: a return never overwrites.")
+        bag.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return save_progress(bag, wanted)
+    if (found.owner, found.format) != (wanted.owner, wanted.format):
+        raise RefusedError(
+            f"{bag} holds an unfinished return of {found.owner} as {found.format}",
+            "Finish that one, or name another target.",
+        )
+    return found
+
+
+def read_summary(bag: Path) -> dict[str, Any] | None:
+    """Return what a complete bag says of itself; None when there is none."""
+    return _read(bag / SUMMARY)
+
+
+def finish(bag: Path) -> None:
+    """Take the marks of unfinished work away."""
+    for left in (UNFINISHED, PROBLEMS):
+        (bag / left).unlink(missing_ok=True)
+
+
+def forget_written(progress: Progress, snapshot: str) -> Progress:
+    """Return the progress without a snapshot: it is restored again. Pure."""
+    return replace(progress, written=tuple(each for each in progress.written if each != snapshot))
+
+
+def _progress(fields: dict[str, Any]) -> Progress:
+    texts = {name: tuple(fields[name]) for name in ("snapshots", "written")}
+    return Progress(**{**fields, **texts})
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if path.is_symlink() or not path.is_file():
+        return None
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    return fields if isinstance(fields, dict) else None

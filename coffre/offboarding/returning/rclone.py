@@ -1,0 +1,204 @@
+"""One run of rclone, which carries objects between buckets and folders: secrets by environment, nothing in its file."""
+
+import contextlib
+import json
+import os
+import re
+import ssl
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from coffre import toolchain
+from coffre.errors import RemoteError
+from coffre.storage.driver import AccessKey
+
+KEPT_LINES = 200
+STOP_SECONDS = 15.0
+NOTHING_THERE = 3
+"""rclone's exit code for a folder that is not there; in an existing bucket every folder is."""
+_DROPPED_PREFIXES = ("AWS_", "RCLONE_", "SSL_CERT_", "COFFRE_", "PULUMI_", "RESTIC_", "GODEBUG")
+# Only these are repeated: any other word may be of a customer's file name.
+_S3_CODE = re.compile(
+    r"\b(AccessDenied|EntityTooLarge|InternalError|InvalidAccessKeyId|NoSuchBucket|PermanentRedirect|QuotaExceeded|"
+    r"RequestTimeTooSkewed|ServiceUnavailable|SignatureDoesNotMatch|SlowDown)\b"
+)
+_SETTINGS = (
+    # rclone would write names that it takes for awkward in another way; ours are chosen to need none.
+    "--local-encoding=None",
+    "--s3-encoding=None",
+    "--s3-no-check-bucket",
+    "--contimeout=15s",
+    "--timeout=2m",
+    "--low-level-retries=5",
+    "--retries=2",
+    "--use-json-log",
+    "--stats=2s",
+    "--stats-log-level=NOTICE",
+)
+
+OnBytes = Callable[[int], None]
+"""Told from time to time how many bytes were carried."""
+
+
+class RcloneError(RemoteError):
+    """rclone ended badly. ``said`` may name a customer's files: it goes into no message and no log."""
+
+    def __init__(self, message: str, hint: str, said: str) -> None:
+        super().__init__(message, hint)
+        self.said = said
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A bucket's service as rclone is told of it; ``name`` is what its paths begin with."""
+
+    name: str
+    url: str
+    region: str
+    key: AccessKey
+
+    def path(self, bucket: str, key: str) -> str:
+        return f"{self.name}:{bucket}/{key}"
+
+    def environment(self) -> dict[str, str]:
+        values = {
+            "TYPE": "s3",
+            "PROVIDER": "Other",
+            "ENDPOINT": self.url,
+            "REGION": self.region,
+            "ACCESS_KEY_ID": self.key.access_key_id,
+            "SECRET_ACCESS_KEY": self.key.secret_access_key,
+        }
+        return {f"RCLONE_CONFIG_{self.name.upper()}_{name}": value for name, value in values.items()}
+
+
+class Rclone:
+    """rclone with the services that it may speak to, and the authorities that vouch for them."""
+
+    def __init__(self, remotes: Sequence[Remote], ca_file: Path | None) -> None:
+        self._environment = {name: value for each in remotes for name, value in each.environment().items()}
+        self._secrets = [each.key.secret_access_key for each in remotes]
+        self._ca_file = ca_file
+
+    def copy(
+        self, source: str, target: str, *options: str, is_again: bool = False, on_bytes: OnBytes | None = None
+    ) -> None:
+        """Copy what is missing or of another size; what is there already stays, unless this ``is_again``."""
+        skipped = "--ignore-times" if is_again else "--size-only"
+        for _ in self._stream(["copy", skipped, *options, source, target], on_bytes):
+            continue
+
+    def list_names(self, path: str, *options: str) -> list[str]:
+        """Return the names below a path; none where there is nothing."""
+        return [line.rstrip("\n") for line in self._stream(["lsf", *options, path], None)]
+
+    def hash_objects(self, path: str, on_bytes: OnBytes | None = None) -> Iterator[tuple[str, str]]:
+        """Yield the path and the SHA-256 of every object below one, by reading each back in full."""
+        for line in self._stream(["hashsum", "sha256", "--download", path], on_bytes):
+            sha256, _, name = line.rstrip("\n").partition("  ")
+            yield name, sha256
+
+    def _stream(self, arguments: Sequence[str], on_bytes: OnBytes | None) -> Iterator[str]:
+        """Run rclone and yield the lines that it prints; it has ended when this returns, raises or is closed."""
+        with _certificates(self._ca_file) as certificates:
+            command = [str(toolchain.find_tool("rclone")), *_SETTINGS, *certificates, *arguments]
+            with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as printed:
+                self._run(command, printed, on_bytes)
+                printed.seek(0)
+                yield from printed
+
+    def _run(self, command: Sequence[str], printed: IO[str], on_bytes: OnBytes | None) -> None:
+        said: deque[str] = deque(maxlen=KEPT_LINES)
+        process = subprocess.Popen(
+            command,
+            env={**clean_environment(os.environ), **self._environment},
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+            for line in process.stderr:
+                _hear(line, said, on_bytes)
+            process.wait()
+        finally:
+            _stop(process)
+        if process.returncode != 0:
+            raise _explain(process.returncode, [_redact(line, self._secrets) for line in said])
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what would change rclone's behaviour behind our back. Pure."""
+    kept = {key: value for key, value in environment.items() if not key.startswith(_DROPPED_PREFIXES)}
+    return {**kept, "LC_ALL": "C.UTF-8", "RCLONE_CONFIG": os.devnull}
+
+
+@contextmanager
+def _certificates(ca_file: Path | None) -> Iterator[list[str]]:
+    """Trust a platform's own authority beside the system's: rclone takes a file for the only ones there are."""
+    if ca_file is None:
+        yield []
+        return
+    system = ssl.get_default_verify_paths().cafile
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem") as both:
+        for each in (ca_file, *([Path(system)] if system else [])):
+            both.write(each.read_text(encoding="utf-8").encode("ascii", "ignore").decode() + "\n")
+        both.flush()
+        yield [f"--ca-cert={both.name}"]
+
+
+def _hear(line: str, said: deque[str], on_bytes: OnBytes | None) -> None:
+    """Take one line of rclone's log: figures go to whoever wants them, the rest is kept for the end."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        said.append(line.rstrip("\n"))
+        return
+    stats = fields.get("stats")
+    if stats is None:
+        said.append(f"{fields.get('object', '')}: {fields.get('msg', '')}".removeprefix(": "))
+    elif on_bytes is not None:
+        on_bytes(int(stats.get("bytes", 0)))
+
+
+def _explain(code: int, said: Sequence[str]) -> RcloneError:
+    """Return what went wrong without the names that it went wrong with."""
+    text = "\n".join(said)
+    if "no space left on device" in text:
+        return RcloneError("no room is left", "Make room, then run the same command again: it goes on.", text)
+    if code == NOTHING_THERE:
+        return RcloneError("there is no such bucket", "Have the customer name a bucket that is there.", text)
+    codes = list(dict.fromkeys(_S3_CODE.findall(text)))
+    named = f" ({', '.join(codes[:3])})" if codes else ""
+    return RcloneError(
+        f"rclone could not carry everything: it ended with {code}{named}",
+        "Run the same command again: what is there stays, and it goes on where it stopped.",
+        text,
+    )
+
+
+def _redact(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """End the program and wait for it: asked first, then forced."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.stderr is not None:
+        process.stderr.close()

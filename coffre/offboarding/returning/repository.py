@@ -1,0 +1,157 @@
+"""A machine's restic repository handed back as it is, with its password, restic itself, and a guide."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre import toolchain
+from coffre.agents.restic.programs import list_restic_builds
+from coffre.agents.restic.repository import Repository
+from coffre.errors import ExpectedError
+from coffre.offboarding.returning.bag import HashedFile, hash_files, sync, write_manifest
+from coffre.offboarding.returning.job import Job, Written, tell_parts
+from coffre.offboarding.returning.layout import DATA, PASSWORD, PROGRAMS, REPOSITORY
+from coffre.offboarding.returning.progress import Progress, begin, read_progress, save_progress
+from coffre.offboarding.returning.rclone import Rclone, RcloneError, Remote
+from coffre.offboarding.returning.room import BLOCK_BYTES, Need, present_bytes, refuse_without_room
+from coffre.offboarding.returning.settling import forget_cached
+from coffre.operations.passwords import use_password
+from coffre.records.events import utc_now
+from coffre.spec import naming
+from coffre.storage.driver import ObjectFacts
+
+PARTS = (("config", "keys/**", "snapshots/**"), ("index/**",), ("data/**",))
+"""What is copied in which order: what a snapshot needs was there before it, so that a machine may write meanwhile."""
+
+TRANSFERS = 8
+_SMALL_PROGRAM_BYTES = 64 << 20
+
+
+def write_repository(job: Job) -> Written:
+    """Write a machine's repository into its bag, going on where an earlier call was cut short.
+
+    Every object but `config` is named by its SHA-256: that is compared with what the disk gives back, `config` with the
+    bucket's, and restic checks that the copy is whole.
+    """
+    objects = list_repository(job)
+    refuse_without_room(
+        need_of_objects(objects), job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0
+    )
+    progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
+    password = use_password(job.service, job.machine, f"{job.reason}: handed over with it")
+    (job.bag / DATA).mkdir(exist_ok=True)
+    began = time.perf_counter()
+    _copy(job, sum(each.size_bytes for each in objects))
+    progress = replace(
+        progress, write_seconds=progress.write_seconds + time.perf_counter() - began, written_at=utc_now().isoformat()
+    )
+    save_progress(job.bag, progress)
+    began = time.perf_counter()
+    hashed = _read_back(job)
+    _refuse_missing(job, objects, hashed)
+    _add_programs(job.bag)
+    _write_password(job.bag / PASSWORD, password)
+    _check(job, password)
+    payload = write_manifest(job.bag, hashed + list(hash_files(job.bag, _list_files(job.bag, PROGRAMS))))
+    return Written(
+        payload=payload,
+        snapshots=tuple(sorted(each.name for each in (job.bag / REPOSITORY / "snapshots").glob("*"))),
+        renamed=0,
+        written_at=progress.written_at,
+        write_seconds=progress.write_seconds,
+        read_back_seconds=time.perf_counter() - began,
+    )
+
+
+def list_repository(job: Job) -> list[ObjectFacts]:
+    """Return the objects that are handed back: all of the repository but its locks."""
+    listed = job.service.owner_bucket(job.machine).list_objects(naming.RESTIC_PREFIX)
+    return [each for each in listed if not each.key.startswith(f"{naming.RESTIC_PREFIX}locks/")]
+
+
+def need_of_objects(objects: list[ObjectFacts]) -> Need:
+    """Return what a repository takes on a disk, restic's own programs included. Pure."""
+    total_bytes = sum(each.size_bytes for each in objects)
+    on_disk_bytes = sum(-(-each.size_bytes // BLOCK_BYTES) * BLOCK_BYTES for each in objects)
+    return Need(len(objects), total_bytes, on_disk_bytes + len(list_restic_builds()) * _SMALL_PROGRAM_BYTES)
+
+
+def _copy(job: Job, total_bytes: int) -> None:
+    endpoint = job.service.storage.endpoint
+    remote = Remote("storage", endpoint.url, endpoint.region, job.service.owner_key())
+    source = remote.path(job.service.bucket_name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
+    tell = tell_parts(job, total_bytes, "copied")
+    rclone = Rclone([remote], endpoint.ca_file)
+    for part in PARTS:
+        included = [f"--include=/{pattern}" for pattern in part]
+        try:
+            rclone.copy(source, str(job.bag / REPOSITORY), f"--transfers={TRANSFERS}", *included, on_bytes=tell)
+        except RcloneError as problem:
+            raise ExpectedError(f"{job.machine}: {problem.message}", problem.hint) from problem
+
+
+def _read_back(job: Job) -> list[HashedFile]:
+    """Hash the copy as the disk gives it back, and hold each object against its name; a bad one is copied again."""
+    job.on_progress(f"{job.machine}: reading back what was written")
+    sync(job.bag)
+    forget_cached(job.bag)
+    hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
+    config = job.service.owner_bucket(job.machine).find(f"{naming.RESTIC_PREFIX}config")
+    bad = [each.path for each in hashed if not _is_as_named(job.bag, each, config)]
+    if bad:
+        for path in bad:
+            (job.bag / path).unlink()
+        raise ExpectedError(
+            f"{job.machine}: {len(bad)} objects that were read back from {job.bag} are not what was backed up",
+            "Is the disk good? Run the same command again: it copies them anew. If it says so again, the platform's "
+            "own are damaged: `coffre undelete` brings earlier versions back.",
+        )
+    return hashed
+
+
+def _refuse_missing(job: Job, objects: list[ObjectFacts], hashed: list[HashedFile]) -> None:
+    wanted = {f"{REPOSITORY}/{each.key.removeprefix(naming.RESTIC_PREFIX)}" for each in objects}
+    missing = wanted - {each.path for each in hashed}
+    if missing:
+        raise ExpectedError(
+            f"{job.machine}: {len(missing)} objects of the repository are not in {job.bag}",
+            "Run the same command again: it copies what is missing.",
+        )
+
+
+def _is_as_named(bag: Path, file: HashedFile, config: bytes | None) -> bool:
+    path = Path(file.path)
+    if path.name == "config":
+        return (bag / path).read_bytes() == config
+    return path.name == file.sha256
+
+
+def _check(job: Job, password: SecretStr) -> None:
+    """Have restic look at the copy as its owner will; the hashes were compared before."""
+    job.on_progress(f"{job.machine}: restic checks the copy")
+    Repository(str(job.bag / REPOSITORY), job.service.owner_key(), password).check()
+
+
+def _add_programs(bag: Path) -> None:
+    for build, program in list_restic_builds().items():
+        target = bag / PROGRAMS / build / ("restic.exe" if program.suffix == ".exe" else "restic")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(program, target)
+        target.chmod(0o755)
+        if toolchain.sha256_file(target) != toolchain.sha256_program(program):
+            raise ExpectedError(f"restic for {build} was not written as it is", "Is the disk good? Try again.")
+
+
+def _write_password(path: Path, password: SecretStr) -> None:
+    path.touch(mode=0o600)
+    path.write_text(f"{password.get_secret_value()}\n", encoding="utf-8")
+
+
+def _list_files(bag: Path, below: str) -> Iterator[str]:
+    for path in sorted((bag / below).rglob("*")):
+        if path.is_file():
+            yield path.relative_to(bag).as_posix()

@@ -1,0 +1,91 @@
+"""Whether a target has room for a return: asked before anything is written."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.agents.restic.repository import Node
+from coffre.errors import RefusedError
+from coffre.spec.sizes import format_bytes
+
+BLOCK_BYTES = 4096
+TAG_BYTES_EACH = 512
+"""About what an entry takes in manifest and tag files."""
+FIXED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Need:
+    """What something takes on a disk at most; holes in files are counted as if they were written."""
+
+    files: int = 0
+    bytes: int = 0
+    on_disk_bytes: int = 0
+
+    def __add__(self, other: "Need") -> "Need":
+        return Need(self.files + other.files, self.bytes + other.bytes, self.on_disk_bytes + other.on_disk_bytes)
+
+
+def need_of(nodes: Iterable[Node]) -> Need:
+    """Return what the entries of a snapshot take. Pure."""
+    files = total_bytes = on_disk_bytes = 0
+    for node in nodes:
+        files += 1
+        total_bytes += node.size_bytes
+        on_disk_bytes += TAG_BYTES_EACH + -(-node.size_bytes // BLOCK_BYTES) * BLOCK_BYTES
+        on_disk_bytes += BLOCK_BYTES if node.type == "dir" else 0
+    return Need(files, total_bytes, on_disk_bytes)
+
+
+def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> None:
+    """Refuse to begin when a folder's file system cannot take it; ``present_bytes`` of it are there already."""
+    facts = os.statvfs(_existing(folder))
+    free_bytes = facts.f_bavail * facts.f_frsize
+    wanted_bytes = max(0, need.on_disk_bytes - present_bytes) + FIXED_BYTES
+    if wanted_bytes > free_bytes:
+        raise RefusedError(
+            f"{folder} has room for {format_bytes(free_bytes)}, and up to {format_bytes(wanted_bytes)} are needed",
+            "Make room or name another target, then run the same command again; nothing was written.",
+        )
+    if facts.f_files and not present_bytes and need.files > facts.f_favail:
+        raise RefusedError(
+            f"the file system of {folder} can take {facts.f_favail} more files, and {need.files} are needed",
+            "Name another target, or return the repository instead of files; nothing was written.",
+        )
+
+
+def refuse_poor_disk(folder: Path) -> None:
+    """Refuse a disk that cannot hold a machine's files as they are, as one formatted for Windows or a camera.
+
+    restic would stop at each link there, and write a file over its namesake in capitals.
+    """
+    with tempfile.TemporaryDirectory(prefix=".coffre-", dir=_existing(folder)) as place:
+        base = os.fsencode(place)
+        try:
+            os.symlink(b"nowhere", os.path.join(base, b"link"))
+            for name in (b"a", b"A", b"caf\xe9:*?\n"):
+                os.close(os.open(os.path.join(base, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            os.link(os.path.join(base, b"a"), os.path.join(base, b"b"))
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise RefusedError(
+                f"the file system of {folder} cannot hold every name and link that machines have",
+                "Format that disk as ext4 or xfs, or return the repository, which any disk holds; nothing was written.",
+            ) from error
+
+
+def present_bytes(folder: Path) -> int:
+    """Return what a folder takes on its disk."""
+    return sum(
+        os.lstat(os.path.join(here, name)).st_blocks * 512
+        for here, folders, files in os.walk(os.fsencode(folder))
+        for name in [*folders, *files]
+    )
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in [folder, *folder.parents] if each.exists())

@@ -1,0 +1,38 @@
+"""The return of a tenant's data, machine by machine: what is written down as handed over is not written again."""
+
+from collections.abc import Callable
+
+from coffre.offboarding.evidence import Returned, ReturnPlanned, Step
+from coffre.offboarding.facts import get_leaving, list_unreturned
+from coffre.offboarding.journal import Journal
+from coffre.offboarding.returning import plan_return, return_machine
+from coffre.operations.service import Service
+from coffre.spec.sizes import format_bytes
+
+OnProgress = Callable[[str], None]
+
+
+def return_all(service: Service, journal: Journal, say: OnProgress, on_progress: OnProgress) -> None:
+    """Hand over what is left to hand over. May run twice, also after a kill; RefusedError when there is no room."""
+    wanted = get_leaving(service).return_
+    names = list_unreturned(service, journal)
+    if wanted is None or not names:
+        return
+    if not journal.steps(Step.RETURN_PLANNED):
+        # Room for all of them, before the first is written; what is written later takes its own part of it.
+        planned = plan_return(service, wanted, on_progress)
+        total = ReturnPlanned(sum(each.files for each in planned), sum(each.bytes for each in planned))
+        journal.note(Step.RETURN_PLANNED, total)
+    for name in names:
+        returned = return_machine(service, name, wanted, on_progress)
+        journal.note(Step.RETURNED, returned, name)
+        say(describe_returned(returned))
+
+
+def describe_returned(returned: Returned) -> str:
+    """Say in a sentence what was handed over. Pure."""
+    renamed = f", {returned.renamed} under another name (listed)" if returned.renamed else ""
+    return (
+        f"{returned.machine}: {returned.files} files, {format_bytes(returned.bytes)} handed over to {returned.target} "
+        f"and read back{renamed}"
+    )

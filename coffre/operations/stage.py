@@ -1,0 +1,28 @@
+"""The stages of a departure, as the journal has them; `offboarding.stages` says what leads from each to the next."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where a departure stands. The values are in the database for ever: never rename one."""
+
+    NOTIFIED = "notified"
+    SERVING = "serving"
+    FROZEN = "frozen"
+    RETURNED = "returned"
+    ACKNOWLEDGED = "acknowledged"
+    DISMANTLED = "dismantled"
+    ERASED = "erased"
+    VERIFIED = "verified"
+    CLOSED = "closed"
+    RENOUNCED = "renounced"
+
+
+STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
+"""The contract remains applicable: machines back up as before."""
+
+BEFORE_ERASURE = frozenset({*STILL_SERVED, Stage.FROZEN, Stage.RETURNED, Stage.ACKNOWLEDGED, Stage.DISMANTLED})
+"""Nothing was erased yet, so that the departure can be renounced."""
+
+AFTER_ERASURE = frozenset({Stage.ERASED, Stage.VERIFIED, Stage.CLOSED})
+"""No backup is left, and no repository password."""

@@ -1,0 +1,169 @@
+"""How fast a bucket is erased, beside radosgw-admin and a plain loop of boto3 on equal buckets in the same run.
+
+Each eraser is a process of its own, one after the other. Run with arguments this module is such a process.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coffre.lab.lab import Lab
+from coffre.operations.service import Service, open_service
+from coffre.spec.loader import load_repository
+from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.signed_http import SignedHttp
+from tests.bench.measure import Row, timed
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+SLUG = "erasing"
+FACTOR = 1.3
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A bucket to erase: so many keys, each written so many times; one that never had versions costs the least."""
+
+    name: str
+    keys: int
+    times: int = 1
+    is_versioned: bool = True
+
+    @property
+    def entries(self) -> int:
+        return self.keys * self.times
+
+
+FEW = Shape("few", 5_000, is_versioned=False)
+SHAPES = (
+    Shape("objects", 20_000, is_versioned=False),
+    Shape("versions", 5_000, 3),
+    Shape("single", 5_000),
+)
+WAYS = ("coffre", "admin", "boto3")
+MACHINES = (f"{FEW.name}-coffre", *(f"{shape.name}-{way}" for shape in SHAPES for way in WAYS))
+
+
+def measure_erasing(root: Path, environment: Mapping[str, str], lab: Lab, say: Callable[[str], None]) -> list[Row]:
+    """Fill the buckets of tenant `erasing`, which has been applied, and erase them in three ways."""
+    rows: list[Row] = []
+    peaks: dict[str, float] = {}
+    with open_service(load_repository(root), SLUG, lambda _: None) as service:
+        _fill(service, f"{FEW.name}-coffre", FEW)
+        peaks[FEW.name] = _run("coffre", f"{FEW.name}-coffre", root, environment)["peak_mib"]
+        for shape in SHAPES:
+            done, found = _measure(service, shape, root, environment, lab)
+            peaks[shape.name] = done["peak_mib"]
+            rows += found
+            for row in found:
+                say(f"{row.name}: {row.value:.2f} {row.unit}" + (f" ({row.floor:.0f}/s)" if row.floor else ""))
+    many, few = peaks[SHAPES[0].name], peaks[FEW.name]
+    memory = Row(f"  most memory at {SHAPES[0].keys:,}", many, few, f"at {FEW.keys:,}", unit="MiB")
+    return [*rows, memory, Row("  which grew by", many - few, limit=8.0, unit="MiB")]
+
+
+def _measure(
+    service: Service, shape: Shape, root: Path, environment: Mapping[str, str], lab: Lab
+) -> tuple[dict[str, float], list[Row]]:
+    coffre, admin, boto3 = (f"{shape.name}-{way}" for way in WAYS)
+    for machine in (coffre, admin, boto3):
+        _fill(service, machine, shape)
+    done = _run("coffre", coffre, root, environment)
+    purge = ["bucket", "rm", f"--bucket={service.bucket_name(admin)}", "--purge-objects", "--bypass-gc"]
+    rates = {
+        "coffre": shape.entries / done["seconds"],
+        "admin": shape.entries / timed(lambda: lab.radosgw_admin(purge, timeout=1800)),
+        "boto3": shape.entries / _run("boto3", boto3, root, environment)["seconds"],
+    }
+    kind = "versions" if shape.is_versioned else "objects"
+    return done, [
+        Row(f"erasing {shape.keys:,} keys, {shape.entries:,} {kind}", rates["coffre"], unit="/s"),
+        _factor("  over radosgw-admin bucket rm --bypass-gc", rates["coffre"] / rates["admin"], rates["admin"]),
+        _factor("  over a plain loop of boto3", rates["coffre"] / rates["boto3"], rates["boto3"]),
+    ]
+
+
+def _factor(name: str, factor: float, rate: float) -> Row:
+    return Row(name, factor, rate, "of these a second", FACTOR, "x", is_least=True)
+
+
+def _fill(service: Service, machine: str, shape: Shape) -> None:
+    http, bucket = SignedHttp(service.storage.endpoint, service.owner_key()), service.bucket_name(machine)
+    if not shape.is_versioned:
+        _make_unversioned(service, machine)
+
+    def put(number: int) -> None:
+        for _ in range(shape.times):
+            http.call_s3("fill", "PUT", f"/{bucket}/restic/data/{number:06}", {}, b"x" * 1024)
+
+    with ThreadPoolExecutor(16) as executor:
+        list(executor.map(put, range(shape.keys)))
+
+
+def _make_unversioned(service: Service, machine: str) -> None:
+    """Make a machine's bucket anew as one that never had versions, which a bucket of Coffre's is not."""
+    bucket, s3 = service.bucket_name(machine), make_client(service.storage.endpoint, service.owner_key())
+    tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    _empty_by_boto3(s3, bucket)
+    s3.delete_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+
+
+def _run(way: str, machine: str, root: Path, environment: Mapping[str, str]) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.bench.erasing", way, str(root), machine]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=dict(environment), capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(done.stdout))
+
+
+def erase_by_coffre(service: Service, machine: str) -> float:
+    from coffre.offboarding.erasing import erase_bucket, identify_bucket
+
+    began = identify_bucket(service, machine)
+    assert began is not None
+    return timed(lambda: erase_bucket(service, began, lambda _: None, refuse=lambda: None))
+
+
+def erase_by_boto3(service: Service, machine: str) -> float:
+    bucket, s3 = service.bucket_name(machine), make_client(service.storage.endpoint, service.owner_key())
+
+    def erase() -> None:
+        # RGW passes over the rest of a key whose entry at a page's end is deleted: such a loop has to begin again.
+        while _empty_by_boto3(s3, bucket):
+            pass
+        s3.delete_bucket(Bucket=bucket)
+
+    return timed(erase)
+
+
+def _empty_by_boto3(s3: "S3Client", bucket: str) -> int:
+    """Do as every example of DeleteObjects does: a page listed, a page deleted; returns how many entries."""
+    count = 0
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+        if keys:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
+        count += len(keys)
+    return count
+
+
+def main() -> None:
+    way, root, machine = sys.argv[1:]
+    with open_service(load_repository(Path(root)), SLUG, lambda _: None) as service:
+        seconds = (erase_by_coffre if way == "coffre" else erase_by_boto3)(service, machine)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""A tenant that leaves, for tests: its file committed by one person and approved by another, its days set."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coffre.records.database import Records
+from coffre.records.events import Event, EventKind
+from coffre.spec.loader import load_repository
+from coffre.storage.ceph.connect import connect
+from coffre.storage.ceph.storage import CephStorage
+from tests.e2e.conftest import Desk, Run
+
+AUTHOR, APPROVER, VERIFIER = "anna@smileo.example", "paul@smileo.example", "marc@smileo.example"
+
+NOTICE, LAST_OF_NOTICE = "2026-11-25", "2026-12-31"
+SERVED, FROZEN = "2027-01-30", "2027-01-31"
+REMINDER, LAST_TO_RETRIEVE = "2027-02-22", "2027-03-01"
+ERASURE, ERASURE_DUE = "2027-03-02", "2027-03-09"
+"""What follows from the two days of the letter, by the calendar of platform.yaml; its own test has them too."""
+
+KILLING = """
+import os, signal, sys
+from coffre.offboarding.journal import Journal
+before, place = sys.argv.pop(1) == "before", int(sys.argv.pop(1))
+write, seen = Journal._write, 0
+def killing(self, *arguments):
+    global seen
+    seen += 1
+    if before and seen == place:
+        os.kill(os.getpid(), signal.SIGKILL)
+    event = write(self, *arguments)
+    if seen == place:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return event
+Journal._write = killing
+from coffre.cli.main import main
+sys.exit(main())
+"""
+"""The command, killed before or after it writes its entry of that number into the journal."""
+
+
+@dataclass
+class Leaver:
+    """A desk in git whose tenant leaves."""
+
+    desk: Desk
+    slug: str
+
+    def commit(self, author: str, message: str) -> None:
+        git = ["git", "-C", str(self.desk.root), "-c", f"user.email={author}", "-c", "user.name=Somebody"]
+        if not (self.desk.root / ".git").exists():
+            subprocess.run([*git, "init", "-q"], check=True)
+            (self.desk.root / ".gitignore").write_text(".coffre/\n")
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-qm", message], check=True)
+
+    def declare(self, choice: str = "erase", *, author: str = AUTHOR, more: str = "") -> None:
+        """Write the departure into the tenant file and commit it."""
+        path = self.desk.tenant_file(self.slug)
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("status:")]
+        block = (
+            f"\nstatus: leaving\nleaving:\n  notice_on: {NOTICE}\n  ends_on: {LAST_OF_NOTICE}\n"
+            f"  requested_by: Claire Martin, gérante\n  approved_by: {APPROVER}\n  choice: {choice}\n{more}"
+        )
+        path.write_text("\n".join(lines) + block, encoding="utf-8")
+        self.commit(author, "the customer leaves")
+
+    def renounce(self) -> None:
+        path = self.desk.tenant_file(self.slug)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text[: text.index("\nstatus: leaving")] + "\n", encoding="utf-8")
+        self.commit(AUTHOR, "the customer stays")
+
+    def offboard(self, day: str, *arguments: str, expect: int = 0, actor: str = AUTHOR) -> Run:
+        before = self.desk.environment["COFFRE_ACTOR"]
+        self.desk.environment["COFFRE_ACTOR"] = actor
+        try:
+            return self.desk.coffre("offboard", self.slug, "--today", day, *arguments, expect=expect)
+        finally:
+            self.desk.environment["COFFRE_ACTOR"] = before
+
+    def stage(self, day: str, *arguments: str) -> str:
+        """Do what is due on a day and return the stage that is reached."""
+        return str(json.loads(self.offboard(day, "--yes", "--json", *arguments).stdout)["stage"])
+
+    def plan(self, day: str) -> Any:
+        return json.loads(self.offboard(day, "--plan", "--json").stdout)
+
+    def killed_at(self, place: int, when: str, day: str, *arguments: str) -> bool:
+        """Run the command and kill it at an entry of its journal; False when it ended before it came to that one."""
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                KILLING,
+                when,
+                str(place),
+                "offboard",
+                self.slug,
+                "--today",
+                day,
+                "--yes",
+                *arguments,
+            ],
+            cwd=self.desk.root,
+            env=self.desk.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        self.desk.said.append(done.stdout + done.stderr)
+        assert done.returncode in (0, -9), done.stdout + done.stderr
+        return done.returncode == -9
+
+    @property
+    def tenant_id(self) -> str:
+        return load_repository(self.desk.root).tenants[self.slug].id
+
+    @property
+    def storage(self) -> CephStorage:
+        return connect(load_repository(self.desk.root).settings.platforms["lab"], self.desk.root)
+
+    def events(self, kind: EventKind) -> list[Event]:
+        with Records.open(load_repository(self.desk.root).settings.records, self.desk.root) as records:
+            return list(records.list_events(self.tenant_id, kind))
+
+    def steps(self, step: str) -> list[Event]:
+        return [event for event in self.events(EventKind.DEPARTURE_STEP) if event.details["step"] == step]
+
+    def documents(self, pattern: str) -> list[Path]:
+        return sorted((self.desk.root / ".coffre" / "documents").glob(f"*/{pattern}"))

@@ -1,0 +1,240 @@
+"""A contract ends, through the installed command, day by day: freeze, return, receipt, erasure, certificate."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coffre.records.events import EventKind
+from coffre.spec.naming import bucket_name
+from tests.e2e.conftest import Desk
+from tests.e2e.departure import (
+    APPROVER,
+    AUTHOR,
+    ERASURE,
+    ERASURE_DUE,
+    FROZEN,
+    LAST_TO_RETRIEVE,
+    NOTICE,
+    REMINDER,
+    SERVED,
+    VERIFIER,
+    Leaver,
+)
+
+SLUG = "boulangerie-martin"
+DAY_BEFORE = "2026-11-24"
+COMPTA, CAISSE = "compta-01", "caisse-01"
+HOSTS = {name: f"{name}.martin.example" for name in (COMPTA, CAISSE)}
+
+FILES = r"""
+mkdir -p "/home/claire/Comptabilité 2026/vide"
+cd "/home/claire/Comptabilité 2026"
+seq 1 5000 >ventes.csv
+ln -s ventes.csv "dernières ventes"
+touch -d 2020-02-29T12:34:56Z ventes.csv
+"""
+LIST = r"cd / && find home/claire -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
+
+
+@pytest.fixture(scope="module")
+def leaver(make_desk: Callable[..., Desk], lab: Any) -> Leaver:
+    desk = make_desk(SLUG)
+    leaver = Leaver(desk, SLUG)
+    desk.coffre("apply", SLUG, "--yes")
+    desk.on_machine(HOSTS[COMPTA], FILES)
+    desk.coffre("backup", SLUG)
+    return leaver
+
+
+@pytest.fixture(scope="module")
+def files_of_compta(leaver: Leaver) -> str:
+    return leaver.desk.on_machine(HOSTS[COMPTA], LIST)
+
+
+@pytest.fixture(scope="module")
+def disk(leaver: Leaver) -> Path:
+    path = leaver.desk.home / "disque"
+    path.mkdir()
+    return path
+
+
+def test_nobody_approves_a_departure_of_their_own(leaver: Leaver, disk: Path) -> None:
+    wanted = f"  return:\n    format: files\n    to: {{via: directory, path: {disk}}}\n"
+    leaver.declare("return", author=APPROVER, more=wanted)
+    refused = leaver.offboard(NOTICE, expect=4)
+    assert "approved the departure" in refused.stderr
+    assert not leaver.events(EventKind.DEPARTURE)
+    leaver.desk.edit(SLUG, "Claire Martin, gérante", "Claire Martin, présidente")
+    refused = leaver.offboard(NOTICE, expect=4)
+    assert "not committed" in refused.stderr
+    path = leaver.desk.tenant_file(SLUG)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("\nstatus: leaving")] + "\n", encoding="utf-8")
+    leaver.commit(APPROVER, "not so")
+    leaver.declare("return", more=wanted)
+
+
+def test_the_plan_says_every_date_and_all_that_would_go_and_touches_nothing(leaver: Leaver, tmp_path: Path) -> None:
+    planned = leaver.plan(NOTICE)
+    assert planned["stage"] is None
+    days = {entry["milestone"]: entry["on"] for entry in planned["calendar"]["entries"]}
+    assert (days["service_ends"], days["erasure_from"]) == (SERVED, ERASURE)
+    assert all(entry["source"] for entry in planned["calendar"]["entries"])
+    assert {machine["name"] for machine in planned["machines"]} == {COMPTA, CAISSE}
+    assert all(machine["holds"]["objects"] > 4 and machine["has_agent"] for machine in planned["machines"])
+    assert len(planned["users"]) == 3
+    assert len(planned["bundles"]) == 4
+    assert planned["stack_resources"] == 15
+    ics = tmp_path / "depart.ics"
+    french = leaver.offboard(NOTICE, "--plan", "--french", "--ics", str(ics)).stdout
+    assert "30 janvier 2027" in french.replace("\u00a0", " ")
+    assert "DTSTART;VALUE=DATE:20270302" in ics.read_text(encoding="utf-8").replace("\r\n", "\n")
+    assert not leaver.events(EventKind.DEPARTURE)
+    assert leaver.plan(NOTICE) == planned
+
+
+def test_the_service_goes_on_until_its_last_day(leaver: Leaver) -> None:
+    shown = leaver.offboard(NOTICE).stdout
+    assert "serving" in shown
+    assert SERVED in shown
+    assert leaver.steps("approved")[0].details["authors"] == [AUTHOR]
+    assert leaver.documents("*.pdf")
+    leaver.desk.coffre("backup", SLUG)
+    leaver.desk.coffre("apply", SLUG, "--yes")
+    assert leaver.stage(SERVED) == "serving"
+    assert len(leaver.events(EventKind.DEPARTURE)) == 2
+
+
+def test_a_day_before_the_journal_s_last_proves_nothing(leaver: Leaver) -> None:
+    refused = leaver.offboard(DAY_BEFORE, expect=4)
+    assert "clock" in refused.stderr
+
+
+def test_once_frozen_machines_are_denied_and_the_data_is_handed_over(
+    leaver: Leaver, disk: Path, files_of_compta: str
+) -> None:
+    assert leaver.stage(FROZEN) == "returned"
+    denied = leaver.desk.coffre("backup", SLUG, expect=4)
+    assert "has left" in denied.stderr
+    refused = leaver.desk.coffre("apply", SLUG, "--yes", expect=4)
+    assert "its service has ended" in refused.stderr
+    bags = sorted(path.parent for path in disk.rglob("bagit.txt"))
+    assert len(bags) == 2
+    for bag in bags:
+        subprocess.run(["sha256sum", "--check", "--quiet", "manifest-sha256.txt"], cwd=bag, check=True)
+    bag = next(bag for bag in bags if COMPTA in str(bag))
+    claire = next(path for path in (bag / "data").rglob("claire") if path.parent.name == "home")
+    base = claire.parent.parent
+    done = subprocess.run(
+        ["bash", "-c", LIST.replace("cd /", f"cd '{base}'")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == files_of_compta
+    again = leaver.desk.home / "reconstitué"
+    subprocess.run(["/usr/bin/python3", "-I", bag / "retablir.py", again], check=True, capture_output=True)
+    folder = again / "home" / "claire" / "Comptabilité 2026"
+    assert (folder / "vide").is_dir()
+    assert (folder / "dernières ventes").readlink() == Path("ventes.csv")
+    assert (folder / "ventes.csv").stat().st_mtime == 1582979696
+    restored = leaver.desk.coffre("restore", SLUG, "--machine", COMPTA, "--path", "/home", "--to", "./again")
+    assert "restored" in restored.stdout
+
+
+def test_a_renounced_departure_thaws_everything(leaver: Leaver, disk: Path) -> None:
+    kept = leaver.desk.tenant_file(SLUG).read_text(encoding="utf-8")
+    leaver.renounce()
+    refused = leaver.desk.coffre("apply", SLUG, "--yes", expect=4)
+    assert "coffre offboard" in refused.stderr
+    assert leaver.stage(FROZEN) == "renounced"
+    leaver.desk.coffre("apply", SLUG, "--yes")
+    leaver.desk.coffre("backup", SLUG)
+    leaver.desk.tenant_file(SLUG).write_text(kept, encoding="utf-8")
+    leaver.commit(AUTHOR, "the customer leaves after all")
+
+
+def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is_erased_earlier(
+    leaver: Leaver, disk: Path, lab: Any
+) -> None:
+    for bag in disk.iterdir():
+        subprocess.run(["rm", "-rf", bag], check=True)
+    assert leaver.stage(FROZEN) == "returned"
+    assert leaver.stage(REMINDER) == "returned"
+    reminders = [event for event in leaver.events(EventKind.LETTER) if "reminder" in json.dumps(event.details)]
+    assert reminders
+    lab.stop_machine(HOSTS[CAISSE])
+    receipt = leaver.desk.home / "reçu.pdf"
+    receipt.write_bytes(b"%PDF-1.4 signed")
+    leaver.offboard(REMINDER, "--attest", "data_recovered", "--document", str(receipt), "--dated", REMINDER)
+    assert leaver.stage(REMINDER) == "acknowledged"
+    assert leaver.stage(LAST_TO_RETRIEVE) == "acknowledged"
+    refused = leaver.offboard(LAST_TO_RETRIEVE, "--to", "erased", "--yes", expect=4)
+    assert ERASURE_DUE in refused.stderr
+    there = leaver.desk.on_machine(HOSTS[COMPTA], "ls -d /etc/coffre /usr/local/lib/coffre 2>/dev/null || true")
+    assert there == ""
+
+
+def test_a_machine_gone_for_ever_holds_up_nothing_from_the_due_day_on(leaver: Leaver) -> None:
+    assert leaver.stage(ERASURE) == "acknowledged"
+    assert leaver.stage(ERASURE_DUE) == "erased"
+    agents = {event.machine: event.details["outcome"] for event in leaver.steps("agent")}
+    assert agents == {COMPTA: "removed", CAISSE: "unreached"}
+    storage = leaver.storage
+    assert storage.list_users(SLUG) == []
+    for name in (COMPTA, CAISSE):
+        assert storage.admin.find_bucket(bucket_name(SLUG, leaver.tenant_id, name)) is None
+    assert list((leaver.desk.root / ".coffre").rglob(f"{SLUG}.data*")) == []
+    erased = {event.machine: event.details for event in leaver.steps("bucket_erased")}
+    assert erased[COMPTA]["deleted"]["objects"] > 4
+    assert all(details["is_gone"] for details in erased.values())
+
+
+def test_a_second_person_verifies_by_another_way(leaver: Leaver) -> None:
+    waiting = leaver.offboard(ERASURE_DUE, "--yes").stdout
+    assert "--verify" in waiting
+    shown = leaver.offboard(ERASURE_DUE, "--verify", actor=VERIFIER).stdout
+    assert "FAILED" not in shown
+    assert f"verified by {VERIFIER}" in shown
+    assert "same person" not in shown
+    checks = leaver.steps("verified")[-1].details["checks"]
+    assert isinstance(checks, list)
+    assert len(checks) >= 4
+
+
+def test_the_end_leaves_a_certificate_that_anybody_can_verify(leaver: Leaver) -> None:
+    assert leaver.stage(ERASURE_DUE) == "closed"
+    pdf, document = leaver.documents("certificat*.pdf")[0], leaver.documents("certificat*.json")[0]
+    for file in (pdf, document):
+        leaver.desk.coffre("certificate", "verify", str(file))
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
+    assert "Boulangerie Martin SARL" in text
+    assert CAISSE in text
+    assert VERIFIER in text
+    assert "non reçu" in text
+    assert leaver.stage(ERASURE_DUE) == "closed"
+    assert len(leaver.documents("certificat*.pdf")) == 1
+
+
+def test_a_closed_tenant_leaves_journal_and_billing_facts_and_never_comes_back(leaver: Leaver) -> None:
+    root = leaver.desk.root
+    left = [path for path in (root / ".coffre").rglob(f"*{SLUG}*") if "documents" not in path.parts]
+    assert [path for path in left if path.parent.name != "locks"] == []
+    kinds = {kind for kind in EventKind if leaver.events(kind)}
+    assert {EventKind.DEPARTURE, EventKind.DEPARTURE_STEP, EventKind.INSTALL, EventKind.COMMISSIONED} <= kinds
+    assert not kinds & {EventKind.DRILL, EventKind.GATE_CHANGE, EventKind.UNDELETE}
+    refused = leaver.desk.coffre("apply", SLUG, "--yes", expect=4)
+    assert "never used again" in refused.stderr
+    path = leaver.desk.tenant_file(SLUG)
+    path.rename(path.with_name("boulangerie-nouvelle.yaml"))
+    refused = leaver.desk.coffre("apply", "boulangerie-nouvelle", "--yes", expect=4)
+    assert "never used again" in refused.stderr
+    path.with_name("boulangerie-nouvelle.yaml").unlink()
+    leaver.desk.coffre("plan", "--all")
+
+
+def test_no_secret_was_said_or_left(leaver: Leaver) -> None:
+    said = "\n".join(leaver.desk.said)
+    assert "secret_access_key" not in said
+    assert "BEGIN PRIVATE KEY" not in said

@@ -1,0 +1,203 @@
+"""From erased buckets to nothing left: destroying, verifying, and refusing any of it too early, on the real RGW."""
+
+import secrets
+
+import pytest
+
+from coffre.errors import RefusedError, RemoteError
+from coffre.offboarding.destroying import (
+    delete_users,
+    destroy_control_bundle,
+    destroy_data_bundle,
+    destroy_password,
+    remove_local,
+    remove_stack,
+)
+from coffre.offboarding.erasing import erase_bucket, identify_bucket
+from coffre.offboarding.verifying import Look, verify_emptied, verify_gone, verify_nothing_left
+from coffre.provisioning.stack import state_folder
+from coffre.storage.driver import AccessKey
+from tests.integration.offboarding.office import fill, pool_objects
+
+MACHINES = ("poste-01", "poste-02")
+
+
+def allow() -> None:
+    """Nothing forbids it."""
+
+
+def quietly(_message: str) -> None:
+    """Nobody reads it here."""
+
+
+def forbid() -> None:
+    raise RefusedError("a hold was placed")
+
+
+def failed(checks):
+    return [check.name for check in checks if not check.passed]
+
+
+def everything(office):
+    """Every file under the root, apart from records and what belongs to no tenant."""
+    return {str(path.relative_to(office.root)) for path in office.root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def slug(office):
+    return office.add_tenant(*MACHINES)
+
+
+@pytest.fixture
+def control(service):
+    return service.secrets.get_control(service.tenant.slug, service.tenant.id)
+
+
+@pytest.fixture
+def service(office, slug):
+    with office.service(slug) as opened:
+        yield opened
+
+
+@pytest.fixture
+def erased(service):
+    """The evidence of both buckets before they were erased, which they are."""
+    found = []
+    for machine in MACHINES:
+        fill(service, machine, ["restic/data/1", "restic/data/2"], times=2)
+        began = identify_bucket(service, machine)
+        assert erase_bucket(service, began, quietly, refuse=allow).is_gone
+        found.append(began)
+    return found
+
+
+def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(office, service, control, erased, lab):
+    slug, secret_folder = service.tenant.slug, office.root / ".coffre"
+    assert failed(verify_emptied(service, MACHINES)) == []
+    data = destroy_data_bundle(service, refuse=allow)
+    assert sorted(data.places) == [f".coffre/escrow/{slug}.data.age", f".coffre/secrets/{slug}.data.age"]
+    assert len(data.fingerprint) == 64
+    assert destroy_data_bundle(service, refuse=allow) == data
+    assert service.secrets.find_data(slug, service.tenant.id) is None
+
+    users = delete_users(service, refuse=allow)
+    machine_uids = [f"{service.owner_uid}.{name}" for name in MACHINES]
+    assert [user.uid for user in users] == [*machine_uids, service.owner_uid]
+    assert users[-1].access_key_ids == (control.owner_key.access_key_id,)
+    assert users[0].access_key_ids == (control.machine_keys["poste-01"].access_key_id,)
+    assert delete_users(service, refuse=allow) == users
+    assert service.storage.list_users(service.owner_uid) == []
+
+    checks = verify_gone(service, control, erased)
+    assert failed(checks) == []
+    looks = (Look.BUCKET, Look.RECORD, Look.USER, Look.KEY, Look.RESTORE)
+    assert all(any(check.name.startswith(f"{look} ") for check in checks) for look in looks)
+    assert [len(pool_objects(lab, began.marker)) for began in erased] == [0, 0]
+
+    removed = remove_stack(service, refuse=allow)
+    assert f".coffre/state/.pulumi/stacks/coffre/{slug}.json" in removed.places
+    assert slug not in state_folder(service.repository).list_stacks()
+    assert remove_stack(service, refuse=allow).places == ()
+    keys = destroy_control_bundle(service, refuse=allow)
+    assert sorted(keys.places) == [f".coffre/escrow/{slug}.control.age", f".coffre/secrets/{slug}.control.age"]
+    assert destroy_control_bundle(service, refuse=allow) == keys
+    remove_local(service, refuse=allow)
+    assert remove_local(service, refuse=allow).places == ()
+    assert [name for name in everything(office) if slug in name] == [f"tenants/{slug}.yaml"]
+    mentions = [
+        path
+        for path in secret_folder.rglob("*")
+        if path.is_file() and path.name != "records.db" and slug.encode() in path.read_bytes()
+    ]
+    assert mentions == []
+    # Nothing of it: the final check finds the same without any bundle.
+    assert failed(verify_nothing_left(service, erased)) == []
+
+
+def test_nothing_goes_before_its_turn(office, service, control):
+    before = everything(office)
+    for step in (destroy_data_bundle, delete_users):
+        with pytest.raises(RefusedError, match="still owns"):
+            step(service, refuse=allow)
+    with pytest.raises(RefusedError, match="is still there"):
+        destroy_password(service, "poste-01", refuse=allow)
+    for step in (remove_stack, destroy_control_bundle):
+        with pytest.raises(RefusedError, match="the platform still has"):
+            step(service, refuse=allow)
+    with pytest.raises(RefusedError, match="a secret bundle is still there"):
+        remove_local(service, refuse=allow)
+    assert everything(office) == before
+    assert len(service.storage.list_users(service.owner_uid)) == 3
+    assert service.secrets.get_control(service.tenant.slug, service.tenant.id) == control
+
+
+def test_a_hold_stops_every_step(office, service, erased):
+    before = everything(office)
+    steps = (destroy_data_bundle, delete_users, remove_stack, destroy_control_bundle, remove_local)
+    with office.held(service.tenant.slug) as held:
+        for step in steps:
+            with pytest.raises(RefusedError, match="under a hold"):
+                step(held, refuse=allow)
+    for step in steps:
+        with pytest.raises(RefusedError, match="a hold was placed"):
+            step(service, refuse=forbid)
+    assert everything(office) == before
+    assert len(service.storage.list_users(service.owner_uid)) == 3
+
+
+def test_the_password_of_one_machine_goes_alone(service, erased):
+    slug, tenant_id = service.tenant.slug, service.tenant.id
+    before = service.secrets.get_data(slug, tenant_id)
+    done = destroy_password(service, "poste-01", refuse=allow)
+    assert done is not None
+    assert len(done.places) == 2
+    left = service.secrets.get_data(slug, tenant_id).repository_passwords
+    assert left == {"poste-02": before.repository_passwords["poste-02"]}
+    assert destroy_password(service, "poste-01", refuse=allow) is None
+
+
+def test_what_is_still_there_fails_its_check_and_no_other(service, control, erased):
+    names = failed(verify_gone(service, control, erased))
+    assert f"{Look.USER} {service.owner_uid}" in names
+    assert sum(name.startswith(Look.KEY) for name in names) == 3
+    assert sum(name.startswith(Look.RESTORE) for name in names) == 2
+    assert not any(name.startswith((Look.BUCKET, Look.RECORD)) for name in names)
+    slug = service.tenant.slug
+    assert {f"{Look.BUNDLES} {slug}", f"{Look.STACK} {slug}"} <= set(failed(verify_nothing_left(service, erased)))
+
+
+def test_a_bucket_that_holds_something_fails_its_checks(service, control):
+    began = identify_bucket(service, "poste-01")
+    assert failed(verify_emptied(service, ["poste-01"])) == [Look.OWNED, f"{Look.CONTENTS} {began.bucket}"]
+    names = failed(verify_gone(service, control, [began]))
+    assert {f"{Look.BUCKET} {began.bucket}", f"{Look.RECORD} {began.bucket}"} <= set(names)
+
+
+def test_a_platform_that_is_away_verifies_nothing(office, service, control, erased, tmp_path):
+    with office.through_proxy(service, tmp_path) as (proxy, away):
+        proxy.drop()
+        with pytest.raises(RemoteError, match="no answer"):
+            verify_emptied(away, MACHINES)
+        with pytest.raises(RemoteError, match="no answer"):
+            verify_gone(away, control, erased)
+
+
+def test_a_user_is_suspended_and_enabled_once(service):
+    uid = f"{service.owner_uid}.poste-01"
+    assert [service.storage.suspend_user(uid, state) for state in (True, True, False, False)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert not service.storage.suspend_user(f"{uid}-nobody", True)
+    with pytest.raises(RemoteError):
+        service.storage.suspend_user(f"{uid}-nobody", False)
+
+
+def test_a_key_nobody_has_is_told_from_one_that_is_known(service, control):
+    bucket = service.bucket_name("poste-01")
+    assert not service.storage.accepts_key(bucket, AccessKey(secrets.token_hex(10).upper(), "x" * 40))
+    key = control.owner_key
+    known = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+    assert service.storage.accepts_key(bucket, known)

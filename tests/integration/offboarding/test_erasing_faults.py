@@ -1,0 +1,125 @@
+"""An erasure that is killed, or whose platform goes away or was half emptied by others: the next run finishes it."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from coffre.errors import RemoteError
+from coffre.offboarding import erasing
+from coffre.offboarding.counting import count_bucket
+from coffre.offboarding.erasing import erase_bucket, identify_bucket
+from coffre.offboarding.evidence import ErasureBegan, from_details, to_details
+from tests.integration.offboarding.office import REPOSITORY, fill, pool_objects
+
+ERASE = """
+import itertools, json, signal, sys
+from pathlib import Path
+from coffre.offboarding.erasing import erase_bucket
+from coffre.offboarding.evidence import ErasureBegan, from_details
+from coffre.operations.service import open_service
+from coffre.spec.loader import load_repository
+
+asked = itertools.count(1)
+
+def refuse():
+    if next(asked) == int(sys.argv[4]):
+        print("now", flush=True)
+        signal.pause()
+
+began = from_details(ErasureBegan, json.loads(sys.argv[3]))
+with open_service(load_repository(Path(sys.argv[1])), sys.argv[2], str) as service:
+    erase_bucket(service, began, str, refuse=refuse)
+"""
+
+
+def allow() -> None:
+    """Nothing forbids the erasure."""
+
+
+def erase(service, began, *, refuse=allow, said=None):
+    return erase_bucket(service, began, (said if said is not None else []).append, refuse=refuse)
+
+
+@pytest.fixture
+def began(service, machine):
+    """A bucket with 1,500 objects, some with earlier versions, identified."""
+    fill(service, machine, [f"restic/data/{number:04}" for number in range(1500)])
+    fill(service, machine, [f"restic/index/{number:02}" for number in range(50)], times=2)
+    found = identify_bucket(service, machine)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("asked", [2, 3, 6])
+def test_killed_in_the_middle_the_next_run_finishes_and_counts_all(office, service, machine, began, lab, asked):
+    """Killed before its first batch, and with some of them sent, of which some may be under way."""
+    evidence = json.dumps(to_details(began))
+    command = [sys.executable, "-c", ERASE, str(office.root), service.tenant.slug, evidence, str(asked)]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env={**os.environ, **office.environment}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGKILL)
+    left = count_bucket(service, machine)
+    assert not left.is_empty
+    # The journal has only what was written before the kill.
+    erased = erase(service, from_details(ErasureBegan, json.loads(evidence)))
+    assert (erased.is_gone, erased.deleted, erased.left.is_empty) == (True, began.before, True)
+    assert pool_objects(lab, began.marker) == []
+
+
+def test_killed_between_the_bucket_s_end_and_the_journal_the_next_run_says_the_same(service, began):
+    assert erase(service, began) == erase(service, began)
+
+
+def test_503_for_a_minute_is_waited_for(office, service, began, tmp_path):
+    said: list[str] = []
+    with office.through_proxy(service, tmp_path) as (proxy, faulty):
+        calls = itertools.count()
+
+        def fail_once() -> None:
+            if next(calls) == 3:
+                proxy.answer_503(60)
+
+        erased = erase(faulty, began, refuse=fail_once, said=said)
+    assert any("the platform is away and waited for" in text for text in said)
+    assert (erased.is_gone, erased.deleted) == (True, began.before)
+
+
+def test_a_platform_that_stays_away_is_one_error_and_the_next_run_finishes(
+    office, service, machine, began, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(erasing, "AWAY_SECONDS", 3.0)
+    with office.through_proxy(service, tmp_path) as (proxy, faulty):
+        calls = itertools.count()
+
+        def fail() -> None:
+            if next(calls) == 3:
+                proxy.only_for("POST", 3600)
+
+        with pytest.raises(RemoteError, match=r"delete \d+ versions .*HTTP 503"):
+            erase(faulty, began, refuse=fail)
+    assert not count_bucket(service, machine).is_empty
+    erased = erase(service, began)
+    assert (erased.is_gone, erased.deleted) == (True, began.before)
+
+
+def test_what_radosgw_admin_left_half_deleted_goes(service, began, lab):
+    """Somebody began to purge the bucket by hand and was stopped: the rest goes, and the count is whole."""
+    whole, ceph = len(pool_objects(lab, began.marker)), lab.directory / "ceph" / "ceph.conf"
+    purge = ["bucket", "rm", f"--bucket={began.bucket}", "--purge-objects", "--bypass-gc"]
+    with subprocess.Popen(["radosgw-admin", f"--conf={ceph}", *purge]) as process:
+        while service.storage.find_bucket(began.bucket).entries > 1500:
+            assert process.poll() is None
+        process.kill()
+    assert 0 < len(pool_objects(lab, began.marker)) < whole
+    erased = erase(service, began)
+    assert (erased.is_gone, erased.deleted) == (True, began.before)
+    assert service.storage.list_bucket_records([began.bucket]) == []
+    assert pool_objects(lab, began.marker) == []

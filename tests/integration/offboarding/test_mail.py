@@ -1,0 +1,225 @@
+"""Letters by e-mail, to a real SMTP server: each goes out once, and nothing is claimed that is not known."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.lab import certificates
+from coffre.offboarding import smtp
+from coffre.offboarding.letter_kinds import LetterKind, LetterState
+from coffre.offboarding.letters import LetterFacts, write_letter
+from coffre.offboarding.mail import send_letter
+from coffre.offboarding.smtp import NotSentError, UncertainError
+from coffre.operations.service import Service
+from coffre.records.events import EventKind
+from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
+
+# The server does not know that its connection came over TLS from the start.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+
+TODAY = date(2027, 1, 5)
+ADDRESS = "127.0.0.1"
+PASSWORD = "tr0mpette"
+KIND = LetterKind.NOTICE_RECEIVED
+
+
+@dataclass
+class Inbox:
+    """What the server took, and what it answers to a message instead of taking it."""
+
+    messages: list[EmailMessage] = field(default_factory=list)
+    answer: str | None = None
+    hangs_up: bool = False
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
+        if self.answer is not None:
+            return self.answer
+        read = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(read, EmailMessage)
+        self.messages.append(read)
+        if self.hangs_up:
+            server.transport.abort()
+        return "250 taken"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(inbox: Inbox, folder: Path, security: str) -> Iterator[dict[str, Any]]:
+    """Run a server that wants an account, and return the `mail:` block that reaches it."""
+    ca_pem, server_pem = certificates.issue(ADDRESS, datetime.now(UTC))
+    (folder / "ca.pem").write_text(ca_pem)
+    (folder / "server.pem").write_text(server_pem)
+    (folder / "smtp-password").write_text(PASSWORD + "\n")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+
+    def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        is_right = (given.login, given.password) == (b"coffre", PASSWORD.encode())
+        return AuthResult(success=is_right, handled=False)
+
+    options: dict[str, Any] = {"authenticator": authenticate, "auth_required": True}
+    options |= {"auth_require_tls": security == "starttls"}
+    options |= {"tls": {"ssl_context": context}, "starttls": {"tls_context": context, "require_starttls": True}}.get(
+        security, {}
+    )
+    controller = Controller(inbox, hostname=ADDRESS, port=free_port(), **options)
+    controller.start()
+    try:
+        yield {
+            "host": ADDRESS,
+            "port": controller.port,
+            "security": security,
+            "ca_file": "ca.pem",
+            "sender": "exploitation@smileo.example",
+            "user": "coffre",
+            "password": "file:smtp-password",
+        }
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def posting(folder: Path, inbox: Inbox, security: str = "tls", **changes: Any) -> Iterator[tuple[Service, Path]]:
+    """Open a service with that server, and its notice's letter."""
+    with (
+        serving(inbox, folder, security) as block,
+        open_service(folder, leaving_tenant(), mail={**block, **changes}) as service,
+    ):
+        yield service, write_letter(service, KIND, TODAY, LetterFacts(NOTICE_ON, calendar_of(service)))
+
+
+def states(service: Service) -> list[str]:
+    return [str(event.details["state"]) for event in service.records.list_events(service.tenant.id, EventKind.LETTER)]
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls", "none"])
+def test_a_letter_goes_out_once_with_its_files(tmp_path: Path, security: str) -> None:
+    inbox = Inbox()
+    with posting(tmp_path, inbox, security) as (service, path):
+        first = send_letter(service, KIND, path, TODAY)
+        again = send_letter(service, KIND, path, TODAY)
+        assert states(service) == ["sending", "sent"]
+    assert (first.state, first.is_new, again.state, again.is_new) == (LetterState.SENT, True, LetterState.SENT, False)
+    (message,) = inbox.messages
+    assert message["To"] == "claire@martin.example"
+    assert message["Subject"] == "Accusé de réception de votre demande de résiliation – contrat BC-2026-0412"
+    files = {each.get_filename(): each.get_content() for each in message.iter_attachments()}
+    assert files[path.name] == path.read_bytes()
+    assert path.with_suffix(".ics").name in files
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert "Madame, Monsieur" in body.get_content()
+
+
+def test_a_letter_that_the_server_refuses_can_be_sent_later(tmp_path: Path) -> None:
+    inbox = Inbox(answer="554 5.7.1 not today")
+    with posting(tmp_path, inbox) as (service, path):
+        with pytest.raises(NotSentError, match="not today"):
+            send_letter(service, KIND, path, TODAY)
+        inbox.answer = None
+        assert send_letter(service, KIND, path, TODAY).is_new
+        assert states(service) == ["sending", "failed", "sending", "sent"]
+    assert len(inbox.messages) == 1
+
+
+def test_a_server_that_hangs_up_after_the_message_leaves_it_uncertain_until_somebody_says_resend(
+    tmp_path: Path,
+) -> None:
+    inbox = Inbox(hangs_up=True)
+    with posting(tmp_path, inbox) as (service, path):
+        with pytest.raises(UncertainError):
+            send_letter(service, KIND, path, TODAY)
+        with pytest.raises(RefusedError, match="went out is not known") as caught:
+            send_letter(service, KIND, path, TODAY)
+        assert "--resend" in caught.value.hint
+        inbox.hangs_up = False
+        assert send_letter(service, KIND, path, TODAY, resend=True).is_new
+        assert states(service) == ["sending", "sending", "sent"]
+
+
+def test_a_run_that_is_killed_while_it_sends_sends_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def die(*_: object) -> str:
+        raise KilledError
+
+    inbox = Inbox()
+    with posting(tmp_path, inbox) as (service, path):
+        with monkeypatch.context() as patch:
+            patch.setattr(smtp, "send", die)
+            with pytest.raises(KilledError):
+                send_letter(service, KIND, path, TODAY)
+        with pytest.raises(RefusedError, match="went out is not known"):
+            send_letter(service, KIND, path, TODAY)
+    assert inbox.messages == []
+
+
+def break_password(block: dict[str, Any], folder: Path) -> None:
+    (folder / "smtp-password").write_text("wrong")
+
+
+def forget_authority(block: dict[str, Any], folder: Path) -> None:
+    block["ca_file"] = None
+
+
+def call_nobody(block: dict[str, Any], folder: Path) -> None:
+    block["port"] = 9
+
+
+def lose_password(block: dict[str, Any], folder: Path) -> None:
+    (folder / "smtp-password").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (break_password, "refused the account"),
+        (forget_authority, "not to be trusted"),
+        (call_nobody, "refused"),
+        (lose_password, "smtp-password"),
+    ],
+)
+def test_what_stops_a_letter_before_it_leaves_is_named_and_no_doubt_stays(
+    tmp_path: Path, spoil: Callable[[dict[str, Any], Path], None], words: str
+) -> None:
+    inbox = Inbox()
+    with serving(inbox, tmp_path, "tls") as block:
+        spoil(block, tmp_path)
+        with open_service(tmp_path, leaving_tenant(), mail=block) as service:
+            path = write_letter(service, KIND, TODAY, LetterFacts(NOTICE_ON, calendar_of(service)))
+            with pytest.raises(ExpectedError, match=words) as caught:
+                send_letter(service, KIND, path, TODAY)
+            assert states(service) == ["sending", "failed"]
+    assert PASSWORD not in f"{caught.value.message} {caught.value.hint}"
+    assert inbox.messages == []
+
+
+def test_without_a_mail_server_a_letter_is_a_file_and_is_recorded_once(tmp_path: Path) -> None:
+    with open_service(tmp_path, leaving_tenant()) as service:
+        path = write_letter(service, KIND, TODAY, LetterFacts(NOTICE_ON, calendar_of(service)))
+        assert send_letter(service, KIND, path, TODAY).is_new
+        assert not send_letter(service, KIND, path, TODAY).is_new
+        assert states(service) == ["written"]
+        assert path.stat().st_mode & 0o077 == 0

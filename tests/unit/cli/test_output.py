@@ -1,0 +1,29 @@
+"""What is printed is seen, and does nothing to the terminal."""
+
+import pytest
+
+from coffre.cli import output
+from coffre.errors import ExpectedError
+
+STEERING = "a\x1b]0;title\x07 \x1b[2J\x9b2J\r\u202egnp.exe \udcff"
+SEEN = r"a\x1b]0;title\x07 \x1b[2J\x9b2J\r\u202egnp.exe \udcff"
+
+
+def test_what_a_machine_says_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.result(f"  not read: {STEERING}")
+    output.table(["path"], [[STEERING]])
+    output.warning(STEERING)
+    output.expected_error(ExpectedError(STEERING, STEERING))
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count(SEEN) == 5
+    assert "\x1b" not in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    "text", ["Comptabilité 2026", "644\u00a0245\u202f094 octets", "[x]*? [red]", "a\nb", "日本 🥐"]
+)
+def test_anything_that_is_only_seen_is_printed_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output.result(text)
+    output.table(["path"], [[text.partition("\n")[0]]])
+    assert capsys.readouterr().out.startswith(f"{text}\n")
+    assert output.visible(text) == text

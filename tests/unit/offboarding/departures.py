@@ -1,0 +1,233 @@
+"""A whole departure as the journal would have it, for tests of what is written from it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from coffre.offboarding.calendar import Calendar, plan_calendar
+from coffre.offboarding.evidence import (
+    Agent,
+    AgentOutcome,
+    Approved,
+    Attestation,
+    Attested,
+    BucketCount,
+    BucketErased,
+    Check,
+    ErasureBegan,
+    Returned,
+    SecretDestroyed,
+    Step,
+    UserDeleted,
+    Verified,
+)
+from coffre.offboarding.journal import Journal
+from coffre.operations.departure import Stage
+from coffre.operations.service import Service
+from coffre.records.actor import Author
+from coffre.records.database import Records
+from coffre.records.events import Event, EventKind, check_recordable
+from coffre.spec.loader import Repository
+from coffre.spec.platform import PlatformFile
+from coffre.spec.tenant import Tenant
+from tests.builders import tenant_with
+
+NOTICE_ON = date(2027, 1, 4)
+HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+LEAVING: dict[str, Any] = {
+    "notice_on": NOTICE_ON,
+    "ends_on": date(2027, 2, 28),
+    "requested_by": "Claire Martin, gérante",
+    "approved_by": "paul@smileo.example",
+    "choice": "return",
+    "return": {"format": "files", "to": {"via": "directory", "path": "/mnt/disque-martin"}},
+}
+
+PLATFORM: dict[str, Any] = {
+    "version": 1,
+    "provider": {
+        "name": "SMILÉO SAS",
+        "siren": "904317252",
+        "address": "8 rue des Acacias, 38000 Grenoble",
+        "email": "exploitation@smileo.example",
+        "phone": "+33 4 76 00 00 10",
+    },
+    "platforms": {
+        "lab": {
+            "kind": "ceph",
+            "endpoints": "file:endpoints.json",
+            "admin_credential": "env:NOTHING",
+            "hosting": {
+                "operator": "Alpes Hébergement SA",
+                "site": "Centre de données de Meylan",
+                "country": "FR",
+                "sub_processors": [
+                    {"name": "Maintenance Isère SARL", "role": "Maintenance des serveurs", "country": "FR"}
+                ],
+            },
+        }
+    },
+    "working_hours": {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00"},
+    "state": "file:.coffre/state",
+    "records": "sqlite:.coffre/records.db",
+    "secrets": ".coffre/secrets",
+    "escrow": ".coffre/escrow",
+}
+
+
+def leaving_tenant(**changes: Any) -> Tenant:
+    return tenant_with(**{"status": "leaving", "leaving": LEAVING, **changes})
+
+
+class InMemoryRecords:
+    """Events as the records have them, without a disk: each goes the way of JSON and back."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def append(self, event: Event) -> None:
+        check_recordable(event)
+        details = json.loads(json.dumps(event.details))
+        self._events.append(replace(event, details=details, id=len(self._events) + 1))
+
+    def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
+        return [
+            event
+            for event in self._events
+            if event.tenant_id == tenant_id and kind in (None, event.kind) and machine in (None, event.machine)
+        ]
+
+
+@contextmanager
+def open_service(
+    root: Path, tenant: Tenant, *, is_embedded: bool = False, records: Records | None = None, **settings: Any
+) -> Iterator[Service]:
+    """Open a service without storage and secrets, and with records in memory unless others are given."""
+    (root / "endpoints.json").write_text(json.dumps({"endpoint": "https://s3.smileo.example", "fsid": "f-1"}))
+    if is_embedded:
+        (root / "state.json").write_text(json.dumps({"fsid": "f-1"}))
+    platform = PlatformFile.model_validate({**PLATFORM, **settings})
+    kept: Any = records or InMemoryRecords()
+    yield Service(
+        repository=Repository(root, platform, {tenant.slug: tenant}),
+        tenant=tenant,
+        storage=None,  # type: ignore[arg-type]
+        secrets=None,  # type: ignore[arg-type]
+        author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
+        open_records=lambda: kept,
+        find_records=lambda: kept,
+    )
+
+
+def calendar_of(service: Service, returned_on: date | None = None) -> Calendar:
+    assert service.tenant.leaving is not None
+    return plan_calendar(service.tenant.leaving, service.repository.settings.offboarding, returned_on)
+
+
+def moment(day: date, hour: int = 10) -> datetime:
+    return datetime.combine(day, time(hour), UTC)
+
+
+def returned(machine: str, **changes: Any) -> Returned:
+    at = moment(date(2027, 4, 1))
+    fields = {
+        "machine": machine,
+        "format": "files",
+        "snapshots": ("86288919",),
+        "target": f"/mnt/disque-martin/martin/{machine}",
+        "files": 18_204,
+        "bytes": 42_949_672_960,
+        "manifest_sha256": HASH,
+        "renamed": 0,
+        "written_at": at,
+        "verified_at": at + timedelta(minutes=20),
+        "write_seconds": 512.0,
+        "read_back_seconds": 301.5,
+    }
+    return Returned(**{**fields, **changes})
+
+
+def ended_on(day: int) -> date:
+    return date(2027, 5, day)
+
+
+def write_whole_departure(service: Service, *, without: frozenset[Step] = frozenset()) -> Journal:
+    """Write the journal of a departure that went as it should, one machine out of reach; some steps can be left out."""
+    tenant = service.tenant
+    journal = Journal(service, NOTICE_ON)
+    count = BucketCount(objects=1204, versions=310, markers=12, uploads=1, bytes=42_949_672_960)
+
+    def note(step: Step, evidence: object, machine: str | None = None) -> None:
+        if step not in without:
+            journal.note(step, evidence, machine)
+
+    note(
+        Step.APPROVED,
+        Approved(
+            "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
+            ("anna@smileo.example",),
+            "paul@smileo.example",
+            "Claire Martin, gérante",
+            "return",
+            NOTICE_ON,
+            date(2027, 2, 28),
+        ),
+    )
+    journal.enter(Stage.NOTIFIED)
+    journal.enter(Stage.SERVING)
+    journal.today = date(2027, 3, 31)
+    journal.enter(Stage.FROZEN)
+    for name in tenant.machines:
+        note(Step.RETURNED, returned(name, password_handed_out=name == "compta-01"), name)
+    journal.enter(Stage.RETURNED)
+    journal.today = date(2027, 4, 12)
+    note(Step.ATTESTED, Attestation(Attested.DATA_RECOVERED, "recu-martin.pdf", HASH[::-1], date(2027, 4, 10)))
+    journal.enter(Stage.ACKNOWLEDGED)
+    outcomes = {"compta-01": AgentOutcome.REMOVED, "caisse-01": AgentOutcome.UNREACHED}
+    for name, outcome in outcomes.items():
+        told = "lettre du 30 avril 2027" if outcome is AgentOutcome.UNREACHED else ""
+        note(Step.AGENT, Agent(name, "linux", outcome, moment(date(2027, 3, 30)), told), name)
+    journal.today = ended_on(1)
+    note(Step.USERS_SUSPENDED, SecretDestroyed("", (), ""))
+    journal.enter(Stage.DISMANTLED)
+    for name in tenant.machines:
+        bucket = service.bucket_name(name)
+        note(
+            Step.ERASURE_BEGAN,
+            ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", service.owner_uid, tenant.id, count),
+            name,
+        )
+        note(Step.BUCKET_ERASED, BucketErased(name, bucket, count, BucketCount(), True), name)
+    places = ("secrets/martin.data.age", "escrow/martin.data.age")
+    note(Step.SECRET_DESTROYED, SecretDestroyed("the repository passwords", places, HASH))
+    for uid in (f"{service.owner_uid}.compta-01", f"{service.owner_uid}.caisse-01", service.owner_uid):
+        note(Step.USER_DELETED, UserDeleted(uid, (uid[-6:].upper().replace("-", "K") + "7Q2M4X",)))
+    journal.enter(Stage.ERASED)
+    return journal
+
+
+def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smileo.example") -> None:
+    """Add a verification by another person, and what goes last."""
+    checks = tuple(
+        Check(f"{look} {service.bucket_name(name)}", True, seen)
+        for name in service.tenant.machines
+        for look, seen in (
+            ("bucket", "the administrator is told that there is none"),
+            ("restore from bucket", "Fatal: unable to open repository: Access Denied."),
+        )
+    )
+    other = replace(service, author=Author(actor, "1a2b3c4d5e6f"))
+    looking = Journal(other, ended_on(4))
+    looking.note(Step.VERIFIED, Verified((*checks, Check(f"user {service.owner_uid}", True, "there is none"))))
+    journal.today = ended_on(5)
+    journal.enter(Stage.VERIFIED)
+    journal.note(Step.STACK_REMOVED, SecretDestroyed("", (), ""))
+    places = ("secrets/martin.control.age", "escrow/martin.control.age")
+    journal.note(Step.SECRET_DESTROYED, SecretDestroyed("the keys of the service", places, HASH))
+    journal.note(Step.LOCAL_REMOVED, SecretDestroyed("", (), ""))
+    journal.note(Step.FINAL_CHECK, Verified((Check("stack of martin", True, "Pulumi's folders have none"),)))

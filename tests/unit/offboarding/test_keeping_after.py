@@ -1,0 +1,58 @@
+"""What stays of a tenant after the end: every kind of record is decided about, and the rest goes."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from coffre.offboarding import french, keeping_after
+from coffre.offboarding.journal import Journal
+from coffre.offboarding.keeping_after import Reason, judge_kinds, kept_until, trim_records
+from coffre.operations.departure import Stage
+from coffre.records.database import Records
+from coffre.records.events import EventKind
+from coffre.spec.platform import Offboarding
+from tests.unit.offboarding.departures import leaving_tenant, open_service
+
+CLOSED_ON = date(2027, 5, 12)
+
+
+def test_every_kind_of_event_is_decided_about() -> None:
+    assert set(keeping_after._REASONS) == set(EventKind)
+    assert set(french.KEPT) == set(Reason)
+
+
+def test_journal_and_billing_stay_and_uses_of_passwords_go() -> None:
+    kept = judge_kinds()
+    assert kept[EventKind.DEPARTURE_STEP].why is Reason.JOURNAL
+    assert kept[EventKind.INSTALL].why is Reason.BILLING
+    assert EventKind.PASSWORD_USED not in kept
+
+
+@pytest.mark.parametrize(
+    ("reason", "closed_on", "until"),
+    [
+        (Reason.JOURNAL, CLOSED_ON, date(2032, 5, 12)),
+        (Reason.AUTHORITIES, date(2028, 2, 29), date(2033, 2, 28)),
+        (Reason.BILLING, CLOSED_ON, date(2037, 12, 31)),
+    ],
+)
+def test_each_reason_has_its_last_day(reason: Reason, closed_on: date, until: date) -> None:
+    assert kept_until(reason, closed_on, Offboarding()) == until
+
+
+def test_trimming_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    with (
+        Records.open("sqlite:records.db", tmp_path) as records,
+        open_service(tmp_path, leaving_tenant(), records=records) as service,
+    ):
+        journal = Journal(service, CLOSED_ON)
+        journal.enter(Stage.VERIFIED)
+        service.record(EventKind.PASSWORD_USED, "compta-01", reason="restore")
+        service.record(EventKind.INSTALL, "compta-01")
+        before = journal.entries()
+        assert trim_records(service, journal) == {EventKind.PASSWORD_USED: 1}
+        assert trim_records(service, journal) == {}
+        assert journal.entries() == before
+        kinds = [event.kind for event in service.records.list_events(service.tenant.id)]
+        assert kinds == [EventKind.DEPARTURE, EventKind.INSTALL, EventKind.RECORDS_TRIMMED]

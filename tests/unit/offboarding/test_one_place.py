@@ -1,0 +1,75 @@
+"""Customer data is deleted in one place: nothing outside the offboarding room calls what deletes for good."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import coffre
+
+ROOM = Path(coffre.__file__).parent
+DELETING = {
+    "open_eraser",
+    "delete_versions",
+    "abort_upload",
+    "abort_multipart_upload",
+    "delete_bucket",
+    "delete_object",
+    "delete_objects",
+    "destroy",
+    "forget_destroyed",
+    "remove_stack_files",
+    "remove_files",
+}
+"""The driver's eraser and what is below it, the secret store's end of a bundle, and the end of a stack."""
+
+ALLOWED = {
+    ("provisioning/removal.py", "remove_files"): "the end of a stack itself",
+    ("storage/ceph/eraser.py", "delete_bucket"): "the eraser itself",
+    ("storage/ceph/eraser.py", "delete_object"): "the eraser itself",
+    ("storage/ceph/eraser.py", "abort_multipart_upload"): "the eraser itself",
+    ("storage/ceph/bucket.py", "delete_object"): "a delete marker: no version goes",
+    ("storage/ceph/provider/bucket.py", "delete_bucket"): "Pulumi's deletion of a bucket, refused unless it is empty",
+    ("storage/ceph/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",
+    ("storage/ceph/checks/scratch.py", "delete_object"): "the scratch bucket of `coffre platform check`",
+    ("storage/ceph/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",
+}
+
+
+def calls_in(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Name):
+            yield node.id
+
+
+def found():
+    for path in sorted(ROOM.rglob("*.py")):
+        name = path.relative_to(ROOM).as_posix()
+        if not name.startswith("offboarding/"):
+            yield from ((name, word) for word in set(calls_in(path)) & DELETING)
+
+
+def test_nothing_outside_the_offboarding_room_calls_what_deletes_for_good():
+    assert set(found()) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("word", ["purge-data", "purge_data", "purge-objects", "bypass-governance", "BypassGovernance"])
+def test_no_purge_and_no_bypass_is_ever_asked_for(word):
+    """Comments and docstrings may say that it is not."""
+    for path in sorted(ROOM.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = {
+            id(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        texts = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented
+        ]
+        names = [node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg]
+        assert not [text for text in [*texts, *names] if word in text], path

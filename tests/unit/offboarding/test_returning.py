@@ -1,0 +1,205 @@
+"""The pure parts of a return: names, times, room, and the tag file of entries."""
+
+import errno
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from coffre.agents.restic.output import read_node
+from coffre.agents.restic.repository import Node, Snapshot
+from coffre.errors import RefusedError
+from coffre.offboarding.returning.bag import HashedFile, find_changed, read_manifest, write_manifest
+from coffre.offboarding.returning.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
+from coffre.offboarding.returning.files import choose, folder_of
+from coffre.offboarding.returning.names import as_restic_writes, may_be_held, stand_in
+from coffre.offboarding.returning.progress import Progress, begin, read_progress
+from coffre.offboarding.returning.room import Need, need_of, refuse_poor_disk, refuse_without_room
+from coffre.offboarding.returning.settling import nanoseconds, restored_path
+from coffre.spec.leaving import ReturnedSnapshots
+
+HELD = [b"plain", "d\u00e9j\u00e0 vu.odt".encode(), b"TVA 20%.xls", b" before", b"a\\b", b"*", b"# x", b"%41", b"'\"$`"]
+NOT_HELD = [
+    b"caf\xe9",
+    b"a\nb",
+    b"a\r",
+    b"end ",
+    "end\u00a0".encode(),
+    b"a\x85".decode("latin-1").encode(),
+    "a\u2028b".encode(),
+    b"a%0Ab",
+    b"a%0db",
+    b"100%25",
+    b"\x01",
+    b"\x7f",
+    "\u201b".encode(),
+    "a\u2400".encode(),
+    "\u2421b".encode(),
+    "a\uff0fb".encode(),
+]
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_name_that_every_verifier_reads_stays(name: bytes) -> None:
+    assert may_be_held(name)
+
+
+@pytest.mark.parametrize("name", NOT_HELD)
+def test_a_name_that_no_manifest_holds_gets_one_that_does(name: bytes) -> None:
+    assert not may_be_held(name)
+    other = stand_in(name)
+    assert may_be_held(other)
+    assert other != name
+
+
+def test_stand_ins_are_readable_keep_their_extension_and_are_short_enough() -> None:
+    assert stand_in(b"caf\xe9.txt") == b"caf_~" + hashlib.sha256(b"caf\xe9.txt").hexdigest()[:8].encode() + b".txt"
+    assert len(stand_in(b"\xff" * 255)) == 255
+    assert len(stand_in("\u00e9".encode() * 127 + b"\n")) <= 255
+    assert stand_in(b"a\nb") != stand_in(b"a\rb")
+
+
+def test_restic_writes_each_byte_that_is_no_text_as_one_sign() -> None:
+    assert as_restic_writes(b"\xe9\xe8a \xf0\x9f\xa5") == "\ufffd\ufffda \ufffd\ufffd\ufffd"
+    assert as_restic_writes("\ufffd\u00e9".encode()) == "\ufffd\u00e9"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("2026-11-25T18:43:26.417630927Z", 1795632206417630927),
+        ("2026-11-25T19:43:26.5+01:00", 1795632206500000000),
+        ("1969-12-31T23:59:59Z", -(10**9)),
+        ("1969-12-31T23:59:59.999999999Z", -1),
+        ("2300-01-01T00:00:00.000000001Z", 10413792000000000001),
+    ],
+)
+def test_times_keep_their_nanoseconds(text: str, wanted: int) -> None:
+    assert nanoseconds(text) == wanted
+
+
+def test_a_nodes_mode_has_the_special_bits_where_unix_has_them() -> None:
+    setuid_sticky = read_node({"path": "/x", "type": "file", "mode": 1 << 23 | 1 << 20 | 0o755, "uid": 7, "gid": 8})
+    assert (oct(setuid_sticky.mode), setuid_sticky.uid, setuid_sticky.gid) == ("0o5755", 7, 8)
+    assert read_node({"path": "/d", "type": "dir", "mode": 1 << 31 | 1 << 22 | 0o750}).mode == 0o2750
+
+
+def test_snapshots_are_chosen_by_the_machines_clock_and_have_a_folder_only_when_all_come_back() -> None:
+    old, new = (
+        Snapshot(f"{day}abcdef012345", datetime(2026, 11, day, 19, tzinfo=UTC), "m", ("/",)) for day in (11, 24)
+    )
+    snapshots = {new.id: new, old.id: old}
+    assert choose(snapshots, ReturnedSnapshots.LATEST) == (new.id,)
+    assert choose(snapshots, ReturnedSnapshots.ALL) == (old.id, new.id)
+    assert choose({}, ReturnedSnapshots.LATEST) == ()
+    assert folder_of(new, ReturnedSnapshots.LATEST) == ""
+    assert folder_of(new, ReturnedSnapshots.ALL) == "2026-11-24T19-00-00Z-24abcdef"
+
+
+def test_the_room_counts_whole_blocks_and_what_lists_take() -> None:
+    assert need_of([Node("/a", "file", 1), Node("/d", "dir", 0)]) == Need(2, 1, 2 * 4096 + 2 * 512)
+    assert Need(1, 2, 3) + Need(10, 20, 30) == Need(11, 22, 33)
+
+
+def test_no_room_is_refused_and_what_is_there_already_counts(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="has room for"):
+        refuse_without_room(Need(1, 1 << 60, 1 << 60), tmp_path / "new" / "folder")
+    refuse_without_room(Need(1, 1 << 60, 1 << 60), tmp_path, present_bytes=1 << 60)
+
+
+def test_a_disk_that_holds_neither_links_nor_every_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_poor_disk(tmp_path / "new")
+    for call in ("symlink", "link"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, refuse_as_exfat_does)
+            with pytest.raises(RefusedError, match="cannot hold every name and link"):
+                refuse_poor_disk(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def refuse_as_exfat_does(*_names: bytes) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_an_entry_knows_where_it_was_restored(tmp_path: Path) -> None:
+    node = Node("/x\ufffd/\ufffd\n", "file", 3, 0o640, 1, 2, "2026-11-25T18:43:26Z")
+    entry = Entry(node, "s1", b"/x\xe9/\xff\n", b"data/s1/x\xe9/\xff\n", b"data/s1/x_~1/__~2")
+    fields = json.loads(to_line(entry))
+    assert restored_path(fields) == entry.restored
+    assert (fields["chemin"], fields["mode"], fields["range_sous"]) == (
+        "/x\ufffd/\ufffd\n",
+        "0640",
+        "data/s1/x_~1/__~2",
+    )
+    plain = Entry(Node("/a/b", "symlink", 0), "", b"/a/b", b"data/a/b", None, target=b"/c")
+    assert restored_path(json.loads(to_line(plain))) == b"data/a/b"
+
+
+def test_a_line_of_the_tag_file_is_one_line_for_everybody() -> None:
+    line = to_line(Entry(Node("/a\u2028b\x85c", "dir", 0), "", "/a\u2028b\x85c".encode(), b"x", b"y"))
+    assert len(line.splitlines()) == 1
+    assert json.loads(line)["chemin"] == "/a\u2028b\x85c"
+
+
+def test_missing_and_cut_files_are_counted_and_sockets_are_not_missed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "short").write_text("ab")
+    nodes = [Node("/short", "file", 3), Node("/gone", "file", 1), Node("/socket", "socket", 0)]
+    with pytest.raises(MissingEntriesError) as missing:
+        list(read_entries(Tree(bytes(tmp_path), ""), nodes))
+    assert missing.value.count == 2
+
+
+def test_paths_longer_than_a_target_holds_lie_apart(tmp_path: Path) -> None:
+    deep = "/".join(["d" * 100] * 3)
+    (tmp_path / "data" / deep).mkdir(parents=True)
+    (tmp_path / "data" / deep / "f").write_text("x")
+    nodes = [Node("/" + "/".join(["d" * 100] * n), "dir", 0) for n in (1, 2, 3)] + [Node(f"/{deep}/f", "file", 1)]
+    entries = list(read_entries(Tree(bytes(tmp_path), "", longest_bytes=200), nodes))
+    assert [entry.has_stand_in for entry in entries] == [False, False, False, True]
+    assert entries[-1].stored is not None
+    assert entries[-1].stored.startswith(b"data/CHEMINS-TROP-LONGS/")
+    assert len(entries[-1].stored) <= 200
+
+
+def test_of_two_names_that_are_one_text_the_composed_one_keeps_its_own(tmp_path: Path) -> None:
+    composed, decomposed, alone = "\u00e9", "e\u0301", "a\u0300"
+    (tmp_path / "data").mkdir()
+    for name in (composed, decomposed, alone):
+        (tmp_path / "data" / name).touch()
+    nodes = [Node(f"/{name}", "file", 0) for name in (composed, decomposed, alone)]
+    entries = list(read_entries(Tree(bytes(tmp_path), ""), nodes))
+    assert [entry.has_stand_in for entry in entries] == [False, True, False]
+
+
+def test_a_manifest_is_read_back_as_written_and_tells_what_changed(tmp_path: Path) -> None:
+    names = [f"data/{number}" for number in range(300)] + ["data/with  two spaces", "data/\\x"]
+    (tmp_path / "data").mkdir()
+    files = []
+    for name in names:
+        (tmp_path / name).write_text(name)
+        files.append(HashedFile(name, hashlib.sha256(name.encode()).hexdigest(), len(name)))
+    payload = write_manifest(tmp_path, files)
+    assert (payload.files, payload.bytes) == (302, sum(map(len, names)))
+    assert [path for _, path in read_manifest(tmp_path)] == names
+    assert find_changed(tmp_path) == []
+    (tmp_path / "data/7").write_text("other")
+    (tmp_path / "data/255").unlink()
+    assert sorted(find_changed(tmp_path)) == ["data/255", "data/7"]
+
+
+def test_only_the_same_return_goes_on_in_a_folder(tmp_path: Path) -> None:
+    bag = tmp_path / "bag"
+    first = Progress("martin/compta-01", "files", ("a", "b"))
+    assert begin(bag, first) == first
+    assert bag.stat().st_mode & 0o777 == 0o700
+    assert begin(bag, Progress("martin/compta-01", "files", ("newer",))).snapshots == ("a", "b")
+    assert read_progress(bag) == first
+    with pytest.raises(RefusedError, match="unfinished return of martin/compta-01 as files"):
+        begin(bag, Progress("martin/compta-01", "repository", ()))

@@ -1,0 +1,44 @@
+"""The runbook has the transitions as the code has them, and types commands and a block that there are."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from coffre.cli.main import app
+from coffre.offboarding.stages import render_table
+from coffre.spec.leaving import Leaving
+
+RUNBOOK = (Path(__file__).parents[3] / "docs" / "offboarding.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"^coffre [^`\n]+|(?<=`)coffre [^`]+(?=`)", RUNBOOK, re.MULTILINE)))
+
+
+def test_the_runbook_s_table_of_stages_is_the_code_s() -> None:
+    assert RUNBOOK.endswith(render_table() + "\n")
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_that_it_types_is_one(line: str) -> None:
+    command: Any = typer.main.get_command(app)
+    words = shlex.split(line)[1:]
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_it_types_the_whole_procedure() -> None:
+    said = "\n".join(COMMANDS)
+    for words in ("--plan", "--verify", "--attest", "--machine", "certificate verify", "hold list", "disclose"):
+        assert words in said
+
+
+def test_its_block_is_one_that_the_file_may_have() -> None:
+    block = re.search(r"```yaml\n(.*?)```", RUNBOOK, re.DOTALL)
+    assert block
+    leaving = Leaving.model_validate(yaml.safe_load(block[1])["leaving"], context={"file": True})
+    assert leaving.return_ is not None
