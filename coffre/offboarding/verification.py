@@ -55,10 +55,5 @@ def verify_erasure(
 
 def _erasers(journal: Journal) -> set[str]:
     """Return who erased anything of a tenant."""
-    return {entry.event.actor for entry in journal.steps(Step.BUCKET_ERASED)}
-
-
-def is_verified_by_another(journal: Journal) -> bool:
-    """Tell whether the newest verification was another person's than the erasure."""
-    looks = journal.steps(Step.VERIFIED)
-    return bool(looks) and looks[-1].event.actor not in _erasers(journal)
+    steps = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
+    return {entry.event.actor for step in steps for entry in journal.steps(step)}

@@ -125,6 +125,7 @@ def _gather(sources: Sources) -> CertificateFacts:
         stack_removed=_find_mark(entries, Step.STACK_REMOVED),
         local_removed=_find_mark(entries, Step.LOCAL_REMOVED),
         verification=_verification(entries),
+        emptied=_find(entries, Step.EMPTIED, Verified),
         final_check=_find(entries, Step.FINAL_CHECK, Verified),
         letters=tuple(_letters(sources.others)),
         kept=tuple(Kept(why, kept_until(why, sources.issued_on, settings.offboarding)) for why in Reason),

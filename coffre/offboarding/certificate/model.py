@@ -190,6 +190,7 @@ class CertificateFacts:
     stack_removed: Seen[None] | None
     local_removed: Seen[None] | None
     verification: Verification | None
+    emptied: Seen[Verified] | None
     final_check: Seen[Verified] | None
     letters: tuple[Letter, ...]
     kept: tuple[Kept, ...]

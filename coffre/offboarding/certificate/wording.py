@@ -48,7 +48,15 @@ _SEEN: tuple[tuple[str, str], ...] = (
         r"the key is accepted; of (\d+) buckets it is listed (.+)",
         r"clé acceptée ; espaces recherchés : \1 ; espaces listés : \2",
     ),
+    (r"restic failed: .*Access Denied.*", "refusée par la plate-forme (réponse de restic : Access Denied)"),
     (r"restic restored the latest snapshot", "la dernière sauvegarde a pu être restaurée"),
+)
+
+_SUBJECTS: tuple[tuple[str, str], ...] = (
+    (r"(.*)\(the owner's key\)", r"\1(clé du propriétaire)"),
+    (r"(.*)\(the old owner's key\)", r"\1(ancienne clé du propriétaire)"),
+    (r"(.*)\(the key of (.+)\)", r"\1(clé de \2)"),
+    (r"(.*)\(the old key of (.+)\)", r"\1(ancienne clé de \2)"),
 )
 
 _SECRETS: tuple[tuple[str, str], ...] = (
@@ -65,7 +73,7 @@ def name_check(name: str) -> str:
     """Return the French name of a check."""
     for english, words in CHECKS.items():
         if name == english or name.startswith(f"{english} "):
-            return words + name.removeprefix(english)
+            return words + _translate(_SUBJECTS, name.removeprefix(english))
     return name
 
 
