@@ -10,7 +10,7 @@ help: ## say what can be made
 setup: ## install and build whatever is missing (as root, on Debian 12 or Ubuntu 24.04)
 	@tools/setup.sh
 
-demo: setup ## start the embedded platform and take a tenant from its file to a verified restore
+demo: setup ## a tenant from its file to a verified restore, then another one to its certificate of erasure
 	@tools/demo.sh
 
 demo-down: ## end the embedded platform: no process, mount or interface stays
