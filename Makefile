@@ -26,7 +26,7 @@ test: check ## everything: check, then the tests on real services, two modules a
 bench: setup ## how fast it is, each figure beside its floor (about 15 minutes), then a longer fuzz (8 more)
 	@tools/setup.sh --for-tests
 	@.venv/bin/python -m tests.bench
-	@FUZZ_SECONDS=60 tools/fuzz.sh
+	@FUZZ_RUNS=1500000 tools/fuzz.sh
 	@COFFRE_FUZZ_EXAMPLES=3000 .venv/bin/pytest -q tests/unit/spec/test_properties.py --timeout 900
 
 lock: setup ## resolve requirements.txt again from pyproject.toml
