@@ -1,9 +1,18 @@
-"""Erasure needs two clocks that agree."""
+"""Erasure needs two clocks that agree, and a journal whose days never go back."""
+
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.offboarding.clock import refuse_apart
+from coffre.offboarding.clock import read_today, refuse_apart
+from coffre.offboarding.evidence import Frozen, Step
+from coffre.offboarding.journal import Journal
+from coffre.operations.service import local_today
+from coffre.operations.stage import Stage
+from tests.builders import tenant_with
+from tests.unit.offboarding.departures import open_service
 
 
 @pytest.mark.parametrize("offset", [0.0, 299.0, -299.0, 300.0])
@@ -15,3 +24,33 @@ def test_clocks_within_five_minutes_are_believed(offset: float) -> None:
 def test_clocks_further_apart_erase_nothing_and_say_which_is_where(offset: float, way: str) -> None:
     with pytest.raises(RefusedError, match=way):
         refuse_apart(offset)
+
+
+def test_the_day_can_be_set_on_the_embedded_platform_only(tmp_path: Path) -> None:
+    day = date(2027, 3, 2)
+    with open_service(tmp_path, tenant_with(), is_embedded=True) as service:
+        assert read_today(service, day) == day
+    (tmp_path / "state.json").unlink()
+    with open_service(tmp_path, tenant_with()) as service:
+        with pytest.raises(RefusedError, match="--today is refused"):
+            read_today(service, day)
+        assert read_today(service, None) == local_today(service.tenant)
+
+
+def test_a_journal_never_goes_back_in_time(tmp_path: Path) -> None:
+    with open_service(tmp_path, tenant_with()) as service:
+        Journal(service, date(2027, 3, 2)).enter(Stage.NOTIFIED)
+        Journal(service, date(2027, 3, 2)).refuse_earlier_day()
+        with pytest.raises(RefusedError, match="2027-03-02"):
+            Journal(service, date(2027, 3, 1)).refuse_earlier_day()
+
+
+def test_what_the_journal_says_already_is_written_once_and_a_second_look_twice(tmp_path: Path) -> None:
+    with open_service(tmp_path, tenant_with()) as service:
+        journal = Journal(service, date(2027, 3, 2))
+        for again in (False, False, True):
+            journal.note(Step.FROZEN, Frozen(("compta-01",)), again=again)
+        assert len(journal.steps(Step.FROZEN)) == 2
+        journal.enter(Stage.RENOUNCED)
+        assert journal.entries() == []
+        assert journal.stage is None

@@ -1,0 +1,69 @@
+"""A tenant of which the platform itself keeps something for a while: its end becomes the date, nobody reads it."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coffre.offboarding.destroying import DATA_BUNDLE
+from coffre.offboarding.erasure import erase_tenant
+from coffre.offboarding.evidence import BucketErased, SecretDestroyed, Step, UserDeleted
+from coffre.offboarding.journal import Journal
+from coffre.operations.service import local_today
+from tests.integration.offboarding.office import fill, owner_s3
+
+FREE, LOCKED = "poste-01", "poste-02"
+LOCK_SECONDS = 12
+
+
+def quietly(_message: str) -> None:
+    """Nobody reads it here."""
+
+
+@pytest.fixture
+def service(office):
+    with office.service(office.add_tenant(FREE, LOCKED)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def until(service):
+    """The moment until which one version of one machine is locked, in a bucket as no one of Coffre's is."""
+    s3, bucket = owner_s3(service), service.bucket_name(LOCKED)
+    tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    for entry in s3.list_object_versions(Bucket=bucket).get("Versions", []):
+        s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    for machine in (FREE, LOCKED):
+        fill(service, machine, ["restic/data/1", "restic/data/2"])
+    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LOCK_SECONDS)
+    version = s3.put_object(Bucket=bucket, Key="restic/data/3", Body=b"kept")["VersionId"]
+    retention = {"Mode": "COMPLIANCE", "RetainUntilDate": moment}
+    s3.put_object_retention(Bucket=bucket, Key="restic/data/3", VersionId=version, Retention=retention)
+    return moment
+
+
+def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service, until):
+    journal = Journal(service, local_today(service.tenant))
+    waiting = erase_tenant(service, journal, quietly, quietly)
+    assert waiting is not None
+    assert waiting.until == until.astimezone().date()
+    erased = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
+    assert erased[FREE].is_gone
+    assert erased[LOCKED].locked is not None
+    assert (erased[LOCKED].locked.versions, erased[LOCKED].locked.until) == (1, until)
+    assert [each.what for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)] == [DATA_BUNDLE]
+    assert service.secrets.find_data(service.tenant.slug, service.tenant.id) is None
+    assert service.storage.list_key_ids(service.owner_uid)
+    assert not journal.steps(Step.USER_DELETED)
+
+    while datetime.now(UTC) <= until:
+        threading.Event().wait(0.2)
+    assert erase_tenant(service, journal, quietly, quietly) is None
+    newest = journal.find(Step.BUCKET_ERASED, BucketErased, LOCKED)
+    assert newest is not None
+    assert (newest.is_gone, newest.locked) == (True, None)
+    assert len(journal.read(Step.USER_DELETED, UserDeleted)) == 3
+    assert service.storage.list_users(service.owner_uid) == []
