@@ -1,6 +1,7 @@
 """offboard: the end of a contract, from the customer's letter to the certificate."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,17 @@ Day = Annotated[
         show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What every form of the command is asked for: a tenant, or one retired machine of it, on a day."""
+
+    repository: "Repository"
+    tenant: str
+    machine: str | None
+    day: date | None
+    as_json: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -87,53 +99,44 @@ def offboard(
     `status: leaving` and a `leaving:` block in the file declare it; every run goes on where the last one stopped.
     docs/offboarding.md is the runbook.
     """
-    repository = open_repository(context)
-    asked_day = _day(today)
+    from coffre.offboarding.stages import refuse_unless_reached
+
+    asked = _Asked(open_repository(context), tenant, machine, _day(today), as_json)
     if sum([plan, verify, attest is not None]) > 1:
         raise UsageError("--plan, --verify and --attest are three commands", "Give one of them.")
     if (french or ics is not None) and not plan:
         raise UsageError("--french and --ics say how a plan is shown", "Give --plan too.")
     if plan:
-        _plan(repository, tenant, machine, asked_day, french=french, ics=ics, as_json=as_json)
+        _plan(asked, french=french, ics=ics)
     elif verify:
-        _verify(repository, tenant, machine, asked_day, as_json=as_json)
+        _verify(asked)
     elif attest is not None:
-        _attest(repository, tenant, machine, attest, document, _day(dated), asked_day)
+        _attest(asked, attest, document, _day(dated))
     else:
-        _run(repository, tenant, machine, asked_day, as_json=as_json, yes=yes, resend=resend, to=to)
+        outcome = _run(asked, yes=yes, resend=resend)
+        if to is not None:
+            refuse_unless_reached(tenant, to, outcome.stage, outcome.waiting)
 
 
-def _run(
-    repository: "Repository",
-    tenant: str,
-    machine: str | None,
-    asked_day: date | None,
-    *,
-    as_json: bool,
-    yes: bool,
-    resend: bool,
-    to: Stage | None,
-) -> None:
+def _run(asked: _Asked, *, yes: bool, resend: bool) -> "Outcome":
     from coffre.offboarding.procedure import Manner
     from coffre.offboarding.procedure import offboard as run
     from coffre.offboarding.retired_machine import offboard_machine
-    from coffre.offboarding.stages import refuse_unless_reached
 
     manner = Manner(
-        on_progress=partial(output.progress_of, tenant),
+        on_progress=partial(output.progress_of, asked.tenant),
         confirm=_say_yes if yes else _ask,
         resends=resend,
     )
-    if machine is None:
-        outcome = run(repository, tenant, asked_day, manner)
+    if asked.machine is None:
+        outcome = run(asked.repository, asked.tenant, asked.day, manner)
     else:
-        outcome = offboard_machine(repository, tenant, machine, asked_day, manner)
-    if as_json:
+        outcome = offboard_machine(asked.repository, asked.tenant, asked.machine, asked.day, manner)
+    if asked.as_json:
         output.result_json(outcome)
     else:
         _show_outcome(outcome)
-    if to is not None:
-        refuse_unless_reached(tenant, to, outcome.stage, outcome.waiting)
+    return outcome
 
 
 def _say_yes(_: str) -> None:
@@ -163,39 +166,36 @@ def _show_waiting(waiting: "Waiting | None", due: Stage | None = None) -> None:
     output.result(f"  waiting for {waiting.what}{until}")
 
 
-def _plan(
-    repository: "Repository",
-    tenant: str,
-    machine: str | None,
-    asked_day: date | None,
-    *,
-    french: bool,
-    ics: Path | None,
-    as_json: bool,
-) -> None:
+def _plan(asked: _Asked, *, french: bool, ics: Path | None) -> None:
     from coffre.offboarding.ics import render
-    from coffre.offboarding.rehearsal import rehearse, rehearse_machine
+    from coffre.offboarding.rehearsal import rehearse
 
-    if machine is not None:
-        one = rehearse_machine(repository, tenant, machine, asked_day)
-        if as_json:
-            output.result_json(one)
-        else:
-            output.result(f"{tenant}/{machine}: retired, its backups are kept until {one.keep_until}")
-            _show_machines([one.machine])
-        if one.hold is not None:
-            output.warning(f"a hold stands ({one.hold}): nothing is deleted")
+    if asked.machine is not None:
+        _plan_machine(asked, asked.machine)
         return
-    found = rehearse(repository, tenant, asked_day)
+    found = rehearse(asked.repository, asked.tenant, asked.day)
     if ics is not None:
-        ics.write_bytes(render(repository.tenants[tenant], found.calendar))
+        ics.write_bytes(render(asked.repository.tenants[asked.tenant], found.calendar))
         output.progress(f"written: {ics}")
-    if as_json:
+    if asked.as_json:
         output.result_json(found)
     elif french:
         _show_french(found.calendar)
     else:
         _show_rehearsal(found)
+
+
+def _plan_machine(asked: _Asked, machine: str) -> None:
+    from coffre.offboarding.rehearsal import rehearse_machine
+
+    found = rehearse_machine(asked.repository, asked.tenant, machine, asked.day)
+    if asked.as_json:
+        output.result_json(found)
+        return
+    output.result(f"{asked.tenant}/{machine}: retired, its backups are kept until {found.keep_until}")
+    _show_machines([found.machine])
+    if found.hold is not None:
+        output.warning(f"a hold stands ({found.hold}): nothing is deleted")
 
 
 def _show_french(calendar: "Calendar") -> None:
@@ -254,13 +254,12 @@ def _show_machines(machines: "Sequence[MachineFound]") -> None:
     output.table(("machine", "bucket", *counts, "agent", "last seen"), rows, right=counts)
 
 
-def _verify(
-    repository: "Repository", tenant: str, machine: str | None, asked_day: date | None, *, as_json: bool
-) -> None:
+def _verify(asked: _Asked) -> None:
     from coffre.offboarding.verification import verify_erasure
 
-    done = verify_erasure(repository, tenant, machine, asked_day, partial(output.progress_of, tenant))
-    if as_json:
+    on_progress = partial(output.progress_of, asked.tenant)
+    done = verify_erasure(asked.repository, asked.tenant, asked.machine, asked.day, on_progress)
+    if asked.as_json:
         output.result_json(done)
     else:
         _show_verification(done)
@@ -276,25 +275,19 @@ def _show_verification(done: "Verification") -> None:
     output.result(f"{done.tenant}: {word} by {done.actor}{same}")
 
 
-def _attest(
-    repository: "Repository",
-    tenant: str,
-    machine: str | None,
-    what: Attested,
-    document: Path | None,
-    dated_on: date | None,
-    asked_day: date | None,
-) -> None:
+def _attest(asked: _Asked, what: Attested, document: Path | None, dated_on: date | None) -> None:
     from coffre.offboarding.attesting import attest
     from coffre.offboarding.procedure import Manner, open_departure
 
     if document is None or dated_on is None:
         raise UsageError("--attest needs the customer's document", "Give --document FILE and --dated DAY.")
-    manner = Manner(partial(output.progress_of, tenant), _say_yes)
-    with open_departure(repository, tenant, "offboard --attest", asked_day, manner, machine) as departure:
+    manner = Manner(partial(output.progress_of, asked.tenant), _say_yes)
+    with open_departure(
+        asked.repository, asked.tenant, "offboard --attest", asked.day, manner, asked.machine
+    ) as departure:
         attested = attest(departure.service, departure.journal, what, document, dated_on)
     output.result(
-        f"{tenant}: {what.value.replace('_', ' ')}, attested by {attested.document} of {attested.dated_on} "
+        f"{asked.tenant}: {what.value.replace('_', ' ')}, attested by {attested.document} of {attested.dated_on} "
         f"(SHA-256 {attested.document_sha256})"
     )
 
