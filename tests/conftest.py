@@ -18,10 +18,12 @@ TIERS = ("unit", "integration", "e2e")
 
 LONGEST_FIRST = (
     "e2e/test_faults.py",
+    "e2e/test_offboarding.py",
     "e2e/test_states.py",
     "e2e/test_rotation.py",
     "e2e/test_tenant_life.py",
     "e2e/test_killed.py",
+    "e2e/test_offboarding_faults.py",
     "integration/agents/test_life.py",
     "integration/agents/test_by_itself.py",
     "e2e/test_plans_and_state.py",
