@@ -20,7 +20,7 @@ from coffre.offboarding.journal import Journal
 from coffre.offboarding.stages import Facts
 from coffre.operations.holds import describe_hold
 from coffre.operations.recorded_holds import combine, list_recorded
-from coffre.operations.service import Service, local_today
+from coffre.operations.service import Service
 from coffre.spec.leaving import Choice, Leaving
 from coffre.spec.loader import load_repository
 from coffre.spec.tenant import Hold
@@ -53,12 +53,17 @@ def gather_facts(service: Service, journal: Journal) -> Facts:
         calendar=get_calendar(service, journal),
         choice=get_leaving(service).choice,
         unreturned=tuple(list_unreturned(service, journal)),
-        has_receipt=any(each.what is Attested.DATA_RECOVERED for each in journal.read(Step.ATTESTED, Attestation)),
+        has_receipt=has_receipt(journal),
         agents_left=tuple(list_agents_left(service, journal)),
         hold=None if hold is None else describe_hold(hold),
         locked_until=find_lock_end(service, journal),
         is_verified=is_verified(journal),
     )
+
+
+def has_receipt(journal: Journal) -> bool:
+    """Tell whether the customer attested that it has recovered its data; no other attestation is a receipt."""
+    return any(each.what is Attested.DATA_RECOVERED for each in journal.read(Step.ATTESTED, Attestation))
 
 
 def list_unreturned(service: Service, journal: Journal) -> list[str]:
@@ -116,8 +121,3 @@ def refusing_under_hold(service: Service, doing: str) -> Callable[[], None]:
 
 def _returned_on(journal: Journal) -> date | None:
     return max((entry.on for entry in journal.steps(Step.RETURNED)), default=None)
-
-
-def is_day_set(service: Service, journal: Journal) -> bool:
-    """Tell whether the procedure's day is not the real one: on the embedded platform it can be set."""
-    return journal.today != local_today(service.tenant)

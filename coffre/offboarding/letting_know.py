@@ -6,7 +6,7 @@ from typing import Any
 
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.evidence import Agent, Approved, Returned, Step
-from coffre.offboarding.facts import get_calendar, list_agents_left
+from coffre.offboarding.facts import get_calendar, has_receipt, list_agents_left
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.letters import LetterFacts, LetterKind, write_letter
 from coffre.offboarding.mail import send_letter
@@ -36,7 +36,7 @@ class Desk:
         leaving, today = self.service.tenant.leaving, self.journal.today
         calendar = get_calendar(self.service, self.journal)
         is_due = calendar.reminder_on <= today <= calendar.retrieval_ends_on
-        if not is_due or leaving is None or leaving.choice is Choice.ERASE or self.journal.steps(Step.ATTESTED):
+        if not is_due or leaving is None or leaving.choice is Choice.ERASE or has_receipt(self.journal):
             return []
         return self._tell(LetterKind.REMINDER, self._facts_of_return())
 

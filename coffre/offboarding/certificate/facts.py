@@ -43,7 +43,6 @@ from coffre.offboarding.evidence import (
     UserDeleted,
     Verified,
     from_details,
-    to_details,
 )
 from coffre.offboarding.journal import Entry
 from coffre.offboarding.keeping_after import Reason, kept_until
@@ -80,11 +79,6 @@ def build_facts(sources: Sources) -> CertificateFacts:
     """Return what a certificate says, its reservations included."""
     facts = _gather(sources)
     return replace(facts, reservations=tuple(list_reservations(facts)))
-
-
-def to_json(facts: CertificateFacts) -> dict[str, object]:
-    """Return the facts as plain JSON, in their order."""
-    return to_details(facts)
 
 
 def digest_journal(entries: Iterable[Entry]) -> str:

@@ -1,0 +1,20 @@
+"""Only the customer's word that it has its data is a receipt: nothing else spares it the reminder."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from coffre.offboarding.evidence import Attestation, Attested, Step
+from coffre.offboarding.facts import has_receipt
+from coffre.offboarding.journal import Journal
+from tests.builders import tenant_with
+from tests.unit.offboarding.departures import open_service
+
+
+@pytest.mark.parametrize("what", list(Attested))
+def test_recovered_data_alone_is_a_receipt(what: Attested, tmp_path: Path) -> None:
+    with open_service(tmp_path, tenant_with()) as service:
+        journal = Journal(service, date(2027, 2, 1))
+        journal.note(Step.ATTESTED, Attestation(what, "recu.pdf", "ab" * 32, date(2027, 2, 1)))
+        assert has_receipt(journal) is (what is Attested.DATA_RECOVERED)
