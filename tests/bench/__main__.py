@@ -1,5 +1,6 @@
-"""Run every measurement on a lab of its own and print the table."""
+"""Run the measurements of the named parts, or all of them, on a lab of their own and print their table."""
 
+import argparse
 import os
 import random
 import shutil
@@ -127,7 +128,6 @@ def measure_files(desk: Desk) -> list[Row]:
 
 def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     say("storage")
-    desk.coffre("secrets", "init")
     desk.add("first", 1)
     desk.coffre("apply", "first", "--yes", "--storage-only")  # RGW makes its pools with its first bucket: 3 s
     repository = load_repository(desk.root)
@@ -280,17 +280,25 @@ def measure_erasing(desk: Desk, lab: Lab) -> list[Row]:
     return erasing.measure_erasing(desk.root, desk.environment, lab, say)
 
 
+PARTS: dict[str, Callable[[Desk, Lab], list[Row]]] = {
+    "files": lambda desk, _: measure_files(desk),
+    "storage": measure_storage,
+    "agents": measure_agents,
+    "erasing": measure_erasing,
+    "returning": lambda desk, _: measure_returns(desk),
+}
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     with bench_lab() as lab, tempfile.TemporaryDirectory(prefix="coffre-bench-") as folder:
         desk = Desk(lab, Path(folder))
-        rows = [
-            *measure_files(desk),
-            *measure_storage(desk, lab),
-            *measure_agents(desk, lab),
-            *measure_erasing(desk, lab),
-            *measure_returns(desk),
-        ]
-    print(table(rows))
+        desk.coffre("secrets", "init")
+        print(table([row for part in parts for row in PARTS[part](desk, lab)]))
 
 
 if __name__ == "__main__":
