@@ -25,16 +25,22 @@ if TYPE_CHECKING:
 
 SLUG = "erasing"
 FACTOR = 1.3
+DATA_POOL = "default.rgw.buckets.data"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A bucket to erase: so many keys, each written so many times; one that never had versions costs the least."""
+    """A bucket to erase: so many keys, each written so many times; one that never had versions costs the least.
+
+    ``purge`` is how radosgw-admin is told to: with --bypass-gc it removes objects without their place in the history
+    of their key, and leaves an object a key in the data pool that nothing lists.
+    """
 
     name: str
     keys: int
     times: int = 1
     is_versioned: bool = True
+    purge: tuple[str, ...] = ("--bypass-gc",)
 
     @property
     def entries(self) -> int:
@@ -45,7 +51,7 @@ FEW = Shape("few", 5_000, is_versioned=False)
 SHAPES = (
     Shape("objects", 20_000, is_versioned=False),
     Shape("versions", 5_000, 3),
-    Shape("single", 5_000),
+    Shape("whole", 1_000, 3, purge=()),
 )
 WAYS = ("coffre", "admin", "boto3")
 MACHINES = (f"{FEW.name}-coffre", *(f"{shape.name}-{way}" for shape in SHAPES for way in WAYS))
@@ -63,7 +69,7 @@ def measure_erasing(root: Path, environment: Mapping[str, str], lab: Lab, say: C
             peaks[shape.name] = done["peak_mib"]
             rows += found
             for row in found:
-                say(f"{row.name}: {row.value:.2f} {row.unit}" + (f" ({row.floor:.0f}/s)" if row.floor else ""))
+                say(f"{row.name}: {row.value:.2f} {row.unit}" + (f" ({row.floor:.0f})" if row.floor else ""))
     many, few = peaks[SHAPES[0].name], peaks[FEW.name]
     memory = Row(f"  most memory at {SHAPES[0].keys:,}", many, few, f"at {FEW.keys:,}", unit="MiB")
     return [*rows, memory, Row("  which grew by", many - few, limit=8.0, unit="MiB")]
@@ -75,23 +81,41 @@ def _measure(
     coffre, admin, boto3 = (f"{shape.name}-{way}" for way in WAYS)
     for machine in (coffre, admin, boto3):
         _fill(service, machine, shape)
+    markers = {machine: _marker(service, machine) for machine in (coffre, admin)}
     done = _run("coffre", coffre, root, environment)
-    purge = ["bucket", "rm", f"--bucket={service.bucket_name(admin)}", "--purge-objects", "--bypass-gc"]
+    purge = ["bucket", "rm", f"--bucket={service.bucket_name(admin)}", "--purge-objects", *shape.purge]
     rates = {
         "coffre": shape.entries / done["seconds"],
         "admin": shape.entries / timed(lambda: lab.radosgw_admin(purge, timeout=1800)),
         "boto3": shape.entries / _run("boto3", boto3, root, environment)["seconds"],
     }
     kind = "versions" if shape.is_versioned else "objects"
+    tool = " ".join(["radosgw-admin", *shape.purge])
+    left = {machine: _left_in_pool(lab, marker) for machine, marker in markers.items()}
     return done, [
         Row(f"erasing {shape.keys:,} keys, {shape.entries:,} {kind}", rates["coffre"], unit="/s"),
-        _factor("  over radosgw-admin bucket rm --bypass-gc", rates["coffre"] / rates["admin"], rates["admin"]),
+        _factor(f"  over {tool}", rates["coffre"] / rates["admin"], rates["admin"]),
         _factor("  over a plain loop of boto3", rates["coffre"] / rates["boto3"], rates["boto3"]),
+        Row("  left in the data pool", left[coffre], left[admin], f"by {tool}", limit=0, unit=""),
     ]
 
 
+def _marker(service: Service, machine: str) -> str:
+    facts = service.storage.find_bucket(service.bucket_name(machine))
+    assert facts is not None
+    return facts.marker
+
+
+def _left_in_pool(lab: Lab, marker: str) -> int:
+    """Return how many objects of a bucket the data pool has, RGW's garbage collected."""
+    lab.radosgw_admin(["gc", "process", "--include-all"], timeout=600)
+    command = ["rados", f"--conf={lab.directory / 'ceph' / 'ceph.conf'}", "-p", DATA_POOL, "ls", "--all"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return sum(name.startswith(f"{marker}_") for name in listed)
+
+
 def _factor(name: str, factor: float, rate: float) -> Row:
-    return Row(name, factor, rate, "of these a second", FACTOR, "x", is_least=True)
+    return Row(name, factor, rate, "entries a second", FACTOR, "x", is_least=True)
 
 
 def _fill(service: Service, machine: str, shape: Shape) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from coffre.errors import RemoteError
 from coffre.storage.driver import ObjectVersion, RefusedDelete, Upload
 
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -35,14 +36,14 @@ class UploadsPage:
 
 
 def read_versions(answer: bytes) -> VersionsPage:
-    """Read an answer to ListObjectVersions with ``encoding-type=url``; ValueError for anything else."""
+    """Read an answer to ListObjectVersions with ``encoding-type=url``; RemoteError for anything else."""
     root = _parse(answer, "ListVersionsResult")
     entries = (each for each in root if each.tag.removeprefix(_NAMESPACE) in ("Version", "DeleteMarker"))
     return VersionsPage([_read_version(each) for each in entries], _text(root, "IsTruncated") == "true")
 
 
 def read_uploads(answer: bytes) -> UploadsPage:
-    """Read an answer to ListMultipartUploads with ``encoding-type=url``; ValueError for anything else."""
+    """Read an answer to ListMultipartUploads with ``encoding-type=url``; RemoteError for anything else."""
     root = _parse(answer, "ListMultipartUploadsResult")
     found = [Upload(unquote(_text(each, "Key")), _text(each, "UploadId")) for each in root.iter(f"{_NAMESPACE}Upload")]
     return UploadsPage(found, _text(root, "IsTruncated") == "true")
@@ -54,40 +55,47 @@ def is_writable_in_xml(key: str) -> bool:
 
 
 def write_delete(versions: Sequence[ObjectVersion]) -> bytes:
-    """Return the body of a DeleteObjects, every entry with its version: without one S3 would add a delete marker."""
+    """Return the body of a DeleteObjects, every entry with its version: without one S3 would add a delete marker.
+
+    Quiet: else RGW sends a piece of its answer for each entry.
+    """
     entries = (
         f"<Object><Key>{escape(each.key, _KEPT)}</Key><VersionId>{escape(each.version_id)}</VersionId></Object>"
         for each in versions
     )
-    return f"<Delete>{''.join(entries)}</Delete>".encode()
+    return f"<Delete><Quiet>true</Quiet>{''.join(entries)}</Delete>".encode()
 
 
 def read_refused(answer: bytes, asked: Sequence[ObjectVersion]) -> list[RefusedDelete]:
-    """Return which of the versions asked for an answer to DeleteObjects does not confirm as deleted.
+    """Return which of the versions asked for were not deleted, by an answer to a quiet DeleteObjects.
 
-    One that the answer does not mention at all counts as not confirmed.
+    It names those alone; an answer that is not whole is none. An error that is about none of them is about all.
     """
-    root = _parse(answer, "DeleteResult")
-    confirmed: set[tuple[str, str]] = set()
-    codes: dict[tuple[str, str], str] = {}
-    for each in root:
-        named = (_text(each, "Key"), _text(each, "VersionId"))
-        if each.tag.removeprefix(_NAMESPACE) == "Deleted":
-            confirmed.add(named)
-        else:
-            codes[named] = _text(each, "Code")
-    return [
-        RefusedDelete(version, codes.get((version.key, version.version_id), "no answer"))
+    errors = {
+        (_text(each, "Key"), _text(each, "VersionId")): _text(each, "Code")
+        for each in _parse(answer, "DeleteResult").iter(f"{_NAMESPACE}Error")
+    }
+    refused = [
+        RefusedDelete(version, errors.pop((version.key, version.version_id)))
         for version in asked
-        if (version.key, version.version_id) not in confirmed
+        if (version.key, version.version_id) in errors
     ]
+    if errors:
+        return [RefusedDelete(version, next(iter(errors.values()))) for version in asked]
+    return refused
 
 
 def _parse(answer: bytes, wanted: str) -> ElementTree.Element:
-    # The answer of the platform that we signed for, over TLS; expat fetches nothing and bounds its expansions.
-    root = ElementTree.fromstring(answer)  # noqa: S314
+    try:
+        # The answer of the platform that we signed for, over TLS; expat fetches nothing and bounds its expansions.
+        root = ElementTree.fromstring(answer)  # noqa: S314
+    except ElementTree.ParseError:
+        root = ElementTree.Element("no XML, or not all of it")
     if root.tag.removeprefix(_NAMESPACE) != wanted:
-        raise ValueError(f"expected {wanted}, not {root.tag}")
+        raise RemoteError(
+            f"the platform's answer is not S3's {wanted}: {root.tag.removeprefix(_NAMESPACE)}",
+            "See what stands between this computer and the platform, then run the same command again.",
+        )
     return root
 
 
