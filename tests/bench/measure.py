@@ -1,8 +1,10 @@
 """Measuring: medians of several runs, the memory of a child, and the one table."""
 
-import os
+import json
+import resource
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,25 +38,29 @@ class Row:
 
 @dataclass(frozen=True)
 class Child:
-    """One ended command: how long it took and the most memory it had."""
+    """One ended command: how long it took and the most memory that it or a process of its had."""
 
     seconds: float
     peak_mib: float
 
 
 def run_child(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[str, str]) -> Child:
-    """Run a command to its end and hold it to success."""
+    """Run a command to its end and hold it to success.
+
+    By a small process in between: a child begins with the most memory its parent ever had as its own (Linux).
+    """
     with (cwd / "bench.log").open("ab") as log:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            arguments, cwd=cwd, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        done = subprocess.run(
+            [sys.executable, "-I", __file__, *arguments],
+            cwd=cwd,
+            env=dict(environment),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            check=False,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"{arguments} ended with {process.returncode}: see {cwd / 'bench.log'}")
-    return Child(seconds, usage.ru_maxrss / 1024)
+    if done.returncode != 0:
+        raise RuntimeError(f"{arguments} ended with {done.returncode}: see {cwd / 'bench.log'}")
+    return Child(**json.loads(done.stdout))
 
 
 def median_of(run: Callable[[int], float], runs: int = RUNS) -> float:
@@ -76,3 +82,17 @@ def table(rows: Sequence[Row]) -> str:
         floor = "" if row.floor is None else f"{row.floor:.2f} {row.unit}: {row.floor_name}"
         lines.append(f"{row.name:58} {row.value:7.2f} {row.unit:2} {limit:>8} {row.verdict:8} {floor}".rstrip())
     return "\n".join(lines)
+
+
+def main() -> int:
+    """Run a command with its output on standard error, and print what it took."""
+    began = time.perf_counter()
+    done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    seconds = time.perf_counter() - began
+    peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_kib / 1024}))
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
