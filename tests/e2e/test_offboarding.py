@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,31 @@ ln -s ventes.csv "dernières ventes"
 touch -d 2020-02-29T12:34:56Z ventes.csv
 """
 LIST = r"cd / && find home/claire -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
+
+LEFT = (
+    "i=0; while [ -e /usr/local/lib/coffre ] || systemctl list-units --all --plain --no-legend 'coffre*' | grep -q .; "
+    "do i=$((i + 1)); [ $i -lt 600 ] || break; sleep 0.1; done; find / -xdev -name '*coffre*'"
+)
+"""Waits, a minute at most, until the machine has removed the agent; prints whatever is left then."""
+
+
+@contextmanager
+def out_of_reach(leaver: Leaver, lab: Any, host: str) -> Iterator[None]:
+    """Let nobody here reach a machine that runs and reaches the storage: a laptop in another network."""
+    settings = leaver.desk.root / "platform.yaml"
+    kept = settings.read_text(encoding="utf-8")
+    ssh_config = leaver.desk.home / "ssh_config"
+    ssh_config.write_text(f"Host {host}\n  Port 1\n{lab.ssh_config.read_text(encoding='utf-8')}", encoding="utf-8")
+    settings.write_text(kept.replace(str(lab.ssh_config), str(ssh_config)), encoding="utf-8")
+    try:
+        yield
+    finally:
+        settings.write_text(kept, encoding="utf-8")
+
+
+def how_agents_ended(leaver: Leaver) -> dict[str | None, object]:
+    """Return what was recorded last of each machine's agent."""
+    return {event.machine: event.details["outcome"] for event in leaver.steps("agent")}
 
 
 @pytest.fixture(scope="module")
@@ -168,19 +194,26 @@ def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is
     receipt = leaver.desk.home / "reçu.pdf"
     receipt.write_bytes(b"%PDF-1.4 signed")
     leaver.offboard(REMINDER, "--attest", "data_recovered", "--document", str(receipt), "--dated", REMINDER)
-    assert leaver.stage(REMINDER) == "acknowledged"
-    assert leaver.stage(LAST_TO_RETRIEVE) == "acknowledged"
+    with out_of_reach(leaver, lab, HOSTS[COMPTA]):
+        assert leaver.stage(REMINDER) == "acknowledged"
+    assert how_agents_ended(leaver) == {COMPTA: "unreached", CAISSE: "unreached"}
+
+
+def test_a_machine_that_was_not_reached_removes_its_agent_by_its_orders(leaver: Leaver, lab: Any) -> None:
+    run = "systemctl reset-failed coffre-backup.service; systemctl start --no-block coffre-backup.service"
+    leaver.desk.on_machine(HOSTS[COMPTA], f"ls /usr/local/lib/coffre/coffre-agent && {run}")
+    assert leaver.desk.on_machine(HOSTS[COMPTA], LEFT) == ""
+    with out_of_reach(leaver, lab, HOSTS[COMPTA]):
+        assert leaver.stage(LAST_TO_RETRIEVE) == "acknowledged"
+    assert how_agents_ended(leaver) == {COMPTA: "removed_itself", CAISSE: "unreached"}
     refused = leaver.offboard(LAST_TO_RETRIEVE, "--to", "erased", "--yes", expect=4)
     assert ERASURE_DUE in refused.stderr
-    there = leaver.desk.on_machine(HOSTS[COMPTA], "ls -d /etc/coffre /usr/local/lib/coffre 2>/dev/null || true")
-    assert there == ""
 
 
 def test_a_machine_gone_for_ever_holds_up_nothing_from_the_due_day_on(leaver: Leaver) -> None:
     assert leaver.stage(ERASURE) == "acknowledged"
     assert leaver.stage(ERASURE_DUE) == "erased"
-    agents = {event.machine: event.details["outcome"] for event in leaver.steps("agent")}
-    assert agents == {COMPTA: "removed", CAISSE: "unreached"}
+    assert how_agents_ended(leaver) == {COMPTA: "removed_itself", CAISSE: "unreached"}
     storage = leaver.storage
     assert storage.list_users(SLUG) == []
     for name in (COMPTA, CAISSE):
