@@ -39,11 +39,20 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Return the entries of the departure under way, or of the last one; none when it was renounced."""
+        mine, renounced = self._events()
+        return [_entry(event) for event in (mine[renounced[-1] + 1 :] if renounced else mine)]
+
+    @property
+    def departure(self) -> int:
+        """Which departure is under way: 1 is the first, and each that was renounced makes it one more."""
+        return len(self._events()[1]) + 1
+
+    def _events(self) -> tuple[list[Event], list[int]]:
+        """Return the events of all departures, oldest first, and the places at which one was renounced."""
         kinds = (EventKind.DEPARTURE, EventKind.DEPARTURE_STEP)
         found = [event for kind in kinds for event in self._service.records.list_events(self._service.tenant.id, kind)]
         mine = [event for event in sorted(found, key=lambda event: event.id or 0) if self._is_mine(event)]
-        ended = [place for place, event in enumerate(mine) if event.details.get("stage") == Stage.RENOUNCED]
-        return [_entry(event) for event in (mine[ended[-1] + 1 :] if ended else mine)]
+        return mine, [place for place, event in enumerate(mine) if event.details.get("stage") == Stage.RENOUNCED]
 
     @property
     def stage(self) -> Stage | None:

@@ -25,7 +25,8 @@ STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css")
 class LetterFacts:
     """What a letter tells. All but the erasure's and the renouncing's need the calendar.
 
-    ``returned_on`` is the day on which the last data was handed over; ``unreached`` are machines that keep their agent.
+    ``departure`` is 1 for a tenant's first, one more after each that was renounced; ``returned_on`` is the day on which
+    the last data was handed over; ``unreached`` are machines that keep their agent.
     """
 
     notice_on: date
@@ -34,6 +35,7 @@ class LetterFacts:
     returned_on: date | None = None
     unreached: tuple[Agent, ...] = ()
     certificate: Certificate | None = None
+    departure: int = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterF
 
     A later call returns the same file as it was, whatever the day and the facts are then.
     """
-    path = letter_path(service, kind, facts.notice_on)
+    path = letter_path(service, kind, facts)
     if path.exists():
         return path
     form = _FORMS[kind]
@@ -99,9 +101,13 @@ def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterF
     return path
 
 
-def letter_path(service: Service, kind: LetterKind, notice_on: date) -> Path:
-    """Return where a departure's letter of a kind is or will be."""
-    return tenant_folder(service) / f"{notice_on}-{_FORMS[kind].template}.pdf"
+def letter_path(service: Service, kind: LetterKind, facts: LetterFacts) -> Path:
+    """Return where a departure's letter of a kind is or will be.
+
+    A renounced departure may be taken up again by the same notice, and its letters have been written.
+    """
+    again = f"-{facts.departure}" if facts.departure > 1 else ""
+    return tenant_folder(service) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
 
 
 def message_path(letter: Path) -> Path:

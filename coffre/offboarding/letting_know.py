@@ -1,7 +1,6 @@
 """What the customer is told at each stage: a letter as a file, made once, and sent when a mail server is configured."""
 
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 from coffre.offboarding.certificate.issued import Certificate
@@ -24,7 +23,7 @@ class Desk:
 
     def tell_notice(self) -> list[str]:
         """Acknowledge the customer's notice, with the calendar."""
-        return self._tell(LetterKind.NOTICE_RECEIVED, self._facts())
+        return self._tell(LetterKind.NOTICE_RECEIVED, self._facts_with_calendar())
 
     def tell_returned(self) -> list[str]:
         """Say where the data is and how it is verified; nothing was handed over to who chose erasure."""
@@ -47,7 +46,7 @@ class Desk:
         untold = tuple(agent for agent in found if agent is not None and not agent.told)
         if not untold:
             return []
-        written = self._tell(LetterKind.UNREACHED, self._facts(unreached=untold))
+        written = self._tell(LetterKind.UNREACHED, self._facts_with_calendar(unreached=untold))
         for agent in untold:
             told = f"courrier du {self.journal.today:%d/%m/%Y}"
             self.journal.note(Step.AGENT, replace(agent, told=told), agent.machine)
@@ -55,11 +54,11 @@ class Desk:
 
     def tell_erased(self, certificate: Certificate) -> list[str]:
         """Send the certificate."""
-        return self._tell(LetterKind.ERASED, LetterFacts(self._notice_on(), certificate=certificate))
+        return self._tell(LetterKind.ERASED, self._facts(certificate=certificate))
 
     def tell_renounced(self) -> list[str]:
         """Confirm that the contract goes on."""
-        return self._tell(LetterKind.RENOUNCED, LetterFacts(self._notice_on()))
+        return self._tell(LetterKind.RENOUNCED, self._facts())
 
     def _tell(self, kind: LetterKind, facts: LetterFacts) -> list[str]:
         path = write_letter(self.service, kind, self.journal.today, facts)
@@ -69,12 +68,12 @@ class Desk:
     def _facts_of_return(self) -> LetterFacts:
         returned = tuple({each.machine: each for each in self.journal.read(Step.RETURNED, Returned)}.values())
         returned_on = max((entry.on for entry in self.journal.steps(Step.RETURNED)), default=None)
-        return self._facts(returned=returned, returned_on=returned_on)
+        return self._facts_with_calendar(returned=returned, returned_on=returned_on)
+
+    def _facts_with_calendar(self, **more: Any) -> LetterFacts:
+        return self._facts(calendar=get_calendar(self.service, self.journal), **more)
 
     def _facts(self, **more: Any) -> LetterFacts:
-        return LetterFacts(self._notice_on(), calendar=get_calendar(self.service, self.journal), **more)
-
-    def _notice_on(self) -> date:
         approved = self.journal.find(Step.APPROVED, Approved)
         assert approved is not None  # noqa: S101 - nothing is told before the approval is written down
-        return approved.notice_on
+        return LetterFacts(approved.notice_on, departure=self.journal.departure, **more)

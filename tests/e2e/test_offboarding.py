@@ -187,6 +187,8 @@ def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is
     for bag in disk.iterdir():
         subprocess.run(["rm", "-rf", bag], check=True)
     assert leaver.stage(FROZEN) == "returned"
+    # The same notice again, and yet another departure: its data was handed over anew, and the customer is told so.
+    assert len(leaver.documents("*donnees-disponibles.pdf")) == 2
     assert leaver.stage(REMINDER) == "returned"
     reminders = [event for event in leaver.events(EventKind.LETTER) if "reminder" in json.dumps(event.details)]
     assert reminders

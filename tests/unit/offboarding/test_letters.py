@@ -64,8 +64,9 @@ def test_a_letter_is_written_once_and_then_returned_as_it_is(service: Service) -
 
 
 def test_a_departure_after_a_renounced_one_has_letters_of_its_own(service: Service) -> None:
-    first = letter_path(service, LetterKind.NOTICE_RECEIVED, NOTICE_ON)
-    assert first != letter_path(service, LetterKind.NOTICE_RECEIVED, date(2027, 9, 1))
+    first = letter_path(service, LetterKind.NOTICE_RECEIVED, LetterFacts(NOTICE_ON))
+    assert first != letter_path(service, LetterKind.NOTICE_RECEIVED, LetterFacts(date(2027, 9, 1)))
+    assert first != letter_path(service, LetterKind.NOTICE_RECEIVED, LetterFacts(NOTICE_ON, departure=2))
 
 
 def test_the_notice_tells_every_date_and_brings_the_calendar(service: Service) -> None:
@@ -136,7 +137,7 @@ def test_only_on_the_embedded_platform_a_letter_is_a_specimen(tmp_path: Path, is
 def test_no_letter_is_written_without_what_it_tells(service: Service, kind: LetterKind) -> None:
     with pytest.raises(ValueError, match="without what it tells"):
         write_letter(service, kind, TODAY, LetterFacts(NOTICE_ON))
-    assert not letter_path(service, kind, NOTICE_ON).exists()
+    assert not letter_path(service, kind, LetterFacts(NOTICE_ON)).exists()
 
 
 @pytest.mark.parametrize("kind", list(LetterKind))
