@@ -55,48 +55,52 @@ def is_writable_in_xml(key: str) -> bool:
 
 
 def write_delete(versions: Sequence[ObjectVersion]) -> bytes:
-    """Return the body of a DeleteObjects, every entry with its version: without one S3 would add a delete marker.
-
-    Quiet: else RGW sends a piece of its answer for each entry.
-    """
+    """Return the body of a DeleteObjects, every entry with its version: without one S3 would add a delete marker."""
     entries = (
         f"<Object><Key>{escape(each.key, _KEPT)}</Key><VersionId>{escape(each.version_id)}</VersionId></Object>"
         for each in versions
     )
-    return f"<Delete><Quiet>true</Quiet>{''.join(entries)}</Delete>".encode()
+    return f"<Delete>{''.join(entries)}</Delete>".encode()
 
 
 def read_refused(answer: bytes, asked: Sequence[ObjectVersion]) -> list[RefusedDelete]:
-    """Return which of the versions asked for were not deleted, by an answer to a quiet DeleteObjects.
+    """Return which of the versions asked for an answer to DeleteObjects does not confirm as deleted.
 
-    It names those alone; an answer that is not whole is none. An error that is about none of them is about all.
+    One that the answer does not mention at all counts as not confirmed.
     """
-    errors = {
-        (_text(each, "Key"), _text(each, "VersionId")): _text(each, "Code")
-        for each in _parse(answer, "DeleteResult").iter(f"{_NAMESPACE}Error")
-    }
-    refused = [
-        RefusedDelete(version, errors.pop((version.key, version.version_id)))
+    root = _parse(answer, "DeleteResult")
+    confirmed: set[tuple[str, str]] = set()
+    codes: dict[tuple[str, str], str] = {}
+    for each in root:
+        named = (_text(each, "Key"), _text(each, "VersionId"))
+        if each.tag.removeprefix(_NAMESPACE) == "Deleted":
+            confirmed.add(named)
+        else:
+            codes[named] = _text(each, "Code")
+    return [
+        RefusedDelete(version, codes.get((version.key, version.version_id), "no answer"))
         for version in asked
-        if (version.key, version.version_id) in errors
+        if (version.key, version.version_id) not in confirmed
     ]
-    if errors:
-        return [RefusedDelete(version, next(iter(errors.values()))) for version in asked]
-    return refused
 
 
 def _parse(answer: bytes, wanted: str) -> ElementTree.Element:
     try:
         # The answer of the platform that we signed for, over TLS; expat fetches nothing and bounds its expansions.
         root = ElementTree.fromstring(answer)  # noqa: S314
-    except ElementTree.ParseError:
-        root = ElementTree.Element("no XML, or not all of it")
-    if root.tag.removeprefix(_NAMESPACE) != wanted:
-        raise RemoteError(
-            f"the platform's answer is not S3's {wanted}: {root.tag.removeprefix(_NAMESPACE)}",
-            "See what stands between this computer and the platform, then run the same command again.",
-        )
+    except ElementTree.ParseError as problem:
+        raise _unlike(wanted, "it is no XML, or not all of it") from problem
+    tag = root.tag.removeprefix(_NAMESPACE)
+    if tag != wanted:
+        raise _unlike(wanted, f"it is {tag}")
     return root
+
+
+def _unlike(wanted: str, why: str) -> RemoteError:
+    return RemoteError(
+        f"the platform's answer is not S3's {wanted}: {why}",
+        "See what stands between this computer and the platform, then run the same command again.",
+    )
 
 
 def _read_version(entry: ElementTree.Element) -> ObjectVersion:
