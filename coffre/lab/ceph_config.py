@@ -18,7 +18,7 @@ _NOT_LOGGED = (
     *("auth", "bdev", "bluefs", "bluestore", "context", "crush", "finisher", "journal", "monc", "ms"),
     *("objclass", "objecter", "optracker", "osd", "rocksdb", "throttle", "timer"),
 )
-"""What the daemons would note down for a report of a crash, in memory, at a third of their time (measured)."""
+"""What the daemons would note down in memory for a report of a crash, at a third of the OSD's time (measured)."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,6 @@ def render_config(settings: CephSettings) -> str:
         "bluestore block create = true",
         f"bluestore block size = {settings.osd_size_bytes}",
         "osd memory target = 1073741824",
-        "osd enable op tracker = false",
         # A gateway killed hard leaves watches that hold up metadata writes until they expire.
         "osd client watch timeout = 12",
         "",

@@ -39,20 +39,23 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Return the entries of the departure under way, or of the last one; none when it was renounced."""
-        mine, renounced = self._events()
-        return [_entry(event) for event in (mine[renounced[-1] + 1 :] if renounced else mine)]
+        return [_entry(event) for event in self._departures()[-1]]
 
     @property
     def departure(self) -> int:
         """Which departure is under way: 1 is the first, and each that was renounced makes it one more."""
-        return len(self._events()[1]) + 1
+        return len(self._departures())
 
-    def _events(self) -> tuple[list[Event], list[int]]:
-        """Return the events of all departures, oldest first, and the places at which one was renounced."""
+    def _departures(self) -> list[list[Event]]:
+        """Return the events of each departure, oldest first; the last one has none yet after one that was renounced."""
         kinds = (EventKind.DEPARTURE, EventKind.DEPARTURE_STEP)
         found = [event for kind in kinds for event in self._service.records.list_events(self._service.tenant.id, kind)]
-        mine = [event for event in sorted(found, key=lambda event: event.id or 0) if self._is_mine(event)]
-        return mine, [place for place, event in enumerate(mine) if event.details.get("stage") == Stage.RENOUNCED]
+        departures: list[list[Event]] = [[]]
+        for event in filter(self._is_mine, sorted(found, key=lambda event: event.id or 0)):
+            departures[-1].append(event)
+            if event.details.get("stage") == Stage.RENOUNCED:
+                departures.append([])
+        return departures
 
     @property
     def stage(self) -> Stage | None:

@@ -18,13 +18,13 @@ from coffre.spec.loader import load_repository
 from coffre.storage.ceph.s3 import make_client
 from coffre.storage.ceph.signed_http import SignedHttp
 from tests.bench.measure import Row, timed
+from tests.integration.offboarding.office import pool_objects
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 SLUG = "erasing"
 FACTOR = 1.3
-DATA_POOL = "default.rgw.buckets.data"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _measure(
     }
     kind = "versions" if shape.is_versioned else "objects"
     tool = " ".join(["radosgw-admin", *shape.purge])
-    left = {machine: _left_in_pool(lab, marker) for machine, marker in markers.items()}
+    left = {machine: len(pool_objects(lab, marker)) for machine, marker in markers.items()}
     return done, [
         Row(f"erasing {shape.keys:,} keys, {shape.entries:,} {kind}", rates["coffre"], unit="/s"),
         _factor(f"  over {tool}", rates["coffre"] / rates["admin"], rates["admin"]),
@@ -103,14 +103,6 @@ def _marker(service: Service, machine: str) -> str:
     facts = service.storage.find_bucket(service.bucket_name(machine))
     assert facts is not None
     return facts.marker
-
-
-def _left_in_pool(lab: Lab, marker: str) -> int:
-    """Return how many objects of a bucket the data pool has, RGW's garbage collected."""
-    lab.radosgw_admin(["gc", "process", "--include-all"], timeout=600)
-    command = ["rados", f"--conf={lab.directory / 'ceph' / 'ceph.conf'}", "-p", DATA_POOL, "ls", "--all"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return sum(name.startswith(f"{marker}_") for name in listed)
 
 
 def _factor(name: str, factor: float, rate: float) -> Row:

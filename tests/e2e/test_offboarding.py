@@ -25,6 +25,7 @@ from tests.e2e.departure import (
     VERIFIER,
     Leaver,
 )
+from tests.machines import NOTHING_LEFT
 
 SLUG = "boulangerie-martin"
 DAY_BEFORE = "2026-11-24"
@@ -39,12 +40,6 @@ ln -s ventes.csv "dernières ventes"
 touch -d 2020-02-29T12:34:56Z ventes.csv
 """
 LIST = r"cd / && find home/claire -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
-
-LEFT = (
-    "i=0; while [ -e /usr/local/lib/coffre ] || systemctl list-units --all --plain --no-legend 'coffre*' | grep -q .; "
-    "do i=$((i + 1)); [ $i -lt 600 ] || break; sleep 0.1; done; find / -xdev -name '*coffre*'"
-)
-"""Waits, a minute at most, until the machine has removed the agent; prints whatever is left then."""
 
 
 @contextmanager
@@ -204,7 +199,7 @@ def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is
 def test_a_machine_that_was_not_reached_removes_its_agent_by_its_orders(leaver: Leaver, lab: Any) -> None:
     run = "systemctl reset-failed coffre-backup.service; systemctl start --no-block coffre-backup.service"
     leaver.desk.on_machine(HOSTS[COMPTA], f"ls /usr/local/lib/coffre/coffre-agent && {run}")
-    assert leaver.desk.on_machine(HOSTS[COMPTA], LEFT) == ""
+    assert leaver.desk.on_machine(HOSTS[COMPTA], NOTHING_LEFT) == ""
     with out_of_reach(leaver, lab, HOSTS[COMPTA]):
         assert leaver.stage(LAST_TO_RETRIEVE) == "acknowledged"
     assert how_agents_ended(leaver) == {COMPTA: "removed_itself", CAISSE: "unreached"}

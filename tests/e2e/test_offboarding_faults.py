@@ -143,6 +143,8 @@ def test_killed_at_every_entry_of_the_erasure_and_of_the_end(leaver: Leaver) -> 
     uid = owner_uid(load_repository(leaver.desk.root).tenants[SLUG])
     assert go_through(leaver, ERASURE, also_before=True) >= 5
     assert leaver.stage(ERASURE) == "erased"
+    assert [event.details["outcome"] for event in leaver.steps("agent")] == ["removed"]
+    assert leaver.desk.on_machine(HOST, "ls -d /etc/coffre /usr/local/lib/coffre 2>/dev/null || true") == ""
     assert leaver.storage.list_users(uid) == []
     assert len(leaver.steps("bucket_erased")) == 1
     destroyed = [event.details for event in leaver.steps("secret_destroyed")]

@@ -17,17 +17,12 @@ from coffre.agents.restic.agents import ResticAgents
 from coffre.storage.ceph.programs import ProgramShelf
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import CAISSE, COMPTA, HOSTS
+from tests.machines import NOTHING_LEFT
 
 TIMER = "/etc/systemd/system/coffre-backup.timer"
 PROGRAMS = "/var/lib/coffre/programs"
 AGENT = "/usr/local/lib/coffre/coffre-agent"
 KILL_PULL = f"while ! pid=$(pgrep -f '^{AGENT} pull'); do :; done; kill -KILL $pid && touch /run/killed"
-NOTHING_LEFT = (
-    "i=0; while [ -e /usr/local/lib/coffre ] || systemctl list-units --all --plain --no-legend 'coffre*' | grep -q .; "
-    "do i=$((i + 1)); [ $i -lt 600 ] || break; sleep 0.1; done; "
-    "systemctl list-units --all --plain --no-legend 'coffre*'; find / -xdev -name '*coffre*'"
-)
-"""Waits, a minute at most, until the machine has removed the agent; prints whatever is left then."""
 
 
 def ignore(_machine, _task):
