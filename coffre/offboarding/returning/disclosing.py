@@ -11,7 +11,7 @@ from pathlib import Path
 from coffre.errors import ExpectedError, UsageError
 from coffre.offboarding.evidence import Returned, to_details
 from coffre.offboarding.returning.bag import sync
-from coffre.offboarding.returning.bucket_target import BucketTarget
+from coffre.offboarding.returning.bucket_target import bucket_target
 from coffre.offboarding.returning.job import OnProgress, Purpose
 from coffre.offboarding.returning.layout import MANIFEST
 from coffre.offboarding.returning.machine import hand_over
@@ -118,7 +118,7 @@ def _statement(service: Service, reference: str, returned: Sequence[Returned], a
 def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
     """Put the sealed statement beside the machines' bags, in place of an earlier one, and read it back."""
     if isinstance(wanted.to, S3Target):
-        target = BucketTarget(service, wanted.to, "")
+        target = bucket_target(service, wanted.to, "")
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, STATEMENT).write_bytes(sealed)
             target.carry(Path(folder), STATEMENT)

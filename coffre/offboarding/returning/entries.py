@@ -6,15 +6,14 @@ import hashlib
 import json
 import os
 import stat
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from coffre.agents.restic.repository import Node
+from coffre.offboarding.returning.job import Limits
 from coffre.offboarding.returning.layout import LONG_PATHS
-from coffre.offboarding.returning.names import as_restic_writes, may_be_held, stand_in
+from coffre.offboarding.returning.names import as_restic_writes, may_be_held, same_text, stand_in
 
 FILE, FOLDER = "file", "dir"
 # JSON leaves them as they are, and much software that reads lines takes them for the end of one.
@@ -52,11 +51,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tree:
-    """A snapshot as it was restored: the bag, the folder in it (below data/), and the longest path that it may have."""
+    """A snapshot as it was restored: the bag, the folder in it (below data/), and what the bag's target can hold."""
 
     bag: bytes
     folder: str
-    longest_bytes: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def root(self) -> bytes:
@@ -82,7 +81,7 @@ def read_entries(tree: Tree, nodes: Iterable[Node]) -> Iterator[Entry]:
         restored = tree.root + path
         try:
             facts = os.lstat(os.path.join(tree.bag, restored))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             missing += node.type not in NEVER_RESTORED
             facts = None
         if facts is not None and node.type == FILE and facts.st_size != node.size_bytes:
@@ -155,36 +154,46 @@ class _Places:
     """Chooses where each entry lies in the bag."""
 
     def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+        self._bag = tree.bag
+        self._longest_bytes = tree.limits.longest_bytes
+        self._is_windows = tree.limits.is_windows
         self._moved: dict[bytes, bytes] = {}
-        self._composed: tuple[bytes, Counter[str]] = (b"", Counter())
+        self._bearers: list[tuple[bytes, frozenset[bytes]]] = []
 
     def choose(self, node: Node, restored: bytes) -> bytes | None:
         if node.type not in (FILE, FOLDER):
             return None
         folder, _, name = restored.rpartition(b"/")
-        held = name if may_be_held(name) and not self._has_twin(folder, name) else stand_in(name)
+        held = name if name in self._find_bearers(folder) else stand_in(name, is_windows=self._is_windows)
         stored = self._moved.get(folder, folder) + b"/" + held
         if node.type == FOLDER:
             if stored != restored:
                 self._moved[restored] = stored
-        elif self._tree.longest_bytes is not None and len(stored) > self._tree.longest_bytes:
+        elif self._longest_bytes is not None and len(stored) > self._longest_bytes:
             stored = f"{LONG_PATHS}/{hashlib.sha256(restored).hexdigest()}".encode()
         return stored
 
-    def _has_twin(self, folder: bytes, name: bytes) -> bool:
-        """Tell whether another name beside it is the same text in another form of Unicode: verifiers take it for one.
+    def _find_bearers(self, folder: bytes) -> frozenset[bytes]:
+        """Return the names in a folder that stay: those that can be held, and of those that are one text a single one.
 
-        Of such names only those keep theirs that are in the usual, composed form.
+        That is one in the usual, composed form of Unicode where there is one. Kept for the folders that lead here.
         """
-        text = name.decode()
-        composed = unicodedata.normalize("NFC", text)
-        if composed == text:
-            return False
-        if self._composed[0] != folder:
-            names = os.listdir(os.path.join(self._tree.bag, folder))
-            self._composed = folder, Counter(unicodedata.normalize("NFC", as_restic_writes(each)) for each in names)
-        return self._composed[1][composed] > 1
+        while self._bearers and not (folder + b"/").startswith(self._bearers[-1][0] + b"/"):
+            self._bearers.pop()
+        if not self._bearers or self._bearers[-1][0] != folder:
+            self._bearers.append((folder, self._choose_bearers(folder)))
+        return self._bearers[-1][1]
+
+    def _choose_bearers(self, folder: bytes) -> frozenset[bytes]:
+        try:
+            names = os.listdir(os.path.join(self._bag, folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()  # its entries are missing too, and counted
+        held = [each for each in names if may_be_held(each, is_windows=self._is_windows)]
+        chosen: dict[str, bytes] = {}
+        for each in sorted(held, key=lambda name: (same_text(name) != name.decode(), name)):
+            chosen.setdefault(same_text(each, is_windows=self._is_windows), each)
+        return frozenset(chosen.values())
 
 
 def _complete(entry: Entry, tree: Tree, facts: os.stat_result | None) -> Entry:

@@ -12,7 +12,13 @@ from coffre.offboarding.returning.entries import MissingEntriesError, Tree, read
 from coffre.offboarding.returning.job import Job, Written, tell_parts
 from coffre.offboarding.returning.layout import DATA, ENTRIES, PROBLEMS
 from coffre.offboarding.returning.progress import Progress, begin, forget_written, read_progress, save_progress
-from coffre.offboarding.returning.room import Need, need_of, present_bytes, refuse_poor_disk, refuse_without_room
+from coffre.offboarding.returning.room import (
+    Need,
+    largest_block_bytes,
+    need_of,
+    present_bytes,
+    refuse_without_room,
+)
 from coffre.operations.repositories import open_repository
 from coffre.operations.work_folder import work_folder
 from coffre.records.events import utc_now
@@ -77,9 +83,11 @@ def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot]) -> 
         )
     if found is None or not found.is_listed:
         job.on_progress(f"{job.machine}: looking for room for {len(chosen)} snapshots")
-        need = sum((need_of(repository.ls(each)) for each in chosen), Need())
-        refuse_without_room(need, job.bag, 0 if found is None else present_bytes(job.bag))
-        refuse_poor_disk(job.bag)
+        folders = [job.bag, *([job.limits.disk] if job.limits.disk else [])]
+        block_bytes = largest_block_bytes(*folders)
+        need = sum((need_of(repository.ls(each), block_bytes) for each in chosen), Need())
+        for folder in folders:
+            refuse_without_room(need, folder, present_bytes(folder) if found is not None or folder != job.bag else 0)
     return begin(job.bag, Progress(job.name, job.wanted.format.value, chosen))
 
 
@@ -127,7 +135,7 @@ def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapsho
     with pending.open("w", encoding="utf-8", newline="\n") as lines:
         for each in progress.snapshots:
             folder = folder_of(snapshots[each], job.wanted.snapshots)
-            tree = Tree(bytes(job.bag), folder, job.longest_bytes)
+            tree = Tree(bytes(job.bag), folder, job.limits)
             try:
                 for entry in read_entries(tree, repository.ls(each)):
                     lines.write(to_line(entry))

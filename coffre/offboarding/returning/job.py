@@ -1,7 +1,7 @@
 """One machine's return under way, and what a format hands over to a target."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffre.offboarding.returning.bag import Payload
@@ -25,11 +25,20 @@ AT_THE_END = Purpose("return of the data at the end of the contract")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One machine's return: ``bag`` is the folder here in which it is written.
+class Limits:
+    """What a place can hold that a bag is carried to: the longest path in the bag, None where there is no limit.
 
-    ``longest_bytes`` is the longest path in the bag that the target holds, None where there is no such limit.
+    ``is_windows`` asks for names that Windows can hold; ``disk`` is a folder there, whose room is needed too.
     """
+
+    longest_bytes: int | None = None
+    is_windows: bool = False
+    disk: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One machine's return: ``bag`` is the folder here in which it is written; ``limits`` come from where it goes."""
 
     service: Service
     machine: str
@@ -37,7 +46,7 @@ class Job:
     bag: Path
     purpose: Purpose
     on_progress: OnProgress
-    longest_bytes: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def name(self) -> str:

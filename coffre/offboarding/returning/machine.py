@@ -10,15 +10,17 @@ from typing import Any
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning.bag import Payload, find_changed
-from coffre.offboarding.returning.bucket_target import BucketTarget
+from coffre.offboarding.returning.bucket_target import bucket_target
+from coffre.offboarding.returning.carried import CarriedTarget
 from coffre.offboarding.returning.files import choose, write_files
 from coffre.offboarding.returning.job import AT_THE_END, Job, OnProgress, Purpose, Written
 from coffre.offboarding.returning.layout import TAG_MANIFEST
 from coffre.offboarding.returning.progress import finish, read_summary
 from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
-from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
+from coffre.offboarding.returning.room import Need, largest_block_bytes, need_of, refuse_without_room
 from coffre.offboarding.returning.settling import forget_cached
 from coffre.offboarding.returning.tags import describe
+from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import RUN_FOLDER, Service
@@ -55,12 +57,15 @@ def return_machine(service: Service, machine: str, wanted: Return, on_progress: 
 
 def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
     """Write one machine's bag to its target and read it back from there, whatever the reason."""
-    job = Job(service, machine, wanted, _folder(service, machine, wanted), purpose, on_progress)
+    staged = Job(service, machine, wanted, _staging_folder(service, machine), purpose, on_progress)
     if isinstance(wanted.to, S3Target):
-        return _hand_over_to_bucket(job, BucketTarget(service, wanted.to, machine))
+        return _carry_over(staged, bucket_target(service, wanted.to, machine))
+    job = replace(staged, bag=_target_folder(service, machine, wanted.to))
     summary = read_summary(job.bag)
     if summary is not None:
         return _read_back_folder(job, summary)
+    if wanted.format is ReturnFormat.FILES and is_windows_disk(job.bag):
+        return _carry_over(staged, WindowsDisk(machine, job.bag))
     written = write_bag(job)
     finish(job.bag)
     return _returned(job, written, str(job.bag))
@@ -76,15 +81,15 @@ def write_bag(job: Job) -> Written:
     return written
 
 
-def _hand_over_to_bucket(job: Job, target: BucketTarget) -> Returned:
-    """Write a bag here, carry it to the customer's bucket, read all of it back from there, and remove it here.
+def _carry_over(job: Job, target: CarriedTarget) -> Returned:
+    """Write a bag here, carry it to its target, read all of it back from there, and remove it here.
 
     It is removed after a failure too; what a kill left is gone on with.
     """
-    job = replace(job, longest_bytes=target.longest_bytes)
+    job = replace(job, limits=target.limits)
     summary = target.find_summary()
     if summary is not None:
-        return _read_back_bucket(job, target, summary)
+        return _read_back_carried(job, target, summary)
     target.refuse_foreign(job)
     try:
         written = write_bag(job)
@@ -114,24 +119,36 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     RefusedError when the target has no room for all of them together.
     """
     refuse_while_blocked(service.tenant)
+    folders = _written_folders(service, wanted)
     planned = []
     for machine in service.tenant.machines:
         on_progress(f"{machine}: counting what comes back")
-        planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress)))
+        job = Job(service, machine, wanted, Path(), AT_THE_END, on_progress)
+        planned.append(_plan_machine(job, largest_block_bytes(*folders)))
     need = Need(sum(each.files for each in planned), 0, sum(each.needed_bytes for each in planned))
-    refuse_without_room(need, _folder(service, "", wanted))
+    for folder in folders:
+        refuse_without_room(need, folder)
     return planned
 
 
-def _plan_machine(job: Job) -> PlannedReturn:
+def _written_folders(service: Service, wanted: Return) -> list[Path]:
+    """Return where a return needs room: at its target when that is a disk, and here when it is carried there."""
+    if isinstance(wanted.to, S3Target):
+        return [_staging_folder(service, "")]
+    target = _target_folder(service, "", wanted.to)
+    is_carried = wanted.format is ReturnFormat.FILES and is_windows_disk(target)
+    return [target, _staging_folder(service, "")] if is_carried else [target]
+
+
+def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
     if job.wanted.format is ReturnFormat.REPOSITORY:
         objects = list_repository(job)
-        need = need_of_objects(objects)
+        need = need_of_objects(objects, block_bytes)
         snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
         return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
     repository = open_repository(job.service, job.machine, f"size of the {AT_THE_END.reason}")
     chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
-    need = sum((need_of(repository.ls(each)) for each in chosen), Need())
+    need = sum((need_of(repository.ls(each), block_bytes) for each in chosen), Need())
     return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)
 
 
@@ -146,7 +163,7 @@ def _read_back_folder(job: Job, summary: Mapping[str, Any]) -> Returned:
     return _returned(job, _written(summary, time.perf_counter() - began), str(job.bag))
 
 
-def _read_back_bucket(job: Job, target: BucketTarget, summary: Mapping[str, Any]) -> Returned:
+def _read_back_carried(job: Job, target: CarriedTarget, summary: Mapping[str, Any]) -> Returned:
     _refuse_other(job, summary, target.shown)
     job.on_progress(f"{job.machine}: the return is complete already; reading it back")
     began = time.perf_counter()
@@ -198,8 +215,10 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
     )
 
 
-def _folder(service: Service, machine: str, wanted: Return) -> Path:
-    """Return where a machine's bag is written: at its target, or here until it is carried to a bucket."""
-    if isinstance(wanted.to, DirectoryTarget):
-        return Path(wanted.to.path) / service.tenant.slug / machine
+def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
+    return Path(target.path) / service.tenant.slug / machine
+
+
+def _staging_folder(service: Service, machine: str) -> Path:
+    """Return where a machine's bag is written here, to be carried to a target that cannot take it while it is made."""
     return service.repository.root / RUN_FOLDER / f"{STAGING_PREFIX}{service.tenant.slug}" / machine

@@ -175,7 +175,17 @@ def _explain(code: int, said: Sequence[str]) -> RcloneError:
     if "no space left on device" in text:
         return RcloneError("no room is left", "Make room, then run the same command again: it goes on.", text)
     if code == NOTHING_THERE:
-        return RcloneError("there is no such bucket", "Have the customer name a bucket that is there.", text)
+        return RcloneError(
+            "there is no such bucket or folder",
+            "Have the customer name a bucket that is there, or plug the disk in again, then run this again.",
+            text,
+        )
+    if "file too large" in text:
+        return RcloneError(
+            "a file is larger than the target takes",
+            "A disk of FAT32 takes none above 4 GiB: format it as exFAT, or return the repository.",
+            text,
+        )
     codes = list(dict.fromkeys(_S3_CODE.findall(text)))
     named = f" ({', '.join(codes[:3])})" if codes else ""
     return RcloneError(

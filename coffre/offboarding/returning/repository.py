@@ -17,7 +17,13 @@ from coffre.offboarding.returning.job import Job, Written, tell_parts
 from coffre.offboarding.returning.layout import DATA, PASSWORD, PROGRAMS, REPOSITORY
 from coffre.offboarding.returning.progress import Progress, begin, read_progress, save_progress
 from coffre.offboarding.returning.rclone import Rclone, RcloneError, Remote
-from coffre.offboarding.returning.room import BLOCK_BYTES, Need, present_bytes, refuse_without_room
+from coffre.offboarding.returning.room import (
+    BLOCK_BYTES,
+    Need,
+    largest_block_bytes,
+    present_bytes,
+    refuse_without_room,
+)
 from coffre.offboarding.returning.settling import forget_cached
 from coffre.operations.passwords import use_password
 from coffre.records.events import utc_now
@@ -38,9 +44,8 @@ def write_repository(job: Job) -> Written:
     bucket's, and restic checks that the copy is whole.
     """
     objects = list_repository(job)
-    refuse_without_room(
-        need_of_objects(objects), job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0
-    )
+    need = need_of_objects(objects, largest_block_bytes(job.bag))
+    refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
     progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
     password = use_password(job.service, job.machine, f"{job.reason}: handed over with it")
     (job.bag / DATA).mkdir(exist_ok=True)
@@ -73,10 +78,10 @@ def list_repository(job: Job) -> list[ObjectFacts]:
     return [each for each in listed if not each.key.startswith(f"{naming.RESTIC_PREFIX}locks/")]
 
 
-def need_of_objects(objects: list[ObjectFacts]) -> Need:
-    """Return what a repository takes on a disk, restic's own programs included. Pure."""
+def need_of_objects(objects: list[ObjectFacts], block_bytes: int = BLOCK_BYTES) -> Need:
+    """Return what a repository takes on a disk of such blocks, restic's own programs included. Pure."""
     total_bytes = sum(each.size_bytes for each in objects)
-    on_disk_bytes = sum(-(-each.size_bytes // BLOCK_BYTES) * BLOCK_BYTES for each in objects)
+    on_disk_bytes = sum(-(-each.size_bytes // block_bytes) * block_bytes for each in objects)
     return Need(len(objects), total_bytes, on_disk_bytes + len(list_restic_builds()) * _SMALL_PROGRAM_BYTES)
 
 

@@ -1,8 +1,6 @@
 """Whether a target has room for a return: asked before anything is written."""
 
-import errno
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,20 +27,25 @@ class Need:
         return Need(self.files + other.files, self.bytes + other.bytes, self.on_disk_bytes + other.on_disk_bytes)
 
 
-def need_of(nodes: Iterable[Node]) -> Need:
-    """Return what the entries of a snapshot take. Pure."""
+def largest_block_bytes(*folders: Path) -> int:
+    """Return the largest piece in which the disks of folders give room: a disk of exFAT gives 128 KiB at a time."""
+    return max(BLOCK_BYTES, *(os.statvfs(existing(each)).f_frsize for each in folders))
+
+
+def need_of(nodes: Iterable[Node], block_bytes: int = BLOCK_BYTES) -> Need:
+    """Return what the entries of a snapshot take on a disk of such blocks. Pure."""
     files = total_bytes = on_disk_bytes = 0
     for node in nodes:
         files += 1
         total_bytes += node.size_bytes
-        on_disk_bytes += TAG_BYTES_EACH + -(-node.size_bytes // BLOCK_BYTES) * BLOCK_BYTES
-        on_disk_bytes += BLOCK_BYTES if node.type == "dir" else 0
+        on_disk_bytes += TAG_BYTES_EACH + -(-node.size_bytes // block_bytes) * block_bytes
+        on_disk_bytes += block_bytes if node.type == "dir" else 0
     return Need(files, total_bytes, on_disk_bytes)
 
 
 def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> None:
     """Refuse to begin when a folder's file system cannot take it; ``present_bytes`` of it are there already."""
-    facts = os.statvfs(_existing(folder))
+    facts = os.statvfs(existing(folder))
     free_bytes = facts.f_bavail * facts.f_frsize
     wanted_bytes = max(0, need.on_disk_bytes - present_bytes) + FIXED_BYTES
     if wanted_bytes > free_bytes:
@@ -57,27 +60,6 @@ def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> Non
         )
 
 
-def refuse_poor_disk(folder: Path) -> None:
-    """Refuse a disk that cannot hold a machine's files as they are, as one formatted for Windows or a camera.
-
-    restic would stop at each link there, and write a file over its namesake in capitals.
-    """
-    with tempfile.TemporaryDirectory(prefix=".coffre-", dir=_existing(folder)) as place:
-        base = os.fsencode(place)
-        try:
-            os.symlink(b"nowhere", os.path.join(base, b"link"))
-            for name in (b"a", b"A", b"caf\xe9:*?\n"):
-                os.close(os.open(os.path.join(base, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            os.link(os.path.join(base, b"a"), os.path.join(base, b"b"))
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise
-            raise RefusedError(
-                f"the file system of {folder} cannot hold every name and link that machines have",
-                "Format that disk as ext4 or xfs, or return the repository, which any disk holds; nothing was written.",
-            ) from error
-
-
 def present_bytes(folder: Path) -> int:
     """Return what a folder takes on its disk."""
     return sum(
@@ -87,5 +69,6 @@ def present_bytes(folder: Path) -> int:
     )
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that is there."""
     return next(each for each in [folder, *folder.parents] if each.exists())

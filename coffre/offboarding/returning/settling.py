@@ -54,8 +54,13 @@ def _move_long_paths(base: bytes, moves: list[tuple[bytes, bytes]]) -> None:
 def _set_times(base: bytes, bag: Path, touched: set[bytes]) -> None:
     for fields in read_lines(bag):
         if fields["type"] == "dir" and restored_path(fields) in touched:
-            moment = nanoseconds(fields["modifie"])
-            os.utime(os.path.join(base, fields["range_sous"].encode()), ns=(moment, moment))
+            set_time(os.path.join(base, fields["range_sous"].encode()), fields)
+
+
+def set_time(place: bytes | Path, fields: dict[str, Any]) -> None:
+    """Give what lies at a place the time of change of its entry."""
+    moment = nanoseconds(fields["modifie"])
+    os.utime(place, ns=(moment, moment))
 
 
 def list_stored_files(bag: Path) -> Iterator[str]:

@@ -99,6 +99,7 @@ def _render(template: Path, job: Job, written: Written) -> str:
         files=group_digits(written.payload.files),
         bytes=group_digits(written.payload.bytes),
         renamed=written.renamed,
+        is_windows=job.limits.is_windows,
         written_at=_local(job, written),
         programs=sorted(each.name for each in (job.bag / PROGRAMS).glob("*")),
         restic_version=toolchain.RESTIC_VERSION,

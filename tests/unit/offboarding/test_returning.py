@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from coffre.errors import RefusedError
 from coffre.offboarding.returning.bag import HashedFile, find_changed, read_manifest, write_manifest
 from coffre.offboarding.returning.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
 from coffre.offboarding.returning.files import choose, folder_of
+from coffre.offboarding.returning.job import Limits
 from coffre.offboarding.returning.names import as_restic_writes, may_be_held, stand_in
 from coffre.offboarding.returning.progress import Progress, begin, read_progress
-from coffre.offboarding.returning.room import Need, need_of, refuse_poor_disk, refuse_without_room
+from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
 from coffre.offboarding.returning.settling import nanoseconds, restored_path
+from coffre.offboarding.returning.windows_disk import is_windows_disk
 from coffre.spec.leaving import ReturnedSnapshots
 
 HELD = [b"plain", "d\u00e9j\u00e0 vu.odt".encode(), b"TVA 20%.xls", b" before", b"a\\b", b"*", b"# x", b"%41", b"'\"$`"]
@@ -53,6 +56,25 @@ def test_a_name_that_no_manifest_holds_gets_one_that_does(name: bytes) -> None:
     other = stand_in(name)
     assert may_be_held(other)
     assert other != name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a:b", "a<b", "a>b", 'a"b', "a\\b", "a|b", "a?b", "a*b", "end.", "end...", "CON", "nul.txt", "Com1.log", "lpt9",
+     "aux .c", "COM\u00b9"],
+)  # fmt: skip
+def test_a_name_that_windows_cannot_hold_gets_one_that_it_can(name: str) -> None:
+    given = name.encode()
+    assert may_be_held(given)
+    assert not may_be_held(given, is_windows=True)
+    assert may_be_held(stand_in(given, is_windows=True), is_windows=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["console", "nul1", "lpt", "com10", "a.con", ".profile", "a.b", "\u00e9t\u00e9 (1).txt"]
+)
+def test_a_name_like_those_that_windows_cannot_hold_stays(name: str) -> None:
+    assert may_be_held(name.encode(), is_windows=True)
 
 
 def test_stand_ins_are_readable_keep_their_extension_and_are_short_enough() -> None:
@@ -102,6 +124,8 @@ def test_snapshots_are_chosen_by_the_machines_clock_and_have_a_folder_only_when_
 
 def test_the_room_counts_whole_blocks_and_what_lists_take() -> None:
     assert need_of([Node("/a", "file", 1), Node("/d", "dir", 0)]) == Need(2, 1, 2 * 4096 + 2 * 512)
+    on_exfat = need_of([Node("/a", "file", 1), Node("/d", "dir", 0)], 131072)
+    assert on_exfat == Need(2, 1, 2 * 131072 + 2 * 512)
     assert Need(1, 2, 3) + Need(10, 20, 30) == Need(11, 22, 33)
 
 
@@ -111,20 +135,26 @@ def test_no_room_is_refused_and_what_is_there_already_counts(tmp_path: Path) -> 
     refuse_without_room(Need(1, 1 << 60, 1 << 60), tmp_path, present_bytes=1 << 60)
 
 
-def test_a_disk_that_holds_neither_links_nor_every_name_is_refused(
+def test_a_disk_that_holds_neither_links_nor_every_name_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse_poor_disk(tmp_path / "new")
-    for call in ("symlink", "link"):
+    assert not is_windows_disk(tmp_path / "new")
+    for call, error, is_poor in (
+        ("symlink", errno.EPERM, True),
+        ("link", errno.EPERM, True),
+        ("symlink", errno.ENOSPC, False),
+    ):
         with monkeypatch.context() as patch:
-            patch.setattr(os, call, refuse_as_exfat_does)
-            with pytest.raises(RefusedError, match="cannot hold every name and link"):
-                refuse_poor_disk(tmp_path / "new")
+            patch.setattr(os, call, refusal(error))
+            assert is_windows_disk(tmp_path / "new") is is_poor
     assert list(tmp_path.iterdir()) == []
 
 
-def refuse_as_exfat_does(*_names: bytes) -> None:
-    raise PermissionError(errno.EPERM, "Operation not permitted")
+def refusal(error: int) -> Callable[..., None]:
+    def refuse(*_names: bytes) -> None:
+        raise OSError(error, os.strerror(error))
+
+    return refuse
 
 
 def test_an_entry_knows_where_it_was_restored(tmp_path: Path) -> None:
@@ -161,7 +191,7 @@ def test_paths_longer_than_a_target_holds_lie_apart(tmp_path: Path) -> None:
     (tmp_path / "data" / deep).mkdir(parents=True)
     (tmp_path / "data" / deep / "f").write_text("x")
     nodes = [Node("/" + "/".join(["d" * 100] * n), "dir", 0) for n in (1, 2, 3)] + [Node(f"/{deep}/f", "file", 1)]
-    entries = list(read_entries(Tree(bytes(tmp_path), "", longest_bytes=200), nodes))
+    entries = list(read_entries(Tree(bytes(tmp_path), "", Limits(longest_bytes=200)), nodes))
     assert [entry.has_stand_in for entry in entries] == [False, False, False, True]
     assert entries[-1].stored is not None
     assert entries[-1].stored.startswith(b"data/CHEMINS-TROP-LONGS/")
@@ -176,6 +206,21 @@ def test_of_two_names_that_are_one_text_the_composed_one_keeps_its_own(tmp_path:
     nodes = [Node(f"/{name}", "file", 0) for name in (composed, decomposed, alone)]
     entries = list(read_entries(Tree(bytes(tmp_path), ""), nodes))
     assert [entry.has_stand_in for entry in entries] == [False, True, False]
+
+
+def test_of_names_that_differ_in_capitals_one_keeps_its_own_where_windows_reads_them(tmp_path: Path) -> None:
+    for folder in ("DOCS", "docs", "docs/sub", "docs/sub/A"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for name in ("docs/a", "docs/A", "docs/sub/a"):
+        (tmp_path / "data" / name).touch()
+    nodes = [Node("/DOCS", "dir", 0), Node("/docs", "dir", 0), Node("/docs/A", "file", 0), Node("/docs/a", "file", 0),
+             Node("/docs/sub", "dir", 0), Node("/docs/sub/A", "dir", 0), Node("/docs/sub/a", "file", 0),
+             Node("/docs/zuletzt", "fifo", 0)]  # fmt: skip
+    os.mkfifo(tmp_path / "data/docs/zuletzt")
+    entries = list(read_entries(Tree(bytes(tmp_path), "", Limits(is_windows=True)), nodes))
+    assert [entry.has_stand_in for entry in entries] == [False, True, False, True, False, False, True, False]
+    assert len({entry.stored.decode().casefold() for entry in entries if entry.stored}) == 7
+    assert not any(entry.has_stand_in for entry in read_entries(Tree(bytes(tmp_path), ""), nodes))
 
 
 def test_a_manifest_is_read_back_as_written_and_tells_what_changed(tmp_path: Path) -> None:

@@ -149,6 +149,26 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
+@contextmanager
+def windows_disk(folder: Path, kind: str, mib: int = 300) -> Iterator[Path]:
+    """Give a disk as customers buy them, formatted for Windows: exfat or ntfs."""
+    image = folder.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(mib << 20)
+    make, mounted = {
+        "exfat": (["mkfs.exfat", "--cluster-size=128K", image], "exfat-fuse"),
+        "ntfs": (["mkfs.ntfs", "--force", "--quick", "--quiet", image], "ntfs-3g"),
+    }[kind]
+    subprocess.run(make, check=True, capture_output=True)
+    folder.mkdir()
+    subprocess.run(["mount", "-t", mounted, "-o", "loop", image, folder], check=True, capture_output=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+        image.unlink()
+
+
 @pytest.fixture
 def proxy(desk: Desk, lab: Lab, tmp_path: Path) -> Iterator[FaultProxy]:
     """A proxy between Coffre and the platform, that tells what was asked for."""

@@ -57,6 +57,12 @@ class Customer:
     def read(self, bucket: str, key: str) -> bytes:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
+    def fetch(self, bucket: str, prefix: str, folder: Path) -> None:
+        for key in self.objects(bucket):
+            place = folder / key.removeprefix(prefix)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(self.read(bucket, key))
+
     def wanted(self, bucket: str, kind: str = "files", prefix: str = "retour/2026") -> Return:
         target = {"via": "s3", "endpoint": self.endpoint.url, "bucket": bucket, "credential": CREDENTIAL}
         return Return.model_validate({"format": kind, "to": {**target, "prefix": prefix, "region": "default"}})
@@ -115,10 +121,7 @@ def test_a_bag_lies_in_the_customers_bucket_and_verifies_once_fetched(desk, cust
     prefix = f"retour/2026/{SLUG}/{COMPTA}/"
     there = customer.objects(bucket)
     assert all(key.startswith(prefix) for key in there)
-    for key in there:
-        place = tmp_path / "bag" / key.removeprefix(prefix)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(customer.read(bucket, key))
+    customer.fetch(bucket, prefix, tmp_path / "bag")
     assert_verifies(tmp_path / "bag")
     manifest = customer.read(bucket, f"{prefix}manifest-sha256.txt")
     assert hashlib.sha256(manifest).hexdigest() == returned.manifest_sha256
@@ -225,7 +228,7 @@ def test_what_the_customers_storage_refuses_is_said_without_names_or_secrets(
     assert staged(desk) == []
 
 
-def test_a_full_bucket_of_the_customers_is_said(desk, customer, source):
+def test_a_full_bucket_of_the_customers_is_said_and_the_return_goes_on_later(desk, customer, source, tmp_path):
     bucket = customer.bucket()
     used = sum(customer.objects(bucket).values())
     customer.admin.set_quota(UID, used + 1_000_000)
@@ -235,6 +238,9 @@ def test_a_full_bucket_of_the_customers_is_said(desk, customer, source):
     finally:
         customer.admin.set_quota(UID, 1 << 40)
     assert staged(desk) == []
+    do_return(desk, customer.wanted(bucket))
+    customer.fetch(bucket, f"retour/2026/{SLUG}/{COMPTA}/", tmp_path / "bag")
+    assert_verifies(tmp_path / "bag")
 
 
 @pytest.mark.parametrize(("value", "kind"), [("no-colon", InvalidFileError), (":x", InvalidFileError)])

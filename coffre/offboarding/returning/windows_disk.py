@@ -1,0 +1,74 @@
+"""A disk formatted for Windows (exFAT, NTFS, FAT) as the target of a return of files.
+
+It holds neither links nor every name, and takes "A" and "a" for one: a machine's files cannot be restored there.
+"""
+
+import errno
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from coffre.offboarding.returning.bag import sync
+from coffre.offboarding.returning.carried import CarriedTarget, Place
+from coffre.offboarding.returning.job import Job, Limits
+from coffre.offboarding.returning.progress import read_summary
+from coffre.offboarding.returning.rclone import Rclone
+from coffre.offboarding.returning.room import existing
+from coffre.offboarding.returning.settling import forget_cached, read_lines, set_time
+
+
+def is_windows_disk(folder: Path) -> bool:
+    """Tell whether a folder's disk cannot hold a machine's files as they are. Leaves nothing there.
+
+    restic would stop at each link there, and write a file over its namesake in capitals.
+    """
+    with tempfile.TemporaryDirectory(prefix=".coffre-", dir=existing(folder)) as place:
+        base = os.fsencode(place)
+        try:
+            os.symlink(b"nowhere", os.path.join(base, b"link"))
+            for name in (b"a", b"A", b"caf\xe9:*?\n"):
+                os.close(os.open(os.path.join(base, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            os.link(os.path.join(base, b"a"), os.path.join(base, b"b"))
+        except OSError as error:
+            return error.errno != errno.ENOSPC  # that there is no room, the look for room says
+    return False
+
+
+class WindowsDisk(CarriedTarget):
+    """The place of one machine's bag on such a disk."""
+
+    def __init__(self, machine: str, folder: Path) -> None:
+        limits = Limits(is_windows=True, disk=folder)
+        super().__init__(machine, Place(str(folder), str(folder), "the disk", limits), Rclone([], None))
+        self._folder = folder
+
+    def find_summary(self) -> dict[str, Any] | None:
+        """Return what a complete bag there says of itself; None when there is none."""
+        return read_summary(self._folder)
+
+    def refuse_foreign(self, job: Job) -> None:
+        """Refuse a folder that holds anything else than the same return, unfinished."""
+        if self._folder.exists():
+            super().refuse_foreign(job)
+
+    def upload(self, job: Job, total_bytes: int) -> None:
+        """Carry a bag there, but for the summary, with the times of its folders."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        super().upload(job, total_bytes)
+        for fields in read_lines(job.bag):
+            if fields["type"] == "dir":
+                with suppress(OSError):  # not every time can be held there; the tag file of entries has them all
+                    set_time(self._folder / fields["range_sous"], fields)
+
+    def find_changed(self, job: Job, bag: Path, total_bytes: int) -> list[str]:
+        """Read every file back from the disk itself; returns the paths that are not what the manifests say."""
+        sync(self._folder)
+        forget_cached(self._folder)
+        return super().find_changed(job, bag, total_bytes)
+
+    def complete(self, job: Job) -> None:
+        """Say there that the bag is complete, once all else is on the disk."""
+        super().complete(job)
+        sync(self._folder)
