@@ -195,9 +195,9 @@ build_agent() {
   link coffre-agent "$directory/coffre-agent"
 }
 
-# What only tests and checks need: disks formatted for Windows, a PostgreSQL server of their own, and Go.
+# What only tests and checks need: disks formatted for Windows, a reader of PDF, a PostgreSQL server of their own, and Go.
 prepare_for_tests() {
-  install_packages exfat-fuse exfatprogs ntfs-3g
+  install_packages exfat-fuse exfatprogs ntfs-3g poppler-utils
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     # Debian would make and start a cluster of its own, which nobody here wants.
     mkdir -p /etc/postgresql-common

@@ -151,7 +151,7 @@ def set_secret(
     tenant: Tenant,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What `credential:` of the tenant file calls it.")],
 ) -> None:
-    """Store the password of a machine's account, typed without echo or sent on standard input."""
+    """Store a password or key that a tenant file names, typed without echo or sent on standard input."""
     from coffre.operations.credentials import check_name, set_credential, users_of
     from coffre.operations.runs import open_recorded
     from coffre.operations.service import find_tenant
@@ -159,12 +159,12 @@ def set_secret(
     repository = open_repository(context)
     found = find_tenant(repository, tenant)
     check_name(name)
-    value = _read_secret(f"Password {name} of {tenant}")
+    value = _read_secret(f"{name} of {tenant}")
     with open_recorded(repository, tenant, "secrets set", output.warning) as service:
         is_new = set_credential(service, name, value)
     output.result(f"{name} is stored in both places" if is_new else f"{name} was stored already: nothing was written")
     if not users_of(found, name):
-        output.warning(f"no machine of tenants/{tenant}.yaml names it: write credential: {name} in its connection")
+        output.warning(f"nothing in tenants/{tenant}.yaml names it yet: write credential: {name} where it is used")
 
 
 def _read_secret(question: str) -> SecretStr:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,15 @@ SERVED, FROZEN = "2027-01-30", "2027-01-31"
 REMINDER, LAST_TO_RETRIEVE = "2027-02-22", "2027-03-01"
 ERASURE, ERASURE_DUE = "2027-03-02", "2027-03-09"
 """What follows from the two days of the letter, by the calendar of platform.yaml; its own test has them too."""
+
+BLOCK = f"""status: leaving
+leaving:
+  notice_on: {NOTICE}
+  ends_on: {LAST_OF_NOTICE}
+  requested_by: Claire Martin, gérante
+  approved_by: {APPROVER}
+  choice: erase
+"""
 
 KILLING = """
 import os, signal, sys
@@ -58,15 +69,11 @@ class Leaver:
         subprocess.run([*git, "add", "-A"], check=True)
         subprocess.run([*git, "commit", "-qm", message], check=True)
 
-    def declare(self, choice: str = "erase", *, author: str = AUTHOR, more: str = "") -> None:
+    def declare(self, block: str = BLOCK, *, author: str = AUTHOR) -> None:
         """Write the departure into the tenant file and commit it."""
         path = self.desk.tenant_file(self.slug)
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("status:")]
-        block = (
-            f"\nstatus: leaving\nleaving:\n  notice_on: {NOTICE}\n  ends_on: {LAST_OF_NOTICE}\n"
-            f"  requested_by: Claire Martin, gérante\n  approved_by: {APPROVER}\n  choice: {choice}\n{more}"
-        )
-        path.write_text("\n".join(lines) + block, encoding="utf-8")
+        path.write_text("\n".join(lines) + f"\n{block}", encoding="utf-8")
         self.commit(author, "the customer leaves")
 
     def renounce(self) -> None:
@@ -76,10 +83,16 @@ class Leaver:
         self.commit(AUTHOR, "the customer stays")
 
     def offboard(self, day: str, *arguments: str, expect: int = 0, actor: str = AUTHOR) -> Run:
+        with self.acting(actor):
+            return self.desk.coffre("offboard", self.slug, "--today", day, *arguments, expect=expect)
+
+    @contextmanager
+    def acting(self, actor: str) -> Iterator[None]:
+        """Have commands be run by somebody."""
         before = self.desk.environment["COFFRE_ACTOR"]
         self.desk.environment["COFFRE_ACTOR"] = actor
         try:
-            return self.desk.coffre("offboard", self.slug, "--today", day, *arguments, expect=expect)
+            yield
         finally:
             self.desk.environment["COFFRE_ACTOR"] = before
 

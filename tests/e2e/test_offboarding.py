@@ -1,6 +1,8 @@
-"""A contract ends, through the installed command, day by day: freeze, return, receipt, erasure, certificate."""
+"""docs/offboarding.md, typed in as it stands, day by day: freeze, return, receipt, erasure, certificate, archive."""
 
 import json
+import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ import pytest
 
 from coffre.records.events import EventKind
 from coffre.spec.naming import bucket_name
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import Desk, Run
 from tests.e2e.departure import (
     APPROVER,
     AUTHOR,
@@ -25,10 +27,18 @@ from tests.e2e.departure import (
     VERIFIER,
     Leaver,
 )
+from tests.e2e.runbook import Runbook
 from tests.machines import NOTHING_LEFT
 
 SLUG = "boulangerie-martin"
 DAY_BEFORE = "2026-11-24"
+LETTER, SERVICE, HANDED_OVER = (
+    "1. The letter arrives",
+    "2. Until the end of the service",
+    "3. Frozen, and the data handed over",
+)
+ERASING, VERIFYING, END = "5. Erasure", "6. Verification, by somebody else", "7. The end"
+RETIRED, AUTHORITY = "One retired machine", "For an authority"
 COMPTA, CAISSE = "compta-01", "caisse-01"
 HOSTS = {name: f"{name}.martin.example" for name in (COMPTA, CAISSE)}
 
@@ -72,6 +82,46 @@ def leaver(make_desk: Callable[..., Desk], lab: Any) -> Leaver:
 
 
 @pytest.fixture(scope="module")
+def runbook(leaver: Leaver) -> Runbook:
+    names = {
+        "TENANT-ID": f"{SLUG}-{leaver.tenant_id}",
+        "TENANT": SLUG,
+        "R": "'PV 2027/12'",
+        "DAY": ERASURE,
+        "WHY": "'mainlevée du juge'",
+        "DIRECTORY": str(leaver.desk.home / "saisie"),
+    }
+    return Runbook.read("offboarding.md", names)
+
+
+@pytest.fixture(scope="module")
+def enter(leaver: Leaver, runbook: Runbook) -> Callable[..., Run]:
+    """Return a function that types one of the runbook's commands in on a day, and yes to what it asks."""
+
+    def enter(
+        command: str, day: str | None = None, *, actor: str = AUTHOR, expect: int = 0, answer: str = "y\n"
+    ) -> Run:
+        runbook.typed.add(command)
+        rehearsed = ["--today", day] if day is not None else []
+        with leaver.acting(actor):
+            return leaver.desk.coffre(*shlex.split(command)[1:], *rehearsed, expect=expect, answer=answer)
+
+    return enter
+
+
+@pytest.fixture(scope="module")
+def block(runbook: Runbook, disk: Path) -> str:
+    """What the runbook has the engineer write into the tenant file, with this letter's day and this customer's disk."""
+    found = re.search(r"```yaml\n(.*?)```", runbook.body(LETTER), re.DOTALL)
+    assert found
+    written = "\n".join(line.removeprefix("   ") for line in found[1].splitlines()) + "\n"
+    for theirs, ours in (("2026-11-02", NOTICE), ("/mnt/disque-martin", str(disk))):
+        assert written.count(theirs) == 1
+        written = written.replace(theirs, ours)
+    return written
+
+
+@pytest.fixture(scope="module")
 def files_of_compta(leaver: Leaver) -> str:
     return leaver.desk.on_machine(HOSTS[COMPTA], LIST)
 
@@ -83,9 +133,8 @@ def disk(leaver: Leaver) -> Path:
     return path
 
 
-def test_nobody_approves_a_departure_of_their_own(leaver: Leaver, disk: Path) -> None:
-    wanted = f"  return:\n    format: files\n    to: {{via: directory, path: {disk}}}\n"
-    leaver.declare("return", author=APPROVER, more=wanted)
+def test_nobody_approves_a_departure_of_their_own(leaver: Leaver, block: str) -> None:
+    leaver.declare(block, author=APPROVER)
     refused = leaver.offboard(NOTICE, expect=4)
     assert "approved the departure" in refused.stderr
     assert not leaver.events(EventKind.DEPARTURE)
@@ -96,10 +145,16 @@ def test_nobody_approves_a_departure_of_their_own(leaver: Leaver, disk: Path) ->
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: text.index("\nstatus: leaving")] + "\n", encoding="utf-8")
     leaver.commit(APPROVER, "not so")
-    leaver.declare("return", more=wanted)
+    leaver.declare(block)
 
 
-def test_the_plan_says_every_date_and_all_that_would_go_and_touches_nothing(leaver: Leaver, tmp_path: Path) -> None:
+def test_the_plan_says_every_date_and_all_that_would_go_and_touches_nothing(
+    leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]
+) -> None:
+    store, plan, french, ics, _ = runbook.section(LETTER)
+    assert "is stored" in enter(store, answer="CLIENTKEY:client-secret-of-theirs\n").stdout
+    shown = enter(plan, NOTICE, actor=APPROVER).stdout
+    assert ERASURE in shown
     planned = leaver.plan(NOTICE)
     assert planned["stage"] is None
     days = {entry["milestone"]: entry["on"] for entry in planned["calendar"]["entries"]}
@@ -110,16 +165,17 @@ def test_the_plan_says_every_date_and_all_that_would_go_and_touches_nothing(leav
     assert len(planned["users"]) == 3
     assert len(planned["bundles"]) == 4
     assert planned["stack_resources"] == 15
-    ics = tmp_path / "depart.ics"
-    french = leaver.offboard(NOTICE, "--plan", "--french", "--ics", str(ics)).stdout
-    assert "30 janvier 2027" in french.replace("\u00a0", " ")
-    assert "DTSTART;VALUE=DATE:20270302" in ics.read_text(encoding="utf-8").replace("\r\n", "\n")
+    assert "30 janvier 2027" in enter(french, NOTICE).stdout.replace("\u00a0", " ")
+    enter(ics, NOTICE)
+    agenda = (leaver.desk.root / "depart.ics").read_text(encoding="utf-8")
+    assert "DTSTART;VALUE=DATE:20270302" in agenda.replace("\r\n", "\n")
     assert not leaver.events(EventKind.DEPARTURE)
     assert leaver.plan(NOTICE) == planned
 
 
-def test_the_service_goes_on_until_its_last_day(leaver: Leaver) -> None:
-    shown = leaver.offboard(NOTICE).stdout
+def test_the_service_goes_on_until_its_last_day(leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]) -> None:
+    *_, offboard = runbook.section(LETTER)
+    shown = enter(offboard, NOTICE).stdout
     assert "serving" in shown
     assert SERVED in shown
     assert leaver.steps("approved")[0].details["authors"] == [AUTHOR]
@@ -164,20 +220,21 @@ def test_once_frozen_machines_are_denied_and_the_data_is_handed_over(
     assert "restored" in restored.stdout
 
 
-def test_a_renounced_departure_thaws_everything(leaver: Leaver, disk: Path) -> None:
+def test_a_renounced_departure_thaws_everything(leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]) -> None:
+    _, offboard, apply = runbook.section(SERVICE)
     kept = leaver.desk.tenant_file(SLUG).read_text(encoding="utf-8")
     leaver.renounce()
     refused = leaver.desk.coffre("apply", SLUG, "--yes", expect=4)
     assert "coffre offboard" in refused.stderr
-    assert leaver.stage(FROZEN) == "renounced"
-    leaver.desk.coffre("apply", SLUG, "--yes")
+    assert f"{SLUG}: renounced" in enter(offboard, FROZEN).stdout
+    enter(apply)
     leaver.desk.coffre("backup", SLUG)
     leaver.desk.tenant_file(SLUG).write_text(kept, encoding="utf-8")
     leaver.commit(AUTHOR, "the customer leaves after all")
 
 
 def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is_erased_earlier(
-    leaver: Leaver, disk: Path, lab: Any
+    leaver: Leaver, disk: Path, lab: Any, runbook: Runbook, enter: Callable[..., Run]
 ) -> None:
     for bag in disk.iterdir():
         subprocess.run(["rm", "-rf", bag], check=True)
@@ -188,9 +245,9 @@ def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is
     reminders = [event for event in leaver.events(EventKind.LETTER) if "reminder" in json.dumps(event.details)]
     assert reminders
     lab.stop_machine(HOSTS[CAISSE])
-    receipt = leaver.desk.home / "reçu.pdf"
-    receipt.write_bytes(b"%PDF-1.4 signed")
-    leaver.offboard(REMINDER, "--attest", "data_recovered", "--document", str(receipt), "--dated", REMINDER)
+    (leaver.desk.root / "recu-signe.pdf").write_bytes(b"%PDF-1.4 signed")
+    (attest,) = runbook.section(HANDED_OVER)
+    enter(attest, REMINDER)
     with out_of_reach(leaver, lab, HOSTS[COMPTA]):
         assert leaver.stage(REMINDER) == "acknowledged"
     assert how_agents_ended(leaver) == {COMPTA: "unreached", CAISSE: "unreached"}
@@ -207,9 +264,28 @@ def test_a_machine_that_was_not_reached_removes_its_agent_by_its_orders(leaver: 
     assert ERASURE_DUE in refused.stderr
 
 
-def test_a_machine_gone_for_ever_holds_up_nothing_from_the_due_day_on(leaver: Leaver) -> None:
+def test_an_authority_gets_its_copy_and_freezes_all_of_it(
+    leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]
+) -> None:
+    disclose, place, lift = runbook.section(AUTHORITY)
+    offboard, listed = runbook.section(ERASING)
     assert leaver.stage(ERASURE) == "acknowledged"
-    assert leaver.stage(ERASURE_DUE) == "erased"
+    enter(disclose)
+    handed = leaver.desk.home / "saisie" / SLUG
+    assert {path.parent.name for path in handed.glob("*/bagit.txt")} == {COMPTA, CAISSE}
+    enter(place)
+    assert "PV 2027/12" in enter(listed).stdout
+    assert "waiting for the end of a hold" in enter(offboard, ERASURE_DUE).stdout
+    assert leaver.storage.list_users(SLUG)
+    enter(lift)
+    assert "PV 2027/12" not in enter(listed).stdout
+
+
+def test_a_machine_gone_for_ever_holds_up_nothing_from_the_due_day_on(
+    leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]
+) -> None:
+    offboard, _ = runbook.section(ERASING)
+    assert f"{SLUG}: erased" in enter(offboard, ERASURE_DUE).stdout
     assert how_agents_ended(leaver) == {COMPTA: "removed_itself", CAISSE: "unreached"}
     storage = leaver.storage
     assert storage.list_users(SLUG) == []
@@ -221,10 +297,11 @@ def test_a_machine_gone_for_ever_holds_up_nothing_from_the_due_day_on(leaver: Le
     assert all(details["is_gone"] for details in erased.values())
 
 
-def test_a_second_person_verifies_by_another_way(leaver: Leaver) -> None:
+def test_a_second_person_verifies_by_another_way(leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]) -> None:
     waiting = leaver.offboard(ERASURE_DUE, "--yes").stdout
     assert "--verify" in waiting
-    shown = leaver.offboard(ERASURE_DUE, "--verify", actor=VERIFIER).stdout
+    (verify,) = runbook.section(VERIFYING)
+    shown = enter(verify, ERASURE_DUE, actor=VERIFIER).stdout
     assert "FAILED" not in shown
     assert f"verified by {VERIFIER}" in shown
     assert "same person" not in shown
@@ -233,11 +310,17 @@ def test_a_second_person_verifies_by_another_way(leaver: Leaver) -> None:
     assert len(checks) >= 4
 
 
-def test_the_end_leaves_a_certificate_that_anybody_can_verify(leaver: Leaver) -> None:
-    assert leaver.stage(ERASURE_DUE) == "closed"
+def test_the_end_leaves_a_certificate_that_anybody_can_verify(
+    leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]
+) -> None:
+    offboard, verify = runbook.section(END)
+    assert f"{SLUG}: closed" in enter(offboard, ERASURE_DUE).stdout
     pdf, document = leaver.documents("certificat*.pdf")[0], leaver.documents("certificat*.json")[0]
-    for file in (pdf, document):
-        leaver.desk.coffre("certificate", "verify", str(file))
+    leaver.desk.coffre("certificate", "verify", str(document))
+    (named,) = leaver.desk.root.glob(shlex.split(verify)[-1].replace("…", "*"))
+    assert named == pdf
+    leaver.desk.coffre("certificate", "verify", str(named))
+    runbook.typed.add(verify)
     text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
     assert "Boulangerie Martin SARL" in text
     assert CAISSE in text
@@ -264,7 +347,13 @@ def test_a_closed_tenant_leaves_journal_and_billing_facts_and_never_comes_back(l
     leaver.desk.coffre("plan", "--all")
 
 
+def test_every_command_of_the_runbook_was_typed_in(runbook: Runbook) -> None:
+    """But those about one retired machine, which test_offboarding_machine types in."""
+    assert set(runbook.commands()) - set(runbook.section(RETIRED)) == runbook.typed
+
+
 def test_no_secret_was_said_or_left(leaver: Leaver) -> None:
     said = "\n".join(leaver.desk.said)
+    assert "client-secret-of-theirs" not in said
     assert "secret_access_key" not in said
     assert "BEGIN PRIVATE KEY" not in said

@@ -30,7 +30,7 @@ def leaver(make_desk: Callable[..., Desk]) -> Leaver:
     desk.coffre("apply", SLUG, "--yes")
     desk.on_machine(HOST, "echo plans | sudo tee /srv/plans.txt >/dev/null")
     desk.coffre("backup", SLUG)
-    leaver.declare("erase")
+    leaver.declare()
     return leaver
 
 

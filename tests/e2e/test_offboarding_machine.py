@@ -9,6 +9,7 @@ from coffre.records.events import EventKind
 from coffre.spec.naming import bucket_name
 from tests.e2e.conftest import Desk
 from tests.e2e.departure import AUTHOR, VERIFIER, Leaver
+from tests.e2e.runbook import Runbook
 
 SLUG, COMPTA, CAISSE = "boulangerie-martin", "compta-01", "caisse-01"
 KEPT_UNTIL, DAY = "2026-12-31", "2027-01-01"
@@ -37,6 +38,8 @@ def test_a_machine_in_service_and_one_whose_backups_are_kept_are_refused(leaver:
 
 
 def test_its_backups_and_its_password_go_and_nothing_of_the_others(leaver: Leaver) -> None:
+    (typed,) = Runbook.read("offboarding.md", {"TENANT": SLUG, "M": CAISSE}).section("One retired machine")
+    assert typed == f"coffre offboard {SLUG} --machine {CAISSE}"
     shown = leaver.offboard(DAY, "--machine", CAISSE, "--yes").stdout
     assert "bucket deleted" in shown
     assert "--verify" in shown

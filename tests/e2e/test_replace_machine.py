@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,7 +19,8 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
-from tests.e2e.conftest import REPOSITORY, Desk, Run
+from tests.e2e.conftest import Desk, Run
+from tests.e2e.runbook import Runbook
 from tests.machines import renew_machines
 
 SLUG, TENANT_ID, MACHINE = "boulangerie-martin", "k7f3q9wz2m", "compta-01"
@@ -27,7 +28,7 @@ HOST = f"{MACHINE}.martin.example"
 STOLEN, NEW, OLD = "Stolen? Cut the old key first", "The new machine", "When the old machine comes back"
 DEAD_KEY_SECONDS = 30
 
-TYPED = re.compile(r"^(coffre|ssh-keygen|/usr/local/lib/coffre/coffre-agent) ")
+PROGRAMS = "coffre|ssh-keygen|/usr/local/lib/coffre/coffre-agent"
 NEW_HARDWARE = """
 set -e
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
@@ -41,33 +42,6 @@ head -c 5000000 /dev/urandom >/home/claire/photos.tar
 """
 SUMS = "cd {folder}/home/claire && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
 OURS = "ls -d /etc/coffre /var/lib/coffre /usr/local/lib/coffre /etc/systemd/system/coffre-* 2>/dev/null || true"
-
-
-@dataclass
-class Runbook:
-    """The document's commands, by section and step, with the names of this tenant in them."""
-
-    text: str
-    typed: set[str] = field(default_factory=set)
-
-    def section(self, title: str) -> list[str]:
-        """Return the commands of a section, in their order."""
-        body = self.text.partition(f"## {title}\n")[2].partition("\n## ")[0]
-        assert body, f"the document has no section {title!r}"
-        return read_commands(body)
-
-    def step(self, number: int) -> list[str]:
-        """Return the commands of a numbered step of the new machine's section."""
-        found = re.search(rf"^{number}\. .*?(?=^\S|\Z)", self.text, re.MULTILINE | re.DOTALL)
-        assert found, f"the document has no step {number}"
-        return read_commands(found.group())
-
-
-def read_commands(text: str) -> list[str]:
-    quoted = re.findall(r"```\n(.*?)```|`([^`]+)`", text, re.DOTALL)
-    lines = [line for block, inline in quoted for line in (block.splitlines() or [" ".join(inline.split())])]
-    names = {"TENANT": SLUG, "M": MACHINE}
-    return [re.sub(r"\b(TENANT|M)\b", lambda name: names[name[0]], line) for line in lines if TYPED.match(line)]
 
 
 @dataclass
@@ -97,7 +71,7 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def runbook() -> Runbook:
-    return Runbook((REPOSITORY / "docs" / "replace-a-machine.md").read_text(encoding="utf-8"))
+    return Runbook.read("replace-a-machine.md", {"TENANT": SLUG, "M": MACHINE}, PROGRAMS)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +158,7 @@ def test_a_stolen_machine_is_cut_off_before_its_successor_is_there(
 
 
 def test_every_command_of_the_document_was_typed_in(runbook: Runbook) -> None:
-    assert set(read_commands(runbook.text)) == runbook.typed
+    assert set(runbook.commands()) == runbook.typed
 
 
 def trust_the_new_machine(runbook: Runbook, machine: Machine, enter: Callable[..., Run]) -> None:

@@ -14,6 +14,7 @@ from coffre.offboarding.stages import render_table
 from coffre.spec.leaving import Leaving
 
 RUNBOOK = (Path(__file__).parents[3] / "docs" / "offboarding.md").read_text(encoding="utf-8")
+SOURCES = Path(__file__).parents[3] / "coffre" / "offboarding"
 COMMANDS = sorted(set(re.findall(r"^coffre [^`\n]+|(?<=`)coffre [^`]+(?=`)", RUNBOOK, re.MULTILINE)))
 
 
@@ -29,6 +30,19 @@ def test_every_command_that_it_types_is_one(line: str) -> None:
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_every_message_that_it_explains_is_one() -> None:
+    rows = re.findall(r"^\| ([^|]*“[^|]*) \|", RUNBOOK, re.MULTILINE)
+    quoted = [phrase for row in rows for phrase in re.findall("“(.*?)”", row)]
+    assert len(quoted) == 5
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
+    missing = []
+    for phrase in quoted:
+        words = re.escape(phrase).replace("…", ".*").replace("TENANT", r"\{[^}]*\}")
+        if not re.search(words, sources):
+            missing.append(phrase)
+    assert missing == []
 
 
 def test_it_types_the_whole_procedure() -> None:
