@@ -27,6 +27,8 @@ class Row:
     limit: float | None = None
     unit: str = "s"
     is_least: bool = False
+    floor_unit: str = ""
+    """That of the floor where it is another."""
 
     @property
     def verdict(self) -> str:
@@ -79,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = [f"{'what':58} {'median':>9} {'limit':>8} {'':8} floor"]
     for row in rows:
         limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
-        floor = "" if row.floor is None else f"{row.floor:.2f} {row.unit}: {row.floor_name}"
+        floor = "" if row.floor is None else f"{row.floor:.2f} {row.floor_unit or row.unit}: {row.floor_name}"
         lines.append(f"{row.name:58} {row.value:7.2f} {row.unit:2} {limit:>8} {row.verdict:8} {floor}".rstrip())
     return "\n".join(lines)
 

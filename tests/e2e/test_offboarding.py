@@ -270,6 +270,8 @@ def test_an_authority_gets_its_copy_and_freezes_all_of_it(
     disclose, place, lift = runbook.section(AUTHORITY)
     offboard, listed = runbook.section(ERASING)
     assert leaver.stage(ERASURE) == "acknowledged"
+    assert "there is no folder" in enter(disclose, expect=4).stderr
+    (leaver.desk.home / "saisie").mkdir()
     enter(disclose)
     handed = leaver.desk.home / "saisie" / SLUG
     assert {path.parent.name for path in handed.glob("*/bagit.txt")} == {COMPTA, CAISSE}

@@ -17,7 +17,7 @@ from coffre.offboarding.returning.job import AT_THE_END, Job, OnProgress, Purpos
 from coffre.offboarding.returning.layout import TAG_MANIFEST
 from coffre.offboarding.returning.progress import finish, read_summary
 from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
-from coffre.offboarding.returning.room import Need, largest_block_bytes, need_of, refuse_without_room
+from coffre.offboarding.returning.room import Need, largest_block_bytes, need_of, refuse_absent, refuse_without_room
 from coffre.offboarding.returning.settling import forget_cached
 from coffre.offboarding.returning.tags import describe
 from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk
@@ -216,6 +216,7 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
 
 
 def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
+    refuse_absent(Path(target.path))
     return Path(target.path) / service.tenant.slug / machine
 
 

@@ -43,6 +43,18 @@ def need_of(nodes: Iterable[Node], block_bytes: int = BLOCK_BYTES) -> Need:
     return Need(files, total_bytes, on_disk_bytes)
 
 
+def refuse_absent(target: Path) -> None:
+    """Refuse a target that is not there, as that of a disk that is not plugged in.
+
+    Made here it would lie on this computer's own disk.
+    """
+    if not target.is_dir():
+        raise RefusedError(
+            f"there is no folder {target}",
+            "Plug the disk in, or make that folder, then run the same command again; nothing was written.",
+        )
+
+
 def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> None:
     """Refuse to begin when a folder's file system cannot take it; ``present_bytes`` of it are there already."""
     facts = os.statvfs(existing(folder))

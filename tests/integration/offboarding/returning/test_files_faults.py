@@ -56,6 +56,7 @@ def wait_until_written(folder: Path, wanted_bytes: int) -> None:
 
 def test_a_killed_return_goes_on_and_fetches_only_what_is_missing(desk, source, proxy, tmp_path):
     target = tmp_path / "target"
+    target.mkdir()
     running = start_return(desk, COMPTA, wanted_files(target))
     wait_until_written(target, FILES * FILE_BYTES * 2 // 3)
     running.kill()
@@ -157,6 +158,13 @@ def test_a_target_without_room_is_said_before_anything_is_written(desk, source, 
         assert list(disk.iterdir()) == []
 
 
+def test_a_disk_that_is_not_plugged_in_is_said_and_nothing_is_written_in_its_place(desk, source, tmp_path):
+    for attempt in (plan_return, lambda *given: return_machine(given[0], COMPTA, *given[1:])):
+        with desk.service() as service, pytest.raises(RefusedError, match=r"there is no folder .*disk"):
+            attempt(service, wanted_files(tmp_path / "disk"), desk.progress.append)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_disk_that_fills_up_meanwhile_is_named_and_the_return_goes_on_later(desk, source, tmp_path):
     with small_disk(tmp_path / "disk", "208m") as disk:
         filler = disk / "filler"
@@ -220,11 +228,11 @@ def test_a_machine_that_was_never_backed_up_comes_back_as_an_empty_bag(desk, tmp
 
 def test_a_plan_counts_every_machine_and_writes_nothing(desk, source, tmp_path):
     with desk.service() as service:
-        planned = plan_return(service, wanted_files(tmp_path / "new"), desk.progress.append)
+        planned = plan_return(service, wanted_files(tmp_path), desk.progress.append)
     compta = next(each for each in planned if each.machine == COMPTA)
     assert (compta.snapshots, compta.files, compta.bytes) == (1, FILES, FILES * FILE_BYTES)
     assert compta.needed_bytes >= compta.bytes
-    assert not (tmp_path / "new").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_user_who_is_not_root_can_hash_what_machines_had_locked(tmp_path, monkeypatch):
