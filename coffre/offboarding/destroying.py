@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.offboarding.evidence import Removed, SecretDestroyed, UserDeleted
+from coffre.offboarding.returning.staging import staging_root
 from coffre.operations.holds import refuse_if_held
 from coffre.operations.service import RUN_FOLDER, Service
+from coffre.operations.work_folder import remove_abandoned
 from coffre.provisioning.lock import lock_file
 from coffre.provisioning.removal import remove_files, remove_stack_files
 from coffre.secrets.bundles import ControlBundle, DataBundle
@@ -111,7 +113,9 @@ def remove_local(service: Service, *, refuse: Refuse) -> Removed:
             raise _too_early(service, f"a secret bundle is still there ({', '.join(left)})")
     removed = remove_stack_files(service.repository, tenant.slug)
     removed += service.secrets.forget_destroyed(tenant.slug)
-    removed += remove_files([root / RUN_FOLDER / tenant.slug, lock_file(root, tenant.slug)], root)
+    run_folders = [root / RUN_FOLDER / tenant.slug, staging_root(root, tenant.slug)]
+    removed += remove_files([*run_folders, lock_file(root, tenant.slug)], root)
+    remove_abandoned(root)
     return Removed(tuple(removed))
 
 

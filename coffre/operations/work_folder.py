@@ -10,20 +10,29 @@ from pathlib import Path
 from coffre.errors import ExpectedError
 from coffre.operations.service import RUN_FOLDER
 
+WORK_FOLDERS = RUN_FOLDER / ".work"
+"""Beside the folders of tenants, whose names never begin with a point."""
+
 
 @contextmanager
 def work_folder(root: Path, prefix: str) -> Iterator[Path]:
     """Give a private folder, removed at the end; what killed commands left under the same prefix is removed first."""
-    parent = root / RUN_FOLDER
-    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left in parent.glob(f"{prefix}*"):
-        if not _is_used(left, prefix):
-            shutil.rmtree(left)
+    parent = root / WORK_FOLDERS
+    for each in (parent.parent, parent):
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    remove_abandoned(root, prefix)
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
     try:
         yield folder
     finally:
         remove_folder(folder)
+
+
+def remove_abandoned(root: Path, prefix: str = "") -> None:
+    """Remove the work folders of killed commands: such a one may hold files that were restored from a backup."""
+    for left in (root / WORK_FOLDERS).glob(f"{prefix}*"):
+        if not _is_used(left):
+            remove_folder(left)
 
 
 def remove_folder(folder: Path) -> None:
@@ -33,7 +42,6 @@ def remove_folder(folder: Path) -> None:
         raise ExpectedError(f"{folder} could not be removed", "It holds a customer's files: remove it by hand now.")
 
 
-def _is_used(folder: Path, prefix: str) -> bool:
+def _is_used(folder: Path) -> bool:
     """Tell whether the process that a work folder is named after still lives."""
-    pid = folder.name.removeprefix(prefix).split("-")[0]
-    return Path("/proc", pid).exists()
+    return Path("/proc", folder.name.split("-")[-2]).exists()

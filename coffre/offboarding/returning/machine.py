@@ -19,18 +19,18 @@ from coffre.offboarding.returning.progress import finish, read_summary
 from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
 from coffre.offboarding.returning.room import Need, largest_block_bytes, need_of, refuse_absent, refuse_without_room
 from coffre.offboarding.returning.settling import forget_cached
+from coffre.offboarding.returning.staging import remove_others, staging_folder, staging_root
 from coffre.offboarding.returning.tags import describe
 from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.repositories import open_repository
-from coffre.operations.service import RUN_FOLDER, Service
+from coffre.operations.service import Service
 from coffre.operations.work_folder import remove_folder
 from coffre.records.events import utc_now
 from coffre.spec import naming
 from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
 
 WRITERS = {ReturnFormat.FILES: write_files, ReturnFormat.REPOSITORY: write_repository}
-STAGING_PREFIX = "return-staging-"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def return_machine(service: Service, machine: str, wanted: Return, on_progress: 
 
 def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
     """Write one machine's bag to its target and read it back from there, whatever the reason."""
-    staged = Job(service, machine, wanted, _staging_folder(service, machine), purpose, on_progress)
+    staging = staging_folder(service.repository.root, service.tenant.slug, machine, wanted, purpose.reference)
+    remove_others(staging)
+    staged = Job(service, machine, wanted, staging, purpose, on_progress)
     if isinstance(wanted.to, S3Target):
         return _carry_over(staged, bucket_target(service, wanted.to, machine))
     job = replace(staged, bag=_target_folder(service, machine, wanted.to))
@@ -133,11 +135,12 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
 
 def _written_folders(service: Service, wanted: Return) -> list[Path]:
     """Return where a return needs room: at its target when that is a disk, and here when it is carried there."""
+    staging = staging_root(service.repository.root, service.tenant.slug)
     if isinstance(wanted.to, S3Target):
-        return [_staging_folder(service, "")]
+        return [staging]
     target = _target_folder(service, "", wanted.to)
     is_carried = wanted.format is ReturnFormat.FILES and is_windows_disk(target)
-    return [target, _staging_folder(service, "")] if is_carried else [target]
+    return [target, staging] if is_carried else [target]
 
 
 def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
@@ -218,8 +221,3 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
 def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
     refuse_absent(Path(target.path))
     return Path(target.path) / service.tenant.slug / machine
-
-
-def _staging_folder(service: Service, machine: str) -> Path:
-    """Return where a machine's bag is written here, to be carried to a target that cannot take it while it is made."""
-    return service.repository.root / RUN_FOLDER / f"{STAGING_PREFIX}{service.tenant.slug}" / machine

@@ -14,7 +14,9 @@ from coffre.offboarding.destroying import (
     remove_stack,
 )
 from coffre.offboarding.erasing import erase_bucket, identify_bucket
+from coffre.offboarding.returning.staging import staging_root
 from coffre.offboarding.verifying import Look, verify_emptied, verify_gone, verify_nothing_left
+from coffre.operations.work_folder import WORK_FOLDERS
 from coffre.provisioning.stack import state_folder
 from coffre.storage.driver import AccessKey
 from tests.integration.offboarding.office import fill, pool_objects
@@ -101,7 +103,15 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     keys = destroy_control_bundle(service, refuse=allow)
     assert sorted(keys.places) == [f".coffre/escrow/{slug}.control.age", f".coffre/secrets/{slug}.control.age"]
     assert destroy_control_bundle(service, refuse=allow) == keys
+    plain = [
+        staging_root(office.root, slug) / "poste-01" / "4be1" / "data" / "devis.odt",
+        office.root / WORK_FOLDERS / "drill-4194999-abcdefgh" / "devis.odt",
+    ]
+    for path in plain:
+        path.parent.mkdir(parents=True)
+        path.write_text("in plain, as a killed return and a killed drill leave it")
     remove_local(service, refuse=allow)
+    assert [path for path in plain if path.exists()] == []
     assert remove_local(service, refuse=allow).places == ()
     assert [name for name in everything(office) if slug in name] == [f"tenants/{slug}.yaml"]
     mentions = [

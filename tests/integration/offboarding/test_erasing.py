@@ -186,7 +186,8 @@ def test_a_bucket_that_gains_some_objects_is_erased_with_them(service, machine):
     assert erased.deleted.objects == 502
 
 
-def test_a_bucket_that_goes_on_gaining_is_given_up_with_one_clear_error(service, machine):
+def test_a_bucket_that_goes_on_gaining_is_given_up_with_one_clear_error(service, machine, monkeypatch):
+    monkeypatch.setattr(erasing, "STILL_AT_MOST_SECONDS", 2 * erasing.STILL_SECONDS)
     s3, bucket = owner_s3(service), service.bucket_name(machine)
     fill(service, machine, ["restic/data/1"])
     began = begin(service, machine)

@@ -21,8 +21,9 @@ from coffre.offboarding.returning.names import as_restic_writes, may_be_held, st
 from coffre.offboarding.returning.progress import Progress, begin, read_progress
 from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
 from coffre.offboarding.returning.settling import nanoseconds, restored_path
+from coffre.offboarding.returning.staging import remove_others, staging_folder
 from coffre.offboarding.returning.windows_disk import is_windows_disk
-from coffre.spec.leaving import ReturnedSnapshots
+from coffre.spec.leaving import Return, ReturnedSnapshots
 
 HELD = [b"plain", "d\u00e9j\u00e0 vu.odt".encode(), b"TVA 20%.xls", b" before", b"a\\b", b"*", b"# x", b"%41", b"'\"$`"]
 NOT_HELD = [
@@ -248,3 +249,26 @@ def test_only_the_same_return_goes_on_in_a_folder(tmp_path: Path) -> None:
     assert read_progress(bag) == first
     with pytest.raises(RefusedError, match="unfinished return of martin/compta-01 as files"):
         begin(bag, Progress("martin/compta-01", "repository", ()))
+
+
+def test_a_bag_made_for_one_target_form_or_reason_is_never_taken_for_another(tmp_path: Path) -> None:
+    def wanted(**changes: object) -> Return:
+        fields = {"format": "files", "snapshots": "latest", "to": {"via": "directory", "path": "/mnt/a"}, **changes}
+        return Return.model_validate(fields)
+
+    places = [
+        staging_folder(tmp_path, "martin", machine, each, reference)
+        for machine, each, reference in (
+            ("compta-01", wanted(), None),
+            ("compta-01", wanted(), "PV 2026/1432"),
+            ("compta-01", wanted(snapshots="all"), None),
+            ("compta-01", wanted(to={"via": "directory", "path": "/mnt/b"}), None),
+            ("caisse-01", wanted(), None),
+        )
+    ]
+    assert len(set(places)) == 5
+    assert places[0] == staging_folder(tmp_path, "martin", "compta-01", wanted(), None)
+    for place in places:
+        place.mkdir(parents=True)
+    remove_others(places[1])
+    assert [place.exists() for place in places] == [False, True, False, False, True]

@@ -102,12 +102,7 @@ def test_a_complete_return_is_read_back_from_the_disk_and_not_written_again(desk
 
 def test_a_killed_return_goes_on_and_what_was_damaged_meanwhile_is_carried_again(desk, source, tmp_path):
     with windows_disk(tmp_path / "disk", "exfat") as disk:
-        running = start_return(desk, COMPTA, wanted_files(disk))
-        assert running.process.stdout is not None
-        for line in running.process.stdout:
-            if "carried to the disk" in line:
-                break
-        running.kill()
+        kill_while_carried(desk, wanted_files(disk))
         bag = disk / SLUG / COMPTA
         assert not (bag / "retour.json").exists()
         assert staged(desk) != []
@@ -120,6 +115,24 @@ def test_a_killed_return_goes_on_and_what_was_damaged_meanwhile_is_carried_again
         assert (bag / "retour.json").is_file()
         assert returned.files == sum(path.is_file() for path in (bag / "data").rglob("*"))
         assert staged(desk) == []
+
+
+def test_what_a_killed_return_left_here_goes_with_the_next_one_elsewhere(desk, source, tmp_path):
+    with windows_disk(tmp_path / "disk", "exfat") as disk:
+        kill_while_carried(desk, wanted_files(disk))
+    assert staged(desk) != []
+    do_return(desk, wanted_files(tmp_path))
+    assert staged(desk) == []
+    assert_verifies(tmp_path / SLUG / COMPTA)
+
+
+def kill_while_carried(desk: Desk, wanted: Return) -> None:
+    running = start_return(desk, COMPTA, wanted)
+    assert running.process.stdout is not None
+    for line in running.process.stdout:
+        if "carried to the disk" in line:
+            break
+    running.kill()
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(desk, source, tmp_path):
