@@ -111,6 +111,7 @@ def _by_turns(service: Service, root: Path, kind: str, alone: _Alone) -> list[tu
     for number in range(RUNS):
         bare, ours = root / f"bare-{kind}-{number}", root / f"return-{kind}-{number}"
         wanted = Return.model_validate({"format": kind, "to": {"via": "directory", "path": str(ours)}})
+        ours.mkdir()
         seconds = alone(bare)
         shutil.rmtree(bare)
         pairs.append((seconds, return_machine(service, MACHINE, wanted, _say_nothing)))
