@@ -8,7 +8,6 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_repository
-from coffre.spec.sizes import format_bytes
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +35,7 @@ def disclose(
     from coffre.offboarding.certificate.keys import read_signer
     from coffre.offboarding.certificate.sealed_json import seal_statement
     from coffre.offboarding.returning import disclose as hand_over
+    from coffre.offboarding.returning_all import describe_returned
     from coffre.operations.runs import recorded_run
     from coffre.operations.service import open_service
     from coffre.provisioning.lock import tenant_lock
@@ -56,5 +56,5 @@ def disclose(
         seal = partial(seal_statement, signer=read_signer(service, utc_now()))
         done = hand_over(service, reference, wanted, seal, partial(output.progress_of, tenant))
     for each in done.returned:
-        output.result(f"{each.machine}: {each.files} files, {format_bytes(each.bytes)}, in {each.target}, read back")
+        output.result(describe_returned(each))
     output.result(f"sealed statement: {done.sealed_in} (SHA-256 {done.statement_sha256})")

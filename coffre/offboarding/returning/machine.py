@@ -67,6 +67,9 @@ def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, 
     if summary is not None:
         return _read_back_folder(job, summary)
     if wanted.format is ReturnFormat.FILES and is_windows_disk(job.bag):
+        on_progress(
+            f"{machine}: the disk of {job.bag} is formatted for Windows: written here first, then carried there"
+        )
         return _carry_over(staged, WindowsDisk(machine, job.bag))
     written = write_bag(job)
     finish(job.bag)
@@ -121,26 +124,27 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     RefusedError when the target has no room for all of them together.
     """
     refuse_while_blocked(service.tenant)
-    folders = _written_folders(service, wanted)
+    target, staging = _written_folders(service, wanted)
+    block_bytes = largest_block_bytes(*(each for each in (target, staging) if each is not None))
     planned = []
     for machine in service.tenant.machines:
         on_progress(f"{machine}: counting what comes back")
-        job = Job(service, machine, wanted, Path(), AT_THE_END, on_progress)
-        planned.append(_plan_machine(job, largest_block_bytes(*folders)))
-    need = Need(sum(each.files for each in planned), 0, sum(each.needed_bytes for each in planned))
-    for folder in folders:
-        refuse_without_room(need, folder)
+        planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress), block_bytes))
+    needs = [Need(each.files, each.bytes, each.needed_bytes) for each in planned]
+    if target is not None:
+        refuse_without_room(sum(needs, Need()), target)
+    if staging is not None and needs:
+        refuse_without_room(max(needs, key=lambda need: need.on_disk_bytes), staging)  # one at a time lies there
     return planned
 
 
-def _written_folders(service: Service, wanted: Return) -> list[Path]:
+def _written_folders(service: Service, wanted: Return) -> tuple[Path | None, Path | None]:
     """Return where a return needs room: at its target when that is a disk, and here when it is carried there."""
     staging = staging_root(service.repository.root, service.tenant.slug)
     if isinstance(wanted.to, S3Target):
-        return [staging]
+        return None, staging
     target = _target_folder(service, "", wanted.to)
-    is_carried = wanted.format is ReturnFormat.FILES and is_windows_disk(target)
-    return [target, staging] if is_carried else [target]
+    return target, staging if wanted.format is ReturnFormat.FILES and is_windows_disk(target) else None
 
 
 def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:

@@ -9,11 +9,12 @@ import pytest
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.evidence import Returned
-from coffre.offboarding.returning import plan_return, return_machine
+from coffre.offboarding.returning import machine, plan_return, return_machine
 from coffre.offboarding.returning.rclone import Rclone, RcloneError
 from coffre.operations.service import RUN_FOLDER
 from coffre.spec.leaving import Return
 from tests.integration.offboarding.returning.conftest import (
+    CAISSE,
     COMPTA,
     SLUG,
     Desk,
@@ -21,6 +22,7 @@ from tests.integration.offboarding.returning.conftest import (
     describe_tree,
     make_tree,
     public_tool,
+    small_disk,
     start_return,
     wanted_files,
     wanted_repository,
@@ -142,6 +144,24 @@ def test_a_disk_without_room_is_said_before_anything_is_written(desk, source, tm
                 attempt(service, wanted_files(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
     assert staged(desk) == []
+
+
+def test_here_room_is_needed_for_one_machine_and_on_the_disk_for_all(desk, source, tmp_path, monkeypatch):
+    folder = tmp_path / "caisse"
+    folder.mkdir()
+    with (folder / "troue.img").open("wb") as file:
+        file.truncate(64 << 20)
+    desk.back_up(CAISSE, folder)
+    with windows_disk(tmp_path / "disk", "exfat") as disk:
+        for size, is_enough in (("100m", True), ("48m", False)):
+            with small_disk(tmp_path / size, size) as here, desk.service() as service:
+                monkeypatch.setattr(machine, "staging_root", lambda root, slug, here=here: here)
+                if is_enough:
+                    planned = plan_return(service, wanted_files(disk), desk.progress.append)
+                    assert sum(each.needed_bytes for each in planned) > 128 << 20
+                    continue
+                with pytest.raises(RefusedError, match=rf"{here} has room for 48 MiB"):
+                    plan_return(service, wanted_files(disk), desk.progress.append)
 
 
 def test_a_disk_that_fills_up_meanwhile_is_named_and_the_return_goes_on_later(desk, source, tmp_path):
