@@ -18,7 +18,9 @@ import pytest
 
 from coffre import toolchain
 from coffre.lab.lab import Lab
-from coffre.operations.service import Service, open_service
+from coffre.offboarding.evidence import Returned
+from coffre.offboarding.returning import return_machine
+from coffre.operations.service import RUN_FOLDER, Service, open_service
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
 from tests.e2e.conftest import COFFRE, REPOSITORY, forget_tenants
@@ -136,6 +138,18 @@ def start_return(desk: Desk, machine: str, wanted: Return) -> Killable:
             cwd=REPOSITORY, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
     )  # fmt: skip
+
+
+def do_return(
+    desk: Desk, wanted: Return, on_progress: Callable[[str], None] | None = None, *, machine: str = COMPTA
+) -> Returned:
+    with desk.service() as service:
+        return return_machine(service, machine, wanted, on_progress or desk.progress.append)
+
+
+def staged(desk: Desk) -> list[Path]:
+    """Return the files that a return has left here, or restic in its cache."""
+    return [path for path in (desk.root / RUN_FOLDER).rglob("*") if path.is_file()]
 
 
 @contextmanager

@@ -14,10 +14,7 @@ from pydantic import SecretStr
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.lab.lab import Lab
-from coffre.offboarding.evidence import Returned
-from coffre.offboarding.returning import return_machine
 from coffre.operations.credentials import set_credential
-from coffre.operations.service import RUN_FOLDER
 from coffre.spec.leaving import Return
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.s3 import make_client
@@ -28,8 +25,10 @@ from tests.integration.offboarding.returning.conftest import (
     Desk,
     assert_verifies,
     describe_tree,
+    do_return,
     make_tree,
     public_tool,
+    staged,
     start_return,
 )
 
@@ -103,15 +102,6 @@ def source(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "a+b&c=d;é#?.txt").write_text("signs of addresses")
     desk.back_up(COMPTA, folder)
     return folder
-
-
-def do_return(desk: Desk, wanted: Return, on_progress=None) -> Returned:
-    with desk.service() as service:
-        return return_machine(service, COMPTA, wanted, on_progress or desk.progress.append)
-
-
-def staged(desk: Desk) -> list[Path]:
-    return [path for path in (desk.root / RUN_FOLDER).rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("kind", ["files", "repository"])

@@ -10,13 +10,13 @@ import pytest
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.returning import plan_return, return_machine
 from coffre.offboarding.returning.settling import make_readable
-from coffre.spec.leaving import Return
 from tests.integration.offboarding.returning.conftest import (
     CAISSE,
     COMPTA,
     SLUG,
     Desk,
     describe_tree,
+    do_return,
     list_packs,
     packs_asked_for,
     small_disk,
@@ -36,11 +36,6 @@ def source(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"video-{number:02d}.bin").write_bytes(os.urandom(FILE_BYTES))
     desk.back_up(COMPTA, folder)
     return folder
-
-
-def do_return(desk: Desk, wanted: Return, machine: str = COMPTA):
-    with desk.service() as service:
-        return return_machine(service, machine, wanted, desk.progress.append)
 
 
 def written_bytes(folder: Path) -> int:
@@ -96,7 +91,7 @@ def test_a_return_killed_after_its_list_of_entries_is_finished_without_restic(de
     (bag / "data" / "dossier\n" / "lien").unlink()
     inner = next(line["range_sous"] for line in _lines(bag) if line["chemin"] == "/dossier\n/fichier\n")
     (bag / "data" / "dossier\n" / "fichier\n").rename(bag / "data" / "dossier\n" / Path(inner).name)
-    returned = do_return(desk, wanted_files(tmp_path), CAISSE)
+    returned = do_return(desk, wanted_files(tmp_path), machine=CAISSE)
     assert (returned.files, returned.renamed) == (1, 2)
     assert (bag / inner).read_text() == "lignes"
     assert (bag / inner).parent.stat().st_mtime_ns == 10**18
@@ -210,7 +205,7 @@ def test_all_snapshots_come_back_one_folder_each(desk, tmp_path, tmp_path_factor
     for text in ("lundi", "mardi"):
         (folder / "caisse.txt").write_text(text)
         desk.back_up(CAISSE, folder)
-    returned = do_return(desk, wanted_files(tmp_path, "all"), CAISSE)
+    returned = do_return(desk, wanted_files(tmp_path, "all"), machine=CAISSE)
     data = tmp_path / SLUG / CAISSE / "data"
     assert [path.read_text() for path in sorted(data.glob("*/caisse.txt"))] == ["lundi", "mardi"]
     assert [path.name.rpartition("Z-")[2] for path in sorted(data.iterdir())] == [
@@ -221,7 +216,7 @@ def test_all_snapshots_come_back_one_folder_each(desk, tmp_path, tmp_path_factor
 
 def test_a_machine_that_was_never_backed_up_comes_back_as_an_empty_bag(desk, tmp_path):
     desk.restic(CAISSE, "forget", "--unsafe-allow-remove-all", "--host", CAISSE, "--keep-last", "0")
-    returned = do_return(desk, wanted_files(tmp_path), CAISSE)
+    returned = do_return(desk, wanted_files(tmp_path), machine=CAISSE)
     assert (returned.snapshots, returned.files, returned.bytes) == ((), 0, 0)
     assert "Aucune sauvegarde" in (tmp_path / SLUG / CAISSE / "LISEZMOI.txt").read_text(encoding="utf-8")
 

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning import machine, plan_return, return_machine
 from coffre.offboarding.returning.rclone import Rclone, RcloneError
-from coffre.operations.service import RUN_FOLDER
 from coffre.spec.leaving import Return
 from tests.integration.offboarding.returning.conftest import (
     CAISSE,
@@ -20,9 +18,11 @@ from tests.integration.offboarding.returning.conftest import (
     Desk,
     assert_verifies,
     describe_tree,
+    do_return,
     make_tree,
     public_tool,
     small_disk,
+    staged,
     start_return,
     wanted_files,
     wanted_repository,
@@ -44,15 +44,6 @@ def source(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name / "lettre.txt").write_text(name)
     desk.back_up(COMPTA, folder)
     return folder
-
-
-def do_return(desk: Desk, wanted: Return, on_progress=None) -> Returned:
-    with desk.service() as service:
-        return return_machine(service, COMPTA, wanted, on_progress or desk.progress.append)
-
-
-def staged(desk: Desk) -> list[Path]:
-    return [path for path in (desk.root / RUN_FOLDER).rglob("*") if path.is_file()]
 
 
 def lines_of(bag: Path) -> list[dict[str, Any]]:
