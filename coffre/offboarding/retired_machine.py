@@ -12,9 +12,11 @@ from coffre.offboarding.erasure import describe_erased
 from coffre.offboarding.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
 from coffre.offboarding.facts import is_verified, refusing_under_hold
 from coffre.offboarding.procedure import Departure, Manner, Outcome, open_departure
+from coffre.offboarding.returning.staging import machine_root
 from coffre.offboarding.stages import Waiting
 from coffre.operations.service import Service
 from coffre.operations.stage import Stage
+from coffre.operations.work_folder import remove_folder
 from coffre.records.events import utc_now
 from coffre.spec.loader import Repository
 
@@ -85,6 +87,7 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
         if destroyed is not None:
             journal.note(Step.SECRET_DESTROYED, destroyed, machine)
             say(f"{machine}: its repository password is destroyed in both bundle copies")
+    remove_folder(machine_root(service.repository.root, service.tenant.slug, machine))
     newest = journal.find(Step.BUCKET_ERASED, BucketErased)
     if newest is not None and newest.locked is not None:
         until = newest.locked.until.date()

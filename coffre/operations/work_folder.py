@@ -30,7 +30,7 @@ def work_folder(root: Path, prefix: str) -> Iterator[Path]:
 
 def remove_abandoned(root: Path, prefix: str = "") -> None:
     """Remove the work folders of killed commands: such a one may hold files that were restored from a backup."""
-    for left in (root / WORK_FOLDERS).glob(f"{prefix}*"):
+    for left in (root / WORK_FOLDERS).glob(f"{prefix}*-*"):
         if not _is_used(left):
             remove_folder(left)
 

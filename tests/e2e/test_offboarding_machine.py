@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from coffre.offboarding.returning.staging import machine_root
 from coffre.records.events import EventKind
 from coffre.spec.naming import bucket_name
 from tests.e2e.conftest import Desk
@@ -40,7 +41,11 @@ def test_a_machine_in_service_and_one_whose_backups_are_kept_are_refused(leaver:
 def test_its_backups_and_its_password_go_and_nothing_of_the_others(leaver: Leaver) -> None:
     (typed,) = Runbook.read("offboarding.md", {"TENANT": SLUG, "M": CAISSE}).section("One retired machine")
     assert typed == f"coffre offboard {SLUG} --machine {CAISSE}"
+    plain = machine_root(leaver.desk.root, SLUG, CAISSE) / "4be1" / "data" / "devis.odt"
+    plain.parent.mkdir(parents=True)
+    plain.write_text("in plain, as a killed disclosure leaves it")
     shown = leaver.offboard(DAY, "--machine", CAISSE, "--yes").stdout
+    assert not plain.exists()
     assert "bucket deleted" in shown
     assert "--verify" in shown
     admin = leaver.storage.admin

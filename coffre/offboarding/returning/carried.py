@@ -37,8 +37,8 @@ class CarriedTarget:
 
     def __init__(self, machine: str, place: Place, rclone: Rclone) -> None:
         self._machine = machine
-        self._place = place
         self._path = place.path
+        self._called = place.called
         self._rclone = rclone
         self.shown = place.shown
         self.limits = place.limits
@@ -66,7 +66,7 @@ class CarriedTarget:
 
         First comes what tells whose it is, should this be cut short.
         """
-        tell = tell_parts(job, total_bytes, f"carried to {self._place.called}")
+        tell = tell_parts(job, total_bytes, f"carried to {self._called}")
         with self._explained():
             self.carry(job.bag, BAG_INFO, is_again=False)
             hidden = ("--exclude=/.*", f"--exclude=/{SUMMARY}")
@@ -105,7 +105,7 @@ class CarriedTarget:
 
         What lies among the payload and is in no manifest is returned too.
         """
-        tell = tell_parts(job, total_bytes, f"read back from {self._place.called}")
+        tell = tell_parts(job, total_bytes, f"read back from {self._called}")
         wanted = {path: sha256 for name in (MANIFEST, TAG_MANIFEST) for sha256, path in read_manifest(bag, name)}
         # An earlier try leaves one of the same size, and of a bag that was made at another time.
         wanted[TAG_MANIFEST] = toolchain.sha256_file(bag / TAG_MANIFEST)

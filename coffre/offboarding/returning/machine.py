@@ -61,10 +61,16 @@ def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, 
     remove_others(staging)
     staged = Job(service, machine, wanted, staging, purpose, on_progress)
     if isinstance(wanted.to, S3Target):
-        return _carry_over(staged, bucket_target(service, wanted.to, machine))
+        target = bucket_target(service, wanted.to, machine)
+        summary = target.find_summary()
+        if summary is None:
+            return _carry_over(staged, target)
+        remove_folder(staging)
+        return _read_back_bucket(staged, target, summary)
     job = replace(staged, bag=_target_folder(service, machine, wanted.to))
     summary = read_summary(job.bag)
     if summary is not None:
+        remove_folder(staging)
         return _read_back_folder(job, summary)
     if wanted.format is ReturnFormat.FILES and is_windows_disk(job.bag):
         on_progress(
@@ -92,9 +98,6 @@ def _carry_over(job: Job, target: CarriedTarget) -> Returned:
     It is removed after a failure too; what a kill left is gone on with.
     """
     job = replace(job, limits=target.limits)
-    summary = target.find_summary()
-    if summary is not None:
-        return _read_back_carried(job, target, summary)
     target.refuse_foreign(job)
     try:
         written = write_bag(job)
@@ -170,7 +173,7 @@ def _read_back_folder(job: Job, summary: Mapping[str, Any]) -> Returned:
     return _returned(job, _written(summary, time.perf_counter() - began), str(job.bag))
 
 
-def _read_back_carried(job: Job, target: CarriedTarget, summary: Mapping[str, Any]) -> Returned:
+def _read_back_bucket(job: Job, target: CarriedTarget, summary: Mapping[str, Any]) -> Returned:
     _refuse_other(job, summary, target.shown)
     job.on_progress(f"{job.machine}: the return is complete already; reading it back")
     began = time.perf_counter()
@@ -223,5 +226,6 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
 
 
 def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
+    """Return where a machine's bag lies at a target on a disk; RefusedError when that is not there."""
     refuse_absent(Path(target.path))
     return Path(target.path) / service.tenant.slug / machine

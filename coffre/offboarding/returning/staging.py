@@ -22,7 +22,12 @@ def staging_root(root: Path, slug: str) -> Path:
 def staging_folder(root: Path, slug: str, machine: str, wanted: Return, reference: str | None) -> Path:
     """Return where a machine's bag is made: another folder for another target, form or reason. Pure."""
     what = f"{wanted.model_dump_json()} {reference}"
-    return staging_root(root, slug) / machine / hashlib.sha256(what.encode()).hexdigest()[:12]
+    return machine_root(root, slug, machine) / hashlib.sha256(what.encode()).hexdigest()[:12]
+
+
+def machine_root(root: Path, slug: str, machine: str) -> Path:
+    """Return the folder that has all of a machine's."""
+    return staging_root(root, slug) / machine
 
 
 def remove_others(folder: Path) -> None:

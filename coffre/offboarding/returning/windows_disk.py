@@ -8,12 +8,10 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from coffre.offboarding.returning.bag import sync
 from coffre.offboarding.returning.carried import CarriedTarget, Place
 from coffre.offboarding.returning.job import Job, Limits
-from coffre.offboarding.returning.progress import read_summary
 from coffre.offboarding.returning.rclone import Rclone
 from coffre.offboarding.returning.room import existing
 from coffre.offboarding.returning.settling import forget_cached, read_lines, set_time
@@ -43,10 +41,6 @@ class WindowsDisk(CarriedTarget):
         limits = Limits(is_windows=True, disk=folder)
         super().__init__(machine, Place(str(folder), str(folder), "the disk", limits), Rclone([], None))
         self._folder = folder
-
-    def find_summary(self) -> dict[str, Any] | None:
-        """Return what a complete bag there says of itself; None when there is none."""
-        return read_summary(self._folder)
 
     def refuse_foreign(self, job: Job) -> None:
         """Refuse a folder that holds anything else than the same return, unfinished."""

@@ -20,6 +20,7 @@ from coffre import toolchain
 from coffre.lab.lab import Lab
 from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning import return_machine
+from coffre.offboarding.returning.staging import staging_folder
 from coffre.operations.service import RUN_FOLDER, Service, open_service
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
@@ -150,6 +151,14 @@ def do_return(
 def staged(desk: Desk) -> list[Path]:
     """Return the files that a return has left here, or restic in its cache."""
     return [path for path in (desk.root / RUN_FOLDER).rglob("*") if path.is_file()]
+
+
+def leave_staged(desk: Desk, wanted: Return) -> None:
+    """Leave here what a return leaves that is killed once it is complete at its target."""
+    folder = staging_folder(desk.root, SLUG, COMPTA, wanted, None)
+    folder.mkdir(parents=True)
+    (folder / "devis.odt").write_text("in plain")
+    assert staged(desk)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from tests.integration.offboarding.returning.conftest import (
     assert_verifies,
     describe_tree,
     do_return,
+    leave_staged,
     make_tree,
     public_tool,
     staged,
@@ -132,7 +133,9 @@ def test_a_complete_return_is_read_back_from_the_bucket_and_not_written_again(de
     bucket = customer.bucket()
     first = do_return(desk, customer.wanted(bucket))
     before = {each["Key"]: each["LastModified"] for each in customer.s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    leave_staged(desk, customer.wanted(bucket))
     again = do_return(desk, customer.wanted(bucket))
+    assert staged(desk) == []
     after = {each["Key"]: each["LastModified"] for each in customer.s3.list_objects_v2(Bucket=bucket)["Contents"]}
     assert after == before
     assert (again.files, again.manifest_sha256) == (first.files, first.manifest_sha256)

@@ -19,6 +19,7 @@ from tests.integration.offboarding.returning.conftest import (
     assert_verifies,
     describe_tree,
     do_return,
+    leave_staged,
     make_tree,
     public_tool,
     small_disk,
@@ -85,7 +86,9 @@ def test_a_complete_return_is_read_back_from_the_disk_and_not_written_again(desk
     with windows_disk(tmp_path / "disk", "exfat") as disk:
         first = do_return(desk, wanted_files(disk))
         before = {path: path.stat().st_mtime_ns for path in disk.rglob("*")}
+        leave_staged(desk, wanted_files(disk))
         again = do_return(desk, wanted_files(disk))
+        assert staged(desk) == []
         assert {path: path.stat().st_mtime_ns for path in disk.rglob("*")} == before
         assert (again.manifest_sha256, again.renamed) == (first.manifest_sha256, first.renamed)
         (disk / SLUG / COMPTA / "data" / "photos.tar").write_bytes(b"other")
