@@ -2,7 +2,6 @@
 
 import json
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -15,11 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from coffre.errors import ExpectedError
+from coffre.outside.text import visible
 
 _result = Console(highlight=False, soft_wrap=True)
 _other = Console(stderr=True, highlight=False, soft_wrap=True)
-_STEERING = {"Cc", "Cf", "Cs"}
-"""The Unicode categories of characters that do something instead of being seen."""
 
 
 def configure(*, no_color: bool) -> None:
@@ -27,18 +25,6 @@ def configure(*, no_color: bool) -> None:
     if no_color:
         _result.no_color = True
         _other.no_color = True
-
-
-def visible(text: str) -> str:
-    """Return a text with its control and formatting characters written out.
-
-    Paths and messages come from customers' machines: one that was taken over must not steer an operator's terminal.
-    """
-    return "".join(_written_out(each) if unicodedata.category(each) in _STEERING else each for each in text)
-
-
-def _written_out(character: str) -> str:
-    return character if character in "\n\t" else character.encode("unicode_escape").decode()
 
 
 def _print(console: Console, text: str, style: str | None = None) -> None:

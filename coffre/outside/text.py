@@ -1,0 +1,21 @@
+"""Text that somebody else wrote, fit to be shown: nothing in it steers a terminal or forges a line. Pure."""
+
+import unicodedata
+
+_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""The Unicode categories of characters that do something instead of being seen."""
+
+
+def visible(text: str) -> str:
+    """Return a text with its control and formatting characters written out; line ends and tabs stay."""
+    return "".join(_written_out(each) if unicodedata.category(each) in _STEERING else each for each in text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return a text as one line of at most ``limit`` characters, what does not print written out."""
+    line = visible(" ".join(text[: limit + 1].split()))
+    return line if len(line) <= limit and len(text) <= limit else line[: limit - 1] + "…"
+
+
+def _written_out(character: str) -> str:
+    return character if character in "\n\t" else character.encode("unicode_escape").decode()

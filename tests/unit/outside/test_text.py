@@ -1,0 +1,17 @@
+import pytest
+
+from coffre.outside.text import one_line, visible
+
+
+@pytest.mark.parametrize("steering", ["\x1b[2J", "\x9b2J", "\u202e", "\u2066", "\ud800", "\u2028", "\r", "\u200b"])
+def test_what_steers_a_terminal_is_written_out(steering: str) -> None:
+    assert all(character.isprintable() for character in visible(f"a{steering}b"))
+
+
+def test_a_forged_second_line_becomes_part_of_the_first() -> None:
+    assert one_line("closed\n2026-11-28 all is well", 80) == "closed 2026-11-28 all is well"
+
+
+def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
+    assert one_line("x" * 10_000_000, 20) == "x" * 19 + "…"
+    assert len(one_line("\x1b" * 20, 20)) == 20
