@@ -1,10 +1,11 @@
 """What an agent says each time it has applied its orders: `reports/.applied`, written with the key that it then has."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from coffre.agents.report import parse_document
+from coffre.agents.report import Count, Line, check_moment, parse_document
 
 
 class Applied(BaseModel):
@@ -14,17 +15,19 @@ class Applied(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: Annotated[int, Field(ge=1, le=1)]
-    tenant_id: str
-    machine: str
+    tenant_id: Line
+    machine: Line
     at: AwareDatetime
-    generation_applied: Annotated[int, Field(ge=0)]
-    access_key_id: str
-    signing_public_key: str
-    agent_version: str = ""
+    generation_applied: Count
+    access_key_id: Line
+    signing_public_key: Line
+    agent_version: Line = ""
     removed: bool = False
     """The orders were to remove the agent: this is the last that it says."""
 
 
-def parse_applied(body: bytes) -> Applied:
+def parse_applied(body: bytes, now: datetime) -> Applied:
     """Read what an agent put; InvalidReportError says which field is wrong, without quoting it."""
-    return parse_document(body, Applied, "reports/.applied")
+    applied = parse_document(body, Applied, "reports/.applied")
+    check_moment(applied.at, now, "reports/.applied", "at")
+    return applied

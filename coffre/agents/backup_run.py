@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from coffre.agents.report import InvalidReportError, Report, parse_report
@@ -171,7 +172,7 @@ class _Follower:
         if done.exit_code != 0:
             return None
         try:
-            return parse_report(done.stdout.encode())
+            return parse_report(done.stdout.encode(), datetime.now(UTC))
         except InvalidReportError:
             return None
 

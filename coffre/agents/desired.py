@@ -1,7 +1,6 @@
 """What a machine is told to do: `control/desired.json`, built, signed, verified and compared. Pure."""
 
 import base64
-import binascii
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,19 +11,32 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from coffre.errors import RefusedError
+from coffre.outside.faults import Fault
+from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.tenant import Tenant
 
 VERSION = 1
 RUN_DEADLINE_SECONDS = 12 * 3600
 """How long one backup run may take before the agent ends it."""
 
+MAX_SIGNATURES = 8
+"""How many signatures of a document are looked at; ours has one or two."""
+
 NOT_ORDERS = ("generation", "issued_at")
 
 Payload = Mapping[str, Any]
 
 
+LIMIT_BYTES = 2 * 1024**2
+"""The largest document that is read: agents take 1 MiB, and a tenant file has no more."""
+
+
 class InvalidOrdersError(RefusedError):
-    """A `control/desired.json` not to be trusted: not the document expected, or not signed with the tenant's key."""
+    """A `control/desired.json` not to be trusted, in the way that ``fault`` says: FOREIGN is not signed by our keys."""
+
+    def __init__(self, message: str, hint: str = "", fault: Fault = Fault.UNREADABLE) -> None:
+        super().__init__(message, hint)
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -121,12 +133,14 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
         raise InvalidOrdersError(
             "control/desired.json is not signed with this tenant's key",
             "Somebody else wrote it, or the signing key was changed: find out who before applying again.",
+            Fault.FOREIGN,
         )
     try:
-        orders = json.loads(payload)
-    except ValueError:
-        orders = None
-    if not isinstance(orders, dict) or orders.get("version") != VERSION:
+        orders = read_json_object(payload, LIMIT_BYTES)
+    except UnreadableJsonError:
+        orders = {}
+    generation = orders.get("generation")
+    if orders.get("version") != VERSION or type(generation) is not int or generation < 1:
         raise InvalidOrdersError(
             f"control/desired.json is signed, but holds no orders of version {VERSION}",
             "A newer Coffre wrote it; use that one for this tenant.",
@@ -157,13 +171,16 @@ def _holds(payload: bytes, signature: bytes, public_key: bytes) -> bool:
 
 def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
     try:
-        envelope = json.loads(document)
+        envelope = read_json_object(document, LIMIT_BYTES)
         payload = base64.b64decode(envelope["payload"], validate=True)
-        signatures = [base64.b64decode(signature, validate=True) for signature in envelope["signatures"]]
-    except (ValueError, KeyError, TypeError, binascii.Error):
+        signatures = [
+            base64.b64decode(signature, validate=True) for signature in envelope["signatures"][:MAX_SIGNATURES]
+        ]
+    except (ValueError, KeyError, TypeError) as problem:
         raise InvalidOrdersError(
             "control/desired.json is not a signed document",
             "Coffre never writes such a one: find out who did (the bucket keeps the versions before it).",
+            problem.fault if isinstance(problem, UnreadableJsonError) else Fault.UNREADABLE,
         ) from None
     return payload, signatures
 

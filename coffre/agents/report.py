@@ -1,11 +1,15 @@
 """What an agent says of one backup run: `reports/*.json` in the bucket, `last-report.json` on the machine."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from coffre.errors import ExpectedError
+from coffre.outside.faults import Fault
+from coffre.outside.structured import LARGEST_NUMBER, UnreadableJsonError, read_json_object
+from coffre.outside.times import UnbelievableTimeError, check_time
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -23,25 +27,39 @@ class ReportResult(StrEnum):
 
 
 class InvalidReportError(ExpectedError):
-    """An object that is not a report: a machine wrote something else, or another version of it."""
+    """An object that is not a report of today: a machine wrote something else, or another version of it.
+
+    ``fault`` is in which way, ``field`` where in it (empty: the whole).
+    """
+
+    def __init__(self, message: str, hint: str = "", fault: Fault = Fault.UNREADABLE, field: str = "") -> None:
+        super().__init__(message, hint)
+        self.fault = fault
+        self.field = field
 
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 # Handed to restic as an argument and made part of an object's key: nothing but hexadecimal passes.
 SnapshotId = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
+# Agents cut what is longer; a path has 4,096 bytes on Linux and 32,767 characters on Windows.
+Line = Annotated[str, Field(max_length=4096)]
+Text = Annotated[str, Field(max_length=65_536)]
+Path = Annotated[str, Field(max_length=32_767)]
+MAX_ENTRIES = 1000
+"""Of each list in a report; agents write 20."""
 
 
 class _ReportModel(BaseModel):
     # A newer agent may say more than this Coffre knows of.
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class ReportSample(_ReportModel):
     """A file that did not change while the run read it: what a drill compares a restore with."""
 
-    path: str
+    path: Path
     size_bytes: Count
     sha256: Digest
 
@@ -56,29 +74,29 @@ class Report(_ReportModel):
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
-    tenant_id: str
-    machine: str
+    tenant_id: Line
+    machine: Line
     run_id: RunId
     started_at: AwareDatetime
     finished_at: AwareDatetime
     result: ReportResult
-    message: str = ""
+    message: Text = ""
     snapshot_id: SnapshotId | None = None
-    restic_exit_code: int | None = None
+    restic_exit_code: Annotated[int, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)] | None = None
     bytes_added: Count = 0
     bytes_processed: Count = 0
     files_processed: Count = 0
-    unreadable: tuple[str, ...] = ()
+    unreadable: Annotated[tuple[Path, ...], Field(max_length=MAX_ENTRIES)] = ()
     unreadable_count: Count = 0
-    agent_version: str = ""
-    restic_version: str = ""
+    agent_version: Line = ""
+    restic_version: Line = ""
     generation_applied: Count = 0
     generation_seen: Count = 0
-    access_key_id: str = ""
-    failed_generation: Annotated[int, Field(ge=1)] | None = None
-    failed_generation_reason: str = ""
-    clock_offset_seconds: float | None = None
-    samples: tuple[ReportSample, ...] = ()
+    access_key_id: Line = ""
+    failed_generation: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
+    failed_generation_reason: Text = ""
+    clock_offset_seconds: Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)] | None = None
+    samples: Annotated[tuple[ReportSample, ...], Field(max_length=MAX_ENTRIES)] = ()
 
     @property
     def duration_seconds(self) -> float:
@@ -86,20 +104,40 @@ class Report(_ReportModel):
         return (self.finished_at - self.started_at).total_seconds()
 
 
-def parse_report(body: bytes) -> Report:
+def parse_report(body: bytes, now: datetime) -> Report:
     """Read a report; InvalidReportError says which field is wrong, without quoting it."""
-    return parse_document(body, Report, "a report")
+    report = parse_document(body, Report, "a report")
+    check_moment(report.started_at, now, "a report", "started_at")
+    check_moment(report.finished_at, now, "a report", "finished_at")
+    return report
+
+
+def check_moment(moment: datetime, now: datetime, name: str, field: str) -> None:
+    """Refuse (InvalidReportError) a document whose moment no honest clock of today gives."""
+    try:
+        check_time(moment, now)
+    except UnbelievableTimeError as problem:
+        raise InvalidReportError(
+            f"{name} cannot be read: {field}: {problem}",
+            "Is that machine's clock right?",
+            Fault.UNBELIEVABLE_TIME,
+            field,
+        ) from None
 
 
 def parse_document(body: bytes, model: type[Document], name: str) -> Document:
     """Read what an agent put under reports/; InvalidReportError says which field is wrong, without quoting it."""
-    if len(body) > LIMIT_BYTES:
-        raise InvalidReportError(f"a report of {len(body)} bytes is no report", "The agent's are below 1 MiB.")
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the document"
+        return model.model_validate(read_json_object(body, LIMIT_BYTES))
+    except UnreadableJsonError as problem:
         raise InvalidReportError(
-            f"{name} cannot be read: {where}: {problem['msg']}", "Is the agent on that machine of this version?"
+            f"{name} cannot be read: {problem}", "The agent's are below 1 MiB.", problem.fault
+        ) from None
+    except ValidationError as error:
+        problem_found = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in problem_found["loc"]) or "the document"
+        raise InvalidReportError(
+            f"{name} cannot be read: {where}: {problem_found['msg']}",
+            "Is the agent on that machine of this version?",
+            field=where,
         ) from None

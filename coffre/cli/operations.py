@@ -17,7 +17,8 @@ from coffre.spec.sizes import format_bytes
 
 if TYPE_CHECKING:
     from coffre.operations.backup import MachineBackup
-    from coffre.operations.observe import MachineStatus, TenantStatus
+    from coffre.operations.observe import TenantStatus
+    from coffre.operations.observe_machine import MachineStatus
     from coffre.operations.versions import UndeletePlan
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
@@ -296,7 +297,10 @@ def status(
     tenants: Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants (default: all).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of tenants.")] = False,
 ) -> None:
-    """Show what is true right now, from the platform and the buckets."""
+    """Show what is true right now, from the platform and the buckets.
+
+    What is absurd or foreign there is left out, named below the table, and ends the command with 1.
+    """
     from coffre.operations.observe import observe
     from coffre.operations.service import open_service
 
@@ -314,11 +318,13 @@ def status(
         output.result_json(seen)
     for tenant in [] if as_json else seen:
         _show_status(tenant)
-    if len(seen) < len(names):
+    if len(seen) < len(names) or any(tenant.findings for tenant in seen):
         raise typer.Exit(FAILED)
 
 
 def _show_status(tenant: "TenantStatus") -> None:
+    from coffre.cli.findings import describe
+
     used = "?" if tenant.used_bytes is None else format_bytes(tenant.used_bytes)
     licences = ", ".join(f"{count.used} of {count.granted} {kind}" for kind, count in tenant.licences.items())
     output.result(
@@ -350,6 +356,8 @@ def _show_status(tenant: "TenantStatus") -> None:
                 f"  {machine.name} could not apply orders {machine.failed_generation} and goes on with "
                 f"{_or_unknown(machine.generation_applied)}: {machine.failed_generation_reason}"
             )
+    for finding in tenant.findings:
+        output.result(f"  ! {describe(finding)}")
 
 
 def _show_states(tenant: "TenantStatus") -> None:

@@ -15,16 +15,32 @@ from coffre import toolchain
 from coffre.agents import desired
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RemoteError
+from coffre.operations.findings import SetAside
 from coffre.operations.service import Service
+from coffre.outside.faults import Fault
+from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.outside.text import visible
 from coffre.records.events import EventKind, utc_now
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import OperatingSystem
-from coffre.storage.driver import Bucket, QuotaExceededError
+from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
 
 WALL_MARGIN_BYTES = 1024**2
 """How far the wall is raised, for the length of one write, to put an order for a tenant that stands at it."""
+
+
+GATE_LIMIT_BYTES = 64 * 1024
+MAX_REASON = 200
+
+
+@dataclass(frozen=True)
+class GateOrder:
+    """What a machine is told of its gate, and why it is closed."""
+
+    is_closed: bool
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -47,22 +63,33 @@ class Orders:
 def read_orders(service: Service, bucket: Bucket) -> dict[str, Any] | None:
     """Return the payload of a bucket's desired.json, its signature verified; None when there is none.
 
-    RefusedError when none of the tenant's own keys signed it: somebody else wrote it.
+    InvalidOrdersError (refused) when none of the tenant's own keys signed it: somebody else wrote it.
     """
-    document = bucket.find(naming.DESIRED_KEY)
+    document = _find_document(bucket)
     return None if document is None else _verified(service, bucket, document)
 
 
-def _verified(service: Service, bucket: Bucket, document: bytes) -> dict[str, Any]:
+def _find_document(bucket: Bucket) -> bytes | Unusable | None:
+    return bucket.find(naming.DESIRED_KEY, desired.LIMIT_BYTES)
+
+
+def _verified(service: Service, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
     try:
-        return desired.verify(document, *_public_keys(_known_seeds(_control(service))))
+        return _verify(document, _known_seeds(_control(service)))
     except desired.InvalidOrdersError as problem:
         raise desired.InvalidOrdersError(
             f"bucket {bucket.name}: {problem.message}",
             "The machine does not follow it and goes on with its last good orders. Find out who wrote it (only the "
             "owner's key may: rotate it if it was stolen), then "
             f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version.",
+            problem.fault,
         ) from problem
+
+
+def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any]:
+    if isinstance(document, Unusable):
+        raise desired.InvalidOrdersError("control/desired.json is none of Coffre's", fault=document.fault)
+    return desired.verify(document, *_public_keys(seeds))
 
 
 def refuse_foreign_orders(service: Service, buckets: Iterable[Bucket]) -> None:
@@ -92,7 +119,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
     earlier version of ours.
     """
     bucket = service.owner_bucket(machine)
-    document, control = bucket.find(naming.DESIRED_KEY), _control(service)
+    document, control = _find_document(bucket), _control(service)
     if document is not None and replaces_foreign and not _is_vouched_for(document, _known_seeds(control)):
         document = None
     current = None if document is None else _verified(service, bucket, document)
@@ -124,11 +151,11 @@ def sign_orders(service: Service, machine: str) -> Orders:
     a generation: there are none, and `apply` writes them). May run twice.
     """
     bucket = service.owner_bucket(machine)
-    document = bucket.find(naming.DESIRED_KEY)
+    document = _find_document(bucket)
     if document is None:
         return Orders(machine, None, ())
     seeds = _signing_seeds(_control(service))
-    if not _is_vouched_for(document, seeds):
+    if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
         return write_orders(service, machine)
     _sign_again(service, bucket, document, seeds)
     return Orders(machine, desired.verify(document, *_public_keys(seeds))["generation"], ())
@@ -136,7 +163,7 @@ def sign_orders(service: Service, machine: str) -> Orders:
 
 def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason: str, since: datetime) -> bool:
     """Tell a machine whether its gate is closed, and why; writes and returns True only when it says something new."""
-    current = bucket.find(naming.GATE_KEY)
+    current = find_gate_order(bucket)
     if current is None and not is_closed:
         return False
     order: dict[str, Any] = {
@@ -144,19 +171,33 @@ def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason:
         "reason": reason if is_closed else "",
         "since": f"{since:%Y-%m-%dT%H:%M:%SZ}",
     }
-    if current is not None and _says(current) == (order["closed"], order["reason"]):
+    if isinstance(current, GateOrder) and (current.is_closed, current.reason) == (order["closed"], order["reason"]):
         return False
+    # Anything else than our own order is written anew: only SMILÉO's key may write there.
     _put(service, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
     return True
 
 
-def _says(document: bytes) -> tuple[object, object]:
+def find_gate_order(bucket: Bucket) -> GateOrder | SetAside | None:
+    """Return what a bucket's gate.json tells its machine; None when there is none."""
+    body = bucket.find(naming.GATE_KEY, GATE_LIMIT_BYTES)
+    if body is None:
+        return None
+    return SetAside(naming.GATE_KEY, body.fault) if isinstance(body, Unusable) else read_gate_order(body)
+
+
+def read_gate_order(body: bytes) -> GateOrder | SetAside:
+    """Read a gate.json; nobody signs it, so only what Coffre itself writes is taken. Pure."""
     try:
-        order = json.loads(document)
-    except ValueError:
-        order = None
-    # Anything else than our own order is written anew: only SMILÉO's key may write there.
-    return (order.get("closed"), order.get("reason")) if isinstance(order, dict) else (None, None)
+        order = read_json_object(body, GATE_LIMIT_BYTES)
+    except UnreadableJsonError as problem:
+        return SetAside(naming.GATE_KEY, problem.fault)
+    is_closed, reason = order.get("closed"), order.get("reason")
+    if not isinstance(is_closed, bool):
+        return SetAside(naming.GATE_KEY, Fault.UNREADABLE, "closed")
+    if not isinstance(reason, str) or len(reason) > MAX_REASON or visible(reason) != reason or "\n" in reason:
+        return SetAside(naming.GATE_KEY, Fault.UNREADABLE, "reason")
+    return GateOrder(is_closed, reason)
 
 
 def _put(service: Service, bucket: Bucket, key: str, body: bytes) -> None:
@@ -187,15 +228,15 @@ def ordered_restic(system: OperatingSystem) -> desired.Program:
     return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_program(AgentPrograms.find(system).restic))
 
 
-def _sign_again(service: Service, bucket: Bucket, document: bytes | None, seeds: Sequence[bytes]) -> None:
+def _sign_again(service: Service, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:
     """Give a document the signatures of these keys, where it has others: the payload and its generation stay."""
-    if document is not None and not desired.is_signed_by(document, _public_keys(seeds)):
+    if isinstance(document, bytes) and not desired.is_signed_by(document, _public_keys(seeds)):
         _put(service, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
 
 
-def _is_vouched_for(document: bytes, seeds: Sequence[bytes]) -> bool:
+def _is_vouched_for(document: bytes | Unusable, seeds: Sequence[bytes]) -> bool:
     try:
-        desired.verify(document, *_public_keys(seeds))
+        _verify(document, seeds)
     except desired.InvalidOrdersError:
         return False
     return True

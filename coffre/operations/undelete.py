@@ -105,5 +105,5 @@ def _is_sound(bucket: Bucket, version: ObjectVersion) -> bool:
     """Tell whether a file that restic names by its content has that content."""
     if version.size_bytes > MAX_READ_BYTES:
         return False
-    body = bucket.find(version.key)
-    return body is not None and hashlib.sha256(body).hexdigest() == PurePosixPath(version.key).name
+    body = bucket.find(version.key, MAX_READ_BYTES)
+    return isinstance(body, bytes) and hashlib.sha256(body).hexdigest() == PurePosixPath(version.key).name

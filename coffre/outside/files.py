@@ -30,7 +30,7 @@ def open_plain(path: Path | str, *, folder: int | None = None) -> int:
 
 
 def read_plain(path: Path | str, limit_bytes: int, *, folder: int | None = None) -> bytes:
-    """Return the bytes of a plain file of at most ``limit_bytes``; TooLargeError before anything is read, else as above."""
+    """Return the bytes of a plain file, at most ``limit_bytes``; TooLargeError before anything is read, or as above."""
     with os.fdopen(open_plain(path, folder=folder), "rb") as file:
         if os.fstat(file.fileno()).st_size > limit_bytes:
             raise TooLargeError(f"{path} has more than {limit_bytes} bytes")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from coffre.errors import RemoteError
+from coffre.outside.faults import Fault
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class ObjectFacts:
     size_bytes: int
     modified_at: datetime
     etag: str
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """An object that is there and is not read: larger than such an object ever is, or locked by its writer's own key.
+
+    At most the limit that the caller gave was read of it.
+    """
+
+    fault: Fault
 
 
 @dataclass(frozen=True)
@@ -151,10 +162,14 @@ class Bucket(Protocol):
 
     def list_objects(self, prefix: str) -> Sequence[ObjectFacts]: ...
 
+    def walk_objects(self, prefix: str) -> Iterator[ObjectFacts]:
+        """Yield the current objects in the order of their keys; memory stays the same whatever the bucket holds."""
+
     def find_newest(self, prefix: str) -> ObjectFacts | None:
         """Return the object last written under a prefix by the server's clock, never by its name."""
 
-    def find(self, key: str) -> bytes | None: ...
+    def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
+        """Return an object's content; Unusable when it has more than ``limit_bytes``, of which no more is ever read."""
 
     def exists(self, key: str) -> bool: ...
 

@@ -7,6 +7,7 @@ test_trust, what a machine does by itself with orders not meant for it in tests/
 import base64
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -458,7 +459,7 @@ def test_programs_that_are_not_what_they_should_be(applied: Trial, tmp_path: Pat
     assert f"{COMPTA}: updated" in desk.coffre("apply", SLUG, "--yes").stdout
     desk.on_machine(HOSTS[COMPTA], "/usr/local/lib/coffre/restic version && test ! -e /run/false-restic-ran")
 
-    before = applied.bucket(COMPTA).find(DESIRED_KEY)
+    before = applied.bucket(COMPTA).find(DESIRED_KEY, MEBIBYTE)
     for name in ("coffre-agent", "restic"):
         python = stand_in_for(name, tmp_path / name)
         done = subprocess.run(
@@ -473,7 +474,7 @@ def test_programs_that_are_not_what_they_should_be(applied: Trial, tmp_path: Pat
         run = Run(done.returncode, done.stdout, done.stderr)
         assert run.code == 1, run.output
         hold_to_one_sentence(run, f"bin/{name} is not the program that set-up put there", "nothing was ordered")
-    assert applied.bucket(COMPTA).find(DESIRED_KEY) == before
+    assert applied.bucket(COMPTA).find(DESIRED_KEY, MEBIBYTE) == before
     assert f"{COMPTA}: unchanged" in desk.coffre("apply", SLUG, "--yes").stdout
 
 
@@ -498,23 +499,24 @@ def stand_in_for(program: str, folder: Path) -> Path:
 
 
 def test_orders_that_are_not_ours_older_or_for_another_machine(applied: Trial) -> None:
-    bucket, good = applied.bucket(COMPTA), applied.bucket(COMPTA).find(DESIRED_KEY)
+    bucket, good = applied.bucket(COMPTA), applied.bucket(COMPTA).find(DESIRED_KEY, MEBIBYTE)
     assert good is not None
     payload = json.loads(base64.b64decode(json.loads(good)["payload"]))
     forged = desired.sign(desired.encode_payload({**payload, "generation": 99, "remove": True}), b"\x01" * 32)
     for document, says in ((b"rubbish", "is not a signed document"), (forged, "is not signed with this tenant's key")):
         bucket.put(DESIRED_KEY, document)
-        applied.all_fail(
-            PLAN, APPLY, STATUS, code=4, says=f"{bucket.name}: control/desired.json {says}", hint="Find out"
-        )
-        assert bucket.find(DESIRED_KEY) == document, "evidence was written over without being told to"
+        applied.all_fail(PLAN, APPLY, code=4, says=f"{bucket.name}: control/desired.json {says}", hint="Find out")
+        shown = applied.desk.coffre(*STATUS, code=1).stdout
+        assert f"  ! {COMPTA}: control/desired.json is not " in shown, "a tenant tampered with is shown, and how"
+        assert re.search(rf"^  {CAISSE}  .*1 of 1", shown, re.MULTILINE), "the machine beside it is shown as it is"
+        assert bucket.find(DESIRED_KEY, MEBIBYTE) == document, "evidence was written over without being told to"
     backup = applied.desk.coffre(*BACKUP)
     assert f"{COMPTA}: success" in backup.stdout
     assert "stays in force" in backup.stdout
     replaced = applied.desk.coffre("apply", SLUG, "--yes", "--replace-orders")
     assert f"{COMPTA}: updated" in replaced.stdout
 
-    for document in (good, applied.bucket(CAISSE).find(DESIRED_KEY)):
+    for document in (good, applied.bucket(CAISSE).find(DESIRED_KEY, MEBIBYTE)):
         assert document is not None
         bucket.put(DESIRED_KEY, document)
         assert f"~ agent on {COMPTA}" in applied.desk.coffre(*PLAN).stdout

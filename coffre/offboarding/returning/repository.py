@@ -28,13 +28,15 @@ from coffre.offboarding.returning.settling import forget_cached
 from coffre.operations.passwords import use_password
 from coffre.records.events import utc_now
 from coffre.spec import naming
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.driver import ObjectFacts, Unusable
 
 PARTS = (("config", "keys/**", "snapshots/**"), ("index/**",), ("data/**",))
 """What is copied in which order: what a snapshot needs was there before it, so that a machine may write meanwhile."""
 
 TRANSFERS = 8
 _SMALL_PROGRAM_BYTES = 64 << 20
+CONFIG_LIMIT_BYTES = 1024**2
+"""restic's own has 155 bytes."""
 
 
 def write_repository(job: Job) -> Written:
@@ -105,7 +107,7 @@ def _read_back(job: Job) -> list[HashedFile]:
     sync(job.bag)
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
-    config = job.service.owner_bucket(job.machine).find(f"{naming.RESTIC_PREFIX}config")
+    config = job.service.owner_bucket(job.machine).find(f"{naming.RESTIC_PREFIX}config", CONFIG_LIMIT_BYTES)
     bad = [each.path for each in hashed if not _is_as_named(job.bag, each, config)]
     if bad:
         for path in bad:
@@ -128,7 +130,7 @@ def _refuse_missing(job: Job, objects: list[ObjectFacts], hashed: list[HashedFil
         )
 
 
-def _is_as_named(bag: Path, file: HashedFile, config: bytes | None) -> bool:
+def _is_as_named(bag: Path, file: HashedFile, config: bytes | Unusable | None) -> bool:
     path = Path(file.path)
     if path.name == "config":
         return (bag / path).read_bytes() == config

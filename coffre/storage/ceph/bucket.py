@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from coffre.errors import RefusedError
+from coffre.outside.faults import Fault
 from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.faults import NoSuchKeyError, NotConfiguredError, rgw_errors
-from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion
+from coffre.storage.ceph.faults import NoSuchKeyError, NotConfiguredError, RgwError, rgw_errors
+from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion, Unusable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _SWITCH_ATTEMPTS = 3
+_BAD_REQUEST, _NO_SUCH_RANGE = 400, 416
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,25 @@ class CephBucket:
     def find_newest(self, prefix: str) -> ObjectFacts | None:
         return max(self._walk(prefix), key=lambda facts: (facts.modified_at, facts.key), default=None)
 
-    def find(self, key: str) -> bytes | None:
+    def walk_objects(self, prefix: str) -> Iterator[ObjectFacts]:
+        return self._walk(prefix)
+
+    def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
         try:
             with self._errors(f"read {key} of bucket {self.name}"):
-                return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+                # One byte more than is taken tells a larger object; an object may have terabytes.
+                answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=0-{limit_bytes}")
+                with closing(answer["Body"]) as body:
+                    content = body.read(limit_bytes + 1)
         except NoSuchKeyError:
             return None
+        except RgwError as refusal:
+            if refusal.http_status == _NO_SUCH_RANGE:
+                return b""  # An empty object has no first byte.
+            if refusal.http_status == _BAD_REQUEST:
+                return Unusable(Fault.UNREADABLE)  # Its writer encrypted it with a key of its own (SSE-C).
+            raise
+        return content if len(content) <= limit_bytes else Unusable(Fault.TOO_LARGE)
 
     def exists(self, key: str) -> bool:
         try:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_backup_runs_to_its_report_in_the_bucket(scene, deployment):
     listed = scene.owner.list_objects_v2(Bucket=scene.bucket(ATELIER), Prefix="reports/")["Contents"]
     keys = [entry["Key"] for entry in listed if entry["Key"].endswith(".json")]
     bodies = [scene.owner.get_object(Bucket=scene.bucket(ATELIER), Key=key)["Body"].read() for key in keys]
-    assert [parse_report(body).run_id for body in bodies] == [report.run_id]
+    assert [parse_report(body, datetime.now(UTC)).run_id for body in bodies] == [report.run_id]
     assert [snapshot.id for snapshot in scene.repository(ATELIER).snapshots()] == [report.snapshot_id]
 
 

@@ -2,15 +2,17 @@
 
 import dataclasses
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from coffre.errors import RemoteError
+from coffre.outside.faults import Fault
 from coffre.storage.ceph import faults
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.storage import CephStorage
-from coffre.storage.driver import AccessKey, QuotaExceededError
+from coffre.storage.driver import AccessKey, QuotaExceededError, Unusable
 from tests.integration.storage.world import MIB, new_key
 
 
@@ -118,7 +120,7 @@ def test_owner_facts_and_current_bytes_count_what_they_say(world):
     assert [(each.key, each.size_bytes) for each in bucket.list_objects("restic/")] == [("restic/x", 2000)]
     assert world.admin.find_bucket(name).stored_bytes == 3010
     assert world.storage.list_users(f"{world.prefix}-facts") == [owner.uid]
-    assert (bucket.find("restic/x"), bucket.find("nothing")) == (b"b" * 2000, None)
+    assert (bucket.find("restic/x", 4 * 1024**2), bucket.find("nothing", 2000)) == (b"b" * 2000, None)
     assert (bucket.exists("restic/x"), bucket.exists("nothing")) == (True, False)
     assert world.admin.read_bucket_instance(world.admin.find_bucket(name))["bucket_info"]["owner"] == owner.uid
 
@@ -154,4 +156,33 @@ def test_raised_wall_makes_room_and_is_put_back_even_on_an_error(world):
     with pytest.raises(RuntimeError, match="cut off"):
         write_and_fail()
     assert world.admin.find_user(owner.uid).quota_bytes == MIB
-    assert bucket.find("control/desired.json") == b"order"
+    assert bucket.find("control/desired.json", 4 * 1024**2) == b"order"
+
+
+def test_no_more_of_an_object_is_read_than_its_reader_takes(world):
+    """300 MiB stand for 5 GiB: of either, one range is asked for."""
+    owner = world.make_owner("large", wall_bytes=512 * MIB)
+    name = f"{world.prefix}-large-b"
+    world.create("Bucket", name=name, owner=owner.uid)
+    bucket, s3 = world.storage.open_bucket(name, owner.key), world.s3(owner)
+    for key, body in (("empty", b""), ("exact", b"x" * 1000), ("more", b"x" * 1001)):
+        bucket.put(key, body)
+    found = [bucket.find(key, 1000) for key in ("empty", "exact", "more", "nothing")]
+    assert found == [b"", b"x" * 1000, Unusable(Fault.TOO_LARGE), None]
+    upload = s3.create_multipart_upload(Bucket=name, Key="huge")["UploadId"]
+    part = b"\0" * 100 * MIB
+    parts = [
+        {
+            "PartNumber": number,
+            "ETag": s3.upload_part(Bucket=name, Key="huge", UploadId=upload, PartNumber=number, Body=part)["ETag"],
+        }
+        for number in (1, 2, 3)
+    ]
+    s3.complete_multipart_upload(Bucket=name, Key="huge", UploadId=upload, MultipartUpload={"Parts": parts})
+    del part
+    tracemalloc.start()
+    assert bucket.find("huge", MIB) == Unusable(Fault.TOO_LARGE)
+    assert tracemalloc.get_traced_memory()[1] < 16 * MIB
+    tracemalloc.stop()
+    s3.put_object(Bucket=name, Key="sealed", Body=b"x", SSECustomerAlgorithm="AES256", SSECustomerKey=b"k" * 32)
+    assert bucket.find("sealed", MIB) == Unusable(Fault.UNREADABLE)

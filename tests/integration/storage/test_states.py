@@ -34,7 +34,7 @@ def test_a_suspended_machine_reads_orders_and_reports_and_nothing_else(world, ow
             call(Bucket=machine.bucket, Key=key)
     assert s3.get_object(Bucket=machine.bucket, Key="control/gate.json")["Body"].read() == b"{}"
     s3.put_object(Bucket=machine.bucket, Key="reports/1.json", Body=b"{}")
-    assert bucket.find("restic/data/00/pack") == b"of the machine"
+    assert bucket.find("restic/data/00/pack", 4 * 1024**2) == b"of the machine"
     assert bucket.set_suspension(False)
     assert s3.get_object(Bucket=machine.bucket, Key="restic/data/00/pack")["Body"].read() == b"of the machine"
 
@@ -65,4 +65,4 @@ def test_what_a_retired_machine_left_goes_with_its_user(world, owner, machine):
     assert world.storage.list_key_ids(machine.uid) == []
     assert not world.storage.accepts_key(machine.bucket, machine.key)
     world.storage.delete_user(machine.uid)
-    assert opened(world, machine, owner).find("restic/data/00/pack") == b"of the machine"
+    assert opened(world, machine, owner).find("restic/data/00/pack", 4 * 1024**2) == b"of the machine"

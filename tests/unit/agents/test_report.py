@@ -1,11 +1,15 @@
 """Reports come from machines that may write anything."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coffre.agents.report import InvalidReportError, ReportResult, parse_report
+from coffre.agents.report import InvalidReportError, ReportResult
+from coffre.agents.report import parse_report as parse_report_at
+from coffre.outside.faults import Fault
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 REPORT = {
     "version": 1,
@@ -30,6 +34,10 @@ REPORT = {
     "clock_offset_seconds": None,
     "samples": [{"path": "/etc/hosts", "size_bytes": 3, "sha256": "cd" * 32}],
 }
+
+
+def parse_report(body):
+    return parse_report_at(body, NOW)
 
 
 def body(**changes):
@@ -83,5 +91,43 @@ def test_a_wrong_field_is_named(changes, field):
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b'{"run_id": "probe"}', b"x" * 2_000_000])
 def test_anything_else_is_no_report(content):
+    with pytest.raises(InvalidReportError):
+        parse_report(content)
+
+
+@pytest.mark.parametrize("field", ["started_at", "finished_at"])
+@pytest.mark.parametrize(
+    "moment",
+    ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2999-01-01T00:00:00Z", "1999-12-31T23:59:59Z", 4e9, -1],
+)
+def test_a_time_that_cannot_be_is_told_apart(field, moment):
+    with pytest.raises(InvalidReportError) as refused:
+        parse_report(body(**{field: moment}))
+    assert (refused.value.fault, refused.value.field) == (Fault.UNBELIEVABLE_TIME, field)
+
+
+def test_a_clock_that_is_some_hours_ahead_is_believed():
+    ahead = (NOW + timedelta(hours=23)).isoformat()
+    assert parse_report(body(finished_at=ahead)).finished_at == NOW + timedelta(hours=23)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        body(bytes_added=10**19),
+        body().replace(b'"bytes_added": 10', b'"bytes_added": ' + b"9" * 5000),
+        body().replace(b'"bytes_added": 10', b'"bytes_added": 10, "bytes_added": 11'),
+        body().replace(b'"clock_offset_seconds": null', b'"clock_offset_seconds": NaN'),
+        body().replace(b'"clock_offset_seconds": null', b'"clock_offset_seconds": 1e999'),
+        body().replace(b'"message": "2', b'"message": "\\ud800'),
+        body(extra=json.loads("[" * 900 + "]" * 900)),
+        b"[" * 500_000,
+        body(unreadable=["/x"] * 1001),
+        body(message="x" * 100_000),
+        body(samples=[REPORT["samples"][0]] * 1001),
+    ],
+    ids=lambda content: content[-40:].decode(),
+)
+def test_what_no_agent_writes_is_no_report(content):
     with pytest.raises(InvalidReportError):
         parse_report(content)

@@ -1,0 +1,67 @@
+"""What a look found beside the facts: something absurd, foreign or out of reach, as typed values. Pure.
+
+A finding never ends a look: what it is about is left out, and everything else is told. The words are the CLI's
+(`coffre.cli.findings`); whoever adds a kind adds its words there, which a test sees to.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from coffre.outside.faults import Fault
+
+Evidence = Mapping[str, str | int | None]
+"""What shows it: names, counts and ISO 8601 moments, never sentences. Names are as their writer gave them: hostile."""
+
+
+class FindingKind(StrEnum):
+    """What was found."""
+
+    REPORT_SET_ASIDE = "report_set_aside"
+    """Objects under reports/ that are no reports of today: `key` of the newest, `fault`, `field`, `count`."""
+
+    APPLIED_SET_ASIDE = "applied_set_aside"
+    """`reports/.applied` is not what an agent writes: `key`, `fault`, `field`."""
+
+    ORDERS_SET_ASIDE = "orders_set_aside"
+    """`control/desired.json` is not what this tenant's keys signed: `key`, `fault`."""
+
+    GATE_SET_ASIDE = "gate_set_aside"
+    """`control/gate.json` is not what Coffre writes: `key`, `fault`."""
+
+    SNAPSHOT_TIME = "snapshot_time"
+    """Snapshot objects that the storage dates before 2000 or after tomorrow: `key` of one, `count`."""
+
+    NOT_SEEN = "not_seen"
+    """The machine's bucket could not be looked at: `error` is what was answered."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found about a machine (None: about the whole tenant)."""
+
+    kind: FindingKind
+    machine: str | None
+    evidence: Evidence = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """One object that is left out, and why; ``field`` is what in it is wrong, empty when it is the whole."""
+
+    key: str
+    fault: Fault
+    field: str = ""
+
+
+def sum_up(kind: FindingKind, machine: str, entries: Iterable[SetAside]) -> list[Finding]:
+    """Return one finding a fault, with the first key and the count: a machine that writes many makes no long list."""
+    first: dict[Fault, SetAside] = {}
+    counts: dict[Fault, int] = {}
+    for entry in entries:
+        first.setdefault(entry.fault, entry)
+        counts[entry.fault] = counts.get(entry.fault, 0) + 1
+    return [
+        Finding(kind, machine, {"key": each.key, "fault": fault, "field": each.field, "count": counts[fault]})
+        for fault, each in first.items()
+    ]

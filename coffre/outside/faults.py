@@ -1,0 +1,19 @@
+"""Why something that somebody else wrote is not taken for what it should be: one word each, never a sentence."""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What is wrong with one entry from outside; it is set aside and named, and what stands beside it is used."""
+
+    TOO_LARGE = "too_large"
+    """More bytes, entries or levels than such a thing ever has."""
+
+    UNREADABLE = "unreadable"
+    """Not the document, object or line that belongs there, or a value in it that no honest writer writes."""
+
+    UNBELIEVABLE_TIME = "unbelievable_time"
+    """A moment before 2000 or later than tomorrow."""
+
+    FOREIGN = "foreign"
+    """Whole and readable, and not of whom it should be: no key of ours vouches for it."""

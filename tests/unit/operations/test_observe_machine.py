@@ -1,0 +1,163 @@
+"""A machine and the storage host may write anything: what is odd is a finding, and everything beside it is told."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from coffre.agents.desired import InvalidOrdersError
+from coffre.cli.findings import _FAULTS, _WORDS, describe
+from coffre.errors import RemoteError
+from coffre.operations import observe_machine as module
+from coffre.operations.findings import Finding, FindingKind
+from coffre.outside.faults import Fault
+from coffre.storage.driver import ObjectFacts, PlatformAwayError, Unusable
+from tests.builders import tenant_with
+from tests.unit.agents.test_report import REPORT
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+GOOD = json.dumps({**REPORT, "result": "success"}).encode()
+
+
+class FakeBucket:
+    """A bucket of objects by key: content, and the server's time of it."""
+
+    name = "fake"
+
+    def __init__(self, objects):
+        self.objects = objects
+        self.limits = []
+
+    def walk_objects(self, prefix):
+        for key, (_, modified_at) in sorted(self.objects.items()):
+            if key.startswith(prefix):
+                yield ObjectFacts(key, 1, modified_at, "etag")
+
+    def find(self, key, limit_bytes):
+        self.limits.append(limit_bytes)
+        return self.objects.get(key, (None, None))[0]
+
+    def current_bytes(self):
+        return 7
+
+    def is_gate_closed(self):
+        return False
+
+    def is_suspended(self):
+        return False
+
+
+@pytest.fixture
+def look(monkeypatch):
+    tenant = tenant_with()
+    name = next(iter(tenant.machines))
+    monkeypatch.setattr(module, "read_orders", lambda service, bucket: {"generation": 3})
+    monkeypatch.setattr(module, "_find_expected_since", lambda service, name: NOW - timedelta(days=30))
+
+    def look_at(objects):
+        bucket = FakeBucket(objects)
+        service = SimpleNamespace(tenant=tenant, owner_bucket=lambda machine: bucket)
+        return module.look_at_machine(service, name, NOW)
+
+    look_at.machine = name
+    return look_at
+
+
+def at(hours_ago):
+    return NOW - timedelta(hours=hours_ago)
+
+
+def kinds(looked):
+    return [(finding.kind, finding.evidence.get("fault")) for finding in looked.findings]
+
+
+def test_what_is_as_it_should_be_finds_nothing(look):
+    looked = look(
+        {
+            "reports/1.json": (GOOD, at(3)),
+            f"restic/snapshots/{REPORT['snapshot_id']}": (b"", at(3)),
+            "control/gate.json": (b'{"closed": false, "reason": "", "since": "2026-11-23T12:30:00Z"}', at(9)),
+        }
+    )
+    assert looked.findings == ()
+    status = looked.status
+    assert (status.last_result, status.witnesses_agree, status.generation_wanted) == ("success", True, 3)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_report_of_an_absurd_time_is_named_and_the_true_one_before_it_counts(look, moment):
+    absurd = json.dumps({**REPORT, "result": "success", "finished_at": moment}).encode()
+    looked = look({"reports/1.json": (GOOD, at(30)), "reports/2.json": (absurd, at(1))})
+    assert kinds(looked) == [(FindingKind.REPORT_SET_ASIDE, Fault.UNBELIEVABLE_TIME)]
+    assert looked.findings[0].evidence["key"] == "reports/2.json"
+    assert looked.status.last_success_at == datetime(2026, 11, 23, 12, 31, 30, 500_000, tzinfo=UTC)
+    alone = look({"reports/2.json": (absurd, at(1))}).status
+    assert (alone.last_success_at, alone.last_result, alone.overdue) == (None, "never", True)
+
+
+def test_many_odd_reports_are_one_finding_a_fault(look):
+    objects = {f"reports/{number}.json": (b"rubbish", at(1)) for number in range(50)}
+    objects["reports/large.json"] = (Unusable(Fault.TOO_LARGE), at(0))
+    looked = look(objects)
+    assert kinds(looked) == [
+        (FindingKind.REPORT_SET_ASIDE, Fault.TOO_LARGE),
+        (FindingKind.REPORT_SET_ASIDE, Fault.UNREADABLE),
+    ]
+    assert looked.findings[1].evidence["count"] == 50
+
+
+def test_foreign_orders_stand_beside_the_facts(look, monkeypatch):
+    def refuse(service, bucket):
+        raise InvalidOrdersError("not signed", "", Fault.FOREIGN)
+
+    monkeypatch.setattr(module, "read_orders", refuse)
+    looked = look({"reports/1.json": (GOOD, at(3))})
+    assert kinds(looked) == [(FindingKind.ORDERS_SET_ASIDE, Fault.FOREIGN)]
+    assert (looked.status.generation_wanted, looked.status.last_result) == (None, "success")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"\xff",
+        b'{"closed": 1, "reason": ""}',
+        b'{"closed": true, "reason": "\\u001b[2J"}',
+        b'{"closed": true, "reason": "two\\nlines"}',
+        b'{"closed": true}',
+        b"[" * 60_000,
+        Unusable(Fault.TOO_LARGE),
+    ],
+    ids=str,
+)
+def test_a_gate_that_is_none_of_ours_is_named(look, body):
+    looked = look({"control/gate.json": (body, at(1))})
+    assert [finding.kind for finding in looked.findings] == [FindingKind.GATE_SET_ASIDE]
+
+
+def test_snapshots_of_an_absurd_time_are_counted_and_not_the_newest(look):
+    far = datetime(9999, 12, 31, tzinfo=UTC)
+    looked = look({"restic/snapshots/a": (b"", at(5)), "restic/snapshots/b": (b"", far)})
+    assert (looked.status.newest_snapshot_at, looked.status.snapshots) == (at(5), 2)
+    assert [finding.kind for finding in looked.findings] == [FindingKind.SNAPSHOT_TIME]
+
+
+def test_a_bucket_that_cannot_be_looked_at_is_a_finding_and_a_platform_that_is_away_is_none(look, monkeypatch):
+    monkeypatch.setattr(FakeBucket, "current_bytes", lambda self: fail(RemoteError("no such bucket")))
+    assert look({}) == Finding(FindingKind.NOT_SEEN, look.machine, {"error": "no such bucket"})
+    monkeypatch.setattr(FakeBucket, "current_bytes", lambda self: fail(PlatformAwayError("away")))
+    with pytest.raises(PlatformAwayError):
+        look({})
+
+
+def fail(error):
+    raise error
+
+
+def test_every_kind_and_every_fault_has_its_words():
+    assert set(_WORDS) == set(FindingKind)
+    assert set(_FAULTS) == set(Fault)
+    evidence = {"key": "k", "fault": Fault.UNREADABLE, "field": "at", "count": 3, "error": "e"}
+    for kind in FindingKind:
+        assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")
