@@ -27,6 +27,7 @@ def test_anybody_may_read_programs_and_do_nothing_else():
         ("CPxxxxxxxxxx12345678", True),
         ("0123456789ABCDEFGHIJ", True),
     ],
+    ids=["now", "an hour ago", "too long ago", "too far ahead", "no time in it", "another's"],
 )
 def test_only_keys_of_an_upload_under_way_are_spared(key, stale):
     assert programs.is_stale(key, NOW) is stale
