@@ -21,9 +21,12 @@ from pulumi.automation._stack import StackInitMode
 from coffre import toolchain
 from coffre.errors import BusyError, RemoteError
 from coffre.provisioning.changes import PropertyChange, ResourceChange
+from coffre.provisioning.loopback import Loopback
 from coffre.provisioning.pulumi_process import PulumiProcess
+from coffre.provisioning.pulumi_servers import served_over
 from coffre.provisioning.state import StateFolder, has_owner
 from coffre.storage.ceph.provider.platform import RgwPlatform
+from coffre.storage.ceph.provider.scope import TenantScope
 from coffre.storage.ceph.provider.server import served
 from coffre.storage.ceph.provider.shell import RgwProvider
 from coffre.storage.ceph.s3 import load_in_background
@@ -84,7 +87,7 @@ class StackEngine:
     """Runs one tenant's stack.
 
     ``state`` is where Pulumi keeps it, ``work_dir`` the stack's own folder, made here from Pulumi.yaml; the provider
-    runs in this process and reaches ``endpoint`` with the platform's administrator's key.
+    runs in this process and reaches ``endpoint`` with the platform's administrator's key, for ``scope`` alone.
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class StackEngine:
         passphrase: str,
         endpoint: Endpoint,
         admin_key: AccessKey,
+        scope: TenantScope,
     ) -> None:
         self._slug = slug
         self._state = state
         self._work_dir = work_dir
         self._endpoint = endpoint
         self._admin_key = admin_key
+        self._scope = scope
         work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_project(work_dir)
         state.make()
@@ -227,10 +232,18 @@ class StackEngine:
     @contextmanager
     def _running(self, program: Program, recorder: "_Recorder", *, takes_unequal: bool = False) -> Iterator[Program]:
         """Serve the provider and give the program for the time of one run; explain how it failed."""
-        provider = RgwProvider({}, RgwPlatform(self._endpoint, self._admin_key), takes_unequal=takes_unequal)
+        serving = RgwPlatform(self._endpoint, self._admin_key), self._scope
+        provider = RgwProvider({}, serving, takes_unequal=takes_unequal)
         recorder.adopted = provider.adopted
-        with _translated(self._slug, recorder, self._command), _ended(program) as inline, served(provider) as port:
-            self._environment["PULUMI_DEBUG_PROVIDERS"] = f"rgw:{port}"
+        with (
+            _translated(self._slug, recorder, self._command),
+            _ended(program) as inline,
+            Loopback() as loopback,
+            served(provider, loopback.new_address()) as address,
+            self._command.started_in(loopback),
+            served_over(loopback),
+        ):
+            self._environment["PULUMI_DEBUG_PROVIDERS"] = f"rgw:{loopback.open_door(address)}"
             yield inline
 
 

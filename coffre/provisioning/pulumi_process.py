@@ -3,7 +3,8 @@
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -12,8 +13,10 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from coffre import toolchain
+from coffre.provisioning.loopback import Loopback
 
 OnOutput = Callable[[str], object]
+StartProcess = Callable[..., "subprocess.Popen[str]"]
 
 
 class PulumiProcess(PulumiCommand):
@@ -29,6 +32,16 @@ class PulumiProcess(PulumiCommand):
         self.command = str(program)
         self.version = VersionInfo.parse(toolchain.PULUMI_VERSION)
         self._is_interrupted = False
+        self._start: StartProcess = subprocess.Popen
+
+    @contextmanager
+    def started_in(self, loopback: Loopback) -> Iterator[None]:
+        """Start Pulumi in another network for the time of the block."""
+        self._start = loopback.start
+        try:
+            yield
+        finally:
+            self._start = subprocess.Popen
 
     def run(
         self,
@@ -39,7 +52,7 @@ class PulumiProcess(PulumiCommand):
         on_error: OnOutput | None = None,
     ) -> CommandResult:
         """Run one command to its end; CommandError when it fails."""
-        with subprocess.Popen(
+        with self._start(
             ["setpriv", "--pdeathsig", "INT", "--", self.command, "--non-interactive", *args],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -30,8 +30,12 @@ OnProgress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a tenant's stack declares: the program, and a digest of all that goes into it, secrets included."""
+    """What a tenant's stack declares: the storage, the program of it, and a digest of all that goes into it.
 
+    The digest is of the secrets too.
+    """
+
+    storage: TenantStorage
     program: Callable[[], None]
     digest: str
 
@@ -45,7 +49,7 @@ def declare(service: Service, keys: TenantKeys) -> Declaration:
 
         CephTenantStorage(storage)
 
-    return Declaration(program, digest_of(storage))
+    return Declaration(storage, program, digest_of(storage))
 
 
 def digest_of(storage: TenantStorage) -> str:
@@ -113,7 +117,7 @@ class TenantStack:
     def preview(self, declaration: Declaration) -> list[ResourceChange]:
         """Return what `up` would change; touches neither platform nor state."""
         look = self._settlement.look(declaration.digest)
-        return [] if look.is_settled else self._engine().preview(declaration.program, refresh=look.has_drift)
+        return [] if look.is_settled else self._engine(declaration).preview(declaration.program, refresh=look.has_drift)
 
     def up(
         self,
@@ -131,7 +135,7 @@ class TenantStack:
         look = self._settlement.look(declaration.digest)
         if look.is_settled:
             return []
-        changes = self._engine().up(
+        changes = self._engine(declaration).up(
             declaration.program,
             on_progress,
             refresh=look.has_drift,
@@ -153,7 +157,7 @@ class TenantStack:
         look = self._settlement.look(declaration.digest)
         if look.is_settled and not planned:
             return []
-        engine = self._engine()
+        engine = self._engine(declaration)
         engine.free_stale_lock(on_progress)
         with tempfile.TemporaryDirectory(prefix="coffre-plan-") as folder:
             plan_file = Path(folder) / "plan.json"
@@ -169,8 +173,9 @@ class TenantStack:
         self._settlement.write(declaration.digest)
         return changes
 
-    def _engine(self) -> "StackEngine":
+    def _engine(self, declaration: Declaration) -> "StackEngine":
         from coffre.provisioning.engine import StackEngine
+        from coffre.storage.ceph.provider.scope import scope_of
 
         return StackEngine(
             self._slug,
@@ -179,6 +184,7 @@ class TenantStack:
             passphrase=self._passphrase.get_secret_value(),
             endpoint=self._endpoint,
             admin_key=self._admin_key,
+            scope=scope_of(declaration.storage),
         )
 
 

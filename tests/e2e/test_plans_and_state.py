@@ -1,15 +1,26 @@
-"""A plan that is done exactly or not at all, and a stack whose whole state is lost."""
+"""A plan done exactly or not at all, a stack whose whole state is lost, and ports that serve their Pulumi alone."""
 
 import json
+import os
+import re
 import shutil
-from collections.abc import Callable
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from coffre.secrets.bundles import all_secret_values
 from coffre.spec.naming import bucket_name, owner_uid
-from tests.e2e.conftest import Desk
-from tests.e2e.test_killed import SLUG, Backstage, change_quota
+from coffre.storage.ceph.admin import AdminUser
+from coffre.storage.driver import AccessKey
+from tests.e2e.conftest import COFFRE, REPOSITORY, Desk
+from tests.e2e.test_killed import SLUG, Backstage, change_quota, processes_named
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +110,93 @@ def facts(backstage: Backstage) -> dict[str, object]:
         "owner": (user.display_name, user.quota_bytes) if user else None,
         "buckets": {name: (bucket.instance, bucket.stored_bytes) for name, bucket in buckets.items() if bucket},
     }
+
+
+NOBODY = 65534
+VICTIM = "another-tenant-z1z1z1z1z1"
+
+
+@pytest.fixture
+def victim(desk: Desk) -> Iterator[AdminUser]:
+    """Another tenant's owner with a key."""
+    admin = Backstage(desk).storage.admin
+    admin.create_user(VICTIM, "Another tenant", 1000)
+    admin.put_key(VICTIM, AccessKey("KEYOFANOTHERTENANT00", "secret of another tenant, 40 characters."))
+    user = admin.find_user(VICTIM)
+    assert user is not None
+    yield user
+    admin.delete_user(VICTIM)
+
+
+@pytest.mark.parametrize("is_private", [True, False], ids=["own network", "without the right to make one"])
+def test_no_other_user_gets_anything_from_the_ports_of_an_apply(
+    desk: Desk, victim: AdminUser, is_private: bool
+) -> None:
+    """Pulumi is stopped while somebody else tries every port, in this computer's network and in that of Pulumi."""
+    change_quota(desk, "230 GiB" if is_private else "240 GiB")
+    without = [] if is_private else ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+    apply = subprocess.Popen(
+        [*without, COFFRE, "apply", SLUG, "--yes", "--storage-only"],
+        cwd=desk.root,
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    pulumi = wait_for_pulumi(apply.pid)
+    os.kill(pulumi.pid, signal.SIGSTOP)
+    try:
+        ports = {"provider": pulumi.provider_port, "program": pulumi.program_port}
+        is_open = [may_connect(port) for port in ports.values()]
+        told = [intrude(NOBODY, port, pulumi.pid) for port in ports.values()]
+        # A process of our own user, but not that Pulumi; and somebody who is not in its network.
+        told += [intrude(0, ports["provider"], pulumi.pid), intrude(NOBODY, ports["provider"], os.getpid())]
+    finally:
+        os.kill(pulumi.pid, signal.SIGCONT)
+    output, _ = apply.communicate(timeout=60)
+    assert apply.returncode == 0
+    assert "updated" in output
+    assert is_open == [not is_private] * 2
+    assert [code for answers in told for code, _ in answers.values()] == ["UNAVAILABLE"] * 20
+    assert Backstage(desk).storage.admin.find_user(VICTIM) == victim
+
+
+@dataclass(frozen=True)
+class Pulumi:
+    """A running Pulumi and the ports that were made for it."""
+
+    pid: int
+    provider_port: int
+    program_port: int
+
+
+def may_connect(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for_pulumi(parent: int) -> Pulumi:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for pid in processes_named("pulumi", parent):
+            environment = Path(f"/proc/{pid}/environ").read_text()
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+            provider = re.search(r"PULUMI_DEBUG_PROVIDERS=rgw:(\d+)", environment)
+            program = re.search(r"--client=127\.0\.0\.1:(\d+)", command)
+            if provider and program:
+                return Pulumi(pid, int(provider[1]), int(program[1]))
+        time.sleep(0.01)
+    raise AssertionError("no Pulumi was started")
+
+
+def intrude(uid: int, port: int, network_of: int) -> dict[str, list[str]]:
+    """Ask a port everything as a user, from the network of a process."""
+    script = REPOSITORY / "tests" / "intruder.py"
+    entering = ["nsenter", f"--net=/proc/{network_of}/ns/net"]
+    done = subprocess.run(
+        [*entering, sys.executable, script, str(uid), str(port), VICTIM, "KEYOFANOTHERTENANT00"],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    return dict(json.loads(done.stdout))

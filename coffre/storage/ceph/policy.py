@@ -160,6 +160,20 @@ def list_uids(by_name: Mapping[str, Statement]) -> list[str]:
     return sorted(uids)
 
 
+def list_principals(by_name: Mapping[str, Statement]) -> list[str]:
+    """Return every principal or exception that the statements name: a uid, or whatever else stands there, sorted."""
+    names = set()
+    for statement in by_name.values():
+        for role in ("Principal", "NotPrincipal"):
+            principal = statement.get(role)
+            if principal is not None and not isinstance(principal, Mapping):
+                names.add(str(principal))
+            for arn in _aws(principal):
+                match = _USER_ARN.fullmatch(arn)
+                names.add(match[1] if match else arn)
+    return sorted(names)
+
+
 def refuse_lockout(policy: Document, owner: str) -> None:
     """Refuse a document whose Deny could reach the owner.
 

@@ -37,9 +37,9 @@ class LeanStack(auto.Stack):
 
 
 class RealStack:
-    """One stack whose every run tells what was done to each resource, by the resource's name."""
+    """One stack whose every run tells what was done to each resource, by the resource's name; for one owner."""
 
-    def __init__(self, folder: Path, world: World, name: str, **environment: str) -> None:
+    def __init__(self, folder: Path, world: World, name: str, owner: str, **environment: str) -> None:
         folder = folder / name
         (folder / "state").mkdir(parents=True)
         (folder / "home").mkdir()
@@ -59,7 +59,7 @@ class RealStack:
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 "PULUMI_SKIP_CHECKPOINTS": "true",
-                **write_environment(world.endpoint, world.admin_key),
+                **write_environment(world.endpoint, world.admin_key, owner),
                 **environment,
             },
         )

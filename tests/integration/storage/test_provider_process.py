@@ -1,5 +1,6 @@
 """The provider as a process: many buckets at a time, no orphan, and Ctrl-C left to Pulumi."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import pytest
@@ -17,6 +19,7 @@ from pulumi.automation import CommandError
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from coffre.storage.ceph import resources as rgw
+from coffre.storage.ceph.provider.environment import write_environment
 from coffre.toolchain import find_tool
 from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World
@@ -73,7 +76,7 @@ def test_twenty_buckets_are_not_twenty_times_one(world, tmp_path):
         return declare
 
     def timed(count: int) -> float:
-        stack = RealStack(tmp_path, slow, f"buckets-{count}")
+        stack = RealStack(tmp_path, slow, f"buckets-{count}", owner.uid)
         begin = time.monotonic()
         steps = stack.up(program(count))
         assert [step.op for step in steps.values()] == ["create"] * count
@@ -141,11 +144,13 @@ def test_ctrl_c_is_left_to_pulumi_which_cancels_before_it_interrupts(orphanage):
 
 
 def test_missing_environment_is_named(world, tmp_path):
-    stack = RealStack(tmp_path, world, "blind", COFFRE_RGW_ENDPOINT="", COFFRE_RGW_ADMIN_ACCESS_KEY_ID="")
+    stack = RealStack(
+        tmp_path, world, "blind", f"{world.prefix}-blind", COFFRE_RGW_ENDPOINT="", COFFRE_RGW_ADMIN_ACCESS_KEY_ID=""
+    )
     with pytest.raises(CommandError) as refused:
         stack.up(lambda: rgw.User("user", uid=f"{world.prefix}-blind", display_name="Blind") and None)
     missing = "COFFRE_RGW_ENDPOINT, COFFRE_RGW_ADMIN_ACCESS_KEY_ID not set"
-    assert f"the RGW provider is not told where the platform is: {missing}" in str(refused.value)
+    assert f"the RGW provider is not told where the platform is and whom it works for: {missing}" in str(refused.value)
 
 
 def test_wrong_inputs_fail_in_the_preview_and_name_the_property(world, tmp_path):
@@ -153,7 +158,7 @@ def test_wrong_inputs_fail_in_the_preview_and_name_the_property(world, tmp_path)
         rgw.User("user", uid="no spaces please", display_name=" ", max_buckets=-2)
 
     with pytest.raises(CommandError) as refused:
-        RealStack(tmp_path, world, "wrong").preview(program)
+        RealStack(tmp_path, world, "wrong", f"{world.prefix}-wrong").preview(program)
     for name, reason in {
         "uid": "must be a uid of letters",
         "display_name": "must be a text that is not empty",
@@ -161,3 +166,33 @@ def test_wrong_inputs_fail_in_the_preview_and_name_the_property(world, tmp_path)
     }.items():
         assert f"property {name} value" in str(refused.value)
         assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("uid", [65534, 0], ids=["another user", "the same user"])
+def test_the_provider_serves_its_own_user_for_its_own_tenant_alone(world, uid):
+    """Whoever asks, another tenant's user gets no key, and the secret of the one it has is not told."""
+    mine, victim = world.make_owner(f"mine-{uid}"), world.make_owner(f"victim-{uid}")
+    before = world.admin.find_user(victim.uid)
+    provider = subprocess.Popen(
+        [find_tool("pulumi-resource-rgw"), "127.0.0.1:1"],
+        env={**os.environ, **write_environment(world.endpoint, world.admin_key, mine.uid)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        script = [sys.executable, Path(__file__).parents[2] / "intruder.py", str(uid)]
+        port = provider.stdout.readline().strip()
+        done = subprocess.run(
+            [*script, port, victim.uid, victim.key.access_key_id], capture_output=True, text=True, check=True
+        )
+    finally:
+        provider.terminate()
+        provider.wait(timeout=10)
+        provider.stdout.close()
+    answers = json.loads(done.stdout)
+    expected = "UNKNOWN" if uid == 0 else "UNAVAILABLE"
+    assert [answers[name][0] for name in ("create", "read", "update", "delete")] == [expected] * 4
+    assert victim.key.secret_access_key not in done.stdout
+    if uid == 0:
+        assert all(f"serves {mine.uid} alone" in answers[name][1] for name in ("create", "read", "update", "delete"))
+    assert world.admin.find_user(victim.uid) == before

@@ -48,7 +48,7 @@ class Case:
     def __init__(self, world: World) -> None:
         self.world = world
         self.owner = f"{world.prefix}-owner"
-        self.machine = f"{self.owner}.m1"
+        self.machine = f"{self.owner}.mac"
         self.bucket = f"{world.prefix}-owner-m1"
         self.owner_key = new_key()
         self.ids = {
@@ -173,7 +173,7 @@ def story(world, tmp_path_factory):
     second = Wanted("Machine one", replace(first.key, secret_access_key=new_key().secret_access_key), 2 << 30,
                     "other", "s3:GetObjectVersion", 30)  # fmt: skip
     seen: dict = {"case": case, "first": first, "second": second, "folder": folder}
-    own = RealStack(folder, world, "own")
+    own = RealStack(folder, world, "own", case.owner)
     seen["create"] = own.up(case.program(first)), case.live()
     seen["again"] = own.preview(case.program(first))
     seen["update"] = own.up(case.program(second)), case.live()
@@ -182,15 +182,15 @@ def story(world, tmp_path_factory):
     seen["refresh"] = own.refresh()
     seen["repair"] = own.up(case.program(second)), case.live()
 
-    adopter = RealStack(folder, world, "adopter")
+    adopter = RealStack(folder, world, "adopter", case.owner)
     marker = world.admin.find_bucket(case.bucket).instance
     seen["adopt"] = adopter.up(case.program(second)), case.live()
     seen["same bucket"] = world.admin.find_bucket(case.bucket).instance == marker
-    importer = RealStack(folder, world, "importer")
+    importer = RealStack(folder, world, "importer", case.owner)
     seen["import"] = importer.up(case.program(second, imported=True))
     seen["after import"] = importer.preview(case.program(second))
     with pytest.raises(CommandError) as refused:
-        RealStack(folder, world, "refused").up(case.program(first, chained=False), continue_on_error=True)
+        RealStack(folder, world, "refused", case.owner).up(case.program(first, chained=False), continue_on_error=True)
     seen["refusal"] = str(refused.value), case.live()
 
     seen["destroy"] = own.destroy(), case.live()
@@ -293,7 +293,7 @@ def test_a_bucket_that_holds_anything_is_not_deleted(world, tmp_path):
     def program() -> None:
         rgw.Bucket("bucket", name=bucket, owner=owner.uid)
 
-    stack = RealStack(tmp_path, world, "full")
+    stack = RealStack(tmp_path, world, "full", owner.uid)
     stack.up(program)
     s3 = world.s3(owner)
     s3.put_object(Bucket=bucket, Key="a", Body=b"one")

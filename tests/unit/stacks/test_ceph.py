@@ -29,13 +29,13 @@ class Recorder(pulumi.runtime.Mocks):
         raise AssertionError(f"the program called {args.token}")
 
 
-def declare(lab_platform: Any) -> list[pulumi.runtime.MockResourceArgs]:
+def declare(lab_platform: Any, keys: TenantKeys | None = None) -> list[pulumi.runtime.MockResourceArgs]:
     from stacks.ceph import CephTenantStorage
 
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="coffre", stack="martin", preview=False)
     tenant = tenant_with()
-    keys = TenantKeys(AccessKey("OWNER", "s1"), {name: AccessKey(name, "s2") for name in tenant.machines})
+    keys = keys or TenantKeys(AccessKey("OWNER", "s1"), {name: AccessKey(name, "s2") for name in tenant.machines})
 
     @pulumi.runtime.test
     def run() -> None:

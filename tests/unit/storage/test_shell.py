@@ -71,14 +71,18 @@ def test_a_preview_asks_nothing_of_the_platform():
 def test_the_environment_reads_back():
     endpoint = Endpoint("https://10.0.0.1:7443", "default", Path("/etc/ca.pem"))
     key = AccessKey("ID", "secret")
-    assert read_environment(write_environment(endpoint, key)) == (endpoint, key)
+    assert read_environment(write_environment(endpoint, key, "martin-k7f3q9wz2m")) == (
+        endpoint,
+        key,
+        "martin-k7f3q9wz2m",
+    )
     bare = Endpoint("http://10.0.0.1")
-    assert read_environment(write_environment(bare, key))[0].ca_file is None
+    assert read_environment(write_environment(bare, key, "o"))[0].ca_file is None
 
 
 def test_what_is_missing_of_the_environment_is_named():
     with pytest.raises(UsageError, match=r"COFFRE_RGW_ENDPOINT, COFFRE_RGW_ADMIN_SECRET_ACCESS_KEY not set"):
-        read_environment({"COFFRE_RGW_ADMIN_ACCESS_KEY_ID": "x"})
+        read_environment({"COFFRE_RGW_ADMIN_ACCESS_KEY_ID": "x", "COFFRE_RGW_OWNER": "o"})
 
 
 def test_a_secret_is_not_in_a_repr():

@@ -7,11 +7,13 @@ import asyncio
 import ctypes
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -22,6 +24,7 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from coffre.errors import ExpectedError
+from coffre.outside.door import Door, is_of_same_user, private_folder
 from coffre.storage.ceph.provider.shell import RgwProvider
 
 _PR_SET_PDEATHSIG = 1
@@ -113,7 +116,10 @@ def main() -> None:
     _die_with_parent()
     # Until the servicer listens for it: a Ctrl-C while Pulumi starts is Pulumi's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_serve(engine_address=sys.argv[1]))
+    try:
+        asyncio.run(_serve(engine_address=sys.argv[1]))
+    except SystemExit:
+        os._exit(1)  # Pulumi has gone: what is under way is not waited for, the next run finds it
 
 
 def _die_with_parent() -> None:
@@ -124,36 +130,47 @@ def _die_with_parent() -> None:
 
 
 async def _serve(engine_address: str) -> None:
+    """Serve whoever is of this process's user: Pulumi is, and the port is open to all users of this computer."""
     servicer = OneLineServicer(engine_address, RgwProvider())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, servicer.interrupt)
-    await _serve_until_exit(servicer, lambda port: print(port, flush=True))
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, servicer.interrupt)
+    loop.add_signal_handler(signal.SIGTERM, sys.exit, 1)
+    with private_folder() as folder:
+        address = folder / "provider"
+
+        def open_door() -> None:
+            listener = socket.create_server(("127.0.0.1", 0))
+            print(Door(listener, str(address), is_of_same_user).port, flush=True)
+
+        await _serve_until_exit(servicer, address, open_door)
 
 
-async def _serve_until_exit(servicer: OneLineServicer, on_port: Callable[[int], None]) -> None:
+async def _serve_until_exit(servicer: OneLineServicer, address: Path, on_ready: Callable[[], None]) -> None:
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    server.add_insecure_port(f"unix:{address}")
     await server.start()
-    on_port(port)
+    on_ready()
     await servicer.may_exit.wait()
     await server.stop(grace=None)
 
 
 @contextmanager
-def served(provider: RgwProvider) -> Iterator[int]:
-    """Serve a provider from a thread for the time of the block; gives the port for PULUMI_DEBUG_PROVIDERS."""
+def served(provider: RgwProvider, address: Path) -> Iterator[Path]:
+    """Serve a provider from a thread for the time of the block, on a Unix socket at this path, which is given back.
+
+    Whoever may open the path may do all that the provider can: keep it in a private folder.
+    """
     loop = asyncio.new_event_loop()
     servicer = OneLineServicer("", provider)
-    ports: list[int] = []
     is_ready = threading.Event()
-
-    def announce(port: int) -> None:
-        ports.append(port)
-        is_ready.set()
+    failures: list[BaseException] = []
 
     def serve() -> None:
         try:
-            loop.run_until_complete(_serve_until_exit(servicer, announce))
+            loop.run_until_complete(_serve_until_exit(servicer, address, is_ready.set))
+        except BaseException as error:  # noqa: BLE001 -- raised by who waits for it
+            failures.append(error)
         finally:
             is_ready.set()
             loop.close()
@@ -162,7 +179,9 @@ def served(provider: RgwProvider) -> Iterator[int]:
     thread.start()
     try:
         is_ready.wait()
-        yield ports[0]
+        if failures:
+            raise failures[0]
+        yield address
     finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(servicer.may_exit.set)

@@ -12,9 +12,10 @@ from pulumi.provider.experimental.property_value import Computed, PropertyValue
 
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.environment import read_environment
-from coffre.storage.ceph.provider.fields import UNKNOWN, Change, ChangeKind, Field
+from coffre.storage.ceph.provider.fields import UNKNOWN, Change, ChangeKind, Field, Inputs
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resource import Resource
+from coffre.storage.ceph.provider.scope import TenantScope
 
 T = TypeVar("T")
 
@@ -37,21 +38,25 @@ class RgwProvider(protocol.Provider):
     def __init__(
         self,
         environment: Mapping[str, str] = os.environ,
-        platform: RgwPlatform | None = None,
+        served: tuple[RgwPlatform, TenantScope] | None = None,
         *,
         takes_unequal: bool = False,
     ) -> None:
+        """Serve one tenant of one platform, without ``served`` those that the environment names."""
         self.adopted: set[str] = set()
         """The URNs of the resources that were there when they were to be created."""
         self._takes_unequal = takes_unequal
         self._environment = environment
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rgw")
-        self._platform = platform
+        self._served = served
         self._guard = threading.Lock()
 
     async def check(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
         kind = _kind(request.type)
         inputs, failures = kind.check(_plain(request.new_inputs))
+        if not failures and self._served is not None:
+            self._served[1].refuse_foreign(kind, inputs)
+            self._served[1].refuse_undeclared(kind, inputs)
         return protocol.CheckResponse(
             inputs=_wrap(kind.fields, inputs),
             failures=[protocol.CheckFailure(failure.property, failure.reason) for failure in failures],
@@ -78,14 +83,14 @@ class RgwProvider(protocol.Provider):
         inputs = _plain(request.properties)
         if request.preview:
             return protocol.CreateResponse(properties=_wrap(kind.fields, inputs))
-        created = await self._in_thread(lambda: self._resource(kind).create(inputs))
+        created = await self._in_thread(lambda: self._resource_for(kind, inputs, is_new=True).create(inputs))
         if created.was_there:
             self.adopted.add(str(request.urn))
         return protocol.CreateResponse(created.resource_id, _wrap(kind.fields, inputs))
 
     async def read(self, request: protocol.ReadRequest) -> protocol.ReadResponse:
         kind = _kind(request.type)
-        live = await self._in_thread(lambda: self._resource(kind).find(request.resource_id))
+        live = await self._in_thread(lambda: self._find(kind, request.resource_id))
         if live is None:
             return protocol.ReadResponse()
         values = _wrap(kind.fields, live)
@@ -95,23 +100,49 @@ class RgwProvider(protocol.Provider):
         kind = _kind(request.type)
         inputs = _plain(request.news)
         if not request.preview:
-            await self._in_thread(lambda: self._resource(kind).update(inputs))
+            await self._in_thread(lambda: self._resource_for(kind, inputs, is_new=True).update(inputs))
         return protocol.UpdateResponse(_wrap(kind.fields, inputs))
 
     async def delete(self, request: protocol.DeleteRequest) -> None:
         kind = _kind(request.type)
         state = _plain(request.properties)
-        await self._in_thread(lambda: self._resource(kind).delete(state))
+        await self._in_thread(lambda: self._resource_for(kind, state, is_new=False).delete(state))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _resource(self, kind: type[Resource]) -> Resource:
-        """Return the resource's class over the platform, which is looked for only when something is asked of it."""
+    def _resource_for(self, kind: type[Resource], values: Inputs, *, is_new: bool) -> Resource:
+        """Return the resource's class for inputs, or a state, of the tenant; RefusedError for anything else."""
+        platform, scope = self._serving()
+        scope.refuse_foreign(kind, values)
+        if is_new:
+            scope.refuse_undeclared(kind, values)
+        if "bucket" in values:
+            self._refuse_foreign_bucket(values["bucket"])
+        return kind(platform, takes_unequal=self._takes_unequal)
+
+    def _find(self, kind: type[Resource], resource_id: str) -> Inputs | None:
+        platform, scope = self._serving()
+        if "bucket" in kind.fields:
+            self._refuse_foreign_bucket(resource_id)
+        live = kind(platform).find(resource_id)
+        if live is not None:
+            scope.refuse_foreign(kind, {name: live[name] for name in live if name != "statements"})
+        return live
+
+    def _refuse_foreign_bucket(self, name: str) -> None:
+        platform, scope = self._serving()
+        facts = platform.admin.find_bucket(name)
+        if facts is not None and facts.owner != scope.owner_uid:
+            raise scope.refusal(f"bucket {name}")
+
+    def _serving(self) -> tuple[RgwPlatform, TenantScope]:
+        """Return the platform, which is looked for only when something is asked of it, and the tenant."""
         with self._guard:
-            if self._platform is None:
-                self._platform = RgwPlatform(*read_environment(self._environment))
-        return kind(self._platform, takes_unequal=self._takes_unequal)
+            if self._served is None:
+                endpoint, admin_key, owner_uid = read_environment(self._environment)
+                self._served = RgwPlatform(endpoint, admin_key), TenantScope(owner_uid)
+        return self._served
 
 
 def _kind(qualified: str) -> type[Resource]:
