@@ -12,11 +12,19 @@ from coffre.spec import naming
 from coffre.spec.documents import Document, read_document
 from coffre.spec.fields import NAME_RULE, name_problem
 from coffre.spec.files import PLATFORM_FILE, display_name, list_tenant_files, read_bytes
+from coffre.spec.hosts import Place
 from coffre.spec.messages import explain
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems import Finding, InvalidRepositoryError, Problem
-from coffre.spec.reporting import LIMIT, report
-from coffre.spec.rules import check_platform, check_tenant, check_tenant_platform, find_taken_ids
+from coffre.spec.reporting import LIMIT, report, report_findings
+from coffre.spec.rules import (
+    check_platform,
+    check_tenant,
+    check_tenant_platform,
+    find_taken_ids,
+    find_taken_places,
+    list_places,
+)
 from coffre.spec.tenant import Tenant
 
 __all__ = ["InvalidRepositoryError", "Problem", "Repository", "judge_tenant", "load_repository"]
@@ -35,12 +43,16 @@ class Repository:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What is left of a tenant file once it was checked; the id is the file's, right or wrong."""
+    """What is left of a tenant file once it was checked; the id and the places are the file's, right or wrong."""
 
     file: str
-    tenant_id: Any
-    id_position: tuple[int, int]
+    document: Document
     tenant: Tenant | None
+    places: list[tuple[Place, str]]
+
+    @property
+    def tenant_id(self) -> Any:
+        return self.document.data.get("id")
 
 
 def load_repository(root: Path, files: Sequence[Path] | None = None) -> Repository:
@@ -53,6 +65,7 @@ def load_repository(root: Path, files: Sequence[Path] | None = None) -> Reposito
     paths = list_tenant_files(root, problems) if files is None else _without_platform(files, root)
     checked = [entry for path in paths if (entry := _load_tenant(path, root, platforms, problems))]
     problems += _find_shared_ids(checked)
+    problems += _find_shared_places(checked)
     if problems or settings is None:
         raise InvalidRepositoryError(problems)
     tenants = {entry.tenant.slug: entry.tenant for entry in checked if entry.tenant is not None}
@@ -86,7 +99,7 @@ def _load_tenant(path: Path, root: Path, platforms: list[str] | None, problems: 
     tenant, findings = judge_tenant(document.data, slug, platforms)
     if findings or document.problems:
         problems += report(document, name, findings)
-    return _Checked(name, document.data.get("id"), document.position(("id",)), tenant)
+    return _Checked(name, document, tenant, list_places(document.data))
 
 
 def judge_tenant(
@@ -140,7 +153,21 @@ def _find_shared_ids(checked: Sequence[_Checked]) -> list[Problem]:
     taken = find_taken_ids([(entry.file, entry.tenant_id) for entry in checked])
     hint = "an id belongs to one tenant for ever; `coffre new` mints another"
     return [
-        Problem(entry.file, *entry.id_position, "id", f'"{entry.tenant_id}" is the id of {taken[entry.file]} too', hint)
+        Problem(
+            entry.file,
+            *entry.document.position(("id",)),
+            "id",
+            f'"{entry.tenant_id}" is the id of {taken[entry.file]} too',
+            hint,
+        )
         for entry in checked
         if entry.file in taken
     ]
+
+
+def _find_shared_places(checked: Sequence[_Checked]) -> list[Problem]:
+    documents = {entry.file: entry.document for entry in checked}
+    taken: dict[str, list[Finding]] = {}
+    for each in find_taken_places([(entry.file, entry.places) for entry in checked]):
+        taken.setdefault(each.file, []).append(each.finding)
+    return [problem for file, findings in taken.items() for problem in report_findings(documents[file], file, findings)]

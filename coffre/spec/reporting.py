@@ -21,8 +21,13 @@ def report(document: Document, file: str, findings: Sequence[Finding]) -> list[P
 
     Below what was not read nothing is known, so nothing is said.
     """
+    return _limit(sorted({*document.problems, *report_findings(document, file, findings)}), file)
+
+
+def report_findings(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
+    """Return findings about what was read as problems, in no order."""
     positions = Positions(document.root)
-    problems = {*document.problems}
+    problems = []
     for finding in findings:
         loc, node, key_node = positions.follow(finding.loc)
         if any(loc[:length] in document.unread for length in range(len(loc) + 1)):
@@ -30,7 +35,7 @@ def report(document: Document, file: str, findings: Sequence[Finding]) -> list[P
         at_key = finding.at_key and key_node is not None
         line, column = position_of(key_node if at_key and key_node is not None else node)
         quoted = _quote(key_node if at_key and key_node is not None else node)
-        problems.add(
+        problems.append(
             Problem(
                 file,
                 line,
@@ -40,7 +45,7 @@ def report(document: Document, file: str, findings: Sequence[Finding]) -> list[P
                 on_one_line(finding.hint.replace(VALUE, quoted), _MESSAGE_LENGTH),
             )
         )
-    return _limit(sorted(problems), file)
+    return problems
 
 
 def _with_missing(loc: Loc, asked: Loc) -> Loc:

@@ -2,14 +2,26 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from coffre.spec.hosts import Place, find_place, is_this_computer
 from coffre.spec.lookup import Data, block, blocks, find_day, find_repeated, is_retired, plural
 from coffre.spec.machine import MachineKind
 from coffre.spec.problems import Finding, Loc
 from coffre.spec.rules_of_paths import check_paths
 from coffre.spec.suggest import did_you_mean
+
+_ONE_ENTRY = "one machine has one entry; retire the one that is gone"
+
+
+@dataclass(frozen=True)
+class TakenPlace:
+    """A finding of one file that only another file makes one."""
+
+    file: str
+    finding: Finding
 
 
 def check_tenant(data: Data) -> list[Finding]:
@@ -171,20 +183,48 @@ def _check_retirements(data: Data) -> Iterator[Finding]:
 
 
 def _check_connections(data: Data) -> Iterator[Finding]:
-    seen: dict[tuple[str, Any], str] = {}
+    seen: dict[Place, str] = {}
     for name, machine in blocks(data, "machines").items():
         connection = block(machine, "connection")
         loc = ("machines", name, "connection")
         if connection.get("via") == "winrm" and machine.get("os") in ("linux", "macos"):
             yield Finding((*loc, "via"), "winrm reaches windows machines only", "write ssh, or correct os")
-        host = connection.get("host")
-        if not isinstance(host, str) or is_retired(machine):
+        place = find_place(connection)
+        if place is None or is_retired(machine):
             continue
-        place = (host.lower().rstrip("."), str(connection.get("port", 22)))
-        if place in seen:
-            hint = "one machine has one entry; retire the one that is gone"
-            yield Finding((*loc, "host"), f"{{value}} is the host of {seen[place]} too", hint)
+        if is_this_computer(place[0]):
+            hint = "write the name by which SMILÉO reaches the customer's machine"
+            yield Finding((*loc, "host"), "{value} is the computer that runs Coffre itself", hint)
+        elif place in seen:
+            yield Finding((*loc, "host"), f"{{value}} is the host of {seen[place]} too", _ONE_ENTRY)
         seen.setdefault(place, name)
+
+
+def list_places(data: Data) -> list[tuple[Place, str]]:
+    """Return where a tenant file's machines in service are, with their names; none when the tenant has left."""
+    machines = {} if data.get("status") == "closed" else blocks(data, "machines")
+    return [
+        (place, name)
+        for name, machine in machines.items()
+        if not is_retired(machine) and (place := find_place(block(machine, "connection"))) is not None
+    ]
+
+
+def find_taken_places(places: Sequence[tuple[str, Sequence[tuple[Place, str]]]]) -> list[TakenPlace]:
+    """Return, for each file's (name, places), the machines whose place an earlier file's machine has."""
+    first: dict[Place, tuple[str, str]] = {}
+    taken = []
+    for file, machines in places:
+        for place, name in machines:
+            earlier_file, earlier = first.setdefault(place, (file, name))
+            if earlier_file != file:
+                loc = ("machines", name, "connection", "host")
+                taken.append(
+                    TakenPlace(
+                        file, Finding(loc, f"{{value}} is the host of {earlier} in {earlier_file} too", _ONE_ENTRY)
+                    )
+                )
+    return taken
 
 
 def check_platform(data: Data) -> list[Finding]:

@@ -44,9 +44,14 @@ def test_the_examples_of_the_repository_load() -> None:
     assert repository.settings.provider.name == "SMILÉO SAS"
 
 
+def another_tenant(text: str, tenant_id: str = "h000000000") -> str:
+    """Return a tenant's file as another one's: with another id, and machines elsewhere."""
+    return text.replace("k7f3q9wz2m", tenant_id).replace("-01.martin.example", "-01.acme.example")
+
+
 def test_all_problems_of_all_files_come_at_once_in_order(make_root: MakeRoot, tenant_text: str) -> None:
     bad = tenant_text.replace("200 GiB", "200 GB").replace("plan: office", "plan: ofice")
-    root = make_root(zebra=bad, acme=bad.replace("k7f3q9wz2m", "h000000000"))
+    root = make_root(zebra=bad, acme=another_tenant(bad))
     (root / "platform.yaml").write_text((root / "platform.yaml").read_text().replace("kind: ceph", "kind: aws"))
     places = [problem.split(": ")[0:2] for problem in problems_of(root)]
     machines = ("machines.compta-01.plan", "machines.caisse-01.plan")
@@ -62,11 +67,51 @@ def test_all_problems_of_all_files_come_at_once_in_order(make_root: MakeRoot, te
 
 
 def test_an_id_belongs_to_one_tenant(make_root: MakeRoot, tenant_text: str) -> None:
-    root = make_root(acme=tenant_text, zebra=tenant_text)
+    root = make_root(acme=another_tenant(tenant_text, tenant_id="k7f3q9wz2m"), zebra=tenant_text)
     assert problems_of(root) == [
         'tenants/zebra.yaml:4:5: id: "k7f3q9wz2m" is the id of tenants/acme.yaml too; '
         "an id belongs to one tenant for ever; `coffre new` mints another"
     ]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("compta-01.martin.example", "COMPTA-01.Martin.Example."),
+        ("192.0.2.7", "192.0.519"),
+        ("192.0.2.7", "'0xC0000207'"),
+        ("'2001:db8::7'", "'2001:0DB8:0::0007'"),
+        ("192.0.2.7", "'::ffff:c000:207'"),
+        ("192.0.2.7", "'64:ff9b::c000:207'"),
+    ],
+)
+def test_a_machine_belongs_to_one_tenant_however_its_host_is_written(
+    theirs: str, ours: str, make_root: MakeRoot, tenant_text: str
+) -> None:
+    own = another_tenant(tenant_text).replace("caisse-01.acme.example", ours)
+    root = make_root(acme=tenant_text.replace("compta-01.martin.example", theirs), zebra=own)
+    shown = ours.strip("'")
+    assert problems_of(root) == [
+        f'tenants/zebra.yaml:50:34: machines.caisse-01.connection.host: "{shown}" is the host of compta-01 '
+        "in tenants/acme.yaml too; one machine has one entry; retire the one that is gone"
+    ]
+
+
+def test_another_port_a_retired_machine_or_a_closed_tenant_is_another_matter(
+    make_root: MakeRoot, tenant_text: str
+) -> None:
+    host, shared = "caisse-01.acme.example, ", "compta-01.martin.example, "
+    own = another_tenant(tenant_text)
+    other_port = own.replace(host, f"{shared}port: 2222, ")
+    retired = own.replace(host, shared).replace(
+        "    connection: {via: ssh, host: compta-01.martin",
+        "    retired: {on: 2026-12-31, keep_until: 2027-03-31}\n    connection: {via: ssh, host: compta-01.martin",
+    )
+    for text in (other_port, retired):
+        assert text != own
+        assert len(load_repository(make_root(acme=tenant_text, zebra=text)).tenants) == 2
+    same_port = problems_of(make_root(acme=tenant_text, zebra=own.replace(host, f"{shared}port: 22, ")))
+    assert [problem.partition(": ")[0] for problem in same_port] == ["tenants/zebra.yaml:50:34"]
 
 
 def test_chosen_files_alone_are_read(make_root: MakeRoot, tenant_text: str, tmp_path: Path) -> None:
@@ -148,7 +193,7 @@ def test_a_wrong_platform_file_does_not_hide_what_tenants_say(make_root: MakeRoo
 
 def test_problems_come_by_file_line_and_column_however_files_were_named(make_root: MakeRoot, tenant_text: str) -> None:
     bad = tenant_text.replace("200 GiB", "200 GB").replace("claire@martin", "claire at martin")
-    root = make_root(acme=bad.replace("k7f3q9wz2m", "h000000000"), zebra=bad)
+    root = make_root(acme=another_tenant(bad), zebra=bad)
     backwards = [root / "tenants" / "zebra.yaml", root / "tenants" / "acme.yaml"]
     with pytest.raises(InvalidRepositoryError) as refused:
         load_repository(root, backwards)

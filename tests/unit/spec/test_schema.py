@@ -25,7 +25,8 @@ BEYOND_SHAPES = {
     "hold-before-contract", "keep-nothing", "leaving-dates-and-choices", "leaving-while-active",
     "leaving-without-block", "leaving-without-return", "options",
     "paths-for-windows", "paths-relative", "paths-system-missing", "plan-unknown", "platform-unknown", "retired",
-    "same-host-twice", "schedule-twice", "siren", "siren-and-registration", "size-zero", "timezone",
+    "same-host-twice", "same-host-otherwise-written", "this-computer", "schedule-twice",
+    "siren", "siren-and-registration", "size-zero", "timezone",
     "too-many-machines", "credential-in-the-file", "escrow-beside-secrets", "hours-backwards",
 }  # fmt: skip
 
