@@ -1,6 +1,7 @@
 """The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same.
 
-Events go in one case: those of a tenant that has left, by kind, and that is an event too.
+Events go in one case: those of a tenant that has left, by kind, and that is an event too. Each event, the start and the
+end of each run and each closed day of usage has a link of one chain, added in the same transaction (`chain`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,11 +17,22 @@ from coffre.errors import ExpectedError
 from coffre.records import tables
 from coffre.records.activity import Run, RunOutcome, Usage
 from coffre.records.actor import Author
-from coffre.records.connection import open_engine, writing
+from coffre.records.chain import (
+    ACCOUNTS_FOR_LINKS,
+    Subject,
+    Tip,
+    event_content,
+    first_hash,
+    run_content,
+    run_end_content,
+)
+from coffre.records.connection import open_engine, reading, writing
 from coffre.records.events import Event, EventKind, check_recordable, storable
+from coffre.records.linking import Linker, read_tip
 from coffre.records.location import Location, locate
 from coffre.records.schema import ensure_schema
 from coffre.records.trouble import translated
+from coffre.records.verification import ChainReport, verify_chain
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -60,24 +72,27 @@ class Records:
     ) -> None:
         self.close()
 
-    def append(self, event: Event) -> None:
-        """Add one event; RefusedError when its details hold a secret."""
-        self.append_all([event])
+    def append(self, event: Event) -> Event:
+        """Add one event and return it as recorded, with its id; RefusedError when its details hold a secret."""
+        return self.append_all([event])[0]
 
-    def append_all(self, events: Iterable[Event]) -> None:
-        """Add several events in one transaction: all of them, in this order, or none."""
-        rows = [_event_row(event) for event in events]
-        if rows:
-            with translated(self._location), writing(self._engine) as connection:
-                connection.execute(sa.insert(tables.events), rows)
+    def append_all(self, events: Iterable[Event]) -> list[Event]:
+        """Add several events in one transaction: all of them, in this order, or none. Returns them with their ids."""
+        added = list(events)
+        rows = [_event_row(event) for event in added]
+        if not rows:
+            return []
+        with translated(self._location), writing(self._engine) as connection:
+            first = _add_events(connection, rows)
+        return [replace(event, id=first + turn) for turn, event in enumerate(added)]
 
     def trim(self, trimmed: Event, kinds: Collection[EventKind]) -> dict[EventKind, int]:
         """Delete a tenant's events of these kinds and add ``trimmed``, with how many went, all at once or not at all.
 
-        The one way in which an event ever goes: the database refuses any other. May run twice; nothing is added when
-        nothing went.
+        The one way in which an event ever goes: the database refuses any other. Its link stays without its salt, and
+        ``trimmed`` is what accounts for it. May run twice; nothing is added when nothing went.
         """
-        table, allowed = tables.events, tables.trimming
+        table, chain, allowed = tables.events, tables.chain, tables.trimming
         mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
         counting = sa.select(table.c.kind, sa.func.count()).where(mine).group_by(table.c.kind).order_by(table.c.kind)
         with translated(self._location), writing(self._engine) as connection:
@@ -85,12 +100,19 @@ class Records:
             if not counts:
                 return {}
             went = [{"kind": kind.value, "count": count} for kind, count in counts.items()]
-            details = {**trimmed.details, "trimmed": went}
+            details = {**trimmed.details, "trimmed": went, ACCOUNTS_FOR_LINKS: True}
             rows = [{"tenant_id": trimmed.tenant_id, "kind": kind.value} for kind in counts]
             connection.execute(sa.insert(allowed), rows)
             connection.execute(sa.delete(table).where(mine))
+            links = sa.and_(
+                chain.c.subject == Subject.EVENT.value,
+                chain.c.tenant_id == trimmed.tenant_id,
+                chain.c.kind.in_([kind.value for kind in counts]),
+                chain.c.salt.is_not(None),
+            )
+            connection.execute(sa.update(chain).where(links).values(salt=None))
             connection.execute(sa.delete(allowed).where(allowed.c.tenant_id == trimmed.tenant_id))
-            connection.execute(sa.insert(table), _event_row(replace(trimmed, details=details)))
+            _add_events(connection, [_event_row(replace(trimmed, details=details))])
         return counts
 
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
@@ -138,7 +160,11 @@ class Records:
             tables.COMMIT: author.commit,
         }
         with translated(self._location), writing(self._engine) as connection:
-            run_id: int = connection.execute(sa.insert(tables.runs).returning(tables.runs.c.id), row).scalar_one()
+            linker = Linker(connection)
+            run_id = linker.next_id(Subject.RUN)
+            linker.add(run_content({**row, "id": run_id}))
+            linker.write()
+            connection.execute(sa.insert(tables.runs), {**row, "id": run_id})
         return run_id
 
     def finish_run(self, run_id: int, finished_at: datetime, outcome: RunOutcome) -> None:
@@ -149,14 +175,36 @@ class Records:
             .where(table.c.id == run_id, table.c.finished_at.is_(None))
             .values(finished_at=finished_at, outcome=outcome.value)
         )
+        going_on = sa.select(table.c.id).where(table.c.id == run_id, table.c.finished_at.is_(None))
         with translated(self._location), writing(self._engine) as connection:
-            if connection.execute(statement).rowcount != 1:
+            linker = Linker(connection)
+            if connection.scalar(going_on) is None:
                 raise ValueError(f"run {run_id} is not one that goes on")
+            linker.add(run_end_content({"id": run_id, "finished_at": finished_at, "outcome": outcome.value}))
+            linker.write()
+            connection.execute(statement)
 
     def list_runs(self) -> list[Run]:
         """Return all runs, the newest first."""
         rows = self._read(sa.select(tables.runs).order_by(tables.runs.c.id.desc()))
         return [_run(row) for row in rows]
+
+    def read_tip(self) -> Tip:
+        """Return where the chain ends."""
+        with translated(self._location), self._engine.connect() as connection:
+            return read_tip(connection)
+
+    def find_hash(self, position: int) -> str | None:
+        """Return the hash that the chain has at a position, None beyond its end."""
+        if position == 0:
+            return first_hash(self.read_tip().database_id)
+        rows = self._read(sa.select(tables.chain.c.hash).where(tables.chain.c.position == position))
+        return str(rows[0]["hash"]) if rows else None
+
+    def verify(self, positions: Collection[int] = (), trimmable: Collection[EventKind] = ()) -> ChainReport:
+        """Hold everything recorded against the chain, in one state of the database; see `verify_chain`."""
+        with translated(self._location), reading(self._engine) as connection:
+            return verify_chain(connection, positions, trimmable)
 
     def _read(self, statement: sa.Select[tuple[object, ...]]) -> Sequence[sa.RowMapping]:
         with translated(self._location), self._engine.connect() as connection:
@@ -171,6 +219,18 @@ class Records:
                 "Update Coffre here: a newer one wrote it.",
             ) from None
         return Event(**{**row, "kind": kind})
+
+
+def _add_events(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> int:
+    """Add events with their links and return the id of the first; the others follow it."""
+    linker = Linker(connection)
+    first = linker.next_id(Subject.EVENT)
+    numbered = [{**row, "id": first + turn} for turn, row in enumerate(rows)]
+    for row in numbered:
+        linker.add(event_content(row))
+    linker.write()
+    connection.execute(sa.insert(tables.events), numbered)
+    return first
 
 
 def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) -> sa.Select[tuple[object, ...]]:

@@ -76,6 +76,48 @@ trimming = sa.Table(
     sa.Column("kind", sa.Text(), primary_key=True),
 )
 
+# One link for each event, for the start and the end of each run, and for each closed day of usage (`chain`).
+chain = sa.Table(
+    "chain",
+    metadata,
+    sa.Column("position", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("form", sa.Integer(), nullable=False),
+    sa.Column("subject", sa.Text(), nullable=False),
+    sa.Column("subject_id", sa.BigInteger()),
+    sa.Column("tenant_id", sa.Text()),
+    sa.Column("kind", sa.Text()),
+    sa.Column("salt", sa.Text()),
+    sa.Column("content", sa.Text(), nullable=False),
+    sa.Column("hash", sa.Text(), nullable=False),
+    sa.Index("chain_by_subject", "subject", "subject_id", unique=True),
+    sa.Index("chain_by_tenant", "tenant_id", "kind"),
+)
+
+# Where the chain ends: one row, which a writer locks before it adds a link.
+chain_tip = sa.Table(
+    "chain_tip",
+    metadata,
+    sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("database_id", sa.Text(), nullable=False),
+    sa.Column("position", sa.BigInteger(), nullable=False),
+    sa.Column("hash", sa.Text(), nullable=False),
+)
+
+# The signed heads, and where each was noted down.
+heads = sa.Table(
+    "heads",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("database_id", sa.Text(), nullable=False),
+    sa.Column("position", sa.BigInteger(), nullable=False),
+    sa.Column("hash", sa.Text(), nullable=False),
+    sa.Column("signed_at", UtcDateTime(), nullable=False),
+    sa.Column("public_key", sa.Text(), nullable=False),
+    sa.Column("signature", sa.Text(), nullable=False),
+    sa.Column("place", sa.Text(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
 usage = sa.Table(
     "usage",
     metadata,

@@ -276,7 +276,7 @@ def test_trimming_takes_one_tenants_events_of_the_kinds_named_and_says_so(record
     assert records.trim(trimmed, kinds) == {}
     left = records.list_events(TENANT_ID)
     assert [each.kind for each in left] == [EventKind.INSTALL, EventKind.RECORDS_TRIMMED]
-    assert left[-1].details == {"on": "2027-05-01", "trimmed": [{"kind": "gate_change", "count": 2}]}
+    assert left[-1].details == {"on": "2027-05-01", "trimmed": [{"kind": "gate_change", "count": 2}], "links": True}
     assert len(records.list_events("m4ple9x2ya")) == 1
     with pytest.raises(sa.exc.DBAPIError, match="events are append-only"), raw.begin() as connection:
         connection.exec_driver_sql("DELETE FROM events")

@@ -141,9 +141,10 @@ def test_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
 
 def test_event_kind_of_a_newer_coffre_is_said(file: Path, tmp_path: Path) -> None:
     with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO chain VALUES (2, 1, 'event', 2, 'k7f3q9wz2m', 'teleported', 's', 'c', 'h')")
         connection.execute(
-            "INSERT INTO events (tenant_id, slug, kind, at, actor, details) "
-            "VALUES ('k7f3q9wz2m', 'martin', 'teleported', '2026-01-01 00:00:00', 'c', '{}')"
+            "INSERT INTO events (id, tenant_id, slug, kind, at, actor, details) "
+            "VALUES (2, 'k7f3q9wz2m', 'martin', 'teleported', '2026-01-01 00:00:00', 'c', '{}')"
         )
     connection.close()
     with Records.open(REFERENCE, tmp_path) as records:

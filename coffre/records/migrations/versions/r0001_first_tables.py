@@ -8,7 +8,7 @@ from sqlalchemy.sql import quoted_name
 revision = "0001"
 down_revision = None
 
-_SQLITE_GUARDS = (
+SQLITE_GUARDS = (
     "CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
     "CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
     # INSERT OR REPLACE deletes the old row without asking the trigger for deletes.
@@ -17,7 +17,7 @@ _SQLITE_GUARDS = (
     "SELECT RAISE(ABORT, 'events are append-only'); END",
 )
 
-_POSTGRESQL_GUARDS = (
+POSTGRESQL_GUARDS = (
     "CREATE FUNCTION events_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'events are append-only'; END $$",
     "CREATE TRIGGER events_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON events "
@@ -65,6 +65,6 @@ def upgrade() -> None:
         sa.Column(commit, sa.Text()),
         sqlite_autoincrement=True,
     )
-    guards = _SQLITE_GUARDS if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL_GUARDS
+    guards = SQLITE_GUARDS if op.get_bind().dialect.name == "sqlite" else POSTGRESQL_GUARDS
     for guard in guards:
         op.execute(guard)

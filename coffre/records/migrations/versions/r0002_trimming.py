@@ -8,13 +8,13 @@ down_revision = "0001"
 
 _ALLOWED = "SELECT 1 FROM trimming WHERE trimming.tenant_id = OLD.tenant_id AND trimming.kind = OLD.kind"
 
-_SQLITE_GUARDS = (
+SQLITE_GUARDS = (
     "DROP TRIGGER events_no_delete",
     f"CREATE TRIGGER events_no_delete BEFORE DELETE ON events WHEN NOT EXISTS ({_ALLOWED}) BEGIN "
     "SELECT RAISE(ABORT, 'events are append-only'); END",
 )
 
-_POSTGRESQL_GUARDS = (
+POSTGRESQL_GUARDS = (
     "DROP TRIGGER events_no_change ON events",
     "CREATE TRIGGER events_no_change BEFORE UPDATE OR TRUNCATE ON events "
     "FOR EACH STATEMENT EXECUTE FUNCTION events_refuse_change()",
@@ -31,5 +31,5 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Text(), primary_key=True),
         sa.Column("kind", sa.Text(), primary_key=True),
     )
-    for guard in _SQLITE_GUARDS if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL_GUARDS:
+    for guard in SQLITE_GUARDS if op.get_bind().dialect.name == "sqlite" else POSTGRESQL_GUARDS:
         op.execute(guard)
