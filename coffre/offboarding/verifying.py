@@ -3,10 +3,8 @@
 A look that could not be made is an error, never a passed check: whoever is away refuses nothing.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
 
 from coffre.agents.restic.repository import Repository, ResticError
 from coffre.errors import RemoteError
@@ -149,7 +147,10 @@ def _try_key(service: Service, bucket: str, key: S3Key) -> tuple[bool, str]:
 
 
 def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> Check:
-    """Try a restore with the old key of the owner; the password is destroyed, and any stands in for it."""
+    """Try to open the repository, as a restore does first, with the old key of the owner.
+
+    The password is destroyed, and any stands in for it.
+    """
     endpoint = service.storage.endpoint
     repository = Repository(
         url=f"s3:{endpoint.url}/{began.bucket}/{naming.RESTIC_PREFIX.rstrip('/')}",
@@ -158,15 +159,14 @@ def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> C
         ca_file=endpoint.ca_file,
         region=endpoint.region,
     )
-    with tempfile.TemporaryDirectory(prefix="coffre-verify-") as folder:
-        try:
-            repository.restore("latest", Path(folder), deadline_seconds=RESTORE_SECONDS)
-        except ResticError as problem:
-            if problem.exit_code_of_restic is None:
-                raise  # it ran into its deadline: the platform was away, which proves nothing
-            is_refused = _REFUSED_BY_PLATFORM in problem.message
-            return _check(Look.RESTORE, began.bucket, is_refused, problem.message)
-    return _check(Look.RESTORE, began.bucket, False, "restic restored the latest snapshot")
+    try:
+        repository.snapshots(deadline_seconds=RESTORE_SECONDS)
+    except ResticError as problem:
+        if problem.exit_code_of_restic is None:
+            raise  # it ran into its deadline: the platform was away, which proves nothing
+        is_refused = _REFUSED_BY_PLATFORM in problem.message
+        return _check(Look.RESTORE, began.bucket, is_refused, problem.message)
+    return _check(Look.RESTORE, began.bucket, False, "restic opened the repository")
 
 
 def _check(look: Look, subject: str, passed: bool, seen: str) -> Check:

@@ -1,23 +1,25 @@
-"""A drill: a sample of a machine's files restored with SMILÉO's key, away from the machine, and compared."""
+"""A drill: a sample of a machine's files read with SMILÉO's key, away from the machine, and compared.
+
+What a machine backed up is somebody else's: a drill makes no file of it here. Each is streamed, counted and hashed.
+"""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre import toolchain
-from coffre.agents.restic.repository import Repository, ResticError
-from coffre.errors import ExpectedError, UsageError
+from coffre.agents.restic.repository import HostileSnapshotError, Repository, ResticError
+from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.reports import iter_reports
 from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
 from coffre.operations.service import Service
+from coffre.operations.streaming import compare, find_exact_paths, stream_sample, without_twins
 from coffre.operations.work_folder import work_folder
 from coffre.records.events import EventKind
-from coffre.spec.sizes import format_bytes
 
 WORK_PREFIX = "drill-"
-NO_ROOM = "no space left on device"
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,26 @@ class Drill:
 
 
 def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
-    """Restore a sample of the newest reported snapshot and compare it; records who read what, why, and the result.
+    """Read a sample of the newest reported snapshot and compare it; records who read what, why, and the result.
 
     Some files are always compared with hashes that the agent took on the machine: a drill without any proves too little
-    and fails, saying so. What was restored is deleted before this returns.
+    and fails, saying so. Nothing of the machine's is written here.
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
     snapshot_id, reported = _newest_reported(service, machine)
-    repository = open_repository(service, machine, f"drill of snapshot {snapshot_id[:8]}, seed {seed}")
-    try:
-        on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
-        files = [SnapshotFile(node.path, node.size_bytes) for node in repository.ls(snapshot_id) if node.type == "file"]
-        sample = choose_sample(files, reported, seed)
-        on_progress(f"restoring {len(sample.sizes)} files")
-        done = _restore_and_compare(service, machine, repository, snapshot_id, sample)
-    except ResticError as problem:
-        # The sample could not even be chosen: the list of files does not come out of the repository.
-        done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
-        sample = Sample(seed, (), ())
+    with _cache_folder(service.repository.root) as cache:
+        reason = f"drill of snapshot {snapshot_id[:8]}, seed {seed}"
+        repository = open_repository(service, machine, reason, cache)
+        try:
+            on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
+            sample = choose_sample(_list_files(repository, snapshot_id), reported, seed)
+            on_progress(f"reading {len(sample.sizes)} files")
+            done = _read_and_compare(machine, repository, snapshot_id, sample)
+        except (ResticError, HostileSnapshotError) as problem:
+            # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
+            done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
+            sample = Sample(seed, (), ())
     service.record(
         EventKind.DRILL, machine, seed=seed, snapshot=snapshot_id, files=sample.paths, problems=list(done.problems)
     )
@@ -73,38 +76,27 @@ def _newest_reported(service: Service, machine: str) -> tuple[str, list[Reported
     raise UsageError(f"{machine} has no report of a backup yet", f"Run `coffre backup {service.tenant.slug}` first.")
 
 
-def _restore_and_compare(
-    service: Service, machine: str, repository: Repository, snapshot_id: str, sample: Sample
-) -> Drill:
+def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:
+    nodes = (node for node in repository.ls(snapshot_id) if node.type == "file")
+    return without_twins([SnapshotFile(node.path, node.size_bytes) for node in nodes])
+
+
+def _read_and_compare(machine: str, repository: Repository, snapshot_id: str, sample: Sample) -> Drill:
     problems = [] if sample.reported else ["the snapshot has none of the files whose hashes the agent reported"]
-    with work_folder(service.repository.root, WORK_PREFIX) as folder:
-        try:
-            repository.restore(snapshot_id, folder, includes=sample.paths, no_cache=True)
-        except ResticError as problem:
-            if NO_ROOM in problem.message:
-                needed = format_bytes(sum(sample.sizes.values()))
-                raise ExpectedError(
-                    f"no room is left in {folder.parent} for the {needed} of the sample",
-                    "Make room, then drill again: this says nothing about the backup.",
-                ) from problem
-            problems.append(problem.message)
-        problems += compare(sample, folder)
-        files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-        restored_bytes = sum(path.stat().st_size for path in files)
+    streamed = stream_sample(repository, snapshot_id, sample, find_exact_paths(repository, snapshot_id, sample.paths))
+    problems += compare(sample, streamed)
+    read_bytes = sum(each.size_bytes for each in streamed.values())
     return Drill(
-        machine, sample.seed, snapshot_id, len(sample.reported), len(sample.others), restored_bytes, tuple(problems)
+        machine, sample.seed, snapshot_id, len(sample.reported), len(sample.others), read_bytes, tuple(problems)
     )
 
 
-def compare(sample: Sample, folder: Path) -> Iterator[str]:
-    """Yield what is wrong with the restored files: missing, of another size, or of other content than was reported."""
-    for path, size_bytes in sample.sizes.items():
-        restored = folder / path.lstrip("/")
-        if not restored.is_file():
-            yield f"{path}: not restored"
-        elif restored.stat().st_size != size_bytes:
-            yield f"{path}: {restored.stat().st_size} bytes instead of {size_bytes}"
-    for file in sample.reported:
-        restored = folder / file.path.lstrip("/")
-        if restored.is_file() and toolchain.sha256_file(restored) != file.sha256:
-            yield f"{file.path}: its content is not what the machine reported"
+@contextmanager
+def _cache_folder(root: Path) -> Iterator[Path | None]:
+    """Give a folder for the repository's structure, so that it is read once, not for each file; None without room."""
+    with ExitStack() as opened:
+        try:
+            folder = opened.enter_context(work_folder(root, WORK_PREFIX))
+        except OSError:
+            folder = None
+        yield folder

@@ -3,6 +3,7 @@
 import os
 import posixpath
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from coffre.operations.machines import open_machine
 from coffre.operations.passwords import use_password
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
+from coffre.outside.files import read_plain
 from coffre.secrets import rotations
 from coffre.spec import naming
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
@@ -25,6 +27,8 @@ from coffre.storage.driver import AccessKey
 
 MARKER = ".coffre-restore-unfinished"
 """In a directory that a restore has begun to fill; holds the snapshot and the path, so that only the same goes on."""
+
+LONGEST_MARK_BYTES = 64 * 1024
 
 DEFAULT_FOLDER = "/var/lib/coffre-restore"
 """On a machine: where restores go when no folder is named, one folder a snapshot."""
@@ -116,7 +120,8 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     marker.write_text(mark + "\n", encoding="utf-8", errors="surrogateescape")
     includes = [path] if path else []
     summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
-    marker.unlink()
+    with suppress(IsADirectoryError):  # the machine's own, should it have had a folder of that name
+        marker.unlink(missing_ok=True)
     return Restored(wanted.machine, chosen, str(target), summary)
 
 
@@ -198,9 +203,11 @@ def choose_snapshot(snapshots: list[Snapshot], wanted: str, machine: str) -> Sna
 
 
 def _choose(repository: Repository, wanted: Wanted, path: str | None) -> Snapshot:
-    """Return the snapshot that is meant, having seen that it holds the path."""
+    """Return the snapshot that is meant, having read the whole of its list: it is sound, and it holds the path."""
     chosen = choose_snapshot(repository.snapshots(), wanted.snapshot, wanted.machine)
-    if path is not None and not repository.has_path(chosen.id, path):
+    if path is None:
+        repository.check_snapshot(chosen.id)
+    elif not repository.has_path(chosen.id, path):
         raise UsageError(
             f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", "Write the path as on the machine."
         )
@@ -234,10 +241,10 @@ def _storage_of(service: Service, machine: str, key: AccessKey, reason: str) -> 
 
 def _read_marker(target: Path) -> str | None:
     """Return what a restore that was cut short has left in a directory, None when it has left nothing."""
-    marker = target / MARKER
-    if marker.is_symlink() or not marker.is_file():
+    try:
+        return os.fsdecode(read_plain(target / MARKER, LONGEST_MARK_BYTES)).rstrip("\n")
+    except OSError:  # none there, or something that no restore of ours has left
         return None
-    return os.fsdecode(marker.read_bytes()).rstrip("\n")
 
 
 def _other_unfinished(where: str, mark: str) -> RefusedError:

@@ -318,7 +318,7 @@ def test_a_refused_administrator_and_a_wrong_clock_are_told_apart(applied: Trial
 def test_a_full_disk_later_says_nothing_against_the_backup(applied: Trial) -> None:
     (applied.dot / "run").mkdir(exist_ok=True)
     with disk(applied.dot / "run") as small, small.full():
-        applied.fails(*DRILL, says="no room is left", hint="this says nothing about the backup")
+        applied.desk.coffre(*DRILL)  # it writes nothing of the machine's here
     with disk(applied.dot, 64 * MEBIBYTE) as small:
         with small.full():
             applied.all_fail(APPLY, BACKUP, DRILL, says="no room is left", hint="Make room")

@@ -24,6 +24,7 @@ EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
         "the repository password is wrong",
         "The data bundle is not the one that the repository was made with: restore it from escrow, make no new one.",
     ),
+    97: ("there is no cage", "The cage's own message says what is missing."),
 }
 
 

@@ -2,10 +2,12 @@
 
 import collections
 import contextlib
+import io
 import os
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from coffre.agents.restic.output import explain_exit
 from coffre.errors import RemoteError
 
 STDERR_LINES = 200
+BLOCK_BYTES = 1024**2
 STOP_SECONDS = 15.0
 """How long restic may take to end by itself once told to: it removes its lock meanwhile."""
 
@@ -49,14 +52,27 @@ def stream(command: ResticCommand) -> Iterator[str]:
 
     ResticError when it fails or passes its deadline. The program has ended when this returns, raises or is closed.
     """
+    with _running(command) as output:
+        for line in output:
+            yield line.decode("utf-8", "surrogateescape")
+
+
+def stream_bytes(command: ResticCommand) -> Iterator[bytes]:
+    """Run restic and yield its standard output in blocks of bytes, as `stream` does with lines."""
+    with _running(command) as output:
+        while block := output.read1(BLOCK_BYTES):
+            yield block
+
+
+@contextmanager
+def _running(command: ResticCommand) -> Iterator[io.BufferedReader]:
+    """Run restic for as long as its output is read; whoever leaves before its end is told nothing of how it ended."""
     process = subprocess.Popen(
         [str(command.program), *command.arguments],
         env={**clean_environment(os.environ), **command.secret_environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="surrogateescape",
     )
     stderr: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
     is_late = threading.Event()
@@ -66,8 +82,8 @@ def stream(command: ResticCommand) -> Iterator[str]:
     reader.start()
     timer.start()
     try:
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-        yield from process.stdout
+        assert isinstance(process.stdout, io.BufferedReader)  # noqa: S101 - a pipe was asked for
+        yield process.stdout
         process.wait()
     finally:
         timer.cancel()
@@ -100,17 +116,17 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _drain(process: subprocess.Popen[str], lines: collections.deque[str]) -> None:
+def _drain(process: "subprocess.Popen[bytes]", lines: collections.deque[str]) -> None:
     assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-    lines.extend(process.stderr)
+    lines.extend(line.decode("utf-8", "surrogateescape") for line in process.stderr)
 
 
-def _stop_late(process: subprocess.Popen[str], is_late: threading.Event) -> None:
+def _stop_late(process: "subprocess.Popen[bytes]", is_late: threading.Event) -> None:
     is_late.set()
     _stop(process)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: "subprocess.Popen[bytes]") -> None:
     """End the program and wait for it: asked first, then forced."""
     if process.poll() is not None:
         return

@@ -1,32 +1,45 @@
 """A machine's restic repository, opened from here with the owner's key: what SMILÉO does to it, apart from backups."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
 
 from coffre import toolchain
+from coffre.agents.restic.cage import NO_CAGE, Cage, authorities, no_cage
+from coffre.agents.restic.listing import (
+    BytesListing,
+    HostileSnapshotError,
+    Listing,
+    as_restic_writes,
+    pair_bytes,
+    split_lines,
+)
 from coffre.agents.restic.output import (
     Node,
     RestoreSummary,
     Snapshot,
     exact_pattern,
     read_line,
-    read_node,
     read_restore_summary,
     read_snapshot,
 )
-from coffre.agents.restic.process import ResticCommand, ResticError, stream
+from coffre.agents.restic.process import ResticCommand, ResticError, stream, stream_bytes
 
-__all__ = ["Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
+__all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
 
 NO_REPOSITORY = 10
 QUICK_SECONDS = 60.0
 """For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
 LISTING_SECONDS = 2 * 3600.0
 LONG_SECONDS = 24 * 3600.0
+
+_FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 OnProgress = Callable[[float], None]
 """Called with the part that is done, 0 to 1."""
@@ -66,6 +79,7 @@ class Repository:
         self._ca_file = ca_file
         self._region = region
         self._cache_dir = cache_dir
+        self._sound: set[str] = set()
 
     def init(self) -> bool:
         """Make the repository; False when there is one that this password opens. May run twice."""
@@ -78,23 +92,55 @@ class Repository:
             return True
         return False
 
-    def snapshots(self) -> list[Snapshot]:
+    def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
         """Return every snapshot, oldest first by the machine's clock."""
-        lines = self._run(["snapshots", "--no-lock"], QUICK_SECONDS)
+        lines = self._run(["snapshots", "--no-lock"], deadline_seconds)
         found = [read_snapshot(fields) for fields in json.loads("".join(lines) or "[]") or []]
         return sorted(found, key=lambda snapshot: snapshot.taken_at)
 
     def ls(self, snapshot: str) -> Iterator[Node]:
-        """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed."""
-        for line in self._stream(["ls", "--no-lock", snapshot], LISTING_SECONDS):
-            fields = read_line(line)
-            if fields.get("message_type") == "node" or fields.get("struct_type") == "node":
-                yield read_node(fields)
+        """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed.
+
+        Each was held against what a tree of files may be: HostileSnapshotError, at the entry or at the end. Who reads
+        to the end has seen the whole of what a restore of that id makes: trees are named by their hash. ``snapshot`` is
+        a full id.
+        """
+        listing = Listing(_full_id(snapshot))
+        with self._explained(snapshot):
+            for line in self._stream(["ls", "--no-lock", "--", snapshot], LISTING_SECONDS):
+                node = listing.read(read_line(line))
+                if node is not None:
+                    yield node
+            listing.end()
+            if listing.has_twins:
+                for _ in self.ls_bytes(snapshot):
+                    continue
+        self._sound.add(snapshot)
+
+    def ls_bytes(self, snapshot: str) -> Iterator[tuple[Node, bytes]]:
+        """Yield every entry as `ls` does, with its path in bytes: restic is asked for both forms of its listing."""
+        listing, listed_bytes = Listing(_full_id(snapshot)), BytesListing(snapshot)
+        lines = self._stream(["ls", "--no-lock", "--", snapshot], LISTING_SECONDS)
+        plain = self._stream_plain(["ls", "--quiet", "--no-lock", "--", snapshot], LISTING_SECONDS)
+        with self._explained(snapshot), closing(lines), closing(plain):
+            nodes = (node for line in lines if (node := listing.read(read_line(line))) is not None)
+            for node, path in pair_bytes(snapshot, nodes, split_lines(plain)):
+                listed_bytes.read(path)
+                yield node, path
+            listing.end()
+
+    def check_snapshot(self, snapshot: str) -> None:
+        """Refuse a snapshot that no honest restic writes, by its whole listing; quick when that was read before."""
+        if snapshot not in self._sound:
+            for _ in self.ls(snapshot):
+                continue
 
     def has_path(self, snapshot: str, path: str) -> bool:
-        """Tell whether a snapshot holds an absolute path, file or folder."""
-        lines = self._run(["ls", "--no-lock", snapshot, path], LISTING_SECONDS)
-        return any(read_line(line).get("struct_type") == "node" for line in lines)
+        """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
+        wanted, is_there = as_restic_writes(os.fsencode(path)), False
+        for node in self.ls(snapshot):
+            is_there = is_there or node.path == wanted
+        return is_there
 
     def restore(
         self,
@@ -103,18 +149,20 @@ class Repository:
         *,
         includes: Sequence[str] = (),
         on_progress: OnProgress | None = None,
-        no_cache: bool = False,
-        deadline_seconds: float = LONG_SECONDS,
     ) -> RestoreSummary:
         """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
 
         The names are taken literally, not as patterns. A name that the snapshot lacks restores nothing: the summary's
-        count tells. What was restored before a failure stays in ``target``.
+        count tells. What was restored before a failure stays in ``target``. ``snapshot`` is a full id. The whole of it
+        is checked before anything is written, and restic writes in a cage: RefusedError without one.
         """
+        self.check_snapshot(snapshot)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = target.resolve()
         arguments = ["restore", "--no-lock", "--sparse", snapshot, "--target", str(target)]
         arguments += [f"--include={exact_pattern(path)}" for path in includes]
         summary = RestoreSummary(0, 0)
-        for line in self._stream(arguments, deadline_seconds, no_cache=no_cache):
+        for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
             fields = read_line(line)
             if fields.get("message_type") == "status" and on_progress is not None:
                 on_progress(float(fields.get("percent_done", 0.0)))
@@ -127,13 +175,24 @@ class Repository:
 
         Nothing is written. Empty files and entries without content are not looked at.
         """
+        self.check_snapshot(snapshot)
+        target = target.resolve()
         summary = RestoreSummary(0, 0)
         arguments = ["restore", "--no-lock", "--dry-run", snapshot, "--target", str(target)]
-        for line in self._stream(arguments, LONG_SECONDS):
+        for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
             fields = read_line(line)
             if fields.get("message_type") == "summary":
                 summary = read_restore_summary(fields)
         return summary.restored_bytes
+
+    def dump(self, snapshot: str, path: bytes, deadline_seconds: float = LONG_SECONDS) -> Generator[bytes, None, None]:
+        """Yield the content of one file of a snapshot in blocks; nothing is written here. ``snapshot`` is a full id.
+
+        The program ends when the iterator is closed.
+        """
+        self.check_snapshot(snapshot)
+        arguments = ["dump", "--quiet", "--no-lock", "--", snapshot, os.fsdecode(path)]
+        yield from self._stream_plain(arguments, deadline_seconds)
 
     def check(self, *, read_data: bool = False) -> None:
         """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
@@ -142,13 +201,54 @@ class Repository:
     def _run(self, arguments: Sequence[str], deadline_seconds: float) -> list[str]:
         return list(self._stream(arguments, deadline_seconds))
 
-    def _stream(self, arguments: Sequence[str], deadline_seconds: float, *, no_cache: bool = False) -> Iterator[str]:
-        cache = [f"--cache-dir={self._cache_dir}"] if self._cache_dir and not no_cache else ["--no-cache"]
+    def _stream(
+        self, arguments: Sequence[str], deadline_seconds: float, cage: Cage | None = None
+    ) -> Generator[str, None, None]:
+        try:
+            yield from stream(self._command(["--json", *arguments], deadline_seconds, cage))
+        except ResticError as problem:
+            if problem.exit_code_of_restic != NO_CAGE:
+                raise
+            raise no_cage(problem.message.partition(": ")[2]) from problem
+
+    def _stream_plain(self, arguments: Sequence[str], deadline_seconds: float) -> Generator[bytes, None, None]:
+        yield from stream_bytes(self._command(arguments, deadline_seconds, None))
+
+    def _command(self, arguments: Sequence[str], deadline_seconds: float, cage: Cage | None) -> ResticCommand:
+        cached = [f"--cache-dir={self._cache_dir}"] if self._cache_dir else ["--no-cache"]
         certificates = [f"--cacert={self._ca_file}"] if self._ca_file else []
-        settings = ["--json", f"--repo={self._url}", f"--option=s3.region={self._region}", *certificates, *cache]
+        settings = [f"--repo={self._url}", f"--option=s3.region={self._region}", *certificates, *cached]
         secrets = {
             "AWS_ACCESS_KEY_ID": self._key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self._key.secret_access_key,
             "RESTIC_PASSWORD": self._password.get_secret_value(),
         }
-        return stream(ResticCommand(toolchain.find_tool("restic"), [*settings, *arguments], secrets, deadline_seconds))
+        program, line = toolchain.find_tool("restic"), [*settings, *arguments]
+        if cage is not None:
+            program, line = cage.around(program, line)
+        return ResticCommand(program, line, secrets, deadline_seconds)
+
+    def _cage(self, target: Path) -> Cage:
+        is_here = self._url.startswith("/")
+        write = (target, self._cache_dir) if self._cache_dir else (target,)
+        return Cage(write, (*authorities(self._ca_file), *((Path(self._url),) if is_here else ())))
+
+    @contextmanager
+    def _explained(self, snapshot: str) -> Iterator[None]:
+        """Say of which snapshot it is that the list could not be read."""
+        try:
+            yield
+        except ResticError as problem:
+            if problem.exit_code_of_restic not in (1, 2):  # 2 is a panic of Go: over a tree that is none
+                raise
+            hint = f"{problem.hint} If it fails each time, put the snapshot aside: `coffre snapshot set-aside`."
+            raise ResticError(f"snapshot {snapshot}: {problem.message}", hint, problem.exit_code_of_restic) from problem
+
+
+def _full_id(snapshot: str) -> str:
+    """Refuse what may mean another snapshot a moment later: "latest", or the beginning of an id."""
+    if not _FULL_ID.fullmatch(snapshot):
+        raise ResticError(
+            f"{snapshot[:80]!r} is not the full id of a snapshot", "Name one that `coffre restore` lists."
+        )
+    return snapshot

@@ -1,7 +1,6 @@
 """Every entry of a returned snapshot: what restic knows of it, what was restored, and where that lies in the bag."""
 
 import base64
-import errno
 import hashlib
 import json
 import os
@@ -10,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from coffre.agents.restic.listing import as_restic_writes
 from coffre.agents.restic.repository import Node
 from coffre.offboarding.returning.job import Limits
 from coffre.offboarding.returning.layout import LONG_PATHS
-from coffre.offboarding.returning.names import as_restic_writes, may_be_held, same_text, stand_in
+from coffre.offboarding.returning.names import may_be_held, same_text, stand_in
+from coffre.outside.beneath import Beneath
 
 FILE, FOLDER = "file", "dir"
 # JSON leaves them as they are, and much software that reads lines takes them for the end of one.
@@ -53,7 +54,7 @@ class Entry:
 class Tree:
     """A snapshot as it was restored: the bag, the folder in it (below data/), and what the bag's target can hold."""
 
-    bag: bytes
+    bag: Beneath
     folder: str
     limits: Limits = field(default_factory=Limits)
 
@@ -79,11 +80,9 @@ def read_entries(tree: Tree, nodes: Iterable[Node]) -> Iterator[Entry]:
     for node in nodes:
         path = names.find(node)
         restored = tree.root + path
-        try:
-            facts = os.lstat(os.path.join(tree.bag, restored))
-        except (FileNotFoundError, NotADirectoryError):
+        facts = tree.bag.find(restored)
+        if facts is None:
             missing += node.type not in NEVER_RESTORED
-            facts = None
         if facts is not None and node.type == FILE and facts.st_size != node.size_bytes:
             missing += 1
         stored = places.choose(node, restored)
@@ -127,7 +126,7 @@ class _Names:
     """Finds the bytes behind restic's paths, by what was restored there."""
 
     def __init__(self, tree: Tree) -> None:
-        self._base = os.path.join(tree.bag, tree.root)
+        self._tree = tree
         self._folders: dict[str, bytes] = {}
         self._unclaimed: dict[tuple[bytes, str], list[bytes]] = {}
 
@@ -145,7 +144,7 @@ class _Names:
     def _claim(self, folder: bytes, name: str) -> bytes:
         key = (folder, name)
         if key not in self._unclaimed:
-            there = sorted(os.listdir(self._base + folder))
+            there = sorted(self._tree.bag.names(self._tree.root + folder))
             self._unclaimed[key] = [each for each in there if as_restic_writes(each) == name]
         return self._unclaimed[key].pop(0) if self._unclaimed[key] else name.encode()
 
@@ -186,7 +185,7 @@ class _Places:
 
     def _choose_bearers(self, folder: bytes) -> frozenset[bytes]:
         try:
-            names = os.listdir(os.path.join(self._bag, folder))
+            names = self._bag.names(folder)
         except (FileNotFoundError, NotADirectoryError):
             return frozenset()  # its entries are missing too, and counted
         held = [each for each in names if may_be_held(each, is_windows=self._is_windows)]
@@ -200,24 +199,13 @@ def _complete(entry: Entry, tree: Tree, facts: os.stat_result | None) -> Entry:
     """Add what restic's list does not say: where links lead, which files are one, and extended attributes."""
     if facts is None:
         return entry
-    place = os.path.join(tree.bag, entry.restored)
-    target = os.readlink(place) if stat.S_ISLNK(facts.st_mode) else None
+    target = tree.bag.read_link(entry.restored) if stat.S_ISLNK(facts.st_mode) else None
     is_one_of_many = stat.S_ISREG(facts.st_mode) and facts.st_nlink > 1
     hard_link = f"{entry.folder}#{facts.st_ino}" if is_one_of_many else None
-    attributes = _read_attributes(place)
+    attributes = tree.bag.attributes(entry.restored)
     if target is None and hard_link is None and not attributes:
         return entry
     return Entry(entry.node, entry.folder, entry.path, entry.restored, entry.stored, target, hard_link, attributes)
-
-
-def _read_attributes(place: bytes) -> dict[str, bytes]:
-    try:
-        names = os.listxattr(place, follow_symlinks=False)
-    except OSError as error:
-        if error.errno == errno.ENOTSUP:
-            return {}
-        raise
-    return {name: os.getxattr(place, name, follow_symlinks=False) for name in names}
 
 
 def _is_text(value: bytes) -> bool:

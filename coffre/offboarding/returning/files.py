@@ -21,6 +21,7 @@ from coffre.offboarding.returning.room import (
 )
 from coffre.operations.repositories import open_repository
 from coffre.operations.work_folder import work_folder
+from coffre.outside.beneath import Beneath
 from coffre.records.events import utc_now
 from coffre.spec.leaving import ReturnedSnapshots
 from coffre.spec.sizes import format_bytes
@@ -132,10 +133,9 @@ def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot],
 def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
     """Write the tag file of entries, holding restic's list against what was restored."""
     pending, renamed = job.bag / f".{ENTRIES}", 0
-    with pending.open("w", encoding="utf-8", newline="\n") as lines:
+    with pending.open("w", encoding="utf-8", newline="\n") as lines, Beneath(job.bag) as bag:
         for each in progress.snapshots:
-            folder = folder_of(snapshots[each], job.wanted.snapshots)
-            tree = Tree(bytes(job.bag), folder, job.limits)
+            tree = Tree(bag, folder_of(snapshots[each], job.wanted.snapshots), job.limits)
             try:
                 for entry in read_entries(tree, repository.ls(each)):
                     lines.write(to_line(entry))

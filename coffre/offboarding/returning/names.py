@@ -48,9 +48,3 @@ def stand_in(name: bytes, *, is_windows: bool = False) -> bytes:
         text, tail = stem, tail + f".{extension}".encode()
     readable = text.encode()[: LONGEST_NAME_BYTES - len(tail)].decode("utf-8", "ignore")
     return readable.encode() + tail
-
-
-def as_restic_writes(name: bytes) -> str:
-    """Return a name as restic's JSON has it: each byte that is no UTF-8 is U+FFFD."""
-    text = name.decode("utf-8", "surrogateescape")
-    return "".join("\ufffd" if "\udc80" <= character <= "\udcff" else character for character in text)

@@ -74,7 +74,7 @@ def test_a_path_is_taken_literally_whatever_it_holds(scene, snapshot, source, na
 def test_a_whole_restore_shows_progress_and_no_secret(scene, snapshot, source, tmp_path):
     parts = []
     with ProcessSampler() as sampler:
-        summary = scene.repository(COMPTA).restore(snapshot.id, tmp_path, on_progress=parts.append, no_cache=True)
+        summary = scene.repository(COMPTA).restore(snapshot.id, tmp_path, on_progress=parts.append)
     assert summary.restored_bytes > 1024 * 1024
     assert (tmp_path / str(source).lstrip("/") / "below" / "deep").read_bytes() == (
         source / "below" / "deep"

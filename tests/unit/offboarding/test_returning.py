@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from coffre.agents.restic.listing import as_restic_writes
 from coffre.agents.restic.output import read_node
 from coffre.agents.restic.repository import Node, Snapshot
 from coffre.errors import RefusedError
@@ -17,12 +18,13 @@ from coffre.offboarding.returning.bag import HashedFile, find_changed, read_mani
 from coffre.offboarding.returning.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
 from coffre.offboarding.returning.files import choose, folder_of
 from coffre.offboarding.returning.job import Limits
-from coffre.offboarding.returning.names import as_restic_writes, may_be_held, stand_in
+from coffre.offboarding.returning.names import may_be_held, stand_in
 from coffre.offboarding.returning.progress import Progress, begin, read_progress
 from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
 from coffre.offboarding.returning.settling import nanoseconds, restored_path
 from coffre.offboarding.returning.staging import remove_others, staging_folder
 from coffre.offboarding.returning.windows_disk import is_windows_disk
+from coffre.outside.beneath import Beneath
 from coffre.spec.leaving import Return, ReturnedSnapshots
 
 HELD = [b"plain", "d\u00e9j\u00e0 vu.odt".encode(), b"TVA 20%.xls", b" before", b"a\\b", b"*", b"# x", b"%41", b"'\"$`"]
@@ -183,7 +185,7 @@ def test_missing_and_cut_files_are_counted_and_sockets_are_not_missed(tmp_path: 
     (tmp_path / "data" / "short").write_text("ab")
     nodes = [Node("/short", "file", 3), Node("/gone", "file", 1), Node("/socket", "socket", 0)]
     with pytest.raises(MissingEntriesError) as missing:
-        list(read_entries(Tree(bytes(tmp_path), ""), nodes))
+        list(read_entries(Tree(Beneath(tmp_path), ""), nodes))
     assert missing.value.count == 2
 
 
@@ -192,7 +194,7 @@ def test_paths_longer_than_a_target_holds_lie_apart(tmp_path: Path) -> None:
     (tmp_path / "data" / deep).mkdir(parents=True)
     (tmp_path / "data" / deep / "f").write_text("x")
     nodes = [Node("/" + "/".join(["d" * 100] * n), "dir", 0) for n in (1, 2, 3)] + [Node(f"/{deep}/f", "file", 1)]
-    entries = list(read_entries(Tree(bytes(tmp_path), "", Limits(longest_bytes=200)), nodes))
+    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(longest_bytes=200)), nodes))
     assert [entry.has_stand_in for entry in entries] == [False, False, False, True]
     assert entries[-1].stored is not None
     assert entries[-1].stored.startswith(b"data/CHEMINS-TROP-LONGS/")
@@ -205,7 +207,7 @@ def test_of_two_names_that_are_one_text_the_composed_one_keeps_its_own(tmp_path:
     for name in (composed, decomposed, alone):
         (tmp_path / "data" / name).touch()
     nodes = [Node(f"/{name}", "file", 0) for name in (composed, decomposed, alone)]
-    entries = list(read_entries(Tree(bytes(tmp_path), ""), nodes))
+    entries = list(read_entries(Tree(Beneath(tmp_path), ""), nodes))
     assert [entry.has_stand_in for entry in entries] == [False, True, False]
 
 
@@ -218,10 +220,10 @@ def test_of_names_that_differ_in_capitals_one_keeps_its_own_where_windows_reads_
              Node("/docs/sub", "dir", 0), Node("/docs/sub/A", "dir", 0), Node("/docs/sub/a", "file", 0),
              Node("/docs/zuletzt", "fifo", 0)]  # fmt: skip
     os.mkfifo(tmp_path / "data/docs/zuletzt")
-    entries = list(read_entries(Tree(bytes(tmp_path), "", Limits(is_windows=True)), nodes))
+    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(is_windows=True)), nodes))
     assert [entry.has_stand_in for entry in entries] == [False, True, False, True, False, False, True, False]
     assert len({entry.stored.decode().casefold() for entry in entries if entry.stored}) == 7
-    assert not any(entry.has_stand_in for entry in read_entries(Tree(bytes(tmp_path), ""), nodes))
+    assert not any(entry.has_stand_in for entry in read_entries(Tree(Beneath(tmp_path), ""), nodes))
 
 
 def test_a_manifest_is_read_back_as_written_and_tells_what_changed(tmp_path: Path) -> None:

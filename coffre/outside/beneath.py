@@ -1,0 +1,231 @@
+"""What lies below a folder whose content somebody else made: every look goes part by part and follows no link.
+
+Paths are bytes, relative to the folder, without `.` and `..`. What leads through a link raises NotADirectoryError, like
+what leads through a file; anything else raises OSError as usual.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from coffre.outside.files import NotPlainFileError
+
+BLOCK_BYTES = 1024**2
+_FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Beneath:
+    """One such folder, held open; the way to the folder itself is the operator's, and may go over links."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._at = (b"", self._root)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._hold(b"", self._root)
+        os.close(self._root)
+
+    def lstat(self, path: bytes) -> os.stat_result:
+        folder, name = self._place(path)
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+    def find(self, path: bytes) -> os.stat_result | None:
+        """Return what lies there; None when nothing does, or the way leads through something that is no folder."""
+        try:
+            return self.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def is_file(self, path: bytes) -> bool:
+        facts = self.find(path)
+        return facts is not None and stat.S_ISREG(facts.st_mode)
+
+    def names(self, path: bytes) -> list[bytes]:
+        """Return the names in a folder, in no order; the folder itself is b""."""
+        descriptor = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._folder(path))
+        try:
+            return _list(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def walk(self, path: bytes = b"") -> Iterator[tuple[bytes, os.stat_result]]:
+        """Yield everything below a folder with what it is, a folder before what is in it; without recursion."""
+        waiting = [path]
+        while waiting:
+            folder = waiting.pop()
+            for name in sorted(self.names(folder)):
+                below = folder + b"/" + name if folder else name
+                facts = self.lstat(below)
+                yield below, facts
+                if stat.S_ISDIR(facts.st_mode):
+                    waiting.append(below)
+
+    def open_file(self, path: bytes) -> int:
+        """Return a descriptor for reading a regular file; NotPlainFileError, without opening it, for anything else."""
+        folder, name = self._place(path)
+        facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(facts.st_mode):
+            raise NotPlainFileError(f"{os.fsdecode(path)} is not a plain file")
+        descriptor = os.open(name, _FILE, dir_fd=folder)
+        opened = os.fstat(descriptor)
+        if (opened.st_dev, opened.st_ino) != (facts.st_dev, facts.st_ino):
+            os.close(descriptor)
+            raise NotPlainFileError(f"{os.fsdecode(path)} was replaced meanwhile")
+        return descriptor
+
+    def hash_file(self, path: bytes) -> tuple[str, int]:
+        """Return the SHA-256 and the bytes of a regular file; one that grows is read as far as it was at first."""
+        digest = hashlib.sha256()
+        with os.fdopen(self.open_file(path), "rb", buffering=0) as file:
+            left_bytes = size_bytes = os.fstat(file.fileno()).st_size
+            while left_bytes > 0 and (block := file.read(min(BLOCK_BYTES, left_bytes))):
+                digest.update(block)
+                left_bytes -= len(block)
+        return digest.hexdigest(), size_bytes - left_bytes
+
+    def read_link(self, path: bytes) -> bytes:
+        folder, name = self._place(path)
+        return os.readlink(name, dir_fd=folder)
+
+    def attributes(self, path: bytes) -> dict[str, bytes]:
+        """Return the extended attributes of what lies there, of a link itself; none where there can be none."""
+        folder, name = self._place(path)
+        place = os.fsencode(f"/proc/self/fd/{folder}/") + name  # no other form of these calls takes a descriptor
+        try:
+            names = os.listxattr(place, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.ENOTSUP:
+                return {}
+            raise
+        return {each: os.getxattr(place, each, follow_symlinks=False) for each in names}
+
+    def unlink(self, path: bytes) -> None:
+        folder, name = self._place(path)
+        os.unlink(name, dir_fd=folder)
+
+    def rename(self, source: bytes, target: bytes) -> None:
+        """Give another place below the same folder; whatever file lies there is replaced."""
+        from_folder, from_name = self._place(source)
+        held = os.dup(from_folder)
+        try:
+            to_folder, to_name = self._place(target)
+            os.rename(from_name, to_name, src_dir_fd=held, dst_dir_fd=to_folder)
+        finally:
+            os.close(held)
+            self._hold(b"", self._root)  # the way that is remembered may be another by now
+
+    def make_folder(self, path: bytes) -> None:
+        """Make a folder in one that is there; as good if there is one."""
+        folder, name = self._place(path)
+        try:
+            os.mkdir(name, 0o777, dir_fd=folder)
+        except FileExistsError:
+            self._folder(path)
+
+    def set_time(self, path: bytes, moment_ns: int) -> None:
+        """Give what lies there its time of change; a link keeps what it leads to as it is."""
+        folder, name = self._place(path)
+        os.utime(name, ns=(moment_ns, moment_ns), dir_fd=folder, follow_symlinks=False)
+
+    def add_mode(self, path: bytes, bits: int) -> None:
+        """Add permissions to a file or folder; a link is left alone."""
+        folder, name = self._place(path)
+        add_mode(folder, name, bits)
+
+    def _place(self, path: bytes) -> tuple[int, bytes]:
+        """Return the folder that something lies in, and its name there."""
+        parent, _, name = path.rpartition(b"/")
+        if name in (b"", b".", b".."):
+            raise NotADirectoryError(errno.ENOTDIR, "no name of a file", os.fsdecode(path))
+        return self._folder(parent), name
+
+    def _folder(self, path: bytes) -> int:
+        """Open the way to a folder; the last one is remembered, since what is looked at mostly lies beside it."""
+        known, descriptor = self._at
+        if path == known:
+            return descriptor
+        if known and path.startswith(known + b"/"):
+            parts = path[len(known) + 1 :].split(b"/")
+        else:
+            descriptor, parts = self._root, path.split(b"/") if path else []
+        opened = os.dup(descriptor)
+        for part in parts:
+            try:
+                if part in (b"", b".", b".."):
+                    raise NotADirectoryError(errno.ENOTDIR, "no name of a folder", os.fsdecode(path))
+                below = os.open(part, _FOLDER, dir_fd=opened)
+            finally:
+                os.close(opened)
+            opened = below
+        self._hold(path, opened)
+        return opened
+
+    def _hold(self, path: bytes, descriptor: int) -> None:
+        if self._at[1] != self._root:
+            os.close(self._at[1])
+        self._at = (path, descriptor)
+
+
+def add_mode(folder: int, name: bytes, bits: int) -> None:
+    """Add permissions to what lies in an open folder; a link is left alone."""
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISLNK(mode) and mode & bits != bits:
+            os.chmod(f"/proc/self/fd/{descriptor}", stat.S_IMODE(mode) | bits)  # noqa: PTH101
+    finally:
+        os.close(descriptor)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is below it, however deep; OSError names what stays. Gone already is as good.
+
+    A folder in it is moved up, then emptied like the first: neither descriptors nor recursion go as deep as it does.
+    """
+    try:
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        _empty(top)
+    finally:
+        os.close(top)
+    folder.rmdir()
+
+
+def _empty(top: int) -> None:
+    # A name that nothing below can have: it is chosen now.
+    token, moved, waiting = secrets.token_hex(8), 0, [b"."]
+    while waiting:
+        name = waiting.pop()
+        here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+        try:
+            for each in _list(here):
+                if not stat.S_ISDIR(os.stat(each, dir_fd=here, follow_symlinks=False).st_mode):
+                    os.unlink(each, dir_fd=here)
+                    continue
+                add_mode(here, each, stat.S_IRWXU)
+                waiting.append(f".removed-{token}-{moved}".encode())
+                os.rename(each, waiting[-1], src_dir_fd=here, dst_dir_fd=top)
+                moved += 1
+        finally:
+            os.close(here)
+        if name != b".":
+            os.rmdir(name, dir_fd=top)
+
+
+def _list(folder: int) -> list[bytes]:
+    return [os.fsencode(each) for each in os.listdir(folder)]

