@@ -1,7 +1,6 @@
 """A folder for what lives as long as a command, under the checkout: removed at the end, also after a failure."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError
 from coffre.operations.service import RUN_FOLDER
+from coffre.outside import beneath
 
 WORK_FOLDERS = RUN_FOLDER / ".work"
 """Beside the folders of tenants, whose names never begin with a point."""
@@ -37,9 +37,12 @@ def remove_abandoned(root: Path, prefix: str = "") -> None:
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder that holds a customer's files; ExpectedError when something of it stays."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        raise ExpectedError(f"{folder} could not be removed", "It holds a customer's files: remove it by hand now.")
+    try:
+        beneath.remove(folder)
+    except OSError as error:
+        raise ExpectedError(
+            f"{folder} could not be removed: {error.strerror}", "It holds a customer's files: remove it by hand now."
+        ) from error
 
 
 def _is_used(folder: Path) -> bool:

@@ -5,6 +5,7 @@ memory; it is what our bags are verified with.
 """
 
 import json
+import os
 import subprocess
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.offboarding.returning.layout import BAG_INFO, BAGIT, MANIFEST, SUMMARY, TAG_MANIFEST
+from coffre.outside.beneath import Beneath
+from coffre.outside.files import open_plain
 
 HASHED_AT_ONCE = 2
 BATCH_FILES = 64
@@ -40,7 +43,10 @@ class Payload:
 
 
 def hash_files(bag: Path, paths: Iterable[str]) -> Iterator[HashedFile]:
-    """Yield every file's hash in the order of ``paths``, two read at once (hashing does not hold Python's lock)."""
+    """Yield every file's hash in the order of ``paths``, two read at once (hashing does not hold Python's lock).
+
+    Only regular files that no link leads to are read, as far as they were at first; OSError for anything else.
+    """
     waiting: deque[Future[list[HashedFile]]] = deque()
     remaining = iter(paths)
     with ThreadPoolExecutor(HASHED_AT_ONCE) as executor:
@@ -64,7 +70,7 @@ def write_manifest(bag: Path, files: Iterable[HashedFile]) -> Payload:
 
 def read_manifest(bag: Path, name: str = MANIFEST) -> Iterator[tuple[str, str]]:
     """Yield SHA-256 and path of each line of a manifest."""
-    with (bag / name).open(encoding="utf-8", newline="\n") as manifest:
+    with os.fdopen(open_plain(bag / name), encoding="utf-8", newline="\n") as manifest:
         for line in manifest:
             sha256, path = line.rstrip("\n").split("  ", 1)
             yield sha256, path
@@ -95,18 +101,19 @@ def find_changed(bag: Path, name: str = MANIFEST) -> list[str]:
     wanted: deque[tuple[str, str]] = deque()
     changed: list[str] = []
 
-    def there() -> Iterator[str]:
+    def there(below: Beneath) -> Iterator[str]:
         for sha256, path in lines:
-            if (bag / path).is_file():
+            if below.is_file(path.encode()):
                 wanted.append((sha256, path))
                 yield path
             else:
                 changed.append(path)
 
-    for file in hash_files(bag, there()):
-        sha256, path = wanted.popleft()
-        if sha256 != file.sha256:
-            changed.append(path)
+    with Beneath(bag) as below:
+        for file in hash_files(bag, there(below)):
+            sha256, path = wanted.popleft()
+            if sha256 != file.sha256:
+                changed.append(path)
     return changed
 
 
@@ -116,4 +123,5 @@ def sync(folder: Path) -> None:
 
 
 def _hash_batch(bag: Path, paths: list[str]) -> list[HashedFile]:
-    return [HashedFile(path, toolchain.sha256_file(bag / path), (bag / path).stat().st_size) for path in paths]
+    with Beneath(bag) as below:
+        return [HashedFile(path, *below.hash_file(path.encode())) for path in paths]

@@ -1,12 +1,18 @@
 """How far the return of one machine has come, kept beside what is written, so that a killed one goes on from there."""
 
 import json
+import stat
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from coffre.errors import RefusedError
-from coffre.offboarding.returning.layout import PROBLEMS, SUMMARY, UNFINISHED
+from coffre.offboarding.returning.layout import DATA, PROBLEMS, PROGRAMS, REPOSITORY, SUMMARY, UNFINISHED
+from coffre.outside.beneath import Beneath
+from coffre.outside.files import NotPlainFileError, read_plain
+
+LARGEST_BYTES = 64 << 20
+"""Of a file that tells how far a return is, or that it is complete: it names each snapshot."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,20 @@ def begin(bag: Path, wanted: Progress) -> Progress:
             f"{bag} holds an unfinished return of {found.owner} as {found.format}",
             "Finish that one, or name another target.",
         )
+    _refuse_links(bag)
     return found
+
+
+def _refuse_links(bag: Path) -> None:
+    """Refuse to go on where something lies beside the payload that no return leaves: tag files are written by name."""
+    with Beneath(bag) as below:
+        kinds = [stat.S_IFMT(below.lstat(name).st_mode) for name in below.names(b"")]
+        if below.find(REPOSITORY.encode()) is not None or below.find(PROGRAMS.encode()) is not None:
+            kinds += [stat.S_IFMT(facts.st_mode) for _, facts in below.walk(DATA.encode())]
+    if not set(kinds) <= {stat.S_IFREG, stat.S_IFDIR}:
+        raise RefusedError(
+            f"{bag} holds links or devices beside what an unfinished return leaves", "Name another target."
+        )
 
 
 def read_summary(bag: Path) -> dict[str, Any] | None:
@@ -82,7 +101,8 @@ def _progress(fields: dict[str, Any]) -> Progress:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    if path.is_symlink() or not path.is_file():
+    try:
+        fields = json.loads(read_plain(path, LARGEST_BYTES))
+    except (FileNotFoundError, NotPlainFileError):
         return None
-    fields = json.loads(path.read_text(encoding="utf-8"))
     return fields if isinstance(fields, dict) else None

@@ -1,6 +1,9 @@
 """A machine's restic repository handed back as it is, with its password, restic itself, and a guide."""
 
+import hashlib
+import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +29,7 @@ from coffre.offboarding.returning.room import (
 )
 from coffre.offboarding.returning.settling import forget_cached
 from coffre.operations.passwords import use_password
+from coffre.outside.beneath import Beneath
 from coffre.records.events import utc_now
 from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts, Unusable
@@ -108,7 +112,7 @@ def _read_back(job: Job) -> list[HashedFile]:
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
     config = job.service.owner_bucket(job.machine).find(f"{naming.RESTIC_PREFIX}config", CONFIG_LIMIT_BYTES)
-    bad = [each.path for each in hashed if not _is_as_named(job.bag, each, config)]
+    bad = [each.path for each in hashed if not _is_as_named(each, config)]
     if bad:
         for path in bad:
             (job.bag / path).unlink()
@@ -130,10 +134,10 @@ def _refuse_missing(job: Job, objects: list[ObjectFacts], hashed: list[HashedFil
         )
 
 
-def _is_as_named(bag: Path, file: HashedFile, config: bytes | Unusable | None) -> bool:
+def _is_as_named(file: HashedFile, config: bytes | Unusable | None) -> bool:
     path = Path(file.path)
     if path.name == "config":
-        return (bag / path).read_bytes() == config
+        return isinstance(config, bytes) and hashlib.sha256(config).hexdigest() == file.sha256
     return path.name == file.sha256
 
 
@@ -158,7 +162,7 @@ def _write_password(path: Path, password: SecretStr) -> None:
     path.write_text(f"{password.get_secret_value()}\n", encoding="utf-8")
 
 
-def _list_files(bag: Path, below: str) -> Iterator[str]:
-    for path in sorted((bag / below).rglob("*")):
-        if path.is_file():
-            yield path.relative_to(bag).as_posix()
+def _list_files(bag: Path, folder: str) -> Iterator[str]:
+    with Beneath(bag) as below:
+        files = [path for path, facts in below.walk(folder.encode()) if stat.S_ISREG(facts.st_mode)]
+    yield from (os.fsdecode(path) for path in sorted(files))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coffre.agents.restic.repository import Node
 from coffre.errors import RefusedError
+from coffre.outside.beneath import Beneath
 from coffre.spec.sizes import format_bytes
 
 BLOCK_BYTES = 4096
@@ -74,11 +75,10 @@ def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> Non
 
 def present_bytes(folder: Path) -> int:
     """Return what a folder takes on its disk."""
-    return sum(
-        os.lstat(os.path.join(here, name)).st_blocks * 512
-        for here, folders, files in os.walk(os.fsencode(folder))
-        for name in [*folders, *files]
-    )
+    if not folder.is_dir():
+        return 0
+    with Beneath(folder) as below:
+        return sum(facts.st_blocks * 512 for _, facts in below.walk())
 
 
 def existing(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coffre.offboarding.returning.layout import DATA, ENTRIES, LONG_PATHS
+from coffre.outside.beneath import Beneath
 
 _FOLDER_BITS, _FILE_BITS = 0o700, 0o400
 
@@ -18,49 +19,49 @@ _FOLDER_BITS, _FILE_BITS = 0o700, 0o400
 def settle(bag: Path) -> None:
     """Take out of the payload what no manifest lists, and give what has a name that none can hold its stand-in.
 
-    All of it is in the tag file. Folders keep their time of change.
+    All of it is in the tag file. Folders keep their time of change. No link is followed, whatever was restored.
     """
-    base = os.fsencode(bag)
+    with Beneath(bag) as below:
+        moves, touched = _clear(bag, below)
+        _move_long_paths(below, moves)
+        # A folder comes before what is in it: from the end, nothing is looked for under a name that is gone.
+        for restored, stored in reversed(moves):
+            target = os.path.join(os.path.dirname(restored), os.path.basename(stored))
+            if restored != target and below.find(restored) is not None:
+                below.rename(restored, target)
+        for fields in read_lines(bag):
+            if fields["type"] == "dir" and restored_path(fields) in touched:
+                set_time(below, fields)
+
+
+def _clear(bag: Path, below: Beneath) -> tuple[list[tuple[bytes, bytes]], set[bytes]]:
+    """Unlink what the payload does not keep; returns what has to be moved, and the folders that change by both."""
     moves: list[tuple[bytes, bytes]] = []
     touched: set[bytes] = set()
     for fields in read_lines(bag):
         restored = restored_path(fields)
         if "range_sous" not in fields:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                os.unlink(os.path.join(base, restored))
+                below.unlink(restored)
             touched.add(os.path.dirname(restored))
         elif "restaure_sous_base64" in fields:
             moves.append((restored, fields["range_sous"].encode()))
             touched.add(os.path.dirname(restored))
-    _move_long_paths(base, moves)
-    # A folder comes before what is in it: from the end, nothing is looked for under a name that is gone.
-    for restored, stored in reversed(moves):
-        place = os.path.join(base, os.path.dirname(restored))
-        source, target = (os.path.join(place, os.path.basename(path)) for path in (restored, stored))
-        if source != target and os.path.lexists(source):
-            os.rename(source, target)
-    _set_times(base, bag, touched)
+    return moves, touched
 
 
-def _move_long_paths(base: bytes, moves: list[tuple[bytes, bytes]]) -> None:
-    place = f"{LONG_PATHS}/".encode()
+def _move_long_paths(below: Beneath, moves: list[tuple[bytes, bytes]]) -> None:
+    place = LONG_PATHS.encode()
     for restored, stored in moves:
-        if stored.startswith(place) and os.path.lexists(os.path.join(base, restored)):
-            os.makedirs(os.path.join(base, place), exist_ok=True)
-            os.rename(os.path.join(base, restored), os.path.join(base, stored))
-    moves[:] = [move for move in moves if not move[1].startswith(place)]
+        if stored.startswith(place + b"/") and below.find(restored) is not None:
+            below.make_folder(place)
+            below.rename(restored, stored)
+    moves[:] = [move for move in moves if not move[1].startswith(place + b"/")]
 
 
-def _set_times(base: bytes, bag: Path, touched: set[bytes]) -> None:
-    for fields in read_lines(bag):
-        if fields["type"] == "dir" and restored_path(fields) in touched:
-            set_time(os.path.join(base, fields["range_sous"].encode()), fields)
-
-
-def set_time(place: bytes | Path, fields: dict[str, Any]) -> None:
-    """Give what lies at a place the time of change of its entry."""
-    moment = nanoseconds(fields["modifie"])
-    os.utime(place, ns=(moment, moment))
+def set_time(below: Beneath, fields: dict[str, Any]) -> None:
+    """Give what lies at an entry's place in a bag its time of change."""
+    below.set_time(fields["range_sous"].encode(), nanoseconds(fields["modifie"]))
 
 
 def list_stored_files(bag: Path) -> Iterator[str]:
@@ -102,24 +103,19 @@ def make_readable(bag: Path) -> None:
     """
     if os.geteuid() == 0:
         return
-    for here, folders, files in os.walk(os.fsencode(bag / DATA)):
-        for names, bits in ((folders, _FOLDER_BITS), (files, _FILE_BITS)):
-            for name in names:
-                path = os.path.join(here, name)
-                mode = os.lstat(path).st_mode
-                if not stat.S_ISLNK(mode) and mode & bits != bits:
-                    os.chmod(path, stat.S_IMODE(mode) | bits)
+    with Beneath(bag) as below:
+        for path, facts in below.walk(DATA.encode()):
+            # A folder is told before it is gone into.
+            below.add_mode(path, _FOLDER_BITS if stat.S_ISDIR(facts.st_mode) else _FILE_BITS)
 
 
 def forget_cached(bag: Path) -> None:
     """Have the next reading of the payload come from the disk, not from memory."""
-    for here, _, files in os.walk(os.fsencode(bag / DATA)):
-        for name in files:
-            path = os.path.join(here, name)
-            if not stat.S_ISREG(os.lstat(path).st_mode):
-                continue
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally:
-                os.close(handle)
+    with Beneath(bag) as below:
+        for path, facts in below.walk(DATA.encode()):
+            if stat.S_ISREG(facts.st_mode):
+                handle = below.open_file(path)
+                try:
+                    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+                finally:
+                    os.close(handle)

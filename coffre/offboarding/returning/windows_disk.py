@@ -15,6 +15,7 @@ from coffre.offboarding.returning.job import Job, Limits
 from coffre.offboarding.returning.rclone import Rclone
 from coffre.offboarding.returning.room import existing
 from coffre.offboarding.returning.settling import forget_cached, read_lines, set_time
+from coffre.outside.beneath import Beneath
 
 
 def is_windows_disk(folder: Path) -> bool:
@@ -51,10 +52,11 @@ class WindowsDisk(CarriedTarget):
         """Carry a bag there, but for the summary, with the times of its folders."""
         self._folder.mkdir(parents=True, exist_ok=True)
         super().upload(job, total_bytes)
-        for fields in read_lines(job.bag):
-            if fields["type"] == "dir":
-                with suppress(OSError):  # not every time can be held there; the tag file of entries has them all
-                    set_time(self._folder / fields["range_sous"], fields)
+        with Beneath(self._folder) as below:
+            for fields in read_lines(job.bag):
+                if fields["type"] == "dir":
+                    with suppress(OSError):  # not every time can be held there; the tag file of entries has them all
+                        set_time(below, fields)
 
     def find_changed(self, job: Job, bag: Path, total_bytes: int) -> list[str]:
         """Read every file back from the disk itself; returns the paths that are not what the manifests say."""
