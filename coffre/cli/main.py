@@ -26,6 +26,7 @@ from coffre.cli import (
     provisioning,
     rotate,
     secrets,
+    snapshot,
     tenants,
     trust,
 )
@@ -61,6 +62,7 @@ for room in (
     provisioning,
     rotate,
     operations,
+    snapshot,
     offboard,
     certificate,
     hold,

@@ -92,6 +92,7 @@ class Returned:
     """One machine's data, handed back and read back. ``target`` is shown to people; times are the writing's alone.
 
     ``renamed`` are entries whose names the target cannot hold: they are there under other names, all listed in the bag.
+    ``set_aside`` are snapshots that were put aside, which is why they are not among what was handed back.
     """
 
     machine: str
@@ -107,6 +108,7 @@ class Returned:
     write_seconds: float
     read_back_seconds: float
     password_handed_out: bool = False
+    set_aside: tuple[str, ...] = ()
 
 
 class Attested(StrEnum):

@@ -42,6 +42,8 @@ _REASONS: Mapping[EventKind, Reason | None] = {
     EventKind.DEPARTURE_STEP: Reason.JOURNAL,
     EventKind.LETTER: Reason.JOURNAL,
     EventKind.RECORDS_TRIMMED: Reason.JOURNAL,
+    EventKind.SNAPSHOT_SET_ASIDE: Reason.JOURNAL,
+    EventKind.SNAPSHOT_BROUGHT_BACK: Reason.JOURNAL,
     EventKind.DISCLOSURE: Reason.AUTHORITIES,
     EventKind.HOLD_CHANGE: Reason.AUTHORITIES,
     EventKind.HOLD_PLACED: Reason.AUTHORITIES,

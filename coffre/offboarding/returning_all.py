@@ -32,7 +32,9 @@ def return_all(service: Service, journal: Journal, say: OnProgress, on_progress:
 def describe_returned(returned: Returned) -> str:
     """Say in a sentence what was handed over. Pure."""
     renamed = f", {returned.renamed} under another name (listed)" if returned.renamed else ""
+    ids = ", ".join(each[:8] for each in returned.set_aside)
+    aside = f"; put aside and not among them: {ids}" if ids else ""
     return (
         f"{returned.machine}: {returned.files} files, {format_bytes(returned.bytes)} handed over to {returned.target} "
-        f"and read back{renamed}"
+        f"and read back{renamed}{aside}"
     )

@@ -37,6 +37,8 @@ class EventKind(StrEnum):
     OUT_OF_HOURS_APPLY = "out_of_hours_apply"
     KEY_ROTATED = "key_rotated"
     UNDELETE = "undelete"
+    SNAPSHOT_SET_ASIDE = "snapshot_set_aside"
+    SNAPSHOT_BROUGHT_BACK = "snapshot_brought_back"
     DEPARTURE = "departure"
     DEPARTURE_STEP = "departure_step"
     LETTER = "letter"

@@ -8,6 +8,8 @@ REPORTS_PREFIX = "reports/"
 CONTROL_PREFIX = "control/"
 DESIRED_KEY = "control/desired.json"
 GATE_KEY = "control/gate.json"
+ASIDE_PREFIX = "aside/"
+"""Snapshots that were put aside, by their former keys: only the owner may write there."""
 APPLIED_KEY = "reports/.applied"
 
 # Slugs and machine names: together with an id they stay below RGW's and S3's limits (63 for a bucket).

@@ -188,6 +188,9 @@ class Bucket(Protocol):
         Objects of at most 5 GiB (restic's have 128 MiB at most). Raises QuotaExceededError: a copy counts in full.
         """
 
+    def copy(self, key: str, to: str) -> None:
+        """Copy an object within the bucket, on the platform, as `restore_version` does."""
+
     def hide(self, key: str) -> None:
         """Put a delete marker on a key: nothing is deleted, and `restore_version` brings it back."""
 

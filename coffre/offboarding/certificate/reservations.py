@@ -20,6 +20,11 @@ def _of_machines(facts: CertificateFacts) -> Iterator[str]:
         yield from _of_bucket(facts, each)
         if facts.basis.choice == Choice.RETURN.value and not each.returned:
             yield f"La restitution des données de la machine {each.machine} n’est pas établie."
+        for snapshot in dict.fromkeys(each for seen in each.returned for each in seen.fact.set_aside):
+            yield (
+                f"La sauvegarde {snapshot[:8]} de la machine {each.machine}, mise à part par le prestataire, "
+                "n’a pas été restituée."
+            )
         if facts.machine is None and each.agent is None:
             yield f"Le retrait de l’agent de la machine {each.machine} n’est pas établi."
         if each.agent is not None and each.agent.fact.outcome is AgentOutcome.UNREACHED:

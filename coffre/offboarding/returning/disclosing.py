@@ -100,6 +100,7 @@ def _statement(service: Service, reference: str, returned: Sequence[Returned], a
                 "machine": each.machine,
                 "format": each.format,
                 "instantanes": list(each.snapshots),
+                "mis_a_part": list(each.set_aside),
                 "remis_dans": each.target,
                 "fichiers": each.files,
                 "octets": each.bytes,

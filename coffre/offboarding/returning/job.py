@@ -75,7 +75,10 @@ def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:
 
 @dataclass(frozen=True)
 class Written:
-    """A bag that lies complete in its folder and was read back there, but for its tag files."""
+    """A bag that lies complete in its folder and was read back there, but for its tag files.
+
+    ``set_aside`` are snapshots that are not in it because they were put aside.
+    """
 
     payload: Payload
     snapshots: tuple[str, ...]
@@ -83,3 +86,4 @@ class Written:
     written_at: str
     write_seconds: float
     read_back_seconds: float
+    set_aside: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from coffre.offboarding.returning.bucket_target import bucket_target
 from coffre.offboarding.returning.carried import CarriedTarget
 from coffre.offboarding.returning.files import choose, write_files
 from coffre.offboarding.returning.job import AT_THE_END, Job, OnProgress, Purpose, Written
-from coffre.offboarding.returning.layout import TAG_MANIFEST
+from coffre.offboarding.returning.layout import DATA, TAG_MANIFEST
 from coffre.offboarding.returning.progress import finish, read_summary
 from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
 from coffre.offboarding.returning.room import Need, largest_block_bytes, need_of, refuse_absent, refuse_without_room
@@ -25,7 +25,9 @@ from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_di
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
+from coffre.operations.setting_aside import list_aside_ids
 from coffre.operations.work_folder import remove_folder
+from coffre.outside.beneath import Beneath
 from coffre.records.events import utc_now
 from coffre.spec import naming
 from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
@@ -87,7 +89,8 @@ def write_bag(job: Job) -> Written:
     summary = read_summary(job.bag)
     if summary is not None:
         return _written(summary, 0.0)
-    written = WRITERS[job.wanted.format](job)
+    aside = list_aside_ids(job.service.owner_bucket(job.machine))
+    written = replace(WRITERS[job.wanted.format](job), set_aside=aside)
     describe(job, written)
     return written
 
@@ -106,7 +109,9 @@ def _carry_over(job: Job, target: CarriedTarget) -> Returned:
         carried = time.perf_counter()
         changed = target.find_changed(job, job.bag, total_bytes)
         if changed:
-            target.upload_again(job, [path for path in changed if (job.bag / path).is_file()])
+            with Beneath(job.bag) as bag:
+                there = [path for path in changed if bag.is_file(path.encode())]
+            target.upload_again(job, there)
             _refuse_changed(job, target.shown, target.find_changed(job, job.bag, total_bytes))
         target.complete(job)
         read_back_seconds = written.read_back_seconds + time.perf_counter() - carried
@@ -204,6 +209,7 @@ def _written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
         written_at=summary["ecrit_le"],
         write_seconds=summary["duree_ecriture_secondes"],
         read_back_seconds=read_back_seconds,
+        set_aside=tuple(summary.get("mis_a_part", ())),
     )
 
 
@@ -222,10 +228,18 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
         write_seconds=written.write_seconds,
         read_back_seconds=written.read_back_seconds,
         password_handed_out=job.wanted.format is ReturnFormat.REPOSITORY,
+        set_aside=written.set_aside,
     )
 
 
 def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
     """Return where a machine's bag lies at a target on a disk; RefusedError when that is not there."""
     refuse_absent(Path(target.path))
-    return Path(target.path) / service.tenant.slug / machine
+    folder = Path(target.path) / service.tenant.slug / machine
+    for each in (folder.parent, folder, folder / DATA):
+        if each.is_symlink():
+            raise RefusedError(
+                f"{each} is a link, and no return leaves one",
+                "The disk holds something else: name another target. Nothing was written.",
+            )
+    return folder

@@ -106,6 +106,10 @@ class CephBucket:
                 CopySource={"Bucket": self.name, "Key": key, "VersionId": version_id},
             )
 
+    def copy(self, key: str, to: str) -> None:
+        with self._errors(f"copy {key} of bucket {self.name}"):
+            self._s3.copy_object(Bucket=self.name, Key=to, CopySource={"Bucket": self.name, "Key": key})
+
     def hide(self, key: str) -> None:
         with self._errors(f"hide {key} of bucket {self.name}"):
             self._s3.delete_object(Bucket=self.name, Key=key)
