@@ -7,7 +7,9 @@ import base64
 import hashlib
 import json
 import os
+import secrets
 import struct
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -157,3 +159,18 @@ def unlinking_tree(forge: Forge, outside: object) -> str:
     """Return a tree that lists one name as a folder with a socket `precious`, then as a link to ``outside``."""
     inner = forge.tree(node("precious", "socket"))
     return forge.tree(folder("escape", inner), link("escape", outside), file("z", forge.data(BAIT), len(BAIT)))
+
+
+def forged_report(tenant_id: str, machine: str, snapshot: str) -> tuple[str, bytes]:
+    """Return the key and the body of a report of now that names a snapshot, with hashes of what is in it."""
+    now = datetime.now(UTC)
+    at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    samples = [
+        {"path": path, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for path, content in (("/escape", BAIT), ("/a-source", PAYLOAD))
+    ]
+    report = {
+        "version": 1, "tenant_id": tenant_id, "machine": machine, "run_id": secrets.token_hex(16), "started_at": at,
+        "finished_at": at, "result": "success", "snapshot_id": snapshot, "generation_applied": 1, "samples": samples,
+    }  # fmt: skip
+    return f"reports/{now:%Y%m%dT%H%M%SZ}-forged.json", json.dumps(report).encode()

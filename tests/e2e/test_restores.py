@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import Desk
 from tests.e2e.test_tenant_life import Backstage, watched_processes
+from tests.forge import Forge, escaping_tree
 
 SLUG = "boulangerie-martin"
 COMPTA = "compta-01.martin.example"
@@ -300,6 +301,39 @@ def moment() -> str:
     now = datetime.now(UTC).isoformat()
     time.sleep(0.05)
     return now
+
+
+def test_a_forged_snapshot_goes_nowhere_and_put_aside_stops_nobody(
+    desk: Desk, service: Service, original: Any, tmp_path: Path
+) -> None:
+    """The machine itself forges the newest snapshot; restoring it would write outside of any folder."""
+    key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
+    password = service.secrets.get_data(SLUG, service.tenant.id).repository_passwords["compta-01"].get_secret_value()
+    thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
+    forge, outside = Forge(thief.s3, thief.bucket, password), tmp_path / "outside"
+    outside.mkdir()
+    later = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    snapshot = forge.snapshot(escaping_tree(forge, outside), time=later)
+    restore = ("restore", SLUG, "--machine", "compta-01")
+    for destination in ("caisse-01", str(tmp_path / "retour")):
+        for more in ((), ("--snapshot", snapshot[:8], "--path", "/a-source")):
+            refused = desk.coffre(*restore, *more, "--to", destination, expect=4)
+            assert f"snapshot {snapshot} is refused" in refused.stderr
+            assert "sending restic" not in refused.stderr
+    in_place = desk.coffre(*restore, "--to", "caisse-01", "--in-place", "--yes", expect=4)
+    assert f"snapshot {snapshot} is refused" in in_place.stderr
+    assert (
+        desk.on_machine(FRESH, f"ls -d /var/lib/coffre-restore/compta-01-{snapshot[:8]} /escape 2>/dev/null || true")
+        == ""
+    )
+    assert list(outside.iterdir()) == []
+    assert not (tmp_path / "retour").exists()
+    chosen = (SLUG, "--machine", "compta-01", "--snapshot", snapshot[:8], "--reason", "forgée")
+    assert f"snapshot {snapshot} is aside" in desk.coffre("snapshot", "set-aside", *chosen).stdout
+    (aside,) = desk.json("snapshot", "list", SLUG, "--json")
+    assert (aside["snapshot"], aside["reason"]) == (snapshot, "forgée")
+    desk.coffre(*restore, "--path", SOURCE, "--to", str(tmp_path / "retour"))
+    assert_same(tree_here(tmp_path / "retour" / SOURCE.lstrip("/")), original)
 
 
 def undelete_and_prove(desk: Desk, at: str, repository: Repository, original: Any, target: Path) -> str:

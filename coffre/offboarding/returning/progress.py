@@ -34,9 +34,12 @@ class Progress:
 
 
 def read_progress(bag: Path) -> Progress | None:
-    """Return what a return that was cut short has left in a folder; None when there is none."""
+    """Return what a return that was cut short has left in a folder; None when there is none, or something else."""
     fields = _read(bag / UNFINISHED)
-    return None if fields is None else _progress(fields)
+    try:
+        return None if fields is None else _progress(fields)
+    except (KeyError, TypeError):
+        return None
 
 
 def save_progress(bag: Path, progress: Progress) -> Progress:
@@ -103,6 +106,6 @@ def _progress(fields: dict[str, Any]) -> Progress:
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         fields = json.loads(read_plain(path, LARGEST_BYTES))
-    except (FileNotFoundError, NotPlainFileError):
+    except (FileNotFoundError, NotPlainFileError, ValueError):
         return None
     return fields if isinstance(fields, dict) else None
