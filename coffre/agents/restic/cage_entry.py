@@ -2,6 +2,8 @@
 
 The cage is a mount namespace with a root of its own: memory, read-only, in it the folders that may be written (nosuid,
 nodev, noexec) and the few files that may be read. Few capabilities, and no new ones. It is gone with its last process.
+A user who is not root has no cage: a namespace of users would change whose files can be made. Landlock keeps such a one
+from writing elsewhere, where the kernel has it; the modes of that user's own files stay in reach.
 
 Argument 1 is JSON: `write`, `read` (paths, bound where they are), `program`, `parent` (a process id). The rest is the
 command line. Ends with EXIT_CODE and one line when no cage can be made.
@@ -30,6 +32,9 @@ MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = 0x400, 0x8
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 24, 22, 38, 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
+LANDLOCK_WRITES, LANDLOCK_TRUNCATE = 0b11_1111_1111_0010, 1 << 14
+"""Writing files; removing folders and files; making each kind of entry; linking and renaming between folders."""
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
 
@@ -61,11 +66,12 @@ def main() -> None:
 
 
 def enter(write: list[str], read: list[str], program: str, parent: int) -> str:
-    """Go into the cage and return where the program lies in it. A user who is not root goes on without."""
+    """Go into the cage and return where the program lies in it."""
     _die_with(parent)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call("no new privileges", _LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if os.geteuid() != 0:
+        _write_only_below(write)
         return program
     _unshare()
     _make_root(write, read, program)
@@ -168,6 +174,33 @@ def _close_system_calls() -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in program))
     header = struct.pack("@HP", len(program), ctypes.addressof(code))
     _call("seccomp", _LIBC.prctl(PR_SET_SECCOMP, 2, header, 0, 0))
+
+
+def landlock_version() -> int:
+    """Return the version of the kernel's Landlock; below 1 when it has none, or it is off."""
+    return int(_LIBC.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1))
+
+
+def _write_only_below(folders: list[str]) -> None:
+    """Have Landlock refuse every file made, written, linked or removed elsewhere; nothing where it is too old for that.
+
+    Its first version forbids hard links between folders altogether.
+    """
+    version = landlock_version()
+    if version < 2:
+        return
+    rights = LANDLOCK_WRITES | (LANDLOCK_TRUNCATE if version >= 3 else 0)
+    attribute = struct.pack("=Q", rights)
+    rules = _LIBC.syscall(LANDLOCK_CREATE, attribute, ctypes.c_size_t(len(attribute)), 0)
+    if rules < 0:
+        return
+    for each in folders:
+        descriptor = _open(each, is_written=True)
+        rule = struct.pack("=Qi", rights, descriptor)
+        _call(f"Landlock's rule for {each}", _LIBC.syscall(LANDLOCK_ADD, rules, 1, rule, 0))
+        os.close(descriptor)
+    _call("Landlock", _LIBC.syscall(LANDLOCK_RESTRICT, rules, 0))
+    os.close(rules)
 
 
 def _pivot_root() -> int:

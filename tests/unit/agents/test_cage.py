@@ -1,9 +1,11 @@
 """The cage as the kernel tells it of a program that is in it: restic, which waits for a password meanwhile."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from coffre import toolchain
+from coffre.agents.restic import cage_entry
 from coffre.agents.restic.cage import Cage, no_cage
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's own cage; a plain user has none")
@@ -119,6 +122,44 @@ def test_a_target_that_is_no_folder_of_its_own_is_refused(tmp_path, kind):
     with caged(Cage((target,))) as process:
         assert process.wait() == 97
         assert str(target) in process.stderr.read()
+
+
+def test_a_plain_user_writes_nothing_elsewhere_where_the_kernel_has_landlock():
+    """In a child, which gives its rights up for good."""
+    if cage_entry.landlock_version() < 2:
+        pytest.skip("Landlock came with Linux 5.13, links between folders with 5.19")
+    base = Path(tempfile.mkdtemp(dir="/tmp"))
+    base.chmod(0o755)
+    for name in ("target", "outside"):
+        (base / name).mkdir()
+        (base / name).chmod(0o777)
+    (base / "target" / "link").symlink_to(base / "outside")
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(_act_as_nobody(base))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert list((base / "outside").iterdir()) == []
+    finally:
+        shutil.rmtree(base)
+
+
+def _act_as_nobody(base):
+    """Return 0 when a hard link between folders of the target is made and nothing is beyond it."""
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+    cage_entry.enter([str(base / "target")], [], "restic", os.getppid())
+    (base / "target" / "folder").mkdir()
+    (base / "target" / "file").touch()
+    os.link(base / "target" / "file", base / "target" / "folder" / "file")
+    for act in ((base / "target" / "link" / "planted").touch, (base / "outside" / "planted").mkdir):
+        try:
+            act()
+        except PermissionError:
+            continue
+        return 1
+    return 0
 
 
 def test_root_without_a_cage_is_told_what_is_missing():
