@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"coffre.invalid/agent/internal/config"
@@ -247,7 +246,7 @@ func remembering(wanted orders.Orders, note string) string {
 // ReadApplied returns the orders that this machine obeys; nil, with a note why, when there are none that count: never
 // applied, damaged, or left from another identity of this machine.
 func ReadApplied(paths config.Paths, who orders.Identity) (applied *orders.Document, note string, err error) {
-	body, err := os.ReadFile(paths.Applied())
+	body, err := files.ReadOwn(paths.Applied())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}

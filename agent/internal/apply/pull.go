@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strconv"
 	"time"
 
@@ -127,7 +126,7 @@ func isRemoving(paths config.Paths) (bool, error) { return files.Exists(paths.Re
 
 // FindFailure returns the newer generation that the last pull could not apply, nil when there is none.
 func FindFailure(paths config.Paths) (*Failure, error) {
-	body, err := os.ReadFile(paths.Failed())
+	body, err := files.ReadOwn(paths.Failed())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // No failure is the usual answer.
 	}

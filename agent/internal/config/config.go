@@ -6,13 +6,14 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/files"
 )
 
 // Paths names the agent's files under one root directory, "/" on a real machine, of whatever system.
@@ -29,6 +30,9 @@ func (p Paths) Configuration() string { return p.at(configurationDirectory) }
 
 // ProgramDirectory is where the deployment installs the two programs.
 func (p Paths) ProgramDirectory() string { return p.at(programDirectory) }
+
+// Agent is the installed agent.
+func (p Paths) Agent() string { return p.at(Agent) }
 
 // Restic is the restic program that the deployment installed.
 func (p Paths) Restic() string { return filepath.Join(p.ProgramDirectory(), resticName) }
@@ -138,19 +142,17 @@ func Load(paths Paths) (Machine, Credentials, error) {
 }
 
 func readPrivate(path string, into any) error {
-	facts, err := os.Lstat(path)
+	body, facts, err := files.ReadOwnAndFacts(path)
+	var unsafe *files.UnsafeError
+	if errors.As(err, &unsafe) {
+		return fault.Refused(unsafe.Error(),
+			"make it root's own file in folders that only root writes, with no link on the way, or "+deployAgain)
+	}
 	if err != nil {
 		return fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
-	}
-	if !facts.Mode().IsRegular() {
-		return fault.Refused(fmt.Sprintf("%s is not a regular file", path), deployAgain)
 	}
 	if err := checkPrivate(path, facts); err != nil {
 		return err
-	}
-	body, err := os.ReadFile(path)
-	if err != nil {
-		return fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
 	}
 	// The decoder's own message may quote what it read, and that may be a secret.
 	if err := json.Unmarshal(body, into); err != nil {

@@ -60,7 +60,14 @@ func TestUnsafeOrBrokenConfigurationIsRefused(t *testing.T) {
 		"missing":               {good, secrets, func(p Paths) error { return os.Remove(p.Machine()) }, "cannot read"},
 		"a link": {good, secrets, func(p Paths) error {
 			return errors.Join(os.Rename(p.Machine(), p.Machine()+"2"), os.Symlink(p.Machine()+"2", p.Machine()))
-		}, "not a regular file"},
+		}, "agent.json is a link"},
+		"behind a link": {good, secrets, func(p Paths) error {
+			folder := p.Configuration()
+			return errors.Join(os.Rename(folder, folder+"2"), os.Symlink(folder+"2", folder))
+		}, "etc/coffre is a link"},
+		"in a folder that others write": {good, secrets, func(p Paths) error {
+			return os.Chmod(p.Configuration(), 0o777)
+		}, "may be written by others"},
 		"not JSON":         {good, "{sekrit", nil, "credentials.json is not the JSON"},
 		"missing field":    {good, strings.Replace(secrets, "AK", "", 1), nil, "access_key_id"},
 		"other version":    {strings.Replace(good, `"version":1`, `"version":7`, 1), secrets, nil, "version 7"},

@@ -4,7 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"unicode/utf8"
+
+	"coffre.invalid/agent/internal/text"
 )
 
 // FuzzGate reads anything as control/gate.json. What cannot be read is an open gate: only the policy really stops.
@@ -25,7 +26,7 @@ func FuzzGate(f *testing.F) {
 		if err != nil && gate != (Gate{}) {
 			t.Fatalf("%+v from a document that is malformed: %v", gate, err)
 		}
-		if sentence := gate.Sentence(); sentence == "" || !utf8.ValidString(sentence) {
+		if sentence := gate.Sentence(); sentence == "" || sentence != text.Line(sentence, 400) {
 			t.Fatalf("%q", sentence)
 		}
 	})

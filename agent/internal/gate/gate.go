@@ -5,6 +5,8 @@ package gate
 import (
 	"encoding/json"
 	"fmt"
+
+	"coffre.invalid/agent/internal/text"
 )
 
 // Key is the object's name in the machine's bucket. An absent object is an open gate.
@@ -17,7 +19,13 @@ const LimitBytes = 64 << 10
 // report.
 const ReasonQuota = "quota"
 
-// Gate is open when Closed is false. Since is RFC 3339 text, shown as it is.
+// Limits of what is shown of a document that anybody who hosts the storage can write.
+const (
+	reasonLimit = 200
+	sinceLimit  = 40
+)
+
+// Gate is open when Closed is false. Reason and Since (RFC 3339 usually) are one short printable line each.
 type Gate struct {
 	Closed bool   `json:"closed"`
 	Reason string `json:"reason"`
@@ -30,21 +38,22 @@ func Parse(body []byte) (Gate, error) {
 	if err := json.Unmarshal(body, &gate); err != nil {
 		return Gate{}, fmt.Errorf("%s is malformed: %w", Key, err)
 	}
+	gate.Reason, gate.Since = text.Line(gate.Reason, reasonLimit), text.Line(gate.Since, sinceLimit)
 	return gate, nil
 }
 
 // Sentence says why the gate is closed, for a report.
 func (g Gate) Sentence() string {
-	text := "backups of this machine are closed on the storage"
+	sentence := "backups of this machine are closed on the storage"
 	switch g.Reason {
 	case "":
 	case ReasonQuota:
-		text += ": the quota is reached"
+		sentence += ": the quota is reached"
 	default:
-		text += ": " + g.Reason
+		sentence += ": " + g.Reason
 	}
 	if g.Since != "" {
-		text += " (since " + g.Since + ")"
+		sentence += " (since " + g.Since + ")"
 	}
-	return text
+	return sentence
 }

@@ -24,6 +24,7 @@ import (
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/storage"
+	"coffre.invalid/agent/internal/text"
 )
 
 // Bucket holds programs for all machines of a platform, and counts for no tenant. Anybody may read it: it is the hash in
@@ -111,7 +112,7 @@ func Prove(ctx context.Context, path, version string) error {
 
 func shorten(output []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
-	return line[:min(len(line), 80)]
+	return text.Line(line, 80)
 }
 
 // Prune removes every fetched program, and what killed fetches left, but those with these SHA-256s.

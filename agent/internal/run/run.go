@@ -256,9 +256,9 @@ func (r *run) note(format string, values ...any) {
 }
 
 func (r *run) log(format string, values ...any) {
-	text := r.credentials.Redact(fmt.Sprintf(format, values...))
+	line := shorten(r.credentials.Redact(fmt.Sprintf(format, values...)))
 	// The journal is a convenience; there is nobody to tell when it is gone.
-	_, _ = fmt.Fprintln(r.settings.Log, text)
+	_, _ = fmt.Fprintln(r.settings.Log, line)
 }
 
 // end writes the verdict into the report.

@@ -9,6 +9,7 @@ import (
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/storage"
+	"coffre.invalid/agent/internal/text"
 )
 
 // verdict is what a run amounts to.
@@ -133,12 +134,7 @@ func judgeSaved(f facts) verdict {
 // messageLimit keeps a report small whatever a program had to say.
 const messageLimit = 1000
 
-func shorten(text string) string {
-	if runes := []rune(text); len(runes) > messageLimit {
-		return string(runes[:messageLimit]) + "…"
-	}
-	return text
-}
+func shorten(sentence string) string { return text.Line(sentence, messageLimit) }
 
 func list(paths []string) string {
 	const named = 5

@@ -13,13 +13,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/files"
 )
 
 // Limits of one call. Objects here are small; a gateway that needs longer is as good as gone.
@@ -88,7 +88,7 @@ func Open(settings Settings) (*Client, error) {
 }
 
 func readAuthorities(path string) (*x509.CertPool, error) {
-	body, err := os.ReadFile(path)
+	body, err := files.ReadOwn(path)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
@@ -103,16 +103,19 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 func (c *Client) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	object, _, _, err := c.core.GetObject(call, c.bucket, key, minio.GetObjectOptions{})
+	object, facts, _, err := c.core.GetObject(call, c.bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, c.failure(ctx, "read", key, err)
+	}
+	if facts.Size > limit {
+		return nil, errors.Join(tooLarge(key, limit), object.Close())
 	}
 	body, err := io.ReadAll(io.LimitReader(object, limit+1))
 	if err = errors.Join(err, object.Close()); err != nil {
 		return nil, c.failure(ctx, "read", key, err)
 	}
 	if int64(len(body)) > limit {
-		return nil, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
+		return nil, tooLarge(key, limit)
 	}
 	return body, nil
 }
@@ -130,7 +133,7 @@ func (c *Client) Download(ctx context.Context, key string, limit int64, into io.
 	}
 	defer object.Close() //nolint:errcheck // Everything of it was read, or its own error is told.
 	if facts.Size > limit {
-		return 0, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
+		return 0, tooLarge(key, limit)
 	}
 	var count int64
 	buffer := make([]byte, 256<<10)
@@ -138,7 +141,7 @@ func (c *Client) Download(ctx context.Context, key string, limit int64, into io.
 		read, err := object.Read(buffer)
 		stalled.Reset(callTimeout)
 		if count += int64(read); count > limit {
-			return count, &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
+			return count, tooLarge(key, limit)
 		}
 		if _, writeErr := into.Write(buffer[:read]); writeErr != nil {
 			return count, writeErr
@@ -162,6 +165,10 @@ func (c *Client) Put(ctx context.Context, key string, body []byte) error {
 		return c.failure(ctx, "write", key, err)
 	}
 	return nil
+}
+
+func tooLarge(key string, limit int64) error {
+	return &Error{Kind: Other, Op: "read", Key: key, Cause: fmt.Errorf("larger than %d bytes", limit)}
 }
 
 func (c *Client) failure(ctx context.Context, op, key string, err error) error {

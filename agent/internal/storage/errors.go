@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"coffre.invalid/agent/internal/text"
 )
 
 // Kind is what a failed call means for the agent.
@@ -48,6 +50,12 @@ var sentinels = map[Kind]error{
 	ClockSkewed: ErrClockSkewed, Untrusted: ErrUntrusted, Unreachable: ErrUnreachable,
 }
 
+// Limits of what is shown of an answer: whoever hosts the storage words it.
+const (
+	codeLimit   = 60
+	reasonLimit = 300
+)
+
 // Error is one failed call. Code is the server's own error code, empty when it gave none.
 type Error struct {
 	Kind  Kind
@@ -58,15 +66,16 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	what := e.Code
+	code := text.Line(e.Code, codeLimit)
+	what := code
 	if sentinel, named := sentinels[e.Kind]; named {
 		what = sentinel.Error()
-		if e.Code != "" {
-			what += " (" + e.Code + ")"
+		if code != "" {
+			what += " (" + code + ")"
 		}
 	}
-	if e.Code == "" {
-		what = strings.TrimPrefix(fmt.Sprintf("%s: %v", what, e.reason()), ": ")
+	if code == "" {
+		what = strings.TrimPrefix(fmt.Sprintf("%s: %s", what, text.Line(fmt.Sprint(e.reason()), reasonLimit)), ": ")
 	}
 	return fmt.Sprintf("cannot %s %s: %s", e.Op, e.Key, what)
 }
