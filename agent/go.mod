@@ -4,7 +4,9 @@ go 1.25.0
 
 require (
 	github.com/minio/minio-go/v7 v7.0.95
+	golang.org/x/crypto v0.39.0
 	golang.org/x/sys v0.33.0
+	golang.org/x/text v0.26.0
 )
 
 require (
@@ -21,8 +23,6 @@ require (
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	github.com/rs/xid v1.6.0 // indirect
 	github.com/tinylib/msgp v1.3.0 // indirect
-	golang.org/x/crypto v0.39.0 // indirect
 	golang.org/x/net v0.41.0 // indirect
-	golang.org/x/text v0.26.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

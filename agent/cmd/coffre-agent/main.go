@@ -15,15 +15,20 @@ import (
 	"syscall"
 
 	"coffre.invalid/agent/internal/apply"
+	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/restore"
 	"coffre.invalid/agent/internal/run"
+	"coffre.invalid/agent/internal/text"
 	"coffre.invalid/agent/internal/units"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
 var version = "dev"
+
+// lineLimit bounds what is written to the journal at once: part of it may be in others' words.
+const lineLimit = 2000
 
 const usage = `usage: coffre-agent COMMAND [--check]
 
@@ -39,6 +44,7 @@ of run: 0 success, 1 failed, 3 partial, 4 quota reached or gate closed, 5 anothe
 `
 
 func main() {
+	cage.Main(os.Args) // Returns unless it was started to become what runs in a cage.
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
@@ -49,11 +55,11 @@ func main() {
 	if arguments, called := restore.Called(os.Args); called {
 		os.Exit(restore.Main(ctx, arguments, restore.Here()))
 	}
-	exit, err := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	exit, err := execute(ctx, config.Paths{Root: "/"}, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
 		var hint string
 		exit, hint = fault.Describe(err)
-		fmt.Fprintln(os.Stderr, "coffre-agent:", err)
+		fmt.Fprintln(os.Stderr, "coffre-agent:", text.Line(err.Error(), lineLimit))
 		if hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
 		}
@@ -62,16 +68,13 @@ func main() {
 }
 
 // execute obeys one command line and returns the exit code of a run; other commands end with 0 or an error.
-func execute(ctx context.Context, arguments []string, output, log io.Writer) (int, error) {
+func execute(ctx context.Context, paths config.Paths, arguments []string, output, log io.Writer) (int, error) {
 	if len(arguments) == 0 {
 		return 0, fault.Usage("no command", usage)
 	}
 	name := arguments[0]
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	// --root is for tests and stays out of the usage: all the agent's files are then below that directory, and units
-	// are enabled there without being started.
-	root := flags.String("root", "/", "")
 	var check, all, pull bool
 	if name == "apply" || name == "remove" {
 		flags.BoolVar(&check, "check", false, "")
@@ -88,7 +91,6 @@ func execute(ctx context.Context, arguments []string, output, log io.Writer) (in
 	if flags.NArg() > 0 {
 		return 0, fault.Usage(fmt.Sprintf("%s takes no argument %q", name, flags.Arg(0)), usage)
 	}
-	paths := config.Paths{Root: *root}
 	switch name {
 	case "version":
 		return 0, print(output, map[string]string{
@@ -148,7 +150,7 @@ func tell(log io.Writer, pulled apply.Pulled, err error) {
 		lines = append(lines, "orders: "+err.Error())
 	}
 	for _, line := range lines {
-		fmt.Fprintln(log, line) //nolint:errcheck // The journal is a convenience; there is nobody to tell when it is gone.
+		fmt.Fprintln(log, text.Line(line, lineLimit)) //nolint:errcheck // The journal is a convenience; there is nobody to tell when it is gone.
 	}
 }
 

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
 )
 
 func TestVersionIsPrintedAsJSON(t *testing.T) {
 	var output bytes.Buffer
-	if exit, err := execute(t.Context(), []string{"version"}, &output, io.Discard); err != nil || exit != 0 {
+	if exit, err := execute(t.Context(), config.Paths{}, []string{"version"}, &output, io.Discard); err != nil || exit != 0 {
 		t.Fatal(err)
 	}
 	var found map[string]string
@@ -25,8 +26,9 @@ func TestVersionIsPrintedAsJSON(t *testing.T) {
 }
 
 func TestWhatCannotBeObeyedIsWrongUsage(t *testing.T) {
-	for _, arguments := range [][]string{nil, {"frobnicate"}, {"run", "--check"}, {"apply", "now"}, {"version", "--check"}} {
-		_, err := execute(t.Context(), arguments, io.Discard, io.Discard)
+	for _, arguments := range [][]string{nil, {"frobnicate"}, {"run", "--check"}, {"apply", "now"}, {"version", "--check"},
+		{"run", "--root", "/tmp"}, {"apply", "--root=/tmp"}} {
+		_, err := execute(t.Context(), config.Paths{}, arguments, io.Discard, io.Discard)
 		if exit, hint := fault.Describe(err); exit != fault.ExitUsage || hint != usage {
 			t.Errorf("%v: %v", arguments, err)
 		}
@@ -35,7 +37,7 @@ func TestWhatCannotBeObeyedIsWrongUsage(t *testing.T) {
 
 func TestAMachineWithoutConfigurationIsTold(t *testing.T) {
 	for _, command := range []string{"apply", "run"} {
-		_, err := execute(t.Context(), []string{command, "--root", t.TempDir()}, io.Discard, io.Discard)
+		_, err := execute(t.Context(), config.Paths{Root: t.TempDir()}, []string{command}, io.Discard, io.Discard)
 		if exit, _ := fault.Describe(err); exit != fault.ExitFailed || !strings.Contains(err.Error(), "agent.json") {
 			t.Errorf("%s: %v", command, err)
 		}
@@ -44,7 +46,7 @@ func TestAMachineWithoutConfigurationIsTold(t *testing.T) {
 
 func TestRemovalOfNothingChangesNothing(t *testing.T) {
 	var output bytes.Buffer
-	_, err := execute(t.Context(), []string{"remove", "--root", t.TempDir()}, &output, io.Discard)
+	_, err := execute(t.Context(), config.Paths{Root: t.TempDir()}, []string{"remove"}, &output, io.Discard)
 	if err != nil || strings.TrimSpace(output.String()) != `{"changed":false,"changes":[]}` {
 		t.Fatalf("%s %v", output.String(), err)
 	}

@@ -77,7 +77,7 @@ func Run(ctx context.Context, binary string, arguments, environment []string, tr
 	process.command = exec.Command(binary, arguments...)
 	process.command.Env = environment
 	process.command.Dir = string(os.PathSeparator)
-	tieToParent(process.command)
+	TieToParent(process.command)
 	transcript.lastProgressAt = time.Now()
 	go process.live()
 	if err := <-process.started; err != nil {

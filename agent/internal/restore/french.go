@@ -9,8 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"coffre.invalid/agent/internal/text"
 )
 
 var months = []string{
@@ -49,16 +50,6 @@ func padLeft(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text))) + text
 }
 
-// printable replaces what would move the cursor or colour the terminal: names of files may hold anything.
-func printable(text string) string {
-	return strings.Map(func(letter rune) rune {
-		if unicode.IsPrint(letter) {
-			return letter
-		}
-		return '�'
-	}, text)
-}
-
 // reason says in French why the system refused something.
 func reason(err error) string {
 	var path *fs.PathError
@@ -77,5 +68,5 @@ func reason(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return "le disque est en lecture seule"
 	}
-	return err.Error()
+	return text.Line(err.Error(), messageLimit)
 }

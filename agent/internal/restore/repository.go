@@ -2,7 +2,6 @@ package restore
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,14 +9,20 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"sort"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
+	"coffre.invalid/agent/internal/apply"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/listing"
+	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/programs"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/storage"
+	"coffre.invalid/agent/internal/text"
 )
 
 const (
@@ -25,37 +30,18 @@ const (
 	configLimit  = 64 << 10
 	patience     = 10 * time.Second
 	endGrace     = 15 * time.Second
-	lineLimit    = 1 << 20
 	exitPassword = 12
+	// messageLimit bounds what restic or the storage say in a message.
+	messageLimit = 400
 )
-
-// Snapshot is one backup of this machine.
-type Snapshot struct {
-	ID      string    `json:"id"`
-	Time    time.Time `json:"time"`
-	Paths   []string  `json:"paths"`
-	Summary struct {
-		TotalBytes uint64 `json:"total_bytes_processed"`
-	} `json:"summary"`
-}
-
-type node struct {
-	Path       string    `json:"path"`
-	Type       string    `json:"type"`
-	Size       uint64    `json:"size"`
-	ModTime    time.Time `json:"mtime"`
-	StructType string    `json:"struct_type"`
-}
-
-type summary struct {
-	FilesRestored uint64 `json:"files_restored"`
-	BytesRestored uint64 `json:"bytes_restored"`
-}
 
 // repository runs restic over this machine's own repository. Secrets go by environment only.
 type repository struct {
 	binary      string
-	arguments   []string
+	sha256      string
+	settings    []string
+	caFile      string
+	cache       string
 	environment []string
 	credentials config.Credentials
 }
@@ -68,10 +54,7 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 		return nil, fault.Failed(fmt.Sprintf("l'agent de sauvegarde n'est pas bien installé sur cette machine (%v)", err),
 			askSmileo)
 	}
-	client, err := storage.Open(storage.Settings{
-		Endpoint: machine.Endpoint, Region: machine.Region, Bucket: machine.Bucket, CAFile: machine.CAFile,
-		AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
-	})
+	client, err := storage.Open(storage.OfMachine(machine, credentials, machine.Bucket))
 	if err != nil {
 		return nil, fault.Failed(fmt.Sprintf("l'agent de sauvegarde n'est pas bien installé sur cette machine (%v)", err),
 			askSmileo)
@@ -83,20 +66,39 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 	if err != nil {
 		return nil, explainStorage(err)
 	}
+	binary, sha256, err := findProgram(settings.Paths, machine)
+	if err != nil {
+		return nil, err
+	}
 	command := restic.Command{
 		Repository: machine.Repository, AccessKeyID: credentials.AccessKeyID,
 		SecretAccessKey: credentials.SecretAccessKey, Password: credentials.RepositoryPassword,
 		TemporaryFolder: os.TempDir(),
 	}
 	return &repository{
-		binary: settings.Paths.Restic(),
-		arguments: []string{
-			"--json", "--no-lock", "--cacert", machine.CAFile, "--cache-dir", settings.Paths.Cache(),
-			"-o", "s3.bucket-lookup=path", "-o", "s3.region=" + machine.Region,
-		},
+		binary: binary, sha256: sha256, caFile: machine.CAFile, cache: settings.Paths.Cache(),
+		settings:    []string{"--no-lock", "-o", "s3.bucket-lookup=path", "-o", "s3.region=" + machine.Region},
 		environment: command.Environment(settings.Environment),
 		credentials: credentials,
 	}, nil
+}
+
+// findProgram returns the restic that the machine's orders name, and its SHA-256: it is given both secrets, so no other
+// program is.
+func findProgram(paths config.Paths, machine config.Machine) (path, sha256 string, err error) {
+	applied, _, err := apply.ReadApplied(paths, orders.Identity{TenantID: machine.TenantID, Machine: machine.Machine})
+	if err == nil && (applied == nil || applied.Orders.Remove) {
+		return "", "", fault.Failed("cette machine n'a pas encore d'ordres de sauvegarde : on ne sait pas quel restic est le bon",
+			"Lancez « "+paths.Agent()+" pull », puis réessayez ; si cela dure, contactez SMILÉO.")
+	}
+	if err == nil {
+		path, err = programs.Find(paths, applied.Orders.Restic)
+	}
+	if err != nil {
+		return "", "", fault.Refused(fmt.Sprintf("le programme restic de cette machine n'est pas celui qui doit y être (%s)",
+			text.Line(err.Error(), messageLimit)), askSmileo)
+	}
+	return path, applied.Orders.Restic.SHA256, nil
 }
 
 func explainStorage(err error) error {
@@ -116,96 +118,11 @@ func explainStorage(err error) error {
 	case errors.Is(err, storage.ErrNoSuchKey):
 		return fault.Failed("cette machine n'a encore aucune sauvegarde", askSmileo)
 	}
-	return fault.Failed(fmt.Sprintf("la plateforme de sauvegarde a répondu : %v", err), askSmileo)
+	return fault.Failed(fmt.Sprintf("la plateforme de sauvegarde a répondu : %s", text.Line(err.Error(), messageLimit)), askSmileo)
 }
 
 func interrupted() error {
 	return fault.Failed("interrompu", "Ce qui a déjà été restauré reste dans le dossier ; recommencez vers un dossier vide.")
-}
-
-// snapshots returns this machine's backups, oldest first.
-func (r *repository) snapshots(ctx context.Context) ([]Snapshot, error) {
-	var text bytes.Buffer
-	if err := r.run(ctx, []string{"snapshots"}, func(line []byte) { text.Write(line) }); err != nil {
-		return nil, err
-	}
-	var found []Snapshot
-	if err := json.Unmarshal(text.Bytes(), &found); err != nil {
-		return nil, fault.Failed("la liste des sauvegardes n'a pas pu être lue", askSmileo)
-	}
-	sort.SliceStable(found, func(a, b int) bool { return found[a].Time.Before(found[b].Time) })
-	return found, nil
-}
-
-// find returns the backup that is meant: the newest, or the one whose id begins so.
-func (r *repository) find(ctx context.Context, wanted string, zone *time.Location) (Snapshot, error) {
-	all, err := r.snapshots(ctx)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	return choose(all, wanted, zone)
-}
-
-func choose(all []Snapshot, wanted string, zone *time.Location) (Snapshot, error) {
-	if len(all) == 0 {
-		return Snapshot{}, fault.Usage("cette machine n'a encore aucune sauvegarde", "")
-	}
-	newest := all[len(all)-1]
-	if wanted == "derniere" || wanted == "dernière" {
-		return newest, nil
-	}
-	var found []Snapshot
-	for _, each := range all {
-		if wanted != "" && strings.HasPrefix(each.ID, strings.ToLower(wanted)) {
-			found = append(found, each)
-		}
-	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	problem := "aucune sauvegarde ne commence par « %s »"
-	if len(found) > 1 {
-		problem = "plusieurs sauvegardes commencent par « %s »"
-	}
-	return Snapshot{}, fault.Usage(fmt.Sprintf(problem, printable(wanted)), fmt.Sprintf(
-		"« %s liste » les affiche ; la dernière est %s, du %s.", Name, newest.ID[:8], formatDate(newest.Time.In(zone))))
-}
-
-// list returns a path of a snapshot and, when it is a folder, what is directly in it; nothing when there is no such path.
-func (r *repository) list(ctx context.Context, snapshot, path string) ([]node, error) {
-	var found []node
-	err := r.run(ctx, []string{"ls", snapshot, path}, func(line []byte) {
-		var each node
-		if json.Unmarshal(line, &each) == nil && each.StructType == "node" {
-			found = append(found, each)
-		}
-	})
-	return found, err
-}
-
-func (r *repository) restore(ctx context.Context, snapshot, target, path string, onProgress func(float64)) (summary, error) {
-	arguments := []string{"restore", "--sparse", "--target", target}
-	if path != "" && path != "/" {
-		arguments = append(arguments, "--include="+literal(path))
-	}
-	var done summary
-	err := r.run(ctx, append(arguments, snapshot), func(line []byte) {
-		var message struct {
-			Type        string  `json:"message_type"`
-			PercentDone float64 `json:"percent_done"`
-			summary
-		}
-		if json.Unmarshal(line, &message) != nil {
-			return
-		}
-		switch message.Type {
-		case "status":
-			onProgress(message.PercentDone)
-		case "summary":
-			done = message.summary
-		}
-	})
-	return done, err
 }
 
 // literal keeps restic from reading a path as a pattern.
@@ -213,37 +130,80 @@ func literal(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(path)
 }
 
-// run runs restic, hands over its output line by line, and explains in French how it failed.
-func (r *repository) run(ctx context.Context, arguments []string, take func([]byte)) error {
-	command := exec.CommandContext(ctx, r.binary, append(append([]string{}, r.arguments...), arguments...)...)
+// restic prepares a call of it, with the agent's cache.
+func (r *repository) restic(arguments ...string) *exec.Cmd {
+	command := exec.Command(r.binary, append(slices.Concat(r.settings, []string{"--cacert", r.caFile, "--cache-dir", r.cache}),
+		arguments...)...)
 	command.Env = r.environment
-	command.Cancel = func() error { return endGently(command.Process) }
-	command.WaitDelay = endGrace
+	return command
+}
+
+// start starts a prepared call where it is; the cage does it otherwise.
+func start(command *exec.Cmd) error {
+	if err := command.Start(); err != nil {
+		return fault.Failed(fmt.Sprintf("restic ne démarre pas sur cette machine (%v)", reason(err)), askSmileo)
+	}
+	return nil
+}
+
+// run runs restic, hands over its output line by line, and explains in French how it failed. What take refuses ends it.
+func (r *repository) run(ctx context.Context, command *exec.Cmd, start func(*exec.Cmd) error, take func([]byte) error) error {
+	// The kernel's "end with your parent" means the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	restic.TieToParent(command)
 	complaints := &tail{}
 	command.Stderr = complaints
+	command.WaitDelay = endGrace
 	output, err := command.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := command.Start(); err != nil {
-		return fault.Failed(fmt.Sprintf("restic ne démarre pas sur cette machine (%v)", reason(err)), askSmileo)
+	if err := start(command); err != nil {
+		return err
 	}
-	scanner := bufio.NewScanner(output)
-	scanner.Buffer(nil, lineLimit)
-	for scanner.Scan() {
-		take(scanner.Bytes())
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-ctx.Done():
+			_ = endGently(command.Process) // An error means that it is gone already.
+		case <-ended:
+		}
+	}()
+	takeErr := eachLine(output, take)
+	if takeErr != nil {
+		_ = command.Process.Kill() // As above; nothing of what it says counts any more.
 	}
-	// A line too long for us must not keep restic waiting for a reader.
+	// What was not read must not keep restic waiting for a reader.
 	_, copyErr := io.Copy(io.Discard, output)
 	waitErr := command.Wait()
 	if ctx.Err() != nil {
 		return interrupted()
 	}
+	if takeErr != nil {
+		return takeErr
+	}
 	var exit *exec.ExitError
 	if errors.As(waitErr, &exit) {
 		return explainRestic(exit.ExitCode(), r.credentials.Redact(complaints.text()))
 	}
-	return errors.Join(waitErr, scanner.Err(), copyErr)
+	return errors.Join(waitErr, copyErr)
+}
+
+// eachLine hands over each line; one that is longer than any that restic writes is a fault of what it reads.
+func eachLine(output io.Reader, take func([]byte) error) error {
+	scanner := bufio.NewScanner(output)
+	scanner.Buffer(nil, listing.LineLimit)
+	for scanner.Scan() {
+		if err := take(scanner.Bytes()); err != nil {
+			return err
+		}
+	}
+	if errors.Is(scanner.Err(), bufio.ErrTooLong) {
+		return &listing.FaultError{Fault: listing.Unreadable}
+	}
+	return nil // Another error is the pipe's: restic's own end says more.
 }
 
 func explainRestic(code int, complaints string) error {
@@ -261,7 +221,7 @@ func explainRestic(code int, complaints string) error {
 	if last == "" {
 		last = fmt.Sprintf("code %d", code)
 	}
-	return fault.Failed(fmt.Sprintf("restic a échoué : %s", printable(last)), askSmileo)
+	return fault.Failed(fmt.Sprintf("restic a échoué : %s", text.Line(last, messageLimit)), askSmileo)
 }
 
 // lastMessage returns what restic said last, out of its JSON.

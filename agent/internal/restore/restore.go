@@ -9,12 +9,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/listing"
+	"coffre.invalid/agent/internal/text"
 )
 
 // Name is what the command is called as.
@@ -76,7 +79,7 @@ func Main(ctx context.Context, arguments []string, settings Settings) int {
 		return 0
 	}
 	exit, hint := fault.Describe(err)
-	fmt.Fprintf(settings.Log, "%s : %v\n", Name, err) //nolint:errcheck // Nobody is left to tell.
+	fmt.Fprintf(settings.Log, "%s : %s\n", Name, text.Line(err.Error(), 2*messageLimit)) //nolint:errcheck // Nobody is left to tell.
 	if hint != "" {
 		fmt.Fprintln(settings.Log, hint) //nolint:errcheck // As above.
 	}
@@ -88,7 +91,6 @@ type request struct {
 	positional []string
 	target     string
 	path       string
-	root       string
 }
 
 func obey(ctx context.Context, arguments []string, settings Settings) error {
@@ -99,9 +101,6 @@ func obey(ctx context.Context, arguments []string, settings Settings) error {
 	if asked.command == "" {
 		_, err := io.WriteString(settings.Output, usage)
 		return err
-	}
-	if asked.root != "" {
-		settings.Paths.Root = asked.root
 	}
 	// Windows has no user id and says -1: there the files' own access lists decide.
 	if settings.UserID > 0 {
@@ -129,7 +128,6 @@ func parse(arguments []string) (request, error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&asked.target, "vers", "", "")
 	flags.StringVar(&asked.path, "chemin", "", "")
-	flags.StringVar(&asked.root, "root", "", "") // For tests, as the agent's own.
 	var words []string
 	for rest := arguments; len(rest) > 0; {
 		if err := flags.Parse(rest); err != nil {
@@ -187,27 +185,30 @@ func check(asked request) error {
 }
 
 func notAbsolute(path string) error {
-	return fault.Usage(fmt.Sprintf("le chemin « %s » doit commencer par /", path),
+	return fault.Usage(fmt.Sprintf("le chemin « %s » doit commencer par /", text.Line(path, messageLimit)),
 		"Écrivez-le comme sur la machine, par exemple /home/claire/Documents.")
 }
 
 func list(ctx context.Context, repository *repository, settings Settings) error {
-	snapshots, err := repository.snapshots(ctx)
+	snapshots, aside, err := repository.snapshots(ctx)
 	if err != nil {
 		return err
 	}
-	var text strings.Builder
+	var table strings.Builder
 	if len(snapshots) == 0 {
-		text.WriteString("Aucune sauvegarde pour l'instant.\n")
+		table.WriteString("Aucune sauvegarde pour l'instant.\n")
 	} else {
-		fmt.Fprintf(&text, "%-10s  %-32s  %10s  %s\n", "SAUVEGARDE", "DATE", "TAILLE", "CONTENU")
+		fmt.Fprintf(&table, "%-10s  %-32s  %10s  %s\n", "SAUVEGARDE", "DATE", "TAILLE", "CONTENU")
 	}
 	for _, each := range snapshots {
 		date, size := formatDate(each.Time.In(settings.Zone)), formatSize(each.Summary.TotalBytes)
-		fmt.Fprintf(&text, "%-10s  %s  %s  %s\n", each.ID[:8], pad(date, 32), padLeft(size, 10),
-			printable(strings.Join(each.Paths, ", ")))
+		fmt.Fprintf(&table, "%-10s  %s  %s  %s\n", each.ID[:8], pad(date, 32), padLeft(size, 10),
+			text.Line(strings.Join(each.Paths, ", "), messageLimit))
 	}
-	_, err = io.WriteString(settings.Output, text.String())
+	if aside > 0 {
+		fmt.Fprintf(&table, "%d sauvegarde(s) de plus, dont la date ou l'identifiant est impossible : contactez SMILÉO.\n", aside)
+	}
+	_, err = io.WriteString(settings.Output, table.String())
 	return err
 }
 
@@ -218,32 +219,36 @@ func contents(ctx context.Context, repository *repository, asked request, settin
 	}
 	folder := "/"
 	if len(asked.positional) == 2 {
-		folder = filepath.ToSlash(filepath.Clean(asked.positional[1]))
+		folder = listing.Blur(filepath.ToSlash(filepath.Clean(asked.positional[1])))
 	}
-	nodes, err := repository.list(ctx, snapshot.ID, folder)
+	var shown strings.Builder
+	found := folder == "/"
+	err = repository.check(ctx, snapshot, settings.Zone, func(entry listing.Entry) {
+		found = found || entry.Path == folder
+		if entry.Path == folder && entry.Type != "dir" || path.Dir(entry.Path) == folder {
+			shown.WriteString(describe(entry, settings.Zone))
+		}
+	})
 	if err != nil {
 		return err
 	}
-	if len(nodes) == 0 && folder != "/" {
+	if !found {
 		return noSuchPath(snapshot, folder, settings.Zone)
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "Sauvegarde %s du %s\n", snapshot.ID[:8], formatDate(snapshot.Time.In(settings.Zone)))
-	for _, each := range nodes {
-		if each.Type == "dir" && each.Path == folder {
-			continue
-		}
-		name, size := printable(each.Path), formatSize(each.Size)
-		if each.Type != "file" {
-			size = ""
-		}
-		if each.Type == "dir" {
-			name += "/"
-		}
-		fmt.Fprintf(&text, "%s  %s  %s\n", padLeft(size, 10), each.ModTime.In(settings.Zone).Format("02/01/2006 15:04"), name)
-	}
-	_, err = io.WriteString(settings.Output, text.String())
+	_, err = fmt.Fprintf(settings.Output, "Sauvegarde %s du %s\n%s", snapshot.ID[:8], formatDate(snapshot.Time.In(settings.Zone)), shown.String())
 	return err
+}
+
+// describe is one line of what a folder holds.
+func describe(entry listing.Entry, zone *time.Location) string {
+	name, size := text.Name(entry.Path), formatSize(entry.Size)
+	if entry.Type != "file" {
+		size = ""
+	}
+	if entry.Type == "dir" {
+		name += "/"
+	}
+	return fmt.Sprintf("%s  %s  %s\n", padLeft(size, 10), entry.ModTime.In(zone).Format("02/01/2006 15:04"), name)
 }
 
 func restore(ctx context.Context, repository *repository, asked request, settings Settings) error {
@@ -251,61 +256,45 @@ func restore(ctx context.Context, repository *repository, asked request, setting
 	if err != nil {
 		return err
 	}
-	if err := requireEmpty(target); err != nil {
+	if err := requireFree(target); err != nil {
 		return err
 	}
 	snapshot, err := repository.find(ctx, asked.positional[0], settings.Zone)
 	if err != nil {
 		return err
 	}
-	path := ""
+	wanted := ""
 	if asked.path != "" {
-		path = filepath.ToSlash(filepath.Clean(asked.path))
-		nodes, err := repository.list(ctx, snapshot.ID, path)
-		if err != nil {
-			return err
-		}
-		if len(nodes) == 0 && path != "/" {
-			return noSuchPath(snapshot, path, settings.Zone)
-		}
+		wanted = filepath.ToSlash(filepath.Clean(asked.path))
 	}
-	if err := os.MkdirAll(target, 0o700); err != nil {
-		return fault.Failed(fmt.Sprintf("le dossier « %s » ne peut pas être créé : %v", target, reason(err)), "")
-	}
-	shown := -1
-	summary, err := repository.restore(ctx, snapshot.ID, target, path, func(fraction float64) {
-		if tenths := int(fraction * 10); tenths > shown {
-			shown = tenths
-			fmt.Fprintf(settings.Log, "restauration : %d %%\n", tenths*10) //nolint:errcheck // Only progress.
-		}
-	})
+	found, shown := wanted == "" || wanted == "/", listing.Blur(wanted)
+	err = repository.check(ctx, snapshot, settings.Zone, func(entry listing.Entry) { found = found || entry.Path == shown })
 	if err != nil {
 		return err
+	}
+	if !found {
+		return noSuchPath(snapshot, wanted, settings.Zone)
+	}
+	folder, err := openTarget(target)
+	if err != nil {
+		return err
+	}
+	defer folder.Close() //nolint:errcheck // It was only held.
+	summary, err := repository.restore(ctx, snapshot, folder, wanted, settings.Log)
+	if err != nil {
+		return err
+	}
+	if summary.FilesRestored == 0 && wanted != "" && wanted != "/" {
+		// A name of other bytes that is shown the same.
+		return noSuchPath(snapshot, wanted, settings.Zone)
 	}
 	_, err = fmt.Fprintf(settings.Output, "Sauvegarde %s du %s restaurée dans %s : %d éléments, %s.\n", snapshot.ID[:8],
 		formatDate(snapshot.Time.In(settings.Zone)), target, summary.FilesRestored, formatSize(summary.BytesRestored))
 	return err
 }
 
-// requireEmpty refuses a target that holds anything: nothing is ever written over.
-func requireEmpty(target string) error {
-	entries, err := os.ReadDir(target)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fault.Refused(fmt.Sprintf("« %s » n'est pas un dossier utilisable : %v", target, reason(err)),
-			"Donnez avec --vers un dossier nouveau ou vide.")
-	}
-	if len(entries) > 0 {
-		return fault.Refused(fmt.Sprintf("le dossier « %s » n'est pas vide", target),
-			"Donnez avec --vers un dossier nouveau ou vide : rien n'est jamais écrasé.")
-	}
-	return nil
-}
-
 func noSuchPath(snapshot Snapshot, path string, zone *time.Location) error {
 	return fault.Usage(fmt.Sprintf("la sauvegarde %s du %s ne contient pas « %s »", snapshot.ID[:8],
-		formatDate(snapshot.Time.In(zone)), printable(path)),
+		formatDate(snapshot.Time.In(zone)), text.Line(path, messageLimit)),
 		"Cherchez-le avec « "+Name+" contenu "+snapshot.ID[:8]+" » ; écrivez le chemin comme sur la machine.")
 }

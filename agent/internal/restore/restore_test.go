@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"coffre.invalid/agent/internal/cage"
+	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/realrestic"
@@ -27,17 +29,28 @@ func backedUp(t *testing.T) *installed.Machine {
 	machine := installed.New(t, program)
 	write(t, filepath.Join(machine.Data, "été [1]*?.txt"), "bonjour")
 	write(t, filepath.Join(machine.Data, "caf\xe9\x1b[31m"), "latin")
+	machine.Applied(1, nil)
 	for _, arguments := range [][]string{{"init"}, {"backup", machine.Data}} {
-		command := exec.Command(path, append(arguments, "--quiet", "--no-cache", "--cacert", machine.Server.CAFile)...)
-		command.Env = []string{
-			"RESTIC_REPOSITORY=" + machine.Repository(), "RESTIC_PASSWORD=" + installed.Password, "AWS_ACCESS_KEY_ID=AK",
-			"AWS_SECRET_ACCESS_KEY=SK",
-		}
-		if output, err := command.CombinedOutput(); err != nil {
+		if output, err := resticOf(machine, arguments...).CombinedOutput(); err != nil {
 			t.Fatalf("%s %v", output, err)
 		}
 	}
 	return machine
+}
+
+// resticOf is a call of restic with everything that an attacker with root on the machine has.
+func resticOf(machine *installed.Machine, arguments ...string) *exec.Cmd {
+	command := exec.Command(machine.Paths.Restic(), append(arguments, "--quiet", "--no-cache", "--cacert", machine.Server.CAFile)...)
+	command.Env = []string{
+		"RESTIC_REPOSITORY=" + machine.Repository(), "RESTIC_PASSWORD=" + installed.Password, "AWS_ACCESS_KEY_ID=AK",
+		"AWS_SECRET_ACCESS_KEY=SK",
+	}
+	return command
+}
+
+func TestMain(m *testing.M) {
+	cage.Main(os.Args)
+	os.Exit(m.Run())
 }
 
 func write(t *testing.T, path, body string) {
@@ -117,6 +130,7 @@ func TestWhatIsNotThereIsSaidAndNothingIsMade(t *testing.T) {
 		"il manque --vers DOSSIER":                         {"restaurer", "derniere"},
 		"commande inconnue : « effacer »":                  {"effacer"},
 		"option inconnue ou incomplète : -force":           {"liste", "--force"},
+		"option inconnue ou incomplète : -root":            {"liste", "--root", "/tmp"},
 		"« liste » ne prend pas d'argument":                {"liste", "tout"},
 	} {
 		exit, _, said := call(t, machine, arguments...)
@@ -167,6 +181,7 @@ func TestWhatResticSaysIsExplained(t *testing.T) {
 
 func TestNoSecretIsAnArgument(t *testing.T) {
 	machine := installed.New(t, []byte("#!/bin/sh\necho \"$*\" >&2\nenv >\"$(dirname \"$0\")/seen\"\nexit 1\n"))
+	machine.Applied(1, nil)
 	machine.Server.Put("restic/config", []byte("x"))
 	_, _, said := call(t, machine, "liste")
 	if strings.Contains(said, installed.Password) || strings.Contains(said, "secret-access-key") {
@@ -180,6 +195,7 @@ func TestNoSecretIsAnArgument(t *testing.T) {
 
 func TestAnInterruptedRestoreEndsItsRestic(t *testing.T) {
 	machine := installed.New(t, []byte("#!/bin/sh\ntrap 'exit 130' TERM\nwhile :; do sleep 0.1; done\n"))
+	machine.Applied(1, nil)
 	machine.Server.Put("restic/config", []byte("x"))
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
@@ -204,7 +220,9 @@ func TestOnlyRootIsObeyed(t *testing.T) {
 
 func TestAMachineWithoutAnAgentIsTold(t *testing.T) {
 	var log bytes.Buffer
-	exit := Main(t.Context(), []string{"--root", t.TempDir(), "liste"}, Settings{Output: io.Discard, Log: &log})
+	exit := Main(t.Context(), []string{"liste"}, Settings{
+		Paths: config.Paths{Root: t.TempDir()}, Output: io.Discard, Log: &log,
+	})
 	if exit != fault.ExitFailed || !strings.Contains(log.String(), "n'est pas bien installé") {
 		t.Fatalf("%d %s", exit, log.String())
 	}
