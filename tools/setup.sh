@@ -13,6 +13,7 @@ PACKAGES=(
   ceph-osd
   fonts-dejavu-core
   fonts-lato
+  git
   iproute2
   libharfbuzz-subset0
   libpango-1.0-0

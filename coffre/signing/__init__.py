@@ -1,0 +1,1 @@
+"""Who did it, proved: the keys that a repository knows, signed commits, signed statements. No git settings count."""

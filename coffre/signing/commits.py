@@ -1,0 +1,76 @@
+"""A commit as git stores it: what it is made from, who it says wrote it, and the signature over all of that. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from coffre.errors import RefusedError
+
+_PERSON = re.compile(r".*<([^<>]*)> ([0-9]{1,12}) [+-][0-9]{4}", re.DOTALL)
+_SIGNATURES = ("gpgsig", "gpgsig-sha256")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit. ``author`` and ``committer`` are the addresses that it gives, which anybody can type.
+
+    ``signed`` is what ``signature`` is of; ``committed_at`` is the committer's own word too.
+    """
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    committer: str
+    committed_at: datetime
+    signed: bytes
+    signature: str | None
+
+
+def read_commit(name: str, content: bytes) -> Commit:
+    """Read a commit object; RefusedError for one that is not written as git writes them."""
+    head, _, _ = content.partition(b"\n\n")
+    fields = _read_fields(head.decode("utf-8", "surrogateescape"))
+    names = [field for field, _ in fields]
+    parents = tuple(value for field, value in fields if field == "parent")
+    expected = ["tree", *["parent"] * len(parents), "author", "committer"]
+    values = dict(fields)
+    author, committer = _PERSON.fullmatch(values.get("author", "")), _PERSON.fullmatch(values.get("committer", ""))
+    repeated = any(names.count(field) > 1 for field in (*_SIGNATURES, "author", "committer", "tree"))
+    if names[: len(expected)] != expected or repeated or author is None or committer is None:
+        raise RefusedError(
+            f"commit {name} is not written as git writes commits", "Find out who made it, and with what."
+        )
+    return Commit(
+        id=name,
+        tree=values["tree"],
+        parents=parents,
+        author=author[1].strip(),
+        committer=committer[1].strip(),
+        committed_at=datetime.fromtimestamp(int(committer[2]), UTC),
+        signed=_without_signatures(content),
+        signature=values.get(_SIGNATURES[len(name) == 64]),
+    )
+
+
+def _read_fields(head: str) -> list[tuple[str, str]]:
+    fields: list[tuple[str, str]] = []
+    for line in head.split("\n"):
+        if line.startswith(" ") and fields:
+            field, value = fields[-1]
+            fields[-1] = (field, f"{value}\n{line[1:]}")
+        else:
+            field, _, value = line.partition(" ")
+            fields.append((field, value))
+    return fields
+
+
+def _without_signatures(content: bytes) -> bytes:
+    """Return what was signed: the commit as it was before the signature was put in."""
+    head, gap, message = content.partition(b"\n\n")
+    kept, is_signature = [], False
+    for line in head.split(b"\n"):
+        is_signature = line.startswith((b"gpgsig ", b"gpgsig-sha256 ")) or (is_signature and line.startswith(b" "))
+        if not is_signature:
+            kept.append(line)
+    return b"\n".join(kept) + gap + message
