@@ -11,11 +11,18 @@ host=compta-01.martin.example
 restored=.coffre/demo/restored
 leaver=atelier-durand
 leaver_host=atelier-01.durand.example
-depart=.coffre/demo/depart
+depart=$PWD/.coffre/demo/depart
+keys=$PWD/.coffre/demo/cles
 
 say() { printf '\n== %s\n' "$*"; }
 run() { printf '\n$ %s\n' "$*"; "$@"; }
 on_machine() { ssh -F .coffre/lab/ssh_config "$host" "$@"; }
+# commit PERSON MESSAGE: what stands in the departure's repository, signed by somebody's key.
+commit() {
+  git -C "$depart" add --all
+  git -C "$depart" -c user.name="$1" -c user.email="$1@smileo.example" -c gpg.format=ssh \
+    -c user.signingkey="$keys/$1" commit --quiet -S -m "$2"
+}
 certificate() { find .coffre/documents -path "*/$leaver-*/certificat-*.pdf" 2>/dev/null | head -n 1; }
 
 # A tenant whose departure is closed never comes back: its second act was played.
@@ -61,11 +68,23 @@ leave() {
   run coffre backup "$leaver"
   before=$(ssh -F .coffre/lab/ssh_config "$leaver_host" "sudo sh -c '$list_projects'")
 
-  say "Its letter has come: a pull request declares it, written by one person and approved by another"
-  rm -rf "$depart" .coffre/demo/disque && mkdir -p "$depart" .coffre/demo/disque
+  say "Two people, each with a key of their own, and the file that says whose keys count"
+  rm -rf "$depart" .coffre/demo/disque "$keys" && mkdir -p "$depart" .coffre/demo/disque && mkdir -m 700 "$keys"
   cp -r platform.yaml tenants "$depart" && ln -s "$PWD/.coffre" "$depart/.coffre"
   [[ ! -d known_hosts ]] || cp -r known_hosts "$depart"
-  echo .coffre >"$depart/.gitignore"
+  printf '%s\n' .coffre >"$depart/.gitignore"
+  # On the embedded platform names would be enough; here everything is signed, as on a real one.
+  sed -i 's/^  # identities: /  identities: /' "$depart/platform.yaml"
+  local person
+  for person in anna paul; do
+    run ssh-keygen -q -t ed25519 -N "" -C "$person" -f "$keys/$person"
+    echo "$person@smileo.example $(cut -d " " -f 1,2 "$keys/$person.pub")" >>"$depart/allowed_signers"
+  done
+  git -C "$depart" init --quiet
+  commit anna "The two people whose keys count"
+  (cd "$depart" && run coffre signers)
+
+  say "Its letter has come: Anna writes the departure and signs the commit, Paul approves it"
   cat >>"$depart/tenants/$leaver.yaml" <<END
 
 status: leaving
@@ -77,20 +96,18 @@ leaving:
   choice: return
   return: {format: files, to: {via: directory, path: $PWD/.coffre/demo/disque}}
 END
-  git -C "$depart" init --quiet
-  git -C "$depart" add --all
-  git -C "$depart" -c user.name=Anna -c user.email=anna@smileo.example commit --quiet -m "Atelier Durand leaves"
+  commit anna "Atelier Durand leaves"
   cd "$depart"
   day() {
     coffre offboard "$leaver" --plan --json 2>/dev/null |
       python3 -c "import json, sys; print(next(e['on'] for e in json.load(sys.stdin)['calendar']['entries'] if e['milestone'] == '$1'))"
   }
   run coffre offboard "$leaver" --plan
+  run coffre offboard "$leaver" --approve --key "$keys/paul"
   served=$(day service_ends) erased=$(day erasure_from)
   frozen=$(date -d "$served + 1 day" +%F)
 
   say "The days go by (on the embedded platform they can be set): service, its end, the return"
-  export COFFRE_ACTOR=anna@smileo.example
   run coffre offboard "$leaver"
   run coffre offboard "$leaver" --today "$frozen" --yes
   returned=$(find "$OLDPWD/.coffre/demo/disque" -type d -path "*/data/*" -name srv -prune | head -n 1)
@@ -100,13 +117,13 @@ END
   fi
   echo "every returned file is the same as on $leaver_host"
 
-  say "The customer's signed receipt, then the erasure on its first day, and a verification by somebody else"
+  say "The customer's signed receipt, then Paul erases on the first day, and Anna verifies"
   echo "reçu le $frozen, Paul Durand" >"$OLDPWD/.coffre/demo/recu-signe.txt"
   run coffre offboard "$leaver" --today "$frozen" --attest data_recovered \
     --document "$OLDPWD/.coffre/demo/recu-signe.txt" --dated "$frozen"
   run coffre offboard "$leaver" --today "$frozen" --yes
-  run coffre offboard "$leaver" --today "$erased" --yes
-  COFFRE_ACTOR=marc@smileo.example run coffre offboard "$leaver" --today "$erased" --verify
+  run coffre offboard "$leaver" --today "$erased" --yes --key "$keys/paul"
+  run coffre offboard "$leaver" --today "$erased" --verify --key "$keys/anna"
   run coffre offboard "$leaver" --today "$erased" --yes
   cd "$OLDPWD"
 }

@@ -36,8 +36,15 @@ def verify(
         Path | None,
         typer.Option(
             metavar="PEM",
-            help="The provider's certificate, or its issuer's (default: the one that this repository signs with).",
+            help="The provider's own certificate, or with --signer its issuer's. Without it, only whoever has the key "
+            "that signs certificates has one to compare with.",
             show_default=False,
+        ),
+    ] = None,
+    signer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With an issuer's certificate: the name that must have signed.", show_default=False
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The verdict with all facts, for programs.")] = False,
@@ -48,9 +55,11 @@ def verify(
     """
     from coffre.offboarding.certificate.verify import verify_file
 
-    verdict = verify_file(file, certificate or _find_own_certificate(context))
+    verdict = verify_file(file, certificate or _find_own_certificate(context), signer)
     if as_json:
-        output.result_json({"is_valid": verdict.is_valid, **vars(verdict), "file": str(verdict.file)})
+        vouched_by = None if verdict.vouched_by is None else str(verdict.vouched_by)
+        shown = {"is_valid": verdict.is_valid, **vars(verdict), "file": str(verdict.file), "vouched_by": vouched_by}
+        output.result_json(shown)
     else:
         _show(verdict)
     if not verdict.is_valid:
@@ -58,7 +67,10 @@ def verify(
 
 
 def _find_own_certificate(context: typer.Context) -> Path | None:
-    """Return the certificate of the repository that the command runs in; a customer has none and names a file."""
+    """Return the certificate of whoever runs this here; a customer has none and names a file.
+
+    A folder that happens to be a repository proves nothing: see `find_own_certificate`.
+    """
     from coffre.offboarding.certificate.keys import find_own_certificate
     from coffre.spec.loader import load_repository
 
@@ -67,7 +79,7 @@ def _find_own_certificate(context: typer.Context) -> Path | None:
     except UsageError:
         return None
     # Platform.yaml alone: a tenant file with a fault has no say in this.
-    return find_own_certificate(load_repository(root, []).settings.offboarding.signing, root)
+    return find_own_certificate(load_repository(root, []).settings, root)
 
 
 def _show(verdict: "Verdict") -> None:
@@ -84,13 +96,21 @@ def _show_facts(verdict: "Verdict") -> None:
     assert facts is not None  # noqa: S101 - asked for a whole file only
     what = "statement" if verdict.number is None else f"certificate {verdict.number} of {facts['issued_on']}"
     output.result(f"{what}: the file is whole")
-    vouched = {True: "vouched for by the certificate given", False: "NOT vouched for", None: "not compared"}
-    output.result(f"  signed by      {verdict.signer} ({vouched[verdict.is_trusted]})")
+    output.result(f"  signed by      {verdict.signer} ({_say_who_vouches(verdict)})")
     output.result(f"  its key        SHA-256 {verdict.key_sha256}")
     if verdict.number is None:
         output.result_json(facts)
     else:
         _show_certificate(facts)
+
+
+def _say_who_vouches(verdict: "Verdict") -> str:
+    if verdict.is_trial:
+        compared = f", the one of {verdict.vouched_by}" if verdict.vouched_by is not None else ""
+        return f"the trial key of an embedded platform{compared}: nobody stands for it, and it proves nothing"
+    if verdict.is_trusted is None:
+        return "not compared"
+    return f"vouched for by {verdict.vouched_by}" if verdict.is_trusted else "NOT vouched for"
 
 
 def _show_certificate(facts: "Mapping[str, Any]") -> None:
@@ -100,13 +120,35 @@ def _show_certificate(facts: "Mapping[str, Any]") -> None:
         erased = machine["erased"]
         state = "not established" if erased is None else "gone" if erased["fact"]["is_gone"] else "NOT gone"
         output.result(f"  {machine['machine']:<14} bucket {state}")
-    verification = facts["verification"]
-    if verification is None:
-        output.result("  verified       not established")
-    else:
-        other = "another person" if verification["is_by_another"] else "the same person"
-        output.result(f"  verified       by {verification['seen']['by']}, {other} than erased")
+    for name, role, how in _list_people(facts):
+        output.result(f"  {role:<14} by {name} ({how})")
+    _show_verification(facts)
     for each in facts["specimen"]:
         output.result(f"  SPECIMEN       {each}")
     for each in facts["reservations"]:
         output.result(f"  reservation    {each}")
+
+
+def _list_people(facts: "Mapping[str, Any]") -> "list[tuple[str, str, str]]":
+    """Return who did what and how that is known; certificates of before have no signatures of people."""
+    found = []
+    for each in facts.get("people", []):
+        key = f", key {each['key']}" if each["key"] else ""
+        found.append((each["name"], each["role"], f"proved by signature{key}" if each["is_proved"] else "declared"))
+    approved = facts["basis"]["approved"]
+    if "people" not in facts and approved is not None:
+        found.append((approved["fact"]["approved_by"], "approved", "declared"))
+    return found
+
+
+def _show_verification(facts: "Mapping[str, Any]") -> None:
+    verification = facts["verification"]
+    if verification is None:
+        output.result("  verification   not established")
+    elif "people" in facts and verification["is_by_another"]:
+        output.result("  verification   by another person than erased, proved by signatures")
+    elif verification["is_by_another"] or verification.get("is_other_name"):
+        name = verification["seen"]["by"]
+        output.result(f"  verification   by {name}: declared, nothing proves that it was somebody else than erased")
+    else:
+        output.result(f"  verification   by {verification['seen']['by']}, the same person as erased")

@@ -18,7 +18,7 @@ from coffre.spec.sizes import format_bytes
 
 if TYPE_CHECKING:
     from coffre.offboarding.calendar import Calendar
-    from coffre.offboarding.procedure import Outcome
+    from coffre.offboarding.procedure import Manner, Outcome
     from coffre.offboarding.rehearsal import MachineFound, Rehearsal
     from coffre.offboarding.stages import Waiting
     from coffre.offboarding.verification import Verification
@@ -39,13 +39,15 @@ Day = Annotated[
 
 @dataclass(frozen=True)
 class _Asked:
-    """What every form of the command is asked for: a tenant, or one retired machine of it, on a day."""
+    """What every form of the command is asked for: a tenant, or one retired machine of it, on a day, and who signs."""
 
     repository: "Repository"
     tenant: str
     machine: str | None
     day: date | None
     as_json: bool
+    key: Path | None = None
+    on_behalf_of: str | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -67,6 +69,27 @@ def offboard(
     verify: Annotated[
         bool, typer.Option("--verify", help="Look by another way whether all is gone: for a second person.")
     ] = False,
+    approve: Annotated[
+        bool,
+        typer.Option("--approve", help="Sign the departure as the branch has it: for somebody else than its author."),
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="COFFRE_SIGNING_KEY",
+            help="Your OpenSSH key, which signs for what you approve, erase or verify.",
+            show_default=False,
+        ),
+    ] = None,
+    on_behalf_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Whom a git host's pipeline signs for; its key's entry names the namespace coffre-platform.",
+            show_default=False,
+        ),
+    ] = None,
     machine: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="One retired machine whose keep_until is over.", show_default=False),
@@ -101,13 +124,17 @@ def offboard(
     """
     from coffre.offboarding.stages import refuse_unless_reached
 
-    asked = _Asked(open_repository(context), tenant, machine, _day(today), as_json)
-    if sum([plan, verify, attest is not None]) > 1:
-        raise UsageError("--plan, --verify and --attest are three commands", "Give one of them.")
+    asked = _Asked(open_repository(context), tenant, machine, _day(today), as_json, key, on_behalf_of)
+    if sum([plan, verify, approve, attest is not None]) > 1:
+        raise UsageError("--plan, --approve, --verify and --attest are four commands", "Give one of them.")
+    if on_behalf_of is not None and key is None:
+        raise UsageError("--on-behalf-of says for whom a pipeline's key signs", "Give --key too.")
     if (french or ics is not None) and not plan:
         raise UsageError("--french and --ics say how a plan is shown", "Give --plan too.")
     if plan:
         _plan(asked, french=french, ics=ics)
+    elif approve:
+        _approve(asked)
     elif verify:
         _verify(asked)
     elif attest is not None:
@@ -127,6 +154,8 @@ def _run(asked: _Asked, *, yes: bool, resend: bool) -> "Outcome":
         on_progress=partial(output.progress_of, asked.tenant),
         confirm=_say_yes if yes else _ask,
         resends=resend,
+        key=asked.key,
+        on_behalf_of=asked.on_behalf_of,
     )
     if asked.machine is None:
         outcome = run(asked.repository, asked.tenant, asked.day, manner)
@@ -217,7 +246,10 @@ def _show_rehearsal(found: "Rehearsal") -> None:
     if found.refused:
         output.warning(f"it cannot go on: {found.refused}")
     elif found.approved is not None:
-        output.result(f"  approved by {found.approved.approved_by}; block of commit {found.approved.commit[:12]}")
+        how = "proved" if found.approved.is_proved else "declared"
+        output.result(
+            f"  approved by {found.approved.approved_by} ({how}); block of commit {found.approved.commit[:12]}"
+        )
     if found.hold is not None:
         output.warning(f"a hold stands ({found.hold}): nothing is deleted")
     output.result("what would go:")
@@ -254,11 +286,27 @@ def _show_machines(machines: "Sequence[MachineFound]") -> None:
     output.table(("machine", "bucket", *counts, "agent", "last seen"), rows, right=counts)
 
 
+def _approve(asked: _Asked) -> None:
+    from coffre.offboarding.approving import approve
+
+    approved = approve(asked.repository, asked.tenant, asked.day, _quiet_manner(asked))
+    if asked.as_json:
+        output.result_json(approved)
+    else:
+        output.result(f"{asked.tenant}: the departure is approved by {approved.name}, proved by {approved.fingerprint}")
+
+
+def _quiet_manner(asked: _Asked) -> "Manner":
+    from coffre.offboarding.procedure import Manner
+
+    on_progress = partial(output.progress_of, asked.tenant)
+    return Manner(on_progress, _say_yes, key=asked.key, on_behalf_of=asked.on_behalf_of)
+
+
 def _verify(asked: _Asked) -> None:
     from coffre.offboarding.verification import verify_erasure
 
-    on_progress = partial(output.progress_of, asked.tenant)
-    done = verify_erasure(asked.repository, asked.tenant, asked.machine, asked.day, on_progress)
+    done = verify_erasure(asked.repository, asked.tenant, asked.machine, asked.day, _quiet_manner(asked))
     if asked.as_json:
         output.result_json(done)
     else:
@@ -270,18 +318,23 @@ def _verify(asked: _Asked) -> None:
 def _show_verification(done: "Verification") -> None:
     for check in done.verified.checks:
         output.result(f"  {'passed' if check.passed else 'FAILED'}  {check.name}: {check.seen}")
-    same = " (the same person as erased: a second one is better evidence)" if done.is_same_person else ""
+    if done.is_proved:
+        how = " (another person than erased and approved, proved by signature)"
+    elif done.is_same_person:
+        how = " (the same person as erased: a second one is better evidence)"
+    else:
+        how = " (declared: nothing proves that it is another person than erased)"
     word = "verified" if done.verified.is_passed else "NOT verified"
-    output.result(f"{done.tenant}: {word} by {done.actor}{same}")
+    output.result(f"{done.tenant}: {word} by {done.actor}{how}")
 
 
 def _attest(asked: _Asked, what: Attested, document: Path | None, dated_on: date | None) -> None:
     from coffre.offboarding.attesting import attest
-    from coffre.offboarding.procedure import Manner, open_departure
+    from coffre.offboarding.procedure import open_departure
 
     if document is None or dated_on is None:
         raise UsageError("--attest needs the customer's document", "Give --document FILE and --dated DAY.")
-    manner = Manner(partial(output.progress_of, asked.tenant), _say_yes)
+    manner = _quiet_manner(asked)
     with open_departure(
         asked.repository, asked.tenant, "offboard --attest", asked.day, manner, asked.machine
     ) as departure:

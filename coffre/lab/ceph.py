@@ -18,7 +18,7 @@ from coffre.lab.processes import Daemon
 from coffre.lab.state import write_atomically
 
 ADMIN_UID = "coffre-admin"
-ADMIN_CAPABILITIES = "users=*;buckets=*;metadata=read;usage=*"
+ADMIN_CAPABILITIES = "users=*;buckets=*;metadata=read;usage=*;zone=read"
 START_SECONDS = 120.0
 
 
@@ -148,6 +148,10 @@ class Ceph:
             except urllib3.exceptions.HTTPError:
                 return False
 
+    def read_zone_id(self) -> str:
+        """Return the id of the gateway's zone: what it answers when it is asked which one it is."""
+        return str(json.loads(self.radosgw_admin(["zone", "get"]))["id"])
+
     def ensure_admin(self, file: Path) -> None:
         """Make the administrator of the gateway with a key of our choice, written to ``file`` before it is used."""
         if not file.exists():
@@ -159,6 +163,9 @@ class Ceph:
         except RemoteError:
             user = {"keys": []}
         if key["access_key_id"] in [known["access_key"] for known in user["keys"]]:
+            # A lab of an older Coffre: its gateway was not asked which one it is.
+            if not any(each["type"] == "zone" for each in user["caps"]):
+                self.radosgw_admin(["caps", "add", f"--uid={ADMIN_UID}", "--caps=zone=read"])
             return
         verb = "modify" if user["keys"] else "create"
         self.radosgw_admin(

@@ -231,6 +231,8 @@ class Lab:
         ceph = self._ceph(known)
         ceph.start(self._say)
         ceph.ensure_admin(self.admin_file)
+        if not known.zone_id:
+            state.save_state(self._state_file, known.model_copy(update={"zone_id": ceph.read_zone_id()}))
         endpoint = {
             "endpoint": ceph.url,
             "region": REGION,

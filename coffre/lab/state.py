@@ -27,6 +27,8 @@ class LabState(BaseModel):
     network: str
     fsid: str
     osd_uuid: str
+    zone_id: str = ""
+    """What the gateway itself answers when it is asked which one it is; known once it runs."""
     mon_port: int
     rgw_port: int
     hosts: dict[str, int] = {}

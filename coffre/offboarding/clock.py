@@ -1,11 +1,11 @@
 """The day that a departure goes by, and whether the clocks that say so can be believed."""
 
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
-from coffre.errors import RefusedError, RemoteError
+from coffre.errors import RefusedError
 from coffre.operations.service import Service, local_today
-from coffre.storage.ceph.checks.wire import look
-from coffre.storage.ceph.connect import is_embedded
+from coffre.records.events import utc_now
 
 CLOCK_TOLERANCE_SECONDS = 300.0
 
@@ -14,23 +14,40 @@ def read_today(service: Service, asked: date | None) -> date:
     """Return the customer's day, or on the embedded platform the one asked for; RefusedError for that elsewhere."""
     if asked is None:
         return local_today(service.tenant)
-    if not is_embedded(service.platform, service.repository.root):
+    if not service.is_embedded:
         raise RefusedError(
-            f"--today is refused: {service.tenant.storage.platform} is not the platform that `coffre lab up` made here",
+            f"--today is refused: {service.tenant.storage.platform} is not the platform that `coffre lab up` made here "
+            f"({service.why_not_embedded})",
             "On a real platform the day is the one that it is.",
         )
     return asked
 
 
-def check_clocks(service: Service) -> None:
-    """Refuse to erase while this computer's clock and the platform's are apart: one of them is wrong."""
-    seen = look(service.storage.endpoint)
-    if seen.clock_offset_seconds is None:
-        raise RemoteError(
-            f"the clock of {service.storage.endpoint.url} could not be read ({seen.failure or seen.distrust})",
-            "Nothing is erased without it; run the same command again when the platform answers.",
+def check_day_of_erasure(service: Service, today: date, first_on: date) -> None:
+    """Refuse to erase unless this computer's clock and the platform's agree, and both say that the day is there.
+
+    The platform's clock is read from its answer to a signed request. A day that was set, as the embedded platform lets
+    one, is not held against it.
+    """
+    began = utc_now()
+    stated = service.storage.probe_server_time()
+    refuse_apart((stated - began).total_seconds())
+    if today == local_today(service.tenant) or not service.is_embedded:
+        refuse_before(first_on, (today, day_of(stated, service.tenant.timezone)))
+
+
+def day_of(moment: datetime, timezone: str) -> date:
+    """Return the day that a moment belongs to in a time zone. Pure."""
+    return moment.astimezone(ZoneInfo(timezone)).date()
+
+
+def refuse_before(first_on: date, days: tuple[date, ...]) -> None:
+    """Refuse to erase before its first day, by any of the days that clocks give. Pure."""
+    if min(days) < first_on:
+        raise RefusedError(
+            f"it is {min(days)} by the platform's clock or this computer's, and nothing is erased before {first_on}",
+            f"Run the same command again on {first_on}.",
         )
-    refuse_apart(seen.clock_offset_seconds)
 
 
 def refuse_apart(offset_seconds: float) -> None:

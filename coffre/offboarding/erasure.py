@@ -9,12 +9,13 @@ from collections.abc import Callable
 from coffre.errors import RefusedError
 from coffre.offboarding import destroying
 from coffre.offboarding.certificate.keys import read_signer
-from coffre.offboarding.clock import check_clocks
+from coffre.offboarding.clock import check_day_of_erasure
 from coffre.offboarding.erasing import erase_bucket, identify_bucket
 from coffre.offboarding.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step, UserDeleted, Verified
-from coffre.offboarding.facts import find_lock_end, refusing_under_hold
+from coffre.offboarding.facts import find_lock_end, get_calendar, refusing_under_hold
 from coffre.offboarding.freezing import list_buckets
 from coffre.offboarding.journal import Journal
+from coffre.offboarding.people import digest
 from coffre.offboarding.stages import Waiting
 from coffre.offboarding.verifying import verify_emptied
 from coffre.operations.service import Service
@@ -23,17 +24,21 @@ from coffre.records.events import utc_now
 OnProgress = Callable[[str], None]
 
 
-def erase_tenant(service: Service, journal: Journal, say: OnProgress, on_progress: OnProgress) -> Waiting | None:
+def erase_tenant(
+    service: Service, journal: Journal, prove: Callable[[str], object], say: OnProgress, on_progress: OnProgress
+) -> Waiting | None:
     """Erase everything of a tenant; returns what is waited for when the platform itself keeps something for a while.
 
+    ``prove`` has whoever erases sign for it, before anything goes; it is given what the signature is about.
     RefusedError without a key that signs the certificate, at a hold, at clocks that are apart, at a bucket that is not
     this tenant's: then nothing more goes.
     """
     # What could not be certified in the end is not erased in the first place.
     read_signer(service, utc_now())
-    check_clocks(service)
+    check_day_of_erasure(service, journal.today, get_calendar(service, journal).erasure_from)
     refuse = refusing_under_hold(service, "its erasure")
     refuse()
+    prove(digest([service.bucket_name(name) for name in service.tenant.machines]))
     began = _identify(service, journal)
     gone = {each.machine for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
     for each in began:

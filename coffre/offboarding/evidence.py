@@ -18,6 +18,7 @@ E = TypeVar("E")
 class Step(StrEnum):
     """A step of a departure that leaves evidence. The values are in the database for ever."""
 
+    SIGNED = "signed"
     APPROVED = "approved"
     FROZEN = "frozen"
     RETURN_PLANNED = "return_planned"
@@ -53,8 +54,22 @@ class BucketCount:
 
 
 @dataclass(frozen=True)
+class Signed:
+    """A signed statement of somebody who acted: its text, OpenSSH's signature, and the namespace that this is for."""
+
+    act: str
+    statement: str
+    signature: str
+    namespace: str
+
+
+@dataclass(frozen=True)
 class Approved:
-    """The departure as it was approved: the commits of its block, their authors, and who approved it."""
+    """The departure as it was approved: the commits of its block, their authors, and who approved it.
+
+    ``is_proved``: signatures show who wrote it and that somebody else approved it. Then there are the fingerprints of
+    their keys, and ``signers_from`` and ``signers_at``, the commits with the first and the newest file of signers.
+    """
 
     commit: str
     authors: tuple[str, ...]
@@ -63,6 +78,12 @@ class Approved:
     choice: str
     notice_on: date
     ends_on: date
+    block_sha256: str = ""
+    is_proved: bool = False
+    approver_key: str = ""
+    author_keys: tuple[str, ...] = ()
+    signers_from: str = ""
+    signers_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,14 @@ OUTCOMES: Mapping[AgentOutcome, str] = {
     AgentOutcome.UNREACHED: "Machine injoignable : agent non retiré par le prestataire",
 }
 
+ROLES: Mapping[str, str] = {
+    "wrote": "Demande enregistrée",
+    "approved": "Approbation",
+    "erased": "Effacement",
+    "verified": "Vérification",
+}
+"""What somebody did in a departure, as the certificate's model has it."""
+
 ATTESTED: Mapping[Attested, str] = {
     Attested.DATA_RECOVERED: "Le client a récupéré ses données",
     Attested.SOFTWARE_ERASED: "Le client a effacé le logiciel de sauvegarde de ses machines",

@@ -1,7 +1,9 @@
 """The journal of a departure: its stages and its evidence, appended to the records and read back from there."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
@@ -32,6 +34,7 @@ class Journal:
         self._service = service
         self._machine = machine
         self.today = today
+        self._statement: str | None = None
 
     @property
     def machine(self) -> str | None:
@@ -70,6 +73,11 @@ class Journal:
         """Write that a stage is reached."""
         return self._write(EventKind.DEPARTURE, None, {"stage": stage.value, **facts})
 
+    def sign_as(self, name: str, statement: str) -> None:
+        """Have what is written from now on be somebody's, and belong to their signed statement of this nonce."""
+        self._service = replace(self._service, author=replace(self._service.author, actor=name))
+        self._statement = statement
+
     def note(self, step: Step, evidence: object, machine: str | None = None, *, again: bool = False) -> Event:
         """Write evidence of a step; ``machine`` is the one that it is about.
 
@@ -107,8 +115,27 @@ class Journal:
         return event.details.get("retired_machine") == self._machine
 
     def _write(self, kind: EventKind, machine: str | None, details: Mapping[str, object]) -> Event:
-        about = {} if self._machine is None else {"retired_machine": self._machine}
+        about: dict[str, object] = {} if self._machine is None else {"retired_machine": self._machine}
+        about |= {"identity": "declared"} if self._statement is None else {"identity": "proved", "by": self._statement}
         return self._service.record(kind, machine or self._machine, on=self.today.isoformat(), **about, **details)
+
+
+def digest_journal(entries: Iterable[Entry]) -> str:
+    """Return the SHA-256 of journal entries, each as one line of JSON."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        event = entry.event
+        line = {
+            "id": event.id,
+            "kind": event.kind.value,
+            "at": event.at.isoformat(),
+            "actor": event.actor,
+            "commit": event.commit,
+            "machine": event.machine,
+            "details": event.details,
+        }
+        digest.update(json.dumps(line, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _entry(event: Event) -> Entry:

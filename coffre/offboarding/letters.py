@@ -14,7 +14,6 @@ from coffre.offboarding.letter_kinds import LetterKind
 from coffre.offboarding.pages import render_pdf, render_text
 from coffre.operations.service import Service
 from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
-from coffre.storage.ceph.connect import is_embedded
 
 __all__ = ["LetterFacts", "LetterKind", "calendar_path", "letter_path", "message_path", "title_of", "write_letter"]
 
@@ -138,7 +137,7 @@ def _word(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -
         "tenant": tenant,
         "leaving": leaving,
         "today": today,
-        "is_specimen": is_embedded(service.platform, service.repository.root),
+        "is_specimen": service.is_embedded,
         "reach": _reach(provider.email, provider.phone),
         "notice_on": facts.notice_on,
         "calendar": facts.calendar,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
 
 from coffre.offboarding import closing, dismantling, erasure, freezing, returning_all
 from coffre.offboarding.approval import get_approval
@@ -16,12 +18,14 @@ from coffre.offboarding.evidence import Agent, Approved, Step
 from coffre.offboarding.facts import gather_facts, get_leaving, list_agents_left
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.letting_know import Desk
+from coffre.offboarding.people import Acted, People
 from coffre.offboarding.stages import Transition, Waiting, find_transition, is_late, refuse_renouncing
 from coffre.operations.departure import find_stage_of
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
 from coffre.operations.stage import Stage
 from coffre.provisioning.lock import tenant_lock
+from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
 
 OnProgress = Callable[[str], None]
@@ -45,12 +49,15 @@ class Manner:
     """How a run goes about it: whom it tells, who is asked before anything is erased, and what is done about letters.
 
     ``confirm`` is called with a question and raises when the answer is no; ``resends`` has a letter sent again of which
-    it is not known whether it went out.
+    it is not known whether it went out. ``key`` signs for what is approved, erased or verified; in a git host's
+    pipeline ``on_behalf_of`` somebody whom the host knows.
     """
 
     on_progress: OnProgress
     confirm: Callable[[str], None]
     resends: bool = False
+    key: Path | None = None
+    on_behalf_of: str | None = None
 
 
 @dataclass
@@ -63,10 +70,22 @@ class Departure:
     done: list[str] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
 
+    @cached_property
+    def people(self) -> People:
+        """Who did what, as far as it is proved."""
+        return People(self.service, self.journal)
+
     @property
     def desk(self) -> Desk:
         """Who writes to the customer."""
         return Desk(self.service, self.journal, self.manner.resends)
+
+    def prove(self, act: Act, subject: str) -> Acted | None:
+        """Have whoever is at it sign for an act, where a key is given or wanted."""
+        acted = self.people.prove(act, subject, self.manner.key, self.manner.on_behalf_of)
+        if acted is not None:
+            self.manner.on_progress(f"signed by {acted.name} ({acted.identity.fingerprint})")
+        return acted
 
     def say(self, text: str) -> None:
         self.done.append(text)
@@ -131,10 +150,11 @@ def _settle_approval(departure: Departure, transition: Transition) -> None:
     """Hold the block as it stands against who wrote and approved it; a change of it needs an approval of its own."""
     if transition.source in (Stage.ERASED, Stage.VERIFIED):
         return
-    approved = get_approval(departure.service)
+    approved = get_approval(departure.service, departure.people)
     if approved != departure.journal.find(Step.APPROVED, Approved) and _is_there(departure):
         departure.journal.note(Step.APPROVED, approved)
-        departure.say(f"approved by {approved.approved_by}, written in commit {approved.commit[:12]}")
+        how = "proved by signature" if approved.is_proved else "declared, not proved"
+        departure.say(f"approved by {approved.approved_by} ({how}), written in commit {approved.commit[:12]}")
 
 
 def _is_there(departure: Departure) -> bool:
@@ -206,7 +226,13 @@ def _suspend_users(departure: Departure) -> None:
 def _erase(departure: Departure) -> Waiting | None:
     slug = departure.service.tenant.slug
     departure.manner.confirm(f"Erase every backup of {slug}, its passwords, keys and users, for ever?")
-    return erasure.erase_tenant(departure.service, departure.journal, departure.say, departure.manner.on_progress)
+    return erasure.erase_tenant(
+        departure.service,
+        departure.journal,
+        partial(departure.prove, Act.ERASE),
+        departure.say,
+        departure.manner.on_progress,
+    )
 
 
 def _close(departure: Departure) -> None:

@@ -14,6 +14,7 @@ from coffre.offboarding.facts import gather_facts, get_leaving
 from coffre.offboarding.freezing import list_buckets
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.keeping_after import Kept, judge_kinds
+from coffre.offboarding.people import People
 from coffre.offboarding.stages import Waiting, find_transition, is_late
 from coffre.operations.holds import describe_hold
 from coffre.operations.service import Service, open_service
@@ -99,7 +100,7 @@ def rehearse(repository: Repository, slug: str, asked_day: date | None) -> Rehea
         journal = Journal(service, read_today(service, asked_day))
         facts = gather_facts(service, journal)
         transition = find_transition(journal.stage)
-        approved, refused = _look_at_approval(service)
+        approved, refused = _look_at_approval(service, journal)
         return Rehearsal(
             tenant=slug,
             today=journal.today,
@@ -150,9 +151,9 @@ def rehearse_machine(repository: Repository, slug: str, machine: str, asked_day:
         )
 
 
-def _look_at_approval(service: Service) -> tuple[Approved | None, str]:
+def _look_at_approval(service: Service, journal: Journal) -> tuple[Approved | None, str]:
     try:
-        return get_approval(service), ""
+        return get_approval(service, People(service, journal)), ""
     except ExpectedError as problem:
         return None, f"{problem.message}. {problem.hint}"
 

@@ -6,11 +6,12 @@ from coffre.errors import RefusedError
 from coffre.offboarding import destroying
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.keys import read_signer
-from coffre.offboarding.clock import check_clocks
+from coffre.offboarding.clock import check_day_of_erasure
 from coffre.offboarding.erasing import erase_bucket, identify_bucket
 from coffre.offboarding.erasure import describe_erased
 from coffre.offboarding.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
 from coffre.offboarding.facts import is_verified, refusing_under_hold
+from coffre.offboarding.people import digest
 from coffre.offboarding.procedure import Departure, Manner, Outcome, open_departure
 from coffre.offboarding.returning.staging import machine_root
 from coffre.offboarding.stages import Waiting
@@ -18,6 +19,7 @@ from coffre.operations.service import Service
 from coffre.operations.stage import Stage
 from coffre.operations.work_folder import remove_folder
 from coffre.records.events import utc_now
+from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
 
 
@@ -43,8 +45,15 @@ def refuse_unless_over(service: Service, machine: str, today: date) -> None:
     if today <= retirement.keep_until:
         raise RefusedError(
             f"the backups of {slug}/{machine} are kept until {retirement.keep_until}; today is {today}",
-            f"Run the same command from {date.fromordinal(retirement.keep_until.toordinal() + 1)} on.",
+            f"Run the same command from {first_day_of(service, machine)} on.",
         )
+
+
+def first_day_of(service: Service, machine: str) -> date:
+    """Return the first day on which a retired machine's backups may be erased."""
+    retirement = service.machine(machine).retired
+    assert retirement is not None  # noqa: S101 - asked of retired machines only
+    return date.fromordinal(retirement.keep_until.toordinal() + 1)
 
 
 def _advance(departure: Departure, machine: str) -> Waiting | None:
@@ -71,10 +80,11 @@ def _advance(departure: Departure, machine: str) -> Waiting | None:
 def _erase(departure: Departure, machine: str) -> Waiting | None:
     service, journal, say = departure.service, departure.journal, departure.say
     read_signer(service, utc_now())
-    check_clocks(service)
+    check_day_of_erasure(service, journal.today, first_day_of(service, machine))
     refuse = refusing_under_hold(service, f"erasing the backups of {machine}")
     refuse()
     departure.manner.confirm(f"Erase every backup of {service.tenant.slug}/{machine} and its password, for ever?")
+    departure.prove(Act.ERASE, digest([service.bucket_name(machine)]))
     began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(service, machine)
     if began is not None:
         if not journal.steps(Step.ERASURE_BEGAN):

@@ -109,7 +109,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         None,
         Stage.NOTIFIED,
-        "the file says `status: leaving`, and somebody else than the author of its commit approved it",
+        "the file says `status: leaving`, and somebody else than who wrote it approved it",
         "the approval is recorded, the customer is told the calendar",
         _for_the_notice,
     ),

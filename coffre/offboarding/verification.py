@@ -1,59 +1,68 @@
 """offboard --verify: whether all is gone, by another way than the one that erased, and by whom."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from coffre.errors import RefusedError
-from coffre.offboarding.evidence import ErasureBegan, Step, Verified
-from coffre.offboarding.journal import Journal
-from coffre.offboarding.procedure import Manner, open_departure
+from coffre.offboarding.evidence import Check, ErasureBegan, Step, Verified
+from coffre.offboarding.procedure import Departure, Manner, open_departure
+from coffre.offboarding.second_person import digest_erasure, is_another_person, list_erasers
 from coffre.offboarding.verifying import verify_gone, verify_machine_gone
 from coffre.operations.stage import Stage
+from coffre.signing.signers import person_of
+from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a verification found, who did it, and whether that is who erased."""
+    """What a verification found, and who did it.
+
+    ``is_proved``: signatures show that it was another person than whoever erased and whoever approved;
+    ``is_same_person``: it was not, or not even by name.
+    """
 
     tenant: str
     actor: str
     is_same_person: bool
     verified: Verified
+    is_proved: bool = False
 
 
 def verify_erasure(
-    repository: Repository,
-    slug: str,
-    machine: str | None,
-    asked_day: date | None,
-    on_progress: Callable[[str], None],
+    repository: Repository, slug: str, machine: str | None, asked_day: date | None, manner: Manner
 ) -> Verification:
     """Look for anything that is left, write down what was seen and by whom; touches nothing. May run again.
 
-    RefusedError before the erasure and after the end, when the keys are gone with which to look.
+    RefusedError before the erasure and after the end, when the keys are gone with which to look; and for one who erased
+    or approved, where platform.yaml wants that proved.
     """
-    manner = Manner(on_progress, lambda _: None)
-    with open_departure(repository, slug, "offboard --verify", asked_day, manner, machine) as departure:
-        service, journal = departure.service, departure.journal
+    quiet = replace(manner, confirm=lambda _: None)
+    with open_departure(repository, slug, "offboard --verify", asked_day, quiet, machine) as departure:
+        journal = departure.journal
         if journal.stage is not Stage.ERASED:
             at = journal.stage.value if journal.stage is not None else "not begun"
             raise RefusedError(
                 f"there is nothing to verify: the departure of {slug} is at {at}",
                 "`--verify` comes after the erasure and before the end, while the old keys can still be tried.",
             )
-        began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
-        if machine is not None:
-            checks = verify_machine_gone(service, machine, began)
-        else:
-            checks = verify_gone(service, service.secrets.get_control(slug, service.tenant.id), began)
-        verified = Verified(tuple(checks))
+        acted = departure.prove(Act.VERIFY, digest_erasure(journal))
+        is_another = acted is not None and is_another_person(departure.people, journal, acted)
+        if not is_another and departure.people.is_needed(Act.VERIFY):
+            raise RefusedError(
+                f"that somebody else than who erased and approved verifies {slug} is not proved",
+                "Another person runs the same command, with a key of their own that none of the others brought alone.",
+            )
+        verified = Verified(tuple(_look(departure, machine)))
         event = journal.note(Step.VERIFIED, verified, again=True)
-        return Verification(slug, event.actor, event.actor in _erasers(journal), verified)
+        is_same = not is_another and person_of(event.actor) in {person_of(each) for each in list_erasers(journal)}
+        return Verification(slug, event.actor, is_same, verified, is_another)
 
 
-def _erasers(journal: Journal) -> set[str]:
-    """Return who erased anything of a tenant."""
-    steps = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
-    return {entry.event.actor for step in steps for entry in journal.steps(step)}
+def _look(departure: Departure, machine: str | None) -> Sequence[Check]:
+    service = departure.service
+    began = departure.journal.read(Step.ERASURE_BEGAN, ErasureBegan)
+    if machine is not None:
+        return list(verify_machine_gone(service, machine, began))
+    return list(verify_gone(service, service.secrets.get_control(service.tenant.slug, service.tenant.id), began))

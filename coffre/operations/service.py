@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from coffre.errors import UsageError
+from coffre.operations.embedded import why_not_embedded
 from coffre.operations.recorded_holds import combine, read_standing
 from coffre.records.actor import Author, read_author
 from coffre.records.database import Records
@@ -52,6 +53,16 @@ class Service:
     @property
     def platform(self) -> Platform:
         return self.repository.settings.platforms[self.tenant.storage.platform]
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the platform is the embedded one, by platform.yaml as reviewed and by what the cluster answers."""
+        return not self.why_not_embedded
+
+    @cached_property
+    def why_not_embedded(self) -> str:
+        """Why the platform does not count as the embedded one; empty when it is."""
+        return why_not_embedded(self.repository, self.tenant.storage.platform, self.storage)
 
     def machine(self, name: str) -> Machine:
         return find_machine(self.tenant, name)

@@ -8,7 +8,6 @@ from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
 from coffre.spec.tenant import Tenant
-from coffre.storage.ceph.connect import is_embedded
 from coffre.storage.ceph.layout import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.storage.driver import AccessKey
 
@@ -37,7 +36,7 @@ def check_escrow(service: Service) -> str:
     if not all(place.is_dir() for place in places):
         return ""
     is_apart = len({place.stat().st_dev for place in places}) == len(places)
-    return judge_escrow(is_apart=is_apart, is_lab=is_embedded(service.platform, root))
+    return judge_escrow(is_apart=is_apart, is_lab=service.is_embedded)
 
 
 def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secrets:

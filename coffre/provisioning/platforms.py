@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from coffre.errors import ExpectedError, RefusedError
+from coffre.operations.embedded import why_not_embedded
 from coffre.provisioning.rules import judge_escrow
 from coffre.spec.loader import Repository
-from coffre.spec.platform import Platform
 from coffre.storage.ceph.checks.check import check_platform
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown, warning
-from coffre.storage.ceph.connect import is_embedded
+from coffre.storage.ceph.connect import connect
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ def check(repository: Repository, name: str, now: datetime, on_progress: Callabl
     platform = repository.settings.platforms[name]
     tenants = [tenant for tenant in repository.tenants.values() if tenant.storage.platform == name]
     findings = check_platform(platform, repository.root, tenants, now, on_progress)
-    return PlatformReport(name, (*findings, _check_escrow(repository, platform)))
+    return PlatformReport(name, (*findings, _check_escrow(repository, name)))
 
 
-def _check_escrow(repository: Repository, platform: Platform) -> Finding:
+def _check_escrow(repository: Repository, platform_name: str) -> Finding:
     root, settings, name = repository.root, repository.settings, "escrow"
     places = [root / settings.secrets, root / settings.escrow]
     if not all(place.is_dir() for place in places):
         return unknown(name, "there are no secrets and no escrow yet", "Run `coffre secrets init`.")
     is_apart = len({place.stat().st_dev for place in places}) == len(places)
     try:
-        is_lab = is_embedded(platform, root)
+        is_lab = not why_not_embedded(repository, platform_name, connect(settings.platforms[platform_name], root))
     except ExpectedError:
         is_lab = False
     try:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coffre.outside.text import one_line
 from coffre.records.git import GitRepository
 
 ACTOR_VARIABLE = "COFFRE_ACTOR"
+LIMIT = 200
+"""Characters of a name; an address has at most 254, and none that long."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,13 @@ class Author:
 
 
 def read_author(root: Path, environment: Mapping[str, str] = os.environ) -> Author:
-    """Return COFFRE_ACTOR, else git's user.email, else the login name; and the commit that ``root`` is at."""
+    """Return COFFRE_ACTOR, else git's user.email, else the login name; and the commit that ``root`` is at.
+
+    Anybody can type each of them: it is declared, and what it says is one line that prints.
+    """
     git = GitRepository(root, environment)
-    actor = environment.get(ACTOR_VARIABLE, "").strip() or git.find_email() or _login(environment)
+    declared = (environment.get(ACTOR_VARIABLE, ""), git.find_email() or "", _login(environment))
+    actor = next(filter(None, (one_line(each, LIMIT) for each in declared)))
     return Author(actor, git.find_commit())
 
 

@@ -139,10 +139,13 @@ def _alias_problems(text: str, file: str, explained_lines: set[int]) -> list[Pro
     ]
 
 
-def find_block_lines(content: bytes, file: str, key: str) -> tuple[int, int] | None:
-    """Return the first and last line, from 1, of a top-level key with its block; None when the file has none."""
+def find_block(content: bytes, file: str, key: str) -> str | None:
+    """Return the lines of a top-level key with its block, as they are written; None when the file has none."""
     document = read_document(content, file)
     if not isinstance(document, Document):
         return None
     loc, node, key_node = Positions(document.root).follow((key,))
-    return (position_of(key_node)[0], last_line_of(node)) if loc and key_node is not None else None
+    if not loc or key_node is None:
+        return None
+    lines = split_lines(content.decode("utf-8-sig"))[position_of(key_node)[0] - 1 : last_line_of(node)]
+    return "".join(f"{line.rstrip()}\n" for line in lines)

@@ -12,6 +12,7 @@ from coffre.spec.fields import (
     Day,
     Email,
     FileModel,
+    Flag,
     Host,
     Label,
     Name,
@@ -30,12 +31,14 @@ from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
 
 __all__ = [
     "Hosting",
+    "Identities",
     "Mail",
     "MailSecurity",
     "Offboarding",
     "Platform",
     "PlatformFile",
     "PlatformKind",
+    "Proof",
     "Provider",
     "Reserve",
     "Signing",
@@ -175,6 +178,13 @@ class Platform(FileModel):
     """A storage cluster with its endpoints."""
 
     kind: Annotated[PlatformKind, Field(description="The kind of cluster: ceph")]
+    lab: Annotated[
+        Flag,
+        Field(
+            description="true: this is the embedded platform of `coffre lab up`, whose days can be set and whose "
+            "certificates are specimens"
+        ),
+    ] = False
     endpoints: Annotated[
         Endpoints, Field(description="A file:PATH of a JSON file with endpoint, region, ca_file and fsid")
     ]
@@ -249,6 +259,21 @@ class Mail(FileModel):
     ] = None
 
 
+class Proof(StrEnum):
+    """How it is known who did something: by a signature that the repository vouches for, or by a name."""
+
+    PROVED = "proved"
+    DECLARED = "declared"
+
+
+class Identities(FileModel):
+    """The least that counts as knowing who did it, at the end of a contract."""
+
+    approval: Annotated[Proof, Field(description="Of who wrote and who approved it: proved or declared")] = Proof.PROVED
+    erasure: Annotated[Proof, Field(description="Of who erased: proved or declared")] = Proof.PROVED
+    verification: Annotated[Proof, Field(description="Of who verified the erasure: proved or declared")] = Proof.PROVED
+
+
 class Offboarding(FileModel):
     """SMILÉO's own delays at the end of a contract, and how its certificates are signed."""
 
@@ -267,6 +292,10 @@ class Offboarding(FileModel):
     erase_within_days: Annotated[Count, Field(ge=1, le=60, description="From the first day on which it may be")] = 7
     certificate_within_days: Annotated[Count, Field(ge=1, le=60, description="From the erasure")] = 7
     certificate_kept_years: Annotated[Count, Field(ge=1, le=30, description="How long certificates are kept")] = 5
+    identities: Annotated[
+        Identities | None,
+        Field(description="Who has to be proved by signature; default: everybody, on the embedded platform nobody"),
+    ] = None
     documents: Annotated[
         FolderPath, Field(description="The folder of letters and certificates, one folder a tenant")
     ] = ".coffre/documents"

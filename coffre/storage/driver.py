@@ -266,6 +266,12 @@ class Storage(Protocol):
     @property
     def endpoint(self) -> Endpoint: ...
 
+    def list_cluster_ids(self) -> Collection[str]:
+        """Return what the running cluster says it is (fsid, id of its zone); none when it does not say."""
+
+    def probe_server_time(self) -> datetime:
+        """Return the platform's clock as of one signed request."""
+
     def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
         """Return what a user owns and uses; ``exact`` has the platform count first, else figures may lag."""
 

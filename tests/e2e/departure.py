@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from coffre.spec.loader import load_repository
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.storage import CephStorage
 from tests.e2e.conftest import Desk, Run
+from tests.signers import Person, SignedRepository, make_person
 
 AUTHOR, APPROVER, VERIFIER = "anna@smileo.example", "paul@smileo.example", "marc@smileo.example"
 
@@ -60,9 +61,28 @@ class Leaver:
 
     desk: Desk
     slug: str
+    people: dict[str, Person] = field(default_factory=dict)
+    """Those with a key, by their address."""
+
+    def know(self, *addresses: str) -> None:
+        """Give people keys, have the repository know them, and have platform.yaml want signatures for everything."""
+        for address in addresses:
+            self.people[address] = make_person(self.desk.home / "keys", address)
+        entries = "".join(person.entry() for person in self.people.values())
+        (self.desk.root / "allowed_signers").write_text(entries, encoding="utf-8")
+        settings = self.desk.root / "platform.yaml"
+        text = settings.read_text(encoding="utf-8")
+        assert "\n  # identities: {" in text
+        settings.write_text(text.replace("\n  # identities: {", "\n  identities: {"), encoding="utf-8")
+        self.commit(addresses[0], "whose keys count")
+
+    def key(self, address: str) -> str:
+        return str(self.people[address].key)
 
     def commit(self, author: str, message: str) -> None:
-        git = ["git", "-C", str(self.desk.root), "-c", f"user.email={author}", "-c", "user.name=Somebody"]
+        who = self.people.get(author, author)
+        settings = [word for setting in SignedRepository.settings(who) for word in ("-c", setting)]
+        git = ["git", "-C", str(self.desk.root), *settings]
         if not (self.desk.root / ".git").exists():
             subprocess.run([*git, "init", "-q"], check=True)
             (self.desk.root / ".gitignore").write_text(".coffre/\n")

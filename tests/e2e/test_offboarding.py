@@ -78,6 +78,7 @@ def leaver(make_desk: Callable[..., Desk], lab: Any) -> Leaver:
     desk.coffre("apply", SLUG, "--yes")
     desk.on_machine(HOSTS[COMPTA], FILES)
     desk.coffre("backup", SLUG)
+    leaver.know(AUTHOR, APPROVER, VERIFIER)
     return leaver
 
 
@@ -102,6 +103,7 @@ def enter(leaver: Leaver, runbook: Runbook) -> Callable[..., Run]:
         command: str, day: str | None = None, *, actor: str = AUTHOR, expect: int = 0, answer: str = "y\n"
     ) -> Run:
         runbook.typed.add(command)
+        command = command.replace("MY-KEY", leaver.key(actor))
         rehearsed = ["--today", day] if day is not None else []
         with leaver.acting(actor):
             return leaver.desk.coffre(*shlex.split(command)[1:], *rehearsed, expect=expect, answer=answer)
@@ -137,6 +139,10 @@ def test_nobody_approves_a_departure_of_their_own(leaver: Leaver, block: str) ->
     leaver.declare(block, author=APPROVER)
     refused = leaver.offboard(NOTICE, expect=4)
     assert "approved the departure" in refused.stderr
+    git = ["git", "-C", leaver.desk.root, "-c", "user.name=Anna", "-c", f"user.email={AUTHOR}"]
+    renamed = ["commit", "-q", "--amend", "--no-edit", "--no-gpg-sign", "--reset-author"]
+    subprocess.run([*git, *renamed], check=True)
+    assert "no key that counts signed" in leaver.offboard(NOTICE, expect=4).stderr
     assert not leaver.events(EventKind.DEPARTURE)
     leaver.desk.edit(SLUG, "Claire Martin, gérante", "Claire Martin, présidente")
     refused = leaver.offboard(NOTICE, expect=4)
@@ -151,7 +157,7 @@ def test_nobody_approves_a_departure_of_their_own(leaver: Leaver, block: str) ->
 def test_the_plan_says_every_date_and_all_that_would_go_and_touches_nothing(
     leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]
 ) -> None:
-    store, plan, french, ics, _ = runbook.section(LETTER)
+    store, plan, french, ics, *_ = runbook.section(LETTER)
     assert "is stored" in enter(store, answer="CLIENTKEY:client-secret-of-theirs\n").stdout
     shown = enter(plan, NOTICE, actor=APPROVER).stdout
     assert ERASURE in shown
@@ -174,7 +180,10 @@ def test_the_plan_says_every_date_and_all_that_would_go_and_touches_nothing(
 
 
 def test_the_service_goes_on_until_its_last_day(leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]) -> None:
-    *_, offboard = runbook.section(LETTER)
+    *_, approve, offboard = runbook.section(LETTER)
+    assert "has not signed" in leaver.offboard(NOTICE, expect=4).stderr
+    assert "this is the key of" in enter(approve, NOTICE, expect=4).stderr
+    assert APPROVER in enter(approve, NOTICE, actor=APPROVER).stdout
     shown = enter(offboard, NOTICE).stdout
     assert "serving" in shown
     assert SERVED in shown
@@ -231,6 +240,9 @@ def test_a_renounced_departure_thaws_everything(leaver: Leaver, runbook: Runbook
     leaver.desk.coffre("backup", SLUG)
     leaver.desk.tenant_file(SLUG).write_text(kept, encoding="utf-8")
     leaver.commit(AUTHOR, "the customer leaves after all")
+    assert "has not signed" in leaver.offboard(FROZEN, expect=4).stderr
+    *_, approve, _ = runbook.section(LETTER)
+    enter(approve, FROZEN, actor=APPROVER)
 
 
 def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is_erased_earlier(
@@ -287,6 +299,8 @@ def test_a_machine_gone_for_ever_holds_up_nothing_from_the_due_day_on(
     leaver: Leaver, runbook: Runbook, enter: Callable[..., Run]
 ) -> None:
     offboard, _ = runbook.section(ERASING)
+    assert "a signature is wanted" in leaver.offboard(ERASURE_DUE, "--yes", expect=4).stderr
+    assert leaver.storage.list_users(SLUG)
     assert f"{SLUG}: erased" in enter(offboard, ERASURE_DUE).stdout
     assert how_agents_ended(leaver) == {COMPTA: "removed_itself", CAISSE: "unreached"}
     storage = leaver.storage
@@ -303,10 +317,12 @@ def test_a_second_person_verifies_by_another_way(leaver: Leaver, runbook: Runboo
     waiting = leaver.offboard(ERASURE_DUE, "--yes").stdout
     assert "--verify" in waiting
     (verify,) = runbook.section(VERIFYING)
+    for somebody in (AUTHOR, APPROVER):
+        assert "is not proved" in enter(verify, ERASURE_DUE, actor=somebody, expect=4).stderr
     shown = enter(verify, ERASURE_DUE, actor=VERIFIER).stdout
     assert "FAILED" not in shown
     assert f"verified by {VERIFIER}" in shown
-    assert "same person" not in shown
+    assert "proved by signature" in shown
     checks = leaver.steps("verified")[-1].details["checks"]
     assert isinstance(checks, list)
     assert len(checks) >= 4
@@ -321,12 +337,15 @@ def test_the_end_leaves_a_certificate_that_anybody_can_verify(
     leaver.desk.coffre("certificate", "verify", str(document))
     (named,) = leaver.desk.root.glob(shlex.split(verify)[-1].replace("…", "*"))
     assert named == pdf
-    leaver.desk.coffre("certificate", "verify", str(named))
+    shown = leaver.desk.coffre("certificate", "verify", str(named)).stdout
+    assert "by another person than erased, proved by signatures" in shown
+    assert "vouched" not in shown
     runbook.typed.add(verify)
     text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
     assert "Boulangerie Martin SARL" in text
     assert CAISSE in text
     assert VERIFIER in text
+    assert "ce que prouvent leurs signatures" in " ".join(text.split())
     assert "non reçu" in text
     assert leaver.stage(ERASURE_DUE) == "closed"
     assert len(leaver.documents("certificat*.pdf")) == 1

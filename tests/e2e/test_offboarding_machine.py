@@ -39,8 +39,10 @@ def test_a_machine_in_service_and_one_whose_backups_are_kept_are_refused(leaver:
 
 
 def test_its_backups_and_its_password_go_and_nothing_of_the_others(leaver: Leaver) -> None:
-    (typed,) = Runbook.read("offboarding.md", {"TENANT": SLUG, "M": CAISSE}).section("One retired machine")
-    assert typed == f"coffre offboard {SLUG} --machine {CAISSE}"
+    (typed,) = Runbook.read("offboarding.md", {"TENANT": SLUG, "M": CAISSE, "MY-KEY": "paul"}).section(
+        "One retired machine"
+    )
+    assert typed == f"coffre offboard {SLUG} --machine {CAISSE} --key paul"
     plain = machine_root(leaver.desk.root, SLUG, CAISSE) / "4be1" / "data" / "devis.odt"
     plain.parent.mkdir(parents=True)
     plain.write_text("in plain, as a killed disclosure leaves it")

@@ -4,10 +4,8 @@ What no entry of the journal establishes is absent here and shows as such: "non 
 reçu". What the provider did (evidence) and what the customer attests stay apart.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -29,7 +27,8 @@ from coffre.offboarding.certificate.model import (
     Site,
     Verification,
 )
-from coffre.offboarding.certificate.reservations import list_reservations
+from coffre.offboarding.certificate.reservations import Holding, list_reservations
+from coffre.offboarding.certificate.who import Who, list_people
 from coffre.offboarding.evidence import (
     Agent,
     Approved,
@@ -44,21 +43,26 @@ from coffre.offboarding.evidence import (
     Verified,
     from_details,
 )
-from coffre.offboarding.journal import Entry
+from coffre.offboarding.journal import Entry, digest_journal
 from coffre.offboarding.keeping_after import Reason, kept_until
 from coffre.operations.stage import Stage
 from coffre.records.events import Event, EventKind
+from coffre.signing.signers import person_of
 from coffre.spec.platform import Hosting, PlatformFile
 from coffre.spec.tenant import Tenant
 
 E = TypeVar("E")
+
+LONGEST_RUN_DAYS = 3
+"""A run goes by the day on which it began; an erasure of millions of versions lasts over midnight."""
 
 
 @dataclass(frozen=True)
 class Sources:
     """Where the facts come from: the journal's entries, other events of the tenant, its file and platform.yaml.
 
-    ``signers`` are the SHA-256 of the signing certificates, leaf first.
+    ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` is what signatures prove of the people;
+    ``is_block_approved`` whether the `leaving:` block, which the calendar comes from, is still the one approved.
     """
 
     number: str
@@ -73,30 +77,15 @@ class Sources:
     commit: str | None
     signature_algorithm: str
     signers: tuple[str, ...]
+    who: Who = field(default_factory=Who)
+    is_block_approved: bool = True
 
 
 def build_facts(sources: Sources) -> CertificateFacts:
     """Return what a certificate says, its reservations included."""
     facts = _gather(sources)
-    return replace(facts, reservations=tuple(list_reservations(facts)))
-
-
-def digest_journal(entries: Iterable[Entry]) -> str:
-    """Return the SHA-256 of journal entries, each as one line of JSON."""
-    digest = hashlib.sha256()
-    for entry in entries:
-        event = entry.event
-        line = {
-            "id": event.id,
-            "kind": event.kind.value,
-            "at": event.at.isoformat(),
-            "actor": event.actor,
-            "commit": event.commit,
-            "machine": event.machine,
-            "details": event.details,
-        }
-        digest.update(json.dumps(line, sort_keys=True, ensure_ascii=False).encode() + b"\n")
-    return digest.hexdigest()
+    kept_to = Holding(is_embedded=sources.is_embedded, is_block_approved=sources.is_block_approved)
+    return replace(facts, reservations=tuple(list_reservations(facts, kept_to)))
 
 
 def _gather(sources: Sources) -> CertificateFacts:
@@ -110,17 +99,17 @@ def _gather(sources: Sources) -> CertificateFacts:
         processor=_processor(settings),
         site=_site(settings.platforms[tenant.storage.platform].hosting),
         basis=_basis(sources),
-        course=tuple(_course(entries)),
+        course=tuple(_course(sources)),
         machines=tuple(_machine_facts(sources, name) for name in _scope(sources)),
-        attestations=tuple(Attests(what, _find_attestation(entries, what)) for what in Attested),
-        users_suspended=_find_mark(entries, Step.USERS_SUSPENDED),
-        secrets=tuple(_list(entries, Step.SECRET_DESTROYED, SecretDestroyed)),
-        users=tuple(_list(entries, Step.USER_DELETED, UserDeleted)),
-        stack_removed=_find_mark(entries, Step.STACK_REMOVED),
-        local_removed=_find_mark(entries, Step.LOCAL_REMOVED),
-        verification=_verification(entries),
-        emptied=_find(entries, Step.EMPTIED, Verified),
-        final_check=_find(entries, Step.FINAL_CHECK, Verified),
+        attestations=tuple(Attests(what, _find_attestation(sources, what)) for what in Attested),
+        users_suspended=_find_mark(sources, Step.USERS_SUSPENDED),
+        secrets=tuple(_list(sources, Step.SECRET_DESTROYED, SecretDestroyed)),
+        users=tuple(_list(sources, Step.USER_DELETED, UserDeleted)),
+        stack_removed=_find_mark(sources, Step.STACK_REMOVED),
+        local_removed=_find_mark(sources, Step.LOCAL_REMOVED),
+        verification=_verification(sources),
+        emptied=_find(sources, Step.EMPTIED, Verified),
+        final_check=_find(sources, Step.FINAL_CHECK, Verified),
         letters=tuple(_letters(sources.others)),
         kept=tuple(Kept(why, kept_until(why, sources.issued_on, settings.offboarding)) for why in Reason),
         records_trimmed=_records_trimmed(sources.others),
@@ -133,6 +122,7 @@ def _gather(sources: Sources) -> CertificateFacts:
             signers=sources.signers,
         ),
         timezone=tenant.timezone,
+        people=tuple(list_people(entries, sources.who)),
     )
 
 
@@ -140,8 +130,13 @@ def _why_specimen(sources: Sources) -> Iterable[str]:
     if sources.is_embedded:
         yield "La plate-forme est celle d’essai, et la clé de signature une clé d’essai."
     zone = ZoneInfo(sources.tenant.timezone)
-    if any(entry.on != entry.event.at.astimezone(zone).date() for entry in sources.entries):
+    if not all(_is_of_its_day(entry.on, entry.event.at.astimezone(zone).date()) for entry in sources.entries):
         yield "Le jour de la procédure a été fixé à la main : les dates ne sont pas celles des actes."
+
+
+def _is_of_its_day(on: date, day: date) -> bool:
+    """Tell whether a day can be the one on which a run began that wrote an entry: never later, and runs last days."""
+    return 0 <= (day - on).days <= LONGEST_RUN_DAYS
 
 
 def _controller(tenant: Tenant) -> Controller:
@@ -168,14 +163,14 @@ def _site(hosting: Hosting) -> Site:
 
 
 def _basis(sources: Sources) -> Basis:
-    leaving, entries = sources.tenant.leaving, sources.entries
+    leaving = sources.tenant.leaving
     if sources.machine is not None:
         machine = sources.tenant.machines.get(sources.machine)
         retirement = machine.retired if machine is not None else None
         if retirement is None:
             return Basis()
         return Basis(retired_on=retirement.on, kept_until=retirement.keep_until)
-    approved = _find(entries, Step.APPROVED, Approved)
+    approved = _find(sources, Step.APPROVED, Approved)
     if leaving is None:
         return Basis(approved=approved)
     return Basis(
@@ -193,14 +188,16 @@ def _basis(sources: Sources) -> Basis:
 def _calendar(sources: Sources) -> Calendar:
     leaving = sources.tenant.leaving
     assert leaving is not None  # noqa: S101 - asked of departures only
-    returned = _list(sources.entries, Step.RETURNED, Returned)
+    returned = _list(sources, Step.RETURNED, Returned)
     return plan_calendar(leaving, sources.settings.offboarding, max((each.on for each in returned), default=None))
 
 
-def _course(entries: Sequence[Entry]) -> Iterable[Reached]:
-    for entry in entries:
-        if entry.event.kind is EventKind.DEPARTURE:
-            yield Reached(Stage(str(entry.event.details["stage"])), entry.event.actor, entry.event.at, entry.on)
+def _course(sources: Sources) -> Iterable[Reached]:
+    for entry in sources.entries:
+        event = entry.event
+        if event.kind is EventKind.DEPARTURE:
+            stage = Stage(str(event.details["stage"]))
+            yield Reached(stage, event.actor, event.at, entry.on, sources.who.is_proved(entry))
 
 
 def _scope(sources: Sources) -> list[str]:
@@ -212,17 +209,17 @@ def _scope(sources: Sources) -> list[str]:
 
 
 def _machine_facts(sources: Sources, name: str) -> MachineFacts:
-    entries = [entry for entry in sources.entries if _is_about(entry, name)]
+    own = replace(sources, entries=[entry for entry in sources.entries if _is_about(entry, name)])
     machine = sources.tenant.machines.get(name)
-    began = _list(entries, Step.ERASURE_BEGAN, ErasureBegan)
+    began = _list(own, Step.ERASURE_BEGAN, ErasureBegan)
     return MachineFacts(
         machine=name,
         system=machine.os.value if machine is not None else "",
-        returned=tuple(_list(entries, Step.RETURNED, Returned)),
-        agent=_find(entries, Step.AGENT, Agent),
+        returned=tuple(_list(own, Step.RETURNED, Returned)),
+        agent=_find(own, Step.AGENT, Agent),
         # The first look is the one before anything was erased.
         began=began[0] if began else None,
-        erased=_find(entries, Step.BUCKET_ERASED, BucketErased),
+        erased=_find(own, Step.BUCKET_ERASED, BucketErased),
     )
 
 
@@ -230,12 +227,12 @@ def _is_about(entry: Entry, machine: str) -> bool:
     return machine in (entry.event.machine, entry.event.details.get("machine"))
 
 
-def _find_attestation(entries: Sequence[Entry], what: Attested) -> Seen[Attestation] | None:
-    return next((each for each in reversed(_list(entries, Step.ATTESTED, Attestation)) if each.fact.what is what), None)
+def _find_attestation(sources: Sources, what: Attested) -> Seen[Attestation] | None:
+    return next((each for each in reversed(_list(sources, Step.ATTESTED, Attestation)) if each.fact.what is what), None)
 
 
-def _verification(entries: Sequence[Entry]) -> Verification | None:
-    looks = _list(entries, Step.VERIFIED, Verified)
+def _verification(sources: Sources) -> Verification | None:
+    entries, looks = sources.entries, _list(sources, Step.VERIFIED, Verified)
     if not looks:
         return None
     erasing = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
@@ -246,7 +243,8 @@ def _verification(entries: Sequence[Entry]) -> Verification | None:
         if entry.event.details.get("step") in erasing and entry.event.at < last.at
     }
     failed = sum(not each.fact.is_passed for each in looks[:-1])
-    return Verification(last, bool(erasers) and last.by not in erasers, failed)
+    is_other_name = bool(erasers) and person_of(last.by) not in {person_of(each) for each in erasers}
+    return Verification(last, sources.who.is_verified_by_another, failed, is_other_name)
 
 
 def _letters(others: Sequence[Event]) -> Iterable[Letter]:
@@ -282,19 +280,20 @@ def _steps(entries: Sequence[Entry], step: Step) -> list[Entry]:
     return [entry for entry in entries if entry.event.details.get("step") == step.value]
 
 
-def _list(entries: Sequence[Entry], step: Step, kind: type[E]) -> list[Seen[E]]:
-    return [
-        Seen(from_details(kind, entry.event.details), entry.event.actor, entry.event.at, entry.on)
-        for entry in _steps(entries, step)
-    ]
+def _list(sources: Sources, step: Step, kind: type[E]) -> list[Seen[E]]:
+    return [_see(sources, entry, from_details(kind, entry.event.details)) for entry in _steps(sources.entries, step)]
 
 
-def _find(entries: Sequence[Entry], step: Step, kind: type[E]) -> Seen[E] | None:
-    found = _list(entries, step, kind)
+def _find(sources: Sources, step: Step, kind: type[E]) -> Seen[E] | None:
+    found = _list(sources, step, kind)
     return found[-1] if found else None
 
 
-def _find_mark(entries: Sequence[Entry], step: Step) -> Seen[None] | None:
+def _find_mark(sources: Sources, step: Step) -> Seen[None] | None:
     """Return who did a step and when, for a step whose mere date is the evidence."""
-    found = _steps(entries, step)
-    return Seen(None, found[-1].event.actor, found[-1].event.at, found[-1].on) if found else None
+    found = _steps(sources.entries, step)
+    return _see(sources, found[-1], None) if found else None
+
+
+def _see(sources: Sources, entry: Entry, fact: E) -> Seen[E]:
+    return Seen(fact, entry.event.actor, entry.event.at, entry.on, sources.who.is_proved(entry))

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import coffre
+from coffre.errors import RefusedError
+from coffre.offboarding.approval import digest_block, read_block
 from coffre.offboarding.certificate.facts import Sources, build_facts
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.certificate.keys import Signer, name_signer, read_signer
@@ -12,12 +14,13 @@ from coffre.offboarding.certificate.model import CertificateFacts
 from coffre.offboarding.certificate.render import render_certificate
 from coffre.offboarding.certificate.sealed_json import seal_json
 from coffre.offboarding.certificate.sealed_pdf import seal_pdf
+from coffre.offboarding.certificate.who import read_who
 from coffre.offboarding.documents import tenant_folder, write_document
-from coffre.offboarding.evidence import Certified, Step, to_details
+from coffre.offboarding.evidence import Approved, Certified, Step, to_details
 from coffre.offboarding.journal import Journal
+from coffre.offboarding.people import People
 from coffre.operations.service import Service
 from coffre.records.events import EventKind, utc_now
-from coffre.storage.ceph.connect import is_embedded
 
 
 def issue(service: Service, journal: Journal, today: date) -> Certificate:
@@ -46,7 +49,7 @@ def issue(service: Service, journal: Journal, today: date) -> Certificate:
 
 def _sources(service: Service, journal: Journal, today: date, signer: Signer) -> Sources:
     events = service.records.list_events(service.tenant.id)
-    entries = journal.entries()
+    entries, people = journal.entries(), People(service, journal)
     begin = entries[0].event.at if entries else datetime.max.replace(tzinfo=UTC)
     return Sources(
         number=_number(service, today),
@@ -57,12 +60,25 @@ def _sources(service: Service, journal: Journal, today: date, signer: Signer) ->
         others=[event for event in events if event.at >= begin],
         tenant=service.tenant,
         settings=service.repository.settings,
-        is_embedded=is_embedded(service.platform, service.repository.root),
+        is_embedded=service.is_embedded,
         coffre_version=coffre.__version__,
         commit=service.author.commit,
         signature_algorithm=signer.algorithm,
         signers=signer.fingerprints,
+        who=read_who(people, journal),
+        is_block_approved=_is_block_approved(service, people, journal),
     )
+
+
+def _is_block_approved(service: Service, people: People, journal: Journal) -> bool:
+    """Tell whether the `leaving:` block is still the one that was approved, where the approval says which that was."""
+    approved = journal.find(Step.APPROVED, Approved)
+    if approved is None or not approved.block_sha256:
+        return True
+    try:
+        return digest_block(read_block(service, people)) == approved.block_sha256
+    except RefusedError:
+        return False
 
 
 def _number(service: Service, today: date) -> str:

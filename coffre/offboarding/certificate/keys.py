@@ -16,15 +16,16 @@ from cryptography.x509.oid import NameOID
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.service import Service
-from coffre.spec.platform import Signing
+from coffre.outside.files import read_plain
+from coffre.spec.platform import Platform, PlatformFile, Signing
 from coffre.spec.references import read_reference
-from coffre.storage.ceph.connect import is_embedded
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 LAB_KEY = Path(".coffre/signing/lab-key.pem")
 LAB_CERTIFICATE = Path(".coffre/signing/lab-certificate.pem")
 _LAB_DAYS = 3650
+_PEM_LIMIT_BYTES = 1 << 20
 _LAB_NAME = "Clé d’essai sans valeur"
 
 
@@ -58,7 +59,7 @@ def read_signer(service: Service, now: datetime) -> Signer:
     root, signing = service.repository.root, service.repository.settings.offboarding.signing
     if signing is not None:
         return _check(_read(signing, root), now, "platform.yaml, offboarding.signing")
-    if not is_embedded(service.platform, root):
+    if not service.is_embedded:
         raise RefusedError(
             f"{service.tenant.storage.platform} is a real platform, and platform.yaml names no signing key",
             'Write offboarding.signing: {key: "file:PATH", certificate: PATH}, both in PEM.',
@@ -66,10 +67,41 @@ def read_signer(service: Service, now: datetime) -> Signer:
     return _check(_ensure_lab_signer(root, service.repository.settings.provider.name, now), now, str(LAB_KEY))
 
 
-def find_own_certificate(signing: Signing | None, root: Path) -> Path | None:
-    """Return the file of the certificate that this repository signs with, None when there is none yet."""
-    path = root / (LAB_CERTIFICATE if signing is None else signing.certificate)
-    return path if path.is_file() else None
+def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
+    """Return the certificate that whoever runs this here signs with; None where nothing shows that it is theirs.
+
+    A folder that somebody sent may hold anything, a platform.yaml too. So the private key has to be at hand, outside
+    the folder, and belong to the certificate. An embedded platform's trial key is its own folder's, and vouches for
+    nothing.
+    """
+    signing = settings.offboarding.signing
+    if signing is None:
+        is_lab = any(platform.lab and _has_record(platform, root) for platform in settings.platforms.values())
+        path = root / LAB_CERTIFICATE
+        return path if is_lab and path.is_file() and is_trial(read_certificates(path)[0]) else None
+    if not _is_outside(signing.key, root):
+        return None
+    try:
+        signer = _read(signing, root)
+    except ExpectedError:
+        return None
+    is_own = signer.certificates[0].public_key() == signer.key.public_key()
+    return root / signing.certificate if is_own else None
+
+
+def is_trial(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate is one that Coffre made for an embedded platform: it proves nothing."""
+    return any(each.value == _LAB_NAME for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+
+def _is_outside(reference: str, root: Path) -> bool:
+    if not reference.startswith("file:"):
+        return True
+    return not (root / reference.removeprefix("file:")).resolve().is_relative_to(root.resolve())
+
+
+def _has_record(platform: Platform, root: Path) -> bool:
+    return (root / platform.endpoints.removeprefix("file:")).with_name("state.json").is_file()
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -107,9 +139,10 @@ def is_signed_by(certificate: x509.Certificate, signature: bytes, content: bytes
 def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """Return the certificates of a PEM file; ExpectedError when there is none to read."""
     try:
-        return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+        return tuple(x509.load_pem_x509_certificates(read_plain(path.resolve(), _PEM_LIMIT_BYTES)))
     except OSError as error:
-        raise ExpectedError(f"cannot read {path}: {error.strerror}", "Name a PEM file with a certificate.") from error
+        why = error.strerror or str(error)
+        raise ExpectedError(f"cannot read {path}: {why}", "Name a PEM file with a certificate.") from error
     except ValueError as error:
         raise ExpectedError(f"{path} holds no certificate", "Name a PEM file with a certificate.") from error
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from coffre.offboarding.calendar import Entry as Day
@@ -28,12 +29,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Seen(Generic[E]):
-    """Evidence with who wrote it, when, and the day of the procedure."""
+    """Evidence with who wrote it, when, and the day of the procedure. ``is_proved``: a signature says who it was."""
 
     fact: E
     by: str
     at: datetime
     on: date
+    is_proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Reached:
     by: str
     at: datetime
     on: date
+    is_proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,40 @@ class MachineFacts:
 
 @dataclass(frozen=True)
 class Verification:
-    """The newest verification, and how many before it found something. ``is_by_another``: than whoever erased."""
+    """The newest verification, and how many before it found something.
+
+    ``is_by_another``: signatures prove that it was another person than whoever erased; ``is_other_name``: the names
+    that were declared differ, which proves nothing.
+    """
 
     seen: Seen[Verified]
     is_by_another: bool
     failed_before: int
+    is_other_name: bool = False
+
+
+class Role(StrEnum):
+    """What somebody did in a departure."""
+
+    WROTE = "wrote"
+    APPROVED = "approved"
+    ERASED = "erased"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who acted. Where it is proved, ``key`` is the fingerprint of the OpenSSH key that signed.
+
+    ``statement`` and ``signature`` are what was signed, where that was a statement and no commit.
+    """
+
+    role: Role
+    name: str
+    is_proved: bool = False
+    key: str = ""
+    statement: str = ""
+    signature: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,4 +230,5 @@ class CertificateFacts:
     proof: Proof
     timezone: str
     reservations: tuple[str, ...] = field(default=())
+    people: tuple[Person, ...] = field(default=())
     format: int = FORMAT

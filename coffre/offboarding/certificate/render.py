@@ -27,7 +27,6 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "is_established": is_erasure_established(facts),
         "totals": _add_up(machine.began.fact.before for machine in facts.machines if machine.began is not None),
         "passwords_handed_out": list_passwords_handed_out(facts),
-        "erasers": _list_erasers(facts),
         "not_established": french.NOT_ESTABLISHED,
         "not_received": french.NOT_RECEIVED,
         "choices": french.CHOICES,
@@ -60,12 +59,6 @@ def is_erasure_established(facts: CertificateFacts) -> bool:
 def list_passwords_handed_out(facts: CertificateFacts) -> list[str]:
     """Return the machines whose repository password the customer was given."""
     return [each.machine for each in facts.machines if any(one.fact.password_handed_out for one in each.returned)]
-
-
-def _list_erasers(facts: CertificateFacts) -> list[str]:
-    """Return who erased, each once."""
-    erased = [each.erased.by for each in facts.machines if each.erased is not None]
-    return list(dict.fromkeys([*erased, *(each.by for each in facts.secrets), *(each.by for each in facts.users)]))
 
 
 def _add_up(counts: Iterable[BucketCount]) -> BucketCount:

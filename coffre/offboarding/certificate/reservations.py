@@ -1,18 +1,35 @@
 """The reservations of a certificate: what is not established or not as it should be, as French sentences. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from coffre.offboarding import french
-from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts
+from coffre.offboarding.certificate.days import list_early
+from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts, Role
 from coffre.offboarding.certificate.wording import REPOSITORY_PASSWORDS
 from coffre.offboarding.evidence import AgentOutcome
 from coffre.spec.leaving import Choice
 
 
-def list_reservations(facts: CertificateFacts) -> list[str]:
+@dataclass(frozen=True)
+class Holding:
+    """What acts are held to. ``is_embedded``: days may be set there, so that the moments of entries say nothing."""
+
+    is_embedded: bool = False
+    is_block_approved: bool = True
+
+
+def list_reservations(facts: CertificateFacts, kept_to: Holding) -> list[str]:
     """Return every reservation; none when all that a certificate should say is established."""
-    return [french.typeset(text) for text in (*_of_machines(facts), *_of_the_tenant(facts), *_of_verification(facts))]
+    found = (
+        *_of_machines(facts),
+        *_of_the_tenant(facts),
+        *_of_verification(facts),
+        *_of_people(facts),
+        *_of_days(facts, kept_to),
+    )
+    return [french.typeset(text) for text in found]
 
 
 def _of_machines(facts: CertificateFacts) -> Iterator[str]:
@@ -70,5 +87,28 @@ def _of_verification(facts: CertificateFacts) -> Iterator[str]:
         return
     if not facts.verification.seen.fact.is_passed:
         yield "La vérification de l’effacement n’est pas concluante."
-    if not facts.verification.is_by_another:
+    if facts.verification.is_by_another:
+        return
+    if facts.verification.is_other_name:
+        yield "Rien ne prouve que l’effacement a été vérifié par un autre que celui qui y a procédé : c’est déclaré."
+    else:
         yield "L’effacement n’a pas été vérifié par une autre personne que celle qui y a procédé."
+
+
+def _of_people(facts: CertificateFacts) -> Iterator[str]:
+    """Say whose identity is a name that somebody typed."""
+    for role in Role:
+        names = dict.fromkeys(each.name for each in facts.people if each.role is role and not each.is_proved)
+        if names:
+            yield f"{french.ROLES[role]} : identité déclarée, qu’aucune signature ne prouve ({', '.join(names)})."
+
+
+def _of_days(facts: CertificateFacts, kept_to: Holding) -> Iterator[str]:
+    """Say which acts were done before their day."""
+    for act in list_early(facts, is_embedded=kept_to.is_embedded):
+        yield (
+            f"{act.what}, le {french.format_day(act.on)} : avant son jour, "
+            f"qui d’après le calendrier était le {french.format_day(act.first_on)}."
+        )
+    if not kept_to.is_block_approved:
+        yield "La demande dont le calendrier découle n’est plus celle qui a été approuvée."

@@ -11,10 +11,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from coffre.errors import ExpectedError
-from coffre.offboarding.certificate.keys import fingerprint, name_signer, read_certificates
+from coffre.offboarding.certificate.keys import fingerprint, is_trial, name_signer, read_certificates
 from coffre.offboarding.certificate.seal import Seal, SealError
 from coffre.offboarding.certificate.sealed_json import open_json
 from coffre.offboarding.certificate.sealed_pdf import open_pdf
+from coffre.outside.files import read_plain
+
+LIMIT_BYTES = 64 << 20
+"""A certificate has some 100 kB."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Verdict:
     """What a look at a file found. ``problems`` are sentences; a valid certificate has none.
 
     ``is_trusted`` is None when no certificate was given to compare the signer's with: then the file is whole, but who
-    made it is not known. Facts are plain JSON, there only when the file is whole.
+    made it is not known. ``vouched_by`` is the file that vouched. ``is_trial``: an embedded platform's key signed,
+    which proves nothing, whatever was given. Facts are plain JSON, there only when the file is whole.
     """
 
     file: Path
@@ -33,39 +38,46 @@ class Verdict:
     signer: str | None = None
     key_sha256: str | None = None
     facts: Mapping[str, Any] | None = None
+    vouched_by: Path | None = None
+    is_trial: bool = False
 
     @property
     def is_valid(self) -> bool:
         return self.is_intact and self.is_trusted is True and not self.problems
 
 
-def verify_file(path: Path, trusted: Path | None) -> Verdict:
+def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None) -> Verdict:
     """Look at a certificate's PDF or JSON; ``trusted`` is a PEM file with the provider's certificate, or its issuer's.
 
+    An issuer vouches for everybody below it: then ``signer_name`` has to be the very name that signed.
     ExpectedError when a file cannot be read at all.
     """
     try:
-        content = path.read_bytes()
+        content = read_plain(path.resolve(), LIMIT_BYTES)
     except OSError as error:
-        raise ExpectedError(f"cannot read {path}: {error.strerror}", "Name a certificate's PDF or JSON.") from error
+        why = error.strerror or str(error)
+        raise ExpectedError(f"cannot read {path}: {why}", "Name a certificate's PDF or JSON.") from error
     known = None if trusted is None else read_certificates(trusted)
     try:
         seal = open_seal(content)
     except SealError as problem:
         return Verdict(path, is_intact=False, is_trusted=None, problems=(f"{path} cannot be relied on: {problem}",))
-    problems = [*_look_at_dates(seal), *_look_at_pdf(seal, path)]
-    is_trusted = None if known is None else is_vouched_for(seal.certificates, known)
-    if is_trusted is False:
-        problems.append("it is signed with a key that the certificate given does not vouch for")
+    own = seal.certificates[0]
+    problems = [*_look_at_dates(seal), *_look_at_pdf(seal, path), *_look_at_trial(seal)]
+    distrust = "" if known is None else why_not_vouched_for(seal.certificates, known, signer_name)
+    if distrust:
+        problems.append(distrust)
     return Verdict(
         file=path,
         is_intact=True,
-        is_trusted=is_trusted,
+        is_trusted=None if known is None else not distrust,
         problems=tuple(problems),
         number=seal.number,
-        signer=name_signer(seal.certificates[0]),
-        key_sha256=fingerprint(seal.certificates[0]),
+        signer=name_signer(own),
+        key_sha256=fingerprint(own),
         facts=seal.facts,
+        vouched_by=None if distrust else trusted,
+        is_trial=is_trial(own),
     )
 
 
@@ -80,12 +92,32 @@ def open_seal(content: bytes) -> Seal:
         raise SealError("it is damaged, or no certificate of erasure") from error
 
 
-def is_vouched_for(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> bool:
-    """Tell whether the first of a chain is one of the trusted certificates, or was issued below one of them. Pure."""
+def why_not_vouched_for(
+    chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate], signer_name: str | None = None
+) -> str:
+    """Say why the trusted certificates do not vouch for the first of a chain; an empty text when they do. Pure.
+
+    They do when it is one of them, or was issued below one of them to exactly the name that is expected.
+    """
+    own = chain[0]
+    if own in trusted:
+        return ""
+    if not _is_below(chain, trusted):
+        return "it is signed with a key that the certificate given does not vouch for"
+    name = name_signer(own)
+    if signer_name == name:
+        return ""
+    if signer_name is not None:
+        return f"it is signed by {name!r}, not by {signer_name!r}"
+    return (
+        f"the certificate given is an issuer's, and anybody below it can sign; this is by {name!r}: if that is who "
+        f"should have signed, give --signer {name!r} too, or the signer's own certificate"
+    )
+
+
+def _is_below(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]) -> bool:
     current, left = chain[0], list(chain[1:])
     while True:
-        if current in trusted:
-            return True
         if any(_is_issued_by(current, each) for each in trusted):
             return True
         issuer = next((each for each in left if _is_issued_by(current, each)), None)
@@ -93,6 +125,13 @@ def is_vouched_for(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Cer
             return False
         left.remove(issuer)
         current = issuer
+
+
+def _look_at_trial(seal: Seal) -> list[str]:
+    """Say so when an embedded platform's key signed what does not call itself a specimen."""
+    if seal.number is None or seal.facts.get("specimen") or not is_trial(seal.certificates[0]):
+        return []
+    return ["it is signed with the trial key of an embedded platform, and is not marked as a specimen"]
 
 
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

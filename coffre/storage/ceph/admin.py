@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from coffre.storage.ceph.faults import (
@@ -14,6 +15,7 @@ from coffre.storage.ceph.faults import (
     NoSuchBucketError,
     NoSuchKeyError,
     NoSuchUserError,
+    RgwError,
     UnknownKeyError,
 )
 from coffre.storage.ceph.signed_http import SignedHttp
@@ -68,6 +70,29 @@ class AdminClient:
         self._http = SignedHttp(endpoint, key)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._locks_guard = threading.Lock()
+
+    def list_cluster_ids(self) -> list[str]:
+        """Return the cluster's fsid (from Ceph 17 on) and its zone's id, as far as this release and our rights tell."""
+        questions: tuple[tuple[str, dict[str, str], Callable[[Any], Any]], ...] = (
+            ("/admin/info", {}, lambda answer: answer["info"]["storage_backends"][0]["cluster_id"]),
+            ("/admin/config", {"type": "zone"}, lambda answer: answer["id"]),
+        )
+        found = []
+        for path, parameters, read in questions:
+            try:
+                found.append(str(read(self._http.call("ask the cluster which it is", "GET", path, parameters))))
+            except (KeyError, IndexError, TypeError):
+                continue
+            except RgwError as refusal:
+                # A release that has no such call, or an administrator without `info=read` or `zone=read`.
+                if refusal.code not in ("MethodNotAllowed", "AccessDenied", "NoSuchKey"):
+                    raise
+        return found
+
+    def probe_server_time(self) -> datetime:
+        """Return the gateway's clock as of one signed request."""
+        doing = "ask the platform what time it is"
+        return self._http.read_time(doing, "/admin/metadata/user", {"max-entries": 1, "format": "json"})
 
     def find_user(self, uid: str) -> AdminUser | None:
         try:

@@ -30,17 +30,6 @@ def read_endpoint(platform: Platform, root: Path) -> Endpoint:
     )
 
 
-def is_embedded(platform: Platform, root: Path) -> bool:
-    """Tell whether a platform is the one that `coffre lab up` made here: the lab's own record has the same fsid."""
-    fsid = read_endpoint(platform, root).fsid
-    record = (root / platform.endpoints.removeprefix("file:")).with_name("state.json")
-    try:
-        recorded = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return fsid is not None and isinstance(recorded, dict) and recorded.get("fsid") == fsid
-
-
 def read_admin_key(platform: Platform, root: Path) -> AccessKey:
     """Resolve `admin_credential:`; the value is never quoted in an error."""
     where = f"admin_credential ({platform.admin_credential})"

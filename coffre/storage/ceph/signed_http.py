@@ -6,6 +6,8 @@ import json
 import re
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -15,7 +17,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from coffre.errors import InvalidFileError
+from coffre.errors import InvalidFileError, RemoteError
 from coffre.storage.ceph.faults import UNAVAILABLE_STATUSES, error_of, unreachable
 from coffre.storage.driver import AccessKey, Endpoint
 
@@ -105,6 +107,14 @@ class SignedHttp:
         """
         return self._send(doing, method, path, parameters, body)
 
+    def read_time(self, doing: str, path: str, parameters: Parameters) -> datetime:
+        """Return the server's clock as it states it with the answer to one signed request (whole seconds)."""
+        stated = self._request(doing, "GET", path, parameters, None).headers.get("Date", "")
+        try:
+            return parsedate_to_datetime(stated).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise RemoteError(f"{self._base} does not say what time it is", "Ask whoever runs the platform.") from error
+
     def _send(
         self,
         doing: str,
@@ -113,6 +123,16 @@ class SignedHttp:
         parameters: Parameters,
         body: bytes | None,
     ) -> bytes:
+        return self._request(doing, method, path, parameters, body).data
+
+    def _request(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None,
+    ) -> urllib3.BaseHTTPResponse:
         target = f"{path}?{_query(parameters)}"
         headers = {}
         if body is not None:
@@ -129,7 +149,7 @@ class SignedHttp:
         if response.status >= 300:
             code = _code(response.data) or f"HTTP {response.status}"
             raise error_of(doing, code, response.status)
-        return response.data
+        return response
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:

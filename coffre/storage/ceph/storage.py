@@ -5,6 +5,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from coffre.storage.ceph.admin import AdminClient
@@ -25,6 +26,12 @@ class CephStorage:
         self._clients = ClientCache(endpoint)
         self._raising: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._shelf = ProgramShelf(endpoint, self.admin)
+
+    def list_cluster_ids(self) -> list[str]:
+        return self.admin.list_cluster_ids()
+
+    def probe_server_time(self) -> datetime:
+        return self.admin.probe_server_time()
 
     def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
         """Return the owner's facts; ``exact`` makes RGW count now (27 ms for ten buckets)."""

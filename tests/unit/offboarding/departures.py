@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,20 +103,34 @@ class InMemoryRecords:
         ]
 
 
+@dataclass
+class Cluster:
+    """A platform that says which one it is and what time it is there, and nothing else."""
+
+    ids: tuple[str, ...] = ("f-1",)
+    ahead: timedelta = timedelta()
+
+    def list_cluster_ids(self) -> tuple[str, ...]:
+        return self.ids
+
+    def probe_server_time(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
 @contextmanager
 def open_service(
     root: Path, tenant: Tenant, *, is_embedded: bool = False, records: Records | None = None, **settings: Any
 ) -> Iterator[Service]:
     """Open a service without storage and secrets, and with records in memory unless others are given."""
     (root / "endpoints.json").write_text(json.dumps({"endpoint": "https://s3.smileo.example", "fsid": "f-1"}))
-    if is_embedded:
-        (root / "state.json").write_text(json.dumps({"fsid": "f-1"}))
-    platform = PlatformFile.model_validate({**PLATFORM, **settings})
+    (root / "state.json").write_text(json.dumps({"fsid": "f-1"}))
+    lab = {**PLATFORM["platforms"]["lab"], "lab": is_embedded}
+    platform = PlatformFile.model_validate({**PLATFORM, "platforms": {"lab": lab}, **settings})
     kept: Any = records or InMemoryRecords()
     yield Service(
         repository=Repository(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
-        storage=None,  # type: ignore[arg-type]
+        storage=Cluster(),  # type: ignore[arg-type]
         secrets=None,  # type: ignore[arg-type]
         author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
         open_records=lambda: kept,

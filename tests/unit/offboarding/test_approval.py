@@ -1,22 +1,37 @@
-"""Who may begin a departure: somebody else than who wrote it, by what git says of the block as it stands."""
+"""Who may begin a departure: another than who wrote it, by what signatures of git's own objects prove of the block."""
 
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.offboarding.approval import judge_approval
-from coffre.records.git import UNCOMMITTED, CommittedLine, GitRepository, read_blame
-from coffre.spec.documents import find_block_lines
-from tests.unit.offboarding.test_calendar import leaving_with
+from coffre.offboarding.approval import get_approval
+from coffre.offboarding.evidence import Approved, Step
+from coffre.offboarding.journal import Journal
+from coffre.offboarding.people import People
+from coffre.operations.service import Service
+from coffre.operations.stage import Stage
+from coffre.signing.statements import Act
+from coffre.spec.documents import find_block
+from tests.signers import Person, SignedRepository, make_person
+from tests.unit.offboarding.departures import LEAVING, leaving_tenant, open_service
 
 FILE = "tenants/martin.yaml"
+BASE = "version: 1\nname: Martin\n"
+BLOCK = """status: leaving
+leaving:
+  notice_on: 2027-01-04
+  ends_on: 2027-02-28
+  approved_by: paul@smileo.example
+"""
 TEXT = """version: 1
 status: leaving
 leaving:
   notice_on: 2026-11-02
-  ends_on: 2026-12-31
   return:
     to: {via: directory,
          path: /mnt/x}
@@ -25,67 +40,275 @@ leaving:
 storage:
   platform: lab
 """
+ANNA, PAUL = "anna@smileo.example", "paul@smileo.example"
+TODAY = date(2027, 1, 4)
+PROVED = {"offboarding": {"identities": {}}}
 
 
-def line(author: str, commit: str = "a" * 40, at: int = 1) -> CommittedLine:
-    return CommittedLine(commit, author, at)
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys")
 
 
-def test_another_s_approval_counts_and_is_recorded_with_the_newest_commit() -> None:
-    approved = judge_approval(
-        FILE, leaving_with(), [line("anna@smileo.example", "b" * 40, 7), line("marc@smileo.example", at=3)]
+@pytest.fixture(scope="module")
+def anna(keys: Path) -> Person:
+    return make_person(keys, ANNA)
+
+
+@pytest.fixture(scope="module")
+def paul(keys: Path) -> Person:
+    return make_person(keys, PAUL)
+
+
+@pytest.fixture(scope="module")
+def other(keys: Path) -> Person:
+    """Another key, made by whoever wants to be two."""
+    return make_person(keys, PAUL, "other")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, anna: Person, paul: Person) -> SignedRepository:
+    repository = SignedRepository(tmp_path / "desk")
+    write(repository, BASE)
+    (repository.root / ".gitignore").write_text("*.json\n")
+    repository.commit(anna, allowed_signers=anna.entry() + paul.entry())
+    return repository
+
+
+def write(repository: SignedRepository, text: str) -> None:
+    path = repository.root / FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def leave(repository: SignedRepository, who: Person | str, block: str = BLOCK, **how: Any) -> str:
+    write(repository, BASE + block)
+    return repository.commit(who, "leaves", **how)
+
+
+@contextmanager
+def opened(repository: SignedRepository, settings: dict[str, Any] | None = None, **leaving: Any) -> Iterator[Service]:
+    tenant = leaving_tenant(slug="martin", leaving={**LEAVING, **leaving})
+    with open_service(repository.root, tenant, **(PROVED if settings is None else settings)) as service:
+        yield service
+
+
+def approval(repository: SignedRepository, signed_by: Person | None = None, **more: Any) -> Approved:
+    """Return the approval, after somebody signed for the block as it is committed."""
+    with opened(repository, **more) as service:
+        journal = Journal(service, TODAY)
+        if signed_by is not None:
+            sign(service, journal, signed_by)
+        return get_approval(service, People(service, journal))
+
+
+def sign(service: Service, journal: Journal, who: Person, subject: str | None = None) -> None:
+    from coffre.offboarding.approval import digest_block, read_block
+
+    people = People(service, journal)
+    people.prove(Act.APPROVE, subject or digest_block(read_block(service, people)), who.key)
+
+
+def test_one_writes_and_signs_another_signs_the_approval(
+    repository: SignedRepository, anna: Person, paul: Person
+) -> None:
+    commit = leave(repository, anna)
+    approved = approval(repository, paul)
+    assert approved.is_proved
+    assert (approved.commit, approved.authors, approved.approved_by) == (commit, (ANNA,), PAUL)
+    assert approved.approver_key.startswith("SHA256:")
+    assert approved.author_keys
+    assert approved.approver_key not in approved.author_keys
+    assert approved.signers_from == repository.git("rev-list", "--max-parents=0", "HEAD")
+
+
+def test_a_signed_merge_by_another_is_the_approval(repository: SignedRepository, anna: Person, paul: Person) -> None:
+    repository.git("checkout", "-q", "-b", "leaving")
+    leave(repository, anna)
+    repository.git("checkout", "-q", "main")
+    repository.merge(paul, "leaving")
+    assert approval(repository).is_proved
+
+
+def test_a_merge_that_changes_the_block_writes_it(repository: SignedRepository, anna: Person, paul: Person) -> None:
+    repository.git("checkout", "-q", "-b", "leaving")
+    leave(repository, anna)
+    repository.git("checkout", "-q", "main")
+    repository.merge(paul, "leaving")
+    write(repository, BASE + BLOCK.replace("2027-02-28", "2027-01-31"))
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "--amend", "--no-edit", settings=repository.settings(paul))
+    with pytest.raises(RefusedError, match="wrote it too"):
+        approval(repository)
+
+
+def test_the_name_of_another_in_an_amended_commit_is_no_other(
+    repository: SignedRepository, anna: Person, paul: Person
+) -> None:
+    """Paul writes the block, approves it, and lets his commit say that Anna wrote it."""
+    leave(repository, paul)
+    repository.git(
+        "commit", "-q", "--amend", "--no-edit", f"--author=Anna <{ANNA}>", settings=repository.settings(paul)
     )
-    assert approved.commit == "b" * 40
-    assert approved.authors == ("anna@smileo.example", "marc@smileo.example")
-    assert approved.approved_by == "paul@smileo.example"
+    with pytest.raises(RefusedError, match="wrote it too"):
+        approval(repository, paul)
+    as_anna = repository.settings(ANNA)
+    repository.git("commit", "-q", "--amend", "--no-edit", "--no-gpg-sign", settings=as_anna)
+    with pytest.raises(RefusedError, match="no key that counts signed commit"):
+        approval(repository, paul)
 
 
-@pytest.mark.parametrize("author", ["paul@smileo.example", "Paul@SMILEO.example"])
-def test_one_s_own_approval_is_refused_however_it_is_written(author: str) -> None:
-    with pytest.raises(RefusedError, match="approved the departure"):
-        judge_approval(FILE, leaving_with(), [line("anna@smileo.example"), line(author)])
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_a_mail_map_makes_nobody_of_somebody(repository: SignedRepository, paul: Person, is_committed: bool) -> None:
+    leave(repository, paul)
+    (repository.root / ".mailmap").write_text(f"Anna <{ANNA}> Paul <{PAUL}>\n")
+    if is_committed:
+        repository.commit(paul)
+    for settings in (PROVED, {"offboarding": {"identities": {"approval": "declared"}}}):
+        with pytest.raises(RefusedError, match="wrote it too"):
+            approval(repository, paul, settings=settings)
 
 
-@pytest.mark.parametrize("written", [None, [], [line("anna@smileo.example"), line("x@y.example", UNCOMMITTED)]])
-def test_what_is_not_committed_begins_nothing(written: list[CommittedLine] | None) -> None:
-    with pytest.raises(RefusedError):
-        judge_approval(FILE, leaving_with(), written)
+@pytest.mark.parametrize("address", ["Paul@SMILEO.example", "paul+1@smileo.example", "PAUL+x@smileo.example"])
+def test_another_spelling_of_an_address_is_nobody_else(
+    repository: SignedRepository, paul: Person, other: Person, address: str
+) -> None:
+    leave(repository, address)
+    for settings in (PROVED, {"offboarding": {"identities": {"approval": "declared"}}}):
+        with pytest.raises(RefusedError, match="wrote it too"):
+            approval(repository, settings=settings)
+    with pytest.raises(RefusedError, match="wrote it too"):
+        approval(repository, settings={"offboarding": {"identities": {"approval": "declared"}}}, approved_by=address)
+
+
+def test_a_second_key_of_the_author_s_own_approves_nothing(
+    repository: SignedRepository, anna: Person, paul: Person, other: Person
+) -> None:
+    """Anna lets a key of her own in under another's name, with the block or before it."""
+    text = (repository.root / "allowed_signers").read_text()
+    repository.write(allowed_signers=text + other.entry("marc@smileo.example"))
+    leave(repository, anna, BLOCK.replace(PAUL, "marc@smileo.example"))
+    with pytest.raises(RefusedError, match="not another person's"):
+        approval(repository, other, approved_by="marc@smileo.example")
+
+
+def test_a_key_that_nobody_let_in_signs_nothing(repository: SignedRepository, anna: Person, other: Person) -> None:
+    leave(repository, anna)
+    with pytest.raises(RefusedError, match="counts for nobody"):
+        approval(repository, other)
+    text = (repository.root / "allowed_signers").read_text()
+    (repository.root / "allowed_signers").write_text(text + other.entry())
+    with pytest.raises(RefusedError, match="counts for nobody"):
+        approval(repository, other)
+
+
+def test_an_approval_by_the_author_or_by_another_than_named_does_not_count(
+    repository: SignedRepository, anna: Person, paul: Person
+) -> None:
+    leave(repository, anna)
+    with pytest.raises(RefusedError, match="has not signed"):
+        approval(repository, anna)
+    with pytest.raises(RefusedError, match="wrote it too"):
+        approval(repository, anna, approved_by=ANNA)
+
+
+def test_an_approval_is_of_the_block_that_was_signed_and_of_no_later_one(
+    repository: SignedRepository, anna: Person, paul: Person
+) -> None:
+    leave(repository, anna)
+    with opened(repository) as service:
+        journal = Journal(service, TODAY)
+        sign(service, journal, paul)
+        assert get_approval(service, People(service, journal)).is_proved
+        leave(repository, anna, BLOCK.replace("2027-02-28", "2027-01-31"))
+        with pytest.raises(RefusedError, match="has not signed"):
+            get_approval(service, People(service, journal))
+
+
+def test_an_approval_of_another_tenant_or_departure_is_none(
+    repository: SignedRepository, anna: Person, paul: Person
+) -> None:
+    leave(repository, anna)
+    with opened(repository) as service:
+        journal = Journal(service, TODAY)
+        sign(service, journal, paul)
+        (signed,) = journal.steps(Step.SIGNED)
+        journal.enter(Stage.NOTIFIED)
+        journal.enter(Stage.RENOUNCED)
+        details = {name: value for name, value in signed.event.details.items() if name != "on"}
+        service.record(signed.event.kind, **details, on=TODAY.isoformat())
+        with pytest.raises(RefusedError, match="has not signed"):
+            get_approval(service, People(service, journal))
+    other = leaving_tenant(slug="martin", id="n22222222a")
+    with open_service(repository.root, other, **PROVED) as service:
+        service.record(signed.event.kind, **details, on=TODAY.isoformat())
+        with pytest.raises(RefusedError, match="has not signed"):
+            get_approval(service, People(service, Journal(service, TODAY)))
+
+
+def test_an_expired_key_approves_nothing(repository: SignedRepository, anna: Person, paul: Person) -> None:
+    leave(repository, anna)
+    expired = paul.entry(options='valid-before="20261110000000Z"')
+    repository.commit(anna, allowed_signers=anna.entry() + expired)
+    with pytest.raises(RefusedError, match="counts for nobody"):
+        approval(repository, paul)
+
+
+@pytest.mark.parametrize("is_in_git", [True, False])
+def test_what_is_not_committed_as_it_stands_begins_nothing(
+    repository: SignedRepository, anna: Person, is_in_git: bool
+) -> None:
+    if is_in_git:
+        leave(repository, anna)
+    write(repository, BASE + BLOCK.replace("2027-02-28", "2027-01-31"))
+    with pytest.raises(RefusedError, match="not committed" if is_in_git else "in no git history"):
+        approval(repository)
+
+
+def test_names_are_enough_where_platform_yaml_says_so_and_are_called_declared(repository: SignedRepository) -> None:
+    leave(repository, ANNA)
+    approved = approval(repository, settings={"offboarding": {"identities": {"approval": "declared"}}})
+    assert (approved.authors, approved.is_proved, approved.approver_key) == ((ANNA,), False, "")
+
+
+def test_a_real_platform_wants_signatures_unless_it_says_otherwise(repository: SignedRepository) -> None:
+    leave(repository, ANNA)
+    with pytest.raises(RefusedError, match="no key that counts"):
+        approval(repository, settings={})
+
+
+def test_a_rewritten_history_of_the_keys_is_not_the_one_that_approved(
+    repository: SignedRepository, anna: Person, paul: Person, other: Person, tmp_path: Path
+) -> None:
+    leave(repository, anna)
+    with opened(repository) as service:
+        journal = Journal(service, TODAY)
+        sign(service, journal, paul)
+        journal.note(Step.APPROVED, get_approval(service, People(service, journal)))
+        (repository.root / ".git").rename(tmp_path / "kept")
+        forged = SignedRepository(repository.root)
+        forged.commit(anna, allowed_signers=anna.entry() + other.entry())
+        with pytest.raises(RefusedError, match="not the one by which the departure was approved"):
+            get_approval(service, People(service, journal))
 
 
 def test_the_block_ends_with_its_own_last_line() -> None:
-    assert find_block_lines(TEXT.encode(), FILE, "leaving") == (3, 8)
-    assert find_block_lines(TEXT.encode(), FILE, "storage") == (11, 12)
-    assert find_block_lines(TEXT.encode(), FILE, "hold") is None
+    found = find_block(TEXT.encode(), FILE, "leaving")
+    assert found is not None
+    assert found.splitlines() == [line.rstrip() for line in TEXT.splitlines()[2:7]]
+    assert find_block(TEXT.encode(), FILE, "hold") is None
 
 
-def git(root: Path, author: str, *arguments: str) -> None:
-    name = ["-c", f"user.email={author}", "-c", "user.name=A"]
-    subprocess.run(["git", "-C", root, *name, *arguments], check=True, capture_output=True)
+def test_an_approval_of_before_reads_as_declared() -> None:
+    from coffre.offboarding.evidence import from_details
 
-
-def test_git_tells_each_line_s_author_and_what_is_not_committed(tmp_path: Path) -> None:
-    file = tmp_path / FILE
-    file.parent.mkdir()
-    git(tmp_path, "x@x.example", "init", "-q")
-    file.write_text(TEXT)
-    git(tmp_path, "anna@smileo.example", "add", ".")
-    git(tmp_path, "anna@smileo.example", "commit", "-qm", "leaves")
-    file.write_text(TEXT.replace("2026-12-31", "2026-12-30"))
-    git(tmp_path, "marc@smileo.example", "commit", "-qam", "earlier")
-    repository = GitRepository(tmp_path)
-    blamed = repository.blame(FILE, 3, 8)
-    assert blamed is not None
-    assert [each.author for each in blamed] == ["anna@smileo.example"] * 2 + ["marc@smileo.example"] + [
-        "anna@smileo.example"
-    ] * 3
-    file.write_text(TEXT.replace("notice_on: 2026-11-02", "notice_on: 2026-11-03"))
-    changed = repository.blame(FILE, 4, 4)
-    assert changed is not None
-    assert changed[0].commit == UNCOMMITTED
-    assert repository.is_shallow() is False
-
-
-def test_nothing_is_known_without_git(tmp_path: Path) -> None:
-    assert GitRepository(tmp_path).blame(FILE, 1, 2) is None
-    assert GitRepository(tmp_path).is_shallow() is None
-    assert read_blame("") == []
+    old = {
+        "commit": "a" * 40,
+        "authors": [ANNA],
+        "approved_by": PAUL,
+        "requested_by": "Claire",
+        "choice": "erase",
+        "notice_on": "2027-01-04",
+        "ends_on": "2027-02-28",
+    }
+    assert from_details(Approved, old).is_proved is False

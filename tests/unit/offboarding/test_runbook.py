@@ -47,7 +47,17 @@ def test_every_message_that_it_explains_is_one() -> None:
 
 def test_it_types_the_whole_procedure() -> None:
     said = "\n".join(COMMANDS)
-    for words in ("--plan", "--verify", "--attest", "--machine", "certificate verify", "hold list", "disclose"):
+    for words in (
+        "--plan",
+        "--approve",
+        "--verify",
+        "--key",
+        "--attest",
+        "--machine",
+        "certificate verify",
+        "hold list",
+        "disclose",
+    ):
         assert words in said
 
 

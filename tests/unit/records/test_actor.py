@@ -76,3 +76,22 @@ def test_actor_is_the_variable_then_git_s_email_then_the_login(checkout: Path, e
 def test_actor_without_any_name_is_still_somebody(tmp_path: Path, environment: dict[str, str]) -> None:
     del environment["LOGNAME"]
     assert read_author(tmp_path, environment).actor
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("anna\x1b[2J\x1b]0;x\x07@x.example", "anna\\x1b[2J\\x1b]0;x\\x07@x.example"),
+        ("anna@x.example\n2026-11-02 erased by marc", "anna@x.example 2026-11-02 erased by marc"),
+        ("\u202eanna\u2066", "\\u202eanna\\u2066"),
+        ("a" * 5000, "a" * 199 + "…"),
+    ],
+)
+def test_a_name_that_steers_a_terminal_or_forges_a_line_is_one_plain_line(
+    checkout: Path, environment: dict[str, str], typed: str, stored: str
+) -> None:
+    assert read_author(checkout, environment | {"COFFRE_ACTOR": typed}).actor == stored
+    (Path(environment["HOME"]) / ".gitconfig").write_text('[user]\nemail = "an\\tna\u202e@x.example"\n')
+    assert read_author(checkout, environment).actor == "an na\\u202e@x.example"
+    (Path(environment["HOME"]) / ".gitconfig").unlink()
+    assert read_author(checkout, environment | {"LOGNAME": typed}).actor == stored

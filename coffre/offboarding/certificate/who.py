@@ -1,0 +1,87 @@
+"""Who did what in a departure, as a certificate says it: proved by a signature, or declared by a name."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from coffre.offboarding.certificate.model import Person, Role
+from coffre.offboarding.evidence import Approved, Step, from_details
+from coffre.offboarding.journal import Entry, Journal
+from coffre.offboarding.people import Acted, People
+from coffre.offboarding.second_person import ERASING, digest_erasure, is_another_person
+from coffre.signing.statements import Act
+
+
+@dataclass(frozen=True)
+class Who:
+    """What signatures prove: the acts by the nonce of their statement, and whether another person verified."""
+
+    acts: Mapping[str, Acted] = field(default_factory=dict)
+    is_verified_by_another: bool = False
+
+    def find(self, entry: Entry) -> Acted | None:
+        """Return the signed act that an entry belongs to: one that was signed before it, by the one whom it names."""
+        acted = self.acts.get(str(entry.event.details.get("by")))
+        if acted is None or (acted.entry.event.id or 0) > (entry.event.id or 0) or acted.name != entry.event.actor:
+            return None
+        return acted
+
+    def is_proved(self, entry: Entry) -> bool:
+        return self.find(entry) is not None
+
+
+def read_who(people: People, journal: Journal) -> Who:
+    """Return what signatures prove of a departure."""
+    acts = {acted.statement.nonce: acted for act in Act for acted in people.list_acts(act)}
+    who = Who(acts)
+    looks = journal.steps(Step.VERIFIED)
+    verifier = who.find(looks[-1]) if looks else None
+    is_by_another = (
+        verifier is not None
+        and verifier.statement.act is Act.VERIFY
+        and verifier.statement.subject == digest_erasure(journal)
+        and is_another_person(people, journal, verifier)
+    )
+    return Who(acts, is_by_another)
+
+
+def list_people(entries: Sequence[Entry], who: Who) -> list[Person]:
+    """Return everybody who wrote, approved, erased or verified, each once for what they did. Pure."""
+    found = [*_approving(entries), *_erasing(entries, who), *_verifying(entries, who)]
+    return list(dict.fromkeys(found))
+
+
+def _approving(entries: Sequence[Entry]) -> Iterator[Person]:
+    steps = [entry for entry in entries if entry.event.details.get("step") == Step.APPROVED.value]
+    if not steps:
+        return
+    approved = from_details(Approved, steps[-1].event.details)
+    keys = approved.author_keys if len(approved.author_keys) == len(approved.authors) == 1 else ()
+    for name in approved.authors:
+        yield Person(Role.WROTE, name, approved.is_proved, keys[0] if keys else "")
+    yield Person(Role.APPROVED, approved.approved_by, approved.is_proved, approved.approver_key)
+
+
+def _erasing(entries: Sequence[Entry], who: Who) -> Iterator[Person]:
+    steps = {step.value for step in ERASING}
+    for entry in entries:
+        if entry.event.details.get("step") in steps and not _is_after_verification(entries, entry):
+            yield _person(Role.ERASED, entry, who, Act.ERASE)
+
+
+def _verifying(entries: Sequence[Entry], who: Who) -> Iterator[Person]:
+    looks = [entry for entry in entries if entry.event.details.get("step") == Step.VERIFIED.value]
+    if looks:
+        yield _person(Role.VERIFIED, looks[-1], who, Act.VERIFY)
+
+
+def _person(role: Role, entry: Entry, who: Who, act: Act) -> Person:
+    acted = who.find(entry)
+    if acted is None or acted.statement.act is not act:
+        return Person(role, entry.event.actor)
+    return Person(role, acted.name, True, acted.identity.fingerprint, acted.statement.text, acted.signed.signature)
+
+
+def _is_after_verification(entries: Sequence[Entry], entry: Entry) -> bool:
+    """Tell whether an entry is of the end: what goes after the verification is no part of what was verified."""
+    looks = [each.event.id or 0 for each in entries if each.event.details.get("step") == Step.VERIFIED.value]
+    return bool(looks) and (entry.event.id or 0) > looks[-1]

@@ -1,0 +1,42 @@
+"""Whether a verification was by another person than the erasure and the approval: what signatures say of that."""
+
+from coffre.offboarding.evidence import Approved, ErasureBegan, Step, to_details
+from coffre.offboarding.journal import Journal
+from coffre.offboarding.people import Acted, People, digest
+from coffre.signing.statements import Act
+
+ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
+"""The steps of an erasure: whoever did one of them erased."""
+
+
+def digest_erasure(journal: Journal) -> str:
+    """Return the SHA-256 of what was erased, by the journal: what a verification is about."""
+    return digest([to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)])
+
+
+def list_erasers(journal: Journal) -> set[str]:
+    """Return the names of who erased anything of a tenant."""
+    return {entry.event.actor for step in ERASING for entry in journal.steps(step)}
+
+
+def is_another_person(people: People, journal: Journal, verifier: Acted) -> bool:
+    """Tell whether signatures show that a verification was by another person than whoever erased or approved.
+
+    Each step of the erasure before it has to belong to a signed statement.
+    """
+    erasers = {acted.statement.nonce: acted for acted in people.list_acts(Act.ERASE)}
+    place = verifier.entry.event.id or 0
+    steps = [entry for step in ERASING for entry in journal.steps(step) if (entry.event.id or 0) < place]
+    signed_by = [erasers.get(str(entry.event.details.get("by"))) for entry in steps]
+    if not steps or any(each is None for each in signed_by):
+        return False
+    if not all(people.is_two_people(verifier, each) for each in signed_by if each is not None):
+        return False
+    approved = journal.find(Step.APPROVED, Approved)
+    return approved is None or not approved.is_proved or _is_not_approver(people, approved, verifier)
+
+
+def _is_not_approver(people: People, approved: Approved, verifier: Acted) -> bool:
+    known = people.trust.now
+    is_one_name = known.find_person(approved.approved_by) == known.find_person(verifier.name)
+    return not is_one_name and verifier.identity.fingerprint != approved.approver_key
