@@ -1,12 +1,12 @@
 """Erasure needs two clocks that agree, and a journal whose days never go back."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.offboarding.clock import read_today, refuse_apart
+from coffre.offboarding.clock import check_day_of_erasure, day_of, read_today, refuse_apart, refuse_before
 from coffre.offboarding.evidence import Frozen, Step
 from coffre.offboarding.journal import Journal
 from coffre.operations.service import local_today
@@ -30,7 +30,6 @@ def test_the_day_can_be_set_on_the_embedded_platform_only(tmp_path: Path) -> Non
     day = date(2027, 3, 2)
     with open_service(tmp_path, tenant_with(), is_embedded=True) as service:
         assert read_today(service, day) == day
-    (tmp_path / "state.json").unlink()
     with open_service(tmp_path, tenant_with()) as service:
         with pytest.raises(RefusedError, match="--today is refused"):
             read_today(service, day)
@@ -54,3 +53,32 @@ def test_what_the_journal_says_already_is_written_once_and_a_second_look_twice(t
         journal.enter(Stage.RENOUNCED)
         assert journal.entries() == []
         assert journal.stage is None
+
+
+@pytest.mark.parametrize("days", [(date(2027, 3, 1), date(2027, 3, 2)), (date(2027, 3, 2), date(2027, 3, 1))])
+def test_both_clocks_have_to_say_that_the_day_is_there(days: tuple[date, date]) -> None:
+    refuse_before(date(2027, 3, 2), (date(2027, 3, 2), date(2027, 3, 3)))
+    with pytest.raises(RefusedError, match="nothing is erased before 2027-03-02"):
+        refuse_before(date(2027, 3, 2), days)
+
+
+def test_a_day_is_the_customer_s_wherever_the_platform_stands() -> None:
+    late = datetime(2027, 3, 1, 23, 30, tzinfo=UTC)
+    assert (day_of(late, "Europe/Paris"), day_of(late, "America/Cayenne")) == (date(2027, 3, 2), date(2027, 3, 1))
+
+
+def test_a_day_that_is_not_there_erases_nothing_but_on_the_embedded_platform(tmp_path: Path) -> None:
+    day = date(2027, 3, 2)
+    with open_service(tmp_path, tenant_with()) as service:
+        today = local_today(service.tenant)
+        check_day_of_erasure(service, today, today)
+        with pytest.raises(RefusedError, match="nothing is erased before"):
+            check_day_of_erasure(service, day, day)
+        service.storage.ahead = timedelta(minutes=20)  # type: ignore[attr-defined]
+        with pytest.raises(RefusedError, match="1200 s ahead"):
+            check_day_of_erasure(service, today, today)
+    with open_service(tmp_path, tenant_with(), is_embedded=True) as service:
+        check_day_of_erasure(service, day, day)
+        today = local_today(service.tenant)
+        with pytest.raises(RefusedError, match="nothing is erased before"):
+            check_day_of_erasure(service, today, today + timedelta(days=1))

@@ -1,0 +1,81 @@
+"""The embedded platform on a real cluster: what it answers, and what files written by hand make of another one."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from coffre.errors import RefusedError
+from coffre.lab.state import find_state
+from coffre.offboarding.certificate.keys import read_signer
+from coffre.offboarding.clock import check_day_of_erasure, read_today
+from coffre.operations.service import Service, local_today
+from coffre.provisioning.keys import check_escrow
+
+DAY = date(2027, 3, 2)
+
+
+@contextmanager
+def written_by_hand(office, slug: str, folder: Path, record: dict[str, str], *, marked: bool) -> Iterator[Service]:
+    """Open a tenant on the running cluster, with an endpoints file and a lab's record that somebody wrote."""
+    (folder / "endpoints.json").write_text(office.endpoints.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "state.json").write_text(json.dumps(record), encoding="utf-8")
+    office.write_platform(folder / "endpoints.json")
+    path = office.root / "platform.yaml"
+    if not marked:
+        path.write_text(path.read_text(encoding="utf-8").replace("    lab: true ", "    # no lab "), encoding="utf-8")
+    try:
+        with office.service(slug) as service:
+            yield service
+    finally:
+        office.write_platform()
+
+
+@pytest.fixture
+def identity(lab) -> dict[str, str]:
+    """What the running cluster answers, as anybody with its administrator's key can ask it."""
+    state = find_state(lab.directory / "state.json")
+    assert state is not None
+    return {"fsid": state.fsid, "zone_id": state.zone_id}
+
+
+def test_the_running_cluster_says_that_it_is_the_lab(service, identity):
+    told = service.storage.list_cluster_ids()
+    assert told
+    assert set(told) <= set(identity.values())
+    assert service.is_embedded
+    assert read_today(service, DAY) == DAY
+    assert check_escrow(service)
+
+
+def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(office, service, identity, tmp_path):
+    """Another root whose platform.yaml calls the cluster a real one; its own answer lies in state.json beside it."""
+    with written_by_hand(office, service.tenant.slug, tmp_path, identity, marked=False) as real:
+        assert not real.is_embedded
+        with pytest.raises(RefusedError, match="--today is refused"):
+            read_today(real, DAY)
+        with pytest.raises(RefusedError, match="names no signing key"):
+            read_signer(real, datetime.now(UTC))
+        with pytest.raises(RefusedError, match="same file system"):
+            check_escrow(real)
+
+
+def test_a_marked_platform_whose_cluster_is_another_is_a_real_one(office, service, tmp_path):
+    other = {"fsid": "0b1c9f6e-0000-4000-8000-000000000000", "zone_id": "0b1c9f6e-1111-4000-8000-000000000000"}
+    with written_by_hand(office, service.tenant.slug, tmp_path, other, marked=True) as real:
+        assert "another cluster answers" in real.why_not_embedded
+        with pytest.raises(RefusedError, match="another cluster answers"):
+            read_today(real, DAY)
+
+
+def test_the_day_of_an_erasure_is_the_platform_s_by_a_signed_request(office, service, identity, tmp_path):
+    assert abs(service.storage.probe_server_time() - datetime.now(UTC)) < timedelta(seconds=5)
+    today = local_today(service.tenant)
+    with written_by_hand(office, service.tenant.slug, tmp_path, identity, marked=False) as real:
+        check_day_of_erasure(real, today, today)
+        with pytest.raises(RefusedError, match="nothing is erased before"):
+            check_day_of_erasure(real, DAY, DAY)
+    check_day_of_erasure(service, DAY, DAY)
