@@ -1,6 +1,6 @@
 """Whether a verification was by another person than the erasure and the approval: what signatures say of that."""
 
-from coffre.offboarding.evidence import Approved, ErasureBegan, Step, to_details
+from coffre.offboarding.evidence import Approved, ErasureBegan, Step, Verified, to_details
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.people import Acted, People, digest
 from coffre.signing.statements import Act
@@ -9,9 +9,10 @@ ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
 """The steps of an erasure: whoever did one of them erased."""
 
 
-def digest_erasure(journal: Journal) -> str:
-    """Return the SHA-256 of what was erased, by the journal: what a verification is about."""
-    return digest([to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)])
+def digest_verification(journal: Journal, seen: Verified) -> str:
+    """Return the SHA-256 of what a verification is about: what was erased, by the journal, and what was seen of it."""
+    began = [to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)]
+    return digest({"erased": began, "seen": to_details(seen)})
 
 
 def list_erasers(journal: Journal) -> set[str]:
@@ -32,11 +33,12 @@ def is_another_person(people: People, journal: Journal, verifier: Acted) -> bool
         return False
     if not all(people.is_two_people(verifier, each) for each in signed_by if each is not None):
         return False
+    return not has_approved(people, journal, verifier.name, verifier.identity.fingerprint)
+
+
+def has_approved(people: People, journal: Journal, name: str, fingerprint: str) -> bool:
+    """Tell whether a departure was approved by somebody, by a signature of theirs."""
     approved = journal.find(Step.APPROVED, Approved)
-    return approved is None or not approved.is_proved or _is_not_approver(people, approved, verifier)
-
-
-def _is_not_approver(people: People, approved: Approved, verifier: Acted) -> bool:
-    known = people.trust.now
-    is_one_name = known.find_person(approved.approved_by) == known.find_person(verifier.name)
-    return not is_one_name and verifier.identity.fingerprint != approved.approver_key
+    if approved is None or not approved.is_proved:
+        return False
+    return people.is_one(approved.approved_by, name) or approved.approver_key == fingerprint

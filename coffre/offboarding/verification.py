@@ -7,7 +7,7 @@ from datetime import date
 from coffre.errors import RefusedError
 from coffre.offboarding.evidence import Check, ErasureBegan, Step, Verified
 from coffre.offboarding.procedure import Departure, Manner, open_departure
-from coffre.offboarding.second_person import digest_erasure, is_another_person, list_erasers
+from coffre.offboarding.second_person import digest_verification, has_approved, is_another_person, list_erasers
 from coffre.offboarding.verifying import verify_gone, verify_machine_gone
 from coffre.operations.stage import Stage
 from coffre.signing.signers import person_of
@@ -47,17 +47,38 @@ def verify_erasure(
                 f"there is nothing to verify: the departure of {slug} is at {at}",
                 "`--verify` comes after the erasure and before the end, while the old keys can still be tried.",
             )
-        acted = departure.prove(Act.VERIFY, digest_erasure(journal))
+        _refuse_beforehand(departure, manner)
+        verified = Verified(tuple(_look(departure, machine)))
+        # Signed once it is seen: the signature is about what was seen too.
+        acted = departure.prove(Act.VERIFY, digest_verification(journal, verified))
         is_another = acted is not None and is_another_person(departure.people, journal, acted)
         if not is_another and departure.people.is_needed(Act.VERIFY):
-            raise RefusedError(
-                f"that somebody else than who erased and approved verifies {slug} is not proved",
-                "Another person runs the same command, with a key of their own that none of the others brought alone.",
-            )
-        verified = Verified(tuple(_look(departure, machine)))
+            raise _not_another(slug)
         event = journal.note(Step.VERIFIED, verified, again=True)
         is_same = not is_another and person_of(event.actor) in {person_of(each) for each in list_erasers(journal)}
         return Verification(slug, event.actor, is_same, verified, is_another)
+
+
+def _refuse_beforehand(departure: Departure, manner: Manner) -> None:
+    """Refuse what can be told before anything is looked at: no key, or one of who erased or approved."""
+    people, journal = departure.people, departure.journal
+    if not people.is_needed(Act.VERIFY):
+        return
+    if manner.key is None:
+        people.prove(Act.VERIFY, "", None)
+        return
+    identity = people.identify(manner.key)
+    name = manner.on_behalf_of or identity.name
+    erased = any(people.is_one(each.name, name) for each in people.list_acts(Act.ERASE))
+    if erased or has_approved(people, journal, name, identity.fingerprint):
+        raise _not_another(departure.service.tenant.slug)
+
+
+def _not_another(slug: str) -> RefusedError:
+    return RefusedError(
+        f"that somebody else than who erased and approved verifies {slug} is not proved",
+        "Another person runs the same command, with a key of their own that none of the others brought alone.",
+    )
 
 
 def _look(departure: Departure, machine: str | None) -> Sequence[Check]:

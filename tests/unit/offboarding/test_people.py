@@ -26,7 +26,7 @@ from coffre.offboarding.evidence import (
 )
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.people import People
-from coffre.offboarding.second_person import digest_erasure, is_another_person
+from coffre.offboarding.second_person import digest_verification, is_another_person
 from coffre.operations.service import Service
 from coffre.operations.stage import Stage
 from coffre.records.actor import Author
@@ -95,7 +95,7 @@ def verify(service: Service, who: Person | None, **how: Any) -> bool:
     """Verify as somebody; returns whether it is proved to be another person's."""
     journal = Journal(service, VERIFIED_ON)
     people = People(service, journal)
-    acted = people.prove(Act.VERIFY, digest_erasure(journal), who.key if who is not None else None, **how)
+    acted = people.prove(Act.VERIFY, digest_verification(journal, PASSED), who.key if who is not None else None, **how)
     is_another = acted is not None and is_another_person(people, journal, acted)
     journal.note(Step.VERIFIED, PASSED, again=True)
     return is_another
@@ -201,7 +201,9 @@ def test_a_statement_of_another_tenant_is_none_here(
     assert not is_by_another(service)
 
 
-@pytest.mark.parametrize("fault", ["rewritten", "moved", "another day", "renamed", "other act", "another text"])
+@pytest.mark.parametrize(
+    "fault", ["rewritten", "moved", "another day", "renamed", "other act", "another text", "result"]
+)
 def test_a_journal_that_was_written_over_proves_nothing(
     service: Service, anna: Person, paul: Person, fault: str
 ) -> None:
@@ -216,6 +218,8 @@ def test_a_journal_that_was_written_over_proves_nothing(
 
     if fault == "rewritten":
         change("bucket_erased", is_gone=False)
+    elif fault == "result":
+        change("verified", checks=[{"name": "user y", "passed": True, "seen": "there is none"}])
     elif fault == "moved":
         journal.insert(0, replace(journal.pop(places["verify"]), id=0))
     elif fault == "another day":
