@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from coffre.errors import RefusedError
 
-_PERSON = re.compile(r".*<([^<>]*)> ([0-9]{1,12}) [+-][0-9]{4}", re.DOTALL)
+_PERSON = re.compile(r".*<([^<>]*)> (-?[0-9]{1,20}) [+-][0-9]+", re.DOTALL)
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 _SIGNATURES = ("gpgsig", "gpgsig-sha256")
 
 
@@ -47,10 +48,15 @@ def read_commit(name: str, content: bytes) -> Commit:
         parents=parents,
         author=author[1].strip(),
         committer=committer[1].strip(),
-        committed_at=datetime.fromtimestamp(int(committer[2]), UTC),
+        committed_at=_moment(int(committer[2])),
         signed=_without_signatures(content),
         signature=values.get(_SIGNATURES[len(name) == 64]),
     )
+
+
+def _moment(seconds: int) -> datetime:
+    """Return the moment that a commit gives; what no calendar has is as far ahead as can be."""
+    return datetime.fromtimestamp(seconds, UTC) if 0 <= seconds < _LATEST.timestamp() else _LATEST
 
 
 def _read_fields(head: str) -> list[tuple[str, str]]:

@@ -113,7 +113,8 @@ class Trust:
         """
         at = brought_by.committed_at
         if brought_by.parents:
-            at = max(at, next(each.committed_at for each in self.line if each.id == brought_by.parents[0]))
+            before = next(each.committed_at for each in self.line if each.id == brought_by.parents[0])
+            at = max(at, min(before, now))
         if at > now + _AHEAD:
             return None
         signature = read_signature(commit.signature) if commit.signature else None

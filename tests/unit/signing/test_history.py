@@ -1,5 +1,6 @@
 """Which keys count along a branch: nobody lets themselves in twice, and nothing but the objects of git has a say."""
 
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -230,6 +231,27 @@ def test_an_expired_key_signs_nothing_also_not_dated_back(
 def test_a_commit_ahead_of_now_proves_nothing(repository: SignedRepository, anna: Person) -> None:
     commit = repository.commit(anna, at=int(datetime(2026, 12, 24, tzinfo=UTC).timestamp()), x="1")
     assert signer_of(repository, commit) is None
+
+
+@pytest.mark.parametrize("moment", [2**34, 10**12, 10**18])
+def test_one_commit_of_another_age_takes_nothing_from_those_after_it(
+    repository: SignedRepository, anna: Person, paul: Person, moment: int
+) -> None:
+    head = repository.git("cat-file", "commit", "HEAD").partition("\n\n")[0]
+    tree = head.splitlines()[0]
+    parent = f"parent {repository.git('rev-parse', 'HEAD')}"
+    text = f"{tree}\n{parent}\nauthor A <a@x> {moment} +0000\ncommitter A <a@x> {moment} +0000\n\nodd\n"
+    odd = subprocess.run(
+        ["git", "-C", repository.root, "hash-object", "-t", "commit", "-w", "--literally", "--stdin"],
+        input=text.encode(),
+        capture_output=True,
+        check=True,
+    )
+    repository.git("reset", "-q", "--hard", odd.stdout.decode().strip())
+    assert signer_of(repository, odd.stdout.decode().strip()) is None
+    found = signer_of(repository, repository.commit(paul, x="1"))
+    assert found is not None
+    assert found.name == paul.address
 
 
 def test_a_history_that_is_cut_off_is_refused(repository: SignedRepository, anna: Person, tmp_path: Path) -> None:
