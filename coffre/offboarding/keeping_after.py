@@ -74,6 +74,11 @@ def judge_kinds() -> dict[EventKind, Kept]:
     return {kind: _KEPT[reason] for kind, reason in _REASONS.items() if reason is not None}
 
 
+def trimmable_kinds() -> frozenset[EventKind]:
+    """Return the kinds of events that go at the end. Pure."""
+    return frozenset(kind for kind, reason in _REASONS.items() if reason is None)
+
+
 def kept_until(reason: Reason, closed_on: date, settings: Offboarding) -> date:
     """Return the last day on which records are kept. Pure.
 
@@ -93,7 +98,6 @@ def trim_records(service: Service, journal: Journal) -> Mapping[EventKind, int]:
 
     Returns what went now. Whether it may be done is the procedure's to know: this is the end of a verified erasure.
     """
-    kinds = {kind for kind, reason in _REASONS.items() if reason is None}
     trimmed = Event(
         tenant_id=service.tenant.id,
         slug=service.tenant.slug,
@@ -103,4 +107,4 @@ def trim_records(service: Service, journal: Journal) -> Mapping[EventKind, int]:
         commit=service.author.commit,
         details={"on": journal.today.isoformat()},
     )
-    return service.records.trim(trimmed, kinds)
+    return service.records.trim(trimmed, trimmable_kinds())

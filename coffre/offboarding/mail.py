@@ -6,10 +6,10 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding import smtp
 from coffre.offboarding.documents import tenant_folder
 from coffre.offboarding.letter_kinds import LetterKind, LetterState
 from coffre.offboarding.letters import calendar_path, message_path, title_of
+from coffre.operations import smtp
 from coffre.operations.service import Service
 from coffre.records.events import Event, EventKind
 

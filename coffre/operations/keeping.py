@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coffre.errors import ExpectedError
+from coffre.operations.anchoring import anchor_quietly
 from coffre.operations.departure import find_stage
 from coffre.operations.passwords import use_password
 from coffre.operations.past import open_existing_records
 from coffre.operations.runs import recorded_in
-from coffre.operations.service import Service
+from coffre.operations.service import Service, open_secrets
 from coffre.operations.stage import AFTER_ERASURE
 from coffre.records.actor import read_author
 from coffre.records.database import Records
@@ -30,13 +31,13 @@ def open_vault(repository: Repository) -> Vault:
 
 def add_recipient(repository: Repository, key: str, note: str, on_progress: OnProgress) -> int:
     """Let another key open every bundle; the command is recorded. Returns how many files were encrypted anew."""
-    with _recorded(repository, "secrets recipients add"):
+    with _recorded(repository, "secrets recipients add", on_progress):
         return recipients.add_recipient(open_vault(repository), key, note, on_progress)
 
 
 def remove_recipient(repository: Repository, key: str, on_progress: OnProgress) -> int:
     """Let a key open no bundle from now on; the command is recorded. Returns how many files were encrypted anew."""
-    with _recorded(repository, "secrets recipients remove"):
+    with _recorded(repository, "secrets recipients remove", on_progress):
         return recipients.remove_recipient(open_vault(repository), key, on_progress)
 
 
@@ -51,7 +52,8 @@ def verify_secrets(repository: Repository, on_notice: OnProgress) -> Verificatio
         if records is None:
             return verify.verify(open_vault(repository), ids, ())
         applied = [slug for slug, tenant_id in ids.items() if _was_applied(records, tenant_id)]
-        with recorded_in(records, read_author(repository.root), "secrets verify", list(ids)):
+        anchor = _anchoring(repository, records, on_notice)
+        with recorded_in(records, read_author(repository.root), "secrets verify", list(ids), anchor):
             return verify.verify(open_vault(repository), ids, applied)
 
 
@@ -80,9 +82,19 @@ def _was_applied(records: Records, tenant_id: str) -> bool:
 
 
 @contextmanager
-def _recorded(repository: Repository, command: str) -> Iterator[None]:
+def _recorded(repository: Repository, command: str, on_notice: OnProgress) -> Iterator[None]:
     with (
         Records.open(repository.settings.records, repository.root) as records,
-        recorded_in(records, read_author(repository.root), command, list(repository.tenants)),
+        recorded_in(
+            records,
+            read_author(repository.root),
+            command,
+            list(repository.tenants),
+            _anchoring(repository, records, on_notice),
+        ),
     ):
         yield
+
+
+def _anchoring(repository: Repository, records: Records, on_notice: OnProgress) -> Callable[[], None]:
+    return lambda: anchor_quietly(repository, records, open_secrets(repository, on_notice), on_notice)

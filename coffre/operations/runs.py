@@ -1,10 +1,11 @@
 """Each command that does something to a tenant, recorded with who ran it, from which commit, and how it ended."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from coffre.errors import BusyError, ExpectedError, RefusedError
+from coffre.operations.anchoring import anchor_quietly
 from coffre.operations.service import Service, open_service
 from coffre.records.activity import RunOutcome
 from coffre.records.actor import Author
@@ -17,13 +18,20 @@ from coffre.spec.loader import Repository
 @contextmanager
 def recorded_run(service: Service, command: str) -> Iterator[None]:
     """Record a command from its start: one that was killed stays without an end, and shows so."""
-    with recorded_in(service.records, service.author, command, [service.tenant.slug]):
+    records = service.records
+
+    def anchor() -> None:
+        anchor_quietly(service.repository, records, service.secrets, service.on_notice)
+
+    with recorded_in(records, service.author, command, [service.tenant.slug], anchor):
         yield
 
 
 @contextmanager
-def recorded_in(records: Records, author: Author, command: str, slugs: Sequence[str]) -> Iterator[None]:
-    """Record a command that is about several tenants, or about none."""
+def recorded_in(
+    records: Records, author: Author, command: str, slugs: Sequence[str], anchor: Callable[[], None]
+) -> Iterator[None]:
+    """Record a command that is about several tenants, or about none; ``anchor`` runs once its end is recorded."""
     run_id = records.start_run(command, slugs, utc_now(), author)
     try:
         yield
@@ -31,8 +39,11 @@ def recorded_in(records: Records, author: Author, command: str, slugs: Sequence[
         # What ended the command is what the operator must hear of; an end that cannot be noted shows as a run without.
         with contextlib.suppress(ExpectedError):
             records.finish_run(run_id, utc_now(), _outcome_of(problem))
+            if isinstance(problem, Exception):
+                anchor()
         raise
     records.finish_run(run_id, utc_now(), RunOutcome.DONE)
+    anchor()
 
 
 def _outcome_of(problem: BaseException) -> RunOutcome:

@@ -40,6 +40,8 @@ class Service:
     open_records: Callable[[], Records]
     find_records: Callable[[], Records | None]
     """The records where anything was ever recorded, None elsewhere: a look makes no database."""
+    on_notice: OnNotice
+    """Told what an operator should know although the command goes on."""
 
     @property
     def owner_uid(self) -> str:
@@ -156,6 +158,7 @@ def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iter
             author=read_author(repository.root),
             open_records=open_records,
             find_records=find_records,
+            on_notice=on_notice,
         )
 
 

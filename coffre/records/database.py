@@ -28,6 +28,7 @@ from coffre.records.chain import (
 )
 from coffre.records.connection import open_engine, reading, writing
 from coffre.records.events import Event, EventKind, check_recordable, storable
+from coffre.records.heads import Head
 from coffre.records.linking import Linker, read_tip
 from coffre.records.location import Location, locate
 from coffre.records.schema import ensure_schema
@@ -200,6 +201,33 @@ class Records:
             return first_hash(self.read_tip().database_id)
         rows = self._read(sa.select(tables.chain.c.hash).where(tables.chain.c.position == position))
         return str(rows[0]["hash"]) if rows else None
+
+    def add_head(self, head: Head, place: str) -> None:
+        """Note a signed head, and where it was put."""
+        with translated(self._location), writing(self._engine) as connection:
+            connection.execute(sa.insert(tables.heads), {**vars(head), "place": place})
+
+    def list_heads(self, place: str | None = None) -> list[Head]:
+        """Return the signed heads, the oldest first; None stands for any place."""
+        table = tables.heads
+        names = [column for column in table.c if column.name not in ("id", "place")]
+        statement = sa.select(*names).order_by(table.c.id)
+        rows = self._read(statement if place is None else statement.where(table.c.place == place))
+        return [Head(**row) for row in rows]
+
+    def find_head(self, place: str) -> Head | None:
+        """Return the head that was put in a place last."""
+        table = tables.heads
+        names = [column for column in table.c if column.name not in ("id", "place")]
+        rows = self._read(sa.select(*names).where(table.c.place == place).order_by(table.c.id.desc()).limit(1))
+        return Head(**rows[0]) if rows else None
+
+    def list_newest(self, tenant_id: str | None, limit: int) -> list[Event]:
+        """Return the newest events of a tenant, or of all, in the order they were added."""
+        table = tables.events
+        statement = sa.select(table) if tenant_id is None else sa.select(table).where(table.c.tenant_id == tenant_id)
+        rows = self._read(statement.order_by(table.c.id.desc()).limit(limit))
+        return [self._event(row) for row in reversed(rows)]
 
     def verify(self, positions: Collection[int] = (), trimmable: Collection[EventKind] = ()) -> ChainReport:
         """Hold everything recorded against the chain, in one state of the database; see `verify_chain`."""

@@ -16,6 +16,16 @@ Text = Annotated[str, Field(min_length=1)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
+def _check_seed(value: SecretStr) -> SecretStr:
+    try:
+        seed = base64.b64decode(value.get_secret_value(), validate=True)
+    except binascii.Error:
+        seed = b""
+    if len(seed) != SIGNING_SEED_BYTES:
+        raise ValueError("not the base64 of an ed25519 seed")
+    return value
+
+
 class _Sealed(BaseModel):
     """Immutable, strict about its fields, and silent about its values in errors."""
 
@@ -58,15 +68,7 @@ class ControlBundle(Bundle):
     @field_validator("signing_key", "old_signing_key")
     @classmethod
     def _is_a_seed(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        try:
-            seed = base64.b64decode(value.get_secret_value(), validate=True)
-        except binascii.Error:
-            seed = b""
-        if len(seed) != SIGNING_SEED_BYTES:
-            raise ValueError("not the base64 of an ed25519 seed")
-        return value
+        return None if value is None else _check_seed(value)
 
 
 class DataBundle(Bundle):
@@ -76,9 +78,24 @@ class DataBundle(Bundle):
     repository_passwords: dict[str, Secret] = Field(default_factory=dict)
 
 
+class ProviderBundle(Bundle):
+    """The keys that are the provider's own and no tenant's."""
+
+    kind: Literal["provider"] = "provider"
+    records_key: Secret
+    """Base64 of the raw ed25519 seed that signs the heads of the records."""
+
+    @field_validator("records_key")
+    @classmethod
+    def _is_a_seed(cls, value: SecretStr) -> SecretStr:
+        return _check_seed(value)
+
+
 B = TypeVar("B", bound=Bundle)
 
-KINDS: dict[type[Bundle], str] = {ControlBundle: "control", DataBundle: "data"}
+KINDS: dict[type[Bundle], str] = {ControlBundle: "control", DataBundle: "data", ProviderBundle: "provider"}
+PROVIDER = "_provider"
+"""What stands in the place of a tenant's name and id in the provider's own bundle; no tenant can be called so."""
 
 
 def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr]:
@@ -95,6 +112,8 @@ def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr]:
             found["the old owner's key"] = bundle.old_owner_key
         if bundle.old_signing_key is not None:
             found["the old signing key"] = bundle.old_signing_key
+    if isinstance(bundle, ProviderBundle):
+        found["the records key"] = bundle.records_key
     if isinstance(bundle, DataBundle):
         found |= {f"the repository password of {name}": value for name, value in bundle.repository_passwords.items()}
     return found

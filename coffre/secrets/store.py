@@ -9,7 +9,17 @@ from pydantic import SecretStr
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.secrets import age, files, keys
-from coffre.secrets.bundles import KINDS, B, Bundle, ControlBundle, DataBundle, from_document, to_document
+from coffre.secrets.bundles import (
+    KINDS,
+    PROVIDER,
+    B,
+    Bundle,
+    ControlBundle,
+    DataBundle,
+    ProviderBundle,
+    from_document,
+    to_document,
+)
 from coffre.secrets.copies import Copy, Judged, judge, lost_entries
 from coffre.secrets.destruction import BundleFiles, Traces, list_notes
 from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
@@ -88,6 +98,14 @@ class SecretStore:
         Whoever uses a password first calls this and sees it return.
         """
         return self._save(slug, bundle, dropping)
+
+    def find_provider(self) -> ProviderBundle | None:
+        """Return the provider's own bundle, None when neither place has it; BundleError when a copy is not sound."""
+        return self._find(PROVIDER, PROVIDER, ProviderBundle)
+
+    def save_provider(self, bundle: ProviderBundle) -> bool:
+        """Write the provider's own bundle to both places; see `save_data`."""
+        return self._save(PROVIDER, bundle)
 
     def destroy(self, slug: str, tenant_id: str, model: type[Bundle]) -> BundleFiles:
         """Delete every copy of a bundle, damaged and temporary ones too, and look that none is left.

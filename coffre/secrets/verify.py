@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError
 from coffre.secrets import age, keys
-from coffre.secrets.bundles import KINDS, B, ControlBundle, DataBundle, from_document
+from coffre.secrets.bundles import KINDS, PROVIDER, B, ControlBundle, DataBundle, ProviderBundle, from_document
 from coffre.secrets.copies import Copy, judge
 from coffre.secrets.errors import BundleError
 from coffre.secrets.places import BUNDLE_SUFFIX
@@ -56,6 +56,7 @@ def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]
     for slug, tenant_id in tenant_ids.items():
         for model in _MODELS:
             findings += _check_copies(vault, slug, tenant_id, model, is_needed=slug in applied)
+    findings += _check_copies(vault, PROVIDER, PROVIDER, ProviderBundle, is_needed=False)
     return Verification(len(names), len(recipients), tuple(sorted(set(findings))))
 
 
@@ -124,7 +125,7 @@ def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[Finding]:
     slug, _, kind = name.removesuffix(BUNDLE_SUFFIX).rpartition(".")
     if kind not in KINDS.values():
         yield Finding(name, "is no bundle of Coffre's", "Move it elsewhere: nothing reads it here.", is_warning=True)
-    elif slug not in tenant_ids:
+    elif slug not in tenant_ids and name != f"{PROVIDER}.{KINDS[ProviderBundle]}{BUNDLE_SUFFIX}":
         hint = f"Put tenants/{slug}.yaml back, or keep the bundle for as long as its backups exist."
         yield Finding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
 

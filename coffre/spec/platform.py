@@ -30,6 +30,7 @@ from coffre.spec.quota import wall_bytes
 from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
 
 __all__ = [
+    "Anchor",
     "Hosting",
     "Identities",
     "Mail",
@@ -274,6 +275,17 @@ class Identities(FileModel):
     verification: Annotated[Proof, Field(description="Of who verified the erasure: proved or declared")] = Proof.PROVED
 
 
+class Anchor(FileModel):
+    """Where the signed head of the records is noted down, out of reach of whoever can change the database."""
+
+    file: Annotated[
+        FolderPath | None, Field(description="A file on another file system, best on another computer; it only grows")
+    ] = None
+    mail: Annotated[
+        Email | None, Field(description="An address outside, which is sent the head once a day (needs mail:)")
+    ] = None
+
+
 class Offboarding(FileModel):
     """SMILÉO's own delays at the end of a contract, and how its certificates are signed."""
 
@@ -317,6 +329,9 @@ class PlatformFile(FileModel):
     escrow: Annotated[
         FolderPath, Field(description="The folder of their second copy, away from the platform that they open")
     ]
+    anchor: Annotated[
+        Anchor, Field(description="Where the head of the records is noted down each day: a file elsewhere, a mail")
+    ] = Anchor()
     offboarding: Annotated[Offboarding, Field(description="Delays and signatures at the end of a contract")] = (
         Offboarding()
     )

@@ -240,6 +240,9 @@ def check_platform(data: Data) -> list[Finding]:
     if isinstance(secrets, str) and isinstance(escrow, str) and _overlap(secrets, escrow):
         hint = "name a place that is lost neither with it nor with the platform"
         findings.append(Finding(("escrow",), "the second copy stands where the first one does", hint))
+    anchor = block(data, "anchor")
+    if isinstance(anchor.get("mail"), str) and not isinstance(data.get("mail"), Mapping):
+        findings.append(Finding(("anchor", "mail"), "no mail server is named", "add mail: with its host and sender"))
     return findings
 
 

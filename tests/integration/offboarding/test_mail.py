@@ -17,12 +17,12 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.lab import certificates
-from coffre.offboarding import smtp
 from coffre.offboarding.letter_kinds import LetterKind, LetterState
 from coffre.offboarding.letters import LetterFacts, write_letter
 from coffre.offboarding.mail import send_letter
-from coffre.offboarding.smtp import NotSentError, UncertainError
+from coffre.operations import smtp
 from coffre.operations.service import Service
+from coffre.operations.smtp import NotSentError, UncertainError
 from coffre.records.events import EventKind
 from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
 

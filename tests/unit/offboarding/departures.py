@@ -135,6 +135,7 @@ def open_service(
         author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
         open_records=lambda: kept,
         find_records=lambda: kept,
+        on_notice=lambda text: None,
     )
 
 

@@ -27,7 +27,7 @@ BEYOND_SHAPES = {
     "paths-for-windows", "paths-relative", "paths-system-missing", "plan-unknown", "platform-unknown", "retired",
     "same-host-twice", "same-host-otherwise-written", "this-computer", "schedule-twice",
     "siren", "siren-and-registration", "size-zero", "timezone",
-    "too-many-machines", "credential-in-the-file", "escrow-beside-secrets", "hours-backwards",
+    "too-many-machines", "credential-in-the-file", "anchor-without-mail", "escrow-beside-secrets", "hours-backwards",
 }  # fmt: skip
 
 

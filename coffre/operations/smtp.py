@@ -1,4 +1,4 @@
-"""E-mail to customers: the one module that speaks SMTP. It says whether a message went out, did not, or may have."""
+"""E-mail: the one module that speaks SMTP. It says whether a message went out, did not, or may have."""
 
 import contextlib
 import email.policy
