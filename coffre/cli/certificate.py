@@ -1,5 +1,6 @@
 """certificate: is a certificate of erasure whole, and whose is it?"""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,6 +124,7 @@ def _show_certificate(facts: "Mapping[str, Any]") -> None:
     for name, role, how in _list_people(facts):
         output.result(f"  {role:<14} by {name} ({how})")
     _show_verification(facts)
+    _show_records(facts)
     for each in facts["specimen"]:
         output.result(f"  SPECIMEN       {each}")
     for each in facts["reservations"]:
@@ -152,3 +154,17 @@ def _show_verification(facts: "Mapping[str, Any]") -> None:
         output.result(f"  verification   by {name}: declared, nothing proves that it was somebody else than erased")
     else:
         output.result(f"  verification   by {verification['seen']['by']}, the same person as erased")
+
+
+def _show_records(facts: "Mapping[str, Any]") -> None:
+    """Show the head of the provider's records; certificates of before have none."""
+    from coffre.records.heads import is_genuine, read_heads
+
+    heads = read_heads(json.dumps({"certificate": dict(facts)}))
+    if not heads:
+        output.result("  records        no head of theirs")
+        return
+    head = heads[0]
+    fits = "its signature fits" if is_genuine(head) else "its signature does NOT fit"
+    output.result(f"  records        head {head.position} of {head.signed_at:%Y-%m-%d %H:%M} UTC, {fits}")
+    output.result(f"                 SHA-256 {head.hash}, key {head.public_key}")

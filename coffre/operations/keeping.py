@@ -69,9 +69,9 @@ def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str])
     slug, tenant_id = service.tenant.slug, service.tenant.id
     control, data = service.secrets.get_control(slug, tenant_id), service.secrets.get_data(slug, tenant_id)
     machines = sorted(data.repository_passwords)
-    for machine in machines:
-        use_password(service, machine, f"export of the bundles to {', '.join(keys)}: {reason}")
-    export.write_export(to, export.seal_export(slug, control, data, keys))
+    why = f"export of the bundles to {', '.join(keys)}: {reason}"
+    passwords = {machine: use_password(service, machine, why) for machine in machines}
+    export.write_export(to, export.seal_export(slug, control, passwords, keys))
     return machines
 
 

@@ -1,4 +1,7 @@
-"""The one door to a customer's repository passwords: nobody passes without saying why (contract, article 12)."""
+"""The one door to a customer's repository passwords: nobody passes without saying why (contract, article 12).
+
+The secret store hands passwords out sealed, and they open for the event of their use alone.
+"""
 
 from pydantic import SecretStr
 
@@ -12,12 +15,11 @@ def use_password(service: Service, machine: str, reason: str) -> SecretStr:
 
     The event is written first: a use that could not be recorded does not happen.
     """
-    password = service.secrets.get_data(service.tenant.slug, service.tenant.id).repository_passwords.get(machine)
-    if password is None:
+    bundle = service.secrets.get_data(service.tenant.slug, service.tenant.id)
+    if machine not in bundle.repository_passwords:
         raise ExpectedError(
             f"{service.tenant.slug}/{machine} has no repository password in its secret bundle",
             "If it was backed up before, bring the bundle back from escrow; "
             f"else run `coffre apply {service.tenant.slug}`.",
         )
-    service.record(EventKind.PASSWORD_USED, machine, reason=reason)
-    return password
+    return bundle.open_password(service.record(EventKind.PASSWORD_USED, machine, reason=reason))

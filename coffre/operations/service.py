@@ -85,10 +85,8 @@ class Service:
         return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
 
     def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> Event:
-        """Append one event about this tenant, with who runs the command and from which commit."""
-        event = self._event(kind, machine, details)
-        self.records.append(event)
-        return event
+        """Append one event about this tenant, with who and from which commit; return it with its id."""
+        return self.records.append(self._event(kind, machine, details))
 
     def _event(self, kind: EventKind, machine: str | None, details: Mapping[str, object]) -> Event:
         return Event(

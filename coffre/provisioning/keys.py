@@ -7,6 +7,7 @@ from coffre.operations.service import Service
 from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
+from coffre.secrets.sealed import SealedPassword
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.layout import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.storage.driver import AccessKey
@@ -90,7 +91,7 @@ def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> Contro
 
 def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
     known = existing.repository_passwords if existing is not None else {}
-    minted = {name: minting.new_password() for name in tenant.active_machines() if name not in known}
+    minted = {name: SealedPassword(minting.new_password()) for name in tenant.active_machines() if name not in known}
     return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})
 
 

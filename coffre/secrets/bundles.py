@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from coffre.secrets.errors import CorruptBundleError, ForeignBundleError
+from coffre.secrets.sealed import RecordedUse, SealedPassword
 
 BUNDLE_VERSION: Final = 1
 SIGNING_SEED_BYTES = 32
@@ -75,7 +76,13 @@ class DataBundle(Bundle):
     """The repository passwords, one a machine. Losing one makes every backup of that machine unreadable for ever."""
 
     kind: Literal["data"] = "data"
-    repository_passwords: dict[str, Secret] = Field(default_factory=dict)
+    repository_passwords: dict[str, SealedPassword] = Field(default_factory=dict)
+    """Sealed: they are carried, compared and stored so, and read through `open_password` alone."""
+
+    def open_password(self, use: RecordedUse) -> SecretStr:
+        """Return the password that a recorded use is about; RefusedError when the use is not recorded."""
+        machine = str(use.machine)
+        return self.repository_passwords[machine].open(use, self.tenant_id, machine)
 
 
 class ProviderBundle(Bundle):
@@ -98,9 +105,9 @@ PROVIDER = "_provider"
 """What stands in the place of a tenant's name and id in the provider's own bundle; no tenant can be called so."""
 
 
-def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr]:
+def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr | SealedPassword]:
     """Return each secret of a bundle under the name that an operator reads in a message."""
-    found: dict[str, S3Key | SecretStr] = {}
+    found: dict[str, S3Key | SecretStr | SealedPassword] = {}
     if isinstance(bundle, ControlBundle):
         found["the owner's key"] = bundle.owner_key
         found["the stack passphrase"] = bundle.stack_passphrase
@@ -126,8 +133,13 @@ def old_name(name: str) -> str:
 
 def all_secret_values(bundle: Bundle) -> set[str]:
     """Return every secret of a bundle in clear, for tests that search for leaks."""
-    secrets = {entry if isinstance(entry, SecretStr) else entry.secret_access_key for entry in entries(bundle).values()}
-    return {secret.get_secret_value() for secret in secrets}
+    return {_clear(entry).get_secret_value() for entry in entries(bundle).values()}
+
+
+def _clear(entry: S3Key | SecretStr | SealedPassword) -> SecretStr:
+    if isinstance(entry, S3Key):
+        return entry.secret_access_key
+    return entry.reveal_for_storage() if isinstance(entry, SealedPassword) else entry
 
 
 def to_document(bundle: Bundle) -> bytes:
@@ -172,6 +184,8 @@ def _check_belongs(fields: dict[str, object], kind: str, tenant_id: str, where: 
 
 
 def _reveal(value: object) -> str:
+    if isinstance(value, SealedPassword):
+        value = value.reveal_for_storage()
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     raise TypeError(f"a bundle cannot hold {type(value).__name__}")

@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from coffre.errors import RefusedError, UsageError
 from coffre.secrets import age, files
@@ -30,14 +32,20 @@ def check_export(path: Path, recipients: Sequence[str]) -> None:
         raise UsageError(f"no file can be made in {path.parent}", "Name a file in a folder that is there.")
 
 
-def seal_export(slug: str, control: ControlBundle, data: DataBundle, recipients: Sequence[str]) -> bytes:
-    """Return both bundles as one JSON document, encrypted for ``recipients``."""
+def seal_export(
+    slug: str, control: ControlBundle, passwords: Mapping[str, SecretStr], recipients: Sequence[str]
+) -> bytes:
+    """Return the control bundle and the opened passwords as one JSON document, encrypted for ``recipients``."""
+    data = DataBundle(tenant_id=control.tenant_id)
     document = {
         "version": EXPORT_VERSION,
         "tenant": slug,
         "tenant_id": data.tenant_id,
         control.kind: json.loads(to_document(control)),
-        data.kind: json.loads(to_document(data)),
+        data.kind: {
+            **json.loads(to_document(data)),
+            "repository_passwords": {machine: value.get_secret_value() for machine, value in passwords.items()},
+        },
     }
     return age.seal((json.dumps(document, indent=1) + "\n").encode(), recipients)
 

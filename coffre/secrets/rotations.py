@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, S3Key, entries, old_name
+from coffre.secrets.sealed import SealedPassword
 
 
 class KeyKind(StrEnum):
@@ -76,7 +77,9 @@ def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[
 
 def find_old(control: ControlBundle, subject: Subject) -> S3Key | SecretStr | None:
     """Return the key that is being replaced; None when none is."""
-    return entries(control).get(subject.old_name)
+    found = entries(control).get(subject.old_name)
+    assert not isinstance(found, SealedPassword)  # noqa: S101 - those are of the other bundle
+    return found
 
 
 def is_pending(control: ControlBundle, subject: Subject) -> bool:

@@ -66,7 +66,7 @@ def test_the_inventory_knows_every_machine_and_ansible_reads_it(desk: "Desk") ->
 
 def test_the_secrets_are_verified_and_the_run_recorded(desk: "Desk") -> None:
     found = desk.json("secrets", "verify", "--json")
-    assert (found["is_sound"], found["bundles"]) == (True, 2)
+    assert (found["is_sound"], found["bundles"]) == (True, 3)
     assert commands(desk)[0] == ("secrets verify", "done")
     bundle = desk.root / ".coffre/secrets" / f"{SLUG}.data.age"
     kept = bundle.read_bytes()

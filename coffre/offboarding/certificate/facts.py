@@ -47,6 +47,7 @@ from coffre.offboarding.journal import Entry, digest_journal
 from coffre.offboarding.keeping_after import Reason, kept_until
 from coffre.operations.stage import Stage
 from coffre.records.events import Event, EventKind
+from coffre.records.heads import Head
 from coffre.signing.signers import person_of
 from coffre.spec.platform import Hosting, PlatformFile
 from coffre.spec.tenant import Tenant
@@ -77,6 +78,7 @@ class Sources:
     commit: str | None
     signature_algorithm: str
     signers: tuple[str, ...]
+    records: Head | None = None
     who: Who = field(default_factory=Who)
     is_block_approved: bool = True
 
@@ -120,6 +122,7 @@ def _gather(sources: Sources) -> CertificateFacts:
             coffre_version=sources.coffre_version,
             signature_algorithm=sources.signature_algorithm,
             signers=sources.signers,
+            records=sources.records,
         ),
         timezone=tenant.timezone,
         people=tuple(list_people(entries, sources.who)),

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import coffre
-from coffre.errors import RefusedError
+from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.approval import digest_block, read_block
 from coffre.offboarding.certificate.facts import Sources, build_facts
 from coffre.offboarding.certificate.issued import Certificate
@@ -19,8 +19,10 @@ from coffre.offboarding.documents import tenant_folder, write_document
 from coffre.offboarding.evidence import Approved, Certified, Step, to_details
 from coffre.offboarding.journal import Journal
 from coffre.offboarding.people import People
+from coffre.operations.anchoring import Place, sign_records
 from coffre.operations.service import Service
 from coffre.records.events import EventKind, utc_now
+from coffre.records.heads import Head
 
 
 def issue(service: Service, journal: Journal, today: date) -> Certificate:
@@ -65,6 +67,7 @@ def _sources(service: Service, journal: Journal, today: date, signer: Signer) ->
         commit=service.author.commit,
         signature_algorithm=signer.algorithm,
         signers=signer.fingerprints,
+        records=_find_head(service),
         who=read_who(people, journal),
         is_block_approved=_is_block_approved(service, people, journal),
     )
@@ -79,6 +82,15 @@ def _is_block_approved(service: Service, people: People, journal: Journal) -> bo
         return digest_block(read_block(service, people)) == approved.block_sha256
     except RefusedError:
         return False
+
+
+def _find_head(service: Service) -> Head | None:
+    """Sign the records as they are; a certificate is issued without a head rather than not, and says so."""
+    try:
+        return sign_records(service.records, service.secrets, Place.CERTIFICATE.value)
+    except ExpectedError as problem:
+        service.on_notice(f"the certificate carries no head of the records: {problem.message}")
+        return None
 
 
 def _number(service: Service, today: date) -> str:

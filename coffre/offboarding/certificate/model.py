@@ -20,6 +20,7 @@ from coffre.offboarding.evidence import (
 )
 from coffre.offboarding.keeping_after import Reason
 from coffre.operations.stage import Stage
+from coffre.records.heads import Head
 
 E = TypeVar("E")
 
@@ -196,6 +197,8 @@ class Proof:
     coffre_version: str
     signature_algorithm: str
     signers: tuple[str, ...]
+    records: Head | None = None
+    """The signed head of the records when it was issued; None in certificates from before there were any."""
 
 
 @dataclass(frozen=True)

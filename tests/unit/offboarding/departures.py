@@ -29,8 +29,12 @@ from coffre.offboarding.journal import Journal
 from coffre.operations.departure import Stage
 from coffre.operations.service import Service
 from coffre.records.actor import Author
+from coffre.records.chain import Tip
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind, check_recordable
+from coffre.records.heads import Head
+from coffre.secrets import minting
+from coffre.secrets.bundles import PROVIDER, ProviderBundle
 from coffre.spec.loader import Repository
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
@@ -90,10 +94,20 @@ class InMemoryRecords:
     def __init__(self) -> None:
         self._events: list[Event] = []
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event) -> Event:
         check_recordable(event)
         details = json.loads(json.dumps(event.details))
         self._events.append(replace(event, details=details, id=len(self._events) + 1))
+        return self._events[-1]
+
+    def read_tip(self) -> Tip:
+        return Tip("00", len(self._events), "00")
+
+    def list_heads(self) -> list[Head]:
+        return []
+
+    def add_head(self, head: Head, place: str) -> None:
+        pass
 
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
         return [
@@ -117,6 +131,16 @@ class Cluster:
         return datetime.now(UTC) + self.ahead
 
 
+class InMemorySecrets:
+    """The provider's own keys, and no tenant's."""
+
+    def __init__(self) -> None:
+        self._provider = ProviderBundle(tenant_id=PROVIDER, records_key=minting.new_signing_key())
+
+    def find_provider(self) -> ProviderBundle:
+        return self._provider
+
+
 @contextmanager
 def open_service(
     root: Path, tenant: Tenant, *, is_embedded: bool = False, records: Records | None = None, **settings: Any
@@ -131,7 +155,7 @@ def open_service(
         repository=Repository(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
         storage=Cluster(),  # type: ignore[arg-type]
-        secrets=None,  # type: ignore[arg-type]
+        secrets=InMemorySecrets(),  # type: ignore[arg-type]
         author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
         open_records=lambda: kept,
         find_records=lambda: kept,

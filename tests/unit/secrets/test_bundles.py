@@ -40,7 +40,9 @@ def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle)
         "version": 1,
         "tenant_id": TENANT_ID,
         "kind": "data",
-        "repository_passwords": {name: each.get_secret_value() for name, each in data.repository_passwords.items()},
+        "repository_passwords": {
+            name: each.reveal_for_storage().get_secret_value() for name, each in data.repository_passwords.items()
+        },
     }
 
 
@@ -80,7 +82,9 @@ def test_all_secret_values_are_all_of_them(control: ControlBundle, data: DataBun
         control.stack_passphrase.get_secret_value(),
         control.signing_key.get_secret_value(),
     }
-    assert all_secret_values(data) == {each.get_secret_value() for each in data.repository_passwords.values()}
+    assert all_secret_values(data) == {
+        each.reveal_for_storage().get_secret_value() for each in data.repository_passwords.values()
+    }
 
 
 @pytest.mark.parametrize(

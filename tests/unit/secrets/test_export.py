@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from coffre.errors import RefusedError, UsageError
 from coffre.secrets import age
@@ -14,12 +15,16 @@ HOLDER = age.new_identity()
 KEY = age.public_half(HOLDER)
 
 
+def opened(data: DataBundle) -> dict[str, SecretStr]:
+    return {name: each.reveal_for_storage() for name, each in data.repository_passwords.items()}
+
+
 def test_the_file_opens_for_its_holder_and_shows_nothing(
     tmp_path: Path, control: ControlBundle, data: DataBundle
 ) -> None:
     path = tmp_path / "martin.age"
     check_export(path, [KEY])
-    write_export(path, seal_export("martin", control, data, [KEY]))
+    write_export(path, seal_export("martin", control, opened(data), [KEY]))
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["martin.age"]
     sealed = path.read_bytes()

@@ -12,6 +12,7 @@ import pytest
 from coffre.secrets import age, minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, from_document
 from coffre.secrets.keys import read_identities
+from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.store import SecretStore
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def opened(path: Path, vault: "Vault") -> DataBundle | None:
 @pytest.mark.parametrize("is_first", [True, False])
 def test_save_killed_anywhere_loses_nothing_and_heals(vault: "Vault", data: DataBundle, is_first: bool) -> None:
     larger = data.model_copy(
-        update={"repository_passwords": data.repository_passwords | {"server-01": minting.new_password()}}
+        update={
+            "repository_passwords": data.repository_passwords | {"server-01": SealedPassword(minting.new_password())}
+        }
     )
     if not is_first:
         vault.store().save_data(SLUG, data)

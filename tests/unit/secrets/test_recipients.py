@@ -14,6 +14,7 @@ from coffre.secrets.errors import CorruptBundleError, IdentityError, WrongIdenti
 from coffre.secrets.keys import read_identities, read_recipients
 from coffre.secrets.recipients import Vault as KeyVault
 from coffre.secrets.recipients import add_recipient, list_recipients, remove_recipient
+from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.verify import count_recipients
 from tests.unit.secrets.test_killed import MOST_STEPS, runs_through
 
@@ -172,7 +173,7 @@ def test_a_save_that_waited_while_the_list_changed_writes_for_the_new_list(
         return locked(slug)
 
     monkeypatch.setattr(store, "_locked", changed_before_the_lock)
-    larger = {**data.repository_passwords, "server-01": SecretStr("x" * 43)}
+    larger = {**data.repository_passwords, "server-01": SealedPassword(SecretStr("x" * 43))}
     assert store.save_data(SLUG, data.model_copy(update={"repository_passwords": larger}))
     assert {opens(path, COLLEAGUE) for path in bundle_files(filled)} == {False}
     assert recipients.list_recipients(opened(filled)).is_pending is False

@@ -20,6 +20,7 @@ from coffre.secrets.errors import (
     MissingCopyError,
 )
 from coffre.secrets.places import Places
+from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.store import SecretStore
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ SLUG = "boulangerie-martin"
 
 
 def grown(data: DataBundle, machine: str = "server-01") -> DataBundle:
-    passwords = data.repository_passwords | {machine: minting.new_password()}
+    passwords = data.repository_passwords | {machine: SealedPassword(minting.new_password())}
     return data.model_copy(update={"repository_passwords": passwords})
 
 

@@ -30,6 +30,7 @@ from coffre.offboarding.evidence import BucketCount, BucketErased, Check, Locked
 from coffre.offboarding.journal import Journal
 from coffre.operations.service import Service
 from coffre.records.events import EventKind
+from coffre.records.heads import is_genuine, read_heads
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,
@@ -363,3 +364,12 @@ def test_a_signing_key_that_cannot_serve_is_named(tmp_path: Path, fault: str, wo
         pytest.raises(ExpectedError, match=words),
     ):
         read_signer(service, datetime.now(UTC))
+
+
+def test_the_head_of_the_records_is_in_it_and_can_be_held_against_them(issued: tuple[Certificate, Path]) -> None:
+    certificate, _ = issued
+    (head,) = read_heads(certificate.json.read_text())
+    assert is_genuine(head)
+    assert head.position > 0
+    assert facts_of(certificate)["proof"]["records"]["hash"] == head.hash
+    assert "Registre du prestataire" in text_of(certificate.pdf)
