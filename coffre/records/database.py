@@ -26,6 +26,7 @@ from coffre.records.chain import (
     run_content,
     run_end_content,
 )
+from coffre.records.closing import close_days
 from coffre.records.connection import open_engine, reading, writing
 from coffre.records.events import Event, EventKind, check_recordable, storable
 from coffre.records.heads import Head
@@ -132,14 +133,20 @@ class Records:
         return self.find_last(tenant_id, kind, machine) is not None
 
     def record_usage(self, usages: Iterable[Usage]) -> None:
-        """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one."""
-        rows = [_usage_row(usage) for usage in usages]
+        """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one.
+
+        Days that are over are closed: they get a link.
+        """
+        measured_now = list(usages)
+        rows = [_usage_row(usage) for usage in measured_now]
         statement = _insert(self._engine, tables.usage)
         measured = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
         upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=measured)
         if rows:
             with translated(self._location), writing(self._engine) as connection:
+                linker = Linker(connection)
                 connection.execute(upsert, rows)
+                close_days(connection, linker, measured_now)
 
     def list_usage(self, tenant_id: str, first: date, last: date) -> list[Usage]:
         """Return a tenant's usage from the first to the last day, both included, by day and machine."""

@@ -24,6 +24,7 @@ from coffre.records.chain import (
     run_end_content,
     usage_day_content,
 )
+from coffre.records.closing import list_day
 from coffre.records.events import EventKind
 from coffre.records.guards import find_missing_guards
 from coffre.records.linking import read_tip
@@ -111,6 +112,8 @@ class _Look:
     hashes: dict[int, str] = field(default_factory=dict)
     _pending: dict[tuple[str, str], _Pending] = field(default_factory=dict)
     _left: set[str] = field(default_factory=set)
+    _usage: dict[tuple[str, str], Link] = field(default_factory=dict)
+    """The newest link of each closed day of usage, which alone counts."""
 
     def find_faults(self, tip: Tip) -> Iterator[Fault]:
         position, previous = 0, first_hash(tip.database_id)
@@ -128,6 +131,7 @@ class _Look:
             self._note(position, previous)
         if (position, previous) != (tip.position, tip.hash):
             yield Fault(FaultKind.CUT, position + 1)
+        yield from self._judge_usage()
         for pending in self._pending.values():
             yield pending.first
         yield from _find_unlinked(self.connection)
@@ -149,8 +153,13 @@ class _Look:
         try:
             if link.subject == Subject.EVENT.value:
                 return self._judge_event(link, row)
-            found = self._find_content(link, row)
-            return FaultKind.DELETED if found is None else _judge_content(link, found)
+            if link.subject == Subject.USAGE_DAY.value:
+                self._usage[str(link.tenant_id), str(link.kind)] = link
+                return None
+            if row["run_id"] is None:
+                return FaultKind.DELETED
+            run = _columns(row, "run_", tables.runs, self.connection)
+            return _judge_content(link, run_content(run) if link.subject == Subject.RUN.value else run_end_content(run))
         except _UNREADABLE:
             return FaultKind.CHANGED
 
@@ -183,27 +192,22 @@ class _Look:
                 if key in self._pending and self._pending[key].count == each["count"]:
                     del self._pending[key]
 
-    def _find_content(self, link: Link, row: sa.RowMapping) -> Content | None:
-        """Return what a link of a run or of a day of usage should cover, as the tables have it; None without a row."""
-        if link.subject == Subject.USAGE_DAY.value:
-            return _find_usage(self.connection, link)
-        if row["run_id"] is None:
-            return None
-        run = _columns(row, "run_", tables.runs, self.connection)
-        return run_content(run) if link.subject == Subject.RUN.value else run_end_content(run)
+    def _judge_usage(self) -> Iterator[Fault]:
+        for (tenant_id, day), link in self._usage.items():
+            try:
+                on = date.fromisoformat(day)
+                rows = list_day(self.connection, tenant_id, on)
+                found = _judge_content(link, usage_day_content(tenant_id, on, rows)) if rows else FaultKind.DELETED
+            except _UNREADABLE:
+                found = FaultKind.CHANGED
+            if found is not None:
+                yield _fault(found, link)
 
 
 def _judge_content(link: Link, found: Content) -> FaultKind | None:
     if link.salt is None or digest_content(link.salt, found) != link.content:
         return FaultKind.CHANGED
     return None
-
-
-def _find_usage(connection: sa.Connection, link: Link) -> Content | None:
-    table, day = tables.usage, date.fromisoformat(str(link.kind))
-    mine = sa.and_(table.c.tenant_id == link.tenant_id, table.c.measured_on == day)
-    rows = connection.execute(sa.select(table).where(mine)).mappings().all()
-    return usage_day_content(str(link.tenant_id), day, rows) if rows else None
 
 
 def _read_links(connection: sa.Connection) -> Iterator[sa.RowMapping]:

@@ -2,14 +2,14 @@
 
 import multiprocessing
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
 from coffre.records import tables
-from coffre.records.activity import RunOutcome
+from coffre.records.activity import RunOutcome, Usage
 from coffre.records.actor import Author
 from coffre.records.database import Records
 from coffre.records.events import EventKind
@@ -176,6 +176,41 @@ def test_a_rewritten_run_is_found(records: Records, engine: sa.Engine) -> None:
         (found,) = faults_after(engine, f"UPDATE runs SET {change}")  # noqa: S608
         assert (found.kind, found.subject_id, found.position in (6, 7)) == (FaultKind.CHANGED, 1, True), change
     assert [each.kind for each in faults_after(engine, "DELETE FROM runs")] == [FaultKind.DELETED] * 2
+    assert verify(records).faults == ()
+
+
+def usage(day: int, machine: str = "pc-1", current: int = 10) -> Usage:
+    return Usage(TENANT_ID, machine, date(2026, 11, day), current, 2 * current, NOON)
+
+
+def test_a_day_of_usage_that_is_over_is_closed_and_a_change_of_it_found(records: Records, engine: sa.Engine) -> None:
+    records.record_usage([usage(1), usage(1, "pc-2"), usage(2)])
+    assert records.read_tip().position == 7
+    records.record_usage([usage(3)])
+    records.record_usage([usage(3, current=11)])
+    assert records.read_tip().position == 8  # the first of the month alone
+    assert verify(records).faults == ()
+    for change in (
+        "UPDATE usage SET current_bytes = 1 WHERE machine = 'pc-2'",
+        "UPDATE usage SET machine = 'pc-3' WHERE machine = 'pc-2'",
+        "DELETE FROM usage WHERE machine = 'pc-2'",
+        "INSERT INTO usage SELECT tenant_id, measured_on, 'pc-3', 1, 1, measured_at FROM usage WHERE machine = 'pc-2'",
+    ):
+        (found,) = faults_after(engine, change)
+        assert found == Fault(FaultKind.CHANGED, 8, "usage_day", None, TENANT_ID, "2026-11-01"), change
+    (found,) = faults_after(engine, "DELETE FROM usage WHERE measured_on = '2026-11-01'")
+    assert found.kind is FaultKind.DELETED
+
+
+def test_a_measurement_of_a_closed_day_closes_it_again(records: Records) -> None:
+    """A clock that was ahead closed it too early."""
+    records.record_usage([usage(1), usage(9)])
+    records.record_usage([usage(1, current=12)])
+    assert records.read_tip().position == 9
+    assert verify(records).faults == ()
+    records.record_usage([usage(2)])
+    records.record_usage([usage(9, current=13)])
+    assert records.read_tip().position == 10
     assert verify(records).faults == ()
 
 
