@@ -28,7 +28,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS = 0x00020000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
-MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = 0x400, 0x800, 0x1000, 0x4000, 0x40000, 0x200000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 24, 22, 38, 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -108,7 +108,7 @@ def _make_root(write: list[str], read: list[str], program: str) -> None:
         flags = MS_NOSUID | MS_NODEV | (0 if is_written else MS_RDONLY) | (0 if path == PROGRAM else MS_NOEXEC)
         _make_place(place, is_folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
         _mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND)
-        _mount("none", place, None, MS_REMOUNT | MS_BIND | flags | _atime(descriptor))
+        _mount("none", place, None, MS_REMOUNT | MS_BIND | flags)
         os.close(descriptor)
     _mount("none", base, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
     os.chdir(base)
@@ -133,13 +133,6 @@ def _make_place(place: str, *, is_folder: bool) -> None:
     (path if is_folder else path.parent).mkdir(mode=0o755, parents=True, exist_ok=True)
     if not is_folder:
         path.touch(mode=0o444)
-
-
-def _atime(descriptor: int) -> int:
-    """Return how times of access are kept where something lies: a mount of it keeps them so."""
-    flags = os.fstatvfs(descriptor).f_flag
-    # statvfs and mount have the same numbers but for relatime.
-    return flags & (MS_NOATIME | MS_NODIRATIME) | (MS_RELATIME if flags & 0x1000 else 0)
 
 
 def _drop_capabilities(kept: tuple[int, ...]) -> None:

@@ -2,9 +2,10 @@
 
 A machine writes whatever it wants into its own repository, and restic restores what it finds: of a name that stands in
 a folder as a link and again as a folder, the second is written through the first. No listing that passes here has that.
-Memory is that of the folders which lead to one entry, whatever the snapshot holds.
+Memory is that of the folders which lead to one entry, and eight bytes for each larger folder.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +19,12 @@ MAX_NAME_BYTES = 1024
 """Windows allows 255 characters, of up to three bytes each; other systems 255 bytes."""
 MAX_PATH_BYTES = 64 * 1024
 MAX_ENTRIES = 100_000_000
-"""A few trees that name each other twice make more entries than any disk has."""
+MAX_REPEATED = 1_000_000
+MAX_REPEATED_TO_NEW = 1000
+"""A few trees that name each other twice make more entries than any disk has: so many may be in folders that were
+listed before, to the last inode, and so many times those that were not. Copies of a folder have inodes of their own."""
+SMALLEST_REMEMBERED = 64
+"""Entries of a folder that is known again when it is listed another time."""
 MAX_HELD_NAMES = 100_000
 """Names of the folders at hand that are no UTF-8; beyond that they are compared by their bytes alone."""
 LARGEST_FILE_BYTES = 2**63 - 1
@@ -48,6 +54,9 @@ class _Folder:
     path: str
     last: bytes = b""
     odd: set[str] = field(default_factory=set)
+    entries: int = 0
+    repeated: int = 0
+    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
 
 
 class Listing:
@@ -64,6 +73,7 @@ class Listing:
         self._begun = False
         self._folders = [_Folder("")]
         self._held = 0
+        self._known: set[bytes] = set()
 
     def read(self, fields: Mapping[str, Any]) -> Node | None:
         """Return the entry of a line, None for that of the snapshot itself; HostileSnapshotError for a bad one."""
@@ -82,7 +92,12 @@ class Listing:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise self._refused("has a name that no file can have")
         self._check_form(name, path, fields)
-        self._check_place(name, path, is_folder=fields["type"] == "dir")
+        folder = self._find_folder(name, path)
+        folder.entries += 1
+        what = (name, fields["type"], fields.get("size"), fields.get("inode"), fields.get("mtime"))
+        folder.digest.update(repr(what).encode("utf-8", "surrogatepass"))
+        if fields["type"] == "dir":
+            self._folders.append(_Folder(path))
         return read_node(fields)
 
     def end(self) -> None:
@@ -106,12 +121,12 @@ class Listing:
         if path.count("/") > MAX_DEPTH:
             raise self._refused(f"stands in more than {MAX_DEPTH} folders")
 
-    def _check_place(self, name: str, path: str, *, is_folder: bool) -> None:
+    def _find_folder(self, name: str, path: str) -> _Folder:
         parent = path.removesuffix(f"/{name}")
         if len(parent) == len(path):
             raise self._refused("stands outside of its folder")
         while self._folders and self._folders[-1].path != parent:
-            self._held -= len(self._folders.pop().odd)
+            self._leave(self._folders.pop())
         if not self._folders:
             raise self._refused("stands in something that is no folder")
         folder = self._folders[-1]
@@ -119,8 +134,25 @@ class Listing:
             self._hold(folder, name)
         else:
             self._check_order(folder, _bytes(name))
-        if is_folder:
-            self._folders.append(_Folder(path))
+        return folder
+
+    def _leave(self, folder: _Folder) -> None:
+        """Count what a folder held, and whether the same was listed before."""
+        self._held -= len(folder.odd)
+        if not self._folders:
+            return
+        digest = folder.digest.digest()
+        if folder.entries >= SMALLEST_REMEMBERED:
+            if digest in self._known:
+                folder.repeated = folder.entries
+            self._known.add(digest)
+        above = self._folders[-1]
+        above.entries += folder.entries
+        above.repeated += folder.repeated
+        above.digest.update(digest)
+        repeated = sum(each.repeated for each in self._folders)
+        if repeated > max(MAX_REPEATED, MAX_REPEATED_TO_NEW * (self.entries - repeated)):
+            raise HostileSnapshotError(self.snapshot, "its folders repeat each other without end")
 
     def _check_order(self, folder: _Folder, name: bytes) -> None:
         if name <= folder.last:

@@ -1,5 +1,6 @@
 """A snapshot's listing: what no restic writes is refused, and no honest listing is."""
 
+import itertools
 import random
 import resource
 
@@ -99,6 +100,30 @@ def test_a_tree_that_is_absurdly_deep_is_refused_where_it_becomes_so():
 def test_trees_that_name_each_other_without_end_are_refused(monkeypatch):
     monkeypatch.setattr(rules, "MAX_ENTRIES", 10)
     assert "more than 10 entries" in refused(*(line(f"/{number:02}") for number in range(11)))
+
+
+def bomb(depth, path=""):
+    """List folders of which each holds the next twice, as restic does."""
+    for name in ("a", "b") if depth else ():
+        yield line(f"{path}/{name}", "dir", inode=depth)
+        yield from bomb(depth - 1, f"{path}/{name}")
+
+
+def test_folders_that_hold_each_other_twice_are_refused_long_before_their_end(monkeypatch):
+    monkeypatch.setattr(rules, "MAX_REPEATED_TO_NEW", 20)
+    monkeypatch.setattr(rules, "MAX_REPEATED", 1000)
+    assert "repeat each other" in refused(*itertools.islice(bomb(40), 20_000))
+
+
+def test_copies_of_folders_are_honest_as_long_as_they_are_few(monkeypatch):
+    """Snapshots of a file system that were backed up with it have the same inodes."""
+    monkeypatch.setattr(rules, "MAX_REPEATED", 1000)
+    lines = []
+    for copy in range(50):
+        lines.append(line(f"/{copy:02}", "dir", inode=copy))
+        lines += [line(f"/{copy:02}/{number:03}", inode=number) for number in range(100)]
+    listing, _ = check(*lines)
+    assert listing.entries == 5050
 
 
 def test_a_listing_that_never_began_is_refused():
