@@ -15,8 +15,10 @@ from coffre.offboarding.returning.job import Job, Limits, tell_parts
 from coffre.offboarding.returning.layout import BAG_INFO, MANIFEST, SUMMARY, TAG_MANIFEST
 from coffre.offboarding.returning.rclone import Rclone, RcloneError
 from coffre.offboarding.returning.tags import identity
+from coffre.outside.files import read_plain
 
 TRANSFERS = 8
+LARGEST_TEXT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class CarriedTarget:
     def find_summary(self) -> dict[str, Any] | None:
         """Return what a complete bag there says of itself; None when there is none."""
         text = self.find(SUMMARY)
-        fields = None if text is None else json.loads(text)
+        try:
+            fields = None if text is None else json.loads(text)
+        except ValueError:
+            return {}
         return fields if fields is None or isinstance(fields, dict) else {}
 
     def refuse_foreign(self, job: Job) -> None:
@@ -127,8 +132,11 @@ class CarriedTarget:
 
     def _read(self, name: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
-            self._rclone.copy(self._path, folder, f"--include=/{name}")
-            return Path(folder, name).read_text(encoding="utf-8")
+            self._rclone.copy(self._path, folder, f"--include=/{name}", f"--max-size={LARGEST_TEXT_BYTES}B")
+            try:
+                return read_plain(Path(folder, name), LARGEST_TEXT_BYTES).decode("utf-8", "replace")
+            except FileNotFoundError as error:  # a link, which rclone leaves out, or larger than such a text ever is
+                raise RefusedError(f"{self.shown}: {name} there is none of ours", "Name another target.") from error
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

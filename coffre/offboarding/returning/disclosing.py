@@ -126,7 +126,9 @@ def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
         found, place = (target.find(STATEMENT) or "").encode(), f"{target.shown}, {STATEMENT}"
     else:
         path = Path(wanted.to.path) / service.tenant.slug / STATEMENT
-        path.write_bytes(sealed)
+        path.unlink(missing_ok=True)  # made anew: what lies there may be a link
+        with path.open("xb") as statement:
+            statement.write(sealed)
         sync(path.parent)
         found, place = path.read_bytes(), str(path)
     if found != sealed:

@@ -14,7 +14,7 @@ from coffre.offboarding.returning.bucket_target import bucket_target
 from coffre.offboarding.returning.carried import CarriedTarget
 from coffre.offboarding.returning.files import choose, write_files
 from coffre.offboarding.returning.job import AT_THE_END, Job, OnProgress, Purpose, Written
-from coffre.offboarding.returning.layout import DATA, TAG_MANIFEST
+from coffre.offboarding.returning.layout import DATA, SUMMARY, TAG_MANIFEST
 from coffre.offboarding.returning.progress import finish, read_summary
 from coffre.offboarding.returning.repository import list_repository, need_of_objects, write_repository
 from coffre.offboarding.returning.room import Need, largest_block_bytes, need_of, refuse_absent, refuse_without_room
@@ -201,7 +201,16 @@ def _refuse_changed(job: Job, where: str, changed: Sequence[str]) -> None:
 
 
 def _written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
-    """Read what a complete bag says of itself."""
+    """Read what a complete bag says of itself; ExpectedError when it is none of ours."""
+    try:
+        return _read_written(summary, read_back_seconds)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(
+            f"the {SUMMARY} at the target is none that a return of ours wrote", "Name another target."
+        ) from error
+
+
+def _read_written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
     return Written(
         payload=Payload(summary["fichiers"], summary["octets"], summary["manifeste_sha256"]),
         snapshots=tuple(summary["instantanes"]),

@@ -5,10 +5,12 @@ It holds neither links nor every name, and takes "A" and "a" for one: a machine'
 
 import errno
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from coffre.errors import RefusedError
 from coffre.offboarding.returning.bag import sync
 from coffre.offboarding.returning.carried import CarriedTarget, Place
 from coffre.offboarding.returning.job import Job, Limits
@@ -45,8 +47,13 @@ class WindowsDisk(CarriedTarget):
 
     def refuse_foreign(self, job: Job) -> None:
         """Refuse a folder that holds anything else than the same return, unfinished."""
-        if self._folder.exists():
-            super().refuse_foreign(job)
+        if not self._folder.exists():
+            return
+        with Beneath(self._folder) as below:
+            if any(not stat.S_ISDIR(facts.st_mode) and not stat.S_ISREG(facts.st_mode) for _, facts in below.walk()):
+                # NTFS has links, and rclone writes through those of its target.
+                raise RefusedError(f"{self.shown} holds links, and no return leaves one", "Name another target.")
+        super().refuse_foreign(job)
 
     def upload(self, job: Job, total_bytes: int) -> None:
         """Carry a bag there, but for the summary, with the times of its folders."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,13 +18,13 @@ from coffre.errors import RefusedError
 from coffre.offboarding.returning.bag import HashedFile, find_changed, read_manifest, write_manifest
 from coffre.offboarding.returning.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
 from coffre.offboarding.returning.files import choose, folder_of
-from coffre.offboarding.returning.job import Limits
+from coffre.offboarding.returning.job import Job, Limits
 from coffre.offboarding.returning.names import may_be_held, stand_in
 from coffre.offboarding.returning.progress import Progress, begin, read_progress
 from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
 from coffre.offboarding.returning.settling import nanoseconds, restored_path
 from coffre.offboarding.returning.staging import remove_others, staging_folder
-from coffre.offboarding.returning.windows_disk import is_windows_disk
+from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk
 from coffre.outside.beneath import Beneath
 from coffre.spec.leaving import Return, ReturnedSnapshots
 
@@ -274,3 +275,17 @@ def test_a_bag_made_for_one_target_form_or_reason_is_never_taken_for_another(tmp
         place.mkdir(parents=True)
     remove_others(places[1])
     assert [place.exists() for place in places] == [False, True, False, False, True]
+
+
+def test_a_disk_with_links_on_it_is_not_carried_to(tmp_path: Path) -> None:
+    """A customer's disk is the customer's, and NTFS has links too: rclone would write through them."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "etc").symlink_to("/etc")
+    with pytest.raises(RefusedError, match="holds links"):
+        WindowsDisk("compta-01", tmp_path).refuse_foreign(cast("Job", None))
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"owner": 7}', '{"owner": "a", "format": "files", "snapshots": 3}'])
+def test_what_is_no_progress_of_ours_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".retour-en-cours.json").write_text(text)
+    assert read_progress(tmp_path) is None
