@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from coffre.errors import RefusedError
-from coffre.offboarding.returning.layout import DATA, PROBLEMS, PROGRAMS, REPOSITORY, SUMMARY, UNFINISHED
+from coffre.offboarding.returning.layout import DATA, PROBLEMS, SUMMARY, UNFINISHED
 from coffre.outside.beneath import Beneath
 from coffre.outside.files import NotPlainFileError, read_plain
+from coffre.spec.leaving import ReturnFormat
 
 LARGEST_BYTES = 64 << 20
 """Of a file that tells how far a return is, or that it is complete: it names each snapshot."""
@@ -66,15 +67,18 @@ def begin(bag: Path, wanted: Progress) -> Progress:
             f"{bag} holds an unfinished return of {found.owner} as {found.format}",
             "Finish that one, or name another target.",
         )
-    _refuse_links(bag)
+    _refuse_links(bag, found.format)
     return found
 
 
-def _refuse_links(bag: Path) -> None:
-    """Refuse to go on where something lies beside the payload that no return leaves: tag files are written by name."""
+def _refuse_links(bag: Path, form: str) -> None:
+    """Refuse to go on where something lies beside the payload that no return leaves: tag files are written by name.
+
+    The payload of a repository is written by name too; that of files may hold the machine's own links, in a cage.
+    """
     with Beneath(bag) as below:
         kinds = [stat.S_IFMT(below.lstat(name).st_mode) for name in below.names(b"")]
-        if below.find(REPOSITORY.encode()) is not None or below.find(PROGRAMS.encode()) is not None:
+        if form == ReturnFormat.REPOSITORY.value and below.find(DATA.encode()) is not None:
             kinds += [stat.S_IFMT(facts.st_mode) for _, facts in below.walk(DATA.encode())]
     if not set(kinds) <= {stat.S_IFREG, stat.S_IFDIR}:
         raise RefusedError(

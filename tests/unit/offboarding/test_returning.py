@@ -289,3 +289,19 @@ def test_a_disk_with_links_on_it_is_not_carried_to(tmp_path: Path) -> None:
 def test_what_is_no_progress_of_ours_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / ".retour-en-cours.json").write_text(text)
     assert read_progress(tmp_path) is None
+
+
+@pytest.mark.parametrize(("form", "is_refused"), [("files", False), ("repository", True)])
+def test_links_in_the_payload_are_the_machines_own_unless_it_is_a_repository(
+    tmp_path: Path, form: str, is_refused: bool
+) -> None:
+    """A machine may have a folder /depot with links in it, and its return may be cut short."""
+    wanted = Progress("martin/compta-01", form, ("1a",))
+    assert begin(tmp_path / "bag", wanted) == wanted
+    (tmp_path / "bag" / "data" / "depot").mkdir(parents=True)
+    (tmp_path / "bag" / "data" / "depot" / "link").symlink_to("/etc")
+    if is_refused:
+        with pytest.raises(RefusedError, match="links or devices"):
+            begin(tmp_path / "bag", wanted)
+    else:
+        assert begin(tmp_path / "bag", wanted) == wanted
