@@ -1,4 +1,4 @@
-"""The cage as the kernel tells it of a program that is in it: restic, which waits for a password meanwhile."""
+"""The cage as the kernel tells it of a program that is in it: restic, which tries to reach a platform meanwhile."""
 
 import os
 import shutil
@@ -21,6 +21,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root's own cage; a pl
 RIGHTS = {"chown": 0, "dac_override": 1, "fowner": 3, "fsetid": 4, "sys_admin": 21, "mknod": 27, "setfcap": 31}
 
 
+ENVIRONMENT = {**os.environ, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "RESTIC_PASSWORD": "c"}
+
+
 def wait_for(condition):
     deadline = time.monotonic() + 20
     while not (found := condition()):
@@ -31,8 +34,8 @@ def wait_for(condition):
 
 @contextmanager
 def caged(cage):
-    program, line = cage.around(toolchain.find_tool("restic"), ["--repo=/nowhere", "snapshots"])
-    process = subprocess.Popen([program, *line], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    program, line = cage.around(toolchain.find_tool("restic"), ["--repo=s3:http://127.0.0.1:1/nowhere", "snapshots"])
+    process = subprocess.Popen([program, *line], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: process.poll() is not None or comm(process.pid) == "restic")
         yield process
@@ -99,12 +102,14 @@ import subprocess, sys
 from pathlib import Path
 from coffre import toolchain
 from coffre.agents.restic.cage import Cage
-program, line = Cage((Path(sys.argv[1]),)).around(toolchain.find_tool("restic"), ["--repo=/nowhere", "snapshots"])
-child = subprocess.Popen([program, *line], stdin=subprocess.PIPE)
+arguments = ["--repo=s3:http://127.0.0.1:1/nowhere", "snapshots"]
+program, line = Cage((Path(sys.argv[1]),)).around(toolchain.find_tool("restic"), arguments)
+child = subprocess.Popen([program, *line])
 print(child.pid, flush=True)
 child.wait()
 """
-    parent = subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", script, tmp_path]
+    parent = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
     wait_for(lambda: comm(pid) == "restic")
     parent.send_signal(signal.SIGKILL)
