@@ -9,7 +9,10 @@ from coffre.agents.report import Count, Line, check_moment, parse_document
 
 
 class Applied(BaseModel):
-    """One successful `coffre-agent apply`; ``at`` is the machine's own clock, the public key base64 of the raw one."""
+    """One successful `coffre-agent apply`; ``at`` is the machine's own clock, the public key base64 of the raw one.
+
+    ``number`` counts what the machine says of its orders, upwards (None: an agent older than this field).
+    """
 
     # A newer agent may say more than this Coffre knows of.
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -22,6 +25,7 @@ class Applied(BaseModel):
     access_key_id: Line
     signing_public_key: Line
     agent_version: Line = ""
+    number: Count | None = None
     removed: bool = False
     """The orders were to remove the agent: this is the last that it says."""
 

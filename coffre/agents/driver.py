@@ -50,6 +50,14 @@ class MachineStorage:
 
 
 @dataclass(frozen=True)
+class SeenNumbers:
+    """The highest numbers that SMILÉO has seen of a machine's reports and check-ins; it goes on above them."""
+
+    reports: int = 0
+    check_ins: int = 0
+
+
+@dataclass(frozen=True)
 class DeployRequest:
     """A machine that should have its agent; ``signing_public_key`` is the raw ed25519 key behind its orders."""
 
@@ -57,6 +65,7 @@ class DeployRequest:
     tenant_id: str
     storage: MachineStorage
     signing_public_key: bytes
+    seen: SeenNumbers = SeenNumbers()
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,15 @@ def build_deploy_inventory(
             f"{role}_settings": _base64(render_settings(request)),
             f"{role}_certificates": _base64(certificates[name]),
             f"{role}_credentials": _base64(render_credentials(request)),
+            f"{role}_apply_arguments": list_apply_arguments(request),
         }
     return inventory
+
+
+def list_apply_arguments(request: DeployRequest) -> list[str]:
+    """Return what the agent is told besides its orders: where its numbers go on if it has forgotten them."""
+    seen = request.seen
+    return ["--reports-after", str(seen.reports), "--check-ins-after", str(seen.check_ins)]
 
 
 def build_remove_inventory(targets: Sequence[Target], token: str) -> Inventory:

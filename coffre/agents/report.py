@@ -1,4 +1,7 @@
-"""What an agent says of one backup run: `reports/*.json` in the bucket, `last-report.json` on the machine."""
+"""What an agent says of one backup run: sealed under `reports/` in the bucket, `last-report.json` on the machine.
+
+Agents of before put it there in clear, as `reports/*.json`.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -70,7 +73,10 @@ class Report(_ReportModel):
     ``bytes_added`` is what the repository grew by, ``bytes_processed`` the size of the files looked at;
     ``clock_offset_seconds`` is the machine's clock minus the server's, None when no server answered.
     ``access_key_id`` is the key that the run used ("": an agent older than this field); ``failed_generation`` is newer
-    than ``generation_applied``, and could not be applied for the reason beside it.
+    than ``generation_applied``, and could not be applied for the reason beside it. ``number`` counts the machine's
+    reports one by one (None: an agent older than this field; 0: the machine could not keep count, its disk was full).
+    ``missing_snapshot_id`` is the machine's own last snapshot, which storage did not have any more, made at the moment
+    beside it.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -96,6 +102,9 @@ class Report(_ReportModel):
     failed_generation: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
     failed_generation_reason: Text = ""
     clock_offset_seconds: Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)] | None = None
+    number: Count | None = None
+    missing_snapshot_id: SnapshotId | None = None
+    missing_snapshot_at: AwareDatetime | None = None
     samples: Annotated[tuple[ReportSample, ...], Field(max_length=MAX_ENTRIES)] = ()
 
     @property
@@ -109,6 +118,8 @@ def parse_report(body: bytes, now: datetime) -> Report:
     report = parse_document(body, Report, "a report")
     check_moment(report.started_at, now, "a report", "started_at")
     check_moment(report.finished_at, now, "a report", "finished_at")
+    if report.missing_snapshot_at is not None:
+        check_moment(report.missing_snapshot_at, now, "a report", "missing_snapshot_at")
     return report
 
 

@@ -10,6 +10,9 @@ _FAULTS: Mapping[str, str] = {
     Fault.UNREADABLE: "not what belongs there",
     Fault.UNBELIEVABLE_TIME: "of a time that cannot be",
     Fault.FOREIGN: "not signed with this tenant's key",
+    Fault.UNSEALED: "in clear, although this machine seals what it says: somebody else wrote it",
+    Fault.REPLAYED: "an earlier one that was put back",
+    Fault.MISSEALED: "not sealed by this machine for this place: forged, another machine's, or an old one",
 }
 
 
@@ -29,6 +32,24 @@ def _count(evidence: Evidence) -> str:
     return f" and {more} more" if more > 0 else ""
 
 
+_COMES_BACK = "`coffre undelete` brings back what the bucket keeps; find out who took it away"
+
+_GONE: Mapping[str, str] = {
+    "bucket": "its bucket is gone",
+    "everything": "its repository is gone",
+    "config": "its repository has no config any more",
+    "keys": "its repository has no keys any more",
+}
+
+
+def _snapshots(count: object) -> str:
+    return f"{count} snapshot{'' if count == 1 else 's'}"
+
+
+def _number(number: object) -> str:
+    return "none" if number is None else f"number {number}"
+
+
 _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.REPORT_SET_ASIDE: lambda evidence: (
         f"left out: {evidence['key']}{_count(evidence)}: {_fault(evidence)}; see what writes there with its key"
@@ -46,6 +67,32 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     ),
     FindingKind.SNAPSHOT_TIME: lambda evidence: (
         f"left out of the newest: {evidence['key']}{_count(evidence)}: the storage dates it at a time that cannot be"
+    ),
+    FindingKind.REPOSITORY_GONE: lambda evidence: (
+        f"{_GONE[str(evidence['what'])]}, and it held {_snapshots(evidence['known'])}: {_COMES_BACK}"
+    ),
+    FindingKind.SNAPSHOTS_GONE: lambda evidence: (
+        f"{_snapshots(evidence['count'])} gone that nobody here took away, "
+        f"{'the newest of all' if evidence['is_newest'] else 'the newest'} {str(evidence['newest'])[:8]} (known since "
+        f"{evidence['seen_at']}): {_COMES_BACK}"
+    ),
+    FindingKind.PACKS_GONE: lambda evidence: (
+        f"restic/data/ held more: {evidence['count']} objects and {evidence['bytes']} bytes are gone: {_COMES_BACK}"
+    ),
+    FindingKind.REPORTS_GONE: lambda evidence: (
+        f"the newest report is {_number(evidence['number'])}, and number {evidence['known']} was seen: the storage "
+        "went back, or somebody took reports away; a machine that lost its memory goes on after `coffre apply`"
+    ),
+    FindingKind.REPORTS_MISSING: lambda evidence: (
+        f"{evidence['count']} reports are missing, number {evidence['first']} first: somebody keeps them back or took "
+        "them away"
+    ),
+    FindingKind.REPORT_REPLAYED: lambda evidence: (
+        f"{evidence['key']} was put there after number {evidence['known']}: an old report put back, or a machine that "
+        "lost its memory (it goes on after `coffre apply`)"
+    ),
+    FindingKind.REPORT_KEY_LACKING: lambda _: (
+        "its reports are sealed, and the control bundle has no key for them: run `coffre apply`"
     ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be looked at: {evidence['error']}",
 }

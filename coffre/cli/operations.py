@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("undelete")(undelete)
     app.command("drill")(drill)
     app.command("status")(status)
+    app.command("acknowledge")(acknowledge)
 
 
 def backup(
@@ -58,13 +59,15 @@ def backup(
         output.warning(
             f"the gate of {tenant} is closed: {done.gate_after.explanation}; tell the customer (contract, article 8)"
         )
-    outcomes = {run.outcome for run in done.machines}
-    if outcomes == {Outcome.SUCCESS}:
+    if all(run.is_success for run in done.machines):
         return
-    raise typer.Exit(REFUSED if outcomes <= {Outcome.SUCCESS, Outcome.QUOTA} else FAILED)
+    is_full = not any(run.losses or run.outcome not in (Outcome.SUCCESS, Outcome.QUOTA) for run in done.machines)
+    raise typer.Exit(REFUSED if is_full else FAILED)
 
 
 def _show_backup(run: "MachineBackup") -> None:
+    from coffre.cli.findings import describe
+
     report = run.report
     line = f"{run.machine}: {run.outcome.value}"
     if report is not None and report.snapshot_id:
@@ -82,6 +85,8 @@ def _show_backup(run: "MachineBackup") -> None:
         more = report.unreadable_count - len(report.unreadable)
         if more > 0:
             output.result(f"  and {more} more")
+    for loss in run.losses:
+        output.result(f"  ! {describe(loss)}")
 
 
 def restore(
@@ -262,7 +267,11 @@ def drill(
     seed: Annotated[int | None, typer.Option(help="Repeat the sample of an earlier drill.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
-    """Restore a sample with SMILÉO's key and compare it with what the machine reported."""
+    """Restore a sample with SMILÉO's key and compare it with what the machine reported.
+
+    Of the newest backup on record, whatever its bucket says now: a storage that lost it, or any other, fails the drill.
+    """
+    from coffre.cli.findings import describe
     from coffre.operations.blocked import refuse_while_blocked
     from coffre.operations.drill import drill as run_drill
     from coffre.operations.runs import open_recorded
@@ -288,6 +297,8 @@ def drill(
         )
         for finding in done.problems:
             output.result(f"  {finding}")
+        for loss in done.losses:
+            output.result(f"  ! {describe(loss)}")
     if len(drills) < len(names) or not all(done.is_passed for done in drills):
         raise typer.Exit(FAILED)
 
@@ -397,3 +408,32 @@ def _or_unknown(value: object) -> str:
 
 def _moment(moment: datetime | None) -> str:
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def acknowledge(
+    context: typer.Context,
+    tenant: Tenant,
+    machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose storage lost something.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it may be gone; recorded.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Let go what a machine's storage lost and `coffre status` names: it alarms no more, what goes later does.
+
+    What the bucket keeps comes back with `coffre undelete`; this is for what does not. Recorded, with the reason.
+    """
+    from coffre.cli.findings import describe
+    from coffre.operations.releasing import acknowledge as let_go
+    from coffre.operations.runs import open_recorded
+    from coffre.provisioning.lock import tenant_lock
+
+    repository = open_repository(context)
+    if not yes:
+        typer.confirm(f"Let go what the storage of {machine} lost?", abort=True, err=True)
+    with (
+        tenant_lock(repository.root, tenant),
+        open_recorded(repository, tenant, "acknowledge", output.warning) as service,
+    ):
+        done = let_go(service, machine, reason)
+    for loss in done.losses:
+        output.result(f"let go: {describe(loss)}")
+    output.result(f"{machine}: {done.snapshots} snapshots are expected no more")

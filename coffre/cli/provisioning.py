@@ -101,14 +101,38 @@ def apply(
             help="Write new orders over such as the tenant's keys did not sign; those stay as an earlier version.",
         ),
     ] = False,
+    new_repository: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-repository",
+            metavar="MACHINE",
+            help="Give up the backups of a machine whose repository is gone and begin a new one; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    platform_lost: Annotated[
+        bool,
+        typer.Option(
+            "--platform-lost",
+            help="The platform was lost (contract, article 15): so for every machine whose repository is gone.",
+        ),
+    ] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why backups are given up; recorded.", show_default=False)
+    ] = "",
 ) -> None:
-    """Carry the tenant files out: storage, then agents."""
+    """Carry the tenant files out: storage, then agents.
+
+    A machine whose repository is gone, although it was seen to hold backups, is refused; the others are carried out.
+    """
     from coffre.provisioning.apply import apply_tenant
     from coffre.provisioning.plan import plan_tenant, refuse_orphans
+    from coffre.provisioning.repositories import Renewal
 
     repository = open_repository(context)
     refuse_orphans(repository)
-    has_options = storage_only or adopt or replace_orders
+    renewal = Renewal(frozenset(new_repository or ()), platform_lost, reason)
+    has_options = storage_only or adopt or replace_orders or renewal.is_asked
     planned = _read_plan(plan_file, tenants, every, has_options) if plan_file is not None else {}
     names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
     failed = []
@@ -128,6 +152,7 @@ def apply(
                 planned=planned.get(name),
                 takes_unequal=adopt,
                 replaces_orders=replace_orders,
+                renewal=renewal,
             )
         except ExpectedError as problem:
             go_on_after(name, problem, alone=len(names) == 1)
@@ -196,6 +221,8 @@ def _show_states(planned: "TenantPlan") -> None:
 
 
 def _show_outcome(outcome: "TenantOutcome") -> None:
+    from coffre.cli.findings import describe
+
     changes = Counter(change.operation for change in outcome.storage)
     counted = ", ".join(f"{count} {_PAST[operation]}" for operation, count in changes.items())
     output.result(f"{outcome.tenant}: storage: {counted or 'no change'}")
@@ -205,6 +232,8 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
         )
     for key in outcome.rotated:
         output.result(f"  {key.sentence}")
+    for loss in outcome.losses:
+        output.result(f"  ! {describe(loss)}")
     if outcome.commissioned_now:
         output.result(
             f"  commissioned at {outcome.commissioned_at:%Y-%m-%d %H:%M} UTC: billing starts (contract, article 1c)"

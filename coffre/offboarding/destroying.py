@@ -14,7 +14,7 @@ from coffre.operations.service import RUN_FOLDER, Service
 from coffre.operations.work_folder import remove_abandoned
 from coffre.provisioning.lock import lock_file
 from coffre.provisioning.removal import remove_files, remove_stack_files
-from coffre.secrets.bundles import ControlBundle, DataBundle
+from coffre.secrets.bundles import ControlBundle, DataBundle, report_key_name
 from coffre.spec import naming
 
 Refuse = Callable[[], None]
@@ -53,8 +53,19 @@ def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> Secre
     kept = {name: password for name, password in bundle.repository_passwords.items() if name != machine}
     without = bundle.model_copy(update={"repository_passwords": kept})
     what = f"the repository password of {machine}"
+    _drop_report_key(service, machine)
     service.secrets.save_data(tenant.slug, without, dropping=(what,))
     return SecretDestroyed(what, before.places, before.fingerprint)
+
+
+def _drop_report_key(service: Service, machine: str) -> None:
+    """Forget the key of a machine's reports, which is made of its password. May run twice."""
+    tenant = service.tenant
+    control = service.secrets.find_control(tenant.slug, tenant.id)
+    if control is not None and machine in control.report_keys:
+        kept = {name: key for name, key in control.report_keys.items() if name != machine}
+        following = control.model_copy(update={"report_keys": kept})
+        service.secrets.save_control(tenant.slug, following, dropping=(report_key_name(machine),))
 
 
 def delete_users(service: Service, *, refuse: Refuse) -> list[UserDeleted]:

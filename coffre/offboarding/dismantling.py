@@ -76,7 +76,7 @@ def _settle(
     was_installed = has_agent(service, name)
     outcome = judge_agent(
         result,
-        removed_itself=followed_removal(find_applied(bucket) if bucket is not None else None, generation),
+        removed_itself=followed_removal(find_applied(service, name) if bucket is not None else None, generation),
         was_installed=was_installed,
     )
     if outcome in GONE and was_installed:

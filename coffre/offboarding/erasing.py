@@ -90,6 +90,8 @@ def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress,
     """
     refuse_if_held(service.tenant, f"erasing the bucket of {began.machine}")
     _refuse_foreign(service, began)
+    # What was seen in it is expected no more, and the journal keeps a look from remembering it anew.
+    service.records.forget_memory(service.tenant.id, began.machine)
     erasure = _Erasure(service, began, on_progress, refuse)
     away = _Absence(service, began.bucket, on_progress)
     while True:

@@ -12,6 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from coffre.operations.stage import ERASURE_BEGAN
+
 E = TypeVar("E")
 
 
@@ -26,7 +28,7 @@ class Step(StrEnum):
     ATTESTED = "attested"
     AGENT = "agent"
     USERS_SUSPENDED = "users_suspended"
-    ERASURE_BEGAN = "erasure_began"
+    ERASURE_BEGAN = ERASURE_BEGAN
     BUCKET_ERASED = "bucket_erased"
     EMPTIED = "emptied"
     SECRET_DESTROYED = "secret_destroyed"  # noqa: S105 (the name of a step)

@@ -65,6 +65,8 @@ _REASONS: Mapping[EventKind, Reason | None] = {
     EventKind.GATE_CHANGE: None,
     EventKind.KEY_ROTATED: None,
     EventKind.UNDELETE: None,
+    EventKind.SNAPSHOTS_RELEASED: None,
+    EventKind.NEW_REPOSITORY: None,
 }
 """Every kind, so that a new one has to be decided about; None goes at the end."""
 

@@ -3,18 +3,18 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
 from coffre.errors import ExpectedError, RemoteError
+from coffre.operations.findings import Finding
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
-from coffre.operations.reports import find_report
 from coffre.operations.service import Service
+from coffre.operations.sighting import look
 from coffre.operations.suspension import refuse_while_shut_out
-from coffre.spec import naming
 
 DEADLINE_SECONDS = 12 * 3600
 """How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
@@ -38,13 +38,21 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class MachineBackup:
-    """One machine's run. ``in_storage``: whether the bucket holds the snapshot and the report (None: not looked)."""
+    """One machine's run. ``in_storage``: whether the bucket holds the snapshot and the report (None: not looked).
+
+    ``losses`` is what the bucket held before and holds no more, however the run itself ended.
+    """
 
     machine: str
     outcome: Outcome
     message: str
     report: Report | None = None
     in_storage: bool | None = None
+    losses: tuple[Finding, ...] = ()
+
+    @property
+    def is_success(self) -> bool:
+        return self.outcome is Outcome.SUCCESS and not self.losses
 
 
 @dataclass(frozen=True)
@@ -106,14 +114,14 @@ def _back_up_one(
 
 def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
     """Hold what the machine says against what the bucket holds: its report, and the snapshot it speaks of."""
-    bucket = service.owner_bucket(machine)
-    key = f"{naming.RESTIC_PREFIX}snapshots/{report.snapshot_id}"
-    return judge_report(
+    seen = look(service, machine, until=lambda each: each.run_id == report.run_id)
+    judged = judge_report(
         machine,
         report,
-        is_stored=report.snapshot_id is not None and bucket.exists(key),
-        is_delivered=find_report(bucket, report.run_id) is not None,
+        is_stored=report.snapshot_id in seen.stored.snapshots,
+        is_delivered=any(each.run_id == report.run_id for each in seen.reported.reports),
     )
+    return replace(judged, losses=seen.losses)
 
 
 def judge_report(machine: str, report: Report, *, is_stored: bool, is_delivered: bool) -> MachineBackup:

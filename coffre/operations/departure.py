@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from coffre.operations.service import Service
-from coffre.operations.stage import STILL_SERVED, Stage
+from coffre.operations.stage import ERASURE_BEGAN, STILL_SERVED, Stage
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind
 
@@ -40,3 +40,15 @@ def list_leaving_machines(service: Service) -> dict[str, Stage]:
         for event in events
         if "retired_machine" in event.details
     }
+
+
+def is_being_erased(service: Service, machine: str) -> bool:
+    """Tell whether the erasure of a machine's backups has begun: what is gone from then on is gone by us, for good."""
+    records, tenant_id = service.find_records(), service.tenant.id
+    if records is None:
+        return False
+    steps = records.list_events(tenant_id, EventKind.DEPARTURE_STEP, machine)
+    begun = [event.id or 0 for event in steps if event.details.get("step") == ERASURE_BEGAN]
+    departures = records.list_events(tenant_id, EventKind.DEPARTURE) if begun else []
+    renounced = [event.id or 0 for event in departures if event.details.get("stage") == Stage.RENOUNCED]
+    return bool(begun) and max(begun) > max(renounced, default=0)

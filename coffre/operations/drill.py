@@ -3,18 +3,20 @@
 What a machine backed up is somebody else's: a drill makes no file of it here. Each is streamed, counted and hashed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coffre.agents.restic.repository import HostileSnapshotError, Repository, ResticError
 from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
-from coffre.operations.reports import iter_reports
+from coffre.operations.findings import Finding
+from coffre.operations.reports import recall
 from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
 from coffre.operations.service import Service
+from coffre.operations.sighting import look
 from coffre.operations.streaming import compare, find_exact_paths, stream_sample, without_twins
 from coffre.operations.work_folder import work_folder
 from coffre.records.events import EventKind
@@ -24,7 +26,10 @@ WORK_PREFIX = "drill-"
 
 @dataclass(frozen=True)
 class Drill:
-    """What a drill found. ``problems`` is empty when every file came back as it should."""
+    """What a drill found. ``problems`` is empty when every file came back as it should.
+
+    ``losses`` is what storage had before and has no more: with any of them no drill passes, whatever came back.
+    """
 
     machine: str
     seed: int
@@ -33,21 +38,26 @@ class Drill:
     compared_by_size: int
     restored_bytes: int
     problems: tuple[str, ...]
+    losses: tuple[Finding, ...] = ()
 
     @property
     def is_passed(self) -> bool:
-        return not self.problems
+        return not self.problems and not self.losses
 
 
 def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
-    """Read a sample of the newest reported snapshot and compare it; records who read what, why, and the result.
+    """Read a sample of the newest snapshot on record and compare it; records who read what, why, and the result.
 
     Some files are always compared with hashes that the agent took on the machine: a drill without any proves too little
     and fails, saying so. Nothing of the machine's is written here.
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    snapshot_id, reported = _newest_reported(service, machine)
+    newest = _newest_reported(service, machine)
+    snapshot_id, reported = newest.snapshot_id, newest.hashes
+    if not newest.is_stored:
+        problems = ("the snapshot that its machine reported is not in its bucket",)
+        return _settle(service, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses), ())
     with _cache_folder(service.repository.root) as cache:
         reason = f"drill of snapshot {snapshot_id[:8]}, seed {seed}"
         repository = open_repository(service, machine, reason, cache)
@@ -60,20 +70,59 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample = Sample(seed, (), ())
+    return _settle(service, replace(done, losses=newest.losses), sample.paths)
+
+
+def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
+    """Record how a drill ended."""
     service.record(
-        EventKind.DRILL, machine, seed=seed, snapshot=snapshot_id, files=sample.paths, problems=list(done.problems)
+        EventKind.DRILL,
+        done.machine,
+        seed=done.seed,
+        snapshot=done.snapshot_id,
+        files=list(paths),
+        problems=list(done.problems),
+        losses=[{"kind": loss.kind.value, **loss.evidence} for loss in done.losses],
     )
     return done
 
 
-def _newest_reported(service: Service, machine: str) -> tuple[str, list[ReportedHash]]:
-    """Return the snapshot of the newest report that speaks of one, with the hashes the agent took then."""
-    for report in iter_reports(service.owner_bucket(machine)):
-        if report.snapshot_id is not None:
-            return report.snapshot_id, [
-                ReportedHash(sample.path, sample.size_bytes, sample.sha256) for sample in report.samples
-            ]
-    raise UsageError(f"{machine} has no report of a backup yet", f"Run `coffre backup {service.tenant.slug}` first.")
+@dataclass(frozen=True)
+class _Newest:
+    """The snapshot that a drill is about, what the agent said of its files, and what storage lost meanwhile."""
+
+    snapshot_id: str
+    hashes: list[ReportedHash]
+    is_stored: bool
+    losses: tuple[Finding, ...]
+
+
+def _newest_reported(service: Service, machine: str) -> _Newest:
+    """Return the newest snapshot of which a sealed report was seen, whatever the bucket has to say now.
+
+    Of a machine that has never sealed a report, what its newest one in clear speaks of.
+    """
+    expected = {each.snapshot_id: each.released is None for each in recall(service, machine).snapshots.values()}
+    seen = look(
+        service,
+        machine,
+        until=lambda report: report.snapshot_id is not None and expected.get(report.snapshot_id, True),
+    )
+    newest, reports = seen.memory.newest_reported, seen.reported.reports
+    if newest is not None:
+        told = next((report for report in reports if report.number == newest.report_number), None)
+        snapshot_id: str | None = newest.snapshot_id
+    else:
+        in_clear = (report for report in reports if report.number is None)
+        told = next((report for report in in_clear if report.snapshot_id is not None), None)
+        snapshot_id = told.snapshot_id if told is not None else None
+    if snapshot_id is None:
+        raise UsageError(
+            f"{machine} has no report of a backup yet",
+            f"Run `coffre backup {service.tenant.slug}` first; `coffre status` says what its bucket holds.",
+        )
+    hashes = [ReportedHash(each.path, each.size_bytes, each.sha256) for each in told.samples] if told else []
+    return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses)
 
 
 def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:

@@ -32,6 +32,29 @@ class FindingKind(StrEnum):
     SNAPSHOT_TIME = "snapshot_time"
     """Snapshot objects that the storage dates before 2000 or after tomorrow: `key` of one, `count`."""
 
+    REPOSITORY_GONE = "repository_gone"
+    """What a repository cannot be opened without is gone: `what` ("bucket", "everything", "config", "keys"), `known`
+    snapshots that it held."""
+
+    SNAPSHOTS_GONE = "snapshots_gone"
+    """Snapshots that were seen, or that their machine vouched for, and that nobody here took away: `count`, the
+    `newest` of them, since when it was known (`seen_at`), `is_newest` 1 when none that is there is newer."""
+
+    PACKS_GONE = "packs_gone"
+    """Objects of restic/data/ that were seen: `count` and `bytes` fewer than the most that was seen."""
+
+    REPORTS_GONE = "reports_gone"
+    """The newest report is older than one that was seen: `number` (None: there is none), `known`."""
+
+    REPORTS_MISSING = "reports_missing"
+    """Reports that were never seen, between others that were: `count`, the `first` of them."""
+
+    REPORT_REPLAYED = "report_replayed"
+    """An earlier report of the machine is dated after its newest: `key`, `known` the number of the newest."""
+
+    REPORT_KEY_LACKING = "report_key_lacking"
+    """The machine seals its reports, and the bundle here has nothing to open them with."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be looked at: `error` is what was answered."""
 

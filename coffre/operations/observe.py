@@ -9,7 +9,7 @@ from coffre.errors import ExpectedError
 from coffre.operations.departure import find_stage_of
 from coffre.operations.findings import Finding
 from coffre.operations.holds import HoldStatus, hold_status
-from coffre.operations.observe_machine import Look, MachineStatus, look_at_machine, unknown_machine
+from coffre.operations.observe_machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
 from coffre.operations.options import option_status
 from coffre.operations.service import Service
 from coffre.operations.suspension import HELD, find_reason, judge_access
@@ -75,6 +75,8 @@ def observe(service: Service, now: datetime) -> TenantStatus:
         if look is not None:
             findings.append(look)
             is_all_seen = False
+        else:
+            findings += judge_absence(service, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)

@@ -5,25 +5,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from coffre.agents.desired import InvalidOrdersError
-from coffre.agents.report import Report, ReportResult
 from coffre.errors import ExpectedError
+from coffre.operations import continuity, sighting
 from coffre.operations.control import find_gate_order, read_orders
 from coffre.operations.departure import has_service_ended
 from coffre.operations.findings import Finding, FindingKind, SetAside, sum_up
 from coffre.operations.overdue import is_overdue
-from coffre.operations.reports import iter_entries, look_at_applied
+from coffre.operations.reports import recall
 from coffre.operations.retired import describe_retirement, is_erasable
 from coffre.operations.service import Service
 from coffre.operations.suspension import find_reason
-from coffre.outside.faults import Fault
-from coffre.outside.times import UnbelievableTimeError, check_time
 from coffre.records.events import EventKind
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, PlatformAwayError
-
-SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
-MAX_ASIDE = 1000
-"""How many odd snapshot objects of a machine are counted."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +80,11 @@ def look_at_machine(service: Service, name: str, now: datetime) -> Look | Findin
         return Finding(FindingKind.NOT_SEEN, name, {"error": problem.message})
 
 
+def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
+    """Say that a machine's bucket is gone from the platform, when it was seen to hold anything."""
+    return continuity.judge_absence(name, recall(service, name))
+
+
 def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus:
     """Return what is said of a machine of which nothing can be seen."""
     agent = service.tenant.machines[name].agent.value
@@ -95,19 +94,17 @@ def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus
 
 def _look(service: Service, name: str, now: datetime) -> Look:
     tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.owner_bucket(name)
-    reported = _read_reports(bucket, now)
-    last, success = reported.last, reported.success
-    claimed = None if success is None or success.snapshot_id is None else SNAPSHOTS_PREFIX + success.snapshot_id
-    stored = _look_at_snapshots(bucket, claimed, now)
-    generation, documents = _look_at_documents(service, name, bucket, now)
+    seen = sighting.look(service, name, now)
+    last, success = seen.reported.last, seen.reported.success
+    generation, documents = _look_at_documents(service, name, bucket)
     last_success_at = success.finished_at if success else None
-    seen = MachineStatus(
+    status = MachineStatus(
         name=name,
         agent=machine.agent.value,
         last_success_at=last_success_at,
         last_result=last.result.value if last else "never",
-        snapshots=stored.count,
-        stored_bytes=bucket.current_bytes(),
+        snapshots=seen.snapshots,
+        stored_bytes=seen.current_bytes,
         generation_wanted=generation,
         generation_applied=last.generation_applied if last else None,
         overdue=is_overdue(
@@ -117,75 +114,31 @@ def _look(service: Service, name: str, now: datetime) -> Look:
             expected_since=_find_expected_since(service, name),
             last_success_at=last_success_at,
         ),
-        newest_snapshot_at=stored.newest_at,
-        witnesses_agree=stored.has_claimed if success else None,
+        newest_snapshot_at=seen.newest_snapshot_at,
+        witnesses_agree=success.snapshot_id in seen.stored.snapshots if success else None,
         retired=_retired_status(service, name, now),
         failed_generation=last.failed_generation if last else None,
         failed_generation_reason=last.failed_generation_reason if last else "",
     )
-    aside = (
-        sum_up(FindingKind.REPORT_SET_ASIDE, name, reported.aside),
+    applied = [seen.applied] if isinstance(seen.applied, SetAside) else []
+    found = (
+        seen.losses,
+        sum_up(FindingKind.REPORT_SET_ASIDE, name, seen.reported.aside),
         documents,
-        sum_up(FindingKind.SNAPSHOT_TIME, name, stored.aside),
+        sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
+        sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
     )
     return Look(
-        status=seen,
-        findings=tuple(finding for part in aside for finding in part),
+        status=status,
+        findings=tuple(finding for part in found for finding in part),
         is_gate_closed=None if machine.is_retired else bucket.is_gate_closed(),
         is_suspended=None if machine.is_retired else bucket.is_suspended(),
         keeps_all=tenant.hold is None or not bucket.list_expiry_rules(),
     )
 
 
-@dataclass(frozen=True)
-class _Reported:
-    """What a machine reports: its newest report and its newest success, and what was set aside on the way to them."""
-
-    last: Report | None
-    success: Report | None
-    aside: tuple[SetAside, ...]
-
-
-def _read_reports(bucket: Bucket, now: datetime) -> _Reported:
-    last: Report | None = None
-    aside: list[SetAside] = []
-    for entry in iter_entries(bucket, now):
-        if isinstance(entry, SetAside):
-            aside.append(entry)
-            continue
-        last = last or entry
-        if entry.result is ReportResult.SUCCESS:
-            return _Reported(last, entry, tuple(aside))
-    return _Reported(last, None, tuple(aside))
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What storage has of snapshots; ``newest_at`` is of those whose time can be."""
-
-    count: int
-    newest_at: datetime | None
-    has_claimed: bool
-    aside: tuple[SetAside, ...]
-
-
-def _look_at_snapshots(bucket: Bucket, claimed: str | None, now: datetime) -> _Stored:
-    count, newest_at, has_claimed, aside = 0, None, False, list[SetAside]()
-    for facts in bucket.walk_objects(SNAPSHOTS_PREFIX):
-        count += 1
-        has_claimed = has_claimed or facts.key == claimed
-        try:
-            modified_at = check_time(facts.modified_at, now)
-        except UnbelievableTimeError:
-            if len(aside) < MAX_ASIDE:
-                aside.append(SetAside(facts.key, Fault.UNBELIEVABLE_TIME))
-            continue
-        newest_at = modified_at if newest_at is None else max(newest_at, modified_at)
-    return _Stored(count, newest_at, has_claimed, tuple(aside))
-
-
-def _look_at_documents(service: Service, name: str, bucket: Bucket, now: datetime) -> tuple[int | None, list[Finding]]:
-    """Return the generation of a machine's orders, and what is wrong with the small documents of its bucket."""
+def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:
+    """Return the generation of a machine's orders, and what is wrong with SMILÉO's documents in its bucket."""
     generation, findings = None, []
     try:
         orders = read_orders(service, bucket)
@@ -193,11 +146,9 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket, now: datetim
     except InvalidOrdersError as problem:
         aside = SetAside(naming.DESIRED_KEY, problem.fault)
         findings += sum_up(FindingKind.ORDERS_SET_ASIDE, name, [aside])
-    gate, applied = find_gate_order(bucket), look_at_applied(bucket, now)
+    gate = find_gate_order(bucket)
     if isinstance(gate, SetAside):
         findings += sum_up(FindingKind.GATE_SET_ASIDE, name, [gate])
-    if isinstance(applied, SetAside):
-        findings += sum_up(FindingKind.APPLIED_SET_ASIDE, name, [applied])
     return generation, findings
 
 

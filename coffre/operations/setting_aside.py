@@ -9,6 +9,7 @@ from datetime import datetime
 
 from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.releasing import SET_ASIDE, expect_no_more
 from coffre.operations.service import Service
 from coffre.records.events import Event, EventKind
 from coffre.spec import naming
@@ -42,7 +43,9 @@ def set_aside(service: Service, machine: str, beginning: str, reason: str) -> st
     name = _name(snapshot, SNAPSHOTS_PREFIX)
     service.record(EventKind.SNAPSHOT_SET_ASIDE, machine, snapshot=name, reason=reason)
     _copy(service, bucket, snapshot, ASIDE_SNAPSHOTS_PREFIX + name)
+    expect_no_more(service, machine, [name], SET_ASIDE)
     bucket.hide(snapshot.key)
+    expect_no_more(service, machine, [name], SET_ASIDE)
     return name
 
 

@@ -26,3 +26,6 @@ BEFORE_ERASURE = frozenset({*STILL_SERVED, Stage.FROZEN, Stage.RETURNED, Stage.A
 
 AFTER_ERASURE = frozenset({Stage.ERASED, Stage.VERIFIED, Stage.CLOSED})
 """No backup is left, and no repository password."""
+
+ERASURE_BEGAN = "erasure_began"
+"""The step of a departure that the journal has of each bucket before anything in it is erased: there is no way back."""

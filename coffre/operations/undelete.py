@@ -9,8 +9,10 @@ from pathlib import PurePosixPath
 
 from coffre.agents.restic.repository import ResticError
 from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.releasing import HIDDEN, expect_no_more, release_snapshots
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
+from coffre.operations.sighting import SNAPSHOTS_PREFIX
 from coffre.operations.versions import Comeback, UndeletePlan, list_later, plan_undelete
 from coffre.records.events import EventKind
 from coffre.spec import naming
@@ -51,6 +53,9 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         hidden_count=len(plan.hidden),
         lost_count=len(plan.lost),
     )
+    hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX)]
+    if hidden:
+        release_snapshots(service, machine, hidden, HIDDEN)
     bucket = service.owner_bucket(machine)
     done = _Progress(len(plan.comebacks), on_progress)
     left = _bring_back(bucket, plan.comebacks, done)
@@ -65,6 +70,8 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         )
     for key in plan.hidden:
         bucket.hide(key)
+    if hidden:
+        expect_no_more(service, machine, hidden, HIDDEN)
 
 
 def check(service: Service, machine: str) -> ResticError | None:

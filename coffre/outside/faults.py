@@ -17,3 +17,12 @@ class Fault(StrEnum):
 
     FOREIGN = "foreign"
     """Whole and readable, and not of whom it should be: no key of ours vouches for it."""
+
+    UNSEALED = "unsealed"
+    """In clear, where its machine seals what it says."""
+
+    MISSEALED = "missealed"
+    """Not sealed by this machine for this place: forged, another machine's, or an earlier one put elsewhere."""
+
+    REPLAYED = "replayed"
+    """Whole and by its own machine, and earlier than what was seen of it before."""

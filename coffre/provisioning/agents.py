@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, Target
+from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, SeenNumbers, Target
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RefusedError
@@ -29,7 +29,10 @@ _ENDS = (EventKind.REMOVAL, EventKind.RETIREMENT)
 
 
 class MachineState(StrEnum):
-    """How a machine stands after an apply. `pending` and `failed` are tried again by the next one."""
+    """How a machine stands after an apply. `pending` and `failed` are tried again by the next one.
+
+    `refused`: its repository is not what it was, and nothing is done to it before somebody decides.
+    """
 
     INSTALLED = "installed"
     UPDATED = "updated"
@@ -40,6 +43,7 @@ class MachineState(StrEnum):
     RETIRED = "retired"
     RETIRED_UNREACHED = "retired, not reached: its agent still stands there, its key is dead"
     PENDING = "pending"
+    REFUSED = "refused"
     FAILED = "failed"
 
 
@@ -53,7 +57,7 @@ class MachineOutcome:
 
     @property
     def is_complete(self) -> bool:
-        return self.state not in (MachineState.PENDING, MachineState.FAILED)
+        return self.state not in (MachineState.PENDING, MachineState.FAILED, MachineState.REFUSED)
 
 
 @dataclass(frozen=True)
@@ -223,4 +227,10 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
             repository_password=use_password(service, name, "install the agent"),
         ),
         signing_public_key=base64.b64decode(public_key_of(secrets.control.signing_key)),
+        seen=_seen_numbers(service, name),
     )
+
+
+def _seen_numbers(service: Service, name: str) -> SeenNumbers:
+    memory = service.records.read_memory(service.tenant.id, name)
+    return SeenNumbers(memory.report_number or 0, memory.check_in_number or 0)

@@ -1,31 +1,34 @@
 """apply: escrow, storage, repositories, orders, agents, and the record of each, in this order."""
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from coffre.operations.control import Orders, refuse_foreign_orders, write_orders
+from coffre.operations.findings import Finding
 from coffre.operations.gate import settle_gate
 from coffre.operations.holds import settle_hold
 from coffre.operations.publishing import publish_programs
-from coffre.operations.repositories import open_repository
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
 from coffre.operations.suspension import find_reason, settle_suspension, shut_out_early
-from coffre.provisioning import commitments, retirement, rules
-from coffre.provisioning.agents import MachineOutcome, deploy, leave
+from coffre.provisioning import commitments, retirement
+from coffre.provisioning.agents import MachineOutcome, MachineState, deploy, leave
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
 from coffre.provisioning.keys import Secrets, check_escrow, current_keys, ensure_secrets
 from coffre.provisioning.lock import tenant_lock
 from coffre.provisioning.out_of_hours import record_out_of_hours
 from coffre.provisioning.plan import plan_service, refuse_what_rules_forbid
+from coffre.provisioning.repositories import (
+    NO_RENEWAL,
+    Renewal,
+    initialise_repositories,
+    look_at_repositories,
+)
 from coffre.provisioning.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.stack import TenantStack, declare
 from coffre.records.events import EventKind, utc_now
-from coffre.spec import naming
 from coffre.spec.loader import Repository
 
 OnProgress = Callable[[str], None]
@@ -43,6 +46,7 @@ class TenantOutcome:
     commissioned_now: bool
     gate_closed: bool
     warnings: tuple[str, ...] = ()
+    losses: tuple[Finding, ...] = ()
     rotated: tuple[KeyOutcome, ...] = ()
 
     @property
@@ -63,13 +67,15 @@ def apply_tenant(
     planned: ExactPlan | None = None,
     takes_unequal: bool = False,
     replaces_orders: bool = False,
+    renewal: Renewal = NO_RENEWAL,
     clock: Clock = utc_now,
 ) -> TenantOutcome:
     """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing.
 
     With ``planned`` that is done and nothing else, or RefusedError. With ``takes_unequal`` resources that exist without
     standing in the stack's state are taken and changed also when they are not equal: for a state that was lost. With
-    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign.
+    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign. A machine whose repository
+    is gone although snapshots of it were seen is refused, unless ``renewal`` names it; the others are carried out.
     """
     with (
         open_service(repository, slug, on_progress) as service,
@@ -83,6 +89,7 @@ def apply_tenant(
         if not replaces_orders:
             standing = [name for name in names if service.bucket_name(name) in owned_buckets]
             refuse_foreign_orders(service, (service.owner_bucket(name) for name in standing))
+        losses = look_at_repositories(service, renewal, owned_buckets)
         warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)
@@ -102,14 +109,15 @@ def apply_tenant(
         rotation.resume()
         # With the keys that it had to replace once more.
         secrets = Secrets(rotation.control, secrets.data)
-        _initialise_repositories(service, on_progress)
+        refused = initialise_repositories(service, renewal, on_progress)
         orders = {name: write_orders(service, name, replaces_foreign=replaces_orders) for name in names}
         gate = settle_gate(service)
         commitments.record_changes(service)
-        machines: tuple[MachineOutcome, ...] = ()
+        machines: tuple[MachineOutcome, ...] = tuple(_list_refused(refused))
         if not storage_only:
-            agents = _settle_agents(service, rotation, secrets, orders, on_progress)
-            machines = (*agents, *retirement.remove_agents(service, to_remove, on_progress))
+            fit = [name for name in names if name not in refused]
+            agents = _settle_agents(service, rotation, secrets, {name: orders[name] for name in fit}, on_progress)
+            machines = (*agents, *_list_refused(refused), *retirement.remove_agents(service, to_remove, on_progress))
         rotated = rotation.settle(rotation.all_keys(), machines)
         commissioned_at, commissioned_now = _commission(service)
         return TenantOutcome(
@@ -120,6 +128,7 @@ def apply_tenant(
             commissioned_now,
             gate.is_closed,
             tuple(warnings),
+            losses,
             tuple(rotated),
         )
 
@@ -138,28 +147,13 @@ def _settle_agents(
     """
     reason = find_reason(service.tenant)
     if reason is None:
-        return deploy(service, secrets, orders, on_progress)
+        return deploy(service, secrets, orders, on_progress, only=orders)
     moved = {outcome.machine: outcome for outcome in rotation.move_agents(rotation.all_keys())}
-    return tuple(moved.get(left.machine, left) for left in leave(service, reason))
+    return tuple(moved.get(left.machine, left) for left in leave(service, reason) if left.machine in orders)
 
 
-def _initialise_repositories(service: Service, on_progress: OnProgress) -> None:
-    """Make the restic repository of each bucket that has none; the machines themselves may not."""
-    missing = []
-    for name in service.tenant.active_machines():
-        bucket = service.owner_bucket(name)
-        if not bucket.exists(f"{naming.RESTIC_PREFIX}config"):
-            keys = (facts.key for facts in bucket.list_objects(""))
-            rules.refuse_headless_repository(service.tenant.slug, name, keys)
-            missing.append(name)
-    if not missing:
-        return
-    for name in missing:
-        on_progress(f"initialising the repository of {name}")
-    repositories = [open_repository(service, name, "initialise the repository") for name in missing]
-    # Each derives a key from its password, which keeps a core busy for 2 s.
-    with ThreadPoolExecutor(max_workers=min(len(missing), os.cpu_count() or 1)) as executor:
-        list(executor.map(lambda repository: repository.init(), repositories))
+def _list_refused(refused: Mapping[str, str]) -> list[MachineOutcome]:
+    return [MachineOutcome(name, MachineState.REFUSED, why) for name, why in refused.items()]
 
 
 def _commission(service: Service) -> tuple[datetime | None, bool]:

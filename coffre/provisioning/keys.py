@@ -1,8 +1,10 @@
 """A tenant's secrets: those that exist, and those that the next apply will mint."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from coffre.agents.sealing import derive_key
+from coffre.operations.passwords import use_password
 from coffre.operations.service import Service
 from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting, rotations
@@ -55,6 +57,20 @@ def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secr
     # Also without anything new: a save writes only what a copy lacks, and fails when the escrow could not take it.
     service.secrets.save_data(tenant.slug, whole.data)
     service.secrets.save_control(tenant.slug, whole.control)
+    return replace(whole, control=ensure_report_keys(service, whole.control))
+
+
+def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundle:
+    """Return the control bundle with the key of each machine's reports, derived where it lacks: a use of its password.
+
+    Done once a machine, so that looking at its reports uses no password. The passwords stand in escrow already.
+    """
+    lacking = [name for name in service.tenant.active_machines() if name not in control.report_keys]
+    if not lacking:
+        return control
+    derived = {name: derive_key(use_password(service, name, "derive the key of its reports")) for name in lacking}
+    whole = control.model_copy(update={"report_keys": {**control.report_keys, **derived}})
+    service.secrets.save_control(service.tenant.slug, whole)
     return whole
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from coffre.errors import RefusedError, RemoteError
 from coffre.operations.control import sign_orders
 from coffre.operations.publishing import publish_programs
-from coffre.operations.reports import find_applied, iter_reports
+from coffre.operations.reports import find_applied, list_reports
 from coffre.operations.runs import recorded_run
 from coffre.operations.service import Service, open_service
+from coffre.operations.sighting import look
 from coffre.provisioning.agents import MachineOutcome, deploy
-from coffre.provisioning.keys import Secrets, access_key, check_escrow, current_keys
+from coffre.provisioning.keys import Secrets, access_key, check_escrow, current_keys, ensure_report_keys
 from coffre.provisioning.lock import tenant_lock
 from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation_rules import Witness, is_at_work, machines_to_move, waits_for
@@ -239,7 +240,8 @@ class TenantRotation:
 
     def _read_witness(self, machine: str) -> Witness:
         bucket = self._service.owner_bucket(machine)
-        applied, report = find_applied(bucket), next(iter_reports(bucket), None)
+        applied = find_applied(self._service, machine)
+        report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
         # Who is shut out does nothing there, and could not take its lock away.
         lock = None if bucket.is_suspended() else bucket.find_newest(LOCKS_PREFIX)
         return Witness(
@@ -285,7 +287,9 @@ def rotate_tenant(
     ):
         _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
         warning = check_escrow(service)
-        control = service.secrets.get_control(slug, service.tenant.id)
+        control = ensure_report_keys(service, service.secrets.get_control(slug, service.tenant.id))
+        for name in service.tenant.active_machines():
+            look(service, name)  # What a new agent has to go on above.
         subjects = choose_subjects(service, control, choice)
         rotation = TenantRotation(service, control, on_progress)
         continued = bool(rotation.pending(subjects))

@@ -1,6 +1,7 @@
 """The rules that say no before anything is touched. Pure: facts in, a refusal that says what to write instead out."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from coffre.errors import RefusedError
 from coffre.operations.stage import STILL_SERVED, Stage
@@ -147,14 +148,36 @@ def refuse_lost_secrets(
             )
 
 
-def refuse_headless_repository(slug: str, machine: str, keys: Iterable[str]) -> None:
-    """Refuse to make a new repository over backups whose `config` is missing: they would never be read again.
+@dataclass(frozen=True)
+class Remains:
+    """What a bucket has of a repository, and how many snapshots of it were seen that have to be there."""
 
-    An initialisation that was cut off leaves at most a key, and may be repeated.
+    has_config: bool
+    has_keys: bool
+    has_backups: bool
+    known_snapshots: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.has_config and self.has_keys
+
+
+def refuse_lost_repository(slug: str, machine: str, remains: Remains, *, renews: bool) -> None:
+    """Refuse to make a new repository where one was: its history would be lost with nobody told.
+
+    An initialisation that was cut off leaves a key alone, and may be repeated. ``renews``: the operator gives what is
+    gone for lost; over what is left of one nothing is made even then.
     """
-    backups = tuple(f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
-    if any(key.startswith(backups) for key in keys):
+    comes_back = f"Bring back what the bucket keeps: `coffre undelete {slug} --machine {machine} --at TIME`"
+    if remains.has_config:
+        raise RefusedError(f"{slug}/{machine}: its repository has no keys any more", f"{comes_back}.")
+    if remains.has_backups:
         raise RefusedError(
-            f"{slug}/{machine}: its bucket holds backups, but the repository's config is gone",
-            "Bring back the last version of restic/config, which the bucket keeps; do not initialise it anew.",
+            f"{slug}/{machine}: its bucket holds backups, but the repository's config is gone", f"{comes_back}."
+        )
+    if remains.known_snapshots and not renews:
+        raise RefusedError(
+            f"{slug}/{machine}: its repository is gone, and it held {remains.known_snapshots} snapshots",
+            f"{comes_back}; or, when all of it is lost, begin a new one, which is recorded: "
+            f"`coffre apply {slug} --new-repository {machine} --reason TEXT`.",
         )

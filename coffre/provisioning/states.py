@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from coffre.operations.holds import describe_hold
+from coffre.operations.reports import recall
 from coffre.operations.retired import describe_retirement
 from coffre.operations.service import Service, local_today
 from coffre.operations.suspension import find_reason
+from coffre.operations.versions import CONFIG_KEY
 from coffre.spec.tenant import Tenant, TenantStatus
 
 
@@ -31,7 +33,8 @@ def plan_states(service: Service, owned_buckets: Collection[str], standing: Coll
         if service.bucket_name(name) in owned_buckets
     }
     waiting = (f"{name}: its agent still stands there, which each apply tries to remove" for name in standing)
-    notes = (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting)
+    lost = note_lost_repositories(service, owned_buckets)
+    notes = (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *lost)
     return StatesPlan(plan_switches(tenant, suspended), notes)
 
 
@@ -53,6 +56,17 @@ def note_retired(tenant: Tenant, today: date) -> tuple[str, ...]:
             notes.append(f"{name}: {describe_retirement(tenant, machine.retired, today)}")
             if machine.retired.on > today:
                 notes.append(f"{name}: that day is to come, but `retired:` counts as soon as it is applied")
+    return tuple(notes)
+
+
+def note_lost_repositories(service: Service, owned_buckets: Collection[str]) -> tuple[str, ...]:
+    """Name the machines that apply will refuse: their repositories were seen, and are gone."""
+    notes = []
+    for name in service.tenant.active_machines():
+        known = len(recall(service, name).expected)
+        has_bucket = service.bucket_name(name) in owned_buckets
+        if known and not (has_bucket and service.owner_bucket(name).exists(CONFIG_KEY)):
+            notes.append(f"{name}: its repository is gone, and it held {known} snapshots: apply refuses this machine")
     return tuple(notes)
 
 

@@ -4,7 +4,7 @@ Events go in one case: those of a tenant that has left, by kind, and that is an 
 end of each run and each closed day of usage has a link of one chain, added in the same transaction (`chain`).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from coffre.records.events import Event, EventKind, check_recordable, storable
 from coffre.records.heads import Head
 from coffre.records.linking import Linker, read_tip
 from coffre.records.location import Location, locate
+from coffre.records.memory import Memory, delete_memory, read_memory, write_memory
 from coffre.records.schema import ensure_schema
 from coffre.records.trouble import translated
 from coffre.records.verification import ChainReport, verify_chain
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 DEFAULT_WAIT_SECONDS = 10.0
+_MEMORY_LOCK = 0x636F666D  # any number that nobody else uses in this database
 
 
 class Records:
@@ -157,6 +159,26 @@ class Records:
             .order_by(table.c.measured_on, table.c.machine)
         )
         return [Usage(**row) for row in self._read(statement)]
+
+    def read_memory(self, tenant_id: str, machine: str) -> Memory:
+        """Return what is remembered of a machine's repository and reports."""
+        with translated(self._location), self._engine.connect() as connection:
+            return read_memory(connection, tenant_id, machine)
+
+    def change_memory(self, tenant_id: str, machine: str, change: Callable[[Memory], Memory]) -> Memory:
+        """Bring what is remembered of a machine to what ``change`` makes of it as it is then; returns that."""
+        with translated(self._location), writing(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMORY_LOCK)))
+            before = read_memory(connection, tenant_id, machine)
+            after = change(before)
+            write_memory(connection, tenant_id, machine, before, after)
+        return after
+
+    def forget_memory(self, tenant_id: str, machine: str) -> None:
+        """Forget what was seen of a machine: its backups are about to be erased, or are. May run twice."""
+        with translated(self._location), writing(self._engine) as connection:
+            delete_memory(connection, tenant_id, machine)
 
     def start_run(self, command: str, tenants: Sequence[str], started_at: datetime, author: Author) -> int:
         """Note that a command that changes something starts; returns the run's id for `finish_run`."""

@@ -45,6 +45,8 @@ class EventKind(StrEnum):
     DISCLOSURE = "disclosure"
     HOLD_PLACED = "hold_placed"
     HOLD_LIFTED = "hold_lifted"
+    SNAPSHOTS_RELEASED = "snapshots_released"
+    NEW_REPOSITORY = "new_repository"
     RECORDS_TRIMMED = "records_trimmed"
 
 

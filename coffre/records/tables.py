@@ -142,3 +142,31 @@ runs = sa.Table(
     sa.Column(COMMIT, sa.Text()),
     sqlite_autoincrement=True,
 )
+
+# What was seen of machines' repositories and reports: not events, since it is rewritten as it is seen again.
+known_snapshots = sa.Table(
+    "known_snapshots",
+    metadata,
+    sa.Column("tenant_id", sa.Text(), primary_key=True),
+    sa.Column("machine", sa.Text(), primary_key=True),
+    sa.Column("snapshot_id", sa.Text(), primary_key=True),
+    sa.Column("seen_at", UtcDateTime(), nullable=False),
+    sa.Column("report_number", sa.BigInteger()),
+    sa.Column("released", sa.Text()),
+    sa.Column("released_at", UtcDateTime()),
+)
+
+machine_memory = sa.Table(
+    "machine_memory",
+    metadata,
+    sa.Column("tenant_id", sa.Text(), primary_key=True),
+    sa.Column("machine", sa.Text(), primary_key=True),
+    sa.Column("report_number", sa.BigInteger()),
+    sa.Column("accounted_number", sa.BigInteger()),
+    sa.Column("sealed_since", UtcDateTime()),
+    sa.Column("clean_until", UtcDateTime()),
+    sa.Column("begun_at", UtcDateTime()),
+    sa.Column("check_in_number", sa.BigInteger()),
+    sa.Column("packs", sa.BigInteger()),
+    sa.Column("pack_bytes", sa.BigInteger()),
+)

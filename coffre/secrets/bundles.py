@@ -65,6 +65,9 @@ class ControlBundle(Bundle):
     """The keys, as `entries` names them, whose end is decided: they are never given to the platform again."""
     credentials: dict[str, Secret] = Field(default_factory=dict)
     """What `credential:` of a tenant file names: passwords by which machines are reached."""
+    report_keys: dict[str, Secret] = Field(default_factory=dict)
+    """Base64 of the keys that open what machines say of themselves, each derived from its repository password: here, so
+    that a look at a report needs no password. Bundles of before have none."""
 
     @field_validator("signing_key", "old_signing_key")
     @classmethod
@@ -115,6 +118,7 @@ def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr | SealedPassword]:
         found |= {f"the key of {machine}": key for machine, key in bundle.machine_keys.items()}
         found |= {f"the old key of {machine}": key for machine, key in bundle.old_machine_keys.items()}
         found |= {f"the credential {name}": value for name, value in bundle.credentials.items()}
+        found |= {report_key_name(machine): value for machine, value in bundle.report_keys.items()}
         if bundle.old_owner_key is not None:
             found["the old owner's key"] = bundle.old_owner_key
         if bundle.old_signing_key is not None:
@@ -124,6 +128,11 @@ def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr | SealedPassword]:
     if isinstance(bundle, DataBundle):
         found |= {f"the repository password of {name}": value for name, value in bundle.repository_passwords.items()}
     return found
+
+
+def report_key_name(machine: str) -> str:
+    """Return the name of the key that opens a machine's reports."""
+    return f"the report key of {machine}"
 
 
 def old_name(name: str) -> str:

@@ -89,6 +89,7 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
             "old_signing_key": ours.old_signing_key or theirs.old_signing_key,
             "condemned": tuple(sorted({*ours.condemned, *theirs.condemned})),
             "credentials": ours.credentials | theirs.credentials,
+            "report_keys": theirs.report_keys | ours.report_keys,
         }
         return cast("B", ours.model_copy(update=united))
     if isinstance(ours, DataBundle) and isinstance(theirs, DataBundle):

@@ -324,11 +324,19 @@ def test_a_lost_platform_comes_back_with_the_same_keys(desk: Desk, backstage: Ba
     for machine in HOSTS:
         lab.radosgw_admin(["user", "rm", f"--uid={backstage.owner_uid}.{machine}", "--purge-data"])
     before = backstage.secret_values()
-    rebuilt = desk.coffre("apply", SLUG, "--yes")
-    assert "15 created" in rebuilt.stdout
+    # Nothing tells a platform that was lost from one that lost this tenant: somebody has to say so.
+    unsaid = desk.coffre("apply", SLUG, "--yes", expect=1)
+    assert "15 created" in unsaid.stdout
+    assert unsaid.stdout.count(": refused: ") == len(HOSTS)
+    assert desk.json("status", SLUG, "--json", expect=1)[0]["findings"]
+    rebuilt = desk.coffre("apply", SLUG, "--yes", "--platform-lost", "--reason", "the platform burnt down")
     assert "commissioned" not in rebuilt.stdout
     assert backstage.secret_values() == before
     assert "compta-01: success" in desk.coffre("backup", SLUG).stdout
+    assert {event.details["reason"] for event in backstage.events(EventKind.NEW_REPOSITORY)} == {
+        "the platform burnt down"
+    }
+    desk.coffre("status", SLUG)
 
 
 def test_no_secret_is_left_anywhere_in_clear(desk: Desk, backstage: Backstage, lab: Any) -> None:

@@ -32,7 +32,8 @@ const lineLimit = 2000
 
 const usage = `usage: coffre-agent COMMAND [--check]
 
-  apply    obey the signed orders in this machine's bucket; --check only says what would change
+  apply    obey the signed orders in this machine's bucket; --check only says what would change; with
+           --reports-after N and --check-ins-after M, numbers go on above those, whatever this machine has forgotten
   pull     take newer orders, if there are any; what fails leaves the last ones in force and is in the next report
   run      back up now; with --pull, take newer orders first
   remove   take the schedule and the agent's state off this machine; --check only says what would change;
@@ -76,8 +77,13 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	var check, all, pull bool
+	var seen apply.Seen
 	if name == "apply" || name == "remove" {
 		flags.BoolVar(&check, "check", false, "")
+	}
+	if name == "apply" {
+		flags.Int64Var(&seen.Reports, "reports-after", 0, "")
+		flags.Int64Var(&seen.CheckIns, "check-ins-after", 0, "")
 	}
 	if name == "remove" {
 		flags.BoolVar(&all, "all", false, "")
@@ -102,7 +108,7 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 		}
 		return backUp(ctx, paths, log)
 	case "apply", "pull", "remove":
-		return 0, register(ctx, command{name, paths, check, all}, output, log)
+		return 0, register(ctx, command{name, paths, check, all, seen}, output, log)
 	}
 	return 0, fault.Usage(fmt.Sprintf("unknown command %q", name), usage)
 }
@@ -158,6 +164,7 @@ type command struct {
 	name       string
 	paths      config.Paths
 	check, all bool
+	seen       apply.Seen
 }
 
 func register(ctx context.Context, command command, output, log io.Writer) error {
@@ -165,7 +172,7 @@ func register(ctx context.Context, command command, output, log io.Writer) error
 	if err != nil {
 		return err
 	}
-	settings := apply.Settings{Paths: command.paths, Scheduler: scheduler, Version: version}
+	settings := apply.Settings{Paths: command.paths, Scheduler: scheduler, Version: version, Seen: command.seen}
 	switch command.name {
 	case "pull":
 		pulled, err := apply.Pull(ctx, settings)

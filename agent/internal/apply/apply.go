@@ -15,6 +15,7 @@ import (
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/programs"
+	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/storage"
 	"coffre.invalid/agent/internal/units"
 )
@@ -27,6 +28,8 @@ type Settings struct {
 	Paths     config.Paths
 	Scheduler units.Scheduler
 	Version   string
+	// Seen are the numbers that whoever deploys this machine has seen of it.
+	Seen Seen
 }
 
 // Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide;
@@ -55,7 +58,15 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	number := nextCheckIn(settings.Paths, settings.Seen)
 	changes, err := session.obey(ctx, fetched, check)
+	var untold error
+	if err == nil && !fetched.Orders.Remove {
+		changes, err = session.resumeReports(changes, check)
+		if !check {
+			untold = report.WriteFloor(settings.Paths.CheckIns(), number)
+		}
+	}
 	if err = errors.Join(err, release()); err != nil {
 		return Result{}, err
 	}
@@ -65,8 +76,10 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 	result := Result{
 		Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes, AgentVersion: settings.Version,
 	}
-	if !check {
-		result.Note = session.checkIn(ctx, fetched.Orders)
+	if untold != nil {
+		result.Note = notTold(untold)
+	} else if !check {
+		result.Note = session.checkIn(ctx, fetched.Orders, number)
 	}
 	return result, nil
 }

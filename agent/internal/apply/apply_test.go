@@ -75,7 +75,7 @@ func contents(t *testing.T, root string) string {
 
 func applied(t *testing.T, machine *installed.Machine, scheduler units.Scheduler, check bool) Result {
 	t.Helper()
-	result, err := Apply(t.Context(), Settings{machine.Paths, scheduler, "1.2.3"}, check)
+	result, err := Apply(t.Context(), Settings{Paths: machine.Paths, Scheduler: scheduler, Version: "1.2.3"}, check)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestAKilledApplyIsCompletedByTheNext(t *testing.T) {
 	machine, scheduler := installed.New(t, nil), &inMemoryScheduler{}
 	machine.Order(1, nil)
 	scheduler.fail = errors.New("killed here")
-	if _, err := Apply(t.Context(), Settings{machine.Paths, scheduler, "1.2.3"}, false); err == nil {
+	if _, err := Apply(t.Context(), Settings{Paths: machine.Paths, Scheduler: scheduler, Version: "1.2.3"}, false); err == nil {
 		t.Fatal("no error")
 	}
 	if _, err := os.Stat(machine.Paths.Applied()); !errors.Is(err, fs.ErrNotExist) {
@@ -157,7 +157,7 @@ func TestWhatMayNotBeObeyedChangesNothing(t *testing.T) {
 			applied(t, machine, scheduler, false)
 			test.spoil(machine)
 			before, job := contents(t, machine.Paths.Root), scheduler.job
-			_, err := Apply(t.Context(), Settings{machine.Paths, scheduler, "1.2.3"}, false)
+			_, err := Apply(t.Context(), Settings{Paths: machine.Paths, Scheduler: scheduler, Version: "1.2.3"}, false)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q", err, test.want)
 			}
@@ -195,7 +195,7 @@ func TestASecondApplyIsBusy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Apply(t.Context(), Settings{machine.Paths, &inMemoryScheduler{}, "1.2.3"}, false)
+	_, err = Apply(t.Context(), Settings{Paths: machine.Paths, Scheduler: &inMemoryScheduler{}, Version: "1.2.3"}, false)
 	if exit, _ := fault.Describe(err); exit != fault.ExitBusy {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestRemovalIsOrderedOrAskedForAndLeavesTheInstallation(t *testing.T) {
 	for name, remove := range map[string]func(*installed.Machine, units.Scheduler, bool) (bool, error){
 		"ordered": func(m *installed.Machine, s units.Scheduler, check bool) (bool, error) {
 			m.Order(2, map[string]any{"remove": true})
-			result, err := Apply(t.Context(), Settings{m.Paths, s, "1.2.3"}, check)
+			result, err := Apply(t.Context(), Settings{Paths: m.Paths, Scheduler: s, Version: "1.2.3"}, check)
 			return result.Changed, err
 		},
 		"asked for": func(m *installed.Machine, s units.Scheduler, check bool) (bool, error) {

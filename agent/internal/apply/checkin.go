@@ -3,20 +3,28 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
+	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
 )
 
-// CheckInKey is the object that says what this machine has applied last, with which key, and whom it trusts.
+// CheckInKey is the object that says what this machine has applied last, with which key, and whom it trusts. It is
+// sealed like a report.
 const CheckInKey = report.Prefix + ".applied"
 
 // checkInPatience bounds what is only a courtesy.
 const checkInPatience = 20 * time.Second
 
+// Seen are the newest numbers of this machine's reports and check-ins that SMILÉO has seen, 0 when none: a machine that
+// has lost its memory goes on above them.
+type Seen struct{ Reports, CheckIns int64 }
+
 type checkIn struct {
 	Version           int       `json:"version"`
+	Number            int64     `json:"number"`
 	TenantID          string    `json:"tenant_id"`
 	Machine           string    `json:"machine"`
 	At                time.Time `json:"at"`
@@ -27,21 +35,50 @@ type checkIn struct {
 	Removed           bool      `json:"removed,omitempty"`
 }
 
+// nextCheckIn is a number that no check-in of this machine has had.
+func nextCheckIn(paths config.Paths, seen Seen) int64 {
+	return max(report.ReadFloor(paths.CheckIns()), seen.CheckIns) + 1
+}
+
+// resumeReports has reports go on above those that SMILÉO has seen, which is a change on a machine that has forgotten its
+// own.
+func (s *session) resumeReports(changes []string, check bool) ([]string, error) {
+	history, _ := report.ReadHistory(s.Paths.History(), s.machine.TenantID, s.machine.Machine)
+	if max(history.Number, report.ReadFloor(s.Paths.ReportFloor())) >= s.Seen.Reports {
+		return changes, nil
+	}
+	changes = append(changes, fmt.Sprintf("reports: go on after number %d", s.Seen.Reports))
+	if check {
+		return changes, nil
+	}
+	return changes, report.WriteFloor(s.Paths.ReportFloor(), s.Seen.Reports)
+}
+
+func notTold(err error) string { return "the storage was not told: " + err.Error() }
+
 // checkIn tells the storage what was applied, and returns a note when that was refused: the wall may be reached, and the
 // machine is no less as ordered.
-func (s *session) checkIn(ctx context.Context, applied orders.Orders) (note string) {
+func (s *session) checkIn(ctx context.Context, applied orders.Orders, number int64) (note string) {
 	ctx, cancel := context.WithTimeout(ctx, checkInPatience)
 	defer cancel()
 	body, err := json.Marshal(checkIn{
-		Version: 1, TenantID: s.machine.TenantID, Machine: s.machine.Machine, At: time.Now().UTC().Truncate(time.Second),
-		GenerationApplied: applied.Generation, AccessKeyID: s.credentials.AccessKeyID,
-		SigningPublicKey: s.machine.SigningPublicKey, AgentVersion: s.Version, Removed: applied.Remove,
+		Version: 1, Number: number, TenantID: s.machine.TenantID, Machine: s.machine.Machine,
+		At: time.Now().UTC().Truncate(time.Second), GenerationApplied: applied.Generation,
+		AccessKeyID: s.credentials.AccessKeyID, SigningPublicKey: s.machine.SigningPublicKey, AgentVersion: s.Version,
+		Removed: applied.Remove,
 	})
+	var sealer report.Sealer
 	if err == nil {
-		err = s.client.Put(ctx, CheckInKey, append(body, '\n'))
+		sealer, err = report.NewSealer(s.credentials.RepositoryPassword, s.machine.TenantID, s.machine.Machine)
+	}
+	if err == nil {
+		body, err = sealer.Seal(CheckInKey, body)
+	}
+	if err == nil {
+		err = s.client.Put(ctx, CheckInKey, body)
 	}
 	if err != nil {
-		return s.credentials.Redact("the storage was not told: " + err.Error())
+		return s.credentials.Redact(notTold(err))
 	}
 	return ""
 }

@@ -80,7 +80,11 @@ func (s *session) pull(ctx context.Context, fetched orders.Document) (Pulled, er
 	if _, err := s.take(ctx, applied, fetched, true, note); err != nil {
 		return Pulled{}, s.keepLastGood(ctx, applied, fetched.Orders, err)
 	}
-	return Pulled{Generation: fetched.Orders.Generation, Note: s.checkIn(ctx, fetched.Orders)}, nil
+	number := nextCheckIn(s.Paths, s.Seen)
+	if err := report.WriteFloor(s.Paths.CheckIns(), number); err != nil {
+		return Pulled{Generation: fetched.Orders.Generation, Note: notTold(err)}, nil
+	}
+	return Pulled{Generation: fetched.Orders.Generation, Note: s.checkIn(ctx, fetched.Orders, number)}, nil
 }
 
 // keepLastGood remembers why a generation failed, and sees to it that the last good one can still be obeyed.
@@ -101,7 +105,7 @@ func (s *session) keepLastGood(ctx context.Context, applied *orders.Document, wa
 // beginRemoval says goodbye to the storage, marks the machine, and has the removal done from outside the job that is
 // running this: whoever ends that job must not be part of it.
 func (s *session) beginRemoval(ctx context.Context, wanted orders.Orders) (Pulled, error) {
-	note := s.checkIn(ctx, wanted)
+	note := s.checkIn(ctx, wanted, nextCheckIn(s.Paths, s.Seen))
 	outbox := report.Outbox{LastReport: s.Paths.LastReport(), Pending: s.Paths.Pending()}
 	if err := outbox.Deliver(ctx, s.client.Put); err != nil {
 		note += s.credentials.Redact(err.Error())

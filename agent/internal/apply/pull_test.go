@@ -14,6 +14,7 @@ import (
 	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/programs"
 )
 
@@ -23,7 +24,7 @@ func settled(t *testing.T) (*installed.Machine, *inMemoryScheduler, Settings) {
 	machine, scheduler := installed.New(t, nil), &inMemoryScheduler{}
 	machine.Order(1, nil)
 	applied(t, machine, scheduler, false)
-	return machine, scheduler, Settings{machine.Paths, scheduler, "1.2.3"}
+	return machine, scheduler, Settings{Paths: machine.Paths, Scheduler: scheduler, Version: "1.2.3"}
 }
 
 func pull(t *testing.T, settings Settings) Pulled {
@@ -51,7 +52,7 @@ func generation(t *testing.T, machine *installed.Machine) int64 {
 func checkedIn(t *testing.T, machine *installed.Machine) checkIn {
 	t.Helper()
 	var found checkIn
-	if err := json.Unmarshal(machine.Server.Get(CheckInKey), &found); err != nil {
+	if err := json.Unmarshal(machine.Unseal(CheckInKey), &found); err != nil {
 		t.Fatal(err)
 	}
 	return found
@@ -294,5 +295,36 @@ func TestAPulledRemovalIsAnnouncedThenDoneFromOutside(t *testing.T) {
 	}
 	if again, err := RemoveAll(machine.Paths, scheduler, false); err != nil || again.Changed || scheduler.job != nil {
 		t.Fatalf("%+v %v", again, err)
+	}
+}
+
+func TestAMachineThatForgotItsNumbersIsToldOnceWhereToGoOn(t *testing.T) {
+	machine, scheduler, _ := settled(t)
+	deploy := func(check bool) Result {
+		t.Helper()
+		settings := Settings{
+			Paths: machine.Paths, Scheduler: scheduler, Version: "1.2.3", Seen: Seen{Reports: 41, CheckIns: 9},
+		}
+		result, err := Apply(t.Context(), settings, check)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	before := checkedIn(t, machine).Number
+	if told := deploy(true); fmt.Sprint(told.Changes) != "[reports: go on after number 41]" {
+		t.Fatalf("%+v", told)
+	}
+	if report.ReadFloor(machine.Paths.ReportFloor()) != 0 || checkedIn(t, machine).Number != before {
+		t.Fatal("check mode changed something")
+	}
+	if told := deploy(false); !told.Changed || checkedIn(t, machine).Number != 10 {
+		t.Fatalf("%+v %+v", told, checkedIn(t, machine))
+	}
+	if told := deploy(false); told.Changed || checkedIn(t, machine).Number != 11 {
+		t.Fatalf("%+v %+v", told, checkedIn(t, machine))
+	}
+	if report.ReadFloor(machine.Paths.ReportFloor()) != 41 {
+		t.Fatal("the number is not remembered")
 	}
 }

@@ -67,6 +67,15 @@ func (p Paths) LastReport() string { return filepath.Join(p.State(), "last-repor
 // Pending is the directory of reports that have not been delivered.
 func (p Paths) Pending() string { return filepath.Join(p.State(), "pending") }
 
+// History is what the machine remembers of its own runs: the number of its newest report, its newest snapshot.
+func (p Paths) History() string { return filepath.Join(p.State(), "history.json") }
+
+// ReportFloor is the newest report number that SMILÉO has seen, written by a deployment to a machine that forgot it.
+func (p Paths) ReportFloor() string { return filepath.Join(p.State(), "report-floor.json") }
+
+// CheckIns is the number of the last word that the machine gave on its applied orders.
+func (p Paths) CheckIns() string { return filepath.Join(p.State(), "check-ins.json") }
+
 // Cache is restic's cache, and the only thing on the machine that is never backed up.
 func (p Paths) Cache() string { return filepath.Join(p.State(), "cache") }
 
@@ -176,7 +185,7 @@ func check(machine Machine, credentials Credentials) error {
 			return fault.Failed(fmt.Sprintf("%s is missing from the agent's configuration", field.name), deployAgain)
 		}
 	}
-	// Reports are clear text and the key signs every request: nothing goes over an open line.
+	// What a gate or orders say, and who asks when: nothing goes over an open line.
 	endpoint, err := url.Parse(machine.Endpoint)
 	if err != nil || endpoint.Scheme != "https" || endpoint.Host == "" {
 		return fault.Refused(fmt.Sprintf("endpoint %q is not an https address", machine.Endpoint), deployAgain)

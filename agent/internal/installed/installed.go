@@ -16,6 +16,7 @@ import (
 
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/s3double"
 )
@@ -63,6 +64,20 @@ func New(t *testing.T, program []byte) *Machine {
 		machine.write(filepath.Join(machine.Data, name), []byte("content of "+name), 0o600)
 	}
 	return machine
+}
+
+// Unseal returns what this machine has sealed under that key of the storage.
+func (m *Machine) Unseal(key string) []byte {
+	m.t.Helper()
+	sealer, err := report.NewSealer(Password, "t1", "ws1")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	body, err := sealer.Open(key, m.Server.Get(key))
+	if err != nil {
+		m.t.Fatalf("%s: %v", key, err)
+	}
+	return body
 }
 
 // Configure writes agent.json with these values changed.

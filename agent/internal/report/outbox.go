@@ -2,12 +2,14 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"coffre.invalid/agent/internal/files"
@@ -17,32 +19,131 @@ import (
 // of a year has other news.
 const pendingLimit = 300
 
-// Outbox keeps reports on the machine until they are delivered.
+// Outbox numbers and seals reports, and keeps them on the machine until they are delivered. One run at a time uses it;
+// Deliver alone needs no lock. No number ever stands for two reports: one counts as used once it is in the history, and
+// is given away only after that.
 type Outbox struct {
 	LastReport string
 	Pending    string
+	History    string
+	Floor      string
+	Sealer     Sealer
+
+	remembered History
 }
 
-// Keep writes the report as the last one and among the pending ones.
-func (o Outbox) Keep(report Report) error {
+// Recover reads what this machine remembers, which Remembered gives then, completes what a kill has cut short, and
+// numbers and seals reports that an agent of before has left in clear. The note is for the report.
+func (o *Outbox) Recover(tenantID, machine string) (note string, err error) {
+	o.remembered, note = ReadHistory(o.History, tenantID, machine)
+	names, err := o.list(sealedSuffix)
+	if err != nil {
+		return note, err
+	}
+	used := o.remembered.Number
+	for _, name := range names {
+		used = max(used, numberOf(name))
+	}
+	if used > o.remembered.Number {
+		o.remembered.Number = used
+		if err := o.remembered.write(o.History); err != nil {
+			return note, err
+		}
+	}
+	return note, o.adopt(names)
+}
+
+// Remembered is what Recover has found and Keep has added.
+func (o *Outbox) Remembered() History { return o.remembered }
+
+// Keep numbers the report, writes it sealed among the pending ones, and in clear as the last one: whoever may read that
+// file is root on this machine. When it could not be kept the report has the number 0, and isPending is false.
+func (o *Outbox) Keep(report *Report) (isPending bool, err error) {
+	following := o.remembered
+	following.Number = max(following.Number, ReadFloor(o.Floor)) + 1
+	if report.SnapshotID != nil {
+		following.SnapshotID, following.SnapshotAt = *report.SnapshotID, report.StartedAt
+	}
+	report.Number = following.Number
+	if err := o.keepSealed(*report, following); err != nil {
+		report.Number = 0
+		return false, err
+	}
+	o.remembered = following
 	body, err := report.Encode()
+	if err == nil {
+		err = files.WriteAtomic(o.LastReport, body, 0o600)
+	}
+	return true, err
+}
+
+// Seal is the report as it is stored, under its own key.
+func (o *Outbox) Seal(report Report) (key string, document []byte, err error) {
+	key = Prefix + report.Name()
+	body, err := report.Encode()
+	if err != nil {
+		return key, nil, err
+	}
+	document, err = o.Sealer.Seal(key, body)
+	return key, document, err
+}
+
+// keepSealed has both on the disk, the report and the number, or neither.
+func (o *Outbox) keepSealed(report Report, following History) error {
+	_, document, err := o.Seal(report)
 	if err != nil {
 		return err
 	}
 	if err := files.EnsurePrivateDirectory(o.Pending); err != nil {
 		return err
 	}
-	// Pending first: who sees the last report may rely on its being delivered some day.
-	if err := files.WriteAtomic(filepath.Join(o.Pending, report.Name()), body, 0o600); err != nil {
+	path := filepath.Join(o.Pending, report.Name())
+	err = files.WriteAtomic(path, document, 0o600)
+	if err == nil {
+		err = following.write(o.History)
+	}
+	if err != nil {
+		_, removeErr := files.RemoveIfPresent(path)
+		return errors.Join(err, removeErr)
+	}
+	return nil
+}
+
+// adopt seals the reports that an agent of before has left in clear. One that is no report is dropped.
+func (o *Outbox) adopt(sealedNames []string) error {
+	names, err := o.list(plainSuffix)
+	if err != nil {
 		return err
 	}
-	return files.WriteAtomic(o.LastReport, body, 0o600)
+	for _, name := range names {
+		path := filepath.Join(o.Pending, name)
+		body, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var report Report
+		isNew := json.Unmarshal(body, &report) == nil && invocationID.MatchString(report.RunID) &&
+			!slices.ContainsFunc(sealedNames, func(each string) bool { return strings.Contains(each, report.RunID) })
+		if isNew {
+			following := o.remembered
+			following.Number = max(following.Number, ReadFloor(o.Floor)) + 1
+			report.Number = following.Number
+			if err := o.keepSealed(report, following); err != nil {
+				return err
+			}
+			o.remembered = following
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Deliver puts every pending report, oldest first, deletes each that was taken, and stops at the first that was not. It
 // may run twice: the same report has the same name.
-func (o Outbox) Deliver(ctx context.Context, put func(ctx context.Context, key string, body []byte) error) error {
-	names, err := o.list()
+func (o *Outbox) Deliver(ctx context.Context, put func(ctx context.Context, key string, body []byte) error) error {
+	names, err := o.list(sealedSuffix)
 	if err != nil {
 		return err
 	}
@@ -68,7 +169,7 @@ func (o Outbox) Deliver(ctx context.Context, put func(ctx context.Context, key s
 	return nil
 }
 
-func (o Outbox) list() ([]string, error) {
+func (o *Outbox) list(suffix string) ([]string, error) {
 	entries, err := os.ReadDir(o.Pending)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -78,10 +179,20 @@ func (o Outbox) list() ([]string, error) {
 	}
 	var names []string
 	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), ".json") && !strings.HasPrefix(entry.Name(), ".") {
+		if strings.HasSuffix(entry.Name(), suffix) && !strings.HasPrefix(entry.Name(), ".") {
 			names = append(names, entry.Name())
 		}
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// numberOf reads the number that a pending report's name begins with, 0 when it has none.
+func numberOf(name string) int64 {
+	digits, _, _ := strings.Cut(name, "-")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
 }

@@ -12,13 +12,43 @@ import (
 	"time"
 )
 
-func newOutbox(t *testing.T) Outbox {
-	folder := t.TempDir()
-	return Outbox{LastReport: filepath.Join(folder, "last-report.json"), Pending: filepath.Join(folder, "pending")}
+func newSealer(t *testing.T, password, tenantID, machine string) Sealer {
+	t.Helper()
+	sealer, err := NewSealer(password, tenantID, machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealer
 }
 
+// in is the outbox of a machine whose state is in a folder, as a run finds it.
+func in(t *testing.T, folder string) *Outbox {
+	t.Helper()
+	outbox := &Outbox{
+		LastReport: filepath.Join(folder, "last-report.json"), Pending: filepath.Join(folder, "pending"),
+		History: filepath.Join(folder, "history.json"), Floor: filepath.Join(folder, "report-floor.json"),
+		Sealer: newSealer(t, "password", "t1", "ws1"),
+	}
+	if note, err := outbox.Recover("t1", "ws1"); err != nil || note != "" {
+		t.Fatalf("%q %v", note, err)
+	}
+	return outbox
+}
+
+func newOutbox(t *testing.T) *Outbox { return in(t, t.TempDir()) }
+
 func at(minute int) Report {
-	return Report{RunID: strings.Repeat("a", 32), FinishedAt: time.Date(2026, 1, 2, 3, minute, 5, 0, time.UTC), Result: Success}
+	return Report{
+		RunID: fmt.Sprintf("%032x", minute), FinishedAt: time.Date(2026, 1, 2, 3, minute, 5, 0, time.UTC), Result: Success,
+	}
+}
+
+func keep(t *testing.T, outbox *Outbox, report Report) Report {
+	t.Helper()
+	if isPending, err := outbox.Keep(&report); err != nil || !isPending {
+		t.Fatalf("%v %v", isPending, err)
+	}
+	return report
 }
 
 func TestAReportHasNoMissingLists(t *testing.T) {
@@ -40,17 +70,16 @@ func TestAReportHasNoMissingLists(t *testing.T) {
 			t.Errorf("%s is %v", key, value)
 		}
 	}
-	if name := at(4).Name(); name != "20260102T030405Z-"+strings.Repeat("a", 32)+".json" {
+	if name := at(4).Name(); name != "0000000000-"+strings.Repeat("0", 31)+"4.sealed" {
 		t.Error(name)
 	}
 }
 
 func TestReportsAreDeliveredOldestFirstAndKeptUntilTaken(t *testing.T) {
 	outbox := newOutbox(t)
+	var kept []string
 	for _, minute := range []int{3, 1, 2} {
-		if err := outbox.Keep(at(minute)); err != nil {
-			t.Fatal(err)
-		}
+		kept = append(kept, Prefix+keep(t, outbox, at(minute)).Name())
 	}
 	var taken []string
 	refuse := errors.New("no")
@@ -61,7 +90,7 @@ func TestReportsAreDeliveredOldestFirstAndKeptUntilTaken(t *testing.T) {
 		taken = append(taken, key)
 		return nil
 	})
-	if !errors.Is(err, refuse) || len(taken) != 1 || taken[0] != Prefix+at(1).Name() {
+	if !errors.Is(err, refuse) || len(taken) != 1 || taken[0] != kept[0] {
 		t.Fatalf("%v %v", taken, err)
 	}
 	taken = nil
@@ -73,7 +102,7 @@ func TestReportsAreDeliveredOldestFirstAndKeptUntilTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if fmt.Sprint(taken) != fmt.Sprint([]string{Prefix + at(2).Name(), Prefix + at(3).Name()}) {
+	if fmt.Sprint(taken) != fmt.Sprint(kept[1:]) {
 		t.Fatal(taken)
 	}
 	if last, _ := os.ReadFile(outbox.LastReport); !strings.Contains(string(last), "03:02:05") {
@@ -87,7 +116,7 @@ func TestTheOldestOfTooManyReportsGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for index := range pendingLimit + 5 {
-		if err := os.WriteFile(filepath.Join(outbox.Pending, fmt.Sprintf("%04d.json", index)), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(outbox.Pending, fmt.Sprintf("%04d-x.sealed", index)), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +126,7 @@ func TestTheOldestOfTooManyReportsGo(t *testing.T) {
 		return errors.New("no")
 	})
 	left, _ := os.ReadDir(outbox.Pending)
-	if err == nil || first != Prefix+"0005.json" || len(left) != pendingLimit {
+	if err == nil || first != Prefix+"0005-x.sealed" || len(left) != pendingLimit {
 		t.Fatalf("%s, %d left, %v", first, len(left), err)
 	}
 }
@@ -111,5 +140,142 @@ func TestTheRunIDIsSystemdsOrRandom(t *testing.T) {
 		if id := RunID(bad); len(id) != 32 || id == bad {
 			t.Fatal(id)
 		}
+	}
+}
+
+func TestNoNumberIsUsedTwiceWhereverARunIsKilled(t *testing.T) {
+	folder := t.TempDir()
+	outbox := in(t, folder)
+	first := keep(t, outbox, at(1))
+	// Killed between the report and the number: the report is there, the history is as it was before.
+	if err := os.Remove(outbox.History); err != nil {
+		t.Fatal(err)
+	}
+	again := in(t, folder)
+	second := keep(t, again, at(2))
+	if first.Number != 1 || second.Number != 2 {
+		t.Fatalf("%d %d", first.Number, second.Number)
+	}
+	// Delivered meanwhile: nothing but the history tells any more.
+	if err := os.RemoveAll(outbox.Pending); err != nil {
+		t.Fatal(err)
+	}
+	if third := keep(t, in(t, folder), at(3)); third.Number != 3 {
+		t.Fatal(third.Number)
+	}
+}
+
+func TestAMachineThatForgotGoesOnAboveWhatSmileoHasSeen(t *testing.T) {
+	outbox := newOutbox(t)
+	if err := WriteFloor(outbox.Floor, 41); err != nil {
+		t.Fatal(err)
+	}
+	if kept := keep(t, outbox, at(1)); kept.Number != 42 {
+		t.Fatal(kept.Number)
+	}
+	if kept := keep(t, outbox, at(2)); kept.Number != 43 {
+		t.Fatal(kept.Number)
+	}
+}
+
+func TestADamagedHistoryOrAnotherMachinesIsBegunAnewAndSaysSo(t *testing.T) {
+	for name, body := range map[string]string{
+		"half": "{", "negative": `{"tenant_id":"t1","machine":"ws1","number":-3}`,
+		"another machine's": `{"tenant_id":"t1","machine":"ws2","number":9,"snapshot_id":"aa"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			outbox := newOutbox(t)
+			if err := os.WriteFile(outbox.History, []byte(body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			note, err := outbox.Recover("t1", "ws1")
+			if err != nil || !strings.Contains(note, "begun anew") || outbox.Remembered().SnapshotID != "" {
+				t.Fatalf("%q %v %+v", note, err, outbox.Remembered())
+			}
+			if kept := keep(t, outbox, at(1)); kept.Number != 1 {
+				t.Fatal(kept.Number)
+			}
+		})
+	}
+}
+
+func TestReportsThatAnAgentOfBeforeLeftInClearAreSealedAndNumbered(t *testing.T) {
+	folder := t.TempDir()
+	pending := filepath.Join(folder, "pending")
+	body, err := os.ReadFile("testdata/report-1-plain.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(pending, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"20260102T030405Z-old.json": body, "20260102T030406Z-torn.json": []byte("{")} {
+		if err := os.WriteFile(filepath.Join(pending, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		outbox := in(t, folder)
+		var taken []string
+		if err := outbox.Deliver(t.Context(), func(_ context.Context, key string, document []byte) error {
+			taken = append(taken, key)
+			var report Report
+			opened, err := outbox.Sealer.Open(key, document)
+			if err == nil {
+				err = json.Unmarshal(opened, &report)
+			}
+			if err != nil || report.Number != 1 || report.BytesAdded != 350891 {
+				t.Fatalf("%v %s", err, opened)
+			}
+			return errors.New("not yet")
+		}); err == nil || len(taken) != 1 {
+			t.Fatalf("%v %v", taken, err)
+		}
+	}
+	if left, _ := os.ReadDir(pending); len(left) != 1 {
+		t.Fatalf("%v", left)
+	}
+}
+
+func TestASealOpensForItsMachineAndKeyAlone(t *testing.T) {
+	own := newSealer(t, "password", "t1", "ws1")
+	document, err := own.Seal("reports/1", []byte("said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened, err := own.Open("reports/1", document); err != nil || string(opened) != "said" {
+		t.Fatalf("%s %v", opened, err)
+	}
+	if _, err := own.Open("reports/2", document); err == nil {
+		t.Error("opened under another key")
+	}
+	for name, other := range map[string]Sealer{
+		"password": newSealer(t, "Password", "t1", "ws1"), "tenant": newSealer(t, "password", "t2", "ws1"),
+		"machine": newSealer(t, "password", "t1", "ws2"),
+	} {
+		if _, err := other.Open("reports/1", document); err == nil {
+			t.Errorf("opened by another %s", name)
+		}
+	}
+	var envelope map[string]any
+	if err := json.Unmarshal(document, &envelope); err != nil || len(envelope) != 2 || envelope["version"] != 2.0 {
+		t.Fatalf("%s", document)
+	}
+}
+
+// The same file is read by SMILÉO's tests: both sides have to derive and bind alike.
+func TestAReportSealedByAnEarlierBuildOpens(t *testing.T) {
+	document, err := os.ReadFile("testdata/report-2-sealed.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "reports/0000000007-abababababababababababababababab.sealed"
+	opened, err := newSealer(t, "repository-password", "k7f3q9wz2m", "compta-01").Open(key, document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report Report
+	if err := json.Unmarshal(opened, &report); err != nil || report.Number != 7 || Prefix+report.Name() != key {
+		t.Fatalf("%v %s", err, opened)
 	}
 }

@@ -36,6 +36,9 @@ const (
 // probeKey is the object that is written to learn whether anything may be written.
 const probeKey = report.Prefix + ".probe"
 
+// snapshotPrefix is where restic keeps an object for each snapshot, named by its id.
+const snapshotPrefix = "restic/snapshots/"
+
 // Causes that end a run early.
 var (
 	errDeadline = errors.New("deadline")
@@ -80,7 +83,10 @@ func Run(ctx context.Context, settings Settings) (report.Report, int, error) {
 	if err != nil {
 		return report.Report{}, fault.ExitFailed, err
 	}
-	run := newRun(settings, machine, credentials)
+	run, err := newRun(settings, machine, credentials)
+	if err != nil {
+		return report.Report{}, fault.ExitFailed, errors.Join(err, release())
+	}
 	run.end(run.perform(ctx))
 	err = run.hand(ctx)
 	return run.report, run.exit, errors.Join(err, release())
@@ -102,22 +108,40 @@ type run struct {
 	notes       []string
 	// isCutOff says that the storage was not to be reached; the report then waits without another try.
 	isCutOff bool
+	// memoryErr says why numbers of reports cannot be kept on this machine, nil usually.
+	memoryErr error
 }
 
-func newRun(settings Settings, machine config.Machine, credentials config.Credentials) *run {
+func newRun(settings Settings, machine config.Machine, credentials config.Credentials) (*run, error) {
+	sealer, err := report.NewSealer(credentials.RepositoryPassword, machine.TenantID, machine.Machine)
+	if err != nil {
+		return nil, err
+	}
 	return &run{
 		settings: settings, machine: machine, credentials: credentials,
-		outbox: report.Outbox{LastReport: settings.Paths.LastReport(), Pending: settings.Paths.Pending()},
+		outbox: report.Outbox{
+			LastReport: settings.Paths.LastReport(), Pending: settings.Paths.Pending(), Sealer: sealer,
+			History: settings.Paths.History(), Floor: settings.Paths.ReportFloor(),
+		},
 		report: report.Report{
 			Version: 1, TenantID: machine.TenantID, Machine: machine.Machine,
 			RunID: report.RunID(settings.InvocationID), StartedAt: time.Now().UTC().Truncate(time.Millisecond),
 			AgentVersion: settings.Version, AccessKeyID: credentials.AccessKeyID,
 		},
-	}
+	}, nil
 }
 
 // perform does everything up to the verdict. The deadline of the orders covers all of it.
 func (r *run) perform(ctx context.Context) verdict {
+	note, err := r.outbox.Recover(r.machine.TenantID, r.machine.Machine)
+	if err != nil {
+		// What waits keeps its numbers and is delivered by the first run that can remember them.
+		r.memoryErr = err
+		r.note("what this machine remembers of its runs cannot be kept: %v", err)
+	}
+	if note != "" {
+		r.note("%s", note)
+	}
 	if err := r.load(); err != nil {
 		return failed(err.Error())
 	}
@@ -192,13 +216,45 @@ func (r *run) prepare(ctx context.Context) (gate.Gate, error) {
 	if err := r.lookAtOrders(ctx); err != nil {
 		return door, err
 	}
-	if err := r.outbox.Deliver(ctx, r.client.Put); err != nil {
-		r.log("%v", err)
+	r.deliver(ctx)
+	if err := r.lookForLastSnapshot(ctx); err != nil {
+		return door, err
 	}
 	if door.Closed {
 		return door, nil
 	}
 	return door, r.client.Put(ctx, probeKey, r.probeBody())
+}
+
+// deliver gives the storage what waits. Whatever it refuses goes on waiting.
+func (r *run) deliver(ctx context.Context) {
+	if r.memoryErr != nil {
+		return
+	}
+	if err := r.outbox.Deliver(ctx, r.client.Put); err != nil {
+		r.log("%v", err)
+	}
+}
+
+// lookForLastSnapshot reports when the storage does not have this machine's own last snapshot any more. The run goes on:
+// what it saves now is worth the more.
+func (r *run) lookForLastSnapshot(ctx context.Context) error {
+	last := r.outbox.Remembered()
+	if last.SnapshotID == "" {
+		return nil
+	}
+	isThere, err := r.client.Exists(ctx, snapshotPrefix+last.SnapshotID)
+	if errors.Is(err, storage.ErrUnreachable) || ctx.Err() != nil {
+		return err
+	}
+	// A suspended machine reads nothing of its repository: that says nothing of the snapshot.
+	if err != nil || isThere {
+		return nil //nolint:nilerr // See above.
+	}
+	r.report.MissingSnapshotID, r.report.MissingSnapshotAt = &last.SnapshotID, &last.SnapshotAt
+	r.note("the last snapshot of this machine, %.8s of %s, is not in the storage any more", last.SnapshotID,
+		last.SnapshotAt.Format(time.RFC3339))
+	return nil
 }
 
 func (r *run) recordClock() {
@@ -276,22 +332,23 @@ func (r *run) end(end verdict) {
 // neither place is an error.
 func (r *run) hand(ctx context.Context) error {
 	r.log("%s", strings.Join(append([]string{string(r.report.Result)}, nonEmpty(r.report.Message)...), ": "))
-	keepErr := r.outbox.Keep(r.report)
+	isPending, keepErr := false, r.memoryErr
+	if keepErr == nil {
+		isPending, keepErr = r.outbox.Keep(&r.report)
+	}
 	if r.client == nil || r.isCutOff {
 		return keepErr
 	}
 	// The run's own end, deadline or signal, must not keep the report from being put.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliveryPatience)
 	defer cancel()
-	if keepErr != nil {
-		body, err := r.report.Encode()
-		if err == nil {
-			err = r.client.Put(ctx, report.Prefix+r.report.Name(), body)
-		}
-		return errors.Join(fmt.Errorf("keep the report: %w", keepErr), err)
+	if isPending {
+		r.deliver(ctx)
+		return keepErr
 	}
-	if err := r.outbox.Deliver(ctx, r.client.Put); err != nil {
-		r.log("%v", err)
+	key, document, err := r.outbox.Seal(r.report)
+	if err == nil {
+		err = r.client.Put(ctx, key, document)
 	}
-	return nil
+	return errors.Join(fmt.Errorf("keep the report: %w", keepErr), err)
 }

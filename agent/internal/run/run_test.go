@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -98,7 +99,7 @@ func pending(t *testing.T, machine *installed.Machine) int {
 	return len(entries)
 }
 
-func delivered(machine *installed.Machine) []string { return machine.Server.Keys(report.Prefix + "2") }
+func delivered(machine *installed.Machine) []string { return machine.Server.Keys(report.Prefix + "0") }
 
 func TestASuccessfulRunIsReportedWithSamples(t *testing.T) {
 	machine := withRestic(t)
@@ -219,7 +220,7 @@ func TestTheWallBeforeABackupLeavesTheReportOnTheMachine(t *testing.T) {
 	machine.Server.FailWith(nil)
 	got, exit = backUp(t, machine)
 	expect(t, got, exit, report.Success, 0, "")
-	if len(delivered(machine)) == 0 || pending(t, machine) != 0 {
+	if len(delivered(machine)) != 2 || pending(t, machine) != 0 {
 		t.Fatal("the waiting report was not delivered")
 	}
 }
@@ -301,8 +302,7 @@ func TestDeadlineAndSignalEndTheRun(t *testing.T) {
 	time.AfterFunc(500*time.Millisecond, func() { cancel(ErrInterrupted) })
 	got, exit = backUpUntil(t, ctx, machine)
 	expect(t, got, exit, report.Failed, 1, "interrupted")
-	// Both runs have one id here; they differ in time unless both ended in one second.
-	if keys := delivered(machine); len(keys) == 0 || pending(t, machine) != 0 {
+	if keys := delivered(machine); len(keys) != 2 || pending(t, machine) != 0 {
 		t.Fatalf("an ended run is not reported: %v", keys)
 	}
 }
@@ -336,7 +336,7 @@ func TestSecretsAreInNeitherReportNorLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := string(machine.Server.Get(report.Prefix+got.Name())) + log.String()
+	body := string(machine.Unseal(report.Prefix+got.Name())) + log.String()
 	if strings.Contains(body, installed.Password) || strings.Contains(body, "secret-access-key") {
 		t.Fatal(body)
 	}
@@ -394,5 +394,92 @@ func TestNoBackupBeginsOnAMachineThatLosesItsAgent(t *testing.T) {
 	_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
 	if exit != fault.ExitRefused || err == nil || len(delivered(machine)) != 0 {
 		t.Fatalf("%d %v", exit, err)
+	}
+}
+
+// stores has the storage hold an object for the snapshot that the program of these tests says it made.
+func stores(machine *installed.Machine) {
+	machine.Server.Put("restic/snapshots/1111111111111111", []byte("x"))
+}
+
+func TestWhatAMachineSaysIsReadBySmileoAloneAndNumbered(t *testing.T) {
+	machine := withProgram(t, saves+"; stat /nowhere/of/the/customer >&2; exit 3")
+	machine.Applied(1, nil)
+	stores(machine)
+	for number := range int64(3) {
+		got, _ := backUp(t, machine)
+		key := report.Prefix + got.Name()
+		var said report.Report
+		if err := json.Unmarshal(machine.Unseal(key), &said); err != nil || said.RunID != got.RunID {
+			t.Fatalf("%v %+v", err, said)
+		}
+		if got.Number != number+1 || said.Number != number+1 {
+			t.Fatalf("report %d has the number %d", number+1, got.Number)
+		}
+		for _, word := range []string{got.RunID, "ws1", "success", "partial", "path", machine.Data} {
+			if strings.Contains(string(machine.Server.Get(key)), word) {
+				t.Fatalf("%q stands in clear: %s", word, machine.Server.Get(key))
+			}
+		}
+	}
+}
+
+func TestASnapshotThatVanishedIsReported(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(1, nil)
+	stores(machine)
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+	first := got.StartedAt
+	if got, _ := backUp(t, machine); got.MissingSnapshotID != nil {
+		t.Fatalf("%+v", got)
+	}
+	machine.Server.Delete("restic/snapshots/1111111111111111")
+	got, exit = backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "the last snapshot of this machine, 11111111 of")
+	if got.MissingSnapshotID == nil || *got.MissingSnapshotID != "1111111111111111" || got.MissingSnapshotAt.Before(first) {
+		t.Fatalf("%+v", got)
+	}
+	// A machine that is shut out may not look: that is no snapshot gone.
+	machine.Server.FailWith(func(_, key string) string {
+		if strings.HasPrefix(key, "restic/") {
+			return "AccessDenied"
+		}
+		return ""
+	})
+	if got, _ := backUp(t, machine); got.MissingSnapshotID != nil {
+		t.Fatalf("%+v", got)
+	}
+}
+
+func TestAMachineThatCannotRememberStillBacksUpAndUsesNoNumberTwice(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(1, nil)
+	stores(machine)
+	if got, _ := backUp(t, machine); got.Number != 1 {
+		t.Fatal(got.Number)
+	}
+	// A folder in its place cannot be replaced by a file: whatever keeps the history from being written.
+	history, err := os.ReadFile(machine.Paths.History())
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := filepath.Join(machine.Paths.History(), "x")
+	if err := errors.Join(os.Remove(machine.Paths.History()), os.MkdirAll(blocked, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	got, _, err := Run(t.Context(), settings(machine, &log))
+	if err == nil || got.Number != 0 || got.Result != report.Success || len(delivered(machine)) != 2 {
+		t.Fatalf("%v %+v %v", err, got, delivered(machine))
+	}
+	if err := os.RemoveAll(machine.Paths.History()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(machine.Paths.History(), history, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := backUp(t, machine); got.Number != 2 {
+		t.Fatal(got.Number)
 	}
 }

@@ -120,6 +120,21 @@ func (c *Client) Get(ctx context.Context, key string, limit int64) ([]byte, erro
 	return body, nil
 }
 
+// Exists tells whether there is an object of this key. Errors as for Get.
+func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.core.StatObject(call, c.bucket, key, minio.StatObjectOptions{})
+	if err == nil {
+		return true, nil
+	}
+	failure := c.failure(ctx, "look for", key, err)
+	if errors.Is(failure, ErrNoSuchKey) {
+		return false, nil
+	}
+	return false, failure
+}
+
 // Download copies an object of at most limit bytes to a writer and returns their number. It ends when no byte comes for
 // callTimeout, or with the context. Errors as for Get; an error of the writer is returned as it is.
 func (c *Client) Download(ctx context.Context, key string, limit int64, into io.Writer) (int64, error) {

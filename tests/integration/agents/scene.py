@@ -14,6 +14,7 @@ from coffre import toolchain
 from coffre.agents import desired
 from coffre.agents.driver import DeployRequest, MachineStorage, RemoveRequest, Target
 from coffre.agents.restic.repository import Repository
+from coffre.agents.sealing import Opener, derive_key
 from coffre.agents.ssh import SshMachine
 from coffre.spec import naming
 from coffre.storage.ceph import policy
@@ -113,6 +114,10 @@ class Scene:
         )
 
     @contextmanager
+    def opener(self, machine: str) -> Opener:
+        """Open what a machine has sealed."""
+        return Opener(derive_key(self.passwords[machine]), self.tenant.id, machine)
+
     def root_on(self, machine: str):
         """Open a machine as root, whatever its own connection says."""
         connection = self.tenant.machines[machine].connection.model_copy(update={"user": "root", "become": False})

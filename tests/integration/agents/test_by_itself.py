@@ -84,7 +84,7 @@ def shell(scene, machine, script):
 
 def applied_note(scene, machine):
     body = scene.owner.get_object(Bucket=scene.bucket(machine), Key="reports/.applied")["Body"].read()
-    return json.loads(body)
+    return json.loads(scene.opener(machine).open("reports/.applied", body))
 
 
 def test_deployment_checks_in_with_key_and_trusted_signer(alone):

@@ -14,6 +14,7 @@ from coffre.agents.backup_run import start_and_wait
 from coffre.agents.private_folder import MEMORY
 from coffre.agents.report import ReportResult, parse_report
 from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.sealing import report_key
 from coffre.agents.ssh import SshMachine
 from tests.integration.agents.looking import ProcessSampler, differences, list_command_lines, list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
@@ -142,9 +143,12 @@ def test_a_backup_runs_to_its_report_in_the_bucket(scene, deployment):
     assert (report.result, report.machine, report.generation_applied) == (ReportResult.SUCCESS, ATELIER, 1)
     assert heard[0] == "backup started"
     listed = scene.owner.list_objects_v2(Bucket=scene.bucket(ATELIER), Prefix="reports/")["Contents"]
-    keys = [entry["Key"] for entry in listed if entry["Key"].endswith(".json")]
-    bodies = [scene.owner.get_object(Bucket=scene.bucket(ATELIER), Key=key)["Body"].read() for key in keys]
-    assert [parse_report(body, datetime.now(UTC)).run_id for body in bodies] == [report.run_id]
+    keys = [entry["Key"] for entry in listed if not entry["Key"].startswith("reports/.")]
+    assert keys == [report_key(1, report.run_id)]
+    opened = scene.opener(ATELIER).open(
+        keys[0], scene.owner.get_object(Bucket=scene.bucket(ATELIER), Key=keys[0])["Body"].read()
+    )
+    assert parse_report(opened, datetime.now(UTC)) == report
     assert [snapshot.id for snapshot in scene.repository(ATELIER).snapshots()] == [report.snapshot_id]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from coffre.agents.driver import DeployRequest, MachineStorage, Target
+from coffre.agents.driver import DeployRequest, MachineStorage, SeenNumbers, Target
 from coffre.agents.inventory import (
     Installable,
     Installation,
@@ -138,10 +138,18 @@ def test_windows_is_reached_over_tls_with_its_certificate_checked():
 def test_windows_gets_its_own_role_and_its_own_paths():
     variables = windows_variables()
     assert [name for name in variables if name.startswith("restic_agent_")] == [
-        f"restic_agent_windows_{name}" for name in ("programs", "settings", "certificates", "credentials")
+        f"restic_agent_windows_{name}"
+        for name in ("programs", "settings", "certificates", "credentials", "apply_arguments")
     ]
     settings = json.loads(base64.b64decode(variables["restic_agent_windows_settings"]))
     assert settings["ca_file"] == r"C:\ProgramData\Coffre\ca.pem"
+
+
+def test_an_agent_is_told_where_its_numbers_go_on():
+    request = replace(REQUEST, seen=SeenNumbers(reports=41, check_ins=9))
+    assert deploy_variables(request)["restic_agent_apply_arguments"] == [
+        "--reports-after", "41", "--check-ins-after", "9",
+    ]  # fmt: skip
 
 
 def test_a_mac_is_reached_by_ssh_and_keeps_nothing_in_a_memory_that_it_lacks():

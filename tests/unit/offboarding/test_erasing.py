@@ -101,6 +101,7 @@ def service_of(platform):
         owner_uid=OWNER,
         bucket_name=lambda machine: naming.bucket_name(TENANT.slug, TENANT.id, machine),
         owner_key=lambda: "the owner's",
+        records=SimpleNamespace(forget_memory=lambda tenant_id, machine: None),
     )
 
 

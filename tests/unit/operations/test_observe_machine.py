@@ -38,9 +38,6 @@ class FakeBucket:
         self.limits.append(limit_bytes)
         return self.objects.get(key, (None, None))[0]
 
-    def current_bytes(self):
-        return 7
-
     def is_gate_closed(self):
         return False
 
@@ -57,7 +54,12 @@ def look(monkeypatch):
 
     def look_at(objects):
         bucket = FakeBucket(objects)
-        service = SimpleNamespace(tenant=tenant, owner_bucket=lambda machine: bucket)
+        service = SimpleNamespace(
+            tenant=tenant,
+            owner_bucket=lambda machine: bucket,
+            secrets=SimpleNamespace(find_control=lambda slug, tenant_id: None),
+            find_records=lambda: None,
+        )
         return module.look_at_machine(service, name, NOW)
 
     look_at.machine = name
@@ -77,6 +79,8 @@ def test_what_is_as_it_should_be_finds_nothing(look):
         {
             "reports/1.json": (GOOD, at(3)),
             f"restic/snapshots/{REPORT['snapshot_id']}": (b"", at(3)),
+            "restic/config": (b"", at(30)),
+            "restic/keys/aa": (b"", at(30)),
             "control/gate.json": (b'{"closed": false, "reason": "", "since": "2026-11-23T12:30:00Z"}', at(9)),
         }
     )
@@ -144,9 +148,9 @@ def test_snapshots_of_an_absurd_time_are_counted_and_not_the_newest(look):
 
 
 def test_a_bucket_that_cannot_be_looked_at_is_a_finding_and_a_platform_that_is_away_is_none(look, monkeypatch):
-    monkeypatch.setattr(FakeBucket, "current_bytes", lambda self: fail(RemoteError("no such bucket")))
+    monkeypatch.setattr(FakeBucket, "walk_objects", lambda self, prefix: fail(RemoteError("no such bucket")))
     assert look({}) == Finding(FindingKind.NOT_SEEN, look.machine, {"error": "no such bucket"})
-    monkeypatch.setattr(FakeBucket, "current_bytes", lambda self: fail(PlatformAwayError("away")))
+    monkeypatch.setattr(FakeBucket, "walk_objects", lambda self, prefix: fail(PlatformAwayError("away")))
     with pytest.raises(PlatformAwayError):
         look({})
 
@@ -158,6 +162,20 @@ def fail(error):
 def test_every_kind_and_every_fault_has_its_words():
     assert set(_WORDS) == set(FindingKind)
     assert set(_FAULTS) == set(Fault)
-    evidence = {"key": "k", "fault": Fault.UNREADABLE, "field": "at", "count": 3, "error": "e"}
+    evidence = {
+        "key": "k",
+        "fault": Fault.UNREADABLE,
+        "field": "at",
+        "count": 3,
+        "error": "e",
+        "what": "keys",
+        "known": 2,
+        "newest": "ab" * 32,
+        "seen_at": "2026-11-24T00:00:00Z",
+        "is_newest": 1,
+        "bytes": 7,
+        "number": None,
+        "first": 4,
+    }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")

@@ -239,8 +239,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(rotate, "TenantStack", lambda repository, service, control: service)
     monkeypatch.setattr(rotate, "sign_orders", lambda service, name: service.sign(name))
     monkeypatch.setattr(rotate, "deploy", lambda world, secrets, orders, show, only: world.deploy(secrets, only))
-    monkeypatch.setattr(rotate, "iter_reports", lambda bucket: iter(()))
-    monkeypatch.setattr(rotate, "find_applied", lambda bucket: world.applied.get(bucket.name))
+    monkeypatch.setattr(rotate, "list_reports", lambda service, machine, until: ())
+    monkeypatch.setattr(rotate, "find_applied", lambda service, machine: world.applied.get(machine))
     world = make_world()
     return world
 

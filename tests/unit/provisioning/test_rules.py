@@ -4,8 +4,9 @@ import pytest
 
 from coffre.errors import RefusedError
 from coffre.provisioning.rules import (
+    Remains,
     judge_escrow,
-    refuse_headless_repository,
+    refuse_lost_repository,
     refuse_lost_secrets,
     refuse_orphan_stacks,
     refuse_unsupported,
@@ -47,10 +48,25 @@ def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None
         refuse_lost_secrets(TENANT, [COMPTA, CAISSE], ["compta-01"])
 
 
-def test_no_repository_is_made_over_backups_that_lost_theirs() -> None:
-    refuse_headless_repository("martin", "compta-01", ["control/desired.json", "restic/keys/ab", "reports/x.json"])
-    with pytest.raises(RefusedError, match="its bucket holds backups"):
-        refuse_headless_repository("martin", "compta-01", ["restic/snapshots/ab"])
+@pytest.mark.parametrize(
+    ("remains", "renews", "said"),
+    [
+        (Remains(has_config=False, has_keys=False, has_backups=False, known_snapshots=0), False, None),
+        # An initialisation that was cut off.
+        (Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0), False, None),
+        (Remains(has_config=False, has_keys=False, has_backups=False, known_snapshots=3), False, "held 3 snapshots"),
+        (Remains(has_config=False, has_keys=False, has_backups=False, known_snapshots=3), True, None),
+        (Remains(has_config=False, has_keys=True, has_backups=True, known_snapshots=0), True, "bucket holds backups"),
+        (Remains(has_config=True, has_keys=False, has_backups=False, known_snapshots=0), True, "has no keys any more"),
+    ],
+)
+def test_no_repository_is_made_where_one_was(remains: Remains, renews: bool, said: str | None) -> None:
+    if said is None:
+        return refuse_lost_repository("martin", "compta-01", remains, renews=renews)
+    with pytest.raises(RefusedError, match=said) as caught:
+        refuse_lost_repository("martin", "compta-01", remains, renews=renews)
+    assert "coffre undelete martin --machine compta-01" in caught.value.hint
+    return None
 
 
 def test_an_escrow_beside_the_secrets_is_for_the_lab_only() -> None:

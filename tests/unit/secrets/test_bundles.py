@@ -35,6 +35,7 @@ def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle)
         "old_signing_key": None,
         "condemned": [],
         "credentials": {},
+        "report_keys": {},
     }
     assert json.loads(to_document(data)) == {
         "version": 1,
@@ -51,14 +52,24 @@ def test_document_reads_back_equal(control: ControlBundle, data: DataBundle) -> 
     assert from_document(to_document(data), DataBundle, TENANT_ID, "x") == data
 
 
+def test_a_bundle_of_before_reports_were_sealed_reads_and_has_no_key_for_them(control: ControlBundle) -> None:
+    fields = json.loads(to_document(control))
+    del fields["report_keys"]
+    assert from_document(json.dumps(fields).encode(), ControlBundle, TENANT_ID, "x") == control
+
+
 def test_a_bundle_in_the_middle_of_everything_reads_back_equal_and_tells_all_its_secrets(
     control: ControlBundle,
 ) -> None:
     rotated = rotations.start(control, rotations.list_subjects(control, ["compta-01"]), now=True)
-    full = rotated.model_copy(update={"credentials": {"sudo": SecretStr("hunter2")}})
+    update = {"credentials": {"sudo": SecretStr("hunter2")}, "report_keys": {"compta-01": SecretStr("a report key")}}
+    full = rotated.model_copy(update=update)
     assert from_document(to_document(full), ControlBundle, TENANT_ID, "x") == full
-    assert all_secret_values(full) == all_secret_values(control) | all_secret_values(rotated) | {"hunter2"}
-    assert len(all_secret_values(full)) == 8
+    assert all_secret_values(full) == all_secret_values(control) | all_secret_values(rotated) | {
+        "hunter2",
+        "a report key",
+    }
+    assert len(all_secret_values(full)) == 9
     assert not [secret for secret in all_secret_values(full) if secret in f"{full!r}{full}{full.model_dump_json()}"]
 
 

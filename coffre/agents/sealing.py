@@ -1,0 +1,92 @@
+"""What agents seal for SMILÉO alone: reports and check-ins, encrypted and vouched for by their own machine. Pure.
+
+The key comes from the machine's repository password, which neither the storage's host nor another machine knows. A
+seal binds tenant, machine and object key: a document opens nowhere else. The agent's side is agent/internal/report.
+"""
+
+import base64
+import re
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+
+from coffre.agents.report import LIMIT_BYTES, InvalidReportError
+from coffre.outside.faults import Fault
+from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.spec import naming
+
+VERSION = 2
+"""Of the envelope; a report in clear has version 1."""
+
+SEALED_LIMIT_BYTES = 2 * LIMIT_BYTES
+"""The largest envelope that is read: base64 adds a third."""
+
+_KEY_LABEL = b"coffre report key 1"
+_BOUND_LABEL = "coffre report 2"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_NAME = re.compile(re.escape(naming.REPORTS_PREFIX) + r"([0-9]{10,18})-([0-9a-f]{32})\.sealed")
+
+
+class UnsealedReportError(InvalidReportError):
+    """A document in clear where its machine seals what it says; or one that this machine did not seal for this key."""
+
+
+def derive_key(repository_password: SecretStr) -> SecretStr:
+    """Return a machine's report key, base64: reading reports with it opens no backup."""
+    derivation = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=_KEY_LABEL)
+    return SecretStr(base64.b64encode(derivation.derive(repository_password.get_secret_value().encode())).decode())
+
+
+def read_number(object_key: str) -> int | None:
+    """Return the number that a sealed report's key begins with; None for any other object. It proves nothing yet."""
+    match = _NAME.fullmatch(object_key)
+    return int(match[1]) if match else None
+
+
+def report_key(number: int, run_id: str) -> str:
+    """Return the object key under which a machine puts its report of that number."""
+    return f"{naming.REPORTS_PREFIX}{number:010d}-{run_id}.sealed"
+
+
+class Opener:
+    """Opens what one machine has sealed."""
+
+    def __init__(self, key: SecretStr, tenant_id: str, machine: str) -> None:
+        self._aead = AESGCM(base64.b64decode(key.get_secret_value(), validate=True))
+        self._whose = f"{tenant_id}\n{machine}"
+
+    def open(self, object_key: str, document: bytes) -> bytes:
+        """Return what the machine sealed under this object key; InvalidReportError for anything else.
+
+        Its fault is UNSEALED for a document in clear, MISSEALED for what this machine did not seal, or not for this
+        key: forged, another machine's, or its own from elsewhere.
+        """
+        try:
+            envelope = read_json_object(document, SEALED_LIMIT_BYTES)
+        except UnreadableJsonError as problem:
+            raise InvalidReportError(f"{object_key} cannot be read: {problem}", fault=problem.fault) from None
+        sealed = envelope.get("sealed")
+        if not isinstance(sealed, str):
+            raise UnsealedReportError(
+                f"{object_key} is in clear, and its machine seals what it says", fault=Fault.UNSEALED
+            )
+        try:
+            closed = base64.b64decode(sealed, validate=True)
+            nonce, text = closed[:_NONCE_BYTES], closed[_NONCE_BYTES:]
+            return self._aead.decrypt(nonce, text, f"{_BOUND_LABEL}\n{self._whose}\n{object_key}".encode())
+        except (ValueError, InvalidTag):
+            raise UnsealedReportError(
+                f"{object_key} was not sealed by its machine for this place", fault=Fault.MISSEALED
+            ) from None
+
+
+def is_sealed(document: bytes) -> bool:
+    """Tell whether a document has the form of a sealed one, whoever wrote it."""
+    try:
+        return isinstance(read_json_object(document, SEALED_LIMIT_BYTES).get("sealed"), str)
+    except UnreadableJsonError:
+        return False

@@ -1,0 +1,134 @@
+"""One look at a machine's bucket, held against what was seen before, and remembered where records exist."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from coffre.agents.applied import Applied
+from coffre.operations import continuity
+from coffre.operations.continuity import Seen, Stored
+from coffre.operations.departure import is_being_erased
+from coffre.operations.findings import Finding, SetAside
+from coffre.operations.reports import Reported, Shelf, Until, find_opener, is_success, look_at_applied, recall
+from coffre.operations.service import Service
+from coffre.outside.faults import Fault
+from coffre.outside.times import UnbelievableTimeError, check_time
+from coffre.records.events import utc_now
+from coffre.records.memory import Memory
+from coffre.spec import naming
+from coffre.storage.driver import ObjectFacts
+
+SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
+MAX_ASIDE = 1000
+"""How many odd snapshot objects of a machine are counted."""
+
+_CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
+_KEYS_PREFIX = f"{naming.RESTIC_PREFIX}keys/"
+_DATA_PREFIX = f"{naming.RESTIC_PREFIX}data/"
+_SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen of a machine; ``losses`` is what was there before and is not any more.
+
+    ``newest_snapshot_at`` is of the snapshot objects whose time can be, ``snapshots`` counts all of them.
+    """
+
+    reported: Reported
+    stored: Stored
+    losses: tuple[Finding, ...]
+    snapshots: int
+    newest_snapshot_at: datetime | None
+    snapshots_aside: tuple[SetAside, ...]
+    current_bytes: int
+    memory: Memory
+    applied: Applied | SetAside | None
+
+
+def look(service: Service, machine: str, now: datetime | None = None, *, until: Until = is_success) -> Sighting:
+    """Look at a machine's bucket in one listing; what was learned is remembered where records exist."""
+    now = now or utc_now()
+    # In this order: what is remembered first, then reports, then snapshots. Whatever a report speaks of, or another
+    # command remembers meanwhile, is then in the listing of snapshots, or gone.
+    bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
+    survey = _Survey(before, now)
+    for facts in bucket.walk_objects(""):
+        survey.see(facts)
+    reported = survey.shelf.read(bucket, find_opener(service, machine), until)
+    applied = look_at_applied(service, machine, bucket, before, now)
+    seen = Seen(reported, survey.stored, began_at)
+    after = _remember(service, machine, before, seen, applied)
+    return Sighting(
+        reported,
+        survey.stored,
+        continuity.judge(machine, before, after, seen),
+        survey.snapshots,
+        survey.newest_snapshot_at,
+        tuple(survey.aside),
+        survey.current_bytes,
+        after,
+        applied,
+    )
+
+
+def _remember(service: Service, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
+    records = service.find_records()
+    after = _learn(before, seen, applied)
+    if records is None or after == before or is_being_erased(service, machine):
+        return after
+    records.change_memory(service.tenant.id, machine, lambda fresh: _learn(fresh, seen, applied))
+    return after
+
+
+def _learn(memory: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
+    return continuity.learn_check_in(continuity.learn(memory, seen), applied)
+
+
+class _Survey:
+    """All that one listing of a bucket tells, in bounded memory."""
+
+    def __init__(self, memory: Memory, now: datetime) -> None:
+        self.shelf = Shelf(memory, now)
+        self.current_bytes = 0
+        self.snapshots = 0
+        self.newest_snapshot_at: datetime | None = None
+        self.aside: list[SetAside] = []
+        self._now = now
+        self._known = memory.snapshots
+        self._ids: set[str] = set()
+        self._has_config = False
+        self._keys = self._packs = self._pack_bytes = 0
+
+    @property
+    def stored(self) -> Stored:
+        return Stored(frozenset(self._ids), self._has_config, self._keys, self._packs, self._pack_bytes)
+
+    def see(self, facts: ObjectFacts) -> None:
+        self.current_bytes += facts.size_bytes
+        if facts.key.startswith(_DATA_PREFIX):
+            self._packs += 1
+            self._pack_bytes += facts.size_bytes
+        elif facts.key.startswith(naming.REPORTS_PREFIX):
+            self.shelf.see(facts)
+        elif facts.key.startswith(SNAPSHOTS_PREFIX):
+            self._see_snapshot(facts)
+        elif facts.key == _CONFIG_KEY:
+            self._has_config = True
+        elif facts.key.startswith(_KEYS_PREFIX):
+            self._keys += 1
+
+    def _see_snapshot(self, facts: ObjectFacts) -> None:
+        self.snapshots += 1
+        snapshot_id = facts.key.removeprefix(SNAPSHOTS_PREFIX)
+        is_kept = snapshot_id in self._known or len(self._ids) < continuity.MAX_KNOWN
+        if is_kept and _SNAPSHOT_ID.fullmatch(snapshot_id):
+            self._ids.add(snapshot_id)
+        try:
+            modified_at = check_time(facts.modified_at, self._now)
+        except UnbelievableTimeError:
+            if len(self.aside) < MAX_ASIDE:
+                self.aside.append(SetAside(facts.key, Fault.UNBELIEVABLE_TIME))
+            return
+        newest = self.newest_snapshot_at
+        self.newest_snapshot_at = modified_at if newest is None else max(newest, modified_at)

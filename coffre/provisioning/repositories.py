@@ -1,0 +1,113 @@
+"""The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
+
+import os
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from coffre.errors import RefusedError
+from coffre.operations import continuity
+from coffre.operations.findings import Finding
+from coffre.operations.releasing import begin_anew, check_reason
+from coffre.operations.reports import recall
+from coffre.operations.repositories import open_repository
+from coffre.operations.service import Service
+from coffre.operations.sighting import look
+from coffre.provisioning import rules
+from coffre.provisioning.rules import Remains
+from coffre.records.events import EventKind
+from coffre.spec import naming
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """The operator's word that the history of these machines is lost and a new repository begins, and why.
+
+    ``is_platform_lost``: so for every machine whose repository is gone (contract, article 15).
+    """
+
+    machines: frozenset[str] = field(default_factory=frozenset)
+    is_platform_lost: bool = False
+    reason: str = ""
+
+    @property
+    def is_asked(self) -> bool:
+        return bool(self.machines) or self.is_platform_lost
+
+    def covers(self, machine: str) -> bool:
+        return self.is_platform_lost or machine in self.machines
+
+
+NO_RENEWAL = Renewal()
+
+
+def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Collection[str]) -> tuple[Finding, ...]:
+    """Remember what machines' buckets hold before anything is changed; returns what they held before and hold no more.
+
+    RefusedError, and nothing is changed, when a machine is named for a new repository and has its own.
+    """
+    if renewal.is_asked:
+        check_reason(renewal.reason)
+    for name in renewal.machines:
+        service.machine(name)
+    losses: list[Finding] = []
+    for name in service.tenant.active_machines():
+        if service.bucket_name(name) not in owned_buckets:
+            losses += continuity.judge_absence(name, recall(service, name))
+            continue
+        seen = look(service, name)
+        if name in renewal.machines and continuity.find_lack(seen.stored) is None:
+            raise RefusedError(
+                f"{service.tenant.slug}/{name} has its repository, with {seen.snapshots} snapshots",
+                "None begins over it; nothing was touched. `coffre status` says what is missing, if anything is, and "
+                "`coffre acknowledge` lets that go.",
+            )
+        losses += seen.losses
+    return tuple(loss for loss in losses if not (loss.machine and renewal.covers(loss.machine)))
+
+
+def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
+    """Make the repository of each bucket that has none; the machines themselves may not.
+
+    Returns the machines that are refused, each with why and what to do: theirs was there, and is gone or incomplete.
+    """
+    missing, refused = [], {}
+    for name in service.tenant.active_machines():
+        remains = _look_at_remains(service, name)
+        if remains.is_whole:
+            continue
+        try:
+            rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
+        except RefusedError as problem:
+            refused[name] = f"{problem.message}. {problem.hint}"
+            continue
+        if renewal.covers(name):
+            begin_anew(service, name, renewal.reason)
+        missing.append(name)
+    if not missing:
+        return refused
+    for name in missing:
+        on_progress(f"initialising the repository of {name}")
+    repositories = [open_repository(service, name, "initialise the repository") for name in missing]
+    # Each derives a key from its password, which keeps a core busy for 2 s.
+    with ThreadPoolExecutor(max_workers=min(len(missing), os.cpu_count() or 1)) as executor:
+        list(executor.map(lambda repository: repository.init(), repositories))
+    return refused
+
+
+def _look_at_remains(service: Service, name: str) -> Remains:
+    bucket = service.owner_bucket(name)
+    has_config = bucket.exists(f"{naming.RESTIC_PREFIX}config")
+    has_keys = any(True for _ in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/"))
+    backups = (f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
+    # Only what lacks something is listed further.
+    has_backups = not (has_config and has_keys) and any(True for folder in backups for _ in bucket.walk_objects(folder))
+    known = len(recall(service, name).expected)
+    # Records of before hold no snapshots, and each drill names one.
+    if not known and service.records.find_last(service.tenant.id, EventKind.DRILL, name) is not None:
+        renewed = service.records.find_last(service.tenant.id, EventKind.NEW_REPOSITORY, name)
+        drilled = service.records.find_last(service.tenant.id, EventKind.DRILL, name)
+        known = int(renewed is None or (drilled is not None and (drilled.id or 0) > (renewed.id or 0)))
+    return Remains(has_config, has_keys, has_backups, known)

@@ -1,0 +1,107 @@
+"""What was seen of each machine's repository and reports: what a storage that rolls back or thins out is held against.
+
+Plain values and their rows; what follows from them is a rule of the operations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from coffre.records import tables
+
+
+@dataclass(frozen=True)
+class KnownSnapshot:
+    """A snapshot that was seen in storage or that its machine vouched for under a seal.
+
+    ``report_number`` is that of the sealed report that tells of it, None when none did. ``released`` says why it need
+    not be there any more; None: it has to be.
+    """
+
+    snapshot_id: str
+    seen_at: datetime
+    report_number: int | None = None
+    released: str | None = None
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of one machine; None: not seen yet.
+
+    ``report_number`` is the highest of its sealed reports, ``accounted_number`` the one up to which every number was
+    seen (None: whatever comes next begins the count). Reports in clear count until ``sealed_since``, the server's time
+    of the first sealed one; what was written under reports/ until ``clean_until`` was looked at. ``begun_at`` is when
+    its repository was begun anew, on SMILÉO's word. ``packs`` and ``pack_bytes`` are the most that was seen.
+    """
+
+    report_number: int | None = None
+    accounted_number: int | None = None
+    sealed_since: datetime | None = None
+    clean_until: datetime | None = None
+    begun_at: datetime | None = None
+    check_in_number: int | None = None
+    packs: int | None = None
+    pack_bytes: int | None = None
+    snapshots: Mapping[str, KnownSnapshot] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> list[KnownSnapshot]:
+        """The snapshots that have to be in storage."""
+        return [known for known in self.snapshots.values() if known.released is None]
+
+    @property
+    def newest_reported(self) -> KnownSnapshot | None:
+        """The snapshot of the newest sealed report that tells of one, without those that were released."""
+        told = [known for known in self.expected if known.report_number is not None]
+        return max(told, key=lambda known: known.report_number or 0, default=None)
+
+
+_SNAPSHOT_FIELDS = tuple(each.name for each in fields(KnownSnapshot))
+_MARKS = tuple(each.name for each in fields(Memory) if each.name != "snapshots")
+
+
+def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
+    """Return what is remembered of a machine."""
+    known, marks = tables.known_snapshots, tables.machine_memory
+    rows = connection.execute(_of(known, tenant_id, machine)).mappings().all()
+    row = connection.execute(_of(marks, tenant_id, machine)).mappings().one_or_none()
+    snapshots = {each["snapshot_id"]: KnownSnapshot(**_without_owner(dict(each))) for each in rows}
+    return Memory(**({} if row is None else _without_owner(dict(row))), snapshots=snapshots)
+
+
+def write_memory(connection: sa.Connection, tenant_id: str, machine: str, before: Memory, after: Memory) -> None:
+    """Write what differs from what was read before in the same transaction."""
+    known, marks = tables.known_snapshots, tables.machine_memory
+    owner = {"tenant_id": tenant_id, "machine": machine}
+    changed = [each for key, each in after.snapshots.items() if before.snapshots.get(key) != each]
+    for each in changed:
+        values = {name: getattr(each, name) for name in _SNAPSHOT_FIELDS}
+        _put(connection, known, {**owner, "snapshot_id": each.snapshot_id}, values)
+    values = {name: getattr(after, name) for name in _MARKS}
+    if values != {name: getattr(before, name) for name in _MARKS} or (changed and before == Memory()):
+        _put(connection, marks, owner, values)
+
+
+def delete_memory(connection: sa.Connection, tenant_id: str, machine: str) -> None:
+    """Forget a machine: its backups are erased."""
+    for table in (tables.known_snapshots, tables.machine_memory):
+        connection.execute(sa.delete(table).where(table.c.tenant_id == tenant_id, table.c.machine == machine))
+
+
+def _put(connection: sa.Connection, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Write one row; the caller's transaction is the only one that writes."""
+    mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    if connection.execute(sa.update(table).where(mine).values(**values)).rowcount == 0:
+        connection.execute(sa.insert(table).values(**{**values, **key}))
+
+
+def _of(table: sa.Table, tenant_id: str, machine: str) -> sa.Select[tuple[object, ...]]:
+    return sa.select(table).where(table.c.tenant_id == tenant_id, table.c.machine == machine)
+
+
+def _without_owner(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in ("tenant_id", "machine")}

@@ -1,0 +1,363 @@
+"""A storage that goes back, thins out or invents: what was seen is held against it, from one look to the next."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
+
+from coffre.agents.sealing import Opener, derive_key, report_key
+from coffre.operations import continuity
+from coffre.operations.continuity import Seen, Stored
+from coffre.operations.findings import FindingKind
+from coffre.operations.reports import Reported, Shelf
+from coffre.outside.faults import Fault
+from coffre.records.memory import Memory
+from coffre.storage.driver import ObjectFacts
+from tests.unit.agents.test_report import REPORT
+
+MACHINE, TENANT = "compta-01", "k7f3q9wz2m"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+KEY = derive_key(SecretStr("password"))
+S = [f"{number:064x}" for number in range(20)]
+
+
+def run_of(number: int) -> str:
+    return f"{number:032x}"
+
+
+class World:
+    """One machine that reports, its bucket, and what SMILÉO remembers of it."""
+
+    def __init__(self) -> None:
+        self.bucket: dict[str, tuple[bytes, datetime]] = {
+            "restic/config": (b"c", NOW - timedelta(days=9)),
+            "restic/keys/k": (b"k", NOW - timedelta(days=9)),
+        }
+        self.memory = Memory()
+        self.clock = NOW
+        self.number = 0
+
+    def back_up(self, snapshot: str | None = None, number: int | None = None, **changes: Any) -> str:
+        """Have the machine store a snapshot and seal a report of it."""
+        self.clock += timedelta(hours=1)
+        self.number = self.number + 1 if number is None else number
+        at = self.clock.isoformat()
+        said = {
+            **REPORT,
+            "number": self.number,
+            "run_id": run_of(int(self.clock.timestamp())),
+            "snapshot_id": snapshot,
+            "result": "success" if snapshot else "failed",
+            "started_at": at,
+            "finished_at": at,
+            **changes,
+        }
+        key = report_key(said["number"], said["run_id"])
+        if snapshot:
+            self.put(f"restic/snapshots/{snapshot}", b"s")
+            self.put(f"restic/data/00/{snapshot}", b"pack")
+        self.put(key, seal(key, said))
+        return key
+
+    def put(self, key: str, body: bytes) -> None:
+        self.bucket[key] = (body, self.clock)
+
+    def walk_objects(self, prefix: str) -> Any:
+        for key, (body, at) in sorted(self.bucket.items()):
+            if key.startswith(prefix):
+                yield ObjectFacts(key, len(body), at, "etag")
+
+    def find(self, key: str, limit_bytes: int) -> bytes | None:
+        return self.bucket.get(key, (None,))[0]
+
+    def read(self) -> Reported:
+        shelf = Shelf(self.memory, self.clock)
+        for facts in self.walk_objects("reports/"):
+            shelf.see(facts)
+        return shelf.read(self, Opener(KEY, TENANT, MACHINE))  # type: ignore[arg-type]
+
+    def look(self) -> dict[FindingKind, dict[str, Any]]:
+        """Look as a command does; returns the findings by kind."""
+        self.clock += timedelta(minutes=1)
+        reported = self.read()
+        snapshots = frozenset(key.rsplit("/", 1)[1] for key in self.bucket if key.startswith("restic/snapshots/"))
+        packs = [body for key, (body, _) in self.bucket.items() if key.startswith("restic/data/")]
+        keys = sum(1 for key in self.bucket if key.startswith("restic/keys/"))
+        stored = Stored(snapshots, "restic/config" in self.bucket, keys, len(packs), sum(map(len, packs)))
+        seen = Seen(reported, stored, self.clock)
+        before, self.memory = self.memory, continuity.learn(self.memory, seen)
+        found = continuity.judge(MACHINE, before, self.memory, seen)
+        assert {each.machine for each in found} <= {MACHINE}
+        self.aside = reported.aside
+        return {each.kind: dict(each.evidence) for each in found}
+
+
+def seal(key: str, said: dict[str, Any], *, machine: str = MACHINE) -> bytes:
+    raw = base64.b64decode(KEY.get_secret_value())
+    bound = f"coffre report 2\n{TENANT}\n{machine}\n{key}".encode()
+    nonce = b"n" * 12
+    closed = nonce + AESGCM(raw).encrypt(nonce, json.dumps(said).encode(), bound)
+    return json.dumps({"version": 2, "sealed": base64.b64encode(closed).decode()}).encode()
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    for snapshot in S[:3]:
+        world.back_up(snapshot)
+    assert world.look() == {}
+    return world
+
+
+def test_an_honest_storage_finds_nothing_however_often_it_is_looked_at(world: World) -> None:
+    for snapshot in (S[3], None, S[4]):
+        world.back_up(snapshot)
+        assert world.look() == world.look() == {}
+    assert (world.memory.report_number, world.memory.accounted_number) == (6, 6)
+    newest = world.memory.newest_reported
+    assert newest is not None
+    assert (newest.snapshot_id, newest.report_number) == (S[4], 6)
+
+
+def test_a_rollback_is_found_and_the_next_backup_does_not_hide_it(world: World) -> None:
+    last_week = dict(world.bucket)
+    world.back_up(S[3])
+    assert world.look() == {}
+    world.bucket = last_week
+    for _ in range(2):
+        found = world.look()
+        assert found[FindingKind.SNAPSHOTS_GONE]["newest"] == S[3]
+        assert found[FindingKind.SNAPSHOTS_GONE]["is_newest"] == 1
+        assert found[FindingKind.REPORTS_GONE] == {"number": 3, "known": 4}
+        assert found[FindingKind.PACKS_GONE] == {"count": 1, "bytes": 4}
+    world.back_up(S[4], missing_snapshot_id=S[3], missing_snapshot_at=world.clock.isoformat())
+    assert world.look()[FindingKind.SNAPSHOTS_GONE]["newest"] == S[3]
+
+
+@pytest.mark.parametrize("gone", [[0], [1], [0, 1], [0, 1, 2]], ids=str)
+def test_every_snapshot_that_goes_is_counted(world: World, gone: list[int]) -> None:
+    for each in gone:
+        del world.bucket[f"restic/snapshots/{S[each]}"]
+    evidence = world.look()[FindingKind.SNAPSHOTS_GONE]
+    assert (evidence["count"], evidence["is_newest"]) == (len(gone), int(2 in gone))
+
+
+def test_a_report_that_names_a_snapshot_that_nobody_ever_saw_is_one_gone(world: World) -> None:
+    world.back_up(S[3])
+    del world.bucket[f"restic/snapshots/{S[3]}"]
+    assert world.look()[FindingKind.SNAPSHOTS_GONE]["newest"] == S[3]
+
+
+def test_a_machine_that_misses_its_own_last_snapshot_is_believed(world: World) -> None:
+    world.back_up(S[4], missing_snapshot_id=S[5], missing_snapshot_at=world.clock.isoformat())
+    assert world.look()[FindingKind.SNAPSHOTS_GONE]["newest"] == S[5]
+
+
+def test_a_report_kept_back_is_missed_until_it_comes(world: World) -> None:
+    kept_back = world.back_up(S[3])
+    body = world.bucket.pop(kept_back)
+    world.back_up(S[4])
+    for _ in range(2):
+        assert world.look()[FindingKind.REPORTS_MISSING] == {"count": 1, "first": 4}
+    world.bucket[kept_back] = body
+    assert world.look() == {}
+
+
+def test_no_report_left_is_a_rollback_and_one_pruned_from_before_is_none(world: World) -> None:
+    keys = sorted(key for key in world.bucket if key.startswith("reports/"))
+    del world.bucket[keys[0]]
+    assert world.look() == {}
+    for key in keys[1:]:
+        del world.bucket[key]
+    assert world.look()[FindingKind.REPORTS_GONE] == {"number": None, "known": 3}
+
+
+def test_a_machine_that_lost_its_memory_is_told_from_one_that_goes_on_where_it_was(world: World) -> None:
+    world.back_up(S[3], number=1)
+    assert FindingKind.REPORT_REPLAYED in world.look()
+    world.back_up(S[4], number=4)
+    assert world.look() == {}
+
+
+def test_an_old_report_put_back_under_its_own_key_is_no_newest(world: World) -> None:
+    (oldest, *_) = sorted(key for key in world.bucket if key.startswith("reports/"))
+    world.clock += timedelta(hours=1)
+    world.put(oldest, world.bucket[oldest][0])
+    assert world.look()[FindingKind.REPORT_REPLAYED] == {"key": oldest, "known": 3}
+    last = world.read().last
+    assert last is not None
+    assert last.number == 3
+
+
+def copied(world: World, key: str) -> bytes:
+    return world.bucket[key][0]
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "fault"),
+    [
+        (report_key(99, run_of(7)), lambda world, own: copied(world, own), Fault.MISSEALED),
+        (report_key(2, run_of(7)), lambda world, own: copied(world, own), Fault.MISSEALED),
+        (report_key(99, run_of(7)), lambda world, own: seal(report_key(99, run_of(7)), REPORT, machine="b"),
+         Fault.MISSEALED),
+        ("reports/x.sealed", lambda world, own: copied(world, own), Fault.MISSEALED),
+        ("reports/x.json", lambda world, own: copied(world, own), Fault.MISSEALED),
+        ("reports/x.json", lambda world, own: json.dumps({**REPORT, "result": "success"}).encode(), Fault.UNSEALED),
+        (report_key(99, run_of(7)), lambda world, own: json.dumps({**REPORT, "number": 99}).encode(), Fault.UNSEALED),
+        (report_key(99, run_of(7)), lambda world, own: b"rubbish", Fault.UNREADABLE),
+        (report_key(99, run_of(7)), lambda world, own: seal(report_key(99, run_of(7)), {**REPORT, "number": 98}),
+         Fault.UNREADABLE),
+    ],
+)  # fmt: skip
+def test_what_is_put_beside_sealed_reports_is_named_each_time_and_believed_never(
+    world: World, key: str, body: Callable[[World, str], bytes], fault: Fault
+) -> None:
+    own = sorted(each for each in world.bucket if each.startswith("reports/"))[0]
+    world.clock += timedelta(hours=1)
+    world.put(key, body(world, own))
+    for _ in range(2):
+        assert world.look() == {}
+        assert [(each.key, each.fault) for each in world.aside] == [(key, fault)]
+        last = world.read().last
+        assert last is not None
+        assert last.number == 3
+    world.memory = continuity.acknowledge(world.memory, (), "acknowledged", world.clock)
+    assert world.look() == {}
+    assert world.aside == (), "what was acknowledged is named again"
+    last = world.read().last
+    assert last is not None
+    assert last.number == 3
+
+
+def test_reports_in_clear_count_until_the_first_sealed_one() -> None:
+    world = World()
+    said = {**REPORT, "result": "success"}
+    world.put("reports/20261119T000000Z-x.json", json.dumps(said).encode())
+    before = world.read()
+    assert [report.number for report in before.reports] == [None]
+    assert world.look() == {}
+    world.back_up(S[1])
+    assert world.look() == {}
+    assert world.aside == (), "a report of before the first sealed one is not odd"
+    assert [report.number for report in world.read().reports] == [1]
+    world.put("reports/20261120T000000Z-y.json", json.dumps(said).encode())
+    world.look()
+    assert [each.fault for each in world.aside] == [Fault.UNSEALED]
+    # The host goes back to the time before: nothing in clear is believed any more.
+    world.bucket = {key: value for key, value in world.bucket.items() if not key.endswith(".sealed")}
+    found = world.look()
+    assert found[FindingKind.REPORTS_GONE] == {"number": None, "known": 1}
+    assert world.read().reports == ()
+
+
+def test_a_report_that_its_machine_could_not_number_counts_by_its_own_time(world: World) -> None:
+    key = world.back_up(S[3], number=0)
+    world.number = 3
+    assert world.look() == {}
+    assert [report.number for report in world.read().reports][:2] == [0, 3]
+    world.back_up(S[4])
+    world.clock += timedelta(hours=1)
+    world.put(key, world.bucket[key][0])
+    assert world.look() == {}
+    last = world.read().last
+    assert last is not None
+    assert last.number == 4, "put back later, it is no newer for that"
+
+
+def test_a_sealed_report_without_a_key_here_is_said_and_learned_nothing_of(world: World) -> None:
+    shelf = Shelf(Memory(), world.clock)
+    for facts in world.walk_objects("reports/"):
+        shelf.see(facts)
+    reported = shelf.read(world, None)  # type: ignore[arg-type]
+    assert (reported.lacks_key, reported.reports) == (True, ())
+    stored = Stored(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
+    seen = Seen(reported, stored, world.clock)
+    learned = continuity.learn(world.memory, seen)
+    assert (learned.report_number, learned.clean_until) == (3, world.memory.clean_until)
+    kinds = [each.kind for each in continuity.judge(MACHINE, world.memory, learned, seen)]
+    assert kinds == [FindingKind.REPORT_KEY_LACKING]
+
+
+def test_what_was_released_may_go_and_has_to_stay_once_it_is_back(world: World) -> None:
+    body = world.bucket.pop(f"restic/snapshots/{S[0]}")
+    world.memory = continuity.release(world.memory, [S[0], "unknown"], "pruned", world.clock)
+    assert world.look() == {}
+    world.bucket[f"restic/snapshots/{S[0]}"] = body
+    assert world.look() == {}
+    del world.bucket[f"restic/snapshots/{S[0]}"]
+    assert world.look()[FindingKind.SNAPSHOTS_GONE]["newest"] == S[0]
+
+
+def test_a_look_that_began_before_a_release_does_not_undo_it(world: World) -> None:
+    stored = Stored(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
+    early = Seen(world.read(), stored, world.clock)
+    released = continuity.release(world.memory, [S[0]], "pruned", world.clock + timedelta(seconds=1))
+    assert continuity.learn(released, early).snapshots[S[0]].released == "pruned"
+
+
+def test_a_repository_begun_anew_expects_nothing_of_before_and_everything_after(world: World) -> None:
+    pending = world.back_up(S[3])
+    lost = world.bucket.pop(pending)
+    world.bucket = {}
+    assert world.look()[FindingKind.REPOSITORY_GONE] == {"what": "everything", "known": 3}
+    world.clock += timedelta(hours=1)
+    world.memory = continuity.begin_anew(world.memory, "new_repository", world.clock)
+    assert world.look() == {}
+    world.bucket = World().bucket
+    assert world.look() == {}
+    assert world.memory.newest_reported is None
+    # The machine delivers what it could not deliver to the lost platform, then misses its last snapshot.
+    world.put(pending, lost[0])
+    assert world.look() == {}
+    at = (world.clock - timedelta(hours=3)).isoformat()
+    world.back_up(S[5], missing_snapshot_id=S[3], missing_snapshot_at=at)
+    assert world.look() == {}
+    del world.bucket[f"restic/snapshots/{S[5]}"]
+    assert world.look()[FindingKind.SNAPSHOTS_GONE]["newest"] == S[5]
+
+
+def test_an_acknowledged_gap_is_said_no_more_and_the_next_one_is(world: World) -> None:
+    for snapshot in (S[3], S[4]):
+        del world.bucket[world.back_up(snapshot)]
+    world.back_up(S[5])
+    assert world.look()[FindingKind.REPORTS_MISSING]["count"] == 2
+    world.memory = continuity.acknowledge(world.memory, (), "acknowledged", world.clock)
+    assert world.look() == {}
+    world.back_up(S[6])
+    assert world.look() == {}
+    del world.bucket[world.back_up(S[7])]
+    world.back_up(S[8])
+    assert world.look()[FindingKind.REPORTS_MISSING] == {"count": 1, "first": 8}
+
+
+def test_a_storage_that_dates_an_object_in_time_to_come_hides_nothing_behind_it(world: World) -> None:
+    (oldest, *_) = sorted(key for key in world.bucket if key.startswith("reports/"))
+    odd = report_key(99, run_of(7))
+    world.bucket[odd] = (copied(world, oldest), datetime(2999, 1, 1, tzinfo=UTC))
+    world.look()
+    assert [each.key for each in world.aside] == [odd]
+    world.clock += timedelta(days=1)
+    world.put("reports/x.sealed", b"rubbish")
+    world.look()
+    assert {each.key for each in world.aside} == {odd, "reports/x.sealed"}
+
+
+def test_a_flood_of_forgeries_hides_no_honest_report_but_says_so(world: World) -> None:
+    for number in range(300):
+        world.put(report_key(5000 + number, run_of(number)), b"rubbish")
+    found = world.look()
+    assert len(world.aside) >= 60
+    assert FindingKind.REPORTS_GONE in found, "the honest ones are out of sight, and that is said"
+
+
+def test_a_bucket_that_is_gone_altogether_is_said_when_it_held_anything(world: World) -> None:
+    (found,) = continuity.judge_absence(MACHINE, world.memory)
+    assert (found.kind, found.evidence) == (FindingKind.REPOSITORY_GONE, {"what": "bucket", "known": 3})
+    assert continuity.judge_absence(MACHINE, Memory()) == ()
+    assert continuity.judge_absence(MACHINE, replace(world.memory, snapshots={})) == ()
