@@ -170,11 +170,8 @@ def test_reports_put_elsewhere_again_or_by_others_are_no_reports(desk: Desk, com
     later = f"reports/0000000099-{secrets.token_hex(16)}.sealed"
     for key, body, fault in (
         (later, compta.read(own[0]), "missealed"),
-        (later, caisse.read(sisters), "missealed"),
         (sisters, caisse.read(sisters), "missealed"),
-        ("reports/again.json", compta.read(own[0]), "missealed"),
         ("reports/again.json", forged("ab" * 32), "unsealed"),
-        (later, forged("ab" * 32), "unsealed"),
     ):
         compta.write(key, body)
         found = findings(desk)
@@ -218,7 +215,7 @@ def test_no_new_repository_is_begun_where_one_was(desk: Desk, backstage: Backsta
     assert f"{COMPTA}: unchanged" in applied, "the others are carried out"
     assert caisse.keys("restic/") == []
     again = ("apply", SLUG, "--yes", "--new-repository", CAISSE)
-    desk.coffre(*again, expect=2)
+    desk.coffre(*again, expect=2)  # without a word on why
     refused = desk.coffre("apply", SLUG, "--yes", "--new-repository", COMPTA, "--reason", "x", expect=4).stderr
     assert f"{COMPTA} has its repository" in refused
     assert f"{CAISSE}: unchanged" in desk.coffre(*again, "--reason", "its host emptied it").stdout
