@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from coffre.errors import RefusedError
+from coffre.errors import RefusedError, RemoteError
 from coffre.operations import continuity
 from coffre.operations.findings import Finding
 from coffre.operations.releasing import begin_anew, check_reason
@@ -57,7 +57,10 @@ def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Coll
         if service.bucket_name(name) not in owned_buckets:
             losses += continuity.judge_absence(name, recall(service, name))
             continue
-        seen = look(service, name)
+        try:
+            seen = look(service, name)
+        except RemoteError:
+            continue  # The owner's key is being replaced, say: a later step tells, or can read.
         if name in renewal.machines and continuity.find_lack(seen.stored) is None:
             raise RefusedError(
                 f"{service.tenant.slug}/{name} has its repository, with {seen.snapshots} snapshots",

@@ -288,14 +288,14 @@ def rotate_tenant(
         _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
         warning = check_escrow(service)
         control = ensure_report_keys(service, service.secrets.get_control(slug, service.tenant.id))
-        for name in service.tenant.active_machines():
-            look(service, name)  # What a new agent has to go on above.
         subjects = choose_subjects(service, control, choice)
         rotation = TenantRotation(service, control, on_progress)
         continued = bool(rotation.pending(subjects))
         rotation.start(subjects, now=now)
         rotation.put_new_keys(subjects)
         rotation.cut(subjects)
+        for name in service.tenant.active_machines():
+            look(service, name)  # What a new agent has to go on above.
         keys = rotation.settle(subjects, rotation.move_agents(subjects))
         return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
 
