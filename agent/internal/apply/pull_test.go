@@ -14,8 +14,8 @@ import (
 	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
-	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/programs"
+	"coffre.invalid/agent/internal/report"
 )
 
 // settled is a machine that has applied generation 1.
