@@ -1,6 +1,5 @@
 """Data handed back, beside the tools that carry it: restic restore, and rclone copy."""
 
-import json
 import os
 import shutil
 import statistics
@@ -14,10 +13,10 @@ from coffre import toolchain
 from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning import return_machine
 from coffre.operations.service import Service, open_service
-from coffre.secrets.bundles import to_document
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
 from tests.bench.measure import Row
+from tests.passwords import read_password
 
 RUNS = 3
 SLUG, MACHINE = "returns", "poste-00"
@@ -65,7 +64,7 @@ class _Tools:
             **environment,
             "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-            "RESTIC_PASSWORD": json.loads(to_document(data))["repository_passwords"][MACHINE],
+            "RESTIC_PASSWORD": read_password(data, MACHINE),
             "RESTIC_REPOSITORY": f"s3:{endpoint.url}/{self._bucket}/restic",
             "RESTIC_CACERT": self._ca_file,
             "RCLONE_CONFIG": os.devnull,

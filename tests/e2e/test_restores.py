@@ -25,6 +25,7 @@ from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import Desk
 from tests.e2e.test_tenant_life import Backstage, watched_processes
 from tests.forge import Forge, escaping_tree
+from tests.passwords import read_password
 
 SLUG = "boulangerie-martin"
 COMPTA = "compta-01.martin.example"
@@ -308,7 +309,7 @@ def test_a_forged_snapshot_goes_nowhere_and_put_aside_stops_nobody(
 ) -> None:
     """The machine itself forges the newest snapshot; restoring it would write outside of any folder."""
     key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
-    password = service.secrets.get_data(SLUG, service.tenant.id).repository_passwords["compta-01"].get_secret_value()
+    password = read_password(service.secrets.get_data(SLUG, service.tenant.id), "compta-01")
     thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
     forge, outside = Forge(thief.s3, thief.bucket, password), tmp_path / "outside"
     outside.mkdir()

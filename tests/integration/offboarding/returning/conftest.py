@@ -22,11 +22,11 @@ from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning import return_machine
 from coffre.offboarding.returning.staging import staging_folder
 from coffre.operations.service import RUN_FOLDER, Service, open_service
-from coffre.secrets.bundles import to_document
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
 from tests.e2e.conftest import COFFRE, REPOSITORY, forget_tenants
 from tests.integration.storage.fault_proxy import FaultProxy
+from tests.passwords import read_password
 
 SLUG, COMPTA, CAISSE = "boulangerie-martin", "compta-01", "caisse-01"
 
@@ -53,7 +53,7 @@ class Desk:
         secrets = {
             "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-            "RESTIC_PASSWORD": json.loads(to_document(data))["repository_passwords"][machine],
+            "RESTIC_PASSWORD": read_password(data, machine),
             "RESTIC_REPOSITORY": f"s3:{endpoint.url}/{bucket}/restic",
             "RESTIC_CACERT": str(endpoint.ca_file),
         }

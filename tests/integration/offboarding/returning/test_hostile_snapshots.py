@@ -21,6 +21,7 @@ from coffre.records.events import EventKind
 from coffre.storage.ceph.s3 import make_client
 from tests.forge import BAIT, Forge, escaping_tree, forged_report, unlinking_tree
 from tests.integration.offboarding.returning.conftest import COMPTA, Desk, do_return, make_tree, wanted_files
+from tests.passwords import read_password
 
 
 class Quiet:
@@ -54,9 +55,9 @@ def assert_untouched(outside: Path) -> None:
 @pytest.fixture
 def forge(desk: Desk, source: Path) -> Iterator[Forge]:
     with desk.service() as service:
-        password = service.secrets.get_data(service.tenant.slug, service.tenant.id).repository_passwords[COMPTA]
+        password = read_password(service.secrets.get_data(service.tenant.slug, service.tenant.id), COMPTA)
         s3 = make_client(service.storage.endpoint, service.owner_key())
-        forge = Forge(s3, service.bucket_name(COMPTA), password.get_secret_value())
+        forge = Forge(s3, service.bucket_name(COMPTA), password)
         yield forge
         forge.wipe()
 
