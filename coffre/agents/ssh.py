@@ -13,11 +13,14 @@ from typing import Self
 
 from coffre.agents.private_folder import private_folder
 from coffre.agents.ssh_errors import UnreachableError, explain_ssh, find_sudo_refusal
+from coffre.outside import processes
 from coffre.spec.tenant import SshConnection
 
 CONNECT_SECONDS = 10
 DEFAULT_PORT = 22
 SSH_FAILED = 255
+STDOUT_BYTES = 2 * 1024**2
+"""The most that a command on a machine may print: a report has 1 MiB at most."""
 KEEP_SECONDS = 60
 """How long a shared connection outlives a run that was killed before it could end it."""
 
@@ -100,14 +103,20 @@ class SshMachine:
         """Run a command as root (by sudo where the connection says so) and return how it ended, whatever its exit code.
 
         Raises one of `ssh_errors` when the machine could not be asked. A command that passes its time is left to the
-        machine's sshd to end, and UnreachableError says so.
+        machine's sshd to end, and UnreachableError says so; one that prints for ever is left as well, and
+        EndlessOutputError says that.
         """
         try:
             done = self._call(self._command(argv), timeout_seconds, stdin)
-        except subprocess.TimeoutExpired:
+        except processes.DeadlinePassedError:
             raise UnreachableError(
                 f"{self.name}: `{argv[0]}` did not answer within {timeout_seconds:.0f} seconds",
                 "Is the machine overloaded?",
+            ) from None
+        except processes.EndlessOutputError:
+            raise processes.EndlessOutputError(
+                f"{self.name}: `{argv[0]}` printed without end, and was left",
+                "No honest machine does that: look at its root's login shell and at that program on it.",
             ) from None
         self.check_asked(done)
         return done
@@ -162,17 +171,15 @@ class SshMachine:
 
     @staticmethod
     def _call(command: Sequence[str], timeout_seconds: float, stdin: str | None) -> CompletedRun:
-        done = subprocess.run(
+        done = processes.run(
             command,
-            input=stdin or "",
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout_seconds,
-            env=client_environment(os.environ),
-            check=False,
+            processes.Limits(timeout_seconds, STDOUT_BYTES),
+            stdin=(stdin or "").encode(),
+            environment=client_environment(os.environ),
         )
-        return CompletedRun(done.returncode, done.stdout, done.stderr)
+        return CompletedRun(
+            done.exit_code, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        )
 
 
 def client_environment(environment: Mapping[str, str]) -> dict[str, str]:

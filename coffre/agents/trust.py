@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from pathlib import Path
 from coffre.agents.ssh import CONNECT_SECONDS, DEFAULT_PORT, client_environment
 from coffre.agents.ssh_errors import UnreachableError, explain_ssh, last_line
 from coffre.errors import ExpectedError, RefusedError
+from coffre.outside import processes
 from coffre.spec.tenant import SshConnection
 
 RESOLVE_SECONDS = 10
+STDOUT_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, order=True)
@@ -141,22 +142,14 @@ def _resolve(connection: SshConnection, ssh_config: Path | None) -> _Address:
 
 
 def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
+    limits = processes.Limits(timeout_seconds, STDOUT_BYTES)
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout_seconds,
-            env=client_environment(os.environ),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = processes.run(command, limits, environment=client_environment(os.environ))
+    except processes.DeadlinePassedError:
         raise UnreachableError(
             f"{command[-1]}: it did not answer in time", "Is it switched on and in the network?"
         ) from None
-    return done.stdout, done.stderr
+    return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
 def _write_atomically(file: Path, text: str) -> None:

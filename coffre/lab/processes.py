@@ -8,7 +8,6 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from coffre.errors import ExpectedError, RemoteError
+from coffre.outside import processes
 
+OUTPUT_BYTES = 64 * 1024**2
 LOG_TAIL_LINES = 15
 EXEC_SECONDS = 10.0
 # What a child of the lab gets to see: nothing of the caller's credentials, certificates or language.
@@ -159,24 +160,20 @@ def run(argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] |
     if shutil.which(argv[0], path=CHILD_ENVIRONMENT["PATH"]) is None:
         raise _not_installed(argv[0])
     try:
-        done = subprocess.run(
+        done = processes.run(
             ["setpriv", "--pdeathsig", "KILL", "--", *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-            env=CHILD_ENVIRONMENT | dict(environment or {}),
+            processes.Limits(timeout, OUTPUT_BYTES),
+            environment=CHILD_ENVIRONMENT | dict(environment or {}),
         )
     except FileNotFoundError as error:
         raise _not_installed("setpriv") from error
-    except subprocess.TimeoutExpired as error:
+    except processes.DeadlinePassedError as error:
         raise RemoteError(f"{argv[0]} did not end within {timeout:g} s: {' '.join(argv)}") from error
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-LOG_TAIL_LINES:]
-        raise RemoteError(f"{' '.join(argv)} failed with exit code {done.returncode}: " + "\n".join(lines))
-    return done.stdout
+    stdout, stderr = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    if done.exit_code != 0:
+        lines = (stderr.strip() or stdout.strip()).splitlines()[-LOG_TAIL_LINES:]
+        raise RemoteError(f"{' '.join(argv)} failed with exit code {done.exit_code}: " + "\n".join(lines))
+    return stdout
 
 
 def _not_installed(program: str) -> ExpectedError:

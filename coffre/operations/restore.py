@@ -11,8 +11,9 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from coffre.agents.driver import MachineStorage
+from coffre.agents.restic.output import SnapshotList
 from coffre.agents.restic.remote_restore import RemoteRestore, look_at, refuse_ours, restore_on
-from coffre.agents.restic.repository import Repository, RestoreSummary, Snapshot
+from coffre.agents.restic.repository import HostileSnapshotError, Repository, RestoreSummary, Snapshot
 from coffre.errors import RefusedError, UsageError
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.machines import open_machine
@@ -187,8 +188,17 @@ def normalise_path(path: str | None) -> str | None:
     return None if normal == "/" else normal
 
 
-def choose_snapshot(snapshots: list[Snapshot], wanted: str, machine: str) -> Snapshot:
-    """Return the snapshot that is meant: the newest for "latest", else the one whose id begins so. Pure."""
+def choose_snapshot(listed: SnapshotList, wanted: str, machine: str) -> Snapshot:
+    """Return the snapshot that is meant: the newest for "latest", else the one whose id begins so. Pure.
+
+    HostileSnapshotError for one that no honest restic writes: it is never the latest, and refused when it is asked for.
+    """
+    snapshots = listed.usable
+    odd = [each for each in listed.odd if each.id.startswith(wanted)]
+    if listed.odd and not snapshots and wanted == "latest":
+        odd = list(listed.odd[:1])
+    if len(odd) == 1 and not any(each.id.startswith(wanted) for each in snapshots):
+        raise HostileSnapshotError(odd[0].id, f"its {odd[0].field} cannot be")
     if not snapshots:
         raise UsageError(f"{machine} has no snapshot yet", "Run `coffre backup` first.")
     by_age = sorted(snapshots, key=lambda snapshot: snapshot.taken_at)
@@ -197,14 +207,14 @@ def choose_snapshot(snapshots: list[Snapshot], wanted: str, machine: str) -> Sna
     found = [snapshot for snapshot in by_age if snapshot.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{snapshot.id[:8]} ({snapshot.taken_at:%Y-%m-%d %H:%M} UTC)" for snapshot in by_age[-10:])
+    last = ", ".join(f"{snapshot.id[:8]} ({snapshot.taken_at:%Y-%m-%d %H:%M} UTC)" for snapshot in by_age[-10:])
     problem = "no snapshot" if not found else f"{len(found)} snapshots"
-    raise UsageError(f"{machine} has {problem} beginning with {wanted!r}", f"The last ones are {listed}.")
+    raise UsageError(f"{machine} has {problem} beginning with {wanted!r}", f"The last ones are {last}.")
 
 
 def _choose(repository: Repository, wanted: Wanted, path: str | None) -> Snapshot:
     """Return the snapshot that is meant, having read the whole of its list: it is sound, and it holds the path."""
-    chosen = choose_snapshot(repository.snapshots(), wanted.snapshot, wanted.machine)
+    chosen = choose_snapshot(repository.list_snapshots(), wanted.snapshot, wanted.machine)
     if path is None:
         repository.check_snapshot(chosen.id)
     elif not repository.has_path(chosen.id, path):

@@ -53,10 +53,10 @@ class Loopback:
     ) -> None:
         self._closing.close()
 
-    def start(self, command: list[str], **options: Any) -> "subprocess.Popen[str]":
+    def start(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
         """Start Pulumi in this network; from now on it is the one that may come in."""
         starting = self._inside.submit(lambda: subprocess.Popen(command, **options))
-        process: subprocess.Popen[str] = starting.result()
+        process: subprocess.Popen[bytes] = starting.result()
         self._pid = process.pid
         return process
 

@@ -13,10 +13,14 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from coffre import toolchain
+from coffre.outside.processes import EndlessOutputError, read_lines
 from coffre.provisioning.loopback import Loopback
 
+OUTPUT_BYTES = 256 * 1024**2
+"""The most that a command prints: a whole state, for one."""
+
 OnOutput = Callable[[str], object]
-StartProcess = Callable[..., "subprocess.Popen[str]"]
+StartProcess = Callable[..., "subprocess.Popen[bytes]"]
 
 
 class PulumiProcess(PulumiCommand):
@@ -59,13 +63,11 @@ class PulumiProcess(PulumiCommand):
             stderr=subprocess.PIPE,
             cwd=cwd,
             env={**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"},
-            text=True,
-            encoding="utf-8",
             process_group=0,
         ) as process:
             assert process.stdout is not None  # noqa: S101 - both are pipes
             assert process.stderr is not None  # noqa: S101
-            readers = [_Reader(process.stdout, on_output), _Reader(process.stderr, on_error)]
+            readers = [_Reader(process, process.stdout, on_output), _Reader(process, process.stderr, on_error)]
             self._wait(process)
             output, errors = (reader.text() for reader in readers)
         result = CommandResult(stdout=output, stderr=errors, code=process.returncode)
@@ -79,7 +81,7 @@ class PulumiProcess(PulumiCommand):
             self._is_interrupted = False
             raise KeyboardInterrupt
 
-    def _wait(self, process: "subprocess.Popen[str]") -> None:
+    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
         while True:
             try:
                 process.wait()
@@ -91,20 +93,29 @@ class PulumiProcess(PulumiCommand):
 
 
 class _Reader:
-    """Reads one pipe in a thread, line by line."""
+    """Reads one pipe in a thread, line by line; Pulumi is killed when there is no end of them."""
 
-    def __init__(self, pipe: IO[str], on_line: OnOutput | None) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", pipe: IO[bytes], on_line: OnOutput | None) -> None:
+        self._process = process
         self._lines: list[str] = []
+        self._refusal: EndlessOutputError | None = None
         self._thread = threading.Thread(target=self._read, args=(pipe, on_line), daemon=True)
         self._thread.start()
 
     def text(self) -> str:
+        """Wait for the end, and return everything; EndlessOutputError when there was none."""
         self._thread.join()
+        if self._refusal is not None:
+            raise self._refusal
         return "\n".join(self._lines)
 
-    def _read(self, pipe: IO[str], on_line: OnOutput | None) -> None:
-        for line in pipe:
-            stripped = line.rstrip()
-            self._lines.append(stripped)
-            if on_line is not None:
-                on_line(stripped)
+    def _read(self, pipe: IO[bytes], on_line: OnOutput | None) -> None:
+        try:
+            for line in read_lines(pipe, "Pulumi", OUTPUT_BYTES, total_bytes=OUTPUT_BYTES):
+                stripped = line.decode("utf-8", "replace").rstrip()
+                self._lines.append(stripped)
+                if on_line is not None:
+                    on_line(stripped)
+        except EndlessOutputError as refusal:
+            self._refusal = refusal
+            self._process.kill()

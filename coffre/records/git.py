@@ -1,10 +1,12 @@
 """What git knows of the repository: the one module that asks it. Nothing here changes anything."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from coffre.outside import processes
+
+_ANSWER_BYTES = 16 * 1024**2
 _GIT_SECONDS = 10
 # A git hook sets these for its own repository, which need not be the one at the root.
 _HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
@@ -28,14 +30,10 @@ class GitRepository:
         return commit
 
     def _ask(self, *arguments: str) -> str | None:
+        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(self._root), *arguments]
+        limits = processes.Limits(_GIT_SECONDS, _ANSWER_BYTES)
         try:
-            result = subprocess.run(
-                ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(self._root), *arguments],
-                capture_output=True,
-                env=self._environment,
-                timeout=_GIT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            done = processes.run(command, limits, environment=self._environment)
+        except (OSError, processes.ProcessError):
             return None
-        return result.stdout.decode(errors="replace").strip() if result.returncode == 0 else None
+        return done.stdout.decode(errors="replace").strip() if done.exit_code == 0 else None

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from coffre.errors import RemoteError
+from coffre.outside.faults import Fault
+from coffre.outside.times import check_time
+
 # The characters of restic's patterns; a path that holds one means the character itself.
 _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
 
@@ -14,6 +18,12 @@ _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
 _GO_MODE_BITS = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
 
 MAX_DETAILS = 3
+MAX_DETAIL_LENGTH = 2000
+MAX_HOST_LENGTH = 1024
+SNAPSHOT_ID = re.compile("[0-9a-f]{8,64}")
+
+# Lines may be any length up to the reader's bound, and are many: no more is checked here than what ends a reader.
+_LINES = json.JSONDecoder()
 
 EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
     1: ("restic failed", "Reading changes nothing in the repository: once that is put right, run the command again."),
@@ -63,38 +73,107 @@ class RestoreSummary:
     restored_bytes: int
 
 
+@dataclass(frozen=True)
+class OddSnapshot:
+    """A snapshot that no honest restic writes: named, and left out of every choice; ``field`` is what is odd in it."""
+
+    id: str
+    fault: Fault
+    field: str
+
+
+@dataclass(frozen=True)
+class SnapshotList:
+    """A repository's snapshots: those that can be chosen, oldest first by the machine's clock, and the odd ones."""
+
+    usable: tuple[Snapshot, ...]
+    odd: tuple[OddSnapshot, ...] = ()
+
+
+class OddOutputError(RemoteError):
+    """restic printed what restic never prints: another program stands there, or one that was changed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"restic printed what is no {what}", "Is the restic here the one that set-up put there?")
+
+
 def read_line(line: str) -> dict[str, Any]:
     """Return one line of output as an object; empty for anything that is no JSON object."""
     try:
-        value = json.loads(line)
-    except ValueError:
+        value = _LINES.decode(line)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def read_snapshot(fields: Mapping[str, Any]) -> Snapshot:
-    """Read one element of `snapshots --json`."""
-    return Snapshot(
-        fields["id"], read_time(fields["time"]), fields.get("hostname", ""), tuple(fields.get("paths") or ())
-    )
+def read_snapshot(fields: Mapping[str, Any], now: datetime) -> Snapshot | OddSnapshot:
+    """Read one element of `snapshots --json`; its content is the machine's word, its id restic's."""
+    snapshot_id = fields.get("id")
+    if not isinstance(snapshot_id, str) or SNAPSHOT_ID.fullmatch(snapshot_id) is None:
+        raise OddOutputError("snapshot")
+    host, paths = fields.get("hostname", ""), fields.get("paths") or []
+    if not isinstance(host, str) or len(host) > MAX_HOST_LENGTH:
+        return OddSnapshot(snapshot_id, Fault.UNREADABLE, "hostname")
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        return OddSnapshot(snapshot_id, Fault.UNREADABLE, "paths")
+    try:
+        taken_at = check_time(read_time(fields.get("time")), now)
+    except ValueError:
+        return OddSnapshot(snapshot_id, Fault.UNBELIEVABLE_TIME, "time")
+    return Snapshot(snapshot_id, taken_at, host, tuple(paths))
+
+
+def read_snapshots(text: str, now: datetime) -> SnapshotList:
+    """Read what `snapshots --json` prints, all of it."""
+    try:
+        elements = _LINES.decode(text or "[]") or []
+    except (ValueError, RecursionError):
+        raise OddOutputError("list of snapshots") from None
+    if not isinstance(elements, list) or not all(isinstance(each, dict) for each in elements):
+        raise OddOutputError("list of snapshots")
+    found = [read_snapshot(fields, now) for fields in elements]
+    usable = sorted((each for each in found if isinstance(each, Snapshot)), key=lambda each: (each.taken_at, each.id))
+    return SnapshotList(tuple(usable), tuple(each for each in found if isinstance(each, OddSnapshot)))
 
 
 def read_node(fields: Mapping[str, Any]) -> Node:
-    """Read one node line of `ls --json`."""
-    mode = fields.get("mode", 0)
+    """Read one node line of `ls --json`; OddOutputError for what restic does not print."""
+    mode = _number(fields, "mode", 2**32)
     permissions = mode & 0o777 | sum(bit for go_bit, bit in _GO_MODE_BITS.items() if mode & go_bit)
-    owner = (fields.get("uid", 0), fields.get("gid", 0))
-    return Node(fields["path"], fields["type"], fields.get("size", 0), permissions, *owner, fields.get("mtime", ""))
+    owner = (_number(fields, "uid", 2**32), _number(fields, "gid", 2**32))
+    words = (fields.get("path"), fields.get("type"), fields.get("mtime", ""))
+    path, kind, mtime = words
+    if not isinstance(path, str) or not isinstance(kind, str) or not isinstance(mtime, str):
+        raise OddOutputError("entry")
+    return Node(path, kind, _number(fields, "size", 2**64), permissions, *owner, mtime)
 
 
 def read_restore_summary(fields: Mapping[str, Any]) -> RestoreSummary:
     """Read the last line of `restore --json`."""
-    return RestoreSummary(fields.get("files_restored", 0), fields.get("bytes_restored", 0))
+    return RestoreSummary(_number(fields, "files_restored", 2**64), _number(fields, "bytes_restored", 2**64))
 
 
-def read_time(text: str) -> datetime:
-    """Read restic's time, which has nanoseconds; the answer is UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+def read_fraction(fields: Mapping[str, Any]) -> float:
+    """Return the part that is done by a status line, 0 to 1."""
+    done = fields.get("percent_done", 0.0)
+    return float(min(max(done, 0), 1)) if isinstance(done, int | float) and done == done else 0.0
+
+
+def _number(fields: Mapping[str, Any], name: str, limit: int) -> int:
+    value = fields.get(name, 0)
+    if type(value) is not int or not 0 <= value < limit:
+        raise OddOutputError(name)
+    return value
+
+
+def read_time(text: object) -> datetime:
+    """Read restic's time, which has nanoseconds; the answer is UTC. ValueError for what Python's calendar lacks."""
+    if not isinstance(text, str):
+        raise ValueError("no time")  # noqa: TRY004 - one error for whatever is no time
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time outside of the calendar") from None
 
 
 def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
@@ -122,7 +201,7 @@ def _reasons(stderr: Iterable[str]) -> tuple[list[str], list[str]]:
             text = f"{fields.get('item', '')}: {_error_text(fields)}".removeprefix(": ")
         else:
             text = str(fields.get("message", "")) if fields else line
-        text = " ".join(text.split()).removeprefix("Fatal: ")
+        text = " ".join(text[:MAX_DETAIL_LENGTH].split()).removeprefix("Fatal: ")
         if text:
             (conclusion if kind == "exit_error" else details).setdefault(text)
     return list(conclusion), list(details)

@@ -1,7 +1,5 @@
 """One run of the restic program: secrets by environment, output line by line, ended at the latest at a deadline."""
 
-import collections
-import contextlib
 import io
 import os
 import subprocess
@@ -13,12 +11,9 @@ from pathlib import Path
 
 from coffre.agents.restic.output import explain_exit
 from coffre.errors import RemoteError
+from coffre.outside.processes import LINE_BYTES, Complaints, EndlessOutputError, read_lines, stop
 
-STDERR_LINES = 200
 BLOCK_BYTES = 1024**2
-STOP_SECONDS = 15.0
-"""How long restic may take to end by itself once told to: it removes its lock meanwhile."""
-
 # Anything of these in our own environment would speak to restic or Go behind our back.
 _DROPPED_PREFIXES = ("AWS_", "RESTIC_", "SSL_CERT_", "COFFRE_", "PULUMI_", "GODEBUG", "GOTRACEBACK")
 
@@ -39,6 +34,8 @@ class ResticCommand:
     arguments: Sequence[str]
     secret_environment: Mapping[str, str]
     deadline_seconds: float
+    line_bytes: int = LINE_BYTES
+    """The longest line that is taken: what restic prints is what a machine wrote into its repository."""
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -53,7 +50,7 @@ def stream(command: ResticCommand) -> Iterator[str]:
     ResticError when it fails or passes its deadline. The program has ended when this returns, raises or is closed.
     """
     with _running(command) as output:
-        for line in output:
+        for line in read_lines(output, "restic", command.line_bytes):
             yield line.decode("utf-8", "surrogateescape")
 
 
@@ -74,21 +71,23 @@ def _running(command: ResticCommand) -> Iterator[io.BufferedReader]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    stderr: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
+    complaints = Complaints(process)
     is_late = threading.Event()
-    reader = threading.Thread(target=_drain, args=(process, stderr), daemon=True)
     timer = threading.Timer(command.deadline_seconds, _stop_late, args=(process, is_late))
     timer.daemon = True
-    reader.start()
     timer.start()
     try:
         assert isinstance(process.stdout, io.BufferedReader)  # noqa: S101 - a pipe was asked for
         yield process.stdout
         process.wait()
+        complaints.lines()
+        complaints.refuse_endless()
+    except EndlessOutputError as problem:
+        raise ResticError(problem.message, problem.hint) from problem
     finally:
         timer.cancel()
-        _stop(process)
-        reader.join()
+        stop(process)
+        stderr = complaints.lines()
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
@@ -116,23 +115,6 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _drain(process: "subprocess.Popen[bytes]", lines: collections.deque[str]) -> None:
-    assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-    lines.extend(line.decode("utf-8", "surrogateescape") for line in process.stderr)
-
-
 def _stop_late(process: "subprocess.Popen[bytes]", is_late: threading.Event) -> None:
     is_late.set()
-    _stop(process)
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the program and wait for it: asked first, then forced."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
-        return
-    process.kill()
-    process.wait()
+    stop(process)

@@ -1,23 +1,29 @@
 """A restore run on a machine over SSH: restic sent there when it is not, its secrets by standard input alone."""
 
 import base64
-import collections
 import contextlib
 import platform
 import subprocess
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from coffre import toolchain
 from coffre.agents.driver import MachineStorage
-from coffre.agents.restic.output import RestoreSummary, exact_pattern, explain_exit, read_line, read_restore_summary
-from coffre.agents.restic.process import STDERR_LINES, ResticError, redact
+from coffre.agents.restic.output import (
+    RestoreSummary,
+    exact_pattern,
+    explain_exit,
+    read_fraction,
+    read_line,
+    read_restore_summary,
+)
+from coffre.agents.restic.process import ResticError, redact
 from coffre.agents.ssh import SSH_FAILED, CompletedRun, SshMachine
 from coffre.agents.ssh_errors import UnreachableError
 from coffre.errors import ExpectedError, RefusedError
+from coffre.outside import processes
 from coffre.spec import naming
 
 INSTALLED = "/usr/local/lib/coffre/restic"
@@ -28,6 +34,8 @@ OURS = ("/etc/coffre", "/usr/local/lib/coffre", "/usr/local/bin/sauvegarde-resta
 
 LOOK_SECONDS = 30.0
 SIGNALLED = 128
+OUTPUT_BYTES = 4 * 1024**3
+"""The most that a restore prints of its progress; none of it is kept."""
 _LOOK = f'uname -s; uname -m; sha256sum <{INSTALLED} 2>/dev/null | cut -c 1-64'  # fmt: skip
 _BLOCK_BYTES = 1024**2
 
@@ -133,14 +141,13 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
     size = str(program.stat().st_size if is_sent else 0)
     arguments = [restore.folder or "/", mark, size, sha256, INSTALLED, *build_arguments(restore)]
     with machine.started(["sh", "-c", script, "coffre-restore", *arguments]) as process:
-        stderr: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
-        reader = threading.Thread(target=_drain, args=(process.stderr, stderr), daemon=True)
-        reader.start()
+        complaints = processes.Complaints(process)
         _send(process, restore.storage, program if is_sent else None, watcher)
         summary = _follow(process, watcher.on_progress)
         code = process.wait()
-        reader.join()
-    _raise_for(machine, restore, code, list(stderr))
+        stderr = complaints.lines()
+        complaints.refuse_endless()
+    _raise_for(machine, restore, code, stderr)
     return summary
 
 
@@ -168,17 +175,13 @@ def _send(process: "subprocess.Popen[bytes]", storage: MachineStorage, program: 
 def _follow(process: "subprocess.Popen[bytes]", on_progress: Callable[[float], None]) -> RestoreSummary:
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     summary = RestoreSummary(0, 0)
-    for line in process.stdout:
+    for line in processes.read_lines(process.stdout, "the machine", total_bytes=OUTPUT_BYTES):
         fields = read_line(line.decode("utf-8", "replace"))
         if fields.get("message_type") == "status":
-            on_progress(float(fields.get("percent_done", 0.0)))
+            on_progress(read_fraction(fields))
         elif fields.get("message_type") == "summary":
             summary = read_restore_summary(fields)
     return summary
-
-
-def _drain(pipe: IO[bytes], lines: collections.deque[str]) -> None:
-    lines.extend(line.decode("utf-8", "replace") for line in pipe)
 
 
 def _read_authorities(ca_file: Path) -> bytes:
@@ -196,7 +199,7 @@ def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: l
         return
     secrets = (restore.storage.secret_access_key, restore.storage.repository_password)
     lines = [redact(line, [secret.get_secret_value() for secret in secrets]) for line in stderr]
-    machine.check_asked(CompletedRun(code, "", "".join(lines)))
+    machine.check_asked(CompletedRun(code, "", "\n".join(lines)))
     if code in (SSH_FAILED, SIGNALLED + 15) or code < 0:
         raise UnreachableError(
             f"{machine.name}: the connection broke during the restore", "Run the same command again: it goes on."

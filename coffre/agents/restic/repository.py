@@ -1,10 +1,11 @@
 """A machine's restic repository, opened from here with the owner's key: what SMILÉO does to it, apart from backups."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -24,18 +25,23 @@ from coffre.agents.restic.output import (
     Node,
     RestoreSummary,
     Snapshot,
+    SnapshotList,
     exact_pattern,
+    read_fraction,
     read_line,
     read_restore_summary,
-    read_snapshot,
+    read_snapshots,
 )
 from coffre.agents.restic.process import ResticCommand, ResticError, stream, stream_bytes
+from coffre.outside.processes import LINE_BYTES
 
 __all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
 
 NO_REPOSITORY = 10
 QUICK_SECONDS = 60.0
 """For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
+SNAPSHOTS_BYTES = 64 * 1024**2
+"""The longest list of snapshots: 80,000 of them."""
 LISTING_SECONDS = 2 * 3600.0
 LONG_SECONDS = 24 * 3600.0
 
@@ -93,10 +99,15 @@ class Repository:
         return False
 
     def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
-        """Return every snapshot, oldest first by the machine's clock."""
-        lines = self._run(["snapshots", "--no-lock"], deadline_seconds)
-        found = [read_snapshot(fields) for fields in json.loads("".join(lines) or "[]") or []]
-        return sorted(found, key=lambda snapshot: snapshot.taken_at)
+        """Return every snapshot that can be chosen, oldest first by the machine's clock."""
+        return list(self.list_snapshots(deadline_seconds).usable)
+
+    def list_snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> SnapshotList:
+        """Return every snapshot; one that no honest restic writes is named beside those that can be chosen."""
+        # All in one line.
+        lines = self._stream(["snapshots", "--no-lock"], deadline_seconds, line_bytes=SNAPSHOTS_BYTES)
+        with closing(lines):
+            return read_snapshots(next(lines, ""), datetime.now(UTC))
 
     def ls(self, snapshot: str) -> Iterator[Node]:
         """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed.
@@ -165,7 +176,7 @@ class Repository:
         for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
             fields = read_line(line)
             if fields.get("message_type") == "status" and on_progress is not None:
-                on_progress(float(fields.get("percent_done", 0.0)))
+                on_progress(read_fraction(fields))
             elif fields.get("message_type") == "summary":
                 summary = read_restore_summary(fields)
         return summary
@@ -198,14 +209,20 @@ class Repository:
         """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
         self._run(["check", "--no-lock", *(["--read-data"] if read_data else [])], LONG_SECONDS)
 
-    def _run(self, arguments: Sequence[str], deadline_seconds: float) -> list[str]:
-        return list(self._stream(arguments, deadline_seconds))
+    def _run(self, arguments: Sequence[str], deadline_seconds: float) -> None:
+        for _ in self._stream(arguments, deadline_seconds):
+            continue
 
     def _stream(
-        self, arguments: Sequence[str], deadline_seconds: float, cage: Cage | None = None
+        self,
+        arguments: Sequence[str],
+        deadline_seconds: float,
+        cage: Cage | None = None,
+        line_bytes: int = LINE_BYTES,
     ) -> Generator[str, None, None]:
+        command = replace(self._command(["--json", *arguments], deadline_seconds, cage), line_bytes=line_bytes)
         try:
-            yield from stream(self._command(["--json", *arguments], deadline_seconds, cage))
+            yield from stream(command)
         except ResticError as problem:
             if problem.exit_code_of_restic != NO_CAGE:
                 raise

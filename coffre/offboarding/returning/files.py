@@ -38,7 +38,10 @@ def write_files(job: Job) -> Written:
     root = job.service.repository.root
     with work_folder(root, CACHE_PREFIX) as cache:
         repository = open_repository(job.service, job.machine, job.reason, cache)
-        snapshots = {each.id: each for each in repository.snapshots()}
+        listed = repository.list_snapshots()
+        snapshots = {each.id: each for each in listed.usable}
+        for odd in listed.odd:
+            job.on_progress(f"{job.machine}: snapshot {odd.id} is left out: no restic writes such a {odd.field}")
         progress = _begin(job, repository, snapshots)
         read_back_began = time.perf_counter()
         if not progress.is_listed:
@@ -56,6 +59,7 @@ def write_files(job: Job) -> Written:
         written_at=progress.written_at,
         write_seconds=progress.write_seconds,
         read_back_seconds=time.perf_counter() - read_back_began,
+        set_aside=tuple(each.id for each in listed.odd),
     )
 
 

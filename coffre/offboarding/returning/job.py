@@ -77,7 +77,7 @@ def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:
 class Written:
     """A bag that lies complete in its folder and was read back there, but for its tag files.
 
-    ``set_aside`` are snapshots that are not in it because they were put aside.
+    ``set_aside`` are snapshots that are not in it: put aside, or such as no restic writes.
     """
 
     payload: Payload

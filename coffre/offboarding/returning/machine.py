@@ -90,7 +90,8 @@ def write_bag(job: Job) -> Written:
     if summary is not None:
         return _written(summary, 0.0)
     aside = list_aside_ids(job.service.owner_bucket(job.machine))
-    written = replace(WRITERS[job.wanted.format](job), set_aside=aside)
+    written = WRITERS[job.wanted.format](job)
+    written = replace(written, set_aside=(*aside, *written.set_aside))
     describe(job, written)
     return written
 

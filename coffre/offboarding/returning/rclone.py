@@ -1,9 +1,8 @@
 """One run of rclone, which carries objects between buckets and folders: secrets by environment, nothing in its file."""
 
-import contextlib
-import json
 import os
 import re
+import resource
 import ssl
 import subprocess
 import tempfile
@@ -16,10 +15,13 @@ from typing import IO
 
 from coffre import toolchain
 from coffre.errors import RemoteError
+from coffre.outside import processes
+from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.storage.driver import AccessKey
 
 KEPT_LINES = 200
-STOP_SECONDS = 15.0
+PRINTED_BYTES = 8 * 1024**3
+"""The longest listing: 30 million objects with their hashes."""
 NOTHING_THERE = 3
 """rclone's exit code for a folder that is not there; in an existing bucket every folder is."""
 _DROPPED_PREFIXES = ("AWS_", "RCLONE_", "SSL_CERT_", "COFFRE_", "PULUMI_", "RESTIC_", "GODEBUG")
@@ -109,11 +111,11 @@ class Rclone:
         with _certificates(self._ca_file) as certificates:
             command = [str(toolchain.find_tool("rclone")), *_SETTINGS, *certificates, *arguments]
             with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as printed:
-                self._run(command, printed, on_bytes)
+                self._run(command, printed, on_bytes, prints=arguments[0] != "copy")
                 printed.seek(0)
                 yield from printed
 
-    def _run(self, command: Sequence[str], printed: IO[str], on_bytes: OnBytes | None) -> None:
+    def _run(self, command: Sequence[str], printed: IO[str], on_bytes: OnBytes | None, *, prints: bool) -> None:
         said: deque[str] = deque(maxlen=KEPT_LINES)
         process = subprocess.Popen(
             command,
@@ -121,16 +123,21 @@ class Rclone:
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
         )
         try:
+            if prints:
+                # A bucket that lists itself for ever fills no disk here: the kernel ends rclone at that size.
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (PRINTED_BYTES, PRINTED_BYTES))
             assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-            for line in process.stderr:
+            for line in processes.read_lines(process.stderr, "rclone"):
                 _hear(line, said, on_bytes)
             process.wait()
         finally:
-            _stop(process)
+            processes.stop(process)
+            if process.stderr is not None:
+                process.stderr.close()
+        if prints and os.fstat(printed.fileno()).st_size >= PRINTED_BYTES:
+            raise processes.endless("rclone", PRINTED_BYTES)
         if process.returncode != 0:
             raise _explain(process.returncode, [_redact(line, self._secrets) for line in said])
 
@@ -155,18 +162,18 @@ def _certificates(ca_file: Path | None) -> Iterator[list[str]]:
         yield [f"--ca-cert={both.name}"]
 
 
-def _hear(line: str, said: deque[str], on_bytes: OnBytes | None) -> None:
+def _hear(line: bytes, said: deque[str], on_bytes: OnBytes | None) -> None:
     """Take one line of rclone's log: figures go to whoever wants them, the rest is kept for the end."""
     try:
-        fields = json.loads(line)
-    except ValueError:
-        said.append(line.rstrip("\n"))
+        fields = read_json_object(line, processes.LINE_BYTES)
+    except UnreadableJsonError:
+        said.append(line.decode("utf-8", "replace").rstrip("\n"))
         return
     stats = fields.get("stats")
-    if stats is None:
+    if not isinstance(stats, dict):
         said.append(f"{fields.get('object', '')}: {fields.get('msg', '')}".removeprefix(": "))
-    elif on_bytes is not None:
-        on_bytes(int(stats.get("bytes", 0)))
+    elif on_bytes is not None and isinstance(stats.get("bytes"), int):
+        on_bytes(stats["bytes"])
 
 
 def _explain(code: int, said: Sequence[str]) -> RcloneError:
@@ -199,16 +206,3 @@ def _redact(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
-
-
-def _stop(process: "subprocess.Popen[str]") -> None:
-    """End the program and wait for it: asked first, then forced."""
-    if process.poll() is None:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    if process.stderr is not None:
-        process.stderr.close()

@@ -88,11 +88,14 @@ def restored_path(fields: dict[str, Any]) -> bytes:
 
 
 def nanoseconds(moment: str) -> int:
-    """Read restic's time, which has nanoseconds, as those since 1970. Pure."""
+    """Read restic's time, which has nanoseconds, as those since 1970; 0 for one outside of the calendar. Pure."""
     whole, _, rest = moment.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     zone = rest[len(digits) :] if rest else ""
-    seconds = datetime.fromisoformat(whole + zone).astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        seconds = datetime.fromisoformat(whole + zone).astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return 0  # A machine may date a file to the year 0; what it said stays in the tag file.
     return (seconds.days * 86400 + seconds.seconds) * 10**9 + int(digits.ljust(9, "0") or 0)
 
 

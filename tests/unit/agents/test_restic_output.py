@@ -1,9 +1,24 @@
 """restic 0.18's own lines, as it printed them."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 
-from coffre.agents.restic.output import exact_pattern, explain_exit, read_line, read_node, read_snapshot, read_time
+from coffre.agents.restic.output import (
+    OddSnapshot,
+    exact_pattern,
+    explain_exit,
+    read_fraction,
+    read_line,
+    read_node,
+    read_snapshot,
+    read_snapshots,
+    read_time,
+)
 from coffre.agents.restic.process import clean_environment, redact
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def test_times_come_with_nanoseconds_and_any_offset():
@@ -12,7 +27,7 @@ def test_times_come_with_nanoseconds_and_any_offset():
 
 def test_snapshots_and_nodes_are_read():
     snapshot = read_snapshot(
-        {"time": "2026-11-23T11:46:35.2Z", "paths": ["/etc"], "hostname": "vm", "id": "9f8a17ea", "tree": "d185"}
+        {"time": "2026-11-23T11:46:35.2Z", "paths": ["/etc"], "hostname": "vm", "id": "9f8a17ea", "tree": "d185"}, NOW
     )
     assert (snapshot.id, snapshot.host, snapshot.paths) == ("9f8a17ea", "vm", ("/etc",))
     node = read_node({"name": "d", "type": "dir", "path": "/src/d", "mtime": "2026-11-23T11:46:32Z"})
@@ -58,3 +73,27 @@ def test_the_environment_keeps_nothing_that_speaks_to_restic_behind_our_back():
 
 def test_secrets_are_taken_out_of_what_restic_says():
     assert redact("wrong key s3cret here", ["s3cret", ""]) == "wrong key *** here"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "1999-12-31T00:00:00Z", "2027-01-01T00:00:00Z", "", 5],
+)
+def test_one_snapshot_of_an_absurd_time_is_named_and_the_others_stay(moment):
+    good = {"id": "a" * 64, "time": "2026-11-23T11:46:35.2Z", "hostname": "vm", "paths": ["/etc"]}
+    listed = read_snapshots(json.dumps([{**good, "id": "b" * 64, "time": moment}, good]), NOW)
+    assert [each.id for each in listed.usable] == ["a" * 64]
+    assert [(each.id, each.field) for each in listed.odd] == [("b" * 64, "time")]
+
+
+def test_odd_words_of_a_snapshot_are_named():
+    good = {"id": "a" * 64, "time": "2026-11-23T11:46:35.2Z"}
+    for changes in ({"hostname": 5}, {"hostname": "x" * 2000}, {"paths": "x"}, {"paths": [1]}):
+        assert isinstance(read_snapshot({**good, **changes}, NOW), OddSnapshot)
+
+
+@pytest.mark.parametrize(
+    ("said", "done"), [(0.5, 0.5), (7, 1.0), (-1, 0.0), ("x", 0.0), (None, 0.0), (float("nan"), 0.0)]
+)
+def test_progress_stays_between_nothing_and_all(said, done):
+    assert read_fraction({"percent_done": said}) == done

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coffre.agents.restic.repository import Snapshot
+from coffre.agents.restic.output import OddSnapshot, Snapshot, SnapshotList
+from coffre.agents.restic.repository import HostileSnapshotError
 from coffre.errors import UsageError
 from coffre.operations.gate import judge_gate
 from coffre.operations.observe import LicenceStatus, count_licences, judge_gates
 from coffre.operations.options import option_status
 from coffre.operations.restore import choose_snapshot
+from coffre.outside.faults import Fault
 from coffre.spec.tenant import Option
 from tests.builders import machine_with, tenant_with
 
@@ -49,7 +51,7 @@ def snapshot(snapshot_id: str, day: int) -> Snapshot:
 
 
 def test_latest_is_the_newest_by_time_and_a_beginning_must_be_unique() -> None:
-    snapshots = [snapshot("abcd1234", 3), snapshot("abff5678", 5), snapshot("eeee0000", 1)]
+    snapshots = SnapshotList((snapshot("eeee0000", 1), snapshot("abcd1234", 3), snapshot("abff5678", 5)))
     assert choose_snapshot(snapshots, "latest", "compta-01").id == "abff5678"
     assert choose_snapshot(snapshots, "ee", "compta-01").id == "eeee0000"
     with pytest.raises(UsageError, match="2 snapshots beginning with 'ab'"):
@@ -57,4 +59,14 @@ def test_latest_is_the_newest_by_time_and_a_beginning_must_be_unique() -> None:
     with pytest.raises(UsageError, match="no snapshot beginning with 'zz'"):
         choose_snapshot(snapshots, "zz", "compta-01")
     with pytest.raises(UsageError, match="compta-01 has no snapshot yet"):
-        choose_snapshot([], "latest", "compta-01")
+        choose_snapshot(SnapshotList(()), "latest", "compta-01")
+
+
+def test_a_snapshot_of_the_year_0_is_never_the_latest_and_refused_by_name() -> None:
+    odd = OddSnapshot("0dd0" * 16, Fault.UNBELIEVABLE_TIME, "time")
+    listed = SnapshotList((snapshot("abcd1234", 3),), (odd,))
+    assert choose_snapshot(listed, "latest", "compta-01").id == "abcd1234"
+    for wanted, seen in (("0dd0", listed), ("latest", SnapshotList((), (odd,)))):
+        with pytest.raises(HostileSnapshotError, match=f"snapshot {odd.id} is refused: its time cannot be") as refused:
+            choose_snapshot(seen, wanted, "compta-01")
+        assert "coffre snapshot set-aside" in refused.value.hint

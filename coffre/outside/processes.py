@@ -1,0 +1,240 @@
+"""Programs whose output somebody else decides: run with a deadline and a bound in bytes, and ended when they pass it.
+
+The one place where output is captured: `run` keeps a short one, `read_lines` follows a long one line by line.
+"""
+
+import os
+import selectors
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from coffre.errors import RemoteError
+
+CHUNK_BYTES = 64 * 1024
+STDOUT_BYTES = 4 * 1024**2
+STDERR_BYTES = 64 * 1024
+"""What is kept of complaints: their end, which says what went wrong."""
+COMPLAINTS_LIMIT_BYTES = 256 * 1024**2
+"""How much a program may complain of in all before it is taken for one that prints for ever."""
+LINE_BYTES = 1024**2
+STOP_SECONDS = 15.0
+"""How long a program may take to end by itself once told to: restic removes its lock meanwhile."""
+
+
+class ProcessError(RemoteError):
+    """A program was ended by us: what it printed or how long it took is more than any honest run needs."""
+
+
+class EndlessOutputError(ProcessError):
+    """It printed more than such a run ever prints, or a line without end."""
+
+
+class DeadlinePassedError(ProcessError):
+    """It did not end in time."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take: seconds in all, bytes of its standard output."""
+
+    deadline_seconds: float
+    stdout_bytes: int = STDOUT_BYTES
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a run ended: its exit code (negative: the signal), all of its output, the end of its complaints."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    command: Sequence[str | Path],
+    limits: Limits,
+    *,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Completed:
+    """Run a program to its end, whatever its exit code; it has ended when this returns or raises.
+
+    EndlessOutputError past the limit of its output, DeadlinePassedError past that of its time; OSError when it cannot
+    be started.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=folder,
+        bufsize=0,
+    )
+    exchange = _Exchange(process, limits, stdin)
+    try:
+        exchange.follow()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    return Completed(process.returncode, bytes(exchange.stdout), bytes(exchange.stderr))
+
+
+class _Exchange:
+    """What goes into one program and comes out of it, as it comes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", limits: Limits, stdin: bytes) -> None:
+        self._process = process
+        self._limits = limits
+        self._name = name_of(process)
+        self._until = time.monotonic() + limits.deadline_seconds
+        self._unsent = memoryview(stdin)
+        self._complained_bytes = 0
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+
+    def follow(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for each, events in self._pipes():
+                os.set_blocking(each.fileno(), False)
+                selector.register(each, events, each)
+            while selector.get_map():
+                for key, _ in selector.select(self._seconds_left()):
+                    pipe: IO[bytes] = key.data
+                    is_done = self._send(pipe) if pipe is self._process.stdin else self._take(pipe)
+                    if is_done:
+                        selector.unregister(pipe)
+                        pipe.close()
+        try:
+            self._process.wait(self._seconds_left())
+        except subprocess.TimeoutExpired:
+            raise self._late() from None
+
+    def _pipes(self) -> Iterator[tuple[IO[bytes], int]]:
+        for pipe, events in (
+            (self._process.stdin, selectors.EVENT_WRITE),
+            (self._process.stdout, selectors.EVENT_READ),
+            (self._process.stderr, selectors.EVENT_READ),
+        ):
+            if pipe is not None:
+                yield pipe, events
+
+    def _seconds_left(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise self._late()
+        return left
+
+    def _late(self) -> DeadlinePassedError:
+        return DeadlinePassedError(
+            f"{self._name} did not end within {self._limits.deadline_seconds:.0f} seconds and was stopped",
+            "Run the command again.",
+        )
+
+    def _send(self, pipe: IO[bytes]) -> bool:
+        try:
+            self._unsent = self._unsent[os.write(pipe.fileno(), self._unsent[:CHUNK_BYTES]) :]
+        except BrokenPipeError:
+            return True  # Its exit code says why it reads no more.
+        return not self._unsent
+
+    def _take(self, pipe: IO[bytes]) -> bool:
+        chunk = os.read(pipe.fileno(), CHUNK_BYTES)
+        if pipe is self._process.stdout:
+            self.stdout += chunk
+            if len(self.stdout) > self._limits.stdout_bytes:
+                raise endless(self._name, self._limits.stdout_bytes)
+        else:
+            self.stderr += chunk
+            del self.stderr[:-STDERR_BYTES]
+            self._complained_bytes += len(chunk)
+            if self._complained_bytes > COMPLAINTS_LIMIT_BYTES:
+                raise endless(self._name, COMPLAINTS_LIMIT_BYTES)
+        return not chunk
+
+
+def endless(name: str, limit_bytes: int) -> EndlessOutputError:
+    """Return the error for a program that printed more than ``limit_bytes``."""
+    return EndlessOutputError(
+        f"{name} printed more than {limit_bytes // 1024} KiB and was stopped",
+        "No honest run prints that much: see what answers there.",
+    )
+
+
+def read_lines(
+    pipe: IO[bytes], name: str, limit_bytes: int = LINE_BYTES, *, total_bytes: int | None = None
+) -> Iterator[bytes]:
+    """Yield the lines of a buffered pipe as they come; EndlessOutputError for a longer one, or for more in all.
+
+    The caller ends the program then, as it does whenever it stops reading.
+    """
+    count_bytes = 0
+    while line := pipe.readline(limit_bytes + 1):
+        if len(line) > limit_bytes:
+            raise endless(f"{name}, in one line,", limit_bytes)
+        count_bytes += len(line)
+        if total_bytes is not None and count_bytes > total_bytes:
+            raise endless(name, total_bytes)
+        yield line
+
+
+class Complaints:
+    """The end of what a program complains of, read in a thread of its own so that it never waits for a reader.
+
+    One that complains for ever is killed.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self._kept = bytearray()
+        self._count_bytes = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def lines(self) -> list[str]:
+        """Wait for the end of the pipe, and return the last lines; a first one may lack its beginning."""
+        self._thread.join()
+        return self._kept.decode("utf-8", "surrogateescape").splitlines()
+
+    def refuse_endless(self) -> None:
+        """Raise EndlessOutputError when the program was killed since it complained for ever."""
+        if self._count_bytes > COMPLAINTS_LIMIT_BYTES:
+            raise endless(name_of(self._process), COMPLAINTS_LIMIT_BYTES)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for
+        while chunk := os.read(self._process.stderr.fileno(), CHUNK_BYTES):
+            self._kept += chunk
+            del self._kept[:-STDERR_BYTES]
+            self._count_bytes += len(chunk)
+            if self._count_bytes > COMPLAINTS_LIMIT_BYTES:
+                self._process.kill()
+                return
+
+
+def name_of(process: "subprocess.Popen[bytes]") -> str:
+    """Return a program's name, as errors have it."""
+    arguments = process.args
+    return Path(os.fsdecode(arguments[0])).name if isinstance(arguments, list | tuple) else "a program"
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a program and wait for it: asked first, then forced."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
