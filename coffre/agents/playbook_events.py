@@ -1,13 +1,17 @@
 """What Ansible's events say of each host: whether it went well, what changed, the first clear reason if not. Pure."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from coffre.agents.ssh_errors import significant_lines
+from coffre.outside.structured import UnreadableJsonError, read_json_object
 
 HIDDEN = "its output is hidden because it handles secrets"
+
+SAID_BYTES = 64 * 1024
+"""What is kept of a machine's words."""
+MAX_VERSION_LENGTH = 64
 
 Event = Mapping[str, Any]
 
@@ -59,7 +63,9 @@ class EventLog:
             self._ended = {host: data.get("changed", {}).get(host, 0) for host in data.get("processed", {})}
         if host is None:
             return
-        result = data.get("res") or {}
+        # What a module says comes from the machine.
+        result = data.get("res")
+        result = result if isinstance(result, Mapping) else {}
         if kind == "runner_on_ok" and task == APPLY:
             self._agent_versions[host] = read_agent_version(result.get("stdout"))
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
@@ -98,22 +104,32 @@ class EventLog:
 def read_agent_version(said: object) -> str:
     """Return the version in what the agent prints of an apply; empty when there is none, as from an older agent."""
     try:
-        document = json.loads(str(said))
-    except ValueError:
+        version = read_json_object(str(said), SAID_BYTES).get("agent_version", "")
+    except UnreadableJsonError:
         return ""
-    return str(document.get("agent_version", "")) if isinstance(document, dict) else ""
+    return version if isinstance(version, str) and len(version) <= MAX_VERSION_LENGTH else ""
 
 
 def find_reason(result: Mapping[str, Any]) -> str:
     """Return what a failed task gives as its reason, the most telling text first."""
     if "censored" in result:
         return HIDDEN
-    bad = [item for item in result.get("results", []) if item.get("failed") or item.get("unreachable")]
-    if bad:
-        return find_reason(bad[0])
-    message = str(result.get("msg", ""))
+    items = result.get("results")
+    bad = [
+        item
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, Mapping) and (item.get("failed") or item.get("unreachable"))
+    ]
+    # An item of a loop has no items of its own.
+    return _reason_of(bad[0] if bad else result)
+
+
+def _reason_of(result: Mapping[str, Any]) -> str:
+    if "censored" in result:
+        return HIDDEN
+    message = str(result.get("msg", ""))[:SAID_BYTES]
     # A command's own words tell more than "non-zero return code", a module's traceback less than its message.
-    texts = [str(result.get(key, "")) for key in ("stderr", "module_stderr", "stdout")]
+    texts = [str(result.get(key, ""))[-SAID_BYTES:] for key in ("stderr", "module_stderr", "stdout")]
     said = next((text for text in texts if significant_lines(text.splitlines())), "")
     if not message or message.startswith(("non-zero return code", "MODULE FAILURE")):
         return said or message

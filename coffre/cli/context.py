@@ -1,5 +1,7 @@
 """What every command shares: where the repository is, and which of its tenants are meant."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from coffre.cli import output
+from coffre.cli.root import find_root
+from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError, UsageError
 
 if TYPE_CHECKING:
@@ -22,15 +26,7 @@ class Globals:
 
     def find_root(self) -> Path:
         """Return the folder that holds platform.yaml: the one given, or the nearest from here upwards."""
-        start = (self.root or Path.cwd()).resolve()
-        candidates = [start] if self.root is not None else [start, *start.parents]
-        for folder in candidates:
-            if (folder / "platform.yaml").is_file():
-                return folder
-        raise UsageError(
-            f"no platform.yaml in {start}" + ("" if self.root else " or above"),
-            "Run the command in the repository that holds platform.yaml and tenants/, or name it with --root DIR.",
-        )
+        return find_root(self.root)
 
 
 def get_globals(context: typer.Context) -> Globals:
@@ -57,10 +53,24 @@ def choose_tenants(names: list[str] | None, every: bool, known: list[str]) -> li
     return list(dict.fromkeys(names))
 
 
-def go_on_after(name: str, problem: ExpectedError, *, alone: bool) -> None:
-    """With one tenant an error is the command's own; with several it is named, and the next one has its turn."""
-    if alone:
-        raise problem
-    output.error(f"{name}: {problem.message}")
-    if problem.hint:
-        output.error(f"  {problem.hint}")
+@contextmanager
+def turn_of(name: str, failed: list[str], *, alone: bool) -> Iterator[None]:
+    """Give one tenant its turn. With several, whatever ends it is told and noted in ``failed``, and the next is on.
+
+    That holds for what nobody foresaw as well: no tenant's data keeps the others from their turn.
+    """
+    try:
+        yield
+    except (typer.Abort, typer.Exit):
+        raise
+    except Exception as problem:
+        if alone:
+            raise
+        explained = explain_os_error(problem) if isinstance(problem, OSError) else problem
+        if isinstance(explained, ExpectedError):
+            output.error(f"{name}: {explained.message}")
+            if explained.hint:
+                output.error(f"  {explained.hint}")
+        else:
+            tell_unexpected(problem, name)
+        failed.append(name)

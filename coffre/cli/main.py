@@ -1,12 +1,9 @@
 """The command group, the global options, and the one place where errors become text and exit codes."""
 
 import atexit
-import errno
 import gc
 import os
 import sys
-import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -33,22 +30,14 @@ from coffre.cli import (
     trust,
 )
 from coffre.cli.context import Globals
-from coffre.errors import ExpectedError, UsageError
+from coffre.cli.unexpected import explain_os_error, tell_unexpected
+from coffre.errors import ExpectedError
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
 GARBAGE_THRESHOLD = 500_000
 """Objects between two collections of the youngest garbage; Python's own 700 is for programs that live longer."""
-
-_REFUSALS = {
-    errno.ENOSPC: ("no room is left on its disk", "Make room"),
-    errno.EDQUOT: ("no room is left in this user's share of its disk", "Make room"),
-    errno.EROFS: ("its file system is mounted read-only", "Mount it writable"),
-    errno.EACCES: ("this user may not use it", "Give it to the user who runs Coffre"),
-    errno.EPERM: ("this user may not use it", "Give it to the user who runs Coffre"),
-    errno.EIO: ("its disk cannot read or write it", "See to the disk"),
-}
 
 app = typer.Typer(
     name="coffre",
@@ -124,43 +113,11 @@ def main() -> None:
     except OSError as problem:
         explained = explain_os_error(problem)
         if explained is None:
-            sys.exit(_unexpected(problem))
+            sys.exit(tell_unexpected(problem))
         output.expected_error(explained)
         sys.exit(explained.exit_code)
     except Exception as problem:  # noqa: BLE001 - the one place where the unexpected ends
-        sys.exit(_unexpected(problem))
-
-
-def explain_os_error(error: OSError) -> ExpectedError | None:
-    """Say in one sentence what this computer's file system refuses, wherever that was; None for anything else. Pure."""
-    if error.errno not in _REFUSALS:
-        return None
-    reason, hint = _REFUSALS[error.errno]
-    # A write into an open file has no name; what commands write of their own is in one folder.
-    where = (
-        error.filename if isinstance(error.filename, str) else "a file under .coffre/ or of the system's temporary ones"
-    )
-    return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; what was done stays done.")
-
-
-def _unexpected(problem: Exception) -> int:
-    """Save the traceback, which holds no local values, and say where; the message of the error is not shown."""
-    text = "".join(traceback.format_exception(problem))
-    if "--verbose" in sys.argv:
-        output.error(text)
-    try:
-        folder = Globals(None, verbose=False).find_root() / ".coffre" / "errors"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
-        where = f"the traceback is in {path}"
-    except (OSError, UsageError):
-        where = "run it again with --verbose for the traceback"
-    output.error(
-        f"error: this should not happen ({type(problem).__name__}); {where}\n  Please report it with that file."
-    )
-    return 1
+        sys.exit(tell_unexpected(problem))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import go_on_after, open_repository
+from coffre.cli.context import open_repository, turn_of
 from coffre.errors import ExpectedError
 from coffre.spec.sizes import format_bytes
 
@@ -318,18 +318,19 @@ def status(
     repository = open_repository(context)
     now = datetime.now(UTC)
     names = tenants or list(repository.tenants)
-    seen = []
+    seen: list[TenantStatus] = []
+    failed: list[str] = []
     for name in names:
-        try:
-            with open_service(repository, name, output.warning) as service:
-                seen.append(observe(service, now))
-        except ExpectedError as problem:
-            go_on_after(name, problem, alone=len(names) == 1)
+        with (
+            turn_of(name, failed, alone=len(names) == 1),
+            open_service(repository, name, output.warning) as service,
+        ):
+            seen.append(observe(service, now))
     if as_json:
         output.result_json(seen)
     for tenant in [] if as_json else seen:
         _show_status(tenant)
-    if len(seen) < len(names) or any(tenant.findings for tenant in seen):
+    if failed or any(tenant.findings for tenant in seen):
         raise typer.Exit(FAILED)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import choose_tenants, go_on_after, open_repository
-from coffre.errors import ExpectedError, UsageError
+from coffre.cli.context import choose_tenants, open_repository, turn_of
+from coffre.errors import UsageError
 
 if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
@@ -48,24 +48,20 @@ def plan(
     repository = open_repository(context)
     refuse_orphans(repository)
     names = choose_tenants(tenants, every, list(repository.tenants))
-    plans, exact, worst = [], [], 0
+    plans, exact = [], []
+    failed: list[str] = []
     for name in names:
-        try:
+        with turn_of(name, failed, alone=len(names) == 1):
             exact.append(plan_exactly(repository, name, output.warning))
-        except ExpectedError as problem:
-            go_on_after(name, problem, alone=len(names) == 1)
-            worst = 1
-            continue
-        planned = exact[-1].plan
-        plans.append(planned)
-        if not as_json:
-            _show_plan(planned)
+            plans.append(exact[-1].plan)
+            if not as_json:
+                _show_plan(plans[-1])
     if any(planned.is_needed for planned in plans):
         _warn_of_hours(repository)
     if as_json:
         output.result_json([{**asdict(planned), "is_needed": planned.is_needed} for planned in plans])
-    if worst:
-        raise typer.Exit(worst)
+    if failed:
+        raise typer.Exit(1)
     if out is not None:
         save_plans(out, exact)
     if exit_code and any(planned.is_needed for planned in plans):
@@ -135,9 +131,9 @@ def apply(
     has_options = storage_only or adopt or replace_orders or renewal.is_asked
     planned = _read_plan(plan_file, tenants, every, has_options) if plan_file is not None else {}
     names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
-    failed = []
+    failed: list[str] = []
     for name in names:
-        try:
+        with turn_of(name, failed, alone=len(names) == 1):
             if not yes and not planned:
                 # A plan refuses what is here to be replaced.
                 if not replace_orders:
@@ -154,13 +150,9 @@ def apply(
                 replaces_orders=replace_orders,
                 renewal=renewal,
             )
-        except ExpectedError as problem:
-            go_on_after(name, problem, alone=len(names) == 1)
-            failed.append(name)
-            continue
-        _show_outcome(outcome)
-        if not outcome.is_complete:
-            failed.append(name)
+            _show_outcome(outcome)
+            if not outcome.is_complete:
+                failed.append(name)
     if len(names) > 1:
         output.result(
             f"{len(names) - len(failed)} of {len(names)} tenants applied"

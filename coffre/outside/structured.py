@@ -12,7 +12,9 @@ LIMIT_DEPTH = 32
 """How deep documents of machines and platforms go at most: theirs have 6 levels."""
 
 LARGEST_NUMBER = 2**63 - 1
-"""What counters of restic, RGW and Go hold at most."""
+"""What counters of bytes and files hold at most."""
+WIDEST_NUMBER = 2**64 - 1
+"""What RGW and Go write at most."""
 
 
 class UnreadableJsonError(ValueError):
@@ -23,12 +25,17 @@ class UnreadableJsonError(ValueError):
         self.fault = fault
 
 
-def read_json(content: bytes | str, limit_bytes: int) -> Any:
-    """Return what a JSON document says; UnreadableJsonError for anything else, a larger or a deeper one."""
+def read_json(content: bytes | str, limit_bytes: int, *, keys_once: bool = True) -> Any:
+    """Return what a JSON document says; UnreadableJsonError for anything else, a larger or a deeper one.
+
+    Without ``keys_once`` the last of a key that stands twice counts: RGW writes such.
+    """
     if len(content) > limit_bytes:
         raise UnreadableJsonError(f"more than {limit_bytes} bytes", Fault.TOO_LARGE)
     try:
-        value = _DECODER.decode(content if isinstance(content, str) else content.decode("utf-8"))
+        value = (_DECODER if keys_once else _LENIENT).decode(
+            content if isinstance(content, str) else content.decode("utf-8")
+        )
         _check(value)
     except UnreadableJsonError:
         raise
@@ -61,8 +68,8 @@ def _refuse_constant(_word: str) -> Any:
 
 def _read_number(digits: str) -> int:
     # Longer ones Python refuses, or reads for minutes.
-    number = int(digits) if len(digits) <= 20 else LARGEST_NUMBER + 1
-    if not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
+    number = int(digits) if len(digits) <= 20 else WIDEST_NUMBER + 1
+    if not -WIDEST_NUMBER <= number <= WIDEST_NUMBER:
         raise UnreadableJsonError("a number that no counter reaches", Fault.TOO_LARGE)
     return number
 
@@ -92,9 +99,6 @@ def _check(value: Any) -> None:
         level = below
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_take_pairs,
-    parse_constant=_refuse_constant,
-    parse_int=_read_number,
-    parse_float=_read_fraction,
-)
+_NUMBERS: Any = {"parse_constant": _refuse_constant, "parse_int": _read_number, "parse_float": _read_fraction}
+_DECODER = json.JSONDecoder(object_pairs_hook=_take_pairs, **_NUMBERS)
+_LENIENT = json.JSONDecoder(**_NUMBERS)

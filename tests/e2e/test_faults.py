@@ -27,7 +27,7 @@ from coffre.records.events import EventKind
 from coffre.records.schema import HEAD
 from coffre.secrets import minting
 from coffre.secrets.bundles import DataBundle, all_secret_values
-from coffre.spec.naming import DESIRED_KEY, bucket_name, owner_uid
+from coffre.spec.naming import DESIRED_KEY, GATE_KEY, bucket_name, owner_uid
 from coffre.storage.driver import AccessKey, Bucket
 from tests.e2e.conftest import Desk, Run
 from tests.e2e.test_killed import SLUG, Backstage, change_quota
@@ -134,6 +134,16 @@ class Trial:
                 yield proxy
             finally:
                 own.write_text(before)
+
+    def peak_kib(self, *arguments: str, expect: int = 0) -> int:
+        """Run a command and return the most memory that it had, in KiB."""
+        process = self.desk.start(*arguments)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.returncode == expect
+        return used.ru_maxrss
 
     def fails(self, *arguments: str, code: int = 1, says: str, hint: str = "") -> Run:
         """Run a command that must fail in one clear sentence with one line of advice, in bounded time."""
@@ -506,7 +516,7 @@ def test_orders_that_are_not_ours_older_or_for_another_machine(applied: Trial) -
     for document, says in ((b"rubbish", "is not a signed document"), (forged, "is not signed with this tenant's key")):
         bucket.put(DESIRED_KEY, document)
         applied.all_fail(PLAN, APPLY, code=4, says=f"{bucket.name}: control/desired.json {says}", hint="Find out")
-        shown = applied.desk.coffre(*STATUS, code=1).stdout
+        shown = applied.desk.coffre(*STATUS, expect=1).stdout
         assert f"  ! {COMPTA}: control/desired.json is not " in shown, "a tenant tampered with is shown, and how"
         assert re.search(rf"^  {CAISSE}  .*1 of 1", shown, re.MULTILINE), "the machine beside it is shown as it is"
         assert bucket.find(DESIRED_KEY, MEBIBYTE) == document, "evidence was written over without being told to"
@@ -525,6 +535,46 @@ def test_orders_that_are_not_ours_older_or_for_another_machine(applied: Trial) -
         assert f"{CAISSE}: unchanged" in healed.stdout
     assert "nothing to change" in applied.desk.coffre(*PLAN).stdout
     applied.is_whole()
+
+
+def test_what_a_machine_and_the_host_write_absurdly_is_named_and_costs_nothing(applied: Trial) -> None:
+    """Reports of impossible times, documents of 40 MB, a gate with escape sequences: status tells, and stays small."""
+    bucket = applied.bucket(COMPTA)
+    kept = {key: bucket.find(key, MEBIBYTE) for key in (DESIRED_KEY, GATE_KEY)}
+    before_kib = applied.peak_kib(*STATUS)
+    large = b"[" * 40 * MEBIBYTE
+    report = {"version": 1, "tenant_id": "x", "machine": COMPTA, "run_id": "0" * 32, "result": "success"}
+    for name, moment in (("a", "9999-12-31T23:59:59-23:59"), ("b", "2999-01-01T00:00:00Z")):
+        body = json.dumps({**report, "started_at": moment, "finished_at": moment}).encode()
+        bucket.put(f"reports/{name}.json", body)
+    bucket.put("reports/large.json", large)
+    bucket.put(DESIRED_KEY, large)
+    bucket.put(GATE_KEY, b'{"closed": true, "reason": "\\u001b[2J"}')
+    try:
+        run = applied.desk.coffre(*STATUS, expect=1)
+        said = {
+            (each["kind"], each["evidence"]["fault"])
+            for each in json.loads(applied.desk.coffre("status", SLUG, "--json", expect=1).stdout)[0]["findings"]
+            if each["machine"] == COMPTA
+        }
+        assert said >= {
+            ("report_set_aside", "unbelievable_time"),
+            ("report_set_aside", "too_large"),
+            ("orders_set_aside", "too_large"),
+            ("gate_set_aside", "unreadable"),
+        }
+        assert re.search(rf"^  {CAISSE}  ", run.stdout, re.MULTILINE)
+        assert "2999" not in run.stdout
+        assert "\x1b[2J" not in run.stdout
+        assert applied.peak_kib(*STATUS, expect=1) - before_kib < 24 * 1024
+    finally:
+        for key, body in kept.items():
+            if body is None:
+                bucket.hide(key)
+            else:
+                bucket.put(key, body)
+        for name in ("a", "b", "large"):
+            bucket.hide(f"reports/{name}.json")
 
 
 def test_none_of_all_that_showed_a_secret_or_was_installed_twice(applied: Trial) -> None:

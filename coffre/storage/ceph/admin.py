@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from coffre.storage.ceph.answers import Progress, count, reading, whole, word
 from coffre.storage.ceph.faults import (
     AccessRefusedError,
     ConcurrentWriteError,
@@ -161,15 +162,18 @@ class AdminClient:
             answer = self._get(doing, "/admin/user", uid=uid, stats=True, sync=exact)
         except NoSuchKeyError:
             return 0  # a user that never owned a bucket has no statistics
-        return int((answer.get("stats") or {}).get("size", 0))
+        with reading(doing):
+            return count((answer.get("stats") or {}).get("size", 0))
 
     def list_users_page(self, count: int, marker: str | None = None) -> tuple[list[str], str | None]:
         """Return one page of all uids, and where the next begins (None at the end)."""
         return self._list_metadata_page("list users", "user", count, marker)
 
     def list_users(self) -> list[str]:
+        progress = Progress("list users")
         uids, marker = self.list_users_page(_PAGE)
         while marker is not None:
+            progress.go_on(marker)
             page, marker = self.list_users_page(_PAGE, marker)
             uids += page
         return sorted(uids)
@@ -177,48 +181,57 @@ class AdminClient:
     def walk_bucket_instances(self) -> Iterator[str]:
         """Yield RGW's own record of every bucket that there is or was, as NAME:INSTANCE (without rgw_tenant)."""
         marker: str | None = None
+        progress = Progress("list bucket records")
         while True:
             page, marker = self._list_metadata_page("list bucket records", "bucket.instance", _PAGE, marker)
             yield from page
             if marker is None:
                 return
+            progress.go_on(marker)
 
     def list_buckets(self, uid: str) -> list[str]:
+        doing = f"list the buckets of user {uid}"
         try:
-            return sorted(self._get(f"list the buckets of user {uid}", "/admin/bucket", uid=uid))
+            answer = self._get(doing, "/admin/bucket", uid=uid)
         except NoSuchUserError:
             return []
+        with reading(doing):
+            return sorted(word(name) for name in answer)
 
     def find_bucket(self, name: str) -> AdminBucket | None:
         try:
             answer = self._get(f"read bucket {name}", "/admin/bucket", bucket=name, stats=True)
         except NoSuchBucketError:
             return None
-        usage = (answer.get("usage") or {}).values()
-        return AdminBucket(
-            name=answer["bucket"],
-            owner=answer["owner"],
-            instance=answer["id"],
-            marker=answer["marker"],
-            stored_bytes=sum(int(part.get("size", 0)) for part in usage),
-            object_count=sum(int(part.get("num_objects", 0)) for part in usage),
-        )
+        with reading(f"read bucket {name}"):
+            usage = (answer.get("usage") or {}).values()
+            return AdminBucket(
+                name=word(answer["bucket"]),
+                owner=word(answer["owner"]),
+                instance=word(answer["id"]),
+                marker=word(answer["marker"]),
+                stored_bytes=sum(count(part.get("size", 0)) for part in usage),
+                object_count=sum(count(part.get("num_objects", 0)) for part in usage),
+            )
 
     def read_bucket_instance(self, bucket: AdminBucket) -> dict[str, Any]:
         """Return RGW's own record of a bucket, flags and attributes included."""
         doing = f"read the record of bucket {bucket.name}"
         values: dict[str, str | int | bool | None] = {"key": f"{bucket.name}:{bucket.instance}"}
         answer = self._http.call(doing, "GET", "/admin/metadata/bucket.instance", values)
-        return dict(answer["data"])
+        with reading(doing):
+            return dict(answer["data"])
 
     def _list_metadata_page(
         self, doing: str, section: str, count: int, marker: str | None
     ) -> tuple[list[str], str | None]:
         values: dict[str, str | int | bool | None] = {"max-entries": count, "marker": marker}
         answer = self._http.call(doing, "GET", f"/admin/metadata/{section}", values)
-        if isinstance(answer, list):
-            return list(answer), None
-        return list(answer["keys"]), answer.get("marker") if answer.get("truncated") else None
+        with reading(doing):
+            if isinstance(answer, list):
+                return [word(name) for name in answer], None
+            marker = answer.get("marker") if answer.get("truncated") else None
+            return [word(name) for name in answer["keys"]], None if marker is None else word(marker)
 
     def _get(self, doing: str, path: str, **parameters: str | int | bool | None) -> Any:
         return self._http.call(doing, "GET", path, parameters)
@@ -242,14 +255,23 @@ def _repeated(call: Callable[[], T]) -> T:
 
 
 def _user(answer: dict[str, Any]) -> AdminUser:
-    uid = answer["user_id"]
+    with reading("read a user"):
+        return _read_user(answer)
+
+
+def _read_user(answer: dict[str, Any]) -> AdminUser:
+    uid = word(answer["user_id"])
     quota = answer.get("user_quota") or {}
     return AdminUser(
         uid=uid,
-        display_name=answer["display_name"],
-        max_buckets=int(answer["max_buckets"]),
+        display_name=word(answer["display_name"]),
+        max_buckets=whole(answer["max_buckets"]),
         suspended=bool(answer["suspended"]),
-        quota_bytes=int(quota["max_size"]) if quota.get("enabled") else None,
+        quota_bytes=whole(quota["max_size"]) if quota.get("enabled") else None,
         # A subuser's key has "uid:subuser" for its user.
-        keys=tuple(AccessKey(k["access_key"], k["secret_key"]) for k in answer.get("keys", []) if k["user"] == uid),
+        keys=tuple(
+            AccessKey(word(each["access_key"]), word(each["secret_key"]))
+            for each in answer.get("keys", [])
+            if each["user"] == uid
+        ),
     )

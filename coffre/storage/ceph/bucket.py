@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
 from coffre.storage.ceph import lifecycle, policy
+from coffre.storage.ceph.answers import count, moment, walk_pages, word
 from coffre.storage.ceph.faults import NoSuchKeyError, NotConfiguredError, RgwError, rgw_errors
 from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion, Unusable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+_VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 _SWITCH_ATTEMPTS = 3
 _BAD_REQUEST, _NO_SUCH_RANGE = 400, 416
 
@@ -91,10 +93,12 @@ class CephBucket:
     def count_contents(self) -> Contents:
         versions = markers = uploads = 0
         with self._errors(f"list everything in bucket {self.name}"):
-            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name):
+            listed: Any = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
+            for page in walk_pages(listed, f"list {self.name}", *_VERSION_MARKERS):
                 versions += len(page.get("Versions", []))
                 markers += len(page.get("DeleteMarkers", []))
-            for parts in self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.name):
+            listed = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.name)
+            for parts in walk_pages(listed, f"list {self.name}", "NextKeyMarker", "NextUploadIdMarker"):
                 uploads += len(parts.get("Uploads", []))
         return Contents(versions, markers, uploads)
 
@@ -151,30 +155,22 @@ class CephBucket:
         with self._errors(f"ask for bucket {self.name}"):
             # Not HEAD, to which RGW refuses without saying why.
             answer = self._s3.get_bucket_location(Bucket=self.name)
-        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
+            return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
 
     def _walk(self, prefix: str) -> Iterator[ObjectFacts]:
-        with self._errors(f"list {prefix or 'the objects'} of bucket {self.name}"):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-                for entry in page.get("Contents", []):
-                    modified_at = entry["LastModified"].astimezone(UTC)
-                    yield ObjectFacts(entry["Key"], entry["Size"], modified_at, entry["ETag"].strip('"'))
+        doing = f"list {prefix or 'the objects'} of bucket {self.name}"
+        with self._errors(doing):
+            listed: Any = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            for page in walk_pages(listed, doing, "NextContinuationToken"):
+                yield from [_facts(entry) for entry in page.get("Contents", [])]
 
     def _walk_versions(self, prefix: str) -> Iterator[ObjectVersion]:
-        with self._errors(f"list the versions of {prefix or 'the objects'} of bucket {self.name}"):
-            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix):
-                for entry in page.get("Versions", []):
-                    yield ObjectVersion(
-                        entry["Key"],
-                        entry["VersionId"],
-                        entry["LastModified"].astimezone(UTC),
-                        entry["IsLatest"],
-                        size_bytes=entry["Size"],
-                        etag=entry["ETag"].strip('"'),
-                    )
-                for marker in page.get("DeleteMarkers", []):
-                    modified_at = marker["LastModified"].astimezone(UTC)
-                    yield ObjectVersion(marker["Key"], marker["VersionId"], modified_at, marker["IsLatest"], True)
+        doing = f"list the versions of {prefix or 'the objects'} of bucket {self.name}"
+        with self._errors(doing):
+            listed: Any = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
+            for page in walk_pages(listed, doing, *_VERSION_MARKERS):
+                yield from [_version(entry, is_marker=False) for entry in page.get("Versions", [])]
+                yield from [_version(entry, is_marker=True) for entry in page.get("DeleteMarkers", [])]
 
     def _set_switch(self, switch: _Switch, is_on: bool) -> bool:
         for _ in range(_SWITCH_ATTEMPTS):
@@ -220,6 +216,26 @@ class CephBucket:
 
     def _errors(self, doing: str) -> Any:
         return rgw_errors(doing, self._s3.meta.endpoint_url)
+
+
+def _facts(entry: Mapping[str, Any]) -> ObjectFacts:
+    return ObjectFacts(word(entry["Key"]), count(entry["Size"]), moment(entry["LastModified"]), _etag(entry))
+
+
+def _version(entry: Mapping[str, Any], *, is_marker: bool) -> ObjectVersion:
+    return ObjectVersion(
+        word(entry["Key"]),
+        word(entry["VersionId"]),
+        moment(entry["LastModified"]),
+        bool(entry["IsLatest"]),
+        is_marker,
+        size_bytes=0 if is_marker else count(entry["Size"]),
+        etag="" if is_marker else _etag(entry),
+    )
+
+
+def _etag(entry: Mapping[str, Any]) -> str:
+    return word(entry["ETag"]).strip('"')
 
 
 def _machine(live: policy.Document) -> str | None:

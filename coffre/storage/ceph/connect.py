@@ -1,15 +1,17 @@
 """From a platform of platform.yaml to a connection: its endpoints file and its administrator's credential, resolved."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from coffre.errors import ExpectedError, InvalidFileError
+from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.platform import Platform
 from coffre.spec.references import read_reference
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, Endpoint
+
+LIMIT_BYTES = 1024**2
 
 
 def connect(platform: Platform, root: Path) -> CephStorage:
@@ -39,14 +41,15 @@ def read_admin_key(platform: Platform, root: Path) -> AccessKey:
 
 def _read_json(reference: str, root: Path, where: str) -> Mapping[str, Any]:
     try:
-        values = json.loads(read_reference(reference, root))
+        values = read_json_object(read_reference(reference, root), LIMIT_BYTES)
     except ExpectedError as problem:
         hint = f"{problem.hint} If this is the embedded platform, `coffre lab up` writes it.".strip()
         raise ExpectedError(problem.message, hint) from problem
-    except ValueError as error:
-        raise InvalidFileError(f"{where} is not JSON", "see platform.yaml for what it should hold") from error
-    if not isinstance(values, dict):
-        raise InvalidFileError(f"{where} is not a JSON object", "see platform.yaml for what it should hold")
+    except UnreadableJsonError as error:
+        raise InvalidFileError(f"{where}: {error}", "see platform.yaml for what it should hold") from error
+    for name in ("ca_file", "region", "fsid"):
+        if not isinstance(values.get(name), str | None):
+            raise InvalidFileError(f"{where}: {name} is no text", "see platform.yaml for what it should hold")
     return values
 
 

@@ -12,7 +12,10 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from coffre.errors import RemoteError
+from coffre.storage.ceph.answers import moment, reading
 from coffre.storage.driver import ObjectVersion, RefusedDelete, Upload
+
+MAX_SIZE_DIGITS = 19
 
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -39,7 +42,8 @@ def read_versions(answer: bytes) -> VersionsPage:
     """Read an answer to ListObjectVersions with ``encoding-type=url``; RemoteError for anything else."""
     root = _parse(answer, "ListVersionsResult")
     entries = (each for each in root if each.tag.removeprefix(_NAMESPACE) in ("Version", "DeleteMarker"))
-    return VersionsPage([_read_version(each) for each in entries], _text(root, "IsTruncated") == "true")
+    with reading("list versions"):
+        return VersionsPage([_read_version(each) for each in entries], _text(root, "IsTruncated") == "true")
 
 
 def read_uploads(answer: bytes) -> UploadsPage:
@@ -108,12 +112,18 @@ def _read_version(entry: ElementTree.Element) -> ObjectVersion:
     return ObjectVersion(
         key=unquote(_text(entry, "Key")),
         version_id=_text(entry, "VersionId"),
-        modified_at=datetime.fromisoformat(_text(entry, "LastModified")),
+        modified_at=moment(datetime.fromisoformat(_text(entry, "LastModified"))),
         is_latest=_text(entry, "IsLatest") == "true",
         is_marker=is_marker,
-        size_bytes=0 if is_marker else int(_text(entry, "Size")),
+        size_bytes=0 if is_marker else _size(_text(entry, "Size")),
         etag="" if is_marker else _text(entry, "ETag").strip('"'),
     )
+
+
+def _size(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_SIZE_DIGITS:
+        raise ValueError("no size")
+    return int(text)
 
 
 def _text(element: ElementTree.Element, name: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from coffre.storage.ceph import contents
+from coffre.storage.ceph.answers import Progress, count, walk_pages
 from coffre.storage.ceph.faults import (
     AccessRefusedError,
     GoneError,
@@ -52,6 +53,7 @@ class CephBucketEraser:
 
     def walk_versions(self) -> Iterator[ObjectVersion]:
         last: ObjectVersion | None = None
+        progress = Progress(f"list the versions of bucket {self.name}")
         while True:
             markers = {} if last is None else {"key-marker": last.key, "version-id-marker": last.version_id}
             doing = f"list the versions of bucket {self.name}"
@@ -65,11 +67,13 @@ class CephBucketEraser:
                 yield from page.versions
                 return
             self._refuse_standstill(doing, page.versions, last)
+            progress.go_on(page.versions[-1].key, page.versions[-1].version_id)
             yield from page.versions[:-1]
             last = page.versions[-1]
 
     def walk_uploads(self) -> Iterator[Upload]:
         last: Upload | None = None
+        progress = Progress(f"list the uploads of bucket {self.name}")
         while True:
             markers = {} if last is None else {"key-marker": last.key, "upload-id-marker": last.upload_id}
             doing = f"list the uploads of bucket {self.name}"
@@ -79,15 +83,17 @@ class CephBucketEraser:
             if not page.is_truncated:
                 return
             self._refuse_standstill(doing, page.uploads, last)
+            progress.go_on(page.uploads[-1].key, page.uploads[-1].upload_id)
             last = page.uploads[-1]
 
     def upload_bytes(self, upload: Upload) -> int:
         try:
             with self._errors("list the parts of an unfinished upload"):
-                pages = self._s3.get_paginator("list_parts").paginate(
+                listed: Any = self._s3.get_paginator("list_parts").paginate(
                     Bucket=self.name, Key=upload.key, UploadId=upload.upload_id
                 )
-                return sum(part["Size"] for page in pages for part in page.get("Parts", []))
+                pages = walk_pages(listed, "list the parts of an unfinished upload", "NextPartNumberMarker")
+                return sum(count(part["Size"]) for page in pages for part in page.get("Parts", []))
         except NoSuchUploadError:
             return 0
 

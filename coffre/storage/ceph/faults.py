@@ -79,6 +79,16 @@ class UnavailableError(RgwError, PlatformAwayError):
     """The gateway, or what stands before it, answers that it cannot serve now; asked several times."""
 
 
+class AbsurdAnswerError(RemoteError):
+    """The platform's answer is none that RGW gives: too large, without end, or of other fields."""
+
+    def __init__(self, doing: str, why: str) -> None:
+        super().__init__(
+            f"{doing}: the platform's answer is none of RGW's: {why}",
+            "See what stands between this computer and the platform, and who runs it, before trusting what it says.",
+        )
+
+
 class UnreachableError(PlatformAwayError):
     """The platform did not answer, or its certificate is not vouched for."""
 
@@ -197,3 +207,6 @@ def rgw_errors(doing: str, url: str = "the platform") -> Iterator[None]:
         raise error_of(doing, _BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        # botocore reads what it is given as S3 would write it.
+        raise AbsurdAnswerError(doing, "a field is missing, or of another kind") from error

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from coffre.errors import RefusedError
+from coffre.outside.structured import UnreadableJsonError, read_json_object
 
 Statement = dict[str, Any]
 Document = dict[str, Any]
@@ -28,6 +29,7 @@ SUSPENSION_SID = "CoffreSuspended"
 # Switched while the service runs; every other writer preserves them.
 SWITCH_SIDS = frozenset({GATE_SID, SUSPENSION_SID})
 
+LIMIT_BYTES = 256 * 1024
 _VERSION = "2012-10-17"
 _USER_ARN = re.compile(r"arn:aws:iam:::user/([^*?]+)")
 _WRITTEN = ("restic/data/*", "restic/index/*", "restic/snapshots/*", "restic/locks/*", "reports/*")
@@ -78,9 +80,14 @@ def render(policy: Document) -> str:
 
 
 def parse(text: str) -> Document:
-    """Read a live policy; RGW keeps whatever text it was given, and only JSON objects get in."""
-    policy = json.loads(text)
-    return policy if isinstance(policy, dict) else {}
+    """Read a live policy, whatever text RGW was given; one that is none of S3's is empty."""
+    try:
+        policy = read_json_object(text, LIMIT_BYTES)
+    except UnreadableJsonError:
+        return {}
+    statements = policy.get("Statement", [])
+    is_read = all(isinstance(each, dict) for each in (statements if isinstance(statements, list) else [statements]))
+    return policy if is_read else {}
 
 
 def by_sid(policy: Document) -> dict[str, Statement]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from coffre.storage.ceph.answers import read_bounded
 from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS
 from coffre.storage.driver import AccessKey, Endpoint
 
@@ -56,7 +57,38 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
             config=config,
         )
     client.meta.events.register("request-created.s3", _end_in_time)
+    wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it
+    wire.http_session = _BoundedSession(wire.http_session)
     return cast("S3Client", client)
+
+
+class _BoundedSession:
+    """botocore's way to the wire, which reads whole whatever is answered: here no more than an answer ever has.
+
+    What a caller streams is left to the caller.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def send(self, request: Any) -> Any:
+        import urllib3
+        from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+        is_streamed, request.stream_output = request.stream_output, True
+        response = self._session.send(request)
+        if is_streamed and response.status_code < 300:
+            return response
+        try:
+            response._content = read_bounded(response.raw, "read the platform's answer")
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionClosedError(endpoint_url=request.url, error=error, request=request) from error
+        return response
+
+    def close(self) -> None:
+        self._session.close()
 
 
 def load_in_background() -> None:

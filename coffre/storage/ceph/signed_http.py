@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 import ssl
 from collections.abc import Mapping
@@ -18,7 +17,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
-from coffre.storage.ceph.faults import UNAVAILABLE_STATUSES, error_of, unreachable
+from coffre.outside.structured import UnreadableJsonError, read_json, read_json_object
+from coffre.storage.ceph.answers import ANSWER_BYTES, read_bounded
+from coffre.storage.ceph.faults import UNAVAILABLE_STATUSES, AbsurdAnswerError, error_of, unreachable
 from coffre.storage.driver import AccessKey, Endpoint
 
 # A gateway killed hard stalls metadata writes on the others for 26 s (measured), so a short limit would turn a slow
@@ -30,6 +31,8 @@ _CONNECTIONS = 32
 Parameters = Mapping[str, str | int | bool | None]
 """The query of a request; what is None is left out."""
 
+MAX_REFUSAL_BYTES = 64 * 1024
+MAX_CODE_LENGTH = 100
 _XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
 
 
@@ -47,6 +50,8 @@ class _Patience(urllib3.Retry):
     ) -> Self:
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
             raise error
+        if response is not None:
+            response.close()  # Else urllib3 reads all of what it throws away.
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
@@ -90,7 +95,10 @@ class SignedHttp:
         ``doing`` names it in the error.
         """
         answer = self._send(doing, method, path, {**parameters, "format": "json"}, None)
-        return json.loads(answer) if answer else None
+        try:
+            return read_json(answer, ANSWER_BYTES, keys_once=False) if answer else None
+        except UnreadableJsonError as problem:
+            raise AbsurdAnswerError(doing, str(problem)) from problem
 
     def call_s3(
         self,
@@ -109,7 +117,7 @@ class SignedHttp:
 
     def read_time(self, doing: str, path: str, parameters: Parameters) -> datetime:
         """Return the server's clock as it states it with the answer to one signed request (whole seconds)."""
-        stated = self._request(doing, "GET", path, parameters, None).headers.get("Date", "")
+        stated = self._request(doing, "GET", path, parameters, None)[1].get("Date", "")
         try:
             return parsedate_to_datetime(stated).astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
@@ -123,7 +131,7 @@ class SignedHttp:
         parameters: Parameters,
         body: bytes | None,
     ) -> bytes:
-        return self._request(doing, method, path, parameters, body).data
+        return self._request(doing, method, path, parameters, body)[0]
 
     def _request(
         self,
@@ -132,7 +140,7 @@ class SignedHttp:
         path: str,
         parameters: Parameters,
         body: bytes | None,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[bytes, Mapping[str, str]]:
         target = f"{path}?{_query(parameters)}"
         headers = {}
         if body is not None:
@@ -143,13 +151,22 @@ class SignedHttp:
         S3SigV4Auth(self._credentials, "s3", self._endpoint.region).add_auth(request)
         try:
             retries = None if body is None else False
-            response = self._pool.urlopen(method, target, body=body, headers=dict(request.headers), retries=retries)
+            response = self._pool.urlopen(
+                method,
+                target,
+                body=body,
+                headers=dict(request.headers),
+                retries=retries,
+                preload_content=False,
+                decode_content=False,
+            )
+            answer = read_bounded(response, doing)
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         if response.status >= 300:
-            code = _code(response.data) or f"HTTP {response.status}"
+            code = _code(answer) or f"HTTP {response.status}"
             raise error_of(doing, code, response.status)
-        return response
+        return answer, response.headers
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:
@@ -177,8 +194,8 @@ def _query(parameters: Parameters) -> str:
 def _code(body: bytes) -> str | None:
     """Return RGW's word for a refusal: the Admin Ops API answers in JSON, S3 in XML."""
     try:
-        answer = json.loads(body)
-    except ValueError:
-        found = _XML_CODE.search(body)
+        answer = read_json_object(body, ANSWER_BYTES)
+    except UnreadableJsonError:
+        found = _XML_CODE.search(body[:MAX_REFUSAL_BYTES])
         return found[1].decode() if found else None
-    return str(answer["Code"]) if isinstance(answer, dict) and answer.get("Code") else None
+    return str(answer["Code"])[:MAX_CODE_LENGTH] if answer.get("Code") else None
