@@ -113,11 +113,11 @@ class Scene:
             region=self.endpoint.region,
         )
 
-    @contextmanager
     def opener(self, machine: str) -> Opener:
         """Open what a machine has sealed."""
         return Opener(derive_key(self.passwords[machine]), self.tenant.id, machine)
 
+    @contextmanager
     def root_on(self, machine: str):
         """Open a machine as root, whatever its own connection says."""
         connection = self.tenant.machines[machine].connection.model_copy(update={"user": "root", "become": False})
