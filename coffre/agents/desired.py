@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +24,16 @@ MAX_SIGNATURES = 8
 
 NOT_ORDERS = ("generation", "issued_at")
 
+LASTS = timedelta(days=90)
+"""How long after `issued_at` a machine may newly take orders; agents know the same figure (orders.go).
+
+What is signed and stolen or kept back is worth something for a quarter at most, and a machine that is off for a long
+holiday still takes what waits for it. It counts from `issued_at`, which documents have had from the first, so agents of
+every version take these. What a machine has applied stays in force for ever: an old order is no reason to stop backups.
+A removal never expires: it waits for a machine that nobody reached, for as long as that takes.
+"""
+RENEW_AFTER = LASTS / 2
+
 Payload = Mapping[str, Any]
 
 
@@ -37,6 +47,15 @@ class InvalidOrdersError(RefusedError):
     def __init__(self, message: str, hint: str = "", fault: Fault = Fault.UNREADABLE) -> None:
         super().__init__(message, hint)
         self.fault = fault
+
+
+class OutdatedOrdersError(InvalidOrdersError):
+    """Genuine orders that are older than those that stood there: somebody put them back."""
+
+    def __init__(self, message: str, hint: str, generation: int, recorded: int) -> None:
+        super().__init__(message, hint, Fault.OUTDATED)
+        self.generation = generation
+        self.recorded = recorded
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,17 @@ def build_payload(
 def encode_payload(payload: Payload) -> bytes:
     """Return the payload's one canonical form: sorted keys, no white space, UTF-8; this is what gets signed."""
     return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def is_renewal_due(orders: Payload, now: datetime) -> bool:
+    """Tell whether less than half of the time is left in which a machine may newly take these orders. Pure."""
+    if orders.get("remove"):
+        return False
+    try:
+        issued_at = datetime.fromisoformat(str(orders["issued_at"]))
+    except (KeyError, ValueError):
+        return True
+    return issued_at.tzinfo is None or now - issued_at > RENEW_AFTER
 
 
 def next_generation(current_in_bucket: int | None, in_records: int | None) -> int:

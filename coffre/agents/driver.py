@@ -59,12 +59,16 @@ class SeenNumbers:
 
 @dataclass(frozen=True)
 class DeployRequest:
-    """A machine that should have its agent; ``signing_public_key`` is the raw ed25519 key behind its orders."""
+    """A machine that should have its agent; ``signing_public_key`` is the raw ed25519 key behind its orders.
+
+    ``least_generation``: the agent takes no older orders, whatever it has lost; 0 where none were ever recorded.
+    """
 
     target: Target
     tenant_id: str
     storage: MachineStorage
     signing_public_key: bytes
+    least_generation: int = 0
     seen: SeenNumbers = SeenNumbers()
 
 

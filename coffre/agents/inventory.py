@@ -91,7 +91,7 @@ def list_hosts(inventory: Inventory) -> list[str]:
 
 
 def render_settings(request: DeployRequest) -> bytes:
-    """Return agent.json: who the machine is, where its bucket is, which key its orders are signed with."""
+    """Return agent.json: who the machine is, where its bucket is, which orders count (key and least generation)."""
     storage = request.storage
     return _document(
         {
@@ -103,6 +103,7 @@ def render_settings(request: DeployRequest) -> bytes:
             "bucket": storage.bucket,
             "ca_file": CA_FILES[request.target.system],
             "signing_public_key": base64.b64encode(request.signing_public_key).decode(),
+            "least_generation": request.least_generation,
             "repository": f"s3:{storage.endpoint_url}/{storage.bucket}/restic",
         }
     )

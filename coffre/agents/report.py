@@ -73,10 +73,11 @@ class Report(_ReportModel):
     ``bytes_added`` is what the repository grew by, ``bytes_processed`` the size of the files looked at;
     ``clock_offset_seconds`` is the machine's clock minus the server's, None when no server answered.
     ``access_key_id`` is the key that the run used ("": an agent older than this field); ``failed_generation`` is newer
-    than ``generation_applied``, and could not be applied for the reason beside it. ``number`` counts the machine's
-    reports one by one (None: an agent older than this field; 0: the machine could not keep count, its disk was full).
-    ``missing_snapshot_id`` is the machine's own last snapshot, which storage did not have any more, made at the moment
-    beside it.
+    than ``generation_applied``, and could not be applied for the reason beside it. ``orders_seen_at``: when the machine
+    last read orders on the storage that it may obey (None: never, or an agent older than this field). ``number`` counts
+    the machine's reports one by one (None: an agent older than this field; 0: it could not keep count, its disk
+    was full). ``missing_snapshot_id`` is the machine's own last snapshot, which storage did not have any more, made at
+    the moment beside it.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -101,6 +102,7 @@ class Report(_ReportModel):
     access_key_id: Line = ""
     failed_generation: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
     failed_generation_reason: Text = ""
+    orders_seen_at: AwareDatetime | None = None
     clock_offset_seconds: Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)] | None = None
     number: Count | None = None
     missing_snapshot_id: SnapshotId | None = None
@@ -118,6 +120,8 @@ def parse_report(body: bytes, now: datetime) -> Report:
     report = parse_document(body, Report, "a report")
     check_moment(report.started_at, now, "a report", "started_at")
     check_moment(report.finished_at, now, "a report", "finished_at")
+    if report.orders_seen_at is not None:
+        check_moment(report.orders_seen_at, now, "a report", "orders_seen_at")
     if report.missing_snapshot_at is not None:
         check_moment(report.missing_snapshot_at, now, "a report", "missing_snapshot_at")
     return report

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 
 from coffre.operations.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
+from coffre.spec.sizes import format_bytes
 
 _FAULTS: Mapping[str, str] = {
     Fault.TOO_LARGE: "larger than such a thing ever is",
     Fault.UNREADABLE: "not what belongs there",
     Fault.UNBELIEVABLE_TIME: "of a time that cannot be",
-    Fault.FOREIGN: "not signed with this tenant's key",
+    Fault.FOREIGN: "not signed with this tenant's key for this machine",
+    Fault.OUTDATED: "older than what stood there",
     Fault.UNSEALED: "in clear, although this machine seals what it says: somebody else wrote it",
     Fault.REPLAYED: "an earlier one that was put back",
     Fault.MISSEALED: "not sealed by this machine for this place: forged, another machine's, or an old one",
@@ -60,6 +62,33 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.ORDERS_SET_ASIDE: lambda evidence: (
         f"{evidence['key']} is {_fault(evidence)}: the machine goes on with its last good orders; find out who wrote "
         "it (only the owner's key may), then `coffre apply --replace-orders`"
+    ),
+    FindingKind.ORDERS_OUTDATED: lambda evidence: (
+        f"{evidence['key']} is generation {evidence['generation']}, genuine, and {evidence['recorded']} stood there: "
+        "somebody put it back, and a machine that knows newer ones does not follow it; ask whoever hosts the storage, "
+        "then `coffre apply --replace-orders`"
+    ),
+    FindingKind.REPOSITORY_DAMAGED: lambda evidence: (
+        f"`coffre verify` found its repository damaged ({evidence['count']} packs"
+        + (f", {evidence['pack']} among them" if evidence["pack"] else "")
+        + (f"; {evidence['error']}" if evidence["error"] else "")
+        + "): `coffre undelete` brings earlier versions back, then verify again"
+    ),
+    FindingKind.VERIFICATION_LATE: lambda evidence: (
+        "not all of its packs were read within the time that platform.yaml states (`verify`); the last full round "
+        f"ended {evidence['last_full_round_at'] or 'never'}: run `coffre verify` daily"
+    ),
+    FindingKind.FILLS_STORAGE: lambda evidence: (
+        f"fills the storage of all: {format_bytes(int(evidence['surplus_bytes'] or 0))} of earlier versions, reports "
+        f"and locks, {evidence['objects']} objects; "
+        + ("it is stopped, the others go on; " if evidence["stopped"] == "yes" else "`coffre gate` stops it; ")
+        + "see what writes there with its key"
+    ),
+    FindingKind.WALL_REACHED: lambda evidence: (
+        "wall reached"
+        + (f", by {evidence['by']}" if evidence["by"] else "")
+        + ": no machine can write, reports neither; "
+        "earlier versions go by themselves after `undelete_days`, until then a larger reserve makes room"
     ),
     FindingKind.GATE_SET_ASIDE: lambda evidence: (
         f"{evidence['key']} is {_fault(evidence)}; find out who wrote it (only the owner's key may): "

@@ -13,6 +13,7 @@ import coffre
 from coffre.cli import (
     certificate,
     disclose,
+    gate,
     hold,
     inventory,
     lab,
@@ -28,6 +29,7 @@ from coffre.cli import (
     snapshot,
     tenants,
     trust,
+    verify,
 )
 from coffre.cli.context import Globals
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
@@ -54,6 +56,8 @@ for room in (
     rotate,
     operations,
     snapshot,
+    verify,
+    gate,
     offboard,
     certificate,
     hold,

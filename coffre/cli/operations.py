@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_repository, turn_of
+from coffre.cli.gate import show_filling
 from coffre.errors import ExpectedError
 from coffre.spec.sizes import format_bytes
 
@@ -59,9 +60,11 @@ def backup(
         output.warning(
             f"the gate of {tenant} is closed: {done.gate_after.explanation}; tell the customer (contract, article 8)"
         )
+    show_filling(tenant, done.gate_after)
     if all(run.is_success for run in done.machines):
         return
-    is_full = not any(run.losses or run.outcome not in (Outcome.SUCCESS, Outcome.QUOTA) for run in done.machines)
+    kept_out = (Outcome.SUCCESS, Outcome.QUOTA, Outcome.STOPPED)
+    is_full = not any(run.losses or run.outcome not in kept_out for run in done.machines)
     raise typer.Exit(REFUSED if is_full else FAILED)
 
 
@@ -329,12 +332,12 @@ def status(
     if as_json:
         output.result_json(seen)
     for tenant in [] if as_json else seen:
-        _show_status(tenant)
+        _show_status(tenant, now)
     if failed or any(tenant.findings for tenant in seen):
         raise typer.Exit(FAILED)
 
 
-def _show_status(tenant: "TenantStatus") -> None:
+def _show_status(tenant: "TenantStatus", now: datetime) -> None:
     from coffre.cli.findings import describe
 
     used = "?" if tenant.used_bytes is None else format_bytes(tenant.used_bytes)
@@ -356,11 +359,13 @@ def _show_status(tenant: "TenantStatus") -> None:
             "newest snapshot (in storage)",
             "snapshots",
             "stored",
+            "all versions",
+            "objects",
             "orders",
             "late",
         ],
-        [_status_row(machine) for machine in tenant.machines],
-        right=["snapshots", "stored"],
+        [_status_row(machine, now) for machine in tenant.machines],
+        right=["snapshots", "stored", "all versions", "objects"],
     )
     for machine in tenant.machines:
         if machine.failed_generation is not None:
@@ -388,8 +393,10 @@ def _show_states(tenant: "TenantStatus") -> None:
             output.result(f"  {machine.name}: {machine.retired.sentence}")
 
 
-def _status_row(machine: "MachineStatus") -> list[str]:
+def _status_row(machine: "MachineStatus", now: datetime) -> list[str]:
     orders = f"{_or_unknown(machine.generation_applied)} of {_or_unknown(machine.generation_wanted)}"
+    if machine.orders_seen_at is not None:
+        orders += f", seen {_ago(now - machine.orders_seen_at)}"
     return [
         f"  {machine.name}",
         machine.agent,
@@ -398,9 +405,18 @@ def _status_row(machine: "MachineStatus") -> list[str]:
         _moment(machine.newest_snapshot_at) + (" (NOT the reported one)" if machine.witnesses_agree is False else ""),
         _or_unknown(machine.snapshots),
         "?" if machine.stored_bytes is None else format_bytes(machine.stored_bytes),
+        "?" if machine.all_versions_bytes is None else format_bytes(machine.all_versions_bytes),
+        _or_unknown(machine.all_versions_objects),
         orders,
         {True: "LATE", False: "no", None: "?"}[machine.overdue],
     ]
+
+
+def _ago(age: timedelta) -> str:
+    days, hours = age.days, age.seconds // 3600
+    if days > 0:
+        return "1 day ago" if days == 1 else f"{days} days ago"
+    return "just now" if hours == 0 or days < 0 else f"{hours} h ago"
 
 
 def _or_unknown(value: object) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import choose_tenants, open_repository, turn_of
+from coffre.cli.gate import show_filling
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def apply(
         bool,
         typer.Option(
             "--replace-orders",
-            help="Write new orders over such as the tenant's keys did not sign; those stay as an earlier version.",
+            help="Write newer orders over foreign ones, or older ones put back; those stay as an earlier version.",
         ),
     ] = False,
     new_repository: Annotated[
@@ -235,5 +236,6 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
         output.result(f"  not commissioned yet: waiting for {waiting}")
     for text in outcome.warnings:
         output.warning(text)
-    if outcome.gate_closed:
+    if outcome.gate.is_closed:
         output.warning(f"the gate of {outcome.tenant} is closed: its sold quota is reached")
+    show_filling(outcome.tenant, outcome.gate)

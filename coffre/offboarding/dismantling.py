@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from coffre.agents.applied import Applied
+from coffre.agents.desired import InvalidOrdersError
 from coffre.agents.driver import DeployResult, RemoveRequest
 from coffre.agents.restic.agents import ResticAgents
 from coffre.errors import ExpectedError
 from coffre.offboarding.evidence import Agent, AgentOutcome, UsersSuspended
 from coffre.offboarding.freezing import list_buckets
-from coffre.operations.control import write_orders
+from coffre.operations.control import read_orders, write_orders
 from coffre.operations.reports import find_applied
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.provisioning.agents import target_of
@@ -30,7 +31,8 @@ def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgres
     generations: dict[str, int | None] = {}
     for name in names:
         if name in standing and not service.machine(name).is_retired:
-            generations[name] = write_orders(service, name, removes=True).generation
+            _tell_replaced(service, name, on_progress)
+            generations[name] = write_orders(service, name, removes=True, replaces_foreign=True).generation
     asked, results = [], {}
     for name in names:
         try:
@@ -41,6 +43,14 @@ def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgres
     for result in driver.remove(asked, lambda machine, text: on_progress(f"{machine}: {text}")):
         results[result.machine] = result
     return [_settle(service, name, results.get(name), generations.get(name), name in standing) for name in names]
+
+
+def _tell_replaced(service: Service, name: str, on_progress: OnProgress) -> None:
+    """Say aloud that foreign or older orders stand there: they are replaced, and keep no customer from leaving."""
+    try:
+        read_orders(service, name)
+    except InvalidOrdersError as problem:
+        on_progress(f"{name}: {problem.message}; the order to remove the agent is written over it")
 
 
 def judge_agent(result: DeployResult | None, *, removed_itself: bool, was_installed: bool) -> AgentOutcome:

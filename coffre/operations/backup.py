@@ -27,12 +27,16 @@ OnProgress = Callable[[str, str], None]
 
 
 class Outcome(StrEnum):
-    """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer."""
+    """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer.
+
+    `stopped`: not started, since the machine fills the storage of all.
+    """
 
     SUCCESS = "success"
     PARTIAL = "partial"
     FAILED = "failed"
     QUOTA = "quota"
+    STOPPED = "stopped"
     UNREACHABLE = "unreachable"
 
 
@@ -83,6 +87,8 @@ def back_up(
     clock = Clock(sleep=lambda seconds: _pause(interrupted, seconds))
 
     def run(machine: str) -> MachineBackup:
+        if machine in gate.filling.stopped:
+            return MachineBackup(machine, Outcome.STOPPED, f"not started: {gate.explain_stop(machine)}")
         return _back_up_one(service, machine, on_progress, deadline_seconds, clock)
 
     with ThreadPoolExecutor(max_workers=max(1, len(machines))) as executor:

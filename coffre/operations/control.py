@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from coffre import toolchain
 from coffre.agents import desired
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RemoteError
+from coffre.operations import generations
 from coffre.operations.findings import SetAside
 from coffre.operations.service import Service
 from coffre.outside.faults import Fault
@@ -48,42 +49,68 @@ class Orders:
     """A machine's orders: the generation that stands now, and what differs from what its tenant file wants.
 
     ``generation`` is None when there are none yet; ``differences`` are named as `desired.list_differences` does.
+    ``due``: a machine with this generation has all that is ordered, since what came after says the same.
+    ``needs_renewal``: they say what they should, and do not count for long any more; no change for anybody.
     """
 
     machine: str
     generation: int | None
     differences: tuple[str, ...]
+    due: int = 0
+    needs_renewal: bool = False
 
     @property
     def is_due(self) -> bool:
         """Whether new orders have to be written."""
-        return self.generation is None or bool(self.differences)
+        return self.generation is None or bool(self.differences) or self.needs_renewal
 
 
-def read_orders(service: Service, bucket: Bucket) -> dict[str, Any] | None:
-    """Return the payload of a bucket's desired.json, its signature verified; None when there is none.
+def read_orders(service: Service, machine: str) -> dict[str, Any] | None:
+    """Return the payload of a machine's desired.json, its signature verified; None when there is none.
 
-    InvalidOrdersError (refused) when none of the tenant's own keys signed it: somebody else wrote it.
+    InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: somebody else put it
+    there. OutdatedOrdersError when it is genuine and older than what is recorded to have stood there.
     """
+    bucket = service.owner_bucket(machine)
     document = _find_document(bucket)
-    return None if document is None else _verified(service, bucket, document)
+    return None if document is None else _verified(service, machine, bucket, document)
 
 
 def _find_document(bucket: Bucket) -> bytes | Unusable | None:
     return bucket.find(naming.DESIRED_KEY, desired.LIMIT_BYTES)
 
 
-def _verified(service: Service, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
+def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
+    way_out = f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version."
     try:
-        return _verify(document, _known_seeds(_control(service)))
+        orders = _verify(document, _known_seeds(_control(service)))
+        _refuse_elsewhere(service, machine, orders)
     except desired.InvalidOrdersError as problem:
         raise desired.InvalidOrdersError(
             f"bucket {bucket.name}: {problem.message}",
             "The machine does not follow it and goes on with its last good orders. Find out who wrote it (only the "
-            "owner's key may: rotate it if it was stolen), then "
-            f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version.",
+            f"owner's key may: rotate it if it was stolen), then {way_out}",
             problem.fault,
         ) from problem
+    written = generations.find_written(service, machine)
+    if orders["generation"] < written:
+        raise desired.OutdatedOrdersError(
+            f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine and older than "
+            f"generation {written}, which stood there: somebody put it back",
+            "A machine that has seen newer ones does not follow it. Ask whoever hosts the storage, then "
+            f"{way_out} The new orders are newer than all that were recorded.",
+            orders["generation"],
+            written,
+        )
+    return orders
+
+
+def _refuse_elsewhere(service: Service, machine: str, orders: Mapping[str, Any]) -> None:
+    """Refuse orders of another machine: one key signs those of all machines of a tenant."""
+    if (orders.get("tenant_id"), orders.get("machine")) != (service.tenant.id, machine):
+        raise desired.InvalidOrdersError(
+            "control/desired.json is signed, and for another machine than this bucket's", fault=Fault.FOREIGN
+        )
 
 
 def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any]:
@@ -92,11 +119,11 @@ def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any
     return desired.verify(document, *_public_keys(seeds))
 
 
-def refuse_foreign_orders(service: Service, buckets: Iterable[Bucket]) -> None:
-    """Refuse to go on over orders that this tenant's keys did not sign; what cannot be read is left to a later step."""
-    for bucket in buckets:
+def refuse_foreign_orders(service: Service, machines: Iterable[str]) -> None:
+    """Refuse to go on over orders that are not ours, or not our newest; what cannot be read is left to a later step."""
+    for machine in machines:
         with contextlib.suppress(RemoteError):
-            read_orders(service, bucket)
+            read_orders(service, machine)
 
 
 def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None, *, removes: bool = False) -> Orders:
@@ -106,8 +133,11 @@ def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | Non
     """
     if current is None:
         return Orders(machine, None, ())
-    wanted = _payload(service, machine, desired.Issue(current["generation"], utc_now()), removes=removes)
-    return Orders(machine, current["generation"], desired.list_differences(current, wanted))
+    now = utc_now()
+    wanted = _payload(service, machine, desired.Issue(current["generation"], now), removes=removes)
+    differences = desired.list_differences(current, wanted)
+    due = generations.find_due(service, machine)
+    return Orders(machine, current["generation"], differences, due, desired.is_renewal_due(current, now))
 
 
 def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False, removes: bool = False) -> Orders:
@@ -115,33 +145,36 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
 
     With ``removes`` they have the agent remove itself, whatever the file says of the machine.
 
-    RefusedError when what stands was not signed by this tenant's keys, unless ``replaces_foreign``: then it becomes an
-    earlier version of ours.
+    RefusedError when what stands was not signed by this tenant's keys, or is older than what stood there, unless
+    ``replaces_foreign``: then it becomes an earlier version of ours, and ours is newer than all that were recorded.
     """
-    bucket = service.owner_bucket(machine)
-    document, control = _find_document(bucket), _control(service)
-    if document is not None and replaces_foreign and not _is_vouched_for(document, _known_seeds(control)):
-        document = None
-    current = None if document is None else _verified(service, bucket, document)
+    bucket, control = service.owner_bucket(machine), _control(service)
+    document = _find_document(bucket)
+    try:
+        current = None if document is None else _verified(service, machine, bucket, document)
+    except desired.InvalidOrdersError:
+        if not replaces_foreign:
+            raise
+        document = current = None
     orders, seeds = plan_orders(service, machine, current, removes=removes), _signing_seeds(control)
-    recorded = service.records.find_last(service.tenant.id, EventKind.ORDERS, machine)
-    last = int(str(recorded.details["generation"])) if recorded else None
-    if orders.generation is not None and last is not None and orders.generation < last:
-        # The machine took newer ones, and refuses these for ever.
-        orders = Orders(machine, orders.generation, (*orders.differences, "older orders put back"))
+    last = max(generations.find_last_used(service, machine), generations.find_written(service, machine))
     if document is not None and not _is_vouched_for(document, seeds):
         # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
-        orders = Orders(machine, orders.generation, (*orders.differences, "signing key"))
-    if not orders.is_due:
+        orders = replace(orders, differences=(*orders.differences, "signing key"))
+    if orders.generation is not None and not orders.is_due:
         _sign_again(service, bucket, document, seeds)
+        generations.confirm_written(service, machine, orders.generation)
         return orders
     generation = desired.next_generation(orders.generation, last)
     payload = _payload(service, machine, desired.Issue(generation, utc_now()), removes=removes)
     document = desired.sign(desired.encode_payload(payload), *seeds)
+    renews = orders.generation is not None and not orders.differences
     # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
-    service.record(EventKind.ORDERS, machine, generation=generation, differences=list(orders.differences))
+    details: dict[str, object] = {"generation": generation, "differences": list(orders.differences)}
+    service.record(EventKind.ORDERS, machine, **details, **({generations.RENEWS: True} if renews else {}))
     _put(service, bucket, naming.DESIRED_KEY, document)
-    return Orders(machine, generation, ())
+    generations.confirm_written(service, machine, generation)
+    return Orders(machine, generation, (), generations.find_due(service, machine))
 
 
 def sign_orders(service: Service, machine: str) -> Orders:
@@ -157,8 +190,9 @@ def sign_orders(service: Service, machine: str) -> Orders:
     seeds = _signing_seeds(_control(service))
     if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
         return write_orders(service, machine)
+    generation = _verified(service, machine, bucket, document)["generation"]
     _sign_again(service, bucket, document, seeds)
-    return Orders(machine, desired.verify(document, *_public_keys(seeds))["generation"], ())
+    return Orders(machine, generation, (), generations.find_due(service, machine))
 
 
 def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason: str, since: datetime) -> bool:

@@ -26,6 +26,21 @@ class FindingKind(StrEnum):
     ORDERS_SET_ASIDE = "orders_set_aside"
     """`control/desired.json` is not what this tenant's keys signed: `key`, `fault`."""
 
+    ORDERS_OUTDATED = "orders_outdated"
+    """Genuine orders that are older than those that stood there: `key`, `generation`, `recorded`."""
+
+    REPOSITORY_DAMAGED = "repository_damaged"
+    """`coffre verify` found packs lost or altered, or the structure broken: `pack` of one, `count`, `error`, `at`."""
+
+    VERIFICATION_LATE = "verification_late"
+    """Not every pack was read within the time stated: `last_full_round_at`."""
+
+    FILLS_STORAGE = "fills_storage"
+    """A machine grows towards the wall other than by backups: `surplus_bytes`, `objects`, `stopped` yes or no."""
+
+    WALL_REACHED = "wall_reached"
+    """No machine of the tenant can write: `by` is the one with the most surplus."""
+
     GATE_SET_ASIDE = "gate_set_aside"
     """`control/gate.json` is not what Coffre writes: `key`, `fault`."""
 

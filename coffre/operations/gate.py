@@ -1,28 +1,53 @@
-"""The gate: machines may write backups until the sold quota is reached (contract, articles 2 and 8)."""
+"""The gate: machines may write backups until the sold quota is reached (contract, articles 2 and 8).
 
-from dataclasses import dataclass
+One that fills the storage, other than with backups that count, is stopped before: see `coffre.operations.filling`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from coffre.errors import UsageError
 from coffre.operations.control import put_gate_order
+from coffre.operations.filling import Filling, FillReason, MachineStore, Word, judge_filling
 from coffre.operations.service import Service
+from coffre.operations.stores import read_room, read_store
 from coffre.operations.suspension import SUSPENDED, find_reason
 from coffre.records.activity import Usage
 from coffre.records.events import EventKind, utc_now
 from coffre.spec.sizes import format_bytes
 
+QUOTA, FILLING = "quota", "filling"
+"""Why, as `control/gate.json` tells a machine."""
+
 
 @dataclass(frozen=True)
 class GateState:
-    """The gate of a whole tenant, and why: current bytes of all its machines against the sold quota."""
+    """The gate of a whole tenant, and why: current bytes of all its machines against the sold quota.
+
+    ``filling`` says which machines are stopped for themselves, whatever the gate, and whether the wall is reached.
+    """
 
     is_closed: bool
     used_bytes: int
     quota_bytes: int
+    filling: Filling = field(default_factory=Filling)
+    stores: tuple[MachineStore, ...] = ()
 
     @property
     def explanation(self) -> str:
         used, sold = format_bytes(self.used_bytes), format_bytes(self.quota_bytes)
         return f"{used} of the sold {sold} are used"
+
+    def explain_stop(self, machine: str) -> str:
+        """Say why one machine is stopped."""
+        store = next(store for store in self.stores if store.machine == machine)
+        if self.filling.stopped[machine] is FillReason.OBJECTS:
+            return f"it has {store.objects} objects, all versions counted, and makes the most of the tenant's"
+        return (
+            f"it fills the storage: {format_bytes(store.surplus_bytes)} of earlier versions, reports and locks, beside "
+            f"a repository of {format_bytes(store.repository_bytes)}"
+        )
 
 
 def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
@@ -30,33 +55,44 @@ def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
     return GateState(used_bytes >= quota_bytes, used_bytes, quota_bytes)
 
 
-def measure(service: Service) -> list[Usage]:
+def measure(service: Service) -> tuple[MachineStore, ...]:
     """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
-    usages = [
+    stores = tuple(read_store(service, name, service.owner_bucket(name)) for name in service.tenant.machines)
+    service.records.record_usage(
         Usage(
             tenant_id=service.tenant.id,
-            machine=name,
+            machine=store.machine,
             measured_on=today,
-            current_bytes=service.owner_bucket(name).current_bytes(),
-            stored_bytes=service.storage.stored_bytes(service.bucket_name(name)),
+            current_bytes=store.current_bytes,
+            stored_bytes=store.stored_bytes,
             measured_at=now,
         )
-        for name in service.tenant.machines
-    ]
-    service.records.record_usage(usages)
-    return usages
+        for store in stores
+    )
+    return stores
 
 
 def settle_gate(service: Service) -> GateState:
-    """Count the tenant's current bytes and put every machine's gate where the sold quota wants it.
+    """Look at quota and wall, and put every machine's gate where they want it: the one function that does.
 
     A retired machine has no gate, and its backups count.
     """
-    used_bytes = sum(usage.current_bytes for usage in measure(service))
-    state = judge_gate(used_bytes, service.tenant.storage.quota_bytes)
-    for name in service.tenant.active_machines():
+    stores = measure(service)
+    active = service.tenant.active_machines()
+    stopped_now = [name for name in active if service.owner_bucket(name).is_stopped()]
+    state = GateState(
+        is_closed=judge_gate(
+            sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
+        ).is_closed,
+        used_bytes=sum(store.current_bytes for store in stores),
+        quota_bytes=service.tenant.storage.quota_bytes,
+        filling=judge_filling(stores, read_room(service), stopped_now, find_words(service)),
+        stores=stores,
+    )
+    # Who is stopped first: the orders that are written after it need room below the wall.
+    for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         set_gate(service, name, state)
     return state
 
@@ -67,18 +103,45 @@ def set_gate(service: Service, machine: str, state: GateState) -> bool:
     A machine that is shut out altogether goes on being told so. Returns whether something changed; may run twice. A
     change is recorded.
     """
-    bucket = service.owner_bucket(machine)
-    changed = bucket.set_gate(closed=state.is_closed)
+    bucket, is_filling = service.owner_bucket(machine), machine in state.filling.stopped
+    is_closed = state.is_closed or is_filling
+    changed = bucket.set_stop(is_filling)
+    changed = bucket.set_gate(closed=is_closed) or changed
     shut_out = (find_reason(service.tenant) or SUSPENDED) if bucket.is_suspended() else None
-    told = put_gate_order(
-        service, bucket, is_closed=state.is_closed or shut_out is not None, reason=shut_out or "quota", since=utc_now()
-    )
+    reason = shut_out or (FILLING if is_filling else QUOTA)
+    told = put_gate_order(service, bucket, is_closed=is_closed or shut_out is not None, reason=reason, since=utc_now())
     if changed or told:
+        details: dict[str, object] = {"filling": state.filling.stopped[machine].value} if is_filling else {}
         service.record(
             EventKind.GATE_CHANGE,
             machine,
-            closed=state.is_closed,
+            closed=is_closed,
             used_bytes=state.used_bytes,
             quota_bytes=state.quota_bytes,
+            stored_bytes=sum(store.stored_bytes for store in state.stores),
+            **details,
         )
     return changed or told
+
+
+def give_word(service: Service, machine: str, reason: str) -> None:
+    """Record an operator's word that a machine which fills the storage may go on, until it has grown by as much again.
+
+    `settle_gate` then lets it in.
+    """
+    if service.machine(machine).is_retired:
+        raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
+    store = read_store(service, machine, service.owner_bucket(machine))
+    service.record(
+        EventKind.GATE_WORD, machine, reason=reason, surplus_bytes=store.surplus_bytes, objects=store.objects
+    )
+
+
+def find_words(service: Service) -> Mapping[str, Word]:
+    """Return the last word that was given on each machine."""
+    records, words = service.find_records(), {}
+    for name in service.tenant.active_machines() if records is not None else ():
+        event = records.find_last(service.tenant.id, EventKind.GATE_WORD, name) if records is not None else None
+        if event is not None:
+            words[name] = Word(int(str(event.details["surplus_bytes"])), int(str(event.details["objects"])))
+    return words

@@ -7,11 +7,14 @@ from datetime import datetime
 
 from coffre.errors import ExpectedError
 from coffre.operations.departure import find_stage_of
-from coffre.operations.findings import Finding
+from coffre.operations.filling import judge_filling
+from coffre.operations.findings import Finding, FindingKind
+from coffre.operations.gate import find_words
 from coffre.operations.holds import HoldStatus, hold_status
 from coffre.operations.observe_machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
 from coffre.operations.options import option_status
 from coffre.operations.service import Service
+from coffre.operations.stores import read_room
 from coffre.operations.suspension import HELD, find_reason, judge_access
 from coffre.spec.tenant import MachineKind, Tenant
 
@@ -78,6 +81,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
         else:
             findings += judge_absence(service, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
+    findings += _judge_stores(service, looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
     return TenantStatus(
@@ -95,6 +99,29 @@ def observe(service: Service, now: datetime) -> TenantStatus:
         departure=find_stage_of(service),
         findings=tuple(findings),
     )
+
+
+def _judge_stores(service: Service, looks: Sequence[Look]) -> list[Finding]:
+    """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
+    stores = [look.store for look in looks]
+    stopped_now = [look.status.name for look in looks if look.is_stopped]
+    filling = judge_filling(stores, read_room(service), stopped_now, find_words(service))
+    findings = [
+        Finding(
+            FindingKind.FILLS_STORAGE,
+            store.machine,
+            {
+                "surplus_bytes": store.surplus_bytes,
+                "objects": store.objects,
+                "stopped": "yes" if store.machine in stopped_now else "no",
+            },
+        )
+        for store in stores
+        if store.machine in (*filling.stopped, *stopped_now)
+    ]
+    if filling.is_wall_reached:
+        findings.append(Finding(FindingKind.WALL_REACHED, None, {"by": filling.wall_reached_by}))
+    return findings
 
 
 def judge_gates(closed: Sequence[bool]) -> str | None:

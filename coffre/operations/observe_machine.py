@@ -1,20 +1,24 @@
 """What is true of one machine right now, from its bucket: reports, snapshots, orders, and what is odd among them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from coffre.agents.desired import InvalidOrdersError
+from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
 from coffre.errors import ExpectedError
 from coffre.operations import continuity, sighting
 from coffre.operations.control import find_gate_order, read_orders
 from coffre.operations.departure import has_service_ended
-from coffre.operations.findings import Finding, FindingKind, SetAside, sum_up
+from coffre.operations.filling import MachineStore
+from coffre.operations.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.operations.overdue import is_overdue
 from coffre.operations.reports import recall
 from coffre.operations.retired import describe_retirement, is_erasable
+from coffre.operations.rounds import VerificationStatus, find_status
 from coffre.operations.service import Service
+from coffre.operations.stores import count_store
 from coffre.operations.suspension import find_reason
+from coffre.operations.verifying import is_late
 from coffre.records.events import EventKind
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, PlatformAwayError
@@ -37,7 +41,8 @@ class MachineStatus:
     ``retired`` is None for a machine in service. The two witnesses are kept apart: ``last_success_at`` and
     ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
     ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are
-    newer orders than the machine follows, which it could not apply for the reason beside it.
+    newer orders than the machine follows, which it could not apply for the reason beside it. ``orders_seen_at``: when
+    the machine last read orders on the storage that it may obey, as of its newest report.
     """
 
     name: str
@@ -54,6 +59,10 @@ class MachineStatus:
     retired: RetiredStatus | None = None
     failed_generation: int | None = None
     failed_generation_reason: str = ""
+    orders_seen_at: datetime | None = None
+    verification: VerificationStatus | None = None
+    all_versions_bytes: int | None = None
+    all_versions_objects: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,8 @@ class Look:
     is_gate_closed: bool | None
     is_suspended: bool | None
     keeps_all: bool
+    store: MachineStore
+    is_stopped: bool
 
 
 def look_at_machine(service: Service, name: str, now: datetime) -> Look | Finding:
@@ -98,6 +109,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
     last, success = seen.reported.last, seen.reported.success
     generation, documents = _look_at_documents(service, name, bucket)
     last_success_at = success.finished_at if success else None
+    store = count_store(service, bucket, name, seen.current_bytes, seen.repository_bytes)
     status = MachineStatus(
         name=name,
         agent=machine.agent.value,
@@ -119,6 +131,10 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         retired=_retired_status(service, name, now),
         failed_generation=last.failed_generation if last else None,
         failed_generation_reason=last.failed_generation_reason if last else "",
+        orders_seen_at=last.orders_seen_at if last else None,
+        verification=_find_verification(service, name, now),
+        all_versions_bytes=store.stored_bytes,
+        all_versions_objects=store.objects,
     )
     applied = [seen.applied] if isinstance(seen.applied, SetAside) else []
     found = (
@@ -127,6 +143,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         documents,
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
+        _judge_verification(name, status.verification),
     )
     return Look(
         status=status,
@@ -134,6 +151,8 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         is_gate_closed=None if machine.is_retired else bucket.is_gate_closed(),
         is_suspended=None if machine.is_retired else bucket.is_suspended(),
         keeps_all=tenant.hold is None or not bucket.list_expiry_rules(),
+        store=store,
+        is_stopped=not machine.is_retired and bucket.is_stopped(),
     )
 
 
@@ -141,8 +160,16 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int
     """Return the generation of a machine's orders, and what is wrong with SMILÉO's documents in its bucket."""
     generation, findings = None, []
     try:
-        orders = read_orders(service, bucket)
+        orders = read_orders(service, name)
         generation = orders["generation"] if orders else None
+    except OutdatedOrdersError as problem:
+        generation = problem.recorded
+        evidence: Evidence = {
+            "key": naming.DESIRED_KEY,
+            "generation": problem.generation,
+            "recorded": problem.recorded,
+        }
+        findings.append(Finding(FindingKind.ORDERS_OUTDATED, name, evidence))
     except InvalidOrdersError as problem:
         aside = SetAside(naming.DESIRED_KEY, problem.fault)
         findings += sum_up(FindingKind.ORDERS_SET_ASIDE, name, [aside])
@@ -150,6 +177,38 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int
     if isinstance(gate, SetAside):
         findings += sum_up(FindingKind.GATE_SET_ASIDE, name, [gate])
     return generation, findings
+
+
+def _find_verification(service: Service, name: str, now: datetime) -> VerificationStatus | None:
+    found = find_status(service, name)
+    since = _find_expected_since(service, name)
+    days = service.repository.settings.verify.period_days
+    started_at = None if found is None else found.last_full_round_started_at
+    if not is_late(started_at, since, now, days):
+        return found
+    return VerificationStatus(is_late=True) if found is None else replace(found, is_late=True)
+
+
+def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Finding]:
+    if seen is None:
+        return []
+    findings = []
+    if seen.damaged_count or seen.problem:
+        evidence: Evidence = {
+            "pack": seen.damaged_pack,
+            "count": seen.damaged_count,
+            "error": seen.problem,
+            "at": None if seen.looked_at is None else seen.looked_at.isoformat(),
+        }
+        findings.append(Finding(FindingKind.REPOSITORY_DAMAGED, name, evidence))
+    if seen.is_late:
+        last = seen.last_full_round_at
+        findings.append(
+            Finding(
+                FindingKind.VERIFICATION_LATE, name, {"last_full_round_at": None if last is None else last.isoformat()}
+            )
+        )
+    return findings
 
 
 def _find_expected_since(service: Service, name: str) -> datetime | None:

@@ -11,6 +11,7 @@ from coffre.operations.departure import is_being_erased
 from coffre.operations.findings import Finding, SetAside
 from coffre.operations.reports import Reported, Shelf, Until, find_opener, is_success, look_at_applied, recall
 from coffre.operations.service import Service
+from coffre.operations.stores import is_of_repository
 from coffre.outside.faults import Fault
 from coffre.outside.times import UnbelievableTimeError, check_time
 from coffre.records.events import utc_now
@@ -42,6 +43,7 @@ class Sighting:
     newest_snapshot_at: datetime | None
     snapshots_aside: tuple[SetAside, ...]
     current_bytes: int
+    repository_bytes: int
     memory: Memory
     applied: Applied | SetAside | None
 
@@ -67,6 +69,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
         survey.newest_snapshot_at,
         tuple(survey.aside),
         survey.current_bytes,
+        survey.repository_bytes,
         after,
         applied,
     )
@@ -90,7 +93,7 @@ class _Survey:
 
     def __init__(self, memory: Memory, now: datetime) -> None:
         self.shelf = Shelf(memory, now)
-        self.current_bytes = 0
+        self.current_bytes = self.repository_bytes = 0
         self.snapshots = 0
         self.newest_snapshot_at: datetime | None = None
         self.aside: list[SetAside] = []
@@ -106,6 +109,7 @@ class _Survey:
 
     def see(self, facts: ObjectFacts) -> None:
         self.current_bytes += facts.size_bytes
+        self.repository_bytes += facts.size_bytes if is_of_repository(facts.key) else 0
         if facts.key.startswith(_DATA_PREFIX):
             self._packs += 1
             self._pack_bytes += facts.size_bytes

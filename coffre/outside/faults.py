@@ -18,6 +18,9 @@ class Fault(StrEnum):
     FOREIGN = "foreign"
     """Whole and readable, and not of whom it should be: no key of ours vouches for it."""
 
+    OUTDATED = "outdated"
+    """Ours and genuine, and older than what is recorded to have stood there."""
+
     UNSEALED = "unsealed"
     """In clear, where its machine seals what it says."""
 

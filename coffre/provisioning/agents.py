@@ -16,6 +16,7 @@ from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RefusedError
 from coffre.operations.control import Orders, wanted_orders
+from coffre.operations.generations import find_written
 from coffre.operations.machines import known_hosts_file
 from coffre.operations.passwords import use_password
 from coffre.operations.service import RUN_FOLDER, Service
@@ -37,6 +38,7 @@ class MachineState(StrEnum):
     INSTALLED = "installed"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    RENEWED = "unchanged, its orders renewed"
     UNREACHED = "not reached, nothing waits for it"
     LEFT = "left as it is"
     REMOVED = "retired, agent removed"
@@ -119,10 +121,7 @@ def deploy(
     requests = [_request(service, secrets, name) for name in names if name not in locked]
     driver = ResticAgents(service.repository.root / RUN_FOLDER)
     results = driver.deploy(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
-    settled = {
-        result.machine: _settle(service, result, wanted_on(orders[result.machine], service.machine(result.machine).os))
-        for result in results
-    }
+    settled = {result.machine: _settle(service, result, orders[result.machine]) for result in results}
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
 
 
@@ -139,14 +138,22 @@ def credential_name(machine: Machine) -> str | None:
     return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
 
 
-def _settle(service: Service, result: DeployResult, wanted: Installed | None) -> MachineOutcome:
+def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOutcome:
     installed = find_installed(service, result.machine)
-    outcome = judge_machine(result, installed, wanted)
+    wanted = wanted_on(orders, service.machine(result.machine).os)
+    outcome = judge_machine(result, installed, wanted, orders.due)
     if wanted is not None and result.ok and installed != wanted:
         kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
         licence = service.machine(result.machine).kind.value
         service.record(kind, result.machine, licence=licence, **asdict(wanted), agent_version=result.agent_version)
     return outcome
+
+
+def lacks_only_renewal(installed: Installed | None, wanted: Installed | None, due: int) -> bool:
+    """Tell whether a machine has all that is ordered, by orders that newer ones only renew. Pure."""
+    if installed is None or wanted is None or installed.agent_sha256 != wanted.agent_sha256:
+        return False
+    return 0 < due <= installed.generation < wanted.generation
 
 
 def target_of(service: Service, name: str) -> Target:
@@ -195,19 +202,26 @@ def leave(service: Service, why: str) -> tuple[MachineOutcome, ...]:
     return tuple(MachineOutcome(name, MachineState.LEFT, why) for name in service.tenant.active_machines())
 
 
-def judge_machine(result: DeployResult, installed: Installed | None, wanted: Installed | None) -> MachineOutcome:
+def judge_machine(
+    result: DeployResult, installed: Installed | None, wanted: Installed | None, due: int = 0
+) -> MachineOutcome:
     """Say how a machine stands after its deployment. Pure.
 
-    A machine that did not answer is pending when it waits for something: its agent, a newer one, or newer orders.
+    A machine that did not answer is pending when it waits for something: its agent, a newer one, or newer orders. With
+    the generation ``due`` or a later one it has all that is ordered.
     """
     name = result.machine
     message = result.message.removeprefix(f"{name}: ")
+    is_renewal = lacks_only_renewal(installed, wanted, due)
     if result.unreachable:
-        return MachineOutcome(name, MachineState.UNREACHED if installed == wanted else MachineState.PENDING, message)
+        waits_for_nothing = installed == wanted or is_renewal
+        return MachineOutcome(name, MachineState.UNREACHED if waits_for_nothing else MachineState.PENDING, message)
     if not result.ok:
         return MachineOutcome(name, MachineState.FAILED, message)
     if installed is None:
         return MachineOutcome(name, MachineState.INSTALLED)
+    if is_renewal:
+        return MachineOutcome(name, MachineState.RENEWED)
     return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)
 
 
@@ -227,6 +241,7 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
             repository_password=use_password(service, name, "install the agent"),
         ),
         signing_public_key=base64.b64decode(public_key_of(secrets.control.signing_key)),
+        least_generation=find_written(service, name),
         seen=_seen_numbers(service, name),
     )
 

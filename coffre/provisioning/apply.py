@@ -6,7 +6,7 @@ from datetime import datetime
 
 from coffre.operations.control import Orders, refuse_foreign_orders, write_orders
 from coffre.operations.findings import Finding
-from coffre.operations.gate import settle_gate
+from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.holds import settle_hold
 from coffre.operations.publishing import publish_programs
 from coffre.operations.runs import recorded_run
@@ -44,7 +44,7 @@ class TenantOutcome:
     machines: tuple[MachineOutcome, ...]
     commissioned_at: datetime | None
     commissioned_now: bool
-    gate_closed: bool
+    gate: GateState
     warnings: tuple[str, ...] = ()
     losses: tuple[Finding, ...] = ()
     rotated: tuple[KeyOutcome, ...] = ()
@@ -74,8 +74,9 @@ def apply_tenant(
 
     With ``planned`` that is done and nothing else, or RefusedError. With ``takes_unequal`` resources that exist without
     standing in the stack's state are taken and changed also when they are not equal: for a state that was lost. With
-    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign. A machine whose repository
-    is gone although snapshots of it were seen is refused, unless ``renewal`` names it; the others are carried out.
+    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign, or older ones put back. A
+    machine whose repository is gone although snapshots of it were seen is refused, unless ``renewal`` names it; the
+    others are carried out.
     """
     with (
         open_service(repository, slug, on_progress) as service,
@@ -87,15 +88,15 @@ def apply_tenant(
         owned_buckets = refuse_what_rules_forbid(service)
         names = service.tenant.active_machines()
         if not replaces_orders:
-            standing = [name for name in names if service.bucket_name(name) in owned_buckets]
-            refuse_foreign_orders(service, (service.owner_bucket(name) for name in standing))
+            ordered = (*names, *retirement.list_ordered(service))
+            refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
         losses = look_at_repositories(service, renewal, owned_buckets)
         warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)
-        publish_programs(service)
+        publish_programs(service, warnings.append)
         to_remove = retirement.list_to_remove(service, secrets.control)
-        retirement.order_removal(service, secrets.control, owned_buckets)
+        retirement.order_removal(service, secrets.control, owned_buckets, replaces_foreign=replaces_orders)
         stack = TenantStack(repository, service, secrets.control)
         declaration = declare(service, current_keys(service.tenant, secrets.control))
         if planned is None:
@@ -126,7 +127,7 @@ def apply_tenant(
             machines,
             commissioned_at,
             commissioned_now,
-            gate.is_closed,
+            gate,
             tuple(warnings),
             losses,
             tuple(rotated),

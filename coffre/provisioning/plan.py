@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coffre.operations.control import Orders, plan_orders, read_orders
@@ -11,7 +11,7 @@ from coffre.operations.options import option_status
 from coffre.operations.service import Service, open_service
 from coffre.operations.suspension import find_reason
 from coffre.provisioning import rules
-from coffre.provisioning.agents import Installed, digest_inputs, find_installed, wanted_on
+from coffre.provisioning.agents import Installed, digest_inputs, find_installed, lacks_only_renewal, wanted_on
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.keys import current_keys, missing_secrets
 from coffre.provisioning.retirement import list_standing, list_with_keys
@@ -121,7 +121,7 @@ def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -
     inputs_sha256 = digest_inputs(service, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)
-    orders = plan_orders(service, name, read_orders(service, service.owner_bucket(name)))
+    orders = plan_orders(service, name, read_orders(service, name))
     differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 
@@ -129,8 +129,9 @@ def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -
 def _name_differences(orders: Orders, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:
     if wanted is None:
         return ("orders lost",)
+    is_renewal = lacks_only_renewal(installed, replace(wanted, agent_sha256=installed.agent_sha256), orders.due)
     differences = list(orders.differences)
-    if not differences and wanted.generation != installed.generation:
+    if not differences and wanted.generation != installed.generation and not is_renewal:
         differences.append(f"orders {wanted.generation} not taken yet")
     if wanted.agent_sha256 != installed.agent_sha256:
         differences.append("agent program")

@@ -1,13 +1,16 @@
 """The check of platforms against what platform.yaml and the tenant files say of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from coffre import toolchain
+from coffre.agents.restic.programs import list_restic_builds
 from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.embedded import why_not_embedded
 from coffre.provisioning.rules import judge_escrow
 from coffre.spec.loader import Repository
+from coffre.spec.platform import Platform
 from coffre.storage.ceph.checks.check import check_platform
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown, warning
 from coffre.storage.ceph.connect import connect
@@ -30,7 +33,43 @@ def check(repository: Repository, name: str, now: datetime, on_progress: Callabl
     platform = repository.settings.platforms[name]
     tenants = [tenant for tenant in repository.tenants.values() if tenant.storage.platform == name]
     findings = check_platform(platform, repository.root, tenants, now, on_progress)
-    return PlatformReport(name, (*findings, _check_escrow(repository, name)))
+    return PlatformReport(name, (*findings, _check_programs(repository, platform), _check_escrow(repository, name)))
+
+
+def _check_programs(repository: Repository, platform: Platform) -> Finding:
+    """Read the programs that machines fetch as they do, and hash them: sizes and checksums are the host's word."""
+    name = "programs"
+    try:
+        storage = connect(platform, repository.root)
+        found = {}
+        for build, path in list_restic_builds().items():
+            sha256 = toolchain.sha256_program(path)
+            found[build] = judge_program(sha256, storage.read_program_sha256(sha256, path.stat().st_size))
+    except ExpectedError as trouble:
+        return unknown(name, trouble.message, trouble.hint)
+    return judge_programs(found)
+
+
+def judge_program(wanted_sha256: str, read_sha256: str | None) -> bool | None:
+    """Tell whether what is published under a hash has that hash; None when nothing is. Pure."""
+    return None if read_sha256 is None else read_sha256 == wanted_sha256
+
+
+def judge_programs(by_build: Mapping[str, bool | None]) -> Finding:
+    """Sum up the programs of all systems: True is there, False is something else, None was never needed. Pure."""
+    name = "programs"
+    swapped = [build for build, is_right in by_build.items() if is_right is False]
+    if swapped:
+        return problem(
+            name,
+            f"what stands in coffre-programs for {', '.join(swapped)} is not what was put there: "
+            "machines refuse it, and cannot upgrade",
+            "Find out who writes there; `coffre verify TENANT` of a tenant with such machines writes it again.",
+        )
+    there = [build for build, is_right in by_build.items() if is_right]
+    if not there:
+        return ok(name, "no program is published for machines yet: the first apply does it")
+    return ok(name, f"read and hashed as machines fetch it: restic for {', '.join(there)}")
 
 
 def _check_escrow(repository: Repository, platform_name: str) -> Finding:

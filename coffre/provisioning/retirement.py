@@ -52,11 +52,18 @@ def list_standing(service: Service, owned_buckets: Collection[str]) -> list[str]
     return [name for name in there if has_agent(service, name)]
 
 
-def order_removal(service: Service, control: ControlBundle, owned_buckets: Collection[str]) -> None:
+def list_ordered(service: Service) -> list[str]:
+    """Return the retired machines that get orders once more: to remove their agents."""
+    return list_with_keys(service.tenant, service.secrets.find_control(service.tenant.slug, service.tenant.id))
+
+
+def order_removal(
+    service: Service, control: ControlBundle, owned_buckets: Collection[str], *, replaces_foreign: bool = False
+) -> None:
     """Order the agents of machines that are being retired to remove themselves, while their keys can still read it."""
     for name in list_with_keys(service.tenant, control):
         if service.bucket_name(name) in owned_buckets:
-            write_orders(service, name)
+            write_orders(service, name, replaces_foreign=replaces_foreign)
 
 
 def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> Secrets:

@@ -148,7 +148,7 @@ class TenantRotation:
 
     def sign_orders(self) -> None:
         """Bring the signatures of every machine's orders to the keys that sign now."""
-        publish_programs(self._service)
+        publish_programs(self._service, self._on_progress)
         for name in self._service.tenant.active_machines():
             sign_orders(self._service, name)
 
@@ -158,7 +158,7 @@ class TenantRotation:
         names = machines_to_move(self.pending(subjects), tenant.active_machines())
         if not names:
             return ()
-        publish_programs(self._service)
+        publish_programs(self._service, self._on_progress)
         orders = {name: sign_orders(self._service, name) for name in names}
         secrets = Secrets(self.control, self._service.secrets.get_data(tenant.slug, tenant.id))
         return deploy(self._service, secrets, orders, self._on_progress, only=names)
@@ -243,7 +243,7 @@ class TenantRotation:
         applied = find_applied(self._service, machine)
         report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
         # Who is shut out does nothing there, and could not take its lock away.
-        lock = None if bucket.is_suspended() else bucket.find_newest(LOCKS_PREFIX)
+        lock = None if bucket.is_suspended() or bucket.is_stopped() else bucket.find_newest(LOCKS_PREFIX)
         return Witness(
             access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
             signing_public_key=applied.signing_public_key if applied is not None else None,

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     INSTALL = "install"
     UPDATE = "update"
     ORDERS = "orders"
+    ORDERS_WRITTEN = "orders_written"
     ENROLMENT = "enrolment"
     REMOVAL = "removal"
     RETIREMENT = "retirement"
@@ -33,7 +34,10 @@ class EventKind(StrEnum):
     COMMISSIONED = "commissioned"
     PASSWORD_USED = "password_used"  # noqa: S105 (the name of an event)
     DRILL = "drill"
+    VERIFICATION = "verification"
+    VERIFICATION_ROUND = "verification_round"
     GATE_CHANGE = "gate_change"
+    GATE_WORD = "gate_word"
     OUT_OF_HOURS_APPLY = "out_of_hours_apply"
     KEY_ROTATED = "key_rotated"
     UNDELETE = "undelete"

@@ -206,6 +206,12 @@ class Platform(FileModel):
     undelete_allowance_percent: Annotated[
         Percent, Field(description="Percent of the sold quota that the wall adds for versions that can be undeleted")
     ] = 25
+    object_limit: Annotated[
+        Count,
+        Field(
+            ge=1000, description="How many objects one tenant's machines may have, all versions; restic's have 16 MiB"
+        ),
+    ] = 5_000_000
     capacity_bytes: Annotated[
         Size | None,
         Field(alias="capacity", description="What it can hold of customers' data, after replication, like 200 TiB"),
@@ -316,6 +322,16 @@ class Offboarding(FileModel):
     ] = None
 
 
+class Verify(FileModel):
+    """How `coffre verify`, run daily, reads every pack of every repository in turn."""
+
+    period_days: Annotated[Count, Field(ge=1, le=366, description="All packs are read within so many days")] = 30
+    run_limit_bytes: Annotated[
+        Size, Field(alias="run_limit", ge=1024**2, description="The most that one run reads of one machine")
+    ] = 500 * _GIB
+    run_hours: Annotated[Count, Field(ge=1, le=24, description="How long one run reads of one machine, at most")] = 8
+
+
 class PlatformFile(FileModel):
     """The provider's own settings, one file a repository."""
 
@@ -334,6 +350,9 @@ class PlatformFile(FileModel):
     ] = Anchor()
     offboarding: Annotated[Offboarding, Field(description="Delays and signatures at the end of a contract")] = (
         Offboarding()
+    )
+    verify: Annotated[Verify, Field(description="How packs are read in turn to see that they are what they were")] = (
+        Verify()
     )
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they are files only")] = (
         None

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -89,7 +90,7 @@ class BucketFacts:
 
     ``instance_id`` changes when the platform re-shards the bucket's index; ``marker`` stays for the bucket's life, and
     no other bucket has it, also none of the same name made later. ``entries`` counts all versions and delete markers,
-    as of the platform's own count.
+    and ``stored_bytes`` are theirs and those of unfinished uploads, which the wall counts, by the platform's own count.
     """
 
     name: str
@@ -97,6 +98,7 @@ class BucketFacts:
     instance_id: str
     marker: str
     entries: int
+    stored_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,15 @@ class ObjectLock:
     until: datetime | None
 
 
+class Publication(StrEnum):
+    """How a program came to be where machines fetch it."""
+
+    THERE = "there"
+    PUT = "put"
+    REPLACED = "replaced"
+    """Something else stood under its hash: whoever can write there kept machines from it."""
+
+
 class QuotaExceededError(RemoteError):
     """The wall is reached: the platform takes no more bytes of this tenant, not even orders and reports."""
 
@@ -171,6 +182,12 @@ class Bucket(Protocol):
     def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
         """Return an object's content; Unusable when it has more than ``limit_bytes``, of which no more is ever read."""
 
+    def read_sha256(self, key: str, limit_bytes: int) -> str | None:
+        """Read a current object through and return the SHA-256 of its content; None when there is none.
+
+        Nothing is kept. Of what is longer than the limit only that much and a little is read: its hash is another's.
+        """
+
     def exists(self, key: str) -> bool: ...
 
     def put(self, key: str, body: bytes) -> None:
@@ -198,6 +215,12 @@ class Bucket(Protocol):
 
     def set_gate(self, closed: bool) -> bool:
         """Close or open the gate; True when that changed something. May run twice."""
+
+    def is_stopped(self) -> bool:
+        """Tell whether the machine may write nothing at all, reports and locks neither."""
+
+    def set_stop(self, stopped: bool) -> bool:
+        """Stop a machine that fills the storage, or let it go on; True when that changed something. May run twice."""
 
     def is_suspended(self) -> bool:
         """Tell whether the machine is shut out of its repository, reading included."""
@@ -297,11 +320,15 @@ class Storage(Protocol):
         Suspending one that is gone changes nothing; enabling it raises RemoteError.
         """
 
-    def publish_program(self, path: Path, sha256: str) -> bool:
+    def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
         """Have a program where every machine of the platform may fetch it by its SHA-256, outside any tenant's quota.
 
-        True when it was put now; quick when it is there. ExpectedError when it is not there afterwards.
+        Quick when it is there by size and checksum, the platform's word; with ``proves``, or when these differ,
+        it is read and hashed. ExpectedError when it is not there afterwards.
         """
+
+    def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
+        """Read a published program as a machine does, up to a limit, and hash it; None when there is none."""
 
     def stored_bytes(self, bucket: str) -> int:
         """Return what a bucket holds in all: every version and unfinished uploads, which the wall counts."""

@@ -526,11 +526,19 @@ def test_orders_that_are_not_ours_older_or_for_another_machine(applied: Trial) -
     replaced = applied.desk.coffre("apply", SLUG, "--yes", "--replace-orders")
     assert f"{COMPTA}: updated" in replaced.stdout
 
-    for document in (good, applied.bucket(CAISSE).find(DESIRED_KEY, MEBIBYTE)):
+    sister = applied.bucket(CAISSE).find(DESIRED_KEY, MEBIBYTE)
+    for document, says, shows in (
+        (good, "is generation 1, genuine and older than generation 2", "is generation 1, genuine"),
+        (sister, "is signed, and for another machine", "is not signed"),
+    ):
         assert document is not None
         bucket.put(DESIRED_KEY, document)
-        assert f"~ agent on {COMPTA}" in applied.desk.coffre(*PLAN).stdout
-        healed = applied.desk.coffre("apply", SLUG, "--yes")
+        applied.all_fail(
+            PLAN, APPLY, code=4, says=f"{bucket.name}: control/desired.json {says}", hint="--replace-orders"
+        )
+        assert f"  ! {COMPTA}: control/desired.json {shows}" in applied.desk.coffre(*STATUS, expect=1).stdout
+        assert bucket.find(DESIRED_KEY, MEBIBYTE) == document, "evidence was written over without being told to"
+        healed = applied.desk.coffre("apply", SLUG, "--yes", "--replace-orders")
         assert f"{COMPTA}: updated" in healed.stdout
         assert f"{CAISSE}: unchanged" in healed.stdout
     assert "nothing to change" in applied.desk.coffre(*PLAN).stdout

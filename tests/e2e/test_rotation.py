@@ -54,7 +54,9 @@ class Backstage:
     def orders(self, machine: str) -> bytes:
         owner = self.control().owner_key
         key = AccessKey(owner.access_key_id, owner.secret_access_key.get_secret_value())
-        return self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), key).find(DESIRED_KEY) or b""
+        found = self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), key).find(DESIRED_KEY, 1024**2)
+        assert isinstance(found, bytes)
+        return found
 
     def is_settled(self) -> bool:
         """Tell whether bundle and platform know one key for each, and one signs."""

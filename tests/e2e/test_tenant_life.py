@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from coffre.errors import RemoteError
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import open_service
 from coffre.records.database import Records
@@ -22,7 +23,7 @@ from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.connect import connect
-from coffre.storage.driver import AccessKey, Bucket
+from coffre.storage.driver import AccessKey, Bucket, QuotaExceededError
 from tests.e2e.conftest import Desk, read_files
 
 SLUG = "boulangerie-martin"
@@ -62,6 +63,12 @@ class Backstage:
         key = self.secrets.get_control(SLUG, TENANT_ID).owner_key
         owner_key = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
         return self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), owner_key)
+
+    def as_machine(self, machine: str) -> Bucket:
+        """Open a machine's bucket with that machine's own key, as whoever stole it may."""
+        key = self.secrets.get_control(SLUG, TENANT_ID).machine_keys[machine]
+        stolen = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+        return self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), stolen)
 
     def events(self, kind: EventKind) -> list[Any]:
         with Records.open(self.records_reference, self.root) as records:
@@ -178,9 +185,14 @@ def test_a_drill_passes_is_repeatable_and_leaves_nothing(desk: Desk, backstage: 
     assert not list((desk.root / ".coffre" / "run").rglob("*.csv"))
 
 
+def read_packs(bucket: Bucket) -> dict[str, bytes]:
+    packs = {facts.key: bucket.find(facts.key, 200 * 1024**2) for facts in bucket.list_objects("restic/data/")}
+    return {key: body for key, body in packs.items() if isinstance(body, bytes)}
+
+
 def test_a_drill_fails_on_one_changed_byte_of_a_pack(desk: Desk, backstage: Backstage) -> None:
     bucket = backstage.bucket("compta-01")
-    packs = {facts.key: bucket.find(facts.key) or b"" for facts in bucket.list_objects("restic/data/")}
+    packs = read_packs(bucket)
     for key, body in packs.items():
         middle = len(body) // 2
         bucket.put(key, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :])
@@ -189,6 +201,35 @@ def test_a_drill_fails_on_one_changed_byte_of_a_pack(desk: Desk, backstage: Back
     for key, body in packs.items():
         bucket.put(key, body)
     desk.coffre("drill", SLUG, "--machine", "compta-01", "--seed", "42")
+
+
+def test_verify_reads_every_pack_and_names_one_that_is_lost_or_altered(desk: Desk, backstage: Backstage) -> None:
+    uses_before = len(backstage.events(EventKind.PASSWORD_USED))
+    sound = desk.json("verify", SLUG, "--json")
+    assert [(each["machine"], each["position"], each["problem"]) for each in sound] == [(m, 1.0, "") for m in HOSTS]
+    assert all(each["read_packs"] > 0 for each in sound)
+    reasons = [event.details["reason"] for event in backstage.events(EventKind.PASSWORD_USED)[uses_before:]]
+    assert reasons == ["verify: check the structure of the repository"] * 2
+    (tenant,) = desk.json("status", SLUG, "--json")
+    assert all(machine["verification"]["last_full_round_at"] for machine in tenant["machines"])
+
+    bucket = backstage.bucket("compta-01")
+    (altered, body), *others = read_packs(bucket).items()
+    lost = others[-1][0]
+    bucket.put(altered, body[:-1] + bytes([body[-1] ^ 1]))
+    bucket.hide(lost)
+    damaged = desk.coffre("verify", SLUG, "--machine", "compta-01", expect=1)
+    assert f"pack {altered.rsplit('/')[-1]} is not what its name says" in damaged.stdout
+    assert f"pack {lost.rsplit('/')[-1]} is named by the index, and is not there" in damaged.stdout
+    assert f"coffre undelete {SLUG} --machine compta-01" in damaged.stdout
+    assert (
+        "! compta-01: `coffre verify` found its repository damaged (2 packs"
+        in desk.coffre("status", SLUG, expect=1).stdout
+    )
+    bucket.put(altered, body)
+    bucket.put(lost, others[-1][1])
+    desk.coffre("verify", SLUG)
+    desk.coffre("status", SLUG)
 
 
 def test_a_path_that_is_not_there_makes_a_partial_backup(desk: Desk) -> None:
@@ -237,6 +278,61 @@ def test_the_gate_closes_at_the_sold_quota_and_opens_when_it_is_raised(desk: Des
         1024**2,
         200 * 1024**3,
     ]
+
+
+def write_until_the_wall(bucket: Bucket, name: str, body: bytes) -> int:
+    for count in range(30):
+        try:
+            bucket.put(name, body)
+        except QuotaExceededError:
+            return count
+    return 30
+
+
+def test_a_machine_that_overwrites_one_name_is_stopped_below_the_wall_and_its_sister_goes_on(
+    desk: Desk, backstage: Backstage
+) -> None:
+    """Quota 48 MiB, wall 84: the attacker has a machine's key, and grows where a closed gate would let it."""
+    settings = desk.root / "platform.yaml"
+    before = settings.read_text(encoding="utf-8")
+    settings.write_text(before.replace("minimum: 1 GiB", "minimum: 24 MiB"), encoding="utf-8")
+    desk.edit(SLUG, "quota: 200 GiB", "quota: 48 MiB")
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    stolen, name = backstage.as_machine("caisse-01"), "reports/junk"
+    body = bytes(4 * 1024**2)
+    written = 0
+    while "caisse-01 is stopped" not in desk.coffre("gate", SLUG, expect=4 if written >= 9 else 0).stderr:
+        assert written < 12, "the rule never bit"
+        for _ in range(3):
+            stolen.put(name, body)
+            written += 1
+    with pytest.raises(RemoteError, match="AccessDenied"):
+        stolen.put(name, body)
+    with pytest.raises(RemoteError, match="AccessDenied"):
+        stolen.put("restic/locks/" + "ab" * 32, b"x")
+    done = desk.coffre("backup", SLUG, expect=4)
+    assert "compta-01: success" in done.stdout, "the sister backs up and reports"
+    assert "caisse-01: stopped" in done.stdout
+    desk.on_machine(HOSTS["caisse-01"], "systemctl start coffre-backup.service || true")
+    journal = desk.on_machine(HOSTS["caisse-01"], "journalctl -u coffre-backup.service -n 30 -o cat")
+    assert "sauvegarde arrêtée : cette machine remplit l'espace de stockage commun" in journal
+    (tenant,) = desk.json("status", SLUG, "--json", expect=1)
+    kinds = [(finding["kind"], finding["machine"]) for finding in tenant["findings"]]
+    assert kinds == [("fills_storage", "caisse-01")]
+    assert (tenant["gate"], tenant["machines"][1]["all_versions_bytes"] > 36 * 1024**2) == ("partly closed", True)
+
+    desk.coffre("gate", SLUG, "--open", "caisse-01", "--reason", "the customer looks for it")
+    (word,) = backstage.events(EventKind.GATE_WORD)
+    assert word.details["reason"] == "the customer looks for it"
+    assert write_until_the_wall(stolen, name, body) < 30
+    assert "is reached, by caisse-01" in desk.coffre("gate", SLUG, expect=4).stderr
+    assert "! wall reached, by caisse-01" in desk.coffre("status", SLUG, expect=1).stdout
+
+    settings.write_text(before, encoding="utf-8")
+    desk.edit(SLUG, "quota: 48 MiB", "quota: 200 GiB")
+    desk.coffre("apply", SLUG, "--yes")
+    stolen.put(name, b"small")
+    assert "caisse-01: success" in desk.coffre("backup", SLUG).stdout
 
 
 def test_a_run_that_meets_the_wall_ends_soon_as_quota_and_harms_nothing(

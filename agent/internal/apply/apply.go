@@ -65,6 +65,7 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 		changes, err = session.resumeReports(changes, check)
 		if !check {
 			untold = report.WriteFloor(settings.Paths.CheckIns(), number)
+			err = errors.Join(err, RememberSeen(settings.Paths, fetched.Orders))
 		}
 	}
 	if err = errors.Join(err, release()); err != nil {
@@ -148,7 +149,7 @@ func (s *session) obey(ctx context.Context, fetched orders.Document, check bool)
 	if err != nil {
 		return nil, err
 	}
-	isNew, err := orders.Decide(applied, fetched)
+	isNew, err := s.decide(applied, fetched)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +161,10 @@ func (s *session) obey(ctx context.Context, fetched orders.Document, check bool)
 		return s.look(fetched.Orders, isNew, note)
 	}
 	return s.take(ctx, applied, fetched, isNew, note)
+}
+
+func (s *session) decide(applied *orders.Document, fetched orders.Document) (isNew bool, err error) {
+	return orders.Decide(applied, fetched, s.machine.LeastGeneration, time.Now())
 }
 
 // look says what take would change.

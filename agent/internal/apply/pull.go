@@ -65,7 +65,7 @@ func (s *session) pull(ctx context.Context, fetched orders.Document) (Pulled, er
 	if err != nil {
 		return Pulled{}, err
 	}
-	isNew, err := orders.Decide(applied, fetched)
+	isNew, err := s.decide(applied, fetched)
 	if err != nil {
 		return Pulled{}, err
 	}

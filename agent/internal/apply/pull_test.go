@@ -224,6 +224,21 @@ func TestWhatMayNotBeObeyedIsPulledByNobody(t *testing.T) {
 			m.Order(6, map[string]any{"remove": true, "tenant_id": "t2"})
 		}, "t2/ws1"},
 		"gone": {func(m *installed.Machine) { m.Server.Delete(orders.Key) }, "no orders"},
+		"older than deployed, the state lost": {func(m *installed.Machine) {
+			m.Configure(map[string]any{"least_generation": 3})
+			_ = os.RemoveAll(m.Paths.State())
+			_ = os.Mkdir(m.Paths.State(), 0o700)
+		}, "older than 3, the least"},
+		"an old removal, the state lost": {func(m *installed.Machine) {
+			m.Configure(map[string]any{"least_generation": 3})
+			m.Order(2, map[string]any{"remove": true})
+			_ = os.RemoveAll(m.Paths.State())
+			_ = os.Mkdir(m.Paths.State(), 0o700)
+		}, "older than 3, the least"},
+		"expired": {func(m *installed.Machine) {
+			m.IssuedAt = m.IssuedAt.AddDate(0, 0, -91)
+			m.Order(6, nil)
+		}, "expired on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			machine, scheduler, settings := settled(t)

@@ -85,7 +85,11 @@ func (p Paths) Temporary() string { return filepath.Join(p.Cache(), "tmp") }
 // Lock is held by a backup run from its first to its last step.
 func (p Paths) Lock() string { return filepath.Join(p.State(), "lock") }
 
-// Machine says who this machine is and where its backups go.
+// Seen says which orders this machine read last on the storage.
+func (p Paths) Seen() string { return filepath.Join(p.State(), "seen.json") }
+
+// Machine says who this machine is and where its backups go. LeastGeneration is the least that it takes of orders: the
+// state may be lost, and then this is all that tells a replay. Configurations of former deployments say nothing: 0.
 type Machine struct {
 	Version          int    `json:"version"`
 	TenantID         string `json:"tenant_id"`
@@ -96,6 +100,7 @@ type Machine struct {
 	CAFile           string `json:"ca_file"`
 	SigningPublicKey string `json:"signing_public_key"`
 	Repository       string `json:"repository"`
+	LeastGeneration  int64  `json:"least_generation"`
 }
 
 // Credentials are the machine's secrets; they never print.
@@ -184,6 +189,9 @@ func check(machine Machine, credentials Credentials) error {
 		if field.value == "" {
 			return fault.Failed(fmt.Sprintf("%s is missing from the agent's configuration", field.name), deployAgain)
 		}
+	}
+	if machine.LeastGeneration < 0 {
+		return fault.Failed(fmt.Sprintf("agent.json has least_generation %d", machine.LeastGeneration), deployAgain)
 	}
 	// What a gate or orders say, and who asks when: nothing goes over an open line.
 	endpoint, err := url.Parse(machine.Endpoint)

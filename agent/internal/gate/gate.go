@@ -47,6 +47,8 @@ func (g Gate) Sentence() string {
 	sentence := "backups of this machine are closed on the storage"
 	switch g.Reason {
 	case "":
+	case ReasonFilling:
+		sentence += ": it fills the storage of all machines, which go on"
 	case ReasonQuota:
 		sentence += ": the quota is reached"
 	default:

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/orders"
@@ -31,6 +32,9 @@ type Machine struct {
 	// Data is a directory with a few files, which the orders name.
 	Data string
 
+	// IssuedAt is when all orders of this machine were issued.
+	IssuedAt time.Time
+
 	t   *testing.T
 	key ed25519.PrivateKey
 }
@@ -45,7 +49,8 @@ func New(t *testing.T, program []byte) *Machine {
 	t.Helper()
 	machine := &Machine{
 		Paths: config.Paths{Root: t.TempDir()}, Server: s3double.Start(t), Data: filepath.Join(t.TempDir(), "data"), t: t,
-		key: ed25519.NewKeyFromSeed([]byte(strings.Repeat("s", ed25519.SeedSize))),
+		key:      ed25519.NewKeyFromSeed([]byte(strings.Repeat("s", ed25519.SeedSize))),
+		IssuedAt: time.Now().UTC().Truncate(time.Second),
 	}
 	if program == nil {
 		program = Says("0.18.1", "installed")
@@ -132,7 +137,7 @@ func (m *Machine) Sign(generation int, changes map[string]any) []byte {
 	}
 	values := map[string]any{
 		"version": 1, "tenant_id": "t1", "machine": "ws1", "generation": generation,
-		"issued_at": "2026-01-01T00:00:00Z", "timezone": "Europe/Paris", "run_deadline_seconds": 300, "remove": false,
+		"issued_at": m.IssuedAt, "timezone": "Europe/Paris", "run_deadline_seconds": 300, "remove": false,
 		"plan": map[string]any{
 			"paths": []string{m.Data}, "exclude": []string{},
 			"schedule": []any{map[string]any{"days": []string{"Mon"}, "at": "12:30"}},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // addSeeds gives the fuzzer the documents in testdata.
@@ -61,7 +62,7 @@ func FuzzPayload(f *testing.F) {
 		if err != nil || again.Orders.Generation != document.Orders.Generation || !again.Orders.IsFor(pinned) {
 			t.Fatalf("not read back: %v", err)
 		}
-		if isNew, err := Decide(&document, again); isNew || err != nil {
+		if isNew, err := Decide(&document, again, 1, time.Now()); isNew || err != nil {
 			t.Fatalf("news to itself: %v %v", isNew, err)
 		}
 		if document.Orders.Remove {

@@ -42,6 +42,17 @@ type Orders struct {
 	Remove             bool      `json:"remove"`
 }
 
+// Lasts is how long after their issue orders may be newly applied; SMILÉO renews them when half of it is over. It counts
+// from issued_at, so that documents say when they expire as they always did, and agents of any version read them.
+const Lasts = 90 * 24 * time.Hour
+
+// ExpiresAt is the moment from which these orders are never newly applied.
+func (o Orders) ExpiresAt() time.Time { return o.IssuedAt.UTC().Add(Lasts) }
+
+// HasExpired says whether that moment is over by this machine's own clock: the storage's may lie. A removal never expires,
+// because it waits for a machine that nobody reached.
+func (o Orders) HasExpired(now time.Time) bool { return !o.Remove && now.After(o.ExpiresAt()) }
+
 // Plan says what is backed up and when.
 type Plan struct {
 	Paths    []string   `json:"paths"`
@@ -124,10 +135,19 @@ func (o Orders) IsFor(who Identity) bool {
 	return o.TenantID == who.TenantID && o.Machine == who.Machine
 }
 
-// Decide says whether fetched orders are news to a machine that obeys applied (nil: none yet). It refuses an older
-// generation, which would be a replay, and a second document of the same generation.
-func Decide(applied *Document, fetched Document) (isNew bool, err error) {
+// Decide says whether fetched orders are news to a machine that obeys applied (nil: none yet). It refuses a generation
+// below least, which deployment wrote down, or below the one applied: both would be a replay. It refuses a second document
+// of the same generation, and news that have expired: what is applied already stays in force for ever.
+func Decide(applied *Document, fetched Document, least int64, now time.Time) (isNew bool, err error) {
+	if fetched.Orders.Generation < least {
+		return false, refuse("its generation %d is older than %d, the least that this machine was deployed with",
+			fetched.Orders.Generation, least)
+	}
 	if applied == nil || fetched.Orders.Generation > applied.Orders.Generation {
+		if fetched.Orders.HasExpired(now) {
+			return false, refuse("its generation %d expired on %s (this machine's clock says %s)", fetched.Orders.Generation,
+				fetched.Orders.ExpiresAt().Format(time.DateOnly), now.UTC().Format(time.DateOnly))
+		}
 		return true, nil
 	}
 	if fetched.Orders.Generation < applied.Orders.Generation {

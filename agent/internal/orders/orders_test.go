@@ -5,8 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"coffre.invalid/agent/internal/fault"
 )
@@ -173,7 +176,7 @@ func TestOnlyNewerGenerationsAreNews(t *testing.T) {
 		"older though content is equal": {&applied, document(1, 3600), false, "older"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			isNew, err := Decide(test.applied, test.fetched)
+			isNew, err := Decide(test.applied, test.fetched, 1, issued.AddDate(0, 0, 1))
 			if isNew != test.isNew || (err == nil) != (test.refused == "") {
 				t.Fatalf("%v %v", isNew, err)
 			}
@@ -181,6 +184,66 @@ func TestOnlyNewerGenerationsAreNews(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+var issued = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestWhatIsTooOldIsNeverNewlyApplied(t *testing.T) {
+	document := func(generation int, remove bool) Document {
+		found, err := Verify(seal(payload(t, map[string]any{"generation": generation, "remove": remove}), seed), pinned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	three, removal := document(3, false), document(3, true)
+	last, over := issued.AddDate(0, 0, 90), issued.AddDate(0, 0, 90).Add(time.Second)
+	for name, test := range map[string]struct {
+		applied *Document
+		fetched Document
+		least   int64
+		now     time.Time
+		isNew   bool
+		refused string
+	}{
+		"a lost state, and the least":              {nil, three, 3, last, true, ""},
+		"a lost state, and a replay":               {nil, three, 4, issued, false, "older than 4, the least"},
+		"a lost state, and an old removal":         {nil, removal, 4, issued, false, "older than 4, the least"},
+		"applied before the least was written":     {&three, three, 4, issued, false, "older than 4, the least"},
+		"expired":                                  {nil, three, 1, over, false, "expired on 2026-04-01"},
+		"expired, and applied already":             {&three, three, 1, over, false, ""},
+		"a removal waits for ever":                 {nil, removal, 3, issued.AddDate(9, 0, 0), true, ""},
+		"a clock of the past takes what is signed": {nil, three, 1, issued.AddDate(-20, 0, 0), true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			isNew, err := Decide(test.applied, test.fetched, test.least, test.now)
+			if isNew != test.isNew || (err == nil) != (test.refused == "") {
+				t.Fatalf("%v %v", isNew, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), test.refused) {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// Documents of the version before say when they were issued, and no more: they are taken, and they expire.
+func TestOrdersOfTheVersionBeforeAreTakenAndExpire(t *testing.T) {
+	body, err := os.ReadFile(filepath.Join("testdata", "desired-signed.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := Verify(body, pinned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := document.Orders.IssuedAt
+	if isNew, err := Decide(nil, document, 0, at.AddDate(0, 0, 89)); !isNew || err != nil {
+		t.Fatal(isNew, err)
+	}
+	if _, err := Decide(nil, document, 0, at.AddDate(0, 0, 91)); err == nil {
+		t.Fatal("taken after 91 days")
 	}
 }
 

@@ -55,7 +55,8 @@ type Sample struct {
 // Report is one finished run. BytesAdded is what the repository grew by, after compression; BytesProcessed is the size
 // of the files looked at. GenerationSeen is the newest generation whose signature this machine has verified, never
 // below GenerationApplied. FailedGeneration is a newer one that could not be applied, null usually; AccessKeyID is the
-// key that the run used. ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
+// key that the run used. OrdersSeenAt is when this machine last read orders on the storage that it may obey, null never.
+// ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
 // Number counts this machine's reports, one by one; 0 when it could not be kept, because the disk is full for instance.
 // MissingSnapshotID is this machine's own last snapshot when the storage does not have it any more, null usually, and
 // MissingSnapshotAt when it was made.
@@ -83,6 +84,7 @@ type Report struct {
 	AccessKeyID            string     `json:"access_key_id"`
 	FailedGeneration       *int64     `json:"failed_generation"`
 	FailedGenerationReason string     `json:"failed_generation_reason"`
+	OrdersSeenAt           *time.Time `json:"orders_seen_at"`
 	ClockOffsetSeconds     *float64   `json:"clock_offset_seconds"`
 	MissingSnapshotID      *string    `json:"missing_snapshot_id"`
 	MissingSnapshotAt      *time.Time `json:"missing_snapshot_at"`

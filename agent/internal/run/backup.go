@@ -46,6 +46,9 @@ func (r *run) backup(ctx context.Context) verdict {
 	}
 	if facts.mayBeRefusal() {
 		facts.door, facts.wallReached = r.recheck(ctx)
+		if facts.door.Closed {
+			r.log("%s", facts.door.Journal())
+		}
 	}
 	end := judge(facts)
 	if r.report.SnapshotID != nil {

@@ -154,6 +154,7 @@ func (r *run) perform(ctx context.Context) verdict {
 		return r.unprepared(err)
 	}
 	if door.Closed {
+		r.log("%s", door.Journal())
 		return byGate(door)
 	}
 	return r.backup(ctx)
@@ -296,14 +297,28 @@ func (r *run) lookAtOrders(ctx context.Context) error {
 	}
 	seen, err := orders.Verify(body, r.who)
 	if err == nil {
-		_, err = orders.Decide(r.applied, seen)
+		_, err = orders.Decide(r.applied, seen, r.machine.LeastGeneration, time.Now())
 	}
 	if err != nil {
 		r.note("%v; generation %d stays in force", err, r.orders.Generation)
 		return nil
 	}
 	r.report.GenerationSeen = max(r.report.GenerationSeen, seen.Orders.Generation)
+	if err := apply.RememberSeen(r.settings.Paths, seen.Orders); err != nil {
+		r.note("%v", err)
+	}
 	return nil
+}
+
+// tellSeen reports when this machine last read orders that it may obey, in this run or an earlier one.
+func (r *run) tellSeen() {
+	seen, err := apply.FindSeen(r.settings.Paths)
+	if err != nil {
+		r.note("%v", err)
+	}
+	if seen != nil {
+		r.report.OrdersSeenAt = &seen.At
+	}
 }
 
 // note adds to the report's message something that did not decide the result.
@@ -319,6 +334,7 @@ func (r *run) log(format string, values ...any) {
 
 // end writes the verdict into the report.
 func (r *run) end(end verdict) {
+	r.tellSeen()
 	r.exit, r.report.Result = end.exit, end.result
 	message := strings.Join(append(nonEmpty(end.message), r.notes...), "; ")
 	r.report.Message = shorten(r.credentials.Redact(message))

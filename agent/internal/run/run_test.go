@@ -190,7 +190,7 @@ func TestAGateClosedDuringABackupIsTheReason(t *testing.T) {
 }
 
 func TestAClosedGateKeepsResticFromStarting(t *testing.T) {
-	for reason, want := range map[string]report.Result{"quota": report.Quota, "suspended": report.Failed} {
+	for reason, want := range map[string]report.Result{"quota": report.Quota, "suspended": report.Failed, "filling": report.Failed} {
 		marker := filepath.Join(t.TempDir(), "started")
 		machine := withProgram(t, "touch "+marker)
 		machine.Applied(1, nil)
@@ -248,6 +248,45 @@ func TestOrdersOnTheStorageAreNotedNotObeyed(t *testing.T) {
 				t.Fatalf("%+v", got)
 			}
 		})
+	}
+}
+
+func TestExpiredOrdersThatWereAppliedStayInForce(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.IssuedAt = machine.IssuedAt.AddDate(-3, 0, 0)
+	machine.Applied(5, nil)
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+	if got.Message != "" || got.OrdersSeenAt == nil || time.Since(*got.OrdersSeenAt) > time.Minute {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// Whoever keeps the orders back, or shows some that may not be obeyed, cannot make the last reading younger.
+func TestTheReportSaysWhenOrdersWereSeenLast(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(5, nil)
+	if got, _ := backUp(t, machine); got.OrdersSeenAt == nil {
+		t.Fatalf("%+v", got)
+	}
+	before := time.Now().UTC().AddDate(0, 0, -3).Truncate(time.Second)
+	body := fmt.Sprintf(`{"generation":5,"at":%q}`, before.Format(time.RFC3339))
+	if err := os.WriteFile(machine.Paths.Seen(), []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, hide := range map[string]func(){
+		"withheld": func() { machine.Server.Delete(orders.Key) },
+		"forged":   func() { machine.Forge(8) },
+		"replayed": func() { machine.Order(3, nil) },
+	} {
+		hide()
+		if got, _ := backUp(t, machine); got.OrdersSeenAt == nil || !got.OrdersSeenAt.Equal(before) {
+			t.Fatalf("%s: %+v", name, got.OrdersSeenAt)
+		}
+	}
+	machine.Order(5, nil)
+	if got, _ := backUp(t, machine); time.Since(*got.OrdersSeenAt) > time.Minute {
+		t.Fatalf("%+v", got.OrdersSeenAt)
 	}
 }
 

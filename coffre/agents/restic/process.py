@@ -19,11 +19,17 @@ _DROPPED_PREFIXES = ("AWS_", "RESTIC_", "SSL_CERT_", "COFFRE_", "PULUMI_", "GODE
 
 
 class ResticError(RemoteError):
-    """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline."""
+    """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline.
 
-    def __init__(self, message: str, hint: str = "", exit_code_of_restic: int | None = None) -> None:
+    ``said`` are the last lines of what it said, without secrets.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", exit_code_of_restic: int | None = None, said: Sequence[str] = ()
+    ) -> None:
         super().__init__(message, hint)
         self.exit_code_of_restic = exit_code_of_restic
+        self.said = tuple(said)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def _raise_for(code: int, is_late: bool, stderr: Sequence[str], command: ResticC
         )
     if code != 0:
         message, hint = explain_exit(code, lines)
-        raise ResticError(message, hint, code)
+        raise ResticError(message, hint, code, lines)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 _SWITCH_ATTEMPTS = 3
 _BAD_REQUEST, _NO_SUCH_RANGE = 400, 416
+_PART_BYTES = 1 << 20
+_READ_PATIENCE_SECONDS = 900.0
+"""How long one object may take; a gateway that drips is one that does not hand it over."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class _Switch:
 
 
 _GATE = _Switch(policy.GATE_SID, "gate", policy.gate_statement)
+_STOP = _Switch(policy.STOP_SID, "stop", policy.stop_statement)
 _SUSPENSION = _Switch(policy.SUSPENSION_SID, "suspension", policy.suspension_statement)
 
 
@@ -72,6 +78,26 @@ class CephBucket:
                 return Unusable(Fault.UNREADABLE)  # Its writer encrypted it with a key of its own (SSE-C).
             raise
         return content if len(content) <= limit_bytes else Unusable(Fault.TOO_LARGE)
+
+    def read_sha256(self, key: str, limit_bytes: int) -> str | None:
+        digest, read_bytes, began = hashlib.sha256(), 0, time.monotonic()
+        try:
+            with (
+                self._errors(f"read {key} of bucket {self.name}"),
+                closing(self._s3.get_object(Bucket=self.name, Key=key)["Body"]) as body,
+            ):
+                for part in body.iter_chunks(_PART_BYTES):
+                    digest.update(part)
+                    read_bytes += len(part)
+                    if read_bytes > limit_bytes or time.monotonic() - began > _READ_PATIENCE_SECONDS:
+                        break
+        except NoSuchKeyError:
+            return None
+        except RgwError as refusal:
+            # Encrypted by its writer with a key of its own (SSE-C): nobody else can read it, so it is no pack.
+            if refusal.http_status != _BAD_REQUEST:
+                raise
+        return digest.hexdigest()
 
     def exists(self, key: str) -> bool:
         try:
@@ -129,6 +155,14 @@ class CephBucket:
         Raises RefusedError when there is no policy to carry the gate, or no machine to let in.
         """
         return self._set_switch(_GATE, closed)
+
+    def is_stopped(self) -> bool:
+        """Tell whether the machine may write nothing at all; a bucket of no machine has none to stop."""
+        return policy.has_switch(self._read_policy(), policy.STOP_SID)
+
+    def set_stop(self, stopped: bool) -> bool:
+        """Add or take away the stop's statement and read it back, as `set_gate` does with the gate's."""
+        return self._set_switch(_STOP, stopped)
 
     def is_suspended(self) -> bool:
         """Tell whether the machine is shut out of its repository; a bucket of no machine counts as shut."""

@@ -1,7 +1,7 @@
 """The bucket policy of a machine's bucket, statement by statement: pure documents, no call to anything.
 
-Statements are told apart by their Sid. Two of them are switches that belong to nobody's program: the gate and the
-suspension are added and removed while the service runs, and whoever writes the rest must preserve them.
+Statements are told apart by their Sid. Three of them are switches that belong to nobody's program: the gate, the stop
+and the suspension are added and removed while the service runs, and whoever writes the rest must preserve them.
 """
 
 import hashlib
@@ -24,10 +24,11 @@ MACHINE_UNLOCK_SID = "CoffreMachineUnlock"
 MACHINE_ACL_SID = "CoffreMachineNoAcl"
 STRANGERS_SID = "CoffreNoStrangers"
 GATE_SID = "CoffreGateClosed"
+STOP_SID = "CoffreWritesStopped"
 SUSPENSION_SID = "CoffreSuspended"
 
 # Switched while the service runs; every other writer preserves them.
-SWITCH_SIDS = frozenset({GATE_SID, SUSPENSION_SID})
+SWITCH_SIDS = frozenset({GATE_SID, STOP_SID, SUSPENSION_SID})
 
 LIMIT_BYTES = 256 * 1024
 _VERSION = "2012-10-17"
@@ -63,6 +64,15 @@ def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Statem
 def gate_statement(bucket: str, machine: str) -> Statement:
     """Return what closes the gate: restic fails within a second, while restore, check and reports go on."""
     return _statement("Deny", machine, ["s3:PutObject"], _objects(bucket, _GATED))
+
+
+def stop_statement(bucket: str, machine: str) -> Statement:
+    """Return what stops a machine that fills its tenant's storage: it writes nothing at all, reports and locks neither.
+
+    A closed gate leaves these open, and a machine may fill the wall by them as well. Deletes go with it: each leaves a
+    marker, which counts as an object. Reading stays.
+    """
+    return _statement("Deny", machine, ["s3:DeleteObject", "s3:PutObject"], _objects(bucket, ("*",)))
 
 
 def suspension_statement(bucket: str, machine: str) -> Statement:

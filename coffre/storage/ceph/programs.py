@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from coffre.storage.ceph.faults import (
 )
 from coffre.storage.ceph.s3 import make_client
 from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, trust
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.driver import AccessKey, Endpoint, Publication
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -45,6 +46,7 @@ READ_SID = "CoffreAnyoneMayRead"
 
 _KEY_MARK = "CP"
 _STALE_SECONDS = 3600
+_PART_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ def is_stale(access_key_id: str, now_seconds: float) -> bool:
     return abs(now_seconds - int(minted)) > _STALE_SECONDS
 
 
+@cache
+def _local_facts(path: Path, _size_bytes: int, _changed_at: int) -> Published:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
+    return Published(_size_bytes, digest.hexdigest())
+
+
 class ProgramShelf:
     """The bucket of one platform; safe to use from many threads and by several processes at once."""
 
@@ -98,15 +107,18 @@ class ProgramShelf:
             ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
         )
 
-    def publish(self, path: Path, sha256: str) -> bool:
-        """Have a program where machines fetch it; True when it was put now. May run twice, and beside another.
+    def publish(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
+        """Have a program where machines fetch it. May run twice, and beside another.
 
-        One request when it is there already. ExpectedError, one sentence, when it is not there afterwards.
+        One request when it is there by size and MD5, which are the platform's word; with ``proves``, or when they
+        differ, the program is read and hashed as a machine would. ExpectedError when it is not there afterwards.
         """
-        size_bytes = path.stat().st_size
+        wanted = _local_facts(path, path.stat().st_size, path.stat().st_mtime_ns)
         found = self.find(sha256)
-        if found is not None and found.size_bytes == size_bytes:
-            return False
+        if found == wanted and not proves:
+            return Publication.THERE
+        if found is not None and self.read_sha256(sha256, wanted.size_bytes) == sha256:
+            return Publication.THERE
         body = path.read_bytes()
         if hashlib.sha256(body).hexdigest() != sha256:
             raise ExpectedError(
@@ -118,17 +130,42 @@ class ProgramShelf:
             # As good as a conditional write, which RGW lacks: two writers of one key write the same bytes.
             with self._errors(f"publish {path.name} for machines"):
                 s3.put_object(Bucket=BUCKET, Key=object_key(sha256), Body=body)
-        wanted = Published(size_bytes, hashlib.md5(body, usedforsecurity=False).hexdigest())
-        if self.find(sha256) != wanted:
+        if self.read_sha256(sha256, len(body)) != sha256:
             raise ExpectedError(
                 f"{path.name} was published for machines, and then was not there as it was put",
                 f"Look at bucket {BUCKET} on {self._base}; nothing was ordered of any machine. Then apply again.",
             )
-        return True
+        return Publication.PUT if found is None else Publication.REPLACED
+
+    def read_sha256(self, sha256: str, limit_bytes: int) -> str | None:
+        """Read a program as a machine would and hash it; None when there is none.
+
+        Of one that is larger than the limit only so much is read, and its hash is another's.
+        """
+        doing, url = "read a program for machines", self._url(sha256)
+        digest, read_bytes = hashlib.sha256(), 0
+        try:
+            answer = self._pool.request("GET", url, preload_content=False)
+            try:
+                if answer.status in (403, 404):
+                    return None
+                if answer.status != 200:
+                    raise error_of(doing, f"HTTP {answer.status}", answer.status)
+                for part in answer.stream(_PART_BYTES, decode_content=False):
+                    digest.update(part)
+                    read_bytes += len(part)
+                    if read_bytes > limit_bytes:
+                        break
+            finally:
+                # What was not read of it is not read now either.
+                answer.close()
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
+        return digest.hexdigest()
 
     def find(self, sha256: str) -> Published | None:
         """Look a program up as a machine would: without any right of our own; None when there is none to be read."""
-        doing, url = "look for a program for machines", f"{self._base}/{BUCKET}/{object_key(sha256)}"
+        doing, url = "look for a program for machines", self._url(sha256)
         try:
             answer = self._pool.request("HEAD", url)
         except urllib3.exceptions.HTTPError as error:
@@ -138,6 +175,9 @@ class ProgramShelf:
         if answer.status != 200:
             raise error_of(doing, f"HTTP {answer.status}", answer.status)
         return Published(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
+
+    def _url(self, sha256: str) -> str:
+        return f"{self._base}/{BUCKET}/{object_key(sha256)}"
 
     @contextmanager
     def _writer(self) -> Iterator[S3Client]:

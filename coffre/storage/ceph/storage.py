@@ -14,7 +14,7 @@ from coffre.storage.ceph.eraser import CephBucketEraser
 from coffre.storage.ceph.faults import NoSuchUserError, UnknownKeyError, rgw_errors
 from coffre.storage.ceph.programs import ProgramShelf
 from coffre.storage.ceph.s3 import ClientCache, make_client
-from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts
+from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts, Publication
 
 
 class CephStorage:
@@ -56,7 +56,9 @@ class CephStorage:
         found = self.admin.find_bucket(name)
         if found is None:
             return None
-        return BucketFacts(found.name, found.owner, found.instance, found.marker, found.object_count)
+        return BucketFacts(
+            found.name, found.owner, found.instance, found.marker, found.object_count, found.stored_bytes
+        )
 
     def list_bucket_records(self, names: Collection[str]) -> list[str]:
         return sorted(record for record in self.admin.walk_bucket_instances() if record.partition(":")[0] in names)
@@ -76,8 +78,11 @@ class CephStorage:
         self.admin.suspend_user(uid, suspended)
         return True
 
-    def publish_program(self, path: Path, sha256: str) -> bool:
-        return self._shelf.publish(path, sha256)
+    def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
+        return self._shelf.publish(path, sha256, proves=proves)
+
+    def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
+        return self._shelf.read_sha256(sha256, limit_bytes)
 
     def stored_bytes(self, bucket: str) -> int:
         found = self.admin.find_bucket(bucket)

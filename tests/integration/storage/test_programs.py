@@ -10,7 +10,9 @@ from botocore.exceptions import ClientError
 
 from coffre.errors import ExpectedError
 from coffre.storage.ceph import programs
-from coffre.storage.driver import AccessKey
+from coffre.storage.driver import AccessKey, Publication
+
+THERE, PUT, REPLACED = Publication.THERE, Publication.PUT, Publication.REPLACED
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def refused(call, **arguments):
 
 def test_a_program_is_published_once_and_no_key_stays(world, shelf, program):
     path, sha256 = program
-    assert (shelf.find(sha256), shelf.publish(path, sha256), shelf.publish(path, sha256)) == (None, True, False)
+    assert (shelf.find(sha256), shelf.publish(path, sha256), shelf.publish(path, sha256)) == (None, PUT, THERE)
     assert shelf.find(sha256).size_bytes == 1 << 20
     assert keys_of(world) == []
     user = world.admin.find_user(programs.USER)
@@ -104,13 +106,43 @@ def test_keys_of_a_killed_upload_go_with_the_next_one_and_those_of_a_running_one
 def test_half_a_program_is_put_again(world, shelf, program):
     path, sha256 = program
     shelf.publish(path, sha256)
+    write_as_host(world, sha256, b"half")
+    assert shelf.publish(path, sha256) is REPLACED
+    assert shelf.find(sha256).size_bytes == 1 << 20
+
+
+def write_as_host(world, sha256, body):
+    """Write there as whoever owns the cluster may."""
     key = AccessKey(programs.new_key_id(time.time()), secrets.token_urlsafe(30))
     world.admin.put_key(programs.USER, key)
-    owner = world.storage.open_bucket(programs.BUCKET, key)
-    owner.put(programs.object_key(sha256), b"half")
+    world.storage.open_bucket(programs.BUCKET, key).put(programs.object_key(sha256), body)
     world.admin.delete_key(programs.USER, key.access_key_id)
-    assert shelf.publish(path, sha256) is True
-    assert shelf.find(sha256).size_bytes == 1 << 20
+
+
+def test_a_program_swapped_for_one_of_the_same_size_is_written_again(shelf, world, program):
+    path, sha256 = program
+    shelf.publish(path, sha256)
+    write_as_host(world, sha256, secrets.token_bytes(1 << 20))
+    assert shelf.read_sha256(sha256, 1 << 20) != sha256
+    assert [shelf.publish(path, sha256) for _ in range(2)] == [REPLACED, THERE]
+    assert shelf.read_sha256(sha256, 1 << 20) == sha256
+
+
+def test_a_swap_behind_a_checksum_that_lies_is_found_by_who_reads_it(shelf, world, program, monkeypatch):
+    path, sha256 = program
+    shelf.publish(path, sha256)
+    told = shelf.find(sha256)
+    write_as_host(world, sha256, secrets.token_bytes(1 << 20))
+    monkeypatch.setattr(shelf, "find", lambda sha256: told)
+    assert shelf.publish(path, sha256) is THERE
+    assert shelf.publish(path, sha256, proves=True) is REPLACED
+
+
+def test_a_program_is_read_no_further_than_it_is_long(shelf, world, program):
+    path, sha256 = program
+    shelf.publish(path, sha256)
+    write_as_host(world, sha256, path.read_bytes() + b"more" * (1 << 20))
+    assert shelf.read_sha256(sha256, 1 << 20) != sha256
 
 
 def test_a_program_under_another_hash_is_never_published(shelf, program):

@@ -43,6 +43,7 @@ REQUEST = DeployRequest(
         repository_password=SecretStr("pass word"),
     ),
     signing_public_key=bytes(32),
+    least_generation=7,
 )
 PROGRAM = Installable("restic", Path("/bin/restic"), "a" * 64)
 INSTALLATION = Installation({system: [PROGRAM] for system in OperatingSystem}, "t0")
@@ -64,6 +65,7 @@ def test_settings_say_who_the_machine_is():
         "bucket": "martin-compta-01-0123456789",
         "ca_file": "/etc/coffre/ca.pem",
         "signing_public_key": base64.b64encode(bytes(32)).decode(),
+        "least_generation": 7,
         "repository": "s3:https://s3.example:7443/martin-compta-01-0123456789/restic",
     }
 

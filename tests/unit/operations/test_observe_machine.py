@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from coffre.agents.desired import InvalidOrdersError
+from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
 from coffre.cli.findings import _FAULTS, _WORDS, describe
 from coffre.errors import RemoteError
 from coffre.operations import observe_machine as module
+from coffre.operations.filling import MachineStore
 from coffre.operations.findings import Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.storage.driver import ObjectFacts, PlatformAwayError, Unusable
@@ -44,12 +45,21 @@ class FakeBucket:
     def is_suspended(self):
         return False
 
+    def is_stopped(self):
+        return False
+
 
 @pytest.fixture
 def look(monkeypatch):
     tenant = tenant_with()
     name = next(iter(tenant.machines))
-    monkeypatch.setattr(module, "read_orders", lambda service, bucket: {"generation": 3})
+    monkeypatch.setattr(module, "read_orders", lambda service, machine: {"generation": 3})
+    monkeypatch.setattr(
+        module,
+        "count_store",
+        lambda service, bucket, name, current, repository: MachineStore(name, current, repository, 9, 2),
+    )
+    monkeypatch.setattr(module, "_find_verification", lambda service, name, now: None)
     monkeypatch.setattr(module, "_find_expected_since", lambda service, name: NOW - timedelta(days=30))
 
     def look_at(objects):
@@ -112,13 +122,23 @@ def test_many_odd_reports_are_one_finding_a_fault(look):
 
 
 def test_foreign_orders_stand_beside_the_facts(look, monkeypatch):
-    def refuse(service, bucket):
+    def refuse(service, machine):
         raise InvalidOrdersError("not signed", "", Fault.FOREIGN)
 
     monkeypatch.setattr(module, "read_orders", refuse)
     looked = look({"reports/1.json": (GOOD, at(3))})
     assert kinds(looked) == [(FindingKind.ORDERS_SET_ASIDE, Fault.FOREIGN)]
     assert (looked.status.generation_wanted, looked.status.last_result) == (None, "success")
+
+
+def test_older_genuine_orders_are_named_and_what_is_wanted_is_what_was_recorded(look, monkeypatch):
+    def refuse(service, machine):
+        raise OutdatedOrdersError("older", "", 1, 3)
+
+    monkeypatch.setattr(module, "read_orders", refuse)
+    looked = look({"reports/1.json": (GOOD, at(3))})
+    assert [finding.kind for finding in looked.findings] == [FindingKind.ORDERS_OUTDATED]
+    assert (looked.findings[0].evidence["generation"], looked.status.generation_wanted) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +188,14 @@ def test_every_kind_and_every_fault_has_its_words():
         "field": "at",
         "count": 3,
         "error": "e",
+        "generation": 1,
+        "recorded": 2,
+        "pack": "p",
+        "surplus_bytes": 5,
+        "objects": 5,
+        "stopped": "yes",
+        "by": "caisse-01",
+        "last_full_round_at": None,
         "what": "keys",
         "known": 2,
         "newest": "ab" * 32,

@@ -31,3 +31,20 @@ def test_a_machine_is_pending_only_when_it_waits_for_something(
     outcome = judge_machine(result, installed, wanted)
     assert outcome.state is state
     assert outcome.is_complete is (state not in (MachineState.PENDING, MachineState.FAILED))
+
+
+@pytest.mark.parametrize(
+    ("unreachable", "installed", "due", "state"),
+    [
+        (False, ONE, 1, MachineState.RENEWED),
+        (True, ONE, 1, MachineState.UNREACHED),
+        (True, ONE, 2, MachineState.PENDING),
+        (True, NEWER_AGENT, 1, MachineState.PENDING),
+        (False, TWO, 1, MachineState.UPDATED),
+    ],
+)
+def test_orders_that_are_only_renewed_are_no_update_and_nobody_waits_for_them(
+    unreachable: bool, installed: Installed, due: int, state: MachineState
+) -> None:
+    result = DeployResult("martin", "compta-01", ok=not unreachable, changed=True, unreachable=unreachable)
+    assert judge_machine(result, installed, TWO, due).state is state

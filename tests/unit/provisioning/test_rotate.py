@@ -79,6 +79,7 @@ class World:
             name=machine,
             find_newest=lambda prefix: lock,
             is_suspended=lambda: machine in self.shut_out,
+            is_stopped=lambda: False,
             probe_server_time=lambda: datetime.now(UTC),
         )
 
@@ -100,7 +101,7 @@ class World:
         return None
 
     # The platform.
-    def publish_program(self, path: Path, sha256: str) -> None:
+    def publish_program(self, path: Path, sha256: str, *, proves: bool) -> None:
         """Another room's work."""
 
     def list_key_ids(self, uid: str) -> list[str]:

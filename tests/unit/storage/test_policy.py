@@ -98,7 +98,8 @@ def test_a_single_statement_may_stand_without_a_list():
 @pytest.mark.parametrize("machine", [MACHINE, None])
 def test_our_own_documents_never_reach_the_owner(machine):
     policy.refuse_lockout(policy.document(policy.statements(BUCKET, OWNER, machine)), OWNER)
-    for statement in (policy.gate_statement(BUCKET, MACHINE), policy.suspension_statement(BUCKET, MACHINE)):
+    switches = (policy.gate_statement, policy.stop_statement, policy.suspension_statement)
+    for statement in (switch(BUCKET, MACHINE) for switch in switches):
         policy.refuse_lockout(policy.with_switch(FULL, policy.GATE_SID, statement), OWNER)
 
 
@@ -133,3 +134,11 @@ def test_the_document_stays_below_the_limit_of_rgw():
     """20 KiB is what S3 allows a policy."""
     long = policy.statements("b" * 63, "o" * 51, "o" * 51 + "." + "m" * 40)
     assert len(policy.render(policy.document(long))) < 20 * 1024
+
+
+def test_a_stopped_machine_writes_and_deletes_nothing_at_all_and_may_read():
+    statement = policy.stop_statement(BUCKET, MACHINE)
+    assert statement["Effect"] == "Deny"
+    assert statement["Resource"] == [f"arn:aws:s3:::{BUCKET}/*"]
+    assert statement["Action"] == ["s3:DeleteObject", "s3:PutObject"]
+    assert policy.STOP_SID in policy.SWITCH_SIDS

@@ -1,0 +1,218 @@
+"""verify: is every pack of a machine's repository still there, and still what the machine uploaded?
+
+The structure is checked each time, which tells at once what the index names and the bucket lacks. Of the packs' content
+a bounded share is read each time, in turn; how far the round is stands in the records, so a killed run goes on.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from coffre.agents.restic.damage import list_damaged_packs
+from coffre.agents.restic.repository import ResticError
+from coffre.errors import RemoteError
+from coffre.operations import rounds
+from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.repositories import open_repository
+from coffre.operations.service import Service
+from coffre.operations.verifying import (
+    DATA_PREFIX,
+    LEAST_BYTES,
+    Bounds,
+    DamagedPack,
+    PackFault,
+    Round,
+    key_of,
+    name_damaged,
+    pack_of,
+    position_of,
+    wanted_position,
+)
+from coffre.operations.work_folder import work_folder
+from coffre.records.events import utc_now
+from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
+
+READERS = 4
+WORK_PREFIX = "verify-"
+CHECKPOINT_SECONDS = 60.0
+"""How much of a killed run is lost at most."""
+MAX_PACK_BYTES = 1024**3
+"""Of what is larger only so much is read, and its hash is another's: restic's own have 128 MiB at most."""
+
+OnProgress = Callable[[str], None]
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What one run found about a machine.
+
+    ``problem`` is what the check of the structure says, empty when all is well; ``damaged`` are packs that are not what
+    they were, of which at most `MAX_NAMED` are named; ``position`` is how far the round is, 1 when it has just ended.
+    ``is_cut_short``: a bound on bytes or time ended the run before its share was read.
+    """
+
+    machine: str
+    problem: str
+    damaged: tuple[DamagedPack, ...]
+    damaged_count: int
+    read_packs: int
+    read_bytes: int
+    position: float
+    round_started_at: datetime
+    last_full_round_at: datetime | None
+    is_cut_short: bool
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.problem and not self.damaged_count
+
+
+def bounds_of(service: Service) -> Bounds:
+    """Return what platform.yaml says of verifying."""
+    settings = service.repository.settings.verify
+    return Bounds(timedelta(days=settings.period_days), settings.run_limit_bytes, settings.run_hours * 3600.0)
+
+
+def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> Verification:
+    """Check a machine's repository and read its next share of packs; records who read what, and what was found.
+
+    May be killed and run again: it goes on. Packs that came meanwhile are read in this round or the next.
+    """
+    refuse_while_blocked(service.tenant)
+    service.machine(machine)
+    on_progress("checking what the index names against what is there")
+    problem, lost = _check_structure(service, machine)
+    reading = _Reading(service, machine, clock, bounds_of(service))
+
+    def note() -> datetime | None:
+        found = rounds.Found(reading.round, lost, problem)
+        return rounds.record_run(service, machine, found, is_complete=reading.is_complete)
+
+    # At once: what the check found is known even when the reading is killed.
+    note()
+    try:
+        reading.run(on_progress, note)
+    except BaseException:
+        reading.is_complete = False
+        note()
+        raise
+    ended, damaged = note(), {**reading.round.damaged, **lost}
+    return Verification(
+        machine=machine,
+        problem=problem,
+        damaged=tuple(name_damaged(damaged)),
+        damaged_count=len(damaged),
+        read_packs=reading.read_packs,
+        read_bytes=reading.read_bytes,
+        position=1.0 if reading.is_complete else reading.round.position,
+        round_started_at=reading.round.started_at,
+        last_full_round_at=ended,
+        is_cut_short=reading.is_cut_short,
+    )
+
+
+def list_machines(service: Service) -> list[str]:
+    """Return the machines that have a bucket, retired ones too: their backups are kept as well."""
+    owned = service.storage.list_owned_buckets(service.owner_uid)
+    return [name for name in service.tenant.machines if service.bucket_name(name) in owned]
+
+
+def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:
+    """Have restic hold index, snapshots and trees against the listing; returns its problem and the packs it names."""
+    with work_folder(service.repository.root, WORK_PREFIX) as folder:
+        repository = open_repository(service, machine, "verify: check the structure of the repository", folder)
+        try:
+            repository.check()
+        except ResticError as problem:
+            found = list_damaged_packs(problem.said)
+            lost = {name: PackFault.LOST if is_lost else PackFault.WRONG_SIZE for name, is_lost in found.items()}
+            return problem.message, lost
+    return "", {}
+
+
+class _Reading:
+    """One run's reading of packs; ``round`` is how far it is, checkpoints in the records included."""
+
+    def __init__(self, service: Service, machine: str, clock: Clock, bounds: Bounds) -> None:
+        self._service, self._machine, self._clock, self._bounds = service, machine, clock, bounds
+        self._bucket = service.owner_bucket(machine)
+        self._ends_at = time.monotonic() + bounds.limit_seconds
+        self._noted_at = time.monotonic()
+        self.round: Round = rounds.find_round(service, machine) or Round(clock())
+        self.read_packs = self.read_bytes = 0
+        self.is_cut_short = self.is_complete = False
+
+    def run(self, on_progress: OnProgress, note: Callable[[], object]) -> None:
+        """Read this run's share; ``note`` is called now and then, to record how far it is."""
+        self._read_damaged_again()
+        wanted = wanted_position(self.round, self._clock(), self._bounds.period)
+        on_progress(f"reading packs, from {self.round.position:.0%} of the round")
+        with ThreadPoolExecutor(READERS) as executor:
+            under_way: deque[tuple[str, int, Future[str | PackFault | None]]] = deque()
+            try:
+                for pack, facts in self._list_share(wanted):
+                    limit_bytes = facts.size_bytes
+                    under_way.append((pack, limit_bytes, executor.submit(_hash, self._bucket, pack, limit_bytes)))
+                    if len(under_way) > READERS:
+                        self._take(*under_way.popleft())
+                    if time.monotonic() - self._noted_at > CHECKPOINT_SECONDS:
+                        note()
+                        self._noted_at = time.monotonic()
+                while under_way:
+                    self._take(*under_way.popleft())
+            finally:
+                executor.shutdown(cancel_futures=True)
+
+    def _list_share(self, wanted: float) -> Iterator[tuple[str, ObjectFacts]]:
+        """Yield this run's packs, in the order of their names; sets ``is_complete`` when the last was among them."""
+        listed_bytes = 0
+        for facts in self._bucket.walk_objects(DATA_PREFIX):
+            pack = pack_of(facts.key)
+            if pack is None or pack <= self.round.last_pack:
+                continue
+            if listed_bytes >= LEAST_BYTES and position_of(pack) > wanted:
+                return
+            if listed_bytes + facts.size_bytes > self._bounds.limit_bytes and listed_bytes:
+                self.is_cut_short = True
+                return
+            if time.monotonic() > self._ends_at:
+                self.is_cut_short = True
+                return
+            listed_bytes += facts.size_bytes
+            yield pack, facts
+        self.is_complete = True
+
+    def _take(self, pack: str, size_bytes: int, reading: "Future[str | PackFault | None]") -> None:
+        self._judge(pack, reading.result())
+        self.round = replace(
+            self.round, last_pack=pack, packs=self.round.packs + 1, read_bytes=self.round.read_bytes + size_bytes
+        )
+        self.read_packs += 1
+        self.read_bytes += size_bytes
+
+    def _judge(self, pack: str, found: str | PackFault | None) -> None:
+        damaged = {name: fault for name, fault in self.round.damaged.items() if name != pack}
+        if isinstance(found, PackFault):
+            damaged[pack] = found
+        elif found is not None and found != pack:
+            damaged[pack] = PackFault.ALTERED
+        # None: gone since it was listed. It was pruned, or the next check of the structure misses it.
+        self.round = replace(self.round, damaged=damaged)
+
+    def _read_damaged_again(self) -> None:
+        """Read first what was not as it should be: undelete may have brought it back."""
+        for pack in sorted(self.round.damaged):
+            self._judge(pack, _hash(self._bucket, pack, MAX_PACK_BYTES))
+
+
+def _hash(bucket: Bucket, pack: str, size_bytes: int) -> str | PackFault | None:
+    try:
+        return bucket.read_sha256(key_of(pack), size_bytes)
+    except PlatformAwayError:
+        raise
+    except RemoteError:
+        return PackFault.UNREADABLE

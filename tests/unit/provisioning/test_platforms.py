@@ -1,0 +1,26 @@
+"""What is said of the programs that machines fetch from a platform."""
+
+import pytest
+
+from coffre.provisioning.platforms import judge_program, judge_programs
+from coffre.storage.ceph.checks.finding import Verdict
+
+
+def test_a_program_is_judged_by_the_hash_of_what_was_read() -> None:
+    assert judge_program("aa", None) is None
+    assert judge_program("aa", "aa") is True
+    assert judge_program("aa", "bb") is False
+
+
+@pytest.mark.parametrize(
+    ("by_build", "verdict", "named"),
+    [
+        ({}, Verdict.OK, "no program"),
+        ({"linux-amd64": True, "windows-amd64": None}, Verdict.OK, "linux-amd64"),
+        ({"linux-amd64": True, "windows-amd64": False}, Verdict.PROBLEM, "windows-amd64 is not what was put there"),
+    ],
+)
+def test_one_swapped_program_is_a_problem(by_build: dict[str, bool | None], verdict: Verdict, named: str) -> None:
+    finding = judge_programs(by_build)
+    assert finding.verdict is verdict
+    assert named in finding.sentence
