@@ -20,7 +20,6 @@ from coffre.operations.findings import SetAside
 from coffre.operations.service import Service
 from coffre.outside.faults import Fault
 from coffre.outside.structured import UnreadableJsonError, read_json_object
-from coffre.outside.text import visible
 from coffre.records.events import EventKind, utc_now
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
@@ -229,7 +228,7 @@ def read_gate_order(body: bytes) -> GateOrder | SetAside:
     is_closed, reason = order.get("closed"), order.get("reason")
     if not isinstance(is_closed, bool):
         return SetAside(naming.GATE_KEY, Fault.UNREADABLE, "closed")
-    if not isinstance(reason, str) or len(reason) > MAX_REASON or visible(reason) != reason or "\n" in reason:
+    if not isinstance(reason, str) or len(reason) > MAX_REASON or not reason.isprintable():
         return SetAside(naming.GATE_KEY, Fault.UNREADABLE, "reason")
     return GateOrder(is_closed, reason)
 
