@@ -65,9 +65,10 @@ def ensure_records_key(records: Records, secrets: SecretStore) -> SecretStr:
     RefusedError when the records have signed heads and the secret store has lost the key: another one in its place
     would look like a forger's.
     """
-    found = find_records_key(secrets)
-    if found is not None:
-        return found
+    bundle = secrets.find_provider()
+    if bundle is not None:
+        secrets.save_provider(bundle)  # A copy that was lost, on a full disk for one, is written again here.
+        return bundle.records_key
     if records.list_heads():
         raise RefusedError(
             f"the records have signed heads, and the secret store has no key of theirs ({PROVIDER}.provider.age)",

@@ -50,9 +50,10 @@ class _Patience(urllib3.Retry):
     ) -> Self:
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
             raise error
+        remaining = super().increment(method, url, response, error, _pool, _stacktrace)
         if response is not None:
-            response.close()  # Else urllib3 reads all of what it throws away.
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+            response.close()  # Else urllib3 reads all of what it throws away. The last answer is for the caller.
+        return remaining
 
 
 def new_patience() -> urllib3.Retry:

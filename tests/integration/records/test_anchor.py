@@ -235,6 +235,14 @@ def test_a_lost_key_is_not_minted_again(desk: Desk) -> None:
     assert Weakness.KEY_UNKNOWN in check.weaknesses
 
 
+def test_the_key_s_copy_beside_the_escrow_is_written_again_by_the_next_anchor(desk: Desk) -> None:
+    copy = desk.repository.root / ".coffre/secrets/_provider.provider.age"
+    copy.unlink()
+    assert desk.anchored() == 1
+    assert copy.is_file()
+    assert desk.why() == []
+
+
 def test_age_of_the_anchor_is_told(desk: Desk) -> None:
     assert Weakness.OLD not in desk.check(now=utc_now() + timedelta(days=1)).weaknesses
     assert Weakness.OLD in desk.check(now=utc_now() + timedelta(days=3)).weaknesses
