@@ -139,7 +139,8 @@ def test_every_key_is_replaced_and_no_process_shows_one(
     for name in ("the owner's key", f"the key of {COMPTA}", f"the key of {CAISSE}", "the signing key"):
         assert f"{SLUG}: {name}: replaced, the old one is refused" in rotated.stdout
     after = backstage.control()
-    assert all_secret_values(before) & all_secret_values(after) == {before.stack_passphrase.get_secret_value()}
+    kept = [before.stack_passphrase, *before.report_keys.values()]
+    assert all_secret_values(before) & all_secret_values(after) == {each.get_secret_value() for each in kept}
     assert backstage.is_settled()
     for key, machine in ((before.owner_key, COMPTA), *((before.machine_keys[name], name) for name in HOSTS)):
         assert not backstage.is_accepted(key, machine)

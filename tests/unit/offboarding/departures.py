@@ -140,6 +140,10 @@ class InMemorySecrets:
     def find_provider(self) -> ProviderBundle:
         return self._provider
 
+    def save_provider(self, bundle: ProviderBundle) -> bool:
+        is_new, self._provider = bundle != self._provider, bundle
+        return is_new
+
 
 @contextmanager
 def open_service(
