@@ -116,15 +116,15 @@ def anchor_records(repository: Repository, records: Records, secrets: SecretStor
 
 
 def anchor_quietly(
-    repository: Repository, records: Records, secrets: SecretStore, on_notice: Callable[[str], None]
+    repository: Repository, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
 ) -> None:
-    """Anchor after a command; what goes wrong is told and stops nothing."""
+    """Anchor after a command; what goes wrong stops nothing, and is told where somebody listens."""
     try:
         anchor_records(repository, records, secrets, utc_now())
-    except ExpectedError as problem:
-        on_notice(f"the records were not anchored: {problem.message}. {problem.hint}".rstrip(". ") + ".")
-    except OSError as error:
-        on_notice(f"the records were not anchored: {error}.")
+    except (ExpectedError, OSError) as problem:
+        if on_notice is not None:
+            why = f"{problem.message}. {problem.hint}" if isinstance(problem, ExpectedError) else str(problem)
+            on_notice(f"the records were not anchored: {why}".rstrip(". ") + ".")
 
 
 def _anchor_in_file(path: Path, place: str, records: Records, secrets: SecretStore, now: datetime) -> Anchored | None:

@@ -9,7 +9,7 @@ from coffre.operations.anchoring import anchor_quietly
 from coffre.operations.departure import find_stage
 from coffre.operations.passwords import use_password
 from coffre.operations.past import open_existing_records
-from coffre.operations.runs import recorded_in
+from coffre.operations.runs import Anchoring, recorded_in
 from coffre.operations.service import Service, open_secrets
 from coffre.operations.stage import AFTER_ERASURE
 from coffre.records.actor import read_author
@@ -96,5 +96,8 @@ def _recorded(repository: Repository, command: str, on_notice: OnProgress) -> It
         yield
 
 
-def _anchoring(repository: Repository, records: Records, on_notice: OnProgress) -> Callable[[], None]:
-    return lambda: anchor_quietly(repository, records, open_secrets(repository, on_notice), on_notice)
+def _anchoring(repository: Repository, records: Records, on_notice: OnProgress) -> Anchoring:
+    def anchor(*, is_told: bool) -> None:
+        anchor_quietly(repository, records, open_secrets(repository, on_notice), on_notice if is_told else None)
+
+    return anchor

@@ -1,8 +1,9 @@
 """Each command that does something to a tenant, recorded with who ran it, from which commit, and how it ended."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from coffre.errors import BusyError, ExpectedError, RefusedError
 from coffre.operations.anchoring import anchor_quietly
@@ -15,13 +16,19 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 
 
+class Anchoring(Protocol):
+    """Anchors the records; with ``is_told`` the operator hears of it when that fails."""
+
+    def __call__(self, *, is_told: bool) -> None: ...
+
+
 @contextmanager
 def recorded_run(service: Service, command: str) -> Iterator[None]:
     """Record a command from its start: one that was killed stays without an end, and shows so."""
     records = service.records
 
-    def anchor() -> None:
-        anchor_quietly(service.repository, records, service.secrets, service.on_notice)
+    def anchor(*, is_told: bool) -> None:
+        anchor_quietly(service.repository, records, service.secrets, service.on_notice if is_told else None)
 
     with recorded_in(records, service.author, command, [service.tenant.slug], anchor):
         yield
@@ -29,9 +36,13 @@ def recorded_run(service: Service, command: str) -> Iterator[None]:
 
 @contextmanager
 def recorded_in(
-    records: Records, author: Author, command: str, slugs: Sequence[str], anchor: Callable[[], None]
+    records: Records, author: Author, command: str, slugs: Sequence[str], anchor: Anchoring
 ) -> Iterator[None]:
-    """Record a command that is about several tenants, or about none; ``anchor`` runs once its end is recorded."""
+    """Record a command that is about several tenants, or about none; ``anchor`` runs once its end is recorded.
+
+    After a command that failed nothing is said of an anchor that fails too: mostly for the same cause, and the one
+    sentence that counts is the command's own.
+    """
     run_id = records.start_run(command, slugs, utc_now(), author)
     try:
         yield
@@ -40,10 +51,10 @@ def recorded_in(
         with contextlib.suppress(ExpectedError):
             records.finish_run(run_id, utc_now(), _outcome_of(problem))
             if isinstance(problem, Exception):
-                anchor()
+                anchor(is_told=False)
         raise
     records.finish_run(run_id, utc_now(), RunOutcome.DONE)
-    anchor()
+    anchor(is_told=True)
 
 
 def _outcome_of(problem: BaseException) -> RunOutcome:
