@@ -281,6 +281,7 @@ def drill(
 
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
     drills, names = [], [machine] if machine else []
+    failed: list[ExpectedError] = []
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
         refuse_while_blocked(service.tenant)
         names = names or list(service.tenant.active_machines())
@@ -288,7 +289,9 @@ def drill(
             try:
                 drills.append(run_drill(service, name, chosen_seed, partial(output.progress_of, name)))
             except ExpectedError as problem:
-                output.expected_error(problem)
+                failed.append(problem)
+    for each in failed:
+        output.expected_error(each)
     if as_json:
         output.result_json(drills)
     for done in [] if as_json else drills:

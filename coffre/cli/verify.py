@@ -45,7 +45,7 @@ def verify(
     from coffre.operations.publishing import publish_programs
     from coffre.operations.runs import open_recorded
 
-    done = []
+    done, failed = [], []
     with open_recorded(open_repository(context), tenant, "verify", output.warning) as service:
         names = [machine] if machine else operation.list_machines(service)
         publish_programs(service, output.warning, proves=True)
@@ -53,7 +53,9 @@ def verify(
             try:
                 done.append(operation.verify(service, name, partial(output.progress_of, name)))
             except ExpectedError as problem:
-                output.expected_error(problem)
+                failed.append(problem)
+    for why in failed:
+        output.expected_error(why)
     if as_json:
         output.result_json(done)
     for each in [] if as_json else done:
