@@ -15,8 +15,6 @@ from coffre.storage.ceph.s3 import make_client
 from tests.forge import BAIT, Forge, escaping_tree, file, folder, link, node, unlinking_tree
 from tests.integration.agents.scene import CAISSE
 
-NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="a cage of root's own")
-
 
 @pytest.fixture(scope="module")
 def repository(scene):
@@ -175,7 +173,6 @@ def test_what_may_mean_another_snapshot_is_not_taken(repository, forge, tmp_path
             repository.restore(meant, tmp_path)
 
 
-@NEEDS_ROOT
 def test_the_cage_holds_when_nothing_is_checked(repository, forge, outside, tmp_path, monkeypatch):
     """What a mistake in the check would leave to it."""
     monkeypatch.setattr(Repository, "check_snapshot", lambda self, snapshot: None)
@@ -190,7 +187,6 @@ def test_the_cage_holds_when_nothing_is_checked(repository, forge, outside, tmp_
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
-@NEEDS_ROOT
 def test_without_the_right_to_make_a_cage_root_restores_nothing(repository, forge, tmp_path, monkeypatch):
     snapshot = forge.snapshot(forge.tree(file("a", forge.data(BAIT), len(BAIT))))
     real = Cage.around

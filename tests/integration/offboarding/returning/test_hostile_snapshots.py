@@ -1,7 +1,6 @@
 """A machine forges a snapshot before the end of its contract: nothing leaves its bucket, and the return goes on."""
 
 import json
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -133,7 +132,6 @@ def test_an_object_that_is_no_snapshot_can_be_put_aside_unread(desk: Desk, forge
             set_aside(service, COMPTA, name, "two\nlines")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root's own walk")
 def test_what_clears_a_restored_tree_follows_none_of_its_links(
     desk: Desk, forge: Forge, outside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
