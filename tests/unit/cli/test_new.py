@@ -105,11 +105,16 @@ class Terminal:
         os.write(self._terminal, f"{text}\n".encode())
 
     def end(self, key: bytes = b"") -> int:
-        """Read to the command's end. A key is pressed again each second: one that comes before input is waited for may
-        be noticed only with the next."""
+        """Read to the command's end. A key is pressed again each second, since one before input is waited for
+        may be noticed only with the next; no more once it has said so, when it would hit a command that is ending."""
         deadline = time.monotonic() + 30
         while True:
-            while key and not select.select([self._terminal], [], [], 1)[0] and time.monotonic() < deadline:
+            while (
+                key
+                and "nothing was written" not in self.said
+                and not select.select([self._terminal], [], [], 1)[0]
+                and time.monotonic() < deadline
+            ):
                 os.write(self._terminal, key)
             if not self._read(deadline):
                 break
