@@ -16,10 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from coffre.errors import ExpectedError, RefusedError
+from coffre.outside import processes
 from coffre.signing.commits import Commit, read_commit
 
 _SECONDS = 20
 _LIMIT_BYTES = 16 * 1024 * 1024
+_LINE_BYTES = 256
 _TREE_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0", re.DOTALL)
 _PLAIN_FILES = (b"100644", b"100755")
 _FOLDER = b"40000"
@@ -87,7 +89,7 @@ class Objects:
         """Return an object of a kind once its bytes are seen to have the hash that is its name."""
         self._requests.write(f"{name}\n".encode())
         self._requests.flush()
-        words = self._answers.readline().split()
+        words = self._answers.readline(_LINE_BYTES).split()
         if len(words) != 3:
             raise ExpectedError(f"git has no object {name}", "Fetch the repository whole, then run the same again.")
         size = int(words[2])
@@ -123,14 +125,12 @@ def open_objects(root: Path) -> Iterator[Objects]:
 
 def _ask(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            [*_git(root), *arguments], capture_output=True, env=_environment(), timeout=_SECONDS, check=False
+        done = processes.run(
+            [*_git(root), *arguments], processes.Limits(_SECONDS, _LIMIT_BYTES), environment=_environment()
         )
     except FileNotFoundError:
         return None
-    except subprocess.TimeoutExpired as error:
-        raise ExpectedError("git did not answer", "Run the same command again.") from error
-    return done.stdout.decode(errors="replace").rstrip("\n") if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").rstrip("\n") if done.exit_code == 0 else None
 
 
 def _git(root: Path) -> list[str]:

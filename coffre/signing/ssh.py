@@ -3,13 +3,13 @@
 import base64
 import os
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from coffre.errors import ExpectedError, RefusedError
+from coffre.outside import processes
 from coffre.outside.text import one_line
 from coffre.signing.signers import Signer, fingerprint_of
 
@@ -57,7 +57,7 @@ def sign(payload: bytes, namespace: str, key: Path) -> str:
         raise _no_key(key)
     command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key.expanduser()), "-n", namespace]
     done = _run(command, payload, _SIGN_SECONDS, dict(os.environ))
-    if done.returncode != 0:
+    if done.exit_code != 0:
         said = one_line(done.stderr.decode(errors="replace"), 300)
         raise RefusedError(f"{key} signs nothing: {said}", "Name your own OpenSSH key with --key.")
     return done.stdout.decode()
@@ -92,24 +92,18 @@ def is_signed(payload: bytes, signature: Signature, namespace: str, signer: Sign
         command = ["ssh-keygen", "-q", "-Y", "verify", "-f", str(allowed), "-I", signer.name, "-n", namespace]
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
         verify = [*command, "-s", str(signed), f"-Overify-time={moment}"]
-        return _run(verify, payload, _SECONDS, environment).returncode == 0
+        return _run(verify, payload, _SECONDS, environment).exit_code == 0
 
 
 def _no_key(key: Path) -> RefusedError:
     return RefusedError(f"there is no key {key}", "Name your own OpenSSH key with --key, or make one: ssh-keygen.")
 
 
-def _run(
-    command: list[str], payload: bytes, seconds: float, environment: dict[str, str]
-) -> subprocess.CompletedProcess[bytes]:
+def _run(command: list[str], payload: bytes, seconds: float, environment: dict[str, str]) -> processes.Completed:
     try:
-        return subprocess.run(
-            command, input=payload, capture_output=True, env=environment, timeout=seconds, check=False
-        )
+        return processes.run(command, processes.Limits(seconds, _LIMIT_BYTES), stdin=payload, environment=environment)
     except FileNotFoundError as error:
         raise ExpectedError("ssh-keygen is not installed here", "Install openssh-client, then run it again.") from error
-    except subprocess.TimeoutExpired as error:
-        raise ExpectedError(f"ssh-keygen did not end within {seconds:.0f} s", "Run the same command again.") from error
 
 
 def _take(blob: bytes) -> tuple[bytes, bytes]:
