@@ -12,13 +12,13 @@ from coffre.operations.departure import has_service_ended
 from coffre.operations.filling import MachineStore
 from coffre.operations.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.operations.overdue import is_overdue
+from coffre.operations.pack_rounds import is_late
+from coffre.operations.recorded_rounds import VerificationStatus, find_status
 from coffre.operations.reports import recall
 from coffre.operations.retired import describe_retirement, is_erasable
-from coffre.operations.rounds import VerificationStatus, find_status
 from coffre.operations.service import Service
 from coffre.operations.stores import count_store
 from coffre.operations.suspension import find_reason
-from coffre.operations.verifying import is_late
 from coffre.records.events import EventKind
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, PlatformAwayError

@@ -14,11 +14,9 @@ from datetime import datetime, timedelta
 from coffre.agents.restic.damage import list_damaged_packs
 from coffre.agents.restic.repository import ResticError
 from coffre.errors import RemoteError
-from coffre.operations import rounds
+from coffre.operations import recorded_rounds
 from coffre.operations.blocked import refuse_while_blocked
-from coffre.operations.repositories import open_repository
-from coffre.operations.service import Service
-from coffre.operations.verifying import (
+from coffre.operations.pack_rounds import (
     DATA_PREFIX,
     LEAST_BYTES,
     Bounds,
@@ -31,6 +29,8 @@ from coffre.operations.verifying import (
     position_of,
     wanted_position,
 )
+from coffre.operations.repositories import open_repository
+from coffre.operations.service import Service
 from coffre.operations.work_folder import work_folder
 from coffre.records.events import utc_now
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
@@ -89,8 +89,8 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     reading = _Reading(service, machine, clock, bounds_of(service))
 
     def note() -> datetime | None:
-        found = rounds.Found(reading.round, lost, problem)
-        return rounds.record_run(service, machine, found, is_complete=reading.is_complete)
+        found = recorded_rounds.Found(reading.round, lost, problem)
+        return recorded_rounds.record_run(service, machine, found, is_complete=reading.is_complete)
 
     # At once: what the check found is known even when the reading is killed.
     note()
@@ -142,7 +142,7 @@ class _Reading:
         self._bucket = service.owner_bucket(machine)
         self._ends_at = time.monotonic() + bounds.limit_seconds
         self._noted_at = time.monotonic()
-        self.round: Round = rounds.find_round(service, machine) or Round(clock())
+        self.round: Round = recorded_rounds.find_round(service, machine) or Round(clock())
         self.read_packs = self.read_bytes = 0
         self.is_cut_short = self.is_complete = False
 

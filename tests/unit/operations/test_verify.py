@@ -11,9 +11,9 @@ import pytest
 
 from coffre.agents.restic.repository import ResticError
 from coffre.errors import RemoteError
-from coffre.operations import rounds
+from coffre.operations import recorded_rounds
 from coffre.operations import verify as module
-from coffre.operations.verifying import DamagedPack, PackFault, Round, is_late, key_of, pack_of, wanted_position
+from coffre.operations.pack_rounds import DamagedPack, PackFault, Round, is_late, key_of, pack_of, wanted_position
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind
 from coffre.storage.driver import ObjectFacts
@@ -106,7 +106,7 @@ def test_every_pack_is_read_within_the_period_by_a_run_a_day(desk: Desk) -> None
         assert (done.is_sound, done.position == 1.0) == (True, day == 9)
     assert sorted(desk.bucket.read) == sorted(desk.bucket.packs)
     assert max(counts) < 45, "each run reads a share"
-    status = rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
+    status = recorded_rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
     assert status is not None
     assert (status.last_full_round_started_at, status.last_full_round_at) == (NOW, NOW + 9 * DAY)
     assert desk.verify().round_started_at == desk.now, "and then it begins again"
@@ -120,7 +120,11 @@ def test_days_that_were_left_out_are_made_up_for(desk: Desk) -> None:
 
 def test_a_killed_run_goes_on_and_what_came_meanwhile_is_read_too(desk: Desk) -> None:
     desk.now = NOW + 9 * DAY
-    desk.record(EventKind.VERIFICATION, MACHINE, **rounds._details(rounds.Found(Round(NOW), {}, ""), is_complete=False))
+    desk.record(
+        EventKind.VERIFICATION,
+        MACHINE,
+        **recorded_rounds._details(recorded_rounds.Found(Round(NOW), {}, ""), is_complete=False),
+    )
     desk.bucket.kill_at = 90
     with pytest.raises(KilledError):
         desk.verify()
@@ -145,7 +149,7 @@ def test_an_altered_pack_is_named_until_it_is_read_as_sound_again(desk: Desk) ->
             desk.now += DAY
             done = desk.verify()
         assert done.damaged == (DamagedPack(name, PackFault.ALTERED),)
-        status = rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
+        status = recorded_rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
         assert status is not None
         assert (status.damaged_count, status.damaged_pack) == (1, name)
     desk.bucket.packs[key] = body
@@ -169,7 +173,7 @@ def test_a_lost_pack_is_named_at_once_also_when_the_reading_is_killed(desk: Desk
     desk.bucket.kill_at = 0
     with pytest.raises(KilledError):
         desk.verify()
-    status = rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
+    status = recorded_rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
     assert status is not None
     assert (status.damaged_pack, status.problem) == (name, "restic failed: repository contains errors")
     desk.bucket.kill_at = None

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from coffre.operations.pack_rounds import READ_FAULTS, PackFault, Round, name_damaged
 from coffre.operations.service import Service
-from coffre.operations.verifying import READ_FAULTS, PackFault, Round, name_damaged
 from coffre.records.events import Event, EventKind
 
 MAX_TEXT = 300
