@@ -23,6 +23,7 @@ class Target:
 
     slug: str
     machine: str
+    tenant_id: str
     connection: SshConnection | WinrmConnection
     known_hosts: Path
     ssh_config: Path | None = None
@@ -65,7 +66,6 @@ class DeployRequest:
     """
 
     target: Target
-    tenant_id: str
     storage: MachineStorage
     signing_public_key: bytes
     least_generation: int = 0

@@ -58,6 +58,7 @@ def build_deploy_inventory(
         role = ROLES[target.system]
         inventory[GROUPS[target.system]]["hosts"][name] = {
             **connection_variables(target, installation.token),
+            **_owner_variables(target),
             f"{role}_programs": [
                 {"name": program.name, "path": str(program.path), "sha256": program.sha256}
                 for program in installation.programs[target.system]
@@ -81,8 +82,34 @@ def build_remove_inventory(targets: Sequence[Target], token: str) -> Inventory:
     """Return the inventory of a removal; the only secrets in it are those by which machines are reached."""
     inventory = _empty()
     for target in targets:
-        inventory[GROUPS[target.system]]["hosts"][host_name(target)] = connection_variables(target, token)
+        inventory[GROUPS[target.system]]["hosts"][host_name(target)] = {
+            **connection_variables(target, token),
+            **_owner_variables(target),
+        }
     return inventory
+
+
+def with_private_folder(inventory: Inventory, folder: Path) -> Inventory:
+    """Return an inventory that tells every machine the run's private folder here, which this computer alone has."""
+    return {
+        group: {
+            "hosts": {
+                host: {**variables, f"{_role_of(group)}_here": str(folder)}
+                for host, variables in content["hosts"].items()
+            }
+        }
+        for group, content in inventory.items()
+    }
+
+
+def _role_of(group: str) -> str:
+    return next(ROLES[system] for system, name in GROUPS.items() if name == group)
+
+
+def _owner_variables(target: Target) -> dict[str, str]:
+    """Return whose the agent is to be: another's is left alone."""
+    role = ROLES[target.system]
+    return {f"{role}_tenant_id": target.tenant_id, f"{role}_machine": target.machine}
 
 
 def list_hosts(inventory: Inventory) -> list[str]:
@@ -96,7 +123,7 @@ def render_settings(request: DeployRequest) -> bytes:
     return _document(
         {
             "version": 1,
-            "tenant_id": request.tenant_id,
+            "tenant_id": request.target.tenant_id,
             "machine": request.target.machine,
             "endpoint": storage.endpoint_url,
             "region": storage.region,

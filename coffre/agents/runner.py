@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coffre import toolchain
-from coffre.agents.inventory import Inventory, list_hosts
+from coffre.agents.inventory import Inventory, list_hosts, with_private_folder
 from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
 from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS
@@ -36,7 +36,8 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
     hosts = list_hosts(inventory)
     log = EventLog(on_task)
     with private_folder(scratch) as folder:
-        status, output = _run(folder, toolchain.bundled("playbooks") / playbook, inventory, log)
+        told = with_private_folder(inventory, folder)
+        status, output = _run(folder, toolchain.bundled("playbooks") / playbook, told, log)
     outcomes = {host: log.outcome(host) for host in hosts}
     if status not in ("successful", "failed") or not log.has_begun:
         raise RemoteError(

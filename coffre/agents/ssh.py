@@ -95,6 +95,12 @@ class SshMachine:
         self._sockets = None
 
     @property
+    def folder(self) -> Path:
+        """The private folder of this connection, here; only while it is open."""
+        assert self._sockets is not None  # noqa: S101 - asked within the block
+        return self._sockets
+
+    @property
     def name(self) -> str:
         """The machine's host name, as the tenant file has it."""
         return self._connection.host

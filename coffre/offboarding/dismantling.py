@@ -10,6 +10,7 @@ from coffre.errors import ExpectedError
 from coffre.offboarding.evidence import Agent, AgentOutcome, UsersSuspended
 from coffre.offboarding.freezing import list_buckets
 from coffre.operations.control import read_orders, write_orders
+from coffre.operations.machines import slugs_by_id
 from coffre.operations.reports import find_applied
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.provisioning.agents import target_of
@@ -39,7 +40,7 @@ def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgres
             asked.append(RemoveRequest(target_of(service, name)))
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
-    driver = ResticAgents(service.repository.root / RUN_FOLDER)
+    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
     for result in driver.remove(asked, lambda machine, text: on_progress(f"{machine}: {text}")):
         results[result.machine] = result
     return [_settle(service, name, results.get(name), generations.get(name), name in standing) for name in names]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coffre.agents.owner import AgentOwner, refuse_another
 from coffre.agents.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.operations.service import Service, find_machine, find_tenant
@@ -29,9 +30,14 @@ def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshCo
     return connection, repository.root / ssh_config if ssh_config else None
 
 
+def slugs_by_id(repository: Repository) -> dict[str, str]:
+    """Return the slug of every tenant by its id, which is all that an agent knows of its tenant."""
+    return {tenant.id: slug for slug, tenant in repository.tenants.items()}
+
+
 @contextmanager
 def open_machine(service: Service, name: str) -> Iterator[SshMachine]:
-    """Open a machine for the length of an operation; nothing is connected before the first command."""
+    """Open a machine for the length of an operation; RefusedError when another's agent stands there."""
     slug = service.tenant.slug
     connection, ssh_config = find_connection(service.repository, slug, name)
     with SshMachine(
@@ -40,4 +46,6 @@ def open_machine(service: Service, name: str) -> Iterator[SshMachine]:
         known_hosts=known_hosts_file(service.repository.root, slug),
         trust=f"coffre trust {slug} {name}",
     ) as machine:
+        slugs = slugs_by_id(service.repository)
+        refuse_another(machine, service.tenant.slug, AgentOwner(service.tenant.id, name), slugs)
         yield machine

@@ -12,18 +12,19 @@ from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, SeenNumbers, Target
+from coffre.agents.inventory import WINRM_PORT
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RefusedError
 from coffre.operations.control import Orders, wanted_orders
 from coffre.operations.generations import find_written
-from coffre.operations.machines import known_hosts_file
+from coffre.operations.machines import known_hosts_file, slugs_by_id
 from coffre.operations.passwords import use_password
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.provisioning.keys import Secrets
 from coffre.records.events import Event, EventKind
 from coffre.secrets.minting import public_key_of
-from coffre.spec.tenant import Machine, OperatingSystem, PullConnection, SshConnection
+from coffre.spec.tenant import Connection, Machine, OperatingSystem, PullConnection, SshConnection
 
 _RUNS = (EventKind.INSTALL, EventKind.UPDATE)
 _ENDS = (EventKind.REMOVAL, EventKind.RETIREMENT)
@@ -119,7 +120,7 @@ def deploy(
     names = [name for name in service.tenant.active_machines() if only is None or name in only]
     locked = {name: lacking for name in names if (lacking := _missing_credential(service, secrets, name))}
     requests = [_request(service, secrets, name) for name in names if name not in locked]
-    driver = ResticAgents(service.repository.root / RUN_FOLDER)
+    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
     results = driver.deploy(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
     settled = {result.machine: _settle(service, result, orders[result.machine]) for result in results}
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
@@ -140,12 +141,13 @@ def credential_name(machine: Machine) -> str | None:
 
 def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOutcome:
     installed = find_installed(service, result.machine)
-    wanted = wanted_on(orders, service.machine(result.machine).os)
+    machine = service.machine(result.machine)
+    wanted, way = wanted_on(orders, machine.os), describe_way(machine.connection)
     outcome = judge_machine(result, installed, wanted, orders.due)
-    if wanted is not None and result.ok and installed != wanted:
+    if wanted is not None and result.ok and (installed != wanted or find_way(service, result.machine) != way):
         kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
-        licence = service.machine(result.machine).kind.value
-        service.record(kind, result.machine, licence=licence, **asdict(wanted), agent_version=result.agent_version)
+        facts = {"licence": machine.kind.value, **asdict(wanted), "agent_version": result.agent_version}
+        service.record(kind, result.machine, **facts, connection=way)
     return outcome
 
 
@@ -154,6 +156,21 @@ def lacks_only_renewal(installed: Installed | None, wanted: Installed | None, du
     if installed is None or wanted is None or installed.agent_sha256 != wanted.agent_sha256:
         return False
     return 0 < due <= installed.generation < wanted.generation
+
+
+def describe_way(connection: Connection) -> str:
+    """Return the way to a machine in one line: how, as whom, where. Pure."""
+    if isinstance(connection, PullConnection):
+        return connection.via
+    port = connection.port if isinstance(connection, SshConnection) else WINRM_PORT
+    return f"{connection.via} {connection.user}@{connection.host}:{port}"
+
+
+def find_way(service: Service, machine: str) -> str | None:
+    """Return by which way a machine was last reached; None when that was never recorded."""
+    last = find_newest(service, machine, _RUNS)
+    way = last.details.get("connection") if last is not None else None
+    return way if isinstance(way, str) else None
 
 
 def target_of(service: Service, name: str) -> Target:
@@ -169,6 +186,7 @@ def target_of(service: Service, name: str) -> Target:
     return Target(
         slug,
         name,
+        service.tenant.id,
         machine.connection,
         recorded,
         _ssh_config(service) if isinstance(machine.connection, SshConnection) else None,
@@ -230,7 +248,6 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
     key = secrets.control.machine_keys[name]
     return DeployRequest(
         target=target_of(service, name),
-        tenant_id=service.tenant.id,
         storage=MachineStorage(
             endpoint_url=endpoint.url,
             region=endpoint.region,

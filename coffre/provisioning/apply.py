@@ -116,9 +116,11 @@ def apply_tenant(
         commitments.record_changes(service)
         machines: tuple[MachineOutcome, ...] = tuple(_list_refused(refused))
         if not storage_only:
+            # A retired machine's successor may have its host: its agent comes after the other has gone.
+            retired = retirement.remove_agents(service, to_remove, on_progress)
             fit = [name for name in names if name not in refused]
             agents = _settle_agents(service, rotation, secrets, {name: orders[name] for name in fit}, on_progress)
-            machines = (*agents, *_list_refused(refused), *retirement.remove_agents(service, to_remove, on_progress))
+            machines = (*agents, *_list_refused(refused), *retired)
         rotated = rotation.settle(rotation.all_keys(), machines)
         commissioned_at, commissioned_now = _commission(service)
         return TenantOutcome(

@@ -110,12 +110,12 @@ def _host_variables(repository: Repository, tenant: Tenant, name: str) -> dict[s
     known: dict[str, Any] = {"coffre_tenant": tenant.slug, "coffre_machine": name, "coffre_os": machine.os.value}
     recorded = known_hosts_file(repository.root, tenant.slug)
     if isinstance(machine.connection, WinrmConnection):
-        target = Target(tenant.slug, name, machine.connection, recorded, system=machine.os)
+        target = Target(tenant.slug, name, tenant.id, machine.connection, recorded, system=machine.os)
         return {**agents_inventory.connection_variables(target, "ad-hoc"), **known}
     if not isinstance(machine.connection, SshConnection):
         return {}
     ssh, ssh_config = find_connection(repository, tenant.slug, name)
-    target = Target(tenant.slug, name, ssh, recorded, ssh_config, system=machine.os)
+    target = Target(tenant.slug, name, tenant.id, ssh, recorded, ssh_config, system=machine.os)
     return {**agents_inventory.connection_variables(target, "ad-hoc"), **known}
 
 

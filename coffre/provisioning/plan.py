@@ -11,7 +11,15 @@ from coffre.operations.options import option_status
 from coffre.operations.service import Service, open_service
 from coffre.operations.suspension import find_reason
 from coffre.provisioning import rules
-from coffre.provisioning.agents import Installed, digest_inputs, find_installed, lacks_only_renewal, wanted_on
+from coffre.provisioning.agents import (
+    Installed,
+    describe_way,
+    digest_inputs,
+    find_installed,
+    find_way,
+    lacks_only_renewal,
+    wanted_on,
+)
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.keys import current_keys, missing_secrets
 from coffre.provisioning.retirement import list_standing, list_with_keys
@@ -123,7 +131,13 @@ def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -
         return MachinePlan(name, "install", (), inputs_sha256)
     orders = plan_orders(service, name, read_orders(service, name))
     differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
+    differences += _name_other_way(find_way(service, name), describe_way(service.machine(name).connection))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
+
+
+def _name_other_way(recorded: str | None, wanted: str) -> tuple[str, ...]:
+    """Name the change of a machine's connection: its agent, and its password, would go to another place."""
+    return () if recorded in (None, wanted) else (f"connection {recorded} is now {wanted}",)
 
 
 def _name_differences(orders: Orders, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:

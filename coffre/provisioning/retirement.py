@@ -11,6 +11,7 @@ from coffre.agents.driver import DeployResult, RemoveRequest
 from coffre.agents.restic.agents import ResticAgents
 from coffre.errors import RemoteError
 from coffre.operations.control import write_orders
+from coffre.operations.machines import slugs_by_id
 from coffre.operations.retired import describe_retirement
 from coffre.operations.service import RUN_FOLDER, Service, local_today
 from coffre.provisioning.agents import MachineOutcome, MachineState, find_newest, target_of
@@ -110,7 +111,7 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
 def remove_agents(service: Service, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
     """Take the agents off these retired machines, and say of every retired machine how it stands. May run twice."""
     requests = [RemoveRequest(target_of(service, name)) for name in machines]
-    driver = ResticAgents(service.repository.root / RUN_FOLDER)
+    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
     results = {
         result.machine: result
         for result in driver.remove(requests, lambda machine, text: on_progress(f"{machine}: {text}"))

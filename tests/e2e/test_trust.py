@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import REPOSITORY, Desk, forget_tenants
 
 SLUG, MACHINE, HOST = "atelier-durand", "atelier-01", "atelier-01.durand.example"
 
@@ -24,6 +24,9 @@ def desk(make_desk: Callable[..., Desk], lab: Any) -> Desk:
     ssh_config.write_text(
         "\n".join(line for line in lines if "GlobalKnownHostsFile" not in line) + "\n", encoding="utf-8"
     )
+    key = next(line for line in lines if "IdentityFile" in line)
+    with ssh_config.open("a", encoding="utf-8") as file:  # for machines named by their addresses
+        file.write(f"Host 10.* 172.* 192.168.*\n{key}\n  IdentitiesOnly yes\n")
     settings = desk.root / "platform.yaml"
     text = settings.read_text(encoding="utf-8").replace(f"{lab.directory}/ssh_config", "ssh_config")
     settings.write_text(text, encoding="utf-8")
@@ -93,3 +96,48 @@ def count_snapshots(desk: Desk) -> int:
     count = desk.json("status", SLUG, "--json")[0]["machines"][0]["snapshots"]
     assert isinstance(count, int)
     return count
+
+
+def test_the_plan_shows_a_changed_connection(desk: Desk, lab: Any) -> None:
+    address = replace(desk, ssh_config=lab.ssh_config).on_machine(HOST, "hostname -I").split()[0]
+    assert "connection" not in desk.coffre("plan", SLUG).stdout
+    desk.edit(SLUG, f"host: {HOST}", f"host: {address}")
+    planned = desk.coffre("plan", SLUG, "--exit-code", expect=6).stdout
+    assert f"connection ssh operateur@{HOST}:22 is now ssh operateur@{address}:22" in planned
+    desk.coffre("trust", SLUG, MACHINE, "--yes")
+    assert f"{MACHINE}: unchanged" in desk.coffre("apply", SLUG, "--yes").stdout
+    desk.coffre("plan", SLUG, "--exit-code")
+
+
+def test_a_machine_cannot_be_taken_by_another_tenants_file(desk: Desk, lab: Any) -> None:
+    """A neighbour's file names the workshop's machine by its name, the workshop's by its address: no text is equal."""
+    trusted = replace(desk, ssh_config=lab.ssh_config)
+    theirs = (REPOSITORY / "tenants" / f"{SLUG}.yaml").read_text(encoding="utf-8")
+    ours = theirs.replace("t4x8m2ph6c", "v0000000zz").replace(f"{MACHINE}:", "poste-01:")
+    assert f"host: {HOST}" in ours
+    desk.tenant_file("voisin").write_text(ours, encoding="utf-8")
+    before = standing(trusted)
+    desk.coffre("trust", "voisin", "poste-01", "--yes")
+    forget_tenants(lab, ("voisin",))
+    refused = f"the agent of {MACHINE} of {SLUG} stands there"
+    applied = desk.coffre("apply", "voisin", "--yes", expect=1)
+    assert "poste-01: failed" in applied.stdout
+    assert refused in applied.stdout
+    assert refused in desk.coffre("backup", "voisin", expect=1).stdout
+    restore = ("restore", "voisin", "--machine", "poste-01", "--to", "poste-01", "--yes")
+    assert refused in desk.coffre(*restore, expect=4).stderr
+    assert standing(trusted) == before
+    assert f"{MACHINE}: success" in desk.coffre("backup", SLUG).stdout
+    address = trusted.on_machine(HOST, "hostname -I").split()[0]
+    desk.tenant_file("voisin").write_text(ours.replace(HOST, address), encoding="utf-8")
+    assert f'"{address}" is the host of {MACHINE}' in desk.coffre("check", expect=3).stdout
+    forget_tenants(lab, ("voisin",))
+
+
+def standing(desk: Desk) -> str:
+    """Return what a machine has of an agent: its files by content, and its timer."""
+    return desk.on_machine(
+        HOST,
+        "sudo sh -c 'sha256sum /etc/coffre/* /usr/local/lib/coffre/* /var/lib/coffre/applied.json; "
+        "systemctl show coffre-backup.timer --property=ActiveState,UnitFileState,TimersCalendar'",
+    )

@@ -2,7 +2,7 @@
 
 import secrets
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
@@ -13,6 +13,7 @@ from coffre.agents.inventory import (
     build_remove_inventory,
     host_name,
 )
+from coffre.agents.owner import LOOK, explain_look
 from coffre.agents.playbook_events import HostOutcome, one_line
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
 from coffre.agents.runner import run_playbook
@@ -28,11 +29,14 @@ class ResticAgents:
     """Drives coffre-agent and restic on machines that SSH or WinRM reaches; an AgentDriver.
 
     ``scratch`` is where a run's private files go on a system without a tmpfs; ``programs`` are those for Linux, unless
-    they are the ones that set-up built.
+    they are the ones that set-up built; ``slugs`` are the tenants' by their ids, by which another's agent is named.
     """
 
-    def __init__(self, scratch: Path, programs: AgentPrograms | None = None) -> None:
+    def __init__(
+        self, scratch: Path, programs: AgentPrograms | None = None, slugs: Mapping[str, str] | None = None
+    ) -> None:
         self._scratch = scratch
+        self._slugs = slugs or {}
         self._programs = programs
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
@@ -71,17 +75,17 @@ class ResticAgents:
         outcomes = run_playbook(
             playbook, inventory, self._scratch, lambda host, task: on_progress(machines.get(host, host), task)
         )
-        return [judge(target, outcomes[host_name(target)]) for target in targets]
+        return [judge(target, outcomes[host_name(target)], self._slugs) for target in targets]
 
 
-def judge(target: Target, outcome: HostOutcome) -> DeployResult:
+def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> DeployResult:
     """Say in an operator's words how it went on a machine. Pure."""
     unreachable, message = outcome.unreachable, ""
     if not outcome.ok:
         refusal = find_sudo_refusal(outcome.reason, target.machine, target.connection.user)
         # Ansible calls both a refused login and a refused sudo now the one, now the other.
         unreachable = unreachable or refusal is not None
-        message = _sentence(refusal) if refusal else _explain(target, outcome)
+        message = _sentence(refusal) if refusal else _explain(target, outcome, slugs)
     return DeployResult(
         slug=target.slug,
         machine=target.machine,
@@ -94,7 +98,9 @@ def judge(target: Target, outcome: HostOutcome) -> DeployResult:
     )
 
 
-def _explain(target: Target, outcome: HostOutcome) -> str:
+def _explain(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> str:
+    if outcome.failed_task == LOOK:
+        return _sentence(explain_look(target.slug, target.machine, outcome.reason, slugs))
     if outcome.unreachable and isinstance(target.connection, WinrmConnection):
         return _sentence(explain_winrm(outcome.reason, target.machine))
     if outcome.unreachable:

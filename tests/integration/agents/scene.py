@@ -74,13 +74,12 @@ class Scene:
 
     def target(self, machine: str) -> Target:
         connection = self.tenant.machines[machine].connection
-        return Target(self.tenant.slug, machine, connection, self.known_hosts, self.lab.ssh_config)
+        return Target(self.tenant.slug, machine, self.tenant.id, connection, self.known_hosts, self.lab.ssh_config)
 
     def request(self, machine: str) -> DeployRequest:
         key = self.keys[machine]
         return DeployRequest(
             target=self.target(machine),
-            tenant_id=self.tenant.id,
             storage=MachineStorage(
                 endpoint_url=self.endpoint.url,
                 region=self.endpoint.region,
@@ -99,7 +98,7 @@ class Scene:
     def removals(self, *machines: str) -> list[RemoveRequest]:
         return [RemoveRequest(self.target(machine)) for machine in machines or HOSTS]
 
-    def elsewhere(self, machine: str, **changes: object) -> DeployRequest:
+    def elsewhere(self, machine: str, /, **changes: object) -> DeployRequest:
         """Return a machine's request with parts of its target replaced."""
         request = self.request(machine)
         return replace(request, target=replace(request.target, **changes))

@@ -5,10 +5,12 @@ import json
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from coffre.agents import trust
+from coffre.agents import inventory, runner, trust
+from coffre.agents.driver import RemoveRequest
 from coffre.agents.inventory import Installation, build_deploy_inventory, host_name
 from coffre.agents.restic.agents import AgentPrograms, ResticAgents
 from coffre.agents.runner import run_playbook
@@ -22,6 +24,7 @@ from coffre.agents.ssh_errors import (
 )
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import OperatingSystem
+from tests.integration.agents.looking import list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA
 
 NO_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -178,10 +181,8 @@ def test_the_machine_refuses_a_program_that_arrives_otherwise_than_announced(sce
     request = scene.request(COMPTA)
     announced = [replace(program, sha256="1" * 64) for program in programs.installables()]
     certificates = {host_name(request.target): b"none"}
-    inventory = build_deploy_inventory(
-        [request], Installation({OperatingSystem.LINUX: announced}, "test"), certificates
-    )
-    outcome = run_playbook("deploy_agents.yml", inventory, tmp_path, ignore)[host_name(request.target)]
+    hosts = build_deploy_inventory([request], Installation({OperatingSystem.LINUX: announced}, "test"), certificates)
+    outcome = run_playbook("deploy_agents.yml", hosts, tmp_path, ignore)[host_name(request.target)]
     assert (outcome.ok, outcome.failed_task) == (False, "Send the programs that the machine lacks or has otherwise")
     assert "failed to validate" in outcome.reason
     with scene.root_on(COMPTA) as root:
@@ -196,3 +197,36 @@ def test_an_agent_that_refuses_its_orders_says_why(scene, agents):
     assert result.ok is False
     assert "“Have the agent apply its orders” failed: coffre-agent: " in result.message
     assert "sign" in result.message
+
+
+def test_a_machine_with_anothers_agent_is_left_alone_and_whose_it_is_is_said(scene, programs, tmp_path):
+    """A file of another tenant, or another entry, names this host: nothing is installed, changed or removed there."""
+    agents = ResticAgents(tmp_path / "scratch", programs, {scene.tenant.id: scene.tenant.slug})
+    scene.order(COMPTA)
+    assert agents.deploy(scene.requests(COMPTA), ignore)[0].ok
+    root = scene.lab.machine_root(scene.target(COMPTA).connection.host)
+    before = list_files(root)
+    for changes in ({"slug": "acme", "tenant_id": "h000000000"}, {"machine": CAISSE}):
+        request = scene.elsewhere(COMPTA, **changes)
+        [checked] = agents.check([request], ignore)
+        [deployed] = agents.deploy([request], ignore)
+        [removed] = agents.remove([RemoveRequest(request.target)], ignore)
+        for result in (checked, deployed, removed):
+            assert (result.ok, result.changed, result.unreachable) == (False, False, False)
+            assert f"the agent of {COMPTA} of {scene.tenant.slug} stands there. Nothing was touched" in result.message
+    assert list_files(root) == before
+    assert not agents.deploy(scene.requests(COMPTA), ignore)[0].changed
+    with scene.root_on(COMPTA) as machine:
+        machine.run(["cp", "-p", "/etc/coffre/agent.json", "/root/agent.json"], 20)
+        machine.run(["sh", "-c", "rm /etc/coffre/agent.json; mkfifo /etc/coffre/agent.json"], 20)
+        assert agents.remove([RemoveRequest(scene.target(COMPTA))], ignore)[0].ok
+        machine.run(["rm", "/root/agent.json"], 20)
+
+
+def test_this_computer_is_no_customers_machine(scene, agents, monkeypatch):
+    """The run's private folder is here alone: a machine that has a folder of that name is this computer."""
+    told = inventory.with_private_folder
+    monkeypatch.setattr(runner, "with_private_folder", lambda hosts, _folder: told(hosts, Path("/etc/ssh")))
+    [result] = agents.deploy(scene.requests(COMPTA), ignore)
+    assert (result.ok, result.changed) == (False, False)
+    assert "this is the computer that Coffre runs on" in result.message

@@ -26,13 +26,13 @@ from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 TARGET = Target(
     "martin",
     "compta-01",
+    "k7f3q9wz2m",
     SshConnection(host="compta-01.martin.example", user="operateur", become=True),
     Path("/srv/with blank/known_hosts/martin"),
     Path("/srv/with blank/ssh_config"),
 )
 REQUEST = DeployRequest(
     target=TARGET,
-    tenant_id="k7f3q9wz2m",
     storage=MachineStorage(
         endpoint_url="https://s3.example:7443",
         region="default",
@@ -103,7 +103,10 @@ def test_a_port_is_passed_only_where_the_tenant_file_has_another():
 
 def test_removal_needs_no_secret():
     variables = build_remove_inventory([TARGET], "t0")["restic_agents"]["hosts"]["martin.compta-01"]
-    assert [name for name in variables if name.startswith("restic_agent_")] == []
+    assert [name for name in variables if name.startswith("restic_agent_")] == [
+        "restic_agent_tenant_id",
+        "restic_agent_machine",
+    ]
 
 
 def test_secrets_do_not_show_in_a_request():
@@ -112,7 +115,7 @@ def test_secrets_do_not_show_in_a_request():
 
 def windows_target(**changes):
     connection = WinrmConnection(host="pc.martin.example", user=r"MARTIN\admin", credential="pc")
-    target = Target("martin", "pc-01", connection, Path("/k/martin"), system=OperatingSystem.WINDOWS)
+    target = Target("martin", "pc-01", "k7f3q9wz2m", connection, Path("/k/martin"), system=OperatingSystem.WINDOWS)
     return replace(target, **{"credential": SecretStr(PASSWORD), **changes})
 
 
@@ -141,7 +144,7 @@ def test_windows_gets_its_own_role_and_its_own_paths():
     variables = windows_variables()
     assert [name for name in variables if name.startswith("restic_agent_")] == [
         f"restic_agent_windows_{name}"
-        for name in ("programs", "settings", "certificates", "credentials", "apply_arguments")
+        for name in ("tenant_id", "machine", "programs", "settings", "certificates", "credentials", "apply_arguments")
     ]
     settings = json.loads(base64.b64decode(variables["restic_agent_windows_settings"]))
     assert settings["ca_file"] == r"C:\ProgramData\Coffre\ca.pem"

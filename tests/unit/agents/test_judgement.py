@@ -12,27 +12,29 @@ from coffre.agents.ssh import client_environment, ssh_options
 from coffre.errors import ExpectedError
 from coffre.spec.tenant import SshConnection
 
-TARGET = Target("martin", "compta-01", SshConnection(host="compta-01.martin.example", user="root"), Path("known"))
+TARGET = Target(
+    "martin", "compta-01", "k7f3q9wz2m", SshConnection(host="compta-01.martin.example", user="root"), Path("known")
+)
 
 
 def test_success_says_nothing_but_what_changed():
-    result = judge(TARGET, HostOutcome(True, False, ("A",)))
+    result = judge(TARGET, HostOutcome(True, False, ("A",)), {})
     assert (result.ok, result.changed, result.message, result.changes) == (True, True, "", ("A",))
 
 
 def test_a_failure_names_its_step_in_one_line():
-    result = judge(TARGET, HostOutcome(False, False, (), "Do it", "no\nroom"))
+    result = judge(TARGET, HostOutcome(False, False, (), "Do it", "no\nroom"), {})
     assert (result.unreachable, result.message) == (False, "compta-01: “Do it” failed: no room")
 
 
 def test_an_unknown_host_key_names_the_machine_s_own_command():
-    result = judge(TARGET, HostOutcome(False, True, (), "", "Host key verification failed."))
+    result = judge(TARGET, HostOutcome(False, True, (), "", "Host key verification failed."), {})
     assert result.unreachable
     assert "`coffre trust martin compta-01`" in result.message
 
 
 def test_a_refused_sudo_is_a_machine_that_we_cannot_work_on():
-    result = judge(TARGET, HostOutcome(False, False, (), "Look", "sudo: a password is required"))
+    result = judge(TARGET, HostOutcome(False, False, (), "Look", "sudo: a password is required"), {})
     assert result.unreachable
     assert "may not become root" in result.message
 
