@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coffre.errors import ExpectedError
-from coffre.outside.text import visible
+from coffre.outside.text import visible, visible_json
 
 _result = Console(highlight=False, soft_wrap=True)
 _other = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -38,7 +38,7 @@ def result(text: str = "") -> None:
 
 def result_json(value: object) -> None:
     """Print the command's result for a machine to read."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    sys.stdout.write(visible_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)) + "\n")
 
 
 def _plain(value: object) -> object:

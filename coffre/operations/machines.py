@@ -8,13 +8,14 @@ from coffre.agents.owner import AgentOwner, refuse_another
 from coffre.agents.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.operations.service import Service, find_machine, find_tenant
+from coffre.spec.files import repository_file
 from coffre.spec.loader import Repository
 from coffre.spec.tenant import SshConnection
 
 
 def known_hosts_file(root: Path, slug: str) -> Path:
     """Return where a tenant's SSH host keys are recorded: public, in git, reviewed like any other change."""
-    return root / "known_hosts" / slug
+    return repository_file(root, f"known_hosts/{slug}")
 
 
 def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshConnection, Path | None]:
@@ -27,7 +28,7 @@ def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshCo
             "Do it on the machine itself, with its administrator.",
         )
     ssh_config = repository.settings.platforms[tenant.storage.platform].ssh_config
-    return connection, repository.root / ssh_config if ssh_config else None
+    return connection, repository_file(repository.root, ssh_config) if ssh_config else None
 
 
 def slugs_by_id(repository: Repository) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError, RemoteError
 from coffre.records.events import utc_now
+from coffre.spec.files import repository_file
 from coffre.spec.platform import Mail, MailSecurity
 from coffre.spec.references import read_reference
 
@@ -110,7 +111,9 @@ def _refusals(settings: Mail) -> Iterator[None]:
 
 def _trust(settings: Mail, root: Path) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=None if settings.ca_file is None else str(root / settings.ca_file))
+        return ssl.create_default_context(
+            cafile=None if settings.ca_file is None else str(repository_file(root, settings.ca_file))
+        )
     except OSError as error:
         raise ExpectedError(
             f"the CA certificates of mail.ca_file ({settings.ca_file}) cannot be read", "Name a PEM file."

@@ -11,10 +11,22 @@ def visible(text: str) -> str:
     return "".join(_written_out(each) if unicodedata.category(each) in _STEERING else each for each in text)
 
 
+def visible_json(text: str) -> str:
+    """Return a JSON document with such characters as JSON's own escapes: the same values to whoever reads it."""
+    return "".join(_escaped(each) if unicodedata.category(each) in _STEERING else each for each in text)
+
+
 def one_line(text: str, limit: int) -> str:
     """Return a text as one line of at most ``limit`` characters, what does not print written out."""
     line = visible(" ".join(text[: limit + 1].split()))
     return line if len(line) <= limit and len(text) <= limit else line[: limit - 1] + "…"
+
+
+def _escaped(character: str) -> str:
+    if character in "\n\t":  # between values; within one, JSON has escaped them already
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
 
 
 def _written_out(character: str) -> str:

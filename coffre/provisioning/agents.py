@@ -24,6 +24,7 @@ from coffre.operations.service import RUN_FOLDER, Service
 from coffre.provisioning.keys import Secrets
 from coffre.records.events import Event, EventKind
 from coffre.secrets.minting import public_key_of
+from coffre.spec.files import repository_file
 from coffre.spec.tenant import Connection, Machine, OperatingSystem, PullConnection, SshConnection
 
 _RUNS = (EventKind.INSTALL, EventKind.UPDATE)
@@ -182,7 +183,7 @@ def target_of(service: Service, name: str) -> Target:
         )
     root = service.repository.root
     recorded = known_hosts_file(root, slug)
-    authorities = recorded.with_name(f"{slug}.pem")
+    authorities = repository_file(root, recorded.with_name(f"{slug}.pem"))
     return Target(
         slug,
         name,
@@ -198,7 +199,7 @@ def target_of(service: Service, name: str) -> Target:
 
 def _ssh_config(service: Service) -> Path | None:
     named = service.platform.ssh_config
-    return service.repository.root / named if named else None
+    return repository_file(service.repository.root, named) if named else None
 
 
 def _find_credential(service: Service, name: str) -> SecretStr | None:

@@ -1,16 +1,19 @@
 """The files of a repository: which there are, and their bytes."""
 
 import os
-import stat
 from pathlib import Path
 
+from coffre.errors import InvalidFileError
+from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
 from coffre.spec.problems import Problem
 from coffre.spec.quoting import on_one_line
 
 PLATFORM_FILE = "platform.yaml"
 TENANTS_FOLDER = "tenants"
+WORK_FOLDER = ".coffre"
 SIZE_LIMIT_BYTES = 1 << 20
 
+_NO_LINKS = "a link could lead anywhere on this computer: put the file itself into the repository"
 _FILE_RULE = "a tenant's file is called SLUG.yaml; move anything else out of tenants/"
 
 
@@ -18,6 +21,9 @@ def list_tenant_files(root: Path, problems: list[Problem]) -> list[Path]:
     """Return tenants/*.yaml in order. Any other file there is a problem: it may be a tenant that nobody serves."""
     folder = root / TENANTS_FOLDER
     try:
+        if folder.is_symlink():
+            problems.append(Problem(TENANTS_FOLDER, 1, 1, "", "the folder is a link", _NO_LINKS))
+            return []
         names = sorted(os.listdir(folder))  # noqa: PTH208 - a thousand Path objects would be made for nothing
     except FileNotFoundError:
         return []
@@ -44,19 +50,51 @@ def display_name(path: Path, root: Path) -> str:
     return on_one_line(shown.as_posix(), length=400)
 
 
-def read_bytes(path: Path, name: str) -> bytes | Problem:
-    """Return a file's bytes, one past the size limit at most; a problem when there is no plain file to read."""
+def read_bytes(path: Path, name: str, root: Path | None = None) -> bytes | Problem:
+    """Return a file's bytes; a problem when it is no plain file, is too large, or lies behind a link below ``root``."""
     try:
-        # A pipe of that name would wait for ever without O_NONBLOCK.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return Problem(name, 1, 1, "", "this is not a plain file", _FILE_RULE)
-            return file.read(SIZE_LIMIT_BYTES + 1)
+        if root is not None and (link := find_link(root, path)) is not None:
+            return Problem(name, 1, 1, "", f"{display_name(link, root)} is a link", _NO_LINKS)
+        return read_plain(path, SIZE_LIMIT_BYTES)
+    except TooLargeError:
+        hint = "a file of this kind holds a few hundred lines"
+        return Problem(name, 1, 1, "", "the file is larger than 1 MiB", hint)
     except FileNotFoundError:
         hint = "the root is the folder that holds platform.yaml and tenants/: name it with --root"
         return Problem(name, 1, 1, "", "there is no such file", hint if name == PLATFORM_FILE else "")
-    except IsADirectoryError:
+    except NotPlainFileError:
         return Problem(name, 1, 1, "", "this is not a plain file", _FILE_RULE)
     except (OSError, ValueError) as error:
         return Problem(name, 1, 1, "", f"the file cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def find_link(root: Path, path: Path) -> Path | None:
+    """Return the first part of the way from a repository's root to a file that is a link; None outside the root."""
+    if not path.is_relative_to(root):
+        return None
+    place = root
+    for part in path.relative_to(root).parts:
+        place /= part
+        if place.is_symlink() and not _is_shared_work_folder(root, place):
+            return place
+    return None
+
+
+def _is_shared_work_folder(root: Path, place: Path) -> bool:
+    """Tell whether this is the `.coffre` of another checkout, lent by a link: such a link leads nowhere else."""
+    return place == root / WORK_FOLDER and place.resolve().name == WORK_FOLDER and place.is_dir()
+
+
+def repository_file(root: Path, named: str | Path) -> Path:
+    """Return where a file lies that the repository names, which need not be there.
+
+    Whoever writes to the repository could lead a link, a pipe or a device to what he may not read: InvalidFileError.
+    A file outside the repository is the operator's own, and may be a link.
+    """
+    path = root / named
+    link = find_link(root, path)
+    if link is not None:
+        raise InvalidFileError(f"{display_name(link, root)} is a link", f"{_NO_LINKS[0].upper()}{_NO_LINKS[1:]}.")
+    if path.exists() and not path.is_file():
+        raise InvalidFileError(f"{display_name(path, root)} is not a plain file", "Name a plain file.")
+    return path

@@ -81,7 +81,7 @@ def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:
 
 def _load_platform(root: Path, problems: list[Problem]) -> tuple[PlatformFile | None, list[str] | None]:
     """Return platform.yaml, and the names of its platforms as far as they can be told when it is wrong."""
-    document = _read(root / PLATFORM_FILE, PLATFORM_FILE, problems)
+    document = _read(root / PLATFORM_FILE, PLATFORM_FILE, root, problems)
     if document is None:
         return None, None
     model, findings = _validate(PlatformFile, document.data)
@@ -93,7 +93,7 @@ def _load_platform(root: Path, problems: list[Problem]) -> tuple[PlatformFile | 
 def _load_tenant(path: Path, root: Path, platforms: list[str] | None, problems: list[Problem]) -> _Checked | None:
     name = display_name(path, root)
     slug = _slug(path, name, problems)
-    document = _read(path, name, problems)
+    document = _read(path, name, root, problems)
     if document is None:
         return None
     tenant, findings = judge_tenant(document.data, slug, platforms)
@@ -128,8 +128,8 @@ def _slug(path: Path, name: str, problems: list[Problem]) -> str:
     return "unusable"
 
 
-def _read(path: Path, name: str, problems: list[Problem]) -> Document | None:
-    content = read_bytes(path, name)
+def _read(path: Path, name: str, root: Path, problems: list[Problem]) -> Document | None:
+    content = read_bytes(path, name, root)
     if isinstance(content, Problem):
         problems.append(content)
         return None

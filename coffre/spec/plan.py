@@ -18,6 +18,10 @@ class OperatingSystem(StrEnum):
     MACOS = "macos"
 
 
+LONGEST_LINE_BYTES = 4096
+"""Linux's limit for a path; for one argument of a program, which restic is given each as, it is 128 KiB."""
+
+
 def _read_schedule(value: Any) -> Any:
     if isinstance(value, Schedule):
         return value
@@ -34,6 +38,8 @@ def _check_line(text: str) -> str:
         refuse(f"{VALUE} is blank", "remove the entry")
     if not text.isprintable():
         refuse(f"{VALUE} has a line break or an invisible character", "write one entry a line")
+    if len(text.encode(errors="surrogatepass")) > LONGEST_LINE_BYTES:
+        refuse(f"{VALUE} is longer than any path", f"{LONGEST_LINE_BYTES} bytes are the limit")
     return text
 
 

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 from coffre.errors import ExpectedError
+from coffre.outside.files import read_plain
+from coffre.spec.files import repository_file
+
+LIMIT_BYTES = 1 << 20
+"""What is referred to is a key, or some lines about a platform."""
 
 
 def read_reference(text: str, root: Path) -> str:
@@ -15,7 +20,7 @@ def read_reference(text: str, root: Path) -> str:
     if kind == "env" and target:
         return _read_environment(target)
     if kind == "file" and target:
-        return _read_file(root / target)
+        return _read_file(root, target)
     # Not quoted: somebody may have put the secret itself where its reference belongs.
     raise ExpectedError(
         "a reference is neither env:NAME nor file:PATH", "Write env:NAME or file:PATH in platform.yaml."
@@ -31,11 +36,14 @@ def _read_environment(name: str) -> str:
     return value
 
 
-def _read_file(path: Path) -> str:
+def _read_file(root: Path, target: str) -> str:
+    path = root / target
     try:
-        value = path.read_text(encoding="utf-8").strip()
+        # Outside the repository the way there is the operator's own.
+        value = read_plain(repository_file(root, target).resolve(), LIMIT_BYTES).decode().strip()
     except OSError as error:
-        raise ExpectedError(f"cannot read {path}: {error.strerror}", f"platform.yaml refers to file:{path}.") from error
+        reason = error.strerror or "it is not a plain file of a few lines"
+        raise ExpectedError(f"cannot read {path}: {reason}", f"platform.yaml refers to file:{path}.") from error
     except UnicodeDecodeError as error:
         raise ExpectedError(f"{path} is not UTF-8 text", f"platform.yaml refers to file:{path}.") from error
     except ValueError as error:

@@ -236,6 +236,10 @@ def check_platform(data: Data) -> list[Finding]:
         findings.append(
             Finding(("working_hours", "closes"), f"{{value}} is not after opens ({opens})", "check both times")
         )
+    mail = block(data, "mail")
+    if mail.get("security") == "none" and isinstance(mail.get("host"), str) and not is_this_computer(mail["host"]):
+        hint = "write starttls or tls, or name the server on this computer, localhost"
+        findings.append(Finding(("mail", "security"), "{value} sends letters and a password in clear", hint))
     secrets, escrow = data.get("secrets"), data.get("escrow")
     if isinstance(secrets, str) and isinstance(escrow, str) and _overlap(secrets, escrow):
         hint = "name a place that is lost neither with it nor with the platform"

@@ -10,6 +10,14 @@ from coffre.spec.plan import OperatingSystem
 from coffre.spec.problems import Finding, Loc
 
 _SYSTEMS = [system.value for system in OperatingSystem]
+_ARGUMENT_BYTES = 24
+"""What stands around each in a command line: the option's name, quotes, and the pointer to it."""
+# Linux takes 2 MiB, macOS 1 MiB, both with the environment, and orders hold no more; Windows takes 32,767 characters.
+_COMMAND_LINE_BYTES = {
+    OperatingSystem.LINUX: 200_000,
+    OperatingSystem.MACOS: 200_000,
+    OperatingSystem.WINDOWS: 30_000,
+}
 _BY_SYSTEM = "write the paths by system: {linux: [/home], windows: ['C:\\Users']}"
 
 
@@ -24,7 +32,25 @@ def check_paths(data: Data) -> list[Finding]:
             findings += _check_list(loc, paths, users.get(name, {}))
         elif isinstance(paths, dict):
             findings += _check_by_system(loc, paths, users.get(name, {}))
+        findings += _check_amount(("plans", name), plan, users.get(name, {}))
     return findings
+
+
+def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Finding]:
+    """Check that a system can take all paths and patterns in one command line, as restic gets them."""
+    paths, excludes = plan.get("paths"), plan.get("exclude")
+    for system in users or (OperatingSystem.LINUX.value,):
+        listed = paths.get(system) if isinstance(paths, dict) else paths
+        entries = [*(listed if isinstance(listed, list) else []), *(excludes if isinstance(excludes, list) else [])]
+        size = sum(
+            len(entry.encode(errors="surrogatepass")) + _ARGUMENT_BYTES for entry in entries if isinstance(entry, str)
+        )
+        limit = _COMMAND_LINE_BYTES[OperatingSystem(system)]
+        if size > limit:
+            message = f"{len(entries)} paths and patterns come to {size} bytes, {limit} are what {system} takes"
+            at = "exclude" if isinstance(excludes, list) and excludes else "paths"
+            yield Finding((*loc, at), message, "leave out whole folders instead of the files in them", at_key=True)
+            return
 
 
 def path_flaw(path: str, system: str) -> tuple[str, str] | None:

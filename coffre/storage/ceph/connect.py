@@ -6,6 +6,7 @@ from typing import Any
 
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.spec.files import repository_file
 from coffre.spec.platform import Platform
 from coffre.spec.references import read_reference
 from coffre.storage.ceph.storage import CephStorage
@@ -27,7 +28,7 @@ def read_endpoint(platform: Platform, root: Path) -> Endpoint:
     return Endpoint(
         url=_text(values, "endpoint", where).rstrip("/"),
         region=platform.region or values.get("region") or "default",
-        ca_file=root / ca_file if ca_file else None,
+        ca_file=repository_file(root, ca_file) if ca_file else None,
         fsid=values.get("fsid"),
     )
 

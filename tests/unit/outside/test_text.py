@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from coffre.outside.text import one_line, visible
+from coffre.outside.text import one_line, visible, visible_json
 
 
 @pytest.mark.parametrize("steering", ["\x1b[2J", "\x9b2J", "\u202e", "\u2066", "\ud800", "\u2028", "\r", "\u200b"])
@@ -15,3 +17,13 @@ def test_a_forged_second_line_becomes_part_of_the_first() -> None:
 def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
     assert one_line("x" * 10_000_000, 20) == "x" * 19 + "…"
     assert len(one_line("\x1b" * 20, 20)) == 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[2J", "\x9b2J", "\x7f", "\u202e", "\u2066", "\ud800", "\u2028", "\r\n", "\u200b", "\U000e0041", "é €\t😀"],
+)
+def test_json_says_the_same_without_a_raw_character_that_steers(text: str) -> None:
+    written = visible_json(json.dumps({text: [text]}, indent=2, ensure_ascii=False))
+    assert json.loads(written) == {text: [text]}
+    assert written.replace("\n", "").isprintable()

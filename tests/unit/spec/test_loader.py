@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date, time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,7 +170,7 @@ def test_what_is_no_plain_file_is_a_problem_and_never_a_hang(make_root: MakeRoot
     (root / "tenants" / "dangling.yaml").symlink_to("nowhere")
     said = problems_of(root)
     assert [problem.split(": ")[1].split(";")[0] for problem in said] == [
-        "there is no such file",
+        "tenants/dangling.yaml is a link",
         "this is not a plain file",
         "this is not a plain file",
     ]
@@ -207,3 +208,66 @@ def test_a_file_past_the_size_limit_is_refused_unread(make_root: MakeRoot, tenan
     assert problems_of(make_root(acme=padded + "#")) == [
         "tenants/acme.yaml:1:1: the file is larger than 1 MiB; a file of this kind holds a few hundred lines"
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("/home", "/" + "x" * 300_000), "is longer than any path"),
+        (
+            lambda text: text.replace("exclude: [", "exclude: [" + "".join(f"a{n}, " for n in range(80_000))),
+            "200000 are",
+        ),
+    ],
+    ids=["a path of 300 kB", "80,000 patterns"],
+)
+def test_what_no_command_line_takes_is_refused(make_root: MakeRoot, tenant_text: str, change: Any, said: str) -> None:
+    text = change(tenant_text)
+    assert text != tenant_text
+    assert any(said in problem for problem in problems_of(make_root(acme=text)))
+
+
+def test_windows_takes_less(make_root: MakeRoot, tenant_text: str) -> None:
+    patterns = "exclude: [" + "".join(f"pattern{n}, " for n in range(1000))
+    text = tenant_text.replace("exclude: [", patterns)
+    assert len(load_repository(make_root(acme=text)).tenants) == 1
+    paths = "paths: {linux: [/home], windows: ['C:\\Users']}"
+    windows = text.replace("os: linux", "os: windows", 1).replace("paths: [/home, /etc]", paths)
+    assert any("30000 are what windows takes" in problem for problem in problems_of(make_root(acme=windows)))
+
+
+def test_no_file_of_a_repository_is_opened_through_a_link(
+    make_root: MakeRoot, tenant_text: str, tmp_path: Path
+) -> None:
+    """A link in a pull request would show what it points to, by its keys and values in messages."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "voisin.yaml").write_text("version: 1\nstatus: secret-of-this-computer\n")
+    (outside / "platform.yaml").write_text("state: secret-of-this-computer\n")
+    root = make_root(acme=tenant_text)
+    (root / "tenants" / "voisin.yaml").symlink_to(outside / "voisin.yaml")
+    said = {"tenants/voisin.yaml is a link": problems_of(root)}
+    shutil.rmtree(root / "tenants")
+    (root / "tenants").symlink_to(outside)
+    said["the folder is a link"] = problems_of(root)
+    said["tenants is a link"] = problems_of(root, [root / "tenants" / "voisin.yaml"])
+    (root / "platform.yaml").unlink()
+    (root / "platform.yaml").symlink_to(outside / "platform.yaml")
+    said["platform.yaml is a link"] = problems_of(root)
+    for expected, problems in said.items():
+        assert any(expected in problem for problem in problems), problems
+        assert "secret-of-this-computer" not in "".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_refused"), [("mail.example", True), ("10.0.0.25", True), ("localhost", False), ("127.0.0.1", False)]
+)
+def test_letters_go_in_clear_to_this_computer_alone(make_root: MakeRoot, host: str, is_refused: bool) -> None:
+    root = make_root()
+    with (root / "platform.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"\nmail: {{host: {host}, security: none, sender: a@b.example}}\n")
+    said = problems_of(root) if is_refused else []
+    assert [problem for problem in said if "sends letters and a password in clear" in problem] == said
+    assert bool(said) is is_refused
+    if not is_refused:
+        assert load_repository(root).settings.mail is not None
