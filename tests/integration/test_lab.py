@@ -103,6 +103,7 @@ def test_the_administrator_has_the_capabilities_that_coffre_needs(lab):
         "buckets": "*",
         "metadata": "read",
         "usage": "*",
+        "zone": "read",
     }
 
 
