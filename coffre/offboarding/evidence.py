@@ -111,6 +111,19 @@ class ReturnPlanned:
 
 
 @dataclass(frozen=True)
+class Flaws:
+    """What is not as it should be about a repository that was handed back as it is, by its machine or its platform.
+
+    ``foreign`` keys of the bucket are none that restic or we write, and were left there. The content of ``damaged``
+    objects is not what their names say: they lie beside the repository. ``is_whole`` is what restic found.
+    """
+
+    foreign: int = 0
+    damaged: int = 0
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
 class Returned:
     """One machine's data, handed back and read back. ``target`` is shown to people; times are the writing's alone.
 
@@ -132,6 +145,7 @@ class Returned:
     read_back_seconds: float
     password_handed_out: bool = False
     set_aside: tuple[str, ...] = ()
+    flaws: Flaws = field(default_factory=Flaws)
 
 
 class Attested(StrEnum):

@@ -34,7 +34,11 @@ def describe_returned(returned: Returned) -> str:
     renamed = f", {returned.renamed} under another name (listed)" if returned.renamed else ""
     ids = ", ".join(each[:8] for each in returned.set_aside)
     aside = f"; put aside and not among them: {ids}" if ids else ""
+    flaws = returned.flaws
+    foreign = f"; {flaws.foreign} foreign keys left in the bucket (listed)" if flaws.foreign else ""
+    damaged = f"; {flaws.damaged} damaged objects beside the repository (data/abimes)" if flaws.damaged else ""
+    whole = "" if flaws.is_whole else "; restic does not find the repository whole: try `coffre undelete` first"
     return (
         f"{returned.machine}: {returned.files} files, {format_bytes(returned.bytes)} handed over to {returned.target} "
-        f"and read back{renamed}{aside}"
+        f"and read back{renamed}{aside}{foreign}{damaged}{whole}"
     )

@@ -42,6 +42,7 @@ def _of_machines(facts: CertificateFacts) -> Iterator[str]:
                 f"La sauvegarde {snapshot[:8]} de la machine {each.machine}, mise à part par le prestataire, "
                 "n’a pas été restituée."
             )
+        yield from _of_repository(each)
         if facts.machine is None and each.agent is None:
             yield f"Le retrait de l’agent de la machine {each.machine} n’est pas établi."
         if each.agent is not None and each.agent.fact.outcome is AgentOutcome.UNREACHED:
@@ -49,6 +50,18 @@ def _of_machines(facts: CertificateFacts) -> Iterator[str]:
                 f"L’agent de la machine {each.machine}, restée injoignable, n’a pas été retiré par le prestataire ; "
                 "le logiciel et le mot de passe qui y sont enregistrés restent à effacer par le client."
             )
+
+
+def _of_repository(each: MachineFacts) -> Iterator[str]:
+    for flaws in dict.fromkeys(seen.fact.flaws for seen in each.returned):
+        if flaws.foreign:
+            count = french.count(flaws.foreign, "objet étranger", "objets étrangers")
+            yield f"La restitution de la machine {each.machine} laisse de côté {count} à la sauvegarde."
+        if flaws.damaged:
+            count = french.count(flaws.damaged, "objet abîmé", "objets abîmés")
+            yield f"La restitution de la machine {each.machine} joint à part du dépôt {count}."
+        if not flaws.is_whole:
+            yield f"Le dépôt restitué de la machine {each.machine} n’est pas entier, selon le logiciel restic."
 
 
 def _of_bucket(facts: CertificateFacts, each: MachineFacts) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coffre.offboarding.evidence import Flaws
 from coffre.offboarding.returning.bag import Payload
 from coffre.operations.service import Service
 from coffre.spec.leaving import Return
@@ -77,7 +78,7 @@ def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:
 class Written:
     """A bag that lies complete in its folder and was read back there, but for its tag files.
 
-    ``set_aside`` are snapshots that are not in it: put aside, or such as no restic writes.
+    ``set_aside`` are snapshots that are not in it: put aside, or such as no restic writes; ``flaws`` a repository's.
     """
 
     payload: Payload
@@ -87,3 +88,4 @@ class Written:
     write_seconds: float
     read_back_seconds: float
     set_aside: tuple[str, ...] = ()
+    flaws: Flaws = field(default_factory=Flaws)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.evidence import Returned
+from coffre.offboarding.evidence import Flaws, Returned
 from coffre.offboarding.returning.bag import Payload, find_changed
 from coffre.offboarding.returning.bucket_target import bucket_target
 from coffre.offboarding.returning.carried import CarriedTarget
@@ -220,6 +220,9 @@ def _read_written(summary: Mapping[str, Any], read_back_seconds: float) -> Writt
         write_seconds=summary["duree_ecriture_secondes"],
         read_back_seconds=read_back_seconds,
         set_aside=tuple(summary.get("mis_a_part", ())),
+        flaws=Flaws(
+            summary.get("cles_etrangeres", 0), summary.get("objets_abimes", 0), summary.get("depot_entier", True)
+        ),
     )
 
 
@@ -239,6 +242,7 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
         read_back_seconds=written.read_back_seconds,
         password_handed_out=job.wanted.format is ReturnFormat.REPOSITORY,
         set_aside=written.set_aside,
+        flaws=written.flaws,
     )
 
 

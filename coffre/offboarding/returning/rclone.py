@@ -100,9 +100,9 @@ class Rclone:
         """Return the names below a path; none where there is nothing."""
         return [line.rstrip("\n") for line in self._stream(["lsf", *options, path], None)]
 
-    def hash_objects(self, path: str, on_bytes: OnBytes | None = None) -> Iterator[tuple[str, str]]:
+    def hash_objects(self, path: str, *options: str, on_bytes: OnBytes | None = None) -> Iterator[tuple[str, str]]:
         """Yield the path and the SHA-256 of every object below one, by reading each back in full."""
-        for line in self._stream(["hashsum", "sha256", "--download", path], on_bytes):
+        for line in self._stream(["hashsum", "sha256", "--download", *options, path], on_bytes):
             sha256, _, name = line.rstrip("\n").partition("  ")
             yield name, sha256
 

@@ -4,20 +4,24 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from coffre import toolchain
+from coffre.agents.restic.process import ResticError
 from coffre.agents.restic.programs import list_restic_builds
 from coffre.agents.restic.repository import Repository
 from coffre.errors import ExpectedError
+from coffre.offboarding.evidence import Flaws
 from coffre.offboarding.returning.bag import HashedFile, hash_files, sync, write_manifest
+from coffre.offboarding.returning.foreign import Foreign, describe_foreign, list_foreign, split_bucket
 from coffre.offboarding.returning.job import Job, Written, tell_parts
-from coffre.offboarding.returning.layout import DATA, PASSWORD, PROGRAMS, REPOSITORY
+from coffre.offboarding.returning.layout import DAMAGED, DATA, PASSWORD, PROGRAMS, REPOSITORY
 from coffre.offboarding.returning.progress import Progress, begin, read_progress, save_progress
 from coffre.offboarding.returning.rclone import Rclone, RcloneError, Remote
 from coffre.offboarding.returning.room import (
@@ -34,11 +38,21 @@ from coffre.records.events import utc_now
 from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts, Unusable
 
-PARTS = (("config", "keys/**", "snapshots/**"), ("index/**",), ("data/**",))
-"""What is copied in which order: what a snapshot needs was there before it, so that a machine may write meanwhile."""
+_HEX = "[0-9a-f]"
+PARTS = (
+    ("config", f"keys/{_HEX * 64}", f"snapshots/{_HEX * 64}"),
+    (f"index/{_HEX * 64}",),
+    (f"data/{_HEX * 2}/{_HEX * 64}",),
+)
+"""What is copied, by rclone's patterns, and in which order.
+
+What a snapshot needs was there before it, so that a machine may write meanwhile.
+"""
 
 TRANSFERS = 8
 _SMALL_PROGRAM_BYTES = 64 << 20
+FOUND_ERRORS = 1
+"""restic's exit code when it looked and found errors; others mean that it could not look."""
 CONFIG_LIMIT_BYTES = 1024**2
 """restic's own has 155 bytes."""
 
@@ -49,12 +63,16 @@ def write_repository(job: Job) -> Written:
     Every object but `config` is named by its SHA-256: that is compared with what the disk gives back, `config` with the
     bucket's, and restic checks that the copy is whole.
     """
-    objects = list_repository(job)
+    objects, foreign = _split(job)
+    if foreign.count:
+        job.on_progress(f"{job.machine}: {describe_foreign(foreign)}")
     need = need_of_objects(objects, largest_block_bytes(job.bag))
     refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
     progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
     password = use_password(job.service, job.machine, f"{job.reason}: handed over with it")
     (job.bag / DATA).mkdir(exist_ok=True)
+    list_foreign(job.bag, foreign)
+    shutil.rmtree(job.bag / DAMAGED, ignore_errors=True)
     began = time.perf_counter()
     _copy(job, sum(each.size_bytes for each in objects))
     progress = replace(
@@ -66,7 +84,7 @@ def write_repository(job: Job) -> Written:
     _refuse_missing(job, objects, hashed)
     _add_programs(job.bag)
     _write_password(job.bag / PASSWORD, password)
-    _check(job, password)
+    is_whole = _check(job, password)
     payload = write_manifest(job.bag, hashed + list(hash_files(job.bag, _list_files(job.bag, PROGRAMS))))
     return Written(
         payload=payload,
@@ -75,13 +93,17 @@ def write_repository(job: Job) -> Written:
         written_at=progress.written_at,
         write_seconds=progress.write_seconds,
         read_back_seconds=time.perf_counter() - began,
+        flaws=Flaws(foreign.count, sum(each.path.startswith(f"{DAMAGED}/") for each in hashed), is_whole),
     )
 
 
 def list_repository(job: Job) -> list[ObjectFacts]:
-    """Return the objects that are handed back: all of the repository but its locks."""
-    listed = job.service.owner_bucket(job.machine).list_objects(naming.RESTIC_PREFIX)
-    return [each for each in listed if not each.key.startswith(f"{naming.RESTIC_PREFIX}locks/")]
+    """Return the objects that are handed back: all that restic wrote but its locks."""
+    return _split(job)[0]
+
+
+def _split(job: Job) -> tuple[list[ObjectFacts], Foreign]:
+    return split_bucket(job.service.owner_bucket(job.machine).list_objects(""))
 
 
 def need_of_objects(objects: list[ObjectFacts], block_bytes: int = BLOCK_BYTES) -> Need:
@@ -91,12 +113,16 @@ def need_of_objects(objects: list[ObjectFacts], block_bytes: int = BLOCK_BYTES) 
     return Need(len(objects), total_bytes, on_disk_bytes + len(list_restic_builds()) * _SMALL_PROGRAM_BYTES)
 
 
-def _copy(job: Job, total_bytes: int) -> None:
+def _source(job: Job) -> tuple[Remote, Rclone]:
     endpoint = job.service.storage.endpoint
     remote = Remote("storage", endpoint.url, endpoint.region, job.service.owner_key())
+    return remote, Rclone([remote], endpoint.ca_file)
+
+
+def _copy(job: Job, total_bytes: int) -> None:
+    remote, rclone = _source(job)
     source = remote.path(job.service.bucket_name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
     tell = tell_parts(job, total_bytes, "copied")
-    rclone = Rclone([remote], endpoint.ca_file)
     for part in PARTS:
         included = [f"--include=/{pattern}" for pattern in part]
         try:
@@ -106,27 +132,54 @@ def _copy(job: Job, total_bytes: int) -> None:
 
 
 def _read_back(job: Job) -> list[HashedFile]:
-    """Hash the copy as the disk gives it back, and hold each object against its name; a bad one is copied again."""
+    """Hash the copy as the disk gives it back, and hold each object against its name; a bad one is copied again.
+
+    What the bucket itself holds under a name that is not its own, be it a machine's doing, would be bad each time: it
+    is put beside the repository.
+    """
     job.on_progress(f"{job.machine}: reading back what was written")
     sync(job.bag)
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
     config = job.service.owner_bucket(job.machine).find(f"{naming.RESTIC_PREFIX}config", CONFIG_LIMIT_BYTES)
-    bad = [each.path for each in hashed if not _is_as_named(each, config)]
-    if bad:
-        for path in bad:
-            (job.bag / path).unlink()
+    bad = [each for each in hashed if not _is_as_named(each, config)]
+    if not bad:
+        return hashed
+    damaged = _find_damaged(job, bad)
+    spoilt = [each.path for each in bad if each.path not in damaged]
+    for path in spoilt:
+        (job.bag / path).unlink()
+    if spoilt:
         raise ExpectedError(
-            f"{job.machine}: {len(bad)} objects that were read back from {job.bag} are not what was backed up",
-            "Is the disk good? Run the same command again: it copies them anew. If it says so again, the platform's "
-            "own are damaged: `coffre undelete` brings earlier versions back.",
+            f"{job.machine}: {len(spoilt)} objects that were read back from {job.bag} are not what was backed up",
+            "Is the disk good? Run the same command again: it copies them anew.",
         )
-    return hashed
+    return [_beside(job.bag, each) if each.path in damaged else each for each in hashed]
+
+
+def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
+    """Return the paths of those that are what the bucket holds, which is read once more for it."""
+    remote, rclone = _source(job)
+    path = remote.path(job.service.bucket_name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
+    named = {each.path.removeprefix(f"{REPOSITORY}/"): each for each in bad if Path(each.path).name != "config"}
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as wanted:
+        wanted.write("".join(f"{name}\n" for name in named))
+        wanted.flush()
+        held = dict(rclone.hash_objects(path, f"--files-from-raw={wanted.name}")) if named else {}
+    return {each.path for name, each in named.items() if held.get(name) == each.sha256}
+
+
+def _beside(bag: Path, file: HashedFile) -> HashedFile:
+    """Put a damaged object where restic does not meet it; its snapshot, if it is one, is none any more."""
+    path = f"{DAMAGED}/{file.path.removeprefix(f'{REPOSITORY}/')}"
+    (bag / path).parent.mkdir(parents=True, exist_ok=True)
+    (bag / file.path).rename(bag / path)
+    return replace(file, path=path)
 
 
 def _refuse_missing(job: Job, objects: list[ObjectFacts], hashed: list[HashedFile]) -> None:
-    wanted = {f"{REPOSITORY}/{each.key.removeprefix(naming.RESTIC_PREFIX)}" for each in objects}
-    missing = wanted - {each.path for each in hashed}
+    there = {each.path.removeprefix(f"{DAMAGED}/").removeprefix(f"{REPOSITORY}/") for each in hashed}
+    missing = {each.key.removeprefix(naming.RESTIC_PREFIX) for each in objects} - there
     if missing:
         raise ExpectedError(
             f"{job.machine}: {len(missing)} objects of the repository are not in {job.bag}",
@@ -141,10 +194,20 @@ def _is_as_named(file: HashedFile, config: bytes | Unusable | None) -> bool:
     return path.name == file.sha256
 
 
-def _check(job: Job, password: SecretStr) -> None:
-    """Have restic look at the copy as its owner will; the hashes were compared before."""
+def _check(job: Job, password: SecretStr) -> bool:
+    """Have restic look at the copy as its owner will, and tell whether it is whole; the hashes were compared before.
+
+    A machine can write an index of packs that never were: it stops no return by that. The bag says what restic found.
+    """
     job.on_progress(f"{job.machine}: restic checks the copy")
-    Repository(str(job.bag / REPOSITORY), job.service.owner_key(), password).check()
+    try:
+        Repository(str(job.bag / REPOSITORY), job.service.owner_key(), password).check()
+    except ResticError as problem:
+        if problem.exit_code_of_restic != FOUND_ERRORS:
+            raise
+        job.on_progress(f"{job.machine}: it is what the bucket holds, and not whole: {problem.message}")
+        return False
+    return True
 
 
 def _add_programs(bag: Path) -> None:

@@ -15,6 +15,7 @@ from coffre.offboarding.evidence import (
     BucketErased,
     Check,
     ErasureBegan,
+    Flaws,
     Locked,
     Returned,
     SecretDestroyed,
@@ -39,6 +40,7 @@ EVIDENCE = [
         date(2027, 2, 28),
     ),
     Returned("m1", "files", ("1a2b",), "/mnt/x", 3, 10, "ab" * 32, 0, NOON, NOON, 1.5, 2.0),
+    Returned("m1", "repository", (), "/x", 3, 10, "ab" * 32, 0, NOON, NOON, 1.5, 2.0, True, ("c",), Flaws(3, 2, False)),
     Attestation(Attested.DATA_RECOVERED, "recu.pdf", "cd" * 32, date(2027, 2, 1)),
     Agent("m1", "linux", AgentOutcome.UNREACHED, None, "lettre du 2027-03-01"),
     Agent("m1", "linux", AgentOutcome.REMOVED, NOON),
@@ -61,6 +63,12 @@ def test_evidence_reads_back_as_it_was_written(evidence: object) -> None:
 def test_evidence_may_stand_in_an_event(evidence: object) -> None:
     """No name of a field looks like that of a secret: the records would refuse it."""
     check_recordable(Event("k7", "martin", EventKind.DEPARTURE_STEP, NOON, "anna", details=to_details(evidence)))
+
+
+def test_a_return_that_was_recorded_before_flaws_were_told_has_none() -> None:
+    details = to_details(EVIDENCE[1])
+    del details["flaws"]
+    assert from_details(Returned, details) == EVIDENCE[1]
 
 
 def test_a_verification_without_checks_proves_nothing() -> None:

@@ -1,18 +1,24 @@
 """A machine's repository handed back: what its owner can do with it, and what it withstands."""
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.evidence import Returned
+from coffre.offboarding.evidence import Flaws, Returned
 from coffre.offboarding.returning import plan_return, return_machine
+from coffre.offboarding.returning_all import describe_returned
 from coffre.records.events import EventKind
+from coffre.storage.ceph.s3 import make_client
 from tests.integration.offboarding.returning.conftest import (
     CAISSE,
     COMPTA,
@@ -38,8 +44,36 @@ def source(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ODD_KEYS = (
+    "restic/data/../../programs-of-nobody/x",
+    "restic/data/ab/" + "x" * 900,
+    "restic/data/ab/line\nend",
+    "restic/data/ab\\back",
+    "restic/snapshots/\x1b[2Jcleared",
+    "restic/config/below",
+    "restic/mine",
+    "mine",
+)
+
+
 @pytest.fixture(scope="module")
-def returned(desk: Desk, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Returned:
+def odd_keys(desk: Desk) -> None:
+    """What nobody of ours writes, most of it such as a machine may, dot segments kept as they are."""
+    with desk.service() as service:
+        client = make_client(service.storage.endpoint, service.owner_key())
+        for key in ODD_KEYS:
+            values = {"Bucket": service.bucket_name(COMPTA), "Key": key}
+            whole = urlsplit(client.generate_presigned_url("put_object", values))
+            context = ssl.create_default_context(cafile=str(service.storage.endpoint.ca_file))
+            line = http.client.HTTPSConnection(whole.netloc, context=context, timeout=30)
+            with contextlib.closing(line):
+                line.request("PUT", f"{whole.path}?{whole.query}", body=b"odd")
+                assert line.getresponse().status == 200, key
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def returned(desk: Desk, source: Path, odd_keys: None, tmp_path_factory: pytest.TempPathFactory) -> Returned:
     target = tmp_path_factory.mktemp("target")
     with desk.service() as service:
         return return_machine(service, COMPTA, wanted_repository(target), desk.progress.append)
@@ -61,6 +95,22 @@ def test_the_evidence_tells_what_lies_there_and_that_the_password_was_handed_out
     files = [path for path in (bag / "data").rglob("*") if path.is_file()]
     assert (returned.files, returned.bytes) == (len(files), sum(path.stat().st_size for path in files))
     assert not list((bag / "data" / "depot").glob("locks/*"))
+
+
+def test_keys_that_restic_never_writes_are_left_and_named_and_stop_nothing(bag, returned, desk):
+    with desk.service() as service:
+        listed = {each.key for each in service.owner_bucket(COMPTA).list_objects("")}
+    assert set(ODD_KEYS) <= listed
+    [said] = {text for text in desk.progress if "nothing of ours writes" in text}
+    assert f"{len(ODD_KEYS)} keys that nothing of ours writes are not handed back: " in said
+    assert said.isprintable()
+    assert returned.flaws == Flaws(len(ODD_KEYS))
+    assert f"{len(ODD_KEYS)} foreign keys left in the bucket" in describe_returned(returned)
+    told = (bag / "cles-etrangeres.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line) for line in told} == set(ODD_KEYS)
+    assert f"Non joint : {len(ODD_KEYS)} objets" in (bag / "LISEZMOI.txt").read_text(encoding="utf-8")
+    names = [path.name for path in (bag / "data" / "depot").rglob("*") if path.is_file()]
+    assert all(name == "config" or (len(name) == 64 and name.isalnum()) for name in names)
 
 
 def test_the_exit_kit_restores_without_coffre_without_a_network_and_without_a_system(bag, source, tmp_path):
@@ -212,3 +262,33 @@ def test_a_target_without_room_is_said_before_anything_is_written(desk, source, 
         with pytest.raises(RefusedError, match="has room for 8 MiB, and up to"):
             plan_return(service, wanted_repository(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
+
+
+def test_objects_that_are_not_what_their_names_say_lie_beside_the_repository_and_stop_nothing(desk, tmp_path):
+    """A machine may add them: as packs, as an index, as a snapshot, over a pack that is in use."""
+    garbage = [
+        f"restic/{below}/{name * 32}" for below, name in (("data/ab", "ab"), ("index", "cd"), ("snapshots", "ef"))
+    ]
+    used = list_packs(desk, CAISSE)[0]
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with desk.service() as service:
+        machine = make_client(service.storage.endpoint, service.owner_key())
+        for key in garbage:
+            machine.put_object(Bucket=service.bucket_name(CAISSE), Key=key, Body=b"garbage")
+        returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
+        assert returned.flaws == Flaws(damaged=len(garbage))
+        bag = Path(returned.target)
+        assert_verifies(bag)
+        beside = [path for path in (bag / "data" / "abimes").rglob("*") if path.is_file()]
+        assert {str(path.relative_to(bag / "data" / "abimes")) for path in beside} == {key[7:] for key in garbage}
+        assert "ef" * 32 not in returned.snapshots
+        again = return_machine(service, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
+        assert again.flaws == returned.flaws
+        machine.put_object(Bucket=service.bucket_name(CAISSE), Key=used, Body=b"garbage")
+        returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "two"), desk.progress.append)
+        machine.close()
+    assert returned.flaws == Flaws(damaged=len(garbage) + 1, is_whole=False)
+    assert "does not find the repository whole" in describe_returned(returned)
+    assert "ne trouve pas ce dépôt entier" in (Path(returned.target) / "LISEZMOI.txt").read_text(encoding="utf-8")
+    assert_verifies(Path(returned.target))

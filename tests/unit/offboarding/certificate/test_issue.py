@@ -26,7 +26,7 @@ from coffre.offboarding.certificate.seal import SealError
 from coffre.offboarding.certificate.sealed_json import seal_json, seal_statement
 from coffre.offboarding.certificate.sealed_pdf import FACTS_FILE
 from coffre.offboarding.certificate.verify import open_seal, verify_file
-from coffre.offboarding.evidence import BucketCount, BucketErased, Check, Locked, Step, Verified
+from coffre.offboarding.evidence import BucketCount, BucketErased, Check, Flaws, Locked, Step, Verified
 from coffre.offboarding.journal import Journal
 from coffre.operations.service import Service
 from coffre.records.events import EventKind
@@ -36,6 +36,7 @@ from tests.unit.offboarding.departures import (
     leaving_tenant,
     moment,
     open_service,
+    returned,
     verify_and_clear,
     write_whole_departure,
 )
@@ -161,6 +162,20 @@ def test_a_locked_object_is_named_with_the_day_on_which_its_lock_ends(service: S
     (sentence,) = [each for each in certificate.reservations if "verrou" in each]
     assert "20\u00a0mai\u00a02027" in sentence
     assert "certifie que" not in text_of(certificate.pdf)
+
+
+def test_what_a_returned_repository_lacks_is_a_reservation(service: Service) -> None:
+    journal = write_whole_departure(service)
+    flawed = returned("compta-01", format="repository", flaws=Flaws(foreign=1200, damaged=1, is_whole=False))
+    journal.note(Step.RETURNED, flawed, "compta-01")
+    verify_and_clear(service, journal)
+    said = [each.replace("\u00a0", " ").replace("\u202f", " ") for each in issue(service, journal, TODAY).reservations]
+    for sentence in (
+        "La restitution de la machine compta-01 laisse de côté 1 200 objets étrangers à la sauvegarde.",
+        "La restitution de la machine compta-01 joint à part du dépôt 1 objet abîmé.",
+        "Le dépôt restitué de la machine compta-01 n’est pas entier, selon le logiciel restic.",
+    ):
+        assert sentence in said
 
 
 def test_a_verification_by_whoever_erased_is_a_reservation(service: Service) -> None:

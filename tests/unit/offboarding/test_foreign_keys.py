@@ -1,0 +1,70 @@
+"""A bucket's keys that restic does not write: told apart, and told about without their own characters."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from coffre.offboarding.returning.foreign import (
+    MAX_LISTED,
+    Foreign,
+    describe_foreign,
+    is_of_restic,
+    list_foreign,
+    split_bucket,
+)
+from coffre.storage.driver import ObjectFacts
+
+ID = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    "key", ["config", f"keys/{ID}", f"snapshots/{ID}", f"index/{ID}", f"locks/{ID}", f"data/ab/{ID}"]
+)
+def test_what_restic_writes(key: str) -> None:
+    assert is_of_restic(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", "config\n", "config/x", "keys/", f"keys/{ID[1:]}", f"keys/{ID.upper()}", f"keys/{ID}\n", f"keys/../{ID}",
+        f"data/{ID}", f"data/cd/{ID}", f"data/ab/{ID}/x", "data/../../other-bucket/secret", "data/ab\\x", f"data//{ID}",
+        "data/ab/" + "x" * 900, f"./keys/{ID}", f"other/{ID}", f"data/ab/{ID}\u0000",
+    ],
+)  # fmt: skip
+def test_what_it_does_not(key: str) -> None:
+    assert not is_of_restic(key)
+
+
+def listed(*keys: str) -> list[ObjectFacts]:
+    return [ObjectFacts(key, 1, datetime(2026, 11, 28, tzinfo=UTC), "") for key in keys]
+
+
+def test_locks_and_what_coffre_writes_are_neither_handed_back_nor_foreign() -> None:
+    ours = ("control/gate.json", "reports/.applied", f"aside/restic/snapshots/{ID}", f"restic/locks/{ID}")
+    objects, foreign = split_bucket(listed("restic/config", *ours, "restic/data/../x", "config", "programs/x"))
+    assert [each.key for each in objects] == ["restic/config"]
+    assert foreign == Foreign(3, ("restic/data/../x", "config", "programs/x"))
+
+
+def test_a_machine_that_puts_very_many_fills_neither_memory_nor_bag(tmp_path: Path) -> None:
+    foreign = split_bucket(each for number in range(MAX_LISTED + 5) for each in listed(f"restic/{number}"))[1]
+    assert (foreign.count, len(foreign.keys)) == (MAX_LISTED + 5, MAX_LISTED)
+
+
+def test_the_bag_lists_them_escaped_and_an_earlier_list_goes(tmp_path: Path) -> None:
+    list_foreign(tmp_path, Foreign(2, ("restic/\x1b[2J\n\u202e", "x")))
+    text = (tmp_path / "cles-etrangeres.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line) for line in text.splitlines()] == ["restic/\x1b[2J\n\u202e", "x"]
+    assert text.replace("\n", "").isprintable()
+    list_foreign(tmp_path, Foreign())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_keys_are_counted_and_a_few_are_shown_escaped() -> None:
+    said = describe_foreign(Foreign(4, ("\x1b[2J\n", "y" * 1000, "a", "b")))
+    assert said.startswith("4 keys that nothing of ours writes are not handed back: \\x1b[2J, ")
+    assert said.isprintable()
+    assert len(said) < 300
