@@ -118,6 +118,8 @@ def render_config(settings: CephSettings) -> str:
         f" ssl_certificate={settings.gateway_file} tcp_nodelay=1",
         # At level 1 the gateway logs each request's address, and a new key's secret stands in that address.
         "debug rgw = 0/0",
+        # All that Coffre uses: without this any key may have the gateway speak to an address of its choice.
+        "rgw enable apis = s3, admin",
         "rgw thread pool size = 64",
         "rgw enable usage log = true",
         "rgw bucket quota ttl = 1",

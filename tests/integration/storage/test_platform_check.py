@@ -3,10 +3,14 @@
 import dataclasses
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,6 +19,7 @@ from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.check import check_platform
 from coffre.storage.ceph.checks.finding import Verdict
+from coffre.storage.ceph.checks.wire import look
 from tests.builders import tenant_with
 from tests.integration.storage.fault_proxy import FaultProxy
 
@@ -71,6 +76,37 @@ def test_a_sound_platform_has_no_problem_and_nothing_is_left_on_it(world, tmp_pa
     assert "16 (Pacific) or older" in found["release"].sentence
     assert world.admin.list_users() == before
     assert world.admin_key.secret_access_key not in repr(found)
+
+
+@pytest.fixture
+def open_gateway(world, lab, tmp_path):
+    """A second gateway of the same cluster, with all the APIs that Ceph switches on by itself."""
+    config = tmp_path / "ceph.conf"
+    text = (lab.directory / "ceph" / "ceph.conf").read_text()
+    [port] = re.findall(r"ssl_endpoint=\S+:(\d+)", text)
+    with socket.create_server((urlsplit(world.endpoint.url).hostname, 0)) as probe:
+        free = str(probe.getsockname()[1])
+    lines = [line for line in text.replace(f":{port} ", f":{free} ").splitlines() if "enable apis" not in line]
+    config.write_text("\n".join(lines) + "\n")
+    endpoint = dataclasses.replace(world.endpoint, url=world.endpoint.url.replace(port, free))
+    argv = ["radosgw", "--foreground", f"--conf={config}", "--name=client.rgw"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as gateway:
+        try:
+            deadline = time.monotonic() + 60
+            while look(endpoint).status != 200:
+                assert time.monotonic() < deadline
+                assert gateway.poll() is None
+                time.sleep(0.1)
+            yield endpoint
+        finally:
+            gateway.terminate()
+
+
+def test_apis_that_coffre_does_not_use_are_named_with_the_setting(world, open_gateway, tmp_path):
+    finding = check(platform_at(tmp_path, open_gateway, world.admin_key), tmp_path)["apis"]
+    assert finding.verdict is Verdict.WARNING
+    assert "APIs answer that Coffre does not use: sns, pubsub, sts, iam; s3select answers" in finding.sentence
+    assert "`rgw_enable_apis = s3, admin`" in finding.advice
 
 
 def test_through_a_sound_proxy_all_is_the_same(through, tmp_path):

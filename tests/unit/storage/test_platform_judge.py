@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coffre.storage.ceph.checks import judge_cluster, judge_trials, judge_wire, scratch
+from coffre.storage.ceph.checks.apis import Api, judge_apis
 from coffre.storage.ceph.checks.finding import Verdict
 from coffre.storage.ceph.checks.wire import Wire
 
@@ -86,10 +87,11 @@ def administrator(caps, **flags):
     [
         ({"users": "*", "buckets": "*", "metadata": "read"}, {"system": "false"}, OK, "nothing that Coffre"),
         ({"users": "*", "buckets": "read, write", "metadata": "*", "usage": "*"}, {}, OK, ""),
+        ({"users": "*", "buckets": "*", "metadata": "*", "zone": "read"}, {}, OK, ""),
+        ({"users": "*", "buckets": "*", "metadata": "*", "zone": "*"}, {}, WARNING, "zone"),
         ({"users": "read", "buckets": "*", "metadata": "read"}, {}, PROBLEM, "lacks users=*"),
         ({"users": "*", "metadata": "write"}, {}, PROBLEM, "lacks buckets=*, metadata=read"),
         ({}, {}, PROBLEM, "lacks users=*, buckets=*, metadata=read"),
-        ({"users": "*", "buckets": "*", "metadata": "*", "zone": "*"}, {}, WARNING, "zone"),
         ({"users": "*", "buckets": "*", "metadata": "*"}, {"system": "true"}, WARNING, "system or admin user"),
         ({"users": "*", "buckets": "*", "metadata": "*"}, {"admin": "true"}, WARNING, "system or admin user"),
     ],
@@ -200,3 +202,19 @@ def test_only_what_an_old_check_made_is_abandoned(uid, is_abandoned):
 def test_nothing_but_a_checks_own_user_is_ever_removed():
     with pytest.raises(ValueError, match="no user of a platform check"):
         scratch.remove(None, None, "boulangerie-martin-k7f3q9wz2m")
+
+
+@pytest.mark.parametrize(
+    ("answering", "verdict", "words"),
+    [
+        ((), OK, "none answers"),
+        ((Api.SELECT,), OK, "s3select answers, has no setting"),
+        ((Api.SNS,), WARNING, "does not use: sns"),
+        (tuple(Api), WARNING, "does not use: sns, pubsub, sts, iam; s3select"),
+    ],
+)
+def test_apis_that_can_be_switched_off_are_named_with_the_setting(answering, verdict, words):
+    finding = judge_apis(frozenset(answering))
+    assert finding.verdict is verdict
+    assert words in finding.sentence
+    assert ("rgw_enable_apis = s3, admin" in finding.advice) == (verdict is WARNING)

@@ -16,6 +16,7 @@ from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
+from coffre.storage.ceph.checks.apis import find_answering, judge_apis
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown
 from coffre.storage.ceph.checks.judge_cluster import (
     Features,
@@ -154,6 +155,8 @@ class _Visit:
             if left:
                 found.append(ok("leftovers", f"{left} users that an earlier, interrupted check had left are removed"))
             with scratch.scratch(admin, self.endpoint, now) as place:
+                self.on_progress("asking for APIs that are not used")
+                found.append(judge_apis(find_answering(place, self.endpoint)))
                 found += Trials(place, admin).run(self.on_progress)
         except ExpectedError as trouble:
             found.append(problem("trials", trouble.message, trouble.hint))

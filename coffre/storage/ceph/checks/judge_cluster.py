@@ -12,6 +12,8 @@ USED_PROBLEM_PERCENT = 90
 
 _NEEDED = {"users": "*", "buckets": "*", "metadata": "read"}
 _USEFUL = {*_NEEDED, "usage", "info", "ratelimit", "accounts"}
+_TO_KNOW_THE_PLATFORM = ("zone", "read")
+"""By this a gateway says which cluster it is; a zone may not be changed by it."""
 _RELEASES = {
     "pacific": 16,
     "quincy": 17,
@@ -50,7 +52,7 @@ def judge_capabilities(administrator: Administrator) -> Finding:
     lacking = [f"{kind}={right}" for kind, right in _NEEDED.items() if not _covers(have.get(kind, ""), right)]
     if lacking:
         return judge_lacking(lacking)
-    more = sorted(set(have) - _USEFUL)
+    more = sorted(kind for kind in set(have) - _USEFUL if (kind, have[kind]) != _TO_KNOW_THE_PLATFORM)
     if more:
         return warning(
             name,

@@ -33,6 +33,7 @@ class Scratch:
     machine_uid: str
     stranger_uid: str
     bucket: str
+    owner_key: AccessKey
     owner: Any
     machine: Any
     stranger: Any
@@ -61,17 +62,19 @@ def scratch(admin: AdminClient, endpoint: Endpoint, now: datetime) -> Iterator[S
     name = name_of(now)
     uids = [name, f"{name}.machine", f"{name}.stranger"]
     clients: list[Any] = []
+    keys: list[AccessKey] = []
     try:
         for uid in uids:
             key = _new_key()
             admin.create_user(uid, "Coffre platform check", 1000 if uid == name else -1)
             admin.put_key(uid, key)
+            keys.append(key)
             clients.append(make_client(endpoint, key))
         owner, machine, stranger = clients
         with rgw_errors(f"make bucket {name}", endpoint.url):
             owner.create_bucket(Bucket=name)
             owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        yield Scratch(name, uids[1], uids[2], name, owner, machine, stranger, endpoint.url)
+        yield Scratch(name, uids[1], uids[2], name, keys[0], owner, machine, stranger, endpoint.url)
     finally:
         for client in clients:
             client.close()
