@@ -18,6 +18,7 @@ import (
 	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/into"
 	"coffre.invalid/agent/internal/restore"
 	"coffre.invalid/agent/internal/run"
 	"coffre.invalid/agent/internal/text"
@@ -55,6 +56,9 @@ func main() {
 	}()
 	if arguments, called := restore.Called(os.Args); called {
 		os.Exit(restore.Main(ctx, arguments, restore.Here()))
+	}
+	if len(os.Args) > 1 && os.Args[1] == into.Name {
+		os.Exit(into.Main(ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}
 	exit, err := execute(ctx, config.Paths{Root: "/"}, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {

@@ -1,7 +1,6 @@
 """The restic agents: installed, checked and removed over SSH or WinRM by Ansible."""
 
 import secrets
-import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from coffre.agents.inventory import (
 )
 from coffre.agents.owner import LOOK, explain_look
 from coffre.agents.playbook_events import HostOutcome, one_line
+from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
 from coffre.agents.runner import run_playbook
 from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
@@ -57,7 +57,7 @@ class ResticAgents:
         inventory = build_deploy_inventory(
             requests,
             Installation({system: self._find(system).installables() for system in systems}, _token()),
-            {host_name(request.target): _read_certificates(request.storage.ca_file) for request in requests},
+            {host_name(request.target): read_authorities(request.storage.ca_file) for request in requests},
         )
         return self._play(playbook, inventory, [request.target for request in requests], on_progress)
 
@@ -111,17 +111,6 @@ def _explain(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> 
 
 def _sentence(problem: ExpectedError) -> str:
     return f"{problem.message}. {problem.hint}" if problem.hint else problem.message
-
-
-def _read_certificates(ca_file: Path | None) -> bytes:
-    source = ca_file or Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise ExpectedError(
-            f"the platform's certificate authority cannot be read: {source}: {error.strerror}",
-            "Set `ca_file` of the platform to its PEM file.",
-        ) from error
 
 
 def _token() -> str:

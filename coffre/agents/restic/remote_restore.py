@@ -1,16 +1,20 @@
-"""A restore run on a machine over SSH: restic sent there when it is not, its secrets by standard input alone."""
+"""A restore run on a machine over SSH: the programs sent there when they are not, its secrets by standard input alone.
+
+Into a folder the agent's own program restores, in a cage, wherever the machine allows one.
+"""
 
 import base64
 import contextlib
 import platform
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from coffre import toolchain
 from coffre.agents.driver import MachineStorage
+from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.output import (
     RestoreSummary,
     exact_pattern,
@@ -20,14 +24,16 @@ from coffre.agents.restic.output import (
     read_restore_summary,
 )
 from coffre.agents.restic.process import ResticError, redact
+from coffre.agents.restic.programs import AGENT, RESTIC
 from coffre.agents.ssh import SSH_FAILED, CompletedRun, SshMachine
 from coffre.agents.ssh_errors import UnreachableError
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
+from coffre.outside.text import one_line
 from coffre.spec import naming
 
-INSTALLED = "/usr/local/lib/coffre/restic"
-"""Where an agent's deployment puts restic; used when it is the very one that would be sent."""
+INSTALLED = {AGENT: "/usr/local/lib/coffre/coffre-agent", RESTIC: "/usr/local/lib/coffre/restic"}
+"""Where an agent's deployment puts its programs; each is used when it is the very one that would be sent."""
 
 OURS = ("/etc/coffre", "/usr/local/lib/coffre", "/usr/local/bin/sauvegarde-restaurer", "/var/lib/coffre")
 """What is never restored in place: another machine's identity, or an agent older than the one that is there."""
@@ -36,8 +42,13 @@ LOOK_SECONDS = 30.0
 SIGNALLED = 128
 OUTPUT_BYTES = 4 * 1024**3
 """The most that a restore prints of its progress; none of it is kept."""
-_LOOK = f'uname -s; uname -m; sha256sum <{INSTALLED} 2>/dev/null | cut -c 1-64'  # fmt: skip
+_LOOK = "uname -s; uname -m; " + "; ".join(
+    f"echo {name}=$(sha256sum <{path} 2>/dev/null | cut -c 1-64)" for name, path in INSTALLED.items()
+)
+_SCRIPT = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 _BLOCK_BYTES = 1024**2
+_SHOWN, _LONGEST_REASON = 200, 1000
+"""The most characters that are shown of what a machine says of itself, and of why it failed."""
 
 
 @dataclass(frozen=True)
@@ -60,32 +71,47 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """What a machine has: its system and architecture, and the SHA-256 of its restic, empty when it has none."""
+    """What a machine has: its system and architecture, and by name the SHA-256 of each program of ours that it has."""
 
     system: str
     architecture: str
-    restic_sha256: str
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program that the restore runs: the file here, and its SHA-256."""
+
+    name: str
+    path: Path
+    sha256: str
 
 
 def look_at(machine: SshMachine) -> MachineFacts:
     """Ask a machine what it is; raises the errors of `ssh_errors` when it cannot be asked."""
     done = machine.run(["sh", "-c", _LOOK], LOOK_SECONDS)
-    lines = [line.strip() for line in done.stdout.splitlines()] + ["", "", ""]
-    return MachineFacts(lines[0], lines[1], lines[2])
+    return read_facts(done.stdout)
 
 
-def choose_restic(facts: MachineFacts, machine: str, restic_sha256: str) -> bool:
-    """Tell whether restic has to be sent; RefusedError for a machine on which ours does not run. Pure."""
-    if facts.restic_sha256 == restic_sha256:
-        return False
+def read_facts(said: str) -> MachineFacts:
+    """Read what a machine answers. Pure."""
+    lines = [line.strip() for line in said.splitlines()] + ["", ""]
+    pairs = [line.partition("=") for line in lines[2:]]
+    return MachineFacts(lines[0], lines[1], {name: sha256 for name, _, sha256 in pairs if sha256})
+
+
+def choose_sent(facts: MachineFacts, machine: str, programs: Sequence[Program]) -> list[Program]:
+    """Return the programs that have to be sent; RefusedError for a machine on which ours do not run. Pure."""
+    missing = [program for program in programs if facts.sha256.get(program.name) != program.sha256]
     here = (platform.system(), platform.machine())
-    if (facts.system, facts.architecture) != here:
+    if missing and (facts.system, facts.architecture) != here:
+        system, architecture = one_line(facts.system, _SHOWN), one_line(facts.architecture, _SHOWN)
         raise RefusedError(
-            f"{machine} runs {facts.system or 'an unknown system'} on {facts.architecture or 'an unknown processor'}: "
+            f"{machine} runs {system or 'an unknown system'} on {architecture or 'an unknown processor'}: "
             f"restic for {here[0]} on {here[1]} is all there is here",
             "Restore to a directory here and copy it over, or to a machine of this kind.",
         )
-    return True
+    return missing
 
 
 def build_arguments(restore: RemoteRestore) -> list[str]:
@@ -132,18 +158,14 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
     The machine gets the key and the password of ``restore.storage`` in the environment of one process; nothing of them
     is in a file or in an argument there or here. When this process dies, the machine ends restic and clears up.
     """
-    program = toolchain.find_tool("restic")
-    sha256 = toolchain.sha256_program(program)
-    is_sent = choose_restic(look_at(machine), machine.name, sha256)
+    names = (RESTIC,) if restore.folder is None else (RESTIC, AGENT)
+    programs = [_find_program(name) for name in names]
+    sent = choose_sent(look_at(machine), machine.name, programs)
     refuse_ours(restore.path if restore.folder is None else None, machine.name)
-    mark = "" if restore.folder is None else f"{restore.snapshot_id} {restore.path or '/'}"
-    script = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
-    size = str(program.stat().st_size if is_sent else 0)
-    arguments = [restore.folder or "/", mark, size, sha256, INSTALLED, *build_arguments(restore)]
-    with machine.started(["sh", "-c", script, "coffre-restore", *arguments]) as process:
+    with machine.started(["sh", "-c", _SCRIPT, "coffre-restore", *build_call(restore, programs, sent)]) as process:
         complaints = processes.Complaints(process)
-        _send(process, restore.storage, program if is_sent else None, watcher)
-        summary = _follow(process, watcher.on_progress)
+        _send(process, restore.storage, sent, watcher)
+        summary = _follow(process, watcher)
         code = process.wait()
         stderr = complaints.lines()
         complaints.refuse_endless()
@@ -151,47 +173,59 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
     return summary
 
 
-def _send(process: "subprocess.Popen[bytes]", storage: MachineStorage, program: Path | None, watcher: Watcher) -> None:
-    """Send secrets and program; standard input stays open, as the sign that this process lives."""
-    authorities = b"" if storage.ca_file is None else base64.b64encode(_read_authorities(storage.ca_file))
+def build_call(restore: RemoteRestore, programs: Sequence[Program], sent: Sequence[Program]) -> list[str]:
+    """Return the script's arguments; nothing secret is in them. Pure but for the sizes of what is sent."""
+    mark = "" if restore.folder is None else f"{restore.snapshot_id} {restore.path or '/'}"
+    call = [restore.folder or "/", mark]
+    by_name = {program.name: program for program in programs}
+    for name in (RESTIC, AGENT):
+        program = by_name.get(name)
+        size = program.path.stat().st_size if program is not None and program in sent else 0
+        call += [INSTALLED[name], str(size), program.sha256 if program is not None else ""]
+    return [*call, *build_arguments(restore)]
+
+
+def _find_program(name: str) -> Program:
+    path = toolchain.find_tool(name)
+    return Program(name, path, toolchain.sha256_program(path))
+
+
+def _send(
+    process: "subprocess.Popen[bytes]", storage: MachineStorage, programs: Sequence[Program], watcher: Watcher
+) -> None:
+    """Send secrets and programs; standard input stays open, as the sign that this process lives."""
     lines = [
         storage.access_key_id.encode(),
         storage.secret_access_key.get_secret_value().encode(),
         storage.repository_password.get_secret_value().encode(),
-        authorities,
+        # Always: in a cage there is no list of authorities but this one.
+        base64.b64encode(read_authorities(storage.ca_file)),
     ]
     assert process.stdin is not None  # noqa: S101 - a pipe was asked for
     # A machine that ended already says why in its exit code.
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(b"".join(line + b"\n" for line in lines))
-        if program is not None:
-            watcher.on_step(f"sending restic, {program.stat().st_size // _BLOCK_BYTES} MiB")
-            with program.open("rb") as stream:
+        for program in programs:
+            watcher.on_step(f"sending {program.name}, {program.path.stat().st_size // _BLOCK_BYTES} MiB")
+            with program.path.open("rb") as stream:
                 while block := stream.read(_BLOCK_BYTES):
                     process.stdin.write(block)
         process.stdin.flush()
 
 
-def _follow(process: "subprocess.Popen[bytes]", on_progress: Callable[[float], None]) -> RestoreSummary:
+def _follow(process: "subprocess.Popen[bytes]", watcher: Watcher) -> RestoreSummary:
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     summary = RestoreSummary(0, 0)
     for line in processes.read_lines(process.stdout, "the machine", total_bytes=OUTPUT_BYTES):
         fields = read_line(line.decode("utf-8", "replace"))
         if fields.get("message_type") == "status":
-            on_progress(read_fraction(fields))
+            watcher.on_progress(read_fraction(fields))
+        elif fields.get("message_type") == "coffre_uncaged":
+            reason = one_line(str(fields.get("reason", "")), _SHOWN)
+            watcher.on_step(f"the machine allows no cage, the checked listing alone protects it: {reason}")
         elif fields.get("message_type") == "summary":
             summary = read_restore_summary(fields)
     return summary
-
-
-def _read_authorities(ca_file: Path) -> bytes:
-    try:
-        return ca_file.read_bytes()
-    except OSError as error:
-        raise ExpectedError(
-            f"the platform's certificate authority cannot be read: {ca_file}: {error.strerror}",
-            "Set `ca_file` of the platform to its PEM file.",
-        ) from error
 
 
 def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: list[str]) -> None:
@@ -209,7 +243,7 @@ def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: l
 
 def explain_end(code: int, lines: list[str], machine: str) -> ExpectedError:
     """Return what an exit code of the script, or of restic, means. Pure."""
-    said = lines[-1].strip() if lines else "it gave no reason"
+    said = one_line(lines[-1], _LONGEST_REASON) if lines else "it gave no reason"
     if code == 83:
         return RefusedError(f"{machine}: {said}", "Name a new folder with --into: a restore never overwrites.")
     if code == 84:
@@ -218,6 +252,11 @@ def explain_end(code: int, lines: list[str], machine: str) -> ExpectedError:
         return RefusedError(
             f"{machine}: the folder holds an unfinished restore of another snapshot or path",
             f"Finish it with {chosen}, or name a new folder with --into.",
+        )
+    if code == 86:
+        return RefusedError(
+            f"{machine}: {said}",
+            "Name a folder with --into of which root alone may change every part, such as one below /root.",
         )
     if code >= 80:
         return ExpectedError(f"{machine}: {said}", "Put that right on the machine and run the same command again.")

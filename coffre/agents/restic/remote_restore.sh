@@ -1,8 +1,9 @@
-# Restores a snapshot on this machine with a restic that it has or is sent. Run by `sh -c` as root over SSH.
+# Restores a snapshot on this machine with programs that it has or is sent. Run by `sh -c` as root over SSH.
 #
-# Standard input: access key id, secret key, repository password and certificate authorities (base64, may be empty), one
-# a line; then restic itself, if it is sent; then nothing, for as long as the caller lives. Secrets stand in restic's
-# environment alone: no argument, no file. Exit codes from 80 on are this script's own, all others restic's.
+# Into a folder it is coffre-agent that restores: it holds the folder and runs restic in a cage. In place restic runs alone.
+# Standard input: access key id, secret key, repository password and certificate authorities (base64), one a line; then
+# restic and the agent, those that are sent; then nothing, for as long as the caller lives. Secrets stand in the
+# environment alone: no argument, no file. Exit codes from 80 on are this script's and the agent's own, all others restic's.
 set -u
 umask 077
 ulimit -c 0
@@ -11,12 +12,14 @@ unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN RESTIC_REPOSITORY RESTIC_
 
 folder=$1       # restored to; / for in place
 mark=$2         # what the marker of an unfinished restore says; empty in place
-sent_bytes=$3   # size of the restic that is sent; 0: this machine's own is used
-sha256=$4       # what the restic that is run must have
-restic=$5       # this machine's own
-shift 5         # the rest: restic's arguments
+restic=$3       # this machine's own, used when none is sent
+restic_bytes=$4 # size of the one that is sent; 0: none
+restic_sha=$5   # what the one that is run must have
+agent=$6        # the same three of coffre-agent
+agent_bytes=$7
+agent_sha=$8
+shift 8         # the rest: restic's arguments
 
-marker=$folder/.coffre-restore-unfinished
 work=
 child=
 exec 3<&0 </dev/null
@@ -48,17 +51,25 @@ make_work_folder() {
   fail 81 'no private folder from which a program may be run: tried /dev/shm, /run and /root'
 }
 
-prepare_folder() {
-  if [ -e "$folder" ] || [ -L "$folder" ]; then
-    if [ ! -d "$folder" ] || [ -L "$folder" ]; then fail 83 "$folder is there already and is no directory"; fi
-    if [ -n "$(ls -A -- "$folder")" ]; then
-      said=
-      [ -L "$marker" ] || said=$(cat "$marker" 2>/dev/null)
-      [ -n "$said" ] || fail 83 "$folder is not empty"
-      [ "$said" = "$mark" ] || fail 84 "$said"
-    fi
+receive_programs() {
+  [ $((restic_bytes + agent_bytes)) -gt 0 ] || return 0
+  # In one piece: not every `head` stops reading where it stops writing.
+  head -c $((restic_bytes + agent_bytes)) <&3 >"$work/sent" || fail 85 "the programs could not be written to $work"
+  if [ "$restic_bytes" -gt 0 ]; then
+    restic=$work/restic
+    head -c "$restic_bytes" "$work/sent" >"$restic" || fail 85 "restic could not be written to $work"
+    chmod 700 "$restic"
   fi
-  reason=$(mkdir -p -- "$folder" 2>&1 && printf '%s\n' "$mark" 2>&1 >"$marker") || fail 85 "$folder: $reason"
+  if [ "$agent_bytes" -gt 0 ]; then
+    agent=$work/coffre-agent
+    tail -c "+$((restic_bytes + 1))" "$work/sent" >"$agent" || fail 85 "coffre-agent could not be written to $work"
+    chmod 700 "$agent"
+  fi
+  rm -f "$work/sent"
+}
+
+require_sha() { # NAME FILE SHA256
+  [ "$(sha256sum <"$2" | cut -c 1-64)" = "$3" ] || fail 82 "$1 did not arrive as it was sent"
 }
 
 trap '[ -z "$work" ] || rm -rf -- "$work"' EXIT
@@ -69,20 +80,18 @@ read_line && secret=$line
 read_line && password=$line
 read_line && authorities=$line
 make_work_folder
-if [ "$sent_bytes" -gt 0 ]; then
-  restic=$work/restic
-  head -c "$sent_bytes" <&3 >"$restic" || fail 85 "restic could not be written to $work"
-  chmod 700 "$restic"
+receive_programs
+require_sha restic "$restic" "$restic_sha"
+printf '%s' "$authorities" | base64 -d >"$work/ca.pem" || fail 82 'the certificate authorities did not arrive'
+if [ -n "$mark" ]; then
+  require_sha coffre-agent "$agent" "$agent_sha"
+  set -- "$agent" restore-into "$folder" "$mark" "$restic" "$restic_sha" "$work/ca.pem" "$@"
+else
+  set -- "$restic" "--cacert=$work/ca.pem" "$@"
 fi
-[ "$(sha256sum <"$restic" | cut -c 1-64)" = "$sha256" ] || fail 82 'restic did not arrive as it was sent'
-if [ -n "$authorities" ]; then
-  printf '%s' "$authorities" | base64 -d >"$work/ca.pem" || fail 82 'the certificate authorities did not arrive'
-  set -- "--cacert=$work/ca.pem" "$@"
-fi
-if [ -n "$mark" ]; then prepare_folder; fi
 
 AWS_ACCESS_KEY_ID=$key_id AWS_SECRET_ACCESS_KEY=$secret RESTIC_PASSWORD=$password \
-  RESTIC_PROGRESS_FPS=1 TMPDIR=$work "$restic" "$@" 3<&- &
+  RESTIC_PROGRESS_FPS=1 TMPDIR=$work "$@" 3<&- &
 child=$!
 unset secret password line
 # The caller never sends more: the end of its input means that it is gone.
@@ -95,5 +104,4 @@ wait "$child"
 code=$?
 child=
 kill "$watch" 2>/dev/null
-if [ "$code" -eq 0 ] && [ -n "$mark" ]; then rm -f -- "$marker"; fi
 exit "$code"

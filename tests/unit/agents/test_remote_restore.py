@@ -10,10 +10,12 @@ from coffre.agents.restic import remote_restore
 from coffre.agents.restic.process import ResticError
 from coffre.agents.restic.remote_restore import (
     MachineFacts,
+    Program,
     RemoteRestore,
     build_arguments,
-    choose_restic,
+    choose_sent,
     explain_end,
+    read_facts,
     refuse_ours,
 )
 from coffre.errors import RefusedError
@@ -48,44 +50,58 @@ def test_in_place_the_agents_own_files_are_left_out():
     refuse_ours("/etc/coffre-other", "compta-01")
 
 
-def test_restic_is_sent_only_where_it_lacks_and_runs():
+def test_programs_are_sent_only_where_they_lack_and_run():
     here = (platform.system(), platform.machine())
-    assert not choose_restic(MachineFacts(*here, "abc"), "m", "abc")
-    assert choose_restic(MachineFacts(*here, ""), "m", "abc")
-    assert choose_restic(MachineFacts(*here, "other"), "m", "abc")
+    restic, agent = Program("restic", Path("restic"), "abc"), Program("coffre-agent", Path("agent"), "def")
+    known = read_facts(f"{here[0]}\n{here[1]}\ncoffre-agent=def\nrestic=abc\n")
+    assert choose_sent(known, "m", [restic, agent]) == []
+    assert choose_sent(read_facts("\n".join((*here, "coffre-agent=", "restic=abc"))), "m", [restic, agent]) == [agent]
+    assert choose_sent(MachineFacts(*here, {"restic": "other"}), "m", [restic, agent]) == [restic, agent]
+    assert choose_sent(read_facts(""), "m", []) == []
     with pytest.raises(RefusedError, match="runs Linux on riscv64"):
-        choose_restic(MachineFacts("Linux", "riscv64", ""), "m", "abc")
+        choose_sent(MachineFacts("Linux", "riscv64"), "m", [restic])
+    with pytest.raises(RefusedError, match=r"runs Li\\x1b\[2J on ") as refused:
+        choose_sent(MachineFacts("Li\x1b[2J", "x" * 5000), "m", [restic])
+    assert len(str(refused.value)) < 600
 
 
 def test_every_end_is_explained():
     assert isinstance(explain_end(83, ["/srv/x is not empty"], "m"), RefusedError)
     other = explain_end(84, ["5" * 64 + " /home"], "m")
     assert "--snapshot 55555555 --path /home" in other.hint
+    assert isinstance(explain_end(86, ["/home/claire belongs to another user"], "m"), RefusedError)
     full = explain_end(1, ['{"message_type":"error","error":{"message":"no space left on device"},"item":"/x"}'], "m")
     assert isinstance(full, ResticError)
     assert "no room left" in full.hint
 
 
 class Machine:
-    """The script run here, with a program of the test's in place of restic."""
+    """The script run here, with programs of the test's in place of restic and the agent."""
 
-    def __init__(self, folder: Path, program: str) -> None:
-        self.restic = folder / "restic"
-        self.restic.write_text(f"#!/bin/sh\n{program}\n")
-        self.restic.chmod(0o755)
-        self.sha256 = remote_restore.toolchain.sha256_file(self.restic)
+    def __init__(self, folder: Path, program: str, agent: str = 'shift 5; exec "$restic" "$@"') -> None:
+        self.restic = self._write(folder / "restic", program)
+        self.agent = self._write(folder / "agent", f'restic=$4; [ "$1" = restore-into ] || exit 9; shift; {agent}')
+        self.sha256 = {path: remote_restore.toolchain.sha256_file(path) for path in (self.restic, self.agent)}
 
-    def start(self, folder: Path, mark: str = "mark", sent_bytes: int = 0) -> "subprocess.Popen[bytes]":
-        facts = [str(folder), mark, str(sent_bytes), self.sha256, str(self.restic)]
+    @staticmethod
+    def _write(path: Path, program: str) -> Path:
+        path.write_text(f"#!/bin/sh\n{program}\n")
+        path.chmod(0o755)
+        return path
+
+    def start(self, folder: Path, mark: str = "mark", sizes: tuple[int, int] = (0, 0)) -> "subprocess.Popen[bytes]":
+        facts = [str(folder), mark]
+        for path, size in zip((self.restic, self.agent), sizes, strict=True):
+            facts += [str(path), str(size), self.sha256[path]]
         return subprocess.Popen(
             ["sh", "-c", SCRIPT, "coffre-restore", *facts, "restore", "x"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    def run(self, folder: Path, mark: str = "mark", sent: bytes = b"", claimed: int | None = None) -> tuple[int, str]:
-        process = self.start(folder, mark, len(sent) if claimed is None else claimed)
+    def run(self, folder: Path, mark: str = "mark", sent: tuple[bytes, bytes] = (b"", b"")) -> tuple[int, str]:
+        process = self.start(folder, mark, (len(sent[0]), len(sent[1])))
         assert process.stdin is not None
-        process.stdin.write(b"AKID\ns3 sec\\ret\npass 'word\n\n" + sent)
+        process.stdin.write(b"AKID\ns3 sec\\ret\npass 'word\nUEVN\n" + sent[0] + sent[1])
         process.stdin.flush()
         code = process.wait(20)
         assert process.stdout is not None
@@ -101,42 +117,33 @@ def left() -> list[Path]:
 
 
 def test_the_script_hands_secrets_over_unharmed_and_clears_up(tmp_path):
-    machine = Machine(tmp_path, 'printf "%s|" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$RESTIC_PASSWORD" "$@"')
+    shows = 'printf "%s|" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$RESTIC_PASSWORD" "$@"'
+    machine = Machine(tmp_path, shows, agent=f'{shows}; cat "$5"')
     code, text = machine.run(tmp_path / "new" / "folder")
-    assert (code, text) == (0, "AKID|s3 sec\\ret|pass 'word|restore|x|")
-    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    said = text.split("|")
+    assert (code, said[:5]) == (0, ["AKID", "s3 sec\\ret", "pass 'word", f"{tmp_path}/new/folder", "mark"])
+    assert said[5:7] == [str(machine.restic), machine.sha256[machine.restic]]
+    assert said[8:] == ["restore", "x", "PEM"]
+    code, text = machine.run(Path("/"), mark="")
+    in_place = text.split("|")
+    assert (code, in_place[:3], in_place[4:]) == (0, said[:3], ["restore", "x", ""])
+    assert in_place[3].startswith("--cacert=")
     assert left() == []
 
 
 def test_the_script_runs_what_it_is_sent_only_when_it_came_whole(tmp_path):
     machine = Machine(tmp_path, "echo sent")
-    program = machine.restic.read_bytes()
+    restic, agent = machine.restic.read_bytes(), machine.agent.read_bytes()
+    assert machine.run(tmp_path / "a", sent=(restic, b"")) == (0, "sent\n")
+    assert machine.run(tmp_path / "a", sent=(b"", agent)) == (0, "sent\n")
     machine.restic.unlink()
-    assert machine.run(tmp_path / "a", sent=program) == (0, "sent\n")
-    code, text = machine.run(tmp_path / "b", sent=program[:-1] + b"x")
-    assert (code, text) == (82, "restic did not arrive as it was sent\n")
+    machine.agent.unlink()
+    assert machine.run(tmp_path / "a", sent=(restic, agent)) == (0, "sent\n")
+    for sent, name in (((restic[:-1] + b"x", agent), "restic"), ((restic, agent[:-1] + b"x"), "coffre-agent")):
+        code, text = machine.run(tmp_path / "b", sent=sent)
+        assert (code, text) == (82, f"{name} did not arrive as it was sent\n")
     assert not (tmp_path / "b").exists()
     assert left() == []
-
-
-def test_the_script_writes_over_nothing(tmp_path):
-    machine = Machine(tmp_path, "echo restored")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "x").touch()
-    (tmp_path / "link").symlink_to(tmp_path)
-    assert machine.run(tmp_path / "full") == (83, f"{tmp_path}/full is not empty\n")
-    assert machine.run(tmp_path / "full" / "x")[0] == 83
-    assert machine.run(tmp_path / "link")[0] == 83
-    assert machine.run(Path("/proc/x"))[0] == 85
-
-
-def test_the_script_goes_on_with_its_own_unfinished_work_and_no_other(tmp_path):
-    failing, working = Machine(tmp_path, 'touch "$0.ran"; exit 1'), tmp_path / "folder"
-    assert failing.run(working, "snap1 /")[0] == 1
-    assert failing.run(working, "snap2 /") == (84, "snap1 /\n")
-    machine = Machine(tmp_path, "echo again")
-    assert machine.run(working, "snap1 /") == (0, "again\n")
-    assert list(working.iterdir()) == []
 
 
 def test_the_script_ends_restic_when_its_caller_is_gone(tmp_path):
@@ -144,7 +151,7 @@ def test_the_script_ends_restic_when_its_caller_is_gone(tmp_path):
     with machine.start(tmp_path / "folder") as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(b"AKID\nsecret\npassword\n\n")
+        process.stdin.write(b"AKID\nsecret\npassword\nUEVN\n")
         process.stdin.flush()
         assert process.stdout.readline() == b"begun\n"
         process.stdin.close()
