@@ -63,6 +63,7 @@ os.chown(b"vide.txt", 1234, 4321)
 os.chmod(b"vide.txt", 0o4755)
 os.chown(b"lien", 1234, 4321, follow_symlinks=False)
 os.setxattr(b"photos.tar", b"user.coffre", b"\\x00\\xff valeur")
+os.setxattr(b"vide", b"trusted.coffre", b"\\x00\\xff")
 os.utime(b"vide.txt", ns=(10**18 + 1, 10**18 + 123456789))
 os.utime(b"lien", ns=(10**18, 10**18 + 1), follow_symlinks=False)
 os.utime(b"vide/vide aussi", ns=(0, 1))
@@ -144,6 +145,7 @@ def original(desk: Desk) -> Any:
     tree = tree_on(desk, COMPTA, SOURCE)
     assert len(tree["entries"]) == 21
     assert tree["entries"][b"photos.tar".hex()][-1] == {"user.coffre": b"\x00\xff valeur".hex()}
+    assert tree["entries"][b"vide".hex()][-1] == {"trusted.coffre": b"\x00\xff".hex()}
     assert tree["sparse_bytes"] < 1 << 20
     return tree
 

@@ -78,7 +78,8 @@ func TestInsideThereIsTheFolderAndNothingElse(t *testing.T) {
 	for _, expected := range []string{
 		"names: etc restic target tmp\n", "etc: one\n", "target: mine\n", "environment: SEEN=yes\n",
 		"write /etc/x: read-only file system\n", "write /target/made: done\n", "mount: operation not permitted\n",
-		"chroot: operation not permitted\n", "capabilities: 8800001b 0 <nil>\n", "no new privileges: 1 <nil>\n",
+		"chroot: operation not permitted\n", "unshare: operation not permitted\n", "open_tree: operation not permitted\n",
+		"trusted attribute: <nil>\n", "capabilities: 8820001b 0 <nil>\n", "no new privileges: 1 <nil>\n",
 		"open folders: \n",
 	} {
 		if !strings.Contains(said, expected) {
@@ -148,9 +149,13 @@ func lookAround() {
 	}
 	fmt.Println("mount:", unix.Mount("tmpfs", "/target", "tmpfs", 0, ""))
 	fmt.Println("chroot:", unix.Chroot("/target"))
+	fmt.Println("unshare:", unix.Unshare(unix.CLONE_NEWNS))
+	_, err := unix.OpenTree(unix.AT_FDCWD, "/target", unix.OPEN_TREE_CLONE)
+	fmt.Println("open_tree:", err)
+	fmt.Println("trusted attribute:", unix.Setxattr("/target/made", "trusted.coffre", []byte("1"), 0))
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData
-	err := unix.Capget(&header, &sets[0])
+	err = unix.Capget(&header, &sets[0])
 	fmt.Printf("capabilities: %x %x %v\n", sets[0].Effective, sets[1].Effective, err)
 	noNewPrivs, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	fmt.Println("no new privileges:", noNewPrivs, err)

@@ -225,7 +225,7 @@ func moveIn() error {
 }
 
 // kept are the capabilities without which owners, modes, devices and attributes do not come back. None of them leads out
-// of a root: SYS_ADMIN, which attributes of the kind trusted.* would need, can mount.
+// of a root. SYS_ADMIN, which attributes of the kind trusted.* need, is kept where all else that it allows can be closed.
 var kept = []int{
 	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_SETFCAP, unix.CAP_MKNOD,
 }
@@ -242,6 +242,9 @@ func weaken() error {
 	var keep uint64
 	for _, capability := range kept {
 		keep |= 1 << capability
+	}
+	if closeCalls() {
+		keep |= 1 << unix.CAP_SYS_ADMIN
 	}
 	for capability := range 64 {
 		if keep&(1<<capability) != 0 {
