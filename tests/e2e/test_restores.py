@@ -298,6 +298,14 @@ class Hand:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 
+def forger(service: Service) -> Forge:
+    """Return the machine itself, with its own key and password."""
+    key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
+    password = read_password(service.secrets.get_data(SLUG, service.tenant.id), "compta-01")
+    thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
+    return Forge(thief.s3, thief.bucket, password)
+
+
 def moment() -> str:
     """Return now, told apart from what comes before and after it."""
     time.sleep(0.05)
@@ -310,10 +318,7 @@ def test_a_forged_snapshot_goes_nowhere_and_put_aside_stops_nobody(
     desk: Desk, service: Service, original: Any, tmp_path: Path
 ) -> None:
     """The machine itself forges the newest snapshot; restoring it would write outside of any folder."""
-    key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
-    password = read_password(service.secrets.get_data(SLUG, service.tenant.id), "compta-01")
-    thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
-    forge, outside = Forge(thief.s3, thief.bucket, password), tmp_path / "outside"
+    forge, outside = forger(service), tmp_path / "outside"
     outside.mkdir()
     later = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     snapshot = forge.snapshot(escaping_tree(forge, outside), time=later)
@@ -453,6 +458,108 @@ def test_a_moment_that_cannot_be_is_refused(desk: Desk) -> None:
     assert "still to come" in desk.coffre(*undelete, "2999-01-01T00:00Z", expect=2).stderr
     assert "too long ago" in desk.coffre(*undelete, "2020-01-01T00:00", expect=4).stderr
     assert "is not a moment" in desk.coffre(*undelete, "hier", expect=2).stderr
+
+
+RESTORE_UNCHECKED = """
+import hashlib, json, os, subprocess, sys
+how, snapshot, target = sys.argv[1:]
+machine = json.load(open("/etc/coffre/agent.json"))
+secret = json.load(open("/etc/coffre/credentials.json"))
+restic, ca = "/usr/local/lib/coffre/restic", machine["ca_file"]
+arguments = ["--repo=" + machine["repository"], "--option=s3.bucket-lookup=path", "--no-cache", "restore", "--no-lock",
+             "--target=" + target, snapshot]
+command = [restic, "--cacert=" + ca, *arguments]
+if how == "caged":
+    digest = hashlib.sha256(open(restic, "rb").read()).hexdigest()
+    command = ["/usr/local/lib/coffre/coffre-agent", "restore-into", target, "mark", restic, digest, ca, *arguments]
+environment = {"AWS_ACCESS_KEY_ID": secret["access_key_id"], "AWS_SECRET_ACCESS_KEY": secret["secret_access_key"],
+               "RESTIC_PASSWORD": secret["repository_password"], "HOME": "/root", "PATH": os.environ["PATH"]}
+done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+print(done.returncode, done.stdout)
+"""
+
+SWAP = """
+import ctypes, os, time
+os.setgroups([])
+os.setgid(1234)
+os.setuid(1234)
+os.chdir("/home/mallory")
+swap = ctypes.CDLL(None, use_errno=True).renameat2
+until = time.monotonic() + 300
+while time.monotonic() < until and not os.path.exists("/srv/assez"):
+    if swap(-100, b"x", -100, b"y", 2) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2")
+    time.sleep(0.0003)
+"""
+"""A user's own process, which swaps an empty folder of his for a link and back, all the time."""
+
+NO_CAGE = "Ce système ne permet pas d'isoler la restauration"
+
+
+def test_a_forged_snapshot_on_the_machine_is_refused_in_french_and_the_cage_holds_without_that(
+    desk: Desk, service: Service
+) -> None:
+    forge = forger(service)
+    snapshot = forge.snapshot(escaping_tree(forge, "/srv/dehors"))
+    desk.on_machine(COMPTA, "install -d -m 700 /srv/dehors; echo ours >/srv/dehors/precious")
+    look = "cd /srv/dehors; stat -c '%n %a %F' . *; cat precious"
+    before = desk.on_machine(COMPTA, look)
+    try:
+        for asked in (f"restaurer {snapshot[:8]} --vers /srv/forge", f"contenu {snapshot[:8]}"):
+            refused = desk.on_machine(COMPTA, f"{{ sauvegarde-restaurer {asked}; }} 2>&1; test $? = 4")
+            assert refused.count(f"la sauvegarde {snapshot[:8]}") == 1
+            assert "elle a pu être falsifiée" in refused
+        assert desk.on_machine(COMPTA, "ls -d /srv/forge 2>/dev/null || true") == ""
+        assert desk.on_machine(COMPTA, look) == before
+        # Nothing looks at the listing here: what is left is the cage.
+        caged = python_on(desk, COMPTA, RESTORE_UNCHECKED, "caged", snapshot, "/srv/forge")
+        assert "coffre_uncaged" not in caged
+        assert desk.on_machine(COMPTA, "cat /srv/forge/a-source").startswith("* * *")
+        assert desk.on_machine(COMPTA, look) == before
+        python_on(desk, COMPTA, RESTORE_UNCHECKED, "alone", snapshot, "/srv/nu")
+        assert "planted" in desk.on_machine(COMPTA, "ls /srv/dehors"), "the attack is none"
+    finally:
+        forge.s3 = Hand(service, service.owner_key()).s3
+        forge.wipe()
+
+
+def test_where_the_machine_allows_no_cage_it_says_so_in_french(desk: Desk) -> None:
+    first = desk.on_machine(COMPTA, "sauvegarde-restaurer liste").splitlines()[1].split()[0]
+    restore = f"sauvegarde-restaurer restaurer {first} --chemin '{SOURCE}/[x]*?' --vers"
+    assert NO_CAGE not in desk.on_machine(COMPTA, f"{restore} /srv/cage 2>&1")
+    weak = f"setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin {restore}"
+    assert NO_CAGE in desk.on_machine(COMPTA, f"{weak} /srv/sans-cage 2>&1")
+    assert desk.on_machine(COMPTA, f"cat '/srv/sans-cage{SOURCE}/[x]*?' | wc -c") == "500\n"
+    desk.on_machine(COMPTA, "install -d -o 1234 -g 1234 /home/hugo")
+    refused = desk.on_machine(COMPTA, f"{{ {weak} /home/hugo/retour; }} 2>&1; test $? = 4")
+    assert "un autre utilisateur peut modifier « /home/hugo »" in refused
+
+
+def test_a_folder_that_is_swapped_for_a_link_all_the_time_leads_nowhere(desk: Desk) -> None:
+    into = "/home/mallory/x"
+    desk.on_machine(
+        COMPTA,
+        f"install -d -m 777 /srv/ailleurs; install -d -o 1234 -g 1234 /home/mallory {into}; "
+        "ln -s /srv/ailleurs /home/mallory/y",
+    )
+    command = ("restore", SLUG, "--machine", "compta-01", "--path", f"{SOURCE}/[x]*?", "--to", "compta-01", "--into")
+    linked = desk.coffre(*command, "/home/mallory/y", expect=4)
+    assert "/home/mallory/y is a link" in linked.stderr
+    ssh = ["ssh", "-F", desk.ssh_config, COMPTA, "python3", "-"]
+    with subprocess.Popen(ssh, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as swapping:
+        assert swapping.stdin is not None
+        swapping.stdin.write(SWAP)
+        swapping.stdin.close()
+        wait_for(lambda: desk.on_machine(COMPTA, "pgrep -u 1234 python3 || true") != "")
+        for _ in range(2):
+            with desk.start(*command, into) as restoring:
+                assert restoring.stderr is not None
+                said = restoring.stderr.read()
+            assert restoring.returncode in (0, 1, 4), said
+            assert len([line for line in said.splitlines() if line.startswith("error:")]) == (restoring.returncode != 0)
+        assert swapping.poll() is None, swapping.stderr
+        desk.on_machine(COMPTA, "touch /srv/assez")
+    assert desk.on_machine(COMPTA, "ls -A /srv/ailleurs; stat -c %a /srv/ailleurs") == "777\n"
 
 
 def command_lines() -> Iterator[bytes]:
