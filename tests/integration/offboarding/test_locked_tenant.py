@@ -1,6 +1,7 @@
 """A tenant of which the platform itself keeps something for a while: its end becomes the date, nobody reads it."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from coffre.offboarding.erasure import erase_tenant
 from coffre.offboarding.evidence import BucketErased, SecretDestroyed, Step, UserDeleted
 from coffre.offboarding.journal import Journal
 from coffre.operations.service import local_today
+from coffre.spec.leaving import Choice, Leaving
 from tests.integration.offboarding.office import fill, owner_s3
 
 FREE, LOCKED = "poste-01", "poste-02"
@@ -22,8 +24,17 @@ def quietly(_message: str) -> None:
 
 @pytest.fixture
 def service(office):
+    """A tenant that left long ago and chose erasure: the first day of its erasure has come."""
     with office.service(office.add_tenant(FREE, LOCKED)) as opened:
-        yield opened
+        notice_on = local_today(opened.tenant) - timedelta(days=400)
+        leaving = Leaving(
+            notice_on=notice_on,
+            ends_on=notice_on + timedelta(days=60),
+            requested_by="Claire Martin",
+            approved_by="paul@smileo.example",
+            choice=Choice.ERASE,
+        )
+        yield replace(opened, tenant=opened.tenant.model_copy(update={"leaving": leaving}))
 
 
 @pytest.fixture
@@ -47,7 +58,7 @@ def until(service):
 
 def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service, until):
     journal = Journal(service, local_today(service.tenant))
-    waiting = erase_tenant(service, journal, quietly, quietly)
+    waiting = erase_tenant(service, journal, quietly, quietly, quietly)
     assert waiting is not None
     assert waiting.until == until.astimezone().date()
     erased = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
@@ -61,7 +72,7 @@ def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service
 
     while datetime.now(UTC) <= until:
         threading.Event().wait(0.2)
-    assert erase_tenant(service, journal, quietly, quietly) is None
+    assert erase_tenant(service, journal, quietly, quietly, quietly) is None
     newest = journal.find(Step.BUCKET_ERASED, BucketErased, LOCKED)
     assert newest is not None
     assert (newest.is_gone, newest.locked) == (True, None)
