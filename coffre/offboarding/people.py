@@ -132,11 +132,6 @@ class People:
         # One pipeline signs for everybody whom its git host knows.
         return (one.is_vouched and other.is_vouched) or known.is_two_people(one.identity, other.identity)
 
-    def is_other_than(self, acted: Acted, identity: Identity) -> bool:
-        """Tell whether an act was another person's than whose key made a signature of a commit."""
-        known = self.trust.now
-        return not known.is_same_person(identity, acted.name) and known.is_two_people(acted.identity, identity)
-
     def _sign(self, act: Act, subject: str, key: Path, on_behalf_of: str | None) -> tuple[Signed, Statement]:
         namespace = NAMESPACE if on_behalf_of is None else PLATFORM_NAMESPACE
         statement = Statement(
