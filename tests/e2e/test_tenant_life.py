@@ -70,6 +70,12 @@ class Backstage:
         stolen = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
         return self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), stolen)
 
+    def surplus_bytes(self) -> int:
+        """Count what the machines store besides their repositories: earlier versions, reports, locks."""
+        backups = tuple(f"restic/{folder}/" for folder in ("data", "index", "snapshots", "keys"))
+        versions = [version for machine in HOSTS for version in self.bucket(machine).list_versions("")]
+        return sum(each.size_bytes for each in versions if not (each.is_latest and each.key.startswith(backups)))
+
     def events(self, kind: EventKind) -> list[Any]:
         with Records.open(self.records_reference, self.root) as records:
             return list(records.list_events(TENANT_ID, kind))
@@ -300,12 +306,15 @@ def test_a_machine_that_overwrites_one_name_is_stopped_below_the_wall_and_its_si
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     stolen, name = backstage.as_machine("caisse-01"), "reports/junk"
     body = bytes(4 * 1024**2)
-    written = 0
-    while "caisse-01 is stopped" not in desk.coffre("gate", SLUG, expect=4 if written >= 9 else 0).stderr:
-        assert written < 12, "the rule never bit"
+    # What the machines' earlier lives left behind counts too: a pack that was sent twice, for one.
+    room_bytes, written = 36 * 1024**2, 0
+    while backstage.surplus_bytes() < room_bytes:
+        assert "stopped" not in desk.coffre("gate", SLUG).output
         for _ in range(3):
             stolen.put(name, body)
             written += 1
+    assert written >= 3, "it was over the bound before it wrote"
+    assert "caisse-01 is stopped" in desk.coffre("gate", SLUG, expect=4).stderr
     with pytest.raises(RemoteError, match="AccessDenied"):
         stolen.put(name, body)
     with pytest.raises(RemoteError, match="AccessDenied"):
@@ -319,7 +328,8 @@ def test_a_machine_that_overwrites_one_name_is_stopped_below_the_wall_and_its_si
     (tenant,) = desk.json("status", SLUG, "--json", expect=1)
     kinds = [(finding["kind"], finding["machine"]) for finding in tenant["findings"]]
     assert kinds == [("fills_storage", "caisse-01")]
-    assert (tenant["gate"], tenant["machines"][1]["all_versions_bytes"] > 36 * 1024**2) == ("partly closed", True)
+    assert tenant["gate"] == "partly closed"
+    assert tenant["machines"][1]["all_versions_bytes"] > written * len(body)
 
     desk.coffre("gate", SLUG, "--open", "caisse-01", "--reason", "the customer looks for it")
     (word,) = backstage.events(EventKind.GATE_WORD)
