@@ -526,9 +526,13 @@ def test_orders_that_are_not_ours_older_or_for_another_machine(applied: Trial) -
     replaced = applied.desk.coffre("apply", SLUG, "--yes", "--replace-orders")
     assert f"{COMPTA}: updated" in replaced.stdout
 
-    sister = applied.bucket(CAISSE).find(DESIRED_KEY, MEBIBYTE)
+    sister, older = applied.bucket(CAISSE).find(DESIRED_KEY, MEBIBYTE), payload["generation"]
     for document, says, shows in (
-        (good, "is generation 1, genuine and older than generation 2", "is generation 1, genuine"),
+        (
+            good,
+            f"is generation {older}, genuine and older than generation {older + 1}",
+            f"is generation {older}, genuine",
+        ),
         (sister, "is signed, and for another machine", "is not signed"),
     ):
         assert document is not None
