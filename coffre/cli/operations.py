@@ -298,7 +298,7 @@ def drill(
         output.result(
             f"{done.machine}: drill {verdict}, seed {done.seed}, snapshot {done.snapshot_id[:8]}: "
             f"{done.compared_by_hash} files compared by hash, {done.compared_by_size} by size, "
-            f"{format_bytes(done.restored_bytes)} restored"
+            f"{format_bytes(done.read_bytes)} read"
         )
         for finding in done.problems:
             output.result(f"  {finding}")

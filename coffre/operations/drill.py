@@ -36,7 +36,7 @@ class Drill:
     snapshot_id: str
     compared_by_hash: int
     compared_by_size: int
-    restored_bytes: int
+    read_bytes: int
     problems: tuple[str, ...]
     losses: tuple[Finding, ...] = ()
 

@@ -84,7 +84,7 @@ def test_every_way_out_of_the_repository_refuses_the_snapshot(
         forge.put(*forged_report(service.tenant.id, COMPTA, snapshot))
         done = drill(service, COMPTA, 7, desk.progress.append)
         assert snapshot in done.problems[0]
-        assert (done.is_passed, done.restored_bytes) == (False, 0)
+        assert (done.is_passed, done.read_bytes) == (False, 0)
     with pytest.raises(HostileSnapshotError, match=snapshot):
         do_return(desk, wanted_files(disk))
     assert not target.exists()
