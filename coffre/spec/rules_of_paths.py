@@ -8,6 +8,8 @@ from coffre.spec.fields import VALUE
 from coffre.spec.lookup import Data, blocks, find_repeated, is_retired
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.problems import Finding, Loc
+from coffre.spec.rules_of_patterns import check_patterns
+from coffre.spec.unexpanded import find_in_path
 
 _SYSTEMS = [system.value for system in OperatingSystem]
 _ARGUMENT_BYTES = 24
@@ -18,6 +20,8 @@ _COMMAND_LINE_BYTES = {
     OperatingSystem.MACOS: 200_000,
     OperatingSystem.WINDOWS: 30_000,
 }
+_WILDCARD = re.compile(r"[*?]|\{[^{}]*,[^{}]*\}")
+_NO_VARIABLES = ("write the path that it stands for, like /home/claire", r"write the path itself, like 'C:\Users'")
 _BY_SYSTEM = "write the paths by system: {linux: [/home], windows: ['C:\\Users']}"
 
 
@@ -33,7 +37,20 @@ def check_paths(data: Data) -> list[Finding]:
         elif isinstance(paths, dict):
             findings += _check_by_system(loc, paths, users.get(name, {}))
         findings += _check_amount(("plans", name), plan, users.get(name, {}))
+        findings += check_patterns(("plans", name), plan, _paths_by_system(paths, users.get(name, {})))
     return findings
+
+
+def _paths_by_system(paths: Any, users: dict[str, str]) -> dict[OperatingSystem, list[str]]:
+    """Return the usable paths on each system that uses a plan, or while none does on each that it is written for."""
+    found = {}
+    for system in users or _SYSTEMS:
+        listed = paths.get(system) if isinstance(paths, dict) else paths
+        texts = [path for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+        usable = [path for path in texts if path_flaw(path, system) is None]
+        if users or usable:
+            found[OperatingSystem(system)] = usable
+    return found or {OperatingSystem.LINUX: []}
 
 
 def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Finding]:
@@ -56,13 +73,30 @@ def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Findi
 def path_flaw(path: str, system: str) -> tuple[str, str] | None:
     """Say why ``path`` is not an absolute path of a system, and what to write; None when it is one."""
     windows = system == OperatingSystem.WINDOWS
+    parts = re.split(r"[\\/]" if windows else "/", path)
+    variable = find_in_path(path)
+    if variable:
+        return f"has {variable}, which nothing replaces in a path", _NO_VARIABLES[windows]
     absolute = re.match(r"[A-Za-z]:[\\/]", path) if windows else path.startswith("/")
     if not absolute:
         example = r"write it like 'C:\Users'" if windows else "write it from the root, like /home"
         return f"is not an absolute path on {system}", example
-    if ".." in re.split(r"[\\/]" if windows else "/", path):
+    if ".." in parts:
         return "climbs up with ..", "write the path that it leads to"
+    wildcard = _WILDCARD.search(path)
+    if wildcard:
+        return f"has {wildcard[0]}, and paths have no wildcards", "write the folder above, and leave out the rest of it"
+    forbidden = re.search(r'[<>|":]', path[2:]) if windows else None
+    if forbidden:
+        return f"has {forbidden[0]}, which no name on windows has", "write the path as the machine shows it"
+    if system == OperatingSystem.LINUX and _is_made_by_kernel(parts):
+        return "holds what the kernel makes up, and nothing to keep", "remove it: a backup of / leaves it out by itself"
     return None
+
+
+def _is_made_by_kernel(parts: list[str]) -> bool:
+    named = [part for part in parts if part not in ("", ".")]
+    return named[:1] in (["proc"], ["sys"]) or (named[:1] == ["dev"] and named[1:2] != ["shm"])
 
 
 def _users_by_plan(data: Data) -> dict[str, dict[str, str]]:
@@ -89,7 +123,13 @@ def _check_shared(loc: Loc, path: str, users: dict[str, str]) -> Iterator[Findin
         system, (message, hint) = flaws[0]
         yield Finding(loc, f"{VALUE} {message} ({users[system]})", hint if len(users) == 1 else _BY_SYSTEM)
     elif len(flaws) == len(_SYSTEMS):
-        yield Finding(loc, f"{VALUE} is not an absolute path", "write it from the root, like /home")
+        # Nobody uses the plan yet: what is wrong on the system that the path is written for says most.
+        message, hint = flaws[_SYSTEMS.index(_system_of(path))][1]
+        yield Finding(loc, f"{VALUE} {message}", hint)
+
+
+def _system_of(path: str) -> str:
+    return OperatingSystem.WINDOWS if re.match(r"[A-Za-z]:|[%\\]", path) else OperatingSystem.LINUX
 
 
 def _check_by_system(loc: Loc, paths: dict[str, Any], users: dict[str, str]) -> Iterator[Finding]:

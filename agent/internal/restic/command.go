@@ -8,7 +8,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
+
+	"coffre.invalid/agent/internal/mounts"
 )
 
 // Command is one backup. Everything secret goes through the environment, never the command line.
@@ -22,6 +25,8 @@ type Command struct {
 	Host            string
 	Paths           []string
 	Exclude         []string
+	// LeftOut are patterns for file systems that hold nothing to keep, around the plan's own.
+	LeftOut mounts.LeftOut
 
 	AccessKeyID     string
 	SecretAccessKey string
@@ -50,19 +55,20 @@ func (c Command) Arguments() []string {
 		// (a network drive) restic says so and reads the files themselves.
 		arguments = append(arguments, "--use-fs-snapshot")
 	}
-	for _, pattern := range c.Exclude {
+	// Last, because an earlier pattern may begin with ! and take back what went before.
+	last := append(slices.Clone(c.LeftOut.Last), Literal(c.CacheDirectory, c.System))
+	for _, pattern := range slices.Concat(c.LeftOut.First, c.Exclude, last) {
 		// Not a file of patterns: restic would expand $NAMES and drop lines beginning with # in one.
 		arguments = append(arguments, "--exclude="+pattern)
 	}
-	// Last, because an earlier pattern may begin with ! and take back what went before.
-	arguments = append(arguments, "--exclude="+c.literal(c.CacheDirectory), "--")
+	arguments = append(arguments, "--")
 	return append(arguments, c.Paths...)
 }
 
-// literal keeps restic from reading a path as a pattern. On Windows a backslash escapes nothing, and a path has neither
+// Literal keeps restic from reading a path as a pattern. On Windows a backslash escapes nothing, and a path has neither
 // asterisk nor question mark.
-func (c Command) literal(path string) string {
-	if c.System == windows {
+func Literal(path, system string) string {
+	if system == windows {
 		return path
 	}
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)

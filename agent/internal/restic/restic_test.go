@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"coffre.invalid/agent/internal/mounts"
 	"coffre.invalid/agent/internal/realrestic"
 	"coffre.invalid/agent/internal/s3double"
 )
@@ -117,9 +118,12 @@ func TestTheCacheIsLeftOutWhateverThePlanSays(t *testing.T) {
 }
 
 func TestTheCacheIsLeftOutLastOfAll(t *testing.T) {
-	command := Command{CacheDirectory: "/c[1]", Exclude: []string{"*.tmp", "!/c"}, Paths: []string{"-v", "/srv"}}
+	command := Command{
+		CacheDirectory: "/c[1]", Exclude: []string{"*.tmp", "!/c"}, Paths: []string{"-v", "/srv"},
+		LeftOut: mounts.LeftOut{First: []string{"/tmp/*", "!/tmp/x"}, Last: []string{"/proc/*"}},
+	}
 	got := fmt.Sprint(command.Arguments())
-	if !strings.HasSuffix(got, ` --exclude=*.tmp --exclude=!/c --exclude=/c\[1] -- -v /srv]`) {
+	if !strings.HasSuffix(got, ` --exclude=/tmp/* --exclude=!/tmp/x --exclude=*.tmp --exclude=!/c --exclude=/proc/* --exclude=/c\[1] -- -v /srv]`) {
 		t.Fatal(got)
 	}
 }

@@ -16,6 +16,9 @@ type Summary struct {
 	TotalFilesProcessed uint64 `json:"total_files_processed"`
 }
 
+// reasonLines is how many lines of a reason are told; those of a call stack do not count.
+const reasonLines = 50
+
 // unreadableKept is how many unreadable paths are remembered by name.
 const unreadableKept = 20
 
@@ -29,7 +32,7 @@ type Transcript struct {
 	unreadable      []string
 	unreadableCount int
 	fatal           string
-	firstLine       string
+	complaints      []string
 	retryCount      int
 	quotaSeen       bool
 	lastStatus      status
@@ -121,8 +124,8 @@ func (t *Transcript) Complaint(line []byte) (retrying bool) {
 		t.quotaSeen = t.quotaSeen || strings.Contains(text, "QuotaExceeded")
 		return true
 	}
-	if t.firstLine == "" && text != "" && !isNoise(text) {
-		t.firstLine = text
+	if len(t.complaints) < reasonLines && text != "" && !isNoise(text) {
+		t.complaints = append(t.complaints, strings.TrimRight(string(line), " \r"))
 	}
 	return false
 }
@@ -158,16 +161,14 @@ func (t *Transcript) SawQuotaExceeded() bool {
 	return t.quotaSeen
 }
 
-// Reason is the most useful sentence restic said about its failure: its fatal error, else its first complaint.
+// Reason is what restic said about its failure: its fatal error, else its first complaints, on one line.
 func (t *Transcript) Reason() string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	reason := t.fatal
-	if reason == "" {
-		reason = t.firstLine
+	if t.fatal != "" {
+		return onOneLine(strings.Split(t.fatal, "\n"))
 	}
-	reason, _, _ = strings.Cut(reason, "\n")
-	return strings.TrimPrefix(strings.TrimPrefix(reason, "Fatal: "), "Warning: ")
+	return onOneLine(t.complaints)
 }
 
 // Summary returns restic's summary, nil when no snapshot was saved.

@@ -10,6 +10,7 @@ import (
 
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/gate"
+	"coffre.invalid/agent/internal/mounts"
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/samples"
@@ -64,10 +65,36 @@ func (r *run) command() restic.Command {
 	return restic.Command{
 		Binary: r.program, Repository: r.machine.Repository, Region: r.machine.Region, CAFile: r.machine.CAFile,
 		CacheDirectory: paths.Cache(), TemporaryFolder: paths.Temporary(), Host: r.machine.Machine,
-		Paths: r.orders.Plan.Paths, Exclude: r.orders.Plan.Exclude,
+		Paths: r.orders.Plan.Paths, Exclude: r.orders.Plan.Exclude, LeftOut: r.leaveOut(),
 		AccessKeyID: r.credentials.AccessKeyID, SecretAccessKey: r.credentials.SecretAccessKey,
 		Password: r.credentials.RepositoryPassword, System: runtime.GOOS,
 	}
+}
+
+// leaveOut looks which file systems of this moment hold nothing to keep. A table that cannot be read is noted: what it
+// would have named is read like everything else, until the deadline.
+func (r *run) leaveOut() mounts.LeftOut {
+	table, err := mounts.Read()
+	if err != nil {
+		r.note("what is mounted on this machine cannot be read, so nothing is left out for its kind: %v", err)
+		return mounts.LeftOut{}
+	}
+	leftOut := table.LeaveOut(r.orders.Plan.Paths, isFolder, func(path string) string {
+		return restic.Literal(path, runtime.GOOS)
+	})
+	if len(leftOut.Names) > 0 {
+		r.log("left out: %s", list(leftOut.Names))
+	}
+	if leftOut.TooMany > 0 {
+		r.note("%d file systems that hold nothing to keep are too many to leave out; let the plan name folders below /",
+			leftOut.TooMany)
+	}
+	return leftOut
+}
+
+func isFolder(path string) bool {
+	facts, err := os.Lstat(path)
+	return err == nil && facts.IsDir()
 }
 
 // cleanTemporary drops what a killed restic left; the lock says that no other one is at work.

@@ -131,6 +131,26 @@ func TestASuccessfulRunIsReportedWithSamples(t *testing.T) {
 	}
 }
 
+func TestWhatTheKernelMakesUpIsNotRead(t *testing.T) {
+	machine := withRestic(t)
+	// restic would wait in /proc for ever: in kmsg for the kernel's next message, in pagemap for terabytes of nothing. The
+	// plan takes back whatever it can, which does not help.
+	plan := map[string]any{"paths": []string{machine.Data, "/proc"}, "exclude": []string{"*.tmp", "!**"}, "schedule": everyDay}
+	machine.Applied(1, map[string]any{"plan": plan, "run_deadline_seconds": 30})
+	got, _ := backUp(t, machine)
+	if got.SnapshotID == nil || got.FilesProcessed != 3 || got.UnreadableCount != 0 {
+		t.Fatalf("%s: %q, %d files", got.Result, got.Message, got.FilesProcessed)
+	}
+}
+
+func TestResticsWordsAboutThePlanReachTheReportWhole(t *testing.T) {
+	machine := withRestic(t)
+	plan := map[string]any{"paths": []string{machine.Data}, "exclude": []string{"*.[bak", "[a-]"}, "schedule": everyDay}
+	machine.Applied(1, map[string]any{"plan": plan})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Failed, 1, "invalid pattern(s) provided: *.[bak; [a-]")
+}
+
 func TestAMissingPathIsPartialAndNamed(t *testing.T) {
 	machine := withRestic(t)
 	plan := map[string]any{"paths": []string{machine.Data, "/nowhere/at/all"}, "exclude": []string{}, "schedule": everyDay}

@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -123,11 +124,14 @@ class Scene:
         with SshMachine(connection, ssh_config=self.lab.ssh_config, known_hosts=self.known_hosts) as opened:
             yield opened
 
-    def order(self, machine: str) -> None:
-        """Put signed orders of a new generation into the machine's bucket."""
+    def order(self, machine: str, paths: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+        """Put signed orders of a new generation into the machine's bucket, for other paths than the plan's if given."""
         self.generations[machine] += 1
         issue = desired.Issue(self.generations[machine], datetime.now(UTC))
-        payload = desired.build_payload(self.tenant, machine, self.restic, issue)
+        changes = {"paths": list(paths), "exclude": list(exclude)} if paths else {}
+        plans = {"office": self.tenant.plans["office"].model_copy(update=changes)}
+        tenant = self.tenant.model_copy(update={"plans": plans})
+        payload = desired.build_payload(tenant, machine, self.restic, issue)
         document = desired.sign(desired.encode_payload(payload), self.seed)
         self.owner.put_object(Bucket=self.bucket(machine), Key=naming.DESIRED_KEY, Body=document)
 

@@ -27,6 +27,10 @@ def ignore(_machine, _task):
     pass
 
 
+def ignore_line(_line):
+    pass
+
+
 def roots(scene):
     return {machine: scene.lab.machine_root(HOSTS[machine]) for machine in WATCHED}
 
@@ -190,6 +194,28 @@ def test_a_check_of_a_sound_agent_asks_it_for_new_orders(scene, deployment, agen
     [ordered] = agents.check(scene.requests(CAISSE), ignore)
     assert (sound.ok, sound.changed) == (True, False)
     assert (ordered.ok, ordered.changes) == (True, ("Have the agent apply its orders",))
+
+
+def test_a_backup_of_the_whole_machine_reads_nothing_that_the_kernel_makes_up(scene, deployment):
+    """/proc alone would hold it up until its deadline. What only looks like it, on a disk, is saved."""
+    with scene.root_on(COMPTA) as root:
+        here = "mkdir -p /srv/{sys,ram,chroot/proc} && echo x >/srv/sys/kept && mount -t tmpfs ram /srv/ram"
+        here += " && echo x >/srv/ram/kept && echo x >/run/gone && mount -t proc proc /srv/chroot/proc"
+        assert root.run(["bash", "-c", here], 30).exit_code == 0
+        scene.order(COMPTA, ["/"], ["/usr", "/var", "/opt", "/lib*", "/root"])
+        started_at = time.monotonic()
+        report = start_and_wait(root, 120, ignore_line)
+        took_seconds = time.monotonic() - started_at
+        journal = root.run(["journalctl", "-u", "coffre-backup.service", "--no-pager", "-g", "left out:"], 30).stdout
+        root.run(["sh", "-c", "umount /srv/ram /srv/chroot/proc; rm -r /srv/sys /srv/ram /srv/chroot /run/gone"], 30)
+    assert (report.result, report.unreadable_count) == (ReportResult.SUCCESS, 0), report.message
+    assert took_seconds < 60
+    assert "/proc (proc)" in journal
+    [saved] = [each for each in scene.repository(COMPTA).snapshots() if each.id == report.snapshot_id]
+    names = {node.path for node in scene.repository(COMPTA).ls(saved.id)}
+    assert {"/etc/hostname", "/srv/sys/kept", "/srv/ram/kept", "/proc", "/sys", "/dev", "/run"} <= names
+    empty = ("/proc/", "/sys/", "/dev/", "/run/", "/srv/chroot/proc/")
+    assert [name for name in names if name.startswith(empty)] == []
 
 
 def test_removal_leaves_nothing_of_ours_and_touches_nothing_else(scene, deployment, untouched, agents):
