@@ -43,6 +43,7 @@ def gate(
     `coffre backup` and `coffre apply` do the same. Ends with 4 when a machine may not write.
     """
     from coffre.operations.gate import give_word, settle_gate
+    from coffre.operations.presence import refuse_unapplied
     from coffre.operations.runs import open_recorded
     from coffre.provisioning.lock import tenant_lock
 
@@ -53,6 +54,7 @@ def gate(
         open_recorded(repository, tenant, "gate", output.warning) as service,
         tenant_lock(repository.root, tenant),
     ):
+        refuse_unapplied(service, service.tenant.machines)
         if let_go_on is not None and reason:
             give_word(service, let_go_on, reason)
         state = settle_gate(service)

@@ -276,6 +276,7 @@ def drill(
     from coffre.cli.findings import describe
     from coffre.operations.blocked import refuse_while_blocked
     from coffre.operations.drill import drill as run_drill
+    from coffre.operations.presence import refuse_unapplied
     from coffre.operations.runs import open_recorded
 
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
@@ -283,6 +284,7 @@ def drill(
     failed: list[ExpectedError] = []
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
         refuse_while_blocked(service.tenant)
+        refuse_unapplied(service, [])
         names = names or list(service.tenant.active_machines())
         for name in names:
             try:

@@ -1,6 +1,7 @@
 """The only module that prints: results to standard output, everything else to standard error."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,10 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is no part of a result")
 
 
+_TRAILING = re.compile("(?: |\x1b\\[[0-9;]*m)+$")
+"""The blanks at the end of a line, with what switches colours between them."""
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
     """Print rows under their columns; the columns named in ``right`` hold numbers."""
     shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
@@ -62,7 +67,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     for row in rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))
     # Without a terminal there is no width to keep to: a cut cell would be a lie in a log.
-    Console(highlight=False, no_color=_result.no_color, width=None if _result.is_terminal else 240).print(shown)
+    console = Console(highlight=False, no_color=_result.no_color, width=None if _result.is_terminal else 240)
+    with console.capture() as captured:
+        console.print(shown)
+    for line in captured.get().splitlines():
+        # Cells are filled up to their column's width, the last one of a row for nothing.
+        console.file.write(_TRAILING.sub(lambda found: found[0].replace(" ", ""), line) + "\n")
 
 
 def progress(text: str) -> None:

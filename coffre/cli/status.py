@@ -7,7 +7,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_repository, turn_of
-from coffre.spec.sizes import format_bytes
+from coffre.spec.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
     from coffre.operations.observe import TenantStatus
@@ -50,10 +50,15 @@ def status(
 def _show_status(tenant: "TenantStatus", now: datetime) -> None:
     from coffre.cli.findings import describe
 
+    if tenant.departure == "closed":
+        output.result(f"{tenant.tenant} (closed): its backups are erased, its storage and its licences are given back")
+        for finding in tenant.findings:
+            output.result(f"  ! {describe(finding)}")
+        return
     used = "?" if tenant.used_bytes is None else format_bytes(tenant.used_bytes)
     licences = ", ".join(f"{count.used} of {count.granted} {kind}" for kind, count in tenant.licences.items())
     output.result(
-        f"{tenant.tenant} ({tenant.status}): {used} of {format_bytes(tenant.quota_bytes)} used, "
+        f"{tenant.tenant} ({tenant.status}): {used} of {format_sold(tenant.quota_bytes)} used, "
         f"gate {tenant.gate or 'unknown'}; licences: {licences}"
     )
     _show_states(tenant)

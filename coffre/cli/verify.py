@@ -42,12 +42,14 @@ def verify(
     something is damaged, and names it: `coffre undelete` brings earlier versions back.
     """
     from coffre.operations import verify as operation
+    from coffre.operations.presence import refuse_unapplied
     from coffre.operations.publishing import publish_programs
     from coffre.operations.runs import open_recorded
 
     done, failed = [], []
     with open_recorded(open_repository(context), tenant, "verify", output.warning) as service:
         names = [machine] if machine else operation.list_machines(service)
+        refuse_unapplied(service, [])
         publish_programs(service, output.warning, proves=True)
         for name in names:
             try:

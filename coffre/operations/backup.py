@@ -12,6 +12,7 @@ from coffre.errors import ExpectedError, RemoteError
 from coffre.operations.findings import Finding
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.operations.suspension import refuse_while_shut_out
@@ -78,6 +79,7 @@ def back_up(
 
     RefusedError while the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
     """
+    refuse_unapplied(service, service.tenant.machines)
     refuse_while_shut_out(service, machines)
     gate = settle_gate(service)
     if gate.is_closed:

@@ -12,6 +12,7 @@ from coffre.agents.restic.repository import HostileSnapshotError, Repository, Re
 from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.findings import Finding
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.reports import recall
 from coffre.operations.repositories import open_repository
 from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
@@ -53,6 +54,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
+    refuse_unapplied(service, [machine])
     newest = _newest_reported(service, machine)
     snapshot_id, reported = newest.snapshot_id, newest.hashes
     if not newest.is_stored:

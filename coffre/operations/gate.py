@@ -15,7 +15,7 @@ from coffre.operations.stores import read_room, read_store
 from coffre.operations.suspension import SUSPENDED, find_reason
 from coffre.records.activity import Usage
 from coffre.records.events import EventKind, utc_now
-from coffre.spec.sizes import format_bytes
+from coffre.spec.sizes import format_bytes, format_sold
 
 QUOTA, FILLING = "quota", "filling"
 """Why, as `control/gate.json` tells a machine."""
@@ -36,7 +36,7 @@ class GateState:
 
     @property
     def explanation(self) -> str:
-        used, sold = format_bytes(self.used_bytes), format_bytes(self.quota_bytes)
+        used, sold = format_bytes(self.used_bytes), format_sold(self.quota_bytes)
         return f"{used} of the sold {sold} are used"
 
     def explain_stop(self, machine: str) -> str:

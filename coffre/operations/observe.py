@@ -14,6 +14,7 @@ from coffre.operations.holds import HoldStatus, hold_status
 from coffre.operations.observe_machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
 from coffre.operations.options import option_status
 from coffre.operations.service import Service
+from coffre.operations.stage import Stage
 from coffre.operations.stores import read_room
 from coffre.operations.suspension import HELD, find_reason, judge_access
 from coffre.spec.tenant import MachineKind, Tenant
@@ -32,7 +33,8 @@ class TenantStatus:
     """One tenant, as `coffre status --json` gives it; ``findings`` is what was left out of it or cannot be true.
 
     ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
-    open, suspended, partly suspended. ``departure`` is the stage that a tenant's departure has reached.
+    open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the stage
+    that it has reached.
     """
 
     tenant: str
@@ -84,9 +86,10 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     findings += _judge_stores(service, looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
+    stage = find_stage_of(service)
     return TenantStatus(
         tenant=tenant.slug,
-        status=tenant.status.value,
+        status="closed" if stage is Stage.CLOSED else tenant.status.value,
         quota_bytes=tenant.storage.quota_bytes,
         used_bytes=sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None,
         wall_bytes=owner.wall_bytes if owner is not None else None,
@@ -96,7 +99,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
         machines=tuple(machines),
         access=judge_access(switches),
         hold=hold_status(tenant, held_buckets and shut_out if is_all_seen else None),
-        departure=find_stage_of(service),
+        departure=stage,
         findings=tuple(findings),
     )
 

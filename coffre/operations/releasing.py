@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from coffre.errors import RefusedError, UsageError
 from coffre.operations import continuity
 from coffre.operations.findings import Finding, FindingKind
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.records.events import EventKind, utc_now
@@ -72,6 +73,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
     """
     check_reason(reason)
     service.machine(machine)
+    refuse_unapplied(service, [machine])
     seen = look(service, machine)
     if any(loss.kind in (FindingKind.REPOSITORY_GONE, FindingKind.REPORT_KEY_LACKING) for loss in seen.losses):
         raise RefusedError(

@@ -18,6 +18,7 @@ from coffre.errors import RefusedError, UsageError
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.machines import open_machine
 from coffre.operations.passwords import use_password
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
 from coffre.outside.files import read_plain
@@ -107,6 +108,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     """
     refuse_while_blocked(service.tenant)
     service.machine(wanted.machine)
+    refuse_unapplied(service, [wanted.machine])
     path = normalise_path(wanted.path)
     unfinished = _read_marker(target)
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
@@ -133,6 +135,8 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
     """
     refuse_while_blocked(service.tenant)
     refuse_target(service.tenant, destination.machine)
+    service.machine(wanted.machine)
+    refuse_unapplied(service, [wanted.machine])
     key = _machine_key(service, wanted.machine)
     path = normalise_path(wanted.path)
     with open_machine(service, destination.machine) as ssh:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.releasing import SET_ASIDE, expect_no_more
 from coffre.operations.service import Service
 from coffre.records.events import Event, EventKind
@@ -70,6 +71,7 @@ def list_aside_ids(bucket: Bucket) -> tuple[str, ...]:
 def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
     """Return what is aside of a machine, with what the records say of it."""
     service.machine(machine)
+    refuse_unapplied(service, [machine])
     events = _last_events(service, machine)
     found = []
     for snapshot in list_aside_ids(service.owner_bucket(machine)):
@@ -90,6 +92,7 @@ def _last_events(service: Service, machine: str) -> dict[str, Event]:
 def _open(service: Service, machine: str) -> Bucket:
     refuse_while_blocked(service.tenant)
     service.machine(machine)
+    refuse_unapplied(service, [machine])
     return service.owner_bucket(machine)
 
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from coffre.agents.restic.repository import ResticError
 from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.releasing import HIDDEN, expect_no_more, release_snapshots
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
@@ -32,6 +33,7 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
     """Return what would bring a machine's repository back to a moment; changes nothing."""
     refuse_while_blocked(service.tenant)
     service.machine(machine)
+    refuse_unapplied(service, [machine])
     bucket = service.owner_bucket(machine)
     versions = bucket.list_versions(naming.RESTIC_PREFIX)
     unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]

@@ -29,6 +29,7 @@ from coffre.operations.pack_rounds import (
     position_of,
     wanted_position,
 )
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
 from coffre.operations.work_folder import work_folder
@@ -84,6 +85,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
+    refuse_unapplied(service, [machine])
     on_progress("checking what the index names against what is there")
     problem, lost = _check_structure(service, machine)
     reading = _Reading(service, machine, clock, bounds_of(service))

@@ -9,6 +9,8 @@ _LETTERS = "KMGTP"
 # The user's figure may have French separators: a comma, and spaces of any width between groups of three.
 _FIGURE = re.compile(r"([0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]{1,15})(?:[.,]([0-9]{1,6}))?")
 _SIZE = re.compile(rf"({_FIGURE.pattern})[ \u00a0\u202f]*([^\W\d_]*)")
+_SOLD_DIGITS = 7
+"""No quota is sold with more; a size that would take them was counted."""
 EXAMPLE = "write it like 200 GiB (binary) or 200 Go (decimal)"
 
 
@@ -44,6 +46,31 @@ def format_bytes(count: int) -> str:
         if abs(count) >= factor - factor // 1024 * 5 // 1000:
             return f"{count / factor:.2f}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{count} B"
+
+
+def format_sold(count: int) -> str:
+    """Write bytes as they are sold, in the unit that takes the fewest digits; a decimal size has the binary beside it.
+
+    A size that was written `500 Go` reads `500 Go (465.66 GiB)`, one that was written `2 TiB` reads `2 TiB`.
+    """
+    exact = [
+        (len(re.sub("[ .]", "", figure)), unit in _DECIMAL, -factor, f"{figure} {unit}")
+        for unit, factor in _UNITS.items()
+        if (figure := _figure(count, factor)) is not None
+    ]
+    digits, is_decimal, _, text = min(exact, default=(_SOLD_DIGITS + 1, False, 0, ""))
+    if digits > _SOLD_DIGITS:
+        return format_bytes(count)
+    return f"{text} ({format_bytes(count)})" if is_decimal else text
+
+
+def _figure(count: int, factor: int) -> str | None:
+    """Return how many of a unit a count is, None when that takes more than three decimals or is less than one."""
+    thousandths, rest = divmod(count * 1000, factor)
+    if rest or count < factor:
+        return None
+    whole, part = divmod(thousandths, 1000)
+    return f"{group_digits(whole)}.{part:03}".rstrip("0").rstrip(".") if part else group_digits(whole)
 
 
 def _count_bytes(whole: str, fraction: str | None, factor: int, unit: str) -> int:

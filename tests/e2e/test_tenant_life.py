@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,23 @@ def test_a_plan_of_a_new_tenant_touches_nothing(desk: Desk, backstage: Backstage
     assert {change["operation"] for change in planned[0]["storage"]} == {"create"}
     assert (kinds.count("User"), kinds.count("Bucket"), kinds.count("UserQuota")) == (3, 2, 1)
     assert [machine["action"] for machine in planned[0]["machines"]] == ["install", "install"]
+
+
+def test_before_its_first_apply_every_command_says_so(desk: Desk, tmp_path: Path) -> None:
+    of_one, just_now = ("--machine", "compta-01"), f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
+    for command in (
+        ("backup", SLUG),
+        ("gate", SLUG),
+        ("restore", SLUG, *of_one, "--to", str(tmp_path / "restored")),
+        ("restore", SLUG, *of_one, "--to", "caisse-01"),
+        ("undelete", SLUG, *of_one, "--at", just_now, "--yes"),
+        ("verify", SLUG),
+        ("drill", SLUG),
+        ("snapshot", "list", SLUG),
+        ("acknowledge", SLUG, *of_one, "--reason", "none", "--yes"),
+    ):
+        done = desk.coffre(*command, expect=4)
+        assert f"{SLUG} was never applied: lab holds nothing of it\n  Run `coffre apply {SLUG}` first." in done.stderr
 
 
 def test_apply_delivers_the_service_and_no_process_shows_a_secret(desk: Desk, backstage: Backstage) -> None:

@@ -16,6 +16,7 @@ from coffre.offboarding.returning.job import OnProgress, Purpose
 from coffre.offboarding.returning.layout import MANIFEST
 from coffre.offboarding.returning.machine import hand_over
 from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.presence import refuse_unapplied
 from coffre.operations.recorded_holds import list_recorded
 from coffre.operations.service import Service
 from coffre.records.events import EventKind, utc_now
@@ -47,6 +48,7 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
     """
     check_reference(reference)
     refuse_other_than_the_blocker(service, reference)
+    refuse_unapplied(service, service.tenant.machines)
     service.record(EventKind.DISCLOSURE, reference=reference, state="begun", format=wanted.format.value)
     purpose = Purpose(f"disclosure to an authority, {reference}", reference)
     returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in service.tenant.machines)

@@ -1,6 +1,9 @@
 """What is printed is seen, and does nothing to the terminal."""
 
+import re
+
 import pytest
+from rich.console import Console
 
 from coffre.cli import output
 from coffre.errors import ExpectedError
@@ -27,3 +30,17 @@ def test_anything_that_is_only_seen_is_printed_as_it_is(text: str, capsys: pytes
     output.table(["path"], [[text.partition("\n")[0]]])
     assert capsys.readouterr().out.startswith(f"{text}\n")
     assert output.visible(text) == text
+
+
+def test_no_row_of_a_table_ends_in_blanks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [["a", "long enough", "x"], ["longer than a", "", ""], ["é", "no", "yes and no"]]
+    output.table(["one", "two", "three"], rows, right=["two"])
+    monkeypatch.setattr(output, "_result", Console(force_terminal=True, width=80))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    output.table(["one", "two", "three"], rows)
+    lines = capsys.readouterr().out.splitlines()
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert len(plain) == 8
+    assert "\x1b[1m" in lines[4]
+    assert [line for line in plain if line != line.rstrip()] == []
+    assert plain[1] == "a              long enough  x"

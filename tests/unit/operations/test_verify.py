@@ -62,10 +62,15 @@ class Desk:
         settings = SimpleNamespace(verify=SimpleNamespace(period_days=10, run_limit_bytes=10**12, run_hours=1))
         self.repository = SimpleNamespace(root=root, settings=settings)
         self.problem: ResticError | None = None
+        self.owner_uid = "owner"
+        self.storage = SimpleNamespace(list_owned_buckets=lambda uid: [self.bucket_name(MACHINE)])
         self.now = NOW
 
     def find_records(self) -> Records:
         return self.records
+
+    def bucket_name(self, machine: str) -> str:
+        return f"bucket-of-{machine}"
 
     def owner_bucket(self, machine: str) -> InMemoryBucket:
         return self.bucket

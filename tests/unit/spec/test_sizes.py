@@ -2,7 +2,7 @@
 
 import pytest
 
-from coffre.spec.sizes import SizeError, format_bytes, parse_size
+from coffre.spec.sizes import SizeError, format_bytes, format_sold, parse_size
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,23 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 )
 def test_bytes_are_written_in_the_unit_that_they_fill(count: int, text: str) -> None:
     assert format_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("500 Go", "500 Go (465.66 GiB)"),
+        ("1,5 To", "1.5 To (1.36 TiB)"),
+        ("2 TiB", "2 TiB"),
+        ("200 GiB", "200 GiB"),
+        ("1000000 GiB", "1 000 000 GiB"),
+        ("1024 ko", "1 000 KiB"),
+    ],
+)
+def test_a_quota_is_shown_as_it_was_sold(written: str, shown: str) -> None:
+    assert format_sold(parse_size(written)) == shown
+
+
+def test_what_nobody_sold_is_shown_in_binary() -> None:
+    assert format_sold(0) == "0 B"
+    assert format_sold(10**9 + 1) == format_bytes(10**9 + 1)

@@ -1,0 +1,60 @@
+"""A tenant without storage is told why it has none, and what to do about it."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from coffre.errors import RefusedError
+from coffre.operations.presence import refuse_unapplied
+from coffre.records.events import EventKind
+from tests.builders import machine_with, tenant_with
+
+TENANT = tenant_with(machines={"compta-01": machine_with(), "caisse-01": machine_with()}, licences={"workstation": 2})
+COMPTA, CAISSE = "compta-01", "caisse-01"
+
+
+def refusal(owned: list[str], traces: list[tuple[EventKind, str | None]], machines: list[str]) -> RefusedError | None:
+    def has(tenant_id: str, kind: EventKind, machine: str | None = None) -> bool:
+        return any(kind is each and machine in (None, where) for each, where in traces)
+
+    is_erased = (EventKind.DEPARTURE, None) in traces
+    departures = [SimpleNamespace(details={"stage": "erased"})] if is_erased else []
+    service = SimpleNamespace(
+        tenant=TENANT,
+        owner_uid="owner",
+        bucket_name=lambda name: name,
+        storage=SimpleNamespace(list_owned_buckets=lambda uid: owned),
+        find_records=lambda: SimpleNamespace(has=has, list_events=lambda *_: departures) if traces else None,
+    )
+    try:
+        refuse_unapplied(service, machines)  # type: ignore[arg-type]
+    except RefusedError as refused:
+        return refused
+    return None
+
+
+@pytest.mark.parametrize(
+    ("owned", "traces", "machines", "said", "advice"),
+    [
+        ([], [], [COMPTA], "was never applied: lab holds nothing of it", "Run `coffre apply"),
+        ([], [], [], "was never applied", "Run `coffre apply"),
+        ([], [(EventKind.INSTALL, COMPTA)], [COMPTA], "which was applied there", "--platform-lost"),
+        ([], [(EventKind.INSTALL, COMPTA), (EventKind.DEPARTURE, None)], [], "has left", "offboard"),
+        ([COMPTA], [(EventKind.INSTALL, COMPTA)], [COMPTA, CAISSE], "caisse-01 was never applied", "Run `coffre apply"),
+        ([COMPTA], [(EventKind.INSTALL, CAISSE)], [CAISSE], "has no bucket of caisse-01 any more", "coffre status"),
+        (["other"], [], [COMPTA, CAISSE], "compta-01, caisse-01 were never applied", "Run `coffre apply"),
+    ],
+)
+def test_what_lacks_storage_is_told_by_its_cause(
+    owned: list[str], traces: list[tuple[EventKind, str | None]], machines: list[str], said: str, advice: str
+) -> None:
+    refused = refusal(owned, traces, machines)
+    assert refused is not None
+    assert said in refused.message
+    assert advice in refused.hint
+    assert TENANT.slug in refused.message
+
+
+def test_storage_that_is_there_is_not_asked_for_more() -> None:
+    assert refusal([COMPTA, CAISSE], [], [COMPTA, CAISSE]) is None
+    assert refusal([COMPTA], [], [COMPTA]) is None
