@@ -5,12 +5,15 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 RUNS = 5
+SAID_BYTES = 4000
+"""How much of what a failed command said last is shown: its folder is gone when somebody could look."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def run_child(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[s
 
     By a small process in between: a child begins with the most memory its parent ever had as its own (Linux).
     """
-    with (cwd / "bench.log").open("ab") as log:
+    with tempfile.TemporaryFile() as log:
         done = subprocess.run(
             [sys.executable, "-I", __file__, *arguments],
             cwd=cwd,
@@ -60,8 +63,10 @@ def run_child(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[s
             stderr=log,
             check=False,
         )
-    if done.returncode != 0:
-        raise RuntimeError(f"{arguments} ended with {done.returncode}: see {cwd / 'bench.log'}")
+        if done.returncode != 0:
+            log.seek(max(0, log.tell() - SAID_BYTES))
+            said = log.read().decode(errors="replace")
+            raise RuntimeError(f"{' '.join(map(str, arguments))} ended with {done.returncode}:\n{said}")
     return Child(**json.loads(done.stdout))
 
 
