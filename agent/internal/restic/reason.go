@@ -13,6 +13,9 @@ var (
 	goroutine  = regexp.MustCompile(`^goroutine [0-9]+ .*:$`)
 )
 
+// OneLine writes a message of restic's on one line, all of it but its call stacks.
+func OneLine(message string) string { return onOneLine(strings.Split(message, "\n")) }
+
 // onOneLine joins the lines of one message: what ends in a colon is followed by its list. Call stacks are left out.
 func onOneLine(lines []string) string {
 	var kept []string

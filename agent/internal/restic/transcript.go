@@ -166,7 +166,7 @@ func (t *Transcript) Reason() string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if t.fatal != "" {
-		return onOneLine(strings.Split(t.fatal, "\n"))
+		return OneLine(t.fatal)
 	}
 	return onOneLine(t.complaints)
 }

@@ -234,7 +234,7 @@ func lastMessage(complaints string) string {
 	if json.Unmarshal([]byte(last), &message) == nil && message.Message != "" {
 		last = message.Message
 	}
-	return strings.TrimPrefix(last, "Fatal: ")
+	return restic.OneLine(last)
 }
 
 // tailLimit is how much of restic's complaints is kept.
