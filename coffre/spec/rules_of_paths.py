@@ -89,7 +89,7 @@ def path_flaw(path: str, system: str) -> tuple[str, str] | None:
     forbidden = re.search(r'[<>|":]', path[2:]) if windows else None
     if forbidden:
         return f"has {forbidden[0]}, which no name on windows has", "write the path as the machine shows it"
-    if system == OperatingSystem.LINUX and _is_made_by_kernel(parts):
+    if not windows and _is_made_by_kernel(parts):
         return "holds what the kernel makes up, and nothing to keep", "remove it: a backup of / leaves it out by itself"
     return None
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"coffre.invalid/agent/internal/files"
@@ -83,7 +84,7 @@ func (r *run) leaveOut() mounts.LeftOut {
 		return restic.Literal(path, runtime.GOOS)
 	})
 	if len(leftOut.Names) > 0 {
-		r.log("left out: %s", list(leftOut.Names))
+		r.log("left out: %s", strings.Join(leftOut.Names, ", "))
 	}
 	if leftOut.TooMany > 0 {
 		r.note("%d file systems that hold nothing to keep are too many to leave out; let the plan name folders below /",
