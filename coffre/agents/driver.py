@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from coffre.agents.identity import Identity
 from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
 OnProgress = Callable[[str, str], None]
@@ -85,7 +86,8 @@ class DeployResult:
 
     ``changes`` are the steps that changed something, or would have; ``message`` is empty when ``ok``, else one sentence
     with what to do, without any secret. ``unreachable`` covers all that kept us from working on it: nobody answered,
-    the host key, the login, sudo. ``agent_version`` is what the agent there says of itself, empty when it said nothing.
+    the host key, the login, sudo. ``agent_version`` is what the agent there says of itself, empty when it said nothing;
+    ``identity`` which machine it says to be on (None: it said nothing, or is older than that).
     """
 
     slug: str
@@ -96,6 +98,7 @@ class DeployResult:
     message: str = ""
     changes: tuple[str, ...] = field(default=())
     agent_version: str = ""
+    identity: Identity | None = None
 
 
 class AgentDriver(Protocol):

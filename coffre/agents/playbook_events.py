@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from coffre.agents.identity import Identity
 from coffre.agents.ssh_errors import significant_lines
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 
@@ -29,7 +32,7 @@ class HostOutcome:
 
     ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are
     empty when it went well; ``reason`` is what the task or ssh said, several lines perhaps. ``agent_version`` is what
-    the agent says of itself, empty when it was not asked.
+    the agent says of itself, empty when it was not asked; ``identity`` which machine it says to be on.
     """
 
     ok: bool
@@ -38,6 +41,7 @@ class HostOutcome:
     failed_task: str = ""
     reason: str = ""
     agent_version: str = ""
+    identity: Identity | None = None
 
 
 class EventLog:
@@ -51,6 +55,7 @@ class EventLog:
         self._item_reasons: dict[tuple[str, str], str] = {}
         self._ended: dict[str, int] = {}
         self._agent_versions: dict[str, str] = {}
+        self._identities: dict[str, Identity | None] = {}
         self.has_begun = False
         """Whether Ansible came as far as to run a play."""
 
@@ -68,6 +73,7 @@ class EventLog:
         result = result if isinstance(result, Mapping) else {}
         if kind == "runner_on_ok" and task == APPLY:
             self._agent_versions[host] = read_agent_version(result.get("stdout"))
+            self._identities[host] = read_identity(result.get("stdout"))
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
@@ -92,7 +98,8 @@ class EventLog:
             return HostOutcome(False, False, changes, task, reason)
         if host not in self._ended:
             return HostOutcome(False, False, changes, "", "Ansible ended before it was done")
-        return HostOutcome(True, False, changes, agent_version=self._agent_versions.get(host, ""))
+        version, identity = self._agent_versions.get(host, ""), self._identities.get(host)
+        return HostOutcome(True, False, changes, agent_version=version, identity=identity)
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
         """Name what changed. Of a task with secrets no event tells; the sums at the end do, by what is missing."""
@@ -108,6 +115,15 @@ def read_agent_version(said: object) -> str:
     except UnreadableJsonError:
         return ""
     return version if isinstance(version, str) and len(version) <= MAX_VERSION_LENGTH else ""
+
+
+def read_identity(said: object) -> Identity | None:
+    """Return which machine the agent says to be on, in what it prints of an apply; None from an older agent."""
+    try:
+        found = read_json_object(str(said), SAID_BYTES).get("identity")
+        return None if found is None else Identity.model_validate(found)
+    except (UnreadableJsonError, ValidationError):
+        return None
 
 
 def find_reason(result: Mapping[str, Any]) -> str:

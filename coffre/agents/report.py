@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from coffre.agents.identity import Identity
 from coffre.errors import ExpectedError
 from coffre.outside.faults import Fault
 from coffre.outside.structured import LARGEST_NUMBER, UnreadableJsonError, read_json_object
@@ -77,7 +78,7 @@ class Report(_ReportModel):
     last read orders on the storage that it may obey (None: never, or an agent older than this field). ``number`` counts
     the machine's reports one by one (None: an agent older than this field; 0: it could not keep count, its disk
     was full). ``missing_snapshot_id`` is the machine's own last snapshot, which storage did not have any more, made at
-    the moment beside it.
+    the moment beside it. ``identity`` says which machine it is (None: an agent older than this field).
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -107,6 +108,7 @@ class Report(_ReportModel):
     number: Count | None = None
     missing_snapshot_id: SnapshotId | None = None
     missing_snapshot_at: AwareDatetime | None = None
+    identity: Identity | None = None
     samples: Annotated[tuple[ReportSample, ...], Field(max_length=MAX_ENTRIES)] = ()
 
     @property
@@ -124,6 +126,8 @@ def parse_report(body: bytes, now: datetime) -> Report:
         check_moment(report.orders_seen_at, now, "a report", "orders_seen_at")
     if report.missing_snapshot_at is not None:
         check_moment(report.missing_snapshot_at, now, "a report", "missing_snapshot_at")
+    if report.identity is not None:
+        return report.model_copy(update={"identity": report.identity.believable(now)})
     return report
 
 

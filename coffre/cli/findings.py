@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from coffre.operations.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
+from coffre.outside.text import one_line
 from coffre.spec.sizes import format_bytes
 
 _FAULTS: Mapping[str, str] = {
@@ -24,6 +25,11 @@ def describe(finding: Finding) -> str:
     return where + _WORDS[finding.kind](finding.evidence)
 
 
+def describe_difference(differs: str) -> str:
+    """Return in what another machine differs from the one whose backups count."""
+    return _DIFFERENCES.get(differs, differs)
+
+
 def _fault(evidence: Evidence) -> str:
     said = _FAULTS.get(str(evidence["fault"]), str(evidence["fault"]))
     return f"{said} ({evidence['field']})" if evidence.get("field") else said
@@ -33,6 +39,17 @@ def _count(evidence: Evidence) -> str:
     more = int(evidence.get("count") or 1) - 1
     return f" and {more} more" if more > 0 else ""
 
+
+_HOST_LENGTH = 80
+
+_DIFFERENCES: Mapping[str, str] = {
+    "installation": "another installation on the same hardware",
+    "hardware": "the same installation on other hardware",
+    "installation,hardware": "another installation on other hardware",
+    "start": "a copy: both ran at the same time",
+    "silence": "its agent does not say which machine it is on",
+    "waiting": "the machine of the next `coffre apply` is waited for",
+}
 
 _COMES_BACK = "`coffre undelete` brings back what the bucket keeps; find out who took it away"
 
@@ -122,6 +139,15 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     ),
     FindingKind.REPORT_KEY_LACKING: lambda _: (
         "its reports are sealed, and the control bundle has no key for them: run `coffre apply`"
+    ),
+    FindingKind.OTHER_MACHINE: lambda evidence: (
+        "another machine backs up under its name"
+        + (f", host {one_line(str(evidence['host_name']), _HOST_LENGTH)}" if evidence["host_name"] else "")
+        + f" ({describe_difference(str(evidence['differs']))}"
+        + (f", last at {evidence['last_at']}" if evidence["last_at"] else "")
+        + "): what it saves is stored and counts for nothing. A copy of the machine: take the agent off it, then "
+        "`coffre rotate --now` and `coffre acknowledge`. New hardware: `coffre apply --replace-machine` "
+        "(docs/replace-a-machine.md)"
     ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be looked at: {evidence['error']}",
 }

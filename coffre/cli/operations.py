@@ -87,8 +87,8 @@ def _show_backup(run: "MachineBackup") -> None:
         more = report.unreadable_count - len(report.unreadable)
         if more > 0:
             output.result(f"  and {more} more")
-    for loss in run.losses:
-        output.result(f"  ! {describe(loss)}")
+    for finding in (*run.losses, *run.others):
+        output.result(f"  ! {describe(finding)}")
 
 
 def restore(
@@ -161,6 +161,13 @@ def restore(
                 done = restore_to_machine(service, wanted, destination, watcher)
             else:
                 done = restore_to_directory(service, wanted, destination, watcher)
+    if done.is_others:
+        output.warning(f"snapshot {done.snapshot.id[:8]} was taken by another machine under the name of {machine}")
+    if done.left_out is not None:
+        output.warning(
+            f"snapshot {done.left_out.id[:8]} of {done.left_out.taken_at:%Y-%m-%d %H:%M} UTC is newer and was taken by "
+            f"another machine under the name of {machine}: it is left out (`coffre status {tenant}`)"
+        )
     output.result(
         f"{machine}: snapshot {done.snapshot.id[:8]} of {done.snapshot.taken_at:%Y-%m-%d %H:%M} UTC restored to "
         f"{done.to}: {done.summary.files} entries, {format_bytes(done.summary.restored_bytes)}"
@@ -304,7 +311,7 @@ def drill(
         )
         for finding in done.problems:
             output.result(f"  {finding}")
-        for loss in done.losses:
+        for loss in (*done.losses, *done.others):
             output.result(f"  ! {describe(loss)}")
     if len(drills) < len(names) or not all(done.is_passed for done in drills):
         raise typer.Exit(FAILED)

@@ -114,14 +114,31 @@ def apply(
             help="The platform was lost (contract, article 15): so for every machine whose repository is gone.",
         ),
     ] = False,
+    replace_machine: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace-machine",
+            metavar="MACHINE",
+            help="The machine that is deployed takes the place of the one whose backups counted; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why backups are given up; recorded.", show_default=False)
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Why backups are given up, or a machine is replaced; recorded.",
+            show_default=False,
+        ),
     ] = "",
 ) -> None:
     """Carry the tenant files out: storage, then agents.
 
     A machine whose repository is gone, although it was seen to hold backups, is refused; the others are carried out.
+    A machine at whose address another one answers is named: new hardware, or a copy, whose backups do not count.
     """
+    from coffre.operations.accepting import Replacement
     from coffre.provisioning.apply import apply_tenant
     from coffre.provisioning.plan import plan_tenant, refuse_orphans
     from coffre.provisioning.repositories import Renewal
@@ -129,7 +146,8 @@ def apply(
     repository = open_repository(context)
     refuse_orphans(repository)
     renewal = Renewal(frozenset(new_repository or ()), platform_lost, reason)
-    has_options = storage_only or adopt or replace_orders or renewal.is_asked
+    replacement = Replacement(tuple(replace_machine or ()), reason)
+    has_options = storage_only or adopt or replace_orders or renewal.is_asked or bool(replacement.machines)
     planned = _read_plan(plan_file, tenants, every, has_options) if plan_file is not None else {}
     names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
     failed: list[str] = []
@@ -150,6 +168,7 @@ def apply(
                 takes_unequal=adopt,
                 replaces_orders=replace_orders,
                 renewal=renewal,
+                replacement=replacement,
             )
             _show_outcome(outcome)
             if not outcome.is_complete:

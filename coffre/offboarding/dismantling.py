@@ -11,7 +11,7 @@ from coffre.offboarding.evidence import Agent, AgentOutcome, UsersSuspended
 from coffre.offboarding.freezing import list_buckets
 from coffre.operations.control import read_orders, write_orders
 from coffre.operations.machines import slugs_by_id
-from coffre.operations.reports import find_applied
+from coffre.operations.reports import find_own_applied
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.provisioning.agents import target_of
 from coffre.provisioning.retirement import has_agent
@@ -87,7 +87,7 @@ def _settle(
     was_installed = has_agent(service, name)
     outcome = judge_agent(
         result,
-        removed_itself=followed_removal(find_applied(service, name) if bucket is not None else None, generation),
+        removed_itself=followed_removal(find_own_applied(service, name) if bucket is not None else None, generation),
         was_installed=was_installed,
     )
     if outcome in GONE and was_installed:

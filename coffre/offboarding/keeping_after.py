@@ -71,6 +71,7 @@ _REASONS: Mapping[EventKind, Reason | None] = {
     EventKind.UNDELETE: None,
     EventKind.SNAPSHOTS_RELEASED: None,
     EventKind.NEW_REPOSITORY: None,
+    EventKind.MACHINE_REPLACED: None,
 }
 """Every kind, so that a new one has to be decided about; None goes at the end."""
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
 from coffre.errors import ExpectedError, RemoteError
+from coffre.operations import identity
 from coffre.operations.findings import Finding
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
@@ -30,7 +31,8 @@ OnProgress = Callable[[str, str], None]
 class Outcome(StrEnum):
     """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer.
 
-    `stopped`: not started, since the machine fills the storage of all.
+    `stopped`: not started, since the machine fills the storage of all. `other_machine`: it ran, on another machine than
+    the one whose backups count.
     """
 
     SUCCESS = "success"
@@ -38,6 +40,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     QUOTA = "quota"
     STOPPED = "stopped"
+    OTHER_MACHINE = "other_machine"
     UNREACHABLE = "unreachable"
 
 
@@ -45,7 +48,8 @@ class Outcome(StrEnum):
 class MachineBackup:
     """One machine's run. ``in_storage``: whether the bucket holds the snapshot and the report (None: not looked).
 
-    ``losses`` is what the bucket held before and holds no more, however the run itself ended.
+    ``losses`` is what the bucket held before and holds no more, however the run itself ended; ``others`` names the
+    machines that back up under this one's name, which does not take from its own run.
     """
 
     machine: str
@@ -54,6 +58,7 @@ class MachineBackup:
     report: Report | None = None
     in_storage: bool | None = None
     losses: tuple[Finding, ...] = ()
+    others: tuple[Finding, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -127,13 +132,21 @@ def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
         machine,
         report,
         is_stored=report.snapshot_id in seen.stored.snapshots,
-        is_delivered=any(each.run_id == report.run_id for each in seen.reported.reports),
+        is_delivered=any(each.run_id == report.run_id for each in (*seen.reported.reports, *seen.reported.others)),
+        is_own=identity.is_own(seen.memory, report),
     )
-    return replace(judged, losses=seen.losses)
+    return replace(judged, losses=seen.losses, others=seen.others)
 
 
-def judge_report(machine: str, report: Report, *, is_stored: bool, is_delivered: bool) -> MachineBackup:
+def judge_report(
+    machine: str, report: Report, *, is_stored: bool, is_delivered: bool, is_own: bool = True
+) -> MachineBackup:
     """Say how a run ended by both witnesses: a snapshot that only the machine knows of is none. Pure."""
+    if not is_own:
+        message = (
+            f"{report.result.value}, on another machine than the one whose backups count: it is stored and not counted"
+        )
+        return MachineBackup(machine, Outcome.OTHER_MACHINE, message, report, in_storage=is_stored)
     if report.result in SNAPSHOT_RESULTS and not is_stored:
         message = f"the machine reports snapshot {report.snapshot_id}, but its bucket has none"
         return MachineBackup(machine, Outcome.FAILED, message, report, in_storage=False)

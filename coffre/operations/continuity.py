@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from coffre.agents.applied import Applied
 from coffre.agents.report import Report
+from coffre.operations import identity
 from coffre.operations.findings import Finding, FindingKind, SetAside
 from coffre.operations.reports import Reported
 from coffre.records.memory import KnownSnapshot, Memory
@@ -30,6 +31,10 @@ class Stored:
     pack_bytes: int
 
 
+NOT_LISTED = Stored(frozenset(), has_config=False, keys=0, packs=0, pack_bytes=0)
+"""Of a repository that was not looked at: nothing is learned from it."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """One look at a machine's bucket: the reports were listed before the snapshots, from ``began_at`` on."""
@@ -42,6 +47,7 @@ class Seen:
 def learn(memory: Memory, seen: Seen) -> Memory:
     """Return what is remembered after a look. It only grows, so that looks may overtake each other."""
     reported, stored = seen.reported, seen.stored
+    memory = identity.learn(memory, (*reported.reports, *reported.others))
     number = max(filter(None, (memory.report_number, reported.highest)), default=None)
     return replace(
         memory,
@@ -129,21 +135,22 @@ def _learn_snapshots(memory: Memory, seen: Seen) -> Mapping[str, KnownSnapshot]:
         elif (released_at := known[snapshot_id].released_at) is not None and released_at < seen.began_at:
             # Brought back: from now on it has to stay again.
             known[snapshot_id] = replace(known[snapshot_id], released=None, released_at=None)
-    for snapshot_id, number in _claims(memory, seen.reported):
+    for snapshot_id, report in _claims(memory, seen.reported):
         claimed = known.get(snapshot_id) or KnownSnapshot(snapshot_id, seen.began_at)
-        if number is not None:
-            claimed = replace(claimed, report_number=max(number, claimed.report_number or 0))
+        if report is not None:
+            number = max(report.number or 0, claimed.report_number or 0) or None
+            claimed = replace(claimed, report_number=number, boot=identity.boot_of(memory, report) or claimed.boot)
         known[snapshot_id] = claimed
     return known
 
 
-def _claims(memory: Memory, reported: Reported) -> Iterator[tuple[str, int | None]]:
-    """Yield the snapshots that a machine's sealed reports vouch for, with the report's number."""
-    for report in reported.reports:
+def _claims(memory: Memory, reported: Reported) -> Iterator[tuple[str, Report | None]]:
+    """Yield the snapshots that a machine's sealed reports vouch for, with the report that tells of its own."""
+    for report in (*reported.reports, *reported.others):
         if report.number is None:
             continue
         if report.snapshot_id is not None and not _is_of_before(memory, report, report.finished_at):
-            yield report.snapshot_id, report.number or None
+            yield report.snapshot_id, report
         missing_at = report.missing_snapshot_at or report.started_at
         if report.missing_snapshot_id is not None and not _is_of_before(memory, report, missing_at):
             yield report.missing_snapshot_id, None

@@ -30,6 +30,7 @@ class Drill:
     """What a drill found. ``problems`` is empty when every file came back as it should.
 
     ``losses`` is what storage had before and has no more: with any of them no drill passes, whatever came back.
+    ``others`` names the machines that back up under this one's name: none of their snapshots is drilled.
     """
 
     machine: str
@@ -40,6 +41,7 @@ class Drill:
     read_bytes: int
     problems: tuple[str, ...]
     losses: tuple[Finding, ...] = ()
+    others: tuple[Finding, ...] = ()
 
     @property
     def is_passed(self) -> bool:
@@ -59,7 +61,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
     snapshot_id, reported = newest.snapshot_id, newest.hashes
     if not newest.is_stored:
         problems = ("the snapshot that its machine reported is not in its bucket",)
-        return _settle(service, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses), ())
+        return _settle(service, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ())
     with _cache_folder(service.repository.root) as cache:
         reason = f"drill of snapshot {snapshot_id[:8]}, seed {seed}"
         repository = open_repository(service, machine, reason, cache)
@@ -72,7 +74,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample = Sample(seed, (), ())
-    return _settle(service, replace(done, losses=newest.losses), sample.paths)
+    return _settle(service, replace(done, losses=newest.losses, others=newest.others), sample.paths)
 
 
 def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
@@ -97,6 +99,7 @@ class _Newest:
     hashes: list[ReportedHash]
     is_stored: bool
     losses: tuple[Finding, ...]
+    others: tuple[Finding, ...]
 
 
 def _newest_reported(service: Service, machine: str) -> _Newest:
@@ -120,11 +123,12 @@ def _newest_reported(service: Service, machine: str) -> _Newest:
         snapshot_id = told.snapshot_id if told is not None else None
     if snapshot_id is None:
         raise UsageError(
-            f"{machine} has no report of a backup yet",
+            f"{machine} has no report of a backup yet"
+            + (", but another machine has, under its name" if seen.others else ""),
             f"Run `coffre backup {service.tenant.slug}` first; `coffre status` says what its bucket holds.",
         )
     hashes = [ReportedHash(each.path, each.size_bytes, each.sha256) for each in told.samples] if told else []
-    return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses)
+    return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others)
 
 
 def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:

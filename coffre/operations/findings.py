@@ -70,6 +70,11 @@ class FindingKind(StrEnum):
     REPORT_KEY_LACKING = "report_key_lacking"
     """The machine seals its reports, and the bundle here has nothing to open them with."""
 
+    OTHER_MACHINE = "other_machine"
+    """Another machine backs up under this one's name: its `host_name`, how it `differs` ("installation", "hardware",
+    both with a comma, "start", "silence", "waiting"), the `number` of its newest report and when that was (`last_at`),
+    the `accepted_host_name`."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be looked at: `error` is what was answered."""
 

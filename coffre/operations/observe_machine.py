@@ -138,6 +138,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
     )
     applied = [seen.applied] if isinstance(seen.applied, SetAside) else []
     found = (
+        seen.others,
         seen.losses,
         sum_up(FindingKind.REPORT_SET_ASIDE, name, seen.reported.aside),
         documents,

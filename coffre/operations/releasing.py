@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from coffre.errors import RefusedError, UsageError
-from coffre.operations import continuity
+from coffre.operations import continuity, identity
 from coffre.operations.findings import Finding, FindingKind
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.service import Service
@@ -82,14 +82,20 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
             f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
     gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
-    if not seen.losses and not seen.reported.aside:
+    if not seen.losses and not seen.others and not seen.reported.aside:
         return Acknowledged(machine, (), 0)
-    losses = [{"kind": loss.kind.value, **loss.evidence} for loss in seen.losses]
+    is_lost = bool(seen.losses or seen.reported.aside)
+    known = (*seen.losses, *seen.others)
+    losses = [{"kind": each.kind.value, **each.evidence} for each in known]
     _record_released(service, machine, gone, ACKNOWLEDGED, {"reason": reason, "losses": losses})
     service.records.change_memory(
-        service.tenant.id, machine, lambda memory: continuity.acknowledge(memory, gone, ACKNOWLEDGED, utc_now())
+        service.tenant.id,
+        machine,
+        lambda memory: identity.let_go(
+            continuity.acknowledge(memory, gone, ACKNOWLEDGED, utc_now()) if is_lost else memory
+        ),
     )
-    return Acknowledged(machine, seen.losses, len(gone))
+    return Acknowledged(machine, known, len(gone))
 
 
 def check_reason(reason: str) -> None:

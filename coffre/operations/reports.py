@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from coffre.agents.applied import Applied, parse_applied
 from coffre.agents.report import LIMIT_BYTES, InvalidReportError, Report, ReportResult, parse_report
 from coffre.agents.sealing import SEALED_LIMIT_BYTES, Opener, is_sealed, read_number
+from coffre.operations import identity
 from coffre.operations.departure import is_being_erased
 from coffre.operations.findings import SetAside
 from coffre.operations.service import Service
@@ -41,12 +42,14 @@ Until = Callable[[Report], bool]
 class Reported:
     """What a machine says: its believed reports, newest first as far as they were read, and what was set aside.
 
+    ``others`` are believed as well, of another machine that has this one's files: they count for nothing.
     Of sealed ones: ``numbers`` are those listed above the number accounted for, ``highest`` the highest that opened;
     ``replayed`` is an earlier one that the server dates after it; ``sealed_since`` and ``clean_until`` are what a
     memory may take over. ``lacks_key``: there are sealed reports, and nothing here to open them with.
     """
 
     reports: tuple[Report, ...] = ()
+    others: tuple[Report, ...] = ()
     aside: tuple[SetAside, ...] = ()
     numbers: frozenset[int] = frozenset()
     highest: int | None = None
@@ -112,6 +115,14 @@ def look_at_applied(
     if memory.check_in_number is not None and (applied.number or 0) < memory.check_in_number:
         return SetAside(key, Fault.REPLAYED)
     return applied
+
+
+def find_own_applied(service: Service, machine: str) -> Applied | None:
+    """Return what `find_applied` does, unless another machine that has this one's files says it."""
+    found = find_applied(service, machine)
+    if found is None or identity.is_foreign(recall(service, machine), found.identity, found.at):
+        return None
+    return found
 
 
 def find_applied(service: Service, machine: str) -> Applied | None:
@@ -181,28 +192,31 @@ class Shelf:
     def read(self, bucket: Bucket, opener: Opener | None, until: Until = is_success) -> Reported:
         """Open what has to be looked at: all that is new, and by their numbers as far back as ``until``."""
         read = _Sealed(bucket, opener, self._now)
-        for facts in self._by_number:
-            report = read.open(facts)
-            if report is not None and until(report):
-                break
         for facts in (*self._unread, *self._unnumbered):
             read.open(facts)
+        machines = identity.learn(self._memory, [report for _, report in read.reports.values()])
+        for facts in self._by_number:
+            report = read.open(facts)
+            if report is not None and identity.is_own(machines, report) and until(report):
+                break
+        machines = identity.learn(machines, [report for _, report in read.reports.values()])
         is_sealing = self._memory.sealed_since is not None or bool(read.reports)
         highest = max((report.number or 0 for _, report in read.reports.values()), default=0) or None
-        replayed = self._find_replayed(read, highest)
+        replayed = self._find_replayed(read, machines)
         # What was looked at and acknowledged is not named again; it is believed no more for that.
         new = {facts.key for facts in self._unread}
         odd_sealed = tuple(each for each in read.aside.values() if each.key in new)
         if not is_sealing:
             reports, aside = _read_in_clear(bucket, self._in_clear, self._now, until)
-            return Reported(reports, (*odd_sealed, *aside), lacks_key=read.lacks_key)
+            return Reported(reports, aside=(*odd_sealed, *aside), lacks_key=read.lacks_key)
         sealed_since = self._memory.sealed_since or min(facts.modified_at for facts, _ in read.reports.values())
         odd = [facts for facts in self._in_clear if facts.modified_at > sealed_since]
         aside = (*odd_sealed, *_judge_in_clear(bucket, odd))
         bad = {read_number(key) for key in read.aside}
         reports = _in_order(report for _, report in read.reports.values())
         return Reported(
-            reports,
+            tuple(each for each in reports if identity.is_own(machines, each)),
+            tuple(each for each in reports if not identity.is_own(machines, each)),
             aside,
             frozenset(number for number in self._numbers if number not in bad),
             highest,
@@ -215,11 +229,18 @@ class Shelf:
     def _counts_in_clear(self, facts: ObjectFacts) -> bool:
         return self._memory.sealed_since is None or facts.modified_at > self._memory.sealed_since
 
-    def _find_replayed(self, read: "_Sealed", highest: int | None) -> str | None:
-        """Return an earlier report that the server dates after the newest one: it was put there again."""
-        if highest is None or self._newest is None or read.open(self._newest) is None:
+    def _find_replayed(self, read: "_Sealed", machines: Memory) -> str | None:
+        """Return an earlier report that the server dates after the newest one: it was put there again.
+
+        Another machine that has this one's files counts by itself, from where it was copied.
+        """
+        if self._newest is None or read.open(self._newest) is None:
             return None
-        newest_at = max(facts.modified_at for facts, report in read.reports.values() if report.number == highest)
+        own = [(facts, each) for facts, each in read.reports.values() if identity.is_own(machines, each)]
+        highest = max((each.number or 0 for _, each in own), default=0)
+        if not highest or not any(facts.key == self._newest.key for facts, _ in own):
+            return None
+        newest_at = max(facts.modified_at for facts, each in own if each.number == highest)
         is_earlier = (read_number(self._newest.key) or 0) < highest
         return self._newest.key if is_earlier and self._newest.modified_at > newest_at else None
 

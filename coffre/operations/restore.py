@@ -15,12 +15,14 @@ from coffre.agents.restic.output import SnapshotList
 from coffre.agents.restic.remote_restore import RemoteRestore, look_at, refuse_ours, restore_on
 from coffre.agents.restic.repository import HostileSnapshotError, Repository, RestoreSummary, Snapshot
 from coffre.errors import RefusedError, UsageError
+from coffre.operations import identity
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.machines import open_machine
 from coffre.operations.passwords import use_password
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
+from coffre.operations.sighting import look_at_reports
 from coffre.outside.files import read_plain
 from coffre.secrets import rotations
 from coffre.spec import naming
@@ -55,12 +57,26 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was restored; ``to`` is where, as an operator reads it."""
+    """What was restored; ``to`` is where, as an operator reads it.
+
+    ``is_others``: another machine took it under this one's name. ``left_out`` is a newer snapshot that is another's.
+    """
 
     machine: str
     snapshot: Snapshot
     to: str
     summary: RestoreSummary
+    is_others: bool = False
+    left_out: Snapshot | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The snapshot that is meant; whether it is another machine's, and which newer one was left out for being that."""
+
+    snapshot: Snapshot
+    is_others: bool = False
+    left_out: Snapshot | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +130,8 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
         raise RefusedError(f"{target} is not an empty directory", "Name a new directory: a restore never overwrites.")
     repository = open_repository(service, wanted.machine, f"restore {wanted.snapshot} to {target}")
-    chosen = _choose(repository, wanted, path)
+    choice = _choose(service, repository, wanted, path)
+    chosen = choice.snapshot
     mark = f"{chosen.id} {path or '/'}"
     if unfinished not in (None, mark):
         raise _other_unfinished(str(target), unfinished)
@@ -125,7 +142,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
     with suppress(IsADirectoryError):  # the machine's own, should it have had a folder of that name
         marker.unlink(missing_ok=True)
-    return Restored(wanted.machine, chosen, str(target), summary)
+    return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out)
 
 
 def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDestination, watcher: Watcher) -> Restored:
@@ -148,12 +165,14 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
         service.storage.open_bucket(service.bucket_name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
         where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = f"restore {wanted.snapshot} onto {destination.machine}, {where}"
-        chosen = _choose(open_repository(service, wanted.machine, reason), wanted, path)
+        choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
+        chosen = choice.snapshot
         folder = choose_folder(destination, wanted.machine, chosen)
         watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
         storage = _storage_of(service, wanted.machine, key, f"{reason}: handed to {destination.machine}")
         summary = restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
-    return Restored(wanted.machine, chosen, f"{destination.machine}, {folder or 'in place'}", summary)
+    where = f"{destination.machine}, {folder or 'in place'}"
+    return Restored(wanted.machine, chosen, where, summary, choice.is_others, choice.left_out)
 
 
 def choose_folder(destination: MachineDestination, source: str, snapshot: Snapshot) -> str | None:
@@ -192,9 +211,10 @@ def normalise_path(path: str | None) -> str | None:
     return None if normal == "/" else normal
 
 
-def choose_snapshot(listed: SnapshotList, wanted: str, machine: str) -> Snapshot:
+def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Collection[str] = ()) -> Snapshot:
     """Return the snapshot that is meant: the newest for "latest", else the one whose id begins so. Pure.
 
+    ``others`` are the ids of those that another machine took under this one's name: none of them is the latest.
     HostileSnapshotError for one that no honest restic writes: it is never the latest, and refused when it is asked for.
     """
     snapshots = listed.usable
@@ -207,7 +227,13 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str) -> Snapshot
         raise UsageError(f"{machine} has no snapshot yet", "Run `coffre backup` first.")
     by_age = sorted(snapshots, key=lambda snapshot: snapshot.taken_at)
     if wanted == "latest":
-        return by_age[-1]
+        own = [snapshot for snapshot in by_age if snapshot.id not in others]
+        if not own:
+            raise RefusedError(
+                f"every snapshot of {machine} was taken by another machine under its name",
+                "Name one with --snapshot, or accept that machine: `coffre apply --replace-machine`.",
+            )
+        return own[-1]
     found = [snapshot for snapshot in by_age if snapshot.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
@@ -216,16 +242,20 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str) -> Snapshot
     raise UsageError(f"{machine} has {problem} beginning with {wanted!r}", f"The last ones are {last}.")
 
 
-def _choose(repository: Repository, wanted: Wanted, path: str | None) -> Snapshot:
+def _choose(service: Service, repository: Repository, wanted: Wanted, path: str | None) -> Choice:
     """Return the snapshot that is meant, having read the whole of its list: it is sound, and it holds the path."""
-    chosen = choose_snapshot(repository.list_snapshots(), wanted.snapshot, wanted.machine)
+    memory, listed = look_at_reports(service, wanted.machine), repository.list_snapshots()
+    others = {each.id for each in listed.usable if identity.is_others_snapshot(memory, each.id, each.tags)}
+    chosen = choose_snapshot(listed, wanted.snapshot, wanted.machine, others)
     if path is None:
         repository.check_snapshot(chosen.id)
     elif not repository.has_path(chosen.id, path):
         raise UsageError(
             f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", "Write the path as on the machine."
         )
-    return chosen
+    newer = [each for each in listed.usable if each.id in others and each.taken_at > chosen.taken_at]
+    left_out = max(newer, key=lambda each: each.taken_at, default=None) if wanted.snapshot == "latest" else None
+    return Choice(chosen, chosen.id in others, left_out)
 
 
 def _machine_key(service: Service, machine: str) -> AccessKey:

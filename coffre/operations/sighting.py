@@ -1,12 +1,13 @@
 """One look at a machine's bucket, held against what was seen before, and remembered where records exist."""
 
+import heapq
 import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from coffre.agents.applied import Applied
-from coffre.operations import continuity
-from coffre.operations.continuity import Seen, Stored
+from coffre.operations import continuity, identity
+from coffre.operations.continuity import NOT_LISTED, Seen, Stored
 from coffre.operations.departure import is_being_erased
 from coffre.operations.findings import Finding, SetAside
 from coffre.operations.reports import Reported, Shelf, Until, find_opener, is_success, look_at_applied, recall
@@ -33,12 +34,14 @@ _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}")
 class Sighting:
     """What was seen of a machine; ``losses`` is what was there before and is not any more.
 
-    ``newest_snapshot_at`` is of the snapshot objects whose time can be, ``snapshots`` counts all of them.
+    ``newest_snapshot_at`` is of the snapshot objects whose time can be and that no other machine made, ``snapshots``
+    counts all of them. ``others`` names the machines that back up under this one's name.
     """
 
     reported: Reported
     stored: Stored
     losses: tuple[Finding, ...]
+    others: tuple[Finding, ...]
     snapshots: int
     newest_snapshot_at: datetime | None
     snapshots_aside: tuple[SetAside, ...]
@@ -65,14 +68,25 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
         reported,
         survey.stored,
         continuity.judge(machine, before, after, seen),
+        identity.judge(machine, after),
         survey.snapshots,
-        survey.newest_snapshot_at,
+        survey.find_newest_snapshot(after),
         tuple(survey.aside),
         survey.current_bytes,
         survey.repository_bytes,
         after,
         applied,
     )
+
+
+def look_at_reports(service: Service, machine: str) -> Memory:
+    """Learn from a machine's reports alone, a short list whatever its repository holds; returns what is known then."""
+    bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
+    shelf = Shelf(before, began_at)
+    for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
+        shelf.see(facts)
+    reported = shelf.read(bucket, find_opener(service, machine))
+    return _remember(service, machine, before, Seen(reported, NOT_LISTED, began_at), None)
 
 
 def _remember(service: Service, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
@@ -95,11 +109,11 @@ class _Survey:
         self.shelf = Shelf(memory, now)
         self.current_bytes = self.repository_bytes = 0
         self.snapshots = 0
-        self.newest_snapshot_at: datetime | None = None
         self.aside: list[SetAside] = []
         self._now = now
         self._known = memory.snapshots
         self._ids: set[str] = set()
+        self._moments: list[tuple[datetime, str]] = []
         self._has_config = False
         self._keys = self._packs = self._pack_bytes = 0
 
@@ -134,5 +148,13 @@ class _Survey:
             if len(self.aside) < MAX_ASIDE:
                 self.aside.append(SetAside(facts.key, Fault.UNBELIEVABLE_TIME))
             return
-        newest = self.newest_snapshot_at
-        self.newest_snapshot_at = modified_at if newest is None else max(newest, modified_at)
+        heapq.heappush(self._moments, (modified_at, snapshot_id))
+        if len(self._moments) > continuity.MAX_KNOWN:
+            heapq.heappop(self._moments)
+
+    def find_newest_snapshot(self, memory: Memory) -> datetime | None:
+        """Return when the newest snapshot came that is not known to be another machine's."""
+        return max(
+            (at for at, snapshot_id in self._moments if not identity.is_others_snapshot(memory, snapshot_id, ())),
+            default=None,
+        )

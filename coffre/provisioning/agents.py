@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,7 @@ from coffre.agents.inventory import WINRM_PORT
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RefusedError
+from coffre.operations.accepting import meet
 from coffre.operations.control import Orders, wanted_orders
 from coffre.operations.generations import find_written
 from coffre.operations.machines import known_hosts_file, slugs_by_id
@@ -34,7 +35,8 @@ _ENDS = (EventKind.REMOVAL, EventKind.RETIREMENT)
 class MachineState(StrEnum):
     """How a machine stands after an apply. `pending` and `failed` are tried again by the next one.
 
-    `refused`: its repository is not what it was, and nothing is done to it before somebody decides.
+    `refused`: its repository is not what it was, and nothing is done to it before somebody decides. `other`: it has its
+    agent, and is not the machine whose backups count.
     """
 
     INSTALLED = "installed"
@@ -48,6 +50,7 @@ class MachineState(StrEnum):
     RETIRED_UNREACHED = "retired, not reached: its agent still stands there, its key is dead"
     PENDING = "pending"
     REFUSED = "refused"
+    OTHER = "another machine answers there"
     FAILED = "failed"
 
 
@@ -61,7 +64,12 @@ class MachineOutcome:
 
     @property
     def is_complete(self) -> bool:
-        return self.state not in (MachineState.PENDING, MachineState.FAILED, MachineState.REFUSED)
+        return self.state not in (
+            MachineState.PENDING,
+            MachineState.FAILED,
+            MachineState.REFUSED,
+            MachineState.OTHER,
+        )
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,20 @@ def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOu
         kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
         facts = {"licence": machine.kind.value, **asdict(wanted), "agent_version": result.agent_version}
         service.record(kind, result.machine, **facts, connection=way)
-    return outcome
+    differs = meet(service, result.machine, result.identity) if result.ok else ()
+    return judge_identity(service.tenant.slug, outcome, differs)
+
+
+def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -> MachineOutcome:
+    """Say that another machine than the one whose backups count has the agent now. Pure."""
+    if not differs:
+        return outcome
+    what = "it ran while that one did" if "start" in differs else f"another {' and other '.join(differs)}"
+    message = (
+        f"not the one whose backups count ({what}); it backs up, and that counts for nothing. If it takes that one's "
+        f"place: `coffre apply {slug} --replace-machine {outcome.machine} --reason TEXT` (docs/replace-a-machine.md)"
+    )
+    return MachineOutcome(outcome.machine, MachineState.OTHER, message)
 
 
 def lacks_only_renewal(installed: Installed | None, wanted: Installed | None, due: int) -> bool:

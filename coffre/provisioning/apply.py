@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from coffre.operations.accepting import NO_REPLACEMENT, Replacement, give_away
 from coffre.operations.control import Orders, refuse_foreign_orders, write_orders
 from coffre.operations.findings import Finding
 from coffre.operations.gate import GateState, settle_gate
@@ -68,6 +69,7 @@ def apply_tenant(
     takes_unequal: bool = False,
     replaces_orders: bool = False,
     renewal: Renewal = NO_RENEWAL,
+    replacement: Replacement = NO_REPLACEMENT,
     clock: Clock = utc_now,
 ) -> TenantOutcome:
     """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing.
@@ -76,7 +78,7 @@ def apply_tenant(
     standing in the stack's state are taken and changed also when they are not equal: for a state that was lost. With
     ``replaces_orders`` new orders are written over such as this tenant's keys did not sign, or older ones put back. A
     machine whose repository is gone although snapshots of it were seen is refused, unless ``renewal`` names it; the
-    others are carried out.
+    others are carried out. The machines that ``replacement`` names are other ones from now on: those that are deployed.
     """
     with (
         open_service(repository, slug, on_progress) as service,
@@ -91,6 +93,7 @@ def apply_tenant(
             ordered = (*names, *retirement.list_ordered(service))
             refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
         losses = look_at_repositories(service, renewal, owned_buckets)
+        give_away(service, replacement)
         warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)

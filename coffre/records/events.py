@@ -51,6 +51,7 @@ class EventKind(StrEnum):
     HOLD_LIFTED = "hold_lifted"
     SNAPSHOTS_RELEASED = "snapshots_released"
     NEW_REPOSITORY = "new_repository"
+    MACHINE_REPLACED = "machine_replaced"
     RECORDS_TRIMMED = "records_trimmed"
 
 

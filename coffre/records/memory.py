@@ -11,19 +11,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from coffre.records import tables
+from coffre.records.boots import AcceptedMachine, KnownBoot
 
 
 @dataclass(frozen=True)
 class KnownSnapshot:
     """A snapshot that was seen in storage or that its machine vouched for under a seal.
 
-    ``report_number`` is that of the sealed report that tells of it, None when none did. ``released`` says why it need
-    not be there any more; None: it has to be.
+    ``report_number`` is that of the sealed report that tells of it, None when none did; ``boot`` is the key of the
+    start of the machine that took it. ``released`` says why it need not be there any more; None: it has to be.
     """
 
     snapshot_id: str
     seen_at: datetime
     report_number: int | None = None
+    boot: str | None = None
     released: str | None = None
     released_at: datetime | None = None
 
@@ -36,6 +38,8 @@ class Memory:
     seen (None: whatever comes next begins the count). Reports in clear count until ``sealed_since``, the server's time
     of the first sealed one; what was written under reports/ until ``clean_until`` was looked at. ``begun_at`` is when
     its repository was begun anew, on SMILÉO's word. ``packs`` and ``pack_bytes`` are the most that was seen.
+    ``accepted`` is the machine whose backups count. Since ``identified_since`` it is known by more than its files; with
+    no machine accepted the next deployment says which one it is.
     """
 
     report_number: int | None = None
@@ -46,6 +50,9 @@ class Memory:
     check_in_number: int | None = None
     packs: int | None = None
     pack_bytes: int | None = None
+    identified_since: datetime | None = None
+    accepted: AcceptedMachine | None = None
+    boots: Mapping[str, KnownBoot] = field(default_factory=dict)
     snapshots: Mapping[str, KnownSnapshot] = field(default_factory=dict)
 
     @property
@@ -55,22 +62,35 @@ class Memory:
 
     @property
     def newest_reported(self) -> KnownSnapshot | None:
-        """The snapshot of the newest sealed report that tells of one, without those that were released."""
-        told = [known for known in self.expected if known.report_number is not None]
+        """The snapshot of the newest sealed report that tells of one, without another machine's and those released."""
+        told = [known for known in self.expected if known.report_number is not None and not self.is_of_other(known)]
         return max(told, key=lambda known: known.report_number or 0, default=None)
+
+    def is_of_other(self, known: KnownSnapshot) -> bool:
+        """Tell whether another machine took a snapshot under this one's name."""
+        boot = self.boots.get(known.boot or "")
+        return boot is not None and not boot.is_own
 
 
 _SNAPSHOT_FIELDS = tuple(each.name for each in fields(KnownSnapshot))
-_MARKS = tuple(each.name for each in fields(Memory) if each.name != "snapshots")
+_BOOT_FIELDS = tuple(each.name for each in fields(KnownBoot))
+_MARKS = tuple(each.name for each in fields(Memory) if each.name not in ("accepted", "boots", "snapshots"))
+_ACCEPTED = {f"accepted_{each.name}": each.name for each in fields(AcceptedMachine)}
 
 
 def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
     """Return what is remembered of a machine."""
-    known, marks = tables.known_snapshots, tables.machine_memory
-    rows = connection.execute(_of(known, tenant_id, machine)).mappings().all()
-    row = connection.execute(_of(marks, tenant_id, machine)).mappings().one_or_none()
-    snapshots = {each["snapshot_id"]: KnownSnapshot(**_without_owner(dict(each))) for each in rows}
-    return Memory(**({} if row is None else _without_owner(dict(row))), snapshots=snapshots)
+
+    def read(table: sa.Table) -> list[dict[str, Any]]:
+        rows = connection.execute(_of(table, tenant_id, machine)).mappings().all()
+        return [_without_owner(dict(row)) for row in rows]
+
+    snapshots = {each["snapshot_id"]: KnownSnapshot(**each) for each in read(tables.known_snapshots)}
+    boots = {each["key"]: KnownBoot(**each) for each in read(tables.known_boots)}
+    marks = next(iter(read(tables.machine_memory)), {})
+    accepted = {name: marks.pop(column, None) for column, name in _ACCEPTED.items()}
+    machine_accepted = None if accepted["at"] is None else AcceptedMachine(**accepted)
+    return Memory(**marks, accepted=machine_accepted, boots=boots, snapshots=snapshots)
 
 
 def write_memory(connection: sa.Connection, tenant_id: str, machine: str, before: Memory, after: Memory) -> None:
@@ -81,14 +101,36 @@ def write_memory(connection: sa.Connection, tenant_id: str, machine: str, before
     for each in changed:
         values = {name: getattr(each, name) for name in _SNAPSHOT_FIELDS}
         _put(connection, known, {**owner, "snapshot_id": each.snapshot_id}, values)
-    values = {name: getattr(after, name) for name in _MARKS}
-    if values != {name: getattr(before, name) for name in _MARKS} or (changed and before == Memory()):
+    _write_boots(connection, owner, before.boots, after.boots)
+    values = _marks_of(after)
+    if values != _marks_of(before) or (changed and before == Memory()):
         _put(connection, marks, owner, values)
+
+
+def _write_boots(
+    connection: sa.Connection,
+    owner: Mapping[str, object],
+    before: Mapping[str, KnownBoot],
+    after: Mapping[str, KnownBoot],
+) -> None:
+    table = tables.known_boots
+    for key, boot in after.items():
+        if before.get(key) != boot:
+            values = {name: getattr(boot, name) for name in _BOOT_FIELDS}
+            _put(connection, table, {**owner, "key": key}, values)
+    mine = sa.and_(*(table.c[name] == value for name, value in owner.items()))
+    for key in before.keys() - after.keys():
+        connection.execute(sa.delete(table).where(mine, table.c.key == key))
+
+
+def _marks_of(memory: Memory) -> dict[str, object]:
+    values = {name: getattr(memory, name) for name in _MARKS}
+    return {**values, **{column: getattr(memory.accepted, name, None) for column, name in _ACCEPTED.items()}}
 
 
 def delete_memory(connection: sa.Connection, tenant_id: str, machine: str) -> None:
     """Forget a machine: its backups are erased."""
-    for table in (tables.known_snapshots, tables.machine_memory):
+    for table in (tables.known_snapshots, tables.known_boots, tables.machine_memory):
         connection.execute(sa.delete(table).where(table.c.tenant_id == tenant_id, table.c.machine == machine))
 
 

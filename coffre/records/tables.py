@@ -152,6 +152,7 @@ known_snapshots = sa.Table(
     sa.Column("snapshot_id", sa.Text(), primary_key=True),
     sa.Column("seen_at", UtcDateTime(), nullable=False),
     sa.Column("report_number", sa.BigInteger()),
+    sa.Column("boot", sa.Text()),
     sa.Column("released", sa.Text()),
     sa.Column("released_at", UtcDateTime()),
 )
@@ -169,4 +170,30 @@ machine_memory = sa.Table(
     sa.Column("check_in_number", sa.BigInteger()),
     sa.Column("packs", sa.BigInteger()),
     sa.Column("pack_bytes", sa.BigInteger()),
+    sa.Column("identified_since", UtcDateTime()),
+    sa.Column("accepted_machine_id", sa.Text()),
+    sa.Column("accepted_hardware_id", sa.Text()),
+    sa.Column("accepted_host_name", sa.Text()),
+    sa.Column("accepted_at", UtcDateTime()),
+)
+
+# Each start of a machine that spoke under this one's name.
+known_boots = sa.Table(
+    "known_boots",
+    metadata,
+    sa.Column("tenant_id", sa.Text(), primary_key=True),
+    sa.Column("machine", sa.Text(), primary_key=True),
+    sa.Column("key", sa.Text(), primary_key=True),
+    sa.Column("machine_id", sa.Text(), nullable=False),
+    sa.Column("hardware_id", sa.Text(), nullable=False),
+    sa.Column("host_name", sa.Text(), nullable=False),
+    sa.Column("is_own", sa.Boolean(), nullable=False),
+    sa.Column("is_accepted", sa.Boolean(), nullable=False),
+    sa.Column("booted_at", UtcDateTime()),
+    sa.Column("first_at", UtcDateTime()),
+    sa.Column("last_at", UtcDateTime()),
+    sa.Column("ended_at", UtcDateTime()),
+    sa.Column("boot_id", sa.Text(), nullable=False),
+    sa.Column("last_number", sa.BigInteger()),
+    sa.Column("let_go_number", sa.BigInteger()),
 )

@@ -12,6 +12,7 @@ import (
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
+	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/programs"
@@ -33,13 +34,14 @@ type Settings struct {
 }
 
 // Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide;
-// AgentVersion is the version of the agent that says so.
+// AgentVersion is the version of the agent that says so, Identity the machine that it says it on.
 type Result struct {
-	Changed      bool     `json:"changed"`
-	Generation   int64    `json:"generation"`
-	Changes      []string `json:"changes"`
-	Note         string   `json:"note,omitempty"`
-	AgentVersion string   `json:"agent_version"`
+	Changed      bool              `json:"changed"`
+	Generation   int64             `json:"generation"`
+	Changes      []string          `json:"changes"`
+	Note         string            `json:"note,omitempty"`
+	AgentVersion string            `json:"agent_version"`
+	Identity     identity.Identity `json:"identity"`
 }
 
 // Apply fetches, verifies and obeys the orders, and tells the storage that it did. The orders are remembered last, so
@@ -76,6 +78,7 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 	}
 	result := Result{
 		Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes, AgentVersion: settings.Version,
+		Identity: identity.Read(settings.Paths.Root, session.machine.TenantID),
 	}
 	if untold != nil {
 		result.Note = notTold(untold)

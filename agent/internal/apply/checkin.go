@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
 )
@@ -23,16 +24,17 @@ const checkInPatience = 20 * time.Second
 type Seen struct{ Reports, CheckIns int64 }
 
 type checkIn struct {
-	Version           int       `json:"version"`
-	Number            int64     `json:"number"`
-	TenantID          string    `json:"tenant_id"`
-	Machine           string    `json:"machine"`
-	At                time.Time `json:"at"`
-	GenerationApplied int64     `json:"generation_applied"`
-	AccessKeyID       string    `json:"access_key_id"`
-	SigningPublicKey  string    `json:"signing_public_key"`
-	AgentVersion      string    `json:"agent_version"`
-	Removed           bool      `json:"removed,omitempty"`
+	Version           int               `json:"version"`
+	Number            int64             `json:"number"`
+	TenantID          string            `json:"tenant_id"`
+	Machine           string            `json:"machine"`
+	At                time.Time         `json:"at"`
+	GenerationApplied int64             `json:"generation_applied"`
+	AccessKeyID       string            `json:"access_key_id"`
+	SigningPublicKey  string            `json:"signing_public_key"`
+	AgentVersion      string            `json:"agent_version"`
+	Removed           bool              `json:"removed,omitempty"`
+	Identity          identity.Identity `json:"identity"`
 }
 
 // nextCheckIn is a number that no check-in of this machine has had.
@@ -65,7 +67,7 @@ func (s *session) checkIn(ctx context.Context, applied orders.Orders, number int
 		Version: 1, Number: number, TenantID: s.machine.TenantID, Machine: s.machine.Machine,
 		At: time.Now().UTC().Truncate(time.Second), GenerationApplied: applied.Generation,
 		AccessKeyID: s.credentials.AccessKeyID, SigningPublicKey: s.machine.SigningPublicKey, AgentVersion: s.Version,
-		Removed: applied.Remove,
+		Removed: applied.Remove, Identity: identity.Read(s.Paths.Root, s.machine.TenantID),
 	})
 	var sealer report.Sealer
 	if err == nil {

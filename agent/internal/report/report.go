@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"coffre.invalid/agent/internal/identity"
 )
 
 // Prefix is where reports live in the machine's bucket.
@@ -59,36 +61,37 @@ type Sample struct {
 // ClockOffsetSeconds is the local clock minus the server's, null when no server answered.
 // Number counts this machine's reports, one by one; 0 when it could not be kept, because the disk is full for instance.
 // MissingSnapshotID is this machine's own last snapshot when the storage does not have it any more, null usually, and
-// MissingSnapshotAt when it was made.
+// MissingSnapshotAt when it was made. Identity says which machine this is: another may have got a copy of its files.
 type Report struct {
-	Version                int        `json:"version"`
-	Number                 int64      `json:"number"`
-	TenantID               string     `json:"tenant_id"`
-	Machine                string     `json:"machine"`
-	RunID                  string     `json:"run_id"`
-	StartedAt              time.Time  `json:"started_at"`
-	FinishedAt             time.Time  `json:"finished_at"`
-	Result                 Result     `json:"result"`
-	Message                string     `json:"message"`
-	SnapshotID             *string    `json:"snapshot_id"`
-	ResticExitCode         *int       `json:"restic_exit_code"`
-	BytesAdded             uint64     `json:"bytes_added"`
-	BytesProcessed         uint64     `json:"bytes_processed"`
-	FilesProcessed         uint64     `json:"files_processed"`
-	Unreadable             []string   `json:"unreadable"`
-	UnreadableCount        int        `json:"unreadable_count"`
-	AgentVersion           string     `json:"agent_version"`
-	ResticVersion          string     `json:"restic_version"`
-	GenerationApplied      int64      `json:"generation_applied"`
-	GenerationSeen         int64      `json:"generation_seen"`
-	AccessKeyID            string     `json:"access_key_id"`
-	FailedGeneration       *int64     `json:"failed_generation"`
-	FailedGenerationReason string     `json:"failed_generation_reason"`
-	OrdersSeenAt           *time.Time `json:"orders_seen_at"`
-	ClockOffsetSeconds     *float64   `json:"clock_offset_seconds"`
-	MissingSnapshotID      *string    `json:"missing_snapshot_id"`
-	MissingSnapshotAt      *time.Time `json:"missing_snapshot_at"`
-	Samples                []Sample   `json:"samples"`
+	Version                int                `json:"version"`
+	Number                 int64              `json:"number"`
+	TenantID               string             `json:"tenant_id"`
+	Machine                string             `json:"machine"`
+	RunID                  string             `json:"run_id"`
+	StartedAt              time.Time          `json:"started_at"`
+	FinishedAt             time.Time          `json:"finished_at"`
+	Result                 Result             `json:"result"`
+	Message                string             `json:"message"`
+	SnapshotID             *string            `json:"snapshot_id"`
+	ResticExitCode         *int               `json:"restic_exit_code"`
+	BytesAdded             uint64             `json:"bytes_added"`
+	BytesProcessed         uint64             `json:"bytes_processed"`
+	FilesProcessed         uint64             `json:"files_processed"`
+	Unreadable             []string           `json:"unreadable"`
+	UnreadableCount        int                `json:"unreadable_count"`
+	AgentVersion           string             `json:"agent_version"`
+	ResticVersion          string             `json:"restic_version"`
+	GenerationApplied      int64              `json:"generation_applied"`
+	GenerationSeen         int64              `json:"generation_seen"`
+	AccessKeyID            string             `json:"access_key_id"`
+	FailedGeneration       *int64             `json:"failed_generation"`
+	FailedGenerationReason string             `json:"failed_generation_reason"`
+	OrdersSeenAt           *time.Time         `json:"orders_seen_at"`
+	ClockOffsetSeconds     *float64           `json:"clock_offset_seconds"`
+	MissingSnapshotID      *string            `json:"missing_snapshot_id"`
+	MissingSnapshotAt      *time.Time         `json:"missing_snapshot_at"`
+	Identity               *identity.Identity `json:"identity,omitempty"`
+	Samples                []Sample           `json:"samples"`
 }
 
 // Name is the report's object name below Prefix and its file name while it waits; names sort as numbers do.

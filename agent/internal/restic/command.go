@@ -32,6 +32,9 @@ type Command struct {
 	SecretAccessKey string
 	Password        string
 
+	// MachineTag marks which machine took the snapshot, empty when that is not known: the host's name is the plan's.
+	MachineTag string
+
 	// System is the operating system's name in Go's words.
 	System string
 }
@@ -49,6 +52,9 @@ func (c Command) Arguments() []string {
 		"-o", "s3.region=" + c.Region,
 		"--host", c.Host,
 		"--tag", "coffre",
+	}
+	if c.MachineTag != "" {
+		arguments = append(arguments, "--tag", c.MachineTag)
 	}
 	if c.System == windows {
 		// Files that a program holds open can be read only from a snapshot of the volume. Where there is none to be had

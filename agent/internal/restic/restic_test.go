@@ -128,6 +128,15 @@ func TestTheCacheIsLeftOutLastOfAll(t *testing.T) {
 	}
 }
 
+func TestASnapshotIsMarkedWithTheMachineThatTookIt(t *testing.T) {
+	for tag, want := range map[string]string{"": "--tag coffre --exclude", "machine-1": "--tag coffre --tag machine-1 --exclude"} {
+		command := Command{CacheDirectory: "/c", MachineTag: tag, Paths: []string{"/srv"}}
+		if got := fmt.Sprint(command.Arguments()); !strings.Contains(got, want) {
+			t.Errorf("%q: %s", tag, got)
+		}
+	}
+}
+
 func TestUnreadableFilesAreCountedAndTheRestIsSaved(t *testing.T) {
 	// Root reads every real file, but not its own memory from address 0.
 	outcome, transcript, files := backUp(t, local(t, tree(t), "/proc/self/mem", "/nowhere/at/all"))

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -246,7 +247,7 @@ func TestATargetIsHeldAndReachedByNoLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := repository.find(t.Context(), "derniere", time.UTC)
+	snapshot, err := repository.find(t.Context(), "derniere", Settings{Log: io.Discard, Zone: time.UTC})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"coffre.invalid/agent/internal/apply"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/listing"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/programs"
@@ -44,6 +45,8 @@ type repository struct {
 	cache       string
 	environment []string
 	credentials config.Credentials
+	// tag marks the snapshots that this very machine took, empty when that is not known.
+	tag string
 }
 
 // open reads the agent's configuration and asks the storage one thing: restic would try for 15 minutes to reach one that
@@ -80,6 +83,7 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 		settings:    []string{"--no-lock", "-o", "s3.bucket-lookup=path", "-o", "s3.region=" + machine.Region},
 		environment: command.Environment(settings.Environment),
 		credentials: credentials,
+		tag:         identity.Read(settings.Paths.Root, machine.TenantID).Tag(),
 	}, nil
 }
 

@@ -39,6 +39,9 @@ Exemple :
   sudo sauvegarde-restaurer restaurer derniere --vers /home/retour --chemin /home/claire/Documents
 `
 
+// otherMark stands before what another machine saved under this one's name.
+const otherMark = "* "
+
 const askSmileo = "Contactez SMILÉO en indiquant ce message."
 
 // Settings are what the command takes from its surroundings.
@@ -200,10 +203,19 @@ func list(ctx context.Context, repository *repository, settings Settings) error 
 	} else {
 		fmt.Fprintf(&table, "%-10s  %-32s  %10s  %s\n", "SAUVEGARDE", "DATE", "TAILLE", "CONTENU")
 	}
+	others := 0
 	for _, each := range snapshots {
+		mark := ""
+		if !each.isOf(repository.tag) {
+			mark, others = otherMark, others+1
+		}
 		date, size := formatDate(each.Time.In(settings.Zone)), formatSize(each.Summary.TotalBytes)
-		fmt.Fprintf(&table, "%-10s  %s  %s  %s\n", each.ID[:8], pad(date, 32), padLeft(size, 10),
+		fmt.Fprintf(&table, "%-10s  %s  %s  %s%s\n", each.ID[:8], pad(date, 32), padLeft(size, 10), mark,
 			text.Line(strings.Join(each.Paths, ", "), messageLimit))
+	}
+	if others > 0 {
+		fmt.Fprintf(&table, "%sfaite(s) par une autre machine sous le nom de celle-ci (ancien matériel, ou copie du disque) : "+
+			"« derniere » ne les prend que si cette machine n'en a aucune.\n", otherMark)
 	}
 	if aside > 0 {
 		fmt.Fprintf(&table, "%d sauvegarde(s) de plus, dont la date ou l'identifiant est impossible : contactez SMILÉO.\n", aside)
@@ -213,7 +225,7 @@ func list(ctx context.Context, repository *repository, settings Settings) error 
 }
 
 func contents(ctx context.Context, repository *repository, asked request, settings Settings) error {
-	snapshot, err := repository.find(ctx, asked.positional[0], settings.Zone)
+	snapshot, err := repository.find(ctx, asked.positional[0], settings)
 	if err != nil {
 		return err
 	}
@@ -259,7 +271,7 @@ func restore(ctx context.Context, repository *repository, asked request, setting
 	if err := requireFree(target); err != nil {
 		return err
 	}
-	snapshot, err := repository.find(ctx, asked.positional[0], settings.Zone)
+	snapshot, err := repository.find(ctx, asked.positional[0], settings)
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
 
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/text"
 )
 
@@ -24,6 +26,7 @@ type Snapshot struct {
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
 	Paths   []string  `json:"paths"`
+	Tags    []string  `json:"tags"`
 	Summary struct {
 		TotalBytes uint64 `json:"total_bytes_processed"`
 	} `json:"summary"`
@@ -34,6 +37,12 @@ var fullID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // isPossible says whether a snapshot's id and time are what an honest machine writes.
 func (s Snapshot) isPossible(now time.Time) bool {
 	return fullID.MatchString(s.ID) && !s.Time.Before(earliest) && !s.Time.After(now.Add(24*time.Hour))
+}
+
+// isOf says whether the machine with that tag took a snapshot: where nothing says so, it did.
+func (s Snapshot) isOf(tag string) bool {
+	isOther := func(each string) bool { return strings.HasPrefix(each, identity.TagPrefix) && each != tag }
+	return tag == "" || !slices.ContainsFunc(s.Tags, isOther)
 }
 
 // words names a snapshot in a message.
@@ -80,21 +89,36 @@ func readSnapshots(said []byte, now time.Time) (found []Snapshot, aside int, err
 	return found, aside, nil
 }
 
-// find returns the backup that is meant: the newest, or the one whose id begins so.
-func (r *repository) find(ctx context.Context, wanted string, zone *time.Location) (Snapshot, error) {
+// find returns the backup that is meant: the newest, or the one whose id begins so; it says when a newer one is another
+// machine's.
+func (r *repository) find(ctx context.Context, wanted string, settings Settings) (Snapshot, error) {
 	all, _, err := r.snapshots(ctx)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return choose(all, wanted, zone)
+	chosen, err := choose(all, wanted, r.tag, settings.Zone)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if newest := all[len(all)-1]; isLast(wanted) && newest.ID != chosen.ID {
+		// Nobody is left to tell when the terminal is gone.
+		_, _ = fmt.Fprintf(settings.Log, "Attention : %s a été faite par une autre machine sous le nom de celle-ci ; elle est laissée "+
+			"de côté. Prévenez SMILÉO.\n", newest.words(settings.Zone))
+	} else if !chosen.isOf(r.tag) {
+		_, _ = fmt.Fprintf(settings.Log, "Attention : %s a été faite par une autre machine sous le nom de celle-ci.\n",
+			chosen.words(settings.Zone))
+	}
+	return chosen, nil
 }
 
-func choose(all []Snapshot, wanted string, zone *time.Location) (Snapshot, error) {
+func isLast(wanted string) bool { return wanted == "derniere" || wanted == "dernière" }
+
+func choose(all []Snapshot, wanted, tag string, zone *time.Location) (Snapshot, error) {
 	if len(all) == 0 {
 		return Snapshot{}, fault.Usage("cette machine n'a encore aucune sauvegarde", "")
 	}
-	newest := all[len(all)-1]
-	if wanted == "derniere" || wanted == "dernière" {
+	newest := newestOf(all, tag)
+	if isLast(wanted) {
 		return newest, nil
 	}
 	var found []Snapshot
@@ -112,4 +136,15 @@ func choose(all []Snapshot, wanted string, zone *time.Location) (Snapshot, error
 	}
 	return Snapshot{}, fault.Usage(fmt.Sprintf(problem, text.Line(wanted, messageLimit)), fmt.Sprintf(
 		"« %s liste » les affiche ; la dernière est %s, du %s.", Name, newest.ID[:8], formatDate(newest.Time.In(zone))))
+}
+
+// newestOf returns the last snapshot that this machine took: a copy of its disk may back up under its name. A machine
+// that has taken none yet, new hardware for instance, gets the last of all.
+func newestOf(all []Snapshot, tag string) Snapshot {
+	for _, each := range slices.Backward(all) {
+		if each.isOf(tag) {
+			return each
+		}
+	}
+	return all[len(all)-1]
 }

@@ -68,7 +68,7 @@ func (r *run) command() restic.Command {
 		CacheDirectory: paths.Cache(), TemporaryFolder: paths.Temporary(), Host: r.machine.Machine,
 		Paths: r.orders.Plan.Paths, Exclude: r.orders.Plan.Exclude, LeftOut: r.leaveOut(),
 		AccessKeyID: r.credentials.AccessKeyID, SecretAccessKey: r.credentials.SecretAccessKey,
-		Password: r.credentials.RepositoryPassword, System: runtime.GOOS,
+		Password: r.credentials.RepositoryPassword, System: runtime.GOOS, MachineTag: r.report.Identity.Tag(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/gate"
+	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/programs"
@@ -117,6 +118,7 @@ func newRun(settings Settings, machine config.Machine, credentials config.Creden
 	if err != nil {
 		return nil, err
 	}
+	self := identity.Read(settings.Paths.Root, machine.TenantID)
 	return &run{
 		settings: settings, machine: machine, credentials: credentials,
 		outbox: report.Outbox{
@@ -126,7 +128,7 @@ func newRun(settings Settings, machine config.Machine, credentials config.Creden
 		report: report.Report{
 			Version: 1, TenantID: machine.TenantID, Machine: machine.Machine,
 			RunID: report.RunID(settings.InvocationID), StartedAt: time.Now().UTC().Truncate(time.Millisecond),
-			AgentVersion: settings.Version, AccessKeyID: credentials.AccessKeyID,
+			AgentVersion: settings.Version, AccessKeyID: credentials.AccessKeyID, Identity: &self,
 		},
 	}, nil
 }
@@ -261,6 +263,8 @@ func (r *run) lookForLastSnapshot(ctx context.Context) error {
 func (r *run) recordClock() {
 	if offset, known := r.client.ClockOffsetSeconds(); known {
 		r.report.ClockOffsetSeconds = &offset
+		// By the clock that this is the offset of: it may have been set since the run began.
+		r.report.Identity.BootedAt = identity.BootedAt(r.settings.Paths.Root)
 	}
 }
 

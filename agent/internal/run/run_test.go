@@ -109,7 +109,8 @@ func TestASuccessfulRunIsReportedWithSamples(t *testing.T) {
 	expect(t, got, exit, report.Success, 0, "")
 	if got.SnapshotID == nil || len(*got.SnapshotID) != 64 || got.FilesProcessed != 3 || got.BytesAdded == 0 ||
 		got.ResticExitCode == nil || *got.ResticExitCode != 0 || got.GenerationApplied != 4 || got.GenerationSeen != 4 ||
-		got.AgentVersion != "1.2.3" || got.RunID != strings.Repeat("ab", 16) || got.ClockOffsetSeconds == nil {
+		got.AgentVersion != "1.2.3" || got.RunID != strings.Repeat("ab", 16) || got.ClockOffsetSeconds == nil ||
+		got.Identity == nil || got.Identity.HostName == "" {
 		t.Fatalf("%+v", got)
 	}
 	if len(got.Samples) != 3 {

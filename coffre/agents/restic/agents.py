@@ -95,6 +95,7 @@ def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> Dep
         message=message,
         changes=outcome.changes,
         agent_version=outcome.agent_version,
+        identity=outcome.identity,
     )
 
 

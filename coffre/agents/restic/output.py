@@ -40,12 +40,13 @@ EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot: its full id, when it was taken by the machine's clock, and what of."""
+    """One snapshot: its full id, when it was taken by the machine's clock, what of, and the marks that it bears."""
 
     id: str
     taken_at: datetime
     host: str
     paths: tuple[str, ...]
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,14 @@ def read_snapshot(fields: Mapping[str, Any], now: datetime) -> Snapshot | OddSna
         return OddSnapshot(snapshot_id, Fault.UNREADABLE, "hostname")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         return OddSnapshot(snapshot_id, Fault.UNREADABLE, "paths")
+    tags = fields.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        return OddSnapshot(snapshot_id, Fault.UNREADABLE, "tags")
     try:
         taken_at = check_time(read_time(fields.get("time")), now)
     except ValueError:
         return OddSnapshot(snapshot_id, Fault.UNBELIEVABLE_TIME, "time")
-    return Snapshot(snapshot_id, taken_at, host, tuple(paths))
+    return Snapshot(snapshot_id, taken_at, host, tuple(paths), tuple(tags))
 
 
 def read_snapshots(text: str, now: datetime) -> SnapshotList:

@@ -1,6 +1,7 @@
 """A machine's snapshots as plain files in a bag: restored, read back against the repository, and listed."""
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from coffre.offboarding.returning.room import (
     present_bytes,
     refuse_without_room,
 )
+from coffre.operations.identity import is_others_snapshot
 from coffre.operations.repositories import open_repository
+from coffre.operations.sighting import look_at_reports
 from coffre.operations.work_folder import work_folder
 from coffre.outside.beneath import Beneath
 from coffre.records.events import utc_now
@@ -40,9 +43,13 @@ def write_files(job: Job) -> Written:
         repository = open_repository(job.service, job.machine, job.reason, cache)
         listed = repository.list_snapshots()
         snapshots = {each.id: each for each in listed.usable}
+        memory = look_at_reports(job.service, job.machine)
+        others = {each.id for each in listed.usable if is_others_snapshot(memory, each.id, each.tags)}
+        for each in sorted(others):
+            job.on_progress(f"{job.machine}: snapshot {each} was taken by another machine under its name")
         for odd in listed.odd:
             job.on_progress(f"{job.machine}: snapshot {odd.id} is left out: no restic writes such a {odd.field}")
-        progress = _begin(job, repository, snapshots)
+        progress = _begin(job, repository, snapshots, others)
         read_back_began = time.perf_counter()
         if not progress.is_listed:
             progress = _restore(job, repository, snapshots, progress)
@@ -63,9 +70,14 @@ def write_files(job: Job) -> Written:
     )
 
 
-def choose(snapshots: dict[str, Snapshot], wanted: ReturnedSnapshots) -> tuple[str, ...]:
-    """Return the ids of the snapshots that come back, oldest first by the machine's clock. Pure."""
-    by_age = sorted(snapshots.values(), key=lambda snapshot: snapshot.taken_at)
+def choose(snapshots: dict[str, Snapshot], wanted: ReturnedSnapshots, others: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the ids of the snapshots that come back, oldest first by the machine's clock. Pure.
+
+    ``others`` are another machine's: the latest is one of them only when there is no other.
+    """
+    by_age = sorted(snapshots.values(), key=lambda snapshot: (snapshot.id not in others, snapshot.taken_at))
+    if wanted is ReturnedSnapshots.ALL:
+        by_age.sort(key=lambda snapshot: snapshot.taken_at)
     return tuple(each.id for each in (by_age if wanted is ReturnedSnapshots.ALL else by_age[-1:]))
 
 
@@ -76,10 +88,10 @@ def folder_of(snapshot: Snapshot, wanted: ReturnedSnapshots) -> str:
     return f"{snapshot.taken_at:%Y-%m-%dT%H-%M-%SZ}-{snapshot.id[:8]}"
 
 
-def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot]) -> Progress:
+def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot], others: Collection[str]) -> Progress:
     """Choose the snapshots, or find those of the return that goes on, and see that they have room."""
     found = read_progress(job.bag)
-    chosen = choose(snapshots, job.wanted.snapshots) if found is None else found.snapshots
+    chosen = choose(snapshots, job.wanted.snapshots, others) if found is None else found.snapshots
     gone = [each for each in chosen if each not in snapshots]
     if gone:
         raise ExpectedError(

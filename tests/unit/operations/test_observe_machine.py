@@ -204,6 +204,9 @@ def test_every_kind_and_every_fault_has_its_words():
         "bytes": 7,
         "number": None,
         "first": 4,
+        "host_name": "compta-01",
+        "differs": "hardware",
+        "last_at": None,
     }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")

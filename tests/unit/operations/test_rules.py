@@ -6,7 +6,7 @@ import pytest
 
 from coffre.agents.restic.output import OddSnapshot, Snapshot, SnapshotList
 from coffre.agents.restic.repository import HostileSnapshotError
-from coffre.errors import UsageError
+from coffre.errors import RefusedError, UsageError
 from coffre.operations.gate import judge_gate
 from coffre.operations.observe import LicenceStatus, count_licences, judge_gates
 from coffre.operations.options import option_status
@@ -60,6 +60,15 @@ def test_latest_is_the_newest_by_time_and_a_beginning_must_be_unique() -> None:
         choose_snapshot(snapshots, "zz", "compta-01")
     with pytest.raises(UsageError, match="compta-01 has no snapshot yet"):
         choose_snapshot(SnapshotList(()), "latest", "compta-01")
+
+
+def test_another_machines_snapshot_is_never_the_latest_and_may_be_named() -> None:
+    listed = SnapshotList((snapshot("eeee0000", 1), snapshot("abcd1234", 3)))
+    assert choose_snapshot(listed, "latest", "compta-01", {"abcd1234"}).id == "eeee0000"
+    assert choose_snapshot(listed, "abcd", "compta-01", {"abcd1234"}).id == "abcd1234"
+    with pytest.raises(RefusedError, match="taken by another machine") as refused:
+        choose_snapshot(listed, "latest", "compta-01", {"eeee0000", "abcd1234"})
+    assert "--replace-machine" in refused.value.hint
 
 
 def test_a_snapshot_of_the_year_0_is_never_the_latest_and_refused_by_name() -> None:

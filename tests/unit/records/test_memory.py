@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from coffre.records.boots import AcceptedMachine, KnownBoot
 from coffre.records.database import Records
 from coffre.records.memory import KnownSnapshot, Memory
 
@@ -36,6 +37,12 @@ FULL = Memory(
     check_in_number=7,
     packs=12,
     pack_bytes=2**40,
+    identified_since=NOW,
+    accepted=AcceptedMachine("ab" * 16, "", "compta-01", NOW),
+    boots={
+        "b1": KnownBoot("b1", "ab" * 16, "", "compta-01", True, True, NOW, NOW, NOW, NOW, "cc" * 16, 2**53, 1),
+        "b2": KnownBoot("b2", "cd" * 16, "ef" * 16, "copie", False),
+    },
     snapshots={"aa": known("aa", 41), "bb": replace(known("bb"), released="pruned", released_at=NOW)},
 )
 
@@ -49,7 +56,7 @@ def test_it_reads_back_as_it_was_written_and_for_its_machine_alone(records: Reco
     assert records.change_memory(TENANT, MACHINE, lambda _: FULL) == FULL
     assert records.read_memory(TENANT, MACHINE) == FULL
     assert records.read_memory(TENANT, "caisse-01") == records.read_memory("k7f3q9wz2n", MACHINE) == Memory()
-    fewer = replace(FULL, packs=None, snapshots={**FULL.snapshots, "bb": known("bb"), "cc": known("cc")})
+    fewer = replace(FULL, packs=None, snapshots={**FULL.snapshots, "bb": known("bb"), "cc": known("cc")}, boots={"b2": FULL.boots["b2"]})
     records.change_memory(TENANT, MACHINE, lambda _: fewer)
     assert records.read_memory(TENANT, MACHINE) == fewer
     assert [each.snapshot_id for each in fewer.expected] == ["aa", "bb", "cc"]
@@ -65,6 +72,23 @@ def test_commands_that_remember_at_the_same_time_lose_nothing(records: Records) 
     with ThreadPoolExecutor(max_workers=4) as executor:
         list(executor.map(remember, range(20)))
     assert len(records.read_memory(TENANT, MACHINE).snapshots) == 20
+
+
+def test_a_database_of_before_there_were_identities_is_migrated_and_keeps_what_it_remembers(tmp_path: Path) -> None:
+    """What the version before left of a machine: two snapshots, one of them told of, and its numbers."""
+    before = Path(__file__).parents[2] / "cases" / "records" / "version-0004.sqlite.sql"
+    (tmp_path / ".coffre").mkdir()
+    with sqlite3.connect(tmp_path / ".coffre" / "records.db") as connection:
+        connection.executescript(before.read_text(encoding="utf-8"))
+    connection.close()
+    with Records.open(REFERENCE, tmp_path) as records:
+        memory = records.read_memory(TENANT, MACHINE)
+        assert (memory.report_number, memory.accounted_number, memory.packs) == (2**62, 41, 12)
+        assert memory.snapshots["aa"] == known("aa", 41)
+        assert memory.snapshots["bb"].released == "pruned"
+        assert (memory.accepted, memory.identified_since, dict(memory.boots)) == (None, None, {})
+        assert records.change_memory(TENANT, MACHINE, lambda _: FULL) == FULL
+        assert records.read_memory(TENANT, MACHINE) == FULL
 
 
 def test_an_erased_machine_is_forgotten_and_no_other(records: Records) -> None:
