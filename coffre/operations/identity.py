@@ -151,7 +151,7 @@ def give_away(memory: Memory, at: datetime) -> Memory:
 
 
 def let_go(memory: Memory) -> Memory:
-    """Return a memory in which other machines alarm no more for what they did until now; it still counts for nothing."""
+    """Return a memory in which other machines alarm no more for what they did until now; it never counts."""
     boots = {key: replace(each, let_go_number=each.last_number or 0) for key, each in _others(memory).items()}
     return replace(memory, boots=dict(memory.boots) | boots)
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,9 @@ from tests.machines import renew_machines
 SLUG, TENANT_ID, MACHINE = "boulangerie-martin", "k7f3q9wz2m", "compta-01"
 HOST = f"{MACHINE}.martin.example"
 STOLEN, NEW, OLD = "Stolen? Cut the old key first", "The new machine", "When the old machine comes back"
+COPIED = "When a copy of the machine appears"
+ELSEWHERE = "atelier-01.durand.example"
+"""The lab's machine that this tenant has not, for what is copied to another one."""
 DEAD_KEY_SECONDS = 30
 
 PROGRAMS = "coffre|ssh-keygen|/usr/local/lib/coffre/coffre-agent"
@@ -49,9 +53,18 @@ class Machine:
     """The machine of the file, whichever hardware that is, seen from its own console."""
 
     lab: Any
+    host: str = HOST
 
     def type_in(self, script: str, *, expect_failure: bool = False) -> str:
-        inside = ["nsenter", f"--target={self.lab.leader_pid(HOST)}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+        inside = [
+            "nsenter",
+            f"--target={self.lab.leader_pid(self.host)}",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+        ]
         done = subprocess.run(
             [*inside, "/bin/sh", "-c", script], capture_output=True, text=True, timeout=60, check=False
         )
@@ -64,7 +77,7 @@ class Machine:
         return AccessKey(found["access_key_id"], found["secret_access_key"])
 
     def replace(self) -> None:
-        renew_machines(self.lab, [HOST])
+        renew_machines(self.lab, [self.host])
         self.type_in(NEW_HARDWARE)
         assert self.type_in(OURS) == ""
 
@@ -78,7 +91,13 @@ def runbook() -> Runbook:
 def machine(lab: Any) -> Iterator[Machine]:
     yield Machine(lab)
     # The next module's machines show the host keys of the lab.
-    renew_machines(lab, [HOST])
+    renew_machines(lab, [HOST, ELSEWHERE])
+
+
+@pytest.fixture(scope="module")
+def copy(machine: Machine) -> Machine:
+    """Another machine, onto which an agent is copied as a cloned disk brings it along."""
+    return Machine(machine.lab, ELSEWHERE)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +176,63 @@ def test_a_stolen_machine_is_cut_off_before_its_successor_is_there(
     assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
 
 
+def test_a_copy_of_the_machine_is_saved_named_and_counts_for_nothing(
+    desk: Desk, runbook: Runbook, machine: Machine, copy: Machine, enter: Callable[..., Run], tmp_path: Path
+) -> None:
+    before = look_at(desk)
+    copy_agent(machine, copy)
+    copy.type_in("mkdir -p /home/claire && echo autre >/home/claire/copie.txt")
+    copy.type_in("systemctl daemon-reload && systemctl start coffre-backup.service")
+    named = "another machine backs up under its name, host atelier-01 (another installation"
+    assert named in desk.coffre("status", SLUG, expect=1).stdout
+    seen = look_at(desk, expect=1)
+    assert (seen["last_success_at"], seen["newest_snapshot_at"]) == (
+        before["last_success_at"],
+        before["newest_snapshot_at"],
+    )
+    assert seen["snapshots"] == before["snapshots"] + 1
+    restored = desk.coffre("restore", SLUG, "--machine", MACHINE, "--path", "/home/claire", "--to", f"{tmp_path}/r")
+    assert "taken by another machine under the name of compta-01: it is left out" in restored.stderr
+    assert sorted(each.name for each in (tmp_path / "r/home/claire").iterdir()) == ["photos.tar", "ventes"]
+    drilled = desk.coffre("drill", SLUG, "--machine", MACHINE).stdout
+    assert "drill passed" in drilled
+    assert named in drilled
+    # Both go on, from the same number, and take turns.
+    for _ in range(2):
+        backed_up = desk.coffre("backup", SLUG, "--machine", MACHINE).stdout
+        assert "compta-01: success" in backed_up
+        assert named in backed_up
+        copy.type_in("systemctl start coffre-backup.service")
+    seen = look_at(desk, expect=1)
+    assert seen["last_result"] == "success"
+    assert seen["last_success_at"] > before["last_success_at"]
+    assert not seen["overdue"]
+    remove, rotate, acknowledge = [each for each in runbook.section(COPIED) if "--replace-machine" not in each]
+    runbook.typed.add(remove)
+    copy.type_in(remove)
+    enter(rotate)
+    assert named in enter(acknowledge).stdout
+    desk.coffre("status", SLUG)
+
+
+def test_an_agent_that_is_deployed_to_a_copy_is_named_and_its_backups_are_kept_apart(
+    desk: Desk, machine: Machine
+) -> None:
+    """A container's installation is all that tells it from another: it gets another one, and starts again."""
+    machine.type_in("echo 0123456789abcdef0123456789abcdef >/etc/machine-id")
+    applied = desk.coffre("apply", SLUG, "--yes", expect=1).stdout
+    assert (
+        f"{MACHINE}: another machine answers there: not the one whose backups count (another installation)" in applied
+    )
+    backed_up = desk.coffre("backup", SLUG, "--machine", MACHINE, expect=1).stdout
+    assert f"{MACHINE}: other_machine" in backed_up
+    desk.coffre("apply", SLUG, "--replace-machine", MACHINE, "--yes", expect=2)
+    replaced = desk.coffre("apply", SLUG, "--replace-machine", MACHINE, "--reason", "new disk", "--yes").stdout
+    assert f"{MACHINE}: unchanged" in replaced
+    assert f"{MACHINE}: success" in desk.coffre("backup", SLUG, "--machine", MACHINE).stdout
+    desk.coffre("status", SLUG)
+
+
 def test_every_command_of_the_document_was_typed_in(runbook: Runbook) -> None:
     assert set(runbook.commands()) == runbook.typed
 
@@ -191,6 +267,24 @@ def assert_old_machine_is_harmless(runbook: Runbook, machine: Machine) -> None:
     runbook.typed.add(remove)
     machine.type_in(remove)
     assert machine.type_in(OURS) == ""
+
+
+def copy_agent(machine: Machine, copy: Machine) -> None:
+    """Put the agent of a machine onto another one, state and schedule included."""
+    ours = "etc/coffre usr/local/lib/coffre var/lib/coffre etc/systemd/system/coffre-backup.service"
+    inside = ["nsenter", f"--target={machine.lab.leader_pid(machine.host)}", "--mount", "--", "tar", "-C", "/"]
+    there = ["nsenter", f"--target={copy.lab.leader_pid(copy.host)}", "--mount", "--", "tar", "-C", "/"]
+    taken = subprocess.run([*inside, "-c", *ours.split()], capture_output=True, timeout=60, check=True)
+    subprocess.run([*there, "-x"], input=taken.stdout, timeout=60, check=True)
+
+
+def look_at(desk: Desk, *, expect: int = 0) -> dict[str, Any]:
+    """Return what status says of the machine."""
+    (found,) = [
+        each for each in desk.json("status", SLUG, "--json", expect=expect)[0]["machines"] if each["name"] == MACHINE
+    ]
+    assert isinstance(found, dict)
+    return found
 
 
 def plug(machine: Machine, state: str) -> None:

@@ -56,7 +56,12 @@ def test_it_reads_back_as_it_was_written_and_for_its_machine_alone(records: Reco
     assert records.change_memory(TENANT, MACHINE, lambda _: FULL) == FULL
     assert records.read_memory(TENANT, MACHINE) == FULL
     assert records.read_memory(TENANT, "caisse-01") == records.read_memory("k7f3q9wz2n", MACHINE) == Memory()
-    fewer = replace(FULL, packs=None, snapshots={**FULL.snapshots, "bb": known("bb"), "cc": known("cc")}, boots={"b2": FULL.boots["b2"]})
+    fewer = replace(
+        FULL,
+        packs=None,
+        snapshots={**FULL.snapshots, "bb": known("bb"), "cc": known("cc")},
+        boots={"b2": FULL.boots["b2"]},
+    )
     records.change_memory(TENANT, MACHINE, lambda _: fewer)
     assert records.read_memory(TENANT, MACHINE) == fewer
     assert [each.snapshot_id for each in fewer.expected] == ["aa", "bb", "cc"]
