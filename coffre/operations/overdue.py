@@ -1,7 +1,7 @@
 """When a machine's backup was last due, and whether it is late. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from coffre.spec.tenant import Schedule, Weekday
@@ -22,6 +22,8 @@ def find_last_due(schedules: Iterable[Schedule], timezone: str, until: datetime)
             on = local.date() - timedelta(days=days_ago)
             if _WEEKDAYS[on.weekday()] in schedule.days:
                 moments.append(datetime.combine(on, schedule.at, zone))
+    # `coffre check` refuses times that clocks skip; whatever is in force from before starts nothing on such a day.
+    moments = [each for each in moments if each.astimezone(UTC).astimezone(zone).time() == each.time()]
     return max((moment for moment in moments if moment <= until), default=None)
 
 

@@ -10,6 +10,7 @@ from coffre.spec.hosts import Place, find_place, is_this_computer
 from coffre.spec.lookup import Data, block, blocks, find_day, find_repeated, is_retired, plural
 from coffre.spec.machine import MachineKind
 from coffre.spec.problems import Finding, Loc
+from coffre.spec.rules_of_hours import check_hours
 from coffre.spec.rules_of_paths import check_paths
 from coffre.spec.suggest import did_you_mean
 
@@ -31,6 +32,7 @@ def check_tenant(data: Data) -> list[Finding]:
         _check_licences,
         _check_plans_exist,
         _check_plans,
+        check_hours,
         _check_contract,
         _check_hold,
         _check_leaving,

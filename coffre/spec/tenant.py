@@ -33,6 +33,7 @@ from coffre.spec.machine import (
 )
 from coffre.spec.plan import Keep, OperatingSystem, Plan
 from coffre.spec.schedule import Schedule, Weekday
+from coffre.spec.timezones import DEFAULT_TIMEZONE
 
 __all__ = [
     "AgentKind",
@@ -156,7 +157,7 @@ class Tenant(FileModel):
     contract: Annotated[Contract, Field(description="The order that this file carries out")]
     contact: Annotated[Contact, Field(description="The one named contact of article 6")]
     timezone: Annotated[Timezone, Field(description="The IANA time zone of the schedules, like Europe/Paris")] = (
-        "Europe/Paris"
+        DEFAULT_TIMEZONE
     )
     status: Annotated[TenantStatus, Field(description="Where the tenant stands in its life")] = TenantStatus.ACTIVE
     hold: Annotated[

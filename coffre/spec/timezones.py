@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from coffre.errors import ExpectedError
 from coffre.spec.suggest import find_nearest
 
+DEFAULT_TIMEZONE = "Europe/Paris"
+
 # posix/… and right/… are other ways of counting, localtime is this computer's own: none is an IANA name.
 _IANA = re.compile(r"(?!posix|right|localtime|Factory)[A-Za-z][A-Za-z0-9+_-]*(/[A-Za-z0-9+_-]+){0,2}")
 
