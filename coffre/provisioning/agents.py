@@ -165,7 +165,7 @@ def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -
     """Say that another machine than the one whose backups count has the agent now. Pure."""
     if not differs:
         return outcome
-    what = "it ran while that one did" if "start" in differs else f"another {' and other '.join(differs)}"
+    what = "it ran while that one did" if "start" in differs else f"other {' and '.join(differs)}"
     message = (
         f"not the one whose backups count ({what}); it backs up, and that counts for nothing. If it takes that one's "
         f"place: `coffre apply {slug} --replace-machine {outcome.machine} --reason TEXT` (docs/replace-a-machine.md)"

@@ -101,3 +101,26 @@ def test_reasons_take_the_most_telling_text():
 def test_a_reason_becomes_one_short_line():
     assert one_line("@@@@\n first \n\n second\n") == "first second"
     assert len(one_line("x" * 1000)) == 300
+
+
+@pytest.mark.parametrize(
+    ("identity", "host_name"),
+    [
+        (
+            '{"machine_id": "", "hardware_id": "", "boot_id": "", "booted_at": null, "host_name": "compta-01"}',
+            "compta-01",
+        ),
+        ('{"host_name": "x", "of_a_newer_agent": 1}', "x"),
+        ('{"machine_id": "what is no digest"}', None),
+        ('"no object"', None),
+        ("null", None),
+    ],
+)
+def test_the_machine_is_the_agents_own_word(identity, host_name):
+    said = f'{{"agent_version": "0.2.0", "identity": {identity}}}'
+    found = outcome_of(ok("Have the agent apply its orders", stdout=said)).identity
+    assert (found.host_name if found else None) == host_name
+
+
+def test_an_agent_of_before_says_not_which_machine_it_is_on():
+    assert outcome_of(ok("Have the agent apply its orders", stdout='{"changed": false}')).identity is None

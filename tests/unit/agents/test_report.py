@@ -131,3 +131,27 @@ def test_a_clock_that_is_some_hours_ahead_is_believed():
 def test_what_no_agent_writes_is_no_report(content):
     with pytest.raises(InvalidReportError):
         parse_report(content)
+
+
+IDENTITY = {"machine_id": "ab" * 16, "hardware_id": "", "boot_id": "cd" * 16, "host_name": "compta-01"}
+
+
+def test_a_report_says_of_which_machine_it_is_and_one_of_before_does_not():
+    assert parse_report(body()).identity is None
+    found = parse_report(body(identity={**IDENTITY, "booted_at": "2026-11-01T00:00:00Z"})).identity
+    assert found is not None
+    assert (found.machine_id, found.booted_at) == ("ab" * 16, datetime(2026, 11, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_start_that_cannot_be_is_not_known_and_the_report_counts(moment):
+    found = parse_report(body(identity={**IDENTITY, "booted_at": moment})).identity
+    assert found is not None
+    assert (found.boot_id, found.booted_at) == ("cd" * 16, None)
+
+
+@pytest.mark.parametrize("changes", [{"machine_id": "../x"}, {"boot_id": 7}, {"host_name": "x" * 256}])
+def test_an_identity_that_no_agent_writes_is_no_report(changes):
+    with pytest.raises(InvalidReportError) as refused:
+        parse_report(body(identity={**IDENTITY, **changes}))
+    assert refused.value.field == f"identity.{next(iter(changes))}"

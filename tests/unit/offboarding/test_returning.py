@@ -122,6 +122,10 @@ def test_snapshots_are_chosen_by_the_machines_clock_and_have_a_folder_only_when_
     assert choose(snapshots, ReturnedSnapshots.LATEST) == (new.id,)
     assert choose(snapshots, ReturnedSnapshots.ALL) == (old.id, new.id)
     assert choose({}, ReturnedSnapshots.LATEST) == ()
+    # Another machine's come back with all, and as the latest only for want of the machine's own.
+    assert choose(snapshots, ReturnedSnapshots.LATEST, {new.id}) == (old.id,)
+    assert choose(snapshots, ReturnedSnapshots.ALL, {new.id}) == (old.id, new.id)
+    assert choose(snapshots, ReturnedSnapshots.LATEST, {new.id, old.id}) == (new.id,)
     assert folder_of(new, ReturnedSnapshots.LATEST) == ""
     assert folder_of(new, ReturnedSnapshots.ALL) == "2026-11-24T19-00-00Z-24abcdef"
 

@@ -35,3 +35,10 @@ def test_a_report_that_did_not_arrive_is_said() -> None:
     done = judge_report("compta-01", report_of(ReportResult.QUOTA, None), is_stored=False, is_delivered=False)
     assert (done.outcome, done.in_storage) == (Outcome.QUOTA, False)
     assert done.message == "the report is still on the machine"
+
+
+def test_a_run_of_another_machine_is_no_success_whatever_it_stored() -> None:
+    report = report_of(ReportResult.SUCCESS)
+    done = judge_report("compta-01", report, is_stored=True, is_delivered=True, is_own=False)
+    assert (done.outcome, done.in_storage, done.is_success) == (Outcome.OTHER_MACHINE, True, False)
+    assert done.message.startswith("success, on another machine")

@@ -361,3 +361,31 @@ def test_a_bucket_that_is_gone_altogether_is_said_when_it_held_anything(world: W
     assert (found.kind, found.evidence) == (FindingKind.REPOSITORY_GONE, {"what": "bucket", "known": 3})
     assert continuity.judge_absence(MACHINE, Memory()) == ()
     assert continuity.judge_absence(MACHINE, replace(world.memory, snapshots={})) == ()
+
+
+def identity_of(board: str, boot: str) -> dict[str, str]:
+    return {"machine_id": "aa" * 16, "hardware_id": board * 16, "boot_id": boot * 16, "host_name": "compta-01"}
+
+
+def test_a_copy_that_counts_on_from_where_it_was_taken_is_no_old_report_put_back(world: World) -> None:
+    """An image of the machine as it was before its last runs is started: its numbers are those of then."""
+    mine, copied = identity_of("b1", "c1"), identity_of("b2", "c2")
+    for snapshot in S[3:6]:
+        world.back_up(snapshot, identity=mine)
+    assert world.look() == {}
+    world.back_up(S[6], number=4, identity=copied)
+    assert world.look() == {}
+    assert [report.snapshot_id for report in world.read().others] == [S[6]]
+    last = world.read().last
+    assert last is not None
+    assert last.snapshot_id == S[5]
+    newest = world.memory.newest_reported
+    assert newest is not None
+    assert newest.snapshot_id == S[5]
+    # More of it than are looked back upon hides no success of the machine.
+    for number in range(7, 30):
+        world.back_up(None, number=number, identity=copied)
+    assert world.look() == {}
+    success = world.read().success
+    assert success is not None
+    assert success.snapshot_id == S[5]

@@ -3,7 +3,7 @@
 import pytest
 
 from coffre.agents.driver import DeployResult
-from coffre.provisioning.agents import Installed, MachineState, judge_machine
+from coffre.provisioning.agents import Installed, MachineOutcome, MachineState, judge_identity, judge_machine
 
 ONE, TWO = Installed(1, "agent"), Installed(2, "agent")
 NEWER_AGENT = Installed(1, "newer agent")
@@ -48,3 +48,22 @@ def test_orders_that_are_only_renewed_are_no_update_and_nobody_waits_for_them(
 ) -> None:
     result = DeployResult("martin", "compta-01", ok=not unreachable, changed=True, unreachable=unreachable)
     assert judge_machine(result, installed, TWO, due).state is state
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        (("hardware",), "(other hardware)"),
+        (("installation", "hardware"), "(other installation and hardware)"),
+        (("start",), "(it ran while that one did)"),
+    ],
+)
+def test_another_machine_that_has_the_agent_now_is_named_with_the_way_to_accept_it(
+    differs: tuple[str, ...], said: str
+) -> None:
+    done = MachineOutcome("compta-01", MachineState.UNCHANGED)
+    assert judge_identity("martin", done, ()) is done
+    found = judge_identity("martin", done, differs)
+    assert (found.state, found.is_complete) == (MachineState.OTHER, False)
+    assert said in found.message
+    assert "`coffre apply martin --replace-machine compta-01 --reason TEXT`" in found.message
