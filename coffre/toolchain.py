@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from coffre.errors import ExpectedError
+from coffre.outside.environment import home
 
 PULUMI_VERSION = "3.259.0"
 RESTIC_VERSION = "0.18.1"
@@ -78,4 +79,4 @@ def _find_noted(path: Path) -> str | None:
 def cache_directory() -> Path:
     """Return the tools cache, outside every checkout: what set-up and the lab build once for all clones."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "coffre"
+    return (Path(base) if Path(base).is_absolute() else home(os.environ) / ".cache") / "coffre"

@@ -12,6 +12,7 @@ from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
 from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS
 from coffre.errors import RemoteError
+from coffre.outside.environment import child_environment
 
 MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
@@ -49,7 +50,7 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
 
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
     """Return Ansible's environment: without what is set for anybody else's Ansible, every file in our folder. Pure."""
-    kept = {key: value for key, value in environment.items() if not key.startswith(_DROPPED_PREFIXES)}
+    kept = child_environment(environment, without=_DROPPED_PREFIXES)
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s"
     return {
         **kept,

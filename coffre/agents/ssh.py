@@ -4,7 +4,6 @@ import contextlib
 import os
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Self
 from coffre.agents.private_folder import private_folder
 from coffre.agents.ssh_errors import UnreachableError, explain_ssh, find_sudo_refusal
 from coffre.outside import processes
+from coffre.outside.environment import child_environment, temporary_folder
 from coffre.spec.tenant import SshConnection
 
 CONNECT_SECONDS = 10
@@ -84,7 +84,7 @@ class SshMachine:
 
     def __enter__(self) -> Self:
         # A socket's path has 108 bytes at most, so never a folder of the checkout.
-        self._sockets = self._held.enter_context(private_folder(Path(tempfile.gettempdir())))
+        self._sockets = self._held.enter_context(private_folder(temporary_folder()))
         return self
 
     def __exit__(
@@ -190,5 +190,5 @@ class SshMachine:
 
 def client_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what the ssh programs need of our environment: no secret of ours, and messages in English."""
-    kept = ("PATH", "HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
-    return {"LC_ALL": "C.UTF-8", **{name: environment[name] for name in kept if name in environment}}
+    kept = ("LC_ALL", "PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
+    return {name: value for name, value in child_environment(environment).items() if name in kept}

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from coffre.outside.environment import temporary_folder
+
 _ESTABLISHED = "01"
 _TABLES = ("tcp", "tcp6")
 _V4_MAPPED = "0000000000000000FFFF0000"
@@ -94,7 +96,7 @@ def holds_socket(pid: int, inode: int) -> bool:
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """Give a folder for Unix sockets that only this user may enter, by a path short enough for them; this process's."""
-    with tempfile.TemporaryDirectory(prefix="coffre-ports-") as folder:
+    with tempfile.TemporaryDirectory(prefix="coffre-ports-", dir=temporary_folder()) as folder:
         descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             yield Path(f"/proc/self/fd/{descriptor}")

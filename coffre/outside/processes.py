@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from coffre.errors import RemoteError
+from coffre.outside.environment import child_environment
 
 CHUNK_BYTES = 64 * 1024
 STDOUT_BYTES = 4 * 1024**2
@@ -65,6 +66,8 @@ def run(
 ) -> Completed:
     """Run a program to its end, whatever its exit code; it has ended when this returns or raises.
 
+    Without an ``environment`` it gets ours as every program of ours does (`environment`).
+
     EndlessOutputError past the limit of its output, DeadlinePassedError past that of its time; OSError when it cannot
     be started.
     """
@@ -73,7 +76,7 @@ def run(
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment,
+        env=child_environment(os.environ) if environment is None else environment,
         cwd=folder,
         bufsize=0,
     )

@@ -10,6 +10,7 @@ from coffre.operations.departure import find_stage_of, list_leaving_machines
 from coffre.operations.options import option_status
 from coffre.operations.service import Service, open_service
 from coffre.operations.suspension import find_reason
+from coffre.outside.environment import temporary_folder
 from coffre.provisioning import rules
 from coffre.provisioning.agents import (
     Installed,
@@ -99,7 +100,7 @@ def plan_service(service: Service) -> TenantPlan:
     if control is not None and tenant.slug in state_folder(repository).list_stacks():
         storage = TenantStack(repository, service, control).preview(declaration)
     else:
-        with tempfile.TemporaryDirectory(prefix="coffre-plan-") as folder:
+        with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
             storage = TenantStack(repository, service, None, scratch=Path(folder)).preview(declaration)
     return TenantPlan(
         tenant=tenant.slug,

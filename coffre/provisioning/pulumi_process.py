@@ -13,6 +13,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from coffre import toolchain
+from coffre.outside.environment import child_environment
 from coffre.outside.processes import EndlessOutputError, read_lines
 from coffre.provisioning.loopback import Loopback
 
@@ -62,7 +63,7 @@ class PulumiProcess(PulumiCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env={**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+            env={**child_environment(os.environ), **additional_env, "PULUMI_AUTOMATION_API": "true"},
             process_group=0,
         ) as process:
             assert process.stdout is not None  # noqa: S101 - both are pipes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import stacks
 from coffre.errors import InvalidFileError
 from coffre.operations.service import Service
+from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange, refuse_other_changes
 from coffre.provisioning.settlement import Settlement
 from coffre.provisioning.state import StateFolder
@@ -159,7 +160,7 @@ class TenantStack:
             return []
         engine = self._engine(declaration)
         engine.free_stale_lock(on_progress)
-        with tempfile.TemporaryDirectory(prefix="coffre-plan-") as folder:
+        with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
             plan_file = Path(folder) / "plan.json"
             found = engine.preview(declaration.program, refresh=look.has_drift, plan_file=plan_file)
             refuse_other_changes(self._slug, planned, found)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from coffre.outside import processes
+from coffre.outside.environment import child_environment
 
 _ANSWER_BYTES = 16 * 1024**2
 _GIT_SECONDS = 10
@@ -17,7 +18,7 @@ class GitRepository:
 
     def __init__(self, root: Path, environment: Mapping[str, str] = os.environ) -> None:
         self._root = root
-        self._environment = {name: value for name, value in environment.items() if name not in _HOOK_VARIABLES}
+        self._environment = child_environment(environment, without=_HOOK_VARIABLES)
 
     def find_email(self) -> str | None:
         return self._ask("config", "user.email")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from coffre.outside.environment import expand_home, home
 from coffre.secrets import age
 from coffre.secrets.errors import IdentityError, RecipientsError
 
@@ -21,10 +22,10 @@ def identity_path(environment: Mapping[str, str]) -> Path:
     """Return where the operator's identity is, or would be: COFFRE_IDENTITY, else the user's configuration folder."""
     named = environment.get(IDENTITY_VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return expand_home(Path(named), environment).absolute()
     configured = Path(environment.get("XDG_CONFIG_HOME") or "")
     # The XDG specification has relative paths ignored.
-    base = configured if configured.is_absolute() else Path.home() / ".config"
+    base = configured if configured.is_absolute() else home(environment) / ".config"
     return base / "coffre" / IDENTITY_FILE
 
 

@@ -17,6 +17,7 @@ from typing import IO
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
+from coffre.outside.environment import child_environment
 from coffre.signing.commits import Commit, read_commit
 
 _SECONDS = 20
@@ -139,7 +140,6 @@ def _git(root: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     settled = {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -147,7 +147,10 @@ def _environment() -> dict[str, str]:
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
     }
     ceiling = os.environ.get("GIT_CEILING_DIRECTORIES")
-    return {**kept, **settled, **({"GIT_CEILING_DIRECTORIES": ceiling} if ceiling else {})}
+    return {
+        **child_environment(os.environ, without=["GIT_"]),
+        **settled,
+        **({"GIT_CEILING_DIRECTORIES": ceiling} if ceiling else {}),
+    }

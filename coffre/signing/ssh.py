@@ -10,6 +10,7 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
+from coffre.outside.environment import child_environment, expand_home, temporary_folder
 from coffre.outside.text import one_line
 from coffre.signing.signers import Signer, fingerprint_of
 
@@ -53,10 +54,11 @@ def sign(payload: bytes, namespace: str, key: Path) -> str:
 
     RefusedError without the key, or when its owner did not let it be used.
     """
-    if not key.expanduser().is_file():
+    file = expand_home(key, os.environ)
+    if not file.is_file():
         raise _no_key(key)
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key.expanduser()), "-n", namespace]
-    done = _run(command, payload, _SIGN_SECONDS, dict(os.environ))
+    command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(file), "-n", namespace]
+    done = _run(command, payload, _SIGN_SECONDS, child_environment(os.environ))
     if done.exit_code != 0:
         said = one_line(done.stderr.decode(errors="replace"), 300)
         raise RefusedError(f"{key} signs nothing: {said}", "Name your own OpenSSH key with --key.")
@@ -65,14 +67,14 @@ def sign(payload: bytes, namespace: str, key: Path) -> str:
 
 def read_fingerprint(key: Path) -> str:
     """Return the fingerprint of a key: by the public one beside it, else ssh-keygen works it out."""
-    file = key.expanduser()
+    file = expand_home(key, os.environ)
     if not file.is_file():
         raise _no_key(key)
     public = file if file.suffix == ".pub" else file.with_name(f"{file.name}.pub")
     if public.is_file():
         words = public.read_text(encoding="utf-8", errors="replace")[:_LIMIT_BYTES].split()
     else:
-        done = _run(["ssh-keygen", "-y", "-f", str(file)], b"", _SIGN_SECONDS, dict(os.environ))
+        done = _run(["ssh-keygen", "-y", "-f", str(file)], b"", _SIGN_SECONDS, child_environment(os.environ))
         words = done.stdout.decode(errors="replace").split()
     try:
         return fingerprint_of(base64.b64decode(words[1], validate=True))
@@ -85,12 +87,13 @@ def is_signed(payload: bytes, signature: Signature, namespace: str, signer: Sign
     if signature.namespace != namespace or signature.fingerprint != signer.fingerprint:
         return False
     moment = at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
-    with tempfile.TemporaryDirectory(prefix="coffre-signature-") as folder:
+    with tempfile.TemporaryDirectory(prefix="coffre-signature-", dir=temporary_folder()) as folder:
         allowed, signed = Path(folder, "allowed"), Path(folder, "signature")
         allowed.write_text(f"{signer.line}\n", encoding="ascii")
         signed.write_text(signature.text, encoding="ascii")
         command = ["ssh-keygen", "-q", "-Y", "verify", "-f", str(allowed), "-I", signer.name, "-n", namespace]
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+        settled = child_environment(os.environ)
+        environment = {name: settled[name] for name in ("PATH", "LC_ALL", "TMPDIR")}
         verify = [*command, "-s", str(signed), f"-Overify-time={moment}"]
         return _run(verify, payload, _SECONDS, environment).exit_code == 0
 

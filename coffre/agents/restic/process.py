@@ -11,6 +11,7 @@ from pathlib import Path
 
 from coffre.agents.restic.output import explain_exit
 from coffre.errors import RemoteError
+from coffre.outside.environment import child_environment
 from coffre.outside.processes import LINE_BYTES, Complaints, EndlessOutputError, read_lines, stop
 
 BLOCK_BYTES = 1024**2
@@ -45,9 +46,8 @@ class ResticCommand:
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what would change restic's behaviour, and in no language but restic's own."""
-    kept = {key: value for key, value in environment.items() if not key.startswith(_DROPPED_PREFIXES)}
-    return {**kept, "LC_ALL": "C.UTF-8"}
+    """Return an environment without what would change restic's behaviour."""
+    return child_environment(environment, without=_DROPPED_PREFIXES)
 
 
 def stream(command: ResticCommand) -> Iterator[str]:

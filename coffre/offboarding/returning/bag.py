@@ -17,6 +17,7 @@ from pathlib import Path
 from coffre import toolchain
 from coffre.offboarding.returning.layout import BAG_INFO, BAGIT, MANIFEST, SUMMARY, TAG_MANIFEST
 from coffre.outside.beneath import Beneath
+from coffre.outside.environment import child_environment
 from coffre.outside.files import open_plain
 
 HASHED_AT_ONCE = 2
@@ -119,7 +120,7 @@ def find_changed(bag: Path, name: str = MANIFEST) -> list[str]:
 
 def sync(folder: Path) -> None:
     """Have the file system of a folder write what it holds back in memory."""
-    subprocess.run(["sync", "--file-system", folder], check=True)
+    subprocess.run(["sync", "--file-system", folder], check=True, env=child_environment(os.environ))
 
 
 def _hash_batch(bag: Path, paths: list[str]) -> list[HashedFile]:

@@ -15,6 +15,7 @@ from coffre.offboarding.returning.job import Job, Limits, tell_parts
 from coffre.offboarding.returning.layout import BAG_INFO, MANIFEST, SUMMARY, TAG_MANIFEST
 from coffre.offboarding.returning.rclone import Rclone, RcloneError
 from coffre.offboarding.returning.tags import identity
+from coffre.outside.environment import temporary_folder
 from coffre.outside.files import read_plain
 
 TRANSFERS = 8
@@ -80,7 +81,7 @@ class CarriedTarget:
 
     def upload_again(self, job: Job, paths: Sequence[str]) -> None:
         """Carry some files of a bag there whatever lies there."""
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as names, self._explained():
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=temporary_folder()) as names, self._explained():
             names.writelines(f"{path}\n" for path in paths)
             names.flush()
             options = ("--no-traverse", f"--files-from-raw={names.name}")
@@ -126,12 +127,12 @@ class CarriedTarget:
     @contextmanager
     def fetched_tags(self) -> Iterator[Path]:
         """Give a folder with the tag files of the bag there."""
-        with tempfile.TemporaryDirectory() as folder, self._explained():
+        with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder, self._explained():
             self._rclone.copy(self._path, folder, "--exclude=/data/**")
             yield Path(folder)
 
     def _read(self, name: str) -> str:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
             self._rclone.copy(self._path, folder, f"--include=/{name}", f"--max-size={LARGEST_TEXT_BYTES}B")
             try:
                 return read_plain(Path(folder, name), LARGEST_TEXT_BYTES).decode("utf-8", "replace")

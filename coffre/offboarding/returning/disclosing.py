@@ -19,6 +19,7 @@ from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.recorded_holds import list_recorded
 from coffre.operations.service import Service
+from coffre.outside.environment import temporary_folder
 from coffre.records.events import EventKind, utc_now
 from coffre.spec.leaving import Return, S3Target
 from coffre.spec.tenant import HoldKind
@@ -125,7 +126,7 @@ def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
     """Put the sealed statement beside the machines' bags, in place of an earlier one, and read it back."""
     if isinstance(wanted.to, S3Target):
         target = bucket_target(service, wanted.to, "")
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
             Path(folder, STATEMENT).write_bytes(sealed)
             target.carry(Path(folder), STATEMENT)
         found, place = (target.find(STATEMENT) or "").encode(), f"{target.shown}, {STATEMENT}"

@@ -16,6 +16,7 @@ from typing import IO
 from coffre import toolchain
 from coffre.errors import RemoteError
 from coffre.outside import processes
+from coffre.outside.environment import child_environment, temporary_folder
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.storage.driver import AccessKey
 
@@ -110,7 +111,9 @@ class Rclone:
         """Run rclone and yield the lines that it prints; it has ended when this returns, raises or is closed."""
         with _certificates(self._ca_file) as certificates:
             command = [str(toolchain.find_tool("rclone")), *_SETTINGS, *certificates, *arguments]
-            with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as printed:
+            with tempfile.TemporaryFile(
+                "w+", encoding="utf-8", errors="surrogateescape", dir=temporary_folder()
+            ) as printed:
                 self._run(command, printed, on_bytes, prints=arguments[0] != "copy")
                 printed.seek(0)
                 yield from printed
@@ -144,8 +147,7 @@ class Rclone:
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without what would change rclone's behaviour behind our back. Pure."""
-    kept = {key: value for key, value in environment.items() if not key.startswith(_DROPPED_PREFIXES)}
-    return {**kept, "LC_ALL": "C.UTF-8", "RCLONE_CONFIG": os.devnull}
+    return {**child_environment(environment, without=_DROPPED_PREFIXES), "RCLONE_CONFIG": os.devnull}
 
 
 @contextmanager
@@ -155,7 +157,7 @@ def _certificates(ca_file: Path | None) -> Iterator[list[str]]:
         yield []
         return
     system = ssl.get_default_verify_paths().cafile
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem") as both:
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem", dir=temporary_folder()) as both:
         for each in (ca_file, *([Path(system)] if system else [])):
             both.write(each.read_text(encoding="utf-8").encode("ascii", "ignore").decode() + "\n")
         both.flush()

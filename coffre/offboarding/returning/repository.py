@@ -34,6 +34,7 @@ from coffre.offboarding.returning.room import (
 from coffre.offboarding.returning.settling import forget_cached
 from coffre.operations.passwords import use_password
 from coffre.outside.beneath import Beneath
+from coffre.outside.environment import temporary_folder
 from coffre.records.events import utc_now
 from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts, Unusable
@@ -162,7 +163,7 @@ def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
     remote, rclone = _source(job)
     path = remote.path(job.service.bucket_name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
     named = {each.path.removeprefix(f"{REPOSITORY}/"): each for each in bad if Path(each.path).name != "config"}
-    with tempfile.NamedTemporaryFile("w", encoding="ascii") as wanted:
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=temporary_folder()) as wanted:
         wanted.write("".join(f"{name}\n" for name in named))
         wanted.flush()
         held = dict(rclone.hash_objects(path, f"--files-from-raw={wanted.name}")) if named else {}

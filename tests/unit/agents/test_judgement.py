@@ -1,5 +1,6 @@
 """How it went on a machine, in an operator's words; and the environment that Ansible gets."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,13 @@ def test_ansible_gets_nothing_meant_for_others_and_writes_only_in_our_folder():
 
 def test_ssh_gets_no_secret_and_answers_in_english():
     environment = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "LANG": "fr_FR.UTF-8", "SSH_AUTH_SOCK": "/a"}
-    assert client_environment(environment) == {"PATH": "/bin", "SSH_AUTH_SOCK": "/a", "LC_ALL": "C.UTF-8"}
+    assert client_environment(environment) == {
+        "PATH": "/bin",
+        "HOME": str(Path.home()),
+        "TMPDIR": tempfile.gettempdir(),
+        "SSH_AUTH_SOCK": "/a",
+        "LC_ALL": "C.UTF-8",
+    }
 
 
 def test_a_known_hosts_path_with_a_percent_sign_means_itself():

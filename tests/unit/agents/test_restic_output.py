@@ -1,6 +1,7 @@
 """restic 0.18's own lines, as it printed them."""
 
 import json
+import tempfile
 from datetime import UTC, datetime
 
 import pytest
@@ -68,7 +69,8 @@ def test_a_path_means_itself():
 
 def test_the_environment_keeps_nothing_that_speaks_to_restic_behind_our_back():
     environment = {"PATH": "/bin", "AWS_PROFILE": "x", "SSL_CERT_FILE": "y", "RESTIC_PASSWORD": "z", "HOME": "/root"}
-    assert clean_environment(environment) == {"PATH": "/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    kept = {"PATH": "/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "TMPDIR": tempfile.gettempdir()}
+    assert clean_environment(environment) == kept
 
 
 def test_secrets_are_taken_out_of_what_restic_says():

@@ -128,9 +128,9 @@ def test_a_new_recipient_opens_what_is_saved_from_then_on_and_reaches_the_escrow
     assert (vault.escrow / "recipients.txt").read_text() == recipients.read_text()
 
 
-def test_default_identity_is_in_the_user_s_configuration(vault: "Vault", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/claire")
-    assert identity_path({}) == Path("/home/claire/.config/coffre/identity.txt")
-    assert identity_path({"XDG_CONFIG_HOME": "relative"}) == Path("/home/claire/.config/coffre/identity.txt")
+def test_default_identity_is_in_the_user_s_configuration(vault: "Vault") -> None:
+    home = {"HOME": "/home/claire"}
+    assert identity_path(home) == Path("/home/claire/.config/coffre/identity.txt")
+    assert identity_path(home | {"XDG_CONFIG_HOME": "relative"}) == Path("/home/claire/.config/coffre/identity.txt")
     assert identity_path({"XDG_CONFIG_HOME": "/cfg"}) == Path("/cfg/coffre/identity.txt")
-    assert identity_path({"XDG_CONFIG_HOME": "/cfg", "COFFRE_IDENTITY": "~/k"}) == Path("/home/claire/k")
+    assert identity_path(home | {"XDG_CONFIG_HOME": "/cfg", "COFFRE_IDENTITY": "~/k"}) == Path("/home/claire/k")
