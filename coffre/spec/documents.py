@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node
 
+from coffre.spec.characters import find_odd
 from coffre.spec.files import SIZE_LIMIT_BYTES
 from coffre.spec.plain import DEPTH_LIMIT, PlainReader
 from coffre.spec.positions import Position, Positions, last_line_of, position_of
@@ -19,8 +20,6 @@ from coffre.spec.syntax import explain_syntax, split_lines
 
 # libyaml composes recursively, in C: past some 20,000 levels the process dies.
 _SAFE_DEPTH = 2000
-# Control characters break terminals; Unicode's own line ends would move every line number after them.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _TAB_INDENT = re.compile(r"[ ]*\t[ \t]*[^ \t#]")
 _TABS_TOLD = 20
 
@@ -88,12 +87,8 @@ def _check_text(content: bytes, file: str) -> list[Problem]:
     except UnicodeDecodeError as error:
         line, column = _line_and_column(content[: error.start].decode("utf-8", "replace"))
         return [Problem(file, line, column, "", "the file is not UTF-8 from here on", "save it as UTF-8")]
-    forbidden = _FORBIDDEN.search(text)
-    if forbidden:
-        line, column = _line_and_column(text[: forbidden.start()])
-        code = f"U+{ord(forbidden[0]):04X}"
-        return [Problem(file, line, column, "", f"an invisible character stands here ({code})", "remove it")]
-    return _check_tabs(text, file)
+    odd = [Problem(file, each.line, each.column, "", each.message, each.hint) for each in find_odd(text)]
+    return odd or _check_tabs(text, file)
 
 
 def _check_tabs(text: str, file: str) -> list[Problem]:

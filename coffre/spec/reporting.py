@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from coffre.spec.characters import explain_odd
 from coffre.spec.documents import Document
 from coffre.spec.fields import VALUE
 from coffre.spec.positions import Positions, path_text, position_of
@@ -34,7 +35,11 @@ def report_findings(document: Document, file: str, findings: Sequence[Finding]) 
             continue
         at_key = finding.at_key and key_node is not None
         line, column = position_of(key_node if at_key and key_node is not None else node)
-        quoted = _quote(key_node if at_key and key_node is not None else node)
+        about = key_node if at_key and key_node is not None else node
+        quoted = _quote(about)
+        is_shown = at_key or VALUE in finding.message
+        odd = explain_odd(str(about.value)) if is_shown and isinstance(about, ScalarNode) else ""
+        hint = "; ".join(filter(None, (odd, finding.hint)))
         problems.append(
             Problem(
                 file,
@@ -42,7 +47,7 @@ def report_findings(document: Document, file: str, findings: Sequence[Finding]) 
                 column,
                 path_text(_with_missing(loc, finding.loc)),
                 on_one_line(finding.message.replace(VALUE, quoted), _MESSAGE_LENGTH),
-                on_one_line(finding.hint.replace(VALUE, quoted), _MESSAGE_LENGTH),
+                on_one_line(hint.replace(VALUE, quoted), _MESSAGE_LENGTH),
             )
         )
     return problems
