@@ -27,6 +27,7 @@ from coffre.cli import (
     secrets,
     signers,
     snapshot,
+    surroundings,
     tenants,
     trust,
     verify,
@@ -101,27 +102,41 @@ def _take_global_options(
 
 def main() -> None:
     """Run the command line and end the process with its exit code (README, "Exit codes")."""
+    settled = surroundings.settle()
+    output.configure(no_color="NO_COLOR" in os.environ)
+    code = _run()
+    lost = settled.find_lost()
+    if lost is not None:
+        reason = (lost.strerror or "it cannot be written").lower()
+        output.error(f"error: what this command printed was not written whole: {reason}\n  What was done stays done.")
+        code = code or 1
+    sys.exit(code)
+
+
+def _run() -> int:
     # Importing allocates much and frees nothing: looking for garbage all the while costs 0.1 s of each command.
     gc.set_threshold(GARBAGE_THRESHOLD)
     # At its end Python looks through all that is left for garbage, for another 0.1 s, and the kernel takes it anyway.
     atexit.register(gc.freeze)
     try:
+        surroundings.refuse_arguments(sys.argv[1:])
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
             output.error("interrupted: what was done stays done; run the same command again to finish.")
-        raise
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except ExpectedError as problem:
         output.expected_error(problem)
-        sys.exit(problem.exit_code)
+        return problem.exit_code
     except OSError as problem:
         explained = explain_os_error(problem)
         if explained is None:
-            sys.exit(tell_unexpected(problem))
+            return tell_unexpected(problem)
         output.expected_error(explained)
-        sys.exit(explained.exit_code)
+        return explained.exit_code
     except Exception as problem:  # noqa: BLE001 - the one place where the unexpected ends
-        sys.exit(tell_unexpected(problem))
+        return tell_unexpected(problem)
+    return 0
 
 
 if __name__ == "__main__":

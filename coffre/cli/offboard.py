@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coffre.cli import output
+from coffre.cli import asking, output
 from coffre.cli.context import open_repository
 from coffre.errors import UsageError
 from coffre.offboarding.evidence import Attested
@@ -173,7 +173,7 @@ def _say_yes(_: str) -> None:
 
 
 def _ask(question: str) -> None:
-    typer.confirm(question, abort=True, err=True)
+    asking.confirm(question)
 
 
 def _show_outcome(outcome: "Outcome") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coffre.cli import output
+from coffre.cli import asking, output
 from coffre.cli.context import open_repository
 from coffre.cli.gate import show_filling
 from coffre.cli.status import status
@@ -154,7 +154,7 @@ def restore(
                 f"files of {destination.machine} are overwritten with those of {path or 'the whole snapshot'} "
                 f"({machine}, {snapshot})"
             )
-            typer.confirm(f"Overwrite files of {destination.machine}?", abort=True, err=True)
+            asking.confirm(f"Overwrite files of {destination.machine}?")
         with recorded_run(service, "restore"), output.percentage(f"restoring {machine}") as show:
             watcher = _RestoreWatcher(machine, show)
             if isinstance(destination, MachineDestination):
@@ -222,7 +222,7 @@ def undelete(
         plan = operation.look(service, machine, moment, is_exact=exact)
         _show_undelete(machine, plan)
         if plan.is_needed and not yes:
-            typer.confirm(f"Bring {machine} back to that moment?", abort=True, err=True)
+            asking.confirm(f"Bring {machine} back to that moment?")
         with recorded_run(service, "undelete"):
             if plan.is_needed:
                 with output.percentage(f"bringing {machine} back") as show:
@@ -335,7 +335,7 @@ def acknowledge(
 
     repository = open_repository(context)
     if not yes:
-        typer.confirm(f"Let go what the storage of {machine} lost?", abort=True, err=True)
+        asking.confirm(f"Let go what the storage of {machine} lost?")
     with (
         tenant_lock(repository.root, tenant),
         open_recorded(repository, tenant, "acknowledge", output.warning) as service,

@@ -22,10 +22,21 @@ _other = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def configure(*, no_color: bool) -> None:
-    """Set the colours for the whole command; they are never used when the output is not a terminal."""
-    if no_color:
-        _result.no_color = True
-        _other.no_color = True
+    """Set the colours for the whole command; they are never used when the output is not a terminal.
+
+    Only what it is counts, no variable that says so: one that forces colours would have tables cut for a terminal.
+    """
+    global _result, _other
+    _result, _other = (
+        Console(
+            stderr=stream is sys.stderr,
+            highlight=False,
+            soft_wrap=True,
+            force_terminal=stream.isatty(),
+            no_color=no_color,
+        )
+        for stream in (sys.stdout, sys.stderr)
+    )
 
 
 def _print(console: Console, text: str, style: str | None = None) -> None:
@@ -67,7 +78,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     for row in rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))
     # Without a terminal there is no width to keep to: a cut cell would be a lie in a log.
-    console = Console(highlight=False, no_color=_result.no_color, width=None if _result.is_terminal else 240)
+    is_terminal = _result.is_terminal
+    console = Console(
+        highlight=False, no_color=_result.no_color, force_terminal=is_terminal, width=None if is_terminal else 240
+    )
     with console.capture() as captured:
         console.print(shown)
     for line in captured.get().splitlines():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coffre.cli import output
+from coffre.cli import asking, output
 from coffre.cli.context import choose_tenants, open_repository, turn_of
 from coffre.cli.gate import show_filling
 from coffre.errors import UsageError
@@ -158,7 +158,7 @@ def apply(
                 if not replace_orders:
                     _show_plan(plan_tenant(repository, name, output.warning))
                 _warn_of_hours(repository)
-                typer.confirm(f"Apply {name}?", abort=True, err=True)
+                asking.confirm(f"Apply {name}?")
             outcome = apply_tenant(
                 repository,
                 name,

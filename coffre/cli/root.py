@@ -1,5 +1,6 @@
 """Where the repository is."""
 
+import contextlib
 from pathlib import Path
 
 from coffre.errors import UsageError
@@ -7,11 +8,19 @@ from coffre.errors import UsageError
 
 def find_root(given: Path | None) -> Path:
     """Return the folder that holds platform.yaml: the one given, or the nearest from here upwards."""
-    start = (given or Path.cwd()).resolve()
+    try:
+        start = (given or Path.cwd()).resolve()
+    except FileNotFoundError:
+        raise UsageError(
+            "the folder that this command was started in is gone",
+            "Change to the repository that holds platform.yaml and tenants/, then run it again.",
+        ) from None
     candidates = [start] if given is not None else [start, *start.parents]
     for folder in candidates:
-        if (folder / "platform.yaml").is_file():
-            return folder
+        # A folder that this user may not look into is not his repository.
+        with contextlib.suppress(PermissionError):
+            if (folder / "platform.yaml").is_file():
+                return folder
     raise UsageError(
         f"no platform.yaml in {start}" + ("" if given else " or above"),
         "Run the command in the repository that holds platform.yaml and tenants/, or name it with --root DIR.",

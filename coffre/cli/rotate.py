@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from coffre.cli import output
+from coffre.cli import asking, output
 from coffre.cli.context import open_repository
 
 
@@ -44,7 +44,7 @@ def rotate(
     choice = Choice(machine, owner, signing)
     if not yes:
         question = f"Replace {choice.sentence} of {tenant}" + (", the old ones cut at once?" if now else "?")
-        typer.confirm(question, abort=True, err=True)
+        asking.confirm(question)
     outcome = rotate_tenant(repository, tenant, choice, now=now, on_progress=partial(output.progress_of, tenant))
     if as_json:
         output.result_json(outcome)

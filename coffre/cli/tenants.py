@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from coffre.cli import output
@@ -86,8 +85,8 @@ def _prompt(question: "Question") -> str:
     hint = f" ({question.hint})" if question.hint else ""
     default = f" [{question.default}]" if question.default else ""
     try:
-        return str(click.prompt(f"{question.text}{hint}{default}", default="", show_default=False, err=True))
-    except click.Abort:
+        return str(typer.prompt(f"{question.text}{hint}{default}", default="", show_default=False, err=True))
+    except typer.Abort:
         output.error("\nnothing was written")
         raise typer.Exit(INTERRUPTED) from None
 

@@ -1,0 +1,20 @@
+"""Questions before something is done: answered by whoever started the command, or not asked at all."""
+
+import typer
+
+from coffre.cli import output
+from coffre.errors import UsageError
+
+
+def confirm(question: str) -> None:
+    """Ask; typer.Abort when the answer is no. UsageError when nobody is there to answer, as in a pipeline."""
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            output.error("")  # ends the line of the question
+            raise UsageError(
+                f"nobody answered “{question}”: standard input has ended",
+                "Nothing was done. In a pipeline or under cron, give --yes.",
+            ) from None
+        raise
