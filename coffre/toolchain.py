@@ -24,7 +24,10 @@ def find_tool(name: str) -> Path:
     beside = Path(sys.executable).parent
     found = shutil.which(name, path=str(beside)) or shutil.which(name)
     if found is None:
-        raise ExpectedError(f"{name} is neither in {beside} nor on PATH", "run make setup, which installs or builds it")
+        raise ExpectedError(
+            f"{name} is neither in {beside} nor on PATH",
+            f"Put {name} on PATH; in a checkout, make setup installs or builds it.",
+        )
     return Path(found)
 
 

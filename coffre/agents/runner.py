@@ -1,18 +1,20 @@
 """The one module that runs Ansible: the bundled playbooks, over an inventory that is on disk no longer than the run."""
 
 import os
+import sysconfig
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from coffre import toolchain
-from coffre.agents.inventory import Inventory, list_hosts, with_private_folder
+from coffre.agents.inventory import GROUPS, Inventory, list_hosts, with_private_folder
 from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
 from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS
-from coffre.errors import RemoteError
-from coffre.outside.environment import child_environment
+from coffre.errors import ExpectedError, RemoteError
+from coffre.outside.environment import child_environment, find_home
+from coffre.spec.tenant import OperatingSystem
 
 MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
@@ -35,6 +37,8 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
     Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
     """
     hosts = list_hosts(inventory)
+    if list_hosts({"": inventory[GROUPS[OperatingSystem.WINDOWS]]}):
+        refuse_without_collection(list_collection_folders(os.environ))
     log = EventLog(on_task)
     with private_folder(scratch) as folder:
         told = with_private_folder(inventory, folder)
@@ -54,6 +58,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s"
     return {
         **kept,
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(each) for each in list_collection_folders(environment)),
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
@@ -71,6 +76,26 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
     }
+
+
+def list_collection_folders(environment: Mapping[str, str]) -> list[Path]:
+    """Return where Ansible's collections may be: beside our packages, where ansible-galaxy puts them, the system's."""
+    user = find_home(environment)
+    return [
+        Path(sysconfig.get_path("purelib")),
+        *([user / ".ansible" / "collections"] if user else []),
+        Path("/usr/share/ansible/collections"),
+    ]
+
+
+def refuse_without_collection(folders: Sequence[Path]) -> None:
+    """Raise ExpectedError when Ansible would not find the modules for Windows machines."""
+    if not any((folder / "ansible_collections" / "ansible" / "windows").is_dir() for folder in folders):
+        galaxy = toolchain.find_tool("ansible-galaxy")
+        raise ExpectedError(
+            "Ansible lacks its collection ansible.windows, by which it works on Windows machines",
+            f"Run: {galaxy} collection install 'ansible.windows:>=3,<4' (in a checkout: make setup).",
+        )
 
 
 def _run(folder: Path, playbook: Path, inventory: Inventory, log: EventLog) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from coffre.agents.driver import Target
 from coffre.agents.playbook_events import HostOutcome
 from coffre.agents.restic.agents import AgentPrograms, judge
-from coffre.agents.runner import ansible_environment
+from coffre.agents.runner import ansible_environment, list_collection_folders, refuse_without_collection
 from coffre.agents.ssh import client_environment, ssh_options
 from coffre.errors import ExpectedError
 from coffre.spec.tenant import SshConnection
@@ -56,6 +56,15 @@ def test_ansible_gets_nothing_meant_for_others_and_writes_only_in_our_folder():
     folders = ("ANSIBLE_CONFIG", "ANSIBLE_HOME", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_SSH_CONTROL_PATH_DIR")
     assert all(given[name].startswith("/dev/shm/x/") for name in folders)
     assert (given["ANSIBLE_HOST_KEY_CHECKING"], given["ANSIBLE_NO_TARGET_SYSLOG"]) == ("True", "True")
+
+
+def test_a_collection_that_is_nowhere_is_named_with_what_installs_it(tmp_path):
+    with pytest.raises(ExpectedError, match=r"lacks its collection ansible\.windows") as refused:
+        refuse_without_collection([tmp_path])
+    assert "ansible-galaxy collection install" in refused.value.hint
+    (tmp_path / "ansible_collections" / "ansible" / "windows").mkdir(parents=True)
+    refuse_without_collection([tmp_path / "nowhere", tmp_path])
+    assert Path("/home/x/.ansible/collections") in list_collection_folders({"HOME": "/home/x"})
 
 
 def test_ssh_gets_no_secret_and_answers_in_english():

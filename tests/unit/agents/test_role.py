@@ -54,23 +54,59 @@ def test_checking_and_deploying_run_the_same_roles_and_checking_looks_only():
     deploy = yaml.safe_load((PLAYBOOKS / "deploy_agents.yml").read_text())
     check = yaml.safe_load((PLAYBOOKS / "check_agents.yml").read_text())
     remove = yaml.safe_load((PLAYBOOKS / "remove_agents.yml").read_text())
-    roles = [[role["role"] for role in play["roles"]] for play in deploy]
-    assert roles == [[role["role"] for role in play["roles"]] for play in check] == [[name] for name in ROLES.values()]
+    roles = [_role_of(play) for play in deploy]
+    assert roles == [_role_of(play) for play in check] == [_role_of(play) for play in remove] == list(ROLES.values())
     for plays in (deploy, check, remove):
         assert [play["hosts"] for play in plays] == list(GROUPS.values())
     for play, role in zip(check, ROLES.values(), strict=True):
         assert play["check_mode"] is True
-        assert play["roles"][0][f"{role}_look_only"] is True
+        assert {**play.get("roles", [{}])[0], **play.get("tasks", [{}])[0].get("vars", {})}[f"{role}_look_only"] is True
 
 
-@pytest.mark.parametrize("playbook", ["deploy_agents.yml", "check_agents.yml", "remove_agents.yml"])
-def test_the_playbooks_of_every_system_are_sound_to_ansible(playbook, tmp_path):
-    """Windows and macOS cannot be run here: that Ansible can read them, modules and all, is what can be seen."""
-    call = ["ansible-playbook", "--syntax-check", "--inventory", "localhost,", str(PLAYBOOKS / playbook)]
-    environment = {**os.environ, "ANSIBLE_LOCAL_TEMP": str(tmp_path), "ANSIBLE_HOME": str(tmp_path)}
+def _role_of(play):
+    """Return the role of a play, whichever way it takes it in."""
+    if "roles" in play:
+        return play["roles"][0]["role"]
+    (task,) = play["tasks"]
+    return next(task[key]["name"] for key in task if key.endswith("_role"))
+
+
+def _check_syntax(playbook, folder, **settings):
+    call = ["ansible-playbook", "--syntax-check", "--inventory", "localhost,", str(playbook)]
+    own = {
+        "ANSIBLE_LOCAL_TEMP": str(folder),
+        "ANSIBLE_HOME": str(folder),
+        "ANSIBLE_ROLES_PATH": str(PLAYBOOKS / "roles"),
+    }
+    environment = {**os.environ, **own, **settings}
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("playbook", ["deploy_agents.yml", "check_agents.yml", "remove_agents.yml"])
+def test_the_playbooks_are_sound_to_an_ansible_without_collections(playbook, tmp_path):
+    """Machines that run Linux need none."""
+    nowhere = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "False"}
+    _check_syntax(PLAYBOOKS / playbook, tmp_path, **nowhere)
+
+
+def test_the_roles_of_every_system_are_sound_to_ansible(tmp_path):
+    """Windows and macOS cannot be run here: that Ansible can read them, modules and all, is what can be seen."""
+    plays = [
+        {
+            "name": "Read it",
+            "hosts": "all",
+            "gather_facts": False,
+            "tasks": [
+                {"name": part, "ansible.builtin.import_role": {"name": role, "tasks_from": part}}
+                for role in ROLES.values()
+                for part in ("main", "remove")
+            ],
+        }
+    ]
+    (tmp_path / "all.yml").write_text(yaml.safe_dump(plays))
+    _check_syntax(tmp_path / "all.yml", tmp_path)
 
 
 def test_what_is_secret_on_windows_is_closed_to_all_but_the_system_and_its_administrators():
