@@ -33,7 +33,9 @@ from coffre.agents.restic.output import (
     read_snapshots,
 )
 from coffre.agents.restic.process import ResticCommand, ResticError, stream, stream_bytes
+from coffre.errors import RemoteError
 from coffre.outside.processes import LINE_BYTES
+from coffre.outside.proxies import proxy_environment, refuse_broken
 
 __all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
 
@@ -232,6 +234,11 @@ class Repository:
         yield from stream_bytes(self._command(arguments, deadline_seconds, None))
 
     def _command(self, arguments: Sequence[str], deadline_seconds: float, cage: Cage | None) -> ResticCommand:
+        address = self._url.removeprefix("s3:")
+        try:
+            refuse_broken(address)
+        except RemoteError as problem:
+            raise ResticError(problem.message, problem.hint) from problem
         cached = [f"--cache-dir={self._cache_dir}"] if self._cache_dir else ["--no-cache"]
         certificates = [f"--cacert={self._ca_file}"] if self._ca_file else []
         settings = [f"--repo={self._url}", f"--option=s3.region={self._region}", *certificates, *cached]
@@ -239,6 +246,7 @@ class Repository:
             "AWS_ACCESS_KEY_ID": self._key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self._key.secret_access_key,
             "RESTIC_PASSWORD": self._password.get_secret_value(),
+            **proxy_environment(address),
         }
         program, line = toolchain.find_tool("restic"), [*settings, *arguments]
         if cage is not None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from coffre.errors import RemoteError
+from coffre.outside.proxies import advice, find_proxy
 from coffre.storage.driver import (
     BucketGoneError,
     BucketHoldsSomethingError,
@@ -165,25 +166,29 @@ def _unavailable(doing: str, code: str, status: int) -> UnavailableError:
 
 def unreachable(doing: str, url: str, cause: str) -> UnreachableError:
     """Return the error for a platform that gave no answer; ``cause`` is the library's own text."""
+    proxy = find_proxy(url)
+    by = "" if proxy is None else f" through the proxy {proxy.shown}"
     if "certificate verify failed" in cause.lower():
         reason = _reason(cause)
         is_dated = "expired" in reason or "not yet valid" in reason
         return UnreachableError(
-            f"{doing}: the certificate of {url} is not accepted: {reason}",
+            f"{doing}: the certificate of {url}{by} is not accepted: {reason}",
             "the platform's operator renews it; see also that this computer's clock is right"
             if is_dated
             else "compare ca_file of the platform's endpoints with the authority that signed its certificate; "
             "no secret was sent",
         )
     return UnreachableError(
-        f"{doing}: no answer from {url}: {_reason(cause)}",
-        "see that the platform is up and that this computer reaches it",
+        f"{doing}: no answer from {url}{by}: {_reason(cause)}",
+        "see that the platform is up and that this computer reaches it" if proxy is None else advice(url),
     )
 
 
 def _reason(cause: str) -> str:
     """Return the last part of a library's nested message, where the operating system speaks."""
     line = " ".join(cause.split()).split(" (_ssl.c", 1)[0].rsplit(": ", 1)[-1].rstrip("\"')")
+    if "Tunnel connection failed" in cause:
+        return f"it answers {line}"
     if "EOF occurred in violation of protocol" in line or line == "Remote end closed connection without response":
         return "it closed the connection without a word"
     if "read timeout=" in line or "timed out" in line.lower():

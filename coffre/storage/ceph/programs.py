@@ -34,7 +34,7 @@ from coffre.storage.ceph.faults import (
     unreachable,
 )
 from coffre.storage.ceph.s3 import make_client
-from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, trust
+from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
 from coffre.storage.driver import AccessKey, Endpoint, Publication
 
 if TYPE_CHECKING:
@@ -101,10 +101,11 @@ class ProgramShelf:
         self._endpoint = endpoint
         self._admin = admin
         self._base = endpoint.url.rstrip("/")
-        self._pool = urllib3.PoolManager(
+        self._pool = pool_of(
+            self._base,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             retries=new_patience(),
-            ssl_context=trust(endpoint) if self._base.startswith("https:") else None,
+            **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
         )
 
     def publish(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
@@ -142,10 +143,10 @@ class ProgramShelf:
 
         Of one that is larger than the limit only so much is read, and its hash is another's.
         """
-        doing, url = "read a program for machines", self._url(sha256)
+        doing = "read a program for machines"
         digest, read_bytes = hashlib.sha256(), 0
         try:
-            answer = self._pool.request("GET", url, preload_content=False)
+            answer = self._pool.request("GET", _path(sha256), preload_content=False)
             try:
                 if answer.status in (403, 404):
                     return None
@@ -165,9 +166,9 @@ class ProgramShelf:
 
     def find(self, sha256: str) -> Published | None:
         """Look a program up as a machine would: without any right of our own; None when there is none to be read."""
-        doing, url = "look for a program for machines", self._url(sha256)
+        doing = "look for a program for machines"
         try:
-            answer = self._pool.request("HEAD", url)
+            answer = self._pool.request("HEAD", _path(sha256))
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         if answer.status in (403, 404):
@@ -175,9 +176,6 @@ class ProgramShelf:
         if answer.status != 200:
             raise error_of(doing, f"HTTP {answer.status}", answer.status)
         return Published(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
-
-    def _url(self, sha256: str) -> str:
-        return f"{self._base}/{BUCKET}/{object_key(sha256)}"
 
     @contextmanager
     def _writer(self) -> Iterator[S3Client]:
@@ -253,3 +251,8 @@ class ProgramShelf:
 
     def _errors(self, doing: str) -> Any:
         return rgw_errors(doing, self._base)
+
+
+def _path(sha256: str) -> str:
+    """Return where a program is, below the platform's address."""
+    return f"/{BUCKET}/{object_key(sha256)}"

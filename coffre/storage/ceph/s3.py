@@ -9,8 +9,12 @@ import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
+from coffre.errors import RemoteError
+from coffre.outside.proxies import find_proxy, refuse_broken
 from coffre.storage.ceph.answers import read_bounded
+from coffre.storage.ceph.faults import UnreachableError
 from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS
 from coffre.storage.driver import AccessKey, Endpoint
 
@@ -33,6 +37,7 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
     """Return a client that speaks for one key; the first takes 0.1 s, later ones 4 ms."""
     from botocore.config import Config
 
+    proxy = find_proxy(endpoint.url)
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
@@ -43,7 +48,7 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
         max_pool_connections=_CONNECTIONS,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        proxies={},
+        proxies={} if proxy is None else {urlsplit(endpoint.url).scheme: proxy.url},
     )
     with _guard:  # making clients is not safe from several threads, using one is
         client = _the_session().create_client(
@@ -58,7 +63,7 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
         )
     client.meta.events.register("request-created.s3", _end_in_time)
     wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it
-    wire.http_session = _BoundedSession(wire.http_session)
+    wire.http_session = _BoundedSession(wire.http_session, endpoint.url)
     return cast("S3Client", client)
 
 
@@ -68,15 +73,20 @@ class _BoundedSession:
     What a caller streams is left to the caller.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, url: str) -> None:
         self._session = session
+        self._url = url
 
     def send(self, request: Any) -> Any:
         import urllib3
-        from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+        from botocore.exceptions import BotoCoreError, ConnectionClosedError, ReadTimeoutError
 
         is_streamed, request.stream_output = request.stream_output, True
-        response = self._session.send(request)
+        try:
+            response = self._session.send(request)
+        except BotoCoreError:
+            self._refuse_broken_proxy()
+            raise
         if is_streamed and response.status_code < 300:
             return response
         try:
@@ -86,6 +96,13 @@ class _BoundedSession:
         except urllib3.exceptions.HTTPError as error:
             raise ConnectionClosedError(endpoint_url=request.url, error=error, request=request) from error
         return response
+
+    def _refuse_broken_proxy(self) -> None:
+        """Raise UnreachableError when it is the proxy that gives no way: botocore would ask it nine times."""
+        try:
+            refuse_broken(self._url)
+        except RemoteError as problem:
+            raise UnreachableError(problem.message, problem.hint) from problem
 
     def close(self) -> None:
         self._session.close()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import urllib3
 from botocore.auth import S3SigV4Auth
@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
+from coffre.outside.proxies import find_proxy
 from coffre.outside.structured import UnreadableJsonError, read_json, read_json_object
 from coffre.storage.ceph.answers import ANSWER_BYTES, read_bounded
 from coffre.storage.ceph.faults import UNAVAILABLE_STATUSES, AbsurdAnswerError, error_of, unreachable
@@ -81,7 +82,7 @@ class SignedHttp:
         self._base = endpoint.url.rstrip("/")
         self._credentials = Credentials(key.access_key_id, key.secret_access_key)
         # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
-        self._pool = urllib3.connection_from_url(
+        self._pool = pool_of(
             self._base,
             maxsize=_CONNECTIONS,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
@@ -168,6 +169,16 @@ class SignedHttp:
             code = _code(answer) or f"HTTP {response.status}"
             raise error_of(doing, code, response.status)
         return answer, response.headers
+
+
+def pool_of(url: str, **settings: Any) -> urllib3.HTTPConnectionPool:
+    """Return the connections to one host, by the proxy that leads there if there is one."""
+    proxy = find_proxy(url)
+    if proxy is None:
+        return urllib3.connection_from_url(url, **settings)
+    parts = urlsplit(url)
+    manager = urllib3.ProxyManager(f"http://{proxy.host}:{proxy.port}", proxy_headers=proxy.headers, **settings)
+    return manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:

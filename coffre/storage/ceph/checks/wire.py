@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from coffre.outside.proxies import connect
 from coffre.storage.ceph.signed_http import trust
 from coffre.storage.driver import Endpoint
 
@@ -52,11 +53,15 @@ def look(endpoint: Endpoint) -> Wire:
     seen = Wire(is_tls)
     try:
         began = time.monotonic()
-        with socket.create_connection((host, port), ANSWER_SECONDS):
+        with connect(endpoint.url, ANSWER_SECONDS):
             seen = replace(seen, connect_seconds=time.monotonic() - began)
-        return _ask(seen, host, port, endpoint) if is_tls else _get(seen, http.client.HTTPConnection(host, port))
+        if is_tls:
+            return _ask(seen, host, port, endpoint)
+        plain = http.client.HTTPConnection(host, port)
+        plain.sock = connect(endpoint.url, ANSWER_SECONDS)
+        return _get(seen, plain)
     except ssl.SSLCertVerificationError as error:
-        certificate = _presented(host, port)
+        certificate = _presented(endpoint.url, host)
         return replace(
             seen,
             distrust_code=error.verify_code,
@@ -71,11 +76,13 @@ def _ask(seen: Wire, host: str, port: int, endpoint: Endpoint) -> Wire:
     context = trust(endpoint)
     connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=context)
     with contextlib.closing(connection):
-        connection.connect()
+        connection.sock = context.wrap_socket(connect(endpoint.url, ANSWER_SECONDS), server_hostname=host)
         body = connection.sock.getpeercert(binary_form=True) or b""
         version, certificate = connection.sock.version(), x509.load_der_x509_certificate(body)
         expiries = [certificate.not_valid_after_utc, *_authority_expiries(certificate, endpoint.ca_file)]
-        seen = replace(seen, tls_version=version, expires_at=min(expiries), speaks_plain=_answers_plainly(host, port))
+        seen = replace(
+            seen, tls_version=version, expires_at=min(expiries), speaks_plain=_answers_plainly(endpoint.url, host)
+        )
         return _get(seen, connection)
 
 
@@ -121,14 +128,14 @@ def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> b
     return True
 
 
-def _presented(host: str, port: int) -> x509.Certificate | None:
+def _presented(url: str, host: str) -> x509.Certificate | None:
     """Return the certificate that is shown, whoever signed it; nothing is sent over that connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
-            socket.create_connection((host, port), ANSWER_SECONDS) as raw,
+            connect(url, ANSWER_SECONDS) as raw,
             context.wrap_socket(raw, server_hostname=host) as secured,
         ):
             return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
@@ -136,11 +143,12 @@ def _presented(host: str, port: int) -> x509.Certificate | None:
         return None
 
 
-def _answers_plainly(host: str, port: int) -> bool:
+def _answers_plainly(url: str, host: str) -> bool:
     """Tell whether the port of TLS also serves requests without it."""
-    connection = http.client.HTTPConnection(host, port, timeout=_PLAIN_SECONDS)
+    connection = http.client.HTTPConnection(host)
     with contextlib.closing(connection):
         try:
+            connection.sock = connect(url, _PLAIN_SECONDS)
             connection.request("GET", "/")
             return connection.getresponse().status < 300
         except (OSError, http.client.HTTPException):
