@@ -44,6 +44,7 @@ type Client struct {
 	core   minio.Core
 	bucket string
 	clock  *clockRecorder
+	proxy  string // host and port of the proxy that leads there, empty without one
 }
 
 // OfMachine are the settings of this machine's own key on that bucket of its platform.
@@ -63,6 +64,10 @@ func Open(settings Settings) (*Client, error) {
 	authorities, err := readAuthorities(settings.CAFile)
 	if err != nil {
 		return nil, err
+	}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: endpoint})
+	if err != nil {
+		return nil, errors.New("HTTPS_PROXY names no proxy")
 	}
 	clock := &clockRecorder{next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -84,7 +89,11 @@ func Open(settings Settings) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage client: %w", err)
 	}
-	return &Client{core: *core, bucket: settings.Bucket, clock: clock}, nil
+	client := &Client{core: *core, bucket: settings.Bucket, clock: clock}
+	if proxy != nil {
+		client.proxy = proxy.Host
+	}
+	return client, nil
 }
 
 func readAuthorities(path string) (*x509.CertPool, error) {
@@ -191,7 +200,7 @@ func (c *Client) failure(ctx context.Context, op, key string, err error) error {
 		return context.Cause(ctx)
 	}
 	kind, code := classify(err)
-	return &Error{Kind: kind, Op: op, Key: key, Code: code, Cause: err}
+	return &Error{Kind: kind, Op: op, Key: key, Code: code, Cause: err, Proxy: c.proxy}
 }
 
 // ClockOffsetSeconds is this machine's clock minus the server's, as of the last answer, good to about half a second

@@ -56,13 +56,15 @@ const (
 	reasonLimit = 300
 )
 
-// Error is one failed call. Code is the server's own error code, empty when it gave none.
+// Error is one failed call. Code is the server's own error code, empty when it gave none; Proxy is the host and port of
+// the proxy that the call went by, empty without one.
 type Error struct {
 	Kind  Kind
 	Op    string
 	Key   string
 	Code  string
 	Cause error
+	Proxy string
 }
 
 func (e *Error) Error() string {
@@ -76,6 +78,9 @@ func (e *Error) Error() string {
 	}
 	if code == "" {
 		what = strings.TrimPrefix(fmt.Sprintf("%s: %s", what, text.Line(fmt.Sprint(e.reason()), reasonLimit)), ": ")
+	}
+	if e.Proxy != "" && (e.Kind == Unreachable || e.Kind == Untrusted) {
+		what = fmt.Sprintf("through the proxy %s: %s", e.Proxy, what)
 	}
 	return fmt.Sprintf("cannot %s %s: %s", e.Op, e.Key, what)
 }
