@@ -14,7 +14,7 @@ from coffre.operations.holds import HoldStatus, hold_status
 from coffre.operations.observe_machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
 from coffre.operations.options import option_status
 from coffre.operations.service import Service
-from coffre.operations.stage import Stage
+from coffre.operations.stage import AFTER_ERASURE, Stage
 from coffre.operations.stores import read_room
 from coffre.operations.suspension import HELD, find_reason, judge_access
 from coffre.spec.tenant import MachineKind, Tenant
@@ -65,6 +65,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
             "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
         )
     buckets = set(owner.buckets) if owner is not None else set()
+    stage = find_stage_of(service)
     machines: list[MachineStatus] = []
     looks: list[Look] = []
     findings: list[Finding] = []
@@ -80,13 +81,12 @@ def observe(service: Service, now: datetime) -> TenantStatus:
         if look is not None:
             findings.append(look)
             is_all_seen = False
-        else:
+        elif stage not in AFTER_ERASURE:
             findings += judge_absence(service, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
     findings += _judge_stores(service, looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
-    stage = find_stage_of(service)
     return TenantStatus(
         tenant=tenant.slug,
         status="closed" if stage is Stage.CLOSED else tenant.status.value,
