@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from coffre.agents.restic.damage import Remains
 from coffre.agents.restic.repository import Repository
 from coffre.operations.passwords import use_password
 from coffre.operations.service import Service
 from coffre.spec import naming
+from coffre.storage.driver import Bucket
 
 
 def open_repository(service: Service, machine: str, reason: str, cache_dir: Path | None = None) -> Repository:
@@ -14,7 +16,8 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
     With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once.
     The platform is asked one thing first: restic would try for 15 minutes to reach one that is down.
     """
-    service.owner_bucket(machine).probe_server_time()
+    bucket = service.owner_bucket(machine)
+    bucket.probe_server_time()
     password = use_password(service, machine, reason)
     endpoint = service.storage.endpoint
     return Repository(
@@ -24,4 +27,14 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
         ca_file=endpoint.ca_file,
         region=endpoint.region,
         cache_dir=cache_dir,
+        look=lambda: look_at_remains(bucket),
     )
+
+
+def look_at_remains(bucket: Bucket) -> Remains:
+    """Return what lies in a machine's bucket of a repository; only of one that lacks something the backups too."""
+    has_config = bucket.exists(f"{naming.RESTIC_PREFIX}config")
+    keys = sum(1 for _ in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/"))
+    backups = (f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
+    has_backups = not (has_config and keys) and any(True for folder in backups for _ in bucket.walk_objects(folder))
+    return Remains(has_config, keys, has_backups)

@@ -1,8 +1,8 @@
-"""What restic 0.18 prints with --json, as plain values; and what its exit codes mean. Pure."""
+"""What restic 0.18 prints with --json, as plain values. Pure."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,25 +17,11 @@ _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
 # Go keeps these apart from the permission bits (io/fs, FileMode).
 _GO_MODE_BITS = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
 
-MAX_DETAILS = 3
-MAX_DETAIL_LENGTH = 2000
 MAX_HOST_LENGTH = 1024
 SNAPSHOT_ID = re.compile("[0-9a-f]{8,64}")
 
 # Lines may be any length up to the reader's bound, and are many: no more is checked here than what ends a reader.
 _LINES = json.JSONDecoder()
-
-EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
-    1: ("restic failed", "Reading changes nothing in the repository: once that is put right, run the command again."),
-    3: ("some files could not be read", "Everything else was; look at the files that are named."),
-    10: ("there is no restic repository there", "Run `coffre apply`: it makes the repository of a new machine."),
-    11: ("the repository is locked by another restic", "Wait for that run to end and try again."),
-    12: (
-        "the repository password is wrong",
-        "The data bundle is not the one that the repository was made with: restore it from escrow, make no new one.",
-    ),
-    97: ("there is no cage", "The cage's own message says what is missing."),
-}
 
 
 @dataclass(frozen=True)
@@ -180,37 +166,6 @@ def read_time(text: object) -> datetime:
         raise ValueError("a time outside of the calendar") from None
 
 
-def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
-    """Return what an exit code means as a sentence without its full stop, restic's own reason included, and a hint."""
-    meaning, hint = EXIT_MEANINGS.get(code, (f"restic ended with {code}", "Run the command again."))
-    conclusion, details = _reasons(stderr)
-    # The first details are the cause; what follows them is restic's advice.
-    reasons = [*conclusion, *details[:MAX_DETAILS]]
-    return (f"{meaning}: {'; '.join(reasons)}" if reasons else meaning), hint
-
-
 def exact_pattern(path: str) -> str:
     """Return the restic pattern that means this path and what is below it, nothing else."""
     return _PATTERN_CHARACTERS.sub(r"\\\1", path)
-
-
-def _reasons(stderr: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return restic's concluding error and what it said before, each text once and as one line."""
-    conclusion: dict[str, None] = {}
-    details: dict[str, None] = {}
-    for line in stderr:
-        fields = read_line(line)
-        kind = fields.get("message_type")
-        if kind == "error":
-            text = f"{fields.get('item', '')}: {_error_text(fields)}".removeprefix(": ")
-        else:
-            text = str(fields.get("message", "")) if fields else line
-        text = " ".join(text[:MAX_DETAIL_LENGTH].split()).removeprefix("Fatal: ")
-        if text:
-            (conclusion if kind == "exit_error" else details).setdefault(text)
-    return list(conclusion), list(details)
-
-
-def _error_text(fields: Mapping[str, Any]) -> str:
-    error = fields.get("error")
-    return str(error.get("message", "")) if isinstance(error, Mapping) else str(fields.get("message") or error or "")

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.agents.restic.output import explain_exit
+from coffre.agents.restic.damage import Damage, find_damage
+from coffre.agents.restic.explain import explain_exit
 from coffre.errors import RemoteError
 from coffre.outside.environment import child_environment
 from coffre.outside.processes import LINE_BYTES, Complaints, EndlessOutputError, read_lines, stop
@@ -22,15 +23,22 @@ _DROPPED_PREFIXES = ("AWS_", "RESTIC_", "SSL_CERT_", "COFFRE_", "PULUMI_", "GODE
 class ResticError(RemoteError):
     """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline.
 
-    ``said`` are the last lines of what it said, without secrets.
+    ``said`` are the last lines of what it said, without secrets; ``damage`` is what of the repository is not as it was
+    written, None when it does not say so.
     """
 
     def __init__(
-        self, message: str, hint: str = "", exit_code_of_restic: int | None = None, said: Sequence[str] = ()
+        self,
+        message: str,
+        hint: str = "",
+        exit_code_of_restic: int | None = None,
+        said: Sequence[str] = (),
+        damage: Damage | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.exit_code_of_restic = exit_code_of_restic
         self.said = tuple(said)
+        self.damage = damage
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def _raise_for(code: int, is_late: bool, stderr: Sequence[str], command: ResticC
         )
     if code != 0:
         message, hint = explain_exit(code, lines)
-        raise ResticError(message, hint, code, lines)
+        raise ResticError(message, hint, code, lines, find_damage(lines))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

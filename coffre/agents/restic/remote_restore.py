@@ -15,10 +15,10 @@ from typing import Protocol
 from coffre import toolchain
 from coffre.agents.driver import MachineStorage
 from coffre.agents.restic.authorities import read_authorities
+from coffre.agents.restic.explain import explain_exit
 from coffre.agents.restic.output import (
     RestoreSummary,
     exact_pattern,
-    explain_exit,
     read_fraction,
     read_line,
     read_restore_summary,

@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.agents.restic.cage import NO_CAGE, Cage, authorities, no_cage
+from coffre.agents.restic.damage import NO_KEY_OPENS, NO_REPOSITORY, Part, Remains, judge_remains
+from coffre.agents.restic.explain import explain_damage
 from coffre.agents.restic.listing import (
     BytesListing,
     HostileSnapshotError,
@@ -39,7 +41,6 @@ from coffre.outside.proxies import proxy_environment, refuse_broken
 
 __all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
 
-NO_REPOSITORY = 10
 QUICK_SECONDS = 60.0
 """For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
 SNAPSHOTS_BYTES = 64 * 1024**2
@@ -80,6 +81,7 @@ class Repository:
         ca_file: Path | None = None,
         region: str = "default",
         cache_dir: Path | None = None,
+        look: Callable[[], Remains] | None = None,
     ) -> None:
         self._url = url
         self._key = key
@@ -87,6 +89,7 @@ class Repository:
         self._ca_file = ca_file
         self._region = region
         self._cache_dir = cache_dir
+        self._look = look
         self._sound: set[str] = set()
 
     def init(self) -> bool:
@@ -94,7 +97,7 @@ class Repository:
         try:
             self._run(["cat", "config", "--no-lock"], QUICK_SECONDS)
         except ResticError as problem:
-            if problem.exit_code_of_restic != NO_REPOSITORY:
+            if problem.exit_code_of_restic != NO_REPOSITORY or problem.damage is not None:
                 raise
             self._run(["init"], QUICK_SECONDS)
             return True
@@ -226,12 +229,26 @@ class Repository:
         try:
             yield from stream(command)
         except ResticError as problem:
-            if problem.exit_code_of_restic != NO_CAGE:
-                raise
-            raise no_cage(problem.message.partition(": ")[2]) from problem
+            if problem.exit_code_of_restic == NO_CAGE:
+                raise no_cage(problem.message.partition(": ")[2]) from problem
+            self._raise_what_is_gone(problem)
+            raise
 
     def _stream_plain(self, arguments: Sequence[str], deadline_seconds: float) -> Generator[bytes, None, None]:
-        yield from stream_bytes(self._command(arguments, deadline_seconds, None))
+        try:
+            yield from stream_bytes(self._command(arguments, deadline_seconds, None))
+        except ResticError as problem:
+            self._raise_what_is_gone(problem)
+            raise
+
+    def _raise_what_is_gone(self, problem: ResticError) -> None:
+        """Look at the repository's own objects where restic's exit code may mean that they are gone."""
+        if self._look is None or problem.exit_code_of_restic not in (NO_REPOSITORY, NO_KEY_OPENS):
+            return
+        damage = judge_remains(problem.exit_code_of_restic, self._look())
+        if damage is not None:
+            message, hint = explain_damage(damage)
+            raise ResticError(message, hint, problem.exit_code_of_restic, problem.said, damage) from problem
 
     def _command(self, arguments: Sequence[str], deadline_seconds: float, cage: Cage | None) -> ResticCommand:
         address = self._url.removeprefix("s3:")
@@ -264,10 +281,13 @@ class Repository:
         try:
             yield
         except ResticError as problem:
-            if problem.exit_code_of_restic not in (1, 2):  # 2 is a panic of Go: over a tree that is none
+            # 2 is a panic of Go: over a tree that is none. Without config or key no snapshot is better than another.
+            damage = problem.damage
+            if problem.exit_code_of_restic not in (1, 2) or (damage and damage.part in (Part.CONFIG, Part.KEY)):
                 raise
             hint = f"{problem.hint} If it fails each time, put the snapshot aside: `coffre snapshot set-aside`."
-            raise ResticError(f"snapshot {snapshot}: {problem.message}", hint, problem.exit_code_of_restic) from problem
+            message, code = f"snapshot {snapshot}: {problem.message}", problem.exit_code_of_restic
+            raise ResticError(message, hint, code, problem.said, damage) from problem
 
 
 def _full_id(snapshot: str) -> str:

@@ -100,7 +100,9 @@ def test_a_check_with_all_data_passes_and_one_changed_byte_fails_it(scene, snaps
     scene.owner.put_object(Bucket=scene.bucket(COMPTA), Key=pack, Body=bytes(damaged))
     try:
         repository.check()
-        with pytest.raises(ResticError, match=r"restic failed: repository contains errors; .*pack"):
+        with pytest.raises(
+            ResticError, match=r"the repository's pack [0-9a-f]+ is damaged: repository contains errors; .*pack"
+        ):
             repository.check(read_data=True)
     finally:
         scene.owner.put_object(Bucket=scene.bucket(COMPTA), Key=pack, Body=body)

@@ -11,9 +11,9 @@ from coffre.agents.applied import parse_applied
 from coffre.agents.backup_run import read_unit_state
 from coffre.agents.playbook_events import EventLog, find_reason, read_agent_version
 from coffre.agents.report import InvalidReportError, parse_report
+from coffre.agents.restic.explain import explain_exit
 from coffre.agents.restic.output import (
     OddOutputError,
-    explain_exit,
     read_fraction,
     read_line,
     read_node,

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from coffre.agents.restic.explain import explain_exit
 from coffre.agents.restic.output import (
     OddSnapshot,
     exact_pattern,
-    explain_exit,
     read_fraction,
     read_line,
     read_node,
