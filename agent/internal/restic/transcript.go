@@ -34,6 +34,7 @@ type Transcript struct {
 	fatal           string
 	complaints      []string
 	retryCount      int
+	damage          Damage
 	quotaSeen       bool
 	lastStatus      status
 	lastProgressAt  time.Time
@@ -101,6 +102,7 @@ func (t *Transcript) verbose(line []byte, now time.Time) {
 func (t *Transcript) Complaint(line []byte) (retrying bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	t.damage = worse(t.damage, damageIn(line))
 	var message struct {
 		Type   string `json:"message_type"`
 		Item   string `json:"item"`
@@ -159,6 +161,13 @@ func (t *Transcript) SawQuotaExceeded() bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	return t.quotaSeen
+}
+
+// Damage is what restic said is damaged of the repository.
+func (t *Transcript) Damage() Damage {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.damage
 }
 
 // Reason is what restic said about its failure: its fatal error, else its first complaints, on one line.

@@ -27,11 +27,12 @@ import (
 )
 
 const (
-	configKey    = "restic/config"
-	configLimit  = 64 << 10
-	patience     = 10 * time.Second
-	endGrace     = 15 * time.Second
-	exitPassword = 12
+	configKey        = "restic/config"
+	configLimit      = 64 << 10
+	patience         = 10 * time.Second
+	endGrace         = 15 * time.Second
+	exitNoRepository = 10
+	exitPassword     = 12
 	// messageLimit bounds what restic or the storage say in a message.
 	messageLimit = 400
 )
@@ -46,7 +47,8 @@ type repository struct {
 	environment []string
 	credentials config.Credentials
 	// tag marks the snapshots that this very machine took, empty when that is not known.
-	tag string
+	tag    string
+	client *storage.Client
 }
 
 // open reads the agent's configuration and asks the storage one thing: restic would try for 15 minutes to reach one that
@@ -66,6 +68,11 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 		_, err := client.Get(ctx, configKey, configLimit)
 		return err
 	})
+	if errors.Is(err, storage.ErrNoSuchKey) {
+		if damage := lookAtRemains(ctx, client, exitNoRepository); damage.Part != restic.Nothing {
+			return nil, explainDamage(damage)
+		}
+	}
 	if err != nil {
 		return nil, explainStorage(err)
 	}
@@ -84,6 +91,7 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 		environment: command.Environment(settings.Environment),
 		credentials: credentials,
 		tag:         identity.Read(settings.Paths.Root, machine.TenantID).Tag(),
+		client:      client,
 	}, nil
 }
 
@@ -190,7 +198,11 @@ func (r *repository) run(ctx context.Context, command *exec.Cmd, start func(*exe
 	}
 	var exit *exec.ExitError
 	if errors.As(waitErr, &exit) {
-		return explainRestic(exit.ExitCode(), r.credentials.Redact(complaints.text()))
+		code := exit.ExitCode()
+		if damage := lookAtRemains(ctx, r.client, code); damage.Part != restic.Nothing {
+			return explainDamage(damage)
+		}
+		return explainRestic(code, r.credentials.Redact(complaints.text()))
 	}
 	return errors.Join(waitErr, copyErr)
 }
@@ -218,7 +230,11 @@ func explainRestic(code int, complaints string) error {
 			"Libérez de la place ou choisissez un autre disque, puis recommencez vers un dossier vide.")
 	case strings.Contains(lower, "access denied"), strings.Contains(lower, "accessdenied"):
 		return fault.Refused("la sauvegarde est suspendue ou bloquée, contactez SMILÉO", "")
-	case code == exitPassword:
+	}
+	if damage := restic.FindDamage(complaints); damage.Part != restic.Nothing {
+		return explainDamage(damage)
+	}
+	if code == exitPassword {
 		return fault.Failed("la sauvegarde ne s'ouvre pas avec le mot de passe de cette machine", askSmileo)
 	}
 	last := lastMessage(complaints)
@@ -226,6 +242,41 @@ func explainRestic(code int, complaints string) error {
 		last = fmt.Sprintf("code %d", code)
 	}
 	return fault.Failed(fmt.Sprintf("restic a échoué : %s", text.Line(last, messageLimit)), askSmileo)
+}
+
+// lookAtRemains asks the storage what restic's exit code leaves open: whether config or key files are gone. A storage that
+// does not say leaves it open.
+func lookAtRemains(ctx context.Context, client *storage.Client, code int) restic.Damage {
+	if client == nil || !restic.NeedsALook(code) {
+		return restic.Damage{}
+	}
+	remains, err := client.LookAtRemains(ctx)
+	if err != nil {
+		return restic.Damage{}
+	}
+	return restic.JudgeRemains(code, remains.HasConfig, remains.HasKeys, remains.HasBackups)
+}
+
+var frenchParts = map[restic.Part]string{
+	restic.Config: "la configuration du dépôt est endommagée", restic.Key: "la clé du dépôt est endommagée",
+	restic.Index: "l'index du dépôt est endommagé", restic.SnapshotFile: "la fiche d'une sauvegarde est endommagée",
+	restic.Pack: "une partie des données est endommagée", restic.Unknown: "un élément du dépôt est endommagé",
+}
+
+var frenchLost = map[restic.Part]string{
+	restic.Config: "la configuration du dépôt a disparu", restic.Key: "la clé du dépôt a disparu",
+	restic.Index: "l'index du dépôt est incomplet", restic.Pack: "une partie des données a disparu",
+}
+
+// explainDamage says that the backup itself is damaged: no password and no other folder helps, and SMILÉO can.
+func explainDamage(damage restic.Damage) error {
+	what := frenchParts[damage.Part]
+	if damage.Gone {
+		what = frenchLost[damage.Part]
+	}
+	return fault.Failed("la sauvegarde est abîmée sur la plateforme : "+what,
+		"Rien n'a changé sur cette machine, et recommencer n'y changera rien. SMILÉO peut revenir à un état antérieur du dépôt : "+
+			"contactez SMILÉO en indiquant ce message.")
 }
 
 // lastMessage returns what restic said last, out of its JSON.

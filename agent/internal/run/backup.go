@@ -42,7 +42,7 @@ func (r *run) backup(ctx context.Context) verdict {
 	}
 	r.fill(outcome, transcript, missing)
 	facts := facts{
-		outcome: outcome, reason: transcript.Reason(), missing: missing, unreadable: r.report.UnreadableCount,
+		outcome: outcome, reason: transcript.Reason(), damage: transcript.Damage(), missing: missing, unreadable: r.report.UnreadableCount,
 		hasSnapshot: r.report.SnapshotID != nil, sawQuota: transcript.SawQuotaExceeded(),
 		deadlineSeconds: r.orders.RunDeadlineSeconds, cause: context.Cause(ctx),
 	}
@@ -50,6 +50,9 @@ func (r *run) backup(ctx context.Context) verdict {
 		facts.door, facts.wallReached = r.recheck(ctx)
 		if facts.door.Closed {
 			r.log("%s", facts.door.Journal())
+		}
+		if code := outcome.ExitCode; code != nil && restic.NeedsALook(*code) {
+			facts.damage = r.lookAtRemains(ctx, *code)
 		}
 	}
 	end := judge(facts)
@@ -164,6 +167,18 @@ func (r *run) recheck(ctx context.Context) (door gate.Gate, wallReached bool) {
 	}
 	err = r.client.Put(ctx, probeKey, r.probeBody())
 	return door, errors.Is(err, storage.ErrQuotaExceeded)
+}
+
+// lookAtRemains asks the storage what restic's exit code leaves open: whether config or key files are gone.
+func (r *run) lookAtRemains(ctx context.Context, code int) restic.Damage {
+	ctx, cancel := context.WithTimeout(ctx, recheckPatience)
+	defer cancel()
+	remains, err := r.client.LookAtRemains(ctx)
+	if err != nil {
+		r.log("after the failure: %v", err)
+		return restic.Damage{}
+	}
+	return restic.JudgeRemains(code, remains.HasConfig, remains.HasKeys, remains.HasBackups)
 }
 
 func (r *run) logProgress(ctx context.Context, transcript *restic.Transcript) {

@@ -73,6 +73,7 @@ func (r *run) unprepared(err error) verdict {
 type facts struct {
 	outcome         restic.Outcome
 	reason          string
+	damage          restic.Damage
 	missing         []string
 	unreadable      int
 	hasSnapshot     bool
@@ -110,6 +111,8 @@ func judge(f facts) verdict {
 		return failed("the storage began to refuse this machine during the backup")
 	case f.outcome.ExitCode == nil:
 		return failed("restic was killed by somebody else")
+	case f.damage.Part != restic.Nothing:
+		return failed(restic.ExplainDamage(f.damage, f.reason))
 	}
 	return failed(restic.Explain(*f.outcome.ExitCode, f.reason))
 }
