@@ -3,6 +3,7 @@
 Agents of before put it there in clear, as `reports/*.json`.
 """
 
+import base64
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -61,11 +62,24 @@ class _ReportModel(BaseModel):
 
 
 class ReportSample(_ReportModel):
-    """A file that did not change while the run read it: what a drill compares a restore with."""
+    """A file that did not change while the run read it: what a drill compares a restore with.
+
+    ``path_base64`` has the bytes of a path that is no UTF-8 ("": it is, or an agent older than this field).
+    """
 
     path: Path
     size_bytes: Count
     sha256: Digest
+    path_base64: Annotated[str, Field(max_length=65_536)] = ""
+
+    @property
+    def exact_path(self) -> str:
+        """The path with the bytes that are no UTF-8 as Python's surrogates; as it is shown when they are not known."""
+        try:
+            exact = base64.b64decode(self.path_base64, validate=True)
+        except ValueError:
+            exact = b""
+        return exact.decode("utf-8", "surrogateescape") if exact else self.path
 
 
 class Report(_ReportModel):

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coffre.agents.restic.listing import REPLACED
 from coffre.agents.restic.repository import HostileSnapshotError, Repository, ResticError
 from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
@@ -15,10 +16,10 @@ from coffre.operations.findings import Finding
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.reports import recall
 from coffre.operations.repositories import open_repository
-from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample
+from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, readable
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
-from coffre.operations.streaming import compare, find_exact_paths, stream_sample, without_twins
+from coffre.operations.streaming import compare, stream_sample
 from coffre.operations.work_folder import work_folder
 from coffre.records.events import EventKind
 
@@ -84,7 +85,7 @@ def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
         done.machine,
         seed=done.seed,
         snapshot=done.snapshot_id,
-        files=list(paths),
+        files=[readable(path) for path in paths],
         problems=list(done.problems),
         losses=[{"kind": loss.kind.value, **loss.evidence} for loss in done.losses],
     )
@@ -127,18 +128,24 @@ def _newest_reported(service: Service, machine: str) -> _Newest:
             + (", but another machine has, under its name" if seen.others else ""),
             f"Run `coffre backup {service.tenant.slug}` first; `coffre status` says what its bucket holds.",
         )
-    hashes = [ReportedHash(each.path, each.size_bytes, each.sha256) for each in told.samples] if told else []
+    hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples] if told else []
     return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others)
 
 
 def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:
-    nodes = (node for node in repository.ls(snapshot_id) if node.type == "file")
-    return without_twins([SnapshotFile(node.path, node.size_bytes) for node in nodes])
+    nodes = [node for node in repository.ls(snapshot_id) if node.type == "file"]
+    if not any(REPLACED in node.path for node in nodes):
+        return [SnapshotFile(node.path, node.size_bytes) for node in nodes]
+    return [
+        SnapshotFile(path.decode("utf-8", "surrogateescape"), node.size_bytes)
+        for node, path in repository.ls_bytes(snapshot_id)
+        if node.type == "file"
+    ]
 
 
 def _read_and_compare(machine: str, repository: Repository, snapshot_id: str, sample: Sample) -> Drill:
     problems = [] if sample.reported else ["the snapshot has none of the files whose hashes the agent reported"]
-    streamed = stream_sample(repository, snapshot_id, sample, find_exact_paths(repository, snapshot_id, sample.paths))
+    streamed = stream_sample(repository, snapshot_id, sample)
     problems += compare(sample, streamed)
     read_bytes = sum(each.size_bytes for each in streamed.values())
     return Drill(

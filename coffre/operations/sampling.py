@@ -1,4 +1,7 @@
-"""Which files a drill restores: reproducible from its printed seed. Pure."""
+"""Which files a drill restores: reproducible from its printed seed. Pure.
+
+A path is the name's own bytes: those that are no UTF-8 stand in it as Python's surrogates, so that no two are alike.
+"""
 
 import random
 from collections.abc import Sequence
@@ -13,6 +16,16 @@ OTHER_FILES = 12
 
 SAMPLE_BYTES = 256 * 1024**2
 """The most that one drill restores."""
+
+
+def exact_bytes(path: str) -> bytes:
+    """Return the bytes of a path."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def readable(path: str) -> str:
+    """Return a path as text that can be shown and stored; each byte that is no UTF-8 is written out."""
+    return exact_bytes(path).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)

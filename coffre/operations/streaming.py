@@ -1,15 +1,13 @@
 """Files of a snapshot streamed, counted and hashed: what a drill reads, none of it written here."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from coffre.agents.restic.listing import REPLACED
 from coffre.agents.restic.repository import Repository, ResticError
-from coffre.operations.sampling import Sample, SnapshotFile
+from coffre.operations.sampling import Sample, exact_bytes, readable
 
 STREAMED_AT_ONCE = 4
 """Each file is a run of restic's own, which waits for the platform most of the time."""
@@ -26,27 +24,11 @@ class Streamed:
     problem: str = ""
 
 
-def without_twins(files: Sequence[SnapshotFile]) -> list[SnapshotFile]:
-    """Leave out the files that restic lists by one and the same text: names that are no UTF-8. Pure."""
-    counts = Counter(file.path for file in files if REPLACED in file.path)
-    return [file for file in files if counts.get(file.path, 1) == 1]
-
-
-def find_exact_paths(repository: Repository, snapshot_id: str, paths: Sequence[str]) -> dict[str, bytes]:
-    """Return the bytes of paths that restic lists with replaced ones; empty when there are none among them."""
-    wanted = {path for path in paths if REPLACED in path}
-    if not wanted:
-        return {}
-    return {node.path: exact for node, exact in repository.ls_bytes(snapshot_id) if node.path in wanted}
-
-
-def stream_sample(
-    repository: Repository, snapshot_id: str, sample: Sample, exact: Mapping[str, bytes]
-) -> dict[str, Streamed]:
+def stream_sample(repository: Repository, snapshot_id: str, sample: Sample) -> dict[str, Streamed]:
     """Read every file of a sample to its end, or to one byte beyond its listed size."""
 
     def stream(path: str, size_bytes: int) -> Streamed:
-        return stream_file(repository, snapshot_id, exact.get(path, path.encode("utf-8", "surrogatepass")), size_bytes)
+        return stream_file(repository, snapshot_id, exact_bytes(path), size_bytes)
 
     with ThreadPoolExecutor(STREAMED_AT_ONCE) as executor:
         running = {path: executor.submit(stream, path, size_bytes) for path, size_bytes in sample.sizes.items()}
@@ -77,14 +59,14 @@ def compare(sample: Sample, streamed: Mapping[str, Streamed]) -> Iterator[str]:
     """Yield what is wrong: missing, of another size, or of other content than was reported. Pure."""
     yield from dict.fromkeys(each.problem for each in streamed.values() if each.problem)
     for path, size_bytes in sample.sizes.items():
-        found = streamed.get(path)
+        found, shown = streamed.get(path), readable(path)
         if found is None or (found.problem and found.size_bytes != size_bytes):
-            yield f"{path}: not restored"
+            yield f"{shown}: not restored"
         elif found.size_bytes > size_bytes:
-            yield f"{path}: more than {size_bytes} bytes"
+            yield f"{shown}: more than {size_bytes} bytes"
         elif found.size_bytes != size_bytes:
-            yield f"{path}: {found.size_bytes} bytes instead of {size_bytes}"
+            yield f"{shown}: {found.size_bytes} bytes instead of {size_bytes}"
     for file in sample.reported:
         found = streamed.get(file.path)
         if found is not None and found.size_bytes == file.size_bytes and found.sha256 != file.sha256:
-            yield f"{file.path}: its content is not what the machine reported"
+            yield f"{readable(file.path)}: its content is not what the machine reported"

@@ -52,6 +52,8 @@ type Sample struct {
 	Path      string `json:"path"`
 	SizeBytes int64  `json:"size_bytes"`
 	SHA256    string `json:"sha256"`
+	// PathBase64 has the bytes of a path that is no UTF-8: Path shows each of those bytes as U+FFFD.
+	PathBase64 string `json:"path_base64,omitempty"`
 }
 
 // Report is one finished run. BytesAdded is what the repository grew by, after compression; BytesProcessed is the size

@@ -51,7 +51,7 @@ var sayings = []struct {
 	{Damage{Index, true}, regexp.MustCompile(`(?:id|tree) ` + objectID + ` (?:not found in repository|is not known; the repository could be damaged)`)},
 }
 
-var goroutine = regexp.MustCompile(`^goroutine \d+ \[`)
+var thread = regexp.MustCompile(`^goroutine \d+ \[`)
 
 // rank is where a damage stands among the sayings.
 func rank(damage Damage) int {
@@ -84,7 +84,7 @@ func worse(one, other Damage) Damage {
 
 // damageIn returns what one line says.
 func damageIn(line []byte) Damage {
-	if goroutine.Match(line) {
+	if thread.Match(line) {
 		return Damage{Part: Unknown}
 	}
 	var message struct {

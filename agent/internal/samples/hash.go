@@ -3,11 +3,14 @@ package samples
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"os"
 	"time"
+	"unicode/utf8"
 
+	"coffre.invalid/agent/internal/listing"
 	"coffre.invalid/agent/internal/report"
 )
 
@@ -37,6 +40,10 @@ func Hash(ctx context.Context, candidates []string, resticStarted time.Time) []r
 	for _, path := range candidates {
 		if len(chosen) == sampleLimit || ctx.Err() != nil {
 			break
+		}
+		path, known := exactPath(path)
+		if !known {
+			continue
 		}
 		facts, err := os.Lstat(path)
 		if err != nil || !facts.Mode().IsRegular() || facts.Size() == 0 || facts.Size() > room {
@@ -72,7 +79,11 @@ func hashUnchanged(ctx context.Context, path string, resticStarted time.Time) (r
 	if err != nil || after != before || !stillNamed(path, after) {
 		return report.Sample{}, false
 	}
-	return report.Sample{Path: path, SizeBytes: read, SHA256: hex.EncodeToString(digest.Sum(nil))}, true
+	sample := report.Sample{Path: listing.Blur(path), SizeBytes: read, SHA256: hex.EncodeToString(digest.Sum(nil))}
+	if !utf8.ValidString(path) {
+		sample.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
+	}
+	return sample, true
 }
 
 // contextReader ends a long read when the run is told to stop.

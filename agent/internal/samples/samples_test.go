@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -139,5 +140,27 @@ func TestSamplesAreBoundedInNumberAndBytes(t *testing.T) {
 	cancel()
 	if got := Hash(ended, many, time.Now()); len(got) != 0 {
 		t.Fatal("hashed after the end")
+	}
+}
+
+func TestNamesThatAreNoUTF8AreFoundByWhatResticShowsOfThem(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "d\xe9p\xf4t")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	latin := write(t, folder, "caf\xe9", []byte("one"))
+	write(t, folder, "\xe8", []byte("two"))
+	write(t, folder, "\xe9", []byte("three"))
+	literal := write(t, folder, "x\ufffd", []byte("four"))
+	shown := filepath.Join(filepath.Dir(folder), "d\ufffdp\ufffdt")
+	time.Sleep(3 * clockGrain)
+	got := Hash(t.Context(), []string{shown + "/caf\ufffd", shown + "/\ufffd", shown + "/x\ufffd", shown + "/gone\ufffd"}, time.Now())
+	if len(got) != 2 || got[0].Path != shown+"/caf\ufffd" || got[0].SizeBytes != 3 || got[1].SizeBytes != 4 {
+		t.Fatalf("%+v", got)
+	}
+	for place, want := range []string{latin, literal} {
+		if exact, err := base64.StdEncoding.DecodeString(got[place].PathBase64); err != nil || string(exact) != want {
+			t.Errorf("%q %v", exact, err)
+		}
 	}
 }

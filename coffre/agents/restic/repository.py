@@ -16,6 +16,7 @@ from coffre.agents.restic.cage import NO_CAGE, Cage, authorities, no_cage
 from coffre.agents.restic.damage import NO_KEY_OPENS, NO_REPOSITORY, Part, Remains, judge_remains
 from coffre.agents.restic.explain import explain_damage
 from coffre.agents.restic.listing import (
+    REPLACED,
     BytesListing,
     HostileSnapshotError,
     Listing,
@@ -153,9 +154,12 @@ class Repository:
 
     def has_path(self, snapshot: str, path: str) -> bool:
         """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
-        wanted, is_there = as_restic_writes(os.fsencode(path)), False
+        exact, is_there = os.fsencode(path), False
+        wanted = as_restic_writes(exact)
         for node in self.ls(snapshot):
             is_there = is_there or node.path == wanted
+        if is_there and REPLACED in wanted:  # other bytes may be shown the same
+            return any(each == exact for _, each in self.ls_bytes(snapshot))
         return is_there
 
     def restore(

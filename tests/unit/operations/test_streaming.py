@@ -3,9 +3,13 @@
 import hashlib
 import itertools
 
+from coffre.agents.report import ReportSample
+from coffre.agents.restic.listing import as_restic_writes
+from coffre.agents.restic.output import Node
 from coffre.agents.restic.process import ResticError
-from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile
-from coffre.operations.streaming import compare, stream_sample, without_twins
+from coffre.operations.drill import _list_files
+from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, exact_bytes
+from coffre.operations.streaming import compare, stream_sample
 
 
 class Streaming:
@@ -26,8 +30,8 @@ def reported(path, content):
     return ReportedHash(path, len(content), hashlib.sha256(content).hexdigest())
 
 
-def problems(sample, contents, exact=None):
-    return list(compare(sample, stream_sample(Streaming(contents), "id", sample, exact or {})))
+def problems(sample, contents):
+    return list(compare(sample, stream_sample(Streaming(contents), "id", sample)))
 
 
 def test_equal_files_are_no_problem():
@@ -58,11 +62,36 @@ def test_a_file_that_gives_more_than_its_listing_says_is_not_read_to_its_end():
     assert next(read) < 5
 
 
-def test_names_that_are_no_utf_8_are_asked_for_by_their_bytes():
-    sample = Sample(1, (), (SnapshotFile("/caf\ufffd", 1), SnapshotFile("/[x]*?\\ \n", 1)))
-    assert problems(sample, {b"/caf\xe9": [b"1"], b"/[x]*?\\ \n": [b"2"]}, {"/caf\ufffd": b"/caf\xe9"}) == []
+def test_names_that_are_no_utf_8_are_asked_for_by_their_bytes_and_shown_written_out():
+    sample = Sample(
+        1, (), (SnapshotFile("/caf\udce9", 1), SnapshotFile("/caf\ufffd", 1), SnapshotFile("/[x]*?\\ \n", 1))
+    )
+    contents = {b"/caf\xe9": [b"1"], "/caf\ufffd".encode(): [b"2"], b"/[x]*?\\ \n": [b"3"]}
+    assert problems(sample, contents) == []
+    contents[b"/caf\xe9"] = []
+    assert problems(sample, contents) == ["/caf\\xe9: 0 bytes instead of 1"]
 
 
-def test_names_that_look_the_same_are_no_sample():
-    files = [SnapshotFile(path, 1) for path in ("/caf\ufffd", "/caf\ufffd", "/\ufffd", "/a")]
-    assert [file.path for file in without_twins(files)] == ["/\ufffd", "/a"]
+class Listed:
+    """A repository that lists names which are no UTF-8, as restic's JSON does and as they are."""
+
+    NAMES = ((b"/\xe8", "dir"), (b"/\xe8/f", "file"), (b"/\xe9", "file"), (b"/a", "file"))
+
+    def ls(self, snapshot):
+        return (Node(as_restic_writes(path), kind, 1) for path, kind in self.NAMES)
+
+    def ls_bytes(self, snapshot):
+        return ((Node(as_restic_writes(path), kind, 1), path) for path, kind in self.NAMES)
+
+
+def test_files_whose_names_look_the_same_are_told_apart():
+    files = _list_files(Listed(), "id")
+    assert [exact_bytes(file.path) for file in files] == [b"/\xe8/f", b"/\xe9", b"/a"]
+    told = ReportSample(path="/\ufffd", size_bytes=1, sha256="0" * 64, path_base64="L+k=")
+    sample = choose_sample(files, [ReportedHash(told.exact_path, 1, told.sha256)], 1)
+    assert [exact_bytes(file.path) for file in sample.reported] == [b"/\xe9"]
+
+
+def test_a_path_in_rubbish_is_the_one_that_is_shown():
+    for rubbish in ("", "?", "L+k"):
+        assert ReportSample(path="/x", size_bytes=1, sha256="0" * 64, path_base64=rubbish).exact_path == "/x"
