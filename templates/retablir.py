@@ -28,12 +28,28 @@ def entries():
             yield json.loads(line)
 
 
-def place(target, fields):
-    """Rend l'emplacement d'une entrée sous le dossier voulu, jamais en dehors."""
-    parts = exact(fields, "chemin").strip(b"/").split(b"/")
-    if b".." in parts:
-        raise SystemExit("entrees.jsonl contient un chemin qui sort du dossier : il a été modifié")
-    return os.path.join(target, fields.get("instantane", "").encode(), *parts)
+class Tree:
+    """Le dossier où tout est recréé, pas à pas : un chemin entier peut dépasser ce qu'un système ouvre."""
+
+    def __init__(self, root):
+        self.root = root
+        self.here = None
+
+    def enter(self, fields):
+        """Se place dans le dossier d'une entrée, jamais hors de la racine ; rend le nom de l'entrée."""
+        parts = [fields.get("instantane", "").encode(), *exact(fields, "chemin").split(b"/")]
+        *folders, name = [part for part in parts if part not in (b"", b".")]
+        if b".." in (*folders, name):
+            raise SystemExit("entrees.jsonl contient un chemin qui sort du dossier : il a été modifié")
+        if folders != self.here:
+            self.here = None
+            os.chdir(self.root)
+            for folder in folders:
+                if not os.path.isdir(folder):
+                    os.mkdir(folder)
+                os.chdir(folder)
+            self.here = folders
+        return name
 
 
 def nanoseconds(moment):
@@ -42,28 +58,42 @@ def nanoseconds(moment):
     whole += rest[len(digits) :]
     if whole.endswith("Z"):
         whole = whole[:-1] + "+00:00"
-    span = datetime.datetime.fromisoformat(whole) - EPOCH
+    try:
+        span = datetime.datetime.fromisoformat(whole) - EPOCH
+    except (ValueError, OverflowError):
+        return None  # une date hors du calendrier
     return (span.days * 86400 + span.seconds) * 10**9 + int(digits.ljust(9, "0") or 0)
 
 
-def make(target, fields, first):
-    """Crée une entrée ; rend False pour ce qu'aucun système ne recrée (périphériques, prises)."""
-    path, kind = place(target, fields), fields["type"]
+def make(tree, fields, first):
+    """Crée une entrée ; rend False pour ce qui ne se recrée pas (périphériques, prises) ou n'a pu être remis."""
+    name, kind = tree.enter(fields), fields["type"]
+    if "non_remis" in fields:
+        print("non remis : " + fields["chemin"], file=sys.stderr)
+        return False
     if kind == "dir":
-        os.makedirs(path, exist_ok=True)
+        if not os.path.isdir(name):
+            os.mkdir(name)
     elif kind == "file":
         group = fields.get("lien_dur")
-        if group in first:
-            os.link(first[group], path)
-            return True
-        copy_sparse(os.path.join(BAG, fields["range_sous"].encode()), path)
-        if group is not None:
-            first[group] = path
+        if group not in first or not link(first[group], name):
+            copy_sparse(os.path.join(BAG, fields["range_sous"].encode()), name)
+        if group is not None and group not in first:
+            first[group] = os.path.join(tree.root, *tree.here, name)
     elif kind == "symlink":
-        os.symlink(exact(fields, "cible"), path)
+        os.symlink(exact(fields, "cible"), name)
     elif kind == "fifo":
-        os.mkfifo(path)
+        os.mkfifo(name)
     else:
+        return False
+    return True
+
+
+def link(source, name):
+    """Fait d'un fichier le même qu'un autre ; rend False quand le système refuse (trop de liens, chemin trop long)."""
+    try:
+        os.link(source, name)
+    except OSError:
         return False
     return True
 
@@ -95,7 +125,10 @@ def dress(path, fields):
     if not is_link:
         os.chmod(path, int(fields["mode"], 8))
     moment = nanoseconds(fields["modifie"])
-    os.utime(path, ns=(moment, moment), follow_symlinks=False)
+    try:
+        os.utime(path, ns=(moment, moment), follow_symlinks=False)
+    except (OSError, OverflowError, TypeError):
+        print("date non rétablie : " + fields["modifie"], file=sys.stderr)
 
 
 def main():
@@ -105,23 +138,25 @@ def main():
     if os.path.isdir(target) and os.listdir(target):
         raise SystemExit("ce dossier n'est pas vide : nommez-en un autre, rien n'est jamais écrasé")
     os.makedirs(target, exist_ok=True)
-    first, skipped, folders, links = {}, 0, [], []
+    tree, first, skipped, folders, links = Tree(target), {}, 0, [], []
     for fields in entries():
         if fields["type"] == "symlink":
             links.append(fields)  # en dernier : rien ne doit être écrit à travers un lien
             continue
-        if not make(target, fields, first):
+        if not make(tree, fields, first):
             skipped += 1
         elif fields["type"] == "dir":
             folders.append(fields)
         else:
-            dress(place(target, fields), fields)
+            dress(tree.enter(fields), fields)
     for fields in links:
-        make(target, fields, first)
-        dress(place(target, fields), fields)
+        if make(tree, fields, first):
+            dress(tree.enter(fields), fields)
+        else:
+            skipped += 1
     for fields in reversed(folders):
-        dress(place(target, fields), fields)
-    print("terminé" + (", %d entrées spéciales non recréées" % skipped if skipped else ""))
+        dress(tree.enter(fields), fields)
+    print("terminé" + (", %d entrées non recréées" % skipped if skipped else ""))
 
 
 if __name__ == "__main__":

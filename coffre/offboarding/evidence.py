@@ -112,15 +112,19 @@ class ReturnPlanned:
 
 @dataclass(frozen=True)
 class Flaws:
-    """What is not as it should be about a repository that was handed back as it is, by its machine or its platform.
+    """What is not as it should be about what was handed back, by its machine, its platform or its target.
 
-    ``foreign`` keys of the bucket are none that restic or we write, and were left there. The content of ``damaged``
-    objects is not what their names say: they lie beside the repository. ``is_whole`` is what restic found.
+    Of a repository: ``foreign`` keys of the bucket are none that restic or we write, and were left there. The content
+    of ``damaged`` objects is not what their names say: they lie beside the repository. ``is_whole`` is restic's word.
+    Of files: the target did not take ``apart`` ones in their own place, and has them in another; ``left_out`` entries
+    could not be handed over, and are named in the bag.
     """
 
     foreign: int = 0
     damaged: int = 0
     is_whole: bool = True
+    apart: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

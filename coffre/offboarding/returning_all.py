@@ -38,7 +38,9 @@ def describe_returned(returned: Returned) -> str:
     foreign = f"; {flaws.foreign} foreign keys left in the bucket (listed)" if flaws.foreign else ""
     damaged = f"; {flaws.damaged} damaged objects beside the repository (data/abimes)" if flaws.damaged else ""
     whole = "" if flaws.is_whole else "; restic does not find the repository whole: try `coffre undelete` first"
+    apart = f"; {flaws.apart} files not in their own place, which the target does not take" if flaws.apart else ""
+    lost = f"; {flaws.left_out} entries could not be handed over (non_remis in entrees.jsonl)" if flaws.left_out else ""
     return (
         f"{returned.machine}: {returned.files} files, {format_bytes(returned.bytes)} handed over to {returned.target} "
-        f"and read back{renamed}{aside}{foreign}{damaged}{whole}"
+        f"and read back{renamed}{aside}{foreign}{damaged}{whole}{apart}{lost}"
     )

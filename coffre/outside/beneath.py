@@ -43,11 +43,15 @@ class Beneath:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
     def find(self, path: bytes) -> os.stat_result | None:
-        """Return what lies there; None when nothing does, or the way leads through something that is no folder."""
+        """Return what lies there; None when nothing does or can: the way is no folder, the disk has no such names."""
         try:
             return self.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+                return None
+            raise
 
     def is_file(self, path: bytes) -> bool:
         facts = self.find(path)
@@ -115,6 +119,17 @@ class Beneath:
     def unlink(self, path: bytes) -> None:
         folder, name = self._place(path)
         os.unlink(name, dir_fd=folder)
+
+    def remove_folder(self, path: bytes) -> None:
+        """Remove an empty folder."""
+        folder, name = self._place(path)
+        os.rmdir(name, dir_fd=folder)
+        self._hold(b"", self._root)  # it may be the one that is remembered
+
+    def create(self, path: bytes) -> int:
+        """Return a descriptor for writing and reading a new file; FileExistsError when anything is there."""
+        folder, name = self._place(path)
+        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Give another place below the same folder; whatever file lies there is replaced."""

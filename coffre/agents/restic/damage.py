@@ -81,6 +81,9 @@ _SAYINGS: tuple[tuple[Part, bool, "re.Pattern[str]"], ...] = tuple(
 # restic 0.18: "pack ID: does not exist", "pack ID: unexpected file size: got 5, expected 6".
 _PACK = re.compile(r"\s*pack ([0-9a-f]{64}): (does not exist|unexpected file size)")
 
+_ENTRIES_FAILED = re.compile(r"\A(?:Fatal: )?There were ([0-9]{1,12}) errors")
+_NO_ROOM = "no space left on device"
+
 
 def list_damaged_packs(lines: Iterable[str]) -> dict[str, bool]:
     """Return the packs that restic names in its messages, each with whether it is missing."""
@@ -106,6 +109,19 @@ def find_damage(lines: Iterable[str]) -> Damage | None:
             if match:
                 return Damage(part, match.groupdict().get("name", "") or "", is_gone)
     return None
+
+
+def count_failed_entries(exit_code: int | None, lines: Iterable[str]) -> int | None:
+    """Return how many errors a restore had that were all about single entries, and went on; None for any other end.
+
+    A name that the target does not take, a path that is too long there: all else was restored. What is damaged in the
+    repository, or a full disk, is no matter of one entry.
+    """
+    said = list(lines)
+    ends = [match for line in said if (match := _ENTRIES_FAILED.search(_text(line)[0]))]
+    if exit_code != 1 or not ends or find_damage(said) or any(_NO_ROOM in line for line in said):
+        return None
+    return int(ends[-1][1])
 
 
 def judge_remains(exit_code: int | None, remains: Remains) -> Damage | None:

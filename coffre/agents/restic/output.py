@@ -143,6 +143,11 @@ def read_restore_summary(fields: Mapping[str, Any]) -> RestoreSummary:
     return RestoreSummary(_number(fields, "files_restored", 2**64), _number(fields, "bytes_restored", 2**64))
 
 
+def read_size(fields: Mapping[str, Any]) -> int:
+    """Return the bytes of the file that a line of `restore --verbose --json` is about."""
+    return _number(fields, "size", 2**64)
+
+
 def read_fraction(fields: Mapping[str, Any]) -> float:
     """Return the part that is done by a status line, 0 to 1."""
     done = fields.get("percent_done", 0.0)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from coffre.agents.restic.output import (
     read_fraction,
     read_line,
     read_restore_summary,
+    read_size,
     read_snapshots,
 )
 from coffre.agents.restic.process import ResticCommand, ResticError, stream, stream_bytes
@@ -190,20 +191,24 @@ class Repository:
                 summary = read_restore_summary(fields)
         return summary
 
-    def compare(self, snapshot: str, target: Path) -> int:
+    def compare(self, snapshot: str, target: Path, skipped: Collection[str] = ()) -> int:
         """Read what a restore wrote under ``target`` against the repository; returns the bytes that are not as there.
 
-        Nothing is written. Empty files and entries without content are not looked at.
+        Nothing is written. Empty files and entries without content are not looked at, nor those whose paths in restic's
+        listing are ``skipped``.
         """
         self.check_snapshot(snapshot)
         target = target.resolve()
-        summary = RestoreSummary(0, 0)
+        summary, skipped_bytes = RestoreSummary(0, 0), 0
         arguments = ["restore", "--no-lock", "--dry-run", snapshot, "--target", str(target)]
+        arguments += ["--verbose=2"] if skipped else []
         for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
             fields = read_line(line)
             if fields.get("message_type") == "summary":
                 summary = read_restore_summary(fields)
-        return summary.restored_bytes
+            elif fields.get("action") in ("restored", "updated") and fields.get("item") in skipped:
+                skipped_bytes += read_size(fields)
+        return summary.restored_bytes - skipped_bytes
 
     def dump(self, snapshot: str, path: bytes, deadline_seconds: float = LONG_SECONDS) -> Generator[bytes, None, None]:
         """Yield the content of one file of a snapshot in blocks; nothing is written here. ``snapshot`` is a full id.

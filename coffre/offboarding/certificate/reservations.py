@@ -62,6 +62,9 @@ def _of_repository(each: MachineFacts) -> Iterator[str]:
             yield f"La restitution de la machine {each.machine} joint à part du dépôt {count}."
         if not flaws.is_whole:
             yield f"Le dépôt restitué de la machine {each.machine} n’est pas entier, selon le logiciel restic."
+        if flaws.left_out:
+            count = french.count(flaws.left_out, "élément", "éléments")
+            yield f"La restitution de la machine {each.machine} laisse de côté {count}, dont la liste a été remise."
 
 
 def _of_bucket(facts: CertificateFacts, each: MachineFacts) -> Iterator[str]:

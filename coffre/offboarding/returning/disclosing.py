@@ -107,6 +107,8 @@ def _statement(service: Service, reference: str, returned: Sequence[Returned], a
                 "cles_etrangeres": each.flaws.foreign,
                 "objets_abimes": each.flaws.damaged,
                 "depot_entier": each.flaws.is_whole,
+                "hors_place": each.flaws.apart,
+                "non_remis": each.flaws.left_out,
                 "remis_dans": each.target,
                 "fichiers": each.files,
                 "octets": each.bytes,

@@ -12,7 +12,7 @@ from typing import Any
 from coffre.agents.restic.listing import as_restic_writes
 from coffre.agents.restic.repository import Node
 from coffre.offboarding.returning.job import Limits
-from coffre.offboarding.returning.layout import LONG_PATHS
+from coffre.offboarding.returning.layout import APART, LONG_PATHS
 from coffre.offboarding.returning.names import may_be_held, same_text, stand_in
 from coffre.outside.beneath import Beneath
 
@@ -28,7 +28,9 @@ class Entry:
     """One entry of a snapshot.
 
     ``path`` is the machine's, absolute; ``restored`` is where restic put it and ``stored`` where it lies at last, both
-    in the bag. Links, pipes and devices lie nowhere: a manifest is about files, and a link would lead out of the bag.
+    in the bag. Links, pipes and devices lie nowhere: a manifest is about files, and a link would lead out of the bag. A
+    file ``is_apart`` that was not restored in its place: ``stored`` is where it is handed over. What could not be
+    handed over at all is ``left_out``, with the reason.
     """
 
     node: Node
@@ -39,6 +41,8 @@ class Entry:
     target: bytes | None = None
     hard_link: str | None = None
     attributes: Mapping[str, bytes] = field(default_factory=dict)
+    is_apart: bool = False
+    left_out: str = ""
 
     @property
     def is_renamed(self) -> bool:
@@ -71,24 +75,37 @@ class MissingEntriesError(Exception):
         self.count = count
 
 
-def read_entries(tree: Tree, nodes: Iterable[Node]) -> Iterator[Entry]:
+def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomplete: bool = False) -> Iterator[Entry]:
     """Yield every entry of a snapshot beside what was restored of it, parents before what is in them.
 
-    ``nodes`` is restic's list. Raises MissingEntriesError at the end when something is missing or of another size.
+    ``nodes`` is restic's list, each with its path in bytes. With ``is_incomplete`` restic has said that the disk did
+    not take all of it: files that are not there as they should be are then told as such. Otherwise MissingEntriesError
+    is raised at the end when something is missing or of another size.
     """
-    names, places, missing = _Names(tree), _Places(tree), 0
-    for node in nodes:
-        path = names.find(node)
+    places, missing = _Places(tree), 0
+    for node, path in nodes:
         restored = tree.root + path
         facts = tree.bag.find(restored)
-        if facts is None:
-            missing += node.type not in NEVER_RESTORED
-        if facts is not None and node.type == FILE and facts.st_size != node.size_bytes:
+        if is_as_listed(node, facts):
+            stored = places.choose(node, restored)
+            yield _complete(Entry(node, tree.folder, path, restored, stored), tree, facts)
+        elif not is_incomplete:
             missing += 1
-        stored = places.choose(node, restored)
-        yield _complete(Entry(node, tree.folder, path, restored, stored), tree, facts)
+        elif node.type == FILE:
+            yield Entry(node, tree.folder, path, restored, places.choose_apart(restored), is_apart=True)
+        else:
+            # A folder, pipe or device is all in its line. Where a link leads only the link itself says.
+            left_out = "lien non rétabli par le support" if node.type == "symlink" else ""
+            yield Entry(node, tree.folder, path, restored, None, left_out=left_out)
     if missing:
         raise MissingEntriesError(missing)
+
+
+def is_as_listed(node: Node, facts: os.stat_result | None) -> bool:
+    """Tell whether what lies there may be an entry of restic's list. Pure."""
+    if facts is None:
+        return node.type in NEVER_RESTORED
+    return node.type != FILE or (stat.S_ISREG(facts.st_mode) and facts.st_size == node.size_bytes)
 
 
 def to_line(entry: Entry) -> str:
@@ -110,43 +127,18 @@ def to_line(entry: Entry) -> str:
         fields["octets"] = node.size_bytes
     if entry.stored is not None:
         fields["range_sous"] = entry.stored.decode()
-    if entry.is_renamed:
-        fields["restaure_sous_base64"] = _base64(entry.restored)
+    fields |= {"hors_place": True} if entry.is_apart else {}
+    fields |= {"non_remis": entry.left_out} if entry.left_out else {}
+    fields |= {"restaure_sous_base64": _base64(entry.restored)} if entry.is_renamed else {}
     if entry.target is not None:
         fields["cible"] = as_restic_writes(entry.target)
         fields |= {} if _is_text(entry.target) else {"cible_base64": _base64(entry.target)}
     if entry.hard_link is not None:
         fields["lien_dur"] = entry.hard_link
     if entry.attributes:
-        fields["attributs_base64"] = {name: _base64(value) for name, value in entry.attributes.items()}
+        named = {as_restic_writes(os.fsencode(name)): value for name, value in entry.attributes.items()}
+        fields["attributs_base64"] = {name: _base64(value) for name, value in named.items()}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(_LINE_BREAKS) + "\n"
-
-
-class _Names:
-    """Finds the bytes behind restic's paths, by what was restored there."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-        self._folders: dict[str, bytes] = {}
-        self._unclaimed: dict[tuple[bytes, str], list[bytes]] = {}
-
-    def find(self, node: Node) -> bytes:
-        """Return a node's path. restic lists a folder before what is in it, and names in the order of their bytes."""
-        if "\ufffd" not in node.path:
-            return node.path.encode()
-        parent, _, name = node.path.rpartition("/")
-        folder = self._folders.get(parent, parent.encode())
-        path = folder + b"/" + (self._claim(folder, name) if "\ufffd" in name else name.encode())
-        if node.type == FOLDER:
-            self._folders[node.path] = path
-        return path
-
-    def _claim(self, folder: bytes, name: str) -> bytes:
-        key = (folder, name)
-        if key not in self._unclaimed:
-            there = sorted(self._tree.bag.names(self._tree.root + folder))
-            self._unclaimed[key] = [each for each in there if as_restic_writes(each) == name]
-        return self._unclaimed[key].pop(0) if self._unclaimed[key] else name.encode()
 
 
 class _Places:
@@ -168,9 +160,16 @@ class _Places:
         if node.type == FOLDER:
             if stored != restored:
                 self._moved[restored] = stored
-        elif self._longest_bytes is not None and len(stored) > self._longest_bytes:
-            stored = f"{LONG_PATHS}/{hashlib.sha256(restored).hexdigest()}".encode()
-        return stored
+            # What is in it lies elsewhere, and nobody could open or remove it.
+            return stored if len(stored) <= self._longest_bytes else None
+        return stored if len(stored) <= self._longest_bytes else self._aside(LONG_PATHS, restored)
+
+    def choose_apart(self, restored: bytes) -> bytes:
+        """Return where a file lies that was not restored in its own place."""
+        return self._aside(LONG_PATHS if len(restored) > self._longest_bytes else APART, restored)
+
+    def _aside(self, folder: str, restored: bytes) -> bytes:
+        return f"{folder}/{hashlib.sha256(restored).hexdigest()}".encode()
 
     def _find_bearers(self, folder: bytes) -> frozenset[bytes]:
         """Return the names in a folder that stay: those that can be held, and of those that are one text a single one.

@@ -5,11 +5,22 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from coffre.agents.restic.damage import count_failed_entries
+from coffre.agents.restic.explain import describe_damage
 from coffre.agents.restic.repository import Repository, ResticError, Snapshot
 from coffre.errors import ExpectedError, RemoteError
+from coffre.offboarding.evidence import Flaws
 from coffre.offboarding.returning import settling
 from coffre.offboarding.returning.bag import hash_files, sync, write_manifest
-from coffre.offboarding.returning.entries import MissingEntriesError, Tree, read_entries, to_line
+from coffre.offboarding.returning.entries import (
+    FILE,
+    Entry,
+    MissingEntriesError,
+    Tree,
+    is_as_listed,
+    read_entries,
+    to_line,
+)
 from coffre.offboarding.returning.job import Job, Written, tell_parts
 from coffre.offboarding.returning.layout import DATA, ENTRIES, PROBLEMS
 from coffre.offboarding.returning.progress import Progress, begin, forget_written, read_progress, save_progress
@@ -23,6 +34,7 @@ from coffre.offboarding.returning.room import (
 from coffre.operations.identity import is_others_snapshot
 from coffre.operations.repositories import open_repository
 from coffre.operations.sighting import look_at_reports
+from coffre.operations.streamed_file import NotTakenError, write_file
 from coffre.operations.work_folder import work_folder
 from coffre.outside.beneath import Beneath
 from coffre.records.events import utc_now
@@ -67,6 +79,7 @@ def write_files(job: Job) -> Written:
         write_seconds=progress.write_seconds,
         read_back_seconds=time.perf_counter() - read_back_began,
         set_aside=tuple(each.id for each in listed.odd),
+        flaws=Flaws(apart=progress.apart, left_out=progress.left_out),
     )
 
 
@@ -119,7 +132,11 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
                 each, _place(job, snapshots[each]), on_progress=tell_parts(job, 1.0, f"of snapshot {each[:8]} written")
             )
         except ResticError as problem:
-            raise _without_names(job, problem) from problem
+            failed = count_failed_entries(problem.exit_code_of_restic, problem.said)
+            if failed is None:
+                raise _without_names(job, problem) from problem
+            job.on_progress(f"{job.machine}: {job.bag} does not take {failed} entries in their place; they come apart")
+            progress = replace(progress, incomplete=(*progress.incomplete, each))
         seconds = progress.write_seconds + time.perf_counter() - began
         progress = replace(progress, written=(*progress.written, each), write_seconds=seconds)
         progress = save_progress(job.bag, replace(progress, written_at=utc_now().isoformat()))
@@ -134,7 +151,8 @@ def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot],
     settling.forget_cached(job.bag)
     for each in progress.snapshots:
         try:
-            differing = repository.compare(each, _place(job, snapshots[each]))
+            skipped = _list_misplaced(job, repository, snapshots[each]) if each in progress.incomplete else ()
+            differing = repository.compare(each, _place(job, snapshots[each]), skipped)
         except ResticError as problem:
             raise _without_names(job, problem) from problem
         if differing:
@@ -146,16 +164,31 @@ def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot],
             )
 
 
+def _list_misplaced(job: Job, repository: Repository, snapshot: Snapshot) -> frozenset[str]:
+    """Return the files, as restic lists them, that are not in their place as they should be."""
+    with Beneath(job.bag) as bag:
+        root = Tree(bag, folder_of(snapshot, job.wanted.snapshots)).root
+        return frozenset(
+            node.path
+            for node, path in repository.ls_bytes(snapshot.id)
+            if node.type == FILE and not is_as_listed(node, bag.find(root + path))
+        )
+
+
 def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
     """Write the tag file of entries, holding restic's list against what was restored."""
-    pending, renamed = job.bag / f".{ENTRIES}", 0
+    pending, renamed, apart, left_out = job.bag / f".{ENTRIES}", 0, 0, 0
     with pending.open("w", encoding="utf-8", newline="\n") as lines, Beneath(job.bag) as bag:
         for each in progress.snapshots:
             tree = Tree(bag, folder_of(snapshots[each], job.wanted.snapshots), job.limits)
             try:
-                for entry in read_entries(tree, repository.ls(each)):
+                listed = repository.ls_bytes(each)
+                for found in read_entries(tree, listed, is_incomplete=each in progress.incomplete):
+                    entry = _hand_apart(job, repository, bag, each, found) if found.is_apart else found
                     lines.write(to_line(entry))
-                    renamed += entry.has_stand_in
+                    renamed += entry.has_stand_in and not entry.is_apart
+                    apart += entry.is_apart
+                    left_out += bool(entry.left_out)
             except MissingEntriesError as problem:
                 save_progress(job.bag, forget_written(progress, each))
                 raise ExpectedError(
@@ -163,7 +196,22 @@ def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapsho
                     "Run the same command again: it writes what is missing.",
                 ) from problem
     pending.replace(job.bag / ENTRIES)
-    return save_progress(job.bag, replace(progress, is_listed=True, renamed=renamed))
+    listed_now = replace(progress, is_listed=True, renamed=renamed, apart=apart, left_out=left_out)
+    return save_progress(job.bag, listed_now)
+
+
+def _hand_apart(job: Job, repository: Repository, bag: Beneath, snapshot: str, entry: Entry) -> Entry:
+    """Write a file to its other place, or say in its entry why no place takes it."""
+    assert entry.stored is not None  # noqa: S101 - a file that is apart has its place
+    try:
+        write_file(repository, snapshot, entry.path, bag, entry.stored)
+    except NotTakenError as problem:
+        return replace(entry, stored=None, is_apart=False, left_out=f"refusé par le support : {problem}")
+    except ResticError as problem:
+        raise _without_names(job, problem) from problem
+    except OSError as problem:
+        raise _no_room(job) from problem
+    return entry
 
 
 def _place(job: Job, snapshot: Snapshot) -> Path:
@@ -172,16 +220,23 @@ def _place(job: Job, snapshot: Snapshot) -> Path:
 
 def _without_names(job: Job, problem: ResticError) -> ExpectedError:
     """Return restic's failure without the names of files: they are the customer's, and errors are logged."""
+    if problem.damage is not None:
+        return RemoteError(f"{job.machine}: {describe_damage(problem.damage)}", problem.hint)
     if problem.exit_code_of_restic not in (1, 3):
         return problem
-    if NO_ROOM in problem.message:
-        return ExpectedError(
-            f"{job.machine}: no room is left in {job.bag}",
-            "Make room, then run the same command again: it goes on where it stopped.",
-        )
+    if NO_ROOM in problem.message or any(NO_ROOM in line for line in problem.said):
+        return _no_room(job)
     said = job.bag / PROBLEMS
-    said.write_text(f"{problem.message}\n", encoding="utf-8", errors="backslashreplace")
+    said.write_text("\n".join([problem.message, *problem.said, ""]), encoding="utf-8", errors="backslashreplace")
     return RemoteError(
         f"{job.machine}: restic did not finish; what it said is in {said}, since it may name the customer's files",
-        "Run the same command again: what is written stays, and it goes on where it stopped.",
+        "Put right what it names; the same command then goes on where it stopped. If it says the same each time, name "
+        "another target, or return the repository instead of files.",
+    )
+
+
+def _no_room(job: Job) -> ExpectedError:
+    return ExpectedError(
+        f"{job.machine}: no room is left in {job.bag}",
+        "Make room, then run the same command again: it goes on where it stopped.",
     )

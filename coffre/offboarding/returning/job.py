@@ -12,6 +12,8 @@ from coffre.spec.leaving import Return
 OnProgress = Callable[[str], None]
 
 PARTS_TOLD = 20
+LONGEST_PATH_BYTES = 3500
+"""In a bag. No system opens more than 4,095 bytes at once: the rest is for where the bag lies, now and later."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,12 @@ AT_THE_END = Purpose("return of the data at the end of the contract")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a place can hold that a bag is carried to: the longest path in the bag, None where there is no limit.
+    """What a place can hold that a bag is carried to: the longest path in the bag.
 
     ``is_windows`` asks for names that Windows can hold; ``disk`` is a folder there, whose room is needed too.
     """
 
-    longest_bytes: int | None = None
+    longest_bytes: int = LONGEST_PATH_BYTES
     is_windows: bool = False
     disk: Path | None = None
 

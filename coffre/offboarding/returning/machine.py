@@ -221,7 +221,11 @@ def _read_written(summary: Mapping[str, Any], read_back_seconds: float) -> Writt
         read_back_seconds=read_back_seconds,
         set_aside=tuple(summary.get("mis_a_part", ())),
         flaws=Flaws(
-            summary.get("cles_etrangeres", 0), summary.get("objets_abimes", 0), summary.get("depot_entier", True)
+            summary.get("cles_etrangeres", 0),
+            summary.get("objets_abimes", 0),
+            summary.get("depot_entier", True),
+            summary.get("hors_place", 0),
+            summary.get("non_remis", 0),
         ),
     )
 

@@ -22,6 +22,8 @@ class Progress:
 
     ``snapshots`` are those that were chosen when it began: it goes on with the same. ``written`` are restored,
     ``is_listed`` says that the tag file of entries is complete, after which restic may not touch the folder again.
+    Of ``incomplete`` ones the disk did not take every entry: ``apart`` files lie elsewhere in the bag, ``left_out``
+    entries could not be handed over.
     """
 
     owner: str
@@ -32,6 +34,9 @@ class Progress:
     written_at: str = ""
     is_listed: bool = False
     renamed: int = 0
+    incomplete: tuple[str, ...] = ()
+    apart: int = 0
+    left_out: int = 0
 
 
 def read_progress(bag: Path) -> Progress | None:
@@ -103,7 +108,7 @@ def forget_written(progress: Progress, snapshot: str) -> Progress:
 
 
 def _progress(fields: dict[str, Any]) -> Progress:
-    texts = {name: tuple(fields[name]) for name in ("snapshots", "written")}
+    texts = {name: tuple(fields.get(name, ())) for name in ("snapshots", "written", "incomplete")}
     return Progress(**{**fields, **texts})
 
 

@@ -14,6 +14,8 @@ from coffre.offboarding.returning.layout import DATA, ENTRIES, LONG_PATHS
 from coffre.outside.beneath import Beneath
 
 _FOLDER_BITS, _FILE_BITS = 0o700, 0o400
+_FIRST_NS, _LAST_NS = -(2**63), 2**63 - 1
+"""Times that restic sets right, 1677 to 2262: of others it sets any."""
 
 
 def settle(bag: Path) -> None:
@@ -22,32 +24,44 @@ def settle(bag: Path) -> None:
     All of it is in the tag file. Folders keep their time of change. No link is followed, whatever was restored.
     """
     with Beneath(bag) as below:
-        moves, touched = _clear(bag, below)
+        moves, emptied, touched = _clear(bag, below)
         _move_long_paths(below, moves)
+        for folder in reversed(emptied):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                below.remove_folder(folder)
         # A folder comes before what is in it: from the end, nothing is looked for under a name that is gone.
         for restored, stored in reversed(moves):
             target = os.path.join(os.path.dirname(restored), os.path.basename(stored))
             if restored != target and below.find(restored) is not None:
                 below.rename(restored, target)
         for fields in read_lines(bag):
-            if fields["type"] == "dir" and restored_path(fields) in touched:
-                set_time(below, fields)
+            is_changed = fields["type"] == "dir" and restored_path(fields) in touched
+            if "range_sous" in fields and (is_changed or not _FIRST_NS <= nanoseconds(fields["modifie"]) <= _LAST_NS):
+                with contextlib.suppress(OSError):  # not every time can be held there; the tag file has them all
+                    set_time(below, fields)
 
 
-def _clear(bag: Path, below: Beneath) -> tuple[list[tuple[bytes, bytes]], set[bytes]]:
-    """Unlink what the payload does not keep; returns what has to be moved, and the folders that change by both."""
+def _clear(bag: Path, below: Beneath) -> tuple[list[tuple[bytes, bytes]], list[bytes], set[bytes]]:
+    """Unlink what the payload does not keep.
+
+    Returns what has to be moved, the folders that will be empty and do not stay, and those that change by all that.
+    """
     moves: list[tuple[bytes, bytes]] = []
+    emptied: list[bytes] = []
     touched: set[bytes] = set()
     for fields in read_lines(bag):
         restored = restored_path(fields)
-        if "range_sous" not in fields:
+        if "range_sous" not in fields and fields["type"] == "dir":
+            emptied.append(restored)
+            touched.add(os.path.dirname(restored))
+        elif "range_sous" not in fields or "hors_place" in fields:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 below.unlink(restored)
             touched.add(os.path.dirname(restored))
         elif "restaure_sous_base64" in fields:
             moves.append((restored, fields["range_sous"].encode()))
             touched.add(os.path.dirname(restored))
-    return moves, touched
+    return moves, emptied, touched
 
 
 def _move_long_paths(below: Beneath, moves: list[tuple[bytes, bytes]]) -> None:

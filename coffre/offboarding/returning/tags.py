@@ -39,6 +39,8 @@ def describe(job: Job, written: Written) -> None:
         "cles_etrangeres": written.flaws.foreign,
         "objets_abimes": written.flaws.damaged,
         "depot_entier": written.flaws.is_whole,
+        "hors_place": written.flaws.apart,
+        "non_remis": written.flaws.left_out,
         "fichiers": written.payload.files,
         "octets": written.payload.bytes,
         "noms_remplaces": written.renamed,

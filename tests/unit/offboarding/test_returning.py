@@ -185,12 +185,16 @@ def test_a_line_of_the_tag_file_is_one_line_for_everybody() -> None:
     assert json.loads(line)["chemin"] == "/a\u2028b\x85c"
 
 
+def pairs(nodes: list[Node]) -> list[tuple[Node, bytes]]:
+    return [(node, node.path.encode()) for node in nodes]
+
+
 def test_missing_and_cut_files_are_counted_and_sockets_are_not_missed(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "short").write_text("ab")
     nodes = [Node("/short", "file", 3), Node("/gone", "file", 1), Node("/socket", "socket", 0)]
     with pytest.raises(MissingEntriesError) as missing:
-        list(read_entries(Tree(Beneath(tmp_path), ""), nodes))
+        list(read_entries(Tree(Beneath(tmp_path), ""), pairs(nodes)))
     assert missing.value.count == 2
 
 
@@ -199,7 +203,7 @@ def test_paths_longer_than_a_target_holds_lie_apart(tmp_path: Path) -> None:
     (tmp_path / "data" / deep).mkdir(parents=True)
     (tmp_path / "data" / deep / "f").write_text("x")
     nodes = [Node("/" + "/".join(["d" * 100] * n), "dir", 0) for n in (1, 2, 3)] + [Node(f"/{deep}/f", "file", 1)]
-    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(longest_bytes=200)), nodes))
+    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(longest_bytes=200)), pairs(nodes)))
     assert [entry.has_stand_in for entry in entries] == [False, False, False, True]
     assert entries[-1].stored is not None
     assert entries[-1].stored.startswith(b"data/CHEMINS-TROP-LONGS/")
@@ -212,7 +216,7 @@ def test_of_two_names_that_are_one_text_the_composed_one_keeps_its_own(tmp_path:
     for name in (composed, decomposed, alone):
         (tmp_path / "data" / name).touch()
     nodes = [Node(f"/{name}", "file", 0) for name in (composed, decomposed, alone)]
-    entries = list(read_entries(Tree(Beneath(tmp_path), ""), nodes))
+    entries = list(read_entries(Tree(Beneath(tmp_path), ""), pairs(nodes)))
     assert [entry.has_stand_in for entry in entries] == [False, True, False]
 
 
@@ -225,10 +229,10 @@ def test_of_names_that_differ_in_capitals_one_keeps_its_own_where_windows_reads_
              Node("/docs/sub", "dir", 0), Node("/docs/sub/A", "dir", 0), Node("/docs/sub/a", "file", 0),
              Node("/docs/zuletzt", "fifo", 0)]  # fmt: skip
     os.mkfifo(tmp_path / "data/docs/zuletzt")
-    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(is_windows=True)), nodes))
+    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(is_windows=True)), pairs(nodes)))
     assert [entry.has_stand_in for entry in entries] == [False, True, False, True, False, False, True, False]
     assert len({entry.stored.decode().casefold() for entry in entries if entry.stored}) == 7
-    assert not any(entry.has_stand_in for entry in read_entries(Tree(Beneath(tmp_path), ""), nodes))
+    assert not any(entry.has_stand_in for entry in read_entries(Tree(Beneath(tmp_path), ""), pairs(nodes)))
 
 
 def test_a_manifest_is_read_back_as_written_and_tells_what_changed(tmp_path: Path) -> None:
