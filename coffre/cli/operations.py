@@ -172,6 +172,14 @@ def restore(
         f"{machine}: snapshot {done.snapshot.id[:8]} of {done.snapshot.taken_at:%Y-%m-%d %H:%M} UTC restored to "
         f"{done.to}: {done.summary.files} entries, {format_bytes(done.summary.restored_bytes)}"
     )
+    if done.apart is not None:
+        output.warning(
+            f"{done.apart.files} files are not in their place, which {done.to} does not take (a path over 4,095 bytes, "
+            f"or a name): they lie under other names beside {done.apart.listed_in}, which lists them"
+        )
+        if done.apart.left_out:
+            output.error(f"{done.apart.left_out} entries could not be restored; {done.apart.listed_in} names them")
+            raise typer.Exit(1)
 
 
 @dataclass(frozen=True)

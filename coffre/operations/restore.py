@@ -13,9 +13,16 @@ from pydantic import SecretStr
 from coffre.agents.driver import MachineStorage
 from coffre.agents.restic.output import SnapshotList
 from coffre.agents.restic.remote_restore import RemoteRestore, look_at, refuse_ours, restore_on
-from coffre.agents.restic.repository import HostileSnapshotError, Repository, RestoreSummary, Snapshot
+from coffre.agents.restic.repository import (
+    HostileSnapshotError,
+    IncompleteRestoreError,
+    Repository,
+    RestoreSummary,
+    Snapshot,
+)
 from coffre.errors import RefusedError, UsageError
 from coffre.operations import identity
+from coffre.operations.apart import Apart, hand_apart
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.machines import open_machine
 from coffre.operations.passwords import use_password
@@ -57,7 +64,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was restored; ``to`` is where, as an operator reads it.
+    """What was restored; ``to`` is where, as an operator reads it; ``apart`` what that place did not take as it is.
 
     ``is_others``: another machine took it under this one's name. ``left_out`` is a newer snapshot that is another's.
     """
@@ -68,6 +75,7 @@ class Restored:
     summary: RestoreSummary
     is_others: bool = False
     left_out: Snapshot | None = None
+    apart: Apart | None = None
 
 
 @dataclass(frozen=True)
@@ -139,10 +147,16 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     marker = target / MARKER
     marker.write_text(mark + "\n", encoding="utf-8", errors="surrogateescape")
     includes = [path] if path else []
-    summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
+    apart = None
+    try:
+        summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
+    except IncompleteRestoreError as problem:
+        summary = problem.summary
+        watcher.on_step(f"{target} does not take {problem.failed} entries in their place: handing them over apart")
+        apart = hand_apart(repository, chosen.id, path, target)
     with suppress(IsADirectoryError):  # the machine's own, should it have had a folder of that name
         marker.unlink(missing_ok=True)
-    return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out)
+    return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out, apart)
 
 
 def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDestination, watcher: Watcher) -> Restored:

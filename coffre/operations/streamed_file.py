@@ -3,17 +3,27 @@
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
-from coffre.agents.restic.repository import Repository
+from coffre.agents.restic.repository import Node, Repository
 from coffre.outside.beneath import Beneath
 
+NEVER_RESTORED = ("socket", "irregular")
+"""What restic notes and does not make again: nothing of them is data."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NotTakenError(Exception):
     """The disk does not take the file there either; says why. Nothing of it is left."""
+
+
+def is_as_listed(node: Node, facts: os.stat_result | None) -> bool:
+    """Tell whether what lies there may be an entry of restic's list. Pure."""
+    if facts is None:
+        return node.type in NEVER_RESTORED
+    return node.type != "file" or (stat.S_ISREG(facts.st_mode) and facts.st_size == node.size_bytes)
 
 
 def write_file(repository: Repository, snapshot: str, path: bytes, below: Beneath, place: bytes) -> None:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -234,6 +235,11 @@ func explainRestic(code int, complaints string) error {
 	if damage := restic.FindDamage(complaints); damage.Part != restic.Nothing {
 		return explainDamage(damage)
 	}
+	if failed := entriesFailed.FindStringSubmatch(complaints); code == 1 && failed != nil && notTaken.MatchString(complaints) {
+		return fault.Failed(fmt.Sprintf("tout est restauré, sauf %s élément(s) que ce dossier ne peut pas contenir", failed[1]),
+			"Le reste est en place, et recommencer n'y changera rien (nom ou chemin trop long, attribut refusé par le disque). "+
+				"Essayez avec --vers un dossier plus proche de la racine, comme /retour, ou contactez SMILÉO.")
+	}
 	if code == exitPassword {
 		return fault.Failed("la sauvegarde ne s'ouvre pas avec le mot de passe de cette machine", askSmileo)
 	}
@@ -278,6 +284,13 @@ func explainDamage(damage restic.Damage) error {
 		"Rien n'a changé sur cette machine, et recommencer n'y changera rien. SMILÉO peut revenir à un état antérieur du dépôt : "+
 			"contactez SMILÉO en indiquant ce message.")
 }
+
+// entriesFailed and notTaken are restic's and the system's words for a restore that left out single entries alone.
+var (
+	entriesFailed = regexp.MustCompile(`There were ([0-9]{1,12}) errors`)
+	notTaken      = regexp.MustCompile(`(?:file name too long|file too large|too many links|invalid argument|illegal byte sequence|` +
+		`operation not permitted|operation not supported|numerical result out of range|argument list too long)"`)
+)
 
 // lastMessage returns what restic said last, out of its JSON.
 func lastMessage(complaints string) string {

@@ -174,6 +174,15 @@ func TestWhatResticSaysIsExplained(t *testing.T) {
 			t.Errorf("%s: %v", complaint, err)
 		}
 	}
+	tooLong := `{"message_type":"error","error":{"message":"lstat /target/d/f: file name too long"},"during":"restore","item":"/d/f"}` +
+		"\n" + `{"message_type":"exit_error","code":1,"message":"Fatal: There were 2 errors\n"}`
+	if err := explainRestic(1, tooLong); !strings.Contains(err.Error(), "tout est restauré, sauf 2 élément") {
+		t.Error(err)
+	}
+	damaged := strings.ReplaceAll(tooLong, "lstat /target/d/f: file name too long", "decrypting blob <data/aa> from 0564b5ba failed: x")
+	if err := explainRestic(1, damaged); !strings.Contains(err.Error(), "est endommagée") {
+		t.Error(err)
+	}
 	if err := explainRestic(exitPassword, ""); !strings.Contains(err.Error(), "mot de passe") {
 		t.Error(err)
 	}

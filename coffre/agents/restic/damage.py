@@ -82,7 +82,12 @@ _SAYINGS: tuple[tuple[Part, bool, "re.Pattern[str]"], ...] = tuple(
 _PACK = re.compile(r"\s*pack ([0-9a-f]{64}): (does not exist|unexpected file size)")
 
 _ENTRIES_FAILED = re.compile(r"\A(?:Fatal: )?There were ([0-9]{1,12}) errors")
-_NO_ROOM = "no space left on device"
+_NOT_TAKEN = re.compile(
+    "(?:file name too long|file too large|too many links|invalid argument|illegal byte sequence"
+    "|invalid or incomplete multibyte or wide character|operation not permitted|operation not supported"
+    r"|numerical result out of range|argument list too long|value too large for defined data type)\Z"
+)
+"""How errors end of a system that does not take an entry, whatever stands before that."""
 
 
 def list_damaged_packs(lines: Iterable[str]) -> dict[str, bool]:
@@ -114,12 +119,13 @@ def find_damage(lines: Iterable[str]) -> Damage | None:
 def count_failed_entries(exit_code: int | None, lines: Iterable[str]) -> int | None:
     """Return how many errors a restore had that were all about single entries, and went on; None for any other end.
 
-    A name that the target does not take, a path that is too long there: all else was restored. What is damaged in the
-    repository, or a full disk, is no matter of one entry.
+    A name that the target does not take, a path or a file that is too long there: all else was restored. What is
+    damaged in the repository, or a full disk, is no matter of one entry.
     """
-    said = list(lines)
-    ends = [match for line in said if (match := _ENTRIES_FAILED.search(_text(line)[0]))]
-    if exit_code != 1 or not ends or find_damage(said) or any(_NO_ROOM in line for line in said):
+    texts = [_text(line) for line in lines]
+    ends = [match for text, _ in texts if (match := _ENTRIES_FAILED.match(text))]
+    about_entries = [text for text, is_about_file in texts if is_about_file]
+    if exit_code != 1 or not ends or not all(_NOT_TAKEN.search(text) for text in about_entries):
         return None
     return int(ends[-1][1])
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from coffre.agents.restic.damage import Damage, Part, find_damage
+from coffre.agents.restic.damage import Damage, Part, count_failed_entries, find_damage
 from coffre.agents.restic.output import read_line
 
 MAX_DETAILS = 3
@@ -36,6 +36,11 @@ _CRASH_HINT = (
     "`coffre verify TENANT --machine NAME` says what is damaged; the bucket keeps it with its earlier versions."
 )
 
+_PLACE_HINT = (
+    "The rest is in place, and running it again ends the same way. A restore to a directory here (`--to ./DIR`) hands "
+    "such files over under other names, in one folder with a list."
+)
+
 # A frame of Go's stack is two lines, the second with a tab, a file and a line's number.
 _FRAME = re.compile(r"(?:\A|\n)[^\n]+\n\t[^\n]+\.(?:go|s):\d+[^\n]*")
 _GOROUTINE = re.compile(r"goroutine \d+ \[")
@@ -53,6 +58,12 @@ def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
     conclusion, details = _reasons(lines)
     # The first details are the cause; what follows them is restic's advice.
     reasons = [*conclusion, *details[:MAX_DETAILS]]
+    failed = count_failed_entries(code, lines)
+    if failed is not None:
+        return (
+            f"all was restored but {failed} entries, which the target does not take: {'; '.join(details[:1])}",
+            _PLACE_HINT,
+        )
     damage = find_damage(lines)
     if damage is not None and code in (1, 3):
         return f"{describe_damage(damage)}: {shorten('; '.join(reasons), MAX_REASON_LENGTH)}", _DAMAGE_HINT

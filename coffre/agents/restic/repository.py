@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.agents.restic.cage import NO_CAGE, Cage, authorities, no_cage
-from coffre.agents.restic.damage import NO_KEY_OPENS, NO_REPOSITORY, Part, Remains, judge_remains
+from coffre.agents.restic.damage import NO_KEY_OPENS, NO_REPOSITORY, Part, Remains, count_failed_entries, judge_remains
 from coffre.agents.restic.explain import explain_damage
 from coffre.agents.restic.listing import (
     REPLACED,
@@ -64,6 +64,15 @@ class S3Key(Protocol):
 
     @property
     def secret_access_key(self) -> str: ...
+
+
+class IncompleteRestoreError(ResticError):
+    """Everything was restored but ``failed`` single entries, which the target does not take in their place."""
+
+    def __init__(self, problem: ResticError, summary: RestoreSummary, failed: int) -> None:
+        super().__init__(problem.message, problem.hint, problem.exit_code_of_restic, problem.said)
+        self.summary = summary
+        self.failed = failed
 
 
 class Repository:
@@ -176,6 +185,7 @@ class Repository:
         The names are taken literally, not as patterns. A name that the snapshot lacks restores nothing: the summary's
         count tells. What was restored before a failure stays in ``target``. ``snapshot`` is a full id. The whole of it
         is checked before anything is written, and restic writes in a cage: RefusedError without one.
+        IncompleteRestoreError when all is there but entries that the target does not take.
         """
         self.check_snapshot(snapshot)
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -183,12 +193,18 @@ class Repository:
         arguments = ["restore", "--no-lock", "--sparse", snapshot, "--target", str(target)]
         arguments += [f"--include={exact_pattern(path)}" for path in includes]
         summary = RestoreSummary(0, 0)
-        for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
-            fields = read_line(line)
-            if fields.get("message_type") == "status" and on_progress is not None:
-                on_progress(read_fraction(fields))
-            elif fields.get("message_type") == "summary":
-                summary = read_restore_summary(fields)
+        try:
+            for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
+                fields = read_line(line)
+                if fields.get("message_type") == "status" and on_progress is not None:
+                    on_progress(read_fraction(fields))
+                elif fields.get("message_type") == "summary":
+                    summary = read_restore_summary(fields)
+        except ResticError as problem:
+            failed = count_failed_entries(problem.exit_code_of_restic, problem.said)
+            if failed is None:
+                raise
+            raise IncompleteRestoreError(problem, summary, failed) from problem
         return summary
 
     def compare(self, snapshot: str, target: Path, skipped: Collection[str] = ()) -> int:

@@ -14,13 +14,12 @@ from coffre.agents.restic.repository import Node
 from coffre.offboarding.returning.job import Limits
 from coffre.offboarding.returning.layout import APART, LONG_PATHS
 from coffre.offboarding.returning.names import may_be_held, same_text, stand_in
+from coffre.operations.streamed_file import is_as_listed
 from coffre.outside.beneath import Beneath
 
 FILE, FOLDER = "file", "dir"
 # JSON leaves them as they are, and much software that reads lines takes them for the end of one.
 _LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
-NEVER_RESTORED = ("socket", "irregular")
-"""What restic notes and does not make again: nothing of them is data."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +98,6 @@ def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomple
             yield Entry(node, tree.folder, path, restored, None, left_out=left_out)
     if missing:
         raise MissingEntriesError(missing)
-
-
-def is_as_listed(node: Node, facts: os.stat_result | None) -> bool:
-    """Tell whether what lies there may be an entry of restic's list. Pure."""
-    if facts is None:
-        return node.type in NEVER_RESTORED
-    return node.type != FILE or (stat.S_ISREG(facts.st_mode) and facts.st_size == node.size_bytes)
 
 
 def to_line(entry: Entry) -> str:

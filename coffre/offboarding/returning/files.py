@@ -5,9 +5,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from coffre.agents.restic.damage import count_failed_entries
 from coffre.agents.restic.explain import describe_damage
-from coffre.agents.restic.repository import Repository, ResticError, Snapshot
+from coffre.agents.restic.repository import IncompleteRestoreError, Repository, ResticError, Snapshot
 from coffre.errors import ExpectedError, RemoteError
 from coffre.offboarding.evidence import Flaws
 from coffre.offboarding.returning import settling
@@ -17,7 +16,6 @@ from coffre.offboarding.returning.entries import (
     Entry,
     MissingEntriesError,
     Tree,
-    is_as_listed,
     read_entries,
     to_line,
 )
@@ -34,7 +32,7 @@ from coffre.offboarding.returning.room import (
 from coffre.operations.identity import is_others_snapshot
 from coffre.operations.repositories import open_repository
 from coffre.operations.sighting import look_at_reports
-from coffre.operations.streamed_file import NotTakenError, write_file
+from coffre.operations.streamed_file import NotTakenError, is_as_listed, write_file
 from coffre.operations.work_folder import work_folder
 from coffre.outside.beneath import Beneath
 from coffre.records.events import utc_now
@@ -131,12 +129,11 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
             repository.restore(
                 each, _place(job, snapshots[each]), on_progress=tell_parts(job, 1.0, f"of snapshot {each[:8]} written")
             )
-        except ResticError as problem:
-            failed = count_failed_entries(problem.exit_code_of_restic, problem.said)
-            if failed is None:
-                raise _without_names(job, problem) from problem
-            job.on_progress(f"{job.machine}: {job.bag} does not take {failed} entries in their place; they come apart")
+        except IncompleteRestoreError as problem:
+            job.on_progress(f"{job.machine}: {job.bag} does not take {problem.failed} entries in their place")
             progress = replace(progress, incomplete=(*progress.incomplete, each))
+        except ResticError as problem:
+            raise _without_names(job, problem) from problem
         seconds = progress.write_seconds + time.perf_counter() - began
         progress = replace(progress, written=(*progress.written, each), write_seconds=seconds)
         progress = save_progress(job.bag, replace(progress, written_at=utc_now().isoformat()))

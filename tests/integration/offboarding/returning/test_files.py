@@ -11,18 +11,22 @@ import pytest
 from coffre.errors import RefusedError
 from coffre.offboarding.evidence import Returned
 from coffre.offboarding.returning import return_machine
+from coffre.outside.beneath import remove
 from coffre.records.events import EventKind
 from tests.integration.offboarding.returning.conftest import (
+    CAISSE,
     COMPTA,
     ODD_NAMES,
     SLUG,
     Desk,
     assert_verifies,
     describe_tree,
+    do_return,
     make_tree,
     public_tool,
     wanted_files,
 )
+from tests.odd_trees import inside, make_deep, read_deep
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +160,46 @@ def test_a_folder_that_holds_something_else_is_refused(desk, source, tmp_path):
     (tmp_path / SLUG / COMPTA / "theirs").touch()
     with desk.service() as service, pytest.raises(RefusedError, match="is not an empty folder"):
         return_machine(service, COMPTA, wanted_files(tmp_path), desk.progress.append)
+
+
+@pytest.fixture(scope="module")
+def odd(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A machine's tree whose paths are as long as any may be: below the target no path leads to their end."""
+    folder = tmp_path_factory.mktemp("o")
+    steps = make_deep(folder)
+    with inside(folder, steps):
+        Path(os.fsdecode(b"caf\xe9 " + b"x" * 8)).write_text("latin")
+        Path("l").symlink_to("nowhere")
+    (folder / ("n" * 255)).write_text("long")
+    os.utime(folder / ("n" * 255), ns=(-2145000000 * 10**9, -2145000000 * 10**9))
+    desk.back_up(CAISSE, folder)
+    return folder, steps
+
+
+def test_paths_that_no_system_opens_are_handed_over_in_another_place_and_put_back(desk, odd, tmp_path):
+    source, steps = odd
+    (tmp_path / "t").mkdir()
+    returned = do_return(desk, wanted_files(tmp_path / "t"), machine=CAISSE)
+    bag = Path(returned.target)
+    assert_verifies(bag)
+    assert returned.flaws.apart >= 1
+    assert returned.flaws.left_out == 1  # where the deepest link leads, nothing but the link says
+    entries = entries_of(bag)
+    apart = [each for each in entries if each.get("hors_place")]
+    assert len(apart) == returned.flaws.apart
+    assert all(each["range_sous"].startswith("data/CHEMINS-TROP-LONGS/") for each in apart)
+    assert all(len(os.fsencode(path)) < 4096 for path in (bag / "data").rglob("*"))
+    assert [each["chemin"][-2:] for each in entries if "non_remis" in each] == ["/l"]
+    assert str(returned.flaws.apart) in (bag / "LISEZMOI.txt").read_text(encoding="utf-8")
+    script = public_tool("/usr/bin/python3", "-I", bag / "retablir.py", tmp_path / "again", cwd=tmp_path)
+    assert script.returncode == 0, script.stderr
+    assert [read_deep(tmp_path / "again", step) for step in (1, steps - 1, steps)] == [
+        f"number {step}" for step in (1, steps - 1, steps)
+    ]
+    with inside(tmp_path / "again", steps):
+        assert Path(os.fsdecode(b"caf\xe9 " + b"x" * 8)).read_text() == "latin"
+    name = "n" * 255
+    assert (tmp_path / "again" / name).stat().st_mtime_ns == (source / name).stat().st_mtime_ns
+    remove(tmp_path / "again")
+    again = do_return(desk, wanted_files(tmp_path / "t"), machine=CAISSE)
+    assert (again.flaws, again.manifest_sha256) == (returned.flaws, returned.manifest_sha256)
