@@ -578,3 +578,44 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 assert os.getuid() == 0, "machines' owners and modes can only be compared by root"
+
+
+MAKE_DEEP = """
+import os
+os.makedirs("/home/claire/profond")
+os.chdir("/home/claire/profond")
+length = len("/home/claire/profond")
+while length + 201 + 4 <= 4091:
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+    length += 201
+    with open(b"f\\xe9", "w") as file:
+        file.write(str(length))
+with open("z" * (4091 - length - 1), "w") as file:
+    file.write("au fond")
+"""
+"""A path of 4,091 bytes, which no folder but the root can hold below itself: names that are no UTF-8 all the way."""
+
+
+def test_what_no_place_below_a_folder_holds_comes_apart_or_is_named(desk: Desk, tmp_path: Path) -> None:
+    python_on(desk, COMPTA, MAKE_DEEP)
+    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    assert "drill passed" in desk.coffre("drill", SLUG, "--machine", "compta-01").stdout
+    deep = ("--path", "/home/claire/profond")
+    done = desk.coffre("restore", SLUG, "--machine", "compta-01", *deep, "--to", str(tmp_path / "retour"))
+    (listed,) = (tmp_path / "retour").glob("coffre-apart-*/list.jsonl")
+    apart = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
+    assert f"{len(apart)} files are not in their place" in done.stderr
+    assert all(len(line) < 1000 for line in done.stderr.splitlines())
+    (bottom,) = [each for each in apart if "path_base64" not in each]
+    assert (len(bottom["path"]), (listed.parent / bottom["stored_as"]).read_text()) == (4091, "au fond")
+    inside = sum(len(files) for _, _, files in os.walk(tmp_path / "retour" / "home"))
+    assert inside >= 17, "all else is in its place"
+    onto = desk.coffre(
+        "restore", SLUG, "--machine", "compta-01", *deep, "--to", "compta-01", "--into", "/srv/profond", expect=1
+    )
+    assert "all was restored but" in onto.stderr
+    assert "--to ./DIR" in onto.stderr
+    assert "run the command again" not in onto.stderr
+    assert all(len(line) < 1000 for line in onto.stderr.splitlines())
+    assert int(desk.on_machine(COMPTA, "find /srv/profond -type f | wc -l")) >= 17

@@ -71,6 +71,12 @@ def test_a_return_that_was_recorded_before_flaws_were_told_has_none() -> None:
     assert from_details(Returned, details) == EVIDENCE[1]
 
 
+def test_flaws_that_were_recorded_before_files_came_apart_have_none() -> None:
+    details = to_details(EVIDENCE[1])
+    details["flaws"] = {"foreign": 3, "damaged": 0, "is_whole": False}
+    assert from_details(Returned, details).flaws == Flaws(foreign=3, is_whole=False)
+
+
 def test_a_verification_without_checks_proves_nothing() -> None:
     assert not Verified(()).is_passed
     assert not Verified((Check("owner", True, "404"), Check("keys", False, "200"))).is_passed

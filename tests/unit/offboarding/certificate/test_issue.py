@@ -178,6 +178,16 @@ def test_what_a_returned_repository_lacks_is_a_reservation(service: Service) -> 
         assert sentence in said
 
 
+def test_what_a_target_did_not_take_is_a_reservation_and_what_lies_apart_is_none(service: Service) -> None:
+    journal = write_whole_departure(service)
+    journal.note(Step.RETURNED, returned("compta-01", flaws=Flaws(apart=812, left_out=2)), "compta-01")
+    verify_and_clear(service, journal)
+    said = [each.replace("\u00a0", " ").replace("\u202f", " ") for each in issue(service, journal, TODAY).reservations]
+    (sentence,) = [each for each in said if "laisse de côté" in each]
+    assert sentence == ("La restitution de la machine compta-01 laisse de côté 2 éléments, dont la liste a été remise.")
+    assert not any("812" in each for each in said)
+
+
 def test_a_verification_by_whoever_erased_is_a_reservation(service: Service) -> None:
     journal = write_whole_departure(service)
     verify_and_clear(service, journal, actor=service.author.actor)
