@@ -93,11 +93,22 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
         return refused
     for name in missing:
         on_progress(f"initialising the repository of {name}")
+        _hide_lone_keys(service, name)
     repositories = [open_repository(service, name, "initialise the repository") for name in missing]
     # Each derives a key from its password, which keeps a core busy for 2 s.
     with ThreadPoolExecutor(max_workers=min(len(missing), os.cpu_count() or 1)) as executor:
         list(executor.map(lambda repository: repository.init(), repositories))
     return refused
+
+
+def _hide_lone_keys(service: Service, name: str) -> None:
+    """Take away the key file that an initialisation left which was cut off: restic makes no repository beside one.
+
+    No config and no backup is there, so it opens nothing. It stays as an earlier version.
+    """
+    bucket = service.owner_bucket(name)
+    for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
+        bucket.hide(key)
 
 
 def _look_at_remains(service: Service, name: str) -> Remains:

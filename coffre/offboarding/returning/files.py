@@ -24,9 +24,11 @@ from coffre.offboarding.returning.layout import DATA, ENTRIES, PROBLEMS
 from coffre.offboarding.returning.progress import Progress, begin, forget_written, read_progress, save_progress
 from coffre.offboarding.returning.room import (
     Need,
+    count_larger,
     largest_block_bytes,
     need_of,
     present_bytes,
+    refuse_larger,
     refuse_without_room,
 )
 from coffre.operations.identity import is_others_snapshot
@@ -113,7 +115,10 @@ def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot], oth
         job.on_progress(f"{job.machine}: looking for room for {len(chosen)} snapshots")
         folders = [job.bag, *([job.limits.disk] if job.limits.disk else [])]
         block_bytes = largest_block_bytes(*folders)
-        need = sum((need_of(repository.ls(each), block_bytes) for each in chosen), Need())
+        larger: list[int] = []
+        listed = (count_larger(repository.ls(each), job.limits.largest_bytes, larger) for each in chosen)
+        need = sum((need_of(nodes, block_bytes) for nodes in listed), Need())
+        refuse_larger(larger, job.limits.largest_bytes, folders[-1])
         for folder in folders:
             refuse_without_room(need, folder, present_bytes(folder) if found is not None or folder != job.bag else 0)
     return begin(job.bag, Progress(job.name, job.wanted.format.value, chosen))

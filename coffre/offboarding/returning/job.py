@@ -31,12 +31,14 @@ AT_THE_END = Purpose("return of the data at the end of the contract")
 class Limits:
     """What a place can hold that a bag is carried to: the longest path in the bag.
 
-    ``is_windows`` asks for names that Windows can hold; ``disk`` is a folder there, whose room is needed too.
+    ``is_windows`` asks for names that Windows can hold; ``disk`` is a folder there, whose room is needed too. No file
+    may be larger than ``largest_bytes``.
     """
 
     longest_bytes: int = LONGEST_PATH_BYTES
     is_windows: bool = False
     disk: Path | None = None
+    largest_bytes: int = 2**63 - 1
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Whether a target has room for a return: asked before anything is written."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,25 @@ def need_of(nodes: Iterable[Node], block_bytes: int = BLOCK_BYTES) -> Need:
         on_disk_bytes += TAG_BYTES_EACH + -(-node.size_bytes // block_bytes) * block_bytes
         on_disk_bytes += block_bytes if node.type == "dir" else 0
     return Need(files, total_bytes, on_disk_bytes)
+
+
+def count_larger(nodes: Iterable[Node], largest_bytes: int, larger: list[int]) -> Iterator[Node]:
+    """Yield the entries as they come, and note the sizes of files that are larger than a disk holds."""
+    for node in nodes:
+        if node.size_bytes > largest_bytes:
+            larger.append(node.size_bytes)
+        yield node
+
+
+def refuse_larger(larger: Sequence[int], largest_bytes: int, folder: Path) -> None:
+    """Refuse a disk for which files are too large, however much room it has."""
+    if larger:
+        raise RefusedError(
+            f"{len(larger)} files are larger than the {format_bytes(largest_bytes)} that one may have on the disk of "
+            f"{folder}: the largest has {format_bytes(max(larger))}",
+            "Format the disk as exFAT or NTFS, name another target, or return the repository instead of files; nothing "
+            "was written.",
+        )
 
 
 def refuse_absent(target: Path) -> None:

@@ -37,11 +37,28 @@ def is_windows_disk(folder: Path) -> bool:
     return False
 
 
+FAT_LARGEST_BYTES = 2**32 - 1
+"""Of one file on a disk formatted as FAT: its size has 32 bits there."""
+
+
+def largest_file_bytes(folder: Path, mounts: str) -> int:
+    """Return how large a file may be on a folder's disk; ``mounts`` is the kernel's mountinfo. Pure."""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        place = before.split(" ")[4].encode().decode("unicode_escape") if before.count(" ") >= 4 else ""
+        if place and Path(place) in (folder, *folder.parents) and len(place) >= len(best):
+            best, kind = place, after.split(" ")[0]
+    return FAT_LARGEST_BYTES if kind in ("vfat", "msdos") else Limits().largest_bytes
+
+
 class WindowsDisk(CarriedTarget):
     """The place of one machine's bag on such a disk."""
 
     def __init__(self, machine: str, folder: Path) -> None:
-        limits = Limits(is_windows=True, disk=folder)
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+        largest_bytes = largest_file_bytes(folder.resolve(), mounts)
+        limits = Limits(is_windows=True, disk=folder, largest_bytes=largest_bytes)
         super().__init__(machine, Place(str(folder), str(folder), "the disk", limits), Rclone([], None))
         self._folder = folder
 

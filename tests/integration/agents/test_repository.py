@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from coffre import toolchain
+from coffre.agents.restic.damage import Remains
 from coffre.agents.restic.process import ResticCommand, ResticError, stream
 from coffre.agents.restic.repository import Repository
 from tests.integration.agents.looking import ProcessSampler
@@ -123,6 +124,43 @@ def test_errors_tell_a_wrong_password_from_a_missing_repository(scene):
     )
     with pytest.raises(ResticError, match="there is no restic repository there"):
         elsewhere.snapshots()
+
+
+@pytest.mark.parametrize(
+    ("place", "body", "said"),
+    [
+        ("config", None, "the repository's config is gone"),
+        ("config", b"abc", "the repository's config is damaged .*panic"),
+        ("keys/", None, "the repository has no key file any more"),
+        ("keys/", b"{}", "the repository's key file [0-9a-f]+ is damaged"),
+        ("index/", b"x", "the repository's index [0-9a-f]+ is damaged"),
+        ("data/", None, "the repository's pack [0-9a-f]+ is gone"),
+    ],
+)
+def test_what_is_damaged_on_the_platform_is_what_is_blamed(scene, snapshot, place, body, said):
+    bucket = scene.bucket(COMPTA)
+    listed = scene.owner.list_objects_v2(Bucket=bucket, Prefix=f"restic/{place}")["Contents"]
+    before = {each["Key"]: scene.owner.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() for each in listed}
+    whole = scene.repository(COMPTA)
+    remains = Remains(has_config=place != "config", keys=int(place != "keys/"), has_backups=True)
+    repository = Repository(
+        whole._url, scene.owner_key, scene.passwords[COMPTA], ca_file=scene.endpoint.ca_file, look=lambda: remains
+    )
+    try:
+        for key in before:
+            if body is None:
+                scene.owner.delete_object(Bucket=bucket, Key=key)
+            else:
+                scene.owner.put_object(Bucket=bucket, Key=key, Body=body)
+        with pytest.raises(ResticError, match=said) as refused:
+            list(repository.ls(snapshot.id))
+    finally:
+        for key, content in before.items():
+            scene.owner.put_object(Bucket=bucket, Key=key, Body=content)
+    assert "coffre undelete" in refused.value.hint
+    assert "\n" not in refused.value.message + refused.value.hint
+    assert len(refused.value.message) < 700
+    whole.check()
 
 
 def test_a_platform_that_does_not_answer_is_not_waited_for_longer_than_said(scene):

@@ -21,10 +21,10 @@ from coffre.offboarding.returning.files import choose, folder_of
 from coffre.offboarding.returning.job import Job, Limits
 from coffre.offboarding.returning.names import may_be_held, stand_in
 from coffre.offboarding.returning.progress import Progress, begin, read_progress
-from coffre.offboarding.returning.room import Need, need_of, refuse_without_room
+from coffre.offboarding.returning.room import Need, count_larger, need_of, refuse_larger, refuse_without_room
 from coffre.offboarding.returning.settling import nanoseconds, restored_path
 from coffre.offboarding.returning.staging import remove_others, staging_folder
-from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk
+from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk, largest_file_bytes
 from coffre.outside.beneath import Beneath
 from coffre.spec.leaving import Return, ReturnedSnapshots
 
@@ -313,3 +313,35 @@ def test_links_in_the_payload_are_the_machines_own_unless_it_is_a_repository(
             begin(tmp_path / "bag", wanted)
     else:
         assert begin(tmp_path / "bag", wanted) == wanted
+
+
+def test_a_disk_of_fat_holds_no_file_of_4_gib_and_says_what_does(tmp_path: Path) -> None:
+    mounts = (
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "30 22 8:17 / /media/mon\\040disque rw - vfat /dev/sdb1 rw\n"
+        "31 22 8:33 / /media/mon\\040disque/exfat rw - exfat /dev/sdc1 rw\nrubbish\n"
+    )
+    assert largest_file_bytes(Path("/media/mon disque/retour"), mounts) == 2**32 - 1
+    for elsewhere in ("/media/mon disque/exfat/x", "/media", "/"):
+        assert largest_file_bytes(Path(elsewhere), mounts) > 2**40
+    larger: list[int] = []
+    nodes = [Node("/a", "file", 2**32 - 1), Node("/b", "file", 2**32), Node("/c", "file", 5 * 2**30)]
+    assert list(count_larger(nodes, 2**32 - 1, larger)) == nodes
+    with pytest.raises(RefusedError, match="2 files are larger than the") as refused:
+        refuse_larger(larger, 2**32 - 1, tmp_path)
+    assert "exFAT" in refused.value.hint
+    refuse_larger([], 1, tmp_path)
+
+
+def test_what_a_disk_did_not_take_is_told_apart_from_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cut").write_text("ab")
+    deep = "/" + "/".join(["d" * 200] * 19)
+    nodes = [Node("/cut", "file", 3), Node(deep, "dir", 0), Node(f"{deep}/f", "file", 1), Node("/l", "symlink", 0),
+             Node("/tube", "fifo", 0)]  # fmt: skip
+    entries = list(read_entries(Tree(Beneath(tmp_path), ""), pairs(nodes), is_incomplete=True))
+    assert [entry.is_apart for entry in entries] == [True, False, True, False, False]
+    assert [bool(entry.left_out) for entry in entries] == [False, False, False, True, False]
+    places = [entry.stored.decode().split("/")[1] for entry in entries if entry.stored]
+    assert places == ["HORS-DE-LEUR-PLACE", "CHEMINS-TROP-LONGS"]
+    assert [json.loads(to_line(entry)).get("hors_place") for entry in entries] == [True, None, True, None, None]
