@@ -13,8 +13,8 @@ from typing import Any, Final
 from coffre.agents.restic.output import Node, read_node
 from coffre.errors import RefusedError
 
-MAX_DEPTH = 512
-"""Folders in each other. A path of Linux has at most 4096 bytes, and honest trees end far above this."""
+MAX_DEPTH = 2048
+"""Folders in each other. A path that restic reads on Linux has at most 4,095 bytes, and a name at least one."""
 MAX_NAME_BYTES = 1024
 """Windows allows 255 characters, of up to three bytes each; other systems 255 bytes."""
 MAX_PATH_BYTES = 64 * 1024
