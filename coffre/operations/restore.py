@@ -152,7 +152,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
         summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
     except IncompleteRestoreError as problem:
         summary = problem.summary
-        watcher.on_step(f"{target} does not take {problem.failed} entries in their place: handing them over apart")
+        watcher.on_step(f"{target} does not take all in its place ({problem.failed} errors): handing that over apart")
         apart = hand_apart(repository, chosen.id, path, target)
     with suppress(IsADirectoryError):  # the machine's own, should it have had a folder of that name
         marker.unlink(missing_ok=True)

@@ -236,7 +236,7 @@ func explainRestic(code int, complaints string) error {
 		return explainDamage(damage)
 	}
 	if failed := entriesFailed.FindStringSubmatch(complaints); code == 1 && failed != nil && notTaken.MatchString(complaints) {
-		return fault.Failed(fmt.Sprintf("tout est restauré, sauf %s élément(s) que ce dossier ne peut pas contenir", failed[1]),
+		return fault.Failed(fmt.Sprintf("tout est restauré, sauf ce que ce dossier ne peut pas contenir (%s erreurs)", failed[1]),
 			"Le reste est en place, et recommencer n'y changera rien (nom ou chemin trop long, attribut refusé par le disque). "+
 				"Essayez avec --vers un dossier plus proche de la racine, comme /retour, ou contactez SMILÉO.")
 	}

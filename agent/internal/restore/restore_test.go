@@ -176,7 +176,7 @@ func TestWhatResticSaysIsExplained(t *testing.T) {
 	}
 	tooLong := `{"message_type":"error","error":{"message":"lstat /target/d/f: file name too long"},"during":"restore","item":"/d/f"}` +
 		"\n" + `{"message_type":"exit_error","code":1,"message":"Fatal: There were 2 errors\n"}`
-	if err := explainRestic(1, tooLong); !strings.Contains(err.Error(), "tout est restauré, sauf 2 élément") {
+	if err := explainRestic(1, tooLong); !strings.Contains(err.Error(), "ne peut pas contenir (2 erreurs)") {
 		t.Error(err)
 	}
 	damaged := strings.ReplaceAll(tooLong, "lstat /target/d/f: file name too long", "decrypting blob <data/aa> from 0564b5ba failed: x")

@@ -61,7 +61,7 @@ def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
     failed = count_failed_entries(code, lines)
     if failed is not None:
         return (
-            f"all was restored but {failed} entries, which the target does not take: {'; '.join(details[:1])}",
+            f"all was restored but what the target does not take ({failed} errors): {'; '.join(details[:1])}",
             _PLACE_HINT,
         )
     damage = find_damage(lines)

@@ -135,7 +135,7 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
                 each, _place(job, snapshots[each]), on_progress=tell_parts(job, 1.0, f"of snapshot {each[:8]} written")
             )
         except IncompleteRestoreError as problem:
-            job.on_progress(f"{job.machine}: {job.bag} does not take {problem.failed} entries in their place")
+            job.on_progress(f"{job.machine}: {job.bag} does not take all in its place ({problem.failed} errors)")
             progress = replace(progress, incomplete=(*progress.incomplete, each))
         except ResticError as problem:
             raise _without_names(job, problem) from problem
