@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from coffre.agents.identity import Identity
-from coffre.agents.ssh_errors import significant_lines
+from coffre.agents.ssh_errors import last_line, significant_lines
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 
 HIDDEN = "its output is hidden because it handles secrets"
@@ -60,7 +60,7 @@ class EventLog:
         """Whether Ansible came as far as to run a play."""
 
     def add(self, event: Event) -> None:
-        """Take one event of ansible-runner."""
+        """Take one event of our callback plugin (`playbooks/callback_plugins`), which has them from Ansible."""
         data = event.get("event_data", {})
         kind, host, task = event.get("event", ""), data.get("host"), _task_name(data)
         self.has_begun = self.has_begun or kind == "playbook_on_play_start"
@@ -88,8 +88,11 @@ class EventLog:
         elif kind == "runner_on_unreachable":
             self._unreachable.setdefault(host, find_reason(result))
 
-    def outcome(self, host: str) -> HostOutcome:
-        """Return how it ended on a host; one that no event speaks of did not go well."""
+    def outcome(self, host: str, output: str = "") -> HostOutcome:
+        """Return how it ended on a host; one that no event speaks of did not go well.
+
+        ``output`` is the end of what Ansible printed: why it ended early, if it did.
+        """
         changes = self._list_changes(host)
         if host in self._unreachable:
             return HostOutcome(False, True, changes, "", self._unreachable[host])
@@ -97,7 +100,8 @@ class EventLog:
             task, reason = self._failures[host]
             return HostOutcome(False, False, changes, task, reason)
         if host not in self._ended:
-            return HostOutcome(False, False, changes, "", "Ansible ended before it was done")
+            words = f": {last_line(output)}" if last_line(output) else ""
+            return HostOutcome(False, False, changes, "", f"Ansible ended before it was done{words}")
         version, identity = self._agent_versions.get(host, ""), self._identities.get(host)
         return HostOutcome(True, False, changes, agent_version=version, identity=identity)
 

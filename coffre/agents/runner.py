@@ -1,13 +1,13 @@
 """The one module that runs Ansible: the bundled playbooks, over an inventory that is on disk no longer than the run."""
 
+import json
 import os
 import sysconfig
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from coffre import toolchain
+from coffre.agents import ansible_process, bounded_ssh
 from coffre.agents.inventory import GROUPS, Inventory, list_hosts, with_private_folder
 from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
@@ -19,8 +19,7 @@ from coffre.spec.tenant import OperatingSystem
 MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
 """For the whole of a run; programs of 55 MB over a customer's slow line take minutes."""
-LOOK_SECONDS = 1
-"""How often the runner looks whether it was told to stop."""
+SSH_FOLDER = "ssh"
 
 # Whatever is set in our environment for these is meant for somebody else.
 _DROPPED_PREFIXES = ("ANSIBLE_", "AWS_", "COFFRE_", "PULUMI_", "RESTIC_", "VAULT_", "PYTHON")
@@ -41,15 +40,18 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
         refuse_without_collection(list_collection_folders(os.environ))
     log = EventLog(on_task)
     with private_folder(scratch) as folder:
-        told = with_private_folder(inventory, folder)
-        status, output = _run(folder, toolchain.bundled("playbooks") / playbook, told, log)
-    outcomes = {host: log.outcome(host) for host in hosts}
-    if status not in ("successful", "failed") or not log.has_begun:
+        inventory_file = _prepare(folder, with_private_folder(inventory, folder))
+        environment = ansible_environment(os.environ, folder, max(1, min(MAX_FORKS, len(hosts))))
+        program, play = toolchain.find_tool("ansible-playbook"), toolchain.bundled("playbooks") / playbook
+        ended = ansible_process.play(
+            [program, "-i", inventory_file, play], environment, folder, DEADLINE_SECONDS, log.add
+        )
+    if not log.has_begun:
         raise RemoteError(
-            f"Ansible ended as {status}: {one_line(output[-600:]) or 'it said nothing'}",
+            f"Ansible ended with {ended.exit_code}: {one_line(ended.output[-600:]) or 'it said nothing'}",
             "Run the command again; what was done stays done.",
         )
-    return outcomes
+    return {host: log.outcome(host, ended.output) for host in hosts}
 
 
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
@@ -64,11 +66,19 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
         "ANSIBLE_SSH_ARGS": sharing,
+        **{f"ANSIBLE_{name.upper()}_EXECUTABLE": str(folder / SSH_FOLDER / name) for name in bounded_ssh.NAMES},
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_TIMEOUT": str(CONNECT_SECONDS),
         "ANSIBLE_FORKS": str(forks),
+        "ANSIBLE_CALLBACK_PLUGINS": str(toolchain.bundled("playbooks") / "callback_plugins"),
+        "ANSIBLE_STDOUT_CALLBACK": "coffre_events",
+        # Our plugin leaves nothing compiled beside itself.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_GATHERING": "explicit",
+        # What a machine calls its facts overrides no variable of ours.
+        "ANSIBLE_INJECT_FACT_VARS": "False",
         "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
         "ANSIBLE_NO_TARGET_SYSLOG": "True",
         "ANSIBLE_NOCOWS": "True",
@@ -98,44 +108,15 @@ def refuse_without_collection(folders: Sequence[Path]) -> None:
         )
 
 
-def _run(folder: Path, playbook: Path, inventory: Inventory, log: EventLog) -> tuple[str, str]:
-    """Run ansible-playbook in a thread of its own, so that Ctrl-C reaches us and never leaves it behind."""
-    import ansible_runner
-
+def _prepare(folder: Path, inventory: Inventory) -> Path:
+    """Write what Ansible reads, for this user alone, and give it our own way to the OpenSSH client."""
     (folder / "ansible.cfg").touch(mode=0o600)
-    stop = threading.Event()
-    runner = ansible_runner.interface.init_runner(
-        private_data_dir=str(folder),
-        playbook=str(playbook),
-        inventory=inventory,
-        quiet=True,
-        timeout=DEADLINE_SECONDS,
-        settings={"pexpect_timeout": LOOK_SECONDS},
-        event_handler=lambda event: _keep(log, event),
-        cancel_callback=stop.is_set,
-    )
-    config = runner.config
-    set_by_runner = {key: value for key, value in config.env.items() if os.environ.get(key) != value}
-    config.env = {**ansible_environment(os.environ, folder, _forks(inventory)), **set_by_runner}
-    config.env["ANSIBLE_HOST_KEY_CHECKING"] = "True"
-    # Killed workers and a vanished terminal leave Ansible waiting for ever: it ends with whoever started it.
-    config.command[:1] = ["setpriv", "--pdeathsig=KILL", str(toolchain.find_tool("ansible-playbook"))]
-    thread = threading.Thread(target=runner.run, name="ansible")
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(LOOK_SECONDS)
-    finally:
-        stop.set()
-        thread.join()
-    with runner.stdout as output:
-        return runner.status, output.read()
-
-
-def _keep(log: EventLog, event: Mapping[str, Any]) -> bool:
-    log.add(event)
-    return False
-
-
-def _forks(inventory: Inventory) -> int:
-    return max(1, min(MAX_FORKS, len(list_hosts(inventory))))
+    (folder / "inventory").mkdir(mode=0o700)
+    file = folder / "inventory" / "hosts.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(inventory), encoding="utf-8")
+    (folder / SSH_FOLDER).mkdir(mode=0o700)
+    for name in bounded_ssh.NAMES:
+        # A link: a system may forbid to run what lies in memory.
+        (folder / SSH_FOLDER / name).symlink_to(toolchain.find_tool("coffre-bounded"))
+    return file

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from coffre.agents.bounded_ssh import ENDLESS
 from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
 from coffre.agents.inventory import (
     Installation,
@@ -20,6 +21,7 @@ from coffre.agents.runner import run_playbook
 from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
 from coffre.agents.winrm_errors import explain_winrm
 from coffre.errors import ExpectedError
+from coffre.outside.processes import EndlessOutputError
 from coffre.spec.tenant import OperatingSystem, WinrmConnection
 
 __all__ = ["AGENT", "RESTIC", "AgentPrograms", "ResticAgents", "judge"]
@@ -81,7 +83,11 @@ class ResticAgents:
 def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> DeployResult:
     """Say in an operator's words how it went on a machine. Pure."""
     unreachable, message = outcome.unreachable, ""
-    if not outcome.ok:
+    endless = _find_endless(target, outcome)
+    if endless is not None:
+        # Somebody answers there: this is no machine to wait for.
+        unreachable, message = False, _sentence(endless)
+    elif not outcome.ok:
         refusal = find_sudo_refusal(outcome.reason, target.machine, target.connection.user)
         # Ansible calls both a refused login and a refused sudo now the one, now the other.
         unreachable = unreachable or refusal is not None
@@ -96,6 +102,18 @@ def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> Dep
         changes=outcome.changes,
         agent_version=outcome.agent_version,
         identity=outcome.identity,
+    )
+
+
+def _find_endless(target: Target, outcome: HostOutcome) -> EndlessOutputError | None:
+    """Return the error when a machine was left since it printed, or answered, more than any honest one."""
+    name, where = target.machine, "the programs there that answer us"
+    if ENDLESS in outcome.reason:
+        where = f"the login shell of {target.connection.user} there, at its sudo and its sshd"
+    elif "MemoryError" not in outcome.reason:
+        return None
+    return EndlessOutputError(
+        f"{name}: it printed without end, and was left", f"No honest machine does that: look at {where}."
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from coffre.agents.backup_run import start_and_wait
 from coffre.outside.processes import EndlessOutputError
-from tests.integration.agents.scene import COMPTA, HOSTS
+from tests.integration.agents.scene import CAISSE, COMPTA, HOSTS
 from tests.machines import renew_machines
 
 MIB = 1024**2
@@ -35,3 +35,19 @@ def test_a_machine_that_prints_for_ever_is_left_by_whoever_asks_it(talking_machi
         tracemalloc.stop()
         assert time.monotonic() - began < 30
         assert peak_bytes < 32 * MIB
+
+
+def test_a_deployment_and_a_removal_leave_it_and_go_on_with_the_others(talking_machine, agents):
+    """Ansible keeps whatever a machine prints: here the real one, over a real sshd, until it is left."""
+    tracemalloc.start()
+    began = time.monotonic()
+    deployed = agents.deploy(talking_machine.requests(COMPTA, CAISSE), lambda _machine, _task: None)
+    removed = agents.remove(talking_machine.removals(COMPTA, CAISSE), lambda _machine, _task: None)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    for left, other in (deployed, removed):
+        assert other.ok, other.message
+        assert (left.ok, left.unreachable) == (False, False)
+        assert left.message.startswith("compta-01: it printed without end, and was left. No honest machine")
+    assert time.monotonic() - began < 120
+    assert peak_bytes < 32 * MIB

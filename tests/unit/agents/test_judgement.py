@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from coffre.agents.bounded_ssh import ENDLESS
 from coffre.agents.driver import Target
 from coffre.agents.playbook_events import HostOutcome
 from coffre.agents.restic.agents import AgentPrograms, judge
@@ -38,6 +39,16 @@ def test_a_refused_sudo_is_a_machine_that_we_cannot_work_on():
     result = judge(TARGET, HostOutcome(False, False, (), "Look", "sudo: a password is required"), {})
     assert result.unreachable
     assert "may not become root" in result.message
+
+
+@pytest.mark.parametrize("said", [f"Failed to connect: AAAA\n{ENDLESS}", "Task failed: MemoryError"])
+@pytest.mark.parametrize("unreachable", [True, False])
+def test_a_machine_that_prints_for_ever_is_not_one_to_wait_for(said, unreachable):
+    """Not even when what it prints looks like another complaint, or fails another step."""
+    said = f"Host key verification failed. sudo: a password is required {said}"
+    result = judge(TARGET, HostOutcome(False, unreachable, (), "Look", said), {})
+    assert (result.ok, result.unreachable) == (False, False)
+    assert result.message.startswith("compta-01: it printed without end, and was left. No honest machine does that")
 
 
 def test_a_program_with_another_hash_is_refused(tmp_path):
