@@ -13,10 +13,13 @@ from coffre.agents.ssh import CONNECT_SECONDS, DEFAULT_PORT, client_environment
 from coffre.agents.ssh_errors import UnreachableError, explain_ssh, last_line
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
+from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
+from coffre.outside.text import split_lines
 from coffre.spec.tenant import SshConnection
 
 RESOLVE_SECONDS = 10
 STDOUT_BYTES = 256 * 1024
+FILE_BYTES = 1024**2
 
 
 @dataclass(frozen=True, order=True)
@@ -65,8 +68,8 @@ def scan(connection: SshConnection, ssh_config: Path | None) -> ScannedHost:
 
 def find_recorded(known_hosts: Path, name: str) -> tuple[HostKey, ...]:
     """Return the keys that are recorded for a name, sorted; none when the tenant has no file yet."""
-    lines = known_hosts.read_text(encoding="utf-8").splitlines() if known_hosts.exists() else []
-    return tuple(sorted({key for recorded, key in read_lines(lines) if recorded == name}))
+    recorded = read_lines(_read_file(known_hosts))
+    return tuple(sorted({key for known, key in recorded if known == name}))
 
 
 def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str, machine: str) -> None:
@@ -87,7 +90,7 @@ def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) ->
 
     RefusedError when others are recorded for that name, unless ``replace``. The file is public and belongs in git.
     """
-    lines = known_hosts.read_text(encoding="utf-8").splitlines() if known_hosts.exists() else []
+    lines = _read_file(known_hosts)
     recorded = set(find_recorded(known_hosts, scanned.name))
     if recorded == set(scanned.keys):
         return False
@@ -152,10 +155,21 @@ def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
     return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
+def _read_file(known_hosts: Path) -> list[str]:
+    """Return the lines of a tenant's file, whatever stands in them; ExpectedError when it is no such file."""
+    try:
+        content = read_plain(known_hosts, FILE_BYTES)
+    except FileNotFoundError:
+        return []
+    except (NotPlainFileError, TooLargeError) as error:
+        raise ExpectedError(str(error), "Put the file back as git has it: one line a host key.") from error
+    return split_lines(content.decode("utf-8", "surrogateescape"))
+
+
 def _write_atomically(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
         os.fchmod(stream.fileno(), 0o644)
         stream.write(text)
         stream.flush()

@@ -7,15 +7,18 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError
+from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
 
 STATE_VERSION = 1
 FIRST_MACHINE = 10
 LAST_MACHINE = 250
 LOCK_WAIT_SECONDS = 300.0
+STATE_BYTES = 1024**2
 
 
 class LabState(BaseModel):
@@ -31,8 +34,15 @@ class LabState(BaseModel):
     """What the gateway itself answers when it is asked which one it is; known once it runs."""
     mon_port: int
     rgw_port: int
-    hosts: dict[str, int] = {}
+    hosts: dict[str, Annotated[int, Field(ge=1, le=254)]] = {}
     """Machine by host name: the last part of its address."""
+
+    @field_validator("network")
+    @classmethod
+    def _has_room(cls, network: str) -> str:
+        if ipaddress.ip_network(network).num_addresses < 256:
+            raise ValueError("it has no room for the lab's machines")
+        return network
 
     @property
     def address(self) -> str:
@@ -66,9 +76,11 @@ class LabState(BaseModel):
 def find_state(file: Path) -> LabState | None:
     """Read the lab's state; None when the lab was never started."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_plain(file, STATE_BYTES)
     except FileNotFoundError:
         return None
+    except (NotPlainFileError, TooLargeError) as error:
+        raise InvalidFileError(f"{file} is not a lab's state", f"remove {file.parent} if nothing of it runs") from error
     hint = f"end the lab with the Coffre that started it, or remove {file.parent} if nothing of it runs"
     try:
         state = LabState.model_validate_json(text)

@@ -3,10 +3,11 @@
 Two have to say so: platform.yaml as it was reviewed, and the running cluster, which is asked who it is.
 """
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
+from coffre.outside.files import read_plain
+from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.records.events import utc_now
 from coffre.signing.authors import read_authorship
 from coffre.signing.history import read_trust
@@ -17,6 +18,7 @@ from coffre.storage.driver import Storage
 
 _FILE = "platform.yaml"
 _MARKED = "lab: true"
+_RECORD_BYTES = 1024**2
 
 
 def why_not_embedded(repository: Repository, platform_name: str, storage: Storage) -> str:
@@ -74,9 +76,7 @@ def _find_unreviewed(root: Path, platform_name: str) -> str:
 
 def _read_record(file: Path) -> set[str]:
     try:
-        recorded = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    if not isinstance(recorded, dict):
+        recorded = read_json_object(read_plain(file, _RECORD_BYTES), _RECORD_BYTES)
+    except (OSError, UnreadableJsonError):
         return set()
     return {str(recorded[name]) for name in ("fsid", "zone_id") if recorded.get(name)}

@@ -16,6 +16,14 @@ def visible_json(text: str) -> str:
     return "".join(_escaped(each) if unicodedata.category(each) in _STEERING else each for each in text)
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a file that people review: a line ends at its line feed alone, as git and OpenSSH have it.
+
+    `str.splitlines` ends one at ten other characters too, so that a comment could hide a line that counts.
+    """
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
 def one_line(text: str, limit: int) -> str:
     """Return a text as one line of at most ``limit`` characters, what does not print written out."""
     line = visible(" ".join(text[: limit + 1].split()))

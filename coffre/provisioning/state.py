@@ -19,6 +19,9 @@ PROJECT = "coffre"
 PROGRAM = "pulumi"
 """The name under which the kernel knows a process that can hold a lock."""
 
+_UNREADABLE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+"""What the readers below raise for a document that is none of Pulumi's."""
+
 
 class DamagedStateError(ExpectedError):
     """A stack's state cannot be read."""
@@ -85,7 +88,7 @@ class StateFolder:
             return None
         try:
             return read_state(text)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except _UNREADABLE:
             raise DamagedStateError(
                 f"the state of {stack} is damaged: {path}",
                 f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {stack}`: what stands on the platform "
@@ -117,7 +120,7 @@ class StateFolder:
                 found.append(read_lock(path.read_bytes()))
             except FileNotFoundError:
                 continue  # given back meanwhile
-            except (ValueError, KeyError, TypeError):
+            except _UNREADABLE:
                 found.append(StackLock("an unknown computer", 0, datetime.fromtimestamp(0, UTC)))
         return found
 
@@ -132,7 +135,7 @@ class StateFolder:
         path = self.file_of(stack)
         spare = path.with_name(f"{path.name}.bak")
         path.replace(path.with_name(f"{path.name}.torn"))
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        with contextlib.suppress(OSError, *_UNREADABLE):
             read_state(spare.read_bytes())
             spare.replace(path)
 
@@ -143,7 +146,7 @@ class StateFolder:
 
 
 def read_state(text: bytes) -> StackState:
-    """Read Pulumi's checkpoint document (version 3). Pure; ValueError, KeyError or TypeError for anything else."""
+    """Read Pulumi's checkpoint document (version 3). Pure; one of `_UNREADABLE` for anything else."""
     latest = json.loads(text)["checkpoint"]["latest"] or {}
     resources = [
         StateResource(each["urn"], each["type"], each["id"], each.get("inputs") or {})
@@ -154,7 +157,7 @@ def read_state(text: bytes) -> StackState:
 
 
 def read_lock(text: bytes) -> StackLock:
-    """Read one lock document. Pure."""
+    """Read one lock document. Pure; one of `_UNREADABLE` for anything else."""
     fields = json.loads(text)
     since = datetime.fromisoformat(str(fields["timestamp"])).astimezone(UTC)
     return StackLock(str(fields["hostname"]), int(fields["pid"]), since)

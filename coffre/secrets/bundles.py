@@ -160,7 +160,7 @@ def from_document(document: bytes, model: type[B], tenant_id: str, where: str) -
     """Read a decrypted document back; ``where`` names the file in messages, which never quote what it holds."""
     try:
         fields = json.loads(document)
-    except ValueError:
+    except (RecursionError, ValueError):
         fields = None
     if not isinstance(fields, dict):
         raise CorruptBundleError(f"{where} opens, but what it holds is not a bundle")

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre.outside.environment import expand_home, home
+from coffre.outside.text import split_lines
 from coffre.secrets import age
 from coffre.secrets.errors import IdentityError, RecipientsError
 
@@ -64,7 +65,7 @@ def read_identities(path: Path, root: Path) -> tuple[SecretStr, ...]:
 def read_recipients(path: Path) -> tuple[str, ...]:
     """Return the recipients of a file, each once, in its order; fewer than two are refused."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()
     except FileNotFoundError:
         raise RecipientsError(
             f"there is no list of recipients at {path}",
@@ -115,7 +116,7 @@ def _parse_recipients(text: str, path: Path) -> Iterator[str]:
 
 
 def _meaningful_lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             yield number, stripped

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre.errors import ExpectedError, RefusedError, UsageError
+from coffre.outside.text import split_lines
 from coffre.secrets import age, files, keys
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
 from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
@@ -74,7 +75,7 @@ class Vault:
 def list_recipients(vault: Vault) -> RecipientList:
     """Return whom the bundles are encrypted for, in the order of the file."""
     known = keys.read_recipients(vault.places.recipients)
-    notes = _notes(vault.places.recipients.read_text(encoding="utf-8"))
+    notes = _notes(vault.places.recipients.read_bytes().decode())
     own = {age.public_half(identity) for identity in vault.identities} if vault.identity.exists() else set()
     found = tuple(Recipient(key, notes.get(key, ""), key in own) for key in known)
     return RecipientList(found, vault.pending.exists())
@@ -87,7 +88,7 @@ def add_recipient(vault: Vault, key: str, note: str, on_progress: OnProgress) ->
     """
     _check_key(key)
     with _changing(vault):
-        text = vault.places.recipients.read_text(encoding="utf-8")
+        text = vault.places.recipients.read_bytes().decode()
         if key not in keys.read_recipients(vault.places.recipients):
             text = text.rstrip("\n") + "\n" + (f"# {' '.join(note.split())}\n" if note.strip() else "") + f"{key}\n"
         return _change(vault, text, on_progress)
@@ -103,21 +104,21 @@ def remove_recipient(vault: Vault, key: str, on_progress: OnProgress) -> int:
         current = keys.read_recipients(vault.places.recipients)
         if key not in current:
             if vault.pending.exists():
-                return _change(vault, vault.places.recipients.read_text(encoding="utf-8"), on_progress)
+                return _change(vault, vault.places.recipients.read_bytes().decode(), on_progress)
             raise UsageError("this key is not on the list", "`coffre secrets recipients list` shows those that are.")
         if len(current) - 1 < keys.MINIMUM_RECIPIENTS:
             raise RefusedError(
                 f"the list would have {len(current) - 1} key left; at least {keys.MINIMUM_RECIPIENTS} are needed",
                 "One lost key must never lose every backup: add another first (`coffre secrets recipients add`).",
             )
-        text = _without(vault.places.recipients.read_text(encoding="utf-8"), key)
+        text = _without(vault.places.recipients.read_bytes().decode(), key)
         return _change(vault, text, on_progress)
 
 
 def _change(vault: Vault, text: str, on_progress: OnProgress) -> int:
     """Put a list in force: the mark, the list, the bundles, and the mark away."""
     places = vault.places
-    following = tuple(line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#"))
+    following = tuple(line for line in map(str.strip, split_lines(text)) if line and not line.startswith("#"))
     check_is_recipient(vault.identities, following, vault.identity, places.recipients)
     _check_all_open(vault)
     with files.explained(f"write the list of recipients in {places.shown(places.primary)} and escrow"):
@@ -171,7 +172,7 @@ def _check_key(key: str) -> None:
 def _notes(text: str) -> dict[str, str]:
     notes: dict[str, str] = {}
     last = ""
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, split_lines(text)):
         if line.startswith("#"):
             last = line.lstrip("# ")
         elif line:
@@ -182,7 +183,7 @@ def _notes(text: str) -> dict[str, str]:
 def _without(text: str, key: str) -> str:
     """Return the list's text without a key, and without the one line of comment right above it."""
     kept: list[str] = []
-    for line in text.splitlines():
+    for line in split_lines(text):
         if line.strip() != key:
             kept.append(line)
         elif len(kept) > 1 and kept[-1].startswith("#"):

@@ -8,6 +8,7 @@ from coffre.errors import RefusedError
 
 _PERSON = re.compile(r".*<([^<>]*)> (-?[0-9]{1,20}) [+-][0-9]+", re.DOTALL)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SIGNATURES = ("gpgsig", "gpgsig-sha256")
 
 
@@ -38,7 +39,8 @@ def read_commit(name: str, content: bytes) -> Commit:
     values = dict(fields)
     author, committer = _PERSON.fullmatch(values.get("author", "")), _PERSON.fullmatch(values.get("committer", ""))
     repeated = any(names.count(field) > 1 for field in (*_SIGNATURES, "author", "committer", "tree"))
-    if names[: len(expected)] != expected or repeated or author is None or committer is None:
+    named = all(_NAME.fullmatch(each) and len(each) == len(name) for each in (values.get("tree", ""), *parents))
+    if names[: len(expected)] != expected or repeated or author is None or committer is None or not named:
         raise RefusedError(
             f"commit {name} is not written as git writes commits", "Find out who made it, and with what."
         )
@@ -46,12 +48,17 @@ def read_commit(name: str, content: bytes) -> Commit:
         id=name,
         tree=values["tree"],
         parents=parents,
-        author=author[1].strip(),
-        committer=committer[1].strip(),
+        author=_address(author[1]),
+        committer=_address(committer[1]),
         committed_at=_moment(int(committer[2])),
         signed=_without_signatures(content),
         signature=values.get(_SIGNATURES[len(name) == 64]),
     )
+
+
+def _address(text: str) -> str:
+    """Return an address as text; what is not written in UTF-8 is nobody's."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
 
 
 def _moment(seconds: int) -> datetime:
@@ -60,15 +67,14 @@ def _moment(seconds: int) -> datetime:
 
 
 def _read_fields(head: str) -> list[tuple[str, str]]:
-    fields: list[tuple[str, str]] = []
+    fields: list[tuple[str, list[str]]] = []
     for line in head.split("\n"):
         if line.startswith(" ") and fields:
-            field, value = fields[-1]
-            fields[-1] = (field, f"{value}\n{line[1:]}")
+            fields[-1][1].append(line[1:])
         else:
             field, _, value = line.partition(" ")
-            fields.append((field, value))
-    return fields
+            fields.append((field, [value]))
+    return [(field, "\n".join(values)) for field, values in fields]
 
 
 def _without_signatures(content: bytes) -> bytes:

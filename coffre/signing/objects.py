@@ -22,6 +22,8 @@ from coffre.signing.commits import Commit, read_commit
 
 _SECONDS = 20
 _LIMIT_BYTES = 16 * 1024 * 1024
+_COMMIT_BYTES = 256 * 1024
+"""Every commit of a history is kept while it is read: one of people's has some hundred bytes."""
 _LINE_BYTES = 256
 _TREE_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0", re.DOTALL)
 _PLAIN_FILES = (b"100644", b"100755")
@@ -91,10 +93,10 @@ class Objects:
         self._requests.write(f"{name}\n".encode())
         self._requests.flush()
         words = self._answers.readline(_LINE_BYTES).split()
-        if len(words) != 3:
+        if len(words) != 3 or not words[2].isdigit():
             raise ExpectedError(f"git has no object {name}", "Fetch the repository whole, then run the same again.")
         size = int(words[2])
-        if size > _LIMIT_BYTES:
+        if size > (_COMMIT_BYTES if kind == "commit" else _LIMIT_BYTES):
             raise ExpectedError(
                 f"git's object {name} has {size} bytes", "A repository of Coffre's has none of that size."
             )

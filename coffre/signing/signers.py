@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from coffre.outside.text import split_lines
+
 FILE_NAME = "allowed_signers"
 """Beside platform.yaml: `ADDRESS[,ADDRESS] [OPTIONS] KEY-TYPE KEY [COMMENT]`, one key a line."""
 
@@ -25,7 +27,7 @@ _KEY_TYPES = (
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
-_OPTION = r'(?:namespaces="[^"\s]+"|valid-(?:after|before)="?[0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?Z?"?)'
+_OPTION = r'(?:namespaces="[!#-~]+"|valid-(?:after|before)="?[0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?Z?"?)'
 _LINE = re.compile(
     rf"(?P<principals>[!-~]+)[ \t]+(?:(?P<options>{_OPTION}(?:,{_OPTION})*)[ \t]+)?"
     rf"(?P<type>{'|'.join(map(re.escape, _KEY_TYPES))})[ \t]+(?P<key>[A-Za-z0-9+/]+={{0,2}})(?:[ \t].*)?"
@@ -65,7 +67,7 @@ def read_signers(content: bytes) -> tuple[list[Signer], list[UnreadLine]]:
     unread: list[UnreadLine] = []
     if len(content) > LIMIT_BYTES:
         return [], [UnreadLine(1, f"the file has more than {LIMIT_BYTES} bytes")]
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(split_lines(content.decode("utf-8", "replace")), 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue

@@ -66,7 +66,9 @@ def read_statement(text: str) -> Statement | None:
         statement = Statement(**{**named, "act": Act(named["act"]), "day": date.fromisoformat(named["day"])})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return statement if statement.text == text else None
+    texts = (statement.tenant, statement.subject, statement.head, statement.person, statement.nonce)
+    is_typed = all(isinstance(each, str) for each in texts) and isinstance(statement.machine, str | None)
+    return statement if is_typed and type(statement.departure) is int and statement.text == text else None
 
 
 def sign_statement(statement: Statement, key: Path, namespace: str = NAMESPACE) -> str:

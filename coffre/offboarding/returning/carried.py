@@ -51,7 +51,7 @@ class CarriedTarget:
         text = self.find(SUMMARY)
         try:
             fields = None if text is None else json.loads(text)
-        except ValueError:
+        except (RecursionError, ValueError):
             return {}
         return fields if fields is None or isinstance(fields, dict) else {}
 

@@ -115,6 +115,6 @@ def _progress(fields: dict[str, Any]) -> Progress:
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         fields = json.loads(read_plain(path, LARGEST_BYTES))
-    except (FileNotFoundError, NotPlainFileError, ValueError):
+    except (FileNotFoundError, NotPlainFileError, RecursionError, ValueError):
         return None
     return fields if isinstance(fields, dict) else None

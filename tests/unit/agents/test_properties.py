@@ -1,7 +1,9 @@
 """Whatever machines, buckets and repositories say: a typed value or the reader's own error, never anything else."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,9 +22,10 @@ from coffre.agents.restic.output import (
     read_restore_summary,
     read_snapshots,
 )
+from coffre.agents.restic.remote_restore import Program, choose_sent, read_facts
 from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
 from coffre.agents.trust import read_lines
-from coffre.errors import ExpectedError
+from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.control import GateOrder, SetAside, read_gate_order
 from tests.unit.agents.test_report import REPORT
 
@@ -151,6 +154,8 @@ def test_what_ssh_and_systemd_print(text):
     assert isinstance(explain_ssh(text, "vm", "coffre trust"), ExpectedError)
     find_sudo_refusal(text, "vm", "root")
     read_agent_version(text)
+    with contextlib.suppress(RefusedError):
+        choose_sent(read_facts(text), "vm", [Program("restic", Path("restic"), "a" * 64)])
 
 
 RESULT = {"msg": "x", "stderr": "", "results": [{"failed": True, "msg": "y"}], "changed": True, "stdout": "{}"}

@@ -1,9 +1,11 @@
 """Host keys, recorded in a file that people review."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coffre.agents.trust import HostKey, ScannedHost, find_recorded, is_conflict, read_lines, record, refuse_changed
-from coffre.errors import RefusedError
+from coffre.errors import ExpectedError, RefusedError
 
 ED25519 = HostKey("ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIGhoZ6deIx4KYi4iGIkUdEyHVP9Ylkivyhn/VC8Mrmft")
 OTHER = HostKey("ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIHjXHLTWouWzsZa8vZwgCzpgZ5fnB6o5j8rNbqNrK6LF")
@@ -74,3 +76,32 @@ def test_a_machine_that_shows_another_key_is_refused_with_the_way_to_replace_it(
     with pytest.raises(RefusedError, match="is not the one that was recorded") as refused:
         refuse_changed(recorded, ScannedHost("compta-01", (OTHER,)), "martin", "compta-01")
     assert "coffre rotate martin --machine compta-01 --now" in refused.value.hint
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_a_comment_hides_no_host_key_and_does_not_become_one(end, tmp_path):
+    """Who reviews the file sees a comment, and so does ssh; recording another machine leaves it as it is."""
+    file = tmp_path / "martin"
+    hidden = f"# seen on site{end}caisse-01 {OTHER.algorithm} {OTHER.key}\n".encode()
+    file.write_bytes(hidden)
+    assert find_recorded(file, "caisse-01") == ()
+    assert record(file, ScannedHost("compta-01", (ED25519,)))
+    assert file.read_bytes() == hidden + f"compta-01 {ED25519.algorithm} {ED25519.key}\n".encode()
+
+
+def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "large").write_bytes(b"#" * (1024**2 + 1))
+    for name in ("link", "large"):
+        with pytest.raises(ExpectedError, match=name):
+            find_recorded(tmp_path / name, "compta-01")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=80) | st.text(max_size=80).map(lambda text: f"compta-01 ssh-ed25519 {text}".encode()))
+def test_whatever_stands_in_the_file_stays_beside_what_is_recorded(tmp_path_factory, content):
+    file = tmp_path_factory.mktemp("known") / "martin"
+    file.write_bytes(content)
+    record(file, ScannedHost("[compta-01]:2222", (ED25519,)))
+    assert find_recorded(file, "[compta-01]:2222") == (ED25519,)
+    assert file.read_bytes().replace(b"\r", b"").startswith(content.removesuffix(b"\n").replace(b"\r", b""))

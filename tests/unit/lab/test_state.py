@@ -1,8 +1,12 @@
 """What a lab remembers, and the lock."""
 
+import ipaddress
+import json
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError
 from coffre.lab import state
@@ -32,6 +36,8 @@ def test_no_file_is_a_lab_never_started(tmp_path):
         ("", "is not a lab's state: the file: "),
         ("{}", "is not a lab's state: network: Field required"),
         ('{"network": 5}', "is not a lab's state: network: "),
+        ('{"network": "10.80.3.0/30"}', "is not a lab's state: network: "),
+        ("[" * 100_000, "is not a lab's state: the file: "),
     ],
 )
 def test_a_file_that_is_no_state_is_refused(text, message, tmp_path):
@@ -108,3 +114,37 @@ def test_the_status_of_a_lab_never_started_is_stopped(tmp_path):
     assert status.endpoint is None
     assert status.is_stopped
     assert not status.is_running
+
+
+ODD = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.dictionaries(st.text(max_size=3), st.integers())
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=60)
+    | st.dictionaries(st.sampled_from(["network", "fsid", "hosts", "rgw_port", "version", "other"]), ODD).map(
+        lambda changes: json.dumps({**json.loads(make_state().model_dump_json()), **changes}).encode()
+    )
+)
+def test_whatever_stands_there_is_a_state_that_serves_or_one_refusal(tmp_path_factory, content):
+    file = tmp_path_factory.mktemp("lab") / "state.json"
+    file.write_bytes(content)
+    try:
+        found = state.find_state(file)
+    except InvalidFileError:
+        return
+    assert found is not None
+    assert all(ipaddress.ip_address(found.machine_address(host)) for host in found.hosts)
+    assert ipaddress.ip_address(found.address)
+
+
+def test_a_link_or_a_file_without_end_is_no_state(tmp_path):
+    (tmp_path / "state.json").symlink_to("/dev/zero")
+    with pytest.raises(InvalidFileError, match="is not a lab's state"):
+        state.find_state(tmp_path / "state.json")

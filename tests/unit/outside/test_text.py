@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from coffre.outside.text import one_line, visible, visible_json
+from coffre.outside.text import one_line, split_lines, visible, visible_json
 
 
 @pytest.mark.parametrize("steering", ["\x1b[2J", "\x9b2J", "\u202e", "\u2066", "\ud800", "\u2028", "\r", "\u200b"])
@@ -27,3 +27,18 @@ def test_json_says_the_same_without_a_raw_character_that_steers(text: str) -> No
     written = visible_json(json.dumps({text: [text]}, indent=2, ensure_ascii=False))
     assert json.loads(written) == {text: [text]}
     assert written.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("hiding", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\r"])
+def test_a_line_of_a_reviewed_file_ends_at_its_line_feed_alone(hiding: str) -> None:
+    assert split_lines(f"# a note{hiding}counts\r\nnext") == [f"# a note{hiding}counts", "next"]
+
+
+def test_the_lines_of_a_file_are_those_that_it_has() -> None:
+    assert [split_lines(text) for text in ("", "\n", "a", "a\n", "a\n\nb\n")] == [
+        [],
+        [""],
+        ["a"],
+        ["a"],
+        ["a", "", "b"],
+    ]

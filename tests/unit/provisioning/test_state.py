@@ -1,5 +1,6 @@
 """Pulumi's state folder as it lies on disk, and what a lock proves."""
 
+import contextlib
 import json
 import os
 import socket
@@ -8,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coffre.provisioning.state import DamagedStateError, StackLock, StateFolder, has_owner, is_owner_gone, read_state
 
@@ -93,3 +96,48 @@ def test_a_lock_that_cannot_be_read_belongs_to_somebody(tmp_path: Path) -> None:
     rubbish, there = state.list_locks("martin")
     assert has_owner(rubbish)
     assert (there.pid, there.host, there.since.second) == (5, "there", 39)
+
+
+ODD = st.sampled_from(
+    [
+        None,
+        True,
+        -1,
+        float("inf"),
+        "",
+        "x",
+        [],
+        {},
+        [[]],
+        [{}],
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+    ]
+)
+DEEP = st.sampled_from([b"[" * 100_000, b'{"checkpoint":' * 50_000, b"\xff", b"9" * 5000])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    DEEP
+    | st.dictionaries(st.sampled_from(["checkpoint", "latest", "resources", "urn", "type", "id"]), ODD).map(
+        lambda changes: json.dumps(
+            {"checkpoint": {"latest": {"resources": [{**resource("owner"), **changes}]}, **changes}, **changes}
+        ).encode()
+    ),
+    DEEP
+    | st.dictionaries(st.sampled_from(["timestamp", "hostname", "pid"]), ODD).map(
+        lambda changes: json.dumps({"timestamp": "2026-11-23T00:00:00Z", "hostname": "h", "pid": 1, **changes}).encode()
+    ),
+)
+def test_whatever_stands_in_the_folder_is_a_state_a_lock_or_said_to_be_damaged(
+    tmp_path_factory: pytest.TempPathFactory, text: bytes, lock: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    state = folder_with(folder, text)
+    with contextlib.suppress(DamagedStateError):
+        state.read("martin")
+    locks = folder / ".pulumi" / "locks" / "organization" / "coffre" / "martin"
+    locks.mkdir(parents=True)
+    (locks / "one.json").write_bytes(lock)
+    assert [str(each) for each in state.list_locks("martin")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coffre.secrets import age
+from coffre.secrets import age, keys
 from coffre.secrets.bundles import DataBundle, to_document
 from coffre.secrets.errors import IdentityError, RecipientsError, WrongIdentityError
 from coffre.secrets.keys import identity_path
@@ -134,3 +134,12 @@ def test_default_identity_is_in_the_user_s_configuration(vault: "Vault") -> None
     assert identity_path(home | {"XDG_CONFIG_HOME": "relative"}) == Path("/home/claire/.config/coffre/identity.txt")
     assert identity_path({"XDG_CONFIG_HOME": "/cfg"}) == Path("/cfg/coffre/identity.txt")
     assert identity_path(home | {"XDG_CONFIG_HOME": "/cfg", "COFFRE_IDENTITY": "~/k"}) == Path("/home/claire/k")
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_a_comment_among_the_recipients_hides_none(vault: "Vault", data: DataBundle, end: str) -> None:
+    """Who reviews the list sees a comment; a bundle would be encrypted for whoever wrote it."""
+    hidden = age.public_half(age.new_identity())
+    listed = vault.primary / "recipients.txt"
+    listed.write_bytes(f"# kept in the safe{end}{hidden}\n".encode() + listed.read_bytes())
+    assert hidden not in keys.read_recipients(listed)
