@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from coffre.agents.restic.output import Node, read_node
 from coffre.errors import RefusedError
+from coffre.outside.processes import LINE_BYTES, endless
 
 MAX_DEPTH = 2048
 """Folders in each other. A path that restic reads on Linux has at most 4,095 bytes, and a name at least one."""
@@ -210,11 +211,13 @@ def pair_bytes(snapshot: str, nodes: Iterable[Node], lines: Iterable[bytes]) -> 
 
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of what comes in blocks, each with its end."""
+    """Yield the lines of what comes in blocks, each with its end; EndlessOutputError for one that has none."""
     rest = b""
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")
         yield from (line + b"\n" for line in lines)
+        if len(rest) > LINE_BYTES:
+            raise endless("restic, in one line,", LINE_BYTES)
     if rest:
         yield rest
 

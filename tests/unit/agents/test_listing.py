@@ -15,6 +15,7 @@ from coffre.agents.restic.listing import (
     pair_bytes,
     split_lines,
 )
+from coffre.outside.processes import EndlessOutputError
 
 ID = "ab" * 32
 
@@ -194,3 +195,8 @@ def test_memory_is_that_of_one_way_down_whatever_the_snapshot_holds():
     for number in range(200_000):
         listing.read(line(f"/{number:07}", "dir"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * 1024
+
+
+def test_a_line_without_end_is_no_name():
+    with pytest.raises(EndlessOutputError, match="in one line"):
+        next(split_lines(itertools.repeat(b"x" * 65536)))

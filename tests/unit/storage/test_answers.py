@@ -1,5 +1,7 @@
 """A platform that answers whatever it likes, for ever or in a circle: one typed error, and flat memory."""
 
+import http.client
+import io
 import json
 import threading
 import tracemalloc
@@ -8,6 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +18,7 @@ from coffre.errors import ExpectedError, RemoteError
 from coffre.storage.ceph import answers, contents, policy
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.bucket import CephBucket
+from coffre.storage.ceph.checks import wire
 from coffre.storage.ceph.eraser import CephBucketEraser
 from coffre.storage.ceph.faults import AbsurdAnswerError, rgw_errors
 from coffre.storage.ceph.s3 import make_client
@@ -136,6 +140,52 @@ def test_an_absurd_entry_of_a_listing_is_one_typed_error(size, at):
         CALLS["objects"](endpoint)
 
 
+def client_that_answers(body):
+    """A client of botocore's own, parsers included, to which every answer is ``body``."""
+
+    def answer(**_):
+        return AWSResponse("http://127.0.0.1:9", 200, {"content-type": "application/xml"}, Raw(body))
+
+    client = make_client(Endpoint("http://127.0.0.1:9"), KEY)
+    client.meta.events.register("before-send.s3", answer)
+    return client
+
+
+class Raw(io.BytesIO):
+    """What botocore takes for the connection of an answer."""
+
+    def stream(self):
+        yield self.read()
+
+
+NAMES = st.text(max_size=8) | st.sampled_from(["../..", "a\nb", "&#0;", "&lt;", "9" * 5000, "-1", "2026-02-30", "true"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["objects", "versions", "erasing", "uploads"]),
+    st.sampled_from([LISTED.replace("true", "false"), VERSIONS.replace("true", "false")]),
+    st.lists(
+        st.tuples(st.sampled_from(["k", "v", "1", '"e"', "{size}", "{at}", "false", "Key", "Size"]), NAMES), max_size=3
+    ),
+)
+def test_whatever_botocore_is_told_in_a_listing_is_a_value_or_one_typed_error(call, body, changes):
+    for old, new in changes:
+        body = body.replace(f">{old}<", f">{new}<")
+    client = client_that_answers(body.encode("utf-8", "replace"))
+    bucket = CephBucket("b", client)
+    calls = {
+        "objects": bucket.current_bytes,
+        "versions": lambda: bucket.list_versions(""),
+        "erasing": lambda: list(CephBucketEraser("b", Endpoint("http://127.0.0.1:9"), KEY, client).walk_versions()),
+        "uploads": lambda: list(CephBucketEraser("b", Endpoint("http://127.0.0.1:9"), KEY, client).walk_uploads()),
+    }
+    try:
+        calls[call]()
+    except ExpectedError:
+        return
+
+
 def test_a_time_past_the_calendar_is_its_end():
     far = datetime.fromisoformat("9999-12-31T23:59:59-23:59")
     assert answers.moment(far) == datetime.max.replace(tzinfo=UTC)
@@ -207,3 +257,29 @@ def test_any_policy_is_one_that_can_be_compared(text):
 def test_what_botocore_stumbles_over_is_one_typed_error(error):
     with pytest.raises(AbsurdAnswerError), rgw_errors("read"):
         raise error
+
+
+def test_a_look_at_an_endpoint_that_never_ends_its_answer_is_short_and_cheap():
+    with answering(None) as endpoint:
+        connection = http.client.HTTPConnection("127.0.0.1", int(endpoint.url.rpartition(":")[2]))
+        tracemalloc.start()
+        seen = wire._get(wire.Wire(is_tls=False), connection)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert (seen.status, seen.failure) == (200, "")
+    assert peak_bytes < 4 * MIB
+
+
+def test_of_an_object_of_any_size_one_range_is_asked_and_no_more_is_read():
+    """The host may send what it likes all the same; here it never ends."""
+    asked = []
+    with answering(None) as endpoint:
+        client = make_client(endpoint, KEY)
+        client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.headers["Range"]))
+        bucket = CephBucket("b", client)
+        tracemalloc.start()
+        assert isinstance(bucket.find("k", MIB), Unusable)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert asked == [b"bytes=0-1048576"]
+    assert peak_bytes < 8 * MIB

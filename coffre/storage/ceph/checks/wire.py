@@ -20,6 +20,8 @@ from coffre.storage.driver import Endpoint
 
 ANSWER_SECONDS = 10.0
 """How long an endpoint may take for one step: connecting, TLS, its answer."""
+ANSWER_BYTES = 1024**2
+"""The most that is read of an answer: nothing is kept of it but its headers."""
 _PLAIN_SECONDS = 3.0
 
 
@@ -93,7 +95,7 @@ def _get(seen: Wire, connection: http.client.HTTPConnection) -> Wire:
         try:
             connection.request("GET", "/")
             answer = connection.getresponse()
-            answer.read()
+            answer.read(ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
             return replace(seen, failure=_reason(error, connection.host))
         middle = began + (datetime.now(UTC) - began) / 2
