@@ -92,9 +92,12 @@ def repository_file(root: Path, named: str | Path) -> Path:
     A file outside the repository is the operator's own, and may be a link.
     """
     path = root / named
-    link = find_link(root, path)
+    try:
+        link, is_other = find_link(root, path), path.exists() and not path.is_file()
+    except OSError as error:  # a name longer than any
+        raise InvalidFileError(f"{display_name(path, root)}: {error.strerror}", "Name a plain file.") from error
     if link is not None:
         raise InvalidFileError(f"{display_name(link, root)} is a link", f"{_NO_LINKS[0].upper()}{_NO_LINKS[1:]}.")
-    if path.exists() and not path.is_file():
+    if is_other:
         raise InvalidFileError(f"{display_name(path, root)} is not a plain file", "Name a plain file.")
     return path

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.spec.platform import Platform
@@ -71,3 +73,25 @@ def test_a_missing_endpoints_file_is_named(platform, tmp_path):
     (tmp_path / "endpoints.json").unlink()
     with pytest.raises(ExpectedError, match=r"endpoints\.json"):
         read_endpoint(platform(), tmp_path)
+
+
+ODD = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists(st.text(max_size=3), max_size=2)
+NAMES = st.sampled_from(["endpoint", "region", "ca_file", "fsid", "other"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=60)
+    | st.sampled_from([b"[" * 100_000, json.dumps({**ENDPOINT, "ca_file": "x" * 5000}).encode()])
+    | st.dictionaries(NAMES, ODD | st.sampled_from(["\x00", "../x", "/dev/zero"]), max_size=3).map(
+        lambda changes: json.dumps({**ENDPOINT, **changes}).encode()
+    )
+)
+def test_whatever_the_endpoints_file_holds_is_an_endpoint_or_one_refusal(platform, tmp_path, content):
+    (tmp_path / "endpoints.json").write_bytes(content)
+    try:
+        endpoint = read_endpoint(platform(), tmp_path)
+    except ExpectedError:
+        return
+    assert endpoint.url
+    assert isinstance(endpoint.region, str)
