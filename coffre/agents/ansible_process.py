@@ -17,8 +17,8 @@ from typing import IO, Any
 from coffre.outside.processes import CHUNK_BYTES, LINE_BYTES, STDERR_BYTES, DeadlinePassedError, endless
 from coffre.outside.structured import read_json_object
 
-MEMORY_BYTES = 1024**3
-"""What each of Ansible's processes may take for its data; with a hundred machines it takes about a tenth of that."""
+MEMORY_BYTES = 512 * 1024**2
+"""What each of Ansible's processes may take for its data; with forty machines it takes about an eighth of that."""
 LOOK_SECONDS = 1.0
 """How often is looked whether Ansible has ended while something it left behind still holds its pipes."""
 DESCRIPTOR = "COFFRE_EVENTS_DESCRIPTOR"

@@ -75,6 +75,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_STDOUT_CALLBACK": "coffre_events",
         # Our plugin leaves nothing compiled beside itself.
         "PYTHONDONTWRITEBYTECODE": "1",
+        "ANSIBLE_DISPLAY_TRACEBACK": "error",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_GATHERING": "explicit",
         # What a machine calls its facts overrides no variable of ours.

@@ -21,6 +21,7 @@ DOCUMENTATION = """
 SAID_LENGTH = 16 * 1024
 """Characters that are kept of each text: twelve bytes each at most, so that four of them fit a line of a mebibyte."""
 TEXTS = ("msg", "stderr", "module_stderr", "stdout")
+NO_MEMORY = "MemoryError"
 FLAGS = ("changed", "failed", "unreachable", "censored")
 
 
@@ -78,6 +79,9 @@ def keep(result: dict[str, Any]) -> dict[str, Any]:
     # What is censored has no texts; if it had, they would be secret.
     if "censored" not in result:
         kept |= {name: cut(str(result[name])) for name in TEXTS if name in result}
+        if NO_MEMORY in str(result.get("exception", "")).splitlines():
+            # It has no words of its own: its name in the traceback is all there is.
+            kept["msg"] = cut(f"{kept.get('msg', '')} {NO_MEMORY}")
     return kept
 
 

@@ -80,6 +80,10 @@ class ResticAgents:
         return [judge(target, outcomes[host_name(target)], self._slugs) for target in targets]
 
 
+_NO_MEMORY = ("MemoryError", "malloc failure", "Cannot allocate memory")
+"""How Python, OpenSSL and the system say that a process has all the memory that it may have."""
+
+
 def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> DeployResult:
     """Say in an operator's words how it went on a machine. Pure."""
     unreachable, message = outcome.unreachable, ""
@@ -110,7 +114,7 @@ def _find_endless(target: Target, outcome: HostOutcome) -> EndlessOutputError | 
     name, where = target.machine, "the programs there that answer us"
     if ENDLESS in outcome.reason:
         where = f"the login shell of {target.connection.user} there, at its sudo and its sshd"
-    elif "MemoryError" not in outcome.reason:
+    elif not any(sign in outcome.reason for sign in _NO_MEMORY):
         return None
     return EndlessOutputError(
         f"{name}: it printed without end, and was left", f"No honest machine does that: look at {where}."

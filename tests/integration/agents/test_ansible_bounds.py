@@ -2,13 +2,17 @@
 
 import os
 import sys
+import threading
 import tracemalloc
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from coffre.agents import ansible_process
 from coffre.agents.ansible_process import MEMORY_BYTES
 from coffre.agents.bounded_ssh import ENDLESS
+from coffre.agents.restic.agents import _NO_MEMORY
 from coffre.agents.runner import run_playbook
 
 MIB = 1024**2
@@ -136,6 +140,54 @@ def test_machines_that_print_for_ever_are_left_and_the_others_go_on(run, largest
     assert peak < 8 * MIB
     assert noted["limits"] == {str(MEMORY_BYTES)}
     assert noted["peak"] < 200 * MIB
+
+
+class Talking(BaseHTTPRequestHandler):
+    """A Windows machine whose answer never ends."""
+
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"x" * MIB)
+        except OSError:
+            return
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def talking_windows():
+    """The variables by which Ansible reaches it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Talking)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {
+        "ansible_connection": "psrp",
+        "ansible_host": "127.0.0.1",
+        "ansible_port": server.server_port,
+        "ansible_user": "u",
+        "ansible_password": "p",
+        "ansible_psrp_protocol": "http",
+        "ansible_psrp_auth": "basic",
+        "ansible_psrp_message_encryption": "never",
+    }
+    server.shutdown()
+    server.server_close()
+
+
+def test_over_winrm_the_limit_of_memory_ends_it(talking_windows, tmp_path, monkeypatch):
+    """A smaller one, so that it is soon reached."""
+    monkeypatch.setattr(ansible_process, "MEMORY_BYTES", 160 * MIB)
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(PLAYBOOK)
+    hosts = {"windows": talking_windows}
+    inventory = {"restic_agents_windows": {"hosts": hosts}}
+    outcome = run_playbook(str(playbook), inventory, tmp_path / "scratch", lambda _host, _task: None)["windows"]
+    assert not outcome.ok
+    assert any(sign in outcome.reason for sign in _NO_MEMORY), outcome.reason
 
 
 def test_no_machine_tells_how_another_went(run):

@@ -61,3 +61,11 @@ def test_whatever_a_module_says_the_line_is_read(result):
     log = EventLog(lambda host, task: None)
     log.add(event)
     assert not log.outcome("h").ok
+
+
+def test_an_error_without_words_is_told_by_its_name():
+    result = {
+        "msg": "Task failed.",
+        "exception": "Traceback (most recent call last):\n  line\nMemoryError\n\nThe above exception was the cause.\n",
+    }
+    assert find_reason(PLUGIN.keep(result)) == "Task failed. MemoryError"

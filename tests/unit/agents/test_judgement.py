@@ -41,7 +41,9 @@ def test_a_refused_sudo_is_a_machine_that_we_cannot_work_on():
     assert "may not become root" in result.message
 
 
-@pytest.mark.parametrize("said", [f"Failed to connect: AAAA\n{ENDLESS}", "Task failed: MemoryError"])
+@pytest.mark.parametrize(
+    "said", [f"Failed to connect: AAAA\n{ENDLESS}", "Task failed: MemoryError", "PSRP: [SSL] malloc failure"]
+)
 @pytest.mark.parametrize("unreachable", [True, False])
 def test_a_machine_that_prints_for_ever_is_not_one_to_wait_for(said, unreachable):
     """Not even when what it prints looks like another complaint, or fails another step."""
