@@ -12,8 +12,10 @@ import pytest
 from coffre.agents import ansible_process
 from coffre.agents.ansible_process import MEMORY_BYTES
 from coffre.agents.bounded_ssh import ENDLESS
+from coffre.agents.inventory import GROUPS
 from coffre.agents.restic.agents import _NO_MEMORY
 from coffre.agents.runner import run_playbook
+from coffre.spec.tenant import OperatingSystem
 
 MIB = 1024**2
 MACHINES = {
@@ -73,6 +75,11 @@ PLAYBOOK = """
 """
 
 
+def inventory_of(hosts):
+    """An inventory with every group; of which system the hosts are makes no difference to this playbook."""
+    return {group: {"hosts": {}} for group in GROUPS.values()} | {GROUPS[OperatingSystem.LINUX]: {"hosts": hosts}}
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the playbook over some machines."""
@@ -91,8 +98,8 @@ def run(tmp_path, monkeypatch):
             "ansible_python_interpreter": sys.executable,
             "owner_of_it": "ours",
         }
-        hosts = {name: {**variables, "ansible_host": name} for name in machines}
-        return run_playbook(str(playbook), {"restic_agents": {"hosts": hosts}}, tmp_path / "scratch", on_task)
+        inventory = inventory_of({name: {**variables, "ansible_host": name} for name in machines})
+        return run_playbook(str(playbook), inventory, tmp_path / "scratch", on_task)
 
     return run
 
@@ -183,8 +190,7 @@ def test_over_winrm_the_limit_of_memory_ends_it(talking_windows, tmp_path, monke
     monkeypatch.setattr(ansible_process, "MEMORY_BYTES", 160 * MIB)
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(PLAYBOOK)
-    hosts = {"windows": talking_windows}
-    inventory = {"restic_agents_windows": {"hosts": hosts}}
+    inventory = inventory_of({"windows": talking_windows})
     outcome = run_playbook(str(playbook), inventory, tmp_path / "scratch", lambda _host, _task: None)["windows"]
     assert not outcome.ok
     assert any(sign in outcome.reason for sign in _NO_MEMORY), outcome.reason
