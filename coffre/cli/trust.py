@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from coffre.cli import output
+from coffre.cli import asking, output
 from coffre.cli.context import open_repository
 
 
@@ -39,7 +39,7 @@ def trust(
         host_keys.refuse_changed(recorded, scanned, tenant, machine)
     if not yes and set(recorded) != set(scanned.keys):
         question = f"Are these the keys that the administrator of {machine} reads on it (`ssh-keygen -lf`)?"
-        typer.confirm(question, abort=True, err=True)
+        asking.confirm(question)
     if host_keys.record(path, scanned, replace=replace):
         output.result(f"recorded in {path.relative_to(repository.root)}: commit it")
     else:

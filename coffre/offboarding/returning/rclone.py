@@ -17,6 +17,7 @@ from coffre import toolchain
 from coffre.errors import RemoteError
 from coffre.outside import processes
 from coffre.outside.environment import child_environment, temporary_folder
+from coffre.outside.proxies import proxy_environment, refuse_broken
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.storage.driver import AccessKey
 
@@ -86,6 +87,7 @@ class Rclone:
 
     def __init__(self, remotes: Sequence[Remote], ca_file: Path | None) -> None:
         self._environment = {name: value for each in remotes for name, value in each.environment().items()}
+        self._urls = [each.url for each in remotes]
         self._secrets = [each.key.secret_access_key for each in remotes]
         self._ca_file = ca_file
 
@@ -109,6 +111,8 @@ class Rclone:
 
     def _stream(self, arguments: Sequence[str], on_bytes: OnBytes | None) -> Iterator[str]:
         """Run rclone and yield the lines that it prints; it has ended when this returns, raises or is closed."""
+        for url in self._urls:
+            refuse_broken(url)
         with _certificates(self._ca_file) as certificates:
             command = [str(toolchain.find_tool("rclone")), *_SETTINGS, *certificates, *arguments]
             with tempfile.TemporaryFile(
@@ -118,11 +122,14 @@ class Rclone:
                 printed.seek(0)
                 yield from printed
 
+    def _proxies(self) -> dict[str, str]:
+        return {name: value for url in self._urls for name, value in proxy_environment(url).items()}
+
     def _run(self, command: Sequence[str], printed: IO[str], on_bytes: OnBytes | None, *, prints: bool) -> None:
         said: deque[str] = deque(maxlen=KEPT_LINES)
         process = subprocess.Popen(
             command,
-            env={**clean_environment(os.environ), **self._environment},
+            env={**clean_environment(os.environ), **self._proxies(), **self._environment},
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.PIPE,

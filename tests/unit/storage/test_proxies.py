@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from coffre.agents.restic.process import ResticError
 from coffre.agents.restic.repository import Repository
 from coffre.errors import ExpectedError, RemoteError, UsageError
+from coffre.offboarding.returning.rclone import Rclone, Remote
 from coffre.outside import proxies
 from coffre.outside.proxies import find_proxy, is_excepted, proxy_environment
 from coffre.storage.ceph import signed_http
@@ -165,7 +166,11 @@ def ask_restic() -> None:
     Repository(f"s3:{URL}/bucket/restic", KEY, SecretStr("p")).init()
 
 
-@pytest.mark.parametrize("ask", [ask_admin, ask_s3, ask_restic])
+def ask_rclone() -> None:
+    Rclone([Remote("customer", URL, "default", KEY)], None).list_names("customer:bucket")
+
+
+@pytest.mark.parametrize("ask", [ask_admin, ask_s3, ask_restic, ask_rclone])
 def test_a_proxy_that_gives_no_way_is_named_within_seconds(ask: Callable[[], None], broken: tuple[int, str]) -> None:
     port, said = broken
     began = time.monotonic()
