@@ -43,7 +43,7 @@ def _count(evidence: Evidence) -> str:
 _HOST_LENGTH = 80
 
 _DIFFERENCES: Mapping[str, str] = {
-    "installation": "another installation on the same hardware",
+    "installation": "another installation",
     "hardware": "the same installation on other hardware",
     "installation,hardware": "another installation on other hardware",
     "start": "a copy: both ran at the same time",
