@@ -36,9 +36,7 @@ def disclose(
     from coffre.offboarding.certificate.sealed_json import seal_statement
     from coffre.offboarding.returning import disclose as hand_over
     from coffre.offboarding.returning_all import describe_returned
-    from coffre.operations.runs import recorded_run
-    from coffre.operations.service import open_service
-    from coffre.provisioning.lock import tenant_lock
+    from coffre.operations.runs import lock_recorded
     from coffre.records.events import utc_now
     from coffre.spec.leaving import DirectoryTarget, Return, ReturnedSnapshots, ReturnFormat
 
@@ -47,12 +45,7 @@ def disclose(
         snapshots=ReturnedSnapshots.ALL if all_snapshots else ReturnedSnapshots.LATEST,
         to=DirectoryTarget(path=str(to.resolve())),
     )
-    files = open_repository(context)
-    with (
-        open_service(files, tenant, output.warning) as service,
-        tenant_lock(files.root, tenant),
-        recorded_run(service, "disclose"),
-    ):
+    with lock_recorded(open_repository(context), tenant, "disclose", output.warning) as service:
         seal = partial(seal_statement, signer=read_signer(service, utc_now()))
         done = hand_over(service, reference, wanted, seal, partial(output.progress_of, tenant))
     for each in done.returned:

@@ -44,16 +44,11 @@ def gate(
     """
     from coffre.operations.gate import give_word, settle_gate
     from coffre.operations.presence import refuse_unapplied
-    from coffre.operations.runs import open_recorded
-    from coffre.provisioning.lock import tenant_lock
+    from coffre.operations.runs import lock_recorded
 
     if (let_go_on is None) != (not reason):
         raise UsageError("--open and --reason belong together", "Write why the machine may go on; it is recorded.")
-    repository = open_repository(context)
-    with (
-        open_recorded(repository, tenant, "gate", output.warning) as service,
-        tenant_lock(repository.root, tenant),
-    ):
+    with lock_recorded(open_repository(context), tenant, "gate", output.warning) as service:
         refuse_unapplied(service, service.tenant.machines)
         if let_go_on is not None and reason:
             give_word(service, let_go_on, reason)

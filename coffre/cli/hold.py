@@ -48,9 +48,9 @@ def lift(
 ) -> None:
     """End a confidential hold; `coffre apply` then puts expiry and access back as the file has them."""
     from coffre.operations.recorded_holds import lift_hold
-    from coffre.operations.runs import open_recorded
+    from coffre.operations.runs import lock_recorded
 
-    with open_recorded(open_repository(context), tenant, "hold lift", output.warning) as service:
+    with lock_recorded(open_repository(context), tenant, "hold lift", output.warning) as service:
         lift_hold(service, reference, reason)
     output.result(f"{tenant}: the hold {reference} is lifted; run `coffre apply {tenant}` to let expiry begin again")
 

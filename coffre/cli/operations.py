@@ -217,14 +217,11 @@ def undelete(
     stolen, cut it first: `coffre rotate --now`. Ends with `restic check`.
     """
     from coffre.operations import undelete as operation
-    from coffre.operations.runs import recorded_run
-    from coffre.operations.service import open_service
+    from coffre.operations.runs import lock_service, recorded_run
     from coffre.operations.versions import read_moment, refuse_too_old
-    from coffre.provisioning.lock import tenant_lock
 
-    repository = open_repository(context)
     now = datetime.now(UTC)
-    with open_service(repository, tenant, output.warning) as service, tenant_lock(repository.root, tenant):
+    with lock_service(open_repository(context), tenant, output.warning) as service:
         moment = read_moment(at, service.tenant.timezone, now)
         refuse_too_old(service.tenant, moment, now)
         plan = operation.look(service, machine, moment, is_exact=exact)
@@ -338,16 +335,12 @@ def acknowledge(
     """
     from coffre.cli.findings import describe
     from coffre.operations.releasing import acknowledge as let_go
-    from coffre.operations.runs import open_recorded
-    from coffre.provisioning.lock import tenant_lock
+    from coffre.operations.runs import lock_recorded
 
     repository = open_repository(context)
     if not yes:
         asking.confirm(f"Let go what the storage of {machine} lost?")
-    with (
-        tenant_lock(repository.root, tenant),
-        open_recorded(repository, tenant, "acknowledge", output.warning) as service,
-    ):
+    with lock_recorded(repository, tenant, "acknowledge", output.warning) as service:
         done = let_go(service, machine, reason)
     for loss in done.losses:
         output.result(f"let go: {describe(loss)}")

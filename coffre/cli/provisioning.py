@@ -11,19 +11,18 @@ import typer
 from coffre.cli import asking, output
 from coffre.cli.context import choose_tenants, open_repository, turn_of
 from coffre.cli.gate import show_filling
+from coffre.cli.planned import show_plan
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
     from coffre.provisioning.exact import ExactPlan
-    from coffre.provisioning.plan import TenantPlan
     from coffre.spec.loader import Repository
 
 Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")]
 Every = Annotated[bool, typer.Option("--all", help="Every tenant of tenants/.")]
 
 CHANGES_PENDING = 6
-_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 _PAST = {"create": "created", "adopt": "adopted", "update": "updated", "replace": "replaced", "delete": "deleted"}
 
 
@@ -56,7 +55,7 @@ def plan(
             exact.append(plan_exactly(repository, name, output.warning))
             plans.append(exact[-1].plan)
             if not as_json:
-                _show_plan(plans[-1])
+                show_plan(plans[-1])
     if any(planned.is_needed for planned in plans):
         _warn_of_hours(repository)
     if as_json:
@@ -140,35 +139,28 @@ def apply(
     """
     from coffre.operations.accepting import Replacement
     from coffre.provisioning.apply import apply_tenant
-    from coffre.provisioning.plan import plan_tenant, refuse_orphans
+    from coffre.provisioning.exact import plan_exactly
+    from coffre.provisioning.plan import Intent, refuse_orphans
     from coffre.provisioning.repositories import Renewal
 
     repository = open_repository(context)
     refuse_orphans(repository)
     renewal = Renewal(frozenset(new_repository or ()), platform_lost, reason)
     replacement = Replacement(tuple(replace_machine or ()), reason)
-    has_options = storage_only or adopt or replace_orders or renewal.is_asked or bool(replacement.machines)
-    planned = _read_plan(plan_file, tenants, every, has_options) if plan_file is not None else {}
-    names = list(planned) or choose_tenants(tenants, every, list(repository.tenants))
+    intent = Intent(storage_only, adopt, replace_orders, renewal, replacement)
+    saved = _read_plan(plan_file, tenants, every, intent.has_options) if plan_file is not None else {}
+    names = list(saved) or choose_tenants(tenants, every, list(repository.tenants))
     failed: list[str] = []
     for name in names:
         with turn_of(name, failed, alone=len(names) == 1):
-            if not yes and not planned:
-                # A plan refuses what is here to be replaced.
-                if not replace_orders:
-                    _show_plan(plan_tenant(repository, name, output.warning))
+            planned = saved.get(name)
+            if not yes and planned is None:
+                planned = plan_exactly(repository, name, output.warning, intent)
+                show_plan(planned.plan)
                 _warn_of_hours(repository)
                 asking.confirm(f"Apply {name}?")
             outcome = apply_tenant(
-                repository,
-                name,
-                storage_only=storage_only,
-                on_progress=partial(output.progress_of, name),
-                planned=planned.get(name),
-                takes_unequal=adopt,
-                replaces_orders=replace_orders,
-                renewal=renewal,
-                replacement=replacement,
+                repository, name, on_progress=partial(output.progress_of, name), intent=intent, planned=planned
             )
             _show_outcome(outcome)
             if not outcome.is_complete:
@@ -198,38 +190,6 @@ def _warn_of_hours(repository: "Repository") -> None:
 
     for text in hours_warnings(repository.settings.working_hours, utc_now()):
         output.warning(text)
-
-
-def _show_plan(planned: "TenantPlan") -> None:
-    if not planned.is_needed:
-        output.result(f"{planned.tenant}: nothing to change")
-    else:
-        output.result(f"{planned.tenant}:")
-    if planned.secrets_to_mint:
-        output.result(f"  keys and passwords to be minted for: {', '.join(planned.secrets_to_mint)}")
-    for change in planned.storage:
-        output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}")
-        for item in change.properties:
-            values = f": {item.old} → {item.new}" if item.old is not None else ""
-            output.result(f"      {item.path}{values}")
-    for machine in planned.machines:
-        if machine.action != "none":
-            reasons = f": {', '.join(machine.differences)}" if machine.differences else ""
-            output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
-    _show_states(planned)
-    for rotation in planned.rotations:
-        state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
-        output.result(f"  ! {rotation.name} is being replaced, which apply or rotate ends: {state}")
-    for option, how in planned.options.items():
-        if how == "manual":
-            output.result(f"  ! option {option}: manual, Coffre does not carry it out yet")
-
-
-def _show_states(planned: "TenantPlan") -> None:
-    for text in planned.states.changes:
-        output.result(f"  ~ {text}")
-    for text in planned.states.notes:
-        output.result(f"  ! {text}")
 
 
 def _show_outcome(outcome: "TenantOutcome") -> None:

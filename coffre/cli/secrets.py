@@ -153,14 +153,14 @@ def set_secret(
 ) -> None:
     """Store a password or key that a tenant file names, typed without echo or sent on standard input."""
     from coffre.operations.credentials import check_name, set_credential, users_of
-    from coffre.operations.runs import open_recorded
+    from coffre.operations.runs import lock_recorded
     from coffre.operations.service import find_tenant
 
     repository = open_repository(context)
     found = find_tenant(repository, tenant)
     check_name(name)
     value = _read_secret(f"{name} of {tenant}")
-    with open_recorded(repository, tenant, "secrets set", output.warning) as service:
+    with lock_recorded(repository, tenant, "secrets set", output.warning) as service:
         is_new = set_credential(service, name, value)
     output.result(f"{name} is stored in both places" if is_new else f"{name} was stored already: nothing was written")
     if not users_of(found, name):

@@ -75,11 +75,7 @@ def list_snapshots(
 @contextmanager
 def _changing(context: typer.Context, tenant: str, command: str) -> Iterator["Service"]:
     """Open a tenant to change it: its lock first, then a look."""
-    from coffre.operations.runs import open_recorded
-    from coffre.operations.service import find_tenant
-    from coffre.provisioning.lock import tenant_lock
+    from coffre.operations.runs import lock_recorded
 
-    repository = open_repository(context)
-    slug = find_tenant(repository, tenant).slug
-    with tenant_lock(repository.root, slug), open_recorded(repository, slug, command, output.warning) as service:
+    with lock_recorded(open_repository(context), tenant, command, output.warning) as service:
         yield service

@@ -10,9 +10,9 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.offboarding.evidence import Removed, SecretDestroyed, UserDeleted
 from coffre.offboarding.returning.staging import staging_root
 from coffre.operations.holds import refuse_if_held
+from coffre.operations.lock import lock_file
 from coffre.operations.service import RUN_FOLDER, Service
 from coffre.operations.work_folder import remove_abandoned
-from coffre.provisioning.lock import lock_file
 from coffre.provisioning.removal import remove_files, remove_stack_files
 from coffre.secrets.bundles import ControlBundle, DataBundle, report_key_name
 from coffre.spec import naming

@@ -22,7 +22,7 @@ from coffre.operations.holds import describe_hold
 from coffre.operations.recorded_holds import combine, list_recorded
 from coffre.operations.service import Service
 from coffre.spec.leaving import Choice, Leaving
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import reload_tenant
 from coffre.spec.tenant import Hold
 
 
@@ -94,15 +94,9 @@ def is_verified(journal: Journal) -> bool:
 
 
 def find_hold_now(service: Service) -> Hold | None:
-    """Return the hold that counts at this moment: the file is read again, and so are the records."""
+    """Return the hold that counts at this moment: the tenant's file is read again, no other, and so are the records."""
     slug = service.tenant.slug
-    tenant = load_repository(service.repository.root).tenants.get(slug)
-    if tenant is None or tenant.id != service.tenant.id:
-        raise RefusedError(
-            f"tenants/{slug}.yaml was taken away or given to another while this command runs",
-            "Put it back as it was, then run the same command again; what was done stays done.",
-        )
-    return combine(tenant.hold, list_recorded(service))
+    return combine(reload_tenant(service.repository, slug).tenants[slug].hold, list_recorded(service))
 
 
 def refusing_under_hold(service: Service, doing: str) -> Callable[[], None]:

@@ -21,10 +21,9 @@ from coffre.offboarding.letting_know import Desk
 from coffre.offboarding.people import Acted, People
 from coffre.offboarding.stages import Transition, Waiting, find_transition, is_late, refuse_renouncing
 from coffre.operations.departure import find_stage_of
-from coffre.operations.runs import recorded_run
-from coffre.operations.service import Service, open_service
+from coffre.operations.runs import lock_recorded
+from coffre.operations.service import Service
 from coffre.operations.stage import Stage
-from coffre.provisioning.lock import tenant_lock
 from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
 
@@ -97,11 +96,7 @@ def open_departure(
     repository: Repository, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
 ) -> Iterator[Departure]:
     """Open a tenant's departure for a command that changes something: alone at it, recorded, never back in time."""
-    with (
-        open_service(repository, slug, manner.on_progress) as service,
-        tenant_lock(repository.root, slug),
-        recorded_run(service, command),
-    ):
+    with lock_recorded(repository, slug, command, manner.on_progress) as service:
         journal = Journal(service, read_today(service, asked_day), machine)
         journal.refuse_earlier_day()
         yield Departure(service, journal, manner)

@@ -8,18 +8,22 @@ from enum import StrEnum
 
 from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
-from coffre.errors import ExpectedError, RemoteError
+from coffre.errors import BusyError, ExpectedError, RemoteError
 from coffre.operations import identity
 from coffre.operations.findings import Finding
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
 from coffre.operations.presence import refuse_unapplied
+from coffre.operations.runs import lock_again
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.operations.suspension import refuse_while_shut_out
 
 DEADLINE_SECONDS = 12 * 3600
 """How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
+
+GATE_PATIENCE_SECONDS = 60
+"""How long another command that changes the tenant is waited for before the gate is looked at."""
 
 SNAPSHOT_RESULTS = (ReportResult.SUCCESS, ReportResult.PARTIAL)
 """The results that claim a snapshot."""
@@ -84,9 +88,10 @@ def back_up(
 
     RefusedError while the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
     """
-    refuse_unapplied(service, service.tenant.machines)
-    refuse_while_shut_out(service, machines)
-    gate = settle_gate(service)
+    with lock_again(service, GATE_PATIENCE_SECONDS) as now:
+        refuse_unapplied(now, now.tenant.machines)
+        refuse_while_shut_out(now, machines)
+        gate = settle_gate(now)
     if gate.is_closed:
         refused = tuple(MachineBackup(name, Outcome.QUOTA, f"not started: {gate.explanation}") for name in machines)
         return TenantBackup(refused, gate, gate)
@@ -104,7 +109,17 @@ def back_up(
         except KeyboardInterrupt:
             interrupted.set()
             raise
-    return TenantBackup(ended, gate, settle_gate(service))
+    return TenantBackup(ended, gate, _settle_after(service, gate))
+
+
+def _settle_after(service: Service, before: GateState) -> GateState:
+    """Look at the gate again, unless a command has the tenant that will do so itself: the runs are what counts here."""
+    try:
+        with lock_again(service, GATE_PATIENCE_SECONDS) as now:
+            return settle_gate(now)
+    except BusyError as error:
+        service.on_notice(f"the gate was not looked at after the backup: {error.message}; run `coffre gate` after it")
+        return before
 
 
 def _pause(interrupted: threading.Event, seconds: float) -> None:

@@ -3,8 +3,9 @@
 One that fills the storage, other than with backups that count, is stopped before: see `coffre.operations.filling`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from coffre.errors import UsageError
@@ -74,6 +75,15 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
     return stores
 
 
+class GateMove(StrEnum):
+    """What becomes of a machine's gate."""
+
+    CLOSE = "close"
+    OPEN = "open"
+    STOP = "stop"
+    LET_GO_ON = "let go on"
+
+
 def settle_gate(service: Service) -> GateState:
     """Look at quota and wall, and put every machine's gate where they want it: the one function that does.
 
@@ -82,15 +92,7 @@ def settle_gate(service: Service) -> GateState:
     stores = measure(service)
     active = service.tenant.active_machines()
     stopped_now = [name for name in active if service.owner_bucket(name).is_stopped()]
-    state = GateState(
-        is_closed=judge_gate(
-            sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
-        ).is_closed,
-        used_bytes=sum(store.current_bytes for store in stores),
-        quota_bytes=service.tenant.storage.quota_bytes,
-        filling=judge_filling(stores, read_room(service), stopped_now, find_words(service)),
-        stores=stores,
-    )
+    state = _judge(service, stores, stopped_now)
     # Who is stopped first: the orders that are written after it need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         set_gate(service, name, state)
@@ -122,6 +124,34 @@ def set_gate(service: Service, machine: str, state: GateState) -> bool:
             **details,
         )
     return changed or told
+
+
+def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
+    """Return which machines' gates `settle_gate` would move, and where to; ``machines`` are those with a bucket."""
+    buckets = {name: service.owner_bucket(name) for name in machines}
+    stores = tuple(read_store(service, name, bucket) for name, bucket in buckets.items())
+    active = [name for name in service.tenant.active_machines() if name in buckets]
+    stopped_now = [name for name in active if buckets[name].is_stopped()]
+    state = _judge(service, stores, stopped_now)
+    moves: dict[GateMove, list[str]] = {}
+    for name in active:
+        stops, was_stopped = name in state.filling.stopped, name in stopped_now
+        if stops != was_stopped:
+            moves.setdefault(GateMove.STOP if stops else GateMove.LET_GO_ON, []).append(name)
+        elif not stops and state.is_closed != buckets[name].is_gate_closed():
+            moves.setdefault(GateMove.CLOSE if state.is_closed else GateMove.OPEN, []).append(name)
+    return moves
+
+
+def _judge(service: Service, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]) -> GateState:
+    used_bytes, quota_bytes = sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
+    return GateState(
+        is_closed=judge_gate(used_bytes, quota_bytes).is_closed,
+        used_bytes=used_bytes,
+        quota_bytes=quota_bytes,
+        filling=judge_filling(stores, read_room(service), stopped_now, find_words(service)),
+        stores=stores,
+    )
 
 
 def give_word(service: Service, machine: str, reason: str) -> None:

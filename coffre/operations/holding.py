@@ -1,23 +1,38 @@
 """A confidential hold, placed: recorded first, then carried out on the platform and read back."""
 
+from coffre.errors import BusyError
 from coffre.operations.holds import settle_hold
 from coffre.operations.recorded_holds import RecordedHold, record_hold
-from coffre.operations.runs import open_recorded
-from coffre.operations.service import open_service
+from coffre.operations.runs import lock_service, open_recorded
 from coffre.operations.suspension import find_reason, set_suspension
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
+
+PATIENCE_SECONDS = 60
+"""How long a command that changes the tenant is waited for; an erasure stops at a hold within a second."""
 
 
 def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
     """Record a hold and see to it that the platform deletes nothing; returns of how many buckets that was read back.
 
-    It counts from its record on, also when the platform cannot be reached: the error says so, and the same command
-    (or `coffre apply`) finishes it.
+    The record alone does not wait for the tenant's lock: it is what stops an erasure that has the lock. It counts from
+    then on, also when the platform cannot be reached or another command does not end: the error says so, and the same
+    command (or `coffre apply`) finishes it.
     """
     with open_recorded(repository, slug, "hold place", on_notice) as service:
         record_hold(service, hold)
-    with open_service(repository, slug, on_notice) as held:
+        try:
+            return _carry_out(repository, slug, on_notice)
+        except BusyError as error:
+            raise BusyError(
+                f"{slug}: the hold is recorded and counts, but rules that delete may still stand: {error.message}",
+                "Wait for it to end and run the same command again, which then reads every bucket back.",
+            ) from error
+
+
+def _carry_out(repository: Repository, slug: str, on_notice: OnNotice) -> int:
+    """Take the tenant's lock, then look: what an apply put in place before, under the lock, is undone here."""
+    with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
         owner = held.storage.find_owner(held.owner_uid, exact=False)
         owned = owner.buckets if owner is not None else ()
         names = [name for name in held.tenant.machines if held.bucket_name(name) in owned]

@@ -7,13 +7,14 @@ from typing import Protocol
 
 from coffre.errors import BusyError, ExpectedError, RefusedError
 from coffre.operations.anchoring import anchor_quietly
-from coffre.operations.service import Service, open_service
+from coffre.operations.lock import tenant_lock
+from coffre.operations.service import Service, find_tenant, open_service
 from coffre.records.activity import RunOutcome
 from coffre.records.actor import Author
 from coffre.records.database import Records
 from coffre.records.events import utc_now
 from coffre.secrets.store import OnNotice
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Repository, reload_tenant
 
 
 class Anchoring(Protocol):
@@ -68,7 +69,39 @@ def _outcome_of(problem: BaseException) -> RunOutcome:
 
 
 @contextmanager
+def lock_service(
+    repository: Repository, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
+) -> Iterator[Service]:
+    """Take a tenant's lock first, and only then look: for whatever changes it.
+
+    The tenant's file, its holds and its records are read under the lock: what another command or a colleague changed
+    until then counts. BusyError when another command has the tenant for longer than the patience.
+    """
+    find_tenant(repository, slug)
+    with (
+        tenant_lock(repository.root, slug, patience_seconds),
+        open_service(reload_tenant(repository, slug), slug, on_notice) as service,
+    ):
+        yield service
+
+
+@contextmanager
+def lock_again(service: Service, patience_seconds: float) -> Iterator[Service]:
+    """Take the lock of a tenant whose service is open without it, for one step that changes it, and look anew."""
+    slug = service.tenant.slug
+    with lock_service(service.repository, slug, service.on_notice, patience_seconds=patience_seconds) as now:
+        yield now
+
+
+@contextmanager
+def lock_recorded(repository: Repository, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+    """Take a tenant's lock, then look, for a command that is recorded."""
+    with lock_service(repository, slug, on_notice) as service, recorded_run(service, command):
+        yield service
+
+
+@contextmanager
 def open_recorded(repository: Repository, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
-    """Open one tenant's service for a command that is recorded."""
+    """Open one tenant's service for a command that is recorded and changes nothing of the tenant."""
     with open_service(repository, slug, on_notice) as service, recorded_run(service, command):
         yield service

@@ -4,29 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.operations.accepting import NO_REPLACEMENT, Replacement, give_away
+from coffre.operations.accepting import give_away
 from coffre.operations.control import Orders, refuse_foreign_orders, write_orders
 from coffre.operations.findings import Finding
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.holds import settle_hold
 from coffre.operations.publishing import publish_programs
-from coffre.operations.runs import recorded_run
-from coffre.operations.service import Service, open_service
+from coffre.operations.runs import lock_recorded
+from coffre.operations.service import Service
 from coffre.operations.suspension import find_reason, settle_suspension, shut_out_early
 from coffre.provisioning import commitments, retirement
 from coffre.provisioning.agents import MachineOutcome, MachineState, deploy, leave
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
 from coffre.provisioning.keys import Secrets, check_escrow, current_keys, ensure_secrets
-from coffre.provisioning.lock import tenant_lock
 from coffre.provisioning.out_of_hours import record_out_of_hours
-from coffre.provisioning.plan import plan_service, refuse_what_rules_forbid
-from coffre.provisioning.repositories import (
-    NO_RENEWAL,
-    Renewal,
-    initialise_repositories,
-    look_at_repositories,
-)
+from coffre.provisioning.plan import FULLY, Intent, plan_service, refuse_what_rules_forbid
+from coffre.provisioning.repositories import initialise_repositories, look_at_repositories
 from coffre.provisioning.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.stack import TenantStack, declare
 from coffre.records.events import EventKind, utc_now
@@ -63,49 +57,40 @@ def apply_tenant(
     repository: Repository,
     slug: str,
     *,
-    storage_only: bool,
     on_progress: OnProgress,
+    intent: Intent = FULLY,
     planned: ExactPlan | None = None,
-    takes_unequal: bool = False,
-    replaces_orders: bool = False,
-    renewal: Renewal = NO_RENEWAL,
-    replacement: Replacement = NO_REPLACEMENT,
     clock: Clock = utc_now,
 ) -> TenantOutcome:
     """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing.
 
-    With ``planned`` that is done and nothing else, or RefusedError. With ``takes_unequal`` resources that exist without
-    standing in the stack's state are taken and changed also when they are not equal: for a state that was lost. With
-    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign, or older ones put back. A
-    machine whose repository is gone although snapshots of it were seen is refused, unless ``renewal`` names it; the
-    others are carried out. The machines that ``replacement`` names are other ones from now on: those that are deployed.
+    With ``planned``, a plan that was made with the same intent, that is done and nothing else, or RefusedError.
+    Machines that are refused leave the others to be carried out.
     """
-    with (
-        open_service(repository, slug, on_progress) as service,
-        tenant_lock(repository.root, slug),
-        recorded_run(service, "apply"),
-    ):
+    with lock_recorded(repository, slug, "apply", on_progress) as service:
         if planned is not None:
-            refuse_unless_same(planned, make_exact(service, plan_service(service)))
+            refuse_unless_same(planned, make_exact(service, plan_service(service, intent)))
         owned_buckets = refuse_what_rules_forbid(service)
         names = service.tenant.active_machines()
-        if not replaces_orders:
+        if not intent.replaces_orders:
             ordered = (*names, *retirement.list_ordered(service))
             refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
-        losses = look_at_repositories(service, renewal, owned_buckets)
-        give_away(service, replacement)
+        losses = look_at_repositories(service, intent.renewal, owned_buckets)
+        give_away(service, intent.replacement)
         warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)
         publish_programs(service, warnings.append)
         to_remove = retirement.list_to_remove(service, secrets.control)
-        retirement.order_removal(service, secrets.control, owned_buckets, replaces_foreign=replaces_orders)
-        stack = TenantStack(repository, service, secrets.control)
+        retirement.order_removal(service, secrets.control, owned_buckets, replaces_foreign=intent.replaces_orders)
+        stack = TenantStack(service.repository, service, secrets.control)
         declaration = declare(service, current_keys(service.tenant, secrets.control))
         if planned is None:
-            changes = stack.up(declaration, on_progress, takes_unequal=takes_unequal)
+            changes = stack.up(declaration, on_progress, takes_unequal=intent.takes_unequal)
         else:
-            changes = stack.up_exactly(declaration, planned.plan.storage, on_progress)
+            changes = stack.up_exactly(
+                declaration, planned.plan.storage, on_progress, takes_unequal=intent.takes_unequal
+            )
         secrets = retirement.settle_keys(service, secrets, on_progress)
         settle_hold(service)
         settle_suspension(service)
@@ -113,12 +98,12 @@ def apply_tenant(
         rotation.resume()
         # With the keys that it had to replace once more.
         secrets = Secrets(rotation.control, secrets.data)
-        refused = initialise_repositories(service, renewal, on_progress)
-        orders = {name: write_orders(service, name, replaces_foreign=replaces_orders) for name in names}
+        refused = initialise_repositories(service, intent.renewal, on_progress)
+        orders = {name: write_orders(service, name, replaces_foreign=intent.replaces_orders) for name in names}
         gate = settle_gate(service)
         commitments.record_changes(service)
         machines: tuple[MachineOutcome, ...] = tuple(_list_refused(refused))
-        if not storage_only:
+        if not intent.storage_only:
             # A retired machine's successor may have its host: its agent comes after the other has gone.
             retired = retirement.remove_agents(service, to_remove, on_progress)
             fit = [name for name in names if name not in refused]

@@ -130,13 +130,15 @@ class StackEngine:
         )
         load_in_background()  # a new tenant's first bucket needs it, and Pulumi takes longer to start
 
-    def preview(self, program: Program, *, refresh: bool, plan_file: Path | None = None) -> list[ResourceChange]:
+    def preview(
+        self, program: Program, *, refresh: bool, takes_unequal: bool = False, plan_file: Path | None = None
+    ) -> list[ResourceChange]:
         """Return what `up` would change; touches neither platform nor state. ``refresh`` has Pulumi look itself.
 
         ``plan_file`` is where Pulumi writes its own plan of it, secrets encrypted.
         """
         recorder = _Recorder()
-        with self._running(program, recorder) as inline:
+        with self._running(program, recorder, takes_unequal=takes_unequal) as inline:
             self._open().preview(
                 program=inline,
                 refresh=refresh,

@@ -13,11 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.operations.service import Service, open_service
 from coffre.provisioning.changes import differing, differing_changes
-from coffre.provisioning.plan import TenantPlan, plan_service
+from coffre.provisioning.plan import FULLY, Intent, TenantPlan, plan_service
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
     )
 
 
-def plan_exactly(repository: Repository, slug: str, on_notice: OnNotice) -> ExactPlan:
+def plan_exactly(repository: Repository, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
     """Return what apply would change for one tenant, and what that was made from."""
     with open_service(repository, slug, on_notice) as service:
-        return make_exact(service, plan_service(service))
+        return make_exact(service, plan_service(service, intent))
 
 
 def save_plans(path: Path, plans: Sequence[ExactPlan]) -> None:
@@ -108,7 +108,7 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
         if one != other
     ]
     before, after = asdict(planned.plan), asdict(now.plan)
-    for part in ("secrets_to_mint", "options", "rotations", "states"):
+    for part in ("secrets_to_mint", "options", "rotations", "states", "steps"):
         if _plain(before[part]) != _plain(after[part]):
             found.append(part.replace("_", " "))
     return [

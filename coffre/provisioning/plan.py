@@ -5,10 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from coffre.agents.desired import InvalidOrdersError
+from coffre.operations.accepting import NO_REPLACEMENT, Replacement
 from coffre.operations.control import Orders, plan_orders, read_orders
 from coffre.operations.departure import find_stage_of, list_leaving_machines
 from coffre.operations.options import option_status
-from coffre.operations.service import Service, open_service
+from coffre.operations.service import Service
 from coffre.operations.suspension import find_reason
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning import rules
@@ -22,14 +24,41 @@ from coffre.provisioning.agents import (
     wanted_on,
 )
 from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.foreseen import Step, foresee
 from coffre.provisioning.keys import current_keys, missing_secrets
+from coffre.provisioning.repositories import NO_RENEWAL, Renewal
 from coffre.provisioning.retirement import list_standing, list_with_keys
 from coffre.provisioning.stack import TenantStack, declare, state_folder
 from coffre.provisioning.states import StatesPlan, plan_states
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import PendingRotation, pending_rotations
-from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
+
+
+@dataclass(frozen=True)
+class Intent:
+    """How an apply is asked for.
+
+    With ``storage_only`` agents are left alone. With ``takes_unequal`` resources that exist without standing in the
+    stack's state are taken and changed also when they are not equal: for a state that was lost. With
+    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign, or older ones put back.
+    A machine whose repository is gone although snapshots of it were seen is refused, unless ``renewal`` names it. The
+    machines that ``replacement`` names are other ones from now on: those that are deployed.
+    """
+
+    storage_only: bool = False
+    takes_unequal: bool = False
+    replaces_orders: bool = False
+    renewal: Renewal = NO_RENEWAL
+    replacement: Replacement = NO_REPLACEMENT
+
+    @property
+    def has_options(self) -> bool:
+        word = self.renewal.is_asked or bool(self.replacement.machines)
+        return word or self.storage_only or self.takes_unequal or self.replaces_orders
+
+
+FULLY = Intent()
 
 
 @dataclass(frozen=True)
@@ -56,10 +85,11 @@ class TenantPlan:
     options: dict[str, str]
     rotations: tuple[PendingRotation, ...] = ()
     states: StatesPlan = field(default_factory=StatesPlan)
+    steps: tuple[Step, ...] = ()
 
     @property
     def is_needed(self) -> bool:
-        changes = self.secrets_to_mint or self.storage or self.rotations or self.states.changes
+        changes = self.secrets_to_mint or self.storage or self.rotations or self.states.changes or self.steps
         return bool(changes or any(plan.action != "none" for plan in self.machines))
 
 
@@ -84,21 +114,15 @@ def refuse_what_rules_forbid(service: Service) -> Collection[str]:
     return owned_buckets
 
 
-def plan_tenant(repository: Repository, slug: str, on_notice: OnNotice) -> TenantPlan:
-    """Return what apply would change for one tenant, live facts looked at."""
-    with open_service(repository, slug, on_notice) as service:
-        return plan_service(service)
-
-
-def plan_service(service: Service) -> TenantPlan:
-    """Return what apply would change for the tenant of an open service."""
+def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
+    """Return what apply would change for the tenant of an open service, live facts looked at."""
     owned_buckets = refuse_what_rules_forbid(service)
     tenant, repository = service.tenant, service.repository
     control = service.secrets.find_control(tenant.slug, tenant.id)
     data = service.secrets.find_data(tenant.slug, tenant.id)
     declaration = declare(service, current_keys(tenant, control))
     if control is not None and tenant.slug in state_folder(repository).list_stacks():
-        storage = TenantStack(repository, service, control).preview(declaration)
+        storage = TenantStack(repository, service, control).preview(declaration, takes_unequal=intent.takes_unequal)
     else:
         with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
             storage = TenantStack(repository, service, None, scratch=Path(folder)).preview(declaration)
@@ -106,31 +130,38 @@ def plan_service(service: Service) -> TenantPlan:
         tenant=tenant.slug,
         secrets_to_mint=tuple(missing_secrets(tenant, control, data)),
         storage=tuple(storage),
-        machines=_plan_machines(service, control, owned_buckets),
+        machines=() if intent.storage_only else _plan_machines(service, control, owned_buckets, intent),
         options=option_status(tenant.options),
         rotations=pending_rotations(control, tenant.active_machines()) if control is not None else (),
         states=plan_states(service, owned_buckets, list_standing(service, owned_buckets)),
+        steps=foresee(service, owned_buckets, intent.renewal, deploys_agents=not intent.storage_only),
     )
 
 
 def _plan_machines(
-    service: Service, control: ControlBundle | None, owned_buckets: Collection[str]
+    service: Service, control: ControlBundle | None, owned_buckets: Collection[str], intent: Intent
 ) -> tuple[MachinePlan, ...]:
     active, leaving = service.tenant.active_machines(), list_with_keys(service.tenant, control)
     if find_reason(service.tenant) is not None:
         # Shut out: their agents are left as they are.
         plans = [MachinePlan(name, "none", ()) for name in active]
     else:
-        plans = [_plan_machine(service, name, owned_buckets) for name in active]
+        plans = [_plan_machine(service, name, owned_buckets, intent) for name in active]
     return (*plans, *(MachinePlan(name, "remove", ("retired",)) for name in leaving))
 
 
-def _plan_machine(service: Service, name: str, owned_buckets: Collection[str]) -> MachinePlan:
+def _plan_machine(service: Service, name: str, owned_buckets: Collection[str], intent: Intent) -> MachinePlan:
     installed = find_installed(service, name) if service.bucket_name(name) in owned_buckets else None
     inputs_sha256 = digest_inputs(service, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)
-    orders = plan_orders(service, name, read_orders(service, name))
+    try:
+        standing = read_orders(service, name)
+    except InvalidOrdersError:
+        if not intent.replaces_orders:
+            raise
+        return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
+    orders = plan_orders(service, name, standing)
     differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
     differences += _name_other_way(find_way(service, name), describe_way(service.machine(name).connection))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)

@@ -71,6 +71,29 @@ def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Coll
     return tuple(loss for loss in losses if not (loss.machine and renewal.covers(loss.machine)))
 
 
+def foresee_repositories(
+    service: Service, renewal: Renewal, owned_buckets: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Return the machines whose repository would be made, and those where one would begin over a lost one."""
+    missing: list[str] = []
+    renewed: list[str] = []
+    for name in service.tenant.active_machines():
+        if service.bucket_name(name) in owned_buckets:
+            remains = _look_at_remains(service, name)
+        else:
+            remains = Remains(
+                has_config=False, has_keys=False, has_backups=False, known_snapshots=_count_known(service, name)
+            )
+        if remains.is_whole:
+            continue
+        try:
+            rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
+        except RefusedError:
+            continue
+        (renewed if renewal.covers(name) else missing).append(name)
+    return missing, renewed
+
+
 def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
     """Make the repository of each bucket that has none; the machines themselves may not.
 
@@ -118,10 +141,15 @@ def _look_at_remains(service: Service, name: str) -> Remains:
     backups = (f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
     # Only what lacks something is listed further.
     has_backups = not (has_config and has_keys) and any(True for folder in backups for _ in bucket.walk_objects(folder))
-    known = len(recall(service, name).expected)
+    return Remains(has_config, has_keys, has_backups, _count_known(service, name))
+
+
+def _count_known(service: Service, name: str) -> int:
+    """Return how many snapshots of a machine were seen that have to be there."""
+    known, records = len(recall(service, name).expected), service.find_records()
+    if known or records is None:
+        return known
     # Records of before hold no snapshots, and each drill names one.
-    if not known and service.records.find_last(service.tenant.id, EventKind.DRILL, name) is not None:
-        renewed = service.records.find_last(service.tenant.id, EventKind.NEW_REPOSITORY, name)
-        drilled = service.records.find_last(service.tenant.id, EventKind.DRILL, name)
-        known = int(renewed is None or (drilled is not None and (drilled.id or 0) > (renewed.id or 0)))
-    return Remains(has_config, has_keys, has_backups, known)
+    drilled = records.find_last(service.tenant.id, EventKind.DRILL, name)
+    renewed = records.find_last(service.tenant.id, EventKind.NEW_REPOSITORY, name)
+    return int(drilled is not None and (renewed is None or (drilled.id or 0) > (renewed.id or 0)))

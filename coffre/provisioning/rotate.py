@@ -11,12 +11,11 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.operations.control import sign_orders
 from coffre.operations.publishing import publish_programs
 from coffre.operations.reports import find_applied, list_reports
-from coffre.operations.runs import recorded_run
-from coffre.operations.service import Service, open_service
+from coffre.operations.runs import lock_recorded
+from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.provisioning.agents import MachineOutcome, deploy
 from coffre.provisioning.keys import Secrets, access_key, check_escrow, current_keys, ensure_report_keys
-from coffre.provisioning.lock import tenant_lock
 from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation_rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.stack import TenantStack, declare
@@ -280,11 +279,7 @@ def rotate_tenant(
     repository: Repository, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
 ) -> RotationOutcome:
     """Rotate a tenant's keys; with ``now`` the old ones are cut before any agent is moved. May run twice."""
-    with (
-        open_service(repository, slug, on_progress) as service,
-        tenant_lock(repository.root, slug),
-        recorded_run(service, "rotate"),
-    ):
+    with lock_recorded(repository, slug, "rotate", on_progress) as service:
         _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
         warning = check_escrow(service)
         control = ensure_report_keys(service, service.secrets.get_control(slug, service.tenant.id))

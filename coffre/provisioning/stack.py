@@ -115,10 +115,13 @@ class TenantStack:
             note=self._work_dir / "settled",
         )
 
-    def preview(self, declaration: Declaration) -> list[ResourceChange]:
+    def preview(self, declaration: Declaration, *, takes_unequal: bool = False) -> list[ResourceChange]:
         """Return what `up` would change; touches neither platform nor state."""
         look = self._settlement.look(declaration.digest)
-        return [] if look.is_settled else self._engine(declaration).preview(declaration.program, refresh=look.has_drift)
+        if look.is_settled:
+            return []
+        engine = self._engine(declaration)
+        return engine.preview(declaration.program, refresh=look.has_drift, takes_unequal=takes_unequal)
 
     def up(
         self,
@@ -149,7 +152,12 @@ class TenantStack:
         return changes
 
     def up_exactly(
-        self, declaration: Declaration, planned: Sequence[ResourceChange], on_progress: OnProgress
+        self,
+        declaration: Declaration,
+        planned: Sequence[ResourceChange],
+        on_progress: OnProgress,
+        *,
+        takes_unequal: bool = False,
     ) -> list[ResourceChange]:
         """Bring the platform to what is declared if that is what was planned, else RefusedError and nothing is touched.
 
@@ -162,13 +170,16 @@ class TenantStack:
         engine.free_stale_lock(on_progress)
         with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
             plan_file = Path(folder) / "plan.json"
-            found = engine.preview(declaration.program, refresh=look.has_drift, plan_file=plan_file)
+            found = engine.preview(
+                declaration.program, refresh=look.has_drift, takes_unequal=takes_unequal, plan_file=plan_file
+            )
             refuse_other_changes(self._slug, planned, found)
             changes = engine.up(
                 declaration.program,
                 on_progress,
                 refresh=look.has_drift,
                 clear_pending=look.has_pending_operations,
+                takes_unequal=takes_unequal,
                 plan_file=plan_file,
             )
         self._settlement.write(declaration.digest)

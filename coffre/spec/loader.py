@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from coffre.errors import RefusedError
 from coffre.spec import naming
 from coffre.spec.documents import Document, read_document
 from coffre.spec.fields import NAME_RULE, name_problem
-from coffre.spec.files import PLATFORM_FILE, display_name, list_tenant_files, read_bytes
+from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER, display_name, list_tenant_files, read_bytes
 from coffre.spec.hosts import Place
 from coffre.spec.messages import explain
 from coffre.spec.platform import PlatformFile
@@ -27,7 +28,7 @@ from coffre.spec.rules import (
 )
 from coffre.spec.tenant import Tenant
 
-__all__ = ["InvalidRepositoryError", "Problem", "Repository", "judge_tenant", "load_repository"]
+__all__ = ["InvalidRepositoryError", "Problem", "Repository", "judge_tenant", "load_repository", "reload_tenant"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -70,6 +71,21 @@ def load_repository(root: Path, files: Sequence[Path] | None = None) -> Reposito
         raise InvalidRepositoryError(problems)
     tenants = {entry.tenant.slug: entry.tenant for entry in checked if entry.tenant is not None}
     return Repository(root, settings, dict(sorted(tenants.items())))
+
+
+def reload_tenant(repository: Repository, slug: str) -> Repository:
+    """Return a repository with platform.yaml and one tenant's file as they are now; the other files are not read.
+
+    RefusedError when the file is gone or another tenant's by now, InvalidRepositoryError when one of the two is wrong.
+    """
+    path = repository.root / TENANTS_FOLDER / f"{slug}.yaml"
+    now = load_repository(repository.root, [path]) if path.exists() else None
+    if now is None or now.tenants[slug].id != repository.tenants[slug].id:
+        raise RefusedError(
+            f"tenants/{slug}.yaml was taken away or given to another while this command runs",
+            "Put it back as it was, then run the same command again; what was done stays done.",
+        )
+    return Repository(repository.root, now.settings, {**repository.tenants, **now.tenants})
 
 
 def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:

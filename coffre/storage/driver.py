@@ -231,6 +231,9 @@ class Bucket(Protocol):
     def list_expiry_rules(self) -> Sequence[str]:
         """Name the rules by which the platform itself deletes from the bucket; none under a hold."""
 
+    def undelete_days(self) -> int | None:
+        """Return after how many days the platform takes earlier versions away; None: never."""
+
     def clear_expiry_rules(self) -> None:
         """Take every such rule away: nothing is deleted any more by the platform itself."""
 

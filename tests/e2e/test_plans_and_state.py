@@ -52,6 +52,42 @@ def test_a_saved_plan_is_refused_when_the_platform_has_moved(desk: Desk) -> None
     assert "2 updated" in desk.coffre("apply", "--plan", "change.plan").stdout
 
 
+def test_what_is_confirmed_is_what_is_done(desk: Desk) -> None:
+    """The file changes while an engineer reads the plan; and a shorter undelete is told by what it costs."""
+    backstage = Backstage(desk)
+    change_quota(desk, "225 GiB")
+    desk.edit(SLUG, "undelete_days: 14", "undelete_days: 7")
+    apply = subprocess.Popen(
+        [COFFRE, "apply", SLUG, "--storage-only"],
+        cwd=desk.root,
+        env=desk.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert apply.stdout is not None
+    shown = ""
+    while "quota sold" not in shown:  # The last line of the plan.
+        line = apply.stdout.readline()
+        assert line, shown
+        shown += line
+    assert "undelete_days 14 → 7 on compta-01, caisse-01: what was deleted or overwritten more than 7 days ago" in shown
+    assert "quota sold: 220 GiB → 225 GiB" in shown
+    change_quota(desk, "226 GiB")
+    _, told = apply.communicate("y\n", timeout=120)
+    assert apply.returncode == 4, told
+    assert "the tenant file is another" in told
+    assert undelete_days(backstage) == 14
+    change_quota(desk, "225 GiB")
+    assert "updated" in desk.coffre("apply", SLUG, "--storage-only", answer="y\n").stdout
+    assert undelete_days(backstage) == 7
+    desk.edit(SLUG, "undelete_days: 7", "undelete_days: 14")
+    assert "undelete_days 7 → 14" in desk.coffre("plan", SLUG).stdout
+    desk.coffre("apply", SLUG, "--yes")
+    assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
+
+
 def test_a_saved_plan_holds_no_secret_and_says_what_it_is_made_from(desk: Desk) -> None:
     backstage = Backstage(desk)
     text = (desk.root / "change.plan").read_text(encoding="utf-8")
@@ -98,6 +134,13 @@ def test_a_damaged_state_is_named_and_an_unequal_resource_is_taken_only_when_tol
     assert "adopted" in healed.stdout
     assert facts(backstage) == before
     assert "storage: no change" in desk.coffre("apply", SLUG, "--yes", "--storage-only").stdout
+
+
+def undelete_days(backstage: Backstage) -> int | None:
+    key = backstage.secrets.get_control(SLUG, backstage.tenant.id).owner_key
+    owner_key = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+    name = bucket_name(SLUG, backstage.tenant.id, "compta-01")
+    return backstage.storage.open_bucket(name, owner_key).undelete_days()
 
 
 def facts(backstage: Backstage) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from coffre.agents import desired
-from coffre.provisioning.lock import tenant_lock
+from coffre.operations.lock import tenant_lock
 from coffre.records.database import Records
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import ControlBundle, S3Key, all_secret_values

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from coffre.operations.lock import tenant_lock
 from coffre.records.database import Records
 from coffre.records.events import EventKind
 from coffre.secrets.store import SecretStore
@@ -194,6 +195,29 @@ def test_a_lifted_hold_brings_the_lifecycle_back(desk: Desk, backstage: Backstag
     held = [event.details["hold"] for event in backstage.events(EventKind.HOLD_CHANGE)]
     assert [hold and hold["kind"] for hold in held] == ["preserve", "block_access", None]
     desk.coffre("backup", SLUG, "--machine", "caisse-01")
+
+
+def test_a_hold_counts_at_once_and_undoes_what_an_apply_under_way_puts_back(desk: Desk, backstage: Backstage) -> None:
+    place = [COFFRE, "hold", "place", SLUG, "--reference", "instruction 9", "--since", "2026-11-20"]
+    with tenant_lock(desk.root, SLUG):
+        placing = subprocess.Popen(
+            place, cwd=desk.root, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        wait_for(lambda: bool(backstage.events(EventKind.HOLD_PLACED)), "the record of the hold")
+        assert placing.poll() is None, "it did not wait for the command that has the tenant"
+        assert set(backstage.bucket("compta-01").list_expiry_rules()) == {"all", "locks"}
+    said, told = placing.communicate(timeout=120)
+    assert placing.returncode == 0, told
+    assert "nothing expires in 2 buckets, read back" in said
+    assert not backstage.bucket("compta-01").list_expiry_rules()
+    with tenant_lock(desk.root, SLUG):
+        lift = ("hold", "lift", SLUG, "--reference", "instruction 9", "--reason", "levée")
+        assert "another command is changing" in desk.coffre(*lift, expect=5).stderr
+    desk.coffre(*lift)
+    planned = desk.coffre("plan", SLUG).stdout
+    assert "nothing expired on compta-01, caisse-01, and does so again" in planned
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert set(backstage.bucket("compta-01").list_expiry_rules()) == {"all", "locks"}
 
 
 def test_a_retired_machine_loses_its_key_and_agent_and_keeps_its_backups(

@@ -174,12 +174,18 @@ class CephBucket:
         return self._set_switch(_SUSPENSION, suspended)
 
     def list_expiry_rules(self) -> list[str]:
+        return list(self._read_lifecycle())
+
+    def undelete_days(self) -> int | None:
+        return lifecycle.find_undelete_days(self._read_lifecycle())
+
+    def _read_lifecycle(self) -> dict[str, lifecycle.Rule]:
         try:
             with self._errors(f"read the lifecycle of bucket {self.name}"):
                 answer = self._s3.get_bucket_lifecycle_configuration(Bucket=self.name)
         except NotConfiguredError:
-            return []
-        return list(lifecycle.by_id(answer.get("Rules", [])))
+            return {}
+        return lifecycle.by_id(answer.get("Rules", []))
 
     def clear_expiry_rules(self) -> None:
         with self._errors(f"delete the lifecycle of bucket {self.name}"):

@@ -7,6 +7,7 @@ Rule = dict[str, Any]
 
 LOCK_DAYS = 1
 UPLOAD_DAYS = 2
+_LOCKS = "locks"
 
 
 def rules(undelete_days: int) -> dict[str, Rule]:
@@ -22,13 +23,23 @@ def rules(undelete_days: int) -> dict[str, Rule]:
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOAD_DAYS},
             "Expiration": {"ExpiredObjectDeleteMarker": True},
         },
-        "locks": {
+        _LOCKS: {
             "Status": "Enabled",
             "Prefix": "restic/locks/",
             "Expiration": {"Days": LOCK_DAYS},
             "NoncurrentVersionExpiration": {"NoncurrentDays": LOCK_DAYS},
         },
     }
+
+
+def find_undelete_days(live: Mapping[str, Rule]) -> int | None:
+    """Return after how many days, at the least, earlier versions of backups go; None when no rule takes them."""
+    found = [
+        rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
+        for name, rule in live.items()
+        if name != _LOCKS and rule.get("Status") == "Enabled"
+    ]
+    return min((days for days in found if isinstance(days, int)), default=None)
 
 
 def by_id(live: Iterable[Mapping[str, Any]]) -> dict[str, Rule]:

@@ -1,7 +1,10 @@
 """The folders that live as long as a command."""
 
+import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,27 @@ def test_what_a_killed_command_left_goes_with_the_next_of_its_kind(tmp_path: Pat
         remove_abandoned(tmp_path)
         assert not other.exists()
         assert living.is_dir()
+
+
+def test_a_process_number_keeps_nothing_alive(tmp_path: Path) -> None:
+    """The number of a killed command is another program's by now, or that of one in another container."""
+    with work_folder(tmp_path, "drill-") as living:
+        left = living.with_name(f"drill-{os.getpid()}-abcdefgh")
+        left.mkdir()
+        (left / "restored").write_text("x")
+        remove_abandoned(tmp_path)
+        assert not left.exists()
+        assert living.is_dir()
+
+
+def test_folders_that_are_made_at_the_same_time_do_not_take_each_other(tmp_path: Path) -> None:
+    def live(number: int) -> bool:
+        with work_folder(tmp_path, "drill-") as folder:
+            (folder / "restored").write_text(str(number))
+            barrier.wait(timeout=60)
+            return (folder / "restored").read_text() == str(number)
+
+    barrier = threading.Barrier(8)
+    with ThreadPoolExecutor(max_workers=8) as executor:
+        assert all(executor.map(live, range(8)))
+    assert not list((tmp_path / WORK_FOLDERS).iterdir())

@@ -68,7 +68,7 @@ def test_plans_come_back_as_they_were_saved_for_their_owner_alone(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 2, "tenants": []}', '{"version": 1, "tenants": [{}]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 1, "tenants": []}', '{"version": 2, "tenants": [{}]}'])
 def test_rubbish_is_no_plan(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.plan").write_text(text)
     with pytest.raises(InvalidFileError):

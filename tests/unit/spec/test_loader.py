@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from coffre.spec.loader import InvalidRepositoryError, load_repository
+from coffre.errors import RefusedError
+from coffre.spec.loader import InvalidRepositoryError, load_repository, reload_tenant
 from coffre.spec.tenant import MachineKind, OperatingSystem, Option, SshConnection, TenantStatus, Weekday
 
 MakeRoot = Callable[..., Path]
@@ -271,3 +272,25 @@ def test_letters_go_in_clear_to_this_computer_alone(make_root: MakeRoot, host: s
     assert bool(said) is is_refused
     if not is_refused:
         assert load_repository(root).settings.mail is not None
+
+
+def test_one_tenant_is_read_again_whatever_the_others_files_say_by_now(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "tenants", tmp_path / "tenants")
+    shutil.copy(REPOSITORY / "platform.yaml", tmp_path)
+    before = load_repository(tmp_path)
+    (tmp_path / "tenants/atelier-durand.yaml").write_text("name: [\n")
+    bakery = tmp_path / "tenants/boulangerie-martin.yaml"
+    text = bakery.read_text(encoding="utf-8")
+    bakery.write_text(text.replace("undelete_days: 14", "undelete_days: 21"), encoding="utf-8")
+    now = reload_tenant(before, "boulangerie-martin")
+    assert now.tenants["boulangerie-martin"].storage.undelete_days == 21
+    assert now.tenants["atelier-durand"] == before.tenants["atelier-durand"]
+    bakery.write_text(text.replace("k7f3q9wz2m", "k7f3q9wz2n"), encoding="utf-8")
+    with pytest.raises(RefusedError, match="given to another"):
+        reload_tenant(before, "boulangerie-martin")
+    bakery.write_text("name: [\n")
+    with pytest.raises(InvalidRepositoryError):
+        reload_tenant(before, "boulangerie-martin")
+    bakery.unlink()
+    with pytest.raises(RefusedError, match="taken away"):
+        reload_tenant(before, "boulangerie-martin")

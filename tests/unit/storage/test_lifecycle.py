@@ -36,3 +36,13 @@ def test_a_filter_that_is_more_than_a_prefix_is_kept():
     tagged = {"ID": "x", "Filter": {"And": {"Prefix": "a", "Tags": [{"Key": "k", "Value": "v"}]}}}
     assert lifecycle.by_id([tagged])["x"]["Filter"] == tagged["Filter"]
     assert lifecycle.document(lifecycle.by_id([tagged])) == [tagged]
+
+
+def test_the_shortest_rule_that_takes_earlier_versions_of_backups_counts():
+    rules = lifecycle.rules(14)
+    mine = {"Status": "Enabled", "Prefix": "restic/data/", "NoncurrentVersionExpiration": {"NoncurrentDays": 3}}
+    assert lifecycle.find_undelete_days(rules) == 14
+    assert lifecycle.find_undelete_days({**rules, "mine": mine}) == 3
+    assert lifecycle.find_undelete_days({**rules, "mine": {**mine, "Status": "Disabled"}}) == 14
+    assert lifecycle.find_undelete_days({"locks": rules["locks"]}) is None
+    assert lifecycle.find_undelete_days({}) is None
