@@ -39,6 +39,13 @@ class PlanFile:
 
 
 _ADAPTER = TypeAdapter(PlanFile)
+_PARTS = {
+    "secrets_to_mint": "secrets to mint",
+    "options": "options",
+    "rotations": "rotations",
+    "states": "states",
+    "steps": "what else is done",
+}
 
 
 def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
@@ -108,9 +115,9 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
         if one != other
     ]
     before, after = asdict(planned.plan), asdict(now.plan)
-    for part in ("secrets_to_mint", "options", "rotations", "states", "steps"):
+    for part, words in _PARTS.items():
         if _plain(before[part]) != _plain(after[part]):
-            found.append(part.replace("_", " "))
+            found.append(words)
     return [
         *found,
         *differing_changes(planned.plan.storage, now.plan.storage),
