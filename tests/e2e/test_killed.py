@@ -5,9 +5,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.storage import CephStorage
-from tests.e2e.conftest import COFFRE, Desk
+from tests.e2e.conftest import Desk
+from tests.stopping import Stopping
 
 SLUG = "boulangerie-martin"
 ENDING_SECONDS = 20.0
@@ -34,65 +34,13 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk(SLUG)
 
 
-class Killed:
-    """A started command, ended from outside when it has said something."""
+def stopping(desk: Desk, *arguments: str, at: Sequence[str], times: int = 1) -> Stopping:
+    return Stopping(arguments, at=at, times=times, cwd=desk.root, environment=desk.environment)
 
-    def __init__(self, desk: Desk, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [COFFRE, *arguments],
-            cwd=desk.root,
-            env=desk.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.pid = self._process.pid
-        self.said: list[str] = []
-        desk.said.append("")
 
-    def wait_for(self, is_it: Callable[[list[str]], bool]) -> bool:
-        """Read what it says until ``is_it`` holds; False when it ended before."""
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.said.append(line.strip())
-            if is_it(self.said):
-                return True
-        self.end()
-        return False
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._close()
-
-    def _close(self) -> None:
-        assert self._process.stderr is not None
-        self._process.stderr.close()
-
-    def kill_pulumi(self) -> None:
-        for pid in processes_named("pulumi", self._process.pid):
-            os.kill(pid, signal.SIGKILL)
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C, which reaches the whole group, and return how the command ended."""
-        os.killpg(self._process.pid, signal.SIGINT)
-        assert self._process.stderr is not None
-        reading = threading.Thread(target=lambda: self.said.extend(self._process.stderr or []))
-        reading.start()
-        code = self._process.wait(timeout=60)
-        reading.join()
-        self._close()
-        return code
-
-    def end(self) -> int:
-        assert self._process.stderr is not None
-        if not self._process.stderr.closed:
-            self.said += [line.strip() for line in self._process.stderr]
-        code = self._process.wait(timeout=60)
-        self._close()
-        return code
+def kill_pulumi(of: Stopping) -> None:
+    for pid in processes_named("pulumi", of.pid):
+        os.kill(pid, signal.SIGKILL)
 
 
 def processes_named(name: str, parent: int | None = None) -> list[int]:
@@ -170,25 +118,21 @@ def until_nothing_runs(desk: Desk, pid: int | None = None) -> None:
         time.sleep(0.05)
 
 
-def provider_calls(said: list[str]) -> int:
-    return sum(line.startswith(f"{SLUG}: create ") for line in said)
-
-
 def test_apply_killed_after_each_provider_call_is_healed_by_the_next(desk: Desk) -> None:
     keys: dict[str, list[str]] | None = None
     kills = 0
     for call in range(1, PROVIDER_CALLS + 1):
-        run = Killed(desk, "apply", SLUG, "--yes", "--storage-only")
-        if not run.wait_for(lambda said, call=call: provider_calls(said) >= call):  # type: ignore[misc]
-            assert run.end() == 0, run.said  # Pulumi saved what it had done before, so that less was left to do
+        run = stopping(desk, "apply", SLUG, "--yes", "--storage-only", at=[f"{SLUG}: create "], times=call)
+        if not run.reaches():
+            assert run.go_on() == 0, run.said  # Pulumi saved what it had done before, so that less was left to do
             break
         kills += 1
         # By turns Pulumi and the command; a Pulumi whose command is killed ends in order and saves its state.
         if call % 4 == 0:
             run.kill()
         else:
-            run.kill_pulumi()
-            assert run.end() == 1
+            kill_pulumi(run)
+            assert run.go_on() == 1
             assert any("run `coffre apply" in line for line in run.said), run.said
         until_nothing_runs(desk)
         backstage = Backstage(desk)
@@ -208,14 +152,17 @@ def test_apply_killed_after_each_provider_call_is_healed_by_the_next(desk: Desk)
 
 
 def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None:
-    killed = []
+    killed, kills = [], 0
     for step in MACHINE_STEPS:
-        run = Killed(desk, "apply", SLUG, "--yes")
+        run = stopping(desk, "apply", SLUG, "--yes", at=["compta-01", step])
         killed.append(run.pid)
-        if not run.wait_for(lambda said, step=step: step in said[-1] and "compta-01" in said[-1]):  # type: ignore[misc]
+        if not run.reaches():
+            assert run.go_on() == 0, run.said
             continue
         run.kill()
+        kills += 1
         until_nothing_runs(desk, run.pid)
+    assert kills >= len(MACHINE_STEPS) // 2
     done = desk.coffre("apply", SLUG, "--yes")
     assert "commissioned" in done.stdout or "compta-01: unchanged" in done.stdout
     again = desk.coffre("apply", SLUG, "--yes")
@@ -228,8 +175,8 @@ def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None
 
 def test_ctrl_c_lets_pulumi_finish_and_leaves_no_lock(desk: Desk) -> None:
     change_quota(desk, "201 GiB")
-    run = Killed(desk, "apply", SLUG, "--yes", "--storage-only")
-    assert run.wait_for(lambda said: "update UserQuota" in said[-1])
+    run = stopping(desk, "apply", SLUG, "--yes", "--storage-only", at=["update UserQuota"])
+    assert run.reaches()
     assert run.interrupt() == 130, run.said
     until_nothing_runs(desk)
     state = StateFolder(f"file://{desk.root}/.coffre/state")
@@ -274,13 +221,13 @@ def test_a_lock_whose_process_is_gone_is_freed_and_others_are_not(desk: Desk) ->
 
 def test_a_second_apply_is_told_busy_at_once(desk: Desk) -> None:
     change_quota(desk, "204 GiB")
-    first = Killed(desk, "apply", SLUG, "--yes")
-    assert first.wait_for(lambda said: "update UserQuota" in said[-1])
+    first = stopping(desk, "apply", SLUG, "--yes", at=["update UserQuota"])
+    assert first.reaches()
     began = time.monotonic()
     refused = desk.coffre("apply", SLUG, "--yes", expect=5)
     assert "another command is changing" in refused.stderr
     assert time.monotonic() - began < 10
-    assert first.end() == 0
+    assert first.go_on() == 0, first.said
 
 
 def write_lock(folder: Path, host: str, pid: int) -> Path:

@@ -22,6 +22,7 @@ from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import Desk, read_files
 from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
+from tests.stopping import Stopping
 
 COMPTA, CAISSE = HOSTS
 START_BACKUP = "systemctl start --wait coffre-backup.service"
@@ -120,14 +121,11 @@ def out_of_reach(desk: Desk, host: str) -> Iterator[None]:
 
 def killed_at(desk: Desk, text: str, *arguments: str) -> bool:
     """Start a command and kill it (SIGKILL) at the first line of progress with a text; False when it ended before."""
-    with desk.start(*arguments) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            desk.said.append(line)
-            if text in line:
-                process.kill()
-                return True
-    return False
+    command = Stopping(arguments, at=[text], cwd=desk.root, environment=desk.environment)
+    is_reached = command.reaches()
+    command.kill()
+    desk.said += command.said
+    return is_reached
 
 
 def test_every_key_is_replaced_and_no_process_shows_one(

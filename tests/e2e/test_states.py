@@ -1,7 +1,5 @@
 """Suspended tenants, holds and retired machines, through the installed command, in order."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
 from tests.e2e.conftest import COFFRE, Desk
+from tests.stopping import Stopping
 
 SLUG = "boulangerie-martin"
 TENANT_ID = "k7f3q9wz2m"
@@ -326,15 +325,6 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> N
 
 def kill_midway(desk: Desk, *arguments: str) -> None:
     """Start a command and kill it, with all it started, once storage begins to change."""
-    with subprocess.Popen(
-        [COFFRE, *arguments],
-        cwd=desk.root,
-        env=desk.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as command:
-        assert command.stderr is not None
-        assert any("its user and key are deleted" in line for line in command.stderr)
-        os.killpg(command.pid, signal.SIGKILL)
+    command = Stopping(arguments, at=["its user and key are deleted"], cwd=desk.root, environment=desk.environment)
+    assert command.reaches()
+    command.kill_group()

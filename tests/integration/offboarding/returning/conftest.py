@@ -102,14 +102,16 @@ def make_desk(
 
 
 RETURN_IN_A_PROCESS = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from coffre.offboarding.returning import return_machine
 from coffre.operations.service import open_service
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
-root, slug, machine, wanted = sys.argv[1:]
-say = lambda text: print(text, flush=True)
+root, slug, machine, wanted, stops_at = sys.argv[1:]
+def say(text):
+    if stops_at and stops_at in text:
+        os.kill(os.getpid(), signal.SIGSTOP)
 with open_service(load_repository(Path(root)), slug, say) as service:
     return_machine(service, machine, Return.model_validate_json(wanted), say)
 """
@@ -120,6 +122,11 @@ class Killable:
     """A return in a process of its own, with restic below it."""
 
     process: "subprocess.Popen[str]"
+
+    def reaches(self) -> bool:
+        """Wait until it has stopped at its point; False when it ended before."""
+        state = os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return state is not None and state.si_code == os.CLD_STOPPED
 
     def kill(self) -> None:
         """End it as a crash would, and wait for what it had started."""
@@ -132,8 +139,9 @@ class Killable:
             time.sleep(0.05)
 
 
-def start_return(desk: Desk, machine: str, wanted: Return) -> Killable:
-    arguments = [str(desk.root), SLUG, machine, wanted.model_dump_json(by_alias=True)]
+def start_return(desk: Desk, machine: str, wanted: Return, stops_at: str = "") -> Killable:
+    """Start a return that stops itself, all threads of it, where it says ``stops_at`` (empty: nowhere)."""
+    arguments = [str(desk.root), SLUG, machine, wanted.model_dump_json(by_alias=True), stops_at]
     return Killable(
         subprocess.Popen(
             [sys.executable, "-c", RETURN_IN_A_PROCESS, *arguments],

@@ -187,11 +187,8 @@ def test_a_strange_object_among_the_payload_is_not_called_a_return(desk, custome
 
 def test_a_killed_return_to_a_bucket_goes_on_and_leaves_nothing_here(desk, customer, source):
     bucket = customer.bucket()
-    running = start_return(desk, COMPTA, customer.wanted(bucket))
-    assert running.process.stdout is not None
-    for line in running.process.stdout:
-        if "hashing" in line:
-            break
+    running = start_return(desk, COMPTA, customer.wanted(bucket), stops_at="hashing")
+    assert running.reaches()
     running.kill()
     assert staged(desk) != []
     returned = do_return(desk, customer.wanted(bucket))

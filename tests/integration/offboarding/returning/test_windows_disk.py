@@ -123,11 +123,8 @@ def test_what_a_killed_return_left_here_goes_with_the_next_one_elsewhere(desk, s
 
 
 def kill_while_carried(desk: Desk, wanted: Return) -> None:
-    running = start_return(desk, COMPTA, wanted)
-    assert running.process.stdout is not None
-    for line in running.process.stdout:
-        if "carried to the disk" in line:
-            break
+    running = start_return(desk, COMPTA, wanted, stops_at="carried to the disk")
+    assert running.reaches()
     running.kill()
 
 
