@@ -22,7 +22,7 @@ from tests.e2e.conftest import Desk
 from tests.stopping import Stopping
 
 SLUG = "boulangerie-martin"
-ENDING_SECONDS = 20.0
+ENDING_SECONDS = 60.0
 PROVIDER_CALLS = 15
 """User, key and wall of the owner; user, key, bucket, policy, access block and lifecycle of two machines."""
 

@@ -84,7 +84,7 @@ def test_what_is_confirmed_is_what_is_done(desk: Desk) -> None:
     assert undelete_days(backstage) == 7
     desk.edit(SLUG, "undelete_days: 7", "undelete_days: 14")
     assert "undelete_days 7 → 14" in desk.coffre("plan", SLUG).stdout
-    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
 
 
