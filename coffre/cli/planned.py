@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
-from coffre.spec.sizes import format_bytes
+from coffre.spec.sizes import format_sold
 
 if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
@@ -54,7 +54,7 @@ def _plain(step: "Step", value: "Value") -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     if value is not None and step.kind.value == "quota_change":
-        return format_bytes(value)
+        return format_sold(value)
     return str(value)
 
 
