@@ -60,6 +60,11 @@ def _quote_file(path: Path) -> str:
     return '"' + str(path).replace("%", "%%") + '"'
 
 
+def control_path(folder: Path) -> str:
+    """Return where a shared connection's socket is, as ssh_config wants it: a folder's name may hold blanks. Pure."""
+    return _quote_file(folder).removesuffix('"') + '/%C"'
+
+
 class SshMachine:
     """One machine over one shared connection, made at the first command and ended with the block.
 
@@ -172,7 +177,11 @@ class SshMachine:
     def _shared(self) -> list[str]:
         if self._sockets is None:
             return self._options
-        sharing = {"ControlMaster": "auto", "ControlPersist": str(KEEP_SECONDS), "ControlPath": f"{self._sockets}/%C"}
+        sharing = {
+            "ControlMaster": "auto",
+            "ControlPersist": str(KEEP_SECONDS),
+            "ControlPath": control_path(self._sockets),
+        }
         return [*self._options, *(part for name, value in sharing.items() for part in ("-o", f"{name}={value}"))]
 
     @staticmethod

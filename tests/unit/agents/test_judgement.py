@@ -1,5 +1,6 @@
 """How it went on a machine, in an operator's words; and the environment that Ansible gets."""
 
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from coffre.agents.driver import Target
 from coffre.agents.playbook_events import HostOutcome
 from coffre.agents.restic.agents import AgentPrograms, judge
 from coffre.agents.runner import ansible_environment, list_collection_folders, refuse_without_collection
-from coffre.agents.ssh import client_environment, ssh_options
+from coffre.agents.ssh import client_environment, control_path, ssh_options
 from coffre.errors import ExpectedError
 from coffre.spec.tenant import SshConnection
 
@@ -78,6 +79,12 @@ def test_a_collection_that_is_nowhere_is_named_with_what_installs_it(tmp_path):
     (tmp_path / "ansible_collections" / "ansible" / "windows").mkdir(parents=True)
     refuse_without_collection([tmp_path / "nowhere", tmp_path])
     assert Path("/home/x/.ansible/collections") in list_collection_folders({"HOME": "/home/x"})
+
+
+def test_a_temporary_folder_of_any_name_holds_the_shared_connection():
+    asked = ["ssh", "-G", "-o", f"ControlPath={control_path(Path('/tmp/a b é 100%/x'))}", "machine"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert "\ncontrolpath /tmp/a b é 100%/x/" in said
 
 
 def test_ssh_gets_no_secret_and_answers_in_english():
