@@ -3,17 +3,17 @@
 import typer
 
 from coffre.cli import output
-from coffre.errors import UsageError
+from coffre.errors import ExpectedError
 
 
 def confirm(question: str) -> None:
-    """Ask; typer.Abort when the answer is no. UsageError when nobody is there to answer, as in a pipeline."""
+    """Ask; typer.Abort when the answer is no. ExpectedError when nobody is there to answer, as in a pipeline."""
     try:
         typer.confirm(question, abort=True, err=True)
     except typer.Abort as end:
         if isinstance(end.__context__, EOFError):
             output.error("")  # ends the line of the question
-            raise UsageError(
+            raise ExpectedError(
                 f"nobody answered “{question}”: standard input has ended",
                 "Nothing was done. In a pipeline or under cron, give --yes.",
             ) from None

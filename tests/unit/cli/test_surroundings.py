@@ -169,5 +169,5 @@ def test_a_question_that_nobody_answers_says_what_spares_it(stdin: int | bytes) 
     command = [COFFRE, "acknowledge", "atelier-durand", "--machine", "atelier-01", "--reason", "x"]
     given = {"stdin": stdin} if isinstance(stdin, int) else {"input": stdin}
     done = subprocess.run(command, cwd=REPOSITORY, env=BARE, capture_output=True, check=False, **given)
-    assert done.returncode == 2
+    assert done.returncode == (1 if isinstance(stdin, int) else 2)
     assert (b"give --yes" if isinstance(stdin, int) else b"standard input is not UTF-8") in done.stderr
