@@ -1,11 +1,14 @@
 """What agents seal for SMILÉO alone: reports and check-ins, encrypted and vouched for by their own machine. Pure.
 
 The key comes from the machine's repository password, which neither the storage's host nor another machine knows. A
-seal binds tenant, machine and object key: a document opens nowhere else. The agent's side is agent/internal/report.
+seal binds tenant, machine and object key: a document opens nowhere else. The name of its object carries a tag of the
+machine, so that a listing tells its reports from others. The agent's side is agent/internal/report.
 """
 
 import base64
+import hmac
 import re
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -26,9 +29,15 @@ SEALED_LIMIT_BYTES = 2 * LIMIT_BYTES
 
 _KEY_LABEL = b"coffre report key 1"
 _BOUND_LABEL = "coffre report 2"
+_NAME_KEY_LABEL = b"coffre report name key 1"
+_NAME_LABEL = "coffre report name 1"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
-_NAME = re.compile(re.escape(naming.REPORTS_PREFIX) + r"([0-9]{10,18})-([0-9a-f]{32})\.sealed")
+_TAG_BYTES = 16
+_NAME = re.compile(
+    re.escape(naming.REPORTS_PREFIX)
+    + r"(?P<said>(?P<number>[0-9]{10,18})-[0-9a-f]{32})(-(?P<tag>[0-9a-f]{32}))?\.sealed"
+)
 
 
 class UnsealedReportError(InvalidReportError):
@@ -44,20 +53,37 @@ def derive_key(repository_password: SecretStr) -> SecretStr:
 def read_number(object_key: str) -> int | None:
     """Return the number that a sealed report's key begins with; None for any other object. It proves nothing yet."""
     match = _NAME.fullmatch(object_key)
-    return int(match[1]) if match else None
+    return int(match["number"]) if match else None
 
 
-def report_key(number: int, run_id: str) -> str:
-    """Return the object key under which a machine puts its report of that number."""
-    return f"{naming.REPORTS_PREFIX}{number:010d}-{run_id}.sealed"
+def read_tag(object_key: str) -> str | None:
+    """Return the tag in a sealed report's key; None where there is none, as agents of before name them."""
+    match = _NAME.fullmatch(object_key)
+    return match["tag"] if match else None
 
 
 class Opener:
     """Opens what one machine has sealed."""
 
     def __init__(self, key: SecretStr, tenant_id: str, machine: str) -> None:
-        self._aead = AESGCM(base64.b64decode(key.get_secret_value(), validate=True))
+        raw = base64.b64decode(key.get_secret_value(), validate=True)
+        self._aead = AESGCM(raw)
+        self._name_key = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=_NAME_KEY_LABEL).derive(raw)
         self._whose = f"{tenant_id}\n{machine}"
+
+    def report_key(self, number: int, run_id: str) -> str:
+        """Return the object key under which the machine puts its report of that number."""
+        said = f"{number:010d}-{run_id}"
+        return f"{naming.REPORTS_PREFIX}{said}-{self._tag(said)}.sealed"
+
+    def is_own_name(self, object_key: str) -> bool:
+        """Tell whether the machine itself made this name of a report: nobody else knows one before it is used."""
+        match = _NAME.fullmatch(object_key)
+        return match is not None and hmac.compare_digest(match["tag"] or "", self._tag(match["said"]))
+
+    def _tag(self, said: str) -> str:
+        text = f"{_NAME_LABEL}\n{self._whose}\n{said}"
+        return hmac.new(self._name_key, text.encode(), sha256).digest()[:_TAG_BYTES].hex()
 
     def open(self, object_key: str, document: bytes) -> bytes:
         """Return what the machine sealed under this object key; InvalidReportError for anything else.

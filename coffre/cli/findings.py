@@ -73,6 +73,11 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.REPORT_SET_ASIDE: lambda evidence: (
         f"left out: {evidence['key']}{_count(evidence)}: {_fault(evidence)}; see what writes there with its key"
     ),
+    FindingKind.REPORTS_FLOODED: lambda evidence: (
+        f"{evidence['count']} more objects under reports/ were not looked at: somebody floods it with the machine's S3 "
+        "key, or on the platform; `coffre rotate --machine NAME --now` cuts that key, `coffre apply` brings an agent "
+        "whose reports nobody hides"
+    ),
     FindingKind.APPLIED_SET_ASIDE: lambda evidence: (
         f"left out: {evidence['key']}: {_fault(evidence)}; see what writes there with its key"
     ),

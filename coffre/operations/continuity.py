@@ -12,7 +12,7 @@ from coffre.agents.applied import Applied
 from coffre.agents.report import Report
 from coffre.operations import identity
 from coffre.operations.findings import Finding, FindingKind, SetAside
-from coffre.operations.reports import Reported
+from coffre.operations.report_shelf import Reported
 from coffre.records.memory import KnownSnapshot, Memory
 
 SNAPSHOT_ID_LENGTH = 64

@@ -20,6 +20,9 @@ class FindingKind(StrEnum):
     REPORT_SET_ASIDE = "report_set_aside"
     """Objects under reports/ that are no reports of today: `key` of the newest, `fault`, `field`, `count`."""
 
+    REPORTS_FLOODED = "reports_flooded"
+    """More lies under reports/ than a machine writes, forged as far as it was looked at: `count` was not looked at."""
+
     APPLIED_SET_ASIDE = "applied_set_aside"
     """`reports/.applied` is not what an agent writes: `key`, `fault`, `field`."""
 
@@ -90,11 +93,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class SetAside:
-    """One object that is left out, and why; ``field`` is what in it is wrong, empty when it is the whole."""
+    """One object that is left out, and why; ``field`` is what in it is wrong, empty when it is the whole.
+
+    ``count`` is more than one where it stands for others with the same fault.
+    """
 
     key: str
     fault: Fault
     field: str = ""
+    count: int = 1
 
 
 def sum_up(kind: FindingKind, machine: str, entries: Iterable[SetAside]) -> list[Finding]:
@@ -103,7 +110,7 @@ def sum_up(kind: FindingKind, machine: str, entries: Iterable[SetAside]) -> list
     counts: dict[Fault, int] = {}
     for entry in entries:
         first.setdefault(entry.fault, entry)
-        counts[entry.fault] = counts.get(entry.fault, 0) + 1
+        counts[entry.fault] = counts.get(entry.fault, 0) + entry.count
     return [
         Finding(kind, machine, {"key": each.key, "fault": fault, "field": each.field, "count": counts[fault]})
         for fault, each in first.items()

@@ -141,6 +141,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         seen.others,
         seen.losses,
         sum_up(FindingKind.REPORT_SET_ASIDE, name, seen.reported.aside),
+        _judge_flood(name, seen.reported.unread),
         documents,
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
@@ -155,6 +156,10 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         store=store,
         is_stopped=not machine.is_retired and bucket.is_stopped(),
     )
+
+
+def _judge_flood(name: str, unread: int) -> list[Finding]:
+    return [Finding(FindingKind.REPORTS_FLOODED, name, {"count": unread})] if unread else []
 
 
 def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:

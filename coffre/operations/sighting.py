@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from coffre.agents.applied import Applied
+from coffre.agents.sealing import Opener
 from coffre.operations import continuity, identity
 from coffre.operations.continuity import NOT_LISTED, Seen, Stored
 from coffre.operations.departure import is_being_erased
 from coffre.operations.findings import Finding, SetAside
-from coffre.operations.reports import Reported, Shelf, Until, find_opener, is_success, look_at_applied, recall
+from coffre.operations.report_shelf import Reported, Shelf, Until, is_success
+from coffre.operations.reports import find_opener, look_at_applied, recall
 from coffre.operations.service import Service
 from coffre.operations.stores import is_of_repository
 from coffre.outside.faults import Fault
@@ -57,10 +59,10 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
     # In this order: what is remembered first, then reports, then snapshots. Whatever a report speaks of, or another
     # command remembers meanwhile, is then in the listing of snapshots, or gone.
     bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
-    survey = _Survey(before, now)
+    survey = _Survey(before, now, find_opener(service, machine))
     for facts in bucket.walk_objects(""):
         survey.see(facts)
-    reported = survey.shelf.read(bucket, find_opener(service, machine), until)
+    reported = survey.shelf.read(bucket, until)
     applied = look_at_applied(service, machine, bucket, before, now)
     seen = Seen(reported, survey.stored, began_at)
     after = _remember(service, machine, before, seen, applied)
@@ -82,10 +84,10 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
 def look_at_reports(service: Service, machine: str) -> Memory:
     """Learn from a machine's reports alone, a short list whatever its repository holds; returns what is known then."""
     bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
-    shelf = Shelf(before, began_at)
+    shelf = Shelf(before, began_at, find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)
-    reported = shelf.read(bucket, find_opener(service, machine))
+    reported = shelf.read(bucket)
     return _remember(service, machine, before, Seen(reported, NOT_LISTED, began_at), None)
 
 
@@ -105,8 +107,8 @@ def _learn(memory: Memory, seen: Seen, applied: Applied | SetAside | None) -> Me
 class _Survey:
     """All that one listing of a bucket tells, in bounded memory."""
 
-    def __init__(self, memory: Memory, now: datetime) -> None:
-        self.shelf = Shelf(memory, now)
+    def __init__(self, memory: Memory, now: datetime, opener: Opener | None) -> None:
+        self.shelf = Shelf(memory, now, opener)
         self.current_bytes = self.repository_bytes = 0
         self.snapshots = 0
         self.aside: list[SetAside] = []

@@ -182,6 +182,9 @@ class Bucket(Protocol):
     def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
         """Return an object's content; Unusable when it has more than ``limit_bytes``, of which no more is ever read."""
 
+    def find_first(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
+        """Return an object's content as it was first written, like `find`; None when too many versions lie above it."""
+
     def read_sha256(self, key: str, limit_bytes: int) -> str | None:
         """Read a current object through and return the SHA-256 of its content; None when there is none.
 

@@ -3,6 +3,7 @@
 The host has what the owner's key reaches, and more; it has no machine's repository password.
 """
 
+import base64
 import json
 import secrets
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from coffre.records.events import EventKind
+from coffre.secrets.bundles import S3Key
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey
@@ -25,25 +27,36 @@ class Host:
     """The storage's host at one machine's bucket."""
 
     def __init__(self, backstage: Backstage, machine: str) -> None:
-        key = backstage.secrets.get_control(SLUG, TENANT_ID).owner_key
-        owner = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
-        self._s3: Any = make_client(backstage.storage.endpoint, owner)
-        self._bucket = bucket_name(SLUG, TENANT_ID, machine)
+        control = backstage.secrets.get_control(SLUG, TENANT_ID)
+        self._s3: Any = self._client(backstage, control.owner_key)
+        self.thief: Any = self._client(backstage, control.machine_keys[machine])
+        """Of who stole the machine's S3 key and nothing else."""
+        self.bucket = bucket_name(SLUG, TENANT_ID, machine)
+
+    @staticmethod
+    def _client(backstage: Backstage, key: S3Key) -> Any:
+        opened = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+        return make_client(backstage.storage.endpoint, opened)
 
     def keys(self, prefix: str = "") -> list[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def read(self, key: str) -> bytes:
-        body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body
+
+    def read_first(self, key: str) -> bytes:
+        (*_, first) = self._s3.list_object_versions(Bucket=self.bucket, Prefix=key)["Versions"]
+        body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key, VersionId=first["VersionId"])["Body"].read()
         return body
 
     def write(self, key: str, body: bytes) -> None:
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def delete(self, *keys: str) -> None:
         for key in keys:
-            self._s3.delete_object(Bucket=self._bucket, Key=key)
+            self._s3.delete_object(Bucket=self.bucket, Key=key)
 
     def copy(self) -> dict[str, bytes]:
         return {key: self.read(key) for key in self.keys() if not key.startswith("control/")}
@@ -184,6 +197,30 @@ def test_reports_put_elsewhere_again_or_by_others_are_no_reports(desk: Desk, com
     compta.write("reports/.applied", caisse.read("reports/.applied"))
     assert findings(desk)["applied_set_aside"]["fault"] == "missealed"
     compta.write("reports/.applied", check_in)
+    back_up_anew(desk)
+    assert findings(desk, expect=0) == {}
+
+
+def test_a_flood_of_forged_reports_hides_no_honest_one(desk: Desk, compta: Host) -> None:
+    """By a thief of the machine's S3 key: what is put beside honest reports and over them."""
+    own = [key for key in compta.keys("reports/") if key.endswith(".sealed")]
+    flood = [f"reports/{10**9 + number}-{secrets.token_hex(16)}.sealed" for number in range(70)]
+    flood += [key.removesuffix(".sealed") + f"-{secrets.token_hex(16)}.sealed" for key in flood]
+    sealed = json.dumps({"version": 2, "sealed": base64.b64encode(secrets.token_bytes(500)).decode()}).encode()
+    for key in (*flood, *own):
+        compta.thief.put_object(Bucket=compta.bucket, Key=key, Body=sealed)
+    for _ in range(2):
+        found = findings(desk)
+        assert found["report_set_aside"]["count"] + found["reports_flooded"]["count"] == len(flood) + len(own)
+        assert set(found) == {"report_set_aside", "reports_flooded"}, "the honest reports are out of sight"
+        (tenant,) = desk.json("status", SLUG, "--json", expect=1)
+        (status,) = [each for each in tenant["machines"] if each["name"] == COMPTA]
+        assert (status["last_result"], status["witnesses_agree"]) == ("success", True)
+        assert f"{COMPTA}: success" in back_up_anew(desk)
+        desk.coffre("drill", SLUG, "--machine", COMPTA)
+    compta.delete(*flood)
+    for key in own:
+        compta.write(key, compta.read_first(key))
     back_up_anew(desk)
     assert findings(desk, expect=0) == {}
 

@@ -71,18 +71,28 @@ func New(t *testing.T, program []byte) *Machine {
 	return machine
 }
 
+// ReportKey is where this machine puts a report on the storage.
+func (m *Machine) ReportKey(said report.Report) string {
+	return report.Prefix + m.sealer().Name(said)
+}
+
 // Unseal returns what this machine has sealed under that key of the storage.
 func (m *Machine) Unseal(key string) []byte {
+	m.t.Helper()
+	body, err := m.sealer().Open(key, m.Server.Get(key))
+	if err != nil {
+		m.t.Fatalf("%s: %v", key, err)
+	}
+	return body
+}
+
+func (m *Machine) sealer() report.Sealer {
 	m.t.Helper()
 	sealer, err := report.NewSealer(Password, "t1", "ws1")
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	body, err := sealer.Open(key, m.Server.Get(key))
-	if err != nil {
-		m.t.Fatalf("%s: %v", key, err)
-	}
-	return body
+	return sealer
 }
 
 // Configure writes agent.json with these values changed.

@@ -79,7 +79,7 @@ func (o *Outbox) Keep(report *Report) (isPending bool, err error) {
 
 // Seal is the report as it is stored, under its own key.
 func (o *Outbox) Seal(report Report) (key string, document []byte, err error) {
-	key = Prefix + report.Name()
+	key = Prefix + o.Sealer.Name(report)
 	body, err := report.Encode()
 	if err != nil {
 		return key, nil, err
@@ -97,7 +97,7 @@ func (o *Outbox) keepSealed(report Report, following History) error {
 	if err := files.EnsurePrivateDirectory(o.Pending); err != nil {
 		return err
 	}
-	path := filepath.Join(o.Pending, report.Name())
+	path := filepath.Join(o.Pending, o.Sealer.Name(report))
 	err = files.WriteAtomic(path, document, 0o600)
 	if err == nil {
 		err = following.write(o.History)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"time"
 
@@ -94,11 +93,6 @@ type Report struct {
 	MissingSnapshotAt      *time.Time         `json:"missing_snapshot_at"`
 	Identity               *identity.Identity `json:"identity,omitempty"`
 	Samples                []Sample           `json:"samples"`
-}
-
-// Name is the report's object name below Prefix and its file name while it waits; names sort as numbers do.
-func (r Report) Name() string {
-	return fmt.Sprintf("%010d-%s%s", r.Number, r.RunID, sealedSuffix)
 }
 
 // Encode is the document as it is stored.

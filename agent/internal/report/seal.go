@@ -4,8 +4,10 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,13 +18,17 @@ const (
 	sealedVersion = 2
 	keyLabel      = "coffre report key 1"
 	boundLabel    = "coffre report 2"
+	nameKeyLabel  = "coffre report name key 1"
+	nameLabel     = "coffre report name 1"
 	keyBytes      = 32
+	tagBytes      = 16
 )
 
 // Sealer encrypts what this machine says so that SMILÉO alone reads it, and nobody but this machine can have said it:
 // its key comes from the repository's password, which neither the storage's host nor another machine knows.
 type Sealer struct {
 	aead              cipher.AEAD
+	nameKey           []byte
 	tenantID, machine string
 }
 
@@ -46,7 +52,20 @@ func NewSealer(repositoryPassword, tenantID, machine string) (Sealer, error) {
 	if err != nil {
 		return Sealer{}, fmt.Errorf("report key: %w", err)
 	}
-	return Sealer{aead: aead, tenantID: tenantID, machine: machine}, nil
+	nameKey, err := hkdf.Key(sha256.New, key, nil, nameKeyLabel, keyBytes)
+	if err != nil {
+		return Sealer{}, fmt.Errorf("report key: %w", err)
+	}
+	return Sealer{aead: aead, nameKey: nameKey, tenantID: tenantID, machine: machine}, nil
+}
+
+// Name is the report's object name below Prefix and its file name while it waits; names sort as numbers do. It carries a
+// tag that only this machine can make, so that SMILÉO tells its reports in a listing from whatever others put there.
+func (s Sealer) Name(report Report) string {
+	said := fmt.Sprintf("%010d-%s", report.Number, report.RunID)
+	tag := hmac.New(sha256.New, s.nameKey)
+	tag.Write([]byte(strings.Join([]string{nameLabel, s.tenantID, s.machine, said}, "\n")))
+	return said + "-" + hex.EncodeToString(tag.Sum(nil)[:tagBytes]) + sealedSuffix
 }
 
 // Seal returns the body as it is stored under this object key. It opens under no other key, and as no other machine's.

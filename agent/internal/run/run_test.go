@@ -123,7 +123,7 @@ func TestASuccessfulRunIsReportedWithSamples(t *testing.T) {
 			t.Fatalf("%+v", sample)
 		}
 	}
-	if keys := delivered(machine); len(keys) != 1 || keys[0] != report.Prefix+got.Name() || pending(t, machine) != 0 {
+	if keys := delivered(machine); len(keys) != 1 || keys[0] != machine.ReportKey(got) || pending(t, machine) != 0 {
 		t.Fatalf("%v", keys)
 	}
 	if snapshots := machine.Server.Keys("restic/snapshots/"); len(snapshots) != 1 ||
@@ -396,7 +396,7 @@ func TestSecretsAreInNeitherReportNorLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := string(machine.Unseal(report.Prefix+got.Name())) + log.String()
+	body := string(machine.Unseal(machine.ReportKey(got))) + log.String()
 	if strings.Contains(body, installed.Password) || strings.Contains(body, "secret-access-key") {
 		t.Fatal(body)
 	}
@@ -468,7 +468,7 @@ func TestWhatAMachineSaysIsReadBySmileoAloneAndNumbered(t *testing.T) {
 	stores(machine)
 	for number := range int64(3) {
 		got, _ := backUp(t, machine)
-		key := report.Prefix + got.Name()
+		key := machine.ReportKey(got)
 		var said report.Report
 		if err := json.Unmarshal(machine.Unseal(key), &said); err != nil || said.RunID != got.RunID {
 			t.Fatalf("%v %+v", err, said)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 _SWITCH_ATTEMPTS = 3
+_MAX_VERSIONS = 5000
+"""Of one key, when the first is looked for: five pages."""
 _BAD_REQUEST, _NO_SUCH_RANGE = 400, 416
 _PART_BYTES = 1 << 20
 _READ_PATIENCE_SECONDS = 900.0
@@ -63,10 +65,26 @@ class CephBucket:
         return self._walk(prefix)
 
     def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
+        return self._read(key, limit_bytes, {})
+
+    def find_first(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
+        versions: list[ObjectVersion] = []
+        for version in self._walk_versions(key):
+            if version.key != key or len(versions) > _MAX_VERSIONS:
+                break
+            versions.append(version)
+        there = [version for version in versions if not version.is_marker]
+        if not there or len(versions) > _MAX_VERSIONS:
+            return None
+        first = min(reversed(there), key=lambda version: version.modified_at)
+        return self._read(key, limit_bytes, {"VersionId": first.version_id})
+
+    def _read(self, key: str, limit_bytes: int, which: Mapping[str, str]) -> bytes | Unusable | None:
         try:
             with self._errors(f"read {key} of bucket {self.name}"):
                 # One byte more than is taken tells a larger object; an object may have terabytes.
-                answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=0-{limit_bytes}")
+                whole: Any = {"Bucket": self.name, "Key": key, "Range": f"bytes=0-{limit_bytes}", **which}
+                answer = self._s3.get_object(**whole)
                 with closing(answer["Body"]) as body:
                     content = body.read(limit_bytes + 1)
         except NoSuchKeyError:

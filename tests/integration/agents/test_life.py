@@ -14,7 +14,6 @@ from coffre.agents.backup_run import start_and_wait
 from coffre.agents.private_folder import MEMORY
 from coffre.agents.report import ReportResult, parse_report
 from coffre.agents.restic.agents import ResticAgents
-from coffre.agents.sealing import report_key
 from coffre.agents.ssh import SshMachine
 from tests.integration.agents.looking import ProcessSampler, differences, list_command_lines, list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
@@ -148,7 +147,7 @@ def test_a_backup_runs_to_its_report_in_the_bucket(scene, deployment):
     assert heard[0] == "backup started"
     listed = scene.owner.list_objects_v2(Bucket=scene.bucket(ATELIER), Prefix="reports/")["Contents"]
     keys = [entry["Key"] for entry in listed if not entry["Key"].startswith("reports/.")]
-    assert keys == [report_key(1, report.run_id)]
+    assert keys == [scene.opener(ATELIER).report_key(1, report.run_id)]
     opened = scene.opener(ATELIER).open(
         keys[0], scene.owner.get_object(Bucket=scene.bucket(ATELIER), Key=keys[0])["Body"].read()
     )

@@ -169,6 +169,11 @@ def test_no_more_of_an_object_is_read_than_its_reader_takes(world):
         bucket.put(key, body)
     found = [bucket.find(key, 1000) for key in ("empty", "exact", "more", "nothing")]
     assert found == [b"", b"x" * 1000, Unusable(Fault.TOO_LARGE), None]
+    bucket.put("exact-too", b"a neighbour")
+    for body in (b"second", b"third"):
+        bucket.put("exact", body)
+    bucket.hide("exact")
+    assert [bucket.find_first(key, 1000) for key in ("exact", "nothing")] == [b"x" * 1000, None]
     upload = s3.create_multipart_upload(Bucket=name, Key="huge")["UploadId"]
     part = b"\0" * 100 * MIB
     parts = [

@@ -9,12 +9,17 @@ import pytest
 from pydantic import SecretStr
 
 from coffre.agents.report import LIMIT_BYTES, InvalidReportError, parse_report
-from coffre.agents.sealing import Opener, derive_key, is_sealed, read_number, report_key
+from coffre.agents.sealing import Opener, derive_key, is_sealed, read_number, read_tag
 from coffre.outside.faults import Fault
 
 TESTDATA = Path(__file__).resolve().parents[3] / "agent" / "internal" / "report" / "testdata"
 SEALED = (TESTDATA / "report-2-sealed.json").read_bytes()
-KEY = report_key(7, "ab" * 16)
+KEY = f"reports/0000000007-{'ab' * 16}.sealed"
+"""As agents of before name their reports."""
+
+TAGGED = f"reports/0000000007-{'ab' * 16}-2935192dbd586f7cab581c24c6d85ec4.sealed"
+"""As the agent's own tests name this one."""
+
 PASSWORD = SecretStr("repository-password")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -40,10 +45,11 @@ def test_a_report_of_an_agent_of_before_is_read_in_clear() -> None:
         (opener(SecretStr("Repository-password")), KEY),
         (opener(tenant="k7f3q9wz2n"), KEY),
         (opener(machine="caisse-01"), KEY),
-        (opener(), report_key(8, "ab" * 16)),
+        (opener(), KEY.replace("7", "8")),
+        (opener(), TAGGED),
         (opener(), "reports/.applied"),
     ],
-    ids=["another password", "another tenant", "another machine", "another number", "another place"],
+    ids=["another password", "another tenant", "another machine", "another number", "another name", "another place"],
 )
 def test_a_seal_opens_for_its_machine_and_its_place_alone(whose: Opener, key: str) -> None:
     with pytest.raises(InvalidReportError) as caught:
@@ -84,7 +90,8 @@ def test_rubbish_is_told_apart(document: bytes, fault: Fault) -> None:
 @pytest.mark.parametrize(
     "key",
     ["reports/1.json", "reports/.applied", f"reports/7-{'ab' * 16}.sealed", f"reports/0000000007-{'AB' * 16}.sealed",
-     f"reports/0000000007-{'ab' * 16}.sealed\n", f"reports/{'9' * 30}-{'ab' * 16}.sealed"],
+     f"reports/0000000007-{'ab' * 16}.sealed\n", f"{TAGGED}\n", TAGGED.replace("c4.", "."),
+     f"reports/{'9' * 30}-{'ab' * 16}.sealed"],
 )  # fmt: skip
 def test_no_other_key_is_a_report_of_a_number(key: str) -> None:
     assert read_number(key) is None
@@ -93,3 +100,16 @@ def test_no_other_key_is_a_report_of_a_number(key: str) -> None:
 def test_the_key_is_not_the_password_and_is_always_the_same() -> None:
     assert derive_key(PASSWORD) == derive_key(PASSWORD)
     assert PASSWORD.get_secret_value() not in derive_key(PASSWORD).get_secret_value()
+
+
+def test_a_name_is_told_by_its_machine_alone() -> None:
+    assert opener().report_key(7, "ab" * 16) == TAGGED
+    assert opener().is_own_name(TAGGED)
+    assert (read_number(TAGGED), read_tag(TAGGED), read_tag(KEY)) == (7, TAGGED[-39:-7], None)
+    assert not opener().is_own_name(KEY)
+    forged = [TAGGED.replace("007-", "008-"), TAGGED.replace("ab-", "aa-"), TAGGED.replace("c4.", "c5."),
+              TAGGED.replace("0000000007", "00000000007")]  # fmt: skip
+    assert all(read_tag(key) for key in forged)
+    assert not [key for key in forged if opener().is_own_name(key)]
+    for other in (opener(SecretStr("x")), opener(tenant="k7f3q9wz2n"), opener(machine="caisse-01")):
+        assert not other.is_own_name(TAGGED)

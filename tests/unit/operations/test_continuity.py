@@ -11,11 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
-from coffre.agents.sealing import Opener, derive_key, report_key
+from coffre.agents.sealing import Opener, derive_key
 from coffre.operations import continuity
 from coffre.operations.continuity import Seen, Stored
 from coffre.operations.findings import FindingKind
-from coffre.operations.reports import Reported, Shelf
+from coffre.operations.report_shelf import MAX_EARLIER, Reported, Shelf
 from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
 from coffre.storage.driver import ObjectFacts
@@ -24,6 +24,7 @@ from tests.unit.agents.test_report import REPORT
 MACHINE, TENANT = "compta-01", "k7f3q9wz2m"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KEY = derive_key(SecretStr("password"))
+OPENER = Opener(KEY, TENANT, MACHINE)
 S = [f"{number:064x}" for number in range(20)]
 
 
@@ -31,10 +32,18 @@ def run_of(number: int) -> str:
     return f"{number:032x}"
 
 
+def report_key(number: int, run_id: str) -> str:
+    """Return what an agent of before calls its report, and what anybody can call an object."""
+    return f"reports/{number:010d}-{run_id}.sealed"
+
+
 class World:
     """One machine that reports, its bucket, and what SMILÉO remembers of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: Callable[[int, str], str] = OPENER.report_key) -> None:
+        self.name = name
+        self.first: dict[str, bytes] = {}
+        self.opened: list[str] = []
         self.bucket: dict[str, tuple[bytes, datetime]] = {
             "restic/config": (b"c", NOW - timedelta(days=9)),
             "restic/keys/k": (b"k", NOW - timedelta(days=9)),
@@ -58,7 +67,7 @@ class World:
             "finished_at": at,
             **changes,
         }
-        key = report_key(said["number"], said["run_id"])
+        key = self.name(said["number"], said["run_id"])
         if snapshot:
             self.put(f"restic/snapshots/{snapshot}", b"s")
             self.put(f"restic/data/00/{snapshot}", b"pack")
@@ -66,6 +75,7 @@ class World:
         return key
 
     def put(self, key: str, body: bytes) -> None:
+        self.first.setdefault(key, body)
         self.bucket[key] = (body, self.clock)
 
     def walk_objects(self, prefix: str) -> Any:
@@ -74,13 +84,19 @@ class World:
                 yield ObjectFacts(key, len(body), at, "etag")
 
     def find(self, key: str, limit_bytes: int) -> bytes | None:
+        self.opened.append(key)
         return self.bucket.get(key, (None,))[0]
 
+    def find_first(self, key: str, limit_bytes: int) -> bytes | None:
+        self.opened.append(key)
+        return self.first.get(key)
+
     def read(self) -> Reported:
-        shelf = Shelf(self.memory, self.clock)
+        self.opened.clear()
+        shelf = Shelf(self.memory, self.clock, OPENER)
         for facts in self.walk_objects("reports/"):
             shelf.see(facts)
-        return shelf.read(self, Opener(KEY, TENANT, MACHINE))  # type: ignore[arg-type]
+        return shelf.read(self)  # type: ignore[arg-type]
 
     def look(self) -> dict[FindingKind, dict[str, Any]]:
         """Look as a command does; returns the findings by kind."""
@@ -94,7 +110,7 @@ class World:
         before, self.memory = self.memory, continuity.learn(self.memory, seen)
         found = continuity.judge(MACHINE, before, self.memory, seen)
         assert {each.machine for each in found} <= {MACHINE}
-        self.aside = reported.aside
+        self.aside, self.unread = reported.aside, reported.unread
         return {each.kind: dict(each.evidence) for each in found}
 
 
@@ -271,10 +287,10 @@ def test_a_report_that_its_machine_could_not_number_counts_by_its_own_time(world
 
 
 def test_a_sealed_report_without_a_key_here_is_said_and_learned_nothing_of(world: World) -> None:
-    shelf = Shelf(Memory(), world.clock)
+    shelf = Shelf(Memory(), world.clock, None)
     for facts in world.walk_objects("reports/"):
         shelf.see(facts)
-    reported = shelf.read(world, None)  # type: ignore[arg-type]
+    reported = shelf.read(world)  # type: ignore[arg-type]
     assert (reported.lacks_key, reported.reports) == (True, ())
     stored = Stored(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
     seen = Seen(reported, stored, world.clock)
@@ -348,12 +364,127 @@ def test_a_storage_that_dates_an_object_in_time_to_come_hides_nothing_behind_it(
     assert {each.key for each in world.aside} == {odd, "reports/x.sealed"}
 
 
-def test_a_flood_of_forgeries_hides_no_honest_report_but_says_so(world: World) -> None:
-    for number in range(300):
-        world.put(report_key(5000 + number, run_of(number)), b"rubbish")
-    found = world.look()
-    assert len(world.aside) >= 60
-    assert FindingKind.REPORTS_GONE in found, "the honest ones are out of sight, and that is said"
+def flood_high(number: int) -> str:
+    return report_key(5000 + number, run_of(number))
+
+
+def flood_endless_digits(number: int) -> str:
+    return f"reports/{10**17 + number}-{run_of(number)}.sealed"
+
+
+def flood_the_next_number(number: int) -> str:
+    return report_key(5, run_of(10**6 + number))
+
+
+def flood_without_number(number: int) -> str:
+    return report_key(0, run_of(number))
+
+
+def flood_with_tags(number: int) -> str:
+    return f"reports/{5000 + number:010d}-{run_of(number)}-{run_of(number)}.sealed"
+
+
+def flood_with_no_names(number: int) -> str:
+    return f"reports/{number}.sealed"
+
+
+def flood_in_clear(number: int) -> str:
+    return f"reports/{number}.json"
+
+
+FLOODS = [flood_high, flood_endless_digits, flood_the_next_number, flood_without_number, flood_with_tags,
+          flood_with_no_names, flood_in_clear]  # fmt: skip
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("is_dated_last", [False, True])
+def test_a_flood_of_forgeries_hides_no_honest_report_and_is_named(
+    world: World, flood: Callable[[int], str], is_dated_last: bool
+) -> None:
+    world.back_up(S[3])
+    world.back_up(None)
+    world.back_up(S[4], number=0)
+    world.number = 5
+    for number in range(1000):
+        world.put(flood(number), b"rubbish")
+        if is_dated_last:
+            world.bucket[flood(number)] = (b"rubbish", datetime(2999, 1, 1, tzinfo=UTC))
+    for _ in range(2):
+        assert world.look() == {}
+        assert world.memory.report_number == world.memory.accounted_number == 5
+        assert {S[3], S[4]} <= {each.snapshot_id for each in world.memory.expected}
+        assert [report.number for report in world.read().reports][:3] == [0, 5, 4]
+        assert sum(each.count for each in world.aside) + world.unread == 1000
+        assert len(world.opened) < 200, "the work grows with the flood"
+    del world.bucket[f"restic/snapshots/{S[3]}"]
+    assert world.look()[FindingKind.SNAPSHOTS_GONE]["newest"] == S[3]
+    hidden = world.back_up(S[5])
+    body = world.bucket.pop(hidden)
+    world.back_up(S[6])
+    assert world.look()[FindingKind.REPORTS_MISSING] == {"count": 1, "first": 6}
+    world.bucket[hidden] = body
+    assert FindingKind.REPORTS_MISSING not in world.look()
+
+
+@pytest.mark.parametrize("flood", [flood_high, flood_endless_digits, flood_with_tags, flood_with_no_names])
+def test_of_an_agent_of_before_high_numbers_hide_nothing_either(flood: Callable[[int], str]) -> None:
+    world = World(report_key)
+    for snapshot in S[:3]:
+        world.back_up(snapshot)
+    assert world.look() == {}
+    world.back_up(S[3])
+    for number in range(1000):
+        world.put(flood(number), b"rubbish")
+    assert world.look() == {}
+    assert world.memory.report_number == 4
+    assert sum(each.count for each in world.aside) + world.unread == 1000
+
+
+def test_years_of_honest_reports_are_no_flood() -> None:
+    for name in (OPENER.report_key, report_key):
+        world = World(name)
+        for _ in range(300):
+            world.back_up(None)
+        assert world.look() == {}
+        assert (world.aside, world.unread) == ((), 0)
+
+
+def test_reports_from_before_and_after_an_agents_update_are_one_row() -> None:
+    world = World(report_key)
+    for snapshot in S[:3]:
+        world.back_up(snapshot)
+    world.name = OPENER.report_key
+    world.back_up(None)
+    assert world.look() == {}
+    assert [report.number for report in world.read().reports] == [4, 3]
+    assert world.memory.accounted_number == 4
+    world.put(report_key(6, run_of(1)), b"rubbish")
+    del world.bucket[world.back_up(S[3])]
+    del world.bucket[world.back_up(S[4])]
+    world.back_up(S[5])
+    assert world.look()[FindingKind.REPORTS_MISSING]["count"] == 2, "a forged number stands for one that is missing"
+
+
+def test_a_report_that_somebody_wrote_over_is_read_as_it_was_first(world: World) -> None:
+    world.back_up(S[3])
+    own = [key for key in world.bucket if key.startswith("reports/")]
+    world.clock += timedelta(hours=1)
+    for key in own:
+        world.put(key, b"rubbish")
+    for _ in range(2):
+        assert world.look() == {}
+        assert [report.number for report in world.read().reports] == [4, 3, 2, 1]
+        assert sorted(each.key for each in world.aside) == sorted(own)
+    assert world.memory.newest_reported is not None
+    assert world.memory.newest_reported.snapshot_id == S[3]
+
+
+def test_no_more_than_some_are_looked_for_below_what_somebody_wrote(world: World) -> None:
+    for _ in range(60):
+        world.put(world.back_up(None), b"rubbish")
+    world.look()
+    assert len(world.read().reports) == MAX_EARLIER
+    assert len(world.opened) < 150
 
 
 def test_a_bucket_that_is_gone_altogether_is_said_when_it_held_anything(world: World) -> None:

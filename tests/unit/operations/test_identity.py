@@ -11,7 +11,7 @@ from coffre.agents.report import Report
 from coffre.operations import identity
 from coffre.operations.continuity import Seen, Stored, learn
 from coffre.operations.findings import FindingKind
-from coffre.operations.reports import Reported
+from coffre.operations.report_shelf import Reported
 from coffre.records.memory import Memory
 from tests.unit.agents.test_report import REPORT
 
