@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -33,6 +34,11 @@ FRESH = "atelier-01.durand.example"
 """New hardware for caisse-01, reached by a user who becomes root by sudo: nothing of ours was ever on it."""
 SOURCE = "/home/claire/tout"
 CALM_SECONDS = 30
+
+ACL = (2).to_bytes(4, "little") + b"".join(
+    struct.pack("<HHi", *entry) for entry in ((1, 6, -1), (2, 4, 1234), (4, 4, -1), (16, 4, -1), (32, 0, -1))
+)
+"""u::rw-,u:1234:r--,g::r--,m::r--,o::--- as Linux keeps it: version, then tag, rights and id of each entry."""
 
 MAKE_TREE = """
 import os, pathlib
@@ -64,12 +70,14 @@ os.chmod(b"vide.txt", 0o4755)
 os.chown(b"lien", 1234, 4321, follow_symlinks=False)
 os.setxattr(b"photos.tar", b"user.coffre", b"\\x00\\xff valeur")
 os.setxattr(b"vide", b"trusted.coffre", b"\\x00\\xff")
+os.setxattr(b"zeros.bin", b"system.posix_acl_access", bytes.fromhex("ACL"))
+os.setxattr(b"vide/vide aussi", b"system.posix_acl_default", bytes.fromhex("ACL"))
 os.utime(b"vide.txt", ns=(10**18 + 1, 10**18 + 123456789))
 os.utime(b"lien", ns=(10**18, 10**18 + 1), follow_symlinks=False)
 os.utime(b"vide/vide aussi", ns=(0, 1))
 os.utime(b"vide", ns=(-1, -(10**9)))
 os.utime(b".", ns=(10**18, 10**18 + 5))
-"""
+""".replace("ACL", ACL.hex())
 
 LIST_TREE = """
 import hashlib, json, os, stat, sys
@@ -146,6 +154,8 @@ def original(desk: Desk) -> Any:
     assert len(tree["entries"]) == 21
     assert tree["entries"][b"photos.tar".hex()][-1] == {"user.coffre": b"\x00\xff valeur".hex()}
     assert tree["entries"][b"vide".hex()][-1] == {"trusted.coffre": b"\x00\xff".hex()}
+    assert tree["entries"][b"zeros.bin".hex()][-1] == {"system.posix_acl_access": ACL.hex()}
+    assert tree["entries"][b"vide/vide aussi".hex()][-1] == {"system.posix_acl_default": ACL.hex()}
     assert tree["sparse_bytes"] < 1 << 20
     return tree
 

@@ -348,6 +348,21 @@ def test_a_machine_that_overwrites_one_name_is_stopped_below_the_wall_and_its_si
     assert tenant["gate"] == "partly closed"
     assert tenant["machines"][1]["all_versions_bytes"] > written * len(body)
 
+    # Its sister's key is stolen as well: what is left to those that go on is bounded too.
+    sisters = backstage.as_machine("compta-01")
+    for _ in range(5):
+        sisters.put(name, body)
+    both = desk.coffre("gate", SLUG, expect=4).stderr
+    assert [f"{machine} is stopped" in both for machine in ("compta-01", "caisse-01")] == [True, True]
+    with pytest.raises(RemoteError, match="AccessDenied"):
+        sisters.put(name, body)
+    (tenant,) = desk.json("status", SLUG, "--json", expect=1)
+    assert [each["machine"] for each in tenant["findings"] if each["kind"] == "fills_storage"] == [
+        "compta-01",
+        "caisse-01",
+    ]
+    assert tenant["gate"] == "closed"
+
     desk.coffre("gate", SLUG, "--open", "caisse-01", "--reason", "the customer looks for it")
     (word,) = backstage.events(EventKind.GATE_WORD)
     assert word.details["reason"] == "the customer looks for it"
@@ -358,8 +373,11 @@ def test_a_machine_that_overwrites_one_name_is_stopped_below_the_wall_and_its_si
     settings.write_text(before, encoding="utf-8")
     desk.edit(SLUG, "quota: 48 MiB", "quota: 200 GiB")
     desk.coffre("apply", SLUG, "--yes")
-    stolen.put(name, b"small")
-    assert "caisse-01: success" in desk.coffre("backup", SLUG).stdout
+    for key in (sisters, stolen):
+        key.put(name, b"small")
+    done = desk.coffre("backup", SLUG).stdout
+    assert "compta-01: success" in done
+    assert "caisse-01: success" in done
 
 
 def test_a_run_that_meets_the_wall_ends_soon_as_quota_and_harms_nothing(

@@ -224,7 +224,7 @@ def _without_names(job: Job, problem: ResticError) -> ExpectedError:
     """Return restic's failure without the names of files: they are the customer's, and errors are logged."""
     if problem.damage is not None:
         return RemoteError(f"{job.machine}: {describe_damage(problem.damage)}", problem.hint)
-    if problem.exit_code_of_restic not in (1, 3):
+    if problem.exit_code_of_restic not in (1, 2, 3):
         return problem
     if NO_ROOM in problem.message or any(NO_ROOM in line for line in problem.said):
         return _no_room(job)

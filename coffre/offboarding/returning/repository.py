@@ -52,8 +52,8 @@ What a snapshot needs was there before it, so that a machine may write meanwhile
 
 TRANSFERS = 8
 _SMALL_PROGRAM_BYTES = 64 << 20
-FOUND_ERRORS = 1
-"""restic's exit code when it looked and found errors; others mean that it could not look."""
+FOUND_ERRORS, CRASHED = 1, 2
+"""restic's exit codes when it found errors, and when what it read made it panic; others mean that it could not look."""
 CONFIG_LIMIT_BYTES = 1024**2
 """restic's own has 155 bytes."""
 
@@ -198,13 +198,16 @@ def _is_as_named(file: HashedFile, config: bytes | Unusable | None) -> bool:
 def _check(job: Job, password: SecretStr) -> bool:
     """Have restic look at the copy as its owner will, and tell whether it is whole; the hashes were compared before.
 
-    A machine can write an index of packs that never were: it stops no return by that. The bag says what restic found.
+    A machine can write an index of packs that never were, or one that restic panics over, fills the memory with, or
+    never ends to read: it stops no return by that. The bag says what restic found.
     """
     job.on_progress(f"{job.machine}: restic checks the copy")
     try:
         Repository(str(job.bag / REPOSITORY), job.service.owner_key(), password).check()
     except ResticError as problem:
-        if problem.exit_code_of_restic != FOUND_ERRORS:
+        code = problem.exit_code_of_restic
+        was_stopped = code is None or code < 0
+        if not was_stopped and code not in (FOUND_ERRORS, CRASHED):
             raise
         job.on_progress(f"{job.machine}: it is what the bucket holds, and not whole: {problem.message}")
         return False

@@ -125,6 +125,15 @@ class SignedHttp:
         except (TypeError, ValueError, OverflowError) as error:
             raise RemoteError(f"{self._base} does not say what time it is", "Ask whoever runs the platform.") from error
 
+    def ask_plainly(self, doing: str, path: str) -> Mapping[str, str]:
+        """Return the headers of what an unsigned GET is answered, whatever the answer is."""
+        try:
+            response = self._pool.urlopen("GET", path, preload_content=False, decode_content=False)
+            read_bounded(response, doing)
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
+        return response.headers
+
     def _send(
         self,
         doing: str,

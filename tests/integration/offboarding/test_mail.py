@@ -1,5 +1,6 @@
 """Letters by e-mail, to a real SMTP server: each goes out once, and nothing is claimed that is not known."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -21,9 +22,15 @@ from coffre.offboarding.letter_kinds import LetterKind, LetterState
 from coffre.offboarding.letters import LetterFacts, write_letter
 from coffre.offboarding.mail import send_letter
 from coffre.operations import smtp
+from coffre.operations.anchoring import anchor_quietly, mail_place
 from coffre.operations.service import Service
 from coffre.operations.smtp import NotSentError, UncertainError
+from coffre.records.database import Records
 from coffre.records.events import EventKind
+from coffre.records.heads import is_genuine, read_heads
+from coffre.secrets.setup import init
+from coffre.secrets.store import SecretStore
+from coffre.spec.loader import Repository
 from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
 
 # The server does not know that its connection came over TLS from the start.
@@ -32,6 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiri
 TODAY = date(2027, 1, 5)
 ADDRESS = "127.0.0.1"
 PASSWORD = "tr0mpette"
+OUTSIDE = "temoin@notaire.example"
 KIND = LetterKind.NOTICE_RECEIVED
 
 
@@ -42,8 +50,10 @@ class Inbox:
     messages: list[EmailMessage] = field(default_factory=list)
     answer: str | None = None
     hangs_up: bool = False
+    hangs_seconds: float = 0.0
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
+        await asyncio.sleep(self.hangs_seconds)
         if self.answer is not None:
             return self.answer
         read = message_from_bytes(envelope.original_content or b"", policy=policy.default)
@@ -223,3 +233,67 @@ def test_without_a_mail_server_a_letter_is_a_file_and_is_recorded_once(tmp_path:
         assert not send_letter(service, KIND, path, TODAY).is_new
         assert states(service) == ["written"]
         assert path.stat().st_mode & 0o077 == 0
+
+
+@contextmanager
+def anchoring(folder: Path, inbox: Inbox) -> Iterator[tuple[Repository, Records, SecretStore, list[str]]]:
+    """Open real records that are anchored by that server, and hear what is told of it."""
+    root = folder / "checkout"
+    root.mkdir()
+    places = (root / "bundles", root / "escrow", root)
+    environment = {"XDG_CONFIG_HOME": str(folder / "home")}
+    init(*places, environment=environment)
+    secrets = SecretStore.open(*places, environment=environment)
+    with (
+        serving(inbox, root, "tls") as block,
+        open_service(root, leaving_tenant(), mail=block, anchor={"mail": OUTSIDE}) as service,
+        Records.open("sqlite:.coffre/records.db", root) as records,
+    ):
+        yield service.repository, records, secrets, []
+
+
+def test_the_head_of_the_records_goes_out_once_a_day_and_proves_them(tmp_path: Path) -> None:
+    inbox = Inbox()
+    with anchoring(tmp_path, inbox) as (repository, records, secrets, told):
+        for _ in range(2):
+            anchor_quietly(repository, records, secrets, told.append)
+        (message,) = inbox.messages
+        assert (message["To"], told) == (OUTSIDE, [])
+        (attached,) = [each.get_content() for each in message.iter_attachments()]
+        body = message.get_body(("plain",))
+        assert body is not None
+        for text in (attached.decode() if isinstance(attached, bytes) else attached, body.get_content()):
+            (head,) = read_heads(text)
+            assert head == records.find_head(mail_place(OUTSIDE))
+            assert is_genuine(head)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        ({"answer": "554 5.7.1 not today"}, "did not take the message: 5.7.1 not today"),
+        ({"hangs_seconds": 6.0}, "did not answer after the message"),
+        ({"hangs_up": True}, "did not answer after the message"),
+    ],
+    ids=["refuses", "hangs", "hangs up"],
+)
+def test_a_head_that_is_not_known_to_have_gone_out_is_told_stops_nothing_and_goes_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setattr(smtp, "ANSWER_SECONDS", 2.0)
+    inbox = Inbox(**spoilt)
+    with anchoring(tmp_path, inbox) as (repository, records, secrets, told):
+        anchor_quietly(repository, records, secrets, told.append)
+        (said,) = told
+        assert words in said
+        assert said.startswith("the records were not anchored: ")
+        assert records.find_head(mail_place(OUTSIDE)) is None
+        assert len(records.list_heads()) == 1, "the mail that failed kept the head from its other place"
+        inbox.answer, inbox.hangs_seconds, inbox.hangs_up = None, 0.0, False
+        anchor_quietly(repository, records, secrets, told.append)
+        assert told == [said]
+        head = records.find_head(mail_place(OUTSIDE))
+        assert head is not None
+        body = inbox.messages[-1].get_body(("plain",))
+        assert body is not None
+        assert read_heads(body.get_content()) == [head]

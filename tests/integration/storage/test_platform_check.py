@@ -80,13 +80,14 @@ def test_a_sound_platform_has_no_problem_and_nothing_is_left_on_it(world, tmp_pa
 
 @pytest.fixture
 def open_gateway(world, lab, tmp_path):
-    """A second gateway of the same cluster, with all the APIs that Ceph switches on by itself."""
+    """A second gateway of the same cluster, with all the APIs that Ceph switches on by itself, and websites."""
     config = tmp_path / "ceph.conf"
     text = (lab.directory / "ceph" / "ceph.conf").read_text()
     [port] = re.findall(r"ssl_endpoint=\S+:(\d+)", text)
     with socket.create_server((urlsplit(world.endpoint.url).hostname, 0)) as probe:
         free = str(probe.getsockname()[1])
     lines = [line for line in text.replace(f":{port} ", f":{free} ").splitlines() if "enable apis" not in line]
+    lines.append("rgw enable static website = true")
     config.write_text("\n".join(lines) + "\n")
     endpoint = dataclasses.replace(world.endpoint, url=world.endpoint.url.replace(port, free))
     argv = ["radosgw", "--foreground", f"--conf={config}", "--name=client.rgw"]
@@ -105,7 +106,10 @@ def open_gateway(world, lab, tmp_path):
 def test_apis_that_coffre_does_not_use_are_named_with_the_setting(world, open_gateway, tmp_path):
     finding = check(platform_at(tmp_path, open_gateway, world.admin_key), tmp_path)["apis"]
     assert finding.verdict is Verdict.WARNING
-    assert "APIs answer that Coffre does not use: sns, pubsub, sts, iam; s3select answers" in finding.sentence
+    assert (
+        "APIs answer that Coffre does not use: sns, pubsub, sts, iam, s3website, swift, swift_auth; s3select answers"
+        in finding.sentence
+    )
     assert "`rgw_enable_apis = s3, admin`" in finding.advice
 
 

@@ -210,7 +210,8 @@ def test_nothing_but_a_checks_own_user_is_ever_removed():
         ((), OK, "none answers"),
         ((Api.SELECT,), OK, "s3select answers, has no setting"),
         ((Api.SNS,), WARNING, "does not use: sns"),
-        (tuple(Api), WARNING, "does not use: sns, pubsub, sts, iam; s3select"),
+        ((Api.SWIFT_AUTH,), WARNING, "does not use: swift_auth"),
+        (tuple(Api), WARNING, "does not use: sns, pubsub, sts, iam, s3website, swift, swift_auth; s3select"),
     ],
 )
 def test_apis_that_can_be_switched_off_are_named_with_the_setting(answering, verdict, words):
@@ -218,3 +219,4 @@ def test_apis_that_can_be_switched_off_are_named_with_the_setting(answering, ver
     assert finding.verdict is verdict
     assert words in finding.sentence
     assert ("rgw_enable_apis = s3, admin" in finding.advice) == (verdict is WARNING)
+    assert ("rgw_enable_static_website = false" in finding.advice) == (Api.WEBSITE in answering)

@@ -24,10 +24,17 @@ class Api(StrEnum):
     NOTIFICATIONS = "pubsub"
     STS = "sts"
     IAM = "iam"
+    WEBSITE = "s3website"
+    SWIFT = "swift"
+    SWIFT_AUTH = "swift_auth"
     SELECT = "s3select"
 
 
 _ACTIONS = {Api.SNS: "Action=ListTopics", Api.STS: f"Action=AssumeRole&{_ROLE}", Api.IAM: "Action=ListRoles"}
+_SWIFT_PATHS = {Api.SWIFT: "/swift/info", Api.SWIFT_AUTH: "/auth/v1.0"}
+"""Where Ceph puts them; where an operator has put them elsewhere they are not seen."""
+_SWIFT_HEADER = "X-Trans-Id"
+"""With all that Swift answers, and nothing that S3 does."""
 _WITHOUT_SETTING = frozenset({Api.SELECT})
 """No release has a setting for it (16.2.15 to 20.2): it reads what its caller may read anyway."""
 
@@ -41,6 +48,9 @@ def find_answering(place: Scratch, endpoint: Endpoint) -> frozenset[Api]:
     # Where it is off the gateway takes the question for a listing.
     if b"<NotificationConfiguration" in http.call_s3("ask for it", "GET", bucket, {"notification": ""}):
         found.add(Api.NOTIFICATIONS)
+    found |= {api for api, path in _SWIFT_PATHS.items() if _SWIFT_HEADER in http.ask_plainly(f"ask for {api}", path)}
+    if _is_answered(lambda: http.call_s3("ask for a website", "GET", bucket, {"website": ""})):
+        found.add(Api.WEBSITE)
     if _is_answered(
         lambda: http.call_s3("select", "POST", f"{bucket}/reports/select", {"select": "", "select-type": 2}, _SELECT)
     ):
@@ -55,11 +65,13 @@ def judge_apis(answering: frozenset[Api]) -> Finding:
     select = "; s3select answers, has no setting, and reads no more than a GET" if Api.SELECT in answering else ""
     if not needless:
         return ok(name, f"of the APIs that Coffre does not use none answers that can be switched off{select}")
+    website = ", and `rgw_enable_static_website = false`," if Api.WEBSITE in answering else ""
     return warning(
         name,
         f"APIs answer that Coffre does not use: {', '.join(needless)}{select}",
         f"Any machine's key may call them, and with sns have the gateway speak to any address. Set "
-        f"`rgw_enable_apis = {NEEDED}` for the gateways, with what others use on this platform, and restart them.",
+        f"`rgw_enable_apis = {NEEDED}`{website} for the gateways, with what others use on this platform, and restart "
+        "them.",
     )
 
 
