@@ -161,7 +161,11 @@ def connection_variables(target: Target, token: str) -> dict[str, Any]:
 
 def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dict[str, Any]:
     variables: dict[str, Any] = {
-        "ansible_connection": "ssh",
+        # Ours, beside the playbooks: ssh with every command in a frame.
+        "ansible_connection": "framed_ssh",
+        # What start-up files print would break sftp; a terminal would mix what is printed.
+        "ansible_ssh_transfer_method": "piped",
+        "ansible_ssh_use_tty": False,
         "ansible_host": connection.host,
         "ansible_user": connection.user,
         "ansible_become": connection.become,

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from coffre.agents.identity import Identity
-from coffre.agents.ssh_errors import last_line, significant_lines
+from coffre.agents.ssh_errors import last_line, shorten, significant_lines
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 
 HIDDEN = "its output is hidden because it handles secrets"
@@ -17,6 +17,8 @@ SAID_BYTES = 64 * 1024
 MAX_VERSION_LENGTH = 64
 
 Event = Mapping[str, Any]
+_SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
+"""How Ansible begins where the cause is in what the command itself said."""
 
 
 APPLY = "Have the agent apply its orders"
@@ -147,11 +149,11 @@ def find_reason(result: Mapping[str, Any]) -> str:
 def _reason_of(result: Mapping[str, Any]) -> str:
     if "censored" in result:
         return HIDDEN
-    message = str(result.get("msg", ""))[:SAID_BYTES]
+    message = str(result.get("msg", ""))[-SAID_BYTES:].removeprefix("Task failed: ")
     # A command's own words tell more than "non-zero return code", a module's traceback less than its message.
     texts = [str(result.get(key, ""))[-SAID_BYTES:] for key in ("stderr", "module_stderr", "stdout")]
     said = next((text for text in texts if significant_lines(text.splitlines())), "")
-    if not message or message.startswith(("non-zero return code", "MODULE FAILURE")):
+    if not message or message.startswith(_SAYS_NOTHING):
         return said or message
     if message.startswith("failed to validate") and said:
         return f"{message}: {said}"
@@ -159,9 +161,8 @@ def _reason_of(result: Mapping[str, Any]) -> str:
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Return a reason as one line, its decoration left out."""
-    line = " ".join(significant_lines(text.splitlines()))
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    """Return a reason as one line, its decoration left out; of a long one the end, where the cause stands."""
+    return shorten(text, limit)
 
 
 def _task_name(data: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from coffre.agents import ansible_process, bounded_ssh
 from coffre.agents.inventory import GROUPS, Inventory, list_hosts, with_private_folder
 from coffre.agents.playbook_events import EventLog, HostOutcome, one_line
 from coffre.agents.private_folder import private_folder
-from coffre.agents.ssh import CONNECT_SECONDS, KEEP_SECONDS
+from coffre.agents.ssh import BEGIN_SECONDS, CONNECT_SECONDS, KEEP_SECONDS
 from coffre.errors import ExpectedError, RemoteError
 from coffre.outside.environment import child_environment, find_home
 from coffre.spec.tenant import OperatingSystem
@@ -57,9 +57,12 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
     """Return Ansible's environment: without what is set for anybody else's Ansible, every file in our folder. Pure."""
     kept = child_environment(environment, without=_DROPPED_PREFIXES)
-    sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s"
+    # The first word counts for ssh: Ansible's own time limit is one for start-up files and sudo too.
+    sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s -o ConnectTimeout={CONNECT_SECONDS}"
     return {
         **kept,
+        # Our own plugin lies beside the playbooks, where nobody but an installation writes.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(each) for each in list_collection_folders(environment)),
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "home"),
@@ -69,7 +72,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         **{f"ANSIBLE_{name.upper()}_EXECUTABLE": str(folder / SSH_FOLDER / name) for name in bounded_ssh.NAMES},
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_HOST_KEY_CHECKING": "True",
-        "ANSIBLE_TIMEOUT": str(CONNECT_SECONDS),
+        "ANSIBLE_TIMEOUT": str(BEGIN_SECONDS),
         "ANSIBLE_FORKS": str(forks),
         "ANSIBLE_CALLBACK_PLUGINS": str(toolchain.bundled("playbooks") / "callback_plugins"),
         "ANSIBLE_STDOUT_CALLBACK": "coffre_events",

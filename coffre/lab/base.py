@@ -23,7 +23,9 @@ PACKAGES = (
     "sudo",
     "systemd",
     "systemd-sysv",
+    "tcsh",
     "tzdata",
+    "zsh",
 )
 SUDO_USER = "operateur"
 """An ordinary user with sudo, for connections that become root."""

@@ -8,7 +8,7 @@ import selectors
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -36,15 +36,22 @@ class EndlessOutputError(ProcessError):
 
 
 class DeadlinePassedError(ProcessError):
-    """It did not end in time."""
+    """It did not end in time; with what it had said until then, of complaints the end."""
+
+    stdout = b""
+    stderr = b""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take: seconds in all, bytes of its standard output."""
+    """What one run may take: seconds in all, bytes of its standard output.
+
+    ``is_over`` is asked as output comes, with all of it and of the complaints: when it says so the program is ended.
+    """
 
     deadline_seconds: float
     stdout_bytes: int = STDOUT_BYTES
+    is_over: Callable[[bytearray, bytearray], bool] = lambda _stdout, _stderr: False
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,8 @@ class _Exchange:
                     if is_done:
                         selector.unregister(pipe)
                         pipe.close()
+                if self._limits.is_over(self.stdout, self.stderr):
+                    return
         try:
             self._process.wait(self._seconds_left())
         except subprocess.TimeoutExpired:
@@ -139,10 +148,12 @@ class _Exchange:
         return left
 
     def _late(self) -> DeadlinePassedError:
-        return DeadlinePassedError(
+        late = DeadlinePassedError(
             f"{self._name} did not end within {self._limits.deadline_seconds:.0f} seconds and was stopped",
             "Run the command again.",
         )
+        late.stdout, late.stderr = bytes(self.stdout), bytes(self.stderr)
+        return late
 
     def _send(self, pipe: IO[bytes]) -> bool:
         try:
@@ -201,6 +212,11 @@ class Complaints:
         self._process = process
         self._kept = bytearray()
         self._count_bytes = 0
+        self._news = threading.Condition()
+        self._is_over = False
+        assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+        # Its own: a pipe that somebody else still holds may outlive the caller's.
+        self._own_pipe = os.dup(process.stderr.fileno())
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -209,20 +225,30 @@ class Complaints:
         self._thread.join()
         return self._kept.decode("utf-8", "surrogateescape").splitlines()
 
+    def wait_for(self, is_said: Callable[[bytearray], bool], seconds: float) -> None:
+        """Wait until something was said, the pipe came to its end, or the time is over."""
+        with self._news:
+            self._news.wait_for(lambda: self._is_over or is_said(self._kept), seconds)
+
     def refuse_endless(self) -> None:
         """Raise EndlessOutputError when the program was killed since it complained for ever."""
         if self._count_bytes > COMPLAINTS_LIMIT_BYTES:
             raise endless(name_of(self._process), COMPLAINTS_LIMIT_BYTES)
 
     def _read(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for
-        while chunk := os.read(self._process.stderr.fileno(), CHUNK_BYTES):
-            self._kept += chunk
-            del self._kept[:-STDERR_BYTES]
-            self._count_bytes += len(chunk)
-            if self._count_bytes > COMPLAINTS_LIMIT_BYTES:
-                self._process.kill()
-                return
+        with os.fdopen(self._own_pipe, "rb", buffering=0) as pipe:
+            while chunk := pipe.read(CHUNK_BYTES):
+                with self._news:
+                    self._kept += chunk
+                    del self._kept[:-STDERR_BYTES]
+                    self._count_bytes += len(chunk)
+                    self._news.notify_all()
+                if self._count_bytes > COMPLAINTS_LIMIT_BYTES:
+                    self._process.kill()
+                    break
+        with self._news:
+            self._is_over = True
+            self._news.notify_all()
 
 
 def name_of(process: "subprocess.Popen[bytes]") -> str:

@@ -106,7 +106,7 @@ def run(installed: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_wheel_carries_playbooks_migrations_and_the_program(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    playbooks = [path for path in (REPOSITORY / "playbooks").rglob("*") if path.is_file()]
+    playbooks = [path for path in (REPOSITORY / "playbooks").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     sources = [path for folder in ("coffre", "stacks") for path in (REPOSITORY / folder).rglob("*.py")]
     assert {f"coffre/bundled/{path.relative_to(REPOSITORY)}" for path in playbooks} <= names
     assert {str(path.relative_to(REPOSITORY)) for path in sources} <= names

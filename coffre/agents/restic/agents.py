@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from coffre.agents.ansible_errors import explain_failure, explain_login, is_known
 from coffre.agents.bounded_ssh import ENDLESS
 from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
 from coffre.agents.inventory import (
@@ -14,11 +15,11 @@ from coffre.agents.inventory import (
     host_name,
 )
 from coffre.agents.owner import LOOK, explain_look
-from coffre.agents.playbook_events import HostOutcome, one_line
+from coffre.agents.playbook_events import HostOutcome
 from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
 from coffre.agents.runner import run_playbook
-from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
+from coffre.agents.ssh_errors import Account, explain_ssh
 from coffre.agents.winrm_errors import explain_winrm
 from coffre.errors import ExpectedError
 from coffre.outside.processes import EndlessOutputError
@@ -92,10 +93,12 @@ def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> Dep
         # Somebody answers there: this is no machine to wait for.
         unreachable, message = False, _sentence(endless)
     elif not outcome.ok:
-        refusal = find_sudo_refusal(outcome.reason, target.machine, target.connection.user)
-        # Ansible calls both a refused login and a refused sudo now the one, now the other.
-        unreachable = unreachable or refusal is not None
-        message = _sentence(refusal) if refusal else _explain(target, outcome, slugs)
+        login = None
+        if not isinstance(target.connection, WinrmConnection):
+            login = explain_login(outcome, Account(target.machine, target.connection.user))
+        # Ansible calls a refused login, and a refused sudo, now unreachable and now failed.
+        unreachable = login is not None or (unreachable and not is_known(outcome.reason))
+        message = _sentence(login or _explain(target, outcome, slugs))
     return DeployResult(
         slug=target.slug,
         machine=target.machine,
@@ -121,15 +124,14 @@ def _find_endless(target: Target, outcome: HostOutcome) -> EndlessOutputError | 
     )
 
 
-def _explain(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> str:
+def _explain(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> ExpectedError:
     if outcome.failed_task == LOOK:
-        return _sentence(explain_look(target.slug, target.machine, outcome.reason, slugs))
+        return explain_look(target.slug, target.machine, outcome.reason, slugs)
     if outcome.unreachable and isinstance(target.connection, WinrmConnection):
-        return _sentence(explain_winrm(outcome.reason, target.machine))
-    if outcome.unreachable:
-        return _sentence(explain_ssh(outcome.reason, target.machine, target.trust_command))
-    step = f"“{outcome.failed_task}” failed: " if outcome.failed_task else ""
-    return f"{target.machine}: {step}{one_line(outcome.reason) or 'no reason was given'}"
+        return explain_winrm(outcome.reason, target.machine)
+    if outcome.unreachable and not is_known(outcome.reason):
+        return explain_ssh(outcome.reason, target.machine, target.trust_command)
+    return explain_failure(outcome, Account(target.machine, target.connection.user))
 
 
 def _sentence(problem: ExpectedError) -> str:

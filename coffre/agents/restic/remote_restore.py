@@ -6,7 +6,6 @@ Into a folder the agent's own program restores, in a cage, wherever the machine 
 import base64
 import contextlib
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +24,9 @@ from coffre.agents.restic.output import (
 )
 from coffre.agents.restic.process import ResticError, redact
 from coffre.agents.restic.programs import AGENT, RESTIC
-from coffre.agents.ssh import SSH_FAILED, CompletedRun, SshMachine
+from coffre.agents.ssh import SSH_FAILED, SshMachine, Started
 from coffre.agents.ssh_errors import UnreachableError
 from coffre.errors import ExpectedError, RefusedError
-from coffre.outside import processes
 from coffre.outside.text import one_line
 from coffre.spec import naming
 
@@ -42,7 +40,7 @@ LOOK_SECONDS = 30.0
 SIGNALLED = 128
 OUTPUT_BYTES = 4 * 1024**3
 """The most that a restore prints of its progress; none of it is kept."""
-_LOOK = "uname -s; uname -m; " + "; ".join(
+_LOOK = "echo system=$(uname -s); echo architecture=$(uname -m); " + "; ".join(
     f"echo {name}=$(sha256sum <{path} 2>/dev/null | cut -c 1-64)" for name, path in INSTALLED.items()
 )
 _SCRIPT = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
@@ -95,9 +93,9 @@ def look_at(machine: SshMachine) -> MachineFacts:
 
 def read_facts(said: str) -> MachineFacts:
     """Read what a machine answers. Pure."""
-    lines = [line.strip() for line in said.splitlines()] + ["", ""]
-    pairs = [line.partition("=") for line in lines[2:]]
-    return MachineFacts(lines[0], lines[1], {name: sha256 for name, _, sha256 in pairs if sha256})
+    facts = {name: value for name, _, value in (line.partition("=") for line in said.splitlines())}
+    sha256 = {name: facts[name] for name in INSTALLED if facts.get(name)}
+    return MachineFacts(facts.get("system", ""), facts.get("architecture", ""), sha256)
 
 
 def choose_sent(facts: MachineFacts, machine: str, programs: Sequence[Program]) -> list[Program]:
@@ -162,14 +160,11 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
     programs = [_find_program(name) for name in names]
     sent = choose_sent(look_at(machine), machine.name, programs)
     refuse_ours(restore.path if restore.folder is None else None, machine.name)
-    with machine.started(["sh", "-c", _SCRIPT, "coffre-restore", *build_call(restore, programs, sent)]) as process:
-        complaints = processes.Complaints(process)
-        _send(process, restore.storage, sent, watcher)
-        summary = _follow(process, watcher)
-        code = process.wait()
-        stderr = complaints.lines()
-        complaints.refuse_endless()
-    _raise_for(machine, restore, code, stderr)
+    with machine.started(["sh", "-c", _SCRIPT, "coffre-restore", *build_call(restore, programs, sent)]) as started:
+        _send(started, restore.storage, sent, watcher)
+        summary = _follow(started, watcher)
+        ended = started.end()
+    _raise_for(machine, restore, ended.exit_code, ended.stderr.splitlines())
     return summary
 
 
@@ -190,9 +185,7 @@ def _find_program(name: str) -> Program:
     return Program(name, path, toolchain.sha256_program(path))
 
 
-def _send(
-    process: "subprocess.Popen[bytes]", storage: MachineStorage, programs: Sequence[Program], watcher: Watcher
-) -> None:
+def _send(started: Started, storage: MachineStorage, programs: Sequence[Program], watcher: Watcher) -> None:
     """Send secrets and programs; standard input stays open, as the sign that this process lives."""
     lines = [
         storage.access_key_id.encode(),
@@ -201,23 +194,21 @@ def _send(
         # Always: in a cage there is no list of authorities but this one.
         base64.b64encode(read_authorities(storage.ca_file)),
     ]
-    assert process.stdin is not None  # noqa: S101 - a pipe was asked for
     # A machine that ended already says why in its exit code.
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(b"".join(line + b"\n" for line in lines))
+        started.stdin.write(b"".join(line + b"\n" for line in lines))
         for program in programs:
             watcher.on_step(f"sending {program.name}, {program.path.stat().st_size // _BLOCK_BYTES} MiB")
             with program.path.open("rb") as stream:
                 while block := stream.read(_BLOCK_BYTES):
-                    process.stdin.write(block)
-        process.stdin.flush()
+                    started.stdin.write(block)
+        started.stdin.flush()
 
 
-def _follow(process: "subprocess.Popen[bytes]", watcher: Watcher) -> RestoreSummary:
-    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+def _follow(started: Started, watcher: Watcher) -> RestoreSummary:
     summary = RestoreSummary(0, 0)
-    for line in processes.read_lines(process.stdout, "the machine", total_bytes=OUTPUT_BYTES):
-        fields = read_line(line.decode("utf-8", "replace"))
+    for line in started.lines(OUTPUT_BYTES):
+        fields = read_line(line)
         if fields.get("message_type") == "status":
             watcher.on_progress(read_fraction(fields))
         elif fields.get("message_type") == "coffre_uncaged":
@@ -233,7 +224,6 @@ def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: l
         return
     secrets = (restore.storage.secret_access_key, restore.storage.repository_password)
     lines = [redact(line, [secret.get_secret_value() for secret in secrets]) for line in stderr]
-    machine.check_asked(CompletedRun(code, "", "\n".join(lines)))
     if code in (SSH_FAILED, SIGNALLED + 15) or code < 0:
         raise UnreachableError(
             f"{machine.name}: the connection broke during the restore", "Run the same command again: it goes on."

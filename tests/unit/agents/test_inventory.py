@@ -161,7 +161,7 @@ def test_a_mac_is_reached_by_ssh_and_keeps_nothing_in_a_memory_that_it_lacks():
     target = replace(TARGET, system=OperatingSystem.MACOS, credential=SecretStr(PASSWORD))
     inventory = build_deploy_inventory([replace(REQUEST, target=target)], INSTALLATION, {"martin.compta-01": b"PEM"})
     variables = inventory["restic_agents_macos"]["hosts"]["martin.compta-01"]
-    assert variables["ansible_connection"] == "ssh"
+    assert variables["ansible_connection"] == "framed_ssh"
     assert variables["ansible_remote_tmp"] == "/var/tmp/.coffre-ansible-t0"
     assert decoded(variables["ansible_become_password"]) == PASSWORD
     assert inventory["restic_agents"]["hosts"] == {}

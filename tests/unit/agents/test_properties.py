@@ -23,7 +23,7 @@ from coffre.agents.restic.output import (
     read_snapshots,
 )
 from coffre.agents.restic.remote_restore import Program, choose_sent, read_facts
-from coffre.agents.ssh_errors import explain_ssh, find_sudo_refusal
+from coffre.agents.ssh_errors import Account, explain_ssh, find_sudo_refusal, shorten
 from coffre.agents.trust import read_lines
 from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.control import GateOrder, SetAside, read_gate_order
@@ -152,7 +152,8 @@ def test_what_ssh_and_systemd_print(text):
     read_unit_state(text)
     read_lines(text.splitlines())
     assert isinstance(explain_ssh(text, "vm", "coffre trust"), ExpectedError)
-    find_sudo_refusal(text, "vm", "root")
+    find_sudo_refusal(text, Account("vm", "root"))
+    assert len(shorten(text, 40)) <= 40
     read_agent_version(text)
     with contextlib.suppress(RefusedError):
         choose_sent(read_facts(text), "vm", [Program("restic", Path("restic"), "a" * 64)])

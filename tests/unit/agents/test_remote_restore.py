@@ -1,5 +1,6 @@
 import platform
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,9 @@ def test_in_place_the_agents_own_files_are_left_out():
 def test_programs_are_sent_only_where_they_lack_and_run():
     here = (platform.system(), platform.machine())
     restic, agent = Program("restic", Path("restic"), "abc"), Program("coffre-agent", Path("agent"), "def")
-    known = read_facts(f"{here[0]}\n{here[1]}\ncoffre-agent=def\nrestic=abc\n")
+    known = read_facts(f"system={here[0]}\narchitecture={here[1]}\ncoffre-agent=def\nrestic=abc\n")
     assert choose_sent(known, "m", [restic, agent]) == []
-    assert choose_sent(read_facts("\n".join((*here, "coffre-agent=", "restic=abc"))), "m", [restic, agent]) == [agent]
+    assert choose_sent(replace(known, sha256={"restic": "abc"}), "m", [restic, agent]) == [agent]
     assert choose_sent(MachineFacts(*here, {"restic": "other"}), "m", [restic, agent]) == [restic, agent]
     assert choose_sent(read_facts(""), "m", []) == []
     with pytest.raises(RefusedError, match="runs Linux on riscv64"):
