@@ -34,6 +34,8 @@ read_line() { # a builtin reads no byte past its line
 }
 
 make_work_folder() {
+  # What is sent is there twice for a moment.
+  needed_kib=$(((restic_bytes + agent_bytes) / 512 + 1024))
   for parent in /dev/shm /run /root; do
     [ -d "$parent" ] || continue
     for left in "$parent"/.coffre-restore-*; do # what killed runs have left
@@ -42,13 +44,15 @@ make_work_folder() {
       case $pid in '' | *[!0-9]*) continue ;; esac
       kill -0 "$pid" 2>/dev/null || rm -rf -- "$left"
     done
+    free_kib=$(df -Pk "$parent" | { read -r _; read -r _ _ _ free _; echo "${free:-0}"; })
+    [ "$free_kib" -ge "$needed_kib" ] || continue
     work=$(mktemp -d "$parent/.coffre-restore-$$-XXXXXXXX" 2>/dev/null) || continue
     # Many systems forbid to run programs from one of these.
     printf '#!/bin/sh\n' >"$work/try" && chmod 700 "$work/try" && "$work/try" 2>/dev/null && return
     rm -rf -- "$work"
     work=
   done
-  fail 81 'no private folder from which a program may be run: tried /dev/shm, /run and /root'
+  fail 81 "no private folder with $((needed_kib / 1024)) MiB of room from which a program may be run: tried /dev/shm, /run and /root"
 }
 
 receive_programs() {

@@ -1,3 +1,4 @@
+import os
 import platform
 import subprocess
 from dataclasses import replace
@@ -90,17 +91,22 @@ class Machine:
         path.chmod(0o755)
         return path
 
-    def start(self, folder: Path, mark: str = "mark", sizes: tuple[int, int] = (0, 0)) -> "subprocess.Popen[bytes]":
+    def start(
+        self, folder: Path, mark: str = "mark", sizes: tuple[int, int] = (0, 0), programs: str = ""
+    ) -> "subprocess.Popen[bytes]":
         facts = [str(folder), mark]
         for path, size in zip((self.restic, self.agent), sizes, strict=True):
             facts += [str(path), str(size), self.sha256[path]]
         return subprocess.Popen(
             ["sh", "-c", SCRIPT, "coffre-restore", *facts, "restore", "x"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PATH": programs + os.environ["PATH"]},
         )  # fmt: skip
 
-    def run(self, folder: Path, mark: str = "mark", sent: tuple[bytes, bytes] = (b"", b"")) -> tuple[int, str]:
-        process = self.start(folder, mark, (len(sent[0]), len(sent[1])))
+    def run(
+        self, folder: Path, mark: str = "mark", sent: tuple[bytes, bytes] = (b"", b""), programs: str = ""
+    ) -> tuple[int, str]:
+        process = self.start(folder, mark, (len(sent[0]), len(sent[1])), programs)
         assert process.stdin is not None
         process.stdin.write(b"AKID\ns3 sec\\ret\npass 'word\nUEVN\n" + sent[0] + sent[1])
         process.stdin.flush()
@@ -115,6 +121,22 @@ class Machine:
 
 def left() -> list[Path]:
     return [path for parent in ("/dev/shm", "/run", "/root") for path in Path(parent).glob(".coffre-restore-*")]
+
+
+@pytest.mark.parametrize(
+    ("full", "code", "said"),
+    [("/dev/shm", 0, "/run/.coffre-restore-"), ("*", 81, "no private folder with 1 MiB of room from which a program")],
+)
+def test_programs_go_where_there_is_room(tmp_path, full, code, said):
+    """A container's /dev/shm has 64 MiB at most, whatever else the machine has."""
+    (tmp_path / "df").write_text(
+        f'#!/bin/sh\necho head\ncase $2 in {full}) free=10 ;; *) free=999999 ;; esac\necho x 1 1 "$free" 1% /\n'
+    )
+    (tmp_path / "df").chmod(0o755)
+    ended = Machine(tmp_path, 'echo "$TMPDIR"').run(tmp_path / "new", programs=f"{tmp_path}:")
+    assert ended[0] == code
+    assert said in ended[1]
+    assert left() == []
 
 
 def test_the_script_hands_secrets_over_unharmed_and_clears_up(tmp_path):
