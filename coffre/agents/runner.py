@@ -61,8 +61,6 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s -o ConnectTimeout={CONNECT_SECONDS}"
     return {
         **kept,
-        # Our own plugin lies beside the playbooks, where nobody but an installation writes.
-        "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(each) for each in list_collection_folders(environment)),
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "home"),
@@ -76,7 +74,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_FORKS": str(forks),
         "ANSIBLE_CALLBACK_PLUGINS": str(toolchain.bundled("playbooks") / "callback_plugins"),
         "ANSIBLE_STDOUT_CALLBACK": "coffre_events",
-        # Our plugin leaves nothing compiled beside itself.
+        # Our plugins leave nothing compiled beside themselves.
         "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_DISPLAY_TRACEBACK": "error",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",

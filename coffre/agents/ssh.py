@@ -288,15 +288,14 @@ class Started:
 
     def lines(self, total_bytes: int) -> Iterator[str]:
         """Yield what the command itself prints, line by line; EndlessOutputError for more than ``total_bytes``."""
-        end = f"{self.frame.mark} end "
+        end, over = f"{self.frame.mark} end ", f"{self.frame.over}\n".encode()
         for line in self._read(total_bytes):
             which, text = self.frame.own(line.decode("utf-8", "replace").removesuffix("\n"))
-            is_end = text.startswith(end)
-            if which == "1" and not is_end:
+            if which == "1" and not text.startswith(end):
                 yield text
             elif which:
                 self._before += line
-            if is_end:
+            elif line == over:
                 return
 
     def end(self) -> CompletedRun:
