@@ -95,7 +95,8 @@ def _get(seen: Wire, connection: http.client.HTTPConnection) -> Wire:
         try:
             connection.request("GET", "/")
             answer = connection.getresponse()
-            answer.read(ANSWER_BYTES)
+            with contextlib.closing(answer):
+                answer.read(ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
             return replace(seen, failure=_reason(error, connection.host))
         middle = began + (datetime.now(UTC) - began) / 2
