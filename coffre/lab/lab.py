@@ -32,6 +32,16 @@ def ignore_progress(_message: str) -> None:
     """Take progress messages nobody wants to see."""
 
 
+@contextlib.contextmanager
+def _usual_umask() -> Iterator[None]:
+    """Make files as a system's installation does: what other users of a machine read may not be closed to them."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 class Lab:
     """A lab in its directory. Nothing is kept in this object: any process may end what another one started."""
 
@@ -76,7 +86,7 @@ class Lab:
 
         May run twice and after any crash. Machines started earlier stay as they are.
         """
-        with self._locked():
+        with self._locked(), _usual_umask():
             found = state.find_state(self._state_file)
             known = (found or self._choose()).with_hosts(hosts)
             if found is None:

@@ -190,4 +190,5 @@ def ensure_ssh_files(directory: Path, authorized_key: str) -> None:
     file = directory / "ssh" / "authorized_keys"
     if not file.exists() or file.read_text(encoding="utf-8").strip() != authorized_key:
         file.write_text(f"{authorized_key}\n", encoding="utf-8")
+    file.chmod(0o644)  # sshd reads it as the user who comes in
     (directory / "ssh").chmod(0o755)
