@@ -78,6 +78,10 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         "key, or on the platform; `coffre rotate --machine NAME --now` cuts that key, `coffre apply` brings an agent "
         "whose reports nobody hides"
     ),
+    FindingKind.FOREIGN_KEYS: lambda evidence: (
+        f"passed over: {evidence['key']}{_count(evidence)}: no name that restic or Coffre gives; see what writes there "
+        "with its key, then `coffre acknowledge`"
+    ),
     FindingKind.APPLIED_SET_ASIDE: lambda evidence: (
         f"left out: {evidence['key']}: {_fault(evidence)}; see what writes there with its key"
     ),
@@ -141,6 +145,10 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.REPORT_REPLAYED: lambda evidence: (
         f"{evidence['key']} was put there after number {evidence['known']}: an old report put back, or a machine that "
         "lost its memory (it goes on after `coffre apply`)"
+    ),
+    FindingKind.MEMORY_CHANGED: lambda _: (
+        "what the records remember of it was changed by other means than Coffre, so a loss may be hidden: see `coffre "
+        "records verify`; once it is explained, `coffre acknowledge`"
     ),
     FindingKind.REPORT_KEY_LACKING: lambda _: (
         "its reports are sealed, and the control bundle has no key for them: run `coffre apply`"

@@ -25,6 +25,7 @@ Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by fi
 Machine = Annotated[str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)]
 
 FAILED, REFUSED = 1, 4
+NAMED = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -260,14 +261,20 @@ def _show_undelete(machine: str, plan: "UndeletePlan") -> None:
         output.result(
             f"  taken back: changes from {_moment_exact(plan.undone_from)} to {_moment_exact(plan.undone_to)}"
         )
-    for key in plan.hidden:
+    for key in plan.hidden[:NAMED]:
         output.result(f"  put out of sight (a version stays): {key}")
+    if len(plan.hidden) > NAMED:
+        output.result(f"  and {len(plan.hidden) - NAMED} more are put out of sight")
     if plan.later:
         output.result(f"  written later, left as they are: {len(plan.later)} objects")
     if plan.lost:
         output.result(f"  deleted, and no version is left to bring back: {len(plan.lost)} objects")
-        for key in plan.lost[:10]:
+        for key in plan.lost[:NAMED]:
             output.result(f"    {key}")
+    if plan.foreign.count:
+        output.result(
+            f"  passed over: {plan.foreign.count} keys that nothing of ours writes, {plan.foreign.first} among them"
+        )
 
 
 def _moment_exact(moment: datetime) -> str:

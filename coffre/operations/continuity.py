@@ -71,7 +71,8 @@ def learn_check_in(memory: Memory, applied: Applied | SetAside | None) -> Memory
 def judge(machine: str, before: Memory, after: Memory, seen: Seen) -> tuple[Finding, ...]:
     """Say what is not there any more of what was seen; ``after`` is what was learned from this look."""
     reported, stored = seen.reported, seen.stored
-    found = [*_judge_snapshots(machine, after, stored), *_judge_packs(machine, before, stored)]
+    changed = [] if before.is_vouched else [Finding(FindingKind.MEMORY_CHANGED, machine)]
+    found = [*changed, *_judge_snapshots(machine, after, stored), *_judge_packs(machine, before, stored)]
     if reported.lacks_key:
         return (*found, Finding(FindingKind.REPORT_KEY_LACKING, machine))
     return (*found, *_judge_reports(machine, before, after, reported))
@@ -80,7 +81,8 @@ def judge(machine: str, before: Memory, after: Memory, seen: Seen) -> tuple[Find
 def judge_absence(machine: str, memory: Memory) -> tuple[Finding, ...]:
     """Say that a machine's whole bucket is gone, when it held anything."""
     known = len(memory.expected)
-    return (Finding(FindingKind.REPOSITORY_GONE, machine, {"what": "bucket", "known": known}),) if known else ()
+    gone = (Finding(FindingKind.REPOSITORY_GONE, machine, {"what": "bucket", "known": known}),) if known else ()
+    return gone if memory.is_vouched else (*gone, Finding(FindingKind.MEMORY_CHANGED, machine))
 
 
 def find_lack(stored: Stored) -> str | None:
@@ -103,14 +105,16 @@ def release(memory: Memory, ids: Iterable[str], why: str, at: datetime) -> Memor
 def begin_anew(memory: Memory, why: str, at: datetime) -> Memory:
     """Return a memory in which a repository begins anew: nothing of before has to be there, reports neither."""
     released = release(memory, [known.snapshot_id for known in memory.expected], why, at)
-    return replace(released, accounted_number=None, begun_at=at, clean_until=at)
+    return replace(released, accounted_number=None, begun_at=at, clean_until=at, foreign_until=at, is_vouched=True)
 
 
 def acknowledge(memory: Memory, gone: Iterable[str], why: str, at: datetime) -> Memory:
     """Return a memory in which what is missing now alarms no more; what goes later does."""
     released = release(memory, gone, why, at)
     sealed_since = None if memory.sealed_since is None else at
-    return replace(released, accounted_number=None, sealed_since=sealed_since, clean_until=at)
+    return replace(
+        released, accounted_number=None, sealed_since=sealed_since, clean_until=at, foreign_until=at, is_vouched=True
+    )
 
 
 def _account(memory: Memory, reported: Reported) -> int | None:

@@ -23,6 +23,9 @@ class FindingKind(StrEnum):
     REPORTS_FLOODED = "reports_flooded"
     """More lies under reports/ than a machine writes, forged as far as it was looked at: `count` was not looked at."""
 
+    FOREIGN_KEYS = "foreign_keys"
+    """Objects by names that nothing of ours gives: `key` of one, `count`."""
+
     APPLIED_SET_ASIDE = "applied_set_aside"
     """`reports/.applied` is not what an agent writes: `key`, `fault`, `field`."""
 
@@ -69,6 +72,9 @@ class FindingKind(StrEnum):
 
     REPORT_REPLAYED = "report_replayed"
     """An earlier report of the machine is dated after its newest: `key`, `known` the number of the newest."""
+
+    MEMORY_CHANGED = "memory_changed"
+    """What the records remember of the machine was changed by other means than Coffre: losses may be hidden."""
 
     REPORT_KEY_LACKING = "report_key_lacking"
     """The machine seals its reports, and the bundle here has nothing to open them with."""

@@ -17,6 +17,7 @@ from coffre.operations.recorded_rounds import VerificationStatus, find_status
 from coffre.operations.reports import recall
 from coffre.operations.retired import describe_retirement, is_erasable
 from coffre.operations.service import Service
+from coffre.operations.sighting import Sighting
 from coffre.operations.stores import count_store
 from coffre.operations.suspension import find_reason
 from coffre.records.events import EventKind
@@ -141,7 +142,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         seen.others,
         seen.losses,
         sum_up(FindingKind.REPORT_SET_ASIDE, name, seen.reported.aside),
-        _judge_flood(name, seen.reported.unread),
+        _judge_odd_objects(name, seen),
         documents,
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
@@ -158,8 +159,13 @@ def _look(service: Service, name: str, now: datetime) -> Look:
     )
 
 
-def _judge_flood(name: str, unread: int) -> list[Finding]:
-    return [Finding(FindingKind.REPORTS_FLOODED, name, {"count": unread})] if unread else []
+def _judge_odd_objects(name: str, seen: Sighting) -> list[Finding]:
+    found, foreign = [], seen.foreign
+    if seen.reported.unread:
+        found.append(Finding(FindingKind.REPORTS_FLOODED, name, {"count": seen.reported.unread}))
+    if foreign.count:
+        found.append(Finding(FindingKind.FOREIGN_KEYS, name, {"key": foreign.first, "count": foreign.count}))
+    return found
 
 
 def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:

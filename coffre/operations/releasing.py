@@ -82,9 +82,9 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
             f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
     gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
-    if not seen.losses and not seen.others and not seen.reported.aside:
+    if not (seen.losses or seen.others or seen.reported.aside or seen.foreign.count):
         return Acknowledged(machine, (), 0)
-    is_lost = bool(seen.losses or seen.reported.aside)
+    is_lost = bool(seen.losses or seen.reported.aside or seen.foreign.count)
     known = (*seen.losses, *seen.others)
     losses = [{"kind": each.kind.value, **each.evidence} for each in known]
     _record_released(service, machine, gone, ACKNOWLEDGED, {"reason": reason, "losses": losses})

@@ -1,7 +1,6 @@
 """One look at a machine's bucket, held against what was seen before, and remembered where records exist."""
 
 import heapq
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +10,7 @@ from coffre.operations import continuity, identity
 from coffre.operations.continuity import NOT_LISTED, Seen, Stored
 from coffre.operations.departure import is_being_erased
 from coffre.operations.findings import Finding, SetAside
+from coffre.operations.key_shapes import ForeignKeys, is_foreign
 from coffre.operations.report_shelf import Reported, Shelf, Until, is_success
 from coffre.operations.reports import find_opener, look_at_applied, recall
 from coffre.operations.service import Service
@@ -29,7 +29,6 @@ MAX_ASIDE = 1000
 _CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
 _KEYS_PREFIX = f"{naming.RESTIC_PREFIX}keys/"
 _DATA_PREFIX = f"{naming.RESTIC_PREFIX}data/"
-_SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Sighting:
     """What was seen of a machine; ``losses`` is what was there before and is not any more.
 
     ``newest_snapshot_at`` is of the snapshot objects whose time can be and that no other machine made, ``snapshots``
-    counts all of them. ``others`` names the machines that back up under this one's name.
+    counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are keys that
+    nothing of ours writes; they count for nothing else than ``current_bytes``.
     """
 
     reported: Reported
@@ -51,6 +51,7 @@ class Sighting:
     repository_bytes: int
     memory: Memory
     applied: Applied | SetAside | None
+    foreign: ForeignKeys
 
 
 def look(service: Service, machine: str, now: datetime | None = None, *, until: Until = is_success) -> Sighting:
@@ -78,6 +79,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
         survey.repository_bytes,
         after,
         applied,
+        survey.foreign,
     )
 
 
@@ -112,8 +114,9 @@ class _Survey:
         self.current_bytes = self.repository_bytes = 0
         self.snapshots = 0
         self.aside: list[SetAside] = []
+        self.foreign = ForeignKeys()
         self._now = now
-        self._known = memory.snapshots
+        self._memory = memory
         self._ids: set[str] = set()
         self._moments: list[tuple[datetime, str]] = []
         self._has_config = False
@@ -126,7 +129,11 @@ class _Survey:
     def see(self, facts: ObjectFacts) -> None:
         self.current_bytes += facts.size_bytes
         self.repository_bytes += facts.size_bytes if is_of_repository(facts.key) else 0
-        if facts.key.startswith(_DATA_PREFIX):
+        if is_foreign(facts.key):
+            until = self._memory.foreign_until
+            if until is None or min(facts.modified_at, self._now) > until:
+                self.foreign = self.foreign.add(facts.key)
+        elif facts.key.startswith(_DATA_PREFIX):
             self._packs += 1
             self._pack_bytes += facts.size_bytes
         elif facts.key.startswith(naming.REPORTS_PREFIX):
@@ -141,8 +148,7 @@ class _Survey:
     def _see_snapshot(self, facts: ObjectFacts) -> None:
         self.snapshots += 1
         snapshot_id = facts.key.removeprefix(SNAPSHOTS_PREFIX)
-        is_kept = snapshot_id in self._known or len(self._ids) < continuity.MAX_KNOWN
-        if is_kept and _SNAPSHOT_ID.fullmatch(snapshot_id):
+        if snapshot_id in self._memory.snapshots or len(self._ids) < continuity.MAX_KNOWN:
             self._ids.add(snapshot_id)
         try:
             modified_at = check_time(facts.modified_at, self._now)

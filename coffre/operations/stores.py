@@ -1,6 +1,7 @@
 """What machines' buckets hold: by a listing what is current, by the platform's own count what is stored in all."""
 
 from coffre.operations.filling import MachineStore, Room
+from coffre.operations.key_shapes import is_foreign
 from coffre.operations.service import Service
 from coffre.spec import naming
 from coffre.spec.quota import wall_bytes
@@ -10,8 +11,8 @@ _REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("d
 
 
 def is_of_repository(key: str) -> bool:
-    """Tell whether an object counts as backups: locks do not. Pure."""
-    return key.startswith(_REPOSITORY_PREFIXES)
+    """Tell whether an object counts as backups: locks do not, nor what restic would not call so. Pure."""
+    return key.startswith(_REPOSITORY_PREFIXES) and not is_foreign(key)
 
 
 def read_store(service: Service, machine: str, bucket: Bucket) -> MachineStore:

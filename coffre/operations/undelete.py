@@ -9,12 +9,13 @@ from pathlib import PurePosixPath
 
 from coffre.agents.restic.repository import ResticError
 from coffre.operations.blocked import refuse_while_blocked
+from coffre.operations.key_shapes import is_foreign
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.releasing import HIDDEN, expect_no_more, release_snapshots
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
 from coffre.operations.sighting import SNAPSHOTS_PREFIX
-from coffre.operations.versions import Comeback, UndeletePlan, list_later, plan_undelete
+from coffre.operations.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
 from coffre.records.events import EventKind
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
@@ -35,9 +36,9 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
     service.machine(machine)
     refuse_unapplied(service, [machine])
     bucket = service.owner_bucket(machine)
-    versions = bucket.list_versions(naming.RESTIC_PREFIX)
+    versions, foreign = part_foreign(bucket.list_versions(naming.RESTIC_PREFIX))
     unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]
-    return plan_undelete(versions, at, unsound=unsound, is_exact=is_exact)
+    return plan_undelete(versions, at, unsound=unsound, is_exact=is_exact, foreign=foreign)
 
 
 def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: OnProgress) -> None:
@@ -54,8 +55,10 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         hidden=list(plan.hidden[:MAX_NAMED]),
         hidden_count=len(plan.hidden),
         lost_count=len(plan.lost),
+        foreign_count=plan.foreign.count,
     )
-    hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX)]
+    ours = (key for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX) and not is_foreign(key))
+    hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
     if hidden:
         release_snapshots(service, machine, hidden, HIDDEN)
     bucket = service.owner_bucket(machine)

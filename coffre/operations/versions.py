@@ -3,15 +3,17 @@
 What was current at the moment becomes current again. What was written later stays where it is: restic merges indexes
 and passes over packs that none of them names, so later backups survive beside the earlier state. Only later index,
 snapshot and key files that are not what their name says (restic names them by their SHA-256) have to go out of sight,
-since one such file stops restic. Locks are left alone: reading needs none, and those of then would keep backups out.
+since one such file stops restic; so does a foreign key that restic takes for such a file, whenever it came. Locks are
+left alone: reading needs none, and those of then would keep backups out.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from coffre.errors import RefusedError, UsageError
+from coffre.operations.key_shapes import ForeignKeys, is_foreign, stops_restic
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import ObjectVersion
@@ -40,7 +42,8 @@ class UndeletePlan:
 
     ``hidden`` are keys written later that get a delete marker, ``later`` those that stay as they are; ``lost`` existed
     and cannot come back, because no version is left. ``undone_from`` and ``undone_to`` are the first and the last of
-    the changes that are taken back.
+    the changes that are taken back. ``foreign`` are keys that nothing of ours writes: they count for nothing, and are
+    left where they are but for those in ``hidden``.
     """
 
     at: datetime
@@ -50,6 +53,7 @@ class UndeletePlan:
     lost: tuple[str, ...]
     undone_from: datetime | None = None
     undone_to: datetime | None = None
+    foreign: ForeignKeys = field(default_factory=ForeignKeys)
 
     @property
     def is_needed(self) -> bool:
@@ -62,15 +66,26 @@ class UndeletePlan:
 
 
 def plan_undelete(
-    versions: Iterable[ObjectVersion], at: datetime, *, unsound: Collection[str] = (), is_exact: bool = False
+    versions: Iterable[ObjectVersion],
+    at: datetime,
+    *,
+    unsound: Collection[str] = (),
+    is_exact: bool = False,
+    foreign: Iterable[str] = (),
 ) -> UndeletePlan:
     """Return what brings the repository of a full listing back to ``at``.
 
     ``unsound`` are keys written later whose content is not what their name says; with ``is_exact`` every later index,
-    snapshot and key file goes out of sight. RefusedError when there was no repository at that moment.
+    snapshot and key file goes out of sight. ``foreign`` are keys that `part_foreign` took out of the listing.
+    RefusedError when there was no repository at that moment.
     """
     comebacks: list[Comeback] = []
+    passed_over = ForeignKeys()
     hidden: list[str] = []
+    for key in foreign:
+        passed_over = passed_over.add(key)
+        if stops_restic(key):
+            hidden.append(key)
     later: list[str] = []
     lost: list[str] = []
     undone: list[datetime] = []
@@ -102,7 +117,20 @@ def plan_undelete(
         tuple(lost),
         min(undone, default=None),
         max(undone, default=None),
+        passed_over,
     )
+
+
+def part_foreign(versions: Iterable[ObjectVersion]) -> tuple[list[ObjectVersion], list[str]]:
+    """Part a listing from foreign keys, of which those are returned that are there now."""
+    ours: list[ObjectVersion] = []
+    foreign: list[str] = []
+    for version in versions:
+        if not is_foreign(version.key):
+            ours.append(version)
+        elif version.is_latest and not version.is_marker:
+            foreign.append(version.key)
+    return ours, foreign
 
 
 def list_later(versions: Iterable[ObjectVersion], at: datetime) -> list[ObjectVersion]:

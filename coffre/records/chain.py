@@ -7,7 +7,7 @@ stays holds the chain together, and nobody can find out by guessing what it stoo
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -35,14 +35,16 @@ class Subject(StrEnum):
     RUN = "run"
     RUN_END = "run_end"
     USAGE_DAY = "usage_day"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True)
 class Content:
     """What a link is to cover.
 
-    ``subject_id`` is the row's own, None of a day of usage; ``tenant_id`` and ``kind`` stay readable in the link after
-    an event is trimmed, so that what was trimmed can be counted.
+    ``subject_id`` is the row's own, None of a day of usage and of what is remembered of a machine: ``kind`` is that
+    day, or machine. ``tenant_id`` and ``kind`` stay readable in the link after an event is trimmed, so that what was
+    trimmed can be counted.
     """
 
     subject: Subject
@@ -148,6 +150,26 @@ def usage_day_content(tenant_id: str, day: date, rows: Iterable[Row]) -> Content
     names = ("machine", "current_bytes", "stored_bytes", "measured_at")
     measured = sorted(([row[name] for name in names] for row in rows), key=lambda each: str(each[0]))
     return Content(Subject.USAGE_DAY, None, tenant_id, day.isoformat(), measured)
+
+
+def memory_content(
+    tenant_id: str,
+    machine: str,
+    marks: Mapping[str, object],
+    snapshots: Iterable[Mapping[str, object]],
+    boots: Iterable[Mapping[str, object]],
+) -> Content:
+    """Return what the link of a change of memory covers: all that is remembered of a machine from then on.
+
+    What is None is left out, so that a column that comes later changes no link of before.
+    """
+    known = sorted((_without_none(each) for each in snapshots), key=lambda each: str(each["snapshot_id"]))
+    starts = sorted((_without_none(each) for each in boots), key=lambda each: str(each["key"]))
+    return Content(Subject.MEMORY, None, tenant_id, machine, [_without_none(marks), known, starts])
+
+
+def _without_none(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _number(value: object) -> int:

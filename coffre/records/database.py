@@ -1,7 +1,8 @@
 """The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same.
 
 Events go in one case: those of a tenant that has left, by kind, and that is an event too. Each event, the start and the
-end of each run and each closed day of usage has a link of one chain, added in the same transaction (`chain`).
+end of each run, each closed day of usage and each change of what is remembered of a machine has a link of one chain,
+added in the same transaction (`chain`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -162,14 +163,13 @@ class Records:
 
     def read_memory(self, tenant_id: str, machine: str) -> Memory:
         """Return what is remembered of a machine's repository and reports."""
-        with translated(self._location), self._engine.connect() as connection:
+        with translated(self._location), reading(self._engine) as connection:
             return read_memory(connection, tenant_id, machine)
 
     def change_memory(self, tenant_id: str, machine: str, change: Callable[[Memory], Memory]) -> Memory:
         """Bring what is remembered of a machine to what ``change`` makes of it as it is then; returns that."""
         with translated(self._location), writing(self._engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMORY_LOCK)))
+            _lock_memory(connection)
             before = read_memory(connection, tenant_id, machine)
             after = change(before)
             write_memory(connection, tenant_id, machine, before, after)
@@ -178,6 +178,7 @@ class Records:
     def forget_memory(self, tenant_id: str, machine: str) -> None:
         """Forget what was seen of a machine: its backups are about to be erased, or are. May run twice."""
         with translated(self._location), writing(self._engine) as connection:
+            _lock_memory(connection)
             delete_memory(connection, tenant_id, machine)
 
     def start_run(self, command: str, tenants: Sequence[str], started_at: datetime, author: Author) -> int:
@@ -288,6 +289,12 @@ def _add_events(connection: sa.Connection, rows: Sequence[dict[str, object]]) ->
     linker.write()
     connection.execute(sa.insert(tables.events), numbered)
     return first
+
+
+def _lock_memory(connection: sa.Connection) -> None:
+    """Have one writer of memories at a time; of SQLite there is never another."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMORY_LOCK)))
 
 
 def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) -> sa.Select[tuple[object, ...]]:

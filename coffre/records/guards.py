@@ -48,12 +48,18 @@ def expected_guards(*, is_sqlite: bool) -> dict[str, str]:
 
 def _list_statements(*, is_sqlite: bool) -> Iterator[str]:
     """Return what every migration said, in their order: the last word on a trigger stands."""
-    from coffre.records.migrations.versions import r0001_first_tables, r0002_trimming, r0003_chain
+    from coffre.records.migrations.versions import (
+        r0001_first_tables,
+        r0002_trimming,
+        r0003_chain,
+        r0006_memory_links,
+    )
 
     steps: Sequence[tuple[Sequence[str], Sequence[str]]] = (
         (r0001_first_tables.SQLITE_GUARDS, r0001_first_tables.POSTGRESQL_GUARDS),
         (r0002_trimming.SQLITE_GUARDS, r0002_trimming.POSTGRESQL_GUARDS),
         (r0003_chain.SQLITE_GUARDS, r0003_chain.POSTGRESQL_GUARDS),
+        (r0006_memory_links.SQLITE_GUARDS, r0006_memory_links.POSTGRESQL_GUARDS),
     )
     for sqlite, postgresql in steps:
         yield from sqlite if is_sqlite else postgresql

@@ -1,10 +1,11 @@
 """What was seen of each machine's repository and reports: what a storage that rolls back or thins out is held against.
 
-Plain values and their rows; what follows from them is a rule of the operations.
+Plain values and their rows; what follows from them is a rule of the operations. Each change adds a link to the chain of
+the records, which covers all that is remembered of that machine: the newest one is what the rows have to be.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 
 from coffre.records import tables
 from coffre.records.boots import AcceptedMachine, KnownBoot
+from coffre.records.chain import Content, Subject, digest_content, memory_content
+from coffre.records.linking import Linker
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,11 @@ class Memory:
     ``report_number`` is the highest of its sealed reports, ``accounted_number`` the one up to which every number was
     seen (None: whatever comes next begins the count). Reports in clear count until ``sealed_since``, the server's time
     of the first sealed one; what was written under reports/ until ``clean_until`` was looked at. ``begun_at`` is when
-    its repository was begun anew, on SMILÉO's word. ``packs`` and ``pack_bytes`` are the most that was seen.
-    ``accepted`` is the machine whose backups count. Since ``identified_since`` it is known by more than its files; with
-    no machine accepted the next deployment says which one it is.
+    its repository was begun anew, on SMILÉO's word. Foreign keys until ``foreign_until`` were acknowledged. ``packs``
+    and ``pack_bytes`` are the most that was seen. ``accepted`` is the machine whose backups count. Since
+    ``identified_since`` it is known by more than its files; with no machine accepted the next deployment says which one
+    it is. ``is_vouched`` is False once it was changed by other means than Coffre, and stays so until somebody says why:
+    it is carried on, and every look names it.
     """
 
     report_number: int | None = None
@@ -50,10 +55,12 @@ class Memory:
     check_in_number: int | None = None
     packs: int | None = None
     pack_bytes: int | None = None
+    foreign_until: datetime | None = None
     identified_since: datetime | None = None
     accepted: AcceptedMachine | None = None
     boots: Mapping[str, KnownBoot] = field(default_factory=dict)
     snapshots: Mapping[str, KnownSnapshot] = field(default_factory=dict)
+    is_vouched: bool = field(default=True, compare=False)
 
     @property
     def expected(self) -> list[KnownSnapshot]:
@@ -72,14 +79,28 @@ class Memory:
         return boot is not None and not boot.is_own
 
 
+_TABLES = (tables.known_snapshots, tables.known_boots, tables.machine_memory)
+_CHANGED = "changed_by_other_means"
 _SNAPSHOT_FIELDS = tuple(each.name for each in fields(KnownSnapshot))
 _BOOT_FIELDS = tuple(each.name for each in fields(KnownBoot))
-_MARKS = tuple(each.name for each in fields(Memory) if each.name not in ("accepted", "boots", "snapshots"))
+_APART = ("accepted", "boots", "snapshots", "is_vouched")
+_MARKS = tuple(each.name for each in fields(Memory) if each.name not in _APART)
 _ACCEPTED = {f"accepted_{each.name}": each.name for each in fields(AcceptedMachine)}
 
 
 def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
-    """Return what is remembered of a machine."""
+    """Return what is remembered of a machine, held against its newest link."""
+    memory, link = read_rows(connection, tenant_id, machine), _find_link(connection, tenant_id, machine)
+    if link is None:
+        is_vouched = memory == Memory()
+    else:
+        found = content_of(tenant_id, machine, memory)
+        is_vouched = link["salt"] is not None and digest_content(link["salt"], found) == link["content"]
+    return replace(memory, is_vouched=is_vouched)
+
+
+def read_rows(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
+    """Return what the rows say of a machine."""
 
     def read(table: sa.Table) -> list[dict[str, Any]]:
         rows = connection.execute(_of(table, tenant_id, machine)).mappings().all()
@@ -93,8 +114,29 @@ def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memo
     return Memory(**marks, accepted=machine_accepted, boots=boots, snapshots=snapshots)
 
 
+def list_remembered(connection: sa.Connection) -> set[tuple[str, str]]:
+    """Return the tenant and name of every machine of which rows say anything."""
+    found: set[tuple[str, str]] = set()
+    for table in _TABLES:
+        rows = connection.execute(sa.select(table.c.tenant_id, table.c.machine).distinct())
+        found |= {(str(row.tenant_id), str(row.machine)) for row in rows}
+    return found
+
+
+def content_of(tenant_id: str, machine: str, memory: Memory) -> Content:
+    """Return what a link covers of a memory; of one that nobody vouches for, what no rows ever match."""
+    marks = _marks_of(memory)
+    if not memory.is_vouched:
+        marks[_CHANGED] = True
+    known, boots = (map(vars, each.values()) for each in (memory.snapshots, memory.boots))
+    return memory_content(tenant_id, machine, marks, known, boots)
+
+
 def write_memory(connection: sa.Connection, tenant_id: str, machine: str, before: Memory, after: Memory) -> None:
-    """Write what differs from what was read before in the same transaction."""
+    """Write what differs from what was read before in the same transaction, and the link of it before that."""
+    if after == before and after.is_vouched == before.is_vouched:
+        return
+    _add_link(connection, tenant_id, machine, after)
     known, marks = tables.known_snapshots, tables.machine_memory
     owner = {"tenant_id": tenant_id, "machine": machine}
     changed = [each for key, each in after.snapshots.items() if before.snapshots.get(key) != each]
@@ -130,8 +172,24 @@ def _marks_of(memory: Memory) -> dict[str, object]:
 
 def delete_memory(connection: sa.Connection, tenant_id: str, machine: str) -> None:
     """Forget a machine: its backups are erased."""
-    for table in (tables.known_snapshots, tables.known_boots, tables.machine_memory):
+    if read_memory(connection, tenant_id, machine) == Memory():
+        return
+    _add_link(connection, tenant_id, machine, Memory())
+    for table in _TABLES:
         connection.execute(sa.delete(table).where(table.c.tenant_id == tenant_id, table.c.machine == machine))
+
+
+def _add_link(connection: sa.Connection, tenant_id: str, machine: str, memory: Memory) -> None:
+    linker = Linker(connection)
+    linker.add(content_of(tenant_id, machine, memory))
+    linker.write()
+
+
+def _find_link(connection: sa.Connection, tenant_id: str, machine: str) -> sa.RowMapping | None:
+    chain = tables.chain
+    mine = (chain.c.tenant_id == tenant_id, chain.c.kind == machine, chain.c.subject == Subject.MEMORY.value)
+    newest = sa.select(chain.c.salt, chain.c.content).where(*mine).order_by(chain.c.position.desc()).limit(1)
+    return connection.execute(newest).mappings().one_or_none()
 
 
 def _put(connection: sa.Connection, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:

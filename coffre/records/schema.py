@@ -13,7 +13,7 @@ from coffre.records.location import Location
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. Stated here so that opening an up-to-date database need not load Alembic."""
 
 VERSION_TABLE = "coffre_version"

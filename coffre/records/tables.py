@@ -76,7 +76,8 @@ trimming = sa.Table(
     sa.Column("kind", sa.Text(), primary_key=True),
 )
 
-# One link for each event, for the start and the end of each run, and for each closed day of usage (`chain`).
+# One link for each event, for the start and the end of each run, for each closed day of usage and for each change of
+# what is remembered of a machine (`chain`).
 chain = sa.Table(
     "chain",
     metadata,
@@ -143,7 +144,8 @@ runs = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# What was seen of machines' repositories and reports: not events, since it is rewritten as it is seen again.
+# What was seen of machines' repositories and reports: not events, since it is rewritten as it is seen again. The newest
+# link of a machine covers all of its rows.
 known_snapshots = sa.Table(
     "known_snapshots",
     metadata,
@@ -175,6 +177,7 @@ machine_memory = sa.Table(
     sa.Column("accepted_hardware_id", sa.Text()),
     sa.Column("accepted_host_name", sa.Text()),
     sa.Column("accepted_at", UtcDateTime()),
+    sa.Column("foreign_until", UtcDateTime()),
 )
 
 # Each start of a machine that spoke under this one's name.

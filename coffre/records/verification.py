@@ -28,6 +28,7 @@ from coffre.records.closing import list_day
 from coffre.records.events import EventKind
 from coffre.records.guards import find_missing_guards
 from coffre.records.linking import read_tip
+from coffre.records.memory import Memory, content_of, list_remembered, read_rows
 
 SHOWN_FAULTS = 100
 """Faults beyond these are counted: of a chain that was made anew everything is one."""
@@ -114,6 +115,8 @@ class _Look:
     _left: set[str] = field(default_factory=set)
     _usage: dict[tuple[str, str], Link] = field(default_factory=dict)
     """The newest link of each closed day of usage, which alone counts."""
+    _memory: dict[tuple[str, str], Link] = field(default_factory=dict)
+    """The same of what is remembered of each machine."""
 
     def find_faults(self, tip: Tip) -> Iterator[Fault]:
         position, previous = 0, first_hash(tip.database_id)
@@ -132,6 +135,7 @@ class _Look:
         if (position, previous) != (tip.position, tip.hash):
             yield Fault(FaultKind.CUT, position + 1)
         yield from self._judge_usage()
+        yield from self._judge_memory()
         for pending in self._pending.values():
             yield pending.first
         yield from _find_unlinked(self.connection)
@@ -155,6 +159,9 @@ class _Look:
                 return self._judge_event(link, row)
             if link.subject == Subject.USAGE_DAY.value:
                 self._usage[str(link.tenant_id), str(link.kind)] = link
+                return None
+            if link.subject == Subject.MEMORY.value:
+                self._memory[str(link.tenant_id), str(link.kind)] = link
                 return None
             if row["run_id"] is None:
                 return FaultKind.DELETED
@@ -198,6 +205,20 @@ class _Look:
                 on = date.fromisoformat(day)
                 rows = list_day(self.connection, tenant_id, on)
                 found = _judge_content(link, usage_day_content(tenant_id, on, rows)) if rows else FaultKind.DELETED
+            except _UNREADABLE:
+                found = FaultKind.CHANGED
+            if found is not None:
+                yield _fault(found, link)
+
+    def _judge_memory(self) -> Iterator[Fault]:
+        for owner in sorted(list_remembered(self.connection) - self._memory.keys()):
+            yield Fault(FaultKind.INSERTED, None, Subject.MEMORY.value, None, *owner)
+        for (tenant_id, machine), link in self._memory.items():
+            try:
+                memory = read_rows(self.connection, tenant_id, machine)
+                found = _judge_content(link, content_of(tenant_id, machine, memory))
+                if found is not None and memory == Memory():
+                    found = FaultKind.DELETED
             except _UNREADABLE:
                 found = FaultKind.CHANGED
             if found is not None:

@@ -377,6 +377,10 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
         thief.put(name, secrets.token_bytes(1000))
     planted = f"restic/index/{secrets.token_hex(32)}"
     thief.put(planted, b"no index")
+    # restic takes the folder for an index that it then does not find; the other is nothing to it.
+    trap, odd = f"restic/index/{secrets.token_hex(32)}/x", "restic/data/x"
+    for name in (trap, odd):
+        thief.put(name, b"x")
     with pytest.raises(ResticError):
         repository.check()
     versions = service.owner_bucket("compta-01").list_versions("")
@@ -384,7 +388,9 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
     assert f"{len(overwritten)} objects come back" in asked.stdout
     assert service.owner_bucket("compta-01").list_versions("") == versions
     said = undelete_and_prove(desk, at, repository, original, tmp_path / "retour")
-    assert f"put out of sight (a version stays): {planted}" in said
+    for name in (planted, trap):
+        assert f"put out of sight (a version stays): {name}" in said
+    assert "passed over: 2 keys that nothing of ours writes" in said
     kept = {version.version_id for version in service.owner_bucket("compta-01").list_versions("")}
     assert {version.version_id for version in versions} <= kept
     (event,) = backstage.events(EventKind.UNDELETE)

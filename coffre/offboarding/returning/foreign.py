@@ -1,12 +1,12 @@
 """A bucket's keys that neither restic nor Coffre writes: told apart from a repository's, counted, never followed."""
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from coffre.offboarding.returning.layout import FOREIGN_KEYS
+from coffre.operations.key_shapes import is_foreign
 from coffre.outside.text import one_line
 from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts
@@ -14,9 +14,7 @@ from coffre.storage.driver import ObjectFacts
 MAX_LISTED = 10_000
 """A machine may put as many as it likes: more are counted only."""
 
-_ID = "[0-9a-f]{64}"
-_OF_RESTIC = re.compile(rf"config|(keys|snapshots|index|locks)/{_ID}|data/(?P<start>[0-9a-f]{{2}})/(?P<name>{_ID})")
-_OF_COFFRE = (naming.CONTROL_PREFIX, naming.REPORTS_PREFIX, naming.ASIDE_PREFIX)
+_LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
 _SHOWN, _SHOWN_CHARACTERS = 3, 80
 
 
@@ -38,21 +36,13 @@ def split_bucket(listed: Iterable[ObjectFacts]) -> tuple[list[ObjectFacts], Fore
     foreign: list[str] = []
     count = 0
     for each in listed:
-        key = each.key.removeprefix(naming.RESTIC_PREFIX)
-        if key != each.key and is_of_restic(key):
-            if not key.startswith("locks/"):
-                objects.append(each)
-        elif not each.key.startswith(_OF_COFFRE):
+        if is_foreign(each.key):
             count += 1
             if len(foreign) < MAX_LISTED:
                 foreign.append(each.key)
+        elif each.key.startswith(naming.RESTIC_PREFIX) and not each.key.startswith(_LOCKS_PREFIX):
+            objects.append(each)
     return objects, Foreign(count, tuple(foreign))
-
-
-def is_of_restic(key: str) -> bool:
-    """Tell whether a key below `restic/` is of the shape that restic gives its own. Pure."""
-    found = _OF_RESTIC.fullmatch(key)
-    return found is not None and (found["start"] is None or found["name"].startswith(found["start"]))
 
 
 def describe_foreign(foreign: Foreign) -> str:

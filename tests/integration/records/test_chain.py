@@ -2,17 +2,21 @@
 
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
+from coffre.operations.continuity import acknowledge
 from coffre.records import tables
 from coffre.records.activity import RunOutcome, Usage
 from coffre.records.actor import Author
+from coffre.records.boots import AcceptedMachine, KnownBoot
 from coffre.records.database import Records
 from coffre.records.events import EventKind
+from coffre.records.memory import KnownSnapshot, Memory
 from coffre.records.verification import ChainReport, Fault, FaultKind, verify_chain
 from tests.tampering import TENANT_ID, TRIGGERS, event, recompute, unguarded
 
@@ -56,6 +60,84 @@ def verify(records: Records) -> ChainReport:
 def first(records: Records) -> tuple[FaultKind, int | None, str | None, int | None]:
     found = verify(records).faults[0]
     return found.kind, found.position, found.subject, found.subject_id
+
+
+MEMORY = Memory(
+    report_number=9,
+    sealed_since=NOON,
+    packs=12,
+    accepted=AcceptedMachine("ab" * 16, "", "pc-1", NOON),
+    boots={"b": KnownBoot("b", "ab" * 16, "", "pc-1", is_own=True, booted_at=NOON)},
+    snapshots={key: KnownSnapshot(key, NOON, number) for key, number in (("a" * 64, 9), ("b" * 64, None))},
+)
+FORGOTTEN = (
+    "DELETE FROM known_snapshots WHERE report_number = 9",
+    "DELETE FROM known_snapshots",
+    "UPDATE known_snapshots SET released = 'pruned', released_at = seen_at WHERE report_number = 9",
+    "UPDATE known_snapshots SET seen_at = '2026-11-02 12:30:15.123457'",
+    "UPDATE known_snapshots SET report_number = NULL",
+    "UPDATE known_snapshots SET machine = 'pc-2'",
+    "INSERT INTO known_snapshots (tenant_id, machine, snapshot_id, seen_at) SELECT tenant_id, machine, 'c', seen_at "
+    "FROM known_snapshots "
+    "WHERE report_number = 9",
+    "UPDATE machine_memory SET report_number = 8",
+    "UPDATE machine_memory SET packs = NULL",
+    "UPDATE machine_memory SET foreign_until = '2027-01-01 00:00:00'",
+    "UPDATE machine_memory SET accepted_machine_id = 'cd'",
+    "UPDATE known_boots SET last_number = 7",
+    "DELETE FROM known_boots",
+    "DELETE FROM machine_memory",
+)
+
+
+def test_a_changed_memory_of_a_machine_is_found(records: Records, engine: sa.Engine) -> None:
+    records.change_memory(TENANT_ID, "pc-1", lambda _: MEMORY)
+    assert verify(records).faults == ()
+    for change in FORGOTTEN:
+        found = faults_after(engine, change)
+        assert found[0] == Fault(FaultKind.CHANGED, 8, "memory", None, TENANT_ID, "pc-1"), change
+    records.append(event(EventKind.COMMISSIONED))
+    for table in ("known_snapshots", "known_boots", "machine_memory"):
+        with pytest.raises(sa.exc.DBAPIError, match="changes with its link"), engine.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
+    with unguarded(engine) as connection:
+        for table in ("known_snapshots", "known_boots", "machine_memory"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
+    assert first(records) == (FaultKind.DELETED, 8, "memory", None)
+    assert not records.read_memory(TENANT_ID, "pc-1").is_vouched
+
+
+def test_a_memory_that_nobody_linked_is_found(records: Records, engine: sa.Engine) -> None:
+    with unguarded(engine) as connection:
+        connection.exec_driver_sql(f"INSERT INTO machine_memory (tenant_id, machine) VALUES ('{TENANT_ID}', 'pc-2')")  # noqa: S608
+    (found,) = verify(records).faults
+    assert found == Fault(FaultKind.INSERTED, None, "memory", None, TENANT_ID, "pc-2")
+
+
+def test_a_changed_memory_goes_on_and_stays_found_until_somebody_says_why(records: Records, engine: sa.Engine) -> None:
+    records.change_memory(TENANT_ID, "pc-1", lambda _: MEMORY)
+    with unguarded(engine) as connection:
+        connection.exec_driver_sql(FORGOTTEN[0])
+    for packs in (13, 14):
+        learned = records.change_memory(TENANT_ID, "pc-1", lambda each, packs=packs: replace(each, packs=packs))
+        assert (learned.packs, learned.is_vouched) == (packs, False)
+        assert [each.kind for each in verify(records).faults] == [FaultKind.CHANGED]
+        assert not records.read_memory(TENANT_ID, "pc-1").is_vouched
+    said = records.change_memory(TENANT_ID, "pc-1", lambda each: acknowledge(each, (), "acknowledged", NOON))
+    assert said.is_vouched
+    assert records.read_memory(TENANT_ID, "pc-1") == said
+    assert verify(records).faults == ()
+
+
+def test_a_forgotten_machine_leaves_a_link_of_nothing(records: Records) -> None:
+    for _ in range(2):
+        records.forget_memory(TENANT_ID, "pc-1")
+    records.change_memory(TENANT_ID, "pc-1", lambda _: MEMORY)
+    for _ in range(2):
+        records.forget_memory(TENANT_ID, "pc-1")
+    report = verify(records)
+    assert (report.faults, report.tip.position) == ((), 9)
+    assert records.read_memory(TENANT_ID, "pc-1").is_vouched
 
 
 def test_honest_records_hold(records: Records) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from coffre.records.activity import RunOutcome
 from coffre.records.database import Records
 from coffre.records.events import Event, EventKind, utc_now
+from coffre.records.memory import Memory
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -27,7 +29,11 @@ TRIMMABLE = frozenset({EventKind.PASSWORD_USED, EventKind.DRILL})
 @pytest.fixture
 def old(database: "Database") -> "Database":
     """What version 0002 left: eight events, of which two more were trimmed, a run that ended and one that did not."""
-    text = (CASES / f"version-0002.{database.kind}.sql").read_text(encoding="utf-8")
+    return load(database, "0002")
+
+
+def load(database: "Database", version: str) -> "Database":
+    text = (CASES / f"version-{version}.{database.kind}.sql").read_text(encoding="utf-8")
     if database.kind == "postgresql":
         with psycopg.connect(database.url, autocommit=True) as connection:
             connection.execute(text)
@@ -129,3 +135,22 @@ def test_old_records_opened_by_several_are_migrated_once(old: "Database") -> Non
         report = records.verify(trimmable=TRIMMABLE)
         assert report.faults == ()
         assert report.tip.position == 15
+
+
+def test_what_was_remembered_before_it_had_links_gets_them(database: "Database") -> None:
+    """Three machines of two tenants, of which one has marks alone."""
+    load(database, "0005")
+    with Records.open(database.reference, database.root) as records:
+        report = records.verify(trimmable=TRIMMABLE)
+        assert report.faults == ()
+        assert (report.tip.position, report.events) == (4, 1)
+        memory = records.read_memory(TENANT_ID, "compta-01")
+        assert (memory.report_number, len(memory.snapshots), memory.is_vouched) == (2**62, 2, True)
+        assert records.read_memory(GONE, "pc-1") == Memory(report_number=5)
+        records.change_memory(TENANT_ID, "caisse-01", lambda memory: replace(memory, foreign_until=utc_now()))
+        assert records.verify(trimmable=TRIMMABLE).faults == ()
+        made = sa.create_engine(database.url.replace("postgresql://", "postgresql+psycopg://"))
+        with pytest.raises(sa.exc.DBAPIError, match="changes with its link"), made.begin() as connection:
+            # As a Coffre of before that is still at work would.
+            connection.exec_driver_sql("UPDATE machine_memory SET packs = 13 WHERE machine = 'compta-01'")
+        made.dispose()

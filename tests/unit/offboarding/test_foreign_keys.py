@@ -4,38 +4,16 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from coffre.offboarding.returning.foreign import (
     MAX_LISTED,
     Foreign,
     describe_foreign,
-    is_of_restic,
     list_foreign,
     split_bucket,
 )
 from coffre.storage.driver import ObjectFacts
 
 ID = "ab" * 32
-
-
-@pytest.mark.parametrize(
-    "key", ["config", f"keys/{ID}", f"snapshots/{ID}", f"index/{ID}", f"locks/{ID}", f"data/ab/{ID}"]
-)
-def test_what_restic_writes(key: str) -> None:
-    assert is_of_restic(key)
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "", "config\n", "config/x", "keys/", f"keys/{ID[1:]}", f"keys/{ID.upper()}", f"keys/{ID}\n", f"keys/../{ID}",
-        f"data/{ID}", f"data/cd/{ID}", f"data/ab/{ID}/x", "data/../../other-bucket/secret", "data/ab\\x", f"data//{ID}",
-        "data/ab/" + "x" * 900, f"./keys/{ID}", f"other/{ID}", f"data/ab/{ID}\u0000",
-    ],
-)  # fmt: skip
-def test_what_it_does_not(key: str) -> None:
-    assert not is_of_restic(key)
 
 
 def listed(*keys: str) -> list[ObjectFacts]:

@@ -487,6 +487,16 @@ def test_no_more_than_some_are_looked_for_below_what_somebody_wrote(world: World
     assert len(world.opened) < 150
 
 
+def test_a_memory_that_somebody_changed_is_named_at_each_look(world: World) -> None:
+    world.memory = replace(world.memory, is_vouched=False)
+    for _ in range(2):
+        assert world.look() == {FindingKind.MEMORY_CHANGED: {}}
+    absent = continuity.judge_absence(MACHINE, replace(world.memory, snapshots={}))
+    assert [each.kind for each in absent] == [FindingKind.MEMORY_CHANGED]
+    world.memory = continuity.acknowledge(world.memory, (), "acknowledged", world.clock)
+    assert world.look() == {}
+
+
 def test_a_bucket_that_is_gone_altogether_is_said_when_it_held_anything(world: World) -> None:
     (found,) = continuity.judge_absence(MACHINE, world.memory)
     assert (found.kind, found.evidence) == (FindingKind.REPOSITORY_GONE, {"what": "bucket", "known": 3})

@@ -90,7 +90,7 @@ def test_what_is_as_it_should_be_finds_nothing(look):
             "reports/1.json": (GOOD, at(3)),
             f"restic/snapshots/{REPORT['snapshot_id']}": (b"", at(3)),
             "restic/config": (b"", at(30)),
-            "restic/keys/aa": (b"", at(30)),
+            f"restic/keys/{'aa' * 32}": (b"", at(30)),
             "control/gate.json": (b'{"closed": false, "reason": "", "since": "2026-11-23T12:30:00Z"}', at(9)),
         }
     )
@@ -162,9 +162,38 @@ def test_a_gate_that_is_none_of_ours_is_named(look, body):
 
 def test_snapshots_of_an_absurd_time_are_counted_and_not_the_newest(look):
     far = datetime(9999, 12, 31, tzinfo=UTC)
-    looked = look({"restic/snapshots/a": (b"", at(5)), "restic/snapshots/b": (b"", far)})
+    whole = {"restic/config": (b"", at(30)), f"restic/keys/{'aa' * 32}": (b"", at(30))}
+    snapshots = {f"restic/snapshots/{'aa' * 32}": (b"", at(5)), f"restic/snapshots/{'bb' * 32}": (b"", far)}
+    looked = look({**whole, **snapshots})
     assert (looked.status.newest_snapshot_at, looked.status.snapshots) == (at(5), 2)
     assert [finding.kind for finding in looked.findings] == [FindingKind.SNAPSHOT_TIME]
+
+
+AA = "aa" * 32
+FOREIGN = [
+    "x", "restic/x", "restic/../x", "restic/config/x", f"restic/keys/{AA.upper()}", f"restic/keys/{AA}/x",
+    "restic/data/00/pack", f"restic/data/ab/{AA}", f"restic/snapshots/{AA}/x", "restic/snapshots/\x1b[2J",
+    "reports/a/b.json", "reports/x",
+]  # fmt: skip
+
+
+def test_keys_that_nothing_of_ours_writes_are_counted_and_stand_for_nothing(look):
+    looked = look({key: (b"x", at(1)) for key in FOREIGN})
+    (found,) = looked.findings
+    assert (found.kind, found.evidence) == (FindingKind.FOREIGN_KEYS, {"key": min(FOREIGN), "count": len(FOREIGN)})
+    assert (looked.status.snapshots, looked.status.newest_snapshot_at) == (0, None)
+    assert looked.store.repository_bytes == 0, "it fills the storage, and is taken for backups"
+    assert looked.store.current_bytes == len(FOREIGN)
+
+
+def test_foreign_keys_hide_no_loss_of_what_they_are_put_beside(look):
+    whole = {"restic/config": (b"", at(30)), f"restic/keys/{'aa' * 32}": (b"", at(30)),
+             f"restic/snapshots/{REPORT['snapshot_id']}": (b"", at(3)), "reports/1.json": (GOOD, at(3))}  # fmt: skip
+    assert look(whole).findings == ()
+    del whole[f"restic/keys/{'aa' * 32}"]
+    looked = look({**whole, f"restic/keys/{'aa' * 32}/x": (b"", at(1))})
+    assert [each.kind for each in looked.findings] == [FindingKind.REPOSITORY_GONE, FindingKind.FOREIGN_KEYS]
+    assert looked.findings[0].evidence["what"] == "keys"
 
 
 def test_a_bucket_that_cannot_be_looked_at_is_a_finding_and_a_platform_that_is_away_is_none(look, monkeypatch):

@@ -3,7 +3,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from coffre.errors import RefusedError, UsageError
-from coffre.operations.versions import count_by_kind, list_later, plan_undelete, read_moment, refuse_too_old
+from coffre.operations.versions import (
+    count_by_kind,
+    list_later,
+    part_foreign,
+    plan_undelete,
+    read_moment,
+    refuse_too_old,
+)
 from coffre.storage.driver import ObjectVersion
 from tests.builders import tenant_with
 
@@ -108,6 +115,29 @@ def test_later_files_are_those_that_restic_reads_whole():
         *history("keys/cc", (5, "c")),
     ]
     assert [version.key for version in list_later(versions, NOON)] == ["restic/index/jj", "restic/keys/cc"]
+
+
+ID = "ab" * 32
+
+
+def test_foreign_keys_are_neither_brought_back_nor_hidden_but_for_those_that_stop_restic():
+    trap, capitals = f"index/{ID}/x", f"snapshots/{ID.upper()}"
+    histories = [
+        history("config", (-60, "config")),
+        history(f"data/ab/{ID}", (-5, "pack"), (1, "")),
+        history("data/../../other/x", (-5, "then"), (2, "garbage")),
+        history("index/notes", (3, "x")),
+        history(trap, (-70, "of before")),
+        history(capitals, (3, "later")),
+        history(f"keys/{ID}/gone", (-70, "x"), (-3, "")),
+    ]
+    ours, foreign = part_foreign(version for each in histories for version in each)
+    assert [each.key for each in list_later(ours, NOON)] == []
+    planned = plan_undelete(ours, NOON, foreign=foreign)
+    assert [each.key for each in planned.comebacks] == [f"restic/data/ab/{ID}"]
+    assert planned.hidden == (f"restic/{trap}", f"restic/{capitals}")
+    assert planned.later == ()
+    assert (planned.foreign.count, planned.foreign.first) == (4, "restic/data/../../other/x")
 
 
 def test_keys_are_counted_by_kind_in_the_order_of_their_coming_back():

@@ -43,6 +43,7 @@ FULL = Memory(
         "b1": KnownBoot("b1", "ab" * 16, "", "compta-01", True, True, NOW, NOW, NOW, NOW, "cc" * 16, 2**53, 1),
         "b2": KnownBoot("b2", "cd" * 16, "ef" * 16, "copie", False),
     },
+    foreign_until=NOW,
     snapshots={"aa": known("aa", 41), "bb": replace(known("bb"), released="pruned", released_at=NOW)},
 )
 
