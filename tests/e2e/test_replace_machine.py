@@ -207,12 +207,13 @@ def test_a_copy_of_the_machine_is_saved_named_and_counts_for_nothing(
     assert seen["last_result"] == "success"
     assert seen["last_success_at"] > before["last_success_at"]
     assert not seen["overdue"]
-    remove, rotate, acknowledge = [each for each in runbook.section(COPIED) if "--replace-machine" not in each]
+    status, remove, rotate, acknowledge = runbook.section(COPIED)
+    assert named in enter(status, expect=1).stdout
     runbook.typed.add(remove)
     copy.type_in(remove)
     enter(rotate)
     assert named in enter(acknowledge).stdout
-    desk.coffre("status", SLUG)
+    enter(status)
 
 
 def test_an_agent_that_is_deployed_to_a_copy_is_named_and_its_backups_are_kept_apart(
