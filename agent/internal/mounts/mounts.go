@@ -5,6 +5,7 @@ package mounts
 import (
 	"bufio"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,8 @@ type Mount struct {
 	Type  string
 
 	id, parent int
+	// device is the kernel's number of the file system, root the folder of it that is mounted; "" where none is told.
+	device, root string
 }
 
 // Table is what is mounted on this machine.
@@ -57,7 +60,9 @@ func parseLine(line string) (Mount, bool) {
 	if idErr != nil || parentErr != nil || !strings.HasPrefix(point, "/") {
 		return Mount{}, false
 	}
-	return Mount{Point: point, Type: unescape(fields[dash+1]), id: id, parent: parent}, true
+	return Mount{
+		Point: point, Type: unescape(fields[dash+1]), id: id, parent: parent, device: fields[2], root: unescape(fields[3]),
+	}, true
 }
 
 // unescape gives back the blanks, line ends and backslashes that the kernel writes as three octal digits.
@@ -147,6 +152,24 @@ func (t Table) At(path string) (Mount, bool) {
 		}
 	}
 	return at, found
+}
+
+// IsKnown says whether this machine tells what is mounted.
+func (t Table) IsKnown() bool { return len(t.all) > 0 }
+
+// Has says whether something is mounted exactly there.
+func (t Table) Has(point string) bool {
+	return slices.ContainsFunc(t.all, func(mount Mount) bool { return mount.Point == point })
+}
+
+// Identity names a folder by file system and place in it, whether or not it exists: a view of the same tree under other
+// mounts, as a sandbox has it, gives the same name.
+func (t Table) Identity(path string) string {
+	mount, found := t.At(path)
+	if !found {
+		return ""
+	}
+	return mount.device + ":" + filepath.Join("/", mount.root, strings.TrimPrefix(path, mount.Point))
 }
 
 // isWithin says whether a path is a folder or lies below it.

@@ -155,3 +155,34 @@ func TestThisMachinesOwnProcIsLeftOut(t *testing.T) {
 		t.Fatalf("%+v", at)
 	}
 }
+
+func TestAFolderIsNamedByWhatItIsAndNotByWhereItIsSeen(t *testing.T) {
+	table, err := Parse(strings.NewReader(`24 1 254:1 / / rw shared:1 - ext4 /dev/vda1 rw
+25 24 0:22 / /proc rw - proc proc rw
+30 24 254:17 / /srv/disk rw shared:2 master:1 - ext4 /dev/vdb1 rw
+31 24 254:1 /other /srv/bind rw - ext4 /dev/vda1 rw
+32 24 0:40 / /srv/with\040space rw - tmpfs tmpfs rw
+33 24 0:41 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw
+34 30 0:42 / /srv/disk/inner rw - nfs4 server:/x rw
+35 24 0:43 / /srv/auto rw - autofs systemd-1 rw
+36 35 0:44 / /srv/auto rw - nfs4 server:/y rw
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/srv/disk/a": "254:17:/a", "/srv/diskette": "254:1:/srv/diskette", "/srv/bind/a": "254:1:/other/a",
+		"/srv/with space": "0:40:/", "/": "254:1:/", "/srv/auto": "0:44:/", "/srv/disk/inner/b": "0:42:/b",
+	} {
+		if got := table.Identity(path); got != want {
+			t.Errorf("%s: %s, not %s", path, got, want)
+		}
+	}
+	want := []string{"/srv/auto", "/srv/bind", "/srv/disk", "/srv/disk/inner", "/srv/with space"}
+	if got := table.LastingIn("/"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if !table.Has("/srv/disk") || table.Has("/srv") || !table.IsKnown() || (Table{}).IsKnown() {
+		t.Error("a mount point is not known")
+	}
+}

@@ -58,6 +58,16 @@ type Plan struct {
 	Paths    []string   `json:"paths"`
 	Exclude  []string   `json:"exclude"`
 	Schedule []Schedule `json:"schedule"`
+	// Accepted is absent unless there is something: an agent of before takes no orders that it does not understand.
+	Accepted []Accepted `json:"accepted,omitempty"`
+}
+
+// Accepted is SMILÉO's word that what the report of this number said of a path is right: later runs compare with that.
+type Accepted struct {
+	Path   string `json:"path"`
+	Number int64  `json:"number"`
+	Files  uint64 `json:"files"`
+	Bytes  uint64 `json:"bytes"`
 }
 
 // Schedule is one time of day, HH:MM, on some days of the week.
@@ -249,6 +259,11 @@ func (p Plan) validate() error {
 	for _, pattern := range p.Exclude {
 		if pattern == "" || strings.ContainsRune(pattern, 0) {
 			return fmt.Errorf("exclude %q", pattern)
+		}
+	}
+	for _, word := range p.Accepted {
+		if word.Number < 1 || !slices.Contains(p.Paths, word.Path) {
+			return fmt.Errorf("accepted path %q", word.Path)
 		}
 	}
 	for _, entry := range p.Schedule {

@@ -19,6 +19,8 @@ type History struct {
 	Number     int64     `json:"number"`
 	SnapshotID string    `json:"snapshot_id"`
 	SnapshotAt time.Time `json:"snapshot_at"`
+	// Paths are what each path of the plan gave in its last good run; histories of before have none.
+	Paths map[string]PathMemory `json:"paths,omitempty"`
 }
 
 // ReadHistory returns what the file remembers of this machine. One that is missing, damaged or another machine's

@@ -28,6 +28,9 @@ type Outbox struct {
 	History    string
 	Floor      string
 	Sealer     Sealer
+	// Paths are to be remembered with the next report that is kept, nil to go on with what is. A path with the number 0 is
+	// of that report.
+	Paths map[string]PathMemory
 
 	remembered History
 }
@@ -64,6 +67,9 @@ func (o *Outbox) Keep(report *Report) (isPending bool, err error) {
 	if report.SnapshotID != nil {
 		following.SnapshotID, following.SnapshotAt = *report.SnapshotID, report.StartedAt
 	}
+	if o.Paths != nil {
+		following.Paths = numbered(o.Paths, following.Number)
+	}
 	report.Number = following.Number
 	if err := o.keepSealed(*report, following); err != nil {
 		report.Number = 0
@@ -75,6 +81,17 @@ func (o *Outbox) Keep(report *Report) (isPending bool, err error) {
 		err = files.WriteAtomic(o.LastReport, body, 0o600)
 	}
 	return true, err
+}
+
+func numbered(paths map[string]PathMemory, number int64) map[string]PathMemory {
+	all := make(map[string]PathMemory, len(paths))
+	for path, memory := range paths {
+		if memory.Number == 0 {
+			memory.Number = number
+		}
+		all[path] = memory
+	}
+	return all
 }
 
 // Seal is the report as it is stored, under its own key.

@@ -25,11 +25,11 @@ type Result string
 
 // Results of a run.
 const (
-	// Success: everything the plan names is in the snapshot.
+	// Success: everything the plan names is in the snapshot, which was read back.
 	Success Result = "success"
-	// Partial: there is a snapshot, and something could not be read.
+	// Partial: there is a snapshot, and it lacks something.
 	Partial Result = "partial"
-	// Failed: there is no snapshot of this run.
+	// Failed: there is no snapshot of this run, or none that can be restored.
 	Failed Result = "failed"
 	// Quota: no snapshot, because the tenant's quota is reached.
 	Quota Result = "quota"
@@ -63,6 +63,9 @@ type Sample struct {
 // Number counts this machine's reports, one by one; 0 when it could not be kept, because the disk is full for instance.
 // MissingSnapshotID is this machine's own last snapshot when the storage does not have it any more, null usually, and
 // MissingSnapshotAt when it was made. Identity says which machine this is: another may have got a copy of its files.
+// Paths are what each path of the plan gave, those first that are not as they should be, null when nothing was saved;
+// PathsCount is how many the plan has. Integrity is what reading the snapshot back showed, "" when there is none;
+// MissingPacks counts the packs that the index names and the storage lacks or has shorter.
 type Report struct {
 	Version                int                `json:"version"`
 	Number                 int64              `json:"number"`
@@ -93,6 +96,10 @@ type Report struct {
 	MissingSnapshotAt      *time.Time         `json:"missing_snapshot_at"`
 	Identity               *identity.Identity `json:"identity,omitempty"`
 	Samples                []Sample           `json:"samples"`
+	Paths                  []Path             `json:"paths"`
+	PathsCount             int                `json:"paths_count"`
+	Integrity              Integrity          `json:"integrity"`
+	MissingPacks           int                `json:"missing_packs"`
 }
 
 // Encode is the document as it is stored.

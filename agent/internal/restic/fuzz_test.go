@@ -23,8 +23,8 @@ func FuzzTranscript(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, output, complaints []byte) {
 		offered := 0
-		transcript := &Transcript{OnFile: func(read func() (string, bool)) {
-			if path, known := read(); known && path == "" {
+		transcript := &Transcript{OnFile: func(raw []byte) {
+			if path, known := DecodeItem(raw); known && path == "" {
 				t.Fatal("a file without a path")
 			}
 			offered++

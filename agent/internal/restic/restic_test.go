@@ -38,8 +38,8 @@ func local(t *testing.T, paths ...string) Command {
 func backUp(t *testing.T, command Command) (Outcome, *Transcript, []string) {
 	t.Helper()
 	var files []string
-	transcript := &Transcript{OnFile: func(read func() (string, bool)) {
-		if name, usable := read(); usable {
+	transcript := &Transcript{OnFile: func(raw []byte) {
+		if name, usable := DecodeItem(raw); usable {
 			files = append(files, name)
 		}
 	}}

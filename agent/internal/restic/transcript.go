@@ -24,8 +24,8 @@ const unreadableKept = 20
 
 // Transcript is what one restic process has said so far. Its methods may be called by several goroutines.
 type Transcript struct {
-	// OnFile is offered each file that was saved; calling read decodes its path.
-	OnFile func(read func() (string, bool))
+	// OnFile is given each file that was saved, as restic's JSON has it between the quotes; it must not keep the bytes.
+	OnFile func(raw []byte)
 
 	mutex           sync.Mutex
 	summary         *Summary
@@ -51,6 +51,8 @@ var (
 	verbosePrefix = []byte(`{"message_type":"verbose_status"`)
 	// In a JSON string a quote is escaped, so these can only be the end of the item's own string.
 	directoryEnd = []byte(`/","duration"`)
+	itemBegin    = []byte(`"item":"`)
+	itemEnd      = []byte(`","duration"`)
 	scanFinished = []byte(`"action":"scan_finished"`)
 )
 
@@ -88,13 +90,21 @@ func (t *Transcript) verbose(line []byte, now time.Time) {
 	if t.OnFile == nil || bytes.Contains(line, directoryEnd) || bytes.Contains(line, scanFinished) {
 		return
 	}
-	t.OnFile(func() (string, bool) {
-		var message struct {
-			Item string `json:"item"`
-		}
-		err := json.Unmarshal(line, &message)
-		return message.Item, err == nil && message.Item != "" && !strings.HasSuffix(message.Item, "/")
-	})
+	_, rest, found := bytes.Cut(line, itemBegin)
+	item, _, isEnded := bytes.Cut(rest, itemEnd)
+	if found && isEnded && len(item) > 0 {
+		t.OnFile(item)
+	}
+}
+
+// DecodeItem is the path that OnFile was given, false when these are no letters of JSON.
+func DecodeItem(raw []byte) (string, bool) {
+	if !bytes.ContainsRune(raw, '\\') {
+		return string(raw), true
+	}
+	var path string
+	err := json.Unmarshal(append(append([]byte{'"'}, raw...), '"'), &path)
+	return path, err == nil
 }
 
 // Complaint takes one line of standard error and says whether restic is retrying, that is, whether the storage may be

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -12,37 +11,42 @@ import (
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/gate"
 	"coffre.invalid/agent/internal/mounts"
-	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/samples"
+	"coffre.invalid/agent/internal/sources"
 	"coffre.invalid/agent/internal/storage"
 )
 
-// backup runs restic, fills the report with what it did, and says what that amounts to.
+// backup runs restic, fills the report with what it did, reads the snapshot back, and says what that amounts to.
 func (r *run) backup(ctx context.Context) verdict {
-	missing := missingPaths(r.orders.Plan.Paths)
-	if len(missing) == len(r.orders.Plan.Paths) {
-		r.fillUnreadable(missing, nil, 0)
-		return failed("none of the plan's paths exists: " + list(missing))
+	plan := r.survey()
+	if !plan.hasAny() {
+		r.judgePaths(plan, nil, &restic.Transcript{})
+		return failed("none of the plan's paths exists: " + list(r.orders.Plan.Paths))
 	}
 	if err := r.cleanTemporary(); err != nil {
 		return failed(err.Error())
 	}
-	reservoir := samples.NewReservoir(r.report.RunID)
-	transcript := &restic.Transcript{OnFile: reservoir.Offer}
-	command := r.command()
+	counter := sources.NewCounter(ctx, plan.places, runtime.GOOS)
+	choice := samples.NewChoice(r.report.RunID, plan.realPaths())
+	transcript := &restic.Transcript{OnFile: func(raw []byte) {
+		choice.Offer(counter.Add(raw), func() (string, bool) { return restic.DecodeItem(raw) })
+	}}
+	command := r.command(plan)
 	logging, stopLogging := context.WithCancel(ctx)
 	defer stopLogging()
 	go r.logProgress(logging, transcript)
+	readBack := r.startReadingBack(ctx)
 	started := time.Now()
 	outcome, err := restic.Run(ctx, command.Binary, command.Arguments(), command.Environment(r.settings.Environment),
 		transcript, restic.StandardWatch(r.probe))
+	counts := counter.Close()
 	if err != nil {
 		return failed(err.Error())
 	}
-	r.fill(outcome, transcript, missing)
+	r.fill(outcome, transcript)
 	facts := facts{
-		outcome: outcome, reason: transcript.Reason(), damage: transcript.Damage(), missing: missing, unreadable: r.report.UnreadableCount,
+		outcome: outcome, reason: transcript.Reason(), damage: transcript.Damage(), unreadable: r.report.UnreadableCount,
 		hasSnapshot: r.report.SnapshotID != nil, sawQuota: transcript.SawQuotaExceeded(),
 		deadlineSeconds: r.orders.RunDeadlineSeconds, cause: context.Cause(ctx),
 	}
@@ -55,35 +59,34 @@ func (r *run) backup(ctx context.Context) verdict {
 			facts.damage = r.lookAtRemains(ctx, *code)
 		}
 	}
+	if facts.saved() {
+		r.judgePaths(plan, counts, transcript)
+		facts.paths = r.report.Paths
+		facts.integrity = readBack(*r.report.SnapshotID)
+	}
 	end := judge(facts)
 	if r.report.SnapshotID != nil {
 		sampling, cancel := context.WithTimeout(ctx, samplePatience)
 		defer cancel()
-		r.report.Samples = samples.Hash(sampling, reservoir.Candidates(), started)
+		r.report.Samples = samples.Hash(sampling, choice.Candidates(), started)
 	}
 	return end
 }
 
-func (r *run) command() restic.Command {
+func (r *run) command(plan plan) restic.Command {
 	paths := r.settings.Paths
 	return restic.Command{
 		Binary: r.program, Repository: r.machine.Repository, Region: r.machine.Region, CAFile: r.machine.CAFile,
 		CacheDirectory: paths.Cache(), TemporaryFolder: paths.Temporary(), Host: r.machine.Machine,
-		Paths: r.orders.Plan.Paths, Exclude: r.orders.Plan.Exclude, LeftOut: r.leaveOut(),
+		Paths: plan.targets(), Exclude: r.orders.Plan.Exclude, LeftOut: r.leaveOut(plan),
 		AccessKeyID: r.credentials.AccessKeyID, SecretAccessKey: r.credentials.SecretAccessKey,
 		Password: r.credentials.RepositoryPassword, System: runtime.GOOS, MachineTag: r.report.Identity.Tag(),
 	}
 }
 
-// leaveOut looks which file systems of this moment hold nothing to keep. A table that cannot be read is noted: what it
-// would have named is read like everything else, until the deadline.
-func (r *run) leaveOut() mounts.LeftOut {
-	table, err := mounts.Read()
-	if err != nil {
-		r.note("what is mounted on this machine cannot be read, so nothing is left out for its kind: %v", err)
-		return mounts.LeftOut{}
-	}
-	leftOut := table.LeaveOut(r.orders.Plan.Paths, isFolder, func(path string) string {
+// leaveOut looks which file systems of this moment hold nothing to keep.
+func (r *run) leaveOut(plan plan) mounts.LeftOut {
+	leftOut := plan.mounts.LeaveOut(plan.targets(), isFolder, func(path string) string {
 		return restic.Literal(path, runtime.GOOS)
 	})
 	if len(leftOut.Names) > 0 {
@@ -110,18 +113,7 @@ func (r *run) cleanTemporary() error {
 	)
 }
 
-// missingPaths lists those that do not exist: restic only warns of them while any other exists.
-func missingPaths(paths []string) []string {
-	var missing []string
-	for _, path := range paths {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			missing = append(missing, path)
-		}
-	}
-	return missing
-}
-
-func (r *run) fill(outcome restic.Outcome, transcript *restic.Transcript, missing []string) {
+func (r *run) fill(outcome restic.Outcome, transcript *restic.Transcript) {
 	r.report.ResticExitCode = outcome.ExitCode
 	if summary := transcript.Summary(); summary != nil {
 		r.report.SnapshotID = &summary.SnapshotID
@@ -129,14 +121,7 @@ func (r *run) fill(outcome restic.Outcome, transcript *restic.Transcript, missin
 		r.report.BytesProcessed = summary.TotalBytesProcessed
 		r.report.FilesProcessed = summary.TotalFilesProcessed
 	}
-	unreadable, count := transcript.Unreadable()
-	r.fillUnreadable(missing, unreadable, count)
-}
-
-func (r *run) fillUnreadable(missing, unreadable []string, count int) {
-	all := append(append([]string{}, missing...), unreadable...)
-	r.report.Unreadable = all[:min(len(all), report.UnreadableLimit)]
-	r.report.UnreadableCount = len(missing) + count
+	r.report.Unreadable, r.report.UnreadableCount = transcript.Unreadable()
 }
 
 // probe asks the storage whether restic waits in vain.

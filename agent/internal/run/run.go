@@ -57,6 +57,8 @@ type Settings struct {
 	InvocationID string
 	// StoragePatience is how long the storage may be away before the run gives up.
 	StoragePatience time.Duration
+	// ReadBack says whether a snapshot can be restored; nil looks in the storage.
+	ReadBack func(snapshotID string) report.Integrity
 	// Log takes one line at a time for the journal.
 	Log io.Writer
 }

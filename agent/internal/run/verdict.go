@@ -74,7 +74,8 @@ type facts struct {
 	outcome         restic.Outcome
 	reason          string
 	damage          restic.Damage
-	missing         []string
+	paths           []report.Path
+	integrity       report.Integrity
 	unreadable      int
 	hasSnapshot     bool
 	sawQuota        bool
@@ -118,12 +119,22 @@ func judge(f facts) verdict {
 }
 
 func judgeSaved(f facts) verdict {
-	var parts []string
-	if len(f.missing) > 0 {
-		parts = append(parts, "paths of the plan do not exist: "+list(f.missing))
+	switch f.integrity {
+	case report.PacksMissing:
+		return failed("packs that the index names are not in the storage: this snapshot cannot be restored whole")
+	case report.SnapshotUnreadable:
+		return failed("the new snapshot does not come back from the storage as it was written")
+	case report.Whole, report.Unchecked:
 	}
-	if unread := f.unreadable - len(f.missing); unread > 0 {
-		parts = append(parts, fmt.Sprintf("%d could not be read", unread))
+	var parts []string
+	if f.integrity == report.Unchecked {
+		parts = append(parts, "the new snapshot could not be read back")
+	}
+	if bad := nameBad(f.paths); len(bad) > 0 {
+		parts = append(parts, "paths of the plan: "+list(bad))
+	}
+	if f.unreadable > 0 {
+		parts = append(parts, fmt.Sprintf("%d could not be read", f.unreadable))
 	}
 	if len(parts) == 0 && restic.IsIncomplete(*f.outcome.ExitCode) {
 		parts = append(parts, f.reason)
@@ -132,6 +143,17 @@ func judgeSaved(f facts) verdict {
 		return verdict{report.Success, "", report.ExitSuccess}
 	}
 	return verdict{report.Partial, strings.Join(parts, "; "), report.ExitPartial}
+}
+
+// nameBad are the paths that did not give what they should, each with its state.
+func nameBad(paths []report.Path) []string {
+	var bad []string
+	for _, path := range paths {
+		if !path.State.IsGood() {
+			bad = append(bad, fmt.Sprintf("%s %s", path.Path, path.State))
+		}
+	}
+	return bad
 }
 
 // messageLimit keeps a report small whatever a program had to say.

@@ -14,32 +14,40 @@ func TestTheVerdictFollowsFromTheFacts(t *testing.T) {
 	ended := func(by restic.Ended, exit *int) restic.Outcome { return restic.Outcome{Ended: by, ExitCode: exit} }
 	done, one := ended(restic.ByItself, code(0)), ended(restic.ByItself, code(1))
 	quotaGate, otherGate := gate.Gate{Closed: true, Reason: "quota"}, gate.Gate{Closed: true, Reason: "hold"}
+	missing := []report.Path{{Path: "/x", State: report.PathMissing}}
+	shrunk := []report.Path{{Path: "/b", State: report.PathShrunk}, {Path: "/a", State: report.PathSaved}}
+	accepted := []report.Path{{Path: "/a", State: report.PathAccepted}}
 	for name, test := range map[string]struct {
 		facts  facts
 		result report.Result
 		exit   int
 		words  string
 	}{
-		"everything saved":          {facts{outcome: done, hasSnapshot: true}, report.Success, 0, ""},
-		"a path is missing":         {facts{outcome: done, hasSnapshot: true, missing: []string{"/x"}, unreadable: 1}, report.Partial, 3, "do not exist: /x"},
-		"some unreadable":           {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, unreadable: 7}, report.Partial, 3, "7 could not be read"},
-		"both":                      {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, unreadable: 3, missing: []string{"/x"}}, report.Partial, 3, "2 could not be read"},
-		"incomplete, not said what": {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, reason: "why"}, report.Partial, 3, "why"},
-		"no snapshot in spite of 0": {facts{outcome: done}, report.Failed, 1, "code 0"},
-		"saved before the deadline": {facts{outcome: ended(restic.ByContext, code(0)), hasSnapshot: true, cause: errDeadline}, report.Success, 0, ""},
-		"deadline":                  {facts{outcome: ended(restic.ByContext, code(1)), cause: errDeadline, deadlineSeconds: 60}, report.Failed, 1, "after 60 s"},
-		"killed at the deadline":    {facts{outcome: ended(restic.ByContext, nil), cause: errDeadline}, report.Failed, 1, "deadline"},
-		"interrupted":               {facts{outcome: ended(restic.ByContext, code(1)), cause: ErrInterrupted}, report.Failed, 1, "interrupted"},
-		"interrupted as a group":    {facts{outcome: ended(restic.ByItself, code(130)), cause: ErrInterrupted}, report.Failed, 1, "interrupted"},
-		"wall by restic's word":     {facts{outcome: ended(restic.ByQuota, code(1))}, report.Quota, 4, "quota is reached"},
-		"wall in the transcript":    {facts{outcome: one, sawQuota: true}, report.Quota, 4, "quota is reached"},
-		"wall found afterwards":     {facts{outcome: one, wallReached: true}, report.Quota, 4, "quota is reached"},
-		"gate closed meanwhile":     {facts{outcome: one, door: quotaGate, reason: "Access Denied"}, report.Quota, 4, "quota is reached"},
-		"gate closed for a hold":    {facts{outcome: ended(restic.ByDenial, code(1)), door: otherGate}, report.Failed, 4, "closed on the storage: hold"},
-		"denied, gate open":         {facts{outcome: ended(restic.ByDenial, nil)}, report.Failed, 1, "began to refuse"},
-		"locked":                    {facts{outcome: ended(restic.ByItself, code(11))}, report.Failed, 1, "locked"},
-		"killed by somebody":        {facts{outcome: ended(restic.ByItself, nil)}, report.Failed, 1, "killed"},
-		"restic's own error":        {facts{outcome: one, reason: "disk on fire"}, report.Failed, 1, "disk on fire"},
+		"everything saved":            {facts{outcome: done, hasSnapshot: true}, report.Success, 0, ""},
+		"a path is missing":           {facts{outcome: done, hasSnapshot: true, paths: missing}, report.Partial, 3, "paths of the plan: /x missing"},
+		"a path shrank, another not":  {facts{outcome: done, hasSnapshot: true, paths: shrunk}, report.Partial, 3, "paths of the plan: /b shrunk"},
+		"nothing where that is right": {facts{outcome: done, hasSnapshot: true, paths: accepted, integrity: report.Whole}, report.Success, 0, ""},
+		"packs are missing":           {facts{outcome: done, hasSnapshot: true, integrity: report.PacksMissing}, report.Failed, 1, "packs that the index names"},
+		"not as it was written":       {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, integrity: report.SnapshotUnreadable}, report.Failed, 1, "does not come back"},
+		"not read back":               {facts{outcome: done, hasSnapshot: true, integrity: report.Unchecked}, report.Partial, 3, "could not be read back"},
+		"some unreadable":             {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, unreadable: 7}, report.Partial, 3, "7 could not be read"},
+		"both":                        {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, unreadable: 2, paths: missing}, report.Partial, 3, "/x missing; 2 could not be read"},
+		"incomplete, not said what":   {facts{outcome: ended(restic.ByItself, code(3)), hasSnapshot: true, reason: "why"}, report.Partial, 3, "why"},
+		"no snapshot in spite of 0":   {facts{outcome: done}, report.Failed, 1, "code 0"},
+		"saved before the deadline":   {facts{outcome: ended(restic.ByContext, code(0)), hasSnapshot: true, cause: errDeadline}, report.Success, 0, ""},
+		"deadline":                    {facts{outcome: ended(restic.ByContext, code(1)), cause: errDeadline, deadlineSeconds: 60}, report.Failed, 1, "after 60 s"},
+		"killed at the deadline":      {facts{outcome: ended(restic.ByContext, nil), cause: errDeadline}, report.Failed, 1, "deadline"},
+		"interrupted":                 {facts{outcome: ended(restic.ByContext, code(1)), cause: ErrInterrupted}, report.Failed, 1, "interrupted"},
+		"interrupted as a group":      {facts{outcome: ended(restic.ByItself, code(130)), cause: ErrInterrupted}, report.Failed, 1, "interrupted"},
+		"wall by restic's word":       {facts{outcome: ended(restic.ByQuota, code(1))}, report.Quota, 4, "quota is reached"},
+		"wall in the transcript":      {facts{outcome: one, sawQuota: true}, report.Quota, 4, "quota is reached"},
+		"wall found afterwards":       {facts{outcome: one, wallReached: true}, report.Quota, 4, "quota is reached"},
+		"gate closed meanwhile":       {facts{outcome: one, door: quotaGate, reason: "Access Denied"}, report.Quota, 4, "quota is reached"},
+		"gate closed for a hold":      {facts{outcome: ended(restic.ByDenial, code(1)), door: otherGate}, report.Failed, 4, "closed on the storage: hold"},
+		"denied, gate open":           {facts{outcome: ended(restic.ByDenial, nil)}, report.Failed, 1, "began to refuse"},
+		"locked":                      {facts{outcome: ended(restic.ByItself, code(11))}, report.Failed, 1, "locked"},
+		"killed by somebody":          {facts{outcome: ended(restic.ByItself, nil)}, report.Failed, 1, "killed"},
+		"restic's own error":          {facts{outcome: one, reason: "disk on fire"}, report.Failed, 1, "disk on fire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := judge(test.facts)

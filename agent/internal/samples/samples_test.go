@@ -164,3 +164,30 @@ func TestNamesThatAreNoUTF8AreFoundByWhatResticShowsOfThem(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryPathOfThePlanGivesCandidates(t *testing.T) {
+	choice := NewChoice("run", []string{"/large", "/small", "/none"})
+	give := func(place, name string) { choice.Offer(place, func() (string, bool) { return name, true }) }
+	for index := range 20000 {
+		give("/large", fmt.Sprintf("/large/d%d/f", index))
+	}
+	give("/small", "/small/a")
+	give("/elsewhere", "/elsewhere/a")
+	got := choice.Candidates()
+	if len(got) > candidateLimit || path.Dir(got[1]) != "/small" || path.Dir(got[2]) != "/elsewhere" {
+		t.Fatalf("%d: %v", len(got), got[:3])
+	}
+	many := make([]string, 5000)
+	for index := range many {
+		many[index] = fmt.Sprintf("/p%d", index)
+	}
+	choice = NewChoice("run", many)
+	for _, place := range many {
+		for index := range 50 {
+			give(place, fmt.Sprintf("%s/%d", place, index))
+		}
+	}
+	if got := choice.Candidates(); len(got) > placesLimit*leastCandidates {
+		t.Fatal(len(got))
+	}
+}

@@ -147,11 +147,17 @@ func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 // Download copies an object of at most limit bytes to a writer and returns their number. It ends when no byte comes for
 // callTimeout, or with the context. Errors as for Get; an error of the writer is returned as it is.
 func (c *Client) Download(ctx context.Context, key string, limit int64, into io.Writer) (int64, error) {
+	return c.download(ctx, key, limit, into, minio.GetObjectOptions{})
+}
+
+func (c *Client) download(ctx context.Context, key string, limit int64, into io.Writer, options minio.GetObjectOptions) (
+	int64, error,
+) {
 	call, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stalled := time.AfterFunc(callTimeout, cancel)
 	defer stalled.Stop()
-	object, facts, _, err := c.core.GetObject(call, c.bucket, key, minio.GetObjectOptions{})
+	object, facts, _, err := c.core.GetObject(call, c.bucket, key, options)
 	if err != nil {
 		return 0, c.failure(ctx, "read", key, err)
 	}
@@ -177,6 +183,41 @@ func (c *Client) Download(ctx context.Context, key string, limit int64, into io.
 			return count, c.failure(ctx, "read", key, err)
 		}
 	}
+}
+
+// List calls each with every object below a prefix, in the order of their keys, a thousand a request. It ends when no
+// answer comes for callTimeout. Errors as for Get.
+func (c *Client) List(ctx context.Context, prefix string, each func(key string, sizeBytes int64)) error {
+	call, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stalled := time.AfterFunc(callTimeout, cancel)
+	defer stalled.Stop()
+	options := minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: pageKeys}
+	for object := range c.core.Client.ListObjects(call, c.bucket, options) {
+		if object.Err != nil {
+			return c.failure(ctx, "list", prefix, object.Err)
+		}
+		stalled.Reset(callTimeout)
+		each(object.Key, object.Size)
+	}
+	// A listing that was ended says so in no object.
+	if call.Err() != nil {
+		return c.failure(ctx, "list", prefix, context.DeadlineExceeded)
+	}
+	return nil
+}
+
+const pageKeys = 1000
+
+// GetPart reads a part of an object. It ends when no byte comes for callTimeout. Errors as for Get.
+func (c *Client) GetPart(ctx context.Context, key string, offset, length int64) ([]byte, error) {
+	var options minio.GetObjectOptions
+	if err := options.SetRange(offset, offset+length-1); err != nil {
+		return nil, &Error{Kind: Other, Op: "read", Key: key, Cause: err}
+	}
+	var body bytes.Buffer
+	_, err := c.download(ctx, key, length, &body, options)
+	return body.Bytes(), err
 }
 
 // Put writes a whole small object. Errors as for Get.
