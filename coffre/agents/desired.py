@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,16 @@ class Program:
 
 
 @dataclass(frozen=True)
+class AcceptedPath:
+    """SMILÉO's word that what the report of this number said of a path is right: so many files and bytes."""
+
+    path: str
+    number: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Issue:
     """One writing of orders: its generation (from 1) and its moment, aware."""
 
@@ -82,10 +92,13 @@ def build_payload(
     *,
     run_deadline_seconds: int = RUN_DEADLINE_SECONDS,
     remove: bool = False,
+    accepted: Collection[AcceptedPath] = (),
 ) -> dict[str, Any]:
     """Return a machine's orders as its tenant file wants them; KeyError for a machine that the file does not have."""
     facts = tenant.machines[machine]
     plan = tenant.plans[facts.plan]
+    paths = list(plan.paths_for(facts.os))
+    words = [asdict(word) for word in accepted if word.path in paths]
     return {
         "version": VERSION,
         "tenant_id": tenant.id,
@@ -94,12 +107,14 @@ def build_payload(
         "issued_at": issue.issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "timezone": tenant.timezone,
         "plan": {
-            "paths": list(plan.paths_for(facts.os)),
+            "paths": paths,
             "exclude": list(plan.exclude),
             "schedule": [
                 {"days": [str(day) for day in schedule.days], "at": f"{schedule.at:%H:%M}"}
                 for schedule in plan.schedule
             ],
+            # Only where there is something: an agent of before takes no orders that it does not understand.
+            **({"accepted": words} if words else {}),
         },
         "restic": {"version": restic.version, "sha256": restic.sha256},
         "run_deadline_seconds": run_deadline_seconds,

@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from coffre.agents.identity import Identity
+from coffre.agents.report_paths import Integrity, PathState, read_integrity, read_state
 from coffre.errors import ExpectedError
 from coffre.outside.faults import Fault
 from coffre.outside.structured import LARGEST_NUMBER, UnreadableJsonError, read_json_object
@@ -23,7 +24,7 @@ LIMIT_BYTES = 1024**2
 
 
 class ReportResult(StrEnum):
-    """How a run ended; `partial`: there is a snapshot, and something could not be read."""
+    """How a run ended; `partial`: there is a snapshot, and it lacks something."""
 
     SUCCESS = "success"
     PARTIAL = "partial"
@@ -82,6 +83,28 @@ class ReportSample(_ReportModel):
         return exact.decode("utf-8", "surrogateescape") if exact else self.path
 
 
+class ReportPath(_ReportModel):
+    """What one path of the plan gave; ``stored_as`` is where the snapshot has it: elsewhere when it is a link.
+
+    ``files_before`` and ``bytes_before`` are what it gave in the last good run, None when none is known; ``bytes`` is
+    None when a file system did not say. ``mount_point`` is what is not mounted any more, usually empty.
+    """
+
+    path: Path
+    state: Annotated[PathState, BeforeValidator(read_state)]
+    files: Count = 0
+    bytes: Count | None = None
+    stored_as: Path = ""
+    files_before: Count | None = None
+    bytes_before: Count | None = None
+    mount_point: Path = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the path is a link, and the snapshot has what it leads to. On Windows C:\\x is stored as /C/x."""
+        return self.path.startswith("/") and self.stored_as not in ("", self.path.rstrip("/") or "/")
+
+
 class Report(_ReportModel):
     """One finished run. Times are the machine's own clock; readers order reports by the server's.
 
@@ -92,7 +115,10 @@ class Report(_ReportModel):
     last read orders on the storage that it may obey (None: never, or an agent older than this field). ``number`` counts
     the machine's reports one by one (None: an agent older than this field; 0: it could not keep count, its disk
     was full). ``missing_snapshot_id`` is the machine's own last snapshot, which storage did not have any more, made at
-    the moment beside it. ``identity`` says which machine it is (None: an agent older than this field).
+    the moment beside it. ``identity`` says which machine it is (None: an agent older than this field). ``paths`` are
+    what each path of the plan gave, those that are not as they should be first (None: nothing was saved, or an agent
+    older than this field), of ``paths_count`` in all. ``integrity`` is what reading the snapshot back showed (None:
+    there is none, or an older agent), ``missing_packs`` how many packs the index names that storage lacks.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -124,6 +150,10 @@ class Report(_ReportModel):
     missing_snapshot_at: AwareDatetime | None = None
     identity: Identity | None = None
     samples: Annotated[tuple[ReportSample, ...], Field(max_length=MAX_ENTRIES)] = ()
+    paths: Annotated[tuple[ReportPath, ...], Field(max_length=MAX_ENTRIES)] | None = None
+    paths_count: Count = 0
+    integrity: Annotated[Integrity | None, BeforeValidator(read_integrity)] = None
+    missing_packs: Count = 0
 
     @property
     def duration_seconds(self) -> float:

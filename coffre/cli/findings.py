@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from coffre.agents.report_paths import Integrity, PathState
 from coffre.operations.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.outside.text import one_line
@@ -67,6 +68,45 @@ def _snapshots(count: object) -> str:
 
 def _number(number: object) -> str:
     return "none" if number is None else f"number {number}"
+
+
+_ACCEPT = "; if that is right, `coffre acknowledge`"
+
+_STATES: Mapping[str, str] = {
+    PathState.MISSING: f"does not exist there{_ACCEPT}",
+    PathState.EMPTY: f"gave no file{_ACCEPT}",
+    PathState.EXCLUDED: "gave no file: the plan's exclude patterns cover all of it",
+    PathState.UNREADABLE: "could not be read: see its rights and its disk",
+    PathState.SHRUNK: f"gave nearly nothing{_ACCEPT}",
+    PathState.UNMOUNTED: f"lies on a file system that is not mounted any more{_ACCEPT}",
+    PathState.LINK_REFUSED: "is a link that a plain user set to what is not his own, or that leads in circles: it is "
+    "not followed; name in the plan what it leads to",
+}
+
+
+def _state(evidence: Evidence) -> str:
+    said = _STATES.get(str(evidence["state"]), f"is {evidence['state']}, a newer agent says")
+    mount = f" ({evidence['mount_point']})" if evidence["mount_point"] else ""
+    files, before = evidence["files"], evidence["files_before"]
+    figures = "" if before is None else f"{files} files, {before} in the last good run: "
+    stored_as = evidence["stored_as"]
+    link = f"(stored as {stored_as}) " if stored_as and stored_as != evidence["path"] else ""
+    return f"{link}{figures}{said.replace(_ACCEPT, mount + _ACCEPT)}"
+
+
+def _integrity(evidence: Evidence) -> str:
+    if evidence["integrity"] == Integrity.UNCHECKED:
+        return "the storage did not let it read its last backup back: nobody knows whether that can be restored"
+    what = (
+        f"{evidence['count']} packs that its index names are gone"
+        if evidence["integrity"] == Integrity.PACKS_MISSING
+        else "what it wrote does not come back as it was"
+    )
+    at = evidence["last_success_at"] or "TIME"
+    return (
+        f"its last backup cannot be restored whole: {what}; `coffre undelete {evidence['tenant']} --machine "
+        f"{evidence['machine']} --at {at}` brings back what the bucket keeps; then back up again"
+    )
 
 
 _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
@@ -162,5 +202,8 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         "`coffre rotate --now` and `coffre acknowledge`. New hardware: `coffre apply --replace-machine` "
         "(docs/replace-a-machine.md)"
     ),
+    FindingKind.PATH_NOT_SAVED: lambda evidence: f"{evidence['path']} {_state(evidence)}",
+    FindingKind.PATHS_NOT_SAVED: lambda evidence: f"and {evidence['count']} more paths of its plan gave too little",
+    FindingKind.SNAPSHOT_NOT_WHOLE: lambda evidence: _integrity(evidence),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be looked at: {evidence['error']}",
 }

@@ -18,6 +18,7 @@ from coffre.errors import ExpectedError
 from coffre.spec.sizes import format_bytes
 
 if TYPE_CHECKING:
+    from coffre.agents.report import Report
     from coffre.operations.backup import MachineBackup
     from coffre.operations.versions import UndeletePlan
 
@@ -26,6 +27,7 @@ Machine = Annotated[str | None, typer.Option(metavar="NAME", help="One machine (
 
 FAILED, REFUSED = 1, 4
 NAMED = 20
+SHOWN_PATHS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -83,13 +85,25 @@ def _show_backup(run: "MachineBackup") -> None:
     if run.message:
         output.result(f"  {run.message}")
     if report is not None:
+        _show_paths(report)
         for path in report.unreadable:
             output.result(f"  not read: {path}")
         more = report.unreadable_count - len(report.unreadable)
         if more > 0:
             output.result(f"  and {more} more")
-    for finding in (*run.losses, *run.others):
+    for finding in (*run.gaps, *run.losses, *run.others):
         output.result(f"  ! {describe(finding)}")
+
+
+def _show_paths(report: "Report") -> None:
+    """Show what each path of the plan gave; those that gave too little are findings."""
+    good = [each for each in report.paths or () if each.state.is_good]
+    for path in good[:SHOWN_PATHS]:
+        size = "" if path.bytes is None else f", {format_bytes(path.bytes)}"
+        link = f", a link: stored as {path.stored_as}" if path.is_elsewhere else ""
+        output.result(f"  {path.path}: {path.files} file{'' if path.files == 1 else 's'}{size}{link}")
+    if len(good) > SHOWN_PATHS:
+        output.result(f"  and {len(good) - SHOWN_PATHS} more paths")
 
 
 def restore(
@@ -323,7 +337,7 @@ def drill(
         )
         for finding in done.problems:
             output.result(f"  {finding}")
-        for loss in (*done.losses, *done.others):
+        for loss in (*done.gaps, *done.losses, *done.others):
             output.result(f"  ! {describe(loss)}")
     if len(drills) < len(names) or not all(done.is_passed for done in drills):
         raise typer.Exit(FAILED)
@@ -332,13 +346,15 @@ def drill(
 def acknowledge(
     context: typer.Context,
     tenant: Tenant,
-    machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose storage lost something.")],
+    machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose storage or paths lost something.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it may be gone; recorded.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Let go what a machine's storage lost and `coffre status` names: it alarms no more, what goes later does.
 
-    What the bucket keeps comes back with `coffre undelete`; this is for what does not. Recorded, with the reason.
+    What the bucket keeps comes back with `coffre undelete`; this is for what does not. So with paths of the plan that
+    gave nothing or nearly nothing in the last backup: the machine's orders say that this is right, and it compares its
+    next ones with that. Recorded, with the reason.
     """
     from coffre.cli.findings import describe
     from coffre.operations.releasing import acknowledge as let_go
@@ -346,9 +362,13 @@ def acknowledge(
 
     repository = open_repository(context)
     if not yes:
-        asking.confirm(f"Let go what the storage of {machine} lost?")
+        asking.confirm(f"Let go what the storage or the paths of {machine} lost?")
     with lock_recorded(repository, tenant, "acknowledge", output.warning) as service:
         done = let_go(service, machine, reason)
     for loss in done.losses:
         output.result(f"let go: {describe(loss)}")
+    for path in done.paths:
+        output.result(f"accepted: {path.path} ({path.state}): {path.files} files are right")
+    if done.generation is not None:
+        output.result(f"{machine}: orders {done.generation} say so at its next backup")
     output.result(f"{machine}: {done.snapshots} snapshots are expected no more")

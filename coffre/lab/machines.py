@@ -127,6 +127,7 @@ class Machine:
         processes.wait_until(
             self.is_ready, f"{self.host} does not answer to SSH", seconds=BOOT_SECONDS, daemon=daemon, pause=0.2
         )
+        self._furnish()
         on_progress(f"machines: {self.host} answers at {self.address}")
 
     def _connect(self) -> bool:
@@ -142,6 +143,11 @@ class Machine:
         except RemoteError:
             return False
         return True
+
+    def _furnish(self) -> None:
+        """Put a file into /srv: a path of a plan that gives none is a fault, and no machine in use is without any."""
+        inside = ["nsenter", "--target", str(self.leader_pid()), "--mount", "--root", "--wd"]
+        processes.run([*inside, "/bin/sh", "-c", f"echo 'Machine {self.host}' >/srv/lisezmoi.txt"], timeout=10)
 
     def stop(self) -> None:
         """End the machine at once, as pulling its plug would, and clear what nspawn leaves behind."""

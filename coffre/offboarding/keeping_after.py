@@ -70,6 +70,7 @@ _REASONS: Mapping[EventKind, Reason | None] = {
     EventKind.KEY_ROTATED: None,
     EventKind.UNDELETE: None,
     EventKind.SNAPSHOTS_RELEASED: None,
+    EventKind.PATHS_ACCEPTED: None,
     EventKind.NEW_REPOSITORY: None,
     EventKind.MACHINE_REPLACED: None,
 }

@@ -8,12 +8,16 @@ from enum import StrEnum
 
 from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
+from coffre.agents.report_paths import Integrity
 from coffre.errors import BusyError, ExpectedError, RemoteError
 from coffre.operations import identity
+from coffre.operations.accepted_paths import find_wanted
 from coffre.operations.findings import Finding
+from coffre.operations.gaps import judge_gaps
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
 from coffre.operations.presence import refuse_unapplied
+from coffre.operations.reports import Until, is_success
 from coffre.operations.runs import lock_again
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
@@ -52,8 +56,9 @@ class Outcome(StrEnum):
 class MachineBackup:
     """One machine's run. ``in_storage``: whether the bucket holds the snapshot and the report (None: not looked).
 
-    ``losses`` is what the bucket held before and holds no more, however the run itself ended; ``others`` names the
-    machines that back up under this one's name, which does not take from its own run.
+    ``losses`` is what the bucket held before and holds no more, however the run itself ended; ``gaps`` is what this
+    run's snapshot lacks; ``others`` names the machines that back up under this one's name, which does not take from its
+    own run.
     """
 
     machine: str
@@ -63,6 +68,7 @@ class MachineBackup:
     in_storage: bool | None = None
     losses: tuple[Finding, ...] = ()
     others: tuple[Finding, ...] = ()
+    gaps: tuple[Finding, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -142,7 +148,8 @@ def _back_up_one(
 
 def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
     """Hold what the machine says against what the bucket holds: its report, and the snapshot it speaks of."""
-    seen = look(service, machine, until=lambda each: each.run_id == report.run_id)
+    # As far back as the last success: where a snapshot is not whole, it says to when `undelete` goes back.
+    seen = look(service, machine, until=is_success if report.integrity is not Integrity.WHOLE else _is_run_of(report))
     judged = judge_report(
         machine,
         report,
@@ -150,7 +157,13 @@ def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
         is_delivered=any(each.run_id == report.run_id for each in (*seen.reported.reports, *seen.reported.others)),
         is_own=identity.is_own(seen.memory, report),
     )
-    return replace(judged, losses=seen.losses, others=seen.others)
+    gaps = judge_gaps(find_wanted(service, machine), report, seen.reported.success)
+    is_own = judged.outcome is not Outcome.OTHER_MACHINE
+    return replace(judged, losses=seen.losses, others=seen.others, gaps=gaps if is_own else ())
+
+
+def _is_run_of(report: Report) -> Until:
+    return lambda each: each.run_id == report.run_id
 
 
 def judge_report(

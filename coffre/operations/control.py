@@ -16,6 +16,7 @@ from coffre.agents import desired
 from coffre.agents.restic.programs import AgentPrograms
 from coffre.errors import RemoteError
 from coffre.operations import generations
+from coffre.operations.accepted_paths import find_accepted
 from coffre.operations.findings import SetAside
 from coffre.operations.service import Service
 from coffre.outside.faults import Fault
@@ -251,7 +252,12 @@ def wanted_orders(service: Service, machine: str) -> dict[str, Any]:
 def _payload(service: Service, machine: str, issue: desired.Issue, *, removes: bool = False) -> dict[str, Any]:
     remove = removes or service.machine(machine).is_retired
     return desired.build_payload(
-        service.tenant, machine, ordered_restic(service.machine(machine).os), issue, remove=remove
+        service.tenant,
+        machine,
+        ordered_restic(service.machine(machine).os),
+        issue,
+        remove=remove,
+        accepted=find_accepted(service, machine),
     )
 
 

@@ -8,15 +8,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coffre.agents.report import Report
 from coffre.agents.restic.listing import REPLACED
 from coffre.agents.restic.repository import HostileSnapshotError, Repository, ResticError
 from coffre.errors import UsageError
 from coffre.operations.blocked import refuse_while_blocked
 from coffre.operations.findings import Finding
+from coffre.operations.gaps import judge_snapshot_paths
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.reports import recall
 from coffre.operations.repositories import open_repository
-from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, readable
+from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.operations.streaming import compare, stream_sample
@@ -30,8 +32,9 @@ WORK_PREFIX = "drill-"
 class Drill:
     """What a drill found. ``problems`` is empty when every file came back as it should.
 
-    ``losses`` is what storage had before and has no more: with any of them no drill passes, whatever came back.
-    ``others`` names the machines that back up under this one's name: none of their snapshots is drilled.
+    ``losses`` is what storage had before and has no more, ``gaps`` the paths of the plan of which the snapshot has no
+    file: with any of them no drill passes, whatever came back. ``others`` names the machines that back up under this
+    one's name: none of their snapshots is drilled.
     """
 
     machine: str
@@ -43,10 +46,11 @@ class Drill:
     problems: tuple[str, ...]
     losses: tuple[Finding, ...] = ()
     others: tuple[Finding, ...] = ()
+    gaps: tuple[Finding, ...] = ()
 
     @property
     def is_passed(self) -> bool:
-        return not self.problems and not self.losses
+        return not self.problems and not self.losses and not self.gaps
 
 
 def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
@@ -68,14 +72,17 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
         repository = open_repository(service, machine, reason, cache)
         try:
             on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
-            sample = choose_sample(_list_files(repository, snapshot_id), reported, seed)
+            files = _list_files(repository, snapshot_id)
+            lacking = set(find_empty(files, newest.roots))
+            sample = choose_sample(files, reported, seed, [root for root in newest.roots if root not in lacking])
             on_progress(f"reading {len(sample.sizes)} files")
             done = _read_and_compare(machine, repository, snapshot_id, sample)
+            gaps = judge_snapshot_paths(machine, newest.told, lacking)
         except (ResticError, HostileSnapshotError) as problem:
             # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
-            sample = Sample(seed, (), ())
-    return _settle(service, replace(done, losses=newest.losses, others=newest.others), sample.paths)
+            sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
+    return _settle(service, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
 
 
 def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
@@ -88,6 +95,7 @@ def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
         files=[readable(path) for path in paths],
         problems=list(done.problems),
         losses=[{"kind": loss.kind.value, **loss.evidence} for loss in done.losses],
+        gaps=[{"kind": gap.kind.value, **gap.evidence} for gap in done.gaps],
     )
     return done
 
@@ -101,6 +109,13 @@ class _Newest:
     is_stored: bool
     losses: tuple[Finding, ...]
     others: tuple[Finding, ...]
+    told: Report | None = None
+
+    @property
+    def roots(self) -> list[str]:
+        """The paths of the plan that gave files, as the snapshot has them."""
+        paths = (self.told.paths if self.told is not None else None) or ()
+        return list(dict.fromkeys(each.stored_as for each in paths if each.files and each.stored_as))
 
 
 def _newest_reported(service: Service, machine: str) -> _Newest:
@@ -129,7 +144,7 @@ def _newest_reported(service: Service, machine: str) -> _Newest:
             f"Run `coffre backup {service.tenant.slug}` first; `coffre status` says what its bucket holds.",
         )
     hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples] if told else []
-    return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others)
+    return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others, told)
 
 
 def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:

@@ -84,6 +84,17 @@ class FindingKind(StrEnum):
     both with a comma, "start", "silence", "waiting"), the `number` of its newest report and when that was (`last_at`),
     the `accepted_host_name`."""
 
+    PATH_NOT_SAVED = "path_not_saved"
+    """A path of the plan gave nothing or too little in the last run: `path`, `state` (`PathState`), `files` and
+    `files_before` (None: not known), `stored_as` in the snapshot, `mount_point` that is not mounted any more."""
+
+    PATHS_NOT_SAVED = "paths_not_saved"
+    """So many more of them: `count`."""
+
+    SNAPSHOT_NOT_WHOLE = "snapshot_not_whole"
+    """The machine read its last snapshot back, and it cannot be restored: `integrity` (`Integrity`), `count` packs
+    missing, `tenant`, `machine`, `last_success_at`."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be looked at: `error` is what was answered."""
 

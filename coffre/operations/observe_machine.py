@@ -5,12 +5,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
+from coffre.agents.report import ReportPath
 from coffre.errors import ExpectedError
 from coffre.operations import continuity, sighting
+from coffre.operations.accepted_paths import find_wanted
 from coffre.operations.control import find_gate_order, read_orders
 from coffre.operations.departure import has_service_ended
 from coffre.operations.filling import MachineStore
 from coffre.operations.findings import Evidence, Finding, FindingKind, SetAside, sum_up
+from coffre.operations.gaps import judge_gaps
 from coffre.operations.overdue import is_overdue
 from coffre.operations.pack_rounds import is_late
 from coffre.operations.recorded_rounds import VerificationStatus, find_status
@@ -43,7 +46,8 @@ class MachineStatus:
     ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
     ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are
     newer orders than the machine follows, which it could not apply for the reason beside it. ``orders_seen_at``: when
-    the machine last read orders on the storage that it may obey, as of its newest report.
+    the machine last read orders on the storage that it may obey, as of its newest report. ``paths`` is what each path
+    of the plan gave in its newest run, and ``integrity`` what reading its snapshot back showed.
     """
 
     name: str
@@ -64,6 +68,8 @@ class MachineStatus:
     verification: VerificationStatus | None = None
     all_versions_bytes: int | None = None
     all_versions_objects: int | None = None
+    paths: tuple[ReportPath, ...] | None = None
+    integrity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,8 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         verification=_find_verification(service, name, now),
         all_versions_bytes=store.stored_bytes,
         all_versions_objects=store.objects,
+        paths=last.paths if last else None,
+        integrity=last.integrity.value if last and last.integrity else None,
     )
     applied = [seen.applied] if isinstance(seen.applied, SetAside) else []
     found = (
@@ -147,6 +155,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
+        () if machine.is_retired else judge_gaps(find_wanted(service, name), last, success),
     )
     return Look(
         status=status,

@@ -6,8 +6,11 @@ Whoever takes snapshots or packs out of sight for SMILÉO (undelete, set-aside, 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from coffre.agents.report import ReportPath
 from coffre.errors import RefusedError, UsageError
 from coffre.operations import continuity, identity
+from coffre.operations.accepted_paths import list_acceptable, record_accepted
+from coffre.operations.control import write_orders
 from coffre.operations.findings import Finding, FindingKind
 from coffre.operations.presence import refuse_unapplied
 from coffre.operations.service import Service
@@ -24,11 +27,16 @@ _IDS_AN_EVENT = 1000
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What is expected no more: the losses as they stood, and how many snapshots are among them."""
+    """What is expected no more: the losses as they stood, how many snapshots are among them, and paths that gave less.
+
+    ``generation`` is that of the orders that tell the machine of the paths, None when there are none.
+    """
 
     machine: str
     losses: tuple[Finding, ...]
     snapshots: int
+    paths: tuple[ReportPath, ...] = ()
+    generation: int | None = None
 
 
 def release_snapshots(service: Service, machine: str, ids: Iterable[str], why: str, **details: object) -> None:
@@ -69,6 +77,7 @@ def begin_anew(service: Service, machine: str, reason: str) -> None:
 def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
     """Record that what a machine's storage lost is known, and why: it alarms no more, what goes later does.
 
+    So with paths of its plan that gave nothing or nearly nothing in its last run: its orders say that this is right.
     RefusedError while the repository itself is gone: that is brought back, or begun anew by `coffre apply`.
     """
     check_reason(reason)
@@ -81,9 +90,12 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
             "Bring it back with `coffre undelete`; or, when all of it is lost, begin a new one with `coffre apply "
             f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
+    paths = record_accepted(service, machine, seen.reported.last, reason)
+    # Also when all of them were accepted before: a kill may have come between the word and the orders.
+    generation = write_orders(service, machine).generation if list_acceptable(seen.reported.last) else None
     gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
     if not (seen.losses or seen.others or seen.reported.aside or seen.foreign.count):
-        return Acknowledged(machine, (), 0)
+        return Acknowledged(machine, (), 0, paths, generation)
     is_lost = bool(seen.losses or seen.reported.aside or seen.foreign.count)
     known = (*seen.losses, *seen.others)
     losses = [{"kind": each.kind.value, **each.evidence} for each in known]
@@ -95,7 +107,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
             continuity.acknowledge(memory, gone, ACKNOWLEDGED, utc_now()) if is_lost else memory
         ),
     )
-    return Acknowledged(machine, known, len(gone))
+    return Acknowledged(machine, known, len(gone), paths, generation)
 
 
 def check_reason(reason: str) -> None:

@@ -18,6 +18,10 @@ SAMPLE_BYTES = 256 * 1024**2
 """The most that one drill restores."""
 
 
+MAX_ROOTS = 40
+"""Of how many paths of a plan a file is sure to be among the restored."""
+
+
 def exact_bytes(path: str) -> bytes:
     """Return the bytes of a path."""
     return path.encode("utf-8", "surrogateescape")
@@ -64,10 +68,13 @@ class Sample:
         return list(self.sizes)
 
 
-def choose_sample(files: Sequence[SnapshotFile], reported: Sequence[ReportedHash], seed: int) -> Sample:
+def choose_sample(
+    files: Sequence[SnapshotFile], reported: Sequence[ReportedHash], seed: int, roots: Sequence[str] = ()
+) -> Sample:
     """Choose a drill's sample; the same snapshot, report and seed give the same one.
 
-    Only reported files that the snapshot has are taken: one that it lacks was excluded, or the report lies.
+    Only reported files that the snapshot has are taken: one that it lacks was excluded, or the report lies. Of each of
+    ``roots``, the paths of the plan as the snapshot has them, at least one file is taken, of 40 of them at most.
     """
     chooser = random.Random(seed)  # noqa: S311 - a sample, not a secret
     in_snapshot = {file.path for file in files}
@@ -76,7 +83,32 @@ def choose_sample(files: Sequence[SnapshotFile], reported: Sequence[ReportedHash
     room_bytes = SAMPLE_BYTES - sum(file.size_bytes for file in chosen_reported)
     taken = {file.path for file in chosen_reported}
     rest = sorted((file for file in files if file.path not in taken), key=lambda file: file.path)
-    return Sample(seed, tuple(chosen_reported), tuple(_take(chooser, rest, OTHER_FILES, room_bytes)))
+    others: list[SnapshotFile] = []
+    for root in chooser.sample(roots, min(len(roots), MAX_ROOTS)):
+        if any(is_in(path, root) for path in taken):
+            continue
+        first = _take(chooser, [file for file in rest if is_in(file.path, root)], 1, room_bytes)
+        others += first
+        taken |= {file.path for file in first}
+        room_bytes -= sum(file.size_bytes for file in first)
+    rest = [file for file in rest if file.path not in taken]
+    others += _take(chooser, rest, OTHER_FILES - len(others), room_bytes)
+    return Sample(seed, tuple(chosen_reported), tuple(others))
+
+
+def find_empty(files: Sequence[SnapshotFile], roots: Sequence[str]) -> list[str]:
+    """Return the roots in which a snapshot has no file at all."""
+    left = set(roots)
+    for file in files:
+        left -= {root for root in left if is_in(file.path, root)}
+        if not left:
+            break
+    return [root for root in roots if root in left]
+
+
+def is_in(path: str, root: str) -> bool:
+    """Tell whether a path of a snapshot is a folder or file, or lies in it."""
+    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
 File = TypeVar("File", SnapshotFile, ReportedHash)
@@ -85,7 +117,7 @@ File = TypeVar("File", SnapshotFile, ReportedHash)
 def _take(chooser: random.Random, files: Sequence[File], count: int, room_bytes: int) -> list[File]:
     chosen: list[File] = []
     for file in chooser.sample(files, len(files)):
-        if len(chosen) == count:
+        if len(chosen) >= count:
             break
         if file.size_bytes <= room_bytes:
             chosen.append(file)

@@ -53,6 +53,7 @@ class EventKind(StrEnum):
     NEW_REPOSITORY = "new_repository"
     MACHINE_REPLACED = "machine_replaced"
     RECORDS_TRIMMED = "records_trimmed"
+    PATHS_ACCEPTED = "paths_accepted"
 
 
 @dataclass(frozen=True)

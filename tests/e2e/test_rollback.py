@@ -5,6 +5,7 @@ The host has what the owner's key reaches, and more; it has no machine's reposit
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -238,6 +239,29 @@ def test_packs_config_and_keys_that_go_alone_are_noticed(desk: Desk, compta: Hos
         for key, body in state.items():
             if key.startswith(prefix):
                 compta.write(key, body)
+    assert findings(desk, expect=0) == {}
+
+
+def test_packs_that_are_hidden_fail_the_next_backup_until_they_are_back(desk: Desk, compta: Host) -> None:
+    """restic adds nothing and says that all is well: its index still names them."""
+    assert f"{COMPTA}: success" in back_up_anew(desk)
+    packs = compta.keys("restic/data/")
+    compta.delete(*packs)
+    said = desk.coffre("backup", SLUG, "--machine", COMPTA, expect=1).stdout
+    assert f"{COMPTA}: failed" in said
+    assert f"{len(packs)} packs that its index names are gone" in said
+    way_out = re.search(r"`coffre (undelete [^`]*)`", said)
+    assert way_out is not None
+    assert way_out[1].startswith(f"undelete {SLUG} --machine {COMPTA} --at 2")
+    found = findings(desk)
+    assert (found["snapshot_not_whole"]["integrity"], found["snapshot_not_whole"]["count"]) == (
+        "packs_missing",
+        len(packs),
+    )
+    journal = desk.on_machine(HOSTS[COMPTA], "journalctl -u coffre-backup.service -n 20 -o cat")
+    assert f"sauvegarde inutilisable : {len(packs)} blocs de données manquent" in journal
+    desk.coffre(*way_out[1].split(), "--yes")
+    assert f"{COMPTA}: success" in desk.coffre("backup", SLUG, "--machine", COMPTA).stdout
     assert findings(desk, expect=0) == {}
 
 

@@ -266,6 +266,76 @@ def test_a_path_that_is_not_there_makes_a_partial_backup(desk: Desk) -> None:
     desk.coffre("apply", SLUG, "--yes")
 
 
+MOVE_HOME = "mkdir -p /data && cp -a /home /data/home && mv /home /home.before && ln -s /data/home /home"
+MOUNT = """
+mkdir -p /srv/disque /srv/vue /data/vue /srv/tableaux
+mount -t tmpfs none /srv/disque
+mount --bind /data/vue /srv/vue
+for each in $(seq 300); do echo $each >/srv/disque/$each; echo $each >/srv/vue/$each; done
+for each in $(seq 5); do echo $each >/srv/tableaux/$each.csv; done
+"""
+UNMOUNT = "umount /srv/disque /srv/vue; echo reste >/srv/vue/reste"
+PATHS = "paths: [/home, /etc, /srv/disque, /srv/vue, /srv/tableaux]"
+
+
+def states_of(desk: Desk, machine: str, *, expect: int) -> dict[str, str]:
+    (tenant,) = desk.json("status", SLUG, "--json", expect=expect)
+    (seen,) = [each for each in tenant["machines"] if each["name"] == machine]
+    return {each["path"]: each["state"] for each in seen["paths"]}
+
+
+def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(desk: Desk, backstage: Backstage) -> None:
+    """A link is followed; what is mounted no more, and what patterns empty, makes the backup partial by name."""
+    host = HOSTS["caisse-01"]
+    desk.on_machine(host, MOVE_HOME + MOUNT)
+    desk.edit(SLUG, "paths: [/home, /etc]", PATHS)
+    desk.coffre("apply", SLUG, "--yes")
+    caisse = ("--machine", "caisse-01")
+    done = desk.coffre("backup", SLUG, *caisse).stdout
+    assert "caisse-01: success" in done
+    assert "a link: stored as /data/home" in done
+    assert "/srv/disque: 300 files" in done
+    assert set(states_of(desk, "caisse-01", expect=0).values()) == {"saved"}
+    desk.coffre("drill", SLUG, *caisse)
+
+    desk.on_machine(host, UNMOUNT)
+    desk.edit(SLUG, '"*.tmp"', '"*.csv"')
+    desk.coffre("apply", SLUG, "--yes")
+    partial = desk.coffre("backup", SLUG, *caisse, expect=1).stdout
+    assert "caisse-01: partial" in partial
+    for mount, files in (("/srv/disque", 0), ("/srv/vue", 1)):
+        said = f"! caisse-01: {mount} {files} files, 300 in the last good run: lies on a file system that is not"
+        assert said in partial
+        assert said in desk.coffre("status", SLUG, expect=1).stdout
+    assert "/srv/tableaux 0 files, 5 in the last good run: gave no file: the plan's exclude patterns" in partial
+    bad = {"/srv/disque": "unmounted", "/srv/vue": "unmounted", "/srv/tableaux": "excluded"}
+    assert states_of(desk, "caisse-01", expect=1) == {"/home": "saved", "/etc": "saved", **bad}
+    journal = desk.on_machine(host, "journalctl -u coffre-backup.service -n 30 -o cat")
+    assert "sauvegarde incomplète : /srv/disque est sur un disque qui n'est plus monté (/srv/disque)" in journal
+    failed = desk.coffre("drill", SLUG, *caisse, expect=1).stdout
+    assert "drill FAILED" in failed
+    assert "! caisse-01: /srv/disque 0 files, 300 in the last good run" in failed
+
+    # A word accepts what a machine's owner may want; a pattern that covers a path is mended in the plan.
+    let_go = desk.coffre("acknowledge", SLUG, *caisse, "--yes", "--reason", "the disks were sold").stdout
+    assert "accepted: /srv/disque (unmounted): 0 files are right" in let_go
+    assert "/srv/tableaux" not in let_go
+    (event,) = backstage.events(EventKind.PATHS_ACCEPTED)
+    assert (event.machine, event.details["reason"]) == ("caisse-01", "the disks were sold")
+    assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
+    assert "/srv/disque" not in desk.coffre("status", SLUG, expect=1).stdout
+    desk.edit(SLUG, '"*.csv"', '"*.tmp"')
+    desk.coffre("apply", SLUG, "--yes")
+    assert "caisse-01: success" in desk.coffre("backup", SLUG, *caisse).stdout
+    assert states_of(desk, "caisse-01", expect=0)["/srv/disque"] == "accepted"
+    desk.coffre("drill", SLUG, *caisse)
+
+    desk.on_machine(host, "rm /home && mv /home.before /home && rm -r /data /srv/disque /srv/vue /srv/tableaux")
+    desk.edit(SLUG, PATHS, "paths: [/home, /etc]")
+    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("backup", SLUG, *caisse)
+
+
 def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -> None:
     # A directory where the new timer is prepared: no file can get its name.
     in_the_way = "/etc/systemd/system/.coffre-backup.timer.coffre-tmp"

@@ -56,6 +56,15 @@ def test_paths_are_those_of_the_machine_s_system():
     assert payload(os="windows")["plan"]["paths"] == ["C:\\Users"]
 
 
+def test_an_accepted_path_is_ordered_as_long_as_the_plan_has_it():
+    tenant = tenant_with(machines={"compta-01": machine_with()})
+    path = tenant.plans[tenant.machines["compta-01"].plan].paths_for(tenant.machines["compta-01"].os)[0]
+    words = [desired.AcceptedPath(path, 7, 0, 0), desired.AcceptedPath("/no/more", 7, 0, 0)]
+    plan = desired.build_payload(tenant, "compta-01", RESTIC, ISSUE, accepted=words)["plan"]
+    assert plan["accepted"] == [{"path": path, "number": 7, "files": 0, "bytes": 0}]
+    assert "accepted" not in desired.build_payload(tenant, "compta-01", RESTIC, ISSUE, accepted=words[1:])["plan"]
+
+
 def test_encoding_is_one_form_whatever_the_order_of_keys():
     reversed_keys = dict(reversed(list(payload().items())))
     assert desired.encode_payload(reversed_keys) == desired.encode_payload(payload())

@@ -7,6 +7,7 @@ import pytest
 
 from coffre.agents.report import InvalidReportError, ReportResult
 from coffre.agents.report import parse_report as parse_report_at
+from coffre.agents.report_paths import Integrity, PathState
 from coffre.outside.faults import Fault
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -60,6 +61,21 @@ def test_an_older_agent_says_neither_its_key_nor_a_failed_generation():
     assert (report.access_key_id, report.failed_generation, report.failed_generation_reason) == ("", None, "")
 
 
+def test_an_agent_of_before_says_nothing_of_its_paths_nor_of_its_snapshot():
+    report = parse_report(body())
+    assert (report.paths, report.integrity, report.missing_packs) == (None, None, 0)
+    assert parse_report(body(paths=None, integrity="")).integrity is None
+
+
+def test_paths_are_read_and_a_newer_agents_words_are_unknown_ones():
+    path = {"path": "/home", "state": "saved", "files": 2, "bytes": None, "stored_as": "/data/home", "extra": 1}
+    report = parse_report(body(paths=[path, {"path": "/x", "state": "haunted"}], integrity="melted"))
+    assert [each.state for each in report.paths] == [PathState.SAVED, PathState.UNKNOWN]
+    assert (report.paths[0].is_elsewhere, report.paths[0].bytes, report.integrity) == (True, None, Integrity.UNKNOWN)
+    same = {"path": "/home/", "state": "saved", "stored_as": "/home"}
+    assert not parse_report(body(paths=[same])).paths[0].is_elsewhere
+
+
 def test_a_newer_generation_that_failed_is_told_with_its_reason():
     report = parse_report(body(access_key_id="AK1", failed_generation=4, failed_generation_reason="no such zone"))
     assert (report.access_key_id, report.failed_generation, report.failed_generation_reason) == (
@@ -78,6 +94,10 @@ def test_a_newer_generation_that_failed_is_told_with_its_reason():
         ({"snapshot_id": "--target=/"}, "snapshot_id"),
         ({"started_at": "2026-11-23T12:30:00"}, "started_at"),
         ({"result": "fine"}, "result"),
+        ({"paths": [{"path": "/x", "state": 7}]}, "paths.0.state"),
+        ({"paths": [{"path": "/x", "state": "saved", "files": -1}]}, "paths.0.files"),
+        ({"paths": [{"path": "/x", "state": "saved"}] * 1001}, "paths"),
+        ({"integrity": 7}, "integrity"),
         ({"bytes_added": -1}, "bytes_added"),
         ({"failed_generation": 0}, "failed_generation"),
         ({"access_key_id": 7}, "access_key_id"),

@@ -236,6 +236,16 @@ def test_every_kind_and_every_fault_has_its_words():
         "host_name": "compta-01",
         "differs": "hardware",
         "last_at": None,
+        "path": "/srv",
+        "state": "empty",
+        "files": 0,
+        "files_before": 5,
+        "stored_as": "/srv",
+        "mount_point": "",
+        "integrity": "packs_missing",
+        "tenant": "martin",
+        "machine": "compta-01",
+        "last_success_at": None,
     }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")

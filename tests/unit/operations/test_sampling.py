@@ -1,12 +1,14 @@
 """A drill's sample is reproducible, bounded, and always holds files that the agent vouched for."""
 
 from coffre.operations.sampling import (
+    MAX_ROOTS,
     OTHER_FILES,
     REPORTED_FILES,
     SAMPLE_BYTES,
     ReportedHash,
     SnapshotFile,
     choose_sample,
+    find_empty,
 )
 
 FILES = [SnapshotFile(f"/home/{number}", 10) for number in range(200)]
@@ -39,3 +41,22 @@ def test_a_sample_is_bounded_in_bytes() -> None:
 
 def test_a_snapshot_without_files_gives_an_empty_sample() -> None:
     assert choose_sample([], [], 7).paths == []
+
+
+def test_every_path_of_the_plan_has_a_file_in_the_sample_however_few_it_gave() -> None:
+    files = [*FILES, SnapshotFile("/srv/only", 10), SnapshotFile("/srvx/other", 10), SnapshotFile("/etc/hosts", 10)]
+    for seed in range(20):
+        sample = choose_sample(files, REPORTED, seed, ["/home", "/srv", "/etc/hosts"])
+        assert {"/srv/only", "/etc/hosts"} <= set(sample.paths)
+        assert len(sample.others) == OTHER_FILES
+        assert len(set(sample.paths)) == len(sample.reported) + len(sample.others)
+
+
+def test_a_plan_of_very_many_paths_does_not_make_a_drill_endless() -> None:
+    files = [SnapshotFile(f"/p{number}/f", 10) for number in range(500)]
+    assert len(choose_sample(files, [], 7, [f"/p{number}" for number in range(500)]).paths) == MAX_ROOTS
+
+
+def test_paths_without_a_file_are_found() -> None:
+    assert find_empty(FILES, ["/home", "/home/7", "/hom", "/", "/srv"]) == ["/hom", "/srv"]
+    assert find_empty([], ["/home"]) == ["/home"]
