@@ -121,13 +121,13 @@ func (r *Reader) Open(ctx context.Context) error {
 	return failure
 }
 
-// Unopened is what a snapshot is when Open has failed so.
-func Unopened(err error) report.Integrity {
+// Unopened is what is found of a snapshot when Open has failed so.
+func Unopened(err error) Finding {
 	var isBroken errBroken
 	if errors.As(err, &isBroken) {
-		return report.SnapshotUnreadable
+		return Finding{Integrity: report.SnapshotUnreadable, Why: err}
 	}
-	return report.Unchecked
+	return Finding{Integrity: report.Unchecked, Why: err}
 }
 
 // findCache learns the repository's id, by which restic names its cache.

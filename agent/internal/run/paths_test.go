@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,6 +120,33 @@ func TestPacksThatVanishedFailTheRunUntilTheyAreBack(t *testing.T) {
 	for key, body := range hidden {
 		machine.Server.Put(key, body)
 	}
+	got, exit = backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+}
+
+func TestASnapshotThatTheStorageDoesNotGiveBackIsNotCalledASuccess(t *testing.T) {
+	machine := withRestic(t)
+	machine.Applied(1, nil)
+	machine.Server.FailWith(func(method, key string) string {
+		if method == http.MethodGet && strings.HasPrefix(key, "restic/snapshots/") {
+			return "SlowDown"
+		}
+		return ""
+	})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Partial, 3, "the new snapshot could not be read back")
+	if got.Integrity != report.Unchecked || got.SnapshotID == nil || states(got) != "data saved" {
+		t.Fatalf("%+v", got)
+	}
+	// A short outage is waited for.
+	refused := 0
+	machine.Server.FailWith(func(method, key string) string {
+		if method == http.MethodGet && strings.HasPrefix(key, "restic/snapshots/") && refused < 1 {
+			refused++
+			return "SlowDown"
+		}
+		return ""
+	})
 	got, exit = backUp(t, machine)
 	expect(t, got, exit, report.Success, 0, "")
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"time"
 
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/repository"
@@ -21,32 +22,39 @@ func (r *run) startReadingBack(ctx context.Context) func(snapshotID string) repo
 	opened := make(chan error, 1)
 	go func() { opened <- reader.Open(ctx) }()
 	return func(snapshotID string) report.Integrity {
-		openErr := <-opened
-		var found repository.Finding
-		err := storage.Retry(ctx, r.settings.StoragePatience, func(ctx context.Context) error {
-			if openErr != nil && errors.Is(openErr, storage.ErrUnreachable) {
-				openErr = reader.Open(ctx)
-			}
-			if openErr != nil {
-				return openErr
-			}
-			found = reader.Check(ctx, snapshotID)
-			if found.Integrity == report.Unchecked {
-				return found.Why
-			}
-			return nil
-		})
-		if found.Integrity == "" {
-			found.Integrity = repository.Unopened(err)
-		}
-		if found.Why == nil {
-			found.Why = err
-		}
+		found := r.readBack(ctx, reader, <-opened, snapshotID)
 		if found.Integrity != report.Whole {
 			r.log("%s", found.Integrity.Journal(found.MissingPacks))
 			r.log("reading the snapshot back: %v", found.Why)
 		}
 		r.report.Integrity, r.report.MissingPacks = found.Integrity, found.MissingPacks
 		return found.Integrity
+	}
+}
+
+// readBack looks again while the storage is away, as long as at the beginning of a run. A look itself may take longer: a
+// large index is read whole.
+func (r *run) readBack(
+	ctx context.Context, reader *repository.Reader, opened error, snapshotID string,
+) repository.Finding {
+	var away time.Duration
+	for pause := time.Second; ; pause = min(2*pause, 8*time.Second) {
+		if opened != nil && errors.Is(opened, storage.ErrUnreachable) {
+			opened = reader.Open(ctx)
+		}
+		found := repository.Unopened(opened)
+		if opened == nil {
+			found = reader.Check(ctx, snapshotID)
+		}
+		isAway := found.Integrity == report.Unchecked && errors.Is(found.Why, storage.ErrUnreachable)
+		if !isAway || away >= r.settings.StoragePatience {
+			return found
+		}
+		select {
+		case <-ctx.Done():
+			return found
+		case <-time.After(pause):
+			away += pause
+		}
 	}
 }
