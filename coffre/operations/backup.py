@@ -17,7 +17,7 @@ from coffre.operations.gaps import judge_gaps
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
 from coffre.operations.presence import refuse_unapplied
-from coffre.operations.reports import Until, is_success
+from coffre.operations.report_shelf import Until, is_success
 from coffre.operations.runs import lock_again
 from coffre.operations.service import Service
 from coffre.operations.sighting import look

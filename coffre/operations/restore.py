@@ -264,9 +264,11 @@ def _choose(service: Service, repository: Repository, wanted: Wanted, path: str 
     if path is None:
         repository.check_snapshot(chosen.id)
     elif not repository.has_path(chosen.id, path):
-        raise UsageError(
-            f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", "Write the path as on the machine."
-        )
+        link = repository.find_link(chosen.id, path)
+        hint = "Write the path as on the machine."
+        if link is not None:
+            hint = f"{link} is a link there: write what it leads to; `coffre status --json` says where it is stored."
+        raise UsageError(f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", hint)
     newer = [each for each in listed.usable if each.id in others and each.taken_at > chosen.taken_at]
     left_out = max(newer, key=lambda each: each.taken_at, default=None) if wanted.snapshot == "latest" else None
     return Choice(chosen, chosen.id in others, left_out)

@@ -284,7 +284,9 @@ def states_of(desk: Desk, machine: str, *, expect: int) -> dict[str, str]:
     return {each["path"]: each["state"] for each in seen["paths"]}
 
 
-def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(desk: Desk, backstage: Backstage) -> None:
+def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
+    desk: Desk, backstage: Backstage, tmp_path: Path
+) -> None:
     """A link is followed; what is mounted no more, and what patterns empty, makes the backup partial by name."""
     host = HOSTS["caisse-01"]
     desk.on_machine(host, MOVE_HOME + MOUNT)
@@ -297,6 +299,9 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(desk: Desk
     assert "/srv/disque: 300 files" in done
     assert set(states_of(desk, "caisse-01", expect=0).values()) == {"saved"}
     desk.coffre("drill", SLUG, *caisse)
+    restore = ("restore", SLUG, *caisse, "--to", str(tmp_path / "restored"), "--path")
+    assert "/home is a link there: write what it leads to" in desk.coffre(*restore, "/home/x", expect=2).stderr
+    desk.coffre(*restore, "/data/home")
 
     desk.on_machine(host, UNMOUNT)
     desk.edit(SLUG, '"*.tmp"', '"*.csv"')

@@ -172,6 +172,12 @@ class Repository:
             return any(each == exact for _, each in self.ls_bytes(snapshot))
         return is_there
 
+    def find_link(self, snapshot: str, path: str) -> str | None:
+        """Return the link in a snapshot that stands on the way to an absolute path, None when none does."""
+        wanted = as_restic_writes(os.fsencode(path))
+        links = (node.path for node in self.ls(snapshot) if node.type == "symlink")
+        return next((link for link in links if wanted.startswith(f"{link}/")), None)
+
     def restore(
         self,
         snapshot: str,
