@@ -484,7 +484,7 @@ func TestWhatAMachineSaysIsReadBySmileoAloneAndNumbered(t *testing.T) {
 		if got.Number != number+1 || said.Number != number+1 {
 			t.Fatalf("report %d has the number %d", number+1, got.Number)
 		}
-		for _, word := range []string{got.RunID, "ws1", "success", "partial", "path", machine.Data} {
+		for _, word := range []string{got.RunID, `"ws1"`, "success", "partial", `"path"`, machine.Data} {
 			if strings.Contains(string(machine.Server.Get(key)), word) {
 				t.Fatalf("%q stands in clear: %s", word, machine.Server.Get(key))
 			}
