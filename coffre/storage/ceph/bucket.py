@@ -79,12 +79,11 @@ class CephBucket:
         first = min(reversed(there), key=lambda version: version.modified_at)
         return self._read(key, limit_bytes, {"VersionId": first.version_id})
 
-    def _read(self, key: str, limit_bytes: int, which: Mapping[str, str]) -> bytes | Unusable | None:
+    def _read(self, key: str, limit_bytes: int, which: Mapping[str, Any]) -> bytes | Unusable | None:
         try:
             with self._errors(f"read {key} of bucket {self.name}"):
                 # One byte more than is taken tells a larger object; an object may have terabytes.
-                whole: Any = {"Bucket": self.name, "Key": key, "Range": f"bytes=0-{limit_bytes}", **which}
-                answer = self._s3.get_object(**whole)
+                answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=0-{limit_bytes}", **which)
                 with closing(answer["Body"]) as body:
                     content = body.read(limit_bytes + 1)
         except NoSuchKeyError:
