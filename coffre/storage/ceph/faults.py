@@ -212,6 +212,6 @@ def rgw_errors(doing: str, url: str = "the platform") -> Iterator[None]:
         raise error_of(doing, _BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
-    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
-        # botocore reads what it is given as S3 would write it.
+    except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        # botocore reads what it is given as S3 would write it; a time that it cannot place is its bare RuntimeError.
         raise AbsurdAnswerError(doing, "a field is missing, or of another kind") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coffre.agents.restic.cage import Cage
-from coffre.agents.restic.listing import HostileSnapshotError
+from coffre.agents.restic.listing import MAX_DEPTH, HostileSnapshotError
 from coffre.agents.restic.repository import Repository, ResticError
 from coffre.errors import RefusedError
 from coffre.storage.ceph.s3 import make_client
@@ -144,7 +144,7 @@ def test_a_tree_that_is_none_is_told_by_the_snapshots_id(repository, forge, tmp_
 
 def test_a_tree_without_end_is_refused_where_it_becomes_absurd(repository, forge, tmp_path):
     tree = forge.tree()
-    for _ in range(2000):
+    for _ in range(MAX_DEPTH + 1):
         tree = forge.tree(folder("d", tree))
     with pytest.raises(HostileSnapshotError, match="folders"):
         repository.restore(forge.snapshot(tree), tmp_path)

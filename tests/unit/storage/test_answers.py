@@ -133,7 +133,8 @@ def test_a_listing_that_goes_round_is_ended(call, body):
 
 
 @pytest.mark.parametrize(
-    ("size", "at"), [("-1", "2026-11-24T00:00:00Z"), ("9" * 5000, "2026-11-24T00:00:00Z"), ("x", "x"), ("1", "x")]
+    ("size", "at"),
+    [("-1", "2026-11-24T00:00:00Z"), ("9" * 5000, "2026-11-24T00:00:00Z"), ("x", "x"), ("1", "x"), ("1", "9" * 5000)],
 )
 def test_an_absurd_entry_of_a_listing_is_one_typed_error(size, at):
     with answering(LISTED.format(size=size, at=at).encode()) as endpoint, pytest.raises(RemoteError):
