@@ -1,6 +1,7 @@
 """The command group, the global options, and the one place where errors become text and exit codes."""
 
 import atexit
+import faulthandler
 import gc
 import os
 import sys
@@ -103,6 +104,7 @@ def _take_global_options(
 def main() -> None:
     """Run the command line and end the process with its exit code (README, "Exit codes")."""
     settled = surroundings.settle()
+    faulthandler.enable(file=2)  # a library that crashes ends the process without a word otherwise
     output.configure(no_color="NO_COLOR" in os.environ)
     code = _run()
     lost = settled.find_lost()

@@ -28,6 +28,7 @@ SLUG, TENANT_ID, MACHINE = "boulangerie-martin", "k7f3q9wz2m", "compta-01"
 HOST = f"{MACHINE}.martin.example"
 STOLEN, NEW, OLD = "Stolen? Cut the old key first", "The new machine", "When the old machine comes back"
 COPIED = "When a copy of the machine appears"
+OF_ANOTHER = "When another machine's agent stands there"
 ELSEWHERE = "atelier-01.durand.example"
 """The lab's machine that this tenant has not, for what is copied to another one."""
 DEAD_KEY_SECONDS = 30
@@ -230,6 +231,22 @@ def test_an_agent_that_is_deployed_to_a_copy_is_named_and_its_backups_are_kept_a
     assert f"{MACHINE}: unchanged" in replaced
     assert f"{MACHINE}: success" in desk.coffre("backup", SLUG, "--machine", MACHINE).stdout
     desk.coffre("status", SLUG)
+
+
+def test_hardware_that_was_another_machine_is_left_alone_until_its_agent_is_removed(
+    desk: Desk, runbook: Runbook, machine: Machine, enter: Callable[..., Run]
+) -> None:
+    remove, apply = runbook.section(OF_ANOTHER)
+    machine.type_in(f"sed -i 's/{MACHINE}/poste-09/g' /etc/coffre/agent.json")
+    before = machine.type_in(OURS)
+    refused = desk.coffre("apply", SLUG, "--yes", expect=1).stdout
+    assert f"the agent of poste-09 of {SLUG} stands there. Nothing was touched" in refused
+    assert machine.type_in(OURS) == before
+    runbook.typed.add(remove)
+    machine.type_in(remove)
+    assert machine.type_in(OURS) == ""
+    assert f"{MACHINE}: installed" in enter(apply).stdout
+    assert f"{MACHINE}: success" in desk.coffre("backup", SLUG, "--machine", MACHINE).stdout
 
 
 def test_every_command_of_the_document_was_typed_in(runbook: Runbook) -> None:
