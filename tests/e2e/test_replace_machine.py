@@ -245,7 +245,7 @@ def test_hardware_that_was_another_machine_is_left_alone_until_its_agent_is_remo
     runbook.typed.add(remove)
     machine.type_in(remove)
     assert machine.type_in(OURS) == ""
-    assert f"{MACHINE}: installed" in enter(apply).stdout
+    assert f"{MACHINE}: updated" in enter(apply).stdout
     assert f"{MACHINE}: success" in desk.coffre("backup", SLUG, "--machine", MACHINE).stdout
 
 
