@@ -26,7 +26,7 @@ ENDING_SECONDS = 60.0
 PROVIDER_CALLS = 15
 """User, key and wall of the owner; user, key, bucket, policy, access block and lifecycle of two machines."""
 
-MACHINE_STEPS = ("rm -rf", "Look which programs", "Send the programs", "Write who", "Write the machine's", "apply its")
+MACHINE_STEPS = ("rm -rf", "Look what the", "Send the programs", "Write who", "Write the machine's", "apply its")
 
 
 @pytest.fixture(scope="module")

@@ -173,11 +173,18 @@ def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents):
         root.run(["chmod", "0644", "/etc/coffre/credentials.json"], 30)
         root.run(["systemctl", "disable", "--now", "coffre-backup.timer"], 30)
         root.run(["sh", "-c", "echo x >> /usr/local/lib/coffre/coffre-agent"], 30)
+        root.run(["chmod", "0755", "/etc/coffre"], 30)
+        root.run(["chown", "nobody", "/usr/local/lib/coffre/restic"], 30)
+        root.run(["sh", "-c", "cp /etc/coffre/ca.pem /run && ln -sf /run/ca.pem /etc/coffre/ca.pem"], 30)
+        root.run(["ln", "-sf", "/bin/true", "/usr/local/bin/sauvegarde-restaurer"], 30)
     [seen] = agents.check(scene.requests(CAISSE), ignore)
     [repaired] = agents.deploy(scene.requests(CAISSE), ignore)
     assert (seen.ok, seen.changed) == (True, True)
     assert repaired.changes == (
+        "Make the agent's directories",
         "Send the programs that the machine lacks or has otherwise",
+        "Give the machine's administrator the command that restores",
+        "Write who the machine is and which authorities it trusts",
         "Write the machine's credentials",
         "Have the agent apply its orders",
     )
