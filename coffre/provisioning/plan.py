@@ -178,7 +178,7 @@ def _name_differences(orders: Orders, installed: Installed, wanted: Installed | 
     is_renewal = lacks_only_renewal(installed, replace(wanted, agent_sha256=installed.agent_sha256), orders.due)
     differences = list(orders.differences)
     if not differences and wanted.generation != installed.generation and not is_renewal:
-        differences.append(f"orders {wanted.generation} not taken yet")
+        differences.append(f"orders {wanted.generation} not delivered yet")
     if wanted.agent_sha256 != installed.agent_sha256:
         differences.append("agent program")
     return tuple(differences)

@@ -327,8 +327,15 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
     assert "/srv/tableaux" not in let_go
     (event,) = backstage.events(EventKind.PATHS_ACCEPTED)
     assert (event.machine, event.details["reason"]) == ("caisse-01", "the disks were sold")
-    assert "nothing to change" in desk.coffre("plan", SLUG, "--exit-code").stdout
+    # Its new orders wait on the storage: the plan says so, and that nothing else differs; its next backup takes them.
+    (planned,) = desk.json("plan", SLUG, "--json", "--exit-code", expect=6)
+    assert (planned["storage"], planned["machines"][0]["differences"]) == ([], [])
+    (waiting,) = planned["machines"][1]["differences"]
+    assert f"caisse-01: {waiting.removesuffix(' not delivered yet')} say so at its next backup" in let_go
     assert "/srv/disque" not in desk.coffre("status", SLUG, expect=1).stdout
+    desk.coffre("backup", SLUG, *caisse, expect=1)
+    taken = {"/srv/disque": "accepted", "/srv/vue": "saved", "/srv/tableaux": "excluded"}
+    assert states_of(desk, "caisse-01", expect=1) == {"/home": "saved", "/etc": "saved", **taken}
     desk.edit(SLUG, '"*.csv"', '"*.tmp"')
     desk.coffre("apply", SLUG, "--yes")
     assert "caisse-01: success" in desk.coffre("backup", SLUG, *caisse).stdout
