@@ -12,7 +12,7 @@ from coffre.spec.sizes import format_bytes
 if TYPE_CHECKING:
     from coffre.operations.gate import GateState
 
-CLOSED = 4
+FAILED, CLOSED = 1, 4
 
 
 def register(app: typer.Typer) -> None:
@@ -40,19 +40,22 @@ def gate(
 
     At the sold quota all gates close. Well below the wall, which counts all versions, the machine that grows towards it
     other than by backups that count is stopped by itself, and the others go on; it is let in again when there is room.
-    `coffre backup` and `coffre apply` do the same. Ends with 4 when a machine may not write.
+    `coffre backup` and `coffre apply` do the same. Ends with 4 when a machine may not write, and with 1 when one has no
+    storage whose gate could be moved: it is named, and the others' gates are.
     """
     from coffre.operations.gate import give_word, settle_gate
-    from coffre.operations.presence import refuse_unapplied
+    from coffre.operations.presence import find_unapplied
     from coffre.operations.runs import lock_recorded
 
     if (let_go_on is None) != (not reason):
         raise UsageError("--open and --reason belong together", "Write why the machine may go on; it is recorded.")
     with lock_recorded(open_repository(context), tenant, "gate", output.warning) as service:
-        refuse_unapplied(service, service.tenant.machines)
+        unmoved = dict(find_unapplied(service, service.tenant.active_machines()))
         if let_go_on is not None and reason:
             give_word(service, let_go_on, reason)
-        state = settle_gate(service)
+        state = settle_gate(service, unmoved.setdefault)
+    for why in unmoved.values():
+        output.expected_error(why)
     if as_json:
         output.result_json(state)
     else:
@@ -65,6 +68,8 @@ def gate(
     show_filling(tenant, state)
     if state.is_closed or state.filling.stopped:
         raise typer.Exit(CLOSED)
+    if unmoved:
+        raise typer.Exit(FAILED)
 
 
 def show_filling(tenant: str, state: "GateState") -> None:

@@ -1,7 +1,7 @@
 """A backup now: the quota looked at, the agent started, its report read on the machine and then in the bucket."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,19 +9,19 @@ from enum import StrEnum
 from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
 from coffre.agents.report_paths import Integrity
-from coffre.errors import BusyError, ExpectedError, RemoteError
+from coffre.errors import BusyError, ExpectedError, RefusedError, RemoteError
 from coffre.operations import identity
 from coffre.operations.accepted_paths import find_wanted
 from coffre.operations.findings import Finding
 from coffre.operations.gaps import judge_gaps
 from coffre.operations.gate import GateState, settle_gate
 from coffre.operations.machines import open_machine
-from coffre.operations.presence import refuse_unapplied
+from coffre.operations.presence import find_unapplied
 from coffre.operations.report_shelf import Until, is_success
 from coffre.operations.runs import lock_again
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
-from coffre.operations.suspension import refuse_while_shut_out
+from coffre.operations.suspension import find_shut_out
 
 DEADLINE_SECONDS = 12 * 3600
 """How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
@@ -39,8 +39,9 @@ OnProgress = Callable[[str, str], None]
 class Outcome(StrEnum):
     """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer.
 
-    `stopped`: not started, since the machine fills the storage of all. `other_machine`: it ran, on another machine than
-    the one whose backups count.
+    `stopped`: not started, since the machine fills the storage of all. `unapplied`: not started, since it has no
+    storage that it could write to, not yet or no more. `other_machine`: it ran, on another machine than the one whose
+    backups count.
     """
 
     SUCCESS = "success"
@@ -48,6 +49,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     QUOTA = "quota"
     STOPPED = "stopped"
+    UNAPPLIED = "unapplied"
     OTHER_MACHINE = "other_machine"
     UNREACHABLE = "unreachable"
 
@@ -92,19 +94,27 @@ def back_up(
 ) -> TenantBackup:
     """Back the machines up now, all at once, and say of each how it ended; never longer than the deadline.
 
-    RefusedError while the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
+    A machine without storage is named, and the others are backed up. RefusedError when none of these has any, and while
+    the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
     """
+    unapplied: dict[str, RefusedError] = {}
     with lock_again(service, GATE_PATIENCE_SECONDS) as now:
-        refuse_unapplied(now, now.tenant.machines)
-        refuse_while_shut_out(now, machines)
-        gate = settle_gate(now)
-    if gate.is_closed:
-        refused = tuple(MachineBackup(name, Outcome.QUOTA, f"not started: {gate.explanation}") for name in machines)
-        return TenantBackup(refused, gate, gate)
+        unapplied.update(find_unapplied(now, machines))
+        unapplied.update(find_shut_out(now, [name for name in machines if name not in unapplied]))
+        gate = settle_gate(now, unapplied.setdefault)
+    for name, refused in unapplied.items():
+        if name not in machines:
+            service.on_notice(f"{name}: {_sentence(refused)}")
+    if len(machines) == 1 and machines[0] in unapplied:
+        raise unapplied[machines[0]]
     interrupted = threading.Event()
     clock = Clock(sleep=lambda seconds: _pause(interrupted, seconds))
 
     def run(machine: str) -> MachineBackup:
+        if machine in unapplied:
+            return MachineBackup(machine, Outcome.UNAPPLIED, f"not started: {_sentence(unapplied[machine])}")
+        if gate.is_closed:
+            return MachineBackup(machine, Outcome.QUOTA, f"not started: {gate.explanation}")
         if machine in gate.filling.stopped:
             return MachineBackup(machine, Outcome.STOPPED, f"not started: {gate.explain_stop(machine)}")
         return _back_up_one(service, machine, on_progress, deadline_seconds, clock)
@@ -115,14 +125,19 @@ def back_up(
         except KeyboardInterrupt:
             interrupted.set()
             raise
-    return TenantBackup(ended, gate, _settle_after(service, gate))
+    return TenantBackup(ended, gate, gate if gate.is_closed else _settle_after(service, gate, unapplied))
 
 
-def _settle_after(service: Service, before: GateState) -> GateState:
+def _settle_after(service: Service, before: GateState, unapplied: Collection[str]) -> GateState:
     """Look at the gate again, unless a command has the tenant that will do so itself: the runs are what counts here."""
+
+    def say(machine: str, refused: RefusedError) -> None:
+        if machine not in unapplied:
+            service.on_notice(f"{machine}: {_sentence(refused)}")
+
     try:
         with lock_again(service, GATE_PATIENCE_SECONDS) as now:
-            return settle_gate(now)
+            return settle_gate(now, say)
     except BusyError as error:
         service.on_notice(f"the gate was not looked at after the backup: {error.message}; run `coffre gate` after it")
         return before

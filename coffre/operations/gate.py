@@ -3,14 +3,15 @@
 One that fills the storage, other than with backups that count, is stopped before: see `coffre.operations.filling`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from coffre.errors import UsageError
+from coffre.errors import RefusedError, UsageError
 from coffre.operations.control import put_gate_order
 from coffre.operations.filling import Filling, FillReason, MachineStore, Word, judge_filling
+from coffre.operations.presence import list_present, refuse_unapplied
 from coffre.operations.service import Service
 from coffre.operations.stores import read_room, read_store
 from coffre.operations.suspension import SUSPENDED, find_reason
@@ -20,6 +21,9 @@ from coffre.spec.sizes import format_bytes, format_sold
 
 QUOTA, FILLING = "quota", "filling"
 """Why, as `control/gate.json` tells a machine."""
+
+OnRefused = Callable[[str, RefusedError], object]
+"""Called with a machine whose gate cannot be moved, and why."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
     """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
-    stores = tuple(read_store(service, name, service.owner_bucket(name)) for name in service.tenant.machines)
+    present = list_present(service, service.tenant.machines)
+    stores = tuple(read_store(service, name, service.owner_bucket(name)) for name in present)
     service.records.record_usage(
         Usage(
             tenant_id=service.tenant.id,
@@ -84,18 +89,26 @@ class GateMove(StrEnum):
     LET_GO_ON = "let go on"
 
 
-def settle_gate(service: Service) -> GateState:
+def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateState:
     """Look at quota and wall, and put every machine's gate where they want it: the one function that does.
 
-    A retired machine has no gate, and its backups count.
+    A retired machine has no gate, and its backups count; one without a bucket has neither. A bucket that takes no gate,
+    such as one that an apply has left unfinished, is told to ``on_refused`` and the others go on; without it that is a
+    RefusedError.
     """
     stores = measure(service)
-    active = service.tenant.active_machines()
+    measured = {store.machine for store in stores}
+    active = [name for name in service.tenant.active_machines() if name in measured]
     stopped_now = [name for name in active if service.owner_bucket(name).is_stopped()]
     state = _judge(service, stores, stopped_now)
     # Who is stopped first: the orders that are written after it need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
-        set_gate(service, name, state)
+        try:
+            set_gate(service, name, state)
+        except RefusedError as refused:
+            if on_refused is None:
+                raise
+            on_refused(name, refused)
     return state
 
 
@@ -161,6 +174,7 @@ def give_word(service: Service, machine: str, reason: str) -> None:
     """
     if service.machine(machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
+    refuse_unapplied(service, [machine])
     store = read_store(service, machine, service.owner_bucket(machine))
     service.record(
         EventKind.GATE_WORD, machine, reason=reason, surplus_bytes=store.surplus_bytes, objects=store.objects

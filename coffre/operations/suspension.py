@@ -1,7 +1,7 @@
 """Tenants whose machines are shut out of their repositories: suspended, or under a hold that blocks access."""
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 
 from coffre.errors import RefusedError
 from coffre.operations.blocked import refuse_while_blocked
@@ -50,8 +50,12 @@ def set_suspension(service: Service, machine: str, reason: str | None) -> bool:
     return put_gate_order(service, bucket, is_closed=True, reason=reason, since=utc_now()) or changed
 
 
-def refuse_while_shut_out(service: Service, machines: Iterable[str]) -> None:
-    """Refuse to start backups that the platform would refuse, by the file or by what stands on the platform."""
+def find_shut_out(service: Service, machines: Collection[str]) -> Mapping[str, RefusedError]:
+    """Return which of these machines the platform does not let in although the file does, each with why.
+
+    An apply that did not come to its end leaves one so. RefusedError when backups may not start at all: by the file, by
+    what stands on the platform of all of these machines, and when the tenant has left.
+    """
     tenant = service.tenant
     refuse_while_blocked(tenant)
     if tenant.status is TenantStatus.SUSPENDED:
@@ -65,11 +69,16 @@ def refuse_while_shut_out(service: Service, machines: Iterable[str]) -> None:
             f"{tenant.slug} has left: the service has ended, and its machines are shut out ({', '.join(shut)})",
             f"SMILÉO may still restore. `coffre offboard {tenant.slug} --plan` says what comes next.",
         )
-    if shut:
-        raise RefusedError(
-            f"{tenant.slug} is still suspended on the platform ({', '.join(shut)})",
-            f"The file lets its machines in again: run `coffre apply {tenant.slug}`.",
-        )
+    if shut and len(shut) == len(machines):
+        raise _still_shut_out(tenant, shut)
+    return {name: _still_shut_out(tenant, [name]) for name in shut}
+
+
+def _still_shut_out(tenant: Tenant, machines: Collection[str]) -> RefusedError:
+    return RefusedError(
+        f"{tenant.slug}: the platform does not let {', '.join(machines)} write yet",
+        f"The file does: run `coffre apply {tenant.slug}`.",
+    )
 
 
 def judge_access(suspended: Collection[bool]) -> str | None:

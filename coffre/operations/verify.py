@@ -29,7 +29,7 @@ from coffre.operations.pack_rounds import (
     position_of,
     wanted_position,
 )
-from coffre.operations.presence import refuse_unapplied
+from coffre.operations.presence import list_present, refuse_unapplied
 from coffre.operations.repositories import open_repository
 from coffre.operations.service import Service
 from coffre.operations.work_folder import work_folder
@@ -119,8 +119,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
 
 def list_machines(service: Service) -> list[str]:
     """Return the machines that have a bucket, retired ones too: their backups are kept as well."""
-    owned = service.storage.list_owned_buckets(service.owner_uid)
-    return [name for name in service.tenant.machines if service.bucket_name(name) in owned]
+    return list_present(service, service.tenant.machines)
 
 
 def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:

@@ -134,7 +134,9 @@ def test_while_suspended_keys_are_replaced_and_nobody_is_let_in(desk: Desk, back
 
 def test_back_at_active_everything_opens_again(desk: Desk, backstage: Backstage) -> None:
     desk.edit(SLUG, "status: suspended", "status: active")
-    assert "still suspended on the platform" in desk.coffre("backup", SLUG, expect=4).stderr
+    refused = desk.coffre("backup", SLUG, expect=4).stderr
+    assert f"{SLUG}: the platform does not let compta-01, caisse-01 write yet" in refused
+    assert f"run `coffre apply {SLUG}`" in refused
     assert "~ let in again: compta-01, caisse-01" in desk.coffre("plan", SLUG).stdout
     desk.coffre("apply", SLUG, "--yes")
     assert desk.coffre("backup", SLUG).stdout.count(": success") == 2

@@ -23,6 +23,7 @@ from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.connect import connect
+from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey, Bucket, QuotaExceededError
 from tests.e2e.conftest import Desk, read_files
 
@@ -63,6 +64,13 @@ class Backstage:
         key = self.secrets.get_control(SLUG, TENANT_ID).owner_key
         owner_key = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
         return self.storage.open_bucket(bucket_name(SLUG, TENANT_ID, machine), owner_key)
+
+    def lose_policy(self, machine: str) -> None:
+        """Leave a machine's bucket as an apply does that is killed before it writes the policy."""
+        key = self.secrets.get_control(SLUG, TENANT_ID).owner_key
+        owner_key = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+        client = make_client(self.storage.endpoint, owner_key)
+        client.delete_bucket_policy(Bucket=bucket_name(SLUG, TENANT_ID, machine))
 
     def as_machine(self, machine: str) -> Bucket:
         """Open a machine's bucket with that machine's own key, as whoever stole it may."""
@@ -365,6 +373,49 @@ def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -
     desk.coffre("apply", SLUG, "--yes")
     desk.coffre("backup", SLUG, "--machine", "compta-01")
     assert "could not apply" not in desk.coffre("status", SLUG).stdout
+
+
+NEW_MACHINE = """\
+  neuve-01:
+    kind: workstation
+    os: linux
+    agent: restic
+    plan: office
+    connection: {via: ssh, host: neuve-01.martin.example, user: root}
+"""
+
+
+def test_a_machine_that_is_not_applied_yet_is_named_and_stops_nobody(desk: Desk, backstage: Backstage) -> None:
+    before = desk.tenant_file(SLUG).read_text(encoding="utf-8")
+    never = f"{SLUG}: neuve-01 was never applied"
+    desk.tenant_file(SLUG).write_text(before.replace("workstation: 2", "workstation: 3") + NEW_MACHINE, "utf-8")
+    done = desk.coffre("backup", SLUG, expect=1).stdout
+    assert [f"{machine}: success" in done for machine in HOSTS] == [True, True]
+    assert f"neuve-01: unapplied\n  not started: {never}. Run `coffre apply {SLUG}` first.\n" in done
+    assert "neuve-01" not in desk.coffre("backup", SLUG, "--machine", "compta-01").output
+    alone = desk.coffre("backup", SLUG, "--machine", "neuve-01", expect=4)
+    assert f"{never}\n  Run `coffre apply {SLUG}` first." in alone.stderr
+    looked_at = desk.coffre("gate", SLUG, expect=1)
+    assert f"{SLUG}: gate open" in looked_at.stdout
+    assert f"{never}\n  Run `coffre apply {SLUG}` first." in looked_at.stderr
+    let_go_on = ("gate", SLUG, "--open", "neuve-01", "--reason", "none")
+    assert never in desk.coffre(*let_go_on, expect=4).stderr
+    desk.tenant_file(SLUG).write_text(before, "utf-8")
+
+    # Its bucket is there, and no policy lets it write.
+    backstage.lose_policy("caisse-01")
+    done = desk.coffre("backup", SLUG, expect=1).stdout
+    assert "compta-01: success" in done
+    shut_out = f"{SLUG}: the platform does not let caisse-01 write yet"
+    assert f"caisse-01: unapplied\n  not started: {shut_out}. The file does: run `coffre apply {SLUG}`.\n" in done
+    other = desk.coffre("backup", SLUG, "--machine", "compta-01")
+    assert "compta-01: success" in other.stdout
+    assert "warning: caisse-01: bucket " in other.stderr
+    alone = desk.coffre("backup", SLUG, "--machine", "caisse-01", expect=4)
+    assert shut_out in alone.stderr
+    assert "has no policy that lets a machine write" in desk.coffre("gate", SLUG, expect=1).stderr
+    desk.coffre("apply", SLUG, "--yes")
+    assert "caisse-01: success" in desk.coffre("backup", SLUG).stdout
 
 
 def test_the_gate_closes_at_the_sold_quota_and_opens_when_it_is_raised(desk: Desk, backstage: Backstage) -> None:

@@ -1,13 +1,15 @@
 """Suspension, hold and retirement, as the operations judge them."""
 
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from coffre.errors import RefusedError
 from coffre.operations.holds import hold_status, refuse_if_held
 from coffre.operations.retired import choose_to_back_up, describe_retirement, is_erasable
-from coffre.operations.suspension import find_reason, judge_access
+from coffre.operations.suspension import find_reason, find_shut_out, judge_access
 from coffre.spec.tenant import Tenant
 from tests.builders import machine_with, tenant_with
 
@@ -33,6 +35,24 @@ def test_switches_that_differ_are_called_partly() -> None:
         "open",
         "partly suspended",
     ]
+
+
+def test_one_machine_that_is_still_shut_out_stops_no_other() -> None:
+    def service_of(*shut: str, **changes: object) -> Any:
+        return SimpleNamespace(
+            tenant=tenant_with(**changes),
+            owner_bucket=lambda name: SimpleNamespace(is_suspended=lambda: name in shut),
+        )
+
+    both = ["compta-01", "caisse-01"]
+    assert find_shut_out(service_of(), both) == {}
+    (one,) = find_shut_out(service_of("caisse-01"), both).items()
+    assert (one[0], one[1].message) == ("caisse-01", "martin: the platform does not let caisse-01 write yet")
+    assert one[1].hint == "The file does: run `coffre apply martin`."
+    with pytest.raises(RefusedError, match="does not let compta-01, caisse-01 write yet"):
+        find_shut_out(service_of(*both), both)
+    with pytest.raises(RefusedError, match="is suspended: its machines may not back up"):
+        find_shut_out(service_of(*both, status="suspended"), both)
 
 
 def test_nothing_is_deleted_under_a_hold_of_either_kind() -> None:
