@@ -47,6 +47,25 @@ began=$(date +%s.%N)
 ended=$(date +%s.%N)
 echo "$ended - $began" | python3 -c 'print(eval(input()))'
 """
+SMALL_FILES = 30_000
+BARE_RESTORE = """
+set -e
+. /dev/shm/bench.env
+rm -rf /root/bench-cache /srv/back
+began=$(date +%s.%N)
+/usr/local/lib/coffre/restic restore latest --quiet --target /srv/back --cache-dir /root/bench-cache \
+  --cacert /etc/coffre/ca.pem --option s3.region=default >/dev/null
+ended=$(date +%s.%N)
+echo "$ended - $began" | python3 -c 'print(eval(input()))'
+"""
+AGENT_RESTORE = """
+set -e
+rm -rf /var/lib/coffre/cache /srv/back
+began=$(date +%s.%N)
+sauvegarde-restaurer restaurer derniere --vers /srv/back >/dev/null 2>&1
+ended=$(date +%s.%N)
+echo "$ended - $began" | python3 -c 'print(eval(input()))'
+"""
 
 
 class Desk:
@@ -238,11 +257,10 @@ def measure_agents(desk: Desk, lab: Lab) -> list[Row]:
     storage = median_of(lambda _: desk.coffre("apply", SLUG, "--yes", "--storage-only").seconds)
     touch = median_of(lambda _: timed(lambda: bare.touch_hosts(lab.ssh_config, HOSTS)))
     rows = [Row("apply, agents on 2 machines, no change", whole - storage, touch, "one ssh call each", 8.0)]
-    return [*rows, measure_overhead(desk, lab)]
+    return [*rows, *measure_overhead(desk, lab)]
 
 
-def measure_overhead(desk: Desk, lab: Lab) -> Row:
-    say(f"the agent against bare restic, {DATA_MIB} MiB")
+def measure_overhead(desk: Desk, lab: Lab) -> list[Row]:
     host = HOSTS[0]
     fill = f"mkdir -p /srv/bench && head -c {DATA_MIB}M /dev/urandom | split -b 16M - /srv/bench/part-"
     bare.restic_backup(lab.ssh_config, host, f"{fill}; echo 0")
@@ -263,27 +281,32 @@ def measure_overhead(desk: Desk, lab: Lab) -> Row:
     bare.restic_backup(lab.ssh_config, host, make_environment)
     # New bytes each time: a second backup of the same ones would upload nothing.
     refill = f"rm -rf /srv/bench; {fill}; sync; echo 0"
+    small = (
+        f"set -e; rm -rf /srv/bench; mkdir /srv/bench; cd /srv/bench; head -c {4096 * SMALL_FILES} /dev/urandom "
+        "| split -a 4 -b 4096 - part-; sync; /usr/local/lib/coffre/coffre-agent run; echo 0"
+    )
+    backup = _compare(lab, (BARE_BACKUP, AGENT_BACKUP), f"the agent over bare restic, {DATA_MIB} MiB", before=refill)
+    bare.restic_backup(lab.ssh_config, host, small)
+    restore = _compare(lab, (BARE_RESTORE, AGENT_RESTORE), f"sauvegarde-restaurer over it, {SMALL_FILES} small files")
+    return [Row(*backup, limit=5.0, unit="%"), Row(*restore, limit=10.0, unit="%")]
 
-    def one(script: str) -> Callable[[int], float]:
-        def run(_: int) -> float:
-            bare.restic_backup(lab.ssh_config, host, refill)
-            return bare.restic_backup(lab.ssh_config, host, script)
 
-        return run
+def _compare(lab: Lab, scripts: tuple[str, str], name: str, before: str = "") -> tuple[str, float]:
+    """Return by how many percent the second script is slower than the first, and its name with the spread."""
 
-    def pair(number: int) -> tuple[float, float]:
+    def once(script: str) -> float:
+        if before:
+            bare.restic_backup(lab.ssh_config, HOSTS[0], before)
+        return bare.restic_backup(lab.ssh_config, HOSTS[0], script)
+
+    over = []
+    for number in range(RUNS):
         # One right after the other, so that a slow minute falls on both, and each first as often as the other.
-        if number % 2:
-            agent = one(AGENT_BACKUP)(0)
-            return one(BARE_BACKUP)(0), agent
-        return one(BARE_BACKUP)(0), one(AGENT_BACKUP)(0)
-
-    pairs = [pair(number) for number in range(RUNS)]
-    for alone, agent in pairs:
-        say(f"bare restic {alone:.2f} s, agent {agent:.2f} s")
-    over = sorted(100 * (agent / alone - 1) for alone, agent in pairs)
-    name = f"agent over bare restic, 1 GiB, {RUNS} pairs ({over[0]:.1f} to {over[-1]:.1f} %)"
-    return Row(name, statistics.median(over), limit=5.0, unit="%")
+        seconds = {script: once(script) for script in (scripts if number % 2 else scripts[::-1])}
+        alone, ours = (seconds[script] for script in scripts)
+        say(f"{name}: bare {alone:.2f} s, ours {ours:.2f} s")
+        over.append(100 * (ours / alone - 1))
+    return f"{name}, {RUNS} pairs ({min(over):.1f} to {max(over):.1f} %)", statistics.median(over)
 
 
 def measure_erasing(desk: Desk, lab: Lab) -> list[Row]:
