@@ -86,12 +86,14 @@ class _Newest:
         self._limit = limit
         self._heap: list[_Ranked] = []
         self.dropped = 0
+        self.dropped_from: datetime | None = None
 
     def offer(self, ranked: _Ranked) -> None:
         heapq.heappush(self._heap, ranked)
         if len(self._heap) > self._limit:
-            heapq.heappop(self._heap)
+            at = heapq.heappop(self._heap).facts.modified_at
             self.dropped += 1
+            self.dropped_from = at if self.dropped_from is None else min(self.dropped_from, at)
 
     def __iter__(self) -> Iterator[ObjectFacts]:
         return (ranked.facts for ranked in sorted(self._heap, reverse=True))
@@ -190,7 +192,7 @@ class Shelf:
         if not is_sealing:
             reports, aside = _read_in_clear(bucket, self._in_clear, self._now, until)
             aside = (*odd_sealed, *aside)
-            return Reported(reports, aside=aside, lacks_key=read.lacks_key, unread=self._count_unread(aside))
+            return Reported(reports, aside=aside, lacks_key=read.lacks_key, unread=self._count_unread(read, aside))
         sealed_since = self._memory.sealed_since or min(facts.modified_at for facts, _ in read.reports.values())
         odd = [facts for facts in self._in_clear if facts.modified_at > sealed_since]
         aside = (*odd_sealed, *_judge_in_clear(bucket, odd))
@@ -205,7 +207,7 @@ class Shelf:
             sealed_since,
             self._find_clean_until(read, unread),
             read.lacks_key,
-            self._count_unread(aside),
+            self._count_unread(read, aside),
         )
 
     def _counts_in_clear(self, facts: ObjectFacts) -> bool:
@@ -252,17 +254,30 @@ class Shelf:
         return None
 
     def _find_clean_until(self, read: "_Sealed", unread: list[ObjectFacts]) -> datetime | None:
-        """Return until when everything was looked at; what was set aside is looked at each time."""
+        """Return until when everything was looked at; what was set aside is looked at each time.
+
+        So is what there was no look at beside it: a flood goes on being told whole, whatever came first of it.
+        """
         odd = [facts.modified_at for facts in unread if facts.key in read.aside]
         if self._forged.first_at is not None:
             odd.append(self._forged.first_at)
+        if odd:
+            piles = (self._own, self._near, self._far)
+            odd += [pile.unread.dropped_from for pile in piles if pile.unread.dropped_from is not None]
         if read.lacks_key or not (unread or odd):
             return self._memory.clean_until
         return min(odd) - _INSTANT if odd else max(facts.modified_at for facts in unread)
 
-    def _count_unread(self, aside: tuple[SetAside, ...]) -> int:
-        """Count what was not looked at, where what was looked at is not all honest: then it is a flood."""
-        return self._near.unread.dropped + self._far.unread.dropped + self._in_clear.dropped if aside else 0
+    def _count_unread(self, read: "_Sealed", aside: tuple[SetAside, ...]) -> int:
+        """Count what was not looked at, where what was looked at is not all honest: then it is a flood.
+
+        Names that the machine itself made count once one of them was written over: there may be as many as it has.
+        """
+        if not aside:
+            return 0
+        is_own_written_over = any(read_tag(key) is not None for key in read.aside)
+        of_own = self._own.unread.dropped if is_own_written_over else 0
+        return of_own + self._near.unread.dropped + self._far.unread.dropped + self._in_clear.dropped
 
 
 def _is_new(facts: ObjectFacts, memory: Memory) -> bool:

@@ -397,9 +397,9 @@ FLOODS = [flood_high, flood_endless_digits, flood_the_next_number, flood_without
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-@pytest.mark.parametrize("is_dated_last", [False, True])
+@pytest.mark.parametrize("dated", ["at once", "one after the other", "last"])
 def test_a_flood_of_forgeries_hides_no_honest_report_and_is_named(
-    world: World, flood: Callable[[int], str], is_dated_last: bool
+    world: World, flood: Callable[[int], str], dated: str
 ) -> None:
     world.back_up(S[3])
     world.back_up(None)
@@ -407,9 +407,11 @@ def test_a_flood_of_forgeries_hides_no_honest_report_and_is_named(
     world.number = 5
     for number in range(1000):
         world.put(flood(number), b"rubbish")
-        if is_dated_last:
+        if dated == "last":
             world.bucket[flood(number)] = (b"rubbish", datetime(2999, 1, 1, tzinfo=UTC))
-    for _ in range(2):
+        elif dated == "one after the other":
+            world.clock += timedelta(milliseconds=5)
+    for _ in range(3):
         assert world.look() == {}
         assert world.memory.report_number == world.memory.accounted_number == 5
         assert {S[3], S[4]} <= {each.snapshot_id for each in world.memory.expected}
@@ -477,6 +479,16 @@ def test_a_report_that_somebody_wrote_over_is_read_as_it_was_first(world: World)
         assert sorted(each.key for each in world.aside) == sorted(own)
     assert world.memory.newest_reported is not None
     assert world.memory.newest_reported.snapshot_id == S[3]
+
+
+def test_all_that_somebody_wrote_over_is_told_at_each_look(world: World) -> None:
+    own = [world.back_up(None) for _ in range(150)]
+    for key in own:
+        world.clock += timedelta(seconds=1)
+        world.put(key, b"rubbish")
+    for _ in range(3):
+        world.look()
+        assert sum(each.count for each in world.aside) + world.unread == len(own)
 
 
 def test_no_more_than_some_are_looked_for_below_what_somebody_wrote(world: World) -> None:
