@@ -4,7 +4,7 @@ Agents of before put it there in clear, as `reports/*.json`.
 """
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -21,6 +21,9 @@ Document = TypeVar("Document", bound=BaseModel)
 
 LIMIT_BYTES = 1024**2
 """The largest report that is read: a machine may write anything under reports/, and we write at most some kilobytes."""
+
+LONGEST_OFFSET_SECONDS = 86_400.0
+"""A clock that is further off than that says nothing of when."""
 
 
 class ReportResult(StrEnum):
@@ -154,6 +157,11 @@ class Report(_ReportModel):
     paths_count: Count = 0
     integrity: Annotated[Integrity | None, BeforeValidator(read_integrity)] = None
     missing_packs: Count = 0
+
+    def by_server(self, moment: datetime) -> datetime:
+        """Return a moment of the machine's own clock as the server's would have it, as far as both were compared."""
+        offset = self.clock_offset_seconds
+        return moment if offset is None or abs(offset) > LONGEST_OFFSET_SECONDS else moment - timedelta(seconds=offset)
 
     @property
     def duration_seconds(self) -> float:

@@ -6,7 +6,7 @@ its machine did not seal. What goes with our knowledge is released first (`coffr
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from coffre.agents.applied import Applied
 from coffre.agents.report import Report
@@ -164,7 +164,7 @@ def _is_of_before(memory: Memory, report: Report, moment: datetime) -> bool:
     """Tell whether something is of before the repository began anew; the machine's clock is corrected by its report."""
     if memory.begun_at is None:
         return False
-    return moment - timedelta(seconds=report.clock_offset_seconds or 0) < memory.begun_at
+    return report.by_server(moment) < memory.begun_at
 
 
 def _judge_snapshots(machine: str, after: Memory, stored: Stored) -> Iterator[Finding]:

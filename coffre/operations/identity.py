@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from coffre.agents.identity import Identity
-from coffre.agents.report import Report
+from coffre.agents.report import LONGEST_OFFSET_SECONDS, Report
 from coffre.operations.findings import Finding, FindingKind
 from coffre.outside.text import one_line
 from coffre.records.boots import AcceptedMachine, KnownBoot
@@ -20,9 +20,6 @@ from coffre.records.memory import Memory
 
 MARGIN = timedelta(minutes=1)
 """How far two starts have to overlap: clocks are known to the second."""
-
-LONGEST_OFFSET_SECONDS = 86_400.0
-"""A clock that is further off than that says nothing of when."""
 
 MAX_BOOTS = 1000
 """How many starts are kept in mind; the oldest of the machine's own go first."""
