@@ -102,7 +102,7 @@ def _integrity(evidence: Evidence) -> str:
         if evidence["integrity"] == Integrity.PACKS_MISSING
         else "what it wrote does not come back as it was"
     )
-    at = evidence["last_success_at"] or "TIME"
+    at = evidence["whole_at"] or "TIME"
     return (
         f"its last backup cannot be restored whole: {what}; `coffre undelete {evidence['tenant']} --machine "
         f"{evidence['machine']} --at {at}` brings back what the bucket keeps; then back up again"

@@ -292,7 +292,8 @@ def _show_undelete(machine: str, plan: "UndeletePlan") -> None:
 
 
 def _moment_exact(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    # Fractions where there are any: two versions of an object may be of the same second.
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + " UTC"
 
 
 def drill(

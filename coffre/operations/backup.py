@@ -172,7 +172,7 @@ def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
         is_delivered=any(each.run_id == report.run_id for each in (*seen.reported.reports, *seen.reported.others)),
         is_own=identity.is_own(seen.memory, report),
     )
-    gaps = judge_gaps(find_wanted(service, machine), report, seen.reported.success)
+    gaps = judge_gaps(find_wanted(service, machine), report, seen.whole_at)
     is_own = judged.outcome is not Outcome.OTHER_MACHINE
     return replace(judged, losses=seen.losses, others=seen.others, gaps=gaps if is_own else ())
 

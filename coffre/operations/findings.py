@@ -93,7 +93,7 @@ class FindingKind(StrEnum):
 
     SNAPSHOT_NOT_WHOLE = "snapshot_not_whole"
     """The machine read its last snapshot back, and it cannot be restored: `integrity` (`Integrity`), `count` packs
-    missing, `tenant`, `machine`, `last_success_at`."""
+    missing, `tenant`, `machine`, `whole_at` when the last successful backup was in storage."""
 
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be looked at: `error` is what was answered."""

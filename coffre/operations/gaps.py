@@ -5,6 +5,7 @@ The agent decides (`agent/internal/sources`); here is what SMILÉO is told of it
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from coffre.agents.report import Report, ReportPath
 from coffre.agents.report_paths import Integrity, PathState
@@ -24,8 +25,11 @@ class Wanted:
     accepted: Collection[tuple[str, int]] = ()
 
 
-def judge_gaps(wanted: Wanted, last: Report | None, success: Report | None) -> tuple[Finding, ...]:
-    """Say what the last run's snapshot lacks of what is wanted now; what the plan has dropped since is no gap."""
+def judge_gaps(wanted: Wanted, last: Report | None, whole_at: datetime | None) -> tuple[Finding, ...]:
+    """Say what the last run's snapshot lacks of what is wanted now; what the plan has dropped since is no gap.
+
+    ``whole_at`` is when the last success was in storage: to then a damaged repository is brought back.
+    """
     if last is None:
         return ()
     bad = [
@@ -33,10 +37,10 @@ def judge_gaps(wanted: Wanted, last: Report | None, success: Report | None) -> t
         for each in last.paths or ()
         if not each.state.is_good and each.path in wanted.paths and (each.path, last.number or 0) not in wanted.accepted
     ]
-    return (*_judge_integrity(wanted, last, success), *_name_paths(wanted.machine, bad))
+    return (*_judge_integrity(wanted, last, whole_at), *_name_paths(wanted.machine, bad))
 
 
-def _judge_integrity(wanted: Wanted, last: Report, success: Report | None) -> Iterator[Finding]:
+def _judge_integrity(wanted: Wanted, last: Report, whole_at: datetime | None) -> Iterator[Finding]:
     if last.integrity in (None, Integrity.WHOLE):
         return
     yield Finding(
@@ -47,7 +51,8 @@ def _judge_integrity(wanted: Wanted, last: Report, success: Report | None) -> It
             "count": last.missing_packs,
             "tenant": wanted.slug,
             "machine": wanted.machine,
-            "last_success_at": None if success is None else f"{success.finished_at:%Y-%m-%dT%H:%M:%SZ}",
+            # To the microsecond: a second less leaves out what that backup wrote last.
+            "whole_at": None if whole_at is None else whole_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         },
     )
 

@@ -155,7 +155,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
-        () if machine.is_retired else judge_gaps(find_wanted(service, name), last, success),
+        () if machine.is_retired else judge_gaps(find_wanted(service, name), last, seen.whole_at),
     )
     return Look(
         status=status,

@@ -2,9 +2,10 @@
 
 import heapq
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from coffre.agents.applied import Applied
+from coffre.agents.report import Report
 from coffre.agents.sealing import Opener
 from coffre.operations import continuity, identity
 from coffre.operations.continuity import NOT_LISTED, Seen, Stored
@@ -29,6 +30,7 @@ MAX_ASIDE = 1000
 _CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
 _KEYS_PREFIX = f"{naming.RESTIC_PREFIX}keys/"
 _DATA_PREFIX = f"{naming.RESTIC_PREFIX}data/"
+_CLOCK_STEP = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Sighting:
 
     ``newest_snapshot_at`` is of the snapshot objects whose time can be and that no other machine made, ``snapshots``
     counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are keys that
-    nothing of ours writes; they count for nothing else than ``current_bytes``.
+    nothing of ours writes; they count for nothing else than ``current_bytes``. ``whole_at`` is when all of the last
+    successful backup was in storage.
     """
 
     reported: Reported
@@ -52,6 +55,7 @@ class Sighting:
     memory: Memory
     applied: Applied | SetAside | None
     foreign: ForeignKeys
+    whole_at: datetime | None
 
 
 def look(service: Service, machine: str, now: datetime | None = None, *, until: Until = is_success) -> Sighting:
@@ -80,6 +84,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
         after,
         applied,
         survey.foreign,
+        survey.find_whole_at(reported.success),
     )
 
 
@@ -159,6 +164,16 @@ class _Survey:
         heapq.heappush(self._moments, (modified_at, snapshot_id))
         if len(self._moments) > continuity.MAX_KNOWN:
             heapq.heappop(self._moments)
+
+    def find_whole_at(self, success: Report | None) -> datetime | None:
+        """Return when all of a successful backup was in storage, by storage's own clock: its snapshot comes last.
+
+        Where that is gone, by the machine's clock, which was compared to the second.
+        """
+        if success is None:
+            return None
+        stored_at = next((at for at, snapshot_id in self._moments if snapshot_id == success.snapshot_id), None)
+        return stored_at or success.by_server(success.finished_at) + _CLOCK_STEP
 
     def find_newest_snapshot(self, memory: Memory) -> datetime | None:
         """Return when the newest snapshot came that is not known to be another machine's."""

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from coffre.agents.restic.repository import ResticError
@@ -49,7 +49,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     service.record(
         EventKind.UNDELETE,
         machine,
-        to=f"{plan.at:%Y-%m-%dT%H:%M:%SZ}",
+        to=plan.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         brought_back=len(plan.comebacks),
         copied_bytes=plan.copied_bytes,
         hidden=list(plan.hidden[:MAX_NAMED]),
@@ -100,7 +100,17 @@ class _Progress:
 
 
 def _bring_back(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progress) -> list[Comeback]:
-    """Copy versions onto their keys; returns those that the wall kept from it."""
+    """Copy versions onto their keys; returns those that the wall kept from it.
+
+    Snapshots come when all that they need is there, as restic writes them: their dates say when it was.
+    """
+    snapshots = [each for each in comebacks if each.key.startswith(SNAPSHOTS_PREFIX)]
+    others = [each for each in comebacks if not each.key.startswith(SNAPSHOTS_PREFIX)]
+    left = _copy_onto(bucket, others, progress)
+    return [*left, *snapshots] if left else _copy_onto(bucket, snapshots, progress)
+
+
+def _copy_onto(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progress) -> list[Comeback]:
     with ThreadPoolExecutor(max_workers=WORKERS) as executor:
         running = {executor.submit(bucket.restore_version, each.key, each.version_id): each for each in comebacks}
         try:

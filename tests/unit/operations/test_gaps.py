@@ -1,7 +1,7 @@
 """What a machine's report says of its paths and its snapshot is told until it is mended or accepted."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,12 +74,12 @@ def test_an_unmounted_file_system_is_named() -> None:
 
 
 def test_packs_that_are_gone_name_the_way_out() -> None:
-    success = report_of(result=ReportResult.SUCCESS, number=6)
+    whole_at = NOW + timedelta(milliseconds=601)
     last = report_of(result=ReportResult.FAILED, integrity=Integrity.PACKS_MISSING, missing_packs=12)
-    (said,) = say(*judge_gaps(WANTED, last, success))
+    (said,) = say(*judge_gaps(WANTED, last, whole_at))
     assert "12 packs that its index names are gone" in said
-    assert "`coffre undelete martin --machine compta-01 --at 2026-11-23T12:00:00Z`" in said
-    assert judge_gaps(WANTED, report_of(integrity=Integrity.WHOLE), success) == ()
+    assert "`coffre undelete martin --machine compta-01 --at 2026-11-23T12:00:00.601000Z`" in said
+    assert judge_gaps(WANTED, report_of(integrity=Integrity.WHOLE), whole_at) == ()
 
 
 @pytest.mark.parametrize("integrity", [each for each in Integrity if each is not Integrity.WHOLE])

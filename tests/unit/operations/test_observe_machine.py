@@ -141,6 +141,23 @@ def test_older_genuine_orders_are_named_and_what_is_wanted_is_what_was_recorded(
     assert (looked.findings[0].evidence["generation"], looked.status.generation_wanted) == (1, 3)
 
 
+def test_a_repository_that_is_not_whole_goes_back_to_when_storage_had_the_last_success(look):
+    damaged = {**REPORT, "result": "failed", "snapshot_id": "dd" * 32, "integrity": "packs_missing",
+               "finished_at": "2026-11-23T20:31:00Z", "missing_packs": 2}  # fmt: skip
+    reports = {"reports/1.json": (GOOD, at(3)), "reports/2.json": (json.dumps(damaged).encode(), at(1))}
+    # The machine's clock says 12:31:30.5; it is compared with the server's to the second, and may be wrong altogether.
+    stored_at = at(11) - timedelta(milliseconds=1)
+    (found,) = [
+        each
+        for each in look({**reports, f"restic/snapshots/{REPORT['snapshot_id']}": (b"", stored_at)}).findings
+        if each.kind is FindingKind.SNAPSHOT_NOT_WHOLE
+    ]
+    assert found.evidence["whole_at"] == "2026-11-23T12:59:59.999000Z"
+    assert "--at 2026-11-23T12:59:59.999000Z`" in describe(found)
+    (alone,) = [each for each in look(reports).findings if each.kind is FindingKind.SNAPSHOT_NOT_WHOLE]
+    assert alone.evidence["whole_at"] == "2026-11-23T12:31:31.500000Z"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -245,7 +262,7 @@ def test_every_kind_and_every_fault_has_its_words():
         "integrity": "packs_missing",
         "tenant": "martin",
         "machine": "compta-01",
-        "last_success_at": None,
+        "whole_at": None,
     }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")

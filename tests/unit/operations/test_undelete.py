@@ -1,3 +1,4 @@
+import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -66,6 +67,24 @@ def test_at_the_wall_only_what_is_missing_is_made_room_for():
     assert seen[-1] <= 1.0
     ((kind, machine, details),) = service.events
     assert (kind.value, machine, details["brought_back"]) == ("undelete", "compta-01", 40)
+
+
+def test_a_snapshot_comes_back_when_all_that_it_needs_is_there():
+    """Its date says since when a backup is whole, also where eight are copied at a time and the first is slow."""
+    sizes = {"restic/data/slow": 1, **{f"restic/data/{number}": 1 for number in range(20)}, "restic/snapshots/x": 1}
+    bucket = FullBucket(1000, sizes)
+    last_of_data, quick = threading.Event(), bucket.restore_version
+
+    def restore_version(key, version_id):
+        if key == "restic/data/slow":
+            assert last_of_data.wait(60)
+        quick(key, version_id)
+        if key == "restic/data/19":
+            last_of_data.set()
+
+    bucket.restore_version = restore_version
+    module.undelete(serve(bucket, []), "compta-01", plan_of(sizes), lambda fraction: None)
+    assert [key for key, _ in bucket.back[-2:]] == ["restic/data/slow", "restic/snapshots/x"]
 
 
 def test_a_wall_reached_again_is_said_and_hides_nothing():
