@@ -88,7 +88,11 @@ def _state(evidence: Evidence) -> str:
     said = _STATES.get(str(evidence["state"]), f"is {evidence['state']}, a newer agent says")
     mount = f" ({evidence['mount_point']})" if evidence["mount_point"] else ""
     files, before = evidence["files"], evidence["files_before"]
-    figures = "" if before is None else f"{files} files, {before} in the last good run: "
+    now_bytes, then_bytes = "", ""
+    if evidence["state"] == PathState.SHRUNK and evidence["bytes"] is not None and evidence["bytes_before"] is not None:
+        # There may be more files than before: it is their bytes that tell then.
+        now_bytes, then_bytes = (f" ({format_bytes(int(evidence[key] or 0))})" for key in ("bytes", "bytes_before"))
+    figures = "" if before is None else f"{files} files{now_bytes}, {before}{then_bytes} in the last good run: "
     stored_as = evidence["stored_as"]
     link = f"(stored as {stored_as}) " if stored_as and stored_as != evidence["path"] else ""
     return f"{link}{figures}{said.replace(_ACCEPT, mount + _ACCEPT)}"

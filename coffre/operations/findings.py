@@ -86,7 +86,8 @@ class FindingKind(StrEnum):
 
     PATH_NOT_SAVED = "path_not_saved"
     """A path of the plan gave nothing or too little in the last run: `path`, `state` (`PathState`), `files` and
-    `files_before` (None: not known), `stored_as` in the snapshot, `mount_point` that is not mounted any more."""
+    `files_before`, `bytes` and `bytes_before` (None: not known), `stored_as` in the snapshot, `mount_point` that is not
+    mounted any more."""
 
     PATHS_NOT_SAVED = "paths_not_saved"
     """So many more of them: `count`."""

@@ -71,6 +71,8 @@ def evidence_of(path: ReportPath) -> dict[str, str | int | None]:
         "state": path.state.value,
         "files": path.files,
         "files_before": path.files_before,
+        "bytes": path.bytes,
+        "bytes_before": path.bytes_before,
         "stored_as": path.stored_as,
         "mount_point": path.mount_point,
     }
@@ -82,7 +84,15 @@ def judge_snapshot_paths(machine: str, told: Report | None, lacking: Collection[
         return ()
     bad = [each for each in told.paths if not each.state.is_good]
     absent = [
-        each.model_copy(update={"state": PathState.EMPTY, "files": 0, "files_before": each.files})
+        each.model_copy(
+            update={
+                "state": PathState.EMPTY,
+                "files": 0,
+                "files_before": each.files,
+                "bytes": 0,
+                "bytes_before": each.bytes,
+            }
+        )
         for each in told.paths
         if each.files and each.stored_as in lacking
     ]

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import secrets
 import signal
 import struct
@@ -404,7 +405,10 @@ def test_undelete_after_a_wrong_prune(
     at = moment()
     # A second snapshot of something else, and everything that only the first one needs goes.
     desk.on_machine(COMPTA, "mv /home/claire /root/claire; mkdir -p /home/autre; echo autre >/home/autre/fichier")
-    desk.coffre("backup", SLUG, "--machine", "compta-01")
+    # The snapshot is made, and SMILÉO told that hardly a byte of /home is left in it.
+    said = desk.coffre("backup", SLUG, "--machine", "compta-01", expect=1).stdout
+    assert "compta-01: partial, snapshot " in said
+    assert re.search(r"! compta-01: /home \d+ files \([\d.]+ K?i?B\), 17 \([\d.]+ MiB\) in the last good run: ", said)
     desk.on_machine(COMPTA, "mv /root/claire /home/claire")
     (newer,) = {snapshot.id for snapshot in repository.snapshots()} - set(before)
     repository._run(["forget", "--prune", "--max-unused=0", *before], 120)

@@ -9,7 +9,7 @@ var frenchStates = map[PathState]string{
 	PathEmpty:       "ne contient aucun fichier",
 	PathExcluded:    "est exclu en entier par les exclusions du plan",
 	PathUnreadable:  "n'a pas pu être lu",
-	PathShrunk:      "a perdu presque tous ses fichiers depuis la dernière bonne sauvegarde",
+	PathShrunk:      "a perdu presque toutes ses données depuis la dernière bonne sauvegarde",
 	PathUnmounted:   "est sur un disque qui n'est plus monté",
 	PathLinkRefused: "est un lien qui mène aux fichiers d'un autre utilisateur ou tourne en rond",
 }

@@ -67,6 +67,14 @@ def test_every_state_has_words_and_figures(state: PathState) -> None:
     assert len(said) > len("compta-01: /home (stored as /data/home) 3 files, 400 in the last good run: ") + 5
 
 
+def test_a_path_with_more_files_and_nearly_no_bytes_says_how_many_bytes_went() -> None:
+    path = path_of(PathState.SHRUNK, "/home", files=25, files_before=17, bytes=11_684, bytes_before=73_400_320)
+    assert say(*judge_gaps(WANTED, report_of(path), None)) == [
+        "compta-01: /home 25 files (11.41 KiB), 17 (70 MiB) in the last good run: gave nearly nothing; "
+        "if that is right, `coffre acknowledge`"
+    ]
+
+
 def test_an_unmounted_file_system_is_named() -> None:
     path = path_of(PathState.UNMOUNTED, mount_point="/srv/disk")
     (said,) = say(*judge_gaps(WANTED, report_of(path), None))

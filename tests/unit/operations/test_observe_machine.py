@@ -257,6 +257,7 @@ def test_every_kind_and_every_fault_has_its_words():
         "state": "empty",
         "files": 0,
         "files_before": 5,
+        "bytes_before": 7,
         "stored_as": "/srv",
         "mount_point": "",
         "integrity": "packs_missing",
