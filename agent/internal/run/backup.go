@@ -51,7 +51,7 @@ func (r *run) backup(ctx context.Context) verdict {
 		deadlineSeconds: r.orders.RunDeadlineSeconds, cause: context.Cause(ctx),
 	}
 	if facts.mayBeRefusal() {
-		facts.door, facts.wallReached = r.recheck(ctx)
+		facts.door, facts.wallReached = r.recheck(ctx, facts.wasDenied())
 		if facts.door.Closed {
 			r.log("%s", facts.door.Journal())
 		}
@@ -142,11 +142,15 @@ func (r *run) probe(ctx context.Context) restic.Verdict {
 }
 
 // recheck looks for the reason of a failure in what the storage says now: restic does not tell a closed gate from other
-// refusals.
-func (r *run) recheck(ctx context.Context) (door gate.Gate, wallReached bool) {
+// refusals. A machine is shut out first and told why right after, so after a denial the word is waited for.
+func (r *run) recheck(ctx context.Context, wasDenied bool) (door gate.Gate, wallReached bool) {
 	ctx, cancel := context.WithTimeout(ctx, recheckPatience)
 	defer cancel()
 	door, err := r.readGate(ctx)
+	for until := time.Now().Add(wordPatience); wasDenied && err == nil && !door.Closed && time.Now().Before(until); {
+		time.Sleep(wordPause)
+		door, err = r.readGate(ctx)
+	}
 	if err != nil {
 		r.log("after the failure: %v", err)
 	}

@@ -29,6 +29,8 @@ const (
 	StoragePatience  = 30 * time.Second
 	deliveryPatience = 30 * time.Second
 	recheckPatience  = 20 * time.Second
+	wordPatience     = 5 * time.Second // SMILÉO's two calls, one after the other.
+	wordPause        = 200 * time.Millisecond
 	probePatience    = 10 * time.Second
 	samplePatience   = time.Minute
 	logEvery         = time.Minute

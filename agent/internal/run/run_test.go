@@ -218,6 +218,28 @@ func TestAGateClosedDuringABackupIsTheReason(t *testing.T) {
 	}
 }
 
+func TestAReasonThatComesAfterTheDenialIsTheReason(t *testing.T) {
+	machine := withRestic(t)
+	machine.Applied(1, nil)
+	looks := 0
+	denied := false
+	machine.Server.FailWith(func(method, key string) string {
+		if method == http.MethodPut && strings.HasPrefix(key, "restic/data/") {
+			denied = true
+			return "AccessDenied"
+		}
+		if denied && method == http.MethodGet && key == gate.Key {
+			looks++
+			if looks == 2 {
+				machine.Server.Put(gate.Key, []byte(`{"closed":true,"reason":"suspended"}`))
+			}
+		}
+		return ""
+	})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Failed, 4, "closed on the storage: suspended")
+}
+
 func TestAClosedGateKeepsResticFromStarting(t *testing.T) {
 	for reason, want := range map[string]report.Result{"quota": report.Quota, "suspended": report.Failed, "filling": report.Failed} {
 		marker := filepath.Join(t.TempDir(), "started")

@@ -98,6 +98,11 @@ func (f facts) mayBeRefusal() bool {
 	return !f.saved() && !f.wasEnded() && f.outcome.Ended != restic.ByQuota
 }
 
+// wasDenied says that the storage refused what restic wanted to write or read.
+func (f facts) wasDenied() bool {
+	return f.outcome.Ended == restic.ByDenial || strings.Contains(f.reason, "Access Denied")
+}
+
 func judge(f facts) verdict {
 	switch {
 	case f.saved():
