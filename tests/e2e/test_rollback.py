@@ -154,7 +154,7 @@ def test_a_rollback_with_a_forged_report_of_now_is_noticed_everywhere(desk: Desk
     assert "  ! compta-01: 1 snapshot gone" in said
     assert "snapshots_gone" in findings(desk), "the next backup hid it"
 
-    desk.coffre("undelete", SLUG, "--machine", COMPTA, "--at", f"{whole_at:%FT%TZ}", "--yes")
+    desk.coffre("undelete", SLUG, "--machine", COMPTA, "--at", whole_at.isoformat(), "--yes")
     compta.delete("reports/forged.json")
     assert findings(desk, expect=0) == {}, "what SMILÉO brought back is no loss any more"
     desk.coffre("drill", SLUG, "--machine", COMPTA)
