@@ -17,21 +17,28 @@ ROOT = Path(__file__).resolve().parents[1]
 TIERS = ("unit", "integration", "e2e")
 
 LONGEST_FIRST = (
-    "e2e/test_faults.py",
-    "e2e/test_offboarding.py",
-    "e2e/test_states.py",
-    "e2e/test_rotation.py",
     "e2e/test_tenant_life.py",
-    "e2e/test_killed.py",
-    "e2e/test_offboarding_faults.py",
-    "integration/agents/test_life.py",
-    "integration/agents/test_by_itself.py",
-    "e2e/test_plans_and_state.py",
+    "e2e/test_faults.py",
+    "e2e/test_rotation.py",
+    "e2e/test_states.py",
     "e2e/test_restores.py",
+    "integration/offboarding/test_erasing_faults.py",
+    "e2e/test_killed.py",
+    "e2e/test_offboarding.py",
+    "integration/offboarding/test_erasing.py",
+    "e2e/test_replace_machine.py",
+    "e2e/test_rollback.py",
+    "e2e/test_plans_and_state.py",
+    "e2e/test_offboarding_faults.py",
+    "integration/test_lab_crash.py",
+    "integration/agents/test_refusals.py",
+    "integration/agents/test_life.py",
+    "integration/offboarding/test_end_of_a_tenant.py",
+    "e2e/test_offboarding_machine.py",
+    "integration/agents/test_by_itself.py",
     "e2e/test_trust.py",
-    "integration/test_lab.py",
 )
-"""The modules of a minute and more: begun first, none of them is left to run on alone when the others are done."""
+"""The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done."""
 
 LAB_HOSTS = ("compta-01.martin.example", "caisse-01.martin.example", "atelier-01.durand.example")
 """The machines of the example tenants."""
