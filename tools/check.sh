@@ -46,7 +46,7 @@ check "Go vet" in_agent go vet ./...
 check "Go builds for other systems" in_agent agent_for_other_systems
 check "Go tests" in_agent go test ./...
 check "Go fuzzing" "$root/tools/fuzz.sh"
-check "unit tests" pytest -q tests/unit
+check "unit tests" pytest -q --numprocesses 2 tests/unit
 
 if [[ ${#failed[@]} -gt 0 ]]; then
   printf 'check: failed: %s\n' "${failed[@]}" >&2
