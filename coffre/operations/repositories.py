@@ -4,6 +4,7 @@ from pathlib import Path
 
 from coffre.agents.restic.damage import Remains
 from coffre.agents.restic.repository import Repository
+from coffre.operations.key_shapes import is_foreign
 from coffre.operations.passwords import use_password
 from coffre.operations.service import Service
 from coffre.spec import naming
@@ -32,9 +33,16 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
 
 
 def look_at_remains(bucket: Bucket) -> Remains:
-    """Return what lies in a machine's bucket of a repository; only of one that lacks something the backups too."""
+    """Return what lies in a machine's bucket of a repository; only of one that lacks something the backups too.
+
+    Keys that nothing of ours writes are none of it.
+    """
     has_config = bucket.exists(f"{naming.RESTIC_PREFIX}config")
-    keys = sum(1 for _ in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/"))
-    backups = (f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
-    has_backups = not (has_config and keys) and any(True for folder in backups for _ in bucket.walk_objects(folder))
-    return Remains(has_config, keys, has_backups)
+    has_keys = _has_any(bucket, "keys")
+    has_backups = not (has_config and has_keys) and _has_any(bucket, "data", "index", "snapshots")
+    return Remains(has_config, has_keys, has_backups)
+
+
+def _has_any(bucket: Bucket, *folders: str) -> bool:
+    prefixes = (f"{naming.RESTIC_PREFIX}{folder}/" for folder in folders)
+    return any(not is_foreign(each.key) for prefix in prefixes for each in bucket.walk_objects(prefix))

@@ -1,24 +1,22 @@
 """The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.operations import continuity
 from coffre.operations.findings import Finding
-from coffre.operations.key_shapes import is_foreign
 from coffre.operations.releasing import begin_anew, check_reason
 from coffre.operations.reports import recall
-from coffre.operations.repositories import open_repository
+from coffre.operations.repositories import look_at_remains, open_repository
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.provisioning import rules
 from coffre.provisioning.rules import Remains
 from coffre.records.events import EventKind
 from coffre.spec import naming
-from coffre.storage.driver import Bucket
 
 OnProgress = Callable[[str], None]
 
@@ -137,13 +135,8 @@ def _hide_lone_keys(service: Service, name: str) -> None:
 
 
 def _look_at_remains(service: Service, name: str) -> Remains:
-    bucket = service.owner_bucket(name)
-    has_config = bucket.exists(f"{naming.RESTIC_PREFIX}config")
-    has_keys = _has_any(bucket, [f"{naming.RESTIC_PREFIX}keys/"])
-    backups = tuple(f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("data", "index", "snapshots"))
-    # Only what lacks something is listed further.
-    has_backups = not (has_config and has_keys) and _has_any(bucket, backups)
-    return Remains(has_config, has_keys, has_backups, _count_known(service, name))
+    found = look_at_remains(service.owner_bucket(name))
+    return Remains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
 
 
 def _count_known(service: Service, name: str) -> int:
@@ -155,7 +148,3 @@ def _count_known(service: Service, name: str) -> int:
     drilled = records.find_last(service.tenant.id, EventKind.DRILL, name)
     renewed = records.find_last(service.tenant.id, EventKind.NEW_REPOSITORY, name)
     return int(drilled is not None and (renewed is None or (drilled.id or 0) > (renewed.id or 0)))
-
-
-def _has_any(bucket: Bucket, prefixes: Iterable[str]) -> bool:
-    return any(not is_foreign(each.key) for prefix in prefixes for each in bucket.walk_objects(prefix))

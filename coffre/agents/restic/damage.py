@@ -36,10 +36,10 @@ class Damage:
 
 @dataclass(frozen=True)
 class Remains:
-    """What lies where a repository should be; ``keys`` counts its key files."""
+    """What lies where a repository should be."""
 
     has_config: bool
-    keys: int
+    has_keys: bool
     has_backups: bool
 
 
@@ -137,7 +137,7 @@ def judge_remains(exit_code: int | None, remains: Remains) -> Damage | None:
     """
     if exit_code == NO_REPOSITORY and not remains.has_config and remains.has_backups:
         return Damage(Part.CONFIG, is_gone=True)
-    if exit_code == NO_KEY_OPENS and not remains.keys:
+    if exit_code == NO_KEY_OPENS and not remains.has_keys:
         return Damage(Part.KEY, is_gone=True)
     return None
 

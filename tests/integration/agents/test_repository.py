@@ -142,7 +142,7 @@ def test_what_is_damaged_on_the_platform_is_what_is_blamed(scene, snapshot, plac
     listed = scene.owner.list_objects_v2(Bucket=bucket, Prefix=f"restic/{place}")["Contents"]
     before = {each["Key"]: scene.owner.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() for each in listed}
     whole = scene.repository(COMPTA)
-    remains = Remains(has_config=place != "config", keys=int(place != "keys/"), has_backups=True)
+    remains = Remains(has_config=place != "config", has_keys=place != "keys/", has_backups=True)
     repository = Repository(
         whole._url, scene.owner_key, scene.passwords[COMPTA], ca_file=scene.endpoint.ca_file, look=lambda: remains
     )

@@ -64,16 +64,16 @@ def test_no_message_has_a_stack_or_runs_over_a_few_lines(run) -> None:
 def test_only_a_wrong_password_is_called_one() -> None:
     wrong = next(run for run in RUNS if run["object"] == "password")
     assert explain_exit(wrong["exit_code"], wrong["stderr"])[0].startswith("the repository password is wrong")
-    assert judge_remains(wrong["exit_code"], Remains(has_config=True, keys=1, has_backups=False)) is None
+    assert judge_remains(wrong["exit_code"], Remains(has_config=True, has_keys=True, has_backups=False)) is None
     never = next(run for run in RUNS if run["object"] == "repository")
     assert "there is no restic repository" in explain_exit(never["exit_code"], never["stderr"])[0]
-    assert judge_remains(never["exit_code"], Remains(has_config=False, keys=0, has_backups=False)) is None
+    assert judge_remains(never["exit_code"], Remains(has_config=False, has_keys=False, has_backups=False)) is None
 
 
 @pytest.mark.parametrize("run", [run for run in BY_CODE_ALONE if run["command"] != "init"], ids=_named)
 def test_what_restic_does_not_tell_apart_the_bucket_does(run) -> None:
     assert find_damage(run["stderr"]) is None
-    remains = Remains(has_config=run["object"] != "config", keys=int(run["object"] != "keys"), has_backups=True)
+    remains = Remains(has_config=run["object"] != "config", has_keys=run["object"] != "keys", has_backups=True)
     damage = judge_remains(run["exit_code"], remains)
     assert damage == Damage(PARTS[run["object"]], is_gone=True)
     message, hint = explain_damage(damage)
@@ -82,9 +82,9 @@ def test_what_restic_does_not_tell_apart_the_bucket_does(run) -> None:
 
 
 def test_a_key_file_alone_is_an_initialisation_that_was_cut_off() -> None:
-    assert judge_remains(NO_REPOSITORY, Remains(has_config=False, keys=1, has_backups=False)) is None
-    assert judge_remains(NO_KEY_OPENS, Remains(has_config=True, keys=0, has_backups=False)) is not None
-    assert judge_remains(1, Remains(has_config=False, keys=0, has_backups=True)) is None
+    assert judge_remains(NO_REPOSITORY, Remains(has_config=False, has_keys=True, has_backups=False)) is None
+    assert judge_remains(NO_KEY_OPENS, Remains(has_config=True, has_keys=False, has_backups=False)) is not None
+    assert judge_remains(1, Remains(has_config=False, has_keys=False, has_backups=True)) is None
 
 
 @pytest.mark.parametrize(

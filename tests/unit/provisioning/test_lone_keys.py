@@ -30,7 +30,7 @@ class FolderBucket:
 
 def test_a_key_file_alone_stops_restic_and_is_taken_away_first(tmp_path, monkeypatch):
     folder = tmp_path / "repository"
-    look = Look(has_config=False, keys=1, has_backups=False)
+    look = Look(has_config=False, has_keys=True, has_backups=False)
     repository = Repository(str(folder), AccessKey("AK-unused", "SK-unused"), SecretStr("pw-unused"), look=lambda: look)
     assert repository.init() is True
     (folder / "config").unlink()
