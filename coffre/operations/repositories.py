@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from coffre.agents.restic.damage import Remains
+from coffre.agents.restic.new_repository import new_repository
 from coffre.agents.restic.repository import Repository
 from coffre.operations.key_shapes import is_foreign
 from coffre.operations.passwords import use_password
 from coffre.operations.service import Service
+from coffre.records.events import utc_now
 from coffre.spec import naming
 from coffre.storage.driver import Bucket
 
@@ -19,8 +23,27 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
     """
     bucket = service.owner_bucket(machine)
     bucket.probe_server_time()
-    password = use_password(service, machine, reason)
-    endpoint = service.storage.endpoint
+    return _repository(service, machine, use_password(service, machine, reason), cache_dir)
+
+
+def make_repository(service: Service, machine: str) -> None:
+    """Make the repository of a machine whose bucket holds neither config nor backups; restic then opens it.
+
+    A key file that an initialisation left which was cut off is taken away first, since restic might try it for the new
+    config: it opens nothing, and stays as an earlier version.
+    """
+    bucket = service.owner_bucket(machine)
+    password = use_password(service, machine, "initialise the repository")
+    for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
+        bucket.hide(key)
+    new = new_repository(password, utc_now())
+    bucket.put(f"{naming.RESTIC_PREFIX}keys/{new.key_name}", new.key)
+    bucket.put(f"{naming.RESTIC_PREFIX}config", new.config)
+    _repository(service, machine, password, None).open()
+
+
+def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
+    bucket, endpoint = service.owner_bucket(machine), service.storage.endpoint
     return Repository(
         url=f"s3:{endpoint.url}/{service.bucket_name(machine)}/{naming.RESTIC_PREFIX.rstrip('/')}",
         key=service.owner_key(),

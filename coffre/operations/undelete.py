@@ -21,7 +21,8 @@ from coffre.spec import naming
 from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
 
 WORKERS = 8
-WALL_MARGIN_BYTES = 1024**2
+WALL_MARGINS_BYTES = (1024**2, 16 * 1024**2, 256 * 1024**2)
+"""By how much more than what is left the wall is raised, try after try: machines write, and RGW's count lags."""
 MAX_READ_BYTES = 64 * 1024**2
 """What is larger is no index, snapshot or key file of restic's: those end at some 10 MB."""
 MAX_NAMED = 20
@@ -64,8 +65,10 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     bucket = service.owner_bucket(machine)
     done = _Progress(len(plan.comebacks), on_progress)
     left = _bring_back(bucket, plan.comebacks, done)
-    if left:
-        needed_bytes = sum(comeback.size_bytes for comeback in left) + WALL_MARGIN_BYTES
+    for margin_bytes in WALL_MARGINS_BYTES:
+        if not left:
+            break
+        needed_bytes = sum(comeback.size_bytes for comeback in left) + margin_bytes
         with service.storage.raised_wall(service.owner_uid, needed_bytes):
             left = _bring_back(bucket, left, done)
     if left:

@@ -1,8 +1,6 @@
 """The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
 
-import os
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from coffre.errors import RefusedError, RemoteError
@@ -10,13 +8,12 @@ from coffre.operations import continuity
 from coffre.operations.findings import Finding
 from coffre.operations.releasing import begin_anew, check_reason
 from coffre.operations.reports import recall
-from coffre.operations.repositories import look_at_remains, open_repository
+from coffre.operations.repositories import look_at_remains, make_repository
 from coffre.operations.service import Service
 from coffre.operations.sighting import look
 from coffre.provisioning import rules
 from coffre.provisioning.rules import Remains
 from coffre.records.events import EventKind
-from coffre.spec import naming
 
 OnProgress = Callable[[str], None]
 
@@ -116,22 +113,8 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
         return refused
     for name in missing:
         on_progress(f"initialising the repository of {name}")
-        _hide_lone_keys(service, name)
-    repositories = [open_repository(service, name, "initialise the repository") for name in missing]
-    # Each derives a key from its password, which keeps a core busy for 2 s.
-    with ThreadPoolExecutor(max_workers=min(len(missing), os.cpu_count() or 1)) as executor:
-        list(executor.map(lambda repository: repository.init(), repositories))
+        make_repository(service, name)
     return refused
-
-
-def _hide_lone_keys(service: Service, name: str) -> None:
-    """Take away the key file that an initialisation left which was cut off: restic makes no repository beside one.
-
-    No config and no backup is there, so it opens nothing. It stays as an earlier version.
-    """
-    bucket = service.owner_bucket(name)
-    for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
-        bucket.hide(key)
 
 
 def _look_at_remains(service: Service, name: str) -> Remains:

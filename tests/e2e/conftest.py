@@ -20,6 +20,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
 COMMAND_SECONDS = 240
 LARGEST_READ_BYTES = 50_000_000
+RESTIC_SAVES = "[r]estic .*backup"
+"""Its command line; a shell that has this pattern in its own does not match."""
 
 
 @dataclass
@@ -82,6 +84,17 @@ class Desk:
         )
         assert done.returncode == 0, f"on {host}: {done.stderr}"
         return done.stdout
+
+    def hold_next_backup(self, host: str) -> None:
+        """Have the next restic that saves on a machine stand still in its middle, until it is let go."""
+        seize = f"until pkill -STOP -f '{RESTIC_SAVES}'; do sleep 0.01; done"
+        self.on_machine(host, f'systemd-run --collect --unit=hold-backup sh -c "{seize}"')
+
+    def wait_for_held_backup(self, host: str) -> None:
+        self.on_machine(host, "while systemctl is-active --quiet hold-backup; do sleep 0.05; done")
+
+    def let_backup_go(self, host: str) -> None:
+        self.on_machine(host, f"pkill -CONT -f '{RESTIC_SAVES}'")
 
     def tenant_file(self, slug: str) -> Path:
         return self.root / "tenants" / f"{slug}.yaml"

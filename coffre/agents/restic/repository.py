@@ -103,16 +103,9 @@ class Repository:
         self._look = look
         self._sound: set[str] = set()
 
-    def init(self) -> bool:
-        """Make the repository; False when there is one that this password opens. May run twice."""
-        try:
-            self._run(["cat", "config", "--no-lock"], QUICK_SECONDS)
-        except ResticError as problem:
-            if problem.exit_code_of_restic != NO_REPOSITORY or problem.damage is not None:
-                raise
-            self._run(["init"], QUICK_SECONDS)
-            return True
-        return False
+    def open(self) -> None:
+        """Have restic open the repository; returns only when this password does so."""
+        self._run(["cat", "config", "--no-lock"], QUICK_SECONDS)
 
     def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
         """Return every snapshot that can be chosen, oldest first by the machine's clock."""

@@ -13,7 +13,7 @@ def scene(lab, tmp_path_factory):
     renew_machines(lab, list(HOSTS.values()))
     scene = Scene(lab, tmp_path_factory.mktemp("scene"))
     for machine in HOSTS:
-        scene.repository(machine).init()
+        scene.make_repository(machine)
     yield scene
     scene.wipe()
 

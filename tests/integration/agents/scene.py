@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from coffre import toolchain
 from coffre.agents import desired
 from coffre.agents.driver import DeployRequest, MachineStorage, RemoveRequest, Target
+from coffre.agents.restic.new_repository import new_repository
 from coffre.agents.restic.repository import Repository
 from coffre.agents.sealing import Opener, derive_key
 from coffre.agents.ssh import SshMachine
@@ -103,6 +104,11 @@ class Scene:
         """Return a machine's request with parts of its target replaced."""
         request = self.request(machine)
         return replace(request, target=replace(request.target, **changes))
+
+    def make_repository(self, machine: str) -> None:
+        new = new_repository(self.passwords[machine], datetime.now(UTC))
+        for key, body in ((f"keys/{new.key_name}", new.key), ("config", new.config)):
+            self.owner.put_object(Bucket=self.bucket(machine), Key=f"{naming.RESTIC_PREFIX}{key}", Body=body)
 
     def repository(self, machine: str) -> Repository:
         return Repository(

@@ -53,7 +53,7 @@ CALLS = {
     "ls": lambda opened: deque(opened.ls(SNAPSHOT), maxlen=0),
     "ls_bytes": lambda opened: deque(opened.ls_bytes(SNAPSHOT), maxlen=0),
     "check": lambda opened: opened.check(),
-    "init": lambda opened: opened.init(),
+    "open": lambda opened: opened.open(),
 }
 
 

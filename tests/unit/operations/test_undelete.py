@@ -62,7 +62,7 @@ def test_at_the_wall_only_what_is_missing_is_made_room_for():
     service = serve(bucket, raised)
     module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), seen.append)
     assert sorted(bucket.back) == sorted((key, "v1") for key in sizes)
-    assert raised == [("martin", 30 * 100 + module.WALL_MARGIN_BYTES)]
+    assert raised == [("martin", 30 * 100 + module.WALL_MARGINS_BYTES[0])]
     assert bucket.hidden == ["restic/index/x"]
     assert seen[-1] <= 1.0
     ((kind, machine, details),) = service.events
@@ -85,6 +85,26 @@ def test_a_snapshot_comes_back_when_all_that_it_needs_is_there():
     bucket.restore_version = restore_version
     module.undelete(serve(bucket, []), "compta-01", plan_of(sizes), lambda fraction: None)
     assert [key for key, _ in bucket.back[-2:]] == ["restic/data/slow", "restic/snapshots/x"]
+
+
+def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_with_more_room():
+    sizes = {f"restic/data/{number}": 100 for number in range(3)}
+    bucket, raised = FullBucket(0, sizes), []
+    service = serve(bucket, raised)
+    raise_wall = service.storage.raised_wall
+    taken = iter([module.WALL_MARGINS_BYTES[0] + 150, 0])
+
+    @contextmanager
+    def beside_a_writer(uid, extra_bytes):
+        with raise_wall(uid, extra_bytes):
+            bucket.room_bytes -= next(taken)
+            yield
+
+    service.storage.raised_wall = beside_a_writer
+    module.undelete(service, "compta-01", plan_of(sizes), lambda fraction: None)
+    first, second, _ = module.WALL_MARGINS_BYTES
+    assert raised == [("martin", 300 + first), ("martin", 200 + second)]
+    assert sorted(key for key, _ in bucket.back) == sorted(sizes)
 
 
 def test_a_wall_reached_again_is_said_and_hides_nothing():

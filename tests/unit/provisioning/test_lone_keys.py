@@ -1,49 +1,75 @@
 """An initialisation that was cut off between its key file and its config is repeated by the next apply."""
 
-import subprocess
 from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 
-from coffre import toolchain
-from coffre.agents.restic.damage import Remains as Look
+from coffre.agents.restic.new_repository import new_repository
 from coffre.agents.restic.repository import Repository, ResticError
+from coffre.operations import repositories as opening
 from coffre.provisioning import repositories
 from coffre.provisioning.rules import Remains
+from coffre.records.events import utc_now
 from coffre.storage.driver import AccessKey
+
+PASSWORD = SecretStr("pw-unused")
 
 
 class FolderBucket:
-    """A repository in a folder, as a bucket."""
+    """A repository in a folder, as a bucket; ``ends_before`` cuts off whoever writes there."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.ends_before = folder, None
 
     def walk_objects(self, prefix):
         below = self.folder / prefix.removeprefix("restic/")
-        return (SimpleNamespace(key=f"{prefix}{path.name}") for path in sorted(below.iterdir()))
+        return [SimpleNamespace(key=f"{prefix}{path.name}") for path in sorted(below.glob("*"))]
+
+    def put(self, key, body):
+        if key == self.ends_before:
+            raise InterruptedError
+        path = self.folder / key.removeprefix("restic/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
 
     def hide(self, key):
         (self.folder / key.removeprefix("restic/")).unlink()
 
 
-def test_a_key_file_alone_stops_restic_and_is_taken_away_first(tmp_path, monkeypatch):
-    folder = tmp_path / "repository"
-    look = Look(has_config=False, has_keys=True, has_backups=False)
-    repository = Repository(str(folder), AccessKey("AK-unused", "SK-unused"), SecretStr("pw-unused"), look=lambda: look)
-    assert repository.init() is True
-    (folder / "config").unlink()
-    with pytest.raises(ResticError, match=r"config is gone.*already contains keys"):
-        repository.init()
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    bucket = FolderBucket(tmp_path / "repository")
     remains = Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
     monkeypatch.setattr(repositories, "_look_at_remains", lambda service, name: remains)
-    monkeypatch.setattr(repositories, "open_repository", lambda service, name, reason: repository)
+    monkeypatch.setattr(opening, "use_password", lambda service, name, reason: PASSWORD)
+    opened = Repository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
+    monkeypatch.setattr(opening, "_repository", lambda *_: opened)
+    for folder in ("data", "index", "snapshots", "locks"):
+        (bucket.folder / folder).mkdir(parents=True)
+    return bucket
+
+
+def initialise(bucket):
     tenant = SimpleNamespace(slug="martin", active_machines=lambda: ["compta-01"])
-    service = SimpleNamespace(tenant=tenant, owner_bucket=lambda name: FolderBucket(folder))
-    assert repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None) == {}
-    assert len(list((folder / "keys").iterdir())) == 1
-    subprocess.run(
-        [toolchain.find_tool("restic"), "--no-cache", "-r", folder, "cat", "config"],
-        env={"RESTIC_PASSWORD": "pw-unused"}, check=True, capture_output=True,
-    )  # fmt: skip
+    service = SimpleNamespace(tenant=tenant, owner_bucket=lambda name: bucket)
+    return repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None)
+
+
+def test_what_was_cut_off_before_its_config_is_made_anew_and_restic_opens_it(bucket):
+    bucket.ends_before = "restic/config"
+    with pytest.raises(InterruptedError):
+        initialise(bucket)
+    [lone] = bucket.walk_objects("restic/keys/")
+    bucket.ends_before = None
+    assert initialise(bucket) == {}
+    [key] = bucket.walk_objects("restic/keys/")
+    assert key != lone
+    Repository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD).check()
+
+
+def test_a_repository_that_restic_does_not_open_is_not_called_made(bucket, monkeypatch):
+    foreign = new_repository(SecretStr("another"), utc_now())
+    monkeypatch.setattr(opening, "new_repository", lambda password, now: foreign)
+    with pytest.raises(ResticError, match="password"):
+        initialise(bucket)

@@ -166,7 +166,7 @@ def ask_s3() -> None:
 
 
 def ask_restic() -> None:
-    Repository(f"s3:{URL}/bucket/restic", KEY, SecretStr("p")).init()
+    Repository(f"s3:{URL}/bucket/restic", KEY, SecretStr("p")).open()
 
 
 def ask_rclone() -> None:
