@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.machines import renew_machines
+from tests.prepared_command import Run, prepared_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -22,19 +23,6 @@ COMMAND_SECONDS = 240
 LARGEST_READ_BYTES = 50_000_000
 RESTIC_SAVES = "[r]estic .*backup"
 """Its command line; a shell that has this pattern in its own does not match."""
-
-
-@dataclass
-class Run:
-    """One ended command."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def output(self) -> str:
-        return self.stdout + self.stderr
 
 
 @dataclass
@@ -52,18 +40,10 @@ class Desk:
     def coffre(
         self, *arguments: str, expect: int = 0, seconds: float = COMMAND_SECONDS, answer: str | None = None
     ) -> Run:
-        """Run the installed command and hold it to its exit code; ``answer`` is typed in for what it asks."""
-        done = subprocess.run(
-            [COFFRE, *arguments],
-            cwd=self.root,
-            env=self.environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
+        """Run the command to its end and hold it to its exit code; ``answer`` is typed in for what it asks."""
+        run = prepared_command().run(
+            arguments, cwd=self.root, environment=self.environment, answer=answer, seconds=seconds
         )
-        run = Run(done.returncode, done.stdout, done.stderr)
         self.said.append(run.output)
         assert run.code == expect, f"coffre {' '.join(arguments)} ended with {run.code}, not {expect}:\n{run.output}"
         return run

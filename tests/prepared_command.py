@@ -1,0 +1,166 @@
+"""The installed command with its libraries read already: each run is a fork of a process that waits for it.
+
+Reading them takes longer than most commands, and the suite runs a thousand. From there on a run is as any other: its own
+process, arguments, environment, folder and streams, its own end. Who starts, stops and kills commands, and `make demo`,
+start the installed one.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+HEADER_BYTES = 4
+MIGRATIONS = "coffre.records.migrations."
+"""Read by Alembic alone, in its own way."""
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ended command."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+
+class PreparedCommand:
+    """The waiting process, as whoever runs commands sees it; threads may share it."""
+
+    def __init__(self) -> None:
+        self._near, far = socket.socketpair()
+        self._asking = threading.Lock()
+        environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}
+        with far:
+            # UTF-8 from the start, as the command sees to for itself.
+            command = [sys.executable, "-X", "utf8", "-m", "tests.prepared_command", str(far.fileno())]
+            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[far.fileno()])
+        atexit.register(self._end)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        answer: str | None = None,
+        seconds: float,
+    ) -> Run:
+        """Run a command to its end; ``answer`` is what its standard input holds. TimeoutExpired, and it is killed."""
+        asked = json.dumps({"arguments": [*arguments], "cwd": str(cwd), "environment": {**environment}}).encode()
+        near, far = socket.socketpair()
+        with near, tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+            given.write((answer or "").encode())
+            given.seek(0)
+            with far, self._asking:
+                handed = [given.fileno(), out.fileno(), error.fileno(), far.fileno()]
+                socket.send_fds(self._near, [len(asked).to_bytes(HEADER_BYTES)], handed)
+                self._near.sendall(asked)
+            pid = int.from_bytes(_read(near, HEADER_BYTES))
+            near.settimeout(seconds)
+            try:
+                code = int.from_bytes(_read(near, HEADER_BYTES), signed=True)
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["coffre", *arguments], seconds) from None
+            out.seek(0)
+            error.seek(0)
+            return Run(code, out.read().decode(), error.read().decode())
+
+    def _end(self) -> None:
+        self._near.close()
+        self._process.wait()
+
+
+@cache
+def prepared_command() -> PreparedCommand:
+    """Return this test process's own; it ends with it."""
+    return PreparedCommand()
+
+
+def _read(connection: socket.socket, size_bytes: int) -> bytes:
+    content = b""
+    while len(content) < size_bytes:
+        more = connection.recv(size_bytes - len(content))
+        if not more:
+            raise EOFError("the prepared command is gone")
+        content += more
+    return content
+
+
+def _wait_for_runs(asking: socket.socket) -> None:
+    """Fork for each run that is asked for; returns in the process of a run, and does not when nobody asks any more."""
+    while True:
+        header, handed, _, _ = socket.recv_fds(asking, HEADER_BYTES, 4)
+        if not header:
+            os._exit(0)
+        asked = json.loads(_read(asking, int.from_bytes(header)))
+        if os.fork() == 0:
+            asking.close()
+            _watch_over(socket.socket(fileno=handed.pop()))
+            _become(asked, handed)
+            return
+        for each in handed:
+            os.close(each)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+
+
+def _watch_over(teller: socket.socket) -> None:
+    """Fork once more and return there; here wait for its end and tell how it was."""
+    pid = os.fork()
+    if pid == 0:
+        teller.close()
+        return
+    with contextlib.suppress(BrokenPipeError):
+        teller.sendall(pid.to_bytes(HEADER_BYTES))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        teller.sendall(code.to_bytes(HEADER_BYTES, signed=True))
+    os._exit(0)
+
+
+def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(str(asked["cwd"]))
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    sys.argv[:] = [str(Path(sys.executable).with_name("coffre")), *asked["arguments"]]
+
+
+def _read_libraries() -> None:
+    import coffre  # noqa: PLC0415 - whoever asks for runs need not read it
+
+    for module in pkgutil.walk_packages(coffre.__path__, "coffre."):
+        if not module.name.startswith(MIGRATIONS):
+            importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    _read_libraries()
+    _wait_for_runs(socket.socket(fileno=int(sys.argv[1])))
+    from coffre.cli.main import main
+
+    main()
