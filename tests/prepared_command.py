@@ -1,8 +1,8 @@
 """The installed command with its libraries read already: each run is a fork of a process that waits for it.
 
-Reading them takes longer than most commands, and the suite runs a thousand. From there on a run is as any other: its own
-process, arguments, environment, folder and streams, its own end. Who starts, stops and kills commands, and `make demo`,
-start the installed one.
+Reading them takes longer than most commands, and the suite runs a thousand. From there on a run is as any other: its
+own process, arguments, environment, folder and streams, its own end. Tests that stop and kill commands start the
+installed one, and so does `make demo`.
 """
 
 import atexit
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+COMMAND_SECONDS = 240.0
 HEADER_BYTES = 4
 MIGRATIONS = "coffre.records.migrations."
 """Read by Alembic alone, in its own way."""
@@ -62,12 +63,13 @@ class PreparedCommand:
         cwd: Path,
         environment: Mapping[str, str],
         answer: str | None = None,
-        seconds: float,
+        seconds: float = COMMAND_SECONDS,
     ) -> Run:
         """Run a command to its end; ``answer`` is what its standard input holds. TimeoutExpired, and it is killed."""
         asked = json.dumps({"arguments": [*arguments], "cwd": str(cwd), "environment": {**environment}}).encode()
         near, far = socket.socketpair()
-        with near, tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+        file = tempfile.TemporaryFile
+        with near, file() as given, file() as out, file() as error:
             given.write((answer or "").encode())
             given.seek(0)
             with far, self._asking:
@@ -149,7 +151,7 @@ def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
 
 
 def _read_libraries() -> None:
-    import coffre  # noqa: PLC0415 - whoever asks for runs need not read it
+    import coffre
 
     for module in pkgutil.walk_packages(coffre.__path__, "coffre."):
         if not module.name.startswith(MIGRATIONS):

@@ -162,13 +162,6 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     bare_read = median_of(lambda _: timed(tenants[0].read))
     bare_quota = median_of(lambda number: timed(lambda: tenants[0].set_quota(number * 1024)))
     bare_status = median_of(lambda _: timed(tenants[0].observe))
-    restic = toolchain.find_tool("restic")
-
-    def init(_: int) -> float:
-        with tempfile.TemporaryDirectory(dir=desk.root) as folder:
-            return timed(lambda: bare.init_repositories(restic, Path(folder), desk.environment))
-
-    bare_init = median_of(init, BARE_RUNS)
     slugs = [f"bench-{number}" for number in range(RUNS)]
     for slug in slugs:
         desk.add(slug, bare.MACHINES)
@@ -196,8 +189,6 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     return [
         Row("of each command: Python and its imports", imports),
         Row("apply, storage of a new tenant with 3 machines", new, bare_new, "the bare calls of its 21 resources", 1.5),
-        Row("  of which: making 3 restic repositories", bare_init, bare_init, "restic init alone, two at a time"),
-        Row("  without it", new - bare_init, bare_new, "the bare calls", 1.5),
         Row("apply, storage without change", unchanged, bare_read, "the bare calls that read it all", 1.0),
         Row("apply, one quota changed", quota, bare_quota, "one bare call", 1.2),
         Row("status of one tenant", status, bare_status, "its bare calls", 1.5),

@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -65,17 +63,6 @@ class BareTenant:
         for number in range(MACHINES):
             self._s3.list_objects_v2(Bucket=f"{self.owner}-{number}")
             self._s3.get_bucket_policy(Bucket=f"{self.owner}-{number}")
-
-
-def init_repositories(restic: Path, folder: Path, environment: Mapping[str, str]) -> None:
-    """Make as many restic repositories as a tenant has machines, on this disk, two at a time."""
-
-    def init(number: int) -> None:
-        command = [restic, "init", "--quiet", "--repo", folder / str(number)]
-        subprocess.run(command, env={**environment, "RESTIC_PASSWORD": "bare"}, check=True, capture_output=True)
-
-    with ThreadPoolExecutor(2) as executor:
-        list(executor.map(init, range(MACHINES)))
 
 
 def load_yaml(folder: Path) -> None:

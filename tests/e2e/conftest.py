@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from tests.machines import renew_machines
-from tests.prepared_command import Run, prepared_command
+from tests.prepared_command import COMMAND_SECONDS, Run, prepared_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
-COMMAND_SECONDS = 240
 LARGEST_READ_BYTES = 50_000_000
 RESTIC_SAVES = "[r]estic .*backup"
 """Its command line; a shell that has this pattern in its own does not match."""

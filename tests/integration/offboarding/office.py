@@ -6,7 +6,6 @@ import random
 import secrets
 import string
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ from coffre.operations.service import Service, open_service
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.s3 import make_client
 from tests.integration.storage.fault_proxy import FaultProxy
+from tests.prepared_command import prepared_command
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-COFFRE = Path(sys.executable).with_name("coffre")
 
 
 @dataclass
@@ -33,11 +32,9 @@ class Office:
     environment: dict[str, str] = field(default_factory=dict)
 
     def coffre(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [COFFRE, *arguments], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"coffre {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
-        return done.stdout
+        run = prepared_command().run(arguments, cwd=self.root, environment=self.environment)
+        assert run.code == 0, f"coffre {' '.join(arguments)}:\n{run.output}"
+        return run.stdout
 
     def write_platform(self, endpoints: Path | None = None) -> None:
         settings = (REPOSITORY / "platform.yaml").read_text(encoding="utf-8")

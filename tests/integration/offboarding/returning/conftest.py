@@ -24,9 +24,10 @@ from coffre.offboarding.returning.staging import staging_folder
 from coffre.operations.service import RUN_FOLDER, Service, open_service
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
-from tests.e2e.conftest import COFFRE, REPOSITORY, forget_tenants
+from tests.e2e.conftest import REPOSITORY, forget_tenants
 from tests.integration.storage.fault_proxy import FaultProxy
 from tests.passwords import read_password
+from tests.prepared_command import prepared_command
 
 SLUG, COMPTA, CAISSE = "boulangerie-martin", "compta-01", "caisse-01"
 
@@ -92,10 +93,8 @@ def make_desk(
         session_environment.delenv("COFFRE_IDENTITY", raising=False)
         desk = Desk(root, {"PATH": os.environ["PATH"], **own})
         for arguments in (["secrets", "init"], ["apply", SLUG, "--yes", "--storage-only"]):
-            done = subprocess.run(
-                [COFFRE, *arguments], cwd=root, env=desk.environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
+            run = prepared_command().run(arguments, cwd=root, environment=desk.environment)
+            assert run.code == 0, run.output
         return desk
 
     return make
