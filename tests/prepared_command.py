@@ -152,10 +152,13 @@ def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
 
 def _read_libraries() -> None:
     import coffre
+    from coffre.storage.ceph.s3 import make_client
+    from coffre.storage.driver import AccessKey, Endpoint
 
     for module in pkgutil.walk_packages(coffre.__path__, "coffre."):
         if not module.name.startswith(MIGRATIONS):
             importlib.import_module(module.name)
+    make_client(Endpoint("https://localhost"), AccessKey("none", "none"))  # botocore reads then what S3 is
     gc.collect()
     gc.freeze()
 

@@ -65,9 +65,10 @@ class Desk:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def back_up(self, machine: str, folder: Path) -> None:
-        """Back a folder up as if it were the machine's root."""
-        self.restic(machine, "backup", "--quiet", "--pack-size", "4", "--host", machine, ".", cwd=folder)
+    def back_up(self, machine: str, folder: Path, time: str = "now") -> None:
+        """Back a folder up as if it were the machine's root; ``time`` is the snapshot's, like 2026-11-23 14:05:00."""
+        settings = ["--quiet", "--pack-size", "4", "--time", time, "--host", machine]
+        self.restic(machine, "backup", *settings, ".", cwd=folder)
 
 
 @pytest.fixture(scope="session")
