@@ -65,21 +65,14 @@ class Desk:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def back_up(self, machine: str, folder: Path, time: str = "now") -> None:
-        """Back a folder up as if it were the machine's root; ``time`` is the snapshot's, like 2026-11-23 14:05:00."""
-        settings = ["--quiet", "--pack-size", "4", "--time", time, "--host", machine]
-        self.restic(machine, "backup", *settings, ".", cwd=folder)
-
-
-@pytest.fixture(scope="session")
-def session_environment() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
+    def back_up(self, machine: str, folder: Path, *settings: str) -> None:
+        """Back a folder up as if it were the machine's root."""
+        self.restic(machine, "backup", "--quiet", "--pack-size", "4", "--host", machine, *settings, ".", cwd=folder)
 
 
 @pytest.fixture(scope="module")
 def make_desk(
-    lab: Lab, tmp_path_factory: pytest.TempPathFactory, session_environment: pytest.MonkeyPatch
+    lab: Lab, tmp_path_factory: pytest.TempPathFactory, module_environment: pytest.MonkeyPatch
 ) -> Callable[[], Desk]:
     def make() -> Desk:
         root, home = tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("home")
@@ -90,8 +83,8 @@ def make_desk(
         forget_tenants(lab, (SLUG,))
         own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "COFFRE_ACTOR": "test@smileo.example"}
         for name, value in own.items():
-            session_environment.setenv(name, value)
-        session_environment.delenv("COFFRE_IDENTITY", raising=False)
+            module_environment.setenv(name, value)
+        module_environment.delenv("COFFRE_IDENTITY", raising=False)
         desk = Desk(root, {"PATH": os.environ["PATH"], **own})
         for arguments in (["secrets", "init"], ["apply", SLUG, "--yes", "--storage-only"]):
             run = prepared_command().run(arguments, cwd=root, environment=desk.environment)

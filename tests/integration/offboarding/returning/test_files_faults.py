@@ -209,9 +209,9 @@ def _latest(desk: Desk) -> str:
 def test_all_snapshots_come_back_one_folder_each(desk, tmp_path, tmp_path_factory):
     folder = tmp_path_factory.mktemp("source")
     desk.restic(CAISSE, "forget", "--unsafe-allow-remove-all", "--host", CAISSE, "--keep-last", "0")
-    for text, time in (("lundi", "2026-11-23 14:05:00"), ("mardi", "2026-11-24 14:05:00")):
+    for text, made_at in (("lundi", "2026-11-23 14:05:00"), ("mardi", "2026-11-24 14:05:00")):
         (folder / "caisse.txt").write_text(text)
-        desk.back_up(CAISSE, folder, time)
+        desk.back_up(CAISSE, folder, "--time", made_at)
     returned = do_return(desk, wanted_files(tmp_path, "all"), machine=CAISSE)
     data = tmp_path / SLUG / CAISSE / "data"
     assert [path.read_text() for path in sorted(data.glob("*/caisse.txt"))] == ["lundi", "mardi"]
