@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check that needs no service: format, lint, types, imports, YAML, playbooks, Go, unit tests. All run, even after one
-# fails; the unit tests take as long as all the rest, and run beside it.
+# fails; the unit tests take longer than all the rest, and run beside it.
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -36,7 +36,7 @@ agent_for_other_systems() {
   done
 }
 
-check "unit tests" pytest -q tests/unit >"$results/unit tests" 2>&1 &
+check "unit tests" pytest -q --numprocesses 2 tests/unit >"$results/unit tests" 2>&1 &
 unit_tests=$!
 check "format (ruff)" ruff format --check --quiet
 check "lint (ruff)" ruff check --quiet
