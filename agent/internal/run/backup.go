@@ -124,7 +124,8 @@ func (r *run) fill(outcome restic.Outcome, transcript *restic.Transcript) {
 	r.report.Unreadable, r.report.UnreadableCount = transcript.Unreadable()
 }
 
-// probe asks the storage whether restic waits in vain.
+// probe asks the storage whether restic waits in vain. Behind a closed gate reports may be written, and restic, which is
+// denied everything else, may stand still instead of ending.
 func (r *run) probe(ctx context.Context) restic.Verdict {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
@@ -134,6 +135,12 @@ func (r *run) probe(ctx context.Context) restic.Verdict {
 		return restic.WallReached
 	case errors.Is(err, storage.ErrAccessDenied):
 		return restic.Denied
+	}
+	if err == nil {
+		var door gate.Gate
+		if door, err = r.readGate(ctx); err == nil && door.Closed {
+			return restic.Denied
+		}
 	}
 	if err != nil {
 		r.log("restic makes no progress: %v", err)

@@ -240,6 +240,22 @@ func TestAReasonThatComesAfterTheDenialIsTheReason(t *testing.T) {
 	expect(t, got, exit, report.Failed, 4, "closed on the storage: suspended")
 }
 
+func TestAResticThatStandsStillBehindAGateClosedMeanwhileIsEnded(t *testing.T) {
+	machine := withProgram(t, "echo 'Save(<data/c9cc0e8bd5>) returned error, retrying after 1s: Access Denied.' >&2; exec sleep 600")
+	machine.Applied(1, nil)
+	probes := 0
+	machine.Server.FailWith(func(method, key string) string {
+		if method == http.MethodPut && key == probeKey {
+			if probes++; probes == 2 {
+				machine.Server.Put(gate.Key, []byte(`{"closed":true,"reason":"quota"}`))
+			}
+		}
+		return ""
+	})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Quota, 4, "closed on the storage: ")
+}
+
 func TestAClosedGateKeepsResticFromStarting(t *testing.T) {
 	for reason, want := range map[string]report.Result{"quota": report.Quota, "suspended": report.Failed, "filling": report.Failed} {
 		marker := filepath.Join(t.TempDir(), "started")
