@@ -20,8 +20,8 @@ from tests.prepared_command import COMMAND_SECONDS, Run, prepared_command
 REPOSITORY = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
 LARGEST_READ_BYTES = 50_000_000
-RESTIC_SAVES = "[r]estic .*backup"
-"""Its command line; a shell that has this pattern in its own does not match."""
+RESTIC = "^([^ ]*/)?restic .*{} "
+"""The command line of one at work; who starts it has another at the beginning of theirs."""
 
 
 @dataclass
@@ -64,16 +64,19 @@ class Desk:
         assert done.returncode == 0, f"on {host}: {done.stderr}"
         return done.stdout
 
-    def hold_next_backup(self, host: str) -> None:
-        """Have the next restic that saves on a machine stand still in its middle, until it is let go."""
-        seize = f"until pkill -STOP -f '{RESTIC_SAVES}'; do sleep 0.01; done"
-        self.on_machine(host, f'systemd-run --collect --unit=hold-backup sh -c "{seize}"')
+    def hold_next_restic(self, host: str, verb: str) -> None:
+        """Have the next restic of a verb, `backup` or `restore`, stand still in its middle on a machine."""
+        seize = f"until pkill -STOP -f '{RESTIC.format(verb)}'; do sleep 0.01; done"
+        self.on_machine(host, f'systemd-run --collect --unit=hold-restic sh -c "{seize}"')
 
-    def wait_for_held_backup(self, host: str) -> None:
-        self.on_machine(host, "while systemctl is-active --quiet hold-backup; do sleep 0.05; done")
+    def wait_for_held_restic(self, host: str) -> None:
+        self.on_machine(host, "while systemctl is-active --quiet hold-restic; do sleep 0.05; done")
 
-    def let_backup_go(self, host: str) -> None:
-        self.on_machine(host, f"pkill -CONT -f '{RESTIC_SAVES}'")
+    def let_restic_go(self, host: str, verb: str) -> None:
+        self.on_machine(host, f"pkill -CONT -f '{RESTIC.format(verb)}'")
+
+    def is_restic_there(self, host: str, verb: str) -> bool:
+        return self.on_machine(host, f"pgrep -f '{RESTIC.format(verb)}' || true") != ""
 
     def tenant_file(self, slug: str) -> Path:
         return self.root / "tenants" / f"{slug}.yaml"

@@ -210,19 +210,14 @@ def test_onto_a_machine_with_an_agent_nothing_is_sent(desk: Desk) -> None:
 
 
 def test_a_killed_restore_leaves_nothing_readable_and_goes_on(desk: Desk, original: Any, backstage: Backstage) -> None:
-    # Ours alone: the process list has the machines of other labs too.
     into = f"/srv/tue-{secrets.token_hex(4)}"
     command = ("restore", SLUG, "--machine", "compta-01", "--to", "caisse-01", "--into", into)
-
-    def is_restoring() -> bool:
-        target = f"\0--target={into}\0".encode()
-        return any(target in line and b"coffre-restore\0/srv" not in line for line in command_lines())
-
+    desk.hold_next_restic(FRESH, "restore")
     with desk.start(*command) as process:
-        wait_for(is_restoring)
+        desk.wait_for_held_restic(FRESH)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(lambda: not is_restoring())
+    wait_for(lambda: not desk.is_restic_there(FRESH, "restore"))
     wait_for(lambda: leftovers(desk, FRESH) == "")
     finished = desk.on_machine(FRESH, f"test -e {into}/.coffre-restore-unfinished || echo finished")
     assert finished == "", "the restore was over before it was killed"
@@ -580,14 +575,6 @@ def test_a_folder_that_is_swapped_for_a_link_all_the_time_leads_nowhere(desk: De
         assert swapping.poll() is None, swapping.stderr
         desk.on_machine(COMPTA, "touch /srv/assez")
     assert desk.on_machine(COMPTA, "ls -A /srv/ailleurs; stat -c %a /srv/ailleurs") == "777\n"
-
-
-def command_lines() -> Iterator[bytes]:
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield file.read_bytes()
-        except OSError:
-            continue
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -78,11 +78,11 @@ def test_a_suspension_stops_a_running_backup_within_seconds(desk: Desk, backstag
     planned = desk.coffre("plan", SLUG, "--exit-code", expect=6).stdout
     assert "~ shut out of their repositories (suspended): compta-01, caisse-01" in planned
     assert "agent on" not in planned
-    desk.hold_next_backup(COMPTA)
+    desk.hold_next_restic(COMPTA, "backup")
     desk.on_machine(COMPTA, "systemctl start --no-block coffre-backup.service")
-    desk.wait_for_held_backup(COMPTA)
+    desk.wait_for_held_restic(COMPTA)
     applied = desk.coffre("apply", SLUG, "--yes").stdout
-    desk.let_backup_go(COMPTA)
+    desk.let_restic_go(COMPTA, "backup")
     wait_for(lambda: not is_running(desk, COMPTA), "the backup to end")
     assert "compta-01: left as it is: suspended" in applied
     desk.on_machine(COMPTA, "rm /home/big.bin")

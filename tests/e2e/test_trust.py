@@ -78,17 +78,17 @@ def test_a_changed_host_key_is_refused_until_it_is_replaced(desk: Desk, tmp_path
 def test_ctrl_c_ends_the_waiting_and_not_the_backup(desk: Desk, lab: Any) -> None:
     trusted = replace(desk, ssh_config=lab.ssh_config)
     before = count_snapshots(desk)
-    trusted.hold_next_backup(HOST)
+    trusted.hold_next_restic(HOST, "backup")
     with desk.start("backup", SLUG) as command:
         assert command.stderr is not None
         assert any("backup started" in line for line in command.stderr)
-        trusted.wait_for_held_backup(HOST)
+        trusted.wait_for_held_restic(HOST)
         command.send_signal(signal.SIGINT)
         said = command.stderr.read()
         assert command.wait(timeout=30) == 130
     assert "interrupted" in said
     assert is_backing_up(trusted), "the backup ended with its waiting"
-    trusted.let_backup_go(HOST)
+    trusted.let_restic_go(HOST, "backup")
     while is_backing_up(trusted):  # the test's own deadline ends this
         time.sleep(0.5)
     assert count_snapshots(desk) == before + 1
