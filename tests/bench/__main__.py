@@ -106,7 +106,7 @@ class Desk:
         head = head.replace("licences: {workstation: 2}", f"licences: {{workstation: {len(names)}}}")
         body = "".join(
             f"  {name}:\n    kind: workstation\n    os: linux\n    agent: restic\n    plan: office\n"
-            f"    connection: {{via: ssh, host: {name}.bench.example, user: root}}\n"
+            f"    connection: {{via: ssh, host: {name}.{slug}.example, user: root}}\n"
             for name in names
         )
         (self.root / "tenants" / f"{slug}.yaml").write_text(f"{head}machines:\n{body}", encoding="utf-8")
