@@ -6,14 +6,14 @@ It knows restic's format (doc/design.rst of restic): packs, index and snapshots,
 import base64
 import hashlib
 import json
-import os
 import secrets
 import struct
 from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from coffre.agents.restic.new_repository import SealingKey
 
 DIRECTORY, SYMLINK, DEVICE, FIFO, SETUID, CHARACTER = 1 << 31, 1 << 27, 1 << 26, 1 << 25, 1 << 23, 1 << 21
 """Go's bits of a mode, which restic stores."""
@@ -29,10 +29,11 @@ class Forge:
         key = json.loads(s3.get_object(Bucket=bucket, Key=name)["Body"].read())
         salt, limit = base64.b64decode(key["salt"]), 256 << 20
         raw = hashlib.scrypt(password.encode(), salt=salt, n=key["N"], r=key["r"], p=key["p"], dklen=64, maxmem=limit)
-        self._encrypt, self._mac_key, self._mac_r = raw[:32], raw[32:48], raw[48:]
-        master = json.loads(self._open(base64.b64decode(key["data"])))
-        self._encrypt = base64.b64decode(master["encrypt"])
-        self._mac_key, self._mac_r = (base64.b64decode(master["mac"][each]) for each in "kr")
+        sealed = base64.b64decode(key["data"])
+        opening = Cipher(algorithms.AES(raw[:32]), modes.CTR(sealed[:16])).decryptor()
+        master = json.loads(opening.update(sealed[16:-16]))
+        parts = (master["encrypt"], master["mac"]["k"], master["mac"]["r"])
+        self._key = SealingKey(*(base64.b64decode(part) for part in parts))
         self._blobs: dict[str, tuple[str, bytes]] = {}
         self.written: list[str] = []
 
@@ -76,40 +77,21 @@ class Forge:
         for name, (of_kind, content) in self._blobs.items():
             if of_kind != kind:
                 continue
-            sealed = self._seal(content)
+            sealed = self._key.seal(content)
             index.append({"id": name, "type": kind, "offset": len(body), "length": len(sealed)})
             header += struct.pack("<BI", 0 if kind == "data" else 1, len(sealed)) + bytes.fromhex(name)
             body += sealed
-        sealed = self._seal(header)
+        sealed = self._key.seal(header)
         body += sealed + struct.pack("<I", len(sealed))
         name = hashlib.sha256(body).hexdigest()
         self.put(f"restic/data/{name[:2]}/{name}", body)
         return {"id": name, "blobs": index}
 
     def _sealed(self, kind: str, content: bytes) -> str:
-        body = self._seal(content)
+        body = self._key.seal(content)
         name = hashlib.sha256(body).hexdigest()
         self.put(f"restic/{kind}/{name}", body)
         return name
-
-    def _mac(self, nonce: bytes, text: bytes) -> bytes:
-        block = Cipher(algorithms.AES(self._mac_key), modes.ECB()).encryptor()  # noqa: S305 (Poly1305-AES is made so)
-        clamped = bytearray(self._mac_r)
-        for place in (3, 7, 11, 15):
-            clamped[place] &= 15
-        for place in (4, 8, 12):
-            clamped[place] &= 252
-        return Poly1305.generate_tag(bytes(clamped) + block.update(nonce), text)
-
-    def _seal(self, content: bytes) -> bytes:
-        nonce = os.urandom(16)
-        text = Cipher(algorithms.AES(self._encrypt), modes.CTR(nonce)).encryptor().update(content)
-        return nonce + text + self._mac(nonce, text)
-
-    def _open(self, box: bytes) -> bytes:
-        nonce, text, mac = box[:16], box[16:-16], box[-16:]
-        assert self._mac(nonce, text) == mac, "not this password"
-        return Cipher(algorithms.AES(self._encrypt), modes.CTR(nonce)).decryptor().update(text)
 
 
 def node(name: str, kind: str, **more: object) -> dict[str, Any]:

@@ -223,8 +223,10 @@ def test_a_second_apply_is_told_busy_at_once(desk: Desk) -> None:
     change_quota(desk, "204 GiB")
     first = stopping(desk, "apply", SLUG, "--yes", at=["update UserQuota"])
     assert first.reaches()
+    began = time.monotonic()
     refused = desk.coffre("apply", SLUG, "--yes", expect=5)
     assert "another command is changing" in refused.stderr
+    assert time.monotonic() - began < 10
     assert first.go_on() == 0, first.said
 
 

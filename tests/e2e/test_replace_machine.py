@@ -31,7 +31,7 @@ COPIED = "When a copy of the machine appears"
 OF_ANOTHER = "When another machine's agent stands there"
 ELSEWHERE = "atelier-01.durand.example"
 """The lab's machine that this tenant has not, for what is copied to another one."""
-DEAD_KEY_SECONDS = 120
+DEAD_KEY_SECONDS = 30
 
 PROGRAMS = "coffre|ssh-keygen|/usr/local/lib/coffre/coffre-agent"
 NEW_HARDWARE = """

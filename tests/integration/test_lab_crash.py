@@ -14,7 +14,7 @@ from coffre.lab.lab import Lab
 from tests.traces import list_traces
 
 HOST = "solo-01.example"
-TOGETHER_SECONDS = 600
+TOGETHER_SECONDS = 180
 # A step is a tool run, a daemon started, a process ended, or a file put in its place. A first start has some 45 of
 # them, an end some 15; the kills are where something stands half made.
 FIRST_START = (2, 6, 9, 13, 17, 22, 27, 33)

@@ -57,13 +57,18 @@ type Watch struct {
 	StallAfter time.Duration
 	ProbeEvery time.Duration
 	EndGrace   time.Duration
-	Probe      func(context.Context) Verdict
+	// GaveUpGrace is how long a restic that gave up may take to end by itself.
+	GaveUpGrace time.Duration
+	Probe       func(context.Context) Verdict
 }
 
 // StandardWatch probes at restic's first retry and after 20 s without progress, and gives restic 15 s to remove its
-// lock when it is told to end.
+// lock when it is told to end, and 5 s to end after it gave up, which takes it a fraction of one.
 func StandardWatch(probe func(context.Context) Verdict) Watch {
-	return Watch{StallAfter: 20 * time.Second, ProbeEvery: 5 * time.Second, EndGrace: 15 * time.Second, Probe: probe}
+	return Watch{
+		StallAfter: 20 * time.Second, ProbeEvery: 5 * time.Second, EndGrace: 15 * time.Second,
+		GaveUpGrace: 5 * time.Second, Probe: probe,
+	}
 }
 
 // Run starts the process, feeds the transcript, watches, and returns when the process is gone. An error means that it
@@ -75,7 +80,8 @@ func Run(ctx context.Context, binary string, arguments, environment []string, tr
 		return Outcome{Ended: ByContext}, nil
 	}
 	process := &process{
-		transcript: transcript, retried: make(chan struct{}, 1), lost: make(chan struct{}, 1), gone: make(chan struct{}), started: make(chan error, 1),
+		transcript: transcript, retried: make(chan struct{}, 1), lost: make(chan struct{}, 1),
+		gone: make(chan struct{}), started: make(chan error, 1),
 	}
 	process.command = exec.Command(binary, arguments...)
 	process.command.Env = environment
@@ -192,7 +198,7 @@ func (p *process) follow(ctx context.Context, watch Watch) Ended {
 			probe(watch.ProbeEvery)
 		case <-p.lost:
 			if overdue == nil {
-				overdue = time.After(watch.EndGrace)
+				overdue = time.After(watch.GaveUpGrace)
 			}
 		case <-overdue:
 			p.stoodStill = true

@@ -35,7 +35,7 @@ class NewRepository:
 
 
 @dataclass(frozen=True)
-class _Key:
+class SealingKey:
     """What seals a file: AES-256 in counter mode, authenticated by Poly1305-AES."""
 
     encrypt: bytes
@@ -51,7 +51,7 @@ class _Key:
 
 def new_repository(password: SecretStr, now: datetime) -> NewRepository:
     """Make a repository that this password opens; each call makes another one."""
-    master = _Key(secrets.token_bytes(32), secrets.token_bytes(16), _clamp(secrets.token_bytes(16)))
+    master = SealingKey(secrets.token_bytes(32), secrets.token_bytes(16), _clamp(secrets.token_bytes(16)))
     key = _make_key_file(master, password, now)
     config = {"version": 2, "id": secrets.token_hex(32), "chunker_polynomial": f"{_find_polynomial():x}"}
     return NewRepository(hashlib.sha256(key).hexdigest(), key, master.seal(json.dumps(config).encode()))
@@ -67,11 +67,11 @@ def is_irreducible(polynomial: int) -> bool:
     return degree > 0
 
 
-def _make_key_file(master: _Key, password: SecretStr, now: datetime) -> bytes:
+def _make_key_file(master: SealingKey, password: SecretStr, now: datetime) -> bytes:
     salt = secrets.token_bytes(SALT_BYTES)
     secret = password.get_secret_value().encode()
     derived = hashlib.scrypt(secret, salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=64)
-    sealed = _Key(derived[:32], derived[32:48], derived[48:]).seal(
+    sealed = SealingKey(derived[:32], derived[32:48], derived[48:]).seal(
         json.dumps(
             {"mac": {"k": _text(master.mac_k), "r": _text(master.mac_r)}, "encrypt": _text(master.encrypt)}
         ).encode()

@@ -33,7 +33,7 @@ def test_a_machine_that_prints_for_ever_is_left_by_whoever_asks_it(talking_machi
             start_and_wait(machine, 60, lambda text: None)
         peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert time.monotonic() - began < 90
+        assert time.monotonic() - began < 30
         assert peak_bytes < 32 * MIB
 
 

@@ -144,7 +144,7 @@ def test_a_login_that_is_refused_is_not_taken_for_silence(scene, tmp_path):
 
 def test_nobody_at_the_address_is_said_within_the_time_limit(scene, tmp_path):
     connection = scene.target(COMPTA).connection.model_copy(update={"host": address_of_nobody(scene)})
-    began = time.monotonic()  # TCP by itself would try for two minutes, twice
+    began = time.monotonic()
     with (
         SshMachine(connection, ssh_config=None, known_hosts=tmp_path / "none") as machine,
         pytest.raises(UnreachableError),
@@ -152,7 +152,7 @@ def test_nobody_at_the_address_is_said_within_the_time_limit(scene, tmp_path):
         machine.run(["true"], 30)
     with pytest.raises(UnreachableError):
         trust.scan(connection, None)
-    assert time.monotonic() - began < 100
+    assert time.monotonic() - began < 25
 
 
 def test_a_refused_sudo_is_named_and_nothing_is_changed(scene, agents):

@@ -175,5 +175,5 @@ def test_a_platform_that_does_not_answer_is_not_waited_for_longer_than_said(scen
     began = time.monotonic()
     with pytest.raises(ResticError, match="did not end within 2 seconds") as late:
         list(stream(ResticCommand(toolchain.find_tool("restic"), arguments, secrets, 2.0)))
-    assert time.monotonic() - began < 120
+    assert time.monotonic() - began < 10
     assert "very secret" not in str(late.value)

@@ -25,7 +25,7 @@ from coffre.toolchain import find_tool
 from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World
 
-AT_ONCE = 10
+BUCKETS, AT_ONCE = 20, 10
 WAIT_SECONDS = 30
 
 
@@ -83,14 +83,14 @@ def test_twenty_buckets_are_made_side_by_side(world, tmp_path):
     slow = World(replace(world.endpoint, url=relay.url, ca_file=None), world.admin_key, world.prefix)
 
     def declare() -> None:
-        for number in range(20):
+        for number in range(BUCKETS):
             rgw.Bucket(f"b{number}", name=f"{world.prefix}-p-{number}", owner=owner.uid)
 
     steps = RealStack(tmp_path, slow, "buckets", owner.uid).up(declare)
     relay.close()
     assert not relay.waited_in_vain
-    assert [step.op for step in steps.values()] == ["create"] * 20
-    assert len(world.admin.list_buckets(owner.uid)) == 20
+    assert [step.op for step in steps.values()] == ["create"] * BUCKETS
+    assert len(world.admin.list_buckets(owner.uid)) == BUCKETS
 
 
 @pytest.fixture
