@@ -21,6 +21,7 @@ from coffre.storage.ceph.s3 import make_client
 from coffre.storage.ceph.signed_http import SignedHttp
 from tests.bench.measure import Row, timed
 from tests.integration.offboarding.office import pool_objects
+from tests.processes import list_pids, read_words
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -120,10 +121,10 @@ def _marker(service: Service, machine: str) -> str:
 def _server_seconds(lab: Lab) -> float:
     """Return how long the lab's Ceph daemons have had a core, added up: whoever erases, they do the same for a key."""
     total = 0
-    for process in Path("/proc").glob("[0-9]*"):
+    for pid in list_pids():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if f"{lab.directory}/ceph/" in (process / "cmdline").read_text(encoding="utf-8"):
-                fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            if f"{lab.directory}/ceph/" in read_words(pid):
+                fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
                 total += int(fields[11]) + int(fields[12])  # utime and stime: proc(5) counts them from the name on
     return total / os.sysconf("SC_CLK_TCK")
 

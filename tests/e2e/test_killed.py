@@ -1,5 +1,6 @@
 """apply killed anywhere, and run again without a human: the same keys, nothing twice, nothing lost, no lock left."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from coffre.spec.naming import owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.storage import CephStorage
 from tests.e2e.conftest import Desk
+from tests.processes import list_pids, read_words
 from tests.stopping import Stopping
 
 SLUG = "boulangerie-martin"
@@ -45,26 +47,20 @@ def kill_pulumi(of: Stopping) -> None:
 
 def processes_named(name: str, parent: int | None = None) -> list[int]:
     found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)
-            comm = (folder / "comm").read_text().strip()
-        except (OSError, ValueError):
-            continue
-        if folder.name.isdigit() and comm == name and (parent is None or int(fields[1].split()[1]) == parent):
-            found.append(int(folder.name))
+    for pid in list_pids():
+        before, _, after = read_words(pid, "stat").rpartition(") ")
+        if before.partition("(")[2] == name and (parent is None or int(after.split()[1]) == parent):
+            found.append(pid)
     return found
 
 
 def working_in(folder: Path) -> list[str]:
     """Return the command lines of processes whose working folder is inside one."""
     found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(folder):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
+    for pid in list_pids():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder):
+                found.append(read_words(pid))
     return found
 
 
@@ -100,15 +96,7 @@ def private_folders(pids: Iterable[int]) -> list[Path]:
 
 def playing_for(pid: int | None) -> list[str]:
     """Return the command lines of the Ansible that a command started, by the folder that it made for it."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            line = (process / "cmdline").read_text() if process.name.isdigit() else ""
-        except OSError:
-            continue
-        if pid is not None and f"/coffre-{pid}-" in line:
-            found.append(line.replace("\0", " "))
-    return found
+    return [line for line in map(read_words, list_pids()) if pid is not None and f"/coffre-{pid}-" in line]
 
 
 def until_nothing_runs(desk: Desk, pid: int | None = None) -> None:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +20,7 @@ from coffre.storage.ceph.admin import AdminUser
 from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import COFFRE, REPOSITORY, Desk
 from tests.e2e.test_killed import SLUG, Backstage, change_quota, processes_named
+from tests.processes import read_words
 
 
 @pytest.fixture(scope="module")
@@ -221,10 +221,8 @@ def wait_for_pulumi(parent: int) -> Pulumi:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         for pid in processes_named("pulumi", parent):
-            environment = Path(f"/proc/{pid}/environ").read_text()
-            command = Path(f"/proc/{pid}/cmdline").read_text()
-            provider = re.search(r"PULUMI_DEBUG_PROVIDERS=rgw:(\d+)", environment)
-            program = re.search(r"--client=127\.0\.0\.1:(\d+)", command)
+            provider = re.search(r"PULUMI_DEBUG_PROVIDERS=rgw:(\d+)", read_words(pid, "environ"))
+            program = re.search(r"--client=127\.0\.0\.1:(\d+)", read_words(pid))
             if provider and program:
                 return Pulumi(pid, int(provider[1]), int(program[1]))
         time.sleep(0.01)

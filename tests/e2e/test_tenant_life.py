@@ -3,10 +3,8 @@
 import json
 import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey, Bucket, QuotaExceededError
 from tests.e2e.conftest import Desk, read_files
+from tests.processes import watched_processes
 
 SLUG = "boulangerie-martin"
 TENANT_ID = "k7f3q9wz2m"
@@ -632,26 +631,3 @@ def snapshot_of(folder: Path) -> dict[str, tuple[int, int]]:
     """Return every file below a folder with its size and time of change."""
     files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
-
-
-@contextmanager
-def watched_processes() -> Iterator[set[str]]:
-    """Collect the command line of every process that runs meanwhile, machines' processes included."""
-    seen: set[str] = set()
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.02):
-            for entry in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue  # it ended meanwhile
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()

@@ -1,9 +1,8 @@
-"""Looking at machines and processes from outside: whole file systems, and the command lines of all that runs."""
+"""Looking at machines from outside: whole file systems."""
 
 import hashlib
 import os
 import stat
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,35 +74,3 @@ def _entry(root: Path, path: str) -> Entry:
     elif stat.S_ISLNK(facts.st_mode):
         digest = str(full.readlink())
     return Entry(facts.st_mode, facts.st_uid, facts.st_gid, facts.st_size, facts.st_mtime_ns, digest)
-
-
-def list_command_lines() -> set[bytes]:
-    """Return the command lines of all processes."""
-    seen = set()
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            seen.add(file.read_bytes())
-        except OSError:
-            continue
-    return seen
-
-
-class ProcessSampler:
-    """Reads the command lines of all processes, again and again; the machines' processes are among this host's."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample)
-
-    def __enter__(self) -> "ProcessSampler":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._stop.wait(0.03):
-            self.seen |= list_command_lines()
