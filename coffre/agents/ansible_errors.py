@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from coffre.agents.placing import DAMAGED
 from coffre.agents.playbook_events import HostOutcome, one_line
 from coffre.agents.ssh_errors import (
     NO_COMMAND,
@@ -38,10 +39,9 @@ _MEANINGS = (
         "something, or leaves a program running; or sudo waits (`sudo -n true`); or the machine is overloaded.",
         is_login=True,
     ),
-    _Meaning(r"no room in /dev/shm", "there is no room for temporary files", _ROOM),
     _Meaning(r"no usable temporary directory", "there is no room for temporary files", _ROOM),
     _Meaning(r"failed to create temporary directory", "no temporary directory can be made", _ROOM),
-    _Meaning(r"no space left on device|errno 28\b", "there is no room left", _ROOM),
+    _Meaning(r"no space left on device|errno 28\b|tar: .*: wrote only \d+ of", "there is no room left", _ROOM),
     _Meaning(r"disk quota exceeded|errno 122\b", "the quota there is used up", _ROOM),
     _Meaning(
         r"read-only file system|errno 30\b",
@@ -65,9 +65,14 @@ _MEANINGS = (
         _PYTHON,
     ),
     _Meaning(
-        r"libselinux-python|python3-libselinux",
-        "SELinux is on, and its Python bindings are missing",
-        "Have the administrator install `python3-libselinux` there.",
+        r"tar: (command )?not found",
+        "there is no tar",
+        "Have the administrator install it (Debian: `apt-get install tar`).",
+    ),
+    _Meaning(
+        DAMAGED,
+        "the line, or a disk there, changed a file on its way",
+        "Run the same command again; if it stays, look at `dmesg` on the machine.",
     ),
     _Meaning(
         r"errno 1\b|operation not permitted",

@@ -3,16 +3,15 @@
 Ansible keeps whatever a machine prints. Called by the name of a link, `ssh`, `sftp` or `scp`, this runs the program of
 that name with its own arguments and input, and hands on at most `OUTPUT_BYTES` of what it prints. It reads on while
 Ansible does not: that one first sends all it has, to a machine that may print instead of listening.
+
+Ansible starts it for every task on every machine, so that it reads none but the smallest libraries.
 """
 
 import os
 import select
-import selectors
 import signal
 import stat
-import subprocess
 import sys
-from pathlib import Path
 
 OUTPUT_BYTES = 128 * 1024
 """The most that one task may print in all: the longest honest one shows a file's first 64 KiB."""
@@ -28,29 +27,39 @@ _IN, _OUT, _ERR = 0, 1, 2
 
 def main() -> None:
     """Run the program that this is called as, and end as it does; as an ssh that failed when it printed too much."""
-    name = Path(sys.argv[0]).name
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119 - reading pathlib takes longer than all else here
     if name not in NAMES:
         sys.exit("coffre-bounded is started by Ansible, as ssh, sftp or scp")
-    process = subprocess.Popen([name, *sys.argv[1:]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+    relay = _Relay([name, *sys.argv[1:]])
     # Ansible ends us when it waits no longer, and may close its pipes at any time.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: process.kill())
+    signal.signal(signal.SIGTERM, lambda _number, _frame: relay.kill())
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    relay = _Relay(process)
     relay.follow()
     relay.finish()
-    sys.exit(SSH_FAILED if relay.is_endless or process.returncode < 0 else process.returncode)
+    sys.exit(SSH_FAILED if relay.is_endless or relay.exit_code < 0 else relay.exit_code)
 
 
 class _Relay:
-    """What one program prints, on its way to Ansible."""
+    """One program and what it prints, on its way to Ansible."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None  # noqa: S101 - pipes were asked for
-        assert process.stderr is not None  # noqa: S101
-        self._process = process
-        self._targets = {process.stdout.fileno(): _OUT, process.stderr.fileno(): _ERR}
+    def __init__(self, command: list[str]) -> None:
+        self._targets: dict[int, int] = {}
+        actions: list[tuple[int, int, int]] = []
+        for target in (_OUT, _ERR):
+            source, printed = os.pipe()
+            self._targets[source] = target
+            actions += [(os.POSIX_SPAWN_DUP2, printed, target)]
+        # What Python ignores for itself is as usual for the program.
+        self._pid = os.posix_spawnp(
+            command[0], command, os.environ, file_actions=actions, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+        )
+        for _, printed, _ in actions:
+            os.close(printed)
+        self._ended = os.pidfd_open(self._pid)
         self._unsent = {_OUT: b"", _ERR: b""}
         self._count_bytes = 0
+        self.exit_code = 0
+        """Known once all was followed; below zero it is the signal that ended the program."""
         for each in (*self._targets, *self._unsent):
             os.set_blocking(each, False)
 
@@ -58,19 +67,22 @@ class _Relay:
     def is_endless(self) -> bool:
         return self._count_bytes > OUTPUT_BYTES
 
+    def kill(self) -> None:
+        try:
+            signal.pidfd_send_signal(self._ended, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it had ended
+
     def follow(self) -> None:
         """Hand on what the program prints until it has ended, or is ended since it prints too much."""
-        ended = os.pidfd_open(self._process.pid)
-        with selectors.DefaultSelector() as selector:
-            for source in (*self._targets, ended):
-                selector.register(source, selectors.EVENT_READ)
-            while self._process.poll() is None and not self.is_endless:
-                for source in self._wait(selector):
-                    if source in self._targets and self._take(source) == b"":
-                        selector.unregister(source)
-        if self.is_endless:
-            self._process.kill()
-            self._process.wait()
+        sources = {*self._targets, self._ended}
+        while self._ended in sources and not self.is_endless:
+            for source in self._wait(sources):
+                if source == self._ended or self._take(source) == b"":
+                    sources.discard(source)
+        if self.is_endless and self._ended in sources:
+            self.kill()
+        self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         # A connection that others share goes on in the background and keeps the pipes: their end never comes.
         for source in self._targets:
             while not self.is_endless and self._take(source):
@@ -90,15 +102,11 @@ class _Relay:
             while unsent:
                 unsent = unsent[os.write(target, unsent) :]
 
-    def _wait(self, selector: selectors.BaseSelector) -> list[int]:
+    def _wait(self, sources: set[int]) -> list[int]:
         """Send what Ansible takes, and wait for more: for something to read, or for room."""
         waiting = [target for target in self._unsent if not self._send(target)]
-        for target in waiting:
-            selector.register(target, selectors.EVENT_WRITE)
-        ready = [key.fd for key, _ in selector.select()]
-        for target in waiting:
-            selector.unregister(target)
-        return ready
+        readable, _, _ = select.select(sources, waiting, [])
+        return readable
 
     def _take(self, source: int) -> bytes | None:
         """Read what is there; None when that is nothing yet, and empty when nothing more comes."""

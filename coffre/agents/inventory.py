@@ -17,8 +17,8 @@ ROLES = {LINUX: "restic_agent", WINDOWS: "restic_agent_windows", MACOS: "restic_
 """The role of each system; its variables begin with the role's name."""
 GROUPS = {LINUX: "restic_agents", WINDOWS: "restic_agents_windows", MACOS: "restic_agents_macos"}
 """The group of each system in every inventory: the playbooks have a play for each."""
-# A random suffix is added, and the login's own user makes it 0700. macOS has no file system in memory.
-REMOTE_TEMPORARY = {LINUX: "/dev/shm/.coffre-ansible", MACOS: "/var/tmp/.coffre-ansible"}  # noqa: S108
+# Ansible's modules write there, which only macOS needs: the login's own user makes it 0700 under an unguessable name.
+MACOS_TEMPORARY = "/var/tmp/.coffre-ansible"  # noqa: S108
 CA_FILES = {LINUX: "/etc/coffre/ca.pem", WINDOWS: r"C:\ProgramData\Coffre\ca.pem", MACOS: "/etc/coffre/ca.pem"}
 WINRM_PORT = 5986
 """PowerShell remoting over https; the one without TLS, 5985, is never spoken."""
@@ -163,16 +163,20 @@ def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dic
     variables: dict[str, Any] = {
         # Ours, beside the playbooks: ssh with every command in a frame.
         "ansible_connection": "framed_ssh",
-        # What start-up files print would break sftp; a terminal would mix what is printed.
-        "ansible_ssh_transfer_method": "piped",
+        # A terminal would mix what is printed.
         "ansible_ssh_use_tty": False,
         "ansible_host": connection.host,
         "ansible_user": connection.user,
         "ansible_become": connection.become,
         "ansible_ssh_common_args": shlex.join(ssh_options(target.known_hosts, target.ssh_config)),
-        "ansible_remote_tmp": f"{REMOTE_TEMPORARY[target.system]}-{token}",
-        "ansible_python_interpreter": "auto_silent",
     }
+    if target.system is MACOS:
+        variables |= {
+            "ansible_remote_tmp": f"{MACOS_TEMPORARY}-{token}",
+            "ansible_python_interpreter": "auto_silent",
+            # What start-up files print would break sftp.
+            "ansible_ssh_transfer_method": "piped",
+        }
     # Only where the tenant file says so: else ssh_config may.
     if connection.port != DEFAULT_PORT:
         variables["ansible_port"] = connection.port

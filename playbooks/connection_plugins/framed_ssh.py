@@ -43,7 +43,10 @@ class Connection(ssh.Connection):
 
     def _with_surroundings(self, cmd: str) -> str:
         """Give a command its surroundings behind sudo too, which has some of its own; no quote is among them."""
-        surroundings = f"{SURROUNDINGS}; TMPDIR={self._shell.get_option('remote_tmp')}; export TMPDIR"
+        folder = self._shell.get_option("remote_tmp")
+        surroundings = SURROUNDINGS
+        if folder.startswith("/"):  # ours: where Ansible's modules are to write, on a system that needs them
+            surroundings += f"; TMPDIR={folder}; export TMPDIR"
         success = getattr(self.become, "success", "") or ""
         if success:
             cmd = cmd.replace(f"echo {success} ; ", f"echo {success} ; {surroundings} ; ", 1)

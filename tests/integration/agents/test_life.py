@@ -182,11 +182,8 @@ def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents):
     [repaired] = agents.deploy(scene.requests(CAISSE), ignore)
     assert (seen.ok, seen.changed) == (True, True)
     assert repaired.changes == (
-        "Make the agent's directories",
-        "Send the programs that the machine lacks or has otherwise",
-        "Give the machine's administrator the command that restores",
-        "Write who the machine is and which authorities it trusts",
-        "Write the machine's credentials",
+        "Put the agent's programs, folders and command in their places",
+        "Write the agent's configuration and its credentials",
         "Have the agent apply its orders",
     )
     host = infra(scene, CAISSE)

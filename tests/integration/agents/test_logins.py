@@ -1,4 +1,4 @@
-"""Accounts as customers have them: odd login shells, start-up files that talk, a strict sudo, no room anywhere."""
+"""Machines as customers have them: odd login shells, start-up files that talk, a strict sudo, no room, no Python."""
 
 import pytest
 
@@ -18,6 +18,7 @@ GREETING = (
 STRICT = "Defaults requiretty, use_pty, lecture=always, secure_path=/opt/odd\noperateur ALL=(ALL:ALL) NOPASSWD: ALL\n"
 NASTY = f"""
 set -e
+rm /usr/bin/python3*
 usermod --shell /usr/bin/zsh operateur
 usermod --shell /usr/bin/zsh root
 mount -t tmpfs -o size=32k,noexec,mode=1777 tmpfs /tmp

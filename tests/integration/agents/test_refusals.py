@@ -12,6 +12,7 @@ import pytest
 from coffre.agents import inventory, runner, trust
 from coffre.agents.driver import RemoveRequest
 from coffre.agents.inventory import Installation, build_deploy_inventory, host_name
+from coffre.agents.placing import DAMAGED
 from coffre.agents.restic.agents import AgentPrograms, ResticAgents
 from coffre.agents.runner import run_playbook
 from coffre.agents.ssh import SshMachine
@@ -188,10 +189,34 @@ def test_the_machine_refuses_a_program_that_arrives_otherwise_than_announced(sce
     certificates = {host_name(request.target): b"none"}
     hosts = build_deploy_inventory([request], Installation({OperatingSystem.LINUX: announced}, "test"), certificates)
     outcome = run_playbook("deploy_agents.yml", hosts, tmp_path, ignore)[host_name(request.target)]
-    assert (outcome.ok, outcome.failed_task) == (False, "Send the programs that the machine lacks or has otherwise")
-    assert "failed to validate" in outcome.reason
+    assert (outcome.ok, outcome.failed_task) == (False, "Put the agent's programs, folders and command in their places")
+    assert DAMAGED in outcome.reason
     with scene.root_on(COMPTA) as root:
         assert root.run(["ls", "/usr/local/lib/coffre"], 20).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "options", "words"),
+    [
+        ("/usr/local/lib/coffre", "size=2m,mode=0755", ["no room left", "df -h"]),
+        ("/etc/coffre", "ro,mode=0700", ["a file system there is read-only", "findmnt"]),
+    ],
+)
+def test_a_place_that_takes_no_file_is_named_without_a_secret_and_nothing_half_is_left(
+    scene, agents, place, options, words
+):
+    with scene.root_on(CAISSE) as root:
+        mounting = f"mkdir -p {place} && mount -t tmpfs -o {options} tmpfs {place}"
+        assert root.run(["sh", "-c", mounting], 20).exit_code == 0
+        try:
+            [result] = agents.deploy(scene.requests(CAISSE), ignore)
+            left = root.run(["ls", "-A", place], 20).stdout
+        finally:
+            root.run(["umount", place], 20)
+    agents.remove(scene.removals(CAISSE), ignore)
+    assert (result.ok, left) == (False, "")
+    assert [word for word in words if word not in result.message] == []
+    assert [secret for secret in scene.secrets if secret in result.message] == []
 
 
 def test_an_agent_that_refuses_its_orders_says_why(scene, agents):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from coffre.agents import private_folder
-from tests.integration.agents.looking import list_command_lines
-from tests.integration.agents.scene import CAISSE, HOSTS
+from tests.integration.agents.scene import CAISSE
+from tests.processes import list_pids, read_words
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def interrupted(scene, agents):
         requests = scene.requests(CAISSE)
         run = fork.Process(target=agents.deploy, args=(requests, lambda _machine, task: writer.send(task)))
         run.start()
-        while reader.recv() != "Write the machine's credentials":
+        while reader.recv() != "Write the agent's configuration and its credentials":
             pass
         os.kill(run.pid, number)
         run.join(30)
@@ -45,7 +45,7 @@ def interrupted(scene, agents):
 
 
 def running_in(folder):
-    return [line for line in list_command_lines() if os.fsencode(folder) in line]
+    return [line for line in map(read_words, list_pids()) if str(folder) in line]
 
 
 def test_nothing_of_a_killed_deployment_outlives_the_next_one(scene, agents, interrupted, memory, tmp_path):
@@ -60,8 +60,8 @@ def test_nothing_of_a_killed_deployment_outlives_the_next_one(scene, agents, int
     assert (healed.ok, healed.message) == (True, "")
     assert list(memory.iterdir()) == []
     assert running_in(folder) == []
-    left = scene.lab.machine_root(HOSTS[CAISSE]) / "dev" / "shm"
-    assert list(left.iterdir()) == []
+    with scene.root_on(CAISSE) as root:
+        assert root.run(["find", "/etc", "/usr/local", "/dev/shm", "/tmp", "-name", "*.new"], 20).stdout == ""
 
 
 def test_ctrl_c_ends_ansible_and_clears_up_at_once(interrupted, memory):

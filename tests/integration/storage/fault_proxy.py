@@ -11,6 +11,7 @@
         proxy.seen                # (method, path without query) of each request that passed TLS
         proxy.matching("/admin/") # a fault only concerns paths that begin so; "" for all
         proxy.only_for("PUT", 60) # 503 to requests of one method alone
+        proxy.gather("PUT", 10)   # holds requests of one method back until so many have come; came_together tells
 
 A fault meets new requests at once; certificates and dropping meet new connections.
 """
@@ -29,6 +30,7 @@ from urllib.parse import urlsplit
 
 from coffre.lab.certificates import VALID_DAYS, issue
 
+GATHERING_SECONDS = 30
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"}
 
 
@@ -40,6 +42,9 @@ class FaultProxy:
         self._upstream_trust = ssl.create_default_context(cafile=upstream_ca)
         self._healed = threading.Event()
         self._prefix = ""
+        self._gathering = threading.Condition()
+        self._gathered, self._wanted, self._gathered_method = 0, 0, ""
+        self.came_together = True
         self.seen: list[tuple[str, str]] = []
         self.ca_file = folder / "proxy-ca.pem"
         self._contexts = self._make_certificates(folder, address)
@@ -76,6 +81,9 @@ class FaultProxy:
         self._method = method
         self.answer_503(seconds)
 
+    def gather(self, method: str, count: int) -> None:
+        self._gathered, self._wanted, self._gathered_method = 0, count, method
+
     def matching(self, prefix: str) -> None:
         self._prefix = prefix
 
@@ -111,11 +119,20 @@ class FaultProxy:
         return context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
 
     def _fails(self, path: str, method: str) -> bool:
-        """Wait while the proxy hangs; tell whether this request is answered with 503."""
+        """Wait while the proxy hangs or gathers; tell whether this request is answered with 503."""
+        if method == self._gathered_method:
+            self._gather()
         if not path.startswith(self._prefix) or self._method not in ("", method):
             return False
         self._healed.wait()
         return time.monotonic() < self._unavailable_until
+
+    def _gather(self) -> None:
+        with self._gathering:
+            self._gathered += 1
+            self._gathering.notify_all()
+            if not self._gathering.wait_for(lambda: self._gathered >= self._wanted, GATHERING_SECONDS):
+                self.came_together = False
 
     def _forward(self, handler: "_Handler", body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPSConnection(

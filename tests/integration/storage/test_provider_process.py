@@ -3,13 +3,9 @@
 import json
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,73 +18,25 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from coffre.storage.ceph import resources as rgw
 from coffre.storage.ceph.provider.environment import write_environment
 from coffre.toolchain import find_tool
+from tests.integration.storage.fault_proxy import FaultProxy
 from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World
 
 BUCKETS, AT_ONCE = 20, 10
-WAIT_SECONDS = 30
-
-
-class SlowRelay:
-    """Hands plain connections on to the TLS endpoint, and holds buckets up until so many come at once."""
-
-    def __init__(self, endpoint) -> None:
-        self._host, port = endpoint.url.removeprefix("https://").split(":")
-        self._port = int(port)
-        self._tls = ssl.create_default_context(cafile=str(endpoint.ca_file))
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._came = 0
-        self.waited_in_vain = False
-        self._more = threading.Condition()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = self._tls.wrap_socket(socket.create_connection((self._host, self._port)), server_hostname=self._host)
-            threading.Thread(target=self._pass, args=(near, far, self._hold), daemon=True).start()
-            threading.Thread(target=self._pass, args=(far, near, lambda _: None), daemon=True).start()
-
-    def _hold(self, request: bytes) -> None:
-        if not request.startswith(b"PUT /"):
-            return
-        with self._more:
-            self._came += 1
-            self._more.notify_all()
-            if not self._more.wait_for(lambda: self._came >= AT_ONCE, WAIT_SECONDS):
-                self.waited_in_vain = True
-
-    def _pass(self, source, target, hold: Callable[[bytes], None]) -> None:
-        with source, target:
-            try:
-                while data := source.recv(65536):
-                    hold(data)
-                    target.sendall(data)
-                target.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
 
 
 def test_twenty_buckets_are_made_side_by_side(world, tmp_path):
     owner = world.make_owner("parallel")
-    relay = SlowRelay(world.endpoint)
-    slow = World(replace(world.endpoint, url=relay.url, ca_file=None), world.admin_key, world.prefix)
 
     def declare() -> None:
         for number in range(BUCKETS):
             rgw.Bucket(f"b{number}", name=f"{world.prefix}-p-{number}", owner=owner.uid)
 
-    steps = RealStack(tmp_path, slow, "buckets", owner.uid).up(declare)
-    relay.close()
-    assert not relay.waited_in_vain
+    with FaultProxy(world.endpoint.url, world.endpoint.ca_file, tmp_path) as proxy:
+        proxy.gather("PUT", AT_ONCE)
+        slow = World(replace(world.endpoint, url=proxy.url, ca_file=proxy.ca_file), world.admin_key, world.prefix)
+        steps = RealStack(tmp_path, slow, "buckets", owner.uid).up(declare)
+    assert proxy.came_together
     assert [step.op for step in steps.values()] == ["create"] * BUCKETS
     assert len(world.admin.list_buckets(owner.uid)) == BUCKETS
 

@@ -55,7 +55,7 @@ COPY = (
             True,
             ["may not become root", "NOPASSWD"],
         ),
-        ("no room in /dev/shm, /var/tmp, /tmp and the home directory", False, ["no room for temporary files", "df -h"]),
+        ("tar: /usr/local/lib/coffre/restic.new: Wrote only 8192 of 10240 bytes", False, ["no room left", "df -h"]),
         (LONG_COMMAND, False, ["no temporary directory can be made", "exited with result 1", "df -i"]),
         (
             "FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp', '/usr/tmp']",
@@ -84,11 +84,8 @@ COPY = (
         ("The module interpreter '/usr/bin/python3' was not found.", False, ["there is no Python", "apt-get install"]),
         ("/bin/sh: 1: /usr/bin/python3: not found\r\n", False, ["there is no Python", "apt-get install"]),
         ("SyntaxError: future feature annotations is not defined", False, ["Python is too old", "3.8"]),
-        (
-            "Aborting, target uses selinux but python bindings (libselinux-python) aren't installed!",
-            False,
-            ["SELinux", "python3-libselinux"],
-        ),
+        ("sh: 5: tar: not found", False, ["there is no tar", "apt-get install tar"]),
+        ("what arrived is not what was sent", False, ["changed a file on its way", "again"]),
         (
             "Could not replace file: /dev/shm/x to /usr/local/lib/coffre/restic: [Errno 1] Operation not permitted",
             False,
