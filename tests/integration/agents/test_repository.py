@@ -12,8 +12,8 @@ from coffre import toolchain
 from coffre.agents.restic.damage import Remains
 from coffre.agents.restic.process import ResticCommand, ResticError, stream
 from coffre.agents.restic.repository import Repository
-from tests.integration.agents.looking import ProcessSampler
 from tests.integration.agents.scene import ATELIER, COMPTA
+from tests.processes import watched_processes
 
 ODD_NAMES = ("plain", "brackets [1] * ?", "back\\slash", "accents é ñ", "line\nbreak", "$HOME")
 
@@ -79,16 +79,16 @@ def test_a_path_is_taken_literally_whatever_it_holds(scene, snapshot, source, na
 
 def test_a_whole_restore_shows_progress_and_no_secret(scene, snapshot, source, tmp_path):
     parts = []
-    with ProcessSampler() as sampler:
+    with watched_processes() as seen:
         summary = scene.repository(COMPTA).restore(snapshot.id, tmp_path, on_progress=parts.append)
     assert summary.restored_bytes > 1024 * 1024
     assert (tmp_path / str(source).lstrip("/") / "below" / "deep").read_bytes() == (
         source / "below" / "deep"
     ).read_bytes()
     assert all(0 <= part <= 1 for part in parts)
-    assert any(b"restic\0" in line and b"restore" in line for line in sampler.seen)
+    assert any("restic " in line and "restore" in line for line in seen)
     secrets = [*scene.secrets, scene.owner_key.secret_access_key]
-    assert [line for line in sampler.seen if any(secret.encode() in line for secret in secrets)] == []
+    assert [line for line in seen if any(secret in line for secret in secrets)] == []
 
 
 def test_a_path_that_the_snapshot_lacks_restores_nothing(scene, snapshot, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coffre.agents import private_folder
-from tests.integration.agents.scene import CAISSE
+from tests.integration.agents.scene import CAISSE, HOSTS
 from tests.processes import list_pids, read_words
 
 
@@ -60,8 +60,8 @@ def test_nothing_of_a_killed_deployment_outlives_the_next_one(scene, agents, int
     assert (healed.ok, healed.message) == (True, "")
     assert list(memory.iterdir()) == []
     assert running_in(folder) == []
-    with scene.root_on(CAISSE) as root:
-        assert root.run(["find", "/etc", "/usr/local", "/dev/shm", "/tmp", "-name", "*.new"], 20).stdout == ""
+    root = scene.lab.machine_root(HOSTS[CAISSE])
+    assert [name for place in ("etc", "usr/local", "dev/shm", "tmp") for name in (root / place).rglob("*.new")] == []
 
 
 def test_ctrl_c_ends_ansible_and_clears_up_at_once(interrupted, memory):
