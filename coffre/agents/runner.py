@@ -24,6 +24,9 @@ SSH_FOLDER = "ssh"
 # Whatever is set in our environment for these is meant for somebody else.
 _DROPPED_PREFIXES = ("ANSIBLE_", "AWS_", "COFFRE_", "PULUMI_", "RESTIC_", "VAULT_", "PYTHON")
 
+# While it waits for machines Ansible looks a thousand times a second whether one has answered: a seventh of its time.
+_SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
+
 OnTask = Callable[[str, str], None]
 """Called with an inventory host and the task it begins."""
 
@@ -113,6 +116,7 @@ def refuse_without_collection(folders: Sequence[Path]) -> None:
 def _prepare(folder: Path, inventory: Inventory) -> Path:
     """Write what Ansible reads, for this user alone, and give it our own way to the OpenSSH client."""
     (folder / "ansible.cfg").touch(mode=0o600)
+    (folder / "ansible.cfg").write_text(_SETTINGS, encoding="utf-8")
     (folder / "inventory").mkdir(mode=0o700)
     file = folder / "inventory" / "hosts.json"
     file.touch(mode=0o600)
