@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service
     journal = Journal(service, local_today(service.tenant))
     waiting = erase_tenant(service, journal, quietly, quietly, quietly)
     assert waiting is not None
-    assert waiting.until == until.astimezone().date()
+    assert waiting.until == until.astimezone(ZoneInfo(service.tenant.timezone)).date()
     erased = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
     assert erased[FREE].is_gone
     assert erased[LOCKED].locked is not None
