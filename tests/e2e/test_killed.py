@@ -153,7 +153,7 @@ def test_apply_killed_among_the_agents_is_healed_by_the_next(desk: Desk) -> None
     assert again.stdout.count(": unchanged") == 2
     assert not private_folders(killed), "a killed run left private files behind"
     for host in ("compta-01.martin.example", "caisse-01.martin.example"):
-        assert desk.on_machine(host, "find /dev/shm /etc /usr/local -name '*.new'") == ""
+        assert desk.on_machine(host, "ls -A /dev/shm; find /etc /usr/local -name '*.new'") == ""
     assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
 
 

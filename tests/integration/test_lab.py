@@ -17,6 +17,7 @@ import urllib3
 
 from coffre.errors import UsageError
 from coffre.lab.lab import Lab
+from tests.processes import read_words
 from tests.traces import list_process_ids, list_traces
 
 HOST = "compta-01.martin.example"
@@ -226,17 +227,13 @@ def test_a_killed_lab_starts_again_with_its_objects(lab, other):
 @pytest.mark.parametrize("name", ["mon", "osd", "rgw", "nspawn"])
 def test_one_killed_part_is_started_again_alone(other, name):
     before = {daemon.name: daemon.pid for daemon in other.status().daemons}
-    before["nspawn"] = next(pid for pid in list_process_ids(other) if b"systemd-nspawn" in read_command_line(pid))
+    before["nspawn"] = next(pid for pid in list_process_ids(other) if "systemd-nspawn" in read_words(pid))
     os.kill(before[name], signal.SIGKILL)
     status = other.up([SOLO])
     after = {daemon.name: daemon.pid for daemon in status.daemons}
     assert status.is_running
     assert [part for part in after if part != name and after[part] != before[part]] == []
     assert connect(other).get_object(Bucket="kept", Key="word")["Body"].read() == b"bonjour"
-
-
-def read_command_line(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_an_ended_lab_leaves_nothing_and_comes_back_with_its_objects(other):

@@ -35,7 +35,7 @@ def left_in(folder):
 def test_folders_files_and_links_get_their_places_and_their_rights(placement, tmp_path):
     for _ in range(2):
         assert run(placement, make_archive(placement)).returncode == 0
-    [folder] = map(tmp_path.__truediv__, ["it's a $(folder)"])
+    folder = tmp_path / "it's a $(folder)"
     assert folder.stat().st_mode & 0o777 == 0o700
     for file in placement.files:
         assert (tmp_path / file.path).read_bytes() == file.content

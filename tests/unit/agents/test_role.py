@@ -1,5 +1,6 @@
 """The playbooks as files: what every task keeps to, and a README that is never out of date."""
 
+import base64
 import os
 import re
 import subprocess
@@ -40,6 +41,23 @@ def test_a_task_that_is_given_a_secret_never_logs_it(file):
             assert (task["no_log"], task["diff"]) == (True, False)
 
 
+def test_what_places_secrets_says_none_of_them_however_loud_and_however_it_fails(tmp_path):
+    """On Linux credentials come among the files of coffre_place, whose failures are shown: asked of Ansible itself."""
+    secret = base64.b64encode(b"an access key and its secret").decode()
+    file = {"path": f"{tmp_path}/nowhere/credentials.json", "mode": "0600", "sha256": "0" * 64, "content": secret}
+    for files in ([file], [{**file, "mode": "none"}], [{**file, "content": f"{secret}="}], secret):
+        task = {"name": "Place it", "coffre_place": {"folders": [], "files": files}}
+        play = {"name": "Place", "hosts": "all", "gather_facts": False, "tasks": [task]}
+        (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+        call = ["ansible-playbook", "-vvv", "--connection", "local", "--inventory", "m,", str(tmp_path / "play.yml")]
+        plugins = PLAYBOOKS / "roles" / "restic_agent" / "action_plugins"
+        done = _run_ansible(call, tmp_path, ANSIBLE_ACTION_PLUGINS=str(plugins))
+        said = done.stdout + done.stderr
+        assert done.returncode == 2
+        assert "Place it" in said
+        assert secret not in said.replace(str(tmp_path / "play.yml"), "")
+
+
 @pytest.mark.parametrize("file", TASK_FILES, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
 def test_only_modules_that_set_up_brings_are_used(file):
     """ansible.windows is the one collection that does not come with Ansible; on Windows all else runs here."""
@@ -71,16 +89,15 @@ def _role_of(play):
     return next(task[key]["name"] for key in task if key.endswith("_role"))
 
 
+def _run_ansible(call, folder, **settings):
+    own = {"ANSIBLE_LOCAL_TEMP": str(folder), "ANSIBLE_HOME": str(folder), **settings}
+    environment = {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
+
+
 def _check_syntax(playbook, folder, **settings):
     call = ["ansible-playbook", "--syntax-check", "--inventory", "localhost,", str(playbook)]
-    own = {
-        "ANSIBLE_LOCAL_TEMP": str(folder),
-        "ANSIBLE_HOME": str(folder),
-        "ANSIBLE_ROLES_PATH": str(PLAYBOOKS / "roles"),
-    }
-    environment = {**os.environ, **own, **settings}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
+    done = _run_ansible(call, folder, ANSIBLE_ROLES_PATH=str(PLAYBOOKS / "roles"), **settings)
     assert done.returncode == 0, done.stderr
 
 

@@ -12,11 +12,6 @@ from ansible.plugins.action import ActionBase
 from coffre.agents.placing import PlacedFile, Placement, make_archive, make_command
 
 MODE_BASE = 8
-ARGUMENTS = {
-    "folders": {"type": "list", "elements": "dict", "default": []},
-    "files": {"type": "list", "elements": "dict", "default": []},
-    "links": {"type": "list", "elements": "dict", "default": []},
-}
 
 
 class ActionModule(ActionBase):
@@ -27,14 +22,14 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        arguments = self._task.args
         result["changed"] = True
         if self._task.check_mode:
             return result
         placement = Placement(
-            folders={each["path"]: int(each["mode"], MODE_BASE) for each in arguments["folders"]},
-            files=[_read(each) for each in arguments["files"]],
-            links={each["path"]: each["target"] for each in arguments["links"]},
+            folders={each["path"]: int(each["mode"], MODE_BASE) for each in arguments.get("folders", [])},
+            files=[_read(each) for each in arguments.get("files", [])],
+            links={each["path"]: each["target"] for each in arguments.get("links", [])},
         )
         result |= self._low_level_execute_command(make_command(placement), in_data=make_archive(placement) or None)
         if result["rc"] != 0:
