@@ -20,8 +20,8 @@ check: ## format, lint, types, imports, playbooks, Go, unit tests
 	@tools/setup.sh --for-tests
 	@tools/check.sh
 
-test: check ## everything: check, then the tests on real services, three modules at a time
-	@.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 tests/integration tests/e2e
+test: check ## everything: check, then the tests on real services, four modules at a time
+	@.venv/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15 tests/integration tests/e2e
 
 bench: setup ## how fast it is, each figure beside its floor (about 15 minutes), then a longer fuzz (8 more)
 	@tools/setup.sh --for-tests
