@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +66,12 @@ class RealStack:
         )
         self._stack = None
 
+    def configure(self, values: Mapping[str, str], secret_values: Mapping[str, str]) -> None:
+        """Set settings of the stack; one without a namespace is the project's."""
+        plain = {name: auto.ConfigValue(value) for name, value in values.items() if value}
+        secret = {name: auto.ConfigValue(value, secret=True) for name, value in secret_values.items()}
+        self._created().set_all_config({**plain, **secret})
+
     def up(self, program, **options) -> dict[str, Step]:
         return self._run("up", program, **options)
 
@@ -82,8 +89,7 @@ class RealStack:
         return next((self.folder / "state" / ".pulumi" / "stacks").rglob(f"{self._name}.json")).read_text()
 
     def _run(self, verb: str, program, **options) -> dict[str, Step]:
-        if self._stack is None:
-            self._stack = LeanStack(self._name, self._workspace, StackInitMode.CREATE)
+        stack = self._created()
         loops: list[asyncio.AbstractEventLoop] = []
         if program is not None:
 
@@ -103,11 +109,16 @@ class RealStack:
 
         parallel = {} if verb == "preview" else {"parallel": 32}
         try:
-            getattr(self._stack, verb)(on_event=note, **parallel, **options)
+            getattr(stack, verb)(on_event=note, **parallel, **options)
         except auto.CommandError:
             _end_program(loops)
             raise
         return steps
+
+    def _created(self) -> LeanStack:
+        if self._stack is None:
+            self._stack = LeanStack(self._name, self._workspace, StackInitMode.CREATE)
+        return self._stack
 
 
 def _end_program(loops: list[asyncio.AbstractEventLoop]) -> None:

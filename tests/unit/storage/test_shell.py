@@ -87,3 +87,58 @@ def test_what_is_missing_of_the_environment_is_named():
 
 def test_a_secret_is_not_in_a_repr():
     assert "hunter2" not in repr(AccessKey("ID", "hunter2"))
+
+
+SETTINGS = {
+    "endpoint": "https://10.0.0.1:7443",
+    "admin_access_key_id": "ID",
+    "admin_secret_access_key": "secret",
+    "owner": "shop",
+}
+
+
+def configured(environment: dict, settings: dict) -> RgwProvider:
+    provider = RgwProvider(environment)
+    given = {name: to_property(value, is_secret=name.endswith("secret")) for name, value in settings.items()}
+    asyncio.run(provider.configure(protocol.ConfigureRequest({}, given, True, True)))
+    return provider
+
+
+def test_what_pulumi_is_told_goes_before_the_environment():
+    environment = write_environment(Endpoint("http://127.0.0.1:1", "north"), AccessKey("ENV", "secret"), "other")
+    platform, scope = configured(environment, SETTINGS)._serving()
+    assert (platform.url, scope.owner_uid) == ("https://10.0.0.1:7443", "shop")
+    assert read_environment(environment, SETTINGS)[:2] == (
+        Endpoint("https://10.0.0.1:7443", "north"),
+        AccessKey("ID", "secret"),
+    )
+
+
+def test_a_setting_that_is_not_known_yet_counts_as_none():
+    with pytest.raises(UsageError, match="COFFRE_RGW_ENDPOINT not set"):
+        configured({}, {**SETTINGS, "endpoint": UNKNOWN})._serving()
+
+
+def test_a_wrong_setting_is_told_and_its_secret_is_not():
+    with pytest.raises(UsageError, match="setting owner must be a uid"):
+        read_environment({}, {**SETTINGS, "owner": "a b"})
+    with pytest.raises(UsageError, match="setting admin_secret_access_key must be a text") as refused:
+        read_environment({}, {**SETTINGS, "admin_secret_access_key": 4711})
+    assert "4711" not in str(refused.value)
+
+
+def test_settings_of_pulumi_do_not_reach_a_provider_that_serves_one_tenant_already():
+    """Coffre's own runs say by themselves whom they serve."""
+    serving = (object(), object())
+    provider = RgwProvider({}, serving)
+    request = protocol.ConfigureRequest({}, {name: to_property(value) for name, value in SETTINGS.items()}, True, True)
+    asyncio.run(provider.configure(request))
+    assert provider._serving() is serving
+
+
+def test_a_misspelt_setting_is_refused_and_what_pulumi_adds_is_not():
+    given = {name: to_property("x") for name in ("endpiont", "endpoint", "version", "__internal")}
+    checked = asyncio.run(RgwProvider({}).check_config(protocol.CheckRequest("urn", {}, given, b"")))
+    assert [failure.property for failure in checked.failures] == ["endpiont"]
+    assert "it has endpoint, region" in checked.failures[0].reason
+    assert checked.inputs == given

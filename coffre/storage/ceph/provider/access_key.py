@@ -20,9 +20,15 @@ class AccessKey(Resource):
     word = "access key"
     written = "uid"
     fields: ClassVar[Mapping[str, Field]] = {
-        "uid": Field(inputs.uid, replaces=True),
-        "access_key_id": Field(inputs.text, replaces=True),
-        "secret_access_key": Field(inputs.secret_text, secret=True),
+        "uid": Field(inputs.uid, "The id of the user whose key it is; the user must exist.", replaces=True),
+        "access_key_id": Field(
+            inputs.text,
+            "The key's id, chosen by the program; no other user of the platform may have it.",
+            replaces=True,
+        ),
+        "secret_access_key": Field(
+            inputs.secret_text, "The key's secret, chosen by the program: at least 16 characters.", secret=True
+        ),
     }
 
     @classmethod

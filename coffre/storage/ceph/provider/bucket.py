@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from coffre.errors import RefusedError
 from coffre.storage.ceph.faults import BucketAlreadyExistsError, BucketNotEmptyError, NotConfiguredError, rgw_errors
 from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resource import Resource
 
@@ -24,10 +24,27 @@ class Bucket(Resource):
     word = "bucket"
     written = "name"
     fields: ClassVar[Mapping[str, Field]] = {
-        "name": Field(inputs.bucket_name, replaces=True),
-        "owner": Field(inputs.uid, replaces=True),
-        "versioning": Field(inputs.exactly("Enabled", _WHY_VERSIONED), default="Enabled"),
-        "tags": Field(inputs.map_of_texts, default={}, by_entry=True, normalise=dict),
+        "name": Field(
+            inputs.bucket_name,
+            "The bucket's name: 3 to 63 small letters, digits, `.` and `-`; one space of names for the whole platform.",
+            replaces=True,
+        ),
+        "owner": Field(
+            inputs.uid, "The id of the user who owns the bucket; the user must have an access key.", replaces=True
+        ),
+        "versioning": Field(
+            inputs.exactly("Enabled", _WHY_VERSIONED),
+            "`Enabled`, and nothing else; an input so that versioning switched off elsewhere shows and is put back.",
+            default="Enabled",
+        ),
+        "tags": Field(
+            inputs.map_of_texts,
+            "The bucket's tags, value by key; all of them.",
+            Shape.TEXTS,
+            default={},
+            by_entry=True,
+            normalise=dict,
+        ),
     }
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from coffre.storage.ceph import lifecycle
 from coffre.storage.ceph.faults import NotConfiguredError
 from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resource import Resource
 
 
@@ -23,8 +23,15 @@ class BucketLifecycle(Resource):
     word = "lifecycle of bucket"
     written = "bucket"
     fields: ClassVar[Mapping[str, Field]] = {
-        "bucket": Field(inputs.bucket_name, replaces=True),
-        "rules": Field(inputs.map_of_maps, by_entry=True, normalise=_normalise),
+        "bucket": Field(inputs.bucket_name, "The name of the bucket whose lifecycle it is.", replaces=True),
+        "rules": Field(
+            inputs.map_of_maps,
+            "Every rule of the lifecycle in the form of S3, by id, the id itself left out: `Status`, `Prefix` or "
+            "`Filter`, `Expiration`, `NoncurrentVersionExpiration` and so on. Times in days. At least one.",
+            Shape.MAPS,
+            by_entry=True,
+            normalise=_normalise,
+        ),
     }
 
     @classmethod

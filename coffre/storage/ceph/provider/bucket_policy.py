@@ -7,7 +7,7 @@ from coffre.errors import RemoteError
 from coffre.storage.ceph import policy
 from coffre.storage.ceph.faults import NotConfiguredError
 from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resource import Resource
 
@@ -29,16 +29,24 @@ def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 class BucketPolicy(Resource):
     """A bucket's policy as a map of statements by Sid. Another bucket replaces it; statements change in place.
 
-    The gate and the suspension are preserved on every write, also on deletion, and never show as a difference. Every
-    user that a statement names must exist (RGW accepts unknown ones silently), and no Deny may reach the owner. A
-    policy that holds switches only counts as none; one with other statements is adopted when they are equal.
+    Statements with the Sids `CoffreGateClosed`, `CoffreWritesStopped` and `CoffreSuspended` are switched while the
+    service runs: they are preserved on every write, also on deletion, and never show as a difference. Every user that a
+    statement names must exist (RGW accepts unknown ones silently), and no Deny may reach the owner. A policy that holds
+    switches only counts as none; one with other statements is adopted when they are equal.
     """
 
     word = "policy of bucket"
     written = "bucket"
     fields: ClassVar[Mapping[str, Field]] = {
-        "bucket": Field(inputs.bucket_name, replaces=True),
-        "statements": Field(_statements_problem, by_entry=True, normalise=_normalise),
+        "bucket": Field(inputs.bucket_name, "The name of the bucket whose policy it is.", replaces=True),
+        "statements": Field(
+            _statements_problem,
+            "Every statement of the policy in the form of S3, by Sid, the Sid itself left out: `Effect`, `Principal`, "
+            "`Action`, `Resource` and what else S3 knows. At least one.",
+            Shape.MAPS,
+            by_entry=True,
+            normalise=_normalise,
+        ),
     }
 
     @classmethod

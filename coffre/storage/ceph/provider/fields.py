@@ -32,15 +32,29 @@ class ChangeKind(Enum):
     UPDATE = "update"
 
 
+class Shape(Enum):
+    """What kind of value a field takes."""
+
+    TEXT = "text"
+    WHOLE_NUMBER = "whole number"
+    BYTES = "bytes"  # a whole number too, and one that does not fit in 32 bits
+    SWITCH = "switch"
+    TEXTS = "map of texts"
+    MAPS = "map of maps"
+
+
 @dataclass(frozen=True)
 class Field:
     """One input: what is wrong with a value (None: nothing), and what a change of it means.
 
-    ``normalise`` brings equal values to one form. ``by_entry`` compares a map entry by entry, so that a difference
+    ``description`` gives meaning and unit, in Markdown, for the schema and its page. ``normalise`` brings equal values
+    to one form. ``by_entry`` compares a map entry by entry, so that a difference
     names the entry. A secret's value never shows in a message.
     """
 
     problem: Callable[[Any], str | None]
+    description: str
+    shape: Shape = Shape.TEXT
     default: Any = REQUIRED
     replaces: bool = False
     secret: bool = False

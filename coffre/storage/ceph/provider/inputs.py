@@ -24,6 +24,10 @@ def text(value: Any) -> str | None:
     return None if isinstance(value, str) and value.strip() else "must be a text that is not empty"
 
 
+def any_text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "must be a text"
+
+
 def secret_text(value: Any) -> str | None:
     return None if isinstance(value, str) and len(value) >= 16 else "must be a text of at least 16 characters"
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from coffre.storage.ceph.faults import NotConfiguredError
 from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resource import Resource
 
 _SWITCHES = {
@@ -18,6 +18,11 @@ _WHY_OFF = "on Ceph 16 it refuses plain writes, or our own policy"
 _WHY_ON = "without it a machine could open its objects to the world"
 
 
+def _switch(meaning: str, *, on: bool) -> Field:
+    description = f"{meaning}: `{str(on).lower()}`, and nothing else."
+    return Field(inputs.exactly(on, _WHY_ON if on else _WHY_OFF), description, Shape.SWITCH, default=on)
+
+
 class PublicAccessBlock(Resource):
     """A bucket's public access block with IgnorePublicAcls alone. Another bucket replaces it.
 
@@ -28,11 +33,11 @@ class PublicAccessBlock(Resource):
     word = "public access block of bucket"
     written = "bucket"
     fields: ClassVar[Mapping[str, Field]] = {
-        "bucket": Field(inputs.bucket_name, replaces=True),
-        "block_public_acls": Field(inputs.exactly(False, _WHY_OFF), default=False),
-        "block_public_policy": Field(inputs.exactly(False, _WHY_OFF), default=False),
-        "ignore_public_acls": Field(inputs.exactly(True, _WHY_ON), default=True),
-        "restrict_public_buckets": Field(inputs.exactly(False, _WHY_OFF), default=False),
+        "bucket": Field(inputs.bucket_name, "The name of the bucket whose access block it is.", replaces=True),
+        "block_public_acls": _switch("Whether a write that brings a public ACL is refused", on=False),
+        "block_public_policy": _switch("Whether a policy that gives public access is refused", on=False),
+        "ignore_public_acls": _switch("Whether public ACLs, of the bucket and of its objects, are ignored", on=True),
+        "restrict_public_buckets": _switch("Whether a bucket with a public policy is kept to its owner", on=False),
     }
 
     @classmethod

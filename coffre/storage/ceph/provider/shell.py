@@ -1,26 +1,32 @@
 """The thin shell between Pulumi's protocol and the resources: values in and out, threads, one-line errors."""
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import pulumi.provider.experimental.provider as protocol
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
 
 from coffre.storage.ceph.provider.dispatch import RESOURCES
-from coffre.storage.ceph.provider.environment import read_environment
+from coffre.storage.ceph.provider.environment import SETTINGS, read_environment
 from coffre.storage.ceph.provider.fields import UNKNOWN, Change, ChangeKind, Field, Inputs
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resource import Resource
+from coffre.storage.ceph.provider.schema import package_schema
 from coffre.storage.ceph.provider.scope import TenantScope
 
 T = TypeVar("T")
 
 # As many as Coffre lets Pulumi run at once; Python's own default is six on two cores, which serialises everything.
 THREADS = 32
+
+# What Pulumi itself writes among the settings of a provider.
+_OF_PULUMI = ("version", "pluginDownloadURL", "__internal")
 
 _KINDS = {
     (ChangeKind.ADD, False): protocol.PropertyDiffKind.ADD,
@@ -42,14 +48,31 @@ class RgwProvider(protocol.Provider):
         *,
         takes_unequal: bool = False,
     ) -> None:
-        """Serve one tenant of one platform, without ``served`` those that the environment names."""
+        """Serve one tenant of one platform, without ``served`` those that Pulumi's settings or the environment name."""
         self.adopted: set[str] = set()
         """The URNs of the resources that were there when they were to be created."""
         self._takes_unequal = takes_unequal
         self._environment = environment
+        self._configured: dict[str, Any] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rgw")
         self._served = served
         self._guard = threading.Lock()
+
+    async def get_schema(self, request: protocol.GetSchemaRequest) -> protocol.GetSchemaResponse:  # noqa: ARG002
+        return protocol.GetSchemaResponse(json.dumps(package_schema(version("coffre"))))
+
+    async def check_config(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
+        """Refuse a setting that there is not: one misspelt would otherwise count for nothing without a word."""
+        failures = [
+            protocol.CheckFailure(name, f"is not a setting of the provider; it has {', '.join(SETTINGS)}")
+            for name in request.new_inputs
+            if name not in SETTINGS and name not in _OF_PULUMI
+        ]
+        return protocol.CheckResponse(inputs=request.new_inputs, failures=failures)
+
+    async def configure(self, request: protocol.ConfigureRequest) -> protocol.ConfigureResponse:
+        self._configured = _plain(request.args)
+        return await super().configure(request)
 
     async def check(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
         kind = _kind(request.type)
@@ -140,7 +163,7 @@ class RgwProvider(protocol.Provider):
         """Return the platform, which is looked for only when something is asked of it, and the tenant."""
         with self._guard:
             if self._served is None:
-                endpoint, admin_key, owner_uid = read_environment(self._environment)
+                endpoint, admin_key, owner_uid = read_environment(self._environment, self._configured)
                 self._served = RgwPlatform(endpoint, admin_key), TenantScope(owner_uid)
         return self._served
 

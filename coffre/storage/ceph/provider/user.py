@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from coffre.errors import RefusedError
 from coffre.storage.ceph.faults import BucketAlreadyExistsError, NoSuchUserError, UserAlreadyExistsError
 from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resource import Resource
 
 _NAMED = 5
@@ -15,17 +15,25 @@ _NAMED = 5
 class User(Resource):
     """A user. Another uid replaces it; display name and bucket limit change in place.
 
-    ``max_buckets``: -1 none allowed (machines), 1000 RGW's usual limit. Whether the user is suspended is not managed:
-    that is switched while the service runs. Deleting never purges: a user that owns buckets is refused. An existing
-    user with equal values is adopted with whatever keys it has.
+    Whether the user is suspended is not managed: that is switched while the service runs. Deleting never purges: a
+    user that owns buckets is refused. An existing user with equal values is adopted with whatever keys it has.
     """
 
     word = "user"
     written = "uid"
     fields: ClassVar[Mapping[str, Field]] = {
-        "uid": Field(inputs.uid, replaces=True),
-        "display_name": Field(inputs.text),
-        "max_buckets": Field(inputs.whole_number(-1), default=1000),
+        "uid": Field(
+            inputs.uid,
+            "The user's id: 1 to 128 letters, digits, `.`, `_` and `-`, the first a letter or a digit.",
+            replaces=True,
+        ),
+        "display_name": Field(inputs.text, "The name that people read; any text that is not empty."),
+        "max_buckets": Field(
+            inputs.whole_number(-1),
+            "How many buckets the user may own: -1 none at all, 0 any number, else so many; RGW's own default is 1000.",
+            Shape.WHOLE_NUMBER,
+            default=1000,
+        ),
     }
 
     @classmethod

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from coffre.storage.ceph.faults import NoSuchUserError
 from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resource import Resource
 
 
@@ -19,8 +19,12 @@ class UserQuota(Resource):
     word = "user_quota of"
     written = "uid"
     fields: ClassVar[Mapping[str, Field]] = {
-        "uid": Field(inputs.uid, replaces=True),
-        "max_bytes": Field(inputs.whole_number(0)),
+        "uid": Field(inputs.uid, "The id of the user whose quota it is; the user must exist.", replaces=True),
+        "max_bytes": Field(
+            inputs.whole_number(0),
+            "The most that all buckets of the user may hold together, in bytes, earlier versions included.",
+            Shape.BYTES,
+        ),
     }
 
     @classmethod
