@@ -29,7 +29,7 @@ certificate() { find .coffre/documents -path "*/$leaver-*/certificat-*.pdf" 2>/d
 tenants=(--all)
 [[ -z "$(certificate)" ]] || tenants=("$tenant")
 
-say "The embedded platform: a one-node Ceph with its S3 gateway, and the machines of the two example tenants"
+say "The embedded platform: a Ceph with its S3 gateway, and the machines of the two example tenants"
 run coffre lab up
 
 say "Who may open the secrets, and is every file right?"

@@ -7,10 +7,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PACKAGES=(
   ca-certificates
-  ceph-common
-  ceph-mgr
-  ceph-mon
-  ceph-osd
   fonts-dejavu-core
   fonts-lato
   git
@@ -22,7 +18,6 @@ PACKAGES=(
   mmdebstrap
   openssh-client
   python3
-  radosgw
   rclone
   systemd-container
   util-linux
@@ -51,7 +46,6 @@ install_packages() {
   say "installing Debian packages (about 30 s): ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q >/dev/null || fail "apt-get update failed" "see its messages above"
-  # Ceph's own packages ask for nothing and start nothing: the lab runs its daemons itself.
   apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null ||
     fail "apt-get could not install ${missing[*]}" "see its messages above"
 }
@@ -196,7 +190,8 @@ build_agent() {
   link coffre-agent "$directory/coffre-agent"
 }
 
-# What only tests and checks need: disks formatted for Windows, a reader of PDF, a PostgreSQL server of their own, and Go.
+# What only tests and checks need: disks formatted for Windows, a reader of PDF, a PostgreSQL server of their own, Go, and
+# the releases of Ceph that they run on; Debian may have moved one on, whose tests are left out then.
 prepare_for_tests() {
   install_packages exfat-fuse exfatprogs ntfs-3g poppler-utils
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
@@ -207,6 +202,10 @@ prepare_for_tests() {
     install_packages postgresql
   fi
   ensure_go
+  local release
+  for release in 18 16 20; do
+    "$venv/bin/coffre" --root "$root" lab fetch "$release" >/dev/null || say "going on without Ceph $release"
+  done
 }
 
 main() {

@@ -7,14 +7,23 @@ _ONE_LINE = re.compile(r"^deb\s+(?:\[[^\]]*\]\s+)?\S+\s+(?P<suite>\S+)\s+(?P<com
 _POCKETS = ("", "-updates", "-security")
 
 
-def select_sources(files: Mapping[str, str], codename: str) -> dict[str, str]:
-    """Return the sources of the distribution itself, by file name, from those of this machine.
+def select_sources(files: Mapping[str, str], suite: str, beside: str = "") -> dict[str, str]:
+    """Return the sources of a suite of the distribution itself, by file name, from those of this machine.
 
-    Sources of other makers, which may use the distribution's suite names too, have no component ``main``.
+    Where none names the suite, those of the one ``beside`` serve, renamed: a mirror has all suites of its distribution.
+    Sources of other makers, which may use the suites' names too, have no component ``main``.
     """
+    found = _select(files, suite)
+    if found or not beside:
+        return found
+    name_of_suite = re.compile(rf"(?<!\S){re.escape(beside)}(?=[\s-]|$)")
+    return {name: name_of_suite.sub(suite, text) for name, text in _select(files, beside).items()}
+
+
+def _select(files: Mapping[str, str], suite: str) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for name, text in files.items():
-        kept = _select_stanzas(text, codename) if name.endswith(".sources") else _select_lines(text, codename)
+        kept = _select_stanzas(text, suite) if name.endswith(".sources") else _select_lines(text, suite)
         if kept:
             chosen[name] = kept
     return chosen
@@ -73,5 +82,14 @@ def select_settings(dump: str) -> str:
 
 def parse_codename(os_release: str) -> str | None:
     """Return VERSION_CODENAME from the text of ``/etc/os-release``."""
-    match = re.search(r'^VERSION_CODENAME="?([a-z]+)"?$', os_release, re.MULTILINE)
+    return _find_field(os_release, "VERSION_CODENAME")
+
+
+def is_debian(os_release: str) -> bool:
+    """Tell from the text of ``/etc/os-release`` whether this is Debian itself, and not made from it."""
+    return _find_field(os_release, "ID") == "debian"
+
+
+def _find_field(os_release: str, name: str) -> str | None:
+    match = re.search(rf'^{name}="?([a-z]+)"?$', os_release, re.MULTILINE)
     return match[1] if match else None

@@ -1,18 +1,20 @@
-"""The texts that make a one-node Ceph: its configuration and its keys. Pure; ``ceph.py`` runs it."""
+"""The texts that make a Ceph of one node or several: configuration, keys, balancer. Pure; ``ceph.py`` runs it."""
 
-import base64
-import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CAPABILITIES = {
-    "mon.": {"mon": "allow *"},
+_CAPABILITIES = {
+    "mon": {"mon": "allow *"},
     "client.admin": {"mon": "allow *", "mgr": "allow *", "osd": "allow *", "mds": "allow *"},
-    "mgr.x": {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"},
-    "osd.0": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"},
+    "mgr": {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"},
+    "osd": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"},
     "client.rgw": {"mon": "allow rw", "osd": "allow rwx", "mgr": "allow rw"},
 }
-"""What each of the cluster's own identities may do."""
+"""What each kind of the cluster's own identities may do."""
+MONITOR, MANAGER = "mon.a", "mgr.x"
+GATEWAYS = 2
+"""How many gateways a cluster of several nodes has, each on a node of its own."""
 
 _NOT_LOGGED = (
     *("auth", "bdev", "bluefs", "bluestore", "context", "crush", "finisher", "journal", "monc", "ms"),
@@ -33,43 +35,75 @@ class CephSettings:
 
     directory: Path
     address: str
+    """Where the object storage is found: the gateway's own address, or that of the balancer in front of several."""
     network: str
     fsid: str
     mon_port: int
     rgw_port: int
     gateway_file: Path
+    ca_file: Path
+    nodes: tuple[str, ...]
+    """The nodes' addresses. The monitor and the manager are on the first, an OSD is on each."""
     osd_size_bytes: int = 64 * 1024**3
-    """The store is a sparse file: it takes what is written, never this."""
+    """A store is a sparse file: it takes what is written, never this."""
     lifecycle_day_seconds: int | None = None
     """Length of a day for lifecycle rules, for a test that needs tomorrow; None for real days."""
 
+    @property
+    def has_nodes(self) -> bool:
+        """Whether there are several nodes: then each object lies on three of them, and a balancer stands in front."""
+        return len(self.nodes) > 1
 
-def format_key(secret: bytes, created_at: int) -> str:
-    """Return a cephx key: type 1 (AES), the time in seconds, no nanoseconds, the length and the 16 bytes."""
-    return base64.b64encode(struct.pack("<HIIH", 1, created_at, 0, len(secret)) + secret).decode()
+    @property
+    def osds(self) -> dict[str, str]:
+        """The OSDs by name, which is also that of their folder, with their identities, in the order of the nodes."""
+        return {"osd" if number == 0 else f"osd-{number}": f"osd.{number}" for number in range(len(self.nodes))}
+
+    @property
+    def gateways(self) -> dict[str, str]:
+        """The gateways by name, with their identities, in the order of the nodes."""
+        several = {f"rgw-{number}": f"client.rgw.{number}" for number in range(1, GATEWAYS)} if self.has_nodes else {}
+        return {"rgw": "client.rgw"} | several
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Everybody who needs a key."""
+        return ("mon.", "client.admin", MANAGER, *self.osds.values(), *self.gateways.values())
+
+    @property
+    def gateway_urls(self) -> tuple[str, ...]:
+        """Each gateway's own address for clients."""
+        return tuple(f"https://{self.nodes[number]}:{self.rgw_port}" for number in range(len(self.gateways)))
 
 
-def render_keyring(keys: dict[str, str]) -> str:
+def render_keyring(keys: Mapping[str, str]) -> str:
     """Return the keyring file of the given identities, with their capabilities."""
     sections = []
     for identity, key in keys.items():
-        capabilities = "".join(f'\tcaps {kind} = "{text}"\n' for kind, text in CAPABILITIES[identity].items())
+        capabilities = "".join(f'\tcaps {kind} = "{text}"\n' for kind, text in _capabilities(identity).items())
         sections.append(f"[{identity}]\n\tkey = {key}\n{capabilities}")
     return "".join(sections)
 
 
+def _capabilities(identity: str) -> Mapping[str, str]:
+    """Return what an identity may do: that of its kind, whatever its number."""
+    kind = next(kind for kind in _CAPABILITIES if f"{identity}.".startswith(f"{kind}."))
+    return _CAPABILITIES[kind]
+
+
 def render_config(settings: CephSettings) -> str:
-    """Return ``ceph.conf``: every daemon on the lab's own address, with the short quota caches that tests need."""
-    directory = settings.directory
+    """Return ``ceph.conf``: every daemon on its node's address, with the short quota caches that tests need."""
+    directory, first = settings.directory, settings.nodes[0]
+    copies, least, apart_by = (3, 2, 1) if settings.has_nodes else (1, 1, 0)
     lines = [
         "[global]",
         f"fsid = {settings.fsid}",
-        f"mon host = [v2:{settings.address}:{settings.mon_port}]",
+        f"mon host = [v2:{first}:{settings.mon_port}]",
         f"keyring = {directory}/keyring",
         f"public network = {settings.network}",
         f"cluster network = {settings.network}",
-        f"public addr = {settings.address}",
-        f"cluster addr = {settings.address}",
+        f"public addr = {first}",
+        f"cluster addr = {first}",
         "ms bind msgr1 = false",
         # Without cephx radosgw hangs for 5 minutes and dies.
         "auth cluster required = cephx",
@@ -86,12 +120,12 @@ def render_config(settings: CephSettings) -> str:
         "admin socket =",
         f"run dir = {directory}/run",
         f"crash dir = {directory}/crash",
-        "osd pool default size = 1",
-        "osd pool default min size = 1",
+        f"osd pool default size = {copies}",
+        f"osd pool default min size = {least}",
         "osd pool default pg num = 4",
         "osd pool default pgp num = 4",
         "osd pool default pg autoscale mode = off",
-        "osd crush chooseleaf type = 0",
+        f"osd crush chooseleaf type = {apart_by}",
         "mon allow pool size one = true",
         "mon max pg per osd = 1000",
         "mon warn on pool no redundancy = false",
@@ -110,21 +144,69 @@ def render_config(settings: CephSettings) -> str:
         f"mgr data = {directory}/mgr",
         f"mgr disabled modules = {' '.join(_NOT_LOADED)}",
         "",
-        *_section("osd.0", directory, "osd"),
-        f"osd data = {directory}/osd",
+    ]
+    for number, (name, identity) in enumerate(settings.osds.items()):
+        lines += [*_section(identity, directory, name), *_osd(settings, number, name), ""]
+    for number, (name, identity) in enumerate(settings.gateways.items()):
+        lines += [*_section(identity, directory, name), *_gateway(settings, number, name), ""]
+    return "\n".join(lines)
+
+
+def render_balancer(settings: CephSettings) -> str:
+    """Return ``haproxy.cfg``: TLS in front of the gateways and behind it; one that is away is left out in 2 seconds."""
+    lines = [
+        "global",
+        "  maxconn 2000",
+        "  ssl-default-bind-options ssl-min-ver TLSv1.2",
+        "defaults",
+        "  mode http",
+        "  timeout connect 2s",
+        "  timeout client 120s",
+        "  timeout server 120s",
+        "  option redispatch",
+        "  retries 3",
+        "  retry-on conn-failure empty-response response-timeout 503",
+        "frontend s3",
+        f"  bind {settings.address}:{settings.rgw_port} ssl crt {settings.gateway_file}",
+        "  default_backend gateways",
+        "backend gateways",
+        "  balance leastconn",
+        "  option httpchk GET /",
+        "  default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions"
+        f" ssl verify required ca-file {settings.ca_file}",
+    ]
+    for name, address in zip(settings.gateways, settings.nodes, strict=False):
+        lines.append(f"  server {name} {address}:{settings.rgw_port}")
+    return "\n".join(lines) + "\n"
+
+
+def _osd(settings: CephSettings, number: int, name: str) -> list[str]:
+    address = settings.nodes[number]
+    lines = [
+        f"osd data = {settings.directory}/{name}",
         "osd objectstore = bluestore",
         "bluestore block create = true",
         f"bluestore block size = {settings.osd_size_bytes}",
         "osd memory target = 1073741824",
         # A gateway killed hard leaves watches that hold up metadata writes until they expire.
         "osd client watch timeout = 12",
-        "",
-        *_section("client.rgw", directory, "rgw"),
-        f"rgw data = {directory}/rgw",
-        f"rgw frontends = beast ssl_endpoint={settings.address}:{settings.rgw_port}"
+    ]
+    if settings.has_nodes:
+        lines += [f"public addr = {address}", f"cluster addr = {address}"]
+        lines.append(f"crush location = root=default host=node-{number}")
+    return lines
+
+
+def _gateway(settings: CephSettings, number: int, name: str) -> list[str]:
+    lines = [
+        f"rgw data = {settings.directory}/{name}",
+        f"public addr = {settings.nodes[number]}",
+        f"rgw frontends = beast ssl_endpoint={settings.nodes[number]}:{settings.rgw_port}"
         f" ssl_certificate={settings.gateway_file} tcp_nodelay=1",
-        # At level 1 the gateway logs each request's address, and a new key's secret stands in that address.
+        # At level 1 the gateway logs each request's address, and a new key's secret stands in that address: release 16
+        # by the first of these, 18 and 20 by the second, which 16 takes without a word.
         "debug rgw = 0/0",
+        "debug rgw access = 0/0",
         # All that Coffre uses: without this any key may have the gateway speak to an address of its choice.
         "rgw enable apis = s3, admin",
         "rgw thread pool size = 64",
@@ -135,7 +217,7 @@ def render_config(settings: CephSettings) -> str:
     ]
     if settings.lifecycle_day_seconds is not None:
         lines.append(f"rgw lc debug interval = {settings.lifecycle_day_seconds}")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _section(identity: str, directory: Path, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,20 +32,21 @@ class Certificates:
         """The gateway's private key and certificate in one file, as RGW's front end wants it."""
         return self.directory / "gateway.pem"
 
-    def ensure(self, address: str, now: datetime.datetime) -> None:
+    def ensure(self, addresses: Sequence[str], now: datetime.datetime) -> None:
         """Make both once. The authority's private key is not kept: a lab never issues a second certificate."""
         if self.gateway_file.exists() and self.ca_file.exists():
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        ca_pem, gateway_pem = issue(address, now)
+        ca_pem, gateway_pem = issue(addresses, now)
         write_atomically(self.ca_file, ca_pem)
         write_atomically(self.gateway_file, gateway_pem, 0o600)
 
 
-def issue(address: str, now: datetime.datetime) -> tuple[str, str]:
-    """Return a new authority's certificate, and a key with the certificate for that address, as PEM texts."""
+def issue(addresses: Sequence[str], now: datetime.datetime) -> tuple[str, str]:
+    """Return a new authority's certificate, and a key with the certificate for those addresses, as PEM texts."""
+    first, names = addresses[0], [x509.IPAddress(ipaddress.ip_address(each)) for each in dict.fromkeys(addresses)]
     ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Coffre lab authority {address}")])
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Coffre lab authority {first}")])
     ca_key_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
     ca = (
         _start(ca_name, ca_name, ca_key.public_key(), now)
@@ -54,13 +56,13 @@ def issue(address: str, now: datetime.datetime) -> tuple[str, str]:
         .sign(ca_key, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, first)])
     certificate = (
         _start(name, ca_name, key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_key_id), critical=False)
         .sign(ca_key, hashes.SHA256())

@@ -1,4 +1,4 @@
-"""The embedded platform: a real one-node Ceph and machines to deploy to, all of it under one directory."""
+"""The embedded platform: a real Ceph and machines to deploy to, all of it under one directory."""
 
 import contextlib
 import datetime
@@ -13,17 +13,21 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.errors import ExpectedError, RefusedError, RemoteError, UsageError
-from coffre.lab import machines, network, processes, ssh_files, state
+from coffre.lab import machines, network, nodes, processes, ssh_files, state
 from coffre.lab.base import Base, open_base
 from coffre.lab.ceph import Ceph
 from coffre.lab.ceph_config import CephSettings
 from coffre.lab.certificates import Certificates
 from coffre.lab.machines import Machine
 from coffre.lab.network import Bridge
+from coffre.lab.nodes import Node
+from coffre.lab.releases import DEFAULT_RELEASE, Release, ReleaseTree, find_release, list_steps
 from coffre.lab.state import LabState
 from coffre.lab.status import DaemonStatus, LabStatus, MachineStatus
 
 REGION = "default"
+NODES = (1, 3)
+"""Of how many nodes a cluster may be: three is the least that goes on without one of them."""
 MON_PORT = 3300
 RGW_PORT = 7443
 
@@ -50,15 +54,28 @@ class Lab:
         directory: Path,
         *,
         on_progress: Callable[[str], None] = ignore_progress,
+        release: int | None = None,
+        may_upgrade: bool = False,
+        nodes: int | None = None,
         lifecycle_day_seconds: int | None = None,
     ) -> None:
         """Name the lab of a directory; ``lifecycle_day_seconds`` shortens the days of lifecycle rules, for tests.
+
+        ``release`` is the number of the Ceph that `up` is to start: None for the lab's own, or the default for a new
+        one. With ``may_upgrade`` a lab of an older release becomes one of this; nothing makes it older again. ``nodes``
+        is how many its cluster has, 1 or 3: None for the lab's own, or one for a new one.
 
         ``on_progress`` gets one line at a time, from several threads but never two at once.
         """
         self.directory = directory.resolve()
         self._on_progress = on_progress
+        self._release = None if release is None else find_release(release)
+        self._may_upgrade = may_upgrade
+        if nodes not in (None, *NODES):
+            raise UsageError(f"the lab has no cluster of {nodes} nodes", "1 or 3")
+        self._nodes = nodes
         self._lifecycle_day_seconds = lifecycle_day_seconds
+        self._cache = toolchain.cache_directory()
         self._progress_lock = threading.Lock()
 
     @property
@@ -89,18 +106,48 @@ class Lab:
         with self._locked(), _usual_umask():
             found = state.find_state(self._state_file)
             known = (found or self._choose()).with_hosts(hosts)
+            releases = self._list_releases(known)
+            if self._nodes not in (None, known.nodes):
+                raise RefusedError(
+                    f"the lab in {self.directory} has {_count_nodes(known.nodes)}",
+                    "Start it without --nodes, or erase it: `coffre lab down --erase`.",
+                )
             if found is None:
                 # The directory was removed under a running lab: its processes would be taken for the new one's.
                 self._stop_everything(known)
-                self._bridge.remove()
+                self._remove_network(known)
             state.save_state(self._state_file, known)
             self._bridge.ensure(known.address, known.network)
+            for node in self._cluster_nodes(known):
+                node.ensure(self._bridge.name, known.prefix_length)
             with ThreadPoolExecutor(2) as pool:
-                platform = pool.submit(self._start_ceph, known)
+                platform = pool.submit(self._start_ceph, known, releases)
                 others = pool.submit(self._start_machines, known, hosts)
                 platform.result()
                 others.result()
-            return self._status(known)
+            return self._status(self._require_state())
+
+    def fetch(self) -> None:
+        """Have the Ceph that `up` is to start in the tools cache; NotOfferedError when Debian has moved it on."""
+        with _usual_umask():
+            ReleaseTree(self._cache, self._release or find_release(DEFAULT_RELEASE)).ensure(self._say)
+
+    def _list_releases(self, known: LabState) -> list[Release]:
+        """Return the releases to start one after the other: the lab's own, and those of an upgrade up to the wanted."""
+        own = find_release(known.release)
+        wanted = self._release or own
+        if wanted.number < own.number:
+            raise RefusedError(
+                f"the lab in {self.directory} is one of Ceph {own.number}, and its stores are no {wanted.number}'s",
+                f"Start it with --release {own.number}, or erase it: `coffre lab down --erase`.",
+            )
+        if wanted.number > own.number and not self._may_upgrade:
+            raise RefusedError(
+                f"the lab in {self.directory} is one of Ceph {own.number}",
+                f"Have it become one of {wanted.number}, which cannot be taken back: "
+                f"`coffre lab up --release {wanted.number} --upgrade`.",
+            )
+        return [own, *list_steps(own.number, wanted.number)]
 
     def down(self, *, erase: bool = False) -> None:
         """End everything of the lab, running or half gone; with ``erase`` also remove all it ever stored."""
@@ -110,11 +157,16 @@ class Lab:
             known = state.find_state(self._state_file)
             if known is not None:
                 self._stop_everything(known)
-            self._bridge.remove()
-            if known is not None:
+                self._remove_network(known)
                 self._require_nothing_left(known)
+            self._bridge.remove()
             if erase:
                 self._erase()
+
+    def _remove_network(self, known: LabState) -> None:
+        for node in self._cluster_nodes(known):
+            node.remove()
+        self._bridge.remove()
 
     def _stop_everything(self, known: LabState) -> None:
         with ThreadPoolExecutor(8) as pool:
@@ -126,7 +178,7 @@ class Lab:
         """Return what runs now."""
         known = state.find_state(self._state_file)
         if known is None:
-            return LabStatus(self.directory, None, (), ())
+            return LabStatus(self.directory, None, None, (), ())
         return self._status(known)
 
     def start_machine(self, host: str) -> None:
@@ -136,6 +188,13 @@ class Lab:
     def stop_machine(self, host: str) -> None:
         """End one machine, as pulling its plug would; what it had written is gone."""
         self._stop_machine(self._machine(host))
+
+    def set_cable(self, node: int, *, plugged: bool) -> None:
+        """Pull the cable of a node of the cluster, counted from 0, or plug it in again."""
+        known = self._require_state()
+        if known.nodes == 1:
+            raise UsageError("the lab's only node has no cable", "`coffre lab up --nodes 3` makes one of several nodes")
+        self._cluster_nodes(known)[node].set_cable(plugged=plugged)
 
     def leader_pid(self, host: str) -> int:
         """Return the process id, here, of a machine's first process: nsenter's target."""
@@ -148,6 +207,10 @@ class Lab:
     def ceph(self, arguments: Sequence[str], *, timeout: float = 60) -> str:
         """Run ``ceph`` on the lab's cluster and return what it printed."""
         return self._ceph(self._require_state()).ceph(arguments, timeout=timeout)
+
+    def ceph_command(self, program: str, *arguments: str) -> tuple[str, ...]:
+        """Return the command that runs one of Ceph's tools on the lab's cluster, for a caller that runs it itself."""
+        return self._ceph(self._require_state()).command(program, *arguments)
 
     def radosgw_admin(self, arguments: Sequence[str], *, timeout: float = 60) -> str:
         """Run ``radosgw-admin`` on the lab's cluster and return what it printed."""
@@ -182,7 +245,7 @@ class Lab:
 
     @property
     def _base(self) -> Base:
-        return open_base(toolchain.cache_directory())
+        return open_base(self._cache)
 
     def _say(self, message: str) -> None:
         with self._progress_lock:
@@ -197,6 +260,8 @@ class Lab:
         self._bridge.ensure(address, str(chosen))
         return LabState(
             network=str(chosen),
+            release=(self._release or find_release(DEFAULT_RELEASE)).number,
+            nodes=self._nodes or 1,
             fsid=str(uuid.uuid4()),
             osd_uuid=str(uuid.uuid4()),
             mon_port=network.choose_port(address, MON_PORT),
@@ -208,6 +273,7 @@ class Lab:
         status = self._status(known)
         left = [f"process {daemon.pid} ({daemon.name})" for daemon in status.daemons if daemon.pid is not None]
         left += [f"machine {machine.host}" for machine in status.machines if machine.leader_pid is not None]
+        left += [f"name space {name}" for name in nodes.list_namespaces(network.lab_token(self.directory))]
         left += [f"interface {name}" for name in network.list_interfaces(network.lab_token(self.directory))]
         if left:
             raise RemoteError(f"the lab is not quite down; still there: {', '.join(left)}", "coffre lab down once more")
@@ -231,15 +297,33 @@ class Lab:
             mon_port=known.mon_port,
             rgw_port=known.rgw_port,
             gateway_file=certificates.gateway_file,
+            ca_file=certificates.ca_file,
+            nodes=known.node_addresses,
             lifecycle_day_seconds=self._lifecycle_day_seconds,
         )
-        return Ceph(settings, known.osd_uuid, certificates.ca_file)
+        tree = ReleaseTree(self._cache, find_release(known.release))
+        return Ceph(settings, self._cluster_nodes(known), known.osd_uuid, tree)
 
-    def _start_ceph(self, known: LabState) -> None:
+    def _cluster_nodes(self, known: LabState) -> tuple[Node, ...]:
+        if known.nodes == 1:
+            return (Node(known.address),)
+        token = network.lab_token(self.directory)
+        return tuple(Node(address, f"{token}-n{number}") for number, address in enumerate(known.node_addresses))
+
+    def _start_ceph(self, known: LabState, releases: Sequence[Release]) -> None:
+        """Start the cluster with its own release, and of an upgrade with each of the others in turn."""
         certificates = self._certificates()
-        certificates.ensure(known.address, datetime.datetime.now(datetime.UTC))
-        ceph = self._ceph(known)
-        ceph.start(self._say)
+        certificates.ensure((known.address, *known.node_addresses), datetime.datetime.now(datetime.UTC))
+        for release in releases:
+            if release.number != known.release:
+                self._say(f"Ceph: from {known.release} to {release.number}")
+                ReleaseTree(self._cache, release).ensure(self._say)
+                self._ceph(known).stop(self._say)
+                known = known.model_copy(update={"release": release.number})
+                # Before a store is touched: from here on nothing older may start it.
+                state.save_state(self._state_file, known)
+            ceph = self._ceph(known)
+            ceph.start(self._say)
         ceph.ensure_admin(self.admin_file)
         if not known.zone_id:
             state.save_state(self._state_file, known.model_copy(update={"zone_id": ceph.read_zone_id()}))
@@ -304,9 +388,10 @@ class Lab:
         daemons = tuple(
             DaemonStatus(name, next(iter(processes.list_pids(daemon)), None)) for name, daemon in ceph.daemons.items()
         )
+        gateways = ceph.settings.gateway_urls if ceph.settings.has_nodes else ()
         with ThreadPoolExecutor(8) as pool:
             found = tuple(pool.map(_look_at, self._machines(known)))
-        return LabStatus(self.directory, ceph.url, daemons, found)
+        return LabStatus(self.directory, known.release, ceph.url, daemons, found, gateways)
 
     def _erase(self) -> None:
         """Remove all the lab ever stored: its state last, so that an interrupted erasure can be taken up again."""
@@ -320,6 +405,10 @@ class Lab:
                 entry.unlink()
         for file in last:
             file.unlink(missing_ok=True)
+
+
+def _count_nodes(count: int) -> str:
+    return "one node, and keeps it" if count == 1 else f"{count} nodes, and keeps them"
 
 
 def _look_at(machine: Machine) -> MachineStatus:

@@ -68,7 +68,7 @@ class Machine:
         if not cgroups.is_host_systemd():
             groups = " ".join(str(group) for group in cgroups.list_groups(self.group))
             argv = ["/bin/sh", "-c", _JOIN_GROUPS, groups, *argv, "--keep-unit"]
-        return Daemon(self.host, "systemd-nspawn", tuple(argv), f"--machine={self.name}", self.log)
+        return Daemon(self.host, "systemd-nspawn", tuple(argv), (f"--machine={self.name}",), self.log)
 
     @property
     def group(self) -> str:

@@ -26,20 +26,21 @@ CHILD_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 
 @dataclass(frozen=True)
 class Daemon:
-    """A background program of the lab, known by its program name and one argument that no other process has."""
+    """A background program of the lab, known by its program name and arguments that no other process has together."""
 
     name: str
     program: str
     argv: tuple[str, ...]
     """What is started; it may begin with a shell that ends by becoming the program."""
-    marker: str
+    markers: tuple[str, ...]
     log: Path
 
 
-def is_match(command_line: bytes, program: str, marker: str) -> bool:
-    """Tell whether ``/proc/PID/cmdline`` is that program with that exact argument."""
-    arguments = command_line.rstrip(b"\0").split(b"\0")
-    return Path(os.fsdecode(arguments[0])).name == program and marker.encode() in arguments[1:]
+def is_match(command_line: bytes, daemon: Daemon) -> bool:
+    """Tell whether ``/proc/PID/cmdline`` is the daemon's program with its exact arguments."""
+    program, *arguments = command_line.rstrip(b"\0").split(b"\0")
+    has_markers = all(marker.encode() in arguments for marker in daemon.markers)
+    return has_markers and Path(os.fsdecode(program)).name == daemon.program
 
 
 def read_command_line(pid: int) -> bytes:
@@ -52,7 +53,7 @@ def read_command_line(pid: int) -> bytes:
 
 def list_pids(daemon: Daemon) -> list[int]:
     """Return the process ids that run this daemon now, normally none or one."""
-    return [pid for pid in list_all_pids() if is_match(read_command_line(pid), daemon.program, daemon.marker)]
+    return [pid for pid in list_all_pids() if is_match(read_command_line(pid), daemon)]
 
 
 def list_all_pids() -> list[int]:
@@ -102,7 +103,7 @@ def _wait_for_program(daemon: Daemon, pid: int) -> None:
     """
     deadline = time.monotonic() + EXEC_SECONDS
     while time.monotonic() < deadline:
-        is_started = is_match(read_command_line(pid), daemon.program, daemon.marker)
+        is_started = is_match(read_command_line(pid), daemon)
         if is_started or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             return
         time.sleep(0.01)
@@ -124,7 +125,7 @@ def end(daemon: Daemon, *, first: signal.Signals = signal.SIGTERM, grace_seconds
 
 def _runs(daemon: Daemon, pid: int) -> bool:
     """Tell whether this very process id is the daemon, and not whether some process is."""
-    return is_match(read_command_line(pid), daemon.program, daemon.marker)
+    return is_match(read_command_line(pid), daemon)
 
 
 def end_pid(
@@ -151,8 +152,10 @@ def end_pid(
     raise RemoteError(f"process {pid} does not end, not even by SIGKILL", "look at it with ps; a reboot clears it")
 
 
-def run(argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] | None = None) -> str:
-    """Run a tool of the lab to its end and return what it printed.
+def run(
+    argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] | None = None, what: str | None = None
+) -> str:
+    """Run a tool of the lab to its end and return what it printed; ``what`` it is in errors, if not its command.
 
     Raises RemoteError with the end of its error output when it fails or takes longer than ``timeout`` seconds. The tool
     ends with us, also when we are killed: left alone, it would go on changing what the next start makes anew.
@@ -168,11 +171,11 @@ def run(argv: Sequence[str], *, timeout: float, environment: Mapping[str, str] |
     except FileNotFoundError as error:
         raise _not_installed("setpriv") from error
     except processes.DeadlinePassedError as error:
-        raise RemoteError(f"{argv[0]} did not end within {timeout:g} s: {' '.join(argv)}") from error
+        raise RemoteError(f"{what or argv[0]} did not end within {timeout:g} s") from error
     stdout, stderr = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
     if done.exit_code != 0:
         lines = (stderr.strip() or stdout.strip()).splitlines()[-LOG_TAIL_LINES:]
-        raise RemoteError(f"{' '.join(argv)} failed with exit code {done.exit_code}: " + "\n".join(lines))
+        raise RemoteError(f"{what or ' '.join(argv)} failed with exit code {done.exit_code}: " + "\n".join(lines))
     return stdout
 
 

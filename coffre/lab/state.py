@@ -7,14 +7,15 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+RELEASE_OF_VERSION_1 = 16
 FIRST_MACHINE = 10
 LAST_MACHINE = 250
 LOCK_WAIT_SECONDS = 300.0
@@ -28,6 +29,10 @@ class LabState(BaseModel):
 
     version: int = STATE_VERSION
     network: str
+    release: int
+    """Number of the Ceph that last wrote the lab's stores: no older one may start them."""
+    nodes: Annotated[int, Field(ge=1, le=3)] = 1
+    """How many nodes its cluster has."""
     fsid: str
     osd_uuid: str
     zone_id: str = ""
@@ -36,6 +41,14 @@ class LabState(BaseModel):
     rgw_port: int
     hosts: dict[str, Annotated[int, Field(ge=1, le=254)]] = {}
     """Machine by host name: the last part of its address."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_over_version_1(cls, fields: Any) -> Any:
+        """Take a state of version 1 for one of version 2: its labs ran the Ceph of Debian 12 that was installed."""
+        if isinstance(fields, dict) and fields.get("version") == 1 and "release" not in fields:
+            return {**fields, "version": STATE_VERSION, "release": RELEASE_OF_VERSION_1}
+        return fields
 
     @field_validator("network")
     @classmethod
@@ -48,6 +61,12 @@ class LabState(BaseModel):
     def address(self) -> str:
         """The platform's own address, the first of the lab's network."""
         return str(ipaddress.ip_network(self.network)[1])
+
+    @property
+    def node_addresses(self) -> tuple[str, ...]:
+        """The nodes' addresses: the platform's own for one node, those after it for several."""
+        first = 1 if self.nodes == 1 else 2
+        return tuple(str(ipaddress.ip_network(self.network)[first + number]) for number in range(self.nodes))
 
     @property
     def prefix_length(self) -> int:

@@ -30,14 +30,18 @@ class LabStatus:
     """What of a lab runs now."""
 
     directory: Path
+    release: int | None
+    """Number of its Ceph; None for a lab that was never started."""
     endpoint: str | None
     """The gateway's URL; None for a lab that was never started."""
     daemons: tuple[DaemonStatus, ...]
     machines: tuple[MachineStatus, ...]
+    gateways: tuple[str, ...] = ()
+    """Each gateway's own address, where there are several behind the endpoint."""
 
     @property
     def is_running(self) -> bool:
-        """Whether everything the lab has runs: the four daemons and each machine."""
+        """Whether everything the lab has runs: each daemon and each machine."""
         every_daemon = bool(self.daemons) and all(daemon.pid is not None for daemon in self.daemons)
         return every_daemon and all(machine.answers for machine in self.machines)
 

@@ -74,7 +74,7 @@ def free_port() -> int:
 @contextmanager
 def serving(inbox: Inbox, folder: Path, security: str) -> Iterator[dict[str, Any]]:
     """Run a server that wants an account, and return the `mail:` block that reaches it."""
-    ca_pem, server_pem = certificates.issue(ADDRESS, datetime.now(UTC))
+    ca_pem, server_pem = certificates.issue((ADDRESS,), datetime.now(UTC))
     (folder / "ca.pem").write_text(ca_pem)
     (folder / "server.pem").write_text(server_pem)
     (folder / "smtp-password").write_text(PASSWORD + "\n")

@@ -101,7 +101,7 @@ class FaultProxy:
         moments = {"good": now, "expired": now - timedelta(days=VALID_DAYS + 1), "foreign": now}
         trusted, contexts = [], {}
         for name, moment in moments.items():
-            ca_pem, server_pem = issue(address, moment)
+            ca_pem, server_pem = issue((address,), moment)
             if name != "foreign":
                 trusted.append(ca_pem)
             file = folder / f"proxy-{name}.pem"

@@ -1,5 +1,7 @@
 """Which package sources of this machine the machines' base system is made from."""
 
+import pytest
+
 from coffre.lab import apt_sources
 
 DEBIAN = """\
@@ -45,6 +47,31 @@ def test_other_makers_and_other_releases_are_left_out():
 def test_a_key_written_into_the_stanza_stays_with_it():
     stanza = "Types: deb\nURIs: http://m.example/u\nSuites: noble\nComponents: main\nSigned-By:\n -----BEGIN\n .\n abc"
     assert apt_sources.select_sources({"u.sources": stanza}, "noble") == {"u.sources": f"{stanza}\n"}
+
+
+def test_another_suite_of_the_distribution_is_on_its_mirrors():
+    files = {"debian.sources": DEBIAN, "a.list": "deb http://bookworm.example/bookworm bookworm-updates main\n"}
+    chosen = apt_sources.select_sources(files, "trixie", "bookworm")
+    assert "Suites: trixie trixie-updates\n" in chosen["debian.sources"]
+    assert chosen["a.list"] == "deb http://bookworm.example/bookworm trixie-updates main\n"
+    assert apt_sources.select_sources(files, "trixie") == {}
+
+
+def test_a_source_of_the_suite_itself_goes_first():
+    files = {
+        "own.list": "deb http://m.example/debian bookworm main\n",
+        "next.list": "deb http://n.example trixie main\n",
+    }
+    assert apt_sources.select_sources(files, "trixie", "bookworm") == {
+        "next.list": "deb http://n.example trixie main\n"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [('ID="debian"\nVERSION_CODENAME=bookworm\n', True), ("ID=ubuntu\n", False)]
+)
+def test_debian_is_told_from_what_is_made_of_it(text, expected):
+    assert apt_sources.is_debian(text) is expected
 
 
 def test_how_packages_are_fetched_is_taken_over_without_the_index_rules():

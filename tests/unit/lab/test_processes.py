@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,22 +16,25 @@ PYTHON = sys.executable.rpartition("/")[2]
 
 def make_daemon(tmp_path, *command, program):
     marker = f"--mark={tmp_path}"
-    return Daemon("test", program, (*command, marker), marker, tmp_path / "test.log")
+    return Daemon("test", program, (*command, marker), (marker,), tmp_path / "test.log")
 
 
 @pytest.mark.parametrize(
     ("command_line", "expected"),
     [
-        (b"/usr/bin/ceph-osd\0--conf\0/lab/ceph.conf\0", True),
+        (b"/usr/bin/ceph-osd\0--name\0osd.0\0--conf\0/lab/ceph.conf\0", True),
+        (b"ceph-osd\0--conf\0/lab/ceph.conf\0", False),
         (b"ceph-osd\0--conf\0/lab/ceph.conf\0--name\0osd.0\0", True),
+        (b"ceph-osd\0--conf\0/lab/ceph.conf\0--name\0osd.1\0", False),
         (b"ceph-osd\0--conf\0/other/lab/ceph.conf\0", False),
         (b"ceph-osd\0--conf=/lab/ceph.conf\0--mkfs\0", False),
         (b"less\0/lab/ceph.conf\0", False),
         (b"", False),
     ],
 )
-def test_a_daemon_is_its_program_with_its_own_argument(command_line, expected):
-    assert processes.is_match(command_line, "ceph-osd", "/lab/ceph.conf") is expected
+def test_a_daemon_is_its_program_with_its_own_arguments(command_line, expected):
+    daemon = Daemon("osd", "ceph-osd", (), ("/lab/ceph.conf", "osd.0"), Path("/lab/osd.log"))
+    assert processes.is_match(command_line, daemon) is expected
 
 
 def test_a_daemon_is_found_and_ended(tmp_path):
@@ -44,7 +48,7 @@ def test_a_daemon_is_found_and_ended(tmp_path):
 def test_a_shell_that_becomes_the_program_is_waited_for(tmp_path):
     """Right after its start a machine's nspawn is still the shell that enters the control groups."""
     argv = ("/bin/sh", "-c", 'sleep 0.3; exec "$@"', "sh", "sleep", "61")
-    daemon = Daemon("test", "sleep", argv, "61", tmp_path / "test.log")
+    daemon = Daemon("test", "sleep", argv, ("61",), tmp_path / "test.log")
     pid = processes.start(daemon)
     try:
         assert pid in processes.list_pids(daemon)

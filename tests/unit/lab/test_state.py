@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError
+from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError, UsageError
 from coffre.lab import state
 from coffre.lab.lab import Lab
 from coffre.lab.state import LabState
 
 
 def make_state(**changes):
-    facts = {"network": "10.80.3.0/24", "fsid": "f", "osd_uuid": "o", "mon_port": 3300, "rgw_port": 7443}
+    facts = {"network": "10.80.3.0/24", "release": 18, "fsid": "f", "osd_uuid": "o", "mon_port": 3300, "rgw_port": 7443}
     return LabState(**(facts | changes))
 
 
@@ -48,9 +48,46 @@ def test_a_file_that_is_no_state_is_refused(text, message, tmp_path):
 
 
 def test_a_state_of_another_version_is_refused(tmp_path):
-    state.save_state(tmp_path / "state.json", make_state(version=2))
-    with pytest.raises(InvalidFileError, match="has version 2; this Coffre knows 1"):
+    state.save_state(tmp_path / "state.json", make_state(version=3))
+    with pytest.raises(InvalidFileError, match="has version 3; this Coffre knows 2"):
         state.find_state(tmp_path / "state.json")
+
+
+def test_a_state_of_version_1_is_one_of_the_ceph_that_debian_12_has(tmp_path):
+    written = json.loads(make_state().with_hosts(["a.example"]).model_dump_json())
+    del written["release"]
+    (tmp_path / "state.json").write_text(json.dumps({**written, "version": 1}))
+    found = state.find_state(tmp_path / "state.json")
+    assert (found.version, found.release) == (2, 16)
+    assert found.hosts == {"a.example": 10}
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({"release": 16}, "is one of Ceph 18, and its stores are no 16's", "--release 18, or erase it"),
+        ({"release": 16, "may_upgrade": True}, "its stores are no 16's", "or erase it"),
+        ({"release": 20}, "is one of Ceph 18", "coffre lab up --release 20 --upgrade"),
+        ({"nodes": 3}, "has one node, and keeps it", "Start it without --nodes, or erase it"),
+    ],
+)
+def test_a_lab_changes_its_release_only_when_told_and_never_back_nor_its_nodes(options, message, hint, tmp_path):
+    state.save_state(tmp_path / "state.json", make_state())
+    with pytest.raises(RefusedError) as refused:
+        Lab(tmp_path, **options).up()
+    assert message in refused.value.message
+    assert hint in refused.value.hint
+    assert state.find_state(tmp_path / "state.json") == make_state()
+
+
+def test_a_lab_of_two_nodes_could_not_go_on_without_one_and_is_none(tmp_path):
+    with pytest.raises(UsageError, match="no cluster of 2 nodes"):
+        Lab(tmp_path, nodes=2)
+
+
+def test_nodes_have_the_addresses_after_the_platform_s_own():
+    assert make_state().node_addresses == ("10.80.3.1",)
+    assert make_state(nodes=3).node_addresses == ("10.80.3.2", "10.80.3.3", "10.80.3.4")
 
 
 def test_hosts_keep_their_address_when_others_come():

@@ -1,11 +1,8 @@
 """The files that a lab writes: Ceph's configuration and keys, certificates, SSH, control groups."""
 
-import base64
 import configparser
 import datetime
 import ipaddress
-import shutil
-import struct
 import subprocess
 from pathlib import Path
 
@@ -27,6 +24,8 @@ def make_settings(**changes):
         "mon_port": 3300,
         "rgw_port": 7443,
         "gateway_file": Path("/lab/gateway.pem"),
+        "ca_file": Path("/lab/ca.pem"),
+        "nodes": ("10.80.3.1",),
     }
     return ceph_config.CephSettings(**(facts | changes))
 
@@ -57,24 +56,45 @@ def test_lifecycle_days_are_real_unless_asked_for():
     assert short["client.rgw"]["rgw lc debug interval"] == "10"
 
 
-def test_a_cephx_key_has_its_documented_form():
-    secret = bytes(range(16))
-    assert struct.unpack("<HIIH16s", base64.b64decode(ceph_config.format_key(secret, 7))) == (1, 7, 0, 16, secret)
+def test_several_nodes_keep_three_copies_apart_behind_a_balancer_that_speaks_tls_both_ways():
+    settings = make_settings(nodes=("10.80.3.2", "10.80.3.3", "10.80.3.4"))
+    config = parse(ceph_config.render_config(settings))
+    assert config["global"]["mon host"] == "[v2:10.80.3.2:3300]"
+    assert config["global"]["osd pool default size"] == "3"
+    assert config["global"]["osd pool default min size"] == "2"
+    assert config["global"]["osd crush chooseleaf type"] == "1"
+    for number in range(3):
+        osd = config[f"osd.{number}"]
+        assert osd["public addr"] == settings.nodes[number]
+        assert osd["crush location"] == f"root=default host=node-{number}"
+    assert "10.80.3.2:7443" in config["client.rgw"]["rgw frontends"]
+    assert "10.80.3.3:7443" in config["client.rgw.1"]["rgw frontends"]
+    assert settings.gateway_urls == ("https://10.80.3.2:7443", "https://10.80.3.3:7443")
+    balancer = ceph_config.render_balancer(settings)
+    assert "bind 10.80.3.1:7443 ssl crt /lab/gateway.pem" in balancer
+    assert "ssl verify required ca-file /lab/ca.pem" in balancer
+    assert balancer.count("  server ") == 2
 
 
-def test_the_keyring_is_one_that_ceph_reads(tmp_path):
-    """Read by Ceph's own tool, which is on every machine that has a lab."""
-    key = ceph_config.format_key(bytes(16), 7)
-    (tmp_path / "keyring").write_text(ceph_config.render_keyring({"mon.": key, "client.rgw": key}))
-    tool = shutil.which("ceph-authtool")
-    assert tool, "ceph-authtool is missing: make setup installs it"
-    listing = subprocess.run([tool, "--list", tmp_path / "keyring"], capture_output=True, text=True, check=True).stdout
-    assert f"[client.rgw]\n\tkey = {key}\n" in listing
-    assert 'caps osd = "allow rwx"' in listing
+def test_every_identity_has_a_key_with_what_its_kind_may():
+    settings = make_settings(nodes=("10.80.3.2", "10.80.3.3", "10.80.3.4"))
+    keyring = ceph_config.render_keyring(dict.fromkeys(settings.identities, "AQB="))
+    sections = keyring.split("[")[1:]
+    assert [each.partition("]")[0] for each in sections] == [
+        *("mon.", "client.admin", "mgr.x", "osd.0", "osd.1", "osd.2", "client.rgw", "client.rgw.1"),
+    ]
+    assert all("caps mon" in each for each in sections)
+    assert 'caps osd = "allow rwx"' in sections[-1]
+
+
+def test_the_keyring_names_each_identity_with_its_key_and_what_it_may():
+    keyring = ceph_config.render_keyring({"mon.": "AQB=", "client.rgw": "AQC="})
+    assert "[client.rgw]\n\tkey = AQC=\n" in keyring
+    assert 'caps osd = "allow rwx"' in keyring
 
 
 def test_the_gateways_certificate_is_for_its_address_by_the_labs_authority():
-    ca_pem, gateway_pem = certificates.issue("10.80.3.1", NOW)
+    ca_pem, gateway_pem = certificates.issue(("10.80.3.1",), NOW)
     ca, gateway = (x509.load_pem_x509_certificate(pem.encode()) for pem in (ca_pem, gateway_pem))
     gateway.verify_directly_issued_by(ca)
     names = gateway.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -85,9 +105,9 @@ def test_the_gateways_certificate_is_for_its_address_by_the_labs_authority():
 
 def test_certificates_are_made_once_and_the_key_is_root_only(tmp_path):
     made = certificates.Certificates(tmp_path)
-    made.ensure("10.80.3.1", NOW)
+    made.ensure(("10.80.3.1", "10.80.3.2"), NOW)
     before = made.gateway_file.read_bytes()
-    made.ensure("10.80.3.1", NOW)
+    made.ensure(("10.80.3.1", "10.80.3.2"), NOW)
     assert made.gateway_file.read_bytes() == before
     assert made.gateway_file.stat().st_mode & 0o777 == 0o600
 
