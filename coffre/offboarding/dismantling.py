@@ -83,7 +83,7 @@ def _settle(
     service: Service, name: str, result: DeployResult | None, generation: int | None, has_bucket: bool
 ) -> Agent:
     bucket = service.owner_bucket(name) if has_bucket else None
-    newest = bucket.find_newest(naming.REPORTS_PREFIX) if bucket is not None else None
+    last_seen_at = bucket.find_newest_at(naming.REPORTS_PREFIX) if bucket is not None else None
     was_installed = has_agent(service, name)
     outcome = judge_agent(
         result,
@@ -93,4 +93,4 @@ def _settle(
     if outcome in GONE and was_installed:
         service.record(EventKind.REMOVAL, name, changed=result is not None and result.changed)
     system = service.machine(name).os.value
-    return Agent(name, system, outcome, newest.modified_at if newest is not None else None)
+    return Agent(name, system, outcome, last_seen_at)

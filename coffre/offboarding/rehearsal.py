@@ -164,14 +164,13 @@ def _find_machines(service: Service) -> tuple[MachineFound, ...]:
 
 
 def _find_machine(service: Service, name: str, has_bucket: bool) -> MachineFound:
-    newest = service.owner_bucket(name).find_newest(naming.REPORTS_PREFIX) if has_bucket else None
     machine = service.machine(name)
     return MachineFound(
         name=name,
         system=machine.os.value,
         is_retired=machine.is_retired,
         has_agent=service.find_records() is not None and has_agent(service, name),
-        last_seen_at=newest.modified_at if newest is not None else None,
+        last_seen_at=service.owner_bucket(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
         bucket=service.bucket_name(name),
         holds=count_bucket(service, name) if has_bucket else None,
     )

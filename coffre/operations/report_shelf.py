@@ -80,10 +80,14 @@ class _Ranked:
 
 
 class _Newest:
-    """The highest of all that were offered, in bounded memory."""
+    """The highest of all that were offered, in bounded memory.
 
-    def __init__(self, limit: int) -> None:
+    Those dropped are counted but for the ones until ``looked_at``, which a look before this one may have seen.
+    """
+
+    def __init__(self, limit: int, looked_at: datetime | None = None) -> None:
         self._limit = limit
+        self._looked_at = looked_at
         self._heap: list[_Ranked] = []
         self.dropped = 0
         self.dropped_from: datetime | None = None
@@ -92,7 +96,7 @@ class _Newest:
         heapq.heappush(self._heap, ranked)
         if len(self._heap) > self._limit:
             at = heapq.heappop(self._heap).facts.modified_at
-            self.dropped += 1
+            self.dropped += self._looked_at is None or at > self._looked_at
             self.dropped_from = at if self.dropped_from is None else min(self.dropped_from, at)
 
     def __iter__(self) -> Iterator[ObjectFacts]:
@@ -102,10 +106,10 @@ class _Newest:
 class _Pile:
     """Sealed reports that are looked for among each other alone: others, however many, push none of these out."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
         self.by_number = _Newest(LOOK_BACK_REPORTS)
         self.unnumbered = _Newest(LOOK_BACK_UNNUMBERED)
-        self.unread = _Newest(LOOK_BACK_REPORTS)
+        self.unread = _Newest(LOOK_BACK_REPORTS, memory.clean_until)
         self.numbers: set[int] = set()
         self.lowest: int | None = None
         self.newest: ObjectFacts | None = None
@@ -149,9 +153,9 @@ class Shelf:
         self._memory = memory
         self._now = now
         self._opener = opener
-        self._own = _Pile()
+        self._own = _Pile(memory)
         # Of agents of before, whose names anybody can make: the numbers that come next are not pushed out by high ones.
-        self._near, self._far = _Pile(), _Pile()
+        self._near, self._far = _Pile(memory), _Pile(memory)
         self._forged = _Forged()
         self._in_clear = _Newest(LOOK_BACK_REPORTS)
 
@@ -281,7 +285,8 @@ class Shelf:
 
 
 def _is_new(facts: ObjectFacts, memory: Memory) -> bool:
-    return memory.clean_until is None or facts.modified_at > memory.clean_until
+    # In the very second that was looked at last more may have come: from Ceph 20 on a listing has whole seconds.
+    return memory.clean_until is None or facts.modified_at >= memory.clean_until
 
 
 def _by_number(*piles: _Pile) -> list[ObjectFacts]:

@@ -242,11 +242,12 @@ class TenantRotation:
         applied = find_applied(self._service, machine)
         report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
         # Who is shut out does nothing there, and could not take its lock away.
-        lock = None if bucket.is_suspended() or bucket.is_stopped() else bucket.find_newest(LOCKS_PREFIX)
+        shut_out = bucket.is_suspended() or bucket.is_stopped()
+        locked_at = None if shut_out else bucket.find_newest_at(LOCKS_PREFIX)
         return Witness(
             access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
             signing_public_key=applied.signing_public_key if applied is not None else None,
-            is_at_work=is_at_work(lock, bucket.probe_server_time()),
+            is_at_work=is_at_work(locked_at, bucket.probe_server_time()),
         )
 
     def _newest(self, subject: Subject) -> S3Key:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject, is_condemned
-from coffre.storage.driver import ObjectFacts
 
 LOCK_LIFE = timedelta(minutes=30)
 """How old a lock of restic's may get before it is a dead run's: restic's own rule; a living one renews it."""
@@ -22,9 +21,9 @@ class Witness:
     is_at_work: bool
 
 
-def is_at_work(newest_lock: ObjectFacts | None, now: datetime) -> bool:
-    """Tell whether somebody works in a repository; ``now`` is the server's time, as the lock's is."""
-    return newest_lock is not None and now - newest_lock.modified_at < LOCK_LIFE
+def is_at_work(locked_at: datetime | None, now: datetime) -> bool:
+    """Tell whether somebody works in a repository, by its newest lock; both times are the server's."""
+    return locked_at is not None and now - locked_at < LOCK_LIFE
 
 
 def waits_for(control: ControlBundle, subject: Subject, witnesses: Mapping[str, Witness]) -> str:

@@ -176,8 +176,11 @@ class Bucket(Protocol):
     def walk_objects(self, prefix: str) -> Iterator[ObjectFacts]:
         """Yield the current objects in the order of their keys; memory stays the same whatever the bucket holds."""
 
-    def find_newest(self, prefix: str) -> ObjectFacts | None:
-        """Return the object last written under a prefix by the server's clock, never by its name."""
+    def find_newest_at(self, prefix: str) -> datetime | None:
+        """Return when an object was last written under a prefix, by the server's clock and never by its name.
+
+        Which object it was is not told: some platforms' listings have whole seconds, and several may share one.
+        """
 
     def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
         """Return an object's content; Unusable when it has more than ``limit_bytes``, of which no more is ever read."""

@@ -11,13 +11,11 @@ from typing import Any, TypeVar
 
 from coffre.storage.ceph.answers import Progress, count, reading, whole, word
 from coffre.storage.ceph.faults import (
-    AccessRefusedError,
     ConcurrentWriteError,
     NoSuchBucketError,
     NoSuchKeyError,
     NoSuchUserError,
     RgwError,
-    UnknownKeyError,
 )
 from coffre.storage.ceph.signed_http import SignedHttp
 from coffre.storage.driver import AccessKey, Endpoint
@@ -28,6 +26,16 @@ T = TypeVar("T")
 _ATTEMPTS = 8
 _FIRST_WAIT_SECONDS = 0.05
 _PAGE = 1000
+
+_KEY_OF_NOBODY = (
+    "AccessDenied",
+    "InvalidArgument",
+    "NoSuchUser",
+    "NoSuchKey",
+    "InvalidAccessKeyId",
+    "InvalidAccessKey",
+)
+"""What RGW answers when it is asked whose an access key is that nobody has: 16 the first, 18 and 20 the second."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +113,10 @@ class AdminClient:
         doing = f"find the user of access key {access_key_id}"
         try:
             return _user(self._get(doing, "/admin/user", **{"access-key": access_key_id}))
-        except (AccessRefusedError, NoSuchUserError, NoSuchKeyError, UnknownKeyError):
-            # RGW 16 answers AccessDenied for a key that nobody has. When the administrator's own key is what is
-            # refused, this second question is refused as well.
+        except RgwError as refusal:
+            if refusal.code not in _KEY_OF_NOBODY:
+                raise
+            # When the administrator's own key is what is refused, this second question is refused as well.
             self.find_user(access_key_id)
             return None
 
@@ -194,6 +203,9 @@ class AdminClient:
         try:
             answer = self._get(doing, "/admin/bucket", uid=uid)
         except NoSuchUserError:
+            return []
+        # From Ceph 20 on nothing at all is answered of a user that nobody has; of one that is there that is no answer.
+        if answer is None and self.find_user(uid) is None:
             return []
         with reading(doing):
             return sorted(word(name) for name in answer)

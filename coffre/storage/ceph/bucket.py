@@ -58,8 +58,8 @@ class CephBucket:
     def list_objects(self, prefix: str) -> list[ObjectFacts]:
         return list(self._walk(prefix))
 
-    def find_newest(self, prefix: str) -> ObjectFacts | None:
-        return max(self._walk(prefix), key=lambda facts: (facts.modified_at, facts.key), default=None)
+    def find_newest_at(self, prefix: str) -> datetime | None:
+        return max((facts.modified_at for facts in self._walk(prefix)), default=None)
 
     def walk_objects(self, prefix: str) -> Iterator[ObjectFacts]:
         return self._walk(prefix)

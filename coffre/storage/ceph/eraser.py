@@ -134,7 +134,7 @@ class CephBucketEraser:
 
     @cached_property
     def _has_locks(self) -> bool:
-        """Whether the bucket was made with S3 Object Lock, which cannot be switched on later: none of Coffre's is."""
+        """Whether the bucket has S3 Object Lock: none is made with it, and from Ceph 20 on its owner can add it."""
         try:
             with self._errors("read the object lock"):
                 self._s3.get_object_lock_configuration(Bucket=self.name)

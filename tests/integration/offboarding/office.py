@@ -145,5 +145,5 @@ def data_pool(lab, *command: str) -> str:
     """Run ``rados`` on the pool that holds the content of every object."""
     zone = json.loads(lab.radosgw_admin(["zone", "get"]))
     pool = zone["placement_pools"][0]["val"]["storage_classes"]["STANDARD"]["data_pool"]
-    tool = ["rados", f"--conf={lab.directory / 'ceph' / 'ceph.conf'}", "-p", pool]
+    tool = lab.ceph_command("rados", "-p", pool)
     return subprocess.run([*tool, *command], capture_output=True, text=True, check=True).stdout

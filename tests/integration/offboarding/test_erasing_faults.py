@@ -16,14 +16,19 @@ from coffre.offboarding.erasing import erase_bucket, identify_bucket
 from coffre.offboarding.evidence import ErasureBegan, from_details, to_details
 from tests.integration.offboarding.office import REPOSITORY, fill, pool_objects
 
+BATCH = 50
+"""As many objects at a time here: batches are tested, not how large they are (`test_erasing.py` has whole ones)."""
+
 ERASE = """
 import itertools, json, signal, sys
 from pathlib import Path
+from coffre.offboarding import erasing
 from coffre.offboarding.erasing import erase_bucket
 from coffre.offboarding.evidence import ErasureBegan, from_details
 from coffre.operations.service import open_service
 from coffre.spec.loader import load_repository
 
+erasing.BATCH = int(sys.argv[5])
 asked = itertools.count(1)
 
 def refuse():
@@ -45,21 +50,27 @@ def erase(service, began, *, refuse=allow, said=None):
     return erase_bucket(service, began, (said if said is not None else []).append, refuse=refuse)
 
 
-@pytest.fixture
-def began(service, machine):
-    """A bucket with 1,500 objects, some with earlier versions, identified."""
-    fill(service, machine, [f"restic/data/{number:04}" for number in range(1500)])
-    fill(service, machine, [f"restic/index/{number:02}" for number in range(50)], times=2)
+def begin(service, machine, objects):
+    """Fill a bucket with so many objects, and some with earlier versions, and identify it."""
+    fill(service, machine, [f"restic/data/{number:04}" for number in range(objects)])
+    fill(service, machine, [f"restic/index/{number:02}" for number in range(objects // 30)], times=2)
     found = identify_bucket(service, machine)
     assert found is not None
     return found
+
+
+@pytest.fixture
+def began(service, machine, monkeypatch):
+    """A bucket of 320 versions, which are seven batches."""
+    monkeypatch.setattr(erasing, "BATCH", BATCH)
+    return begin(service, machine, 300)
 
 
 @pytest.mark.parametrize("asked", [2, 3, 6])
 def test_killed_in_the_middle_the_next_run_finishes_and_counts_all(office, service, machine, began, lab, asked):
     """Killed before its first batch, and with some of them sent, of which some may be under way."""
     evidence = json.dumps(to_details(began))
-    command = [sys.executable, "-c", ERASE, str(office.root), service.tenant.slug, evidence, str(asked)]
+    command = [sys.executable, "-c", ERASE, str(office.root), service.tenant.slug, evidence, str(asked), str(BATCH)]
     with subprocess.Popen(
         command, cwd=REPOSITORY, env={**os.environ, **office.environment}, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -110,11 +121,12 @@ def test_a_platform_that_stays_away_is_one_error_and_the_next_run_finishes(
     assert (erased.is_gone, erased.deleted) == (True, began.before)
 
 
-def test_what_radosgw_admin_left_half_deleted_goes(service, began, lab):
+def test_what_radosgw_admin_left_half_deleted_goes(service, machine, lab):
     """Somebody began to purge the bucket by hand and was stopped: the rest goes, and the count is whole."""
-    whole, ceph = len(pool_objects(lab, began.marker)), lab.directory / "ceph" / "ceph.conf"
+    began = begin(service, machine, 1500)
+    whole = len(pool_objects(lab, began.marker))
     purge = ["bucket", "rm", f"--bucket={began.bucket}", "--purge-objects", "--bypass-gc"]
-    with subprocess.Popen(["radosgw-admin", f"--conf={ceph}", *purge]) as process:
+    with subprocess.Popen(lab.ceph_command("radosgw-admin", *purge)) as process:
         while service.storage.find_bucket(began.bucket).entries > 1500:
             assert process.poll() is None
         process.kill()

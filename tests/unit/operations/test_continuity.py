@@ -492,6 +492,17 @@ def test_all_that_somebody_wrote_over_is_told_at_each_look(world: World) -> None
         assert sum(each.count for each in world.aside) + world.unread == len(own)
 
 
+def test_what_comes_in_the_second_that_was_looked_at_last_is_looked_at(world: World) -> None:
+    """A listing of Ceph 20 dates to the second: what came after the last look may bear the time of what came before."""
+    honest = world.back_up(S[3])
+    assert world.look() == {}
+    _, at = world.bucket[honest]
+    world.bucket[honest] = (b"rubbish", at)
+    for _ in range(2):
+        world.look()
+        assert [each.key for each in world.aside] == [honest]
+
+
 def test_no_more_than_some_are_looked_for_below_what_somebody_wrote(world: World) -> None:
     for _ in range(60):
         world.put(world.back_up(None), b"rubbish")

@@ -74,10 +74,10 @@ class World:
     def owner_bucket(self, machine: str) -> SimpleNamespace:
         key = rotations.trusted_key(self.control, OWNER)
         assert key.access_key_id in self.keys[self.owner_uid], "the owner's key in use is not on the platform"
-        lock = SimpleNamespace(modified_at=datetime.now(UTC)) if machine in self.at_work else None
+        locked_at = datetime.now(UTC) if machine in self.at_work else None
         return SimpleNamespace(
             name=machine,
-            find_newest=lambda prefix: lock,
+            find_newest_at=lambda prefix: locked_at,
             is_suspended=lambda: machine in self.shut_out,
             is_stopped=lambda: False,
             probe_server_time=lambda: datetime.now(UTC),
