@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
-from coffre.spec.sizes import format_sold
+from coffre.spec.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
@@ -40,7 +40,8 @@ def describe_step(step: "Step") -> str:
     """Say what apply would do beyond storage and agents, and what that means."""
     words = _WORDS[step.kind.value]
     before, after = (_plain(step, value) for value in (step.before, step.after))
-    return words.format(machines=", ".join(step.machines), before=before, after=after)
+    beyond = "" if step.beyond_bytes is None else format_bytes(step.beyond_bytes)
+    return words.format(machines=", ".join(step.machines), before=before, after=after, beyond=beyond)
 
 
 def _show_change(change: "ResourceChange") -> None:
@@ -55,6 +56,8 @@ def _plain(step: "Step", value: "Value") -> str:
         return ", ".join(value) or "none"
     if value is not None and step.kind.value == "quota_change":
         return format_sold(value)
+    if step.kind.value == "wall":
+        return "none" if value is None else format_bytes(value)
     return str(value)
 
 
@@ -78,6 +81,7 @@ _WORDS = {
     "open gate": "gate opened: {machines} may write backups again",
     "stop filling": "stopped: {machines} fills the storage other than by backups",
     "let go on": "let go on: {machines} fills the storage no more",
+    "wall": "wall: {before} → {after}: whatever is written, at most {beyond} beyond the sold quota are ever stored",
     "quota_change": "quota sold: {before} → {after}",
     "licence_change": "licences sold: {before} → {after}",
     "option_change": "options: {before} → {after}",

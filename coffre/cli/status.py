@@ -61,6 +61,12 @@ def _show_status(tenant: "TenantStatus", now: datetime) -> None:
         f"{tenant.tenant} ({tenant.status}): {used} of {format_sold(tenant.quota_bytes)} used, "
         f"gate {tenant.gate or 'unknown'}; licences: {licences}"
     )
+    if tenant.wall_bytes is not None:
+        output.result(
+            f"  wall at {format_bytes(tenant.wall_bytes)}, all versions counted; up to "
+            f"{format_bytes(tenant.beyond_wall_bytes)} may pass it until every gateway has counted; while backups run, "
+            f"`coffre gate` is due every {tenant.gate_look_seconds} s"
+        )
     _show_states(tenant)
     for option, how in tenant.options.items():
         if how == "manual":

@@ -17,6 +17,7 @@ from coffre.operations.service import Service
 from coffre.operations.stage import AFTER_ERASURE, Stage
 from coffre.operations.stores import read_room
 from coffre.operations.suspension import HELD, find_reason, judge_access
+from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 
 
@@ -34,7 +35,8 @@ class TenantStatus:
 
     ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
     open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the stage
-    that it has reached.
+    that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted,
+    ``gate_look_seconds`` how often the gate is to be looked at while backups run.
     """
 
     tenant: str
@@ -42,6 +44,8 @@ class TenantStatus:
     quota_bytes: int
     used_bytes: int | None
     wall_bytes: int | None
+    beyond_wall_bytes: int
+    gate_look_seconds: int
     gate: str | None
     licences: Mapping[str, LicenceStatus]
     options: Mapping[str, str]
@@ -87,12 +91,16 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     findings += _judge_stores(service, looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
+    quota_bytes = tenant.storage.quota_bytes
+    wall = (owner.wall_bytes if owner is not None else None) or wall_bytes(quota_bytes, service.platform)
     return TenantStatus(
         tenant=tenant.slug,
         status="closed" if stage is Stage.CLOSED else tenant.status.value,
-        quota_bytes=tenant.storage.quota_bytes,
+        quota_bytes=quota_bytes,
         used_bytes=sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None,
         wall_bytes=owner.wall_bytes if owner is not None else None,
+        beyond_wall_bytes=beyond_wall_bytes(wall, service.platform.counting),
+        gate_look_seconds=look_seconds(quota_bytes, service.platform),
         gate=judge_gates([look.is_gate_closed for look in looks if look.is_gate_closed is not None]),
         licences=count_licences(tenant),
         options=option_status(tenant.options),

@@ -10,6 +10,7 @@ from coffre.operations.suspension import find_reason
 from coffre.provisioning import commitments
 from coffre.provisioning.repositories import Renewal, foresee_repositories
 from coffre.records.events import EventKind
+from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 
 
 class StepKind(StrEnum):
@@ -26,6 +27,7 @@ class StepKind(StrEnum):
     OPEN_GATE = "open gate"
     STOP_FILLING = "stop filling"
     LET_GO_ON = "let go on"
+    WALL = "wall"
     QUOTA = EventKind.QUOTA_CHANGE.value
     LICENCES = EventKind.LICENCE_CHANGE.value
     OPTIONS = EventKind.OPTION_CHANGE.value
@@ -52,12 +54,14 @@ class Step:
     """One such step, and the machines it is about; none: the tenant.
 
     ``before`` and ``after`` are in the unit of the kind: days, bytes, or names. Days of None: nothing expires.
+    ``beyond_bytes`` of a wall is the most that may be stored beyond the sold quota then.
     """
 
     kind: StepKind
     machines: tuple[str, ...] = ()
     before: Value = None
     after: Value = None
+    beyond_bytes: int | None = None
 
 
 def foresee(
@@ -71,6 +75,7 @@ def foresee(
         *_step_if(StepKind.MAKE_REPOSITORY, missing),
         *_step_if(StepKind.BEGIN_ANEW, renewed),
         *(_step(_MOVES[move], machines) for move, machines in look_at_gate(service, names).items()),
+        *_foresee_wall(service),
         *_foresee_records(service),
     ]
     if deploys_agents and _is_to_commission(service):
@@ -98,6 +103,16 @@ def _foresee_expiry(service: Service, names: Sequence[str]) -> list[Step]:
         if kind is not None:
             found.setdefault((kind, stands), []).append(name)
     return [Step(kind, tuple(machines), stands, wanted) for (kind, stands), machines in found.items()]
+
+
+def _foresee_wall(service: Service) -> list[Step]:
+    owner = service.storage.find_owner(service.owner_uid, exact=False)
+    before = owner.wall_bytes if owner is not None else None
+    quota_bytes = service.tenant.storage.quota_bytes
+    after = wall_bytes(quota_bytes, service.platform)
+    if before == after:
+        return []
+    return [Step(StepKind.WALL, (), before, after, beyond_sold_bytes(quota_bytes, service.platform))]
 
 
 def _foresee_records(service: Service) -> list[Step]:

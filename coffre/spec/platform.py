@@ -4,7 +4,7 @@ import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from coffre.spec.fields import (
     VALUE,
@@ -31,6 +31,7 @@ from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
 
 __all__ = [
     "Anchor",
+    "Gateways",
     "Hosting",
     "Identities",
     "Mail",
@@ -48,7 +49,7 @@ __all__ = [
     "wall_bytes",
 ]
 
-_GIB = 1 << 30
+_MIB, _GIB = 1 << 20, 1 << 30
 
 
 class PlatformKind(StrEnum):
@@ -175,6 +176,49 @@ class Reserve(FileModel):
     percent: Annotated[Percent, Field(description="Percent of the sold quota")] = 5
 
 
+GatewayAddress = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            r"https?://[A-Za-z0-9.\-\[\]:]+", "is not a gateway's address", "write it like https://rgw1.example:7443"
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^https?://", "description": "An address, like https://rgw1.example"}),
+]
+CacheSeconds = Annotated[Count, Field(ge=0, le=86400)]
+
+
+class Gateways(FileModel):
+    """The RGW gateways that serve a platform's endpoint: each counts quotas by itself, from caches."""
+
+    count: Annotated[Count, Field(ge=1, le=64, description="How many serve this endpoint")] = 1
+    addresses: list[GatewayAddress] = Field(
+        default_factory=list,
+        description="Each one's own address, where they can be reached: `coffre platform check` measures through them",
+    )
+    bucket_quota_ttl_seconds: Annotated[
+        CacheSeconds, Field(description="Their rgw_bucket_quota_ttl: how old a count may get")
+    ] = 600
+    user_quota_sync_seconds: Annotated[
+        CacheSeconds,
+        Field(description="Their rgw_user_quota_bucket_sync_interval: how late a count is noted down for the others"),
+    ] = 180
+    intake_bytes: Annotated[
+        Size,
+        Field(
+            alias="intake_per_second",
+            ge=1024,
+            description="What one of them takes in of one tenant in a second at most: the customer's uplink",
+        ),
+    ] = 25 * _MIB
+
+    @model_validator(mode="after")
+    def _has_one_address_each(self) -> "Gateways":
+        if self.addresses and len(set(self.addresses)) != self.count:
+            refuse(f"{len(set(self.addresses))} addresses are named for {self.count} gateways", "name each one once")
+        return self
+
+
 class Platform(FileModel):
     """A storage cluster with its endpoints."""
 
@@ -212,10 +256,19 @@ class Platform(FileModel):
             ge=1000, description="How many objects one tenant's machines may have, all versions; restic's have 16 MiB"
         ),
     ] = 5_000_000
+    gateways: Annotated[
+        Gateways | None,
+        Field(description="How many gateways serve the endpoint, and how late each learns of the others"),
+    ] = None
     capacity_bytes: Annotated[
         Size | None,
         Field(alias="capacity", description="What it can hold of customers' data, after replication, like 200 TiB"),
     ] = None
+
+    @property
+    def counting(self) -> Gateways:
+        """How the gateways count; where the file does not say, one gateway as Ceph sets it up."""
+        return self.gateways or Gateways()
 
     @property
     def reserve_minimum_bytes(self) -> int:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ def platform_at(folder, endpoint, key, **more) -> Platform:
         endpoints=f"file:{folder}/endpoints.json",
         admin_credential=f"file:{folder}/admin.json",
         hosting={"operator": "SMILÉO", "site": "Grenoble", "country": "FR"},
-        **more,
+        **{"gateways": {"count": 1, "bucket_quota_ttl_seconds": 1, "user_quota_sync_seconds": 1}, **more},
     )
 
 
@@ -67,30 +68,38 @@ def scratch_users(world):
     return world.storage.list_users(scratch.PREFIX)
 
 
-def test_a_sound_platform_has_no_problem_and_nothing_is_left_on_it(world, tmp_path):
+RELEASE_FINDINGS = {
+    16: ("Ceph 16 (Pacific): nothing in it is mended since", Verdict.WARNING, Verdict.WARNING),
+    18: ("Ceph 17 (Quincy) to 18 (Reef): nothing in it is mended since", Verdict.WARNING, Verdict.WARNING),
+    20: ("Ceph 20 (Tentacle)", Verdict.OK, Verdict.UNKNOWN),
+}
+"""By the number of the lab's Ceph: what the check says of it, and what of its known holes."""
+
+
+def test_a_sound_platform_has_no_problem_and_nothing_is_left_on_it(world, lab, tmp_path):
     before = world.admin.list_users()
     platform = platform_at(tmp_path, world.endpoint, world.admin_key, capacity="1 TiB")
     found = check(platform, tmp_path, [tenant_with()])
+    sentence, life, holes = RELEASE_FINDINGS[lab.status().release]
+    assert found["release"].sentence.startswith(sentence)
+    assert (found.pop("release").verdict, found.pop("known holes").verdict) == (life, holes)
     unknown = {name for name, verdict in verdicts(found).items() if verdict is not Verdict.OK}
     assert unknown == {"cluster", "lifecycle hours", "logs"}, found
-    assert "16 (Pacific) or older" in found["release"].sentence
     assert world.admin.list_users() == before
     assert world.admin_key.secret_access_key not in repr(found)
 
 
-@pytest.fixture
-def open_gateway(world, lab, tmp_path):
-    """A second gateway of the same cluster, with all the APIs that Ceph switches on by itself, and websites."""
-    config = tmp_path / "ceph.conf"
+@contextmanager
+def second_gateway(world, lab, rewrite):
+    """A second gateway of the same cluster, whose settings are the first one's, rewritten; yields its endpoint."""
+    config = lab.directory / "ceph" / "second.conf"
     text = (lab.directory / "ceph" / "ceph.conf").read_text()
     [port] = re.findall(r"ssl_endpoint=\S+:(\d+)", text)
     with socket.create_server((urlsplit(world.endpoint.url).hostname, 0)) as probe:
         free = str(probe.getsockname()[1])
-    lines = [line for line in text.replace(f":{port} ", f":{free} ").splitlines() if "enable apis" not in line]
-    lines.append("rgw enable static website = true")
-    config.write_text("\n".join(lines) + "\n")
+    config.write_text("\n".join(rewrite(text.replace(f":{port} ", f":{free} ").splitlines())) + "\n")
     endpoint = dataclasses.replace(world.endpoint, url=world.endpoint.url.replace(port, free))
-    argv = ["radosgw", "--foreground", f"--conf={config}", "--name=client.rgw"]
+    argv = lab.ceph_command("radosgw", f"--conf={config}", "--foreground", "--name=client.rgw")
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as gateway:
         try:
             deadline = time.monotonic() + 60
@@ -102,6 +111,34 @@ def open_gateway(world, lab, tmp_path):
         finally:
             # Asked to end, a gateway may wait for two minutes; this one has nothing to finish.
             gateway.kill()
+            config.unlink()
+
+
+@pytest.fixture
+def open_gateway(world, lab):
+    """A gateway with all the APIs that Ceph switches on by itself, and websites."""
+
+    def rewrite(lines):
+        kept = [line for line in lines if "enable apis" not in line]
+        return [*kept, "[client.rgw]", "rgw enable static website = true"]
+
+    with second_gateway(world, lab, rewrite) as endpoint:
+        yield endpoint
+
+
+def test_a_gateway_that_learns_later_than_platform_yaml_says_is_a_problem(world, lab, tmp_path):
+    """Its caches are a minute old before they are renewed: what the first one took in it does not know until then."""
+
+    def rewrite(lines):
+        return [re.sub(r"^(rgw .*quota .*(ttl|interval)) = 1$", r"\1 = 60", line) for line in lines]
+
+    with second_gateway(world, lab, rewrite) as late:
+        both = {"count": 2, "addresses": [world.endpoint.url, late.url]}
+        said = {"bucket_quota_ttl_seconds": 1, "user_quota_sync_seconds": 1}
+        platform = platform_at(tmp_path, world.endpoint, world.admin_key, gateways={**both, **said})
+        found = check(platform, tmp_path)["gateways"]
+        assert found.verdict is Verdict.PROBLEM, found
+        assert "for more than 4 s after another is full; platform.yaml says 2 s" in found.sentence
 
 
 def test_apis_that_coffre_does_not_use_are_named_with_the_setting(world, open_gateway, tmp_path):

@@ -17,6 +17,8 @@ def status(**changes: object) -> TenantStatus:
         "quota_bytes": 500 * 10**9,
         "used_bytes": 0,
         "wall_bytes": None,
+        "beyond_wall_bytes": 0,
+        "gate_look_seconds": 300,
         "gate": "open",
         "licences": {"workstation": LicenceStatus(2, 1)},
         "options": {},
@@ -30,6 +32,14 @@ def test_the_quota_is_shown_as_it_was_sold(capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr().out
     assert shown.splitlines()[0] == (
         "acme (active): 0 B of 500 Go (465.66 GiB) used, gate open; licences: 1 of 2 workstation"
+    )
+
+
+def test_the_wall_is_told_with_what_may_pass_it(capsys: pytest.CaptureFixture[str]) -> None:
+    _show_status(status(wall_bytes=650_000_000_000, beyond_wall_bytes=3 * 2**30, gate_look_seconds=95), NOW)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "  wall at 605.36 GiB, all versions counted; up to 3 GiB may pass it until every gateway has counted; while "
+        "backups run, `coffre gate` is due every 95 s"
     )
 
 

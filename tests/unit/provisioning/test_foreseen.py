@@ -39,6 +39,10 @@ def test_every_step_has_its_words(kind: StepKind) -> None:
             "for good, and no `coffre undelete` brings it back",
         ),
         (Step(StepKind.QUOTA, (), 200 * 2**30, 2**40), "quota sold: 200 GiB → 1 TiB"),
+        (
+            Step(StepKind.WALL, (), None, 650_000_000_000, 151 * 2**30),
+            "wall: none → 605.36 GiB: whatever is written, at most 151 GiB beyond the sold quota are ever stored",
+        ),
         (Step(StepKind.OPTIONS, (), (), ("restore_tests",)), "options: none → restore_tests"),
         (Step(StepKind.LICENCES, (), ("server 1",), ("server 2",)), "licences sold: server 1 → server 2"),
     ],

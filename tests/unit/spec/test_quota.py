@@ -2,9 +2,10 @@
 
 import pytest
 
-from coffre.spec.platform import Hosting, Platform, PlatformKind, Reserve, wall_bytes
+from coffre.spec.platform import Gateways, Hosting, Platform, PlatformKind, Reserve, wall_bytes
+from coffre.spec.quota import beyond_sold_bytes, beyond_wall_bytes, blind_seconds, look_seconds, reserve_bytes
 
-GIB = 2**30
+MIB, GIB = 2**20, 2**30
 
 
 def platform(**more: object) -> Platform:
@@ -44,3 +45,71 @@ def test_the_wall_is_whole_kib_and_never_below_what_was_promised() -> None:
         wall = wall_bytes(quota, platform())
         assert wall % 1024 == 0
         assert 0 <= wall - (quota + max(GIB, quota * 5 / 100) + quota * 25 / 100) < 1026
+
+
+def gateways(count: int = 1, ttl: int = 600, sync: int = 180, intake: int = 25 * MIB) -> Gateways:
+    return Gateways(
+        count=count,
+        bucket_quota_ttl_seconds=ttl,
+        user_quota_sync_seconds=sync,
+        intake_per_second=f"{intake // MIB} MiB",
+    )
+
+
+def test_one_gateway_as_ceph_sets_it_up_is_what_a_file_without_a_word_means() -> None:
+    assert platform().counting == gateways()
+    assert wall_bytes(500 * GIB, platform()) == wall_bytes(500 * GIB, platform(gateways=gateways()))
+
+
+@pytest.mark.parametrize(
+    ("count", "ttl", "sync", "intake", "taken_in"),
+    [
+        (2, 600, 180, 62 * MIB, 62 * MIB),
+        (2, 600, 180, 4 * MIB, 62 * MIB),
+        (2, 30, 15, 62 * MIB, 62 * MIB),
+        (1, 1, 1, 69 * MIB, 55 * MIB),
+        (2, 1, 1, 43 * MIB, 43 * MIB),
+        (2, 1, 1, 4 * MIB, 34 * MIB),
+    ],
+)
+def test_nothing_that_was_measured_passes_what_is_said(
+    count: int, ttl: int, sync: int, intake: int, taken_in: int
+) -> None:
+    """A wall of 32 MiB on a cluster of two gateways, objects of 1 MiB: what it took in, and how fast at most."""
+    wall = 32 * MIB
+    assert taken_in - wall <= beyond_wall_bytes(wall, gateways(count, ttl, sync, intake))
+
+
+def test_beyond_the_wall_is_what_comes_in_until_all_know_and_never_more_than_a_wall_for_each_other_gateway() -> None:
+    assert beyond_wall_bytes(1000 * GIB, gateways(2, 30, 15)) == 2 * 25 * MIB * 45
+    assert beyond_wall_bytes(GIB, gateways(3)) == 2 * GIB + 3 * 25 * MIB * 180
+    assert beyond_wall_bytes(GIB, gateways(1, 1, 1)) == 25 * MIB
+    assert blind_seconds(gateways(2, 30, 15)) == 45
+
+
+def test_the_reserve_has_room_for_what_the_other_gateways_take_in_unseen() -> None:
+    quota = 1000 * GIB
+    assert reserve_bytes(quota, platform(gateways=gateways(1))) == quota // 20
+    assert reserve_bytes(quota, platform(gateways=gateways(5))) == 4 * 25 * MIB * 780
+    assert reserve_bytes(4 * GIB, platform(gateways=gateways(3))) == 8 * GIB
+    assert reserve_bytes(quota, platform(gateways=gateways(2, 30, 15))) == quota // 20
+
+
+def test_the_gate_is_looked_at_before_the_reserve_can_be_used_up() -> None:
+    assert look_seconds(4 * GIB, platform(gateways=gateways(1))) == GIB // (25 * MIB)
+    assert look_seconds(4 * GIB, platform(gateways=gateways(1, intake=5000 * MIB))) == 1
+    assert look_seconds(1000 * GIB, platform(gateways=gateways(1))) == 300
+    two = platform(gateways=gateways(2))
+    assert look_seconds(1000 * GIB, two) * 2 * 25 * MIB <= reserve_bytes(1000 * GIB, two)
+
+
+def test_what_may_be_stored_beyond_what_was_sold_is_one_figure() -> None:
+    terms = platform(gateways=gateways(2, 30, 15))
+    assert beyond_sold_bytes(100 * GIB, terms) == 30 * GIB + 2 * 25 * MIB * 45
+
+
+def test_addresses_are_one_for_each_gateway() -> None:
+    with pytest.raises(ValueError, match="1 addresses are named for 2 gateways"):
+        Gateways(count=2, addresses=["https://rgw1.example:7443"])
+    with pytest.raises(ValueError, match="is not a gateway's address"):
+        Gateways(count=1, addresses=["rgw1.example"])

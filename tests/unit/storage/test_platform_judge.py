@@ -1,9 +1,10 @@
 """What was seen of a platform, judged; every limit from both sides."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from coffre.spec.platform import Gateways
 from coffre.storage.ceph.checks import judge_cluster, judge_trials, judge_wire, scratch
 from coffre.storage.ceph.checks.apis import Api, judge_apis
 from coffre.storage.ceph.checks.finding import Verdict
@@ -102,18 +103,53 @@ def test_capabilities(caps, flags, verdict, words):
     assert words in finding.sentence
 
 
+NOVEMBER_2026 = date(2026, 11, 28)
+
+
 @pytest.mark.parametrize(
-    ("features", "words"),
+    ("features", "verdict", "words"),
     [
-        (judge_cluster.Features(False, False, False), "16 (Pacific) or older"),
-        (judge_cluster.Features(True, True, False), "17 (Quincy) or 18 (Reef)"),
-        (judge_cluster.Features(True, True, True), "19 (Squid) or newer"),
-        (judge_cluster.Features(True, True, True, "Ceph Object Gateway (tentacle)"), "Ceph 20 (Tentacle)"),
-        (judge_cluster.Features(False, False, False, "nginx"), "16 (Pacific) or older"),
+        ((False, False, False), Verdict.WARNING, "Ceph 16 (Pacific): nothing in it is mended since 2024-03-04"),
+        (
+            (True, True, False),
+            Verdict.WARNING,
+            "Ceph 17 (Quincy) to 18 (Reef): nothing in it is mended since 2026-03-20",
+        ),
+        ((True, True, True), Verdict.OK, "Ceph 19 (Squid) to 21 (Umbrella); Coffre is tested on 16, 18, 20"),
+        ((True, True, True, "Ceph Object Gateway (tentacle)"), Verdict.OK, "Ceph 20 (Tentacle)"),
+        (
+            (True, True, True, "Ceph Object Gateway (squid)"),
+            Verdict.WARNING,
+            "Ceph 19 (Squid): nothing in it is mended",
+        ),
+        ((True, True, True, "Ceph Object Gateway (reef)"), Verdict.WARNING, "Ceph 18 (Reef): nothing in it is mended"),
+        ((False, False, False, "nginx"), Verdict.WARNING, "Ceph 16 (Pacific): "),
     ],
 )
-def test_a_release_is_told_by_what_it_knows(features, words):
-    assert words in judge_cluster.judge_release(features).sentence
+def test_the_release_is_named_as_far_as_it_shows_and_whether_it_lives(features, verdict, words):
+    [life, _] = judge_cluster.judge_release(judge_cluster.Features(*features), NOVEMBER_2026)
+    assert life.verdict is verdict
+    assert life.sentence.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("features", "verdict", "advice"),
+    [
+        ((False, False, False), Verdict.WARNING, "Upgrade to one that does: 19.2.6 or 20.2.4, or newer."),
+        ((True, True, True, "Ceph Object Gateway (tentacle)"), Verdict.UNKNOWN, "from 20.2.4 on they are mended"),
+        ((True, True, True), Verdict.UNKNOWN, "from 19.2.6, 20.2.4 on they are mended"),
+        (
+            (True, True, True, "Ceph Object Gateway (umbrella)"),
+            Verdict.UNKNOWN,
+            "it is not known whether they are mended",
+        ),
+    ],
+)
+def test_known_holes_are_named_with_the_versions_that_mend_them(features, verdict, advice):
+    [_, holes] = judge_cluster.judge_release(judge_cluster.Features(*features), NOVEMBER_2026)
+    assert holes.verdict is verdict
+    assert "CVE-2025-30156" in holes.sentence
+    assert advice in holes.advice
 
 
 @pytest.mark.parametrize(
@@ -220,3 +256,36 @@ def test_apis_that_can_be_switched_off_are_named_with_the_setting(answering, ver
     assert words in finding.sentence
     assert ("rgw_enable_apis = s3, admin" in finding.advice) == (verdict is WARNING)
     assert ("rgw_enable_static_website = false" in finding.advice) == (Api.WEBSITE in answering)
+
+
+@pytest.mark.parametrize(
+    ("gateways", "lateness", "verdict", "words"),
+    [
+        (None, None, UNKNOWN, "how many gateways serve this endpoint is not said"),
+        (Gateways(), None, OK, "one gateway"),
+        (Gateways(count=2), None, UNKNOWN, "was not measured; platform.yaml says 780 s"),
+        (
+            Gateways(count=2),
+            judge_trials.Lateness(3 << 20, 41.2, 75.0),
+            OK,
+            "2 gateways know that a quota is full after 41.2 s; platform.yaml says 780 s; 3 MiB passed",
+        ),
+        (
+            Gateways(count=2),
+            judge_trials.Lateness(3 << 20, None, 75.0),
+            UNKNOWN,
+            "do not learn of each other within 75 s",
+        ),
+        (
+            Gateways(count=2, bucket_quota_ttl_seconds=30, user_quota_sync_seconds=15),
+            judge_trials.Lateness(3 << 20, None, 47.0),
+            PROBLEM,
+            "for more than 47 s after another is full; platform.yaml says 45 s",
+        ),
+    ],
+)
+def test_gateways_learn_of_each_other_as_platform_yaml_says(gateways, lateness, verdict, words):
+    finding = judge_trials.judge_gateways(gateways, lateness)
+    assert finding.verdict is verdict
+    assert words in finding.sentence
+    assert (finding.advice == "") == (verdict is OK)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from coffre.errors import ExpectedError
+from coffre.errors import ExpectedError, RemoteError
 from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
@@ -18,6 +18,7 @@ from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.apis import find_answering, judge_apis
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown
+from coffre.storage.ceph.checks.gateways import try_gateways
 from coffre.storage.ceph.checks.judge_cluster import (
     Features,
     Room,
@@ -29,6 +30,7 @@ from coffre.storage.ceph.checks.judge_cluster import (
     parse_administrator,
     reminders,
 )
+from coffre.storage.ceph.checks.judge_trials import judge_gateways
 from coffre.storage.ceph.checks.judge_wire import (
     judge_answer,
     judge_certificate,
@@ -94,7 +96,7 @@ class _Visit:
             administrator = self._capabilities(http)
         except ExpectedError as refusal:
             return [problem("administrator", refusal.message, refusal.hint), _rest()]
-        found = [administrator, *self._features(http)]
+        found = [administrator, *self._features(http, now)]
         if administrator.verdict is Verdict.PROBLEM:
             return [*found, _rest(), *reminders()]
         admin = AdminClient(self.endpoint, self.key)
@@ -130,7 +132,7 @@ class _Visit:
                 lacking.append(capability)
         return lacking
 
-    def _features(self, http: SignedHttp) -> list[Finding]:
+    def _features(self, http: SignedHttp, now: datetime) -> list[Finding]:
         info = _ask(http, "/admin/info", {})
         features = Features(
             has_info=info.is_known,
@@ -138,7 +140,7 @@ class _Visit:
             has_accounts=_ask(http, "/admin/account", {"id": "RGW00000000000000000"}).is_known,
             server=self.wire.server,
         )
-        return [judge_release(features), judge_cluster(self.endpoint.fsid, _fsid(info.answer))]
+        return [*judge_release(features, now.date()), judge_cluster(self.endpoint.fsid, _fsid(info.answer))]
 
     def _latency(self, http: SignedHttp) -> Finding:
         taken = []
@@ -158,9 +160,21 @@ class _Visit:
                 self.on_progress("asking for APIs that are not used")
                 found.append(judge_apis(find_answering(place, self.endpoint)))
                 found += Trials(place, admin).run(self.on_progress)
+                found.append(self._gateways(place, admin))
         except ExpectedError as trouble:
             found.append(problem("trials", trouble.message, trouble.hint))
         return found
+
+    def _gateways(self, place: scratch.Scratch, admin: AdminClient) -> Finding:
+        gateways = self.platform.gateways
+        if gateways is None or len(gateways.addresses) < 2:
+            return judge_gateways(gateways, None)
+        self.on_progress(f"trying a quota through each of {gateways.count} gateways")
+        try:
+            lateness = try_gateways(place, admin, self.endpoint, gateways, self.on_progress)
+        except RemoteError as refusal:
+            return problem("gateways", f"it could not be tried: {refusal.message}", refusal.hint)
+        return judge_gateways(gateways, lateness)
 
     def _room(self, admin: AdminClient) -> Finding:
         self.on_progress("counting what is sold and used")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from coffre.spec.sizes import format_bytes
 from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
@@ -14,14 +15,31 @@ _NEEDED = {"users": "*", "buckets": "*", "metadata": "read"}
 _USEFUL = {*_NEEDED, "usage", "info", "ratelimit", "accounts"}
 _TO_KNOW_THE_PLATFORM = ("zone", "read")
 """By this a gateway says which cluster it is; a zone may not be changed by it."""
-_RELEASES = {
-    "pacific": 16,
-    "quincy": 17,
-    "reef": 18,
-    "squid": 19,
-    "tentacle": 20,
-    "umbrella": 21,
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of Ceph: its name, and the day after which its makers mend nothing in it any more."""
+
+    name: str
+    end_of_life: date
+
+
+RELEASES = {
+    16: Release("Pacific", date(2024, 3, 4)),
+    17: Release("Quincy", date(2025, 1, 13)),
+    18: Release("Reef", date(2026, 3, 20)),
+    19: Release("Squid", date(2026, 10, 31)),
+    20: Release("Tentacle", date(2027, 6, 1)),
+    21: Release("Umbrella", date(2028, 10, 28)),
 }
+"""As docs.ceph.com, "Ceph Releases (index)", has them in November 2026; days to come are estimates there."""
+TESTED = (16, 18, 20)
+"""The releases on which Coffre's own tests run."""
+
+HOLES = "CVE-2025-30156 (weak encryption, the gateway's too) and CVE-2026-50152 (secrets for whoever may only read)"
+_MENDED = {19: "19.2.6", 20: "20.2.4"}
+"""The first version of a release in which both holes are mended; of older releases none was published."""
 
 
 @dataclass(frozen=True)
@@ -85,26 +103,50 @@ class Features:
     server: str | None = None
 
 
-def judge_release(features: Features) -> Finding:
-    """Name the Ceph release as far as it shows, and what it lacks that Coffre has to do without."""
-    name = "release"
+def find_release(features: Features) -> tuple[int, int]:
+    """Return the oldest and the newest release that a gateway can be, by what it says and by the calls it knows."""
     named = re.fullmatch(r"Ceph Object Gateway \((\w+)\)", features.server or "")
-    if named and named[1].lower() in _RELEASES:
-        release = _RELEASES[named[1].lower()]
-        return ok(name, f"Ceph {release} ({named[1].capitalize()}), as it says itself{_untried(release)}")
+    own = [number for number, release in RELEASES.items() if named and release.name.lower() == named[1].lower()]
+    if own:
+        return own[0], own[0]
     if features.has_accounts:
-        return ok(name, f"Ceph 19 (Squid) or newer{_untried(19)}")
-    if features.has_info or features.has_rate_limits:
-        return ok(name, f"Ceph 17 (Quincy) or 18 (Reef){_untried(17)}")
-    return ok(
+        return 19, max(RELEASES)
+    return (17, 18) if features.has_info or features.has_rate_limits else (16, 16)
+
+
+def judge_release(features: Features, today: date) -> list[Finding]:
+    """Name the Ceph release as far as it shows: whether it lives, whether it was tried, and which holes it may have."""
+    oldest, newest = find_release(features)
+    title = " to ".join(f"{number} ({RELEASES[number].name})" for number in dict.fromkeys((oldest, newest)))
+    tried = "" if {oldest, newest} <= set(TESTED) else f"; Coffre is tested on {', '.join(map(str, TESTED))}"
+    ended = RELEASES[newest].end_of_life
+    if today > ended:
+        life = warning(
+            "release",
+            f"Ceph {title}: nothing in it is mended since {ended.isoformat()}{tried}",
+            "Plan its upgrade with the platform's operator: "
+            f"{', '.join(str(number) for number, each in RELEASES.items() if each.end_of_life >= today)} live.",
+        )
+    else:
+        life = ok("release", f"Ceph {title}{tried}")
+    return [life, _judge_holes(oldest, newest)]
+
+
+def _judge_holes(oldest: int, newest: int) -> Finding:
+    name = "known holes"
+    if newest < min(_MENDED):
+        return warning(
+            name,
+            f"no version of Ceph {newest} mends {HOLES}",
+            f"Upgrade to one that does: {' or '.join(_MENDED.values())}, or newer.",
+        )
+    mended = ", ".join(version for number, version in _MENDED.items() if oldest <= number <= newest)
+    which = f"from {mended} on they are" if mended else "for this release it is not known whether they are"
+    return unknown(
         name,
-        "Ceph 16 (Pacific) or older: no rate limits, no accounts, no /admin/info; nothing that Coffre uses is missing "
-        "on 16.2.15",
+        f"whether {HOLES} are mended here cannot be read from outside",
+        f"Ask the operator for the exact version: {which} mended.",
     )
-
-
-def _untried(release: int) -> str:
-    return "" if release == 16 else "; Coffre is tested on 16.2.15"
 
 
 def judge_cluster(expected_fsid: str | None, told_fsid: str | None) -> Finding:
@@ -176,6 +218,7 @@ def reminders() -> list[Finding]:
             "logs",
             "whether the gateways log requests cannot be read from outside, and RGW takes the secret of a new key in "
             "an address",
-            "Set `debug_rgw = 0/0` on the gateways, and log no query strings in any proxy in front of them.",
+            "Set `debug_rgw = 0/0` and `debug_rgw_access = 0/0` on the gateways (from Ceph 18 on it takes both), "
+            "and log no query strings in any proxy in front of them.",
         ),
     ]

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from coffre.spec.platform import Gateways
+from coffre.spec.quota import blind_seconds
 from coffre.spec.sizes import format_bytes
-from coffre.storage.ceph.checks.finding import Finding, ok, problem, warning
+from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
 
 GATE_SECONDS = 1.0
 LATE_SECONDS = 5.0
@@ -18,6 +20,15 @@ class PolicyTrial:
     machine_may_delete: bool
     stranger_is_let_in: bool
     stranger_is_shut_out: bool
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """What the last gateway to learn still took in, and for how long; None seconds: all the while it was watched."""
+
+    passed_bytes: int
+    learnt_after_seconds: float | None
+    watched_seconds: float
 
 
 def judge_policy(trial: PolicyTrial) -> Finding:
@@ -71,7 +82,7 @@ def judge_quota(limit_bytes: int, refused_after_seconds: float | None) -> Findin
             f"{full} are refused {_after(refused_after_seconds)}",
             "Lower rgw_bucket_quota_ttl and rgw_user_quota_bucket_sync_interval on the gateways.",
         )
-    return ok(name, f"{full} are refused {_after(refused_after_seconds)}; several gateways count apart until they sync")
+    return ok(name, f"{full} are refused {_after(refused_after_seconds)}")
 
 
 def judge_freed(freed_after_seconds: float | None) -> Finding:
@@ -86,6 +97,45 @@ def judge_freed(freed_after_seconds: float | None) -> Finding:
     return ok(name, f"deleted space is free again {_after(freed_after_seconds)}")
 
 
+def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> Finding:
+    """Judge what platform.yaml says of the gateways against what was measured; no Lateness: nothing could be."""
+    name = "gateways"
+    if gateways is None:
+        return unknown(
+            name,
+            "how many gateways serve this endpoint is not said, and each counts quotas by itself; one is assumed",
+            "Write `gateways:` with their count and cache times in platform.yaml: reserve and wall follow from it.",
+        )
+    said = f"platform.yaml says {blind_seconds(gateways)} s"
+    if gateways.count == 1:
+        return ok(name, "one gateway, by platform.yaml: it has nobody to learn from")
+    if lateness is None:
+        return unknown(
+            name,
+            f"how late {gateways.count} gateways learn of each other was not measured; {said}",
+            "Write each one's own address as `gateways: {addresses: […]}` in platform.yaml, where they can be reached.",
+        )
+    passed = f"{format_bytes(lateness.passed_bytes)} passed through the others meanwhile"
+    if lateness.learnt_after_seconds is not None:
+        return ok(
+            name,
+            f"{gateways.count} gateways know that a quota is full {_after(lateness.learnt_after_seconds)}; {said}; "
+            f"{passed}",
+        )
+    if lateness.watched_seconds < blind_seconds(gateways):
+        return unknown(
+            name,
+            f"{gateways.count} gateways do not learn of each other within {lateness.watched_seconds:.0f} s; {said}",
+            "Lower rgw_bucket_quota_ttl and rgw_user_quota_bucket_sync_interval on the gateways: until they know, a "
+            "full tenant is taken in once more through each of them.",
+        )
+    return problem(
+        name,
+        f"a gateway goes on taking writes for more than {lateness.watched_seconds:.0f} s after another is full; {said}",
+        "Read rgw_bucket_quota_ttl and rgw_user_quota_bucket_sync_interval on each gateway, and write them there.",
+    )
+
+
 def judge_switch(name: str, *, works: bool, does: str, consequence: str) -> Finding:
     """Judge something that a gateway either does or does not."""
     if works:
@@ -97,7 +147,7 @@ def judge_conditional_write(*, is_honoured: bool) -> Finding:
     name = "conditional write"
     if is_honoured:
         return ok(name, "If-None-Match is honoured in versioned buckets")
-    return ok(name, "If-None-Match is not honoured in versioned buckets (as on 16.2.15); Coffre does not rely on it")
+    return ok(name, "If-None-Match is not honoured in versioned buckets (before Ceph 20); Coffre does not rely on it")
 
 
 def _after(seconds: float) -> str:
