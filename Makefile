@@ -1,11 +1,11 @@
 # Thin: every target's work is in a script or a command that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down check test bench lock clean
+.PHONY: help setup demo demo-down check test test-release bench lock clean
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/coffre
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install and build whatever is missing (as root, on Debian 12 or Ubuntu 24.04)
 	@tools/setup.sh
@@ -20,8 +20,15 @@ check: ## format, lint, types, imports, playbooks, Go, unit tests
 	@tools/setup.sh --for-tests
 	@tools/check.sh
 
-test: check ## everything: check, then the tests on real services, four modules at a time
-	@.venv/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15 tests/integration tests/e2e
+PYTEST = .venv/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: check ## everything: check, then the tests on real services, four modules at a time, and a few on other Cephs
+	@$(PYTEST) --durations 15 tests/integration tests/e2e
+	@for release in 16 20; do COFFRE_TEST_RELEASE=$$release $(PYTEST) -q -m short_list tests/integration || exit 1; done
+
+test-release: ## what rests on a release of Ceph, on another one: make test-release RELEASE=20
+	@tools/setup.sh --for-tests
+	@COFFRE_TEST_RELEASE=$(RELEASE) $(PYTEST) --durations 15 -m every_release tests/integration tests/e2e
 
 bench: setup ## how fast it is, each figure beside its floor (about 15 minutes), then a longer fuzz (8 more)
 	@tools/setup.sh --for-tests

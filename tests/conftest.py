@@ -2,12 +2,14 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from coffre.lab.lab import Lab
+from coffre.lab.releases import DEFAULT_RELEASE, NotOfferedError
 from coffre.lab.state import hold_lock
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every command that they start.
@@ -19,6 +21,7 @@ TIERS = ("unit", "integration", "e2e")
 LONGEST_FIRST = (
     "e2e/test_tenant_life.py",
     "e2e/test_faults.py",
+    "e2e/cluster/test_losses.py",
     "e2e/test_rotation.py",
     "e2e/test_states.py",
     "e2e/test_restores.py",
@@ -30,6 +33,7 @@ LONGEST_FIRST = (
     "e2e/test_rollback.py",
     "e2e/test_plans_and_state.py",
     "e2e/test_offboarding_faults.py",
+    "integration/test_lab_releases.py",
     "integration/test_lab_crash.py",
     "integration/agents/test_refusals.py",
     "integration/agents/test_life.py",
@@ -39,6 +43,20 @@ LONGEST_FIRST = (
     "e2e/test_trust.py",
 )
 """The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done."""
+
+ON_EVERY_RELEASE = (
+    "integration/storage/",
+    "integration/offboarding/",
+    "integration/test_lab",
+    "e2e/test_killed",
+    "e2e/test_offboarding",
+)
+"""What rests on what a release of Ceph does: storage, kills, isolation, erasure, the end of a contract."""
+
+SHORT_LIST = tuple(
+    f"integration/storage/test_{name}.py" for name in ("admin", "differences", "isolation", "resources", "states")
+)
+"""What of it runs on every release with each run of the tests."""
 
 LAB_HOSTS = ("compta-01.martin.example", "caisse-01.martin.example", "atelier-01.durand.example")
 """The machines of the example tenants."""
@@ -50,6 +68,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         tier = item.path.relative_to(ROOT / "tests").parts[0]
         if tier in TIERS:
             item.add_marker(getattr(pytest.mark, tier))
+        if str(item.path.relative_to(ROOT / "tests")).startswith(ON_EVERY_RELEASE):
+            item.add_marker(pytest.mark.every_release)
+        if str(item.path.relative_to(ROOT / "tests")).startswith(SHORT_LIST):
+            item.add_marker(pytest.mark.short_list)
+        if "cluster" in item.path.parts:
+            item.add_marker(pytest.mark.cluster)
     is_plain = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.markexpr
     if is_plain:
         others = [item for item in items if item.get_closest_marker("unit") is None]
@@ -63,27 +87,38 @@ def _rank(item: pytest.Item) -> int:
     return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """A lab of the tests' own, made anew for the session and erased after it.
+@contextmanager
+def open_lab(what: str, hosts: Sequence[str], *, nodes: int = 1) -> Iterator[Lab]:
+    """Make a lab of the tests' own and erase it afterwards.
 
     ``COFFRE_TEST_LAB`` names another directory, so that two sessions can run side by side; each worker of one session
     has its own beside it. With ``COFFRE_KEEP_LAB=1`` the lab is taken as it is found and left as it is: quicker while
     writing a test.
     """
     directory = Path(os.environ.get("COFFRE_TEST_LAB", ROOT / ".coffre" / "test-lab")).resolve()
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is not None:
-        directory = directory.with_name(f"{directory.name}-{worker}")
+    parts = (directory.name, what, os.environ.get("PYTEST_XDIST_WORKER"))
+    directory = directory.with_name("-".join(part for part in parts if part))
     is_kept = os.environ.get("COFFRE_KEEP_LAB") == "1"
-    found = Lab(directory)
+    release = int(os.environ.get("COFFRE_TEST_RELEASE", DEFAULT_RELEASE))
+    found = Lab(directory, release=release, nodes=nodes)
     with hold_lock(directory.with_name(f"{directory.name}.lock"), f"the test lab {directory}", wait_seconds=5):
         if not is_kept:
             found.down(erase=True)
         try:
-            found.up(LAB_HOSTS)
+            found.up(hosts)
             yield found
+        except NotOfferedError as moved:
+            if release == DEFAULT_RELEASE:
+                raise
+            pytest.skip(f"{moved.message}: this release cannot be had any more")
         finally:
             if not is_kept:
                 found.down(erase=True)
                 directory.rmdir()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The session's lab, of one node."""
+    with open_lab("", LAB_HOSTS) as found:
+        yield found

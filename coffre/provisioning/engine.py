@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ PARALLEL_RESOURCES = 32
 
 PROGRAM_END_SECONDS = 5.0
 """How long the program of a failed run may take to stop."""
+
+LONG_SECONDS = 5.0
+"""From when on a step takes long: a healthy platform takes a fraction of a second."""
 
 MAX_REASONS = 3
 """How many reasons a failed run is told with: a platform that goes away is one for each resource."""
@@ -169,7 +173,11 @@ class StackEngine:
         self.free_stale_lock(on_progress)
         recorder = _Recorder(on_progress)
         stack = self._open()
-        with self._mended(), self._running(program, recorder, takes_unequal=takes_unequal) as inline:
+        with (
+            self._mended(),
+            recorder.telling_what_takes_long(),
+            self._running(program, recorder, takes_unequal=takes_unequal) as inline,
+        ):
             if clear_pending:
                 stack.refresh(clear_pending_creates=True, color="never")
             stack.up(
@@ -327,12 +335,16 @@ class _Recorder:
     def __init__(self, on_progress: OnProgress | None = None) -> None:
         self._on_progress = on_progress
         self._changes: dict[str, ResourceChange] = {}
+        self._under_way: dict[str, tuple[str, float]] = {}
         self.errors: list[str] = []
         self.adopted: set[str] = set()
 
     def __call__(self, event: events.EngineEvent) -> None:
         if event.resource_pre_event is not None:
             self._note_step(event.resource_pre_event.metadata)
+        for ended in (event.res_outputs_event, event.res_op_failed_event):
+            if ended is not None:
+                self._under_way.pop(ended.metadata.urn, None)
         if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
             self._note_error(event.diagnostic_event)
 
@@ -351,7 +363,31 @@ class _Recorder:
         change = ResourceChange(operation, kind, name, properties, _digest_inputs(step))
         self._changes[step.urn] = change
         if self._on_progress is not None:
-            self._on_progress(f"{change.operation} {change.kind} {change.name}")
+            doing = f"{change.operation} {change.kind} {change.name}"
+            self._under_way[step.urn] = doing, time.monotonic()
+            self._on_progress(doing)
+
+    @contextmanager
+    def telling_what_takes_long(self) -> Iterator[None]:
+        """Say once of each step that takes long that it is still waited for."""
+        ended = threading.Event()
+        watching = threading.Thread(target=self._tell_what_takes_long, args=(ended,), daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watching.join()
+
+    def _tell_what_takes_long(self, ended: threading.Event) -> None:
+        told: set[str] = set()
+        while not ended.wait(0.5):
+            for urn, (doing, began) in tuple(self._under_way.items()):
+                if urn not in told and time.monotonic() - began > LONG_SECONDS and self._on_progress is not None:
+                    told.add(urn)
+                    self._on_progress(
+                        f"still waiting for the platform: {doing} (half a minute when a gateway has died)"
+                    )
 
     def _note_error(self, event: events.DiagnosticEvent) -> None:
         text = _last_line(_COLOUR_TAG.sub("", event.message)).removeprefix("error: ")
