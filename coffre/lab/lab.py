@@ -21,7 +21,7 @@ from coffre.lab.certificates import Certificates
 from coffre.lab.machines import Machine
 from coffre.lab.network import Bridge
 from coffre.lab.nodes import Node
-from coffre.lab.releases import DEFAULT_RELEASE, Release, ReleaseTree, find_release, list_steps
+from coffre.lab.releases import DEFAULT_RELEASE, Release, ReleaseTree, find_release, list_releases
 from coffre.lab.state import LabState
 from coffre.lab.status import DaemonStatus, LabStatus, MachineStatus
 
@@ -106,16 +106,16 @@ class Lab:
         with self._locked(), _usual_umask():
             found = state.find_state(self._state_file)
             known = (found or self._choose()).with_hosts(hosts)
-            releases = self._list_releases(known)
+            releases = list_releases(self.directory, known.release, self._release, may_upgrade=self._may_upgrade)
             if self._nodes not in (None, known.nodes):
                 raise RefusedError(
-                    f"the lab in {self.directory} has {_count_nodes(known.nodes)}",
+                    f"the lab in {self.directory} was made with --nodes {known.nodes} and keeps that",
                     "Start it without --nodes, or erase it: `coffre lab down --erase`.",
                 )
             if found is None:
                 # The directory was removed under a running lab: its processes would be taken for the new one's.
                 self._stop_everything(known)
-                self._remove_network(known)
+                self._bridge.remove()
             state.save_state(self._state_file, known)
             self._bridge.ensure(known.address, known.network)
             for node in self._cluster_nodes(known):
@@ -132,23 +132,6 @@ class Lab:
         with _usual_umask():
             ReleaseTree(self._cache, self._release or find_release(DEFAULT_RELEASE)).ensure(self._say)
 
-    def _list_releases(self, known: LabState) -> list[Release]:
-        """Return the releases to start one after the other: the lab's own, and those of an upgrade up to the wanted."""
-        own = find_release(known.release)
-        wanted = self._release or own
-        if wanted.number < own.number:
-            raise RefusedError(
-                f"the lab in {self.directory} is one of Ceph {own.number}, and its stores are no {wanted.number}'s",
-                f"Start it with --release {own.number}, or erase it: `coffre lab down --erase`.",
-            )
-        if wanted.number > own.number and not self._may_upgrade:
-            raise RefusedError(
-                f"the lab in {self.directory} is one of Ceph {own.number}",
-                f"Have it become one of {wanted.number}, which cannot be taken back: "
-                f"`coffre lab up --release {wanted.number} --upgrade`.",
-            )
-        return [own, *list_steps(own.number, wanted.number)]
-
     def down(self, *, erase: bool = False) -> None:
         """End everything of the lab, running or half gone; with ``erase`` also remove all it ever stored."""
         if not self.directory.exists():
@@ -157,22 +140,19 @@ class Lab:
             known = state.find_state(self._state_file)
             if known is not None:
                 self._stop_everything(known)
-                self._remove_network(known)
-                self._require_nothing_left(known)
             self._bridge.remove()
+            if known is not None:
+                self._require_nothing_left(known)
             if erase:
                 self._erase()
-
-    def _remove_network(self, known: LabState) -> None:
-        for node in self._cluster_nodes(known):
-            node.remove()
-        self._bridge.remove()
 
     def _stop_everything(self, known: LabState) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(self._stop_machine, self._machines(known)))
         machines.clear_stale_locks(self._base.directory)
         self._ceph(known).stop(self._say)
+        for node in self._cluster_nodes(known):
+            node.remove()
 
     def status(self) -> LabStatus:
         """Return what runs now."""
@@ -405,10 +385,6 @@ class Lab:
                 entry.unlink()
         for file in last:
             file.unlink(missing_ok=True)
-
-
-def _count_nodes(count: int) -> str:
-    return "one node, and keeps it" if count == 1 else f"{count} nodes, and keeps them"
 
 
 def _look_at(machine: Machine) -> MachineStatus:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from coffre.errors import ExpectedError, RemoteError, UsageError
+from coffre.errors import ExpectedError, RefusedError, RemoteError, UsageError
 from coffre.lab import bootstrap, processes
 from coffre.lab.trees import ensure_tree
 
@@ -70,6 +70,26 @@ def find_release(number: int) -> Release:
 def list_steps(running: int, wanted: int) -> list[Release]:
     """Return the releases by which a cluster goes from one to a newer one, the last one included."""
     return [release for number, release in RELEASES.items() if running < number <= wanted]
+
+
+def list_releases(directory: Path, running: int, wanted: Release | None, *, may_upgrade: bool) -> list[Release]:
+    """Return the releases that `up` starts one after the other: the lab's own, then those of an upgrade. Pure.
+
+    RefusedError when the wanted one is older than the lab of ``directory``, or newer and it may not become that.
+    """
+    own = find_release(running)
+    if wanted is not None and wanted.number < running:
+        raise RefusedError(
+            f"the lab in {directory} is one of Ceph {running}, and its stores are no {wanted.number}'s",
+            f"Start it with --release {running}, or erase it: `coffre lab down --erase`.",
+        )
+    if wanted is not None and wanted.number > running and not may_upgrade:
+        raise RefusedError(
+            f"the lab in {directory} is one of Ceph {running}",
+            f"Have it become one of {wanted.number}, which cannot be taken back: "
+            f"`coffre lab up --release {wanted.number} --upgrade`.",
+        )
+    return [own, *list_steps(running, (wanted or own).number)]
 
 
 def read_version(printed: str) -> str:

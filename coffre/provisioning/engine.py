@@ -2,29 +2,24 @@
 
 import asyncio
 import contextlib
-import hashlib
-import json
-import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 from pulumi import automation
 from pulumi.automation import errors as automation_errors
-from pulumi.automation import events
 from pulumi.automation._stack import StackInitMode
 
 from coffre import toolchain
 from coffre.errors import BusyError, RemoteError
-from coffre.provisioning.changes import PropertyChange, ResourceChange
+from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.loopback import Loopback
 from coffre.provisioning.pulumi_process import PulumiProcess
 from coffre.provisioning.pulumi_servers import served_over
+from coffre.provisioning.recorder import OnProgress, Recorder, last_line
 from coffre.provisioning.state import StateFolder, has_owner
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.scope import TenantScope
@@ -39,9 +34,6 @@ PARALLEL_RESOURCES = 32
 PROGRAM_END_SECONDS = 5.0
 """How long the program of a failed run may take to stop."""
 
-LONG_SECONDS = 5.0
-"""From when on a step takes long: a healthy platform takes a fraction of a second."""
-
 MAX_REASONS = 3
 """How many reasons a failed run is told with: a platform that goes away is one for each resource."""
 
@@ -52,16 +44,7 @@ LOCK_PATIENCE_SECONDS = 15.0
 """How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were seen."""
 
 _NO_ROOM = "no space left on device"
-_COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
-_CHANGES = {
-    events.OpType.CREATE: "create",
-    events.OpType.UPDATE: "update",
-    events.OpType.REPLACE: "replace",
-    events.OpType.DELETE: "delete",
-}
-
 Program = Callable[[], None]
-OnProgress = Callable[[str], None]
 
 
 class _LeanStack(automation.Stack):
@@ -141,7 +124,7 @@ class StackEngine:
 
         ``plan_file`` is where Pulumi writes its own plan of it, secrets encrypted.
         """
-        recorder = _Recorder()
+        recorder = Recorder()
         with self._running(program, recorder, takes_unequal=takes_unequal) as inline:
             self._open().preview(
                 program=inline,
@@ -171,7 +154,7 @@ class StackEngine:
         With ``plan_file`` nothing but what Pulumi planned there is done.
         """
         self.free_stale_lock(on_progress)
-        recorder = _Recorder(on_progress)
+        recorder = Recorder(on_progress)
         stack = self._open()
         with (
             self._mended(),
@@ -240,7 +223,7 @@ class StackEngine:
                 path.unlink()
 
     @contextmanager
-    def _running(self, program: Program, recorder: "_Recorder", *, takes_unequal: bool = False) -> Iterator[Program]:
+    def _running(self, program: Program, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[Program]:
         """Serve the provider and give the program for the time of one run; explain how it failed."""
         serving = RgwPlatform(self._endpoint, self._admin_key), self._scope
         provider = RgwProvider({}, serving, takes_unequal=takes_unequal)
@@ -258,7 +241,7 @@ class StackEngine:
 
 
 @contextmanager
-def _translated(slug: str, recorder: "_Recorder", command: PulumiProcess) -> Iterator[None]:
+def _translated(slug: str, recorder: Recorder, command: PulumiProcess) -> Iterator[None]:
     """Turn what the Automation API raises into what an operator can act on."""
     try:
         yield
@@ -283,7 +266,7 @@ def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError
             f"Make room and {again}: what was made on the platform is found there, with the same keys.",
         )
     reasons = _without_repeated_advice(errors[:MAX_REASONS]) or [
-        _last_line(text).removeprefix("stderr: ").removeprefix("error: ")
+        last_line(text).removeprefix("stderr: ").removeprefix("error: ")
     ]
     if len(errors) > MAX_REASONS:
         reasons.append(f"and {len(errors) - MAX_REASONS} more like these")
@@ -329,102 +312,8 @@ def _ended(program: Program) -> Iterator[Program]:
         raise
 
 
-class _Recorder:
-    """Gathers the engine's events of one run: each change once, each error once."""
-
-    def __init__(self, on_progress: OnProgress | None = None) -> None:
-        self._on_progress = on_progress
-        self._changes: dict[str, ResourceChange] = {}
-        self._under_way: dict[str, tuple[str, float]] = {}
-        self.errors: list[str] = []
-        self.adopted: set[str] = set()
-
-    def __call__(self, event: events.EngineEvent) -> None:
-        if event.resource_pre_event is not None:
-            self._note_step(event.resource_pre_event.metadata)
-        for ended in (event.res_outputs_event, event.res_op_failed_event):
-            if ended is not None:
-                self._under_way.pop(ended.metadata.urn, None)
-        if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
-            self._note_error(event.diagnostic_event)
-
-    def changes(self) -> list[ResourceChange]:
-        return sorted(
-            replace(change, operation="adopt") if urn in self.adopted else change
-            for urn, change in self._changes.items()
-        )
-
-    def _note_step(self, step: events.StepEventMetadata) -> None:
-        operation = _CHANGES.get(step.op)
-        if operation is None or not step.type.startswith("rgw:"):
-            return
-        properties = _property_changes(step) if operation in ("update", "replace") else ()
-        kind, name = step.type.rsplit(":", 1)[-1], step.urn.rsplit("::", 1)[-1]
-        change = ResourceChange(operation, kind, name, properties, _digest_inputs(step))
-        self._changes[step.urn] = change
-        if self._on_progress is not None:
-            doing = f"{change.operation} {change.kind} {change.name}"
-            self._under_way[step.urn] = doing, time.monotonic()
-            self._on_progress(doing)
-
-    @contextmanager
-    def telling_what_takes_long(self) -> Iterator[None]:
-        """Say once of each step that takes long that it is still waited for."""
-        ended = threading.Event()
-        watching = threading.Thread(target=self._tell_what_takes_long, args=(ended,), daemon=True)
-        watching.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            watching.join()
-
-    def _tell_what_takes_long(self, ended: threading.Event) -> None:
-        told: set[str] = set()
-        while not ended.wait(0.5):
-            for urn, (doing, began) in tuple(self._under_way.items()):
-                if urn not in told and time.monotonic() - began > LONG_SECONDS and self._on_progress is not None:
-                    told.add(urn)
-                    self._on_progress(
-                        f"still waiting for the platform: {doing} (half a minute when a gateway has died)"
-                    )
-
-    def _note_error(self, event: events.DiagnosticEvent) -> None:
-        text = _last_line(_COLOUR_TAG.sub("", event.message)).removeprefix("error: ")
-        # The engine's own closing lines say only that something above them failed.
-        if text in ("update failed", "preview failed", "refresh failed") or text in self.errors:
-            return
-        name = event.urn.rsplit("::", 1)[-1] if event.urn else ""
-        self.errors.append(f"{name}: {text}" if name and name not in text else text)
-
-
 def _write_project(work_dir: Path) -> None:
     """Write a work folder's Pulumi.yaml: the project's own, without the folder of the program, which is inline here."""
     settings = yaml.safe_load(toolchain.bundled("Pulumi.yaml").read_text(encoding="utf-8"))
     settings.pop("main", None)
     (work_dir / "Pulumi.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
-
-
-def _property_changes(step: events.StepEventMetadata) -> tuple[PropertyChange, ...]:
-    old, new = ((state.inputs if state is not None else None) or {} for state in (step.old, step.new))
-    changes = []
-    for path in sorted(step.detailed_diff or ()):
-        values = old.get(path), new.get(path)
-        is_shown = all(isinstance(value, str | int | float | bool) for value in values)
-        changes.append(PropertyChange(path, *(_shown(value) for value in values)) if is_shown else PropertyChange(path))
-    return tuple(changes)
-
-
-def _digest_inputs(step: events.StepEventMetadata) -> str:
-    inputs = (step.new.inputs if step.new is not None else None) or {}
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _shown(value: object) -> str:
-    # The protocol sends every number as a float.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "Pulumi gave no reason"

@@ -4,7 +4,7 @@ import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from coffre.spec.fields import (
     VALUE,
@@ -26,12 +26,12 @@ from coffre.spec.fields import (
     refuse,
     text_schema,
 )
+from coffre.spec.gateways import Gateways
 from coffre.spec.quota import wall_bytes
 from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
 
 __all__ = [
     "Anchor",
-    "Gateways",
     "Hosting",
     "Identities",
     "Mail",
@@ -49,7 +49,7 @@ __all__ = [
     "wall_bytes",
 ]
 
-_MIB, _GIB = 1 << 20, 1 << 30
+_GIB = 1 << 30
 
 
 class PlatformKind(StrEnum):
@@ -174,49 +174,6 @@ class Reserve(FileModel):
 
     minimum_bytes: Annotated[Size, Field(alias="minimum", description="Never less than this, like 1 GiB")] = _GIB
     percent: Annotated[Percent, Field(description="Percent of the sold quota")] = 5
-
-
-GatewayAddress = Annotated[
-    Text,
-    AfterValidator(
-        matching(
-            r"https?://[A-Za-z0-9.\-\[\]:]+", "is not a gateway's address", "write it like https://rgw1.example:7443"
-        )
-    ),
-    WithJsonSchema({"type": "string", "pattern": "^https?://", "description": "An address, like https://rgw1.example"}),
-]
-CacheSeconds = Annotated[Count, Field(ge=0, le=86400)]
-
-
-class Gateways(FileModel):
-    """The RGW gateways that serve a platform's endpoint: each counts quotas by itself, from caches."""
-
-    count: Annotated[Count, Field(ge=1, le=64, description="How many serve this endpoint")] = 1
-    addresses: list[GatewayAddress] = Field(
-        default_factory=list,
-        description="Each one's own address, where they can be reached: `coffre platform check` measures through them",
-    )
-    bucket_quota_ttl_seconds: Annotated[
-        CacheSeconds, Field(description="Their rgw_bucket_quota_ttl: how old a count may get")
-    ] = 600
-    user_quota_sync_seconds: Annotated[
-        CacheSeconds,
-        Field(description="Their rgw_user_quota_bucket_sync_interval: how late a count is noted down for the others"),
-    ] = 180
-    intake_bytes: Annotated[
-        Size,
-        Field(
-            alias="intake_per_second",
-            ge=1024,
-            description="What one of them takes in of one tenant in a second at most: the customer's uplink",
-        ),
-    ] = 25 * _MIB
-
-    @model_validator(mode="after")
-    def _has_one_address_each(self) -> "Gateways":
-        if self.addresses and len(set(self.addresses)) != self.count:
-            refuse(f"{len(set(self.addresses))} addresses are named for {self.count} gateways", "name each one once")
-        return self
 
 
 class Platform(FileModel):

@@ -7,23 +7,9 @@ lies between the sold quota and the wall.
 
 from typing import Protocol
 
+from coffre.spec.gateways import Gateways
+
 LOOK_SECONDS_AT_MOST = 300
-
-
-class GatewayTerms(Protocol):
-    """How a platform's gateways count; ``intake_bytes`` is what one of them takes in of one tenant in a second."""
-
-    @property
-    def count(self) -> int: ...
-
-    @property
-    def bucket_quota_ttl_seconds(self) -> int: ...
-
-    @property
-    def user_quota_sync_seconds(self) -> int: ...
-
-    @property
-    def intake_bytes(self) -> int: ...
 
 
 class WallTerms(Protocol):
@@ -39,7 +25,7 @@ class WallTerms(Protocol):
     def undelete_allowance_percent(self) -> int: ...
 
     @property
-    def counting(self) -> GatewayTerms: ...
+    def counting(self) -> Gateways: ...
 
 
 def wall_bytes(quota_bytes: int, platform: WallTerms) -> int:
@@ -61,12 +47,12 @@ def reserve_bytes(quota_bytes: int, platform: WallTerms) -> int:
     return max(platform.reserve_minimum_bytes, _percent(quota_bytes, platform.reserve_percent), unseen)
 
 
-def blind_seconds(gateways: GatewayTerms) -> int:
+def blind_seconds(gateways: Gateways) -> int:
     """Return for how long a gateway may not know what came through another one."""
     return gateways.bucket_quota_ttl_seconds + gateways.user_quota_sync_seconds
 
 
-def beyond_wall_bytes(wall: int, gateways: GatewayTerms) -> int:
+def beyond_wall_bytes(wall: int, gateways: Gateways) -> int:
     """Return the most that may be taken in past a wall before every gateway has counted all.
 
     Either all that comes in until the last gateway knows, or once the wall through each of the others, together with

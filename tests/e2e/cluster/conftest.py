@@ -45,6 +45,10 @@ class Cluster:
         """Tell whether the cluster has noticed that so many OSDs are gone."""
         return len(self._up()) == 3 - osds
 
+    def is_blocked(self) -> bool:
+        """Tell whether there are objects that nobody can write: fewer than two copies of them are there."""
+        return "PG_AVAILABILITY" in json.loads(self.lab.ceph(["health", "--format", "json"]))["checks"]
+
     def _up(self) -> list[int]:
         osds = json.loads(self.lab.ceph(["osd", "dump", "--format", "json"]))["osds"]
         return [osd["osd"] for osd in osds if osd["up"]]

@@ -116,7 +116,7 @@ def test_a_backup_waits_while_two_disks_of_three_are_gone(applied: Desk, cluster
     backup = Backup(applied, cluster)
     for name in ("osd-1", "osd-2"):
         cluster.kill(name)
-    wait_until(lambda: cluster.counts_out(2), "the cluster misses no OSDs", seconds=60)
+    wait_until(cluster.is_blocked, "everything can still be written", seconds=60)
     backup.go_on()
     assert backup.is_under_way()
     cluster.heal()

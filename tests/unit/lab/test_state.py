@@ -68,7 +68,7 @@ def test_a_state_of_version_1_is_one_of_the_ceph_that_debian_12_has(tmp_path):
         ({"release": 16}, "is one of Ceph 18, and its stores are no 16's", "--release 18, or erase it"),
         ({"release": 16, "may_upgrade": True}, "its stores are no 16's", "or erase it"),
         ({"release": 20}, "is one of Ceph 18", "coffre lab up --release 20 --upgrade"),
-        ({"nodes": 3}, "has one node, and keeps it", "Start it without --nodes, or erase it"),
+        ({"nodes": 3}, "was made with --nodes 1 and keeps that", "Start it without --nodes, or erase it"),
     ],
 )
 def test_a_lab_changes_its_release_only_when_told_and_never_back_nor_its_nodes(options, message, hint, tmp_path):

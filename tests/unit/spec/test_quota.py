@@ -2,7 +2,8 @@
 
 import pytest
 
-from coffre.spec.platform import Gateways, Hosting, Platform, PlatformKind, Reserve, wall_bytes
+from coffre.spec.gateways import Gateways
+from coffre.spec.platform import Hosting, Platform, PlatformKind, Reserve, wall_bytes
 from coffre.spec.quota import beyond_sold_bytes, beyond_wall_bytes, blind_seconds, look_seconds, reserve_bytes
 
 MIB, GIB = 2**20, 2**30

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from coffre.spec.platform import Gateways
+from coffre.spec.gateways import Gateways
 from coffre.storage.ceph.checks import judge_cluster, judge_trials, judge_wire, scratch
 from coffre.storage.ceph.checks.apis import Api, judge_apis
 from coffre.storage.ceph.checks.finding import Verdict

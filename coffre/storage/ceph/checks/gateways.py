@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from coffre.errors import RemoteError
-from coffre.spec.platform import Gateways
+from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
 from coffre.storage.ceph.admin import AdminClient
 from coffre.storage.ceph.checks.judge_trials import Lateness

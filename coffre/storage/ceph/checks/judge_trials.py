@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from coffre.spec.platform import Gateways
+from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
 from coffre.spec.sizes import format_bytes
 from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
