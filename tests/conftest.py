@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from coffre.lab.lab import Lab
-from coffre.lab.releases import DEFAULT_RELEASE, NotOfferedError
-from coffre.lab.state import hold_lock
+from coffre_lab.ceph.releases import DEFAULT_RELEASE, NotOfferedError
+from coffre_lab.lab import Lab
+from coffre_lab.state import hold_lock
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

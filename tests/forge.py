@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from coffre.agents.restic.new_repository import SealingKey
+from coffre.agents.restic.repository.new_repository import SealingKey
 
 DIRECTORY, SYMLINK, DEVICE, FIFO, SETUID, CHARACTER = 1 << 31, 1 << 27, 1 << 26, 1 << 25, 1 << 23, 1 << 21
 """Go's bits of a mode, which restic stores."""

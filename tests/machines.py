@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coffre.lab.lab import Lab
+from coffre_lab.lab import Lab
 
 NOTHING_LEFT = (
     "i=0; while [ -e /usr/local/lib/coffre ] || systemctl list-units --all --plain --no-legend 'coffre*' | grep -q .; "

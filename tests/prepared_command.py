@@ -25,7 +25,7 @@ from pathlib import Path
 
 COMMAND_SECONDS = 240.0
 HEADER_BYTES = 4
-MIGRATIONS = "coffre.records.migrations."
+MIGRATIONS = "coffre.records.database.migrations."
 """Read by Alembic alone, in its own way."""
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -152,7 +152,7 @@ def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
 
 def _read_libraries() -> None:
     import coffre
-    from coffre.storage.ceph.s3 import make_client
+    from coffre.storage.ceph.api.s3 import make_client
     from coffre.storage.driver import AccessKey, Endpoint
 
     for module in pkgutil.walk_packages(coffre.__path__, "coffre."):

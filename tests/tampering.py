@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from coffre.records import tables
-from coffre.records.chain import Link, event_content, first_hash, link_hash, make_link
+from coffre.records.chain.linking import read_tip
+from coffre.records.chain.links import Link, event_content, first_hash, link_hash, make_link
+from coffre.records.database import tables
 from coffre.records.events import Event, EventKind
-from coffre.records.linking import read_tip
 
 TENANT_ID = "k7f3q9wz2m"
 NOON = datetime(2026, 11, 2, 12, 30, 15, 123456, tzinfo=UTC)

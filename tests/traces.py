@@ -4,8 +4,9 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from coffre.lab import network
-from coffre.lab.lab import Lab
+from coffre_lab import network
+from coffre_lab.lab import Lab
+
 from tests.processes import list_pids, read_words
 
 

@@ -42,7 +42,7 @@ check "format (ruff)" ruff format --check --quiet
 check "lint (ruff)" ruff check --quiet
 check "types (mypy)" mypy --no-error-summary
 check "imports (import-linter)" lint-imports
-check "dependencies (deptry)" deptry coffre stacks
+check "dependencies (deptry)" deptry coffre stacks lab
 check "YAML (yamllint)" yamllint --strict .
 check "playbooks (ansible-lint)" ansible-lint --offline -q playbooks
 check "Go format (gofmt)" in_agent go_is_formatted

@@ -68,7 +68,7 @@ make_venv() {
 
 install_python_packages() {
   local stamp="$venv/.coffre-installed" wanted
-  wanted=$(cd "$root" && cat requirements.txt pyproject.toml | sha256sum | cut -d ' ' -f 1)
+  wanted=$(cd "$root" && cat requirements.txt pyproject.toml lab/pyproject.toml | sha256sum | cut -d ' ' -f 1)
   wanted="$wanted $(python_version "$venv/bin/python") $root"
   if [[ -f "$stamp" && "$(<"$stamp")" == "$wanted" ]]; then
     return 0
@@ -77,7 +77,7 @@ install_python_packages() {
   local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet install)
   "${pip[@]}" --require-hashes -r "$root/requirements.txt" ||
     fail "pip could not install requirements.txt" "see its messages above"
-  "${pip[@]}" --no-deps --no-build-isolation -e "$root"
+  "${pip[@]}" --no-deps --no-build-isolation -e "$root" -e "$root/lab"
   printf '%s\n' "$wanted" >"$stamp"
 }
 

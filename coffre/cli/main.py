@@ -5,35 +5,20 @@ import faulthandler
 import gc
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import coffre
-from coffre.cli import (
-    certificate,
-    disclose,
-    gate,
-    hold,
-    inventory,
-    lab,
-    offboard,
-    operations,
-    output,
-    platform,
-    provisioning,
-    records,
-    rotate,
-    secrets,
-    signers,
-    snapshot,
-    surroundings,
-    tenants,
-    trust,
-    verify,
-)
+from coffre.cli import output, surroundings
+from coffre.cli.backups import acknowledge, backup, drill, restore, snapshot, undelete, verify
 from coffre.cli.context import Globals
+from coffre.cli.departure import certificate, disclose, offboard
+from coffre.cli.house import platform, records, secrets, signers
+from coffre.cli.service import gate, hold, status
+from coffre.cli.tenants import files, inventory, provisioning, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError
 
@@ -53,10 +38,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (
-    tenants,
+    files,
     provisioning,
     rotate,
-    operations,
+    backup,
+    restore,
+    undelete,
+    drill,
+    status,
+    acknowledge,
     snapshot,
     verify,
     gate,
@@ -70,9 +60,10 @@ for room in (
     records,
     inventory,
     platform,
-    lab,
 ):
     room.register(app)
+for plugin in entry_points(group="coffre.commands"):  # of other distributions, such as the lab's
+    plugin.load().register(app)
 
 
 def _show_version(asked: bool) -> None:

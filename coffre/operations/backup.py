@@ -6,22 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coffre.agents.backup_run import Clock, start_and_wait
 from coffre.agents.report import Report, ReportResult
 from coffre.agents.report_paths import Integrity
+from coffre.agents.restic.backup_run import Clock, start_and_wait
 from coffre.errors import BusyError, ExpectedError, RefusedError, RemoteError
-from coffre.operations import identity
-from coffre.operations.accepted_paths import find_wanted
-from coffre.operations.findings import Finding
-from coffre.operations.gaps import judge_gaps
-from coffre.operations.gate import GateState, settle_gate
-from coffre.operations.machines import open_machine
-from coffre.operations.presence import find_unapplied
-from coffre.operations.report_shelf import Until, is_success
-from coffre.operations.runs import lock_again
-from coffre.operations.service import Service
-from coffre.operations.sighting import look
-from coffre.operations.suspension import find_shut_out
+from coffre.findings import Finding
+from coffre.observation.judge import identity
+from coffre.observation.judge.gaps import judge_gaps
+from coffre.observation.report_shelf import Until, is_success
+from coffre.observation.reports import find_wanted
+from coffre.observation.sighting import look
+from coffre.operations.access.gate import GateState, settle_gate
+from coffre.operations.access.suspension import find_shut_out
+from coffre.spec.tenant import Tenant
+from coffre.tenant.machines import open_machine
+from coffre.tenant.presence import find_unapplied
+from coffre.tenant.runs import lock_again
+from coffre.tenant.service import Service, find_machine
 
 DEADLINE_SECONDS = 12 * 3600
 """How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
@@ -201,3 +202,19 @@ def judge_report(
 
 def _sentence(problem: ExpectedError) -> str:
     return f"{problem.message}. {problem.hint}" if problem.hint else problem.message
+
+
+def choose_to_back_up(tenant: Tenant, machine: str | None) -> list[str]:
+    """Return the machines that `coffre backup` is about: the one named, or all in service; RefusedError for none."""
+    if machine is None:
+        names = list(tenant.active_machines())
+        if not names:
+            raise RefusedError(f"{tenant.slug} has no machine in service", "Every machine of its file is retired.")
+        return names
+    retirement = find_machine(tenant, machine).retired
+    if retirement is not None:
+        raise RefusedError(
+            f"{tenant.slug}/{machine} is retired since {retirement.on:%Y-%m-%d}: it has no key to back up with",
+            "Its backups can be restored. Take `retired:` out of the file and apply to take it into service again.",
+        )
+    return [machine]

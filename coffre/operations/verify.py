@@ -11,12 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from coffre.agents.restic.damage import list_damaged_packs
-from coffre.agents.restic.repository import ResticError
+from coffre.agents.restic.repository.damage import list_damaged_packs
+from coffre.agents.restic.repository.repository import ResticError
 from coffre.errors import RemoteError
-from coffre.operations import recorded_rounds
-from coffre.operations.blocked import refuse_while_blocked
-from coffre.operations.pack_rounds import (
+from coffre.observation import rounds as recorded_rounds
+from coffre.observation.judge.pack_rounds import (
     DATA_PREFIX,
     LEAST_BYTES,
     Bounds,
@@ -29,12 +28,13 @@ from coffre.operations.pack_rounds import (
     position_of,
     wanted_position,
 )
-from coffre.operations.presence import list_present, refuse_unapplied
-from coffre.operations.repositories import open_repository
-from coffre.operations.service import Service
-from coffre.operations.work_folder import work_folder
-from coffre.records.events import utc_now
+from coffre.operations.repository import open_repository
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.presence import list_present, refuse_unapplied
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+from coffre.workspace.work_folder import work_folder
 
 READERS = 4
 WORK_PREFIX = "verify-"

@@ -4,27 +4,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.operations.accepting import give_away
-from coffre.operations.control import Orders, refuse_foreign_orders, write_orders
-from coffre.operations.findings import Finding
-from coffre.operations.gate import GateState, settle_gate
-from coffre.operations.holds import settle_hold
-from coffre.operations.publishing import publish_programs
-from coffre.operations.runs import lock_recorded
-from coffre.operations.service import Service
-from coffre.operations.suspension import find_reason, settle_suspension, shut_out_early
-from coffre.provisioning import commitments, retirement
-from coffre.provisioning.agents import MachineOutcome, MachineState, deploy, leave
+from coffre.findings import Finding
+from coffre.operations.access.gate import GateState, settle_gate
+from coffre.operations.access.suspension import settle_suspension, shut_out_early
+from coffre.operations.acknowledge.replaced_machine import give_away
+from coffre.operations.holds.settle import settle_hold
+from coffre.orders.control import Orders, refuse_foreign_orders, write_orders
+from coffre.orders.publishing import publish_programs
 from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
-from coffre.provisioning.keys import Secrets, check_escrow, current_keys, ensure_secrets
-from coffre.provisioning.out_of_hours import record_out_of_hours
 from coffre.provisioning.plan import FULLY, Intent, plan_service, refuse_what_rules_forbid
-from coffre.provisioning.repositories import initialise_repositories, look_at_repositories
-from coffre.provisioning.rotate import KeyOutcome, TenantRotation
-from coffre.provisioning.stack import TenantStack, declare
-from coffre.records.events import EventKind, utc_now
+from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.steps import commitments, retirement
+from coffre.provisioning.steps.agents import MachineOutcome, MachineState, deploy, leave
+from coffre.provisioning.steps.out_of_hours import record_out_of_hours
+from coffre.provisioning.steps.repositories import initialise_repositories, look_at_repositories
+from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_secrets
+from coffre.records.events import EventKind
 from coffre.spec.loader import Repository
+from coffre.tenant.access import find_reason
+from coffre.tenant.runs import lock_recorded
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
 
 OnProgress = Callable[[str], None]
 Clock = Callable[[], datetime]

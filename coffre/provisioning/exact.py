@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
-from coffre.operations.service import Service, open_service
 from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.plan import FULLY, Intent, TenantPlan, plan_service
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
+from coffre.tenant.service import Service, open_service
 
 VERSION = 2
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from coffre.agents import inventory as agents_inventory
 from coffre.agents.driver import Target
-from coffre.operations.machines import find_connection, known_hosts_file
-from coffre.operations.past import OnNotice, open_existing_records
-from coffre.operations.service import find_tenant
-from coffre.records.database import Records
+from coffre.agents.restic import inventory as agents_inventory
+from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.tenant import Machine, SshConnection, Tenant, WinrmConnection
+from coffre.tenant.machines import find_connection, known_hosts_file
+from coffre.tenant.past import OnNotice, open_existing_records
+from coffre.tenant.service import find_tenant
 
 _RUNS = (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL)
 

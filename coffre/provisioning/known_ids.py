@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from coffre.operations.past import OnNotice, open_existing_records
 from coffre.spec.loader import Repository
+from coffre.tenant.past import OnNotice, open_existing_records
 
 
 class IsKnown(Protocol):

@@ -5,16 +5,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from coffre.agents.desired import InvalidOrdersError
-from coffre.operations.accepting import NO_REPLACEMENT, Replacement
-from coffre.operations.control import Orders, plan_orders, read_orders
-from coffre.operations.departure import find_stage_of, list_leaving_machines
-from coffre.operations.options import option_status
-from coffre.operations.service import Service
-from coffre.operations.suspension import find_reason
+from coffre.agents.restic.desired import InvalidOrdersError
+from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
+from coffre.orders.control import Orders, plan_orders, read_orders
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning import rules
-from coffre.provisioning.agents import (
+from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.engine.stack import TenantStack, declare, state_folder
+from coffre.provisioning.steps.agents import (
     Installed,
     describe_way,
     digest_inputs,
@@ -23,16 +21,18 @@ from coffre.provisioning.agents import (
     lacks_only_renewal,
     wanted_on,
 )
-from coffre.provisioning.changes import ResourceChange
-from coffre.provisioning.foreseen import Step, foresee
-from coffre.provisioning.keys import current_keys, missing_secrets
-from coffre.provisioning.repositories import NO_RENEWAL, Renewal
-from coffre.provisioning.retirement import list_standing, list_with_keys
-from coffre.provisioning.stack import TenantStack, declare, state_folder
-from coffre.provisioning.states import StatesPlan, plan_states
+from coffre.provisioning.steps.foreseen import Step, foresee
+from coffre.provisioning.steps.repositories import NO_RENEWAL, Renewal
+from coffre.provisioning.steps.retirement import list_standing, list_with_keys
+from coffre.provisioning.steps.secrets import current_keys, missing_secrets
+from coffre.provisioning.steps.states import StatesPlan, plan_states
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import PendingRotation, pending_rotations
 from coffre.spec.loader import Repository
+from coffre.spec.options import option_status
+from coffre.tenant.access import find_reason
+from coffre.tenant.departure import find_stage_of, list_leaving_machines
+from coffre.tenant.service import Service
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from datetime import datetime
 from coffre import toolchain
 from coffre.agents.restic.programs import list_restic_builds
 from coffre.errors import ExpectedError, RefusedError
-from coffre.operations.embedded import why_not_embedded
 from coffre.provisioning.rules import judge_escrow
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Platform
 from coffre.storage.ceph.checks.check import check_platform
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown, warning
 from coffre.storage.ceph.connect import connect
+from coffre.tenant.embedded import why_not_embedded
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from coffre.errors import RefusedError
-from coffre.operations.stage import STILL_SERVED, Stage
 from coffre.spec import naming
 from coffre.spec.tenant import (
     AgentKind,
@@ -15,6 +14,7 @@ from coffre.spec.tenant import (
     TenantStatus,
     WinrmConnection,
 )
+from coffre.tenant.stage import STILL_SERVED, Stage
 
 
 def refuse_unsupported(tenant: Tenant) -> None:

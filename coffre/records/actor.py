@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre.outside.text import one_line
-from coffre.records.git import GitRepository
+from coffre.workspace.git import GitRepository
 
 ACTOR_VARIABLE = "COFFRE_ACTOR"
 LIMIT = 200

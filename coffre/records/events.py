@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import SecretStr
@@ -73,11 +73,6 @@ class Event:
     machine: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     id: int | None = None
-
-
-def utc_now() -> datetime:
-    """Return the moment, for those who make events; rules get it handed in."""
-    return datetime.now(UTC)
 
 
 def check_recordable(event: Event) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from coffre.records import tables
 from coffre.records.boots import AcceptedMachine, KnownBoot
-from coffre.records.chain import Content, Subject, digest_content, memory_content
-from coffre.records.linking import Linker
+from coffre.records.chain.linking import Linker
+from coffre.records.chain.links import Content, Subject, digest_content, memory_content
+from coffre.records.database import tables
 
 
 @dataclass(frozen=True)

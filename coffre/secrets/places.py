@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre.errors import InvalidFileError
-from coffre.secrets.keys import RECIPIENTS_FILE
+from coffre.secrets.holders.keys import RECIPIENTS_FILE
 
 BUNDLE_SUFFIX = ".age"
 

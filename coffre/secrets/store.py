@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.secrets import age, files, keys
+from coffre.secrets import age, files
 from coffre.secrets.bundles import (
     KINDS,
     PROVIDER,
@@ -23,6 +23,7 @@ from coffre.secrets.bundles import (
 from coffre.secrets.copies import Copy, Judged, judge, lost_entries
 from coffre.secrets.destruction import BundleFiles, Traces, list_notes
 from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
+from coffre.secrets.holders import keys
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
 
 DEFAULT_WAIT_SECONDS = 10.0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from coffre.errors import InvalidFileError
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
-from coffre.spec.problems import Problem
-from coffre.spec.quoting import on_one_line
+from coffre.spec.problems.problems import Problem
+from coffre.spec.problems.quoting import on_one_line
 
 PLATFORM_FILE = "platform.yaml"
 TENANTS_FOLDER = "tenants"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from coffre.spec.fields import Count, FileModel, Size, Text, matching, refuse
+from coffre.spec.values.fields import Count, FileModel, Size, Text, matching, refuse
 
 GatewayAddress = Annotated[
     Text,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from coffre.spec.fields import CredentialName, Day, Email, FileModel, Flag, Label, Text, matching, text_schema
+from coffre.spec.values.fields import CredentialName, Day, Email, FileModel, Flag, Label, Text, matching, text_schema
 
 
 class Choice(StrEnum):

@@ -10,15 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from coffre.errors import RefusedError
 from coffre.spec import naming
-from coffre.spec.documents import Document, read_document
-from coffre.spec.fields import NAME_RULE, name_problem
 from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER, display_name, list_tenant_files, read_bytes
-from coffre.spec.hosts import Place
-from coffre.spec.messages import explain
+from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.platform import PlatformFile
-from coffre.spec.problems import Finding, InvalidRepositoryError, Problem
-from coffre.spec.reporting import LIMIT, report, report_findings
-from coffre.spec.rules import (
+from coffre.spec.problems.messages import explain
+from coffre.spec.problems.problems import Finding, InvalidRepositoryError, Problem
+from coffre.spec.problems.reporting import LIMIT, report, report_findings
+from coffre.spec.rules.across_fields import (
     check_platform,
     check_tenant,
     check_tenant_platform,
@@ -27,6 +25,8 @@ from coffre.spec.rules import (
     list_places,
 )
 from coffre.spec.tenant import Tenant
+from coffre.spec.values.fields import NAME_RULE, name_problem
+from coffre.spec.values.hosts import Place
 
 __all__ = ["InvalidRepositoryError", "Problem", "Repository", "judge_tenant", "load_repository", "reload_tenant"]
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from coffre.spec.fields import Count, CredentialName, Day, FileModel, Flag, Host, Text, matching
 from coffre.spec.plan import OperatingSystem
+from coffre.spec.values.fields import Count, CredentialName, Day, FileModel, Flag, Host, Text, matching
 
 
 class MachineKind(StrEnum):

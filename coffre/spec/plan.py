@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from coffre.spec.fields import OURS, VALUE, Count, FileModel, Text, refuse
-from coffre.spec.schedule import GRAMMAR, Schedule, ScheduleError, parse_schedule
+from coffre.spec.values.fields import OURS, VALUE, Count, FileModel, Text, refuse
+from coffre.spec.values.schedule import GRAMMAR, Schedule, ScheduleError, parse_schedule
 
 
 class OperatingSystem(StrEnum):

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from coffre.spec.fields import (
+from coffre.spec.gateways import Gateways
+from coffre.spec.quota import wall_bytes
+from coffre.spec.values.fields import (
     VALUE,
     Count,
     Day,
@@ -26,9 +28,7 @@ from coffre.spec.fields import (
     refuse,
     text_schema,
 )
-from coffre.spec.gateways import Gateways
-from coffre.spec.quota import wall_bytes
-from coffre.spec.schedule import ScheduleError, Weekday, parse_schedule
+from coffre.spec.values.schedule import ScheduleError, Weekday, parse_schedule
 
 __all__ = [
     "Anchor",

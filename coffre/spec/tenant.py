@@ -5,7 +5,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from coffre.spec.fields import (
+from coffre.spec.leaving import Leaving
+from coffre.spec.machine import (
+    AgentKind,
+    Connection,
+    Machine,
+    MachineKind,
+    PullConnection,
+    Retirement,
+    SshConnection,
+    WinrmConnection,
+)
+from coffre.spec.plan import Keep, OperatingSystem, Plan
+from coffre.spec.values.fields import (
     Count,
     Day,
     Email,
@@ -20,20 +32,8 @@ from coffre.spec.fields import (
     Timezone,
     Version,
 )
-from coffre.spec.leaving import Leaving
-from coffre.spec.machine import (
-    AgentKind,
-    Connection,
-    Machine,
-    MachineKind,
-    PullConnection,
-    Retirement,
-    SshConnection,
-    WinrmConnection,
-)
-from coffre.spec.plan import Keep, OperatingSystem, Plan
-from coffre.spec.schedule import Schedule, Weekday
-from coffre.spec.timezones import DEFAULT_TIMEZONE
+from coffre.spec.values.schedule import Schedule, Weekday
+from coffre.spec.values.timezones import DEFAULT_TIMEZONE
 
 __all__ = [
     "AgentKind",

@@ -5,8 +5,8 @@ import secrets
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ssh
 
-from coffre.agents.framing import SURROUNDINGS, Frame, Stage
-from coffre.agents.ssh_errors import NO_COMMAND, NO_OUTPUT, wants_terminal
+from coffre.agents.reach.framing import SURROUNDINGS, Frame, Stage
+from coffre.agents.reach.ssh_errors import NO_COMMAND, NO_OUTPUT, wants_terminal
 
 # Ansible reads the options of a plugin from here; these are ssh's own.
 DOCUMENTATION = ssh.DOCUMENTATION.replace("name: ssh", "name: framed_ssh", 1)

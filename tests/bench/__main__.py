@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from coffre_lab.lab import Lab
+
 from coffre import toolchain
-from coffre.lab.lab import Lab
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.connect import connect
 from tests.bench import bare, erasing
@@ -218,9 +219,9 @@ def provider_mib(desk: Desk) -> float:
 def measure_steps(desk: Desk, slug: str) -> list[Row]:
     """Time the storage step alone, in one process that has its imports behind it."""
     os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
-    from coffre.operations.service import open_service
-    from coffre.provisioning.keys import current_keys
-    from coffre.provisioning.stack import TenantStack, declare
+    from coffre.provisioning.engine.stack import TenantStack, declare
+    from coffre.provisioning.steps.secrets import current_keys
+    from coffre.tenant.service import open_service
 
     def step(_: int) -> float:
         repository = load_repository(desk.root)

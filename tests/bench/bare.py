@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey
 

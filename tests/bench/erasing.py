@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coffre.lab.lab import Lab
-from coffre.operations.service import Service, open_service
+from coffre_lab.lab import Lab
+
 from coffre.spec.loader import load_repository
-from coffre.storage.ceph.s3 import make_client
-from coffre.storage.ceph.signed_http import SignedHttp
+from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.ceph.api.signed_http import SignedHttp
+from coffre.tenant.service import Service, open_service
 from tests.bench.measure import Row, timed
 from tests.integration.offboarding.office import pool_objects
 from tests.processes import list_pids, read_words
@@ -165,7 +166,7 @@ def _run(way: str, machine: str, root: Path, environment: Mapping[str, str]) -> 
 
 
 def erase_by_coffre(service: Service, machine: str) -> float:
-    from coffre.offboarding.erasing import erase_bucket, identify_bucket
+    from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 
     began = identify_bucket(service, machine)
     assert began is not None

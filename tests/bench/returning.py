@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from coffre import toolchain
-from coffre.offboarding.evidence import Returned
-from coffre.offboarding.returning import return_machine
-from coffre.operations.service import Service, open_service
+from coffre.offboarding.handover import return_machine
+from coffre.offboarding.lifecycle.evidence import Returned
 from coffre.spec.leaving import Return
 from coffre.spec.loader import load_repository
+from coffre.tenant.service import Service, open_service
 from tests.bench.measure import Row
 from tests.passwords import read_password
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coffre.records.database import Records
+from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.connect import connect
@@ -36,7 +36,7 @@ leaving:
 
 KILLING = """
 import os, signal, sys
-from coffre.offboarding.journal import Journal
+from coffre.offboarding.lifecycle.journal import Journal
 before, place = sys.argv.pop(1) == "before", int(sys.argv.pop(1))
 write, seen = Journal._write, 0
 def killing(self, *arguments):

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from coffre.agents import desired
-from coffre.records.database import Records
+from coffre.agents.restic import desired
+from coffre.records.database.schema import HEAD
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
-from coffre.records.schema import HEAD
 from coffre.secrets import minting
 from coffre.secrets.bundles import DataBundle, all_secret_values
 from coffre.spec.naming import DESIRED_KEY, GATE_KEY, bucket_name, owner_uid

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coffre.records.database import Records
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets import age
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.provisioning.state import StateFolder
+from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
 from coffre.spec.naming import owner_uid

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from coffre.offboarding.returning.staging import machine_root
+from coffre.offboarding.handover.targets.staging import machine_root
 from coffre.records.events import EventKind
 from coffre.spec.naming import bucket_name
 from tests.e2e.conftest import Desk

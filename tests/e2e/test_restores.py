@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.restic.repository import Repository, ResticError
-from coffre.operations.repositories import open_repository
-from coffre.operations.service import Service, open_service
+from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.operations.repository import open_repository
 from coffre.records.events import EventKind
 from coffre.spec.loader import load_repository
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
+from coffre.tenant.service import Service, open_service
 from tests.e2e.conftest import Desk
 from tests.e2e.test_tenant_life import Backstage, watched_processes
 from tests.forge import Forge, escaping_tree

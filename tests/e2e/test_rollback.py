@@ -16,7 +16,7 @@ import pytest
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import S3Key
 from coffre.spec.naming import bucket_name
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import Desk
 from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, Backstage

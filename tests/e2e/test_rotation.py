@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from coffre.agents import desired
-from coffre.operations.lock import tenant_lock
-from coffre.records.database import Records
+from coffre.agents.restic import desired
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import ControlBundle, S3Key, all_secret_values
 from coffre.secrets.minting import public_key_of
@@ -20,6 +19,7 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import DESIRED_KEY, bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
+from coffre.workspace.lock import tenant_lock
 from tests.e2e.conftest import Desk, read_files
 from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 from tests.stopping import Stopping

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from coffre.operations.lock import tenant_lock
-from coffre.records.database import Records
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
+from coffre.workspace.lock import tenant_lock
 from tests.e2e.conftest import COFFRE, Desk
 from tests.stopping import Stopping
 

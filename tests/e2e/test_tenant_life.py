@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.operations.repositories import open_repository
-from coffre.operations.service import open_service
-from coffre.records.database import Records
+from coffre.operations.repository import open_repository
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import all_secret_values
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name, owner_uid
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.connect import connect
-from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey, Bucket, QuotaExceededError
+from coffre.tenant.service import open_service
 from tests.e2e.conftest import Desk, read_files
 from tests.processes import watched_processes
 
@@ -588,7 +588,7 @@ def test_an_unreachable_machine_is_named_and_stops_nobody(desk: Desk, lab: Any) 
 
 
 def test_two_changes_of_one_tenant_do_not_meet(desk: Desk) -> None:
-    from coffre.operations.lock import tenant_lock
+    from coffre.workspace.lock import tenant_lock
 
     with tenant_lock(desk.root, SLUG):
         assert "another command is changing" in desk.coffre("apply", SLUG, "--yes", expect=5).stderr

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from coffre_lab.lab import Lab
 
-from coffre.lab.lab import Lab
 from coffre.storage.driver import AccessKey, Endpoint
 from tests.integration.storage.world import World
 

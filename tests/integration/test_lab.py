@@ -14,9 +14,9 @@ import botocore.config
 import botocore.session
 import pytest
 import urllib3
+from coffre_lab.lab import Lab
 
 from coffre.errors import UsageError
-from coffre.lab.lab import Lab
 from tests.processes import read_words
 from tests.traces import list_process_ids, list_traces
 

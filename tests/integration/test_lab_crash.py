@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from coffre_lab import network
+from coffre_lab.lab import Lab
 
-from coffre.lab import network
-from coffre.lab.lab import Lab
 from tests.traces import list_traces
 
 HOST = "solo-01.example"
@@ -23,8 +23,8 @@ END = (0, 2, 5, 9)
 
 KILLED_WORK = """
 import os, pathlib, signal, sys, threading
-from coffre.lab import processes
-from coffre.lab.lab import Lab
+from coffre_lab import processes
+from coffre_lab.lab import Lab
 
 directory, work, host, steps = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 left, lock = [steps], threading.Lock()

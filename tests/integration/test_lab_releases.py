@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
+from coffre_lab.ceph.releases import RELEASES, NotOfferedError
+from coffre_lab.lab import Lab
 
 from coffre.errors import RefusedError
-from coffre.lab.lab import Lab
-from coffre.lab.releases import RELEASES, NotOfferedError
-from coffre.storage.ceph.admin import AdminClient
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
 from tests.traces import list_traces
 

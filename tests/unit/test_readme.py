@@ -8,7 +8,7 @@ import typer.main
 
 from coffre import errors, toolchain
 from coffre.cli.main import INTERRUPTED, app
-from coffre.cli.provisioning import CHANGES_PENDING
+from coffre.cli.tenants.provisioning import CHANGES_PENDING
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 

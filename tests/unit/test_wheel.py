@@ -1,66 +1,27 @@
 """The wheel is all that is needed: it carries every file, declares what it imports, and runs for a plain user."""
 
-import importlib.metadata
 import os
-import re
 import shutil
 import subprocess
-import sys
 import tempfile
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from tests.unit.cli.test_help import COMMANDS
+from tests.wheels import build_wheel, make_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOBODY = 65534
+OWN_COMMANDS = [name for name, _ in COMMANDS if name.split()[1:2] != ["lab"]]
+"""The lab is a distribution of its own, and is not in the wheel."""
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=120)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-def list_requirements(requires: list[str], extras: set[str]) -> Iterator[Requirement]:
-    for each in map(Requirement, requires):
-        if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in extras | {""}):
-            yield each
-
-
-def list_distributions(requires: list[str]) -> list[importlib.metadata.Distribution]:
-    """Return what requirements come to, as it is installed here and locked: no more than is declared."""
-    found: dict[tuple[str, frozenset[str]], importlib.metadata.Distribution] = {}
-    waiting = list(list_requirements(requires, set()))
-    while waiting:
-        each = waiting.pop()
-        key = (re.sub(r"[-_.]+", "-", each.name).lower(), frozenset(each.extras))
-        if key not in found:
-            found[key] = importlib.metadata.distribution(each.name)
-            waiting += list_requirements(found[key].requires or [], set(each.extras))
-    return list(found.values())
-
-
-def install(distribution: importlib.metadata.Distribution, packages: Path, programs: Path) -> None:
-    """Put a distribution of ours into another environment by links, and the programs that it declares."""
-    for file in distribution.files or []:
-        top = file.parts[0]
-        if top not in ("..", "__pycache__") and not (packages / top).exists():
-            (packages / top).symlink_to(str(distribution.locate_file(top)))
-    for entry in distribution.entry_points.select(group="console_scripts"):
-        program = programs / entry.name
-        program.write_text(
-            f"#!{programs}/python\nimport sys\nfrom {entry.module} import {entry.attr}\nsys.exit({entry.attr}())\n"
-        )
-        program.chmod(0o755)
+    return build_wheel(REPOSITORY, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +31,7 @@ def installed(wheel: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="coffre-wheel-"))
     folder.chmod(0o755)
     try:
-        venv.create(folder / "venv", with_pip=False, symlinks=True)
-        programs = folder / "venv" / "bin"
-        (packages,) = (folder / "venv").glob("lib/python*/site-packages")
-        with zipfile.ZipFile(wheel) as packed:
-            packed.extractall(packages)
-        own = importlib.metadata.Distribution.at(next(packages.glob("coffre-*.dist-info")))
-        for each in [own, *list_distributions(own.requires or [])]:
-            install(each, packages, programs)
+        programs = make_environment(wheel, folder / "venv")
         shutil.copytree(REPOSITORY / "tenants", folder / "work" / "tenants")
         shutil.copy(REPOSITORY / "platform.yaml", folder / "work")
         yield programs
@@ -111,6 +65,7 @@ def test_the_wheel_carries_playbooks_migrations_and_the_program(wheel: Path) -> 
     assert {f"coffre/bundled/{path.relative_to(REPOSITORY)}" for path in playbooks} <= names
     assert {str(path.relative_to(REPOSITORY)) for path in sources} <= names
     assert "coffre/bundled/Pulumi.yaml" in names
+    assert not [name for name in names if "coffre_lab" in name]
     templates = [path for path in (REPOSITORY / "templates").rglob("*") if path.is_file()]
     assert templates
     assert {f"coffre/bundled/{path.relative_to(REPOSITORY)}" for path in templates} <= names
@@ -163,11 +118,11 @@ def test_every_command_explains_itself_anywhere(installed: Path) -> None:
         "    try:\n        app([*words.split()[1:], '--help'])\n"
         "    except SystemExit as end:\n        assert not end.code, words\n"
     )
-    command = [installed / "python", "-I", "-c", program, *(name for name, _ in COMMANDS)]
+    command = [installed / "python", "-I", "-c", program, *OWN_COMMANDS]
     for environment in ({}, {"LC_ALL": "C", "COLUMNS": "1"}, {"TERM": "dumb", "CI": "true", "COLUMNS": "x"}):
         done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
-        assert done.stdout.count(b"Usage:") == len(COMMANDS)
+        assert done.stdout.count(b"Usage:") == len(OWN_COMMANDS)
 
 
 def test_programs_that_the_wheel_has_not_are_named_with_what_brings_them(installed: Path) -> None:

@@ -4,23 +4,23 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from coffre.agents.ansible_errors import explain_failure, explain_login, is_known
-from coffre.agents.bounded_ssh import ENDLESS
+from coffre.agents.ansible.errors import explain_failure, explain_login, is_known
+from coffre.agents.ansible.events import HostOutcome
+from coffre.agents.ansible.runner import run_playbook
 from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
-from coffre.agents.inventory import (
+from coffre.agents.reach.bounded_ssh import ENDLESS
+from coffre.agents.reach.ssh_errors import Account, explain_ssh
+from coffre.agents.reach.winrm_errors import explain_winrm
+from coffre.agents.restic.authorities import read_authorities
+from coffre.agents.restic.inventory import (
     Installation,
     Inventory,
     build_deploy_inventory,
     build_remove_inventory,
     host_name,
 )
-from coffre.agents.owner import LOOK, explain_look
-from coffre.agents.playbook_events import HostOutcome
-from coffre.agents.restic.authorities import read_authorities
+from coffre.agents.restic.owner import LOOK, explain_look
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
-from coffre.agents.runner import run_playbook
-from coffre.agents.ssh_errors import Account, explain_ssh
-from coffre.agents.winrm_errors import explain_winrm
 from coffre.errors import ExpectedError
 from coffre.outside.processes import EndlessOutputError
 from coffre.spec.tenant import OperatingSystem, WinrmConnection

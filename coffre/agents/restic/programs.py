@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre import toolchain
-from coffre.agents.inventory import Installable
+from coffre.agents.restic.inventory import Installable
 from coffre.errors import ExpectedError
 from coffre.spec.tenant import OperatingSystem
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from coffre.offboarding import french
-from coffre.offboarding.calendar import Milestone
 from coffre.offboarding.certificate.model import CertificateFacts, Seen
-from coffre.operations.stage import Stage
+from coffre.offboarding.lifecycle.calendar import Milestone
+from coffre.offboarding.notices import words
+from coffre.tenant.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _stages(facts: CertificateFacts) -> Iterator[tuple[str, date, datetime, date
     }
     for each in facts.course:
         if each.stage in first:
-            yield f"Étape « {french.STAGES[each.stage]} »", each.on, each.at, first[each.stage]
+            yield f"Étape « {words.STAGES[each.stage]} »", each.on, each.at, first[each.stage]
 
 
 def _erasure_from(facts: CertificateFacts) -> date | None:

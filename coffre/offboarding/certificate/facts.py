@@ -10,7 +10,6 @@ from datetime import date
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from coffre.offboarding.calendar import Calendar, plan_calendar
 from coffre.offboarding.certificate.model import (
     Attests,
     Basis,
@@ -29,7 +28,8 @@ from coffre.offboarding.certificate.model import (
 )
 from coffre.offboarding.certificate.reservations import Holding, list_reservations
 from coffre.offboarding.certificate.who import Who, list_people
-from coffre.offboarding.evidence import (
+from coffre.offboarding.lifecycle.calendar import Calendar, plan_calendar
+from coffre.offboarding.lifecycle.evidence import (
     Agent,
     Approved,
     Attestation,
@@ -43,14 +43,14 @@ from coffre.offboarding.evidence import (
     Verified,
     from_details,
 )
-from coffre.offboarding.journal import Entry, digest_journal
-from coffre.offboarding.keeping_after import Reason, kept_until
-from coffre.operations.stage import Stage
+from coffre.offboarding.lifecycle.journal import Entry, digest_journal
+from coffre.offboarding.lifecycle.keeping_after import Reason, kept_until
+from coffre.records.chain.heads import Head
 from coffre.records.events import Event, EventKind
-from coffre.records.heads import Head
 from coffre.signing.signers import person_of
 from coffre.spec.platform import Hosting, PlatformFile
 from coffre.spec.tenant import Tenant
+from coffre.tenant.stage import Stage
 
 E = TypeVar("E")
 

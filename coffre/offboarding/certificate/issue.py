@@ -5,24 +5,25 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import coffre
+from coffre.anchors.anchoring import Place, sign_records
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.approval import digest_block, read_block
+from coffre.offboarding.approval.approval import digest_block, read_block
+from coffre.offboarding.approval.people import People
 from coffre.offboarding.certificate.facts import Sources, build_facts
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.certificate.keys import Signer, name_signer, read_signer
 from coffre.offboarding.certificate.model import CertificateFacts
 from coffre.offboarding.certificate.render import render_certificate
-from coffre.offboarding.certificate.sealed_json import seal_json
-from coffre.offboarding.certificate.sealed_pdf import seal_pdf
+from coffre.offboarding.certificate.seals.keys import Signer, name_signer, read_signer
+from coffre.offboarding.certificate.seals.sealed_json import seal_json
+from coffre.offboarding.certificate.seals.sealed_pdf import seal_pdf
 from coffre.offboarding.certificate.who import read_who
-from coffre.offboarding.documents import tenant_folder, write_document
-from coffre.offboarding.evidence import Approved, Certified, Step, to_details
-from coffre.offboarding.journal import Journal
-from coffre.offboarding.people import People
-from coffre.operations.anchoring import Place, sign_records
-from coffre.operations.service import Service
-from coffre.records.events import EventKind, utc_now
-from coffre.records.heads import Head
+from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step, to_details
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.notices.documents import tenant_folder, write_document
+from coffre.records.chain.heads import Head
+from coffre.records.events import EventKind
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
 
 
 def issue(service: Service, journal: Journal, today: date) -> Certificate:

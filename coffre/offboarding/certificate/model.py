@@ -5,8 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from coffre.offboarding.calendar import Entry as Day
-from coffre.offboarding.evidence import (
+from coffre.offboarding.lifecycle.calendar import Entry as Day
+from coffre.offboarding.lifecycle.evidence import (
     Agent,
     Approved,
     Attestation,
@@ -18,9 +18,9 @@ from coffre.offboarding.evidence import (
     UserDeleted,
     Verified,
 )
-from coffre.offboarding.keeping_after import Reason
-from coffre.operations.stage import Stage
-from coffre.records.heads import Head
+from coffre.offboarding.lifecycle.keeping_after import Reason
+from coffre.records.chain.heads import Head
+from coffre.tenant.stage import Stage
 
 E = TypeVar("E")
 

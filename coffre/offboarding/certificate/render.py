@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Iterable
 
-from coffre.offboarding import french
+from coffre.correspondence.pages import Enclosure, render_pdf
 from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.model import CertificateFacts
-from coffre.offboarding.certificate.sealed_json import write_facts
-from coffre.offboarding.certificate.sealed_pdf import FACTS_FILE
-from coffre.offboarding.evidence import BucketCount, to_details
-from coffre.offboarding.pages import Enclosure, render_pdf
+from coffre.offboarding.certificate.seals.sealed_json import write_facts
+from coffre.offboarding.certificate.seals.sealed_pdf import FACTS_FILE
+from coffre.offboarding.lifecycle.evidence import BucketCount, to_details
+from coffre.offboarding.notices import words
 
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "certificat/certificat.css")
 
@@ -23,23 +23,23 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "facts_sha256": hashlib.sha256(content).hexdigest(),
         "json_name": json_name,
         "signer_name": signer_name,
-        "service_name": french.SERVICE,
+        "service_name": words.SERVICE,
         "is_established": is_erasure_established(facts),
         "totals": _add_up(machine.began.fact.before for machine in facts.machines if machine.began is not None),
         "passwords_handed_out": list_passwords_handed_out(facts),
-        "not_established": french.NOT_ESTABLISHED,
-        "not_received": french.NOT_RECEIVED,
-        "choices": french.CHOICES,
-        "milestones": french.MILESTONES,
-        "sources": french.SOURCES,
-        "stages": french.STAGES,
-        "formats": french.FORMATS,
-        "attested": french.ATTESTED,
-        "systems": french.SYSTEMS,
-        "outcomes": french.OUTCOMES,
-        "kept": french.KEPT,
-        "letters": french.LETTERS,
-        "letter_states": french.LETTER_STATES,
+        "not_established": words.NOT_ESTABLISHED,
+        "not_received": words.NOT_RECEIVED,
+        "choices": words.CHOICES,
+        "milestones": words.MILESTONES,
+        "sources": words.SOURCES,
+        "stages": words.STAGES,
+        "formats": words.FORMATS,
+        "attested": words.ATTESTED,
+        "systems": words.SYSTEMS,
+        "outcomes": words.OUTCOMES,
+        "kept": words.KEPT,
+        "letters": words.LETTERS,
+        "letter_states": words.LETTER_STATES,
         "name_check": wording.name_check,
         "say_seen": wording.say_seen,
         "name_secret": wording.name_secret,

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from coffre.offboarding import french
+from coffre.correspondence import french
 from coffre.offboarding.certificate.days import list_early
 from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts, Role
 from coffre.offboarding.certificate.wording import REPOSITORY_PASSWORDS
-from coffre.offboarding.evidence import AgentOutcome
+from coffre.offboarding.lifecycle.evidence import AgentOutcome
+from coffre.offboarding.notices import words
 from coffre.spec.leaving import Choice
 
 
@@ -116,7 +117,7 @@ def _of_people(facts: CertificateFacts) -> Iterator[str]:
     for role in Role:
         names = dict.fromkeys(each.name for each in facts.people if each.role is role and not each.is_proved)
         if names:
-            yield f"{french.ROLES[role]} : identité déclarée, qu’aucune signature ne prouve ({', '.join(names)})."
+            yield f"{words.ROLES[role]} : identité déclarée, qu’aucune signature ne prouve ({', '.join(names)})."
 
 
 def _of_days(facts: CertificateFacts, kept_to: Holding) -> Iterator[str]:

@@ -11,10 +11,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from coffre.errors import ExpectedError
-from coffre.offboarding.certificate.keys import fingerprint, is_trial, name_signer, read_certificates
-from coffre.offboarding.certificate.seal import Seal, SealError
-from coffre.offboarding.certificate.sealed_json import open_json
-from coffre.offboarding.certificate.sealed_pdf import open_pdf
+from coffre.offboarding.certificate.seals.keys import fingerprint, is_trial, name_signer, read_certificates
+from coffre.offboarding.certificate.seals.seal import Seal, SealError
+from coffre.offboarding.certificate.seals.sealed_json import open_json
+from coffre.offboarding.certificate.seals.sealed_pdf import open_pdf
 from coffre.outside.files import read_plain
 
 LIMIT_BYTES = 64 << 20

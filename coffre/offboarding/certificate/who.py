@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from coffre.offboarding.approval.people import Acted, People
+from coffre.offboarding.approval.second_person import ERASING, digest_verification, is_another_person
 from coffre.offboarding.certificate.model import Person, Role
-from coffre.offboarding.evidence import Approved, Step, Verified, from_details
-from coffre.offboarding.journal import Entry, Journal
-from coffre.offboarding.people import Acted, People
-from coffre.offboarding.second_person import ERASING, digest_verification, is_another_person
+from coffre.offboarding.lifecycle.evidence import Approved, Step, Verified, from_details
+from coffre.offboarding.lifecycle.journal import Entry, Journal
 from coffre.signing.statements import Act
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
 from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.answers import count, moment, walk_pages, word
-from coffre.storage.ceph.faults import NoSuchKeyError, NotConfiguredError, RgwError, rgw_errors
+from coffre.storage.ceph.api.answers import count, moment, walk_pages, word
+from coffre.storage.ceph.api.faults import NoSuchKeyError, NotConfiguredError, RgwError, rgw_errors
 from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion, Unusable
 
 if TYPE_CHECKING:

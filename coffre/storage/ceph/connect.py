@@ -8,7 +8,7 @@ from coffre.errors import ExpectedError, InvalidFileError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.files import repository_file
 from coffre.spec.platform import Platform
-from coffre.spec.references import read_reference
+from coffre.spec.values.references import read_reference
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, Endpoint
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph.admin import AdminBucket, AdminClient, AdminUser
-from coffre.storage.ceph.faults import UnavailableError, UnreachableError
+from coffre.storage.ceph.api.admin import AdminBucket, AdminClient, AdminUser
+from coffre.storage.ceph.api.faults import UnavailableError, UnreachableError
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.driver import AccessKey, Endpoint

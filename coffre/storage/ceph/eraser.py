@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from coffre.storage.ceph import contents
-from coffre.storage.ceph.answers import Progress, count, walk_pages
-from coffre.storage.ceph.faults import (
+from coffre.storage.ceph.api import contents
+from coffre.storage.ceph.api.answers import Progress, count, walk_pages
+from coffre.storage.ceph.api.faults import (
     AccessRefusedError,
     GoneError,
     NoSuchBucketError,
@@ -23,8 +23,8 @@ from coffre.storage.ceph.faults import (
     RgwError,
     rgw_errors,
 )
+from coffre.storage.ceph.api.signed_http import Parameters, SignedHttp
 from coffre.storage.ceph.layout import TENANT_ID_TAG
-from coffre.storage.ceph.signed_http import Parameters, SignedHttp
 from coffre.storage.driver import AccessKey, Endpoint, ObjectLock, ObjectVersion, RefusedDelete, Upload
 
 if TYPE_CHECKING:

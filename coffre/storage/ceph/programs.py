@@ -20,8 +20,8 @@ import urllib3
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.storage.ceph import policy
-from coffre.storage.ceph.admin import AdminClient
-from coffre.storage.ceph.faults import (
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import (
     AccessRefusedError,
     BucketAlreadyExistsError,
     GoneError,
@@ -33,8 +33,8 @@ from coffre.storage.ceph.faults import (
     rgw_errors,
     unreachable,
 )
-from coffre.storage.ceph.s3 import make_client
-from coffre.storage.ceph.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
+from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.ceph.api.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
 from coffre.storage.driver import AccessKey, Endpoint, Publication
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import NoSuchUserError, UnknownKeyError, rgw_errors
+from coffre.storage.ceph.api.s3 import ClientCache, make_client
 from coffre.storage.ceph.bucket import CephBucket
 from coffre.storage.ceph.eraser import CephBucketEraser
-from coffre.storage.ceph.faults import NoSuchUserError, UnknownKeyError, rgw_errors
 from coffre.storage.ceph.programs import ProgramShelf
-from coffre.storage.ceph.s3 import ClientCache, make_client
 from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts, Publication
 
 

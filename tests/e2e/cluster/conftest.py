@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from coffre_lab.lab import Lab
+from coffre_lab.processes import wait_until
 
-from coffre.lab.lab import Lab
-from coffre.lab.processes import wait_until
 from tests.conftest import LAB_HOSTS, open_lab
 from tests.e2e.conftest import Desk
 

@@ -8,14 +8,14 @@ from shutil import copy
 
 import pytest
 from botocore.exceptions import ClientError
+from coffre_lab.lab import Lab
+from coffre_lab.processes import wait_until
 
-from coffre.lab.lab import Lab
-from coffre.lab.processes import wait_until
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.connect import read_endpoint
-from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey
 from tests.conftest import LAB_HOSTS
 from tests.e2e.cluster.conftest import Cluster

@@ -12,16 +12,16 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents import desired
 from coffre.agents.driver import DeployRequest, MachineStorage, RemoveRequest, Target
-from coffre.agents.restic.new_repository import new_repository
-from coffre.agents.restic.repository import Repository
-from coffre.agents.sealing import Opener, derive_key
-from coffre.agents.ssh import SshMachine
+from coffre.agents.reach.ssh import SshMachine
+from coffre.agents.restic import desired
+from coffre.agents.restic.repository.new_repository import new_repository
+from coffre.agents.restic.repository.repository import Repository
+from coffre.agents.restic.sealing import Opener, derive_key
 from coffre.spec import naming
 from coffre.storage.ceph import policy
-from coffre.storage.ceph.admin import AdminClient
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
 from tests.builders import machine_with, tenant_with
 

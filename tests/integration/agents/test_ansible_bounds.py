@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents import ansible_process
-from coffre.agents.ansible_process import MEMORY_BYTES
-from coffre.agents.bounded_ssh import ENDLESS
-from coffre.agents.inventory import GROUPS
+from coffre.agents.ansible import process as ansible_process
+from coffre.agents.ansible.process import MEMORY_BYTES
+from coffre.agents.ansible.runner import run_playbook
+from coffre.agents.reach.bounded_ssh import ENDLESS
 from coffre.agents.restic.agents import _NO_MEMORY
-from coffre.agents.runner import run_playbook
+from coffre.agents.restic.inventory import GROUPS
 from coffre.spec.tenant import OperatingSystem
 
 MIB = 1024**2

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from coffre import toolchain
-from coffre.agents import desired
-from coffre.agents.backup_run import start_and_wait
 from coffre.agents.report import ReportResult
+from coffre.agents.restic import desired
 from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.restic.backup_run import start_and_wait
 from coffre.storage.ceph.programs import ProgramShelf
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import CAISSE, COMPTA, HOSTS

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from coffre.agents.backup_run import start_and_wait
+from coffre.agents.restic.backup_run import start_and_wait
 from coffre.outside.processes import EndlessOutputError
 from tests.integration.agents.scene import CAISSE, COMPTA, HOSTS
 from tests.machines import renew_machines

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents.restic.cage import Cage
-from coffre.agents.restic.listing import MAX_DEPTH, HostileSnapshotError
-from coffre.agents.restic.repository import Repository, ResticError
+from coffre.agents.restic.repository.cage import Cage
+from coffre.agents.restic.repository.listing import MAX_DEPTH, HostileSnapshotError
+from coffre.agents.restic.repository.repository import Repository, ResticError
 from coffre.errors import RefusedError
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.s3 import make_client
 from tests.forge import BAIT, Forge, escaping_tree, file, folder, link, node, unlinking_tree
 from tests.integration.agents.scene import CAISSE
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 import testinfra
 
-from coffre.agents.backup_run import start_and_wait
-from coffre.agents.private_folder import MEMORY
+from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import ReportResult, parse_report
 from coffre.agents.restic.agents import ResticAgents
-from coffre.agents.ssh import SshMachine
+from coffre.agents.restic.backup_run import start_and_wait
+from coffre.workspace.private_folder import MEMORY
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
 from tests.processes import list_pids, read_words, watched_processes

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents import inventory, runner, trust
+from coffre.agents.ansible import runner
+from coffre.agents.ansible.runner import run_playbook
 from coffre.agents.driver import RemoveRequest
-from coffre.agents.inventory import Installation, build_deploy_inventory, host_name
-from coffre.agents.placing import DAMAGED
-from coffre.agents.restic.agents import AgentPrograms, ResticAgents
-from coffre.agents.runner import run_playbook
-from coffre.agents.ssh import SshMachine
-from coffre.agents.ssh_errors import (
+from coffre.agents.reach import trust
+from coffre.agents.reach.placing import DAMAGED
+from coffre.agents.reach.ssh import SshMachine
+from coffre.agents.reach.ssh_errors import (
     ChangedHostKeyError,
     LoginRefusedError,
     SudoRefusedError,
     UnknownHostKeyError,
     UnreachableError,
 )
+from coffre.agents.restic import inventory
+from coffre.agents.restic.agents import AgentPrograms, ResticAgents
+from coffre.agents.restic.inventory import Installation, build_deploy_inventory, host_name
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import OperatingSystem
 from tests.integration.agents.looking import list_files

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents.restic.damage import Remains
-from coffre.agents.restic.process import ResticCommand, ResticError, stream
-from coffre.agents.restic.repository import Repository
+from coffre.agents.restic.repository.damage import Remains
+from coffre.agents.restic.repository.process import ResticCommand, ResticError, stream
+from coffre.agents.restic.repository.repository import Repository
 from tests.integration.agents.scene import ATELIER, COMPTA
 from tests.processes import watched_processes
 

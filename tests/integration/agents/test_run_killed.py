@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents import private_folder
+from coffre.workspace import private_folder
 from tests.integration.agents.scene import CAISSE, HOSTS
 from tests.processes import list_pids, read_words
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coffre.operations.service import Service, open_service
 from coffre.spec.loader import load_repository
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.s3 import make_client
+from coffre.tenant.service import Service, open_service
 from tests.integration.storage.fault_proxy import FaultProxy
 from tests.prepared_command import prepared_command
 

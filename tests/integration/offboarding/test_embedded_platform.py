@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from coffre_lab.state import find_state
 
 from coffre.errors import RefusedError
-from coffre.lab.state import find_state
-from coffre.offboarding.certificate.keys import read_signer
-from coffre.offboarding.clock import check_day_of_erasure, read_today
-from coffre.operations.service import Service, local_today
-from coffre.provisioning.keys import check_escrow
+from coffre.offboarding.certificate.seals.keys import read_signer
+from coffre.offboarding.lifecycle.clock import check_day_of_erasure, read_today
+from coffre.provisioning.steps.secrets import check_escrow
+from coffre.tenant.service import Service, local_today
 
 DAY = date(2027, 3, 2)
 

@@ -5,7 +5,8 @@ import secrets
 import pytest
 
 from coffre.errors import RefusedError, RemoteError
-from coffre.offboarding.destroying import (
+from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.destroying import (
     delete_users,
     destroy_control_bundle,
     destroy_data_bundle,
@@ -13,12 +14,11 @@ from coffre.offboarding.destroying import (
     remove_local,
     remove_stack,
 )
-from coffre.offboarding.erasing import erase_bucket, identify_bucket
-from coffre.offboarding.returning.staging import staging_root
-from coffre.offboarding.verifying import Look, verify_emptied, verify_gone, verify_nothing_left
-from coffre.operations.work_folder import WORK_FOLDERS
-from coffre.provisioning.stack import state_folder
+from coffre.offboarding.erase.verifying import Look, verify_emptied, verify_gone, verify_nothing_left
+from coffre.offboarding.handover.targets.staging import staging_root
+from coffre.provisioning.engine.stack import state_folder
 from coffre.storage.driver import AccessKey
+from coffre.workspace.work_folder import WORK_FOLDERS
 from tests.integration.offboarding.office import fill, pool_objects
 
 MACHINES = ("poste-01", "poste-02")

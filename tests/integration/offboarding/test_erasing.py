@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding import erasing
-from coffre.offboarding.counting import count_bucket
-from coffre.offboarding.erasing import erase_bucket, identify_bucket
-from coffre.offboarding.evidence import BucketCount
+from coffre.offboarding.erase import bucket as erasing
+from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.counting import count_bucket
+from coffre.offboarding.lifecycle.evidence import BucketCount
 from tests.integration.offboarding.office import data_pool, fill, owner_s3, pool_objects
 
 ODD = [

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.offboarding import erasing
-from coffre.offboarding.counting import count_bucket
-from coffre.offboarding.erasing import erase_bucket, identify_bucket
-from coffre.offboarding.evidence import ErasureBegan, from_details, to_details
+from coffre.offboarding.erase import bucket as erasing
+from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.counting import count_bucket
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, from_details, to_details
 from tests.integration.offboarding.office import REPOSITORY, fill, pool_objects
 
 BATCH = 50
@@ -22,10 +22,10 @@ BATCH = 50
 ERASE = """
 import itertools, json, signal, sys
 from pathlib import Path
-from coffre.offboarding import erasing
-from coffre.offboarding.erasing import erase_bucket
-from coffre.offboarding.evidence import ErasureBegan, from_details
-from coffre.operations.service import open_service
+from coffre.offboarding.erase import bucket as erasing
+from coffre.offboarding.erase.bucket import erase_bucket
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, from_details
+from coffre.tenant.service import open_service
 from coffre.spec.loader import load_repository
 
 erasing.BATCH = int(sys.argv[5])

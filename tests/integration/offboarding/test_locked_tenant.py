@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coffre.offboarding.destroying import DATA_BUNDLE
-from coffre.offboarding.erasure import erase_tenant
-from coffre.offboarding.evidence import BucketErased, SecretDestroyed, Step, UserDeleted
-from coffre.offboarding.journal import Journal
-from coffre.operations.service import local_today
+from coffre.offboarding.erase.destroying import DATA_BUNDLE
+from coffre.offboarding.erase.tenant import erase_tenant
+from coffre.offboarding.lifecycle.evidence import BucketErased, SecretDestroyed, Step, UserDeleted
+from coffre.offboarding.lifecycle.journal import Journal
 from coffre.spec.leaving import Choice, Leaving
+from coffre.tenant.service import local_today
 from tests.integration.offboarding.office import fill, owner_s3
 
 FREE, LOCKED = "poste-01", "poste-02"

@@ -15,22 +15,22 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from coffre_lab.ceph import certificates
 
+from coffre.anchors.anchoring import anchor_quietly, mail_place
+from coffre.correspondence import smtp
+from coffre.correspondence.smtp import NotSentError, UncertainError
 from coffre.errors import ExpectedError, RefusedError
-from coffre.lab import certificates
-from coffre.offboarding.letter_kinds import LetterKind, LetterState
-from coffre.offboarding.letters import LetterFacts, write_letter
-from coffre.offboarding.mail import send_letter
-from coffre.operations import smtp
-from coffre.operations.anchoring import anchor_quietly, mail_place
-from coffre.operations.service import Service
-from coffre.operations.smtp import NotSentError, UncertainError
-from coffre.records.database import Records
+from coffre.offboarding.notices.letter_kinds import LetterKind, LetterState
+from coffre.offboarding.notices.letters import LetterFacts, write_letter
+from coffre.offboarding.notices.mail import send_letter
+from coffre.records.chain.heads import is_genuine, read_heads
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
-from coffre.records.heads import is_genuine, read_heads
-from coffre.secrets.setup import init
+from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import Repository
+from coffre.tenant.service import Service
 from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
 
 # The server does not know that its connection came over TLS from the start.

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from coffre.anchors.anchoring import anchor_quietly, anchor_records, file_place, sign_records
+from coffre.anchors.check import Check, Contradiction, Weakness, check_records
+from coffre.anchors.file import add_to_anchor, read_anchor
 from coffre.errors import ExpectedError, RefusedError
-from coffre.operations.anchor_file import add_to_anchor, read_anchor
-from coffre.operations.anchoring import anchor_quietly, anchor_records, file_place, sign_records
-from coffre.operations.records_check import Check, Contradiction, Weakness, check_records
-from coffre.records.database import Records
-from coffre.records.events import EventKind, utc_now
-from coffre.records.heads import Head, read_heads, sign_head, write_head
+from coffre.records.chain.heads import Head, read_heads, sign_head, write_head
+from coffre.records.database.store import Records
+from coffre.records.events import EventKind
 from coffre.secrets import minting
-from coffre.secrets.setup import init
+from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Anchor, PlatformFile
+from coffre.workspace.clock import utc_now
 from tests.tampering import event, recompute, unguarded
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def test_an_anchor_that_is_a_link_is_not_followed(desk: Desk, tmp_path: Path) ->
 
 def test_a_mail_goes_out_once_a_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr("coffre.operations.smtp.send", lambda settings, root, message: sent.append(message))
+    monkeypatch.setattr("coffre.correspondence.smtp.send", lambda settings, root, message: sent.append(message))
     settings = PlatformFile.model_validate(
         {
             **PLATFORM,

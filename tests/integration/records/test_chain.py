@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from coffre.operations.continuity import acknowledge
-from coffre.records import tables
+from coffre.observation.judge.continuity import acknowledge
 from coffre.records.activity import RunOutcome, Usage
 from coffre.records.actor import Author
 from coffre.records.boots import AcceptedMachine, KnownBoot
-from coffre.records.database import Records
+from coffre.records.chain.verification import ChainReport, Fault, FaultKind, verify_chain
+from coffre.records.database import tables
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.records.memory import KnownSnapshot, Memory
-from coffre.records.verification import ChainReport, Fault, FaultKind, verify_chain
 from tests.tampering import TENANT_ID, TRIGGERS, event, recompute, unguarded
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from alembic.migration import MigrationContext
 from pydantic import SecretStr
 
 from coffre.errors import BusyError, ExpectedError, RefusedError
-from coffre.records import schema, tables
 from coffre.records.activity import RunOutcome, Usage
 from coffre.records.actor import Author
-from coffre.records.database import Records
+from coffre.records.database import schema, tables
+from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 
 if TYPE_CHECKING:

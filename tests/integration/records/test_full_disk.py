@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from coffre.errors import ExpectedError
-from coffre.records.database import Records
-from coffre.records.events import Event, EventKind, utc_now
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
+from coffre.workspace.clock import utc_now
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from coffre.records.activity import RunOutcome
-from coffre.records.database import Records
-from coffre.records.events import Event, EventKind, utc_now
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
 from coffre.records.memory import Memory
+from coffre.workspace.clock import utc_now
 
 if TYPE_CHECKING:
     from conftest import Database

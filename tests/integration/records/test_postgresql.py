@@ -7,9 +7,10 @@ import psycopg
 import pytest
 
 from coffre.errors import BusyError, ExpectedError, RemoteError
-from coffre.records import schema
-from coffre.records.database import Records
-from coffre.records.events import Event, EventKind, utc_now
+from coffre.records.database import schema
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
+from coffre.workspace.clock import utc_now
 
 if TYPE_CHECKING:
     from conftest import Database, Server
@@ -65,7 +66,7 @@ def test_unknown_host(postgresql_database: "Database", monkeypatch: pytest.Monke
 def test_server_that_takes_the_connection_and_says_nothing(
     postgresql_database: "Database", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coffre.records.connection.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("coffre.records.database.connection.CONNECT_SECONDS", 2)
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()

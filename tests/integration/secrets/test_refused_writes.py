@@ -8,7 +8,7 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.secrets import minting
 from coffre.secrets.bundles import DataBundle
-from coffre.secrets.setup import init
+from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from coffre.lab.certificates import VALID_DAYS, issue
+from coffre_lab.ceph.certificates import VALID_DAYS, issue
 
 GATHERING_SECONDS = 30
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"}

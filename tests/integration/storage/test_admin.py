@@ -9,8 +9,8 @@ import pytest
 
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
-from coffre.storage.ceph import faults
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.api import faults
+from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, QuotaExceededError, Unusable
 from tests.integration.storage.world import MIB, new_key
@@ -100,7 +100,7 @@ def test_the_environment_of_aws_is_ignored(world, monkeypatch, tmp_path):
         "AWS_USE_FIPS_ENDPOINT": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("coffre.storage.ceph.s3._session", None)
+    monkeypatch.setattr("coffre.storage.ceph.api.s3._session", None)
     assert world.storage.open_bucket(f"{world.prefix}-env", owner.key).current_bytes() == 0
     assert world.storage.find_owner(owner.uid).buckets == (f"{world.prefix}-env",)
 

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from coffre.storage.ceph import lifecycle, policy
+from coffre.storage.ceph.api.faults import AccessRefusedError, ConcurrentWriteError, RgwError
+from coffre.storage.ceph.api.signed_http import SignedHttp
 from coffre.storage.ceph.eraser import CephBucketEraser
-from coffre.storage.ceph.faults import AccessRefusedError, ConcurrentWriteError, RgwError
-from coffre.storage.ceph.signed_http import SignedHttp
 from tests.integration.storage.world import new_key
 
 PACK = "restic/data/00/pack"

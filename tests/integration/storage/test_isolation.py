@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from coffre.storage.ceph import policy
-from coffre.storage.ceph.admin import AdminClient
-from coffre.storage.ceph.faults import AccessRefusedError
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import AccessRefusedError
 from coffre.storage.driver import QuotaExceededError
 from tests.integration.storage.world import MIB
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from coffre.spec.platform import Platform
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.check import check_platform
 from coffre.storage.ceph.checks.finding import Verdict

@@ -8,13 +8,15 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coffre.agents import desired
+from coffre.agents.ansible.events import EventLog, find_reason, read_agent_version
 from coffre.agents.applied import parse_applied
-from coffre.agents.backup_run import read_unit_state
-from coffre.agents.playbook_events import EventLog, find_reason, read_agent_version
+from coffre.agents.reach.ssh_errors import Account, explain_ssh, find_sudo_refusal, shorten
+from coffre.agents.reach.trust import read_lines
 from coffre.agents.report import InvalidReportError, parse_report
-from coffre.agents.restic.explain import explain_exit
-from coffre.agents.restic.output import (
+from coffre.agents.restic import desired
+from coffre.agents.restic.backup_run import read_unit_state
+from coffre.agents.restic.repository.explain import explain_exit
+from coffre.agents.restic.repository.output import (
     OddOutputError,
     read_fraction,
     read_line,
@@ -22,11 +24,9 @@ from coffre.agents.restic.output import (
     read_restore_summary,
     read_snapshots,
 )
-from coffre.agents.restic.remote_restore import Program, choose_sent, read_facts
-from coffre.agents.ssh_errors import Account, explain_ssh, find_sudo_refusal, shorten
-from coffre.agents.trust import read_lines
+from coffre.agents.restic.repository.remote_restore import Program, choose_sent, read_facts
 from coffre.errors import ExpectedError, RefusedError
-from coffre.operations.control import GateOrder, SetAside, read_gate_order
+from coffre.orders.control import GateOrder, SetAside, read_gate_order
 from tests.unit.agents.test_report import REPORT
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

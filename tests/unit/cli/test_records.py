@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from coffre.cli.main import app
-from coffre.records.database import Records
-from coffre.records.events import Event, EventKind, utc_now
-from coffre.secrets.setup import init
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
+from coffre.secrets.holders.setup import init
+from coffre.workspace.clock import utc_now
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coffre.cli.status import _show_status
-from coffre.operations.observe import LicenceStatus, TenantStatus
+from coffre.cli.service.status import _show_status
+from coffre.observation.tenant import LicenceStatus, TenantStatus
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

@@ -1,8 +1,7 @@
 """Which package sources of this machine the machines' base system is made from."""
 
 import pytest
-
-from coffre.lab import apt_sources
+from coffre_lab.machines import apt_sources
 
 DEBIAN = """\
 Types: deb

@@ -5,9 +5,9 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
+from coffre_lab import network
 
 from coffre.errors import ExpectedError
-from coffre.lab import network
 
 
 def test_names_fit_the_kernel_and_differ_by_directory():

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from coffre_lab import processes
+from coffre_lab.processes import Daemon
 
 from coffre.errors import ExpectedError, RemoteError
-from coffre.lab import processes
-from coffre.lab.processes import Daemon
 
 PYTHON = sys.executable.rpartition("/")[2]
 

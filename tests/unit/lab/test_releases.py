@@ -1,10 +1,11 @@
 """Which Ceph a lab has, and where it comes from."""
 
 import pytest
+from coffre_lab import processes
+from coffre_lab.ceph import bootstrap, releases
+from coffre_lab.ceph.releases import NotOfferedError, ReleaseTree, find_release, list_steps, read_version
 
 from coffre.errors import ExpectedError, UsageError
-from coffre.lab import bootstrap, processes, releases
-from coffre.lab.releases import NotOfferedError, ReleaseTree, find_release, list_steps, read_version
 
 NEWER = "ceph version 21.2.0 (f817ceb7f187defb1d021d6328fa833eb8e943b3) umbrella (stable)\n"
 

@@ -5,13 +5,13 @@ import json
 import threading
 
 import pytest
+from coffre_lab import state
+from coffre_lab.lab import Lab
+from coffre_lab.state import LabState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError, UsageError
-from coffre.lab import state
-from coffre.lab.lab import Lab
-from coffre.lab.state import LabState
 
 
 def make_state(**changes):

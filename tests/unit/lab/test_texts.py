@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from coffre_lab.ceph import certificates
+from coffre_lab.ceph import config as ceph_config
+from coffre_lab.machines import cgroups, ssh_files
+from coffre_lab.machines.machines import Machine
 from cryptography import x509
-
-from coffre.lab import ceph_config, certificates, cgroups, ssh_files
-from coffre.lab.machines import Machine
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from coffre.offboarding.calendar import Calendar, plan_calendar
-from coffre.offboarding.evidence import (
+from coffre.offboarding.lifecycle.calendar import Calendar, plan_calendar
+from coffre.offboarding.lifecycle.evidence import (
     Agent,
     AgentOutcome,
     Approved,
@@ -25,19 +25,19 @@ from coffre.offboarding.evidence import (
     UserDeleted,
     Verified,
 )
-from coffre.offboarding.journal import Journal
-from coffre.operations.departure import Stage
-from coffre.operations.service import Service
+from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.actor import Author
-from coffre.records.chain import Tip
-from coffre.records.database import Records
+from coffre.records.chain.heads import Head
+from coffre.records.chain.links import Tip
+from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.heads import Head
 from coffre.secrets import minting
 from coffre.secrets.bundles import PROVIDER, ProviderBundle
 from coffre.spec.loader import Repository
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
+from coffre.tenant.departure import Stage
+from coffre.tenant.service import Service
 from tests.builders import tenant_with
 
 NOTICE_ON = date(2027, 1, 4)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.offboarding.approval import get_approval
-from coffre.offboarding.evidence import Approved, Step
-from coffre.offboarding.journal import Journal
-from coffre.offboarding.people import People
-from coffre.operations.service import Service
-from coffre.operations.stage import Stage
+from coffre.offboarding.approval.approval import get_approval
+from coffre.offboarding.approval.people import People
+from coffre.offboarding.lifecycle.evidence import Approved, Step
+from coffre.offboarding.lifecycle.journal import Journal
 from coffre.signing.statements import Act
-from coffre.spec.documents import find_block
+from coffre.spec.parsing.documents import find_block
+from coffre.tenant.service import Service
+from coffre.tenant.stage import Stage
 from tests.signers import Person, SignedRepository, make_person
 from tests.unit.offboarding.departures import LEAVING, leaving_tenant, open_service
 
@@ -103,7 +103,7 @@ def approval(repository: SignedRepository, signed_by: Person | None = None, **mo
 
 
 def sign(service: Service, journal: Journal, who: Person, subject: str | None = None) -> None:
-    from coffre.offboarding.approval import digest_block, read_block
+    from coffre.offboarding.approval.approval import digest_block, read_block
 
     people = People(service, journal)
     people.prove(Act.APPROVE, subject or digest_block(read_block(service, people)), who.key)
@@ -300,7 +300,7 @@ def test_the_block_ends_with_its_own_last_line() -> None:
 
 
 def test_an_approval_of_before_reads_as_declared() -> None:
-    from coffre.offboarding.evidence import from_details
+    from coffre.offboarding.lifecycle.evidence import from_details
 
     old = {
         "commit": "a" * 40,

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from coffre.offboarding.calendar import Milestone, add_months, plan_calendar
+from coffre.offboarding.lifecycle.calendar import Milestone, add_months, plan_calendar
 from coffre.spec.leaving import Leaving
 from coffre.spec.platform import Offboarding
 

@@ -6,8 +6,8 @@ import pytest
 
 from coffre.agents.applied import Applied
 from coffre.agents.driver import DeployResult
-from coffre.offboarding.dismantling import followed_removal, judge_agent
-from coffre.offboarding.evidence import AgentOutcome
+from coffre.offboarding.lifecycle.dismantling import followed_removal, judge_agent
+from coffre.offboarding.lifecycle.evidence import AgentOutcome
 
 
 def result(*, ok: bool, changed: bool = False) -> DeployResult:

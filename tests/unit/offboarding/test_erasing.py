@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError, RemoteError
-from coffre.offboarding import erasing
-from coffre.offboarding.erasing import erase_bucket, identify_bucket
-from coffre.offboarding.evidence import BucketCount, ErasureBegan
+from coffre.offboarding.erase import bucket as erasing
+from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.lifecycle.evidence import BucketCount, ErasureBegan
 from coffre.spec import naming
 from coffre.storage.driver import (
     BucketFacts,

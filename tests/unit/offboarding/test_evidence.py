@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from coffre.offboarding.evidence import (
+from coffre.offboarding.lifecycle.evidence import (
     Agent,
     AgentOutcome,
     Approved,

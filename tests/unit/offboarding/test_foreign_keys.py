@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coffre.offboarding.returning.foreign import (
+from coffre.offboarding.handover.foreign import (
     MAX_LISTED,
     Foreign,
     describe_foreign,

@@ -6,26 +6,27 @@ from enum import StrEnum
 
 import pytest
 
-from coffre.offboarding import french
-from coffre.offboarding.calendar import Milestone, Source, plan_calendar
-from coffre.offboarding.evidence import AgentOutcome, Attested
-from coffre.operations.departure import Stage
+from coffre.correspondence import french
+from coffre.offboarding.lifecycle.calendar import Milestone, Source, plan_calendar
+from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
+from coffre.offboarding.notices import words
 from coffre.spec.leaving import Choice, Leaving, ReturnFormat
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.platform import Offboarding
+from coffre.tenant.departure import Stage
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (Milestone, french.MILESTONES),
-        (Source, french.SOURCES),
-        (Stage, french.STAGES),
-        (Choice, french.CHOICES),
-        (ReturnFormat, french.FORMATS),
-        (AgentOutcome, french.OUTCOMES),
-        (Attested, french.ATTESTED),
-        (OperatingSystem, french.SYSTEMS),
+        (Milestone, words.MILESTONES),
+        (Source, words.SOURCES),
+        (Stage, words.STAGES),
+        (Choice, words.CHOICES),
+        (ReturnFormat, words.FORMATS),
+        (AgentOutcome, words.OUTCOMES),
+        (Attested, words.ATTESTED),
+        (OperatingSystem, words.SYSTEMS),
     ],
 )
 def test_everything_has_its_french_words(kind: type[StrEnum], words: Mapping[StrEnum, str]) -> None:
@@ -73,7 +74,7 @@ def test_the_calendar_reads_as_lines_each_with_its_source() -> None:
             "choice": "erase",
         }
     )
-    lines = french.describe_calendar(plan_calendar(leaving, Offboarding()))
+    lines = words.describe_calendar(plan_calendar(leaving, Offboarding()))
     assert len(lines) == 2 * len(Milestone)
     assert lines[0].strip() == "4\u00a0janvier\u00a02027  Réception de la demande de résiliation"
     assert lines[1].strip() == "(Courrier du client)"

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import icalendar
 
-from coffre.offboarding import french, ics
-from coffre.offboarding.calendar import Calendar, Milestone, plan_calendar
+from coffre.offboarding.lifecycle.calendar import Calendar, Milestone, plan_calendar
+from coffre.offboarding.notices import ics, words
 from coffre.spec.leaving import Leaving
 from coffre.spec.platform import Offboarding
 from tests.builders import tenant_with
@@ -29,7 +29,7 @@ def test_each_date_is_an_event_of_a_whole_day_in_french() -> None:
     events = read.walk("VEVENT")
     assert [event["dtstart"].dt for event in events] == [entry.on for entry in calendar.entries]
     assert all(event["dtend"].dt - event["dtstart"].dt == timedelta(days=1) for event in events)
-    assert str(events[-1]["summary"]) == (f"{french.MILESTONES[Milestone.CERTIFICATE_DUE]} – Boulangerie Martin SARL")
+    assert str(events[-1]["summary"]) == (f"{words.MILESTONES[Milestone.CERTIFICATE_DUE]} – Boulangerie Martin SARL")
 
 
 def test_a_date_that_moves_stays_the_same_event() -> None:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from coffre.offboarding import french, keeping_after
-from coffre.offboarding.journal import Journal
-from coffre.offboarding.keeping_after import Reason, judge_kinds, kept_until, trim_records
-from coffre.operations.departure import Stage
-from coffre.records.database import Records
+from coffre.offboarding.lifecycle import keeping_after
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.lifecycle.keeping_after import Reason, judge_kinds, kept_until, trim_records
+from coffre.offboarding.notices import words
+from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.spec.platform import Offboarding
+from coffre.tenant.departure import Stage
 from tests.unit.offboarding.departures import leaving_tenant, open_service
 
 CLOSED_ON = date(2027, 5, 12)
@@ -19,7 +20,7 @@ CLOSED_ON = date(2027, 5, 12)
 
 def test_every_kind_of_event_is_decided_about() -> None:
     assert set(keeping_after._REASONS) == set(EventKind)
-    assert set(french.KEPT) == set(Reason)
+    assert set(words.KEPT) == set(Reason)
 
 
 def test_journal_and_billing_stay_and_uses_of_passwords_go() -> None:

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.evidence import Agent, AgentOutcome
-from coffre.offboarding.letters import LetterFacts, LetterKind, letter_path, message_path, write_letter
-from coffre.operations.service import Service
+from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome
+from coffre.offboarding.notices.letters import LetterFacts, LetterKind, letter_path, message_path, write_letter
+from coffre.tenant.service import Service
 from tests.unit.offboarding.departures import (
     HASH,
     LEAVING,

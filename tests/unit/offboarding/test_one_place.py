@@ -24,12 +24,15 @@ DELETING = {
 """The driver's eraser and what is below it, the secret store's end of a bundle, and the end of a stack."""
 
 ALLOWED = {
-    ("provisioning/removal.py", "remove_files"): "the end of a stack itself",
+    ("provisioning/engine/removal.py", "remove_files"): "the end of a stack itself",
     ("storage/ceph/eraser.py", "delete_bucket"): "the eraser itself",
     ("storage/ceph/eraser.py", "delete_object"): "the eraser itself",
     ("storage/ceph/eraser.py", "abort_multipart_upload"): "the eraser itself",
     ("storage/ceph/bucket.py", "delete_object"): "a delete marker: no version goes",
-    ("storage/ceph/provider/bucket.py", "delete_bucket"): "Pulumi's deletion of a bucket, refused unless it is empty",
+    (
+        "storage/ceph/provider/resources/bucket.py",
+        "delete_bucket",
+    ): "Pulumi's deletion of a bucket, refused unless it is empty",
     ("storage/ceph/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/scratch.py", "delete_object"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",

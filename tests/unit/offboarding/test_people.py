@@ -11,10 +11,12 @@ import pypdf
 import pytest
 
 from coffre.errors import RefusedError
+from coffre.offboarding.approval.people import People
+from coffre.offboarding.approval.second_person import digest_verification, is_another_person
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.certificate.who import list_people, read_who
-from coffre.offboarding.evidence import (
+from coffre.offboarding.lifecycle.evidence import (
     Approved,
     BucketCount,
     BucketErased,
@@ -24,14 +26,12 @@ from coffre.offboarding.evidence import (
     Step,
     Verified,
 )
-from coffre.offboarding.journal import Journal
-from coffre.offboarding.people import People
-from coffre.offboarding.second_person import digest_verification, is_another_person
-from coffre.operations.service import Service
-from coffre.operations.stage import Stage
+from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.actor import Author
 from coffre.records.events import Event
 from coffre.signing.statements import Act, read_statement
+from coffre.tenant.service import Service
+from coffre.tenant.stage import Stage
 from tests.signers import Person, SignedRepository, make_person
 from tests.unit.offboarding.departures import HASH, LEAVING, leaving_tenant, open_service
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from coffre.offboarding.evidence import Attestation, Attested, Step
-from coffre.offboarding.facts import has_receipt
-from coffre.offboarding.journal import Journal
+from coffre.offboarding.lifecycle.due import has_receipt
+from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
+from coffre.offboarding.lifecycle.journal import Journal
 from tests.builders import tenant_with
 from tests.unit.offboarding.departures import open_service
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from coffre.agents.restic.process import ResticError
+from coffre.agents.restic.repository.process import ResticError
 from coffre.errors import RemoteError
-from coffre.offboarding.returning import files, repository
+from coffre.offboarding.handover import files, repository
 
 
 def check(monkeypatch: pytest.MonkeyPatch, code: int | None) -> tuple[bool, list[str]]:

@@ -11,20 +11,20 @@ from typing import cast
 
 import pytest
 
-from coffre.agents.restic.listing import as_restic_writes
-from coffre.agents.restic.output import read_node
-from coffre.agents.restic.repository import Node, Snapshot
+from coffre.agents.restic.repository.listing import as_restic_writes
+from coffre.agents.restic.repository.output import read_node
+from coffre.agents.restic.repository.repository import Node, Snapshot
 from coffre.errors import RefusedError
-from coffre.offboarding.returning.bag import HashedFile, find_changed, read_manifest, write_manifest
-from coffre.offboarding.returning.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
-from coffre.offboarding.returning.files import choose, folder_of
-from coffre.offboarding.returning.job import Job, Limits
-from coffre.offboarding.returning.names import may_be_held, stand_in
-from coffre.offboarding.returning.progress import Progress, begin, read_progress
-from coffre.offboarding.returning.room import Need, count_larger, need_of, refuse_larger, refuse_without_room
-from coffre.offboarding.returning.settling import nanoseconds, restored_path
-from coffre.offboarding.returning.staging import remove_others, staging_folder
-from coffre.offboarding.returning.windows_disk import WindowsDisk, is_windows_disk, largest_file_bytes
+from coffre.offboarding.handover.bag.bag import HashedFile, find_changed, read_manifest, write_manifest
+from coffre.offboarding.handover.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
+from coffre.offboarding.handover.files import choose, folder_of
+from coffre.offboarding.handover.job import Job, Limits
+from coffre.offboarding.handover.names import may_be_held, stand_in
+from coffre.offboarding.handover.progress import Progress, begin, read_progress
+from coffre.offboarding.handover.settling import nanoseconds, restored_path
+from coffre.offboarding.handover.targets.room import Need, count_larger, need_of, refuse_larger, refuse_without_room
+from coffre.offboarding.handover.targets.staging import remove_others, staging_folder
+from coffre.offboarding.handover.targets.windows_disk import WindowsDisk, is_windows_disk, largest_file_bytes
 from coffre.outside.beneath import Beneath
 from coffre.spec.leaving import Return, ReturnedSnapshots
 

@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from coffre.cli.main import app
-from coffre.offboarding.stages import render_table
+from coffre.offboarding.lifecycle.stages import render_table
 from coffre.spec.leaving import Leaving
 
 RUNBOOK = (Path(__file__).parents[3] / "docs" / "offboarding.md").read_text(encoding="utf-8")

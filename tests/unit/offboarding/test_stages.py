@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.offboarding.calendar import plan_calendar
-from coffre.offboarding.stages import (
+from coffre.offboarding.lifecycle.calendar import plan_calendar
+from coffre.offboarding.lifecycle.stages import (
     TRANSITIONS,
     Facts,
     find_transition,
@@ -15,9 +15,9 @@ from coffre.offboarding.stages import (
     refuse_renouncing,
     render_table,
 )
-from coffre.operations.stage import BEFORE_ERASURE, Stage
 from coffre.spec.leaving import Choice
 from coffre.spec.platform import Offboarding
+from coffre.tenant.stage import BEFORE_ERASURE, Stage
 from tests.unit.offboarding.test_calendar import leaving_with
 
 CALENDAR = plan_calendar(leaving_with(), Offboarding())

@@ -3,9 +3,9 @@
 import base64
 import json
 
-from coffre.agents.restic.listing import as_restic_writes
-from coffre.agents.restic.output import Node
-from coffre.operations.apart import hand_apart
+from coffre.agents.restic.repository.listing import as_restic_writes
+from coffre.agents.restic.repository.output import Node
+from coffre.operations.restore.apart import hand_apart
 
 SNAPSHOT = "ab" * 32
 

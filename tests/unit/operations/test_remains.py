@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from coffre.agents.restic.damage import Remains
-from coffre.operations.repositories import look_at_remains
+from coffre.agents.restic.repository.damage import Remains
+from coffre.operations.repository import look_at_remains
 
 ID = "ab" * 32
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coffre.errors import RefusedError, UsageError
-from coffre.operations.restore import MachineDestination, normalise_path, read_destination, refuse_target
+from coffre.operations.restore.restore import MachineDestination, normalise_path, read_destination, refuse_target
 from tests.builders import machine_with, tenant_with
 
 

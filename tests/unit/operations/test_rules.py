@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coffre.agents.restic.output import OddSnapshot, Snapshot, SnapshotList
-from coffre.agents.restic.repository import HostileSnapshotError
+from coffre.agents.restic.repository.output import OddSnapshot, Snapshot, SnapshotList
+from coffre.agents.restic.repository.repository import HostileSnapshotError
 from coffre.errors import RefusedError, UsageError
-from coffre.operations.gate import judge_gate
-from coffre.operations.observe import LicenceStatus, count_licences, judge_gates
-from coffre.operations.options import option_status
-from coffre.operations.restore import choose_snapshot
+from coffre.observation.tenant import LicenceStatus, count_licences, judge_gates
+from coffre.operations.access.gate import judge_gate
+from coffre.operations.restore.restore import choose_snapshot
 from coffre.outside.faults import Fault
+from coffre.spec.options import option_status
 from coffre.spec.tenant import Option
 from tests.builders import machine_with, tenant_with
 

@@ -1,6 +1,6 @@
 """A drill's sample is reproducible, bounded, and always holds files that the agent vouched for."""
 
-from coffre.operations.sampling import (
+from coffre.operations.drill.sampling import (
     MAX_ROOTS,
     OTHER_FILES,
     REPORTED_FILES,

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from coffre.operations.streamed_file import NotTakenError, write_file
+from coffre.operations.restore.streamed_file import NotTakenError, write_file
 from coffre.outside.beneath import Beneath
 
 PLACE = b"data/apart/ab"

@@ -4,12 +4,12 @@ import hashlib
 import itertools
 
 from coffre.agents.report import ReportSample
-from coffre.agents.restic.listing import as_restic_writes
-from coffre.agents.restic.output import Node
-from coffre.agents.restic.process import ResticError
-from coffre.operations.drill import _list_files
-from coffre.operations.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, exact_bytes
-from coffre.operations.streaming import compare, stream_sample
+from coffre.agents.restic.repository.listing import as_restic_writes
+from coffre.agents.restic.repository.output import Node
+from coffre.agents.restic.repository.process import ResticError
+from coffre.operations.drill.drill import _list_files
+from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, exact_bytes
+from coffre.operations.drill.streaming import compare, stream_sample
 
 
 class Streaming:

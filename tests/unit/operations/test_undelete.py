@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.operations import undelete as module
-from coffre.operations.blocked import refuse_while_blocked
-from coffre.operations.versions import Comeback, UndeletePlan
+from coffre.operations.restore import undelete as module
+from coffre.operations.restore.versions import Comeback, UndeletePlan
 from coffre.storage.driver import QuotaExceededError
+from coffre.tenant.access import refuse_while_blocked
 from tests.builders import tenant_with
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)

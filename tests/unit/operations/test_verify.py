@@ -9,12 +9,20 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.restic.repository import ResticError
+from coffre.agents.restic.repository.repository import ResticError
 from coffre.errors import RemoteError
-from coffre.operations import recorded_rounds
+from coffre.observation import rounds as recorded_rounds
+from coffre.observation.judge.pack_rounds import (
+    DamagedPack,
+    PackFault,
+    Round,
+    is_late,
+    key_of,
+    pack_of,
+    wanted_position,
+)
 from coffre.operations import verify as module
-from coffre.operations.pack_rounds import DamagedPack, PackFault, Round, is_late, key_of, pack_of, wanted_position
-from coffre.records.database import Records
+from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.storage.driver import ObjectFacts
 from tests.builders import tenant_with

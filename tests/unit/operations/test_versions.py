@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from coffre.errors import RefusedError, UsageError
-from coffre.operations.versions import (
+from coffre.operations.restore.versions import (
     count_by_kind,
     list_later,
     part_foreign,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from coffre.agents.restic.process import ResticCommand, ResticError, stream
+from coffre.agents.restic.repository.process import ResticCommand, ResticError, stream
 from coffre.outside import processes
 from coffre.outside.processes import Completed, DeadlinePassedError, EndlessOutputError, Limits, run
 

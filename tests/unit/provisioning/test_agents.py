@@ -3,7 +3,7 @@
 import pytest
 
 from coffre.agents.driver import DeployResult
-from coffre.provisioning.agents import Installed, MachineOutcome, MachineState, judge_identity, judge_machine
+from coffre.provisioning.steps.agents import Installed, MachineOutcome, MachineState, judge_identity, judge_machine
 
 ONE, TWO = Installed(1, "agent"), Installed(2, "agent")
 NEWER_AGENT = Installed(1, "newer agent")

@@ -3,9 +3,9 @@
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.operations.stage import STILL_SERVED, Stage
 from coffre.provisioning.rules import refuse_by_departure
 from coffre.spec.tenant import TenantStatus
+from coffre.tenant.stage import STILL_SERVED, Stage
 from tests.builders import tenant_with
 
 LEAVING = {

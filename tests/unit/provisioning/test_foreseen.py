@@ -2,8 +2,8 @@
 
 import pytest
 
-from coffre.cli.planned import describe_step
-from coffre.provisioning.foreseen import Step, StepKind, judge_expiry
+from coffre.cli.words.plan import describe_step
+from coffre.provisioning.steps.foreseen import Step, StepKind, judge_expiry
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from coffre.provisioning.inventory import build_ansible_inventory, describe_machine, list_machines
 from coffre.provisioning.known_ids import open_known_ids
-from coffre.records.database import Records
+from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.spec.loader import Repository, load_repository
 from tests.builders import machine_with, tenant_with

@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from coffre.provisioning.keys import current_keys, missing_secrets
+from coffre.provisioning.steps.secrets import current_keys, missing_secrets
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.storage.ceph.layout import PLACEHOLDER

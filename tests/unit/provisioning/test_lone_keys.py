@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
-from coffre.agents.restic.new_repository import new_repository
-from coffre.agents.restic.repository import Repository, ResticError
-from coffre.operations import repositories as opening
-from coffre.provisioning import repositories
+from coffre.agents.restic.repository.new_repository import new_repository
+from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.operations import repository as opening
 from coffre.provisioning.rules import Remains
-from coffre.records.events import utc_now
+from coffre.provisioning.steps import repositories
 from coffre.storage.driver import AccessKey
+from coffre.workspace.clock import utc_now
 
 PASSWORD = SecretStr("pw-unused")
 

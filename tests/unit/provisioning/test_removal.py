@@ -5,8 +5,8 @@ import gzip
 import pytest
 
 from coffre.errors import BusyError
-from coffre.provisioning import removal
-from coffre.provisioning.state import StateFolder
+from coffre.provisioning.engine import removal
+from coffre.provisioning.engine.state import StateFolder
 
 OURS = [
     "state/.pulumi/stacks/coffre/martin.json",

@@ -5,18 +5,19 @@ from datetime import date
 import pytest
 
 from coffre.agents.driver import DeployResult
-from coffre.provisioning.agents import MachineState
-from coffre.provisioning.commitments import commitments, is_new
-from coffre.provisioning.retirement import forget_keys, judge_removal, list_with_keys
 from coffre.provisioning.rules import refuse_lost_secrets, refuse_unsupported
-from coffre.provisioning.states import note_retired, plan_switches
-from coffre.records.events import Event, EventKind, utc_now
+from coffre.provisioning.steps.agents import MachineState
+from coffre.provisioning.steps.commitments import commitments, is_new
+from coffre.provisioning.steps.retirement import forget_keys, judge_removal, list_with_keys
+from coffre.provisioning.steps.states import note_retired, plan_switches
+from coffre.records.events import Event, EventKind
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.layout import TenantKeys, tenant_storage
 from coffre.storage.driver import AccessKey
+from coffre.workspace.clock import utc_now
 from tests.builders import machine_with, tenant_with
 
 RETIRED = {"on": "2026-11-20", "keep_until": "2027-03-31"}

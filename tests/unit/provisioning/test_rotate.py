@@ -11,10 +11,10 @@ import pytest
 
 from coffre.agents.applied import Applied
 from coffre.errors import RemoteError
-from coffre.provisioning import rotate
-from coffre.provisioning.agents import MachineOutcome, MachineState
-from coffre.provisioning.keys import current_keys
-from coffre.provisioning.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.rotation import rotate
+from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.steps.agents import MachineOutcome, MachineState
+from coffre.provisioning.steps.secrets import current_keys
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries

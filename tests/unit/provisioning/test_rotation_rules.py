@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coffre.provisioning.rotation_rules import Witness, is_at_work, machines_to_move, waits_for
+from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key

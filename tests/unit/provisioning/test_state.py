@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coffre.provisioning.state import DamagedStateError, StackLock, StateFolder, has_owner, is_owner_gone, read_state
+from coffre.provisioning.engine.state import (
+    DamagedStateError,
+    StackLock,
+    StateFolder,
+    has_owner,
+    is_owner_gone,
+    read_state,
+)
 
 LOCK = StackLock("here", 4711, datetime(2026, 11, 23, tzinfo=UTC))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coffre.provisioning.engine import _explain_failure
-from coffre.provisioning.state import DamagedStateError, StateFolder
+from coffre.provisioning.engine.engine import _explain_failure
+from coffre.provisioning.engine.state import DamagedStateError, StateFolder
 
 STACK = "boulangerie-martin"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffre.records.canonical import write_canonical
-from coffre.records.chain import Tip, digest_content, event_content, first_hash, link_hash, make_link
+from coffre.records.chain.canonical import write_canonical
+from coffre.records.chain.links import Tip, digest_content, event_content, first_hash, link_hash, make_link
 
 AT = datetime(2026, 11, 2, 12, 30, 15, 123456, tzinfo=UTC)
 EVENT = {

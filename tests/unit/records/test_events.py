@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from coffre.errors import RefusedError
-from coffre.records.events import Event, EventKind, check_recordable, storable, utc_now
+from coffre.records.events import Event, EventKind, check_recordable, storable
+from coffre.workspace.clock import utc_now
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 

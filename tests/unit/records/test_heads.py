@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coffre.records.heads import Head, is_genuine, read_heads, write_head
+from coffre.records.chain.heads import Head, is_genuine, read_heads, write_head
 
 HEAD = Head("d" * 32, 7, "a" * 64, datetime(2026, 11, 28, tzinfo=UTC), "AAAA", "AAAA")
 ODD = st.sampled_from(

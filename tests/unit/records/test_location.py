@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coffre.errors import ExpectedError, InvalidFileError
-from coffre.records.location import locate
+from coffre.records.database.location import locate
 
 ROOT = Path("/srv/tenants")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coffre.records.boots import AcceptedMachine, KnownBoot
-from coffre.records.database import Records
+from coffre.records.database.store import Records
 from coffre.records.memory import KnownSnapshot, Memory
 
 REFERENCE = "sqlite:.coffre/records.db"

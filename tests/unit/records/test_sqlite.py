@@ -14,9 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from coffre.errors import BusyError, ExpectedError
-from coffre.records import schema, tables
-from coffre.records.database import Records
-from coffre.records.events import Event, EventKind, utc_now
+from coffre.records.database import schema, tables
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
+from coffre.workspace.clock import utc_now
 
 REFERENCE = "sqlite:.coffre/records.db"
 

@@ -7,7 +7,7 @@ import pytest
 
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
-from coffre.secrets.setup import SetupResult, init
+from coffre.secrets.holders.setup import SetupResult, init
 from coffre.secrets.store import SecretStore
 
 TENANT_ID = "k7f3q9wz2m"

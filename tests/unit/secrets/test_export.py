@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from coffre.errors import RefusedError, UsageError
 from coffre.secrets import age
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values
-from coffre.secrets.export import check_export, seal_export, write_export
+from coffre.secrets.holders.export import check_export, seal_export, write_export
 
 HOLDER = age.new_identity()
 KEY = age.public_half(HOLDER)

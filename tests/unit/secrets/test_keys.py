@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coffre.secrets import age, keys
+from coffre.secrets import age
 from coffre.secrets.bundles import DataBundle, to_document
 from coffre.secrets.errors import IdentityError, RecipientsError, WrongIdentityError
-from coffre.secrets.keys import identity_path
+from coffre.secrets.holders import keys
+from coffre.secrets.holders.keys import identity_path
 
 if TYPE_CHECKING:
     from conftest import Vault

@@ -11,7 +11,7 @@ import pytest
 
 from coffre.secrets import age, minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, from_document
-from coffre.secrets.keys import read_identities
+from coffre.secrets.holders.keys import read_identities
 from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.store import SecretStore
 

@@ -28,7 +28,7 @@ READING = {
 """All that gives a password in clear, or the file that holds it, or takes one apart."""
 
 ALLOWED = {
-    ("operations/passwords.py", "open_password"): "the door: it records the use first",
+    ("tenant/passwords.py", "open_password"): "the door: it records the use first",
     ("secrets/bundles.py", "open_password"): "where it is defined",
     ("secrets/bundles.py", "reveal_for_storage"): "writing the bundle, for the encrypted file",
     ("secrets/bundles.py", "to_document"): "where it is defined",
@@ -41,14 +41,17 @@ ALLOWED = {
     ("secrets/sealed.py", "reveal_for_storage"): "where it is defined",
     ("secrets/sealed.py", "SealedPassword"): "where it is defined",
     ("secrets/rotations.py", "SealedPassword"): "told apart from keys, of which a rotation is",
-    ("provisioning/keys.py", "SealedPassword"): "a password that was minted just now is sealed",
+    ("provisioning/steps/secrets.py", "SealedPassword"): "a password that was minted just now is sealed",
     ("secrets/store.py", "to_document"): "encrypting a bundle for its two places",
     ("secrets/store.py", "from_document"): "reading a bundle, whose passwords come out sealed",
     ("secrets/store.py", "unseal"): "reading a bundle, whose passwords come out sealed",
-    ("secrets/verify.py", "from_document"): "looking that a bundle is sound: what it holds is compared, sealed",
-    ("secrets/verify.py", "unseal"): "looking that a file opens",
-    ("secrets/recipients.py", "unseal"): "encrypting a file for other recipients; what it holds is not read",
-    ("secrets/export.py", "to_document"): "the control bundle; the passwords of an export came through the door",
+    ("secrets/holders/verify.py", "from_document"): "looking that a bundle is sound: what it holds is compared, sealed",
+    ("secrets/holders/verify.py", "unseal"): "looking that a file opens",
+    ("secrets/holders/recipients.py", "unseal"): "encrypting a file for other recipients; what it holds is not read",
+    (
+        "secrets/holders/export.py",
+        "to_document",
+    ): "the control bundle; the passwords of an export came through the door",
     ("secrets/age.py", "unseal"): "where it is defined",
     ("secrets/age.py", "pyrage"): "the one module that speaks to age",
 }

@@ -8,14 +8,15 @@ import pytest
 from pydantic import SecretStr
 
 from coffre.errors import ExpectedError, RefusedError, UsageError
-from coffre.secrets import age, recipients
+from coffre.secrets import age
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.errors import CorruptBundleError, IdentityError, WrongIdentityError
-from coffre.secrets.keys import read_identities, read_recipients
-from coffre.secrets.recipients import Vault as KeyVault
-from coffre.secrets.recipients import add_recipient, list_recipients, remove_recipient
+from coffre.secrets.holders import recipients
+from coffre.secrets.holders.keys import read_identities, read_recipients
+from coffre.secrets.holders.recipients import Vault as KeyVault
+from coffre.secrets.holders.recipients import add_recipient, list_recipients, remove_recipient
+from coffre.secrets.holders.verify import count_recipients
 from coffre.secrets.sealed import SealedPassword
-from coffre.secrets.verify import count_recipients
 from tests.unit.secrets.test_killed import MOST_STEPS, runs_through
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from coffre.errors import RefusedError
 from coffre.secrets.bundles import DataBundle
 from coffre.secrets.errors import IdentityError
-from coffre.secrets.setup import init
+from coffre.secrets.holders.setup import init
 
 if TYPE_CHECKING:
     from conftest import Vault

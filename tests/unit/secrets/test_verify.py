@@ -8,8 +8,8 @@ import pytest
 
 from coffre.secrets import age
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values
-from coffre.secrets.recipients import Vault as KeyVault
-from coffre.secrets.verify import Finding, verify
+from coffre.secrets.holders.recipients import Vault as KeyVault
+from coffre.secrets.holders.verify import Finding, verify
 
 if TYPE_CHECKING:
     from conftest import Vault

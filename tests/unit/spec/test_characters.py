@@ -2,8 +2,8 @@
 
 import pytest
 
-from coffre.spec.characters import MOST_TOLD, explain_odd, find_odd
-from coffre.spec.documents import Document, read_document
+from coffre.spec.parsing.characters import MOST_TOLD, explain_odd, find_odd
+from coffre.spec.parsing.documents import Document, read_document
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coffre.operations.overdue import GRACE, find_last_due, is_overdue
-from coffre.spec.clock_changes import find_unlucky, list_changes
-from coffre.spec.rules_of_hours import check_hours
-from coffre.spec.schedule import parse_schedule
+from coffre.observation.judge.overdue import GRACE, find_last_due, is_overdue
+from coffre.spec.rules.hours import check_hours
+from coffre.spec.values.clock_changes import find_unlucky, list_changes
+from coffre.spec.values.schedule import parse_schedule
 
 PARIS = "Europe/Paris"
 SPRING, AUTUMN = date(2027, 3, 28), date(2026, 10, 25)

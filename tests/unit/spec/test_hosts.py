@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from coffre.spec.hosts import canonical_host, find_place, is_this_computer
+from coffre.spec.values.hosts import canonical_host, find_place, is_this_computer
 
 LOCAL = [
     "localhost", "LOCALHOST.", "a.localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localhost6",

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from coffre.errors import RefusedError, UsageError
-from coffre.spec.collection_sheet import render_collection_sheet
-from coffre.spec.documents import Document, read_document
+from coffre.spec.intake.collection_sheet import render_collection_sheet
+from coffre.spec.intake.new import Sheet, interview, mint_id, read_answers
+from coffre.spec.intake.placing import place_tenant
+from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.loader import InvalidRepositoryError, load_repository
-from coffre.spec.new import Sheet, interview, mint_id, read_answers
-from coffre.spec.placing import place_tenant
-from coffre.spec.rendering import render_tenant
+from coffre.spec.parsing.documents import Document, read_document
 
 REPOSITORY = Path(__file__).parents[3]
 MakeRoot = Callable[..., Path]

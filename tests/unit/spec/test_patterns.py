@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coffre import toolchain
-from coffre.spec.patterns import PatternError, find_exclusion, parse_pattern, split_path
+from coffre.spec.values.patterns import PatternError, find_exclusion, parse_pattern, split_path
 
 WELL_FORMED = [
     "*.iso", "*.[bt]ak", "[^a]", "[a-z0-9]", r"\[", r"[\]]", r"[\-a]", "[[]", "[a[*]", "a]", "-", "^", "**", "/**/x",

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError
 from coffre.spec import naming
-from coffre.spec.documents import Document, read_document
+from coffre.spec.intake.new import Sheet, interview, render_checked
+from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.loader import InvalidRepositoryError, Problem, load_repository
-from coffre.spec.new import Sheet, interview, render_checked
+from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.references import read_reference
-from coffre.spec.rendering import render_tenant
-from coffre.spec.rules_of_patterns import check_patterns
-from coffre.spec.schedule import Schedule, ScheduleError, Weekday, parse_schedule
-from coffre.spec.sizes import SizeError, format_bytes, parse_size
+from coffre.spec.rules.patterns import check_patterns
+from coffre.spec.values.references import read_reference
+from coffre.spec.values.schedule import Schedule, ScheduleError, Weekday, parse_schedule
+from coffre.spec.values.sizes import SizeError, format_bytes, parse_size
 from tests.unit.spec.profiles import searching
 
 REPOSITORY = Path(__file__).parents[3]

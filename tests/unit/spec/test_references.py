@@ -7,7 +7,7 @@ import pytest
 
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.spec.files import repository_file
-from coffre.spec.references import LIMIT_BYTES, read_reference
+from coffre.spec.values.references import LIMIT_BYTES, read_reference
 
 
 def test_a_file_is_read_below_the_root(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.problems import Finding
-from coffre.spec.rules_of_paths import path_flaw
-from coffre.spec.rules_of_patterns import check_patterns
+from coffre.spec.problems.problems import Finding
+from coffre.spec.rules.paths import path_flaw
+from coffre.spec.rules.patterns import check_patterns
 
 
 def findings(patterns: list[str], *paths: str, system: OperatingSystem = OperatingSystem.LINUX) -> list[Finding]:

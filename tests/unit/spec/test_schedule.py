@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from coffre.spec.schedule import Schedule, ScheduleError, Weekday, parse_schedule
+from coffre.spec.values.schedule import Schedule, ScheduleError, Weekday, parse_schedule
 
 WEEK = tuple(Weekday)
 

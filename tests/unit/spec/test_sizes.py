@@ -2,7 +2,7 @@
 
 import pytest
 
-from coffre.spec.sizes import SizeError, format_bytes, format_sold, parse_size
+from coffre.spec.values.sizes import SizeError, format_bytes, format_sold, parse_size
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from coffre.spec.platform import WorkingHours
-from coffre.spec.working_hours import calendar_gap, is_working_time, why_not
+from coffre.spec.values.working_hours import calendar_gap, is_working_time, why_not
 
 PARIS = ZoneInfo("Europe/Paris")
 BASE = {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00", "holidays": ["2026-12-25", "2026-11-11"]}

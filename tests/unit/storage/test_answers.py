@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError, RemoteError
-from coffre.storage.ceph import answers, contents, policy
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph import policy
+from coffre.storage.ceph.api import answers, contents
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import AbsurdAnswerError, rgw_errors
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.bucket import CephBucket
 from coffre.storage.ceph.checks import wire
 from coffre.storage.ceph.eraser import CephBucketEraser
-from coffre.storage.ceph.faults import AbsurdAnswerError, rgw_errors
-from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint, Unusable
 
 KEY = AccessKey("AK", "secret")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph import contents
+from coffre.storage.ceph.api import contents
 from coffre.storage.driver import ObjectVersion
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'

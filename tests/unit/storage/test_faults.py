@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph import faults
+from coffre.storage.ceph.api import faults
 from coffre.storage.driver import QuotaExceededError
 
 

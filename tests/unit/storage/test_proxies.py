@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydantic import SecretStr
 
-from coffre.agents.restic.process import ResticError
-from coffre.agents.restic.repository import Repository
+from coffre.agents.restic.repository.process import ResticError
+from coffre.agents.restic.repository.repository import Repository
 from coffre.errors import ExpectedError, RemoteError, UsageError
-from coffre.offboarding.returning.rclone import Rclone, Remote
+from coffre.offboarding.handover.targets.rclone import Rclone, Remote
 from coffre.outside import proxies
 from coffre.outside.proxies import find_proxy, is_excepted, proxy_environment
-from coffre.storage.ceph import signed_http
+from coffre.storage.ceph.api import signed_http
+from coffre.storage.ceph.api.faults import rgw_errors
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.checks import wire
-from coffre.storage.ceph.faults import rgw_errors
-from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
 
 URL = "https://s3.smileo.example:7443"
@@ -137,7 +137,7 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     """A proxy that gives no way, named by HTTPS_PROXY with an account: its port, and what is said of it."""
     for module in (signed_http, proxies):
         monkeypatch.setattr(module, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr("coffre.storage.ceph.s3.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("coffre.storage.ceph.api.s3.CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(wire, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(wire, "_PLAIN_SECONDS", 1.0)
     if request.param == "refuses":

@@ -2,7 +2,7 @@
 
 from botocore.awsrequest import AWSResponse
 
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from enum import StrEnum
 
+from coffre.storage.ceph.api.faults import RgwError
+from coffre.storage.ceph.api.signed_http import SignedHttp
 from coffre.storage.ceph.checks.finding import Finding, ok, warning
 from coffre.storage.ceph.checks.scratch import Scratch
-from coffre.storage.ceph.faults import RgwError
-from coffre.storage.ceph.signed_http import SignedHttp
 from coffre.storage.driver import Endpoint
 
 NEEDED = "s3, admin"

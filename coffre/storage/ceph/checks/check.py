@@ -14,7 +14,9 @@ from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import AccessRefusedError, GoneError, RgwError
+from coffre.storage.ceph.api.signed_http import SignedHttp
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.apis import find_answering, judge_apis
 from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown
@@ -41,8 +43,6 @@ from coffre.storage.ceph.checks.judge_wire import (
 from coffre.storage.ceph.checks.trials import Trials
 from coffre.storage.ceph.checks.wire import Wire, look
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
-from coffre.storage.ceph.faults import AccessRefusedError, GoneError, RgwError
-from coffre.storage.ceph.signed_http import SignedHttp
 from coffre.storage.driver import AccessKey, Endpoint
 
 OnProgress = Callable[[str], None]

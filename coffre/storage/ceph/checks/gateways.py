@@ -9,11 +9,11 @@ from typing import Any
 from coffre.errors import RemoteError
 from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import WallReachedError, rgw_errors
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.checks.judge_trials import Lateness
 from coffre.storage.ceph.checks.scratch import Scratch, empty
-from coffre.storage.ceph.faults import WallReachedError, rgw_errors
-from coffre.storage.ceph.s3 import make_client
 from coffre.storage.driver import Endpoint
 
 PATIENCE_SECONDS = 75.0

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from coffre.spec.sizes import format_bytes
+from coffre.spec.values.sizes import format_bytes
 from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
 
 USED_WARNING_PERCENT = 80

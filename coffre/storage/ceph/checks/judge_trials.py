@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
-from coffre.spec.sizes import format_bytes
+from coffre.spec.values.sizes import format_bytes
 from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
 
 GATE_SECONDS = 1.0

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from coffre.storage.ceph.admin import AdminClient
-from coffre.storage.ceph.faults import GoneError, rgw_errors
-from coffre.storage.ceph.s3 import make_client
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import GoneError, rgw_errors
+from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
 
 PREFIX = "coffre-check-"

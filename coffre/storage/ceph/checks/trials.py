@@ -7,7 +7,8 @@ from typing import Any
 
 from coffre.errors import RemoteError
 from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.admin import AdminClient
+from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import AccessRefusedError, RgwError, WallReachedError, rgw_errors
 from coffre.storage.ceph.bucket import CephBucket
 from coffre.storage.ceph.checks.finding import Finding, problem
 from coffre.storage.ceph.checks.judge_trials import (
@@ -20,7 +21,6 @@ from coffre.storage.ceph.checks.judge_trials import (
     judge_switch,
 )
 from coffre.storage.ceph.checks.scratch import Scratch, empty
-from coffre.storage.ceph.faults import AccessRefusedError, RgwError, WallReachedError, rgw_errors
 
 PATIENCE_SECONDS = 10.0
 QUOTA_BYTES = 4 << 20

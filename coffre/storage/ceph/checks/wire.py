@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from coffre.outside.proxies import connect
-from coffre.storage.ceph.signed_http import trust
+from coffre.storage.ceph.api.signed_http import trust
 from coffre.storage.driver import Endpoint
 
 ANSWER_SECONDS = 10.0

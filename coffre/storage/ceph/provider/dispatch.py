@@ -1,13 +1,13 @@
 """The map of the provider: which class answers for which Pulumi type token."""
 
-from coffre.storage.ceph.provider.access_key import AccessKey
-from coffre.storage.ceph.provider.bucket import Bucket
-from coffre.storage.ceph.provider.bucket_lifecycle import BucketLifecycle
-from coffre.storage.ceph.provider.bucket_policy import BucketPolicy
-from coffre.storage.ceph.provider.public_access_block import PublicAccessBlock
-from coffre.storage.ceph.provider.resource import Resource
-from coffre.storage.ceph.provider.user import User
-from coffre.storage.ceph.provider.user_quota import UserQuota
+from coffre.storage.ceph.provider.resources.access_key import AccessKey
+from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider.resources.bucket import Bucket
+from coffre.storage.ceph.provider.resources.bucket_lifecycle import BucketLifecycle
+from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
+from coffre.storage.ceph.provider.resources.public_access_block import PublicAccessBlock
+from coffre.storage.ceph.provider.resources.user import User
+from coffre.storage.ceph.provider.resources.user_quota import UserQuota
 
 RESOURCES: dict[str, type[Resource]] = {
     "rgw:index:User": User,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph.admin import AdminBucket, AdminClient
-from coffre.storage.ceph.faults import NoSuchBucketError, error_of, rgw_errors
-from coffre.storage.ceph.s3 import ClientCache
+from coffre.storage.ceph.api.admin import AdminBucket, AdminClient
+from coffre.storage.ceph.api.faults import NoSuchBucketError, error_of, rgw_errors
+from coffre.storage.ceph.api.s3 import ClientCache
 from coffre.storage.driver import AccessKey, Endpoint
 
 if TYPE_CHECKING:

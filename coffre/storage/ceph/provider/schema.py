@@ -7,7 +7,7 @@ from typing import Any, Final
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.environment import SETTINGS, variable
 from coffre.storage.ceph.provider.fields import REQUIRED, Field, Shape
-from coffre.storage.ceph.provider.resource import Resource
+from coffre.storage.ceph.provider.resources.base import Resource
 
 Spec = dict[str, Any]
 

@@ -12,16 +12,16 @@ from coffre.errors import RefusedError
 from coffre.spec import naming
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.layout import MachineStorage, TenantStorage
-from coffre.storage.ceph.provider.access_key import AccessKey
-from coffre.storage.ceph.provider.bucket import Bucket
-from coffre.storage.ceph.provider.bucket_lifecycle import BucketLifecycle
-from coffre.storage.ceph.provider.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.fields import Inputs
-from coffre.storage.ceph.provider.public_access_block import PublicAccessBlock
-from coffre.storage.ceph.provider.resource import Resource
-from coffre.storage.ceph.provider.user import User
-from coffre.storage.ceph.provider.user_quota import UserQuota
+from coffre.storage.ceph.provider.resources.access_key import AccessKey
+from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider.resources.bucket import Bucket
+from coffre.storage.ceph.provider.resources.bucket_lifecycle import BucketLifecycle
+from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
+from coffre.storage.ceph.provider.resources.public_access_block import PublicAccessBlock
+from coffre.storage.ceph.provider.resources.user import User
+from coffre.storage.ceph.provider.resources.user_quota import UserQuota
 from coffre.storage.driver import AccessKey as Key
 
 Kind = type[Resource]

@@ -16,7 +16,7 @@ from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.environment import SETTINGS, read_environment
 from coffre.storage.ceph.provider.fields import UNKNOWN, Change, ChangeKind, Field, Inputs
 from coffre.storage.ceph.provider.platform import RgwPlatform
-from coffre.storage.ceph.provider.resource import Resource
+from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.ceph.provider.schema import package_schema
 from coffre.storage.ceph.provider.scope import TenantScope
 

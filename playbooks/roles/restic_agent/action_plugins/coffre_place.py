@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from coffre.agents.placing import PlacedFile, Placement, make_archive, make_command
+from coffre.agents.reach.placing import PlacedFile, Placement, make_archive, make_command
 
 MODE_BASE = 8
 

@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from coffre.cli.main import app
+from coffre.offboarding.approval.people import People
 from coffre.offboarding.certificate.verify import verify_file
 from coffre.offboarding.certificate.who import list_people, read_who
-from coffre.offboarding.evidence import Approved, Step
-from coffre.offboarding.journal import Journal, digest_journal
-from coffre.offboarding.people import People
-from coffre.operations.service import Service
+from coffre.offboarding.lifecycle.evidence import Approved, Step
+from coffre.offboarding.lifecycle.journal import Journal, digest_journal
 from coffre.records.events import Event, EventKind
+from coffre.tenant.service import Service
 from tests.unit.offboarding.departures import ended_on, leaving_tenant, open_service
 
 BEFORE = Path(__file__).resolve().parents[3] / "cases" / "certificates"

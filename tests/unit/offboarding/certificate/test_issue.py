@@ -18,19 +18,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.certificate import keys
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.certificate.keys import LAB_CERTIFICATE, LAB_KEY, Signer, read_signer
-from coffre.offboarding.certificate.seal import SealError
-from coffre.offboarding.certificate.sealed_json import seal_json, seal_statement
-from coffre.offboarding.certificate.sealed_pdf import FACTS_FILE
+from coffre.offboarding.certificate.seals import keys
+from coffre.offboarding.certificate.seals.keys import LAB_CERTIFICATE, LAB_KEY, Signer, read_signer
+from coffre.offboarding.certificate.seals.seal import SealError
+from coffre.offboarding.certificate.seals.sealed_json import seal_json, seal_statement
+from coffre.offboarding.certificate.seals.sealed_pdf import FACTS_FILE
 from coffre.offboarding.certificate.verify import open_seal, verify_file
-from coffre.offboarding.evidence import BucketCount, BucketErased, Check, Flaws, Locked, Step, Verified
-from coffre.offboarding.journal import Journal
-from coffre.operations.service import Service
+from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Check, Flaws, Locked, Step, Verified
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.chain.heads import is_genuine, read_heads
 from coffre.records.events import EventKind
-from coffre.records.heads import is_genuine, read_heads
+from coffre.tenant.service import Service
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,

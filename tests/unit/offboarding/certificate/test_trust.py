@@ -13,8 +13,8 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from coffre.cli.main import app
-from coffre.offboarding.certificate.keys import LAB_CERTIFICATE, Signer, _self_sign, name_signer
-from coffre.offboarding.certificate.sealed_json import seal_json
+from coffre.offboarding.certificate.seals.keys import LAB_CERTIFICATE, Signer, _self_sign, name_signer
+from coffre.offboarding.certificate.seals.sealed_json import seal_json
 from coffre.offboarding.certificate.verify import verify_file
 
 REPOSITORY = Path(__file__).resolve().parents[4]

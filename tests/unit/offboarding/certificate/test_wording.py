@@ -3,7 +3,7 @@
 import pytest
 
 from coffre.offboarding.certificate.wording import CHECKS, name_check, say_seen
-from coffre.offboarding.verifying import Look
+from coffre.offboarding.erase.verifying import Look
 
 
 @pytest.mark.parametrize("look", list(Look))

@@ -1,0 +1,129 @@
+"""The one module that runs Ansible: the bundled playbooks, over an inventory that is on disk no longer than the run."""
+
+import json
+import os
+import sysconfig
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from coffre import toolchain
+from coffre.agents.ansible import process as ansible_process
+from coffre.agents.ansible.events import EventLog, HostOutcome, one_line
+from coffre.agents.reach import bounded_ssh
+from coffre.agents.reach.ssh import BEGIN_SECONDS, CONNECT_SECONDS, KEEP_SECONDS
+from coffre.agents.restic.inventory import GROUPS, Inventory, list_hosts, with_private_folder
+from coffre.errors import ExpectedError, RemoteError
+from coffre.outside.environment import child_environment, find_home
+from coffre.spec.tenant import OperatingSystem
+from coffre.workspace.private_folder import private_folder
+
+MAX_FORKS = 20
+DEADLINE_SECONDS = 2 * 3600
+"""For the whole of a run; programs of 55 MB over a customer's slow line take minutes."""
+SSH_FOLDER = "ssh"
+
+# Whatever is set in our environment for these is meant for somebody else.
+_DROPPED_PREFIXES = ("ANSIBLE_", "AWS_", "COFFRE_", "PULUMI_", "RESTIC_", "VAULT_", "PYTHON")
+
+# While it waits for machines Ansible looks a thousand times a second whether one has answered: a seventh of its time.
+_SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
+
+OnTask = Callable[[str, str], None]
+"""Called with an inventory host and the task it begins."""
+
+
+def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: OnTask) -> dict[str, HostOutcome]:
+    """Run one of the bundled playbooks over an inventory and say how it ended on each host.
+
+    The inventory, which may hold secrets, and all that Ansible writes stay in a private folder, in memory where the
+    system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
+    Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
+    """
+    hosts = list_hosts(inventory)
+    if list_hosts({"": inventory[GROUPS[OperatingSystem.WINDOWS]]}):
+        refuse_without_collection(list_collection_folders(os.environ))
+    log = EventLog(on_task)
+    with private_folder(scratch) as folder:
+        inventory_file = _prepare(folder, with_private_folder(inventory, folder))
+        environment = ansible_environment(os.environ, folder, max(1, min(MAX_FORKS, len(hosts))))
+        program, play = toolchain.find_tool("ansible-playbook"), toolchain.bundled("playbooks") / playbook
+        ended = ansible_process.play(
+            [program, "-i", inventory_file, play], environment, folder, DEADLINE_SECONDS, log.add
+        )
+    if not log.has_begun:
+        raise RemoteError(
+            f"Ansible ended with {ended.exit_code}: {one_line(ended.output[-600:]) or 'it said nothing'}",
+            "Run the command again; what was done stays done.",
+        )
+    return {host: log.outcome(host, ended.output) for host in hosts}
+
+
+def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
+    """Return Ansible's environment: without what is set for anybody else's Ansible, every file in our folder. Pure."""
+    kept = child_environment(environment, without=_DROPPED_PREFIXES)
+    # The first word counts for ssh: Ansible's own time limit is one for start-up files and sudo too.
+    sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s -o ConnectTimeout={CONNECT_SECONDS}"
+    return {
+        **kept,
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(each) for each in list_collection_folders(environment)),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+        "ANSIBLE_SSH_ARGS": sharing,
+        **{f"ANSIBLE_{name.upper()}_EXECUTABLE": str(folder / SSH_FOLDER / name) for name in bounded_ssh.NAMES},
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_TIMEOUT": str(BEGIN_SECONDS),
+        "ANSIBLE_FORKS": str(forks),
+        "ANSIBLE_CALLBACK_PLUGINS": str(toolchain.bundled("playbooks") / "callback_plugins"),
+        "ANSIBLE_STDOUT_CALLBACK": "coffre_events",
+        # Our plugins leave nothing compiled beside themselves.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ANSIBLE_DISPLAY_TRACEBACK": "error",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_GATHERING": "explicit",
+        # What a machine calls its facts overrides no variable of ours.
+        "ANSIBLE_INJECT_FACT_VARS": "False",
+        "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
+        "ANSIBLE_NO_TARGET_SYSLOG": "True",
+        "ANSIBLE_NOCOWS": "True",
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
+    }
+
+
+def list_collection_folders(environment: Mapping[str, str]) -> list[Path]:
+    """Return where Ansible's collections may be: beside our packages, where ansible-galaxy puts them, the system's."""
+    user = find_home(environment)
+    return [
+        Path(sysconfig.get_path("purelib")),
+        *([user / ".ansible" / "collections"] if user else []),
+        Path("/usr/share/ansible/collections"),
+    ]
+
+
+def refuse_without_collection(folders: Sequence[Path]) -> None:
+    """Raise ExpectedError when Ansible would not find the modules for Windows machines."""
+    if not any((folder / "ansible_collections" / "ansible" / "windows").is_dir() for folder in folders):
+        galaxy = toolchain.find_tool("ansible-galaxy")
+        raise ExpectedError(
+            "Ansible lacks its collection ansible.windows, by which it works on Windows machines",
+            f"Run: {galaxy} collection install 'ansible.windows:>=3,<4' (in a checkout: make setup).",
+        )
+
+
+def _prepare(folder: Path, inventory: Inventory) -> Path:
+    """Write what Ansible reads, for this user alone, and give it our own way to the OpenSSH client."""
+    (folder / "ansible.cfg").touch(mode=0o600)
+    (folder / "ansible.cfg").write_text(_SETTINGS, encoding="utf-8")
+    (folder / "inventory").mkdir(mode=0o700)
+    file = folder / "inventory" / "hosts.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(inventory), encoding="utf-8")
+    (folder / SSH_FOLDER).mkdir(mode=0o700)
+    for name in bounded_ssh.NAMES:
+        # A link: a system may forbid to run what lies in memory.
+        (folder / SSH_FOLDER / name).symlink_to(toolchain.find_tool("coffre-bounded"))
+    return file

@@ -1,0 +1,209 @@
+"""What an SSH client's complaint means, as errors told apart by what the operator does next. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from coffre.agents.reach.framing import Stage
+from coffre.errors import ExpectedError, RefusedError, RemoteError
+from coffre.outside.text import one_line, visible
+
+NO_COMMAND = "no command was run by the login shell, which ended with code"
+NO_OUTPUT = "the end of a command did not come through, and ssh ended with code"
+"""How Ansible's connection plugin begins to say these two."""
+_SHOWN = 300
+"""The most characters that are shown of what a login shell says."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom we log in as: the machine as the operator calls it, and the user there."""
+
+    machine: str
+    user: str
+
+
+class UnreachableError(RemoteError):
+    """Nobody answered at the machine's address, or the line broke: it may work later."""
+
+
+class LoginRefusedError(RemoteError):
+    """The machine answered and did not let us in."""
+
+
+class SudoRefusedError(RemoteError):
+    """We are in, and the user may not become root without being asked for a password."""
+
+
+class LoginShellError(RemoteError):
+    """We are in, and what the machine runs for this user runs no command of ours."""
+
+
+class UnknownHostKeyError(RefusedError):
+    """The machine's host key was never recorded."""
+
+
+class ChangedHostKeyError(RefusedError):
+    """The machine shows another host key than the one recorded: another machine answers, or it was installed anew."""
+
+
+_UNREACHABLE = (
+    ("could not resolve hostname", "its name does not resolve", "Is it right in the tenant file, and in ssh_config?"),
+    ("connection refused", "it answers, but no SSH server listens there", "Is sshd running on it, and the port right?"),
+    ("no route to host", "there is no route to it", "Is it switched on, and the VPN up?"),
+    ("network is unreachable", "there is no route to it", "Is this computer's network up, and the VPN?"),
+    ("timed out", "it did not answer in time", "Is it switched on and in the network?"),
+    ("connection closed", "it closed the connection", "Look at the sshd log on it."),
+    ("connection reset", "it closed the connection", "Look at the sshd log on it."),
+    ("broken pipe", "the connection broke", "Try again."),
+    ("unable to negotiate", "no common SSH algorithm", "Its SSH server is too old, or too strictly set."),
+    ("kex_exchange_identification", "no SSH server answers there", "Is the port right?"),
+)  # fmt: skip
+_NO_TERMINAL = "must have a tty"
+_NOPASSWD = (
+    "Give {user} `NOPASSWD: ALL` in sudoers on the machine, in the last line there that speaks of it, "
+    "or connect as root (`user: root`, no `become`)."
+)
+_SUDO = (
+    (_NO_TERMINAL, "Put `Defaults:{user} !requiretty` into sudoers on the machine (`visudo`)."),
+    ("incorrect sudo password", "Correct the password that the machine's `credential` in the tenant file stands for."),
+    ("sorry, try again", "Correct the password that the machine's `credential` in the tenant file stands for."),
+    ("a password is required", _NOPASSWD),
+    ("missing sudo password", _NOPASSWD),
+    ("is not in the sudoers file", _NOPASSWD),
+    ("is not allowed to", _NOPASSWD),
+    ("may not run sudo", _NOPASSWD),
+    ("sudo: not found", "Install sudo there, or connect as root (`user: root`, no `become`)."),
+    ("sudo: command not found", "Install sudo there, or connect as root (`user: root`, no `become`)."),
+    ("sudo': no such file", "Install sudo there, or connect as root (`user: root`, no `become`)."),
+    ("expired", "Its account or password there has expired: have the administrator renew it (`chage -l {user}`)."),
+    ("account validation failure", "Its account there is locked: have the administrator unlock it."),
+    ("no valid sudoers sources", "Its sudoers cannot be read: `visudo -c` on the machine says where."),
+    ("parse error", "Its sudoers cannot be read: `visudo -c` on the machine says where."),
+    ("syntax error", "Its sudoers cannot be read: `visudo -c` on the machine says where."),
+    ("effective uid is not 0", "sudo is not installed as root's there: have the administrator repair the package."),
+    ("must be owned by uid 0", "sudo is not installed as root's there: have the administrator repair the package."),
+    ("no new privileges", "Something holds its sessions without privileges: look at sshd's unit on the machine."),
+)
+"""What sudo says when it refuses, in the C locale, and what mends it."""
+
+
+def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
+    """Return what an `ssh` that ended with 255 complains about; ``trust`` is the command that records the host key."""
+    text = stderr.lower()
+    if "remote host identification has changed" in text:
+        return ChangedHostKeyError(
+            f"{machine}: its SSH host key is not the one that was recorded; nothing was sent to it",
+            "Another machine may be answering in its place. If it was installed anew and its administrator confirms "
+            f"the new fingerprint, run `{trust} --replace`.",
+        )
+    if "host key is known for" in text or "host key verification failed" in text:
+        return UnknownHostKeyError(
+            f"{machine}: its SSH host key was never recorded; nothing was sent to it",
+            f"Run `{trust}` and compare the fingerprint with what its administrator reads on the machine.",
+        )
+    if "permission denied" in text or "too many authentication failures" in text:
+        return LoginRefusedError(
+            f"{machine}: it does not let this user in with any of our keys",
+            "Is SMILÉO's public key in the user's authorized_keys, and the user right in the tenant file?",
+        )
+    for sign, meaning, hint in _UNREACHABLE:
+        if sign in text:
+            return UnreachableError(f"{machine}: {meaning}", hint)
+    return UnreachableError(
+        f"{machine}: ssh failed: {last_line(stderr) or 'it gave no reason'}", "Try it by hand with ssh -v."
+    )
+
+
+def wants_terminal(said: str) -> bool:
+    """Tell whether sudo refused since the command had no terminal (`requiretty`)."""
+    return any(_NO_TERMINAL in line for line in said.lower().splitlines() if "sudo" in line)
+
+
+def find_sudo_refusal(said: str, account: Account) -> SudoRefusedError | None:
+    """Return the error when sudo, in the C locale, refused; None when nothing says so."""
+    for line in said.splitlines():
+        text = line.lower()
+        is_sudo = "sudo" in text or text.startswith("sorry, user")
+        hint = next((hint for sign, hint in _SUDO if sign in text), None) if is_sudo else None
+        if hint is not None:
+            return _refusal(account, line.strip().removeprefix("Task failed: "), hint)
+    return None
+
+
+def explain_sudo(account: Account, said: str) -> SudoRefusedError:
+    """Return what it means that sudo did not start a command, by what was said before."""
+    known = find_sudo_refusal(said, account)
+    reason = last_line(said) or "it gave no reason"
+    return known or _refusal(account, reason, "Try `sudo -n true` as {user} on the machine.")
+
+
+def _refusal(account: Account, reason: str, hint: str) -> SudoRefusedError:
+    return SudoRefusedError(
+        f"{account.machine}: {account.user} may not become root: {one_line(reason, _SHOWN)}",
+        hint.format(user=account.user),
+    )
+
+
+def explain_shell(account: Account, said: str, exit_code: int) -> LoginShellError:
+    """Return what it means that a login ended without having run our command, by what was said meanwhile."""
+    words = shorten(said, _SHOWN).rstrip(".")
+    hint = (
+        f"Give {account.user} there a login shell that runs commands (`usermod --shell /bin/sh {account.user}`) and "
+        "start-up files that go on to the end, or name another user in the tenant file."
+    )
+    if "expired" in said.lower():
+        hint = f"Have the machine's administrator renew the account or its password (`chage -l {account.user}`)."
+    return LoginShellError(
+        f"{account.machine}: the login shell of {account.user} runs no command, it ended with code {exit_code}"
+        + (f": {words}" if words else " and said nothing"),
+        hint,
+    )
+
+
+def explain_lost_output(account: Account) -> LoginShellError:
+    """Return what it means that a command ran and nothing of what it printed came through."""
+    return LoginShellError(
+        f"{account.machine}: what commands print does not reach us",
+        f"Look for a redirection (`exec >`) in the start-up files of {account.user} on the machine.",
+    )
+
+
+def explain_silence(account: Account, reached: Stage, command: str, seconds: float) -> ExpectedError:
+    """Return what it means that a command did not answer in time, by how far it came."""
+    if reached is Stage.NOTHING:
+        return LoginShellError(
+            f"{account.machine}: the login shell of {account.user} did not come to run a command within "
+            f"{seconds:.0f} seconds",
+            f"Look at the start-up files of {account.user} there (.bashrc, .zshenv, .profile, /etc/profile): one of "
+            "them waits for something; or the machine is overloaded.",
+        )
+    if reached is Stage.SHELL:
+        return SudoRefusedError(
+            f"{account.machine}: sudo did not let {account.user} become root within {seconds:.0f} seconds",
+            f"Try `sudo -n true` as {account.user} on the machine: sudo may wait for a name server or a directory.",
+        )
+    return UnreachableError(
+        f"{account.machine}: {command} did not answer within {seconds:.0f} seconds", "Is the machine overloaded?"
+    )
+
+
+def shorten(said: str, limit: int) -> str:
+    """Return what was said as one line without decoration; of a long one the end, where the cause stands."""
+    whole = " ".join(" ".join(significant_lines(said.splitlines())).split())
+    line = visible(whole[-limit:])
+    if len(whole) <= limit and len(line) <= limit:
+        return line
+    end = line[2 - limit :]
+    _, found, rest = end.partition(" ")
+    return f"… {rest if found else end}"
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something."""
+    lines = significant_lines(text.splitlines())
+    return lines[-1] if lines else ""
+
+
+def significant_lines(lines: Iterable[str]) -> list[str]:
+    """Return the lines that are neither blank nor decoration."""
+    return [line.strip() for line in lines if line.strip().strip("@-=*#")]

@@ -1,0 +1,72 @@
+"""Whose agent stands on a machine, by the configuration found there: looked at before anything of ours is done."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coffre.agents.reach.ssh import SshMachine
+from coffre.errors import RefusedError
+from coffre.spec.naming import ID_PATTERN, NAME_PATTERN
+
+LOOK = "See that no other agent is there"
+"""The task, in the role of every system, that fails on a machine with somebody else's agent."""
+
+LOOK_SECONDS = 60.0
+_HERE = "this is the computer that Coffre runs on"
+_FOUND = re.compile(rf"the agent of machine ({NAME_PATTERN}) of tenant ({ID_PATTERN}) is there")
+_HINT = (
+    "Nothing was touched there. Correct `connection` of {machine} in tenants/{slug}.yaml; if that computer is really "
+    "{machine} from now on, take the other agent off it first (docs/replace-a-machine.md)."
+)
+_LOOK = """
+if [ -e "$1" ]; then echo here; else echo elsewhere; fi
+if [ -f /etc/coffre/agent.json ] && [ ! -L /etc/coffre/agent.json ]; then head -c 65536 /etc/coffre/agent.json; fi
+"""
+
+
+@dataclass(frozen=True)
+class AgentOwner:
+    """The tenant and the machine that an agent works for; empty what its configuration does not say."""
+
+    tenant_id: str
+    machine: str
+
+    def is_another(self, wanted: "AgentOwner") -> bool:
+        """Tell whether anything that is said here is said otherwise there."""
+        return self.tenant_id not in ("", wanted.tenant_id) or self.machine not in ("", wanted.machine)
+
+
+def read_owner(text: str) -> AgentOwner:
+    """Return whose an agent is by the text of its agent.json, empty when there is none, or damaged. Pure."""
+    tenant_id = re.search(rf'"tenant_id": *"({ID_PATTERN})"', text)
+    machine = re.search(rf'"machine": *"({NAME_PATTERN})"', text)
+    return AgentOwner(tenant_id[1] if tenant_id else "", machine[1] if machine else "")
+
+
+def refuse_another(machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
+    """Refuse a machine that has another's agent, or is this computer; ``slugs`` are the tenants' by their ids."""
+    done = machine.run(["sh", "-c", _LOOK, "coffre-look", str(machine.folder)], LOOK_SECONDS)
+    where, _, configuration = done.stdout.partition("\n")
+    found = read_owner(configuration)
+    if where == "here":
+        raise _refusal(slug, wanted.machine, f"{machine.name}: {_HERE}")
+    if found.is_another(wanted):
+        raise _refusal(slug, wanted.machine, f"{machine.name}: {describe(found, slugs)} stands there")
+
+
+def describe(owner: AgentOwner, slugs: Mapping[str, str]) -> str:
+    """Name an agent by its owner: the tenant's slug where there is a file of it. Pure."""
+    unknown = f"an unknown tenant ({owner.tenant_id or 'its configuration is damaged'})"
+    return f"the agent of {owner.machine or 'a machine'} of {slugs.get(owner.tenant_id, unknown)}"
+
+
+def explain_look(slug: str, machine: str, reason: str, slugs: Mapping[str, str]) -> RefusedError:
+    """Return what the failed look of a role means, from what it said. Pure."""
+    found = _FOUND.search(reason)
+    if found is None:
+        return _refusal(slug, machine, f"{machine}: {_HERE if _HERE in reason else 'another agent stands there'}")
+    return _refusal(slug, machine, f"{machine}: {describe(AgentOwner(found[2], found[1]), slugs)} stands there")
+
+
+def _refusal(slug: str, machine: str, message: str) -> RefusedError:
+    return RefusedError(message, _HINT.format(machine=machine, slug=slug))

@@ -1,0 +1,58 @@
+"""The cage that restic restores in: what it may write, what it may read, and nothing else of this computer."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.agents.restic.repository import cage_entry
+from coffre.errors import RefusedError
+
+NO_CAGE = cage_entry.EXIT_CODE
+
+_NAMES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf")
+_AUTHORITIES = (
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+)
+"""Where systems keep the authorities that they trust; no private key lies there."""
+
+
+@dataclass(frozen=True)
+class Cage:
+    """The folders that restic may write in, and what it may read besides; paths stay what they are outside."""
+
+    write: tuple[Path, ...] = ()
+    read: tuple[Path, ...] = ()
+
+    def around(self, program: Path, arguments: Sequence[str]) -> tuple[Path, list[str]]:
+        """Return the program and the arguments that run a program in this cage; none of them may be secret."""
+        wanted = {
+            "write": [str(each) for each in self.write],
+            "read": [*(str(each) for each in self.read), *_NAMES],
+            "program": str(program),
+            "parent": os.getpid(),
+        }
+        entry = [cage_entry.__file__, json.dumps(wanted), str(program)]
+        return Path(sys.executable), ["-I", "-S", "-B", *entry, *arguments]
+
+
+def authorities(ca_file: Path | None) -> tuple[Path, ...]:
+    """Return what has to be readable for a server's certificate to be checked."""
+    return (ca_file,) if ca_file else tuple(Path(each) for each in _AUTHORITIES)
+
+
+def no_cage(said: str) -> RefusedError:
+    """Return the refusal of a restore that nothing would confine; ``said`` is what the kernel said."""
+    return RefusedError(
+        f"as root Coffre restores only in a cage, and none can be made here: {said}",
+        "A backup is a customer's: restoring it may reach nothing but the target. The cage takes CAP_SYS_ADMIN, mount "
+        "namespaces and /proc: leave the container, or run Coffre as a user who is not root. Nothing was restored.",
+    )

@@ -1,0 +1,151 @@
+"""What of a repository is gone or damaged, out of what restic says; no wrong password and no lost line is that. Pure.
+
+restic 0.18 has one exit code for a wrong password and for key files that are gone, one for a repository that was never
+made and for one whose config is gone, and 1 or a stack of its own for everything else.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from coffre.agents.restic.repository.output import read_line
+
+NO_REPOSITORY, NO_KEY_OPENS = 10, 12
+
+
+class Part(StrEnum):
+    """A kind of object of a repository."""
+
+    CONFIG = "config"
+    KEY = "key file"
+    INDEX = "index"
+    SNAPSHOT = "snapshot"
+    PACK = "pack"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is not as it was written; ``is_gone``: not there at all. ``name`` is what restic says of its name."""
+
+    part: Part
+    name: str = ""
+    is_gone: bool = False
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What lies where a repository should be."""
+
+    has_config: bool
+    has_keys: bool
+    has_backups: bool
+
+
+_ID = "(?P<name>[0-9a-f]{8,64})"
+_ABSENT = r"no such file or directory|The specified key does not exist|does not exist"
+_READING = rf"(?:Load|LoadRaw|ReadFull)\(<data/{_ID}>[^)]*\)"
+_SAYINGS: tuple[tuple[Part, bool, "re.Pattern[str]"], ...] = tuple(
+    (part, is_gone, re.compile(pattern, re.DOTALL))
+    for part, is_gone, pattern in (
+        (Part.CONFIG, True, "create key in repository at .* failed: repository already contains"),
+        (Part.CONFIG, False, "config or key [0-9a-f]+ is damaged"),
+        (Part.CONFIG, False, "config file has zero size"),
+        (Part.CONFIG, False, r"\.LoadConfig\("),
+        (Part.KEY, False, rf"LoadRaw\(<key/{_ID}>\)"),
+        (Part.KEY, False, r"\.(?:LoadKey|OpenKey)\("),
+        (Part.INDEX, False, rf"LoadRaw\(<index/{_ID}>\)"),
+        (Part.INDEX, False, f"error loading index {_ID}"),
+        (Part.INDEX, False, r"\.(?:LoadIndex|DecodeIndex)\("),
+        (Part.SNAPSHOT, False, rf"LoadRaw\(<snapshot/{_ID}>\)"),
+        (Part.SNAPSHOT, False, rf"failed to load snapshot {_ID}: (?!.*(?:Access Denied|dial|Client\.|timeout))"),
+        (Part.SNAPSHOT, False, r"\.LoadSnapshot\("),
+        (Part.PACK, True, rf"{_READING}[^\n]*(?:{_ABSENT})"),
+        (Part.PACK, True, rf"\s*pack {_ID}: does not exist"),
+        (Part.PACK, False, rf"{_READING}[^\n]*(?:file is too short|unexpected EOF|invalid data returned|checksum)"),
+        (Part.PACK, False, rf"\s*pack {_ID}: unexpected file size"),
+        (Part.PACK, False, rf"decrypting blob <[^>]*> from {_ID} failed"),
+        (Part.PACK, False, rf"file is too short\nReadFull\(<data/{_ID}>\)"),
+        (Part.PACK, True, rf"(?:{_ABSENT})[^\n]*\nReadFull\(<data/{_ID}>\)"),
+        (Part.PACK, False, f"tree {_ID} could not be loaded; the repository could be damaged"),
+        (Part.PACK, False, rf"pack {_ID} contains \d+ errors"),
+        (
+            Part.INDEX,
+            True,
+            f"(?:id|tree) {_ID} (?:not found in repository|is not known; the repository could be damaged)",
+        ),
+    )
+)
+
+# restic 0.18: "pack ID: does not exist", "pack ID: unexpected file size: got 5, expected 6".
+_PACK = re.compile(r"\s*pack ([0-9a-f]{64}): (does not exist|unexpected file size)")
+
+_ENTRIES_FAILED = re.compile(r"\A(?:Fatal: )?There were ([0-9]{1,12}) errors")
+_NOT_TAKEN = re.compile(
+    "(?:file name too long|file too large|too many links|invalid argument|illegal byte sequence"
+    "|invalid or incomplete multibyte or wide character|operation not permitted|operation not supported"
+    r"|numerical result out of range|argument list too long|value too large for defined data type)\Z"
+)
+"""How errors end of a system that does not take an entry, whatever stands before that."""
+
+
+def list_damaged_packs(lines: Iterable[str]) -> dict[str, bool]:
+    """Return the packs that restic names in its messages, each with whether it is missing."""
+    found = {}
+    for line in lines:
+        message = read_line(line).get("message")
+        match = _PACK.match(message) if isinstance(message, str) else None
+        if match:
+            found[match[1]] = match[2] == "does not exist"
+    return found
+
+
+def find_damage(lines: Iterable[str]) -> Damage | None:
+    """Return what restic's complaints say is damaged, the part that all others hang on first; None when nothing is.
+
+    A message about a file begins with what failed and names the file after that: no name of a customer's is taken for
+    restic's own words.
+    """
+    said = [_text(line) for line in lines]
+    for part, is_gone, pattern in _SAYINGS:
+        for text, is_about_file in said:
+            match = pattern.match(text) if is_about_file else pattern.search(text)
+            if match:
+                return Damage(part, match.groupdict().get("name", "") or "", is_gone)
+    return None
+
+
+def count_failed_entries(exit_code: int | None, lines: Iterable[str]) -> int | None:
+    """Return how many errors a restore had that were all about single entries, and went on; None for any other end.
+
+    A name that the target does not take, a path or a file that is too long there: all else was restored. What is
+    damaged in the repository, or a full disk, is no matter of one entry.
+    """
+    texts = [_text(line) for line in lines]
+    ends = [match for text, _ in texts if (match := _ENTRIES_FAILED.match(text))]
+    about_entries = [text for text, is_about_file in texts if is_about_file]
+    if exit_code != 1 or not ends or not all(_NOT_TAKEN.search(text) for text in about_entries):
+        return None
+    return int(ends[-1][1])
+
+
+def judge_remains(exit_code: int | None, remains: Remains) -> Damage | None:
+    """Return what is gone of a repository that restic does not find, or opens with no key; None when nothing is.
+
+    A key file alone is what an initialisation leaves that was cut off.
+    """
+    if exit_code == NO_REPOSITORY and not remains.has_config and remains.has_backups:
+        return Damage(Part.CONFIG, is_gone=True)
+    if exit_code == NO_KEY_OPENS and not remains.has_keys:
+        return Damage(Part.KEY, is_gone=True)
+    return None
+
+
+def _text(line: str) -> tuple[str, bool]:
+    """Return what a line of standard error says, and whether it is about one file of a backup."""
+    fields: Mapping[str, Any] = read_line(line)
+    error = fields.get("error")
+    if isinstance(error, Mapping):
+        return str(error.get("message", "")).removeprefix(f"{fields.get('item', '')}: "), True
+    return (str(fields.get("message", "")) if fields else line), False

@@ -1,0 +1,130 @@
+"""How a run of restic ended, in a sentence and what to do: its exit code and its reason, never a stack. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from coffre.agents.restic.repository.damage import Damage, Part, count_failed_entries, find_damage
+from coffre.agents.restic.repository.output import read_line
+
+MAX_DETAILS = 3
+MAX_DETAIL_LENGTH = 600
+"""Of one message: a path has up to 4,096 bytes, and what went wrong with it stands at the end."""
+MAX_REASON_LENGTH = 300
+"""Of restic's own words beside a sentence of ours."""
+
+EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
+    1: ("restic failed", "Reading changes nothing in the repository: once that is put right, run the command again."),
+    3: ("some files could not be read", "Everything else was; look at the files that are named."),
+    10: ("there is no restic repository there", "Run `coffre apply`: it makes the repository of a new machine."),
+    11: ("the repository is locked by another restic", "Wait for that run to end and try again."),
+    12: (
+        "the repository password is wrong",
+        "The data bundle is not the one that the repository was made with: restore it from escrow, make no new one. "
+        "If it is the right one, the key file was replaced: `coffre undelete` brings it back.",
+    ),
+    97: ("there is no cage", "The cage's own message says what is missing."),
+}
+
+_DAMAGE_HINT = (
+    "What is damaged stays in the bucket as it is, and so do its earlier versions: "
+    "`coffre verify TENANT --machine NAME` says what else is, `coffre undelete TENANT --machine NAME --at TIME` brings "
+    "back what was there at a time when it was whole."
+)
+_CRASH_HINT = (
+    "Something in the repository is not what restic writes, and running it again ends the same way. "
+    "`coffre verify TENANT --machine NAME` says what is damaged; the bucket keeps it with its earlier versions."
+)
+
+_PLACE_HINT = (
+    "The rest is in place, and running it again ends the same way. A restore to a directory here (`--to ./DIR`) hands "
+    "such files over under other names, in one folder with a list."
+)
+
+# A frame of Go's stack is two lines, the second with a tab, a file and a line's number.
+_FRAME = re.compile(r"(?:\A|\n)[^\n]+\n\t[^\n]+\.(?:go|s):\d+[^\n]*")
+_GOROUTINE = re.compile(r"goroutine \d+ \[")
+_CRASH = re.compile(r"(?:panic|fatal error|runtime): ")
+
+
+def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
+    """Return what an exit code means as a sentence without its full stop, restic's own reason included, and a hint."""
+    lines = list(stderr)
+    crash = _find_crash(lines)
+    if crash is not None:
+        damage = find_damage(lines)
+        meaning = describe_damage(damage) if damage else "restic broke off over what it read in the repository"
+        return f"{meaning}: {crash}", _DAMAGE_HINT if damage else _CRASH_HINT
+    conclusion, details = _reasons(lines)
+    # The first details are the cause; what follows them is restic's advice.
+    reasons = [*conclusion, *details[:MAX_DETAILS]]
+    failed = count_failed_entries(code, lines)
+    if failed is not None:
+        return (
+            f"all was restored but what the target does not take ({failed} errors): {'; '.join(details[:1])}",
+            _PLACE_HINT,
+        )
+    damage = find_damage(lines)
+    if damage is not None and code in (1, 3):
+        return f"{describe_damage(damage)}: {shorten('; '.join(reasons), MAX_REASON_LENGTH)}", _DAMAGE_HINT
+    meaning, hint = EXIT_MEANINGS.get(code, (f"restic ended with {code}", "Run the command again."))
+    return (f"{meaning}: {'; '.join(reasons)}" if reasons else meaning), hint
+
+
+def explain_damage(damage: Damage) -> tuple[str, str]:
+    """Return what is said of damage that the bucket itself shows, and a hint."""
+    return describe_damage(damage), _DAMAGE_HINT
+
+
+def describe_damage(damage: Damage) -> str:
+    """Return in a few words what of a repository is damaged or gone."""
+    name = f" {damage.name[:12]}" if damage.name else ""
+    if damage.part is Part.INDEX and damage.is_gone:
+        return f"the repository's index does not lead to all that its snapshots hold ({damage.name[:12]} for one)"
+    if damage.part is Part.KEY and damage.is_gone:
+        return "the repository has no key file any more (its password is not the cause)"
+    ending = "gone" if damage.is_gone else "damaged"
+    aside = " (its password is not the cause)" if damage.part in (Part.KEY, Part.CONFIG) else ""
+    what = damage.part if damage.part is not Part.SNAPSHOT else "file of snapshot"
+    return f"the repository's {what}{name} is {ending}{aside}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return a text of at most ``limit`` characters, its beginning and its end."""
+    half = (limit - 3) // 2
+    return text if len(text) <= limit else f"{text[:half]} … {text[-half:]}"
+
+
+def without_stack(text: str) -> str:
+    """Return a message of restic's without the frames of Go's stack that it prints after some."""
+    return _FRAME.sub("", text)
+
+
+def _find_crash(lines: Sequence[str]) -> str | None:
+    """Return in one line why Go's runtime ended restic, None when it did not."""
+    if not any(_GOROUTINE.match(line) for line in lines):
+        return None
+    said = next((line for line in lines if _CRASH.match(line)), "panic")
+    return " ".join(said[:MAX_REASON_LENGTH].split())
+
+
+def _reasons(stderr: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return restic's concluding error and what it said before, each text once and as one line."""
+    conclusion: dict[str, None] = {}
+    details: dict[str, None] = {}
+    for line in stderr:
+        fields = read_line(line)
+        kind = fields.get("message_type")
+        if kind == "error":
+            text = f"{fields.get('item', '')}: {_error_text(fields)}".removeprefix(": ")
+        else:
+            text = str(fields.get("message", "")) if fields else line
+        text = shorten(" ".join(without_stack(text).split()).removeprefix("Fatal: "), MAX_DETAIL_LENGTH)
+        if text:
+            (conclusion if kind == "exit_error" else details).setdefault(text)
+    return list(conclusion), list(details)
+
+
+def _error_text(fields: Mapping[str, Any]) -> str:
+    error = fields.get("error")
+    return str(error.get("message", "")) if isinstance(error, Mapping) else str(fields.get("message") or error or "")

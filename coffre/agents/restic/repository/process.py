@@ -1,0 +1,134 @@
+"""One run of the restic program: secrets by environment, output line by line, ended at the latest at a deadline."""
+
+import io
+import os
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.agents.restic.repository.damage import Damage, find_damage
+from coffre.agents.restic.repository.explain import explain_exit
+from coffre.errors import RemoteError
+from coffre.outside.environment import child_environment
+from coffre.outside.processes import LINE_BYTES, Complaints, EndlessOutputError, read_lines, stop
+
+BLOCK_BYTES = 1024**2
+# Anything of these in our own environment would speak to restic or Go behind our back.
+_DROPPED_PREFIXES = ("AWS_", "RESTIC_", "SSL_CERT_", "COFFRE_", "PULUMI_", "GODEBUG", "GOTRACEBACK")
+
+
+class ResticError(RemoteError):
+    """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline.
+
+    ``said`` are the last lines of what it said, without secrets; ``damage`` is what of the repository is not as it was
+    written, None when it does not say so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        exit_code_of_restic: int | None = None,
+        said: Sequence[str] = (),
+        damage: Damage | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.exit_code_of_restic = exit_code_of_restic
+        self.said = tuple(said)
+        self.damage = damage
+
+
+@dataclass(frozen=True)
+class ResticCommand:
+    """A command and what it needs; secrets stand in ``secret_environment`` alone and never in ``arguments``."""
+
+    program: Path
+    arguments: Sequence[str]
+    secret_environment: Mapping[str, str]
+    deadline_seconds: float
+    line_bytes: int = LINE_BYTES
+    """The longest line that is taken: what restic prints is what a machine wrote into its repository."""
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what would change restic's behaviour."""
+    return child_environment(environment, without=_DROPPED_PREFIXES)
+
+
+def stream(command: ResticCommand) -> Iterator[str]:
+    """Run restic and yield the lines of its standard output as they come.
+
+    ResticError when it fails or passes its deadline. The program has ended when this returns, raises or is closed.
+    """
+    with _running(command) as output:
+        for line in read_lines(output, "restic", command.line_bytes):
+            yield line.decode("utf-8", "surrogateescape")
+
+
+def stream_bytes(command: ResticCommand) -> Iterator[bytes]:
+    """Run restic and yield its standard output in blocks of bytes, as `stream` does with lines."""
+    with _running(command) as output:
+        while block := output.read1(BLOCK_BYTES):
+            yield block
+
+
+@contextmanager
+def _running(command: ResticCommand) -> Iterator[io.BufferedReader]:
+    """Run restic for as long as its output is read; whoever leaves before its end is told nothing of how it ended."""
+    process = subprocess.Popen(
+        [str(command.program), *command.arguments],
+        env={**clean_environment(os.environ), **command.secret_environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    complaints = Complaints(process)
+    is_late = threading.Event()
+    timer = threading.Timer(command.deadline_seconds, _stop_late, args=(process, is_late))
+    timer.daemon = True
+    timer.start()
+    try:
+        assert isinstance(process.stdout, io.BufferedReader)  # noqa: S101 - a pipe was asked for
+        yield process.stdout
+        process.wait()
+        complaints.lines()
+        complaints.refuse_endless()
+    except EndlessOutputError as problem:
+        raise ResticError(problem.message, problem.hint) from problem
+    finally:
+        timer.cancel()
+        stop(process)
+        stderr = complaints.lines()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    _raise_for(process.returncode, is_late.is_set(), stderr, command)
+
+
+def _raise_for(code: int, is_late: bool, stderr: Sequence[str], command: ResticCommand) -> None:
+    lines = [redact(line, command.secret_environment.values()) for line in stderr]
+    if is_late:
+        last = f"; it said last: {lines[-1].strip()}" if lines else ""
+        raise ResticError(
+            f"restic did not end within {command.deadline_seconds:.0f} seconds and was stopped{last}",
+            "Does the platform answer? restic keeps trying for 15 minutes when it does not.",
+        )
+    if code != 0:
+        message, hint = explain_exit(code, lines)
+        raise ResticError(message, hint, code, lines, find_damage(lines))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with every secret replaced."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _stop_late(process: "subprocess.Popen[bytes]", is_late: threading.Event) -> None:
+    is_late.set()
+    stop(process)

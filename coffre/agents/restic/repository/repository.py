@@ -1,0 +1,330 @@
+"""A machine's restic repository, opened from here with the owner's key: what SMILÉO does to it, apart from backups."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from coffre import toolchain
+from coffre.agents.restic.repository.cage import NO_CAGE, Cage, authorities, no_cage
+from coffre.agents.restic.repository.damage import (
+    NO_KEY_OPENS,
+    NO_REPOSITORY,
+    Part,
+    Remains,
+    count_failed_entries,
+    judge_remains,
+)
+from coffre.agents.restic.repository.explain import explain_damage
+from coffre.agents.restic.repository.listing import (
+    REPLACED,
+    BytesListing,
+    HostileSnapshotError,
+    Listing,
+    as_restic_writes,
+    pair_bytes,
+    split_lines,
+)
+from coffre.agents.restic.repository.output import (
+    Node,
+    RestoreSummary,
+    Snapshot,
+    SnapshotList,
+    exact_pattern,
+    read_fraction,
+    read_line,
+    read_restore_summary,
+    read_size,
+    read_snapshots,
+)
+from coffre.agents.restic.repository.process import ResticCommand, ResticError, stream, stream_bytes
+from coffre.errors import RemoteError
+from coffre.outside.processes import LINE_BYTES
+from coffre.outside.proxies import proxy_environment, refuse_broken
+
+__all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
+
+QUICK_SECONDS = 60.0
+"""For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
+SNAPSHOTS_BYTES = 64 * 1024**2
+"""The longest list of snapshots: 80,000 of them."""
+LISTING_SECONDS = 2 * 3600.0
+LONG_SECONDS = 24 * 3600.0
+
+_FULL_ID = re.compile(r"[0-9a-f]{64}")
+
+OnProgress = Callable[[float], None]
+"""Called with the part that is done, 0 to 1."""
+
+
+class S3Key(Protocol):
+    """One S3 key pair, as storage has it."""
+
+    @property
+    def access_key_id(self) -> str: ...
+
+    @property
+    def secret_access_key(self) -> str: ...
+
+
+class IncompleteRestoreError(ResticError):
+    """Everything was restored but ``failed`` single entries, which the target does not take in their place."""
+
+    def __init__(self, problem: ResticError, summary: RestoreSummary, failed: int) -> None:
+        super().__init__(problem.message, problem.hint, problem.exit_code_of_restic, problem.said)
+        self.summary = summary
+        self.failed = failed
+
+
+class Repository:
+    """One restic repository, with a key and its password.
+
+    Reading takes no lock, so that the repository of a full or frozen tenant can be read. Nothing is cached on this
+    computer unless ``cache_dir`` names a directory. ``ca_file`` None means the system's certificate authorities.
+    Every method raises ResticError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: S3Key,
+        password: SecretStr,
+        *,
+        ca_file: Path | None = None,
+        region: str = "default",
+        cache_dir: Path | None = None,
+        look: Callable[[], Remains] | None = None,
+    ) -> None:
+        self._url = url
+        self._key = key
+        self._password = password
+        self._ca_file = ca_file
+        self._region = region
+        self._cache_dir = cache_dir
+        self._look = look
+        self._sound: set[str] = set()
+
+    def open(self) -> None:
+        """Have restic open the repository; returns only when this password does so."""
+        self._run(["cat", "config", "--no-lock"], QUICK_SECONDS)
+
+    def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
+        """Return every snapshot that can be chosen, oldest first by the machine's clock."""
+        return list(self.list_snapshots(deadline_seconds).usable)
+
+    def list_snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> SnapshotList:
+        """Return every snapshot; one that no honest restic writes is named beside those that can be chosen."""
+        # All in one line.
+        lines = self._stream(["snapshots", "--no-lock"], deadline_seconds, line_bytes=SNAPSHOTS_BYTES)
+        with closing(lines):
+            return read_snapshots(next(lines, ""), datetime.now(UTC))
+
+    def ls(self, snapshot: str) -> Iterator[Node]:
+        """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed.
+
+        Each was held against what a tree of files may be: HostileSnapshotError, at the entry or at the end. Who reads
+        to the end has seen the whole of what a restore of that id makes: trees are named by their hash. ``snapshot`` is
+        a full id.
+        """
+        listing = Listing(_full_id(snapshot))
+        with self._explained(snapshot):
+            for line in self._stream(["ls", "--no-lock", "--", snapshot], LISTING_SECONDS):
+                node = listing.read(read_line(line))
+                if node is not None:
+                    yield node
+            listing.end()
+            if listing.has_twins:
+                for _ in self.ls_bytes(snapshot):
+                    continue
+        self._sound.add(snapshot)
+
+    def ls_bytes(self, snapshot: str) -> Iterator[tuple[Node, bytes]]:
+        """Yield every entry as `ls` does, with its path in bytes: restic is asked for both forms of its listing."""
+        listing, listed_bytes = Listing(_full_id(snapshot)), BytesListing(snapshot)
+        lines = self._stream(["ls", "--no-lock", "--", snapshot], LISTING_SECONDS)
+        plain = self._stream_plain(["ls", "--quiet", "--no-lock", "--", snapshot], LISTING_SECONDS)
+        with self._explained(snapshot), closing(lines), closing(plain):
+            nodes = (node for line in lines if (node := listing.read(read_line(line))) is not None)
+            for node, path in pair_bytes(snapshot, nodes, split_lines(plain)):
+                listed_bytes.read(path)
+                yield node, path
+            listing.end()
+
+    def check_snapshot(self, snapshot: str) -> None:
+        """Refuse a snapshot that no honest restic writes, by its whole listing; quick when that was read before."""
+        if snapshot not in self._sound:
+            for _ in self.ls(snapshot):
+                continue
+
+    def has_path(self, snapshot: str, path: str) -> bool:
+        """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
+        exact, is_there = os.fsencode(path), False
+        wanted = as_restic_writes(exact)
+        for node in self.ls(snapshot):
+            is_there = is_there or node.path == wanted
+        if is_there and REPLACED in wanted:  # other bytes may be shown the same
+            return any(each == exact for _, each in self.ls_bytes(snapshot))
+        return is_there
+
+    def find_link(self, snapshot: str, path: str) -> str | None:
+        """Return the link in a snapshot that stands on the way to an absolute path, None when none does."""
+        wanted = as_restic_writes(os.fsencode(path))
+        links = (node.path for node in self.ls(snapshot) if node.type == "symlink")
+        return next((link for link in links if wanted.startswith(f"{link}/")), None)
+
+    def restore(
+        self,
+        snapshot: str,
+        target: Path,
+        *,
+        includes: Sequence[str] = (),
+        on_progress: OnProgress | None = None,
+    ) -> RestoreSummary:
+        """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
+
+        The names are taken literally, not as patterns. A name that the snapshot lacks restores nothing: the summary's
+        count tells. What was restored before a failure stays in ``target``. ``snapshot`` is a full id. The whole of it
+        is checked before anything is written, and restic writes in a cage: RefusedError without one.
+        IncompleteRestoreError when all is there but entries that the target does not take.
+        """
+        self.check_snapshot(snapshot)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = target.resolve()
+        arguments = ["restore", "--no-lock", "--sparse", snapshot, "--target", str(target)]
+        arguments += [f"--include={exact_pattern(path)}" for path in includes]
+        summary = RestoreSummary(0, 0)
+        try:
+            for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
+                fields = read_line(line)
+                if fields.get("message_type") == "status" and on_progress is not None:
+                    on_progress(read_fraction(fields))
+                elif fields.get("message_type") == "summary":
+                    summary = read_restore_summary(fields)
+        except ResticError as problem:
+            failed = count_failed_entries(problem.exit_code_of_restic, problem.said)
+            if failed is None:
+                raise
+            raise IncompleteRestoreError(problem, summary, failed) from problem
+        return summary
+
+    def compare(self, snapshot: str, target: Path, skipped: Collection[str] = ()) -> int:
+        """Read what a restore wrote under ``target`` against the repository; returns the bytes that are not as there.
+
+        Nothing is written. Empty files and entries without content are not looked at, nor those whose paths in restic's
+        listing are ``skipped``.
+        """
+        self.check_snapshot(snapshot)
+        target = target.resolve()
+        summary, skipped_bytes = RestoreSummary(0, 0), 0
+        arguments = ["restore", "--no-lock", "--dry-run", snapshot, "--target", str(target)]
+        arguments += ["--verbose=2"] if skipped else []
+        for line in self._stream(arguments, LONG_SECONDS, self._cage(target)):
+            fields = read_line(line)
+            if fields.get("message_type") == "summary":
+                summary = read_restore_summary(fields)
+            elif fields.get("action") in ("restored", "updated") and fields.get("item") in skipped:
+                skipped_bytes += read_size(fields)
+        return summary.restored_bytes - skipped_bytes
+
+    def dump(self, snapshot: str, path: bytes, deadline_seconds: float = LONG_SECONDS) -> Generator[bytes, None, None]:
+        """Yield the content of one file of a snapshot in blocks; nothing is written here. ``snapshot`` is a full id.
+
+        The program ends when the iterator is closed.
+        """
+        self.check_snapshot(snapshot)
+        arguments = ["dump", "--quiet", "--no-lock", "--", snapshot, os.fsdecode(path)]
+        yield from self._stream_plain(arguments, deadline_seconds)
+
+    def check(self, *, read_data: bool = False) -> None:
+        """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
+        self._run(["check", "--no-lock", *(["--read-data"] if read_data else [])], LONG_SECONDS)
+
+    def _run(self, arguments: Sequence[str], deadline_seconds: float) -> None:
+        for _ in self._stream(arguments, deadline_seconds):
+            continue
+
+    def _stream(
+        self,
+        arguments: Sequence[str],
+        deadline_seconds: float,
+        cage: Cage | None = None,
+        line_bytes: int = LINE_BYTES,
+    ) -> Generator[str, None, None]:
+        command = replace(self._command(["--json", *arguments], deadline_seconds, cage), line_bytes=line_bytes)
+        try:
+            yield from stream(command)
+        except ResticError as problem:
+            if problem.exit_code_of_restic == NO_CAGE:
+                raise no_cage(problem.message.partition(": ")[2]) from problem
+            self._raise_what_is_gone(problem)
+            raise
+
+    def _stream_plain(self, arguments: Sequence[str], deadline_seconds: float) -> Generator[bytes, None, None]:
+        try:
+            yield from stream_bytes(self._command(arguments, deadline_seconds, None))
+        except ResticError as problem:
+            self._raise_what_is_gone(problem)
+            raise
+
+    def _raise_what_is_gone(self, problem: ResticError) -> None:
+        """Look at the repository's own objects where restic's exit code may mean that they are gone."""
+        if self._look is None or problem.exit_code_of_restic not in (NO_REPOSITORY, NO_KEY_OPENS):
+            return
+        damage = judge_remains(problem.exit_code_of_restic, self._look())
+        if damage is not None:
+            message, hint = explain_damage(damage)
+            raise ResticError(message, hint, problem.exit_code_of_restic, problem.said, damage) from problem
+
+    def _command(self, arguments: Sequence[str], deadline_seconds: float, cage: Cage | None) -> ResticCommand:
+        address = self._url.removeprefix("s3:")
+        try:
+            refuse_broken(address)
+        except RemoteError as problem:
+            raise ResticError(problem.message, problem.hint) from problem
+        cached = [f"--cache-dir={self._cache_dir}"] if self._cache_dir else ["--no-cache"]
+        certificates = [f"--cacert={self._ca_file}"] if self._ca_file else []
+        settings = [f"--repo={self._url}", f"--option=s3.region={self._region}", *certificates, *cached]
+        secrets = {
+            "AWS_ACCESS_KEY_ID": self._key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self._key.secret_access_key,
+            "RESTIC_PASSWORD": self._password.get_secret_value(),
+            **proxy_environment(address),
+        }
+        program, line = toolchain.find_tool("restic"), [*settings, *arguments]
+        if cage is not None:
+            program, line = cage.around(program, line)
+        return ResticCommand(program, line, secrets, deadline_seconds)
+
+    def _cage(self, target: Path) -> Cage:
+        is_here = self._url.startswith("/")
+        write = (target, self._cache_dir) if self._cache_dir else (target,)
+        return Cage(write, (*authorities(self._ca_file), *((Path(self._url),) if is_here else ())))
+
+    @contextmanager
+    def _explained(self, snapshot: str) -> Iterator[None]:
+        """Say of which snapshot it is that the list could not be read."""
+        try:
+            yield
+        except ResticError as problem:
+            # 2 is a panic of Go: over a tree that is none. Without config or key no snapshot is better than another.
+            damage = problem.damage
+            if problem.exit_code_of_restic not in (1, 2) or (damage and damage.part in (Part.CONFIG, Part.KEY)):
+                raise
+            hint = f"{problem.hint} If it fails each time, put the snapshot aside: `coffre snapshot set-aside`."
+            message, code = f"snapshot {snapshot}: {problem.message}", problem.exit_code_of_restic
+            raise ResticError(message, hint, code, problem.said, damage) from problem
+
+
+def _full_id(snapshot: str) -> str:
+    """Refuse what may mean another snapshot a moment later: "latest", or the beginning of an id."""
+    if not _FULL_ID.fullmatch(snapshot):
+        raise ResticError(
+            f"{snapshot[:80]!r} is not the full id of a snapshot", "Name one that `coffre restore` lists."
+        )
+    return snapshot

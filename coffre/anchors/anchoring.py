@@ -1,0 +1,180 @@
+"""Anchoring the records: the end of their chain signed, and noted down where whoever changes them cannot reach.
+
+The file of platform.yaml gets a line after each command that recorded anything, the address a mail once a day. Without
+a file a signed head is kept once a day in the database itself, which tells less.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre.anchors.file import add_to_anchor, read_last
+from coffre.correspondence import smtp
+from coffre.errors import ExpectedError, RefusedError
+from coffre.records.chain.heads import Head, sign_head, write_head
+from coffre.records.database.store import Records
+from coffre.secrets import minting
+from coffre.secrets.bundles import PROVIDER, ProviderBundle
+from coffre.secrets.store import SecretStore
+from coffre.spec.loader import Repository
+from coffre.workspace.clock import utc_now
+
+HEAD_FILE = "coffre-records-head.json"
+
+
+class Place(StrEnum):
+    """Where a signed head is noted down. A file's place has its path after it."""
+
+    HERE = "here"
+    FILE = "file"
+    MAIL = "mail"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True)
+class Anchored:
+    """A head that was noted down now, and where."""
+
+    place: str
+    head: Head
+
+
+def file_place(path: str) -> str:
+    """Return the place of an anchor's file: another path in platform.yaml begins another anchor."""
+    return f"{Place.FILE.value}:{path}"
+
+
+def mail_place(address: str) -> str:
+    """Return the place of an address outside."""
+    return f"{Place.MAIL.value}:{address}"
+
+
+def find_records_key(secrets: SecretStore) -> SecretStr | None:
+    """Return the key that signs heads, None when none was ever minted."""
+    bundle = secrets.find_provider()
+    return None if bundle is None else bundle.records_key
+
+
+def ensure_records_key(records: Records, secrets: SecretStore) -> SecretStr:
+    """Return the key that signs heads, minted when there never was one.
+
+    RefusedError when the records have signed heads and the secret store has lost the key: another one in its place
+    would look like a forger's.
+    """
+    bundle = secrets.find_provider()
+    if bundle is not None:
+        secrets.save_provider(bundle)  # A copy that was lost, on a full disk for one, is written again here.
+        return bundle.records_key
+    if records.list_heads():
+        raise RefusedError(
+            f"the records have signed heads, and the secret store has no key of theirs ({PROVIDER}.provider.age)",
+            "Bring that file back from a backup, into the secrets folder and the escrow.",
+        )
+    secrets.save_provider(ProviderBundle(tenant_id=PROVIDER, records_key=minting.new_signing_key()))
+    return ensure_records_key(records, secrets)
+
+
+def sign_records(records: Records, secrets: SecretStore, place: str) -> Head:
+    """Sign the end of the chain as it is now, and note in the records where the head goes."""
+    head = sign_head(records.read_tip(), ensure_records_key(records, secrets), utc_now())
+    records.add_head(head, place)
+    return head
+
+
+def anchor_records(repository: Repository, records: Records, secrets: SecretStore, now: datetime) -> list[Anchored]:
+    """Note the end of the chain down wherever it is due; returns what was noted. May run at any time.
+
+    RefusedError when the anchor and the records contradict each other. Each place has its turn whatever happens to the
+    one before; the first error is raised at the end.
+    """
+    settings, root = repository.settings.anchor, repository.root
+    done: list[Anchored] = []
+    problems: list[ExpectedError] = []
+    turns: list[Callable[[], Anchored | None]] = []
+    if settings.file is not None:
+        path = settings.file
+        turns.append(lambda: _anchor_in_file(root / path, file_place(path), records, secrets, now))
+    else:
+        turns.append(lambda: _anchor_here(records, secrets, now))
+    if settings.mail is not None:
+        address = settings.mail
+        turns.append(lambda: _anchor_by_mail(repository, address, records, secrets, now))
+    for turn in turns:
+        try:
+            anchored = turn()
+        except ExpectedError as problem:
+            problems.append(problem)
+        else:
+            done += [] if anchored is None else [anchored]
+    if problems:
+        raise problems[0]
+    return done
+
+
+def anchor_quietly(
+    repository: Repository, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
+) -> None:
+    """Anchor after a command; what goes wrong stops nothing, and is told where somebody listens."""
+    try:
+        anchor_records(repository, records, secrets, utc_now())
+    except (ExpectedError, OSError) as problem:
+        if on_notice is not None:
+            why = f"{problem.message}. {problem.hint}" if isinstance(problem, ExpectedError) else str(problem)
+            on_notice(f"the records were not anchored: {why}".rstrip(". ") + ".")
+
+
+def _anchor_in_file(path: Path, place: str, records: Records, secrets: SecretStore, now: datetime) -> Anchored | None:
+    tip = records.read_tip()
+    try:
+        last = read_last(path)
+    except FileNotFoundError:
+        if records.find_head(place) is not None:
+            raise ExpectedError(
+                f"the anchor {path} is not there, and it was before",
+                "Mount it if it is not mounted. If it is lost, name another file in platform.yaml (anchor.file).",
+            ) from None
+        last = None
+    if last is not None:
+        if last.database_id != tip.database_id or records.find_hash(last.position) != last.hash:
+            raise RefusedError(
+                f"the anchor {path} and the records contradict each other",
+                "Run `coffre records verify`: it says from where on.",
+            )
+        if last.position == tip.position and last.signed_at.date() == now.date():
+            return None
+    head = sign_head(tip, ensure_records_key(records, secrets), now)
+    add_to_anchor(path, head)
+    records.add_head(head, place)
+    return Anchored(place, head)
+
+
+def _anchor_by_mail(
+    repository: Repository, address: str, records: Records, secrets: SecretStore, now: datetime
+) -> Anchored | None:
+    place, settings = mail_place(address), repository.settings.mail
+    last = records.find_head(place)
+    if settings is None or (last is not None and last.signed_at.date() == now.date()):
+        return None
+    head = sign_head(records.read_tip(), ensure_records_key(records, secrets), now)
+    line = write_head(head)
+    message = smtp.Message(
+        to=address,
+        sender_name=repository.settings.provider.name,
+        subject=f"Coffre: records head {head.position} of {now:%Y-%m-%d}",
+        text=f"Keep this: it proves what the records were (`coffre records verify --head FILE`).\n\n{line}\n",
+        files={HEAD_FILE: f"{line}\n".encode()},
+    )
+    smtp.send(settings, repository.root, message)
+    records.add_head(head, place)
+    return Anchored(place, head)
+
+
+def _anchor_here(records: Records, secrets: SecretStore, now: datetime) -> Anchored | None:
+    last = records.find_head(Place.HERE.value)
+    if last is not None and last.signed_at.date() == now.date():
+        return None
+    return Anchored(Place.HERE.value, sign_records(records, secrets, Place.HERE.value))

@@ -1,0 +1,192 @@
+"""Holding the records against their chain, and the chain against every signed head that stands anywhere."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from coffre.anchors.anchoring import Place, file_place, find_records_key
+from coffre.anchors.file import read_anchor
+from coffre.errors import ExpectedError
+from coffre.records.chain.heads import Head, is_genuine
+from coffre.records.chain.verification import ChainReport
+from coffre.records.database.store import Records
+from coffre.records.events import EventKind
+from coffre.secrets.minting import public_key_of
+from coffre.secrets.store import SecretStore
+from coffre.spec.loader import Repository
+
+OLD_AFTER = timedelta(days=2)
+GIVEN = "given"
+"""The place of a head that was given to the command."""
+
+
+class Contradiction(StrEnum):
+    """What a signed head says against the records, or against itself."""
+
+    FORGED = "forged"
+    FOREIGN_KEY = "foreign_key"
+    OTHER_DATABASE = "other_database"
+    SHORTENED = "shortened"
+    REWRITTEN = "rewritten"
+    LOST = "lost"
+
+
+class Weakness(StrEnum):
+    """What makes a look prove less than it could."""
+
+    NO_ANCHOR = "no_anchor"
+    OLD = "old"
+    SAME_DISK = "same_disk"
+    KEY_UNKNOWN = "key_unknown"
+    FILE_GONE = "file_gone"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A signed head and where it was found."""
+
+    place: str
+    head: Head
+
+
+@dataclass(frozen=True)
+class HeadFault:
+    """A signed head that does not fit."""
+
+    why: Contradiction
+    place: str
+    head: Head
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a look at the records found.
+
+    ``holds_to`` is the newest head that the chain agrees with, ``anchor`` the newest outside the database;
+    ``public_key`` is the one that heads are held against, None when the secret store did not tell.
+    """
+
+    report: ChainReport
+    heads: int
+    head_faults: tuple[HeadFault, ...]
+    weaknesses: tuple[Weakness, ...]
+    holds_to: Placed | None
+    anchor: Placed | None
+    public_key: str | None
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.report.fault_count and not self.head_faults and Weakness.FILE_GONE not in self.weaknesses
+
+
+def check_records(
+    repository: Repository,
+    records: Records,
+    secrets: SecretStore,
+    *,
+    given: Sequence[Head],
+    trimmable: Collection[EventKind],
+    now: datetime,
+) -> Check:
+    """Look at the whole chain and at every head: the database's, the anchor's, and those given. Writes nothing."""
+    weaknesses: list[Weakness] = []
+    noted = [Placed("records", head) for head in records.list_heads()]
+    kept, lost = _read_file(repository, records, weaknesses)
+    placed = [*noted, *kept, *(Placed(GIVEN, head) for head in given)]
+    report = records.verify({each.head.position for each in placed}, trimmable)
+    key = _find_key(secrets, weaknesses)
+    # Without the store's own, the key that has signed longest is held to be it.
+    expected = key or next((each.head.public_key for each in [*kept, *noted]), None)
+    faults = [
+        HeadFault(why, each.place, each.head) for each in placed if (why := judge_head(each.head, report, expected))
+    ]
+    faults += lost
+    wrong = {id(fault.head) for fault in faults}
+    holding = [each for each in placed if id(each.head) not in wrong]
+    outside = [each for each in holding if each.place != "records"]
+    # What was mailed or certified stands outside too; that it did so, only the records say.
+    anchor = _newest(outside) or _newest(_sent(records, repository))
+    _weigh(repository, anchor, now, weaknesses)
+    return Check(
+        report=report,
+        heads=len(placed),
+        head_faults=tuple(sorted(faults, key=lambda each: (each.head.position, each.head.signed_at))),
+        weaknesses=tuple(dict.fromkeys(weaknesses)),
+        holds_to=_newest(holding),
+        anchor=anchor,
+        public_key=key,
+    )
+
+
+def judge_head(head: Head, report: ChainReport, key: str | None) -> Contradiction | None:
+    """Hold one head against the chain and the key; None when it fits. Pure."""
+    if not is_genuine(head):
+        return Contradiction.FORGED
+    if key is not None and head.public_key != key:
+        return Contradiction.FOREIGN_KEY
+    if head.database_id != report.tip.database_id:
+        return Contradiction.OTHER_DATABASE
+    if head.position not in report.hashes:
+        return Contradiction.SHORTENED
+    return None if report.hashes[head.position] == head.hash else Contradiction.REWRITTEN
+
+
+def _read_file(
+    repository: Repository, records: Records, weaknesses: list[Weakness]
+) -> tuple[list[Placed], list[HeadFault]]:
+    """Return the heads of the anchor's file, and those that the records say it had and that it has no more."""
+    path = repository.settings.anchor.file
+    if path is None:
+        return [], []
+    written = records.list_heads(file_place(path))
+    try:
+        found = read_anchor(repository.root / path)
+    except FileNotFoundError:
+        weaknesses += [Weakness.FILE_GONE] if written else []
+        return [], []
+    present = {(each.position, each.hash, each.signature) for each in found}
+    gone = [each for each in written if (each.position, each.hash, each.signature) not in present]
+    return [Placed(path, head) for head in found], [HeadFault(Contradiction.LOST, path, head) for head in gone]
+
+
+def _find_key(secrets: SecretStore, weaknesses: list[Weakness]) -> str | None:
+    try:
+        key = find_records_key(secrets)
+    except ExpectedError:
+        key = None
+    if key is None:
+        weaknesses.append(Weakness.KEY_UNKNOWN)
+        return None
+    return public_key_of(key)
+
+
+def _sent(records: Records, repository: Repository) -> list[Placed]:
+    address = repository.settings.anchor.mail
+    place = f"{Place.MAIL.value}:{address}"
+    last = None if address is None else records.find_head(place)
+    return [] if last is None else [Placed(place, last)]
+
+
+def _newest(placed: Iterable[Placed]) -> Placed | None:
+    return max(placed, key=lambda each: (each.head.position, each.head.signed_at), default=None)
+
+
+def _weigh(repository: Repository, anchor: Placed | None, now: datetime, weaknesses: list[Weakness]) -> None:
+    settings = repository.settings.anchor
+    if settings.file is None and settings.mail is None:
+        weaknesses.append(Weakness.NO_ANCHOR)
+    elif anchor is None or now - anchor.head.signed_at > OLD_AFTER:
+        weaknesses.append(Weakness.OLD)
+    if settings.file is not None and _is_on_same_disk(repository.root / settings.file, repository):
+        weaknesses.append(Weakness.SAME_DISK)
+
+
+def _is_on_same_disk(path: Path, repository: Repository) -> bool:
+    reference = repository.settings.records
+    place = repository.root / reference.removeprefix("sqlite:") if reference.startswith("sqlite:") else repository.root
+    try:
+        return path.stat().st_dev == place.stat().st_dev
+    except OSError:
+        return False

@@ -1,0 +1,10 @@
+"""What the commands on a running tenant's backups have in common: their arguments, and their exit codes."""
+
+from typing import Annotated
+
+import typer
+
+Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+Machine = Annotated[str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)]
+
+FAILED, REFUSED = 1, 4

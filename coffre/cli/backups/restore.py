@@ -1,0 +1,119 @@
+"""restore: a machine's files, to a directory here or onto a machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coffre.cli import asking, output
+from coffre.cli.backups.arguments import Tenant
+from coffre.cli.context import open_repository
+from coffre.spec.values.sizes import format_bytes
+
+
+def register(app: typer.Typer) -> None:
+    app.command("restore")(restore)
+
+
+def restore(
+    context: typer.Context,
+    tenant: Tenant,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|MACHINE",
+            help="A directory here that is new or empty (written with a / or a .), or the name of a machine of TENANT.",
+        ),
+    ],
+    machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose backup it is.")],
+    snapshot: Annotated[str, typer.Option(metavar="ID", help="A snapshot's id, or its beginning.")] = "latest",
+    path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="One file or folder only.", show_default=False)
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="With --to MACHINE: the folder there, new or empty (default: /var/lib/coffre-restore/NAME-ID).",
+            show_default=False,
+        ),
+    ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place",
+            help="With --to MACHINE: OVERWRITE what is there, path for path. What the snapshot lacks stays; "
+            "the agent's own files are left out.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --in-place.")] = False,
+) -> None:
+    """Restore a machine's files to a directory here, or onto a machine of the tenant.
+
+    Recorded. A restore that was cut short goes on when the same command is run again. A machine that is restored onto
+    gets the key and the password of the machine whose backup it is, in memory, for as long as it takes; it need not
+    have an agent.
+    """
+    from coffre.operations.restore.restore import (
+        MachineDestination,
+        Wanted,
+        read_destination,
+        restore_to_directory,
+        restore_to_machine,
+    )
+    from coffre.tenant.runs import recorded_run
+    from coffre.tenant.service import open_service
+
+    wanted = Wanted(machine, snapshot, path)
+    with open_service(open_repository(context), tenant, output.warning) as service:
+        destination = read_destination(
+            to,
+            list(service.tenant.machines),
+            folder=into,
+            in_place=in_place,
+            is_there=lambda name: Path(name).exists(),
+        )
+        if isinstance(destination, MachineDestination) and in_place and not yes:
+            output.warning(
+                f"files of {destination.machine} are overwritten with those of {path or 'the whole snapshot'} "
+                f"({machine}, {snapshot})"
+            )
+            asking.confirm(f"Overwrite files of {destination.machine}?")
+        with recorded_run(service, "restore"), output.percentage(f"restoring {machine}") as show:
+            watcher = _RestoreWatcher(machine, show)
+            if isinstance(destination, MachineDestination):
+                done = restore_to_machine(service, wanted, destination, watcher)
+            else:
+                done = restore_to_directory(service, wanted, destination, watcher)
+    if done.is_others:
+        output.warning(f"snapshot {done.snapshot.id[:8]} was taken by another machine under the name of {machine}")
+    if done.left_out is not None:
+        output.warning(
+            f"snapshot {done.left_out.id[:8]} of {done.left_out.taken_at:%Y-%m-%d %H:%M} UTC is newer and was taken by "
+            f"another machine under the name of {machine}: it is left out (`coffre status {tenant}`)"
+        )
+    output.result(
+        f"{machine}: snapshot {done.snapshot.id[:8]} of {done.snapshot.taken_at:%Y-%m-%d %H:%M} UTC restored to "
+        f"{done.to}: {done.summary.files} entries, {format_bytes(done.summary.restored_bytes)}"
+    )
+    if done.apart is not None:
+        output.warning(
+            f"{done.apart.files} files are not in their place, which {done.to} does not take (a path over 4,095 bytes, "
+            f"or a name): they lie under other names beside {done.apart.listed_in}, which lists them"
+        )
+        if done.apart.left_out:
+            output.error(f"{done.apart.left_out} entries could not be restored; {done.apart.listed_in} names them")
+            raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _RestoreWatcher:
+    """Shows steps and progress of a restore."""
+
+    machine: str
+    on_progress: Callable[[float], None]
+
+    def on_step(self, text: str) -> None:
+        output.progress_of(self.machine, text)

@@ -1,0 +1,93 @@
+"""verify: are all packs of a repository still what the machine uploaded?"""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import open_repository
+from coffre.errors import ExpectedError
+from coffre.spec.values.sizes import format_bytes
+
+if TYPE_CHECKING:
+    from coffre.operations.verify import Verification
+
+FAILED = 1
+_FAULTS = {
+    "lost": "is named by the index, and is not there",
+    "altered": "is not what its name says",
+    "unreadable": "is listed, and the platform does not hand it over",
+    "wrong_size": "is not as long as the index says",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("verify")(verify)
+
+
+def verify(
+    context: typer.Context,
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")],
+    machine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
+) -> None:
+    """See that repositories are whole: nothing lost, nothing altered.
+
+    Each run checks what the index names against what is there, and reads a share of the packs, in turn, so that all are
+    read within `verify.period_days` of platform.yaml: run it daily. A run that was killed goes on. Ends with 1 when
+    something is damaged, and names it: `coffre undelete` brings earlier versions back.
+    """
+    from coffre.operations import verify as operation
+    from coffre.orders.publishing import publish_programs
+    from coffre.tenant.presence import refuse_unapplied
+    from coffre.tenant.runs import open_recorded
+
+    done, failed = [], []
+    with open_recorded(open_repository(context), tenant, "verify", output.warning) as service:
+        names = [machine] if machine else operation.list_machines(service)
+        refuse_unapplied(service, [])
+        publish_programs(service, output.warning, proves=True)
+        for name in names:
+            try:
+                done.append(operation.verify(service, name, partial(output.progress_of, name)))
+            except ExpectedError as problem:
+                failed.append(problem)
+    for why in failed:
+        output.expected_error(why)
+    if as_json:
+        output.result_json(done)
+    for each in [] if as_json else done:
+        _show(tenant, each)
+    if len(done) < len(names) or not all(each.is_sound for each in done):
+        raise typer.Exit(FAILED)
+
+
+def _show(tenant: str, done: "Verification") -> None:
+    verdict = "sound" if done.is_sound else "DAMAGED"
+    far = "all are read now" if done.position == 1.0 else f"the round is {done.position:.0%} through"
+    output.result(
+        f"{done.machine}: {verdict}; {done.read_packs} packs read ({format_bytes(done.read_bytes)}), {far} "
+        f"(begun {_day(done.round_started_at)}); the last full round ended {_day(done.last_full_round_at)}"
+    )
+    if done.is_cut_short:
+        output.result("  ended at its bound before its share was read: run it more often, or raise `verify.run_limit`")
+    if done.problem:
+        output.result(f"  {done.problem}")
+    for pack in done.damaged:
+        output.result(f"  pack {pack.name} {_FAULTS[pack.fault]}")
+    more = done.damaged_count - len(done.damaged)
+    if more > 0:
+        output.result(f"  and {more} packs more")
+    if not done.is_sound:
+        output.result(
+            f"  earlier versions come back by `coffre undelete {tenant} --machine {done.machine} --at TIME`, a moment "
+            "before the damage; then verify again. Ask whoever hosts the storage what happened"
+        )
+
+
+def _day(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d}"

@@ -1,0 +1,170 @@
+"""certificate: is a certificate of erasure whole, and whose is it?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import get_globals
+from coffre.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from coffre.offboarding.certificate.verify import Verdict
+
+FAILED = 1
+
+group = typer.Typer(help="Certificates of erasure.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="certificate")
+
+
+@group.callback()
+def _group() -> None:
+    """Certificates of erasure."""
+
+
+@group.command("verify")
+def verify(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The certificate, its PDF or its JSON.")],
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PEM",
+            help="The provider's own certificate, or with --signer its issuer's. Without it, only whoever has the key "
+            "that signs certificates has one to compare with.",
+            show_default=False,
+        ),
+    ] = None,
+    signer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With an issuer's certificate: the name that must have signed.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The verdict with all facts, for programs.")] = False,
+) -> None:
+    """Say whether a certificate of erasure is whole, whose key signed it, and what it states. Works offline.
+
+    One changed byte makes it fail. Ends with 1 unless the file is whole and signed by a key that is vouched for.
+    """
+    from coffre.offboarding.certificate.verify import verify_file
+
+    verdict = verify_file(file, certificate or _find_own_certificate(context), signer)
+    if as_json:
+        vouched_by = None if verdict.vouched_by is None else str(verdict.vouched_by)
+        shown = {"is_valid": verdict.is_valid, **vars(verdict), "file": str(verdict.file), "vouched_by": vouched_by}
+        output.result_json(shown)
+    else:
+        _show(verdict)
+    if not verdict.is_valid:
+        raise typer.Exit(FAILED)
+
+
+def _find_own_certificate(context: typer.Context) -> Path | None:
+    """Return the certificate of whoever runs this here; a customer has none and names a file.
+
+    A folder that happens to be a repository proves nothing: see `find_own_certificate`.
+    """
+    from coffre.offboarding.certificate.seals.keys import find_own_certificate
+    from coffre.spec.loader import load_repository
+
+    try:
+        root = get_globals(context).find_root()
+    except UsageError:
+        return None
+    # Platform.yaml alone: a tenant file with a fault has no say in this.
+    return find_own_certificate(load_repository(root, []).settings, root)
+
+
+def _show(verdict: "Verdict") -> None:
+    if verdict.facts is not None:
+        _show_facts(verdict)
+    for problem in verdict.problems:
+        output.error(f"error: {problem}")
+    if verdict.is_intact and verdict.is_trusted is None:
+        output.error("error: whose key signed it was not looked at: name the provider's certificate with --certificate")
+
+
+def _show_facts(verdict: "Verdict") -> None:
+    facts = verdict.facts
+    assert facts is not None  # noqa: S101 - asked for a whole file only
+    what = "statement" if verdict.number is None else f"certificate {verdict.number} of {facts['issued_on']}"
+    output.result(f"{what}: the file is whole")
+    output.result(f"  signed by      {verdict.signer} ({_say_who_vouches(verdict)})")
+    output.result(f"  its key        SHA-256 {verdict.key_sha256}")
+    if verdict.number is None:
+        output.result_json(facts)
+    else:
+        _show_certificate(facts)
+
+
+def _say_who_vouches(verdict: "Verdict") -> str:
+    if verdict.is_trial:
+        compared = f", the one of {verdict.vouched_by}" if verdict.vouched_by is not None else ""
+        return f"the trial key of an embedded platform{compared}: nobody stands for it, and it proves nothing"
+    if verdict.is_trusted is None:
+        return "not compared"
+    return f"vouched for by {verdict.vouched_by}" if verdict.is_trusted else "NOT vouched for"
+
+
+def _show_certificate(facts: "Mapping[str, Any]") -> None:
+    output.result(f"  customer       {facts['controller']['name']}, contract {facts['controller']['contract']}")
+    output.result(f"  provider       {facts['processor']['name']}, SIREN {facts['processor']['siren']}")
+    for machine in facts["machines"]:
+        erased = machine["erased"]
+        state = "not established" if erased is None else "gone" if erased["fact"]["is_gone"] else "NOT gone"
+        output.result(f"  {machine['machine']:<14} bucket {state}")
+    for name, role, how in _list_people(facts):
+        output.result(f"  {role:<14} by {name} ({how})")
+    _show_verification(facts)
+    _show_records(facts)
+    for each in facts["specimen"]:
+        output.result(f"  SPECIMEN       {each}")
+    for each in facts["reservations"]:
+        output.result(f"  reservation    {each}")
+
+
+def _list_people(facts: "Mapping[str, Any]") -> "list[tuple[str, str, str]]":
+    """Return who did what and how that is known; certificates of before have no signatures of people."""
+    found = []
+    for each in facts.get("people", []):
+        key = f", key {each['key']}" if each["key"] else ""
+        found.append((each["name"], each["role"], f"proved by signature{key}" if each["is_proved"] else "declared"))
+    approved = facts["basis"]["approved"]
+    if "people" not in facts and approved is not None:
+        found.append((approved["fact"]["approved_by"], "approved", "declared"))
+    return found
+
+
+def _show_verification(facts: "Mapping[str, Any]") -> None:
+    verification = facts["verification"]
+    if verification is None:
+        output.result("  verification   not established")
+    elif "people" in facts and verification["is_by_another"]:
+        output.result("  verification   by another person than erased, proved by signatures")
+    elif verification["is_by_another"] or verification.get("is_other_name"):
+        name = verification["seen"]["by"]
+        output.result(f"  verification   by {name}: declared, nothing proves that it was somebody else than erased")
+    else:
+        output.result(f"  verification   by {verification['seen']['by']}, the same person as erased")
+
+
+def _show_records(facts: "Mapping[str, Any]") -> None:
+    """Show the head of the provider's records; certificates of before have none."""
+    from coffre.records.chain.heads import is_genuine, read_heads
+
+    heads = read_heads(json.dumps({"certificate": dict(facts)}))
+    if not heads:
+        output.result("  records        no head of theirs")
+        return
+    head = heads[0]
+    fits = "its signature fits" if is_genuine(head) else "its signature does NOT fit"
+    output.result(f"  records        head {head.position} of {head.signed_at:%Y-%m-%d %H:%M} UTC, {fits}")
+    output.result(f"                 SHA-256 {head.hash}, key {head.public_key}")

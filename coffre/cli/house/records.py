@@ -1,0 +1,187 @@
+"""records: what happened, whether it still is what was recorded, and the proof of it elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import open_repository
+from coffre.cli.words.records import say_contradiction, say_fault, say_weakness
+from coffre.errors import ExpectedError, UsageError
+from coffre.outside.text import one_line
+
+if TYPE_CHECKING:
+    from coffre.anchors.check import Check
+    from coffre.records.chain.heads import Head
+
+UNSOUND = 1
+_DETAILS_CHARACTERS = 100
+_HEAD_BYTES = 16 << 20
+
+group = typer.Typer(help="What was recorded, and whether it still is what was recorded.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="records")
+
+
+@group.callback()
+def _group() -> None:
+    """What was recorded, and whether it still is what was recorded."""
+
+
+@group.command("list")
+def list_events(
+    context: typer.Context,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="TENANT", help="One tenant's, by file name or id.", show_default=False)
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=100_000, metavar="COUNT", help="So many of the newest.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of events, with all their details.")] = False,
+) -> None:
+    """Show the newest events, the oldest of them first."""
+    from coffre.tenant.past import open_existing_records
+
+    repository = open_repository(context)
+    known = repository.tenants.get(tenant or "")
+    with open_existing_records(repository, output.warning) as records:
+        tenant_id = tenant if known is None else known.id
+        found = [] if records is None else records.list_newest(tenant_id, last)
+    if as_json:
+        output.result_json(found)
+        return
+    rows = [
+        (
+            str(event.id),
+            f"{event.at:%Y-%m-%d %H:%M:%S}",
+            event.slug,
+            event.machine or "",
+            event.kind.value,
+            event.actor,
+            one_line(", ".join(f"{name}={value}" for name, value in event.details.items()), _DETAILS_CHARACTERS),
+        )
+        for event in found
+    ]
+    if rows:
+        output.table(("id", "at (UTC)", "tenant", "machine", "event", "by", "details"), rows, right=("id",))
+
+
+@group.command("verify")
+def verify(
+    context: typer.Context,
+    heads: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--head",
+            metavar="FILE",
+            help="A head that was kept elsewhere: the file of a mail, a certificate's JSON, or the line itself. "
+            "May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="An object with everything found.")] = False,
+) -> None:
+    """Hold every record against the chain, and the chain against every signed head: here, in the anchor, and given.
+
+    Says the first place where the records are not what was recorded, and ends with 1. Changes nothing.
+    """
+    from coffre.anchors.check import check_records
+    from coffre.offboarding.lifecycle.keeping_after import trimmable_kinds
+    from coffre.tenant.past import open_existing_records
+    from coffre.tenant.service import open_secrets
+    from coffre.workspace.clock import utc_now
+
+    repository = open_repository(context)
+    given = [head for text in heads or [] for head in _read_given(text)]
+    with open_existing_records(repository, output.error) as records:
+        if records is None:
+            raise ExpectedError("there are no records to verify", "If there were any, bring them back from a backup.")
+        check = check_records(
+            repository,
+            records,
+            open_secrets(repository, output.warning),
+            given=given,
+            trimmable=trimmable_kinds(),
+            now=utc_now(),
+        )
+    if as_json:
+        output.result_json({"is_sound": check.is_sound, **vars(check), "report": _plain_report(check)})
+    else:
+        _show(check, str(repository.settings.anchor.file))
+    if not check.is_sound:
+        raise typer.Exit(UNSOUND)
+
+
+@group.command("anchor")
+def anchor(context: typer.Context) -> None:
+    """Sign the end of the chain, and note it down where platform.yaml says (anchor:). For a daily timer.
+
+    Commands that record do the same at their end; there a failure is a warning, here it ends with 1.
+    """
+    from coffre.anchors.anchoring import anchor_records
+    from coffre.records.database.store import Records
+    from coffre.tenant.service import open_secrets
+    from coffre.workspace.clock import utc_now
+
+    repository = open_repository(context)
+    with Records.open(repository.settings.records, repository.root) as records:
+        done = anchor_records(repository, records, open_secrets(repository, output.warning), utc_now())
+    for each in done:
+        output.result(f"{each.place}: head {each.head.position} of {each.head.signed_at:%Y-%m-%d %H:%M} UTC")
+    if not done:
+        output.result("nothing to anchor: the newest head is noted down already")
+
+
+def _read_given(text: str) -> "list[Head]":
+    from coffre.outside.files import read_plain
+    from coffre.records.chain.heads import read_heads
+
+    if not text.lstrip().startswith("{"):
+        try:
+            text = read_plain(Path(text), _HEAD_BYTES).decode("utf-8", "replace")
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the head {text}: {error}", "Name a file, or give the line itself."
+            ) from error
+    found = read_heads(text)
+    if not found:
+        raise UsageError(
+            "what --head names holds no head", 'A head is a line that starts with {"form": 1, "database_id"'
+        )
+    return found
+
+
+def _plain_report(check: "Check") -> dict[str, object]:
+    return {name: value for name, value in vars(check.report).items() if name != "hashes"}
+
+
+def _show(check: "Check", anchor_file: str) -> None:
+    report = check.report
+    for fault in report.faults[:1]:
+        output.error(f"error: {say_fault(fault)}")
+    if report.fault_count > 1:
+        output.error(f"  and {report.fault_count - 1} more places after it (--json lists them)")
+    for contradiction in check.head_faults[:1]:
+        output.error(f"error: {say_contradiction(contradiction)}")
+    if len(check.head_faults) > 1:
+        output.error(f"  and {len(check.head_faults) - 1} more heads that do not fit (--json lists them)")
+    if not check.is_sound and check.holds_to is not None:
+        head = check.holds_to.head
+        output.error(
+            f"  The newest head that fits covers {head.position} records, of {head.signed_at:%Y-%m-%d %H:%M} UTC."
+        )
+    for weakness in check.weaknesses:
+        output.warning(say_weakness(weakness, anchor_file))
+    trimmed = f", {report.trimmed} of departed customers trimmed" if report.trimmed else ""
+    verdict = "all as recorded" if check.is_sound else "NOT as recorded"
+    output.result(f"{report.tip.position} links, {report.events} events{trimmed}: {verdict}")
+    if check.anchor is None:
+        output.result("newest anchor: none")
+    else:
+        head = check.anchor.head
+        output.result(
+            f"newest anchor: {check.anchor.place}, head {head.position} of {head.signed_at:%Y-%m-%d %H:%M} UTC; "
+            f"{report.tip.position - head.position} links are newer"
+        )
+    output.result(f"{check.heads} signed heads, key {check.public_key or 'not known here'}")

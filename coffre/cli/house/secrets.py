@@ -1,0 +1,175 @@
+"""secrets: the keys that open the tenants' bundles, and the bundles themselves."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from coffre.cli import output
+from coffre.cli.context import open_repository
+
+group = typer.Typer(help="The keys that open the tenants' secret bundles.", no_args_is_help=True)
+recipients_group = typer.Typer(help="Who can open the bundles.", no_args_is_help=True)
+
+UNSOUND = 1
+_READ_CHARACTERS = 1 << 16
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="An age public key: age1….")]
+Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+
+
+def register(app: typer.Typer) -> None:
+    group.add_typer(recipients_group, name="recipients")
+    app.add_typer(group, name="secrets")
+
+
+@group.callback()
+def _group() -> None:
+    """The keys that open the tenants' secret bundles."""
+
+
+@group.command("init")
+def init(context: typer.Context) -> None:
+    """Make what is missing of identity, recovery key, recipients, secrets folder and escrow. May run again."""
+    from coffre.secrets.holders.setup import init as set_up
+
+    repository = open_repository(context)
+    settings = repository.settings
+    done = set_up(repository.root / settings.secrets, repository.root / settings.escrow, repository.root)
+    for path in done.created:
+        output.result(f"made {path.relative_to(repository.root) if path.is_relative_to(repository.root) else path}")
+    if not done.created:
+        output.result("nothing to make: identity, recipients, secrets folder and escrow are all there")
+    output.result(
+        f"bundles are encrypted for {len(done.recipients)} recipients; the identity in {done.identity} opens them"
+    )
+    if done.recovery_identity is not None:
+        output.warning(
+            f"the recovery key still lies in {done.recovery_identity}: move it to a safe, off this machine. "
+            "It opens every bundle when the identity is lost."
+        )
+
+
+@recipients_group.callback()
+def _recipients_group() -> None:
+    """Who can open the bundles."""
+
+
+@recipients_group.command("list")
+def list_recipients(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="An object with the keys and their notes.")] = False,
+) -> None:
+    """Show whom every bundle is encrypted for."""
+    from coffre.operations.secrets import open_vault
+    from coffre.secrets.holders import recipients
+
+    found = recipients.list_recipients(open_vault(open_repository(context)))
+    if as_json:
+        output.result_json(found)
+    else:
+        for each in found.recipients:
+            marks = [each.note, "your identity" if each.is_own else ""]
+            output.result(f"{each.key}  {', '.join(filter(None, marks))}".rstrip())
+    if found.is_pending:
+        output.warning("some bundles are still encrypted for an earlier list: run the interrupted add or remove again")
+
+
+@recipients_group.command("add")
+def add_recipient(
+    context: typer.Context,
+    key: Key,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Whose key it is: a comment in the list.")] = "",
+) -> None:
+    """Encrypt every bundle for one more key. May run again, also after a kill."""
+    from coffre.operations.secrets import add_recipient as add
+
+    count = add(open_repository(context), key, note, output.progress)
+    output.result(f"{count} files are encrypted for the new list")
+
+
+@recipients_group.command("remove")
+def remove_recipient(context: typer.Context, key: Key) -> None:
+    """Encrypt every bundle for the other keys alone. May run again, also after a kill."""
+    from coffre.operations.secrets import remove_recipient as remove
+
+    count = remove(open_repository(context), key, output.progress)
+    output.result(f"{count} files are encrypted for the new list")
+    output.warning(
+        "whoever holds the removed key could read every secret until now, and still can in copies of the old files: "
+        "replace the keys (`coffre rotate TENANT`); repository passwords stay what they were"
+    )
+
+
+@group.command("verify")
+def verify(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="An object with the findings.")] = False,
+) -> None:
+    """Open and compare every bundle of both places; ends with 1 when something is wrong. Writes and shows no secret."""
+    from coffre.operations.secrets import verify_secrets
+
+    done = verify_secrets(open_repository(context), output.warning)
+    if as_json:
+        output.result_json({"is_sound": done.is_sound, **vars(done)})
+    else:
+        for finding in done.findings:
+            (output.warning if finding.is_warning else output.error)(f"{finding.place}: {finding.message}")
+            if finding.hint:
+                output.error(f"  {finding.hint}")
+        verdict = "all sound" if done.is_sound else "NOT sound"
+        output.result(f"{done.bundles} bundles in two places, {done.recipients} recipients: {verdict}")
+    if not done.is_sound:
+        raise typer.Exit(UNSOUND)
+
+
+@group.command("export")
+def export(
+    context: typer.Context,
+    tenant: Tenant,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The encrypted file to make.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why: recorded for each machine (article 12).")],
+    recipient: Annotated[
+        list[str], typer.Option(metavar="KEY", help="An age public key that may open it; repeatable.")
+    ],
+) -> None:
+    """Hand a tenant's secrets out in one file, encrypted for the keys named; recorded before it is written."""
+    from coffre.operations.secrets import export_secrets
+    from coffre.tenant.runs import open_recorded
+
+    with open_recorded(open_repository(context), tenant, "secrets export", output.warning) as service:
+        machines = export_secrets(service, to, reason, recipient)
+    output.result(f"{to}: the secrets of {tenant} ({', '.join(machines)}), encrypted for {len(recipient)} keys")
+    output.warning(f"it opens with `age -d -i IDENTITY {to}`; remove it when it is no longer needed")
+
+
+@group.command("set")
+def set_secret(
+    context: typer.Context,
+    tenant: Tenant,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What `credential:` of the tenant file calls it.")],
+) -> None:
+    """Store a password or key that a tenant file names, typed without echo or sent on standard input."""
+    from coffre.tenant.credentials import check_name, set_credential, users_of
+    from coffre.tenant.runs import lock_recorded
+    from coffre.tenant.service import find_tenant
+
+    repository = open_repository(context)
+    found = find_tenant(repository, tenant)
+    check_name(name)
+    value = _read_secret(f"{name} of {tenant}")
+    with lock_recorded(repository, tenant, "secrets set", output.warning) as service:
+        is_new = set_credential(service, name, value)
+    output.result(f"{name} is stored in both places" if is_new else f"{name} was stored already: nothing was written")
+    if not users_of(found, name):
+        output.warning(f"nothing in tenants/{tenant}.yaml names it yet: write credential: {name} where it is used")
+
+
+def _read_secret(question: str) -> SecretStr:
+    """Read a secret without echo; from standard input when it is no terminal, its last line end apart."""
+    if sys.stdin.isatty():
+        return SecretStr(typer.prompt(question, hide_input=True, confirmation_prompt=True, err=True))
+    text = sys.stdin.read(_READ_CHARACTERS)
+    return SecretStr(text.removesuffix("\n").removesuffix("\r"))

@@ -1,0 +1,76 @@
+"""hold: confidential freezes, in the records and never in git."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import open_repository
+
+Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+Reference = Annotated[str, typer.Option(metavar="TEXT", help="The order or letter, as the records will have it.")]
+
+commands = typer.Typer(no_args_is_help=True, help="Confidential holds: in the records, never in git.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="hold")
+
+
+@commands.command("place")
+def place(
+    context: typer.Context,
+    tenant: Tenant,
+    reference: Reference,
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The day of the order.")],
+    block_access: Annotated[
+        bool, typer.Option("--block-access", help="Nobody reads or writes either, SMILÉO neither.")
+    ] = False,
+) -> None:
+    """Freeze a tenant without a word in git: counts at once, for every command, and is read back from the platform."""
+    from coffre.operations.holds.place import place_hold
+    from coffre.spec.tenant import HoldKind
+    from coffre.tenant.holds import RecordedHold
+
+    kind = HoldKind.BLOCK_ACCESS if block_access else HoldKind.PRESERVE
+    hold = RecordedHold(reference, since.date(), kind, "")
+    buckets = place_hold(open_repository(context), tenant, hold, output.warning)
+    output.result(f"{tenant}: held ({kind.value}); nothing expires in {buckets} buckets, read back")
+
+
+@commands.command("lift")
+def lift(
+    context: typer.Context,
+    tenant: Tenant,
+    reference: Reference,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="On whose word it ends.")],
+) -> None:
+    """End a confidential hold; `coffre apply` then puts expiry and access back as the file has them."""
+    from coffre.tenant.holds import lift_hold
+    from coffre.tenant.runs import lock_recorded
+
+    with lock_recorded(open_repository(context), tenant, "hold lift", output.warning) as service:
+        lift_hold(service, reference, reason)
+    output.result(f"{tenant}: the hold {reference} is lifted; run `coffre apply {tenant}` to let expiry begin again")
+
+
+@commands.command("list")
+def list_holds(
+    context: typer.Context,
+    tenant: Tenant,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of holds.")] = False,
+) -> None:
+    """List the confidential holds on a tenant that stand now."""
+    from coffre.tenant.holds import list_recorded
+    from coffre.tenant.service import open_service
+
+    with open_service(open_repository(context), tenant, output.warning) as service:
+        found = list_recorded(service)
+    if as_json:
+        output.result_json(found)
+        return
+    for hold in found:
+        output.result(f"{hold.reference}: {hold.kind.value}, since {hold.since}, placed by {hold.placed_by}")
+    if not found:
+        output.result(f"{tenant}: no confidential hold")

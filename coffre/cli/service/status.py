@@ -1,0 +1,152 @@
+"""The command status: what is true of tenants right now, as a table or as JSON."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import open_repository, turn_of
+from coffre.spec.values.sizes import format_bytes, format_sold
+
+if TYPE_CHECKING:
+    from coffre.observation.machine import MachineStatus
+    from coffre.observation.tenant import TenantStatus
+
+FAILED = 1
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(status)
+
+
+def status(
+    context: typer.Context,
+    tenants: Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants (default: all).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of tenants.")] = False,
+) -> None:
+    """Show what is true right now, from the platform and the buckets.
+
+    What is absurd or foreign there is left out, named below the table, and ends the command with 1.
+    """
+    from coffre.observation.tenant import observe
+    from coffre.tenant.service import open_service
+
+    repository = open_repository(context)
+    now = datetime.now(UTC)
+    names = tenants or list(repository.tenants)
+    seen: list[TenantStatus] = []
+    failed: list[str] = []
+    for name in names:
+        with (
+            turn_of(name, failed, alone=len(names) == 1),
+            open_service(repository, name, output.warning) as service,
+        ):
+            seen.append(observe(service, now))
+    if as_json:
+        output.result_json(seen)
+    for tenant in [] if as_json else seen:
+        _show_status(tenant, now)
+    if failed or any(tenant.findings for tenant in seen):
+        raise typer.Exit(FAILED)
+
+
+def _show_status(tenant: "TenantStatus", now: datetime) -> None:
+    from coffre.cli.words.findings import describe
+
+    if tenant.departure == "closed":
+        output.result(f"{tenant.tenant} (closed): its backups are erased, its storage and its licences are given back")
+        for finding in tenant.findings:
+            output.result(f"  ! {describe(finding)}")
+        return
+    used = "?" if tenant.used_bytes is None else format_bytes(tenant.used_bytes)
+    licences = ", ".join(f"{count.used} of {count.granted} {kind}" for kind, count in tenant.licences.items())
+    output.result(
+        f"{tenant.tenant} ({tenant.status}): {used} of {format_sold(tenant.quota_bytes)} used, "
+        f"gate {tenant.gate or 'unknown'}; licences: {licences}"
+    )
+    if tenant.wall_bytes is not None:
+        output.result(
+            f"  wall at {format_bytes(tenant.wall_bytes)}, all versions counted; up to "
+            f"{format_bytes(tenant.beyond_wall_bytes)} may pass it until every gateway has counted; while backups run, "
+            f"`coffre gate` is due every {tenant.gate_look_seconds} s"
+        )
+    _show_states(tenant)
+    for option, how in tenant.options.items():
+        if how == "manual":
+            output.result(f"  option {option}: manual, Coffre does not carry it out yet")
+    output.table(
+        [
+            "  machine",
+            "agent",
+            "last result",
+            "last success (reported)",
+            "newest snapshot (in storage)",
+            "snapshots",
+            "stored",
+            "all versions",
+            "objects",
+            "orders",
+            "late",
+        ],
+        [_status_row(machine, now) for machine in tenant.machines],
+        right=["snapshots", "stored", "all versions", "objects"],
+    )
+    for machine in tenant.machines:
+        if machine.failed_generation is not None:
+            output.result(
+                f"  {machine.name} could not apply orders {machine.failed_generation} and goes on with "
+                f"{_or_unknown(machine.generation_applied)}: {machine.failed_generation_reason}"
+            )
+    for finding in tenant.findings:
+        output.result(f"  ! {describe(finding)}")
+
+
+def _show_states(tenant: "TenantStatus") -> None:
+    """Show what a tenant's state asks for, held against what the platform lets its machines do."""
+    if tenant.departure is not None:
+        output.result(f"  departure: {tenant.departure} (coffre offboard {tenant.tenant} --plan)")
+    if tenant.hold is not None:
+        state = {True: "in force", False: "NOT in force yet: run `coffre apply`", None: "?"}[tenant.hold.in_force]
+        output.result(f"  hold ({tenant.hold.reference}, since {tenant.hold.since}, {tenant.hold.kind}): {state}")
+    if tenant.access not in (None, "open"):
+        output.result(f"  machines' access to their repositories: {tenant.access}")
+    elif tenant.status == "suspended" and tenant.access is not None:
+        output.result("  machines' access to their repositories: still open: run `coffre apply`")
+    for machine in tenant.machines:
+        if machine.retired is not None:
+            output.result(f"  {machine.name}: {machine.retired.sentence}")
+
+
+def _status_row(machine: "MachineStatus", now: datetime) -> list[str]:
+    orders = f"{_or_unknown(machine.generation_applied)} of {_or_unknown(machine.generation_wanted)}"
+    if machine.orders_seen_at is not None:
+        orders += f", seen {_ago(now - machine.orders_seen_at)}"
+    return [
+        f"  {machine.name}",
+        machine.agent,
+        _or_unknown(machine.last_result),
+        _moment(machine.last_success_at),
+        _moment(machine.newest_snapshot_at) + (" (NOT the reported one)" if machine.witnesses_agree is False else ""),
+        _or_unknown(machine.snapshots),
+        "?" if machine.stored_bytes is None else format_bytes(machine.stored_bytes),
+        "?" if machine.all_versions_bytes is None else format_bytes(machine.all_versions_bytes),
+        _or_unknown(machine.all_versions_objects),
+        orders,
+        {True: "LATE", False: "no", None: "?"}[machine.overdue],
+    ]
+
+
+def _ago(age: timedelta) -> str:
+    days, hours = age.days, age.seconds // 3600
+    if days > 0:
+        return "1 day ago" if days == 1 else f"{days} days ago"
+    return "just now" if hours == 0 or days < 0 else f"{hours} h ago"
+
+
+def _or_unknown(value: object) -> str:
+    return "?" if value is None else str(value)
+
+
+def _moment(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

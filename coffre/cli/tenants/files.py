@@ -1,0 +1,130 @@
+"""Commands about tenant files alone: nothing outside the repository is asked."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import get_globals, open_repository
+from coffre.errors import UsageError
+
+if TYPE_CHECKING:
+    from coffre.spec.intake.new import Question
+    from coffre.spec.loader import Repository
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    app.command("new")(new)
+    app.command("check")(check)
+    app.command("schema")(schema)
+
+
+def new(
+    context: typer.Context,
+    tenant: Annotated[
+        str | None, typer.Argument(metavar="TENANT", help="The name of the file to be: a-z, 0-9 and -.")
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML or JSON with a tenant file's keys, id left out: asks nothing."),
+    ] = None,
+    print_sheet: Annotated[
+        bool, typer.Option("--print-sheet", help="Print the questions for the customer, in French, and end.")
+    ] = False,
+) -> None:
+    """Ask the collection sheet's questions (article 6) and write the tenant's file, commented."""
+    from coffre.spec.intake.collection_sheet import render_collection_sheet
+    from coffre.spec.intake.placing import place_tenant, tenant_path
+
+    repository = open_repository(context)
+    if print_sheet:
+        output.result(render_collection_sheet(repository.settings.provider).rstrip())
+        return
+    if tenant is None:
+        raise UsageError("the new tenant has no name", "Name it: coffre new boulangerie-martin.")
+    tenant_path(repository.root, tenant)
+    path = place_tenant(repository.root, tenant, _fill_in(repository, tenant, answers))
+    shown = path.relative_to(repository.root)
+    output.result(f"wrote {shown}: read it, have it reviewed, then coffre plan {tenant}")
+
+
+def _fill_in(repository: "Repository", slug: str, answers: Path | None) -> str:
+    """Return the text of the file, from a file of answers or from the person at the terminal."""
+    from coffre.provisioning.known_ids import open_known_ids
+    from coffre.spec.files import display_name, read_bytes
+    from coffre.spec.intake.new import Sheet, interview, mint_id, read_answers
+    from coffre.spec.problems.problems import InvalidRepositoryError, Problem
+
+    if answers is None and not sys.stdin.isatty():
+        raise UsageError(
+            "the questions need a terminal, and standard input is none",
+            "Give the answers in a file: coffre new TENANT --answers FILE (a tenant file's keys, id left out).",
+        )
+    with open_known_ids(repository, output.warning) as is_known:
+        tenant_id = mint_id(is_known)
+    platforms = list(repository.settings.platforms)
+    if answers is not None:
+        name = display_name(answers, repository.root)
+        content = read_bytes(answers, name)
+        if isinstance(content, Problem):
+            raise InvalidRepositoryError([content])
+        return read_answers(content, name, slug, tenant_id, platforms)
+    sheet = Sheet(slug, tenant_id, platforms)
+    for question in interview(sheet):
+        while refusal := sheet.answer(question, _prompt(question)):
+            message, hint = refusal
+            output.error(f"  {message}" + (f"; {hint}" if hint else ""))
+    return sheet.text()
+
+
+def _prompt(question: "Question") -> str:
+    hint = f" ({question.hint})" if question.hint else ""
+    default = f" [{question.default}]" if question.default else ""
+    try:
+        return str(typer.prompt(f"{question.text}{hint}{default}", default="", show_default=False, err=True))
+    except typer.Abort:
+        output.error("\nnothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def check(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Files whose problems are shown (default: all).", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of {file,line,column,path,message,hint}.")] = False,
+) -> None:
+    """Say every problem of platform.yaml and the tenant files, offline."""
+    from coffre.spec.loader import InvalidRepositoryError, load_repository
+
+    try:
+        repository = load_repository(get_globals(context).find_root(), files or None)
+    except InvalidRepositoryError as invalid:
+        if as_json:
+            output.result_json(invalid.problems)
+        else:
+            for problem in invalid.problems:
+                output.result(str(problem))
+        raise typer.Exit(invalid.exit_code) from None
+    if as_json:
+        output.result_json([])
+    else:
+        machines = sum(len(tenant.machines) for tenant in repository.tenants.values())
+        output.result(f"{len(repository.tenants)} tenants with {machines} machines: no problem found")
+
+
+def schema(
+    about: Annotated[str, typer.Argument(metavar="tenant|platform", help="Which file.")] = "tenant",
+) -> None:
+    """Print the JSON Schema of a tenant file or of platform.yaml, for editors."""
+    from coffre.spec.schema import platform_schema, tenant_schema
+
+    schemas = {"tenant": tenant_schema, "platform": platform_schema}
+    if about not in schemas:
+        raise UsageError(f"there is no schema of {about!r}", "Ask for tenant or platform.")
+    output.result_json(schemas[about]())

@@ -1,0 +1,220 @@
+"""plan and apply: from a tenant file to a running service."""
+
+from collections import Counter
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import asking, output
+from coffre.cli.context import choose_tenants, open_repository, turn_of
+from coffre.cli.service.gate import show_filling
+from coffre.cli.words.plan import show_plan
+from coffre.errors import UsageError
+
+if TYPE_CHECKING:
+    from coffre.provisioning.apply import TenantOutcome
+    from coffre.provisioning.exact import ExactPlan
+    from coffre.spec.loader import Repository
+
+Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")]
+Every = Annotated[bool, typer.Option("--all", help="Every tenant of tenants/.")]
+
+CHANGES_PENDING = 6
+_PAST = {"create": "created", "adopt": "adopted", "update": "updated", "replace": "replaced", "delete": "deleted"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("plan")(plan)
+    app.command("apply")(apply)
+
+
+def plan(
+    context: typer.Context,
+    tenants: Tenants = None,
+    every: Every = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of plans, one a tenant.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 6 when something would change.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Save it for `apply --plan`.", show_default=False)
+    ] = None,
+) -> None:
+    """Show what apply would change. Mints no key and touches nothing."""
+    from coffre.provisioning.exact import plan_exactly, save_plans
+    from coffre.provisioning.plan import refuse_orphans
+
+    repository = open_repository(context)
+    refuse_orphans(repository)
+    names = choose_tenants(tenants, every, list(repository.tenants))
+    plans, exact = [], []
+    failed: list[str] = []
+    for name in names:
+        with turn_of(name, failed, alone=len(names) == 1):
+            exact.append(plan_exactly(repository, name, output.warning))
+            plans.append(exact[-1].plan)
+            if not as_json:
+                show_plan(plans[-1])
+    if any(planned.is_needed for planned in plans):
+        _warn_of_hours(repository)
+    if as_json:
+        output.result_json([{**asdict(planned), "is_needed": planned.is_needed} for planned in plans])
+    if failed:
+        raise typer.Exit(1)
+    if out is not None:
+        save_plans(out, exact)
+    if exit_code and any(planned.is_needed for planned in plans):
+        raise typer.Exit(CHANGES_PENDING)
+
+
+def apply(
+    context: typer.Context,
+    tenants: Tenants = None,
+    every: Every = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    storage_only: Annotated[bool, typer.Option("--storage-only", help="Leave the agents alone.")] = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            help="Do what `plan --out` saved there, or refuse; does not ask.",
+            show_default=False,
+        ),
+    ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="After a lost Pulumi state: take what exists also where it differs from the file, and change it.",
+        ),
+    ] = False,
+    replace_orders: Annotated[
+        bool,
+        typer.Option(
+            "--replace-orders",
+            help="Write newer orders over foreign ones, or older ones put back; those stay as an earlier version.",
+        ),
+    ] = False,
+    new_repository: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-repository",
+            metavar="MACHINE",
+            help="Give up the backups of a machine whose repository is gone and begin a new one; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    platform_lost: Annotated[
+        bool,
+        typer.Option(
+            "--platform-lost",
+            help="The platform was lost (contract, article 15): so for every machine whose repository is gone.",
+        ),
+    ] = False,
+    replace_machine: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace-machine",
+            metavar="MACHINE",
+            help="The machine that is deployed takes the place of the one whose backups counted; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Why backups are given up, or a machine is replaced; recorded.",
+            show_default=False,
+        ),
+    ] = "",
+) -> None:
+    """Carry the tenant files out: storage, then agents.
+
+    A machine whose repository is gone, although it was seen to hold backups, is refused; the others are carried out.
+    A machine at whose address another one answers is named: new hardware, or a copy, whose backups do not count.
+    """
+    from coffre.operations.acknowledge.replaced_machine import Replacement
+    from coffre.provisioning.apply import apply_tenant
+    from coffre.provisioning.exact import plan_exactly
+    from coffre.provisioning.plan import Intent, refuse_orphans
+    from coffre.provisioning.steps.repositories import Renewal
+
+    repository = open_repository(context)
+    refuse_orphans(repository)
+    renewal = Renewal(frozenset(new_repository or ()), platform_lost, reason)
+    replacement = Replacement(tuple(replace_machine or ()), reason)
+    intent = Intent(storage_only, adopt, replace_orders, renewal, replacement)
+    saved = _read_plan(plan_file, tenants, every, intent.has_options) if plan_file is not None else {}
+    names = list(saved) or choose_tenants(tenants, every, list(repository.tenants))
+    failed: list[str] = []
+    for name in names:
+        with turn_of(name, failed, alone=len(names) == 1):
+            planned = saved.get(name)
+            if not yes and planned is None:
+                planned = plan_exactly(repository, name, output.warning, intent)
+                show_plan(planned.plan)
+                _warn_of_hours(repository)
+                asking.confirm(f"Apply {name}?")
+            outcome = apply_tenant(
+                repository, name, on_progress=partial(output.progress_of, name), intent=intent, planned=planned
+            )
+            _show_outcome(outcome)
+            if not outcome.is_complete:
+                failed.append(name)
+    if len(names) > 1:
+        output.result(
+            f"{len(names) - len(failed)} of {len(names)} tenants applied"
+            + (f"; not: {', '.join(failed)}" if failed else "")
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read_plan(path: Path, tenants: list[str] | None, every: bool, has_options: bool) -> "dict[str, ExactPlan]":
+    """Read a saved plan by tenant; it says itself whom it is for and how much is done."""
+    from coffre.provisioning.exact import load_plans
+
+    if tenants or every or has_options:
+        raise UsageError("--plan is given with something else", "The plan says what is done, and for whom.")
+    return {each.plan.tenant: each for each in load_plans(path)}
+
+
+def _warn_of_hours(repository: "Repository") -> None:
+    """Say what an apply would say if it began now."""
+    from coffre.provisioning.steps.out_of_hours import hours_warnings
+    from coffre.workspace.clock import utc_now
+
+    for text in hours_warnings(repository.settings.working_hours, utc_now()):
+        output.warning(text)
+
+
+def _show_outcome(outcome: "TenantOutcome") -> None:
+    from coffre.cli.words.findings import describe
+
+    changes = Counter(change.operation for change in outcome.storage)
+    counted = ", ".join(f"{count} {_PAST[operation]}" for operation, count in changes.items())
+    output.result(f"{outcome.tenant}: storage: {counted or 'no change'}")
+    for machine in outcome.machines:
+        output.result(
+            f"  {machine.machine}: {machine.state.value}" + (f": {machine.message}" if machine.message else "")
+        )
+    for key in outcome.rotated:
+        output.result(f"  {key.sentence}")
+    for loss in outcome.losses:
+        output.result(f"  ! {describe(loss)}")
+    if outcome.commissioned_now:
+        output.result(
+            f"  commissioned at {outcome.commissioned_at:%Y-%m-%d %H:%M} UTC: billing starts (contract, article 1c)"
+        )
+    elif outcome.commissioned_at is None:
+        waiting = ", ".join(outcome.pending_machines) or "the agents (--storage-only)"
+        output.result(f"  not commissioned yet: waiting for {waiting}")
+    for text in outcome.warnings:
+        output.warning(text)
+    if outcome.gate.is_closed:
+        output.warning(f"the gate of {outcome.tenant} is closed: its sold quota is reached")
+    show_filling(outcome.tenant, outcome.gate)

@@ -1,0 +1,89 @@
+"""How a plan is shown: what apply would change, in the tenant file's terms, and what that means."""
+
+from typing import TYPE_CHECKING
+
+from coffre.cli import output
+from coffre.spec.values.sizes import format_bytes, format_sold
+
+if TYPE_CHECKING:
+    from coffre.provisioning.changes import ResourceChange
+    from coffre.provisioning.plan import TenantPlan
+    from coffre.provisioning.steps.foreseen import Step, Value
+
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
+
+
+def show_plan(planned: "TenantPlan") -> None:
+    """Print a plan."""
+    output.result(f"{planned.tenant}:" if planned.is_needed else f"{planned.tenant}: nothing to change")
+    if planned.secrets_to_mint:
+        output.result(f"  keys and passwords to be minted for: {', '.join(planned.secrets_to_mint)}")
+    for change in planned.storage:
+        _show_change(change)
+    for machine in planned.machines:
+        if machine.action != "none":
+            reasons = f": {', '.join(machine.differences)}" if machine.differences else ""
+            output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
+    for text in (*planned.states.changes, *map(describe_step, planned.steps)):
+        output.result(f"  ~ {text}")
+    for text in planned.states.notes:
+        output.result(f"  ! {text}")
+    for rotation in planned.rotations:
+        state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
+        output.result(f"  ! {rotation.name} is being replaced, which apply or rotate ends: {state}")
+    for option, how in planned.options.items():
+        if how == "manual":
+            output.result(f"  ! option {option}: manual, Coffre does not carry it out yet")
+
+
+def describe_step(step: "Step") -> str:
+    """Say what apply would do beyond storage and agents, and what that means."""
+    words = _WORDS[step.kind.value]
+    before, after = (_plain(step, value) for value in (step.before, step.after))
+    beyond = "" if step.beyond_bytes is None else format_bytes(step.beyond_bytes)
+    return words.format(machines=", ".join(step.machines), before=before, after=after, beyond=beyond)
+
+
+def _show_change(change: "ResourceChange") -> None:
+    output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}")
+    for item in change.properties:
+        values = f": {item.old} → {item.new}" if item.old is not None else ""
+        output.result(f"      {item.path}{values}")
+
+
+def _plain(step: "Step", value: "Value") -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    if value is not None and step.kind.value == "quota_change":
+        return format_sold(value)
+    if step.kind.value == "wall":
+        return "none" if value is None else format_bytes(value)
+    return str(value)
+
+
+_WORDS = {
+    "make repository": "repository made: {machines}",
+    "begin anew": "the backups of {machines} are given up for lost, and a new repository begins",
+    "expire sooner": (
+        "undelete_days {before} → {after} on {machines}: what was deleted or overwritten more than {after} days ago "
+        "goes for good, and no `coffre undelete` brings it back"
+    ),
+    "expire later": (
+        "undelete_days {before} → {after} on {machines}: what is deleted or overwritten stays {after} days, and counts "
+        "up to the wall"
+    ),
+    "expire again": (
+        "nothing expired on {machines}, and does so again: what was deleted or overwritten more than {after} days ago "
+        "goes for good"
+    ),
+    "expire never": "nothing expires any more on {machines}, where it did after {before} days",
+    "close gate": "gate closed: the sold quota is reached, and {machines} may write no more backups",
+    "open gate": "gate opened: {machines} may write backups again",
+    "stop filling": "stopped: {machines} fills the storage other than by backups",
+    "let go on": "let go on: {machines} fills the storage no more",
+    "wall": "wall: {before} → {after}: whatever is written, at most {beyond} beyond the sold quota are ever stored",
+    "quota_change": "quota sold: {before} → {after}",
+    "licence_change": "licences sold: {before} → {after}",
+    "option_change": "options: {before} → {after}",
+    "commission": "once every agent is installed, the service counts as delivered: billing starts (contract, 1c)",
+}

@@ -1,0 +1,52 @@
+"""French as it is printed: days, moments, numbers, amounts of storage, and what no line may end before. Pure."""
+
+import re
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+_MONTHS = (
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()  # noqa: SIM905
+)
+_NO_BREAK = "\u00a0"
+_UNITS = {"octets": 1, "Kio": 1 << 10, "Mio": 1 << 20, "Gio": 1 << 30, "Tio": 1 << 40, "Pio": 1 << 50}
+
+
+def format_day(day: date) -> str:
+    """Write a day, like 1er mars 2027."""
+    number = "1er" if day.day == 1 else str(day.day)
+    return f"{number}{_NO_BREAK}{_MONTHS[day.month - 1]}{_NO_BREAK}{day.year}"
+
+
+def format_moment(moment: datetime, timezone: str) -> str:
+    """Write an aware moment by the clock of a time zone, like 1er mars 2027 à 14 h 05."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{format_day(local.date())} à {local.hour}{_NO_BREAK}h{_NO_BREAK}{local.minute:02}"
+
+
+def format_count(count: int) -> str:
+    """Write a number in groups of three digits."""
+    return f"{count:,}".replace(",", _NO_BREAK)
+
+
+def format_size(count: int) -> str:
+    """Write bytes in the largest unit that they fill, and exactly."""
+    unit, factor = next(each for each in reversed(_UNITS.items()) if count >= each[1] or each[1] == 1)
+    exact = f"{format_count(count)}{_NO_BREAK}octet{'s' if count > 1 else ''}"
+    if factor == 1:
+        return exact
+    return f"{count / factor:.2f}".replace(".", ",") + f"{_NO_BREAK}{unit} ({exact})"
+
+
+def format_siren(siren: str) -> str:
+    """Write a SIREN in groups of three digits."""
+    return _NO_BREAK.join((siren[:3], siren[3:6], siren[6:]))
+
+
+def count(number: int, one: str, several: str) -> str:
+    """Write a number with its noun, like 2 machines."""
+    return f"{format_count(number)}{_NO_BREAK}{one if number < 2 else several}"
+
+
+def typeset(text: str) -> str:
+    """Set text as it is printed in French: no line ends before : ; ? ! » or after «, and apostrophes are curved."""
+    return re.sub(r" (?=[:;?!»])|(?<=«) ", _NO_BREAK, re.sub(r"(?<=\w)'(?=[\w{«])", "’", text))

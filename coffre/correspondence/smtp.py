@@ -1,0 +1,152 @@
+"""E-mail: the one module that speaks SMTP. It says whether a message went out, did not, or may have."""
+
+import contextlib
+import email.policy
+import mimetypes
+import smtplib
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr, make_msgid
+from pathlib import Path
+
+from coffre.errors import ExpectedError, RemoteError
+from coffre.spec.files import repository_file
+from coffre.spec.platform import Mail, MailSecurity
+from coffre.spec.values.references import read_reference
+from coffre.workspace.clock import utc_now
+
+ANSWER_SECONDS = 45.0
+"""How long the server may take for each answer."""
+
+_ACCEPTED, _WILL_FORWARD = 250, 251
+
+
+class NotSentError(RemoteError):
+    """The message certainly did not go out: the server refused it, or was not reached."""
+
+
+class UncertainError(RemoteError):
+    """The message was handed over and no answer came: it may have gone out."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """An e-mail: a plain text with files by their names."""
+
+    to: str
+    sender_name: str
+    subject: str
+    text: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def send(settings: Mail, root: Path, message: Message) -> str:
+    """Hand a message to the server of platform.yaml and return its Message-ID once the server has accepted it.
+
+    NotSentError or UncertainError when it did not; ExpectedError when the settings cannot be used.
+    """
+    password = None if settings.password is None else read_reference(settings.password, root)
+    content = _write(settings, message)
+    with _connected(settings, root) as server:
+        with _refusals(settings):
+            if settings.user is not None:
+                server.login(settings.user, password or "")
+            _check(server.mail(settings.sender))
+            _check(server.rcpt(message.to))
+        try:
+            code, answer = server.data(content.as_bytes(policy=email.policy.SMTP))
+        except smtplib.SMTPDataError as error:
+            raise _not_sent(settings, _words(error.smtp_error)) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise UncertainError(
+                f"{settings.host} did not answer after the message to {message.to} was handed over",
+                "It may have gone out. Ask the customer, or read the server's log.",
+            ) from error
+        if code != _ACCEPTED:
+            raise _not_sent(settings, _words(answer))
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.quit()
+    return str(content["Message-ID"])
+
+
+@contextlib.contextmanager
+def _connected(settings: Mail, root: Path) -> Iterator[smtplib.SMTP]:
+    context = _trust(settings, root)
+    with _refusals(settings):
+        if settings.security is MailSecurity.TLS:
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.host, settings.port, timeout=ANSWER_SECONDS, context=context
+            )
+        else:
+            server = smtplib.SMTP(settings.host, settings.port, timeout=ANSWER_SECONDS)
+    try:
+        if settings.security is MailSecurity.STARTTLS:
+            with _refusals(settings):
+                server.starttls(context=context)
+        with _refusals(settings):
+            server.ehlo_or_helo_if_needed()
+        yield server
+    finally:
+        server.close()
+
+
+@contextlib.contextmanager
+def _refusals(settings: Mail) -> Iterator[None]:
+    """Turn whatever fails before a message is handed over into NotSentError; no answer of a login is quoted."""
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as error:
+        raise _not_sent(settings, "it refused the account and its password") from error
+    except smtplib.SMTPResponseException as error:
+        raise _not_sent(settings, _words(error.smtp_error)) from error
+    except smtplib.SMTPException as error:
+        raise _not_sent(settings, str(error)) from error
+    except ssl.SSLError as error:
+        raise _not_sent(settings, f"its certificate or its encryption is not to be trusted ({error.reason})") from error
+    except OSError as error:
+        raise _not_sent(settings, (error.strerror or str(error) or "no answer").lower()) from error
+
+
+def _trust(settings: Mail, root: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(
+            cafile=None if settings.ca_file is None else str(repository_file(root, settings.ca_file))
+        )
+    except OSError as error:
+        raise ExpectedError(
+            f"the CA certificates of mail.ca_file ({settings.ca_file}) cannot be read", "Name a PEM file."
+        ) from error
+
+
+def _write(settings: Mail, message: Message) -> EmailMessage:
+    written = EmailMessage(policy=email.policy.SMTP)
+    written["From"] = formataddr((message.sender_name, settings.sender))
+    written["To"] = message.to
+    written["Subject"] = message.subject
+    written["Date"] = format_datetime(utc_now())
+    written["Message-ID"] = make_msgid(domain=settings.sender.partition("@")[2])
+    written.set_content(message.text)
+    for name, content in message.files.items():
+        kind, _, subkind = (mimetypes.guess_type(name)[0] or "application/octet-stream").partition("/")
+        written.add_attachment(content, maintype=kind, subtype=subkind, filename=name)
+    return written
+
+
+def _check(answer: tuple[int, bytes]) -> None:
+    code, words = answer
+    if code not in (_ACCEPTED, _WILL_FORWARD):
+        raise smtplib.SMTPResponseException(code, words)
+
+
+def _not_sent(settings: Mail, why: str) -> NotSentError:
+    return NotSentError(
+        f"the mail server {settings.host} did not take the message: {why}",
+        "Nothing went out. See `mail:` in platform.yaml, then run the same command again.",
+    )
+
+
+def _words(answer: bytes | str) -> str:
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return " ".join(text.split())

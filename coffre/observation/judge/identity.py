@@ -1,0 +1,321 @@
+"""Which machine it is that backs up under a machine's name: rules over plain values. Pure.
+
+An agent's files are copied with the disk that they lie on; the machine is not. What an agent says of itself is held
+against the machine that SMILÉO accepted: another installation or other hardware is another machine, until somebody says
+otherwise. A copy that shares both is found by time: one machine has one start at a time, so of two that overlap one is
+another machine's. What another machine says is kept, stored and named, and counts for nothing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from coffre.agents.identity import Identity
+from coffre.agents.report import LONGEST_OFFSET_SECONDS, Report
+from coffre.findings import Finding, FindingKind
+from coffre.outside.text import one_line
+from coffre.records.boots import AcceptedMachine, KnownBoot
+from coffre.records.memory import Memory
+
+MARGIN = timedelta(minutes=1)
+"""How far two starts have to overlap: clocks are known to the second."""
+
+MAX_BOOTS = 1000
+"""How many starts are kept in mind; the oldest of the machine's own go first."""
+
+LONGEST_NAME = 255
+
+UNNAMED = "unnamed"
+"""The key of what says not which machine it is, where its machine is known to say it."""
+
+TAG_PREFIX = "machine-"
+
+_LATER = "+"
+"""Ends the key of a start that went on after its machine's place was given away."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One thing that an agent said: ``at`` by the server's clock (None: not known), ``begun_at`` as it is at best."""
+
+    identity: Identity | None
+    begun_at: datetime
+    at: datetime | None = None
+    number: int | None = None
+
+
+def seen_by_us(said: Identity, at: datetime) -> Word:
+    """Return the word of an agent that SMILÉO deployed itself: its clock was compared with nobody's."""
+    return Word(said.model_copy(update={"booted_at": None}), at)
+
+
+def learn(memory: Memory, reports: Iterable[Report]) -> Memory:
+    """Return what is known of machines after these reports, whatever their order. It only grows."""
+    words = [_word_of(report) for report in reports]
+    for word in sorted(words, key=lambda each: (each.begun_at, each.number or 0)):
+        memory = hear(memory, word)
+    return memory
+
+
+def is_own(memory: Memory, report: Report) -> bool:
+    """Tell whether a report is of the machine whose backups count."""
+    word = _word_of(report)
+    if _could_not_say(memory, word):
+        return True
+    memory = hear(memory, word)
+    return memory.boots[boot_key(memory, word)].is_own
+
+
+def is_foreign(memory: Memory, said: Identity | None, at: datetime) -> bool:
+    """Tell whether an agent's word is certainly of another machine than the one that counts."""
+    if said is None:
+        return False
+    boot = memory.boots.get(boot_key(memory, Word(said, at)))
+    return bool(differences(memory.accepted, said)) or (boot is not None and not boot.is_own)
+
+
+def boot_of(memory: Memory, report: Report) -> str | None:
+    """Return the key of the start that a report is of, None when nothing is known of it."""
+    word = _word_of(report)
+    key = boot_key(memory, word)
+    return key if key in memory.boots and not _could_not_say(memory, word) else None
+
+
+def hear(memory: Memory, word: Word) -> Memory:
+    """Return what is known of machines after one word."""
+    if _could_not_say(memory, word):
+        return memory
+    if memory.identified_since is None:
+        memory = _accept_first(memory, word)
+    key = boot_key(memory, word)
+    known = memory.boots.get(key)
+    boot = _first_heard(memory, key, word) if known is None else _heard_again(known, word)
+    boots = dict(memory.boots) | {key: boot}
+    if boot.is_own and boot.ended_at is None:
+        boots |= _judge_overlaps(boots, boot)
+    return replace(memory, boots=_bounded(boots))
+
+
+def boot_key(memory: Memory, word: Word) -> str:
+    """Return the key of the start that a word is of. One that goes on after its place was given away has another."""
+    if word.identity is None:
+        return UNNAMED
+    said = word.identity
+    key = hashlib.sha256(f"{said.machine_id}\n{said.hardware_id}\n{said.boot_id}".encode()).hexdigest()[:32]
+    while (known := memory.boots.get(key)) is not None and known.ended_at is not None:
+        if (word.at or word.begun_at) <= known.ended_at:
+            break
+        key += _LATER
+    return key
+
+
+def differences(accepted: AcceptedMachine | None, said: Identity) -> tuple[str, ...]:
+    """Name in what a machine differs from the accepted one; what either does not know says nothing."""
+    if accepted is None:
+        return ()
+    pairs = {
+        "installation": (accepted.machine_id, said.machine_id),
+        "hardware": (accepted.hardware_id, said.hardware_id),
+    }
+    return tuple(name for name, (one, other) in pairs.items() if one and other and one != other)
+
+
+def accept(memory: Memory, said: Identity, at: datetime) -> Memory:
+    """Return a memory in which the machine that SMILÉO sees at the machine's address is the one that counts.
+
+    What other machines saved under the name until now stays what it was; so does what this one saved before it counted.
+    """
+    word = seen_by_us(said, at)
+    accepted = AcceptedMachine(said.machine_id, said.hardware_id, _shown(said.host_name), at)
+    memory = replace(memory, accepted=accepted, identified_since=memory.identified_since or at)
+    key = boot_key(memory, word)
+    boot = memory.boots.get(key) or _first_heard(memory, key, word)
+    boot = replace(boot, is_own=True, is_accepted=True)
+    boots = dict(memory.boots) | {key: boot}
+    mine = {each.key: replace(each, is_own=True) for each in boots.values() if _was_its_own(boots, each, accepted)}
+    boots |= mine
+    return replace(memory, boots=_bounded(boots | _judge_overlaps(boots, boot)))
+
+
+def give_away(memory: Memory, at: datetime) -> Memory:
+    """Return a memory in which the machine's place waits for the one of the next deployment, on SMILÉO's word."""
+    ended = {
+        key: replace(each, ended_at=at) if each.is_own and each.ended_at is None else each
+        for key, each in memory.boots.items()
+    }
+    return replace(memory, accepted=None, identified_since=memory.identified_since or at, boots=ended)
+
+
+def let_go(memory: Memory) -> Memory:
+    """Return a memory in which other machines alarm no more for what they did until now; it never counts."""
+    boots = {key: replace(each, let_go_number=each.last_number or 0) for key, each in _others(memory).items()}
+    return replace(memory, boots=dict(memory.boots) | boots)
+
+
+def judge(machine: str, memory: Memory) -> tuple[Finding, ...]:
+    """Name the machines that back up under this one's name and are another, each once, the last to speak first."""
+    newest: dict[tuple[str, str], KnownBoot] = {}
+    for boot in _others(memory).values():
+        if boot.let_go_number is not None and (boot.last_number or 0) <= boot.let_go_number:
+            continue
+        which = (boot.machine_id, boot.hardware_id)
+        if which not in newest or (boot.last_number or 0) > (newest[which].last_number or 0):
+            newest[which] = boot
+    found = sorted(newest.values(), key=lambda boot: boot.last_number or 0, reverse=True)
+    return tuple(Finding(FindingKind.OTHER_MACHINE, machine, _evidence(memory, boot)) for boot in found)
+
+
+def is_others_snapshot(memory: Memory, snapshot_id: str, tags: Iterable[str]) -> bool:
+    """Tell whether another machine took a snapshot, by its machine's report, else by the mark that it bears."""
+    known = memory.snapshots.get(snapshot_id)
+    if known is not None and known.boot in memory.boots:
+        return memory.is_of_other(known)
+    marks = {tag for tag in tags if tag.startswith(TAG_PREFIX)}
+    own = {tag_of(boot.machine_id, boot.hardware_id) for boot in memory.boots.values() if boot.is_own}
+    if memory.accepted is not None:
+        own.add(tag_of(memory.accepted.machine_id, memory.accepted.hardware_id))
+    return bool(marks) and memory.accepted is not None and not marks & own
+
+
+def tag_of(machine_id: str, hardware_id: str) -> str:
+    """Return the mark that a machine's agent gives its snapshots, as it does."""
+    return TAG_PREFIX + hashlib.sha256(f"{machine_id}\n{hardware_id}".encode()).hexdigest()[:16]
+
+
+def _evidence(memory: Memory, boot: KnownBoot) -> Mapping[str, str | int | None]:
+    said = Identity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)
+    reasons = differences(memory.accepted, said)
+    if boot.key == UNNAMED:
+        reasons = ("silence",)
+    elif memory.accepted is None:
+        reasons = ("waiting",)
+    return {
+        "host_name": boot.host_name,
+        "differs": ",".join(reasons) or "start",
+        "number": boot.last_number,
+        "last_at": None if boot.last_at is None else f"{boot.last_at:%Y-%m-%dT%H:%M:%SZ}",
+        "accepted_host_name": memory.accepted.host_name if memory.accepted is not None else None,
+    }
+
+
+def _others(memory: Memory) -> dict[str, KnownBoot]:
+    return {key: boot for key, boot in memory.boots.items() if not boot.is_own}
+
+
+def _word_of(report: Report) -> Word:
+    offset = report.clock_offset_seconds
+    if offset is None or abs(offset) > LONGEST_OFFSET_SECONDS:
+        # By a clock that nobody compared: of no use for when, good enough for what came first.
+        said = report.identity and report.identity.model_copy(update={"booted_at": None})
+        return Word(said, report.started_at, None, report.number)
+    fast = timedelta(seconds=offset)
+    said = report.identity
+    if said is not None and said.booted_at is not None:
+        said = said.model_copy(update={"booted_at": said.booted_at - fast})
+    return Word(said, report.started_at - fast, report.finished_at - fast, report.number)
+
+
+def _could_not_say(memory: Memory, word: Word) -> bool:
+    """Tell whether a word is of an agent of before, which could not say on which machine it is."""
+    since = memory.identified_since
+    return word.identity is None and (since is None or word.begun_at <= since + MARGIN)
+
+
+def _accept_first(memory: Memory, word: Word) -> Memory:
+    """Take the first machine that says which one it is for the one that counts: nobody has seen another."""
+    assert word.identity is not None  # noqa: S101 - hear has looked
+    said = word.identity
+    accepted = AcceptedMachine(said.machine_id, said.hardware_id, _shown(said.host_name), word.begun_at)
+    return replace(memory, accepted=accepted, identified_since=word.begun_at)
+
+
+def _first_heard(memory: Memory, key: str, word: Word) -> KnownBoot:
+    said = word.identity or Identity()
+    is_same = memory.accepted is not None and not differences(memory.accepted, said)
+    return KnownBoot(
+        key,
+        said.machine_id,
+        said.hardware_id,
+        _shown(said.host_name),
+        is_own=is_same and key != UNNAMED and not key.endswith(_LATER),
+        booted_at=said.booted_at,
+        first_at=word.at,
+        last_at=word.at,
+        boot_id=said.boot_id,
+        last_number=word.number,
+    )
+
+
+def _heard_again(known: KnownBoot, word: Word) -> KnownBoot:
+    said = word.identity or Identity()
+    is_newest = (word.number or 0) >= (known.last_number or 0)
+    return replace(
+        known,
+        host_name=_shown(said.host_name) if is_newest else known.host_name,
+        booted_at=_earliest(known.booted_at, said.booted_at),
+        first_at=_earliest(known.first_at, word.at),
+        last_at=_latest(known.last_at, word.at),
+        last_number=max(known.last_number or 0, word.number or 0) or None,
+    )
+
+
+def _judge_overlaps(boots: Mapping[str, KnownBoot], heard: KnownBoot) -> dict[str, KnownBoot]:
+    """Return the starts that count no more, since they overlap with one that came first: no machine runs twice."""
+    lost = {}
+    for each in boots.values():
+        if each.key == heard.key or not each.is_own or each.ended_at is not None or not _overlap(each, heard):
+            continue
+        loser = max((each, heard), key=_rank)
+        lost[loser.key] = replace(loser, is_own=False)
+    return lost
+
+
+def _rank(boot: KnownBoot) -> tuple[bool, bool, datetime | None, str]:
+    """Order starts by whom is believed: first what SMILÉO saw itself, then who reported first."""
+    return not boot.is_accepted, boot.first_at is not None, boot.first_at, boot.key
+
+
+def _overlap(one: KnownBoot, other: KnownBoot) -> bool:
+    if one.boot_id == other.boot_id:
+        return False  # One start, of which an agent could not tell everything each time; or none that is known.
+    if one.booted_at is None or other.booted_at is None or one.last_at is None or other.last_at is None:
+        return False
+    return one.booted_at + MARGIN < other.last_at and other.booted_at + MARGIN < one.last_at
+
+
+def _was_its_own(boots: Mapping[str, KnownBoot], boot: KnownBoot, accepted: AcceptedMachine) -> bool:
+    """Tell whether a start before a machine was accepted was its own: it is of it, and nothing else ran meanwhile."""
+    if boot.key == UNNAMED or boot.key.endswith(_LATER) or boot.ended_at is not None:
+        return boot.is_own
+    if differences(accepted, Identity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)):
+        return boot.is_own
+    same = [each for each in boots.values() if not _differ(each, boot)]
+    return not any(each.key != boot.key and _overlap(each, boot) for each in same)
+
+
+def _differ(one: KnownBoot, other: KnownBoot) -> bool:
+    return (one.machine_id, one.hardware_id) != (other.machine_id, other.hardware_id)
+
+
+def _bounded(boots: dict[str, KnownBoot]) -> dict[str, KnownBoot]:
+    """Drop the oldest when there are too many; other machines' are kept the longest."""
+    excess = len(boots) - MAX_BOOTS
+    if excess <= 0:
+        return boots
+    by_worth = sorted(boots.values(), key=lambda boot: (not boot.is_own, boot.is_accepted, boot.last_number or 0))
+    gone = {boot.key for boot in by_worth[:excess]}
+    return {key: boot for key, boot in boots.items() if key not in gone}
+
+
+def _shown(host_name: str) -> str:
+    """Return a machine's word for itself as every database holds it and every terminal shows it."""
+    return one_line(host_name, LONGEST_NAME)
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(filter(None, (one, other)), default=None)
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)

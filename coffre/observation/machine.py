@@ -1,0 +1,258 @@
+"""What is true of one machine right now, from its bucket: reports, snapshots, orders, and what is odd among them."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from coffre.agents.report import ReportPath
+from coffre.agents.restic.desired import InvalidOrdersError, OutdatedOrdersError
+from coffre.errors import ExpectedError
+from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
+from coffre.observation import sighting
+from coffre.observation.judge import continuity
+from coffre.observation.judge.filling import MachineStore
+from coffre.observation.judge.gaps import judge_gaps
+from coffre.observation.judge.overdue import is_overdue
+from coffre.observation.judge.pack_rounds import is_late
+from coffre.observation.reports import find_wanted, recall
+from coffre.observation.retired import describe_retirement, is_erasable
+from coffre.observation.rounds import VerificationStatus, find_status
+from coffre.observation.sighting import Sighting
+from coffre.observation.stores import count_store
+from coffre.orders.control import find_gate_order, read_orders
+from coffre.records.events import EventKind
+from coffre.spec import naming
+from coffre.storage.driver import Bucket, PlatformAwayError
+from coffre.tenant.access import find_reason
+from coffre.tenant.departure import has_service_ended
+from coffre.tenant.service import Service
+
+
+@dataclass(frozen=True)
+class RetiredStatus:
+    """A retired machine's days, ISO 8601, in words, and whether its backups may be erased."""
+
+    on: str
+    keep_until: str
+    may_be_erased: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """One machine. None means not known.
+
+    ``retired`` is None for a machine in service. The two witnesses are kept apart: ``last_success_at`` and
+    ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
+    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are
+    newer orders than the machine follows, which it could not apply for the reason beside it. ``orders_seen_at``: when
+    the machine last read orders on the storage that it may obey, as of its newest report. ``paths`` is what each path
+    of the plan gave in its newest run, and ``integrity`` what reading its snapshot back showed.
+    """
+
+    name: str
+    agent: str
+    last_success_at: datetime | None
+    last_result: str | None
+    snapshots: int | None
+    stored_bytes: int | None
+    generation_wanted: int | None
+    generation_applied: int | None
+    overdue: bool | None
+    newest_snapshot_at: datetime | None
+    witnesses_agree: bool | None
+    retired: RetiredStatus | None = None
+    failed_generation: int | None = None
+    failed_generation_reason: str = ""
+    orders_seen_at: datetime | None = None
+    verification: VerificationStatus | None = None
+    all_versions_bytes: int | None = None
+    all_versions_objects: int | None = None
+    paths: tuple[ReportPath, ...] | None = None
+    integrity: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a machine's bucket; the switches are None for a retired machine, which has none.
+
+    ``keeps_all``: no hold is on, or the platform deletes nothing by itself.
+    """
+
+    status: MachineStatus
+    findings: tuple[Finding, ...]
+    is_gate_closed: bool | None
+    is_suspended: bool | None
+    keeps_all: bool
+    store: MachineStore
+    is_stopped: bool
+
+
+def look_at_machine(service: Service, name: str, now: datetime) -> Look | Finding:
+    """Look at a machine's bucket; what is odd in it is a finding, and so is a bucket that cannot be looked at."""
+    try:
+        return _look(service, name, now)
+    except PlatformAwayError:
+        raise
+    except ExpectedError as problem:
+        return Finding(FindingKind.NOT_SEEN, name, {"error": problem.message})
+
+
+def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
+    """Say that a machine's bucket is gone from the platform, when it was seen to hold anything."""
+    return continuity.judge_absence(name, recall(service, name))
+
+
+def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus:
+    """Return what is said of a machine of which nothing can be seen."""
+    agent = service.tenant.machines[name].agent.value
+    retired = _retired_status(service, name, now)
+    return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
+
+
+def _look(service: Service, name: str, now: datetime) -> Look:
+    tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.owner_bucket(name)
+    seen = sighting.look(service, name, now)
+    last, success = seen.reported.last, seen.reported.success
+    generation, documents = _look_at_documents(service, name, bucket)
+    last_success_at = success.finished_at if success else None
+    store = count_store(service, bucket, name, seen.current_bytes, seen.repository_bytes)
+    status = MachineStatus(
+        name=name,
+        agent=machine.agent.value,
+        last_success_at=last_success_at,
+        last_result=last.result.value if last else "never",
+        snapshots=seen.snapshots,
+        stored_bytes=seen.current_bytes,
+        generation_wanted=generation,
+        generation_applied=last.generation_applied if last else None,
+        overdue=is_overdue(
+            tenant.plans[machine.plan].schedule,
+            tenant.timezone,
+            now=now,
+            expected_since=_find_expected_since(service, name),
+            last_success_at=last_success_at,
+        ),
+        newest_snapshot_at=seen.newest_snapshot_at,
+        witnesses_agree=success.snapshot_id in seen.stored.snapshots if success else None,
+        retired=_retired_status(service, name, now),
+        failed_generation=last.failed_generation if last else None,
+        failed_generation_reason=last.failed_generation_reason if last else "",
+        orders_seen_at=last.orders_seen_at if last else None,
+        verification=_find_verification(service, name, now),
+        all_versions_bytes=store.stored_bytes,
+        all_versions_objects=store.objects,
+        paths=last.paths if last else None,
+        integrity=last.integrity.value if last and last.integrity else None,
+    )
+    applied = [seen.applied] if isinstance(seen.applied, SetAside) else []
+    found = (
+        seen.others,
+        seen.losses,
+        sum_up(FindingKind.REPORT_SET_ASIDE, name, seen.reported.aside),
+        _judge_odd_objects(name, seen),
+        documents,
+        sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
+        sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
+        _judge_verification(name, status.verification),
+        () if machine.is_retired else judge_gaps(find_wanted(service, name), last, seen.whole_at),
+    )
+    return Look(
+        status=status,
+        findings=tuple(finding for part in found for finding in part),
+        is_gate_closed=None if machine.is_retired else bucket.is_gate_closed(),
+        is_suspended=None if machine.is_retired else bucket.is_suspended(),
+        keeps_all=tenant.hold is None or not bucket.list_expiry_rules(),
+        store=store,
+        is_stopped=not machine.is_retired and bucket.is_stopped(),
+    )
+
+
+def _judge_odd_objects(name: str, seen: Sighting) -> list[Finding]:
+    found, foreign = [], seen.foreign
+    if seen.reported.unread:
+        found.append(Finding(FindingKind.REPORTS_FLOODED, name, {"count": seen.reported.unread}))
+    if foreign.count:
+        found.append(Finding(FindingKind.FOREIGN_KEYS, name, {"key": foreign.first, "count": foreign.count}))
+    return found
+
+
+def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:
+    """Return the generation of a machine's orders, and what is wrong with SMILÉO's documents in its bucket."""
+    generation, findings = None, []
+    try:
+        orders = read_orders(service, name)
+        generation = orders["generation"] if orders else None
+    except OutdatedOrdersError as problem:
+        generation = problem.recorded
+        evidence: Evidence = {
+            "key": naming.DESIRED_KEY,
+            "generation": problem.generation,
+            "recorded": problem.recorded,
+        }
+        findings.append(Finding(FindingKind.ORDERS_OUTDATED, name, evidence))
+    except InvalidOrdersError as problem:
+        aside = SetAside(naming.DESIRED_KEY, problem.fault)
+        findings += sum_up(FindingKind.ORDERS_SET_ASIDE, name, [aside])
+    gate = find_gate_order(bucket)
+    if isinstance(gate, SetAside):
+        findings += sum_up(FindingKind.GATE_SET_ASIDE, name, [gate])
+    return generation, findings
+
+
+def _find_verification(service: Service, name: str, now: datetime) -> VerificationStatus | None:
+    found = find_status(service, name)
+    since = _find_expected_since(service, name)
+    days = service.repository.settings.verify.period_days
+    started_at = None if found is None else found.last_full_round_started_at
+    if not is_late(started_at, since, now, days):
+        return found
+    return VerificationStatus(is_late=True) if found is None else replace(found, is_late=True)
+
+
+def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Finding]:
+    if seen is None:
+        return []
+    findings = []
+    if seen.damaged_count or seen.problem:
+        evidence: Evidence = {
+            "pack": seen.damaged_pack,
+            "count": seen.damaged_count,
+            "error": seen.problem,
+            "at": None if seen.looked_at is None else seen.looked_at.isoformat(),
+        }
+        findings.append(Finding(FindingKind.REPOSITORY_DAMAGED, name, evidence))
+    if seen.is_late:
+        last = seen.last_full_round_at
+        findings.append(
+            Finding(
+                FindingKind.VERIFICATION_LATE, name, {"last_full_round_at": None if last is None else last.isoformat()}
+            )
+        )
+    return findings
+
+
+def _find_expected_since(service: Service, name: str) -> datetime | None:
+    """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
+    tenant = service.tenant
+    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(service):
+        return None
+    installed = service.records.find_last(tenant.id, EventKind.INSTALL, name)
+    if installed is None:
+        return None
+    changed = service.records.find_last(tenant.id, EventKind.SUSPENSION_CHANGE)
+    return installed.at if changed is None else max(installed.at, changed.at)
+
+
+def _retired_status(service: Service, name: str, now: datetime) -> RetiredStatus | None:
+    tenant = service.tenant
+    retirement = tenant.machines[name].retired
+    if retirement is None:
+        return None
+    today = now.astimezone(ZoneInfo(tenant.timezone)).date()
+    return RetiredStatus(
+        on=f"{retirement.on:%Y-%m-%d}",
+        keep_until=f"{retirement.keep_until:%Y-%m-%d}",
+        may_be_erased=is_erasable(tenant, retirement, today),
+        sentence=describe_retirement(tenant, retirement, today),
+    )

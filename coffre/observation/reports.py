@@ -1,0 +1,89 @@
+"""The reports that agents put in their buckets, and their word on their orders: what of it is believed here."""
+
+from datetime import datetime
+
+from coffre.agents.applied import Applied, parse_applied
+from coffre.agents.report import InvalidReportError, Report
+from coffre.agents.restic.sealing import SEALED_LIMIT_BYTES, Opener, is_sealed
+from coffre.findings import SetAside
+from coffre.observation.judge import identity
+from coffre.observation.judge.gaps import Wanted
+from coffre.observation.report_shelf import Shelf, Until, is_success
+from coffre.orders.accepted_paths import find_accepted
+from coffre.outside.faults import Fault
+from coffre.records.memory import Memory
+from coffre.spec import naming
+from coffre.storage.driver import Bucket, Unusable
+from coffre.tenant.departure import is_being_erased
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+
+def find_opener(service: Service, machine: str) -> Opener | None:
+    """Return what opens a machine's sealed documents; None before the apply that derives its key."""
+    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    key = control.report_keys.get(machine) if control is not None else None
+    return None if key is None else Opener(key, service.tenant.id, machine)
+
+
+def recall(service: Service, machine: str) -> Memory:
+    """Return what is remembered of a machine, nothing once its erasure has begun; a look makes no records."""
+    records = service.find_records()
+    if records is None or is_being_erased(service, machine):
+        return Memory()
+    return records.read_memory(service.tenant.id, machine)
+
+
+def list_reports(service: Service, machine: str, until: Until = is_success) -> tuple[Report, ...]:
+    """Return a machine's believed reports, newest first, as far as ``until``."""
+    bucket = service.owner_bucket(machine)
+    shelf = Shelf(recall(service, machine), utc_now(), find_opener(service, machine))
+    for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
+        shelf.see(facts)
+    return shelf.read(bucket, until).reports
+
+
+def look_at_applied(
+    service: Service, machine: str, bucket: Bucket, memory: Memory, now: datetime
+) -> Applied | SetAside | None:
+    """Return what a machine said when it last applied its orders; None when it never did."""
+    key, opener = naming.APPLIED_KEY, find_opener(service, machine)
+    body = bucket.find(key, SEALED_LIMIT_BYTES)
+    if body is None:
+        return None
+    if isinstance(body, Unusable):
+        return SetAside(key, body.fault)
+    try:
+        if memory.check_in_number is not None or is_sealed(body):
+            if opener is None:
+                return SetAside(key, Fault.MISSEALED)
+            body = opener.open(key, body)
+        applied = parse_applied(body, now)
+    except InvalidReportError as problem:
+        return SetAside(key, problem.fault, problem.field)
+    if memory.check_in_number is not None and (applied.number or 0) < memory.check_in_number:
+        return SetAside(key, Fault.REPLAYED)
+    return applied
+
+
+def find_own_applied(service: Service, machine: str) -> Applied | None:
+    """Return what `find_applied` does, unless another machine that has this one's files says it."""
+    found = find_applied(service, machine)
+    if found is None or identity.is_foreign(recall(service, machine), found.identity, found.at):
+        return None
+    return found
+
+
+def find_applied(service: Service, machine: str) -> Applied | None:
+    """Return what a machine said when it last applied its orders; None when it never did, or nobody vouches for it."""
+    bucket = service.owner_bucket(machine)
+    found = look_at_applied(service, machine, bucket, recall(service, machine), utc_now())
+    return found if isinstance(found, Applied) else None
+
+
+def find_wanted(service: Service, machine: str) -> Wanted:
+    """Return what is wanted of a machine's paths now."""
+    facts = service.tenant.machines[machine]
+    paths = service.tenant.plans[facts.plan].paths_for(facts.os)
+    accepted = {(word.path, word.number) for word in find_accepted(service, machine)}
+    return Wanted(service.tenant.slug, machine, frozenset(paths), accepted)

@@ -1,0 +1,183 @@
+"""One look at a machine's bucket, held against what was seen before, and remembered where records exist."""
+
+import heapq
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from coffre.agents.applied import Applied
+from coffre.agents.report import Report
+from coffre.agents.restic.sealing import Opener
+from coffre.findings import Finding, SetAside
+from coffre.observation.judge import continuity, identity
+from coffre.observation.judge.continuity import NOT_LISTED, Seen, Stored
+from coffre.observation.key_shapes import ForeignKeys, is_foreign
+from coffre.observation.report_shelf import Reported, Shelf, Until, is_success
+from coffre.observation.reports import find_opener, look_at_applied, recall
+from coffre.observation.stores import is_of_repository
+from coffre.outside.faults import Fault
+from coffre.outside.times import UnbelievableTimeError, check_time
+from coffre.records.memory import Memory
+from coffre.spec import naming
+from coffre.storage.driver import ObjectFacts
+from coffre.tenant.departure import is_being_erased
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
+MAX_ASIDE = 1000
+"""How many odd snapshot objects of a machine are counted."""
+
+_CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
+_KEYS_PREFIX = f"{naming.RESTIC_PREFIX}keys/"
+_DATA_PREFIX = f"{naming.RESTIC_PREFIX}data/"
+_CLOCK_STEP = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen of a machine; ``losses`` is what was there before and is not any more.
+
+    ``newest_snapshot_at`` is of the snapshot objects whose time can be and that no other machine made, ``snapshots``
+    counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are keys that
+    nothing of ours writes; they count for nothing else than ``current_bytes``. ``whole_at`` is when all of the last
+    successful backup was in storage.
+    """
+
+    reported: Reported
+    stored: Stored
+    losses: tuple[Finding, ...]
+    others: tuple[Finding, ...]
+    snapshots: int
+    newest_snapshot_at: datetime | None
+    snapshots_aside: tuple[SetAside, ...]
+    current_bytes: int
+    repository_bytes: int
+    memory: Memory
+    applied: Applied | SetAside | None
+    foreign: ForeignKeys
+    whole_at: datetime | None
+
+
+def look(service: Service, machine: str, now: datetime | None = None, *, until: Until = is_success) -> Sighting:
+    """Look at a machine's bucket in one listing; what was learned is remembered where records exist."""
+    now = now or utc_now()
+    # In this order: what is remembered first, then reports, then snapshots. Whatever a report speaks of, or another
+    # command remembers meanwhile, is then in the listing of snapshots, or gone.
+    bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
+    survey = _Survey(before, now, find_opener(service, machine))
+    for facts in bucket.walk_objects(""):
+        survey.see(facts)
+    reported = survey.shelf.read(bucket, until)
+    applied = look_at_applied(service, machine, bucket, before, now)
+    seen = Seen(reported, survey.stored, began_at)
+    after = _remember(service, machine, before, seen, applied)
+    return Sighting(
+        reported,
+        survey.stored,
+        continuity.judge(machine, before, after, seen),
+        identity.judge(machine, after),
+        survey.snapshots,
+        survey.find_newest_snapshot(after),
+        tuple(survey.aside),
+        survey.current_bytes,
+        survey.repository_bytes,
+        after,
+        applied,
+        survey.foreign,
+        survey.find_whole_at(reported.success),
+    )
+
+
+def look_at_reports(service: Service, machine: str) -> Memory:
+    """Learn from a machine's reports alone, a short list whatever its repository holds; returns what is known then."""
+    bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
+    shelf = Shelf(before, began_at, find_opener(service, machine))
+    for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
+        shelf.see(facts)
+    reported = shelf.read(bucket)
+    return _remember(service, machine, before, Seen(reported, NOT_LISTED, began_at), None)
+
+
+def _remember(service: Service, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
+    records = service.find_records()
+    after = _learn(before, seen, applied)
+    if records is None or after == before or is_being_erased(service, machine):
+        return after
+    records.change_memory(service.tenant.id, machine, lambda fresh: _learn(fresh, seen, applied))
+    return after
+
+
+def _learn(memory: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
+    return continuity.learn_check_in(continuity.learn(memory, seen), applied)
+
+
+class _Survey:
+    """All that one listing of a bucket tells, in bounded memory."""
+
+    def __init__(self, memory: Memory, now: datetime, opener: Opener | None) -> None:
+        self.shelf = Shelf(memory, now, opener)
+        self.current_bytes = self.repository_bytes = 0
+        self.snapshots = 0
+        self.aside: list[SetAside] = []
+        self.foreign = ForeignKeys()
+        self._now = now
+        self._memory = memory
+        self._ids: set[str] = set()
+        self._moments: list[tuple[datetime, str]] = []
+        self._has_config = False
+        self._keys = self._packs = self._pack_bytes = 0
+
+    @property
+    def stored(self) -> Stored:
+        return Stored(frozenset(self._ids), self._has_config, self._keys, self._packs, self._pack_bytes)
+
+    def see(self, facts: ObjectFacts) -> None:
+        self.current_bytes += facts.size_bytes
+        self.repository_bytes += facts.size_bytes if is_of_repository(facts.key) else 0
+        if is_foreign(facts.key):
+            until = self._memory.foreign_until
+            if until is None or min(facts.modified_at, self._now) > until:
+                self.foreign = self.foreign.add(facts.key)
+        elif facts.key.startswith(_DATA_PREFIX):
+            self._packs += 1
+            self._pack_bytes += facts.size_bytes
+        elif facts.key.startswith(naming.REPORTS_PREFIX):
+            self.shelf.see(facts)
+        elif facts.key.startswith(SNAPSHOTS_PREFIX):
+            self._see_snapshot(facts)
+        elif facts.key == _CONFIG_KEY:
+            self._has_config = True
+        elif facts.key.startswith(_KEYS_PREFIX):
+            self._keys += 1
+
+    def _see_snapshot(self, facts: ObjectFacts) -> None:
+        self.snapshots += 1
+        snapshot_id = facts.key.removeprefix(SNAPSHOTS_PREFIX)
+        if snapshot_id in self._memory.snapshots or len(self._ids) < continuity.MAX_KNOWN:
+            self._ids.add(snapshot_id)
+        try:
+            modified_at = check_time(facts.modified_at, self._now)
+        except UnbelievableTimeError:
+            if len(self.aside) < MAX_ASIDE:
+                self.aside.append(SetAside(facts.key, Fault.UNBELIEVABLE_TIME))
+            return
+        heapq.heappush(self._moments, (modified_at, snapshot_id))
+        if len(self._moments) > continuity.MAX_KNOWN:
+            heapq.heappop(self._moments)
+
+    def find_whole_at(self, success: Report | None) -> datetime | None:
+        """Return when all of a successful backup was in storage, by storage's own clock: its snapshot comes last.
+
+        Where that is gone, by the machine's clock, which was compared to the second.
+        """
+        if success is None:
+            return None
+        stored_at = next((at for at, snapshot_id in self._moments if snapshot_id == success.snapshot_id), None)
+        return stored_at or success.by_server(success.finished_at) + _CLOCK_STEP
+
+    def find_newest_snapshot(self, memory: Memory) -> datetime | None:
+        """Return when the newest snapshot came that is not known to be another machine's."""
+        return max(
+            (at for at, snapshot_id in self._moments if not identity.is_others_snapshot(memory, snapshot_id, ())),
+            default=None,
+        )

@@ -1,0 +1,53 @@
+"""What machines' buckets hold: by a listing what is current, by the platform's own count what is stored in all."""
+
+from collections.abc import Mapping
+
+from coffre.observation.judge.filling import MachineStore, Room, Word
+from coffre.observation.key_shapes import is_foreign
+from coffre.records.events import EventKind
+from coffre.spec import naming
+from coffre.spec.quota import wall_bytes
+from coffre.storage.driver import Bucket
+from coffre.tenant.service import Service
+
+_REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("data/", "index/", "snapshots/", "keys/"))
+
+
+def is_of_repository(key: str) -> bool:
+    """Tell whether an object counts as backups: locks do not, nor what restic would not call so. Pure."""
+    return key.startswith(_REPOSITORY_PREFIXES) and not is_foreign(key)
+
+
+def read_store(service: Service, machine: str, bucket: Bucket) -> MachineStore:
+    """Measure one machine's bucket, by a listing of its own."""
+    current_bytes = repository_bytes = 0
+    for facts in bucket.walk_objects(""):
+        current_bytes += facts.size_bytes
+        if is_of_repository(facts.key):
+            repository_bytes += facts.size_bytes
+    return count_store(service, bucket, machine, current_bytes, repository_bytes)
+
+
+def count_store(
+    service: Service, bucket: Bucket, machine: str, current_bytes: int, repository_bytes: int
+) -> MachineStore:
+    """Add to what a listing told the platform's own count of all versions."""
+    found = service.storage.find_bucket(bucket.name)
+    stored_bytes, objects = (0, 0) if found is None else (found.stored_bytes, found.entries)
+    return MachineStore(machine, current_bytes, repository_bytes, stored_bytes, objects)
+
+
+def read_room(service: Service) -> Room:
+    """Return the bounds of a tenant, as its file and platform.yaml have them."""
+    quota_bytes, platform = service.tenant.storage.quota_bytes, service.platform
+    return Room(quota_bytes, wall_bytes(quota_bytes, platform), platform.object_limit)
+
+
+def find_words(service: Service) -> Mapping[str, Word]:
+    """Return the last word that was given on each machine."""
+    records, words = service.find_records(), {}
+    for name in service.tenant.active_machines() if records is not None else ():
+        event = records.find_last(service.tenant.id, EventKind.GATE_WORD, name) if records is not None else None
+        if event is not None:
+            words[name] = Word(int(str(event.details["surplus_bytes"])), int(str(event.details["objects"])))
+    return words

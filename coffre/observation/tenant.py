@@ -1,0 +1,177 @@
+"""What is true of a tenant right now, from live facts: the platform, the buckets, the reports in them."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from coffre.errors import ExpectedError
+from coffre.findings import Finding, FindingKind
+from coffre.observation.judge.filling import judge_filling
+from coffre.observation.machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
+from coffre.observation.stores import find_words, read_room
+from coffre.spec.options import option_status
+from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
+from coffre.spec.tenant import MachineKind, Tenant
+from coffre.tenant.access import HELD, find_reason
+from coffre.tenant.departure import find_stage_of
+from coffre.tenant.service import Service
+from coffre.tenant.stage import AFTER_ERASURE, Stage
+
+
+@dataclass(frozen=True)
+class LicenceStatus:
+    """Licences of one kind: granted by the contract, used by machines that are not retired."""
+
+    granted: int
+    used: int
+
+
+@dataclass(frozen=True)
+class HoldStatus:
+    """The hold of a tenant file; ``since`` is its day, ISO 8601.
+
+    ``in_force``: read back from every bucket just now; False until an apply has carried it out, None when not known.
+    """
+
+    reference: str
+    since: str
+    kind: str
+    in_force: bool | None
+
+
+@dataclass(frozen=True)
+class TenantStatus:
+    """One tenant, as `coffre status --json` gives it; ``findings`` is what was left out of it or cannot be true.
+
+    ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
+    open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the stage
+    that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted,
+    ``gate_look_seconds`` how often the gate is to be looked at while backups run.
+    """
+
+    tenant: str
+    status: str
+    quota_bytes: int
+    used_bytes: int | None
+    wall_bytes: int | None
+    beyond_wall_bytes: int
+    gate_look_seconds: int
+    gate: str | None
+    licences: Mapping[str, LicenceStatus]
+    options: Mapping[str, str]
+    machines: tuple[MachineStatus, ...]
+    access: str | None = None
+    hold: HoldStatus | None = None
+    departure: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def observe(service: Service, now: datetime) -> TenantStatus:
+    """Look at one tenant. Before its first apply there is nothing to see, and everything live is None.
+
+    What cannot be true or cannot be looked at is a finding; only a platform that does not answer ends the look.
+    """
+    tenant = service.tenant
+    owner = service.storage.find_owner(service.owner_uid)
+    if owner is not None and service.secrets.find_control(tenant.slug, tenant.id) is None:
+        raise ExpectedError(
+            f"{tenant.slug} exists on its platform, but its control bundle is not here",
+            "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
+        )
+    buckets = set(owner.buckets) if owner is not None else set()
+    stage = find_stage_of(service)
+    machines: list[MachineStatus] = []
+    looks: list[Look] = []
+    findings: list[Finding] = []
+    is_all_seen = bool(buckets)
+    for name in tenant.machines:
+        look = look_at_machine(service, name, now) if service.bucket_name(name) in buckets else None
+        if isinstance(look, Look):
+            looks.append(look)
+            machines.append(look.status)
+            findings += look.findings
+            continue
+        machines.append(unknown_machine(service, name, now))
+        if look is not None:
+            findings.append(look)
+            is_all_seen = False
+        elif stage not in AFTER_ERASURE:
+            findings += judge_absence(service, name)
+    switches = [look.is_suspended for look in looks if look.is_suspended is not None]
+    findings += _judge_stores(service, looks)
+    shut_out = find_reason(tenant) != HELD or all(switches)
+    held_buckets = all(look.keeps_all for look in looks)
+    quota_bytes = tenant.storage.quota_bytes
+    wall = (owner.wall_bytes if owner is not None else None) or wall_bytes(quota_bytes, service.platform)
+    return TenantStatus(
+        tenant=tenant.slug,
+        status="closed" if stage is Stage.CLOSED else tenant.status.value,
+        quota_bytes=quota_bytes,
+        used_bytes=sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None,
+        wall_bytes=owner.wall_bytes if owner is not None else None,
+        beyond_wall_bytes=beyond_wall_bytes(wall, service.platform.counting),
+        gate_look_seconds=look_seconds(quota_bytes, service.platform),
+        gate=judge_gates([look.is_gate_closed for look in looks if look.is_gate_closed is not None]),
+        licences=count_licences(tenant),
+        options=option_status(tenant.options),
+        machines=tuple(machines),
+        access=judge_access(switches),
+        hold=hold_status(tenant, held_buckets and shut_out if is_all_seen else None),
+        departure=stage,
+        findings=tuple(findings),
+    )
+
+
+def _judge_stores(service: Service, looks: Sequence[Look]) -> list[Finding]:
+    """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
+    stores = [look.store for look in looks]
+    stopped_now = [look.status.name for look in looks if look.is_stopped]
+    filling = judge_filling(stores, read_room(service), stopped_now, find_words(service))
+    findings = [
+        Finding(
+            FindingKind.FILLS_STORAGE,
+            store.machine,
+            {
+                "surplus_bytes": store.surplus_bytes,
+                "objects": store.objects,
+                "stopped": "yes" if store.machine in stopped_now else "no",
+            },
+        )
+        for store in stores
+        if store.machine in (*filling.stopped, *stopped_now)
+    ]
+    if filling.is_wall_reached:
+        findings.append(Finding(FindingKind.WALL_REACHED, None, {"by": filling.wall_reached_by}))
+    return findings
+
+
+def judge_gates(closed: Sequence[bool]) -> str | None:
+    """Sum up the gates of a tenant's buckets: open, closed, or partly closed, which is nobody's wish. Pure."""
+    if not closed:
+        return None
+    if all(closed):
+        return "closed"
+    return "partly closed" if any(closed) else "open"
+
+
+def judge_access(suspended: Collection[bool]) -> str | None:
+    """Sum up the switches of a tenant's machines: open, suspended, or partly suspended; None without any. Pure."""
+    if not suspended:
+        return None
+    if all(suspended):
+        return "suspended"
+    return "partly suspended" if any(suspended) else "open"
+
+
+def hold_status(tenant: Tenant, in_force: bool | None) -> HoldStatus | None:
+    """Return a tenant's hold as `coffre status` gives it. Pure."""
+    hold = tenant.hold
+    return None if hold is None else HoldStatus(hold.reference, f"{hold.since:%Y-%m-%d}", hold.kind.value, in_force)
+
+
+def count_licences(tenant: Tenant) -> dict[str, LicenceStatus]:
+    """Count what is granted and used of each kind; a retired machine uses none (contract, article 1a). Pure."""
+    used = Counter(machine.kind for machine in tenant.machines.values() if machine.retired is None)
+    kinds = [kind for kind in MachineKind if kind in tenant.licences or kind in used]
+    return {kind.value: LicenceStatus(tenant.licences.get(kind, 0), used[kind]) for kind in kinds}

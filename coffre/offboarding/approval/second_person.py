@@ -1,0 +1,44 @@
+"""Whether a verification was by another person than the erasure and the approval: what signatures say of that."""
+
+from coffre.offboarding.approval.people import Acted, People, digest
+from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, Step, Verified, to_details
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.signing.statements import Act
+
+ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
+"""The steps of an erasure: whoever did one of them erased."""
+
+
+def digest_verification(journal: Journal, seen: Verified) -> str:
+    """Return the SHA-256 of what a verification is about: what was erased, by the journal, and what was seen of it."""
+    began = [to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)]
+    return digest({"erased": began, "seen": to_details(seen)})
+
+
+def list_erasers(journal: Journal) -> set[str]:
+    """Return the names of who erased anything of a tenant."""
+    return {entry.event.actor for step in ERASING for entry in journal.steps(step)}
+
+
+def is_another_person(people: People, journal: Journal, verifier: Acted) -> bool:
+    """Tell whether signatures show that a verification was by another person than whoever erased or approved.
+
+    Each step of the erasure before it has to belong to a signed statement.
+    """
+    erasers = {acted.statement.nonce: acted for acted in people.list_acts(Act.ERASE)}
+    place = verifier.entry.event.id or 0
+    steps = [entry for step in ERASING for entry in journal.steps(step) if (entry.event.id or 0) < place]
+    signed_by = [erasers.get(str(entry.event.details.get("by"))) for entry in steps]
+    if not steps or any(each is None for each in signed_by):
+        return False
+    if not all(people.is_two_people(verifier, each) for each in signed_by if each is not None):
+        return False
+    return not has_approved(people, journal, verifier.name, verifier.identity.fingerprint)
+
+
+def has_approved(people: People, journal: Journal, name: str, fingerprint: str) -> bool:
+    """Tell whether a departure was approved by somebody, by a signature of theirs."""
+    approved = journal.find(Step.APPROVED, Approved)
+    if approved is None or not approved.is_proved:
+        return False
+    return people.is_one(approved.approved_by, name) or approved.approver_key == fingerprint

@@ -1,0 +1,38 @@
+"""What the customer attests at the end (contract, article 14): a document of its own, kept and recorded by its hash."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+from coffre import toolchain
+from coffre.errors import RefusedError, UsageError
+from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.notices.documents import tenant_folder
+from coffre.tenant.service import Service
+from coffre.tenant.stage import Stage
+
+
+def attest(service: Service, journal: Journal, what: Attested, document: Path, dated_on: date) -> Attestation:
+    """Keep a customer's document and record what it attests. The same document twice is recorded once."""
+    if journal.stage is None:
+        raise RefusedError(
+            f"no departure of {service.tenant.slug} is under way",
+            f"`coffre offboard {service.tenant.slug}` begins it; an attestation belongs to one.",
+        )
+    if journal.stage is Stage.CLOSED:
+        raise RefusedError(
+            f"the departure of {service.tenant.slug} is closed: its certificate says what was received until then",
+            "Keep the document with the certificate.",
+        )
+    if not document.is_file():
+        raise UsageError(f"{document} is not a file", "Name the scan or the signed PDF that the customer sent.")
+    if dated_on > journal.today:
+        raise UsageError(f"the document is dated {dated_on}, which is to come", "Write the date that it bears.")
+    attested = Attestation(what, document.name, toolchain.sha256_file(document), dated_on)
+    if attested in journal.read(Step.ATTESTED, Attestation):
+        return attested
+    kept = tenant_folder(service) / f"attestation-{what.value}-{attested.document_sha256[:12]}{document.suffix}"
+    shutil.copyfile(document, kept)
+    journal.note(Step.ATTESTED, attested)
+    return attested

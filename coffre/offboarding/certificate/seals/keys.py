@@ -1,0 +1,244 @@
+"""The key that signs certificates: the one that platform.yaml names, or on the embedded platform one made here once.
+
+A key on a token (PKCS#11) would be another kind of reference in platform.yaml, read in `read_signer` beside the others.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import NameOID
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.outside.files import read_plain
+from coffre.spec.platform import Platform, PlatformFile, Signing
+from coffre.spec.values.references import read_reference
+from coffre.tenant.service import Service
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+LAB_KEY = Path(".coffre/signing/lab-key.pem")
+LAB_CERTIFICATE = Path(".coffre/signing/lab-certificate.pem")
+_LAB_DAYS = 3650
+_PEM_LIMIT_BYTES = 1 << 20
+_LAB_NAME = "Clé d’essai sans valeur"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A private key and its certificates, its own first."""
+
+    key: PrivateKey
+    certificates: tuple[x509.Certificate, ...]
+
+    @property
+    def algorithm(self) -> str:
+        return algorithm_of(self.certificates[0])
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        return tuple(fingerprint(each) for each in self.certificates)
+
+    def sign(self, content: bytes) -> bytes:
+        """Return the signature of some bytes (SHA-256; PKCS#1 v1.5 with RSA, ASN.1 with ECDSA, as openssl has them)."""
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+        return self.key.sign(content, ec.ECDSA(hashes.SHA256()))
+
+
+def read_signer(service: Service, now: datetime) -> Signer:
+    """Return the key that signs a tenant's certificate; ExpectedError says what is wrong with it.
+
+    RefusedError on a real platform whose platform.yaml names none: a trial key would prove nothing there.
+    """
+    root, signing = service.repository.root, service.repository.settings.offboarding.signing
+    if signing is not None:
+        return _check(_read(signing, root), now, "platform.yaml, offboarding.signing")
+    if not service.is_embedded:
+        raise RefusedError(
+            f"{service.tenant.storage.platform} is a real platform, and platform.yaml names no signing key",
+            'Write offboarding.signing: {key: "file:PATH", certificate: PATH}, both in PEM.',
+        )
+    return _check(_ensure_lab_signer(root, service.repository.settings.provider.name, now), now, str(LAB_KEY))
+
+
+def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
+    """Return the certificate that whoever runs this here signs with; None where nothing shows that it is theirs.
+
+    A folder that somebody sent may hold anything, a platform.yaml too. So the private key has to be at hand, outside
+    the folder, and belong to the certificate. An embedded platform's trial key is its own folder's, and vouches for
+    nothing.
+    """
+    signing = settings.offboarding.signing
+    if signing is None:
+        is_lab = any(platform.lab and _has_record(platform, root) for platform in settings.platforms.values())
+        path = root / LAB_CERTIFICATE
+        return path if is_lab and path.is_file() and is_trial(read_certificates(path)[0]) else None
+    if not _is_outside(signing.key, root):
+        return None
+    try:
+        signer = _read(signing, root)
+    except ExpectedError:
+        return None
+    is_own = signer.certificates[0].public_key() == signer.key.public_key()
+    return root / signing.certificate if is_own else None
+
+
+def is_trial(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate is one that Coffre made for an embedded platform: it proves nothing."""
+    return any(each.value == _LAB_NAME for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+
+def _is_outside(reference: str, root: Path) -> bool:
+    if not reference.startswith("file:"):
+        return True
+    return not (root / reference.removeprefix("file:")).resolve().is_relative_to(root.resolve())
+
+
+def _has_record(platform: Platform, root: Path) -> bool:
+    return (root / platform.endpoints.removeprefix("file:")).with_name("state.json").is_file()
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of a certificate (DER), in hexadecimal."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def name_signer(certificate: x509.Certificate) -> str:
+    """Return the names that a certificate gives its holder, without their keys: common name, then organization."""
+    kinds = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+    names = [str(each.value) for kind in kinds for each in certificate.subject.get_attributes_for_oid(kind)]
+    return ", ".join(dict.fromkeys(names)) or certificate.subject.rfc4514_string()
+
+
+def algorithm_of(certificate: x509.Certificate) -> str:
+    """Name the signature algorithm of a certificate's key."""
+    return "RSA-SHA256" if isinstance(certificate.public_key(), rsa.RSAPublicKey) else "ECDSA-SHA256"
+
+
+def is_signed_by(certificate: x509.Certificate, signature: bytes, content: bytes) -> bool:
+    """Tell whether a certificate's key made a signature of some bytes."""
+    key = certificate.public_key()
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, content, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, content, ec.ECDSA(hashes.SHA256()))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
+
+
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of a PEM file; ExpectedError when there is none to read."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(read_plain(path.resolve(), _PEM_LIMIT_BYTES)))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ExpectedError(f"cannot read {path}: {why}", "Name a PEM file with a certificate.") from error
+    except ValueError as error:
+        raise ExpectedError(f"{path} holds no certificate", "Name a PEM file with a certificate.") from error
+
+
+def _read(signing: Signing, root: Path) -> Signer:
+    text = read_reference(signing.key, root)
+    try:
+        key = serialization.load_pem_private_key(text.encode(), None)
+    except TypeError as error:
+        raise ExpectedError(
+            "the key of offboarding.signing is protected by a passphrase",
+            "Name an unprotected one that only the user who runs Coffre can read.",
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ExpectedError("the key of offboarding.signing is no private key in PEM", "Name one.") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ExpectedError(
+            "the key of offboarding.signing is neither RSA nor ECDSA", "Readers of PDF know only these."
+        )
+    return Signer(key, read_certificates(root / signing.certificate))
+
+
+def _check(signer: Signer, now: datetime, where: str) -> Signer:
+    own = signer.certificates[0]
+    if own.public_key() != signer.key.public_key():
+        raise ExpectedError(f"{where}: key and certificate do not belong together", "Put its own certificate first.")
+    if not own.not_valid_before_utc <= now <= own.not_valid_after_utc:
+        raise ExpectedError(
+            f"{where}: the certificate is valid from {own.not_valid_before_utc:%Y-%m-%d} "
+            f"to {own.not_valid_after_utc:%Y-%m-%d} only",
+            "Have it renewed, then run the same command again.",
+        )
+    return signer
+
+
+def _ensure_lab_signer(root: Path, provider: str, now: datetime) -> Signer:
+    """Return the embedded platform's own key, made at the first call; its certificate calls itself a trial's."""
+    key_file, certificate_file = root / LAB_KEY, root / LAB_CERTIFICATE
+    key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not key_file.exists():
+        _write_once(key_file, _key_pem(ec.generate_private_key(ec.SECP256R1())))
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - made above
+    if not certificate_file.exists():
+        _write_once(certificate_file, _self_sign(key, provider, now).public_bytes(serialization.Encoding.PEM))
+    return Signer(key, read_certificates(certificate_file))
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone unless another process was quicker: then theirs stands."""
+    own = path.with_name(f".{path.name}.{os.getpid()}")
+    own.unlink(missing_ok=True)
+    own.touch(mode=0o600)
+    own.write_bytes(content)
+    try:
+        path.hardlink_to(own)
+    except FileExistsError:
+        return
+    finally:
+        own.unlink()
+
+
+def _self_sign(key: ec.EllipticCurvePrivateKey, provider: str, now: datetime) -> x509.Certificate:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, provider[:64]),
+            x509.NameAttribute(NameOID.COMMON_NAME, _LAB_NAME),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now.astimezone(UTC) - timedelta(hours=1))
+        .not_valid_after(now.astimezone(UTC) + timedelta(days=_LAB_DAYS))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )

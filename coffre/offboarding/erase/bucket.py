@@ -1,0 +1,326 @@
+"""The erasure of one bucket: every version, delete marker and unfinished upload, then the bucket itself, over S3.
+
+What must be true is asked of the platform each time: before anything, and again before each sweep. The owner's key can
+reach the owner's buckets alone, and the administrator's key deletes nothing here.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import fields
+from itertools import islice
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.offboarding.erase.batches import Batch, Outcome, Sweep, cut_batches, erase_batch
+from coffre.offboarding.erase.counting import Tally, count_contents
+from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, ErasureBegan, Locked
+from coffre.operations.holds.settle import refuse_if_held
+from coffre.storage.driver import (
+    MAX_DELETED,
+    BucketGoneError,
+    BucketHoldsSomethingError,
+    PlatformAwayError,
+)
+from coffre.tenant.service import Service
+
+OnProgress = Callable[[str], None]
+Refuse = Callable[[], None]
+"""Raises when nothing may be deleted any more: a hold was placed meanwhile, say."""
+
+WORKERS = 8
+BATCH = 250
+UPLOADS_BATCH = 25
+MAX_SWEEPS = 6
+"""How often a bucket may have gained something while it was swept."""
+
+SPARE_ENTRIES = 10_000
+"""What a bucket may gain beyond as much as it held before: past it a writer is as quick as the erasure."""
+
+MAX_UNEXPLAINED = 1000
+"""From how many refusals on, with nothing deleted at all, a sweep is not carried on with."""
+
+AWAY_SECONDS = 150.0
+"""How long the platform may be away in the middle of an erasure before the run ends; the next one goes on."""
+
+STILL_SECONDS = 5.0
+"""How long the count of a bucket has to stay the same before nobody deletes in it: the slowest step seen took 0.1 s."""
+
+STILL_AT_MOST_SECONDS = 120.0
+"""After that somebody adds or deletes on purpose, and the sweeps tell."""
+
+_POLL_SECONDS = 2.0
+_PROGRESS_SECONDS = 2.0
+
+
+def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
+    """Return whose the bucket of a machine is and what it holds; None when the platform has no bucket of its name.
+
+    Touches nothing. RefusedError when its owner, or the tenant id that it is tagged with, is not this tenant's.
+    """
+    name = service.bucket_name(machine)
+    facts = service.storage.find_bucket(name)
+    if facts is None:
+        return None
+    if facts.owner != service.owner_uid:
+        raise _not_ours(service, name, f"its owner is {facts.owner}, not {service.owner_uid}")
+    eraser = service.storage.open_eraser(name, service.owner_key())
+    tenant_id = eraser.find_tenant_id()
+    if tenant_id != service.tenant.id:
+        tagged = "it has no tenant's tag" if tenant_id is None else f"it is tagged as tenant {tenant_id}'s"
+        raise _not_ours(service, name, f"{tagged}, not as {service.tenant.id}'s")
+    return ErasureBegan(
+        machine=machine,
+        bucket=name,
+        instance_id=facts.instance_id,
+        owner=facts.owner,
+        tenant_id=tenant_id,
+        before=count_contents(eraser),
+        marker=facts.marker,
+    )
+
+
+def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress, *, refuse: Refuse) -> BucketErased:
+    """Erase a bucket that was identified, and return what was seen. May be killed at any point and run again.
+
+    ``refuse`` is called, in this thread, before anything and before each batch: what it raises ends the work with
+    nothing more sent than the batches under way. A platform that goes away meanwhile is waited for, some minutes.
+    Versions that a lock keeps stay, and the bucket with them. RefusedError when the bucket is not the one identified;
+    ExpectedError when it goes on gaining objects, or when the platform refuses for another reason than a lock.
+    """
+    refuse_if_held(service.tenant, f"erasing the bucket of {began.machine}")
+    _refuse_foreign(service, began)
+    # What was seen in it is expected no more, and the journal keeps a look from remembering it anew.
+    service.records.forget_memory(service.tenant.id, began.machine)
+    erasure = _Erasure(service, began, on_progress, refuse)
+    away = _Absence(service, began.bucket, on_progress)
+    while True:
+        try:
+            return erasure.run()
+        except PlatformAwayError as problem:
+            away.outlast(problem, erasure.confirmed.entries)
+            erasure.note_disturbance()
+
+
+def is_same_bucket(service: Service, began: ErasureBegan) -> bool:
+    """Tell whether the bucket that was identified is still there; RefusedError when another one has its name."""
+    facts = service.storage.find_bucket(began.bucket)
+    if facts is None:
+        return False
+    # A bucket that RGW re-sharded has another instance and the same marker.
+    if facts.owner != began.owner:
+        raise _not_ours(service, began.bucket, f"its owner is {facts.owner}, not {began.owner}")
+    if facts.marker != began.marker:
+        raise _not_ours(service, began.bucket, f"it was made after {began.marker} was identified")
+    tenant_id = service.storage.open_eraser(began.bucket, service.owner_key()).find_tenant_id()
+    if tenant_id != began.tenant_id:
+        raise _not_ours(service, began.bucket, f"its tenant's tag is {tenant_id or 'gone'}, not {began.tenant_id}")
+    return True
+
+
+class _Erasure:
+    """One bucket's erasure; what was confirmed to be deleted adds up over its sweeps."""
+
+    def __init__(self, service: Service, began: ErasureBegan, on_progress: OnProgress, refuse: Refuse) -> None:
+        self._service = service
+        self._began = began
+        self._eraser = service.storage.open_eraser(began.bucket, service.owner_key())
+        self._refuse = refuse
+        self._on_progress = on_progress
+        self._said_at = time.monotonic()
+        self._is_disturbed = False
+        self.confirmed = Tally()
+
+    def run(self) -> BucketErased:
+        """Sweep until a full listing finds nothing but what is locked. May run again after the platform was away."""
+        sweep, is_first = Sweep(), True
+        for _ in range(MAX_SWEEPS):
+            self._refuse()
+            if not is_same_bucket(self._service, self._began):
+                return self._result(BucketCount(), is_gone=True)
+            if is_first:
+                self._stop_others()
+                is_first = False
+            try:
+                sweep = self._sweep()
+            except BucketGoneError:
+                continue  # by whom else, the next look tells
+            if sweep.is_empty and self._delete_bucket():
+                return self._result(BucketCount(), is_gone=True)
+            if not sweep.has_deleted:
+                self._refuse_unexplained(sweep)
+                if sweep.locked is not None:
+                    return self._result(sweep.left.result(), is_gone=False, locked=sweep.locked)
+        raise self._inconsistent() if sweep.is_empty else self._gaining()
+
+    def note_disturbance(self) -> None:
+        """Remember that requests of ours may still be under way although no answer to them came."""
+        self._is_disturbed = True
+
+    def _stop_others(self) -> None:
+        """See that nobody else deletes in the bucket: its expiry, and what a killed run had under way.
+
+        Two deletions of one version at the same time leave a piece of it behind that no listing shows: RGW works on at
+        the requests of a client that is gone. What they still do is seen in the bucket's count.
+        """
+        service, name = self._service, self._began.bucket
+        bucket = service.storage.open_bucket(name, service.owner_key())
+        if bucket.list_expiry_rules():
+            bucket.clear_expiry_rules()
+        entries, deadline = _entries(self._began.before), time.monotonic() + STILL_AT_MOST_SECONDS
+        while time.monotonic() < deadline:
+            facts = service.storage.find_bucket(name)
+            if facts is None or (facts.entries == entries and not self._is_disturbed):
+                return
+            self._is_disturbed, entries = False, facts.entries
+            time.sleep(STILL_SECONDS)
+
+    def _sweep(self) -> Sweep:
+        """Delete what one listing finds, some batches at a time; memory is that of the batches under way."""
+        sweep = Sweep()
+        last: Future[Outcome] | None = None
+        last_key: str | None = None
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="erase") as executor:
+            running: set[Future[Outcome]] = set()
+            try:
+                for batch in self._batches():
+                    if last is not None and last_key is not None and batch.first_key == last_key:
+                        wait([last])
+                    if len(running) >= WORKERS:
+                        running = self._settle(sweep, running)
+                    self._refuse()
+                    last_key, last = batch.last_key, executor.submit(erase_batch, self._eraser, batch)
+                    running.add(last)
+                while running:
+                    running = self._settle(sweep, running)
+            finally:
+                executor.shutdown(cancel_futures=True)
+        return sweep
+
+    def _batches(self) -> Iterator[Batch]:
+        uploads = self._eraser.walk_uploads()
+        while some := list(islice(uploads, UPLOADS_BATCH)):
+            yield Batch(uploads=some)
+        for versions in cut_batches(self._eraser.walk_versions(), BATCH, MAX_DELETED):
+            yield Batch(versions=versions)
+
+    def _settle(self, sweep: Sweep, running: set[Future[Outcome]]) -> set[Future[Outcome]]:
+        """Wait for a batch and count what the platform confirmed of it; returns those that still run."""
+        done, left = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            sweep.add(future.result(), self.confirmed)
+        if sweep.unexplained > MAX_UNEXPLAINED and not sweep.has_deleted:
+            self._refuse_unexplained(sweep)
+        if self.confirmed.entries > 2 * _entries(self._began.before) + SPARE_ENTRIES:
+            raise self._gaining()
+        if time.monotonic() - self._said_at >= _PROGRESS_SECONDS:
+            self._said_at = time.monotonic()
+            self._on_progress(
+                f"{self._began.machine}: {self.confirmed.entries} of {_entries(self._began.before)} objects, versions, "
+                "delete markers and uploads erased"
+            )
+        return left
+
+    def _delete_bucket(self) -> bool:
+        """Delete the bucket, which a full listing has found empty; False when it gained something meanwhile."""
+        self._refuse()
+        try:
+            self._eraser.delete_bucket()
+        except BucketHoldsSomethingError:
+            return False
+        return self._service.storage.find_bucket(self._began.bucket) is None
+
+    def _result(self, left: BucketCount, *, is_gone: bool, locked: Locked | None = None) -> BucketErased:
+        began = self._began
+        deleted = _at_least(began.before, left, self.confirmed.result())
+        if is_gone:
+            self._on_progress(f"{began.machine}: erased, and its bucket is gone")
+        return BucketErased(began.machine, began.bucket, deleted, left, is_gone, locked)
+
+    def _refuse_unexplained(self, sweep: Sweep) -> None:
+        where = f"{self._service.tenant.slug}/{self._began.machine}"
+        if sweep.unexplained:
+            codes = ", ".join(sorted(sweep.codes))
+            raise ExpectedError(
+                f"{where}: the platform refuses to delete {sweep.unexplained} versions without any lock ({codes})",
+                f"See the policy of bucket {self._began.bucket}: a Deny there also counts for its owner. Then run the "
+                "same command again.",
+            )
+        if sweep.on_hold:
+            raise ExpectedError(
+                f"{where}: {sweep.on_hold} versions are under a legal hold of the platform (S3 Object Lock), which has "
+                "no end; what else the bucket held is erased",
+                "Find out who placed it; it is never bypassed. Once it is lifted, run the same command again.",
+            )
+
+    def _inconsistent(self) -> ExpectedError:
+        where, bucket = f"{self._service.tenant.slug}/{self._began.machine}", self._began.bucket
+        return ExpectedError(
+            f"{where}: the platform lists nothing in its bucket, and refuses to delete it as not empty",
+            f"The bucket's index is damaged: have the platform's operator run `radosgw-admin bucket check --fix "
+            f"--bucket={bucket}`, then run the same command again.",
+        )
+
+    def _gaining(self) -> ExpectedError:
+        before, where = _entries(self._began.before), f"{self._service.tenant.slug}/{self._began.machine}"
+        return ExpectedError(
+            f"{where}: its bucket goes on gaining objects while it is erased: "
+            f"{self.confirmed.entries} were deleted, {before} were there before",
+            "Somebody writes with a key of the tenant's: see that every machine's user is suspended, then run the same "
+            "command again.",
+        )
+
+
+class _Absence:
+    """A platform that is away in the middle of an erasure: waited for until it answers, or until it took too long."""
+
+    def __init__(self, service: Service, bucket: str, on_progress: OnProgress) -> None:
+        self._service = service
+        self._bucket = bucket
+        self._on_progress = on_progress
+        self._done = -1
+        self._deadline = 0.0
+
+    def outlast(self, problem: PlatformAwayError, done: int) -> None:
+        """Return once the platform answers again; raises ``problem`` when nothing was ``done`` for too long."""
+        if done != self._done:
+            self._done, self._deadline = done, time.monotonic() + AWAY_SECONDS
+        self._on_progress(f"the platform is away and waited for: {problem.message}")
+        while time.monotonic() < self._deadline:
+            time.sleep(_POLL_SECONDS)
+            with suppress(PlatformAwayError):
+                self._service.storage.find_bucket(self._bucket)
+                return
+        raise problem
+
+
+def _refuse_foreign(service: Service, began: ErasureBegan) -> None:
+    """Refuse what a journal says of another tenant, or of a machine whose bucket has another name. Pure."""
+    expected = (service.bucket_name(began.machine), service.owner_uid, service.tenant.id)
+    if (began.bucket, began.owner, began.tenant_id) != expected or not began.marker:
+        raise RefusedError(
+            f"the journal names bucket {began.bucket} of {began.owner} (tenant {began.tenant_id}), which is not "
+            f"{service.tenant.slug}/{began.machine}'s",
+            "Nothing was touched. Somebody changed the journal or the tenant's id: find out who.",
+        )
+
+
+def _not_ours(service: Service, bucket: str, why: str) -> RefusedError:
+    return RefusedError(
+        f"bucket {bucket} is not {service.tenant.slug}'s: {why}",
+        "Nothing of it was touched. Find out whose it is and how it came by this name; no erasure goes on before.",
+    )
+
+
+def _entries(count: BucketCount) -> int:
+    return count.objects + count.versions + count.markers + count.uploads
+
+
+def _at_least(before: BucketCount, left: BucketCount, confirmed: BucketCount) -> BucketCount:
+    """Return what was surely deleted, by this run and those before it: what was there and is no more, or more. Pure."""
+    return BucketCount(
+        **{
+            each.name: max(getattr(before, each.name) - getattr(left, each.name), getattr(confirmed, each.name))
+            for each in fields(BucketCount)
+        }
+    )

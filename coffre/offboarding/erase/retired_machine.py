@@ -1,0 +1,110 @@
+"""offboard --machine: the backups of one retired machine erased, once the day until which they are kept is over."""
+
+from datetime import date
+
+from coffre.errors import RefusedError
+from coffre.offboarding.approval.people import digest
+from coffre.offboarding.certificate.issue import issue
+from coffre.offboarding.certificate.seals.keys import read_signer
+from coffre.offboarding.erase import destroying
+from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.tenant import describe_erased
+from coffre.offboarding.handover.targets.staging import machine_root
+from coffre.offboarding.lifecycle.clock import check_day_of_erasure
+from coffre.offboarding.lifecycle.due import is_verified, refusing_under_hold
+from coffre.offboarding.lifecycle.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
+from coffre.offboarding.lifecycle.procedure import Departure, Manner, Outcome, open_departure
+from coffre.offboarding.lifecycle.stages import Waiting
+from coffre.signing.statements import Act
+from coffre.spec.loader import Repository
+from coffre.tenant.service import Service
+from coffre.tenant.stage import Stage
+from coffre.workspace.clock import utc_now
+from coffre.workspace.work_folder import remove_folder
+
+
+def offboard_machine(
+    repository: Repository, slug: str, machine: str, asked_day: date | None, manner: Manner
+) -> Outcome:
+    """Erase a retired machine's bucket and its password, then wait for a verification, then close. May run twice."""
+    with open_departure(repository, slug, "offboard --machine", asked_day, manner, machine) as departure:
+        waiting = _advance(departure, machine)
+        documents = tuple(departure.documents)
+        return Outcome(slug, departure.journal.stage, None, tuple(departure.done), waiting, documents=documents)
+
+
+def refuse_unless_over(service: Service, machine: str, today: date) -> None:
+    """Refuse a machine in service, and one whose backups are still kept."""
+    retirement = service.machine(machine).retired
+    slug = service.tenant.slug
+    if retirement is None:
+        raise RefusedError(
+            f"{slug}/{machine} is in service: its backups are not erased",
+            "A machine ends with `retired: {on: DATE, keep_until: DATE}` in the file, applied.",
+        )
+    if today <= retirement.keep_until:
+        raise RefusedError(
+            f"the backups of {slug}/{machine} are kept until {retirement.keep_until}; today is {today}",
+            f"Run the same command from {first_day_of(service, machine)} on.",
+        )
+
+
+def first_day_of(service: Service, machine: str) -> date:
+    """Return the first day on which a retired machine's backups may be erased."""
+    retirement = service.machine(machine).retired
+    assert retirement is not None  # noqa: S101 - asked of retired machines only
+    return date.fromordinal(retirement.keep_until.toordinal() + 1)
+
+
+def _advance(departure: Departure, machine: str) -> Waiting | None:
+    service, journal = departure.service, departure.journal
+    if journal.stage is None:
+        refuse_unless_over(service, machine, journal.today)
+        waiting = _erase(departure, machine)
+        if waiting is not None:
+            return waiting
+        _enter(departure, Stage.ERASED)
+    if journal.stage is Stage.ERASED:
+        if not is_verified(journal):
+            command = f"`coffre offboard {service.tenant.slug} --machine {machine} --verify`"
+            return Waiting(f"a verification that passes: a second person runs {command}")
+        _enter(departure, Stage.VERIFIED)
+    if journal.stage is Stage.VERIFIED:
+        certificate = issue(service, journal, journal.today)
+        departure.documents += [str(certificate.pdf), str(certificate.json)]
+        _enter(departure, Stage.CLOSED)
+        departure.say(f"take {machine} out of tenants/{service.tenant.slug}.yaml now")
+    return None
+
+
+def _erase(departure: Departure, machine: str) -> Waiting | None:
+    service, journal, say = departure.service, departure.journal, departure.say
+    read_signer(service, utc_now())
+    check_day_of_erasure(service, journal.today, first_day_of(service, machine))
+    refuse = refusing_under_hold(service, f"erasing the backups of {machine}")
+    refuse()
+    departure.manner.confirm(f"Erase every backup of {service.tenant.slug}/{machine} and its password, for ever?")
+    departure.prove(Act.ERASE, digest([service.bucket_name(machine)]))
+    began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(service, machine)
+    if began is not None:
+        if not journal.steps(Step.ERASURE_BEGAN):
+            journal.note(Step.ERASURE_BEGAN, began, machine)
+        erased = erase_bucket(service, began, departure.manner.on_progress, refuse=refuse)
+        journal.note(Step.BUCKET_ERASED, erased, machine)
+        say(describe_erased(erased))
+    if not journal.read(Step.SECRET_DESTROYED, SecretDestroyed):
+        destroyed = destroying.destroy_password(service, machine, refuse=refuse)
+        if destroyed is not None:
+            journal.note(Step.SECRET_DESTROYED, destroyed, machine)
+            say(f"{machine}: its repository password is destroyed in both bundle copies")
+    remove_folder(machine_root(service.repository.root, service.tenant.slug, machine))
+    newest = journal.find(Step.BUCKET_ERASED, BucketErased)
+    if newest is not None and newest.locked is not None:
+        until = newest.locked.until.date()
+        return Waiting(f"the end of the platform's own lock on {until}: what it keeps is unreadable already", until)
+    return None
+
+
+def _enter(departure: Departure, stage: Stage) -> None:
+    departure.journal.enter(stage)
+    departure.say(f"{departure.journal.machine}: {stage.value}")

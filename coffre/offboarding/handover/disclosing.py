@@ -1,0 +1,145 @@
+"""Data handed to an authority that asked for it in law (contract, article 12): sealed, recorded, without a letter."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from coffre.errors import ExpectedError, UsageError
+from coffre.offboarding.handover.bag.bag import sync
+from coffre.offboarding.handover.bag.layout import MANIFEST
+from coffre.offboarding.handover.job import OnProgress, Purpose
+from coffre.offboarding.handover.machine import hand_over
+from coffre.offboarding.handover.targets.bucket import bucket_target
+from coffre.offboarding.lifecycle.evidence import Returned, to_details
+from coffre.outside.environment import temporary_folder
+from coffre.records.events import EventKind
+from coffre.spec.leaving import Return, S3Target
+from coffre.spec.tenant import HoldKind
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.holds import list_recorded
+from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+STATEMENT = "etat-scelle.json"
+LONGEST_REFERENCE = 120
+
+Seal = Callable[[bytes], bytes]
+"""Takes a statement, JSON in UTF-8, and returns it signed, as a file that can be verified by itself."""
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """A disclosure that is complete: what was handed over, and the sealed statement of it."""
+
+    reference: str
+    returned: tuple[Returned, ...]
+    sealed_in: str
+    statement_sha256: str
+
+
+def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_progress: OnProgress) -> Disclosed:
+    """Hand every machine's data to an authority, with a sealed statement of what it was. May run twice.
+
+    It is recorded before anything is read, and again when it is complete. No letter goes to the customer: whether that
+    one may be told is the authority's to say.
+    """
+    check_reference(reference)
+    refuse_other_than_the_blocker(service, reference)
+    refuse_unapplied(service, service.tenant.machines)
+    service.record(EventKind.DISCLOSURE, reference=reference, state="begun", format=wanted.format.value)
+    purpose = Purpose(f"disclosure to an authority, {reference}", reference)
+    returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in service.tenant.machines)
+    on_progress("sealing the statement of what was handed over")
+    sealed = seal(_statement(service, reference, returned, utc_now()))
+    sealed_in = _put_statement(service, wanted, sealed)
+    disclosed = Disclosed(reference, returned, sealed_in, hashlib.sha256(sealed).hexdigest())
+    service.record(
+        EventKind.DISCLOSURE,
+        reference=reference,
+        state="complete",
+        sealed_in=sealed_in,
+        statement_sha256=disclosed.statement_sha256,
+        machines=[to_details(each) for each in returned],
+    )
+    return disclosed
+
+
+def check_reference(reference: str) -> None:
+    """Refuse what is no reference of a request. Pure."""
+    if not reference.strip() or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
+        raise UsageError("this is no reference", "Write the authority's own, like PV 2026/1432, on one line.")
+
+
+def refuse_other_than_the_blocker(service: Service, reference: str) -> None:
+    """Refuse a disclosure under a hold that blocks access, unless it is to whoever ordered the hold.
+
+    A block keeps everybody from data that an authority wants as it is. The one that it is kept for is known by the
+    reference in the tenant file, which a second person approved, or of a confidential hold in the records; only a
+    request under that very reference is let in.
+    """
+    hold = service.tenant.hold
+    blockers = {each.reference for each in list_recorded(service) if each.kind is HoldKind.BLOCK_ACCESS}
+    if hold is not None and hold.kind is HoldKind.BLOCK_ACCESS and reference in {hold.reference, *blockers}:
+        return
+    refuse_while_blocked(service.tenant)
+
+
+def _statement(service: Service, reference: str, returned: Sequence[Returned], at: datetime) -> bytes:
+    """Return what is sealed: who handed over what, under which reference, and the hashes that pin it. Pure."""
+    provider, tenant = service.repository.settings.provider, service.tenant
+    fields = {
+        "document": "État des données communiquées",
+        "reference": reference,
+        "etabli_le": at.isoformat(timespec="seconds"),
+        "etabli_par": service.author.actor,
+        "prestataire": {"nom": provider.name, "siren": provider.siren, "adresse": provider.address},
+        "client": {"nom": tenant.name, "identifiant": f"{tenant.slug}-{tenant.id}", "siren": tenant.contract.siren},
+        "machines": [
+            {
+                "machine": each.machine,
+                "format": each.format,
+                "instantanes": list(each.snapshots),
+                "mis_a_part": list(each.set_aside),
+                "cles_etrangeres": each.flaws.foreign,
+                "objets_abimes": each.flaws.damaged,
+                "depot_entier": each.flaws.is_whole,
+                "hors_place": each.flaws.apart,
+                "non_remis": each.flaws.left_out,
+                "remis_dans": each.target,
+                "fichiers": each.files,
+                "octets": each.bytes,
+                "manifeste": MANIFEST,
+                "manifeste_sha256": each.manifest_sha256,
+                "ecrit_le": each.written_at.isoformat(timespec="seconds"),
+                "relu_le": each.verified_at.isoformat(timespec="seconds"),
+                "mot_de_passe_remis": each.password_handed_out,
+            }
+            for each in returned
+        ],
+    }
+    return json.dumps(fields, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
+    """Put the sealed statement beside the machines' bags, in place of an earlier one, and read it back."""
+    if isinstance(wanted.to, S3Target):
+        target = bucket_target(service, wanted.to, "")
+        with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
+            Path(folder, STATEMENT).write_bytes(sealed)
+            target.carry(Path(folder), STATEMENT)
+        found, place = (target.find(STATEMENT) or "").encode(), f"{target.shown}, {STATEMENT}"
+    else:
+        path = Path(wanted.to.path) / service.tenant.slug / STATEMENT
+        path.unlink(missing_ok=True)  # made anew: what lies there may be a link
+        with path.open("xb") as statement:
+            statement.write(sealed)
+        sync(path.parent)
+        found, place = path.read_bytes(), str(path)
+    if found != sealed:
+        raise ExpectedError(f"the sealed statement does not come back from {place} as it was written", "Try again.")
+    return place

@@ -1,0 +1,269 @@
+"""A machine's data handed back (contract, article 14; GDPR, article 28(3)(g)): planned, written, read back."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.offboarding.handover.bag.bag import Payload, find_changed
+from coffre.offboarding.handover.bag.layout import DATA, SUMMARY, TAG_MANIFEST
+from coffre.offboarding.handover.bag.tags import describe
+from coffre.offboarding.handover.files import choose, write_files
+from coffre.offboarding.handover.job import AT_THE_END, Job, OnProgress, Purpose, Written
+from coffre.offboarding.handover.progress import finish, read_summary
+from coffre.offboarding.handover.repository import list_repository, need_of_objects, write_repository
+from coffre.offboarding.handover.settling import forget_cached
+from coffre.offboarding.handover.targets.bucket import bucket_target
+from coffre.offboarding.handover.targets.carried import CarriedTarget
+from coffre.offboarding.handover.targets.room import (
+    Need,
+    largest_block_bytes,
+    need_of,
+    refuse_absent,
+    refuse_without_room,
+)
+from coffre.offboarding.handover.targets.staging import remove_others, staging_folder, staging_root
+from coffre.offboarding.handover.targets.windows_disk import WindowsDisk, is_windows_disk
+from coffre.offboarding.lifecycle.evidence import Flaws, Returned
+from coffre.operations.repository import open_repository
+from coffre.operations.restore.setting_aside import list_aside_ids
+from coffre.outside.beneath import Beneath
+from coffre.spec import naming
+from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+from coffre.workspace.work_folder import remove_folder
+
+WRITERS = {ReturnFormat.FILES: write_files, ReturnFormat.REPOSITORY: write_repository}
+
+
+@dataclass(frozen=True)
+class PlannedReturn:
+    """What one machine's return takes: files, their bytes, and the most that they take on the target's disk."""
+
+    machine: str
+    snapshots: int
+    files: int
+    bytes: int
+    needed_bytes: int
+
+
+def return_machine(service: Service, machine: str, wanted: Return, on_progress: OnProgress) -> Returned:
+    """Hand one machine's data back and read it back from the target. May run twice, also after a kill.
+
+    A return that was cut short goes on; one that is complete is read back again. RefusedError before anything is
+    written when there is no room, or the target holds something else.
+    """
+    refuse_while_blocked(service.tenant)
+    service.machine(machine)
+    return hand_over(service, machine, wanted, AT_THE_END, on_progress)
+
+
+def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
+    """Write one machine's bag to its target and read it back from there, whatever the reason."""
+    staging = staging_folder(service.repository.root, service.tenant.slug, machine, wanted, purpose.reference)
+    remove_others(staging)
+    staged = Job(service, machine, wanted, staging, purpose, on_progress)
+    if isinstance(wanted.to, S3Target):
+        target = bucket_target(service, wanted.to, machine)
+        summary = target.find_summary()
+        if summary is None:
+            return _carry_over(staged, target)
+        remove_folder(staging)
+        return _read_back_bucket(staged, target, summary)
+    job = replace(staged, bag=_target_folder(service, machine, wanted.to))
+    summary = read_summary(job.bag)
+    if summary is not None:
+        remove_folder(staging)
+        return _read_back_folder(job, summary)
+    if wanted.format is ReturnFormat.FILES and is_windows_disk(job.bag):
+        on_progress(
+            f"{machine}: the disk of {job.bag} is formatted for Windows: written here first, then carried there"
+        )
+        return _carry_over(staged, WindowsDisk(machine, job.bag))
+    written = write_bag(job)
+    finish(job.bag)
+    return _returned(job, written, str(job.bag))
+
+
+def write_bag(job: Job) -> Written:
+    """Write a bag into its folder here and read it back, or take one that lies there complete."""
+    summary = read_summary(job.bag)
+    if summary is not None:
+        return _written(summary, 0.0)
+    aside = list_aside_ids(job.service.owner_bucket(job.machine))
+    written = WRITERS[job.wanted.format](job)
+    written = replace(written, set_aside=(*aside, *written.set_aside))
+    describe(job, written)
+    return written
+
+
+def _carry_over(job: Job, target: CarriedTarget) -> Returned:
+    """Write a bag here, carry it to its target, read all of it back from there, and remove it here.
+
+    It is removed after a failure too; what a kill left is gone on with.
+    """
+    job = replace(job, limits=target.limits)
+    target.refuse_foreign(job)
+    try:
+        written = write_bag(job)
+        total_bytes, began = written.payload.bytes, time.perf_counter()
+        target.upload(job, total_bytes)
+        carried = time.perf_counter()
+        changed = target.find_changed(job, job.bag, total_bytes)
+        if changed:
+            with Beneath(job.bag) as bag:
+                there = [path for path in changed if bag.is_file(path.encode())]
+            target.upload_again(job, there)
+            _refuse_changed(job, target.shown, target.find_changed(job, job.bag, total_bytes))
+        target.complete(job)
+        read_back_seconds = written.read_back_seconds + time.perf_counter() - carried
+        written = replace(
+            written,
+            written_at=utc_now().isoformat(),
+            write_seconds=written.write_seconds + carried - began,
+            read_back_seconds=read_back_seconds,
+        )
+        return _returned(job, written, target.shown)
+    finally:
+        remove_folder(job.bag)
+
+
+def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> list[PlannedReturn]:
+    """Return what each machine's return takes, from the repositories themselves; nothing is written.
+
+    RefusedError when the target has no room for all of them together.
+    """
+    refuse_while_blocked(service.tenant)
+    target, staging = _written_folders(service, wanted)
+    block_bytes = largest_block_bytes(*(each for each in (target, staging) if each is not None))
+    planned = []
+    for machine in service.tenant.machines:
+        on_progress(f"{machine}: counting what comes back")
+        planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress), block_bytes))
+    needs = [Need(each.files, each.bytes, each.needed_bytes) for each in planned]
+    if target is not None:
+        refuse_without_room(sum(needs, Need()), target)
+    if staging is not None and needs:
+        refuse_without_room(max(needs, key=lambda need: need.on_disk_bytes), staging)  # one at a time lies there
+    return planned
+
+
+def _written_folders(service: Service, wanted: Return) -> tuple[Path | None, Path | None]:
+    """Return where a return needs room: at its target when that is a disk, and here when it is carried there."""
+    staging = staging_root(service.repository.root, service.tenant.slug)
+    if isinstance(wanted.to, S3Target):
+        return None, staging
+    target = _target_folder(service, "", wanted.to)
+    return target, staging if wanted.format is ReturnFormat.FILES and is_windows_disk(target) else None
+
+
+def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
+    if job.wanted.format is ReturnFormat.REPOSITORY:
+        objects = list_repository(job)
+        need = need_of_objects(objects, block_bytes)
+        snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
+        return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
+    repository = open_repository(job.service, job.machine, f"size of the {AT_THE_END.reason}")
+    chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
+    need = sum((need_of(repository.ls(each), block_bytes) for each in chosen), Need())
+    return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)
+
+
+def _read_back_folder(job: Job, summary: Mapping[str, Any]) -> Returned:
+    """Hold a bag that an earlier call completed against its manifests, read from the disk."""
+    _refuse_other(job, summary, str(job.bag))
+    job.on_progress(f"{job.machine}: the return is complete already; reading it back")
+    began = time.perf_counter()
+    forget_cached(job.bag)
+    _refuse_changed(job, str(job.bag), [*find_changed(job.bag, TAG_MANIFEST), *find_changed(job.bag)])
+    finish(job.bag)
+    return _returned(job, _written(summary, time.perf_counter() - began), str(job.bag))
+
+
+def _read_back_bucket(job: Job, target: CarriedTarget, summary: Mapping[str, Any]) -> Returned:
+    _refuse_other(job, summary, target.shown)
+    job.on_progress(f"{job.machine}: the return is complete already; reading it back")
+    began = time.perf_counter()
+    with target.fetched_tags() as tags:
+        _refuse_changed(job, target.shown, target.find_changed(job, tags, summary["octets"]))
+    return _returned(job, _written(summary, time.perf_counter() - began), target.shown)
+
+
+def _refuse_other(job: Job, summary: Mapping[str, Any], where: str) -> None:
+    if (summary.get("objet"), summary.get("format")) != (job.name, job.wanted.format.value):
+        raise RefusedError(f"{where} holds the complete return of {summary.get('objet')}", "Name another target.")
+
+
+def _refuse_changed(job: Job, where: str, changed: Sequence[str]) -> None:
+    if changed:
+        raise ExpectedError(
+            f"{job.machine}: {len(changed)} files in {where} are missing, strange there, or not what was written",
+            "Move what lies there away and run the same command again: it writes everything anew.",
+        )
+
+
+def _written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
+    """Read what a complete bag says of itself; ExpectedError when it is none of ours."""
+    try:
+        return _read_written(summary, read_back_seconds)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(
+            f"the {SUMMARY} at the target is none that a return of ours wrote", "Name another target."
+        ) from error
+
+
+def _read_written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
+    return Written(
+        payload=Payload(summary["fichiers"], summary["octets"], summary["manifeste_sha256"]),
+        snapshots=tuple(summary["instantanes"]),
+        renamed=summary["noms_remplaces"],
+        written_at=summary["ecrit_le"],
+        write_seconds=summary["duree_ecriture_secondes"],
+        read_back_seconds=read_back_seconds,
+        set_aside=tuple(summary.get("mis_a_part", ())),
+        flaws=Flaws(
+            summary.get("cles_etrangeres", 0),
+            summary.get("objets_abimes", 0),
+            summary.get("depot_entier", True),
+            summary.get("hors_place", 0),
+            summary.get("non_remis", 0),
+        ),
+    )
+
+
+def _returned(job: Job, written: Written, target: str) -> Returned:
+    return Returned(
+        machine=job.machine,
+        format=job.wanted.format.value,
+        snapshots=written.snapshots,
+        target=target,
+        files=written.payload.files,
+        bytes=written.payload.bytes,
+        manifest_sha256=written.payload.manifest_sha256,
+        renamed=written.renamed,
+        written_at=datetime.fromisoformat(written.written_at),
+        verified_at=utc_now(),
+        write_seconds=written.write_seconds,
+        read_back_seconds=written.read_back_seconds,
+        password_handed_out=job.wanted.format is ReturnFormat.REPOSITORY,
+        set_aside=written.set_aside,
+        flaws=written.flaws,
+    )
+
+
+def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
+    """Return where a machine's bag lies at a target on a disk; RefusedError when that is not there."""
+    refuse_absent(Path(target.path))
+    folder = Path(target.path) / service.tenant.slug / machine
+    for each in (folder.parent, folder, folder / DATA):
+        if each.is_symlink():
+            raise RefusedError(
+                f"{each} is a link, and no return leaves one",
+                "The disk holds something else: name another target. Nothing was written.",
+            )
+    return folder

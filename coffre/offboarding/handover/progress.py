@@ -1,0 +1,120 @@
+"""How far the return of one machine has come, kept beside what is written, so that a killed one goes on from there."""
+
+import json
+import stat
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from coffre.errors import RefusedError
+from coffre.offboarding.handover.bag.layout import DATA, PROBLEMS, SUMMARY, UNFINISHED
+from coffre.outside.beneath import Beneath
+from coffre.outside.files import NotPlainFileError, read_plain
+from coffre.spec.leaving import ReturnFormat
+
+LARGEST_BYTES = 64 << 20
+"""Of a file that tells how far a return is, or that it is complete: it names each snapshot."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being returned, and what of it is done.
+
+    ``snapshots`` are those that were chosen when it began: it goes on with the same. ``written`` are restored,
+    ``is_listed`` says that the tag file of entries is complete, after which restic may not touch the folder again.
+    Of ``incomplete`` ones the disk did not take every entry: ``apart`` files lie elsewhere in the bag, ``left_out``
+    entries could not be handed over.
+    """
+
+    owner: str
+    format: str
+    snapshots: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    write_seconds: float = 0.0
+    written_at: str = ""
+    is_listed: bool = False
+    renamed: int = 0
+    incomplete: tuple[str, ...] = ()
+    apart: int = 0
+    left_out: int = 0
+
+
+def read_progress(bag: Path) -> Progress | None:
+    """Return what a return that was cut short has left in a folder; None when there is none, or something else."""
+    fields = _read(bag / UNFINISHED)
+    try:
+        return None if fields is None else _progress(fields)
+    except (KeyError, TypeError):
+        return None
+
+
+def save_progress(bag: Path, progress: Progress) -> Progress:
+    """Write how far it is, whole or not at all."""
+    pending = bag / f"{UNFINISHED}.new"
+    pending.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    pending.replace(bag / UNFINISHED)
+    return progress
+
+
+def begin(bag: Path, wanted: Progress) -> Progress:
+    """Return where to go on in a folder that is new, empty, or holds the same return unfinished.
+
+    RefusedError for a folder that holds anything else: nothing is ever written over.
+    """
+    found = read_progress(bag)
+    if found is None:
+        if bag.exists() and (not bag.is_dir() or any(bag.iterdir())):
+            raise RefusedError(f"{bag} is not an empty folder", "Name another target: a return never overwrites.")
+        bag.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return save_progress(bag, wanted)
+    if (found.owner, found.format) != (wanted.owner, wanted.format):
+        raise RefusedError(
+            f"{bag} holds an unfinished return of {found.owner} as {found.format}",
+            "Finish that one, or name another target.",
+        )
+    _refuse_links(bag, found.format)
+    return found
+
+
+def _refuse_links(bag: Path, form: str) -> None:
+    """Refuse to go on where something lies beside the payload that no return leaves: tag files are written by name.
+
+    The payload of a repository is written by name too; that of files may hold the machine's own links, in a cage.
+    """
+    with Beneath(bag) as below:
+        kinds = [stat.S_IFMT(below.lstat(name).st_mode) for name in below.names(b"")]
+        if form == ReturnFormat.REPOSITORY.value and below.find(DATA.encode()) is not None:
+            kinds += [stat.S_IFMT(facts.st_mode) for _, facts in below.walk(DATA.encode())]
+    if not set(kinds) <= {stat.S_IFREG, stat.S_IFDIR}:
+        raise RefusedError(
+            f"{bag} holds links or devices beside what an unfinished return leaves", "Name another target."
+        )
+
+
+def read_summary(bag: Path) -> dict[str, Any] | None:
+    """Return what a complete bag says of itself; None when there is none."""
+    return _read(bag / SUMMARY)
+
+
+def finish(bag: Path) -> None:
+    """Take the marks of unfinished work away."""
+    for left in (UNFINISHED, PROBLEMS):
+        (bag / left).unlink(missing_ok=True)
+
+
+def forget_written(progress: Progress, snapshot: str) -> Progress:
+    """Return the progress without a snapshot: it is restored again. Pure."""
+    return replace(progress, written=tuple(each for each in progress.written if each != snapshot))
+
+
+def _progress(fields: dict[str, Any]) -> Progress:
+    texts = {name: tuple(fields.get(name, ())) for name in ("snapshots", "written", "incomplete")}
+    return Progress(**{**fields, **texts})
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(read_plain(path, LARGEST_BYTES))
+    except (FileNotFoundError, NotPlainFileError, RecursionError, ValueError):
+        return None
+    return fields if isinstance(fields, dict) else None

@@ -1,0 +1,45 @@
+"""A bucket that the customer names, as the target of a return: reached with the customer's own key."""
+
+from coffre.errors import ExpectedError, InvalidFileError
+from coffre.offboarding.handover.job import Limits
+from coffre.offboarding.handover.targets.carried import CarriedTarget, Place
+from coffre.offboarding.handover.targets.rclone import Rclone, Remote
+from coffre.spec.leaving import S3Target
+from coffre.storage.driver import AccessKey
+from coffre.tenant.service import Service
+
+LONGEST_KEY_BYTES = 1024
+
+
+def bucket_target(service: Service, target: S3Target, machine: str) -> CarriedTarget:
+    """Return the place of one machine's bag in the customer's bucket."""
+    folders = [target.prefix.strip("/"), service.tenant.slug, machine]
+    prefix = "/".join(each for each in folders if each)
+    endpoint = target.endpoint.rstrip("/")
+    remote = Remote("customer", endpoint, target.region, read_credential(service, target.credential))
+    place = Place(
+        path=remote.path(target.bucket, prefix),
+        shown=f"s3://{target.bucket}/{prefix} ({endpoint})",
+        called="the customer's bucket",
+        limits=Limits(longest_bytes=LONGEST_KEY_BYTES - len(prefix.encode()) - 1),
+    )
+    # The platform's authority is trusted beside the system's: a customer may have its bucket on that platform.
+    return CarriedTarget(machine, place, Rclone([remote], service.storage.endpoint.ca_file))
+
+
+def read_credential(service: Service, name: str) -> AccessKey:
+    """Return the customer's S3 key that a tenant file names, kept as ACCESS_KEY_ID:SECRET_ACCESS_KEY."""
+    slug = service.tenant.slug
+    value = service.secrets.get_control(slug, service.tenant.id).credentials.get(name)
+    if value is None:
+        raise ExpectedError(
+            f"the return of {slug} names the credential {name}, which is not stored",
+            f"Store it with `coffre secrets set {slug} {name}`: ACCESS_KEY_ID:SECRET_ACCESS_KEY.",
+        )
+    access_key_id, colon, secret = value.get_secret_value().partition(":")
+    if not (access_key_id and colon and secret):
+        raise InvalidFileError(
+            f"the credential {name} of {slug} is no S3 key",
+            f"Store it again with `coffre secrets set {slug} {name}`: ACCESS_KEY_ID:SECRET_ACCESS_KEY.",
+        )
+    return AccessKey(access_key_id, secret)

@@ -1,0 +1,94 @@
+"""A disk formatted for Windows (exFAT, NTFS, FAT) as the target of a return of files.
+
+It holds neither links nor every name, and takes "A" and "a" for one: a machine's files cannot be restored there.
+"""
+
+import errno
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from coffre.errors import RefusedError
+from coffre.offboarding.handover.bag.bag import sync
+from coffre.offboarding.handover.job import Job, Limits
+from coffre.offboarding.handover.settling import forget_cached, read_lines, set_time
+from coffre.offboarding.handover.targets.carried import CarriedTarget, Place
+from coffre.offboarding.handover.targets.rclone import Rclone
+from coffre.offboarding.handover.targets.room import existing
+from coffre.outside.beneath import Beneath
+
+
+def is_windows_disk(folder: Path) -> bool:
+    """Tell whether a folder's disk cannot hold a machine's files as they are. Leaves nothing there.
+
+    restic would stop at each link there, and write a file over its namesake in capitals.
+    """
+    with tempfile.TemporaryDirectory(prefix=".coffre-", dir=existing(folder)) as place:
+        base = os.fsencode(place)
+        try:
+            os.symlink(b"nowhere", os.path.join(base, b"link"))
+            for name in (b"a", b"A", b"caf\xe9:*?\n"):
+                os.close(os.open(os.path.join(base, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            os.link(os.path.join(base, b"a"), os.path.join(base, b"b"))
+        except OSError as error:
+            return error.errno != errno.ENOSPC  # that there is no room, the look for room says
+    return False
+
+
+FAT_LARGEST_BYTES = 2**32 - 1
+"""Of one file on a disk formatted as FAT: its size has 32 bits there."""
+
+
+def largest_file_bytes(folder: Path, mounts: str) -> int:
+    """Return how large a file may be on a folder's disk; ``mounts`` is the kernel's mountinfo. Pure."""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        place = before.split(" ")[4].encode().decode("unicode_escape") if before.count(" ") >= 4 else ""
+        if place and Path(place) in (folder, *folder.parents) and len(place) >= len(best):
+            best, kind = place, after.split(" ")[0]
+    return FAT_LARGEST_BYTES if kind in ("vfat", "msdos") else Limits().largest_bytes
+
+
+class WindowsDisk(CarriedTarget):
+    """The place of one machine's bag on such a disk."""
+
+    def __init__(self, machine: str, folder: Path) -> None:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+        largest_bytes = largest_file_bytes(folder.resolve(), mounts)
+        limits = Limits(is_windows=True, disk=folder, largest_bytes=largest_bytes)
+        super().__init__(machine, Place(str(folder), str(folder), "the disk", limits), Rclone([], None))
+        self._folder = folder
+
+    def refuse_foreign(self, job: Job) -> None:
+        """Refuse a folder that holds anything else than the same return, unfinished."""
+        if not self._folder.exists():
+            return
+        with Beneath(self._folder) as below:
+            if any(not stat.S_ISDIR(facts.st_mode) and not stat.S_ISREG(facts.st_mode) for _, facts in below.walk()):
+                # NTFS has links, and rclone writes through those of its target.
+                raise RefusedError(f"{self.shown} holds links, and no return leaves one", "Name another target.")
+        super().refuse_foreign(job)
+
+    def upload(self, job: Job, total_bytes: int) -> None:
+        """Carry a bag there, but for the summary, with the times of its folders."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        super().upload(job, total_bytes)
+        with Beneath(self._folder) as below:
+            for fields in read_lines(job.bag):
+                if fields["type"] == "dir":
+                    with suppress(OSError):  # not every time can be held there; the tag file of entries has them all
+                        set_time(below, fields)
+
+    def find_changed(self, job: Job, bag: Path, total_bytes: int) -> list[str]:
+        """Read every file back from the disk itself; returns the paths that are not what the manifests say."""
+        sync(self._folder)
+        forget_cached(self._folder)
+        return super().find_changed(job, bag, total_bytes)
+
+    def complete(self, job: Job) -> None:
+        """Say there that the bag is complete, once all else is on the disk."""
+        super().complete(job)
+        sync(self._folder)

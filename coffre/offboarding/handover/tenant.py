@@ -1,0 +1,46 @@
+"""The return of a tenant's data, machine by machine: what is written down as handed over is not written again."""
+
+from collections.abc import Callable
+
+from coffre.offboarding.handover import plan_return, return_machine
+from coffre.offboarding.lifecycle.due import get_leaving, list_unreturned
+from coffre.offboarding.lifecycle.evidence import Returned, ReturnPlanned, Step
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.spec.values.sizes import format_bytes
+from coffre.tenant.service import Service
+
+OnProgress = Callable[[str], None]
+
+
+def return_all(service: Service, journal: Journal, say: OnProgress, on_progress: OnProgress) -> None:
+    """Hand over what is left to hand over. May run twice, also after a kill; RefusedError when there is no room."""
+    wanted = get_leaving(service).return_
+    names = list_unreturned(service, journal)
+    if wanted is None or not names:
+        return
+    if not journal.steps(Step.RETURN_PLANNED):
+        # Room for all of them, before the first is written; what is written later takes its own part of it.
+        planned = plan_return(service, wanted, on_progress)
+        total = ReturnPlanned(sum(each.files for each in planned), sum(each.bytes for each in planned))
+        journal.note(Step.RETURN_PLANNED, total)
+    for name in names:
+        returned = return_machine(service, name, wanted, on_progress)
+        journal.note(Step.RETURNED, returned, name)
+        say(describe_returned(returned))
+
+
+def describe_returned(returned: Returned) -> str:
+    """Say in a sentence what was handed over. Pure."""
+    renamed = f", {returned.renamed} under another name (listed)" if returned.renamed else ""
+    ids = ", ".join(each[:8] for each in returned.set_aside)
+    aside = f"; put aside and not among them: {ids}" if ids else ""
+    flaws = returned.flaws
+    foreign = f"; {flaws.foreign} foreign keys left in the bucket (listed)" if flaws.foreign else ""
+    damaged = f"; {flaws.damaged} damaged objects beside the repository (data/abimes)" if flaws.damaged else ""
+    whole = "" if flaws.is_whole else "; restic does not find the repository whole: try `coffre undelete` first"
+    apart = f"; {flaws.apart} files not in their own place, which the target does not take" if flaws.apart else ""
+    lost = f"; {flaws.left_out} entries could not be handed over (non_remis in entrees.jsonl)" if flaws.left_out else ""
+    return (
+        f"{returned.machine}: {returned.files} files, {format_bytes(returned.bytes)} handed over to {returned.target} "
+        f"and read back{renamed}{aside}{foreign}{damaged}{whole}{apart}{lost}"
+    )

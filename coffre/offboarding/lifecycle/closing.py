@@ -1,0 +1,39 @@
+"""The end of a departure: the stack, the control bundle and what lies here go; a last look; the certificate."""
+
+from collections.abc import Callable
+
+from coffre.errors import RefusedError
+from coffre.offboarding.certificate.issue import issue
+from coffre.offboarding.erase import destroying
+from coffre.offboarding.erase.verifying import verify_nothing_left
+from coffre.offboarding.lifecycle.due import refusing_under_hold
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, SecretDestroyed, Step, Verified
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.lifecycle.keeping_after import trim_records
+from coffre.offboarding.notices.letting_know import Desk
+from coffre.tenant.service import Service
+
+OnProgress = Callable[[str], None]
+
+
+def close(service: Service, journal: Journal, desk: Desk, say: OnProgress) -> list[str]:
+    """Take away what is left of a tenant that was erased and verified; returns the documents made. May run twice."""
+    refuse = refusing_under_hold(service, "the end of its departure")
+    refuse()
+    if not journal.steps(Step.STACK_REMOVED):
+        journal.note(Step.STACK_REMOVED, destroying.remove_stack(service, refuse=refuse))
+        say("the stack, its state and its history are removed")
+    if not any(each.what == destroying.CONTROL_BUNDLE for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
+        journal.note(Step.SECRET_DESTROYED, destroying.destroy_control_bundle(service, refuse=refuse))
+        say("the control bundle and its escrow copy are destroyed")
+    if not journal.steps(Step.LOCAL_REMOVED):
+        journal.note(Step.LOCAL_REMOVED, destroying.remove_local(service, refuse=refuse))
+    last = Verified(tuple(verify_nothing_left(service, journal.read(Step.ERASURE_BEGAN, ErasureBegan))))
+    journal.note(Step.FINAL_CHECK, last)
+    if not last.is_passed:
+        left = "; ".join(f"{check.name}: {check.seen}" for check in last.checks if not check.passed)
+        raise RefusedError(f"{service.tenant.slug} cannot be closed: {left}", "Find out who made it again, and why.")
+    trim_records(service, journal)
+    certificate = issue(service, journal, journal.today)
+    say(f"certificate {certificate.number}")
+    return [str(certificate.pdf), str(certificate.json), *desk.tell_erased(certificate)]

@@ -1,0 +1,97 @@
+"""The agents of a leaving tenant, taken off its machines; each run tries again those that were not reached."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from coffre.agents.applied import Applied
+from coffre.agents.driver import DeployResult, RemoveRequest
+from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.restic.desired import InvalidOrdersError
+from coffre.errors import ExpectedError
+from coffre.observation.reports import find_own_applied
+from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome, UsersSuspended
+from coffre.offboarding.lifecycle.freezing import list_buckets
+from coffre.orders.control import read_orders, write_orders
+from coffre.provisioning.steps.agents import target_of
+from coffre.provisioning.steps.retirement import has_agent
+from coffre.records.events import EventKind
+from coffre.spec import naming
+from coffre.tenant.machines import slugs_by_id
+from coffre.tenant.service import Service
+from coffre.workspace.paths import RUN_FOLDER
+
+OnProgress = Callable[[str], None]
+
+GONE = (AgentOutcome.REMOVED, AgentOutcome.REMOVED_ITSELF, AgentOutcome.NEVER_INSTALLED)
+
+
+def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgress) -> list[Agent]:
+    """Order the agents of these machines to remove themselves, and remove those that can be reached. May run twice.
+
+    A machine that does not answer finds the order in its bucket at its next run, and says there that it followed it.
+    """
+    standing = list_buckets(service)
+    generations: dict[str, int | None] = {}
+    for name in names:
+        if name in standing and not service.machine(name).is_retired:
+            _tell_replaced(service, name, on_progress)
+            generations[name] = write_orders(service, name, removes=True, replaces_foreign=True).generation
+    asked, results = [], {}
+    for name in names:
+        try:
+            asked.append(RemoveRequest(target_of(service, name)))
+        except ExpectedError as problem:
+            on_progress(f"{name}: {problem.message}")
+    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
+    for result in driver.remove(asked, lambda machine, text: on_progress(f"{machine}: {text}")):
+        results[result.machine] = result
+    return [_settle(service, name, results.get(name), generations.get(name), name in standing) for name in names]
+
+
+def _tell_replaced(service: Service, name: str, on_progress: OnProgress) -> None:
+    """Say aloud that foreign or older orders stand there: they are replaced, and keep no customer from leaving."""
+    try:
+        read_orders(service, name)
+    except InvalidOrdersError as problem:
+        on_progress(f"{name}: {problem.message}; the order to remove the agent is written over it")
+
+
+def judge_agent(result: DeployResult | None, *, removed_itself: bool, was_installed: bool) -> AgentOutcome:
+    """Say how a machine's agent ended. Pure."""
+    if result is not None and result.ok:
+        return AgentOutcome.REMOVED if was_installed or result.changed else AgentOutcome.NEVER_INSTALLED
+    if removed_itself:
+        return AgentOutcome.REMOVED_ITSELF
+    return AgentOutcome.UNREACHED if was_installed else AgentOutcome.NEVER_INSTALLED
+
+
+def followed_removal(applied: Applied | None, ordered_generation: int | None) -> bool:
+    """Tell whether a machine said that it took its agent away, by these orders or earlier ones of that kind. Pure."""
+    if applied is None or not applied.removed:
+        return False
+    return ordered_generation is None or applied.generation_applied >= ordered_generation
+
+
+def suspend_users(service: Service, machines: Iterable[str]) -> UsersSuspended:
+    """Suspend the users of these machines on the platform, as far as they are there. May run twice."""
+    uids = [service.machine_uid(name) for name in machines]
+    for uid in uids:
+        service.storage.suspend_user(uid, True)
+    found = {uid: service.storage.find_owner(uid, exact=False) for uid in uids}
+    return UsersSuspended(tuple(uid for uid, facts in found.items() if facts is not None and facts.suspended))
+
+
+def _settle(
+    service: Service, name: str, result: DeployResult | None, generation: int | None, has_bucket: bool
+) -> Agent:
+    bucket = service.owner_bucket(name) if has_bucket else None
+    last_seen_at = bucket.find_newest_at(naming.REPORTS_PREFIX) if bucket is not None else None
+    was_installed = has_agent(service, name)
+    outcome = judge_agent(
+        result,
+        removed_itself=followed_removal(find_own_applied(service, name) if bucket is not None else None, generation),
+        was_installed=was_installed,
+    )
+    if outcome in GONE and was_installed:
+        service.record(EventKind.REMOVAL, name, changed=result is not None and result.changed)
+    system = service.machine(name).os.value
+    return Agent(name, system, outcome, last_seen_at)

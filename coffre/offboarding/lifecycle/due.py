@@ -1,0 +1,117 @@
+"""What decides whether the next stage of a departure is due, gathered from the file, the records and the journal."""
+
+from collections.abc import Callable
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from coffre.errors import RefusedError
+from coffre.offboarding.lifecycle.calendar import Calendar, plan_calendar
+from coffre.offboarding.lifecycle.dismantling import GONE
+from coffre.offboarding.lifecycle.evidence import (
+    Agent,
+    Attestation,
+    Attested,
+    BucketErased,
+    Returned,
+    Step,
+    Verified,
+)
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.lifecycle.stages import Facts
+from coffre.operations.holds.settle import describe_hold
+from coffre.spec.leaving import Choice, Leaving
+from coffre.spec.loader import reload_tenant
+from coffre.spec.tenant import Hold
+from coffre.tenant.holds import combine, list_recorded
+from coffre.tenant.service import Service
+
+
+def get_leaving(service: Service) -> Leaving:
+    """Return the `leaving:` block; RefusedError when the file has none."""
+    leaving = service.tenant.leaving
+    if leaving is None:
+        raise RefusedError(
+            f"{service.tenant.slug} is not leaving: its file says `status: {service.tenant.status}`",
+            "A departure begins with `status: leaving` and a `leaving:` block, in a pull request.",
+        )
+    return leaving
+
+
+def get_calendar(service: Service, journal: Journal) -> Calendar:
+    """Return the dates of the departure, the day of the return included once everything was returned."""
+    leaving = get_leaving(service)
+    returned_on = _returned_on(journal)
+    is_complete = not list_unreturned(service, journal)
+    return plan_calendar(leaving, service.repository.settings.offboarding, returned_on if is_complete else None)
+
+
+def gather_facts(service: Service, journal: Journal) -> Facts:
+    """Return what decides whether the next stage is due."""
+    hold = find_hold_now(service)
+    return Facts(
+        today=journal.today,
+        calendar=get_calendar(service, journal),
+        choice=get_leaving(service).choice,
+        unreturned=tuple(list_unreturned(service, journal)),
+        has_receipt=has_receipt(journal),
+        agents_left=tuple(list_agents_left(service, journal)),
+        hold=None if hold is None else describe_hold(hold),
+        locked_until=find_lock_end(service, journal),
+        is_verified=is_verified(journal),
+    )
+
+
+def has_receipt(journal: Journal) -> bool:
+    """Tell whether the customer attested that it has recovered its data; no other attestation is a receipt."""
+    return any(each.what is Attested.DATA_RECOVERED for each in journal.read(Step.ATTESTED, Attestation))
+
+
+def list_unreturned(service: Service, journal: Journal) -> list[str]:
+    """Return the machines whose data is still to be handed over; none when the customer chose erasure."""
+    if get_leaving(service).choice is Choice.ERASE:
+        return []
+    done = {each.machine for each in journal.read(Step.RETURNED, Returned)}
+    return [name for name in service.tenant.machines if name not in done]
+
+
+def list_agents_left(service: Service, journal: Journal) -> list[str]:
+    """Return the machines whose agent is not known to be gone."""
+    newest = {agent.machine: agent for agent in journal.read(Step.AGENT, Agent)}
+    return [name for name in service.tenant.machines if name not in newest or newest[name].outcome not in GONE]
+
+
+def find_lock_end(service: Service, journal: Journal) -> date | None:
+    """Return the day on which the last lock of the platform ends that kept something of this tenant's."""
+    newest = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
+    ends = [each.locked.until for each in newest.values() if each.locked is not None]
+    return max(ends).astimezone(ZoneInfo(service.tenant.timezone)).date() if ends else None
+
+
+def is_verified(journal: Journal) -> bool:
+    """Tell whether the newest verification passed."""
+    newest = journal.find(Step.VERIFIED, Verified)
+    return newest is not None and newest.is_passed
+
+
+def find_hold_now(service: Service) -> Hold | None:
+    """Return the hold that counts at this moment: the tenant's file is read again, no other, and so are the records."""
+    slug = service.tenant.slug
+    return combine(reload_tenant(service.repository, slug).tenants[slug].hold, list_recorded(service))
+
+
+def refusing_under_hold(service: Service, doing: str) -> Callable[[], None]:
+    """Return a guard for work that deletes: called between its steps, it stops at a hold that came meanwhile."""
+
+    def refuse() -> None:
+        hold = find_hold_now(service)
+        if hold is not None:
+            raise RefusedError(
+                f"{service.tenant.slug} is under a hold ({describe_hold(hold)}): {doing} stops here",
+                "What is left stays as it is. Ask whoever ordered the hold; when it is lifted, run the command again.",
+            )
+
+    return refuse
+
+
+def _returned_on(journal: Journal) -> date | None:
+    return max((entry.on for entry in journal.steps(Step.RETURNED)), default=None)

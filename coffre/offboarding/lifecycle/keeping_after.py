@@ -1,0 +1,119 @@
+"""What is kept of a tenant after the end, why and until when: journal, certificate, billing facts, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.events import Event, EventKind
+from coffre.spec.platform import Offboarding
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+YEARS_OF_ACCOUNTS = 10
+"""Accounts and what proves them (code de commerce, article L123-22), counted from the end of the financial year."""
+
+
+class Reason(StrEnum):
+    """Why records are kept; `offboarding.french` has what customers read."""
+
+    JOURNAL = "journal"
+    AUTHORITIES = "authorities"
+    BILLING = "billing"
+    OPERATIONS = "operations"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Records that stay: ``reason`` in English, for engineers; ``why`` names the reason for everything else."""
+
+    why: Reason
+    reason: str
+
+
+_KEPT: Mapping[Reason, Kept] = {
+    Reason.JOURNAL: Kept(Reason.JOURNAL, "proof of how the contract ended (GDPR, articles 5(2) and 28(3)(h))"),
+    Reason.AUTHORITIES: Kept(Reason.AUTHORITIES, "proof of what authorities ordered (contract, article 12)"),
+    Reason.BILLING: Kept(Reason.BILLING, "what invoices are made of (code de commerce, article L123-22)"),
+}
+
+_REASONS: Mapping[EventKind, Reason | None] = {
+    EventKind.DEPARTURE: Reason.JOURNAL,
+    EventKind.DEPARTURE_STEP: Reason.JOURNAL,
+    EventKind.LETTER: Reason.JOURNAL,
+    EventKind.RECORDS_TRIMMED: Reason.JOURNAL,
+    EventKind.SNAPSHOT_SET_ASIDE: Reason.JOURNAL,
+    EventKind.SNAPSHOT_BROUGHT_BACK: Reason.JOURNAL,
+    EventKind.DISCLOSURE: Reason.AUTHORITIES,
+    EventKind.HOLD_CHANGE: Reason.AUTHORITIES,
+    EventKind.HOLD_PLACED: Reason.AUTHORITIES,
+    EventKind.HOLD_LIFTED: Reason.AUTHORITIES,
+    EventKind.COMMISSIONED: Reason.BILLING,
+    EventKind.INSTALL: Reason.BILLING,
+    EventKind.ENROLMENT: Reason.BILLING,
+    EventKind.REMOVAL: Reason.BILLING,
+    EventKind.RETIREMENT: Reason.BILLING,
+    EventKind.QUOTA_CHANGE: Reason.BILLING,
+    EventKind.LICENCE_CHANGE: Reason.BILLING,
+    EventKind.OPTION_CHANGE: Reason.BILLING,
+    EventKind.SUSPENSION_CHANGE: Reason.BILLING,
+    EventKind.OUT_OF_HOURS_APPLY: Reason.BILLING,
+    EventKind.UPDATE: None,
+    EventKind.ORDERS: None,
+    EventKind.ORDERS_WRITTEN: None,
+    EventKind.PASSWORD_USED: None,
+    EventKind.DRILL: None,
+    EventKind.GATE_WORD: None,
+    EventKind.VERIFICATION: None,
+    EventKind.VERIFICATION_ROUND: None,
+    EventKind.GATE_CHANGE: None,
+    EventKind.KEY_ROTATED: None,
+    EventKind.UNDELETE: None,
+    EventKind.SNAPSHOTS_RELEASED: None,
+    EventKind.PATHS_ACCEPTED: None,
+    EventKind.NEW_REPOSITORY: None,
+    EventKind.MACHINE_REPLACED: None,
+}
+"""Every kind, so that a new one has to be decided about; None goes at the end."""
+
+
+def judge_kinds() -> dict[EventKind, Kept]:
+    """Return the kinds of events that stay after the end, with why; all others go. Pure."""
+    return {kind: _KEPT[reason] for kind, reason in _REASONS.items() if reason is not None}
+
+
+def trimmable_kinds() -> frozenset[EventKind]:
+    """Return the kinds of events that go at the end. Pure."""
+    return frozenset(kind for kind, reason in _REASONS.items() if reason is None)
+
+
+def kept_until(reason: Reason, closed_on: date, settings: Offboarding) -> date:
+    """Return the last day on which records are kept. Pure.
+
+    Accounts count from the end of the calendar year, which is taken for the provider's financial year.
+    """
+    if reason is Reason.BILLING:
+        return date(closed_on.year + YEARS_OF_ACCOUNTS, 12, 31)
+    year = closed_on.year + settings.certificate_kept_years
+    try:
+        return closed_on.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)
+
+
+def trim_records(service: Service, journal: Journal) -> Mapping[EventKind, int]:
+    """Delete a tenant's records that are not kept, and record how many of each kind. May run twice.
+
+    Returns what went now. Whether it may be done is the procedure's to know: this is the end of a verified erasure.
+    """
+    trimmed = Event(
+        tenant_id=service.tenant.id,
+        slug=service.tenant.slug,
+        kind=EventKind.RECORDS_TRIMMED,
+        at=utc_now(),
+        actor=service.author.actor,
+        commit=service.author.commit,
+        details={"on": journal.today.isoformat()},
+    )
+    return service.records.trim(trimmed, trimmable_kinds())

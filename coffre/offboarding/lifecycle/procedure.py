@@ -1,0 +1,254 @@
+"""offboard: the work that each stage of a departure asks for, done as far as it is due today.
+
+Every step may run twice, also after a kill: it looks at the journal and at what is there, and does what is missing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
+
+from coffre.offboarding.approval.approval import get_approval
+from coffre.offboarding.approval.people import Acted, People
+from coffre.offboarding.erase import tenant as erasure
+from coffre.offboarding.handover import tenant as returning_all
+from coffre.offboarding.lifecycle import closing, dismantling, freezing
+from coffre.offboarding.lifecycle.calendar import Calendar
+from coffre.offboarding.lifecycle.clock import read_today
+from coffre.offboarding.lifecycle.due import gather_facts, get_leaving, list_agents_left
+from coffre.offboarding.lifecycle.evidence import Agent, Approved, Step
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.lifecycle.stages import Transition, Waiting, find_transition, is_late, refuse_renouncing
+from coffre.offboarding.notices.letting_know import Desk
+from coffre.signing.statements import Act
+from coffre.spec.loader import Repository
+from coffre.tenant.departure import find_stage_of
+from coffre.tenant.runs import lock_recorded
+from coffre.tenant.service import Service
+from coffre.tenant.stage import Stage
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run did: the stage that is reached, what was done on the way, and what comes next, and when."""
+
+    tenant: str
+    stage: Stage | None
+    calendar: Calendar | None
+    done: tuple[str, ...]
+    waiting: Waiting | None
+    is_late: bool = False
+    documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run goes about it: whom it tells, who is asked before anything is erased, and what is done about letters.
+
+    ``confirm`` is called with a question and raises when the answer is no; ``resends`` has a letter sent again of which
+    it is not known whether it went out. ``key`` signs for what is approved, erased or verified; in a git host's
+    pipeline ``on_behalf_of`` somebody whom the host knows.
+    """
+
+    on_progress: OnProgress
+    confirm: Callable[[str], None]
+    resends: bool = False
+    key: Path | None = None
+    on_behalf_of: str | None = None
+
+
+@dataclass
+class Departure:
+    """One tenant's departure at work, for the length of a command."""
+
+    service: Service
+    journal: Journal
+    manner: Manner
+    done: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+
+    @cached_property
+    def people(self) -> People:
+        """Who did what, as far as it is proved."""
+        return People(self.service, self.journal)
+
+    @property
+    def desk(self) -> Desk:
+        """Who writes to the customer."""
+        return Desk(self.service, self.journal, self.manner.resends)
+
+    def prove(self, act: Act, subject: str) -> Acted | None:
+        """Have whoever is at it sign for an act, where a key is given or wanted."""
+        acted = self.people.prove(act, subject, self.manner.key, self.manner.on_behalf_of)
+        if acted is not None:
+            self.manner.on_progress(f"signed by {acted.name} ({acted.identity.fingerprint})")
+        return acted
+
+    def say(self, text: str) -> None:
+        self.done.append(text)
+        self.manner.on_progress(text)
+
+
+@contextmanager
+def open_departure(
+    repository: Repository, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
+) -> Iterator[Departure]:
+    """Open a tenant's departure for a command that changes something: alone at it, recorded, never back in time."""
+    with lock_recorded(repository, slug, command, manner.on_progress) as service:
+        journal = Journal(service, read_today(service, asked_day), machine)
+        journal.refuse_earlier_day()
+        yield Departure(service, journal, manner)
+
+
+def offboard(repository: Repository, slug: str, asked_day: date | None, manner: Manner) -> Outcome:
+    """Do all that is due today in a tenant's departure; returns what comes next, and when. May run twice.
+
+    A file that says `active` again renounces the departure, as long as nothing was erased.
+    """
+    with open_departure(repository, slug, "offboard", asked_day, manner) as departure:
+        service, journal = departure.service, departure.journal
+        if service.tenant.leaving is None:
+            return _renounce(departure)
+        waiting = advance(departure)
+        facts = gather_facts(service, journal)
+        return Outcome(
+            slug,
+            journal.stage,
+            facts.calendar,
+            tuple(departure.done),
+            waiting,
+            is_late(facts, journal.stage),
+            tuple(departure.documents),
+        )
+
+
+def advance(departure: Departure) -> Waiting | None:
+    """Go from stage to stage as far as today allows; returns what the next one waits for, None at the end."""
+    journal = departure.journal
+    while (transition := find_transition(journal.stage)) is not None:
+        _settle_approval(departure, transition)
+        _TRIES.get(transition.target, _nothing)(departure)
+        waiting = transition.wait(gather_facts(departure.service, journal))
+        if waiting is not None:
+            return waiting
+        waiting = _WORK.get(transition.target, _nothing)(departure)
+        if waiting is not None:
+            return waiting
+        journal.enter(transition.target)
+        departure.say(f"now {transition.target.value}")
+    return None
+
+
+def _settle_approval(departure: Departure, transition: Transition) -> None:
+    """Hold the block as it stands against who wrote and approved it; a change of it needs an approval of its own."""
+    if transition.source in (Stage.ERASED, Stage.VERIFIED):
+        return
+    approved = get_approval(departure.service, departure.people)
+    if approved != departure.journal.find(Step.APPROVED, Approved) and _is_there(departure):
+        departure.journal.note(Step.APPROVED, approved)
+        how = "proved by signature" if approved.is_proved else "declared, not proved"
+        departure.say(f"approved by {approved.approved_by} ({how}), written in commit {approved.commit[:12]}")
+
+
+def _is_there(departure: Departure) -> bool:
+    """Tell whether the day of the notice has come: before it nothing is written."""
+    return departure.journal.today >= get_leaving(departure.service).notice_on
+
+
+def _renounce(departure: Departure) -> Outcome:
+    service, journal = departure.service, departure.journal
+    stage = find_stage_of(service)
+    if stage is None:
+        get_leaving(service)
+    assert stage is not None  # noqa: S101 - get_leaving refuses
+    refuse_renouncing(service.tenant.slug, stage, has_erasure_begun=bool(journal.steps(Step.ERASURE_BEGAN)))
+    freezing.thaw(service)
+    departure.documents += departure.desk.tell_renounced()
+    journal.enter(Stage.RENOUNCED)
+    departure.say("renounced: its machines are let in again")
+    next_step = Waiting(f"`coffre apply {service.tenant.slug}`, which brings removed agents back")
+    documents = tuple(departure.documents)
+    return Outcome(service.tenant.slug, Stage.RENOUNCED, None, tuple(departure.done), next_step, documents=documents)
+
+
+def _nothing(_: Departure) -> None:
+    return None
+
+
+def _tell_notice(departure: Departure) -> None:
+    departure.documents += departure.desk.tell_notice()
+
+
+def _freeze(departure: Departure) -> None:
+    frozen = freezing.freeze(departure.service)
+    departure.journal.note(Step.FROZEN, frozen)
+    departure.say(f"shut out of their repositories: {', '.join(frozen.machines) or 'no machine'}")
+
+
+def _return(departure: Departure) -> None:
+    returning_all.return_all(departure.service, departure.journal, departure.say, departure.manner.on_progress)
+
+
+def _tell_returned(departure: Departure) -> None:
+    departure.documents += departure.desk.tell_returned()
+
+
+def _remind(departure: Departure) -> None:
+    departure.documents += departure.desk.remind()
+
+
+def _remove_agents(departure: Departure) -> None:
+    """Try the agents once the customer's data is acknowledged; before that nothing is taken away."""
+    service, journal = departure.service, departure.journal
+    for agent in dismantling.remove_agents(service, list_agents_left(service, journal), departure.manner.on_progress):
+        before = journal.find(Step.AGENT, Agent, agent.machine)
+        now = replace(agent, told=before.told if before is not None else "")
+        if now != before:
+            journal.note(Step.AGENT, now, agent.machine)
+            departure.say(f"{agent.machine}: agent {agent.outcome.value.replace('_', ' ')}")
+    departure.documents += departure.desk.tell_unreached()
+
+
+def _suspend_users(departure: Departure) -> None:
+    service, journal = departure.service, departure.journal
+    suspended = dismantling.suspend_users(service, service.tenant.active_machines())
+    journal.note(Step.USERS_SUSPENDED, suspended)
+    departure.say(f"suspended on the platform: {', '.join(suspended.uids) or 'no user'}")
+
+
+def _erase(departure: Departure) -> Waiting | None:
+    slug = departure.service.tenant.slug
+    departure.manner.confirm(f"Erase every backup of {slug}, its passwords, keys and users, for ever?")
+    return erasure.erase_tenant(
+        departure.service,
+        departure.journal,
+        partial(departure.prove, Act.ERASE),
+        departure.say,
+        departure.manner.on_progress,
+    )
+
+
+def _close(departure: Departure) -> None:
+    departure.documents += closing.close(departure.service, departure.journal, departure.desk, departure.say)
+
+
+_TRIES: dict[Stage, Callable[[Departure], None]] = {
+    Stage.RETURNED: _return,
+    Stage.ACKNOWLEDGED: _remind,
+    Stage.DISMANTLED: _remove_agents,
+}
+"""Tried at each run until the stage is reached, whether the day is there or not."""
+
+_WORK: dict[Stage, Callable[[Departure], Waiting | None]] = {
+    Stage.NOTIFIED: _tell_notice,
+    Stage.FROZEN: _freeze,
+    Stage.RETURNED: _tell_returned,
+    Stage.DISMANTLED: _suspend_users,
+    Stage.ERASED: _erase,
+    Stage.CLOSED: _close,
+}
+"""Done once the stage is due, before it counts as reached."""

@@ -1,0 +1,195 @@
+"""The rehearsal: everything that would go, from live facts, before anybody approves or erases. Touches nothing."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.offboarding.approval.approval import get_approval
+from coffre.offboarding.approval.people import People
+from coffre.offboarding.erase.counting import count_bucket
+from coffre.offboarding.lifecycle.calendar import Calendar
+from coffre.offboarding.lifecycle.clock import read_today
+from coffre.offboarding.lifecycle.due import gather_facts, get_leaving
+from coffre.offboarding.lifecycle.evidence import Approved, BucketCount
+from coffre.offboarding.lifecycle.freezing import list_buckets
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.lifecycle.keeping_after import Kept, judge_kinds
+from coffre.offboarding.lifecycle.stages import Waiting, find_transition, is_late
+from coffre.operations.holds.settle import describe_hold
+from coffre.provisioning.engine.stack import state_folder
+from coffre.provisioning.steps.retirement import has_agent
+from coffre.secrets.bundles import KINDS
+from coffre.spec import naming
+from coffre.spec.loader import Repository
+from coffre.tenant.service import Service, open_service
+from coffre.tenant.stage import Stage
+
+
+@dataclass(frozen=True)
+class MachineFound:
+    """One machine: its agent by the records, when storage last heard of it, and what its bucket holds now."""
+
+    name: str
+    system: str
+    is_retired: bool
+    has_agent: bool
+    last_seen_at: datetime | None
+    bucket: str
+    holds: BucketCount | None
+
+
+@dataclass(frozen=True)
+class UserFound:
+    """A user of the platform and the ids of its keys."""
+
+    uid: str
+    access_key_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RecordsFound:
+    """The records of one kind: how many, and whether and why they stay after the end."""
+
+    kind: str
+    count: int
+    kept: Kept | None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a departure would do and take away.
+
+    ``due`` is the next stage, and ``waiting`` what it waits for; ``refused`` says why it cannot begin or go on now.
+    """
+
+    tenant: str
+    today: date
+    stage: Stage | None
+    choice: str
+    calendar: Calendar
+    due: Stage | None
+    waiting: Waiting | None
+    is_late: bool
+    hold: str | None
+    approved: Approved | None
+    refused: str
+    machines: tuple[MachineFound, ...]
+    users: tuple[UserFound, ...]
+    bundles: tuple[str, ...]
+    records: tuple[RecordsFound, ...]
+    stack_resources: int | None
+
+    @property
+    def total(self) -> BucketCount:
+        """Everything that the buckets hold together."""
+        held = [machine.holds for machine in self.machines if machine.holds is not None]
+        return BucketCount(
+            objects=sum(each.objects for each in held),
+            versions=sum(each.versions for each in held),
+            markers=sum(each.markers for each in held),
+            uploads=sum(each.uploads for each in held),
+            bytes=sum(each.bytes for each in held),
+        )
+
+
+def rehearse(repository: Repository, slug: str, asked_day: date | None) -> Rehearsal:
+    """Return what the departure of a tenant would do, from live facts."""
+    with open_service(repository, slug, lambda _: None) as service:
+        leaving = get_leaving(service)
+        journal = Journal(service, read_today(service, asked_day))
+        facts = gather_facts(service, journal)
+        transition = find_transition(journal.stage)
+        approved, refused = _look_at_approval(service, journal)
+        return Rehearsal(
+            tenant=slug,
+            today=journal.today,
+            stage=journal.stage,
+            choice=leaving.choice.value,
+            calendar=facts.calendar,
+            due=transition.target if transition is not None else None,
+            waiting=transition.wait(facts) if transition is not None else None,
+            is_late=is_late(facts, journal.stage),
+            hold=facts.hold,
+            approved=approved,
+            refused=refused,
+            machines=_find_machines(service),
+            users=_find_users(service),
+            bundles=tuple(place for kind in KINDS for place in service.secrets.find_files(slug, kind).places),
+            records=_find_records(service),
+            stack_resources=_count_resources(service),
+        )
+
+
+@dataclass(frozen=True)
+class MachineRehearsal:
+    """What the end of one retired machine would take away, and from which day on."""
+
+    tenant: str
+    today: date
+    keep_until: date
+    hold: str | None
+    machine: MachineFound
+
+
+def rehearse_machine(repository: Repository, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
+    """Return what the erasure of a retired machine's backups would take away, from live facts."""
+    with open_service(repository, slug, lambda _: None) as service:
+        retirement = service.machine(machine).retired
+        if retirement is None:
+            raise RefusedError(
+                f"{slug}/{machine} is in service: its backups are not erased",
+                "A machine ends with `retired: {on: DATE, keep_until: DATE}` in the file, applied.",
+            )
+        hold = service.tenant.hold
+        return MachineRehearsal(
+            slug,
+            read_today(service, asked_day),
+            retirement.keep_until,
+            None if hold is None else describe_hold(hold),
+            _find_machine(service, machine, machine in list_buckets(service)),
+        )
+
+
+def _look_at_approval(service: Service, journal: Journal) -> tuple[Approved | None, str]:
+    try:
+        return get_approval(service, People(service, journal)), ""
+    except ExpectedError as problem:
+        return None, f"{problem.message}. {problem.hint}"
+
+
+def _find_machines(service: Service) -> tuple[MachineFound, ...]:
+    standing = list_buckets(service)
+    return tuple(_find_machine(service, name, name in standing) for name in service.tenant.machines)
+
+
+def _find_machine(service: Service, name: str, has_bucket: bool) -> MachineFound:
+    machine = service.machine(name)
+    return MachineFound(
+        name=name,
+        system=machine.os.value,
+        is_retired=machine.is_retired,
+        has_agent=service.find_records() is not None and has_agent(service, name),
+        last_seen_at=service.owner_bucket(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
+        bucket=service.bucket_name(name),
+        holds=count_bucket(service, name) if has_bucket else None,
+    )
+
+
+def _find_users(service: Service) -> tuple[UserFound, ...]:
+    uids = [service.owner_uid, *service.storage.list_users(f"{service.owner_uid}.")]
+    found = [UserFound(uid, tuple(service.storage.list_key_ids(uid))) for uid in uids]
+    known = set(service.storage.list_users(service.owner_uid))
+    return tuple(user for user in found if user.uid in known)
+
+
+def _find_records(service: Service) -> tuple[RecordsFound, ...]:
+    records = service.find_records()
+    counted = Counter(event.kind for event in records.list_events(service.tenant.id)) if records is not None else {}
+    kept = judge_kinds()
+    return tuple(RecordsFound(kind.value, count, kept.get(kind)) for kind, count in sorted(counted.items()))
+
+
+def _count_resources(service: Service) -> int | None:
+    state = state_folder(service.repository).read(service.tenant.slug)
+    return None if state is None else len(state.resources)

@@ -1,0 +1,176 @@
+"""The letters of a departure, in French: each written once, as a PDF and as the text of the e-mail that brings it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from coffre.correspondence.pages import render_pdf, render_text
+from coffre.offboarding.certificate.issued import Certificate
+from coffre.offboarding.lifecycle.calendar import Calendar
+from coffre.offboarding.lifecycle.evidence import Agent, Returned
+from coffre.offboarding.notices import ics, words
+from coffre.offboarding.notices.documents import tenant_folder, write_document
+from coffre.offboarding.notices.letter_kinds import LetterKind
+from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
+from coffre.tenant.service import Service
+
+__all__ = ["LetterFacts", "LetterKind", "calendar_path", "letter_path", "message_path", "title_of", "write_letter"]
+
+STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css")
+
+
+@dataclass(frozen=True)
+class LetterFacts:
+    """What a letter tells. All but the erasure's and the renouncing's need the calendar.
+
+    ``departure`` is 1 for a tenant's first, one more after each that was renounced; ``returned_on`` is the day on which
+    the last data was handed over; ``unreached`` are machines that keep their agent.
+    """
+
+    notice_on: date
+    calendar: Calendar | None = None
+    returned: tuple[Returned, ...] = ()
+    returned_on: date | None = None
+    unreached: tuple[Agent, ...] = ()
+    certificate: Certificate | None = None
+    departure: int = 1
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A kind of letter: its template, which also names its file, its subject, and what it cannot be written without."""
+
+    template: str
+    title: str
+    needs: Callable[[LetterFacts], object]
+
+
+_FORMS: Mapping[LetterKind, _Form] = {
+    LetterKind.NOTICE_RECEIVED: _Form(
+        "accuse-de-reception",
+        "Accusé de réception de votre demande de résiliation",
+        lambda facts: facts.calendar,
+    ),
+    LetterKind.DATA_READY: _Form(
+        "donnees-disponibles",
+        "Vos données sont à votre disposition",
+        lambda facts: facts.calendar and facts.returned and facts.returned_on,
+    ),
+    LetterKind.REMINDER: _Form(
+        "rappel",
+        "Rappel : vos données seront bientôt effacées",
+        lambda facts: facts.calendar,
+    ),
+    LetterKind.UNREACHED: _Form(
+        "machines-injoignables",
+        "Machines dont l’agent de sauvegarde n’a pas pu être retiré",
+        lambda facts: facts.calendar and facts.unreached,
+    ),
+    LetterKind.ERASED: _Form(
+        "effacement",
+        "Effacement de vos sauvegardes et certificat",
+        lambda facts: facts.certificate,
+    ),
+    LetterKind.RENOUNCED: _Form(
+        "renonciation",
+        "Votre contrat se poursuit",
+        lambda facts: facts.notice_on,
+    ),
+}
+
+
+def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -> Path:
+    """Return a departure's letter of a kind, written at the first call; its e-mail's text lies beside it (.txt).
+
+    A later call returns the same file as it was, whatever the day and the facts are then.
+    """
+    path = letter_path(service, kind, facts)
+    if path.exists():
+        return path
+    form = _FORMS[kind]
+    if not form.needs(facts):
+        raise ValueError(f"a {kind} letter was asked for without what it tells")
+    wording = _word(service, kind, today, facts)
+    write_document(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
+    if kind is LetterKind.NOTICE_RECEIVED and facts.calendar is not None:
+        write_document(calendar_path(path), ics.render(service.tenant, facts.calendar))
+    # The PDF last: where it is, the rest is too.
+    write_document(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
+    return path
+
+
+def letter_path(service: Service, kind: LetterKind, facts: LetterFacts) -> Path:
+    """Return where a departure's letter of a kind is or will be.
+
+    A renounced departure may be taken up again by the same notice, and its letters have been written.
+    """
+    again = f"-{facts.departure}" if facts.departure > 1 else ""
+    return tenant_folder(service) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
+
+
+def message_path(letter: Path) -> Path:
+    """Return where the text is that the e-mail with a letter says."""
+    return letter.with_suffix(".txt")
+
+
+def calendar_path(letter: Path) -> Path:
+    """Return where the calendar is that goes with the notice's letter."""
+    return letter.with_suffix(".ics")
+
+
+def title_of(kind: LetterKind) -> str:
+    """Return a letter's subject, in French."""
+    return _FORMS[kind].title
+
+
+def _word(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -> dict[str, object]:
+    """Return everything that the templates of letters say."""
+    tenant, provider = service.tenant, service.repository.settings.provider
+    leaving = tenant.leaving
+    return_ = leaving.return_ if leaving is not None else None
+    return {
+        "kind": kind.value,
+        "title": _FORMS[kind].title,
+        "service_name": words.SERVICE,
+        "provider": provider,
+        "tenant": tenant,
+        "leaving": leaving,
+        "today": today,
+        "is_specimen": service.is_embedded,
+        "reach": _reach(provider.email, provider.phone),
+        "notice_on": facts.notice_on,
+        "calendar": facts.calendar,
+        "calendar_lines": words.describe_calendar(facts.calendar) if facts.calendar is not None else [],
+        "milestones": words.MILESTONES,
+        "sources": words.SOURCES,
+        "formats": words.FORMATS,
+        "systems": words.SYSTEMS,
+        "return_phrase": _describe_return(return_) if return_ is not None else "",
+        "target": words.describe_target(return_.to) if return_ is not None else "",
+        "returned": facts.returned,
+        "returned_on": facts.returned_on,
+        "passwords_handed_out": [each.machine for each in facts.returned if each.password_handed_out],
+        "unreached": facts.unreached,
+        "certificate": facts.certificate,
+        "enclosed": _enclosed(kind),
+    }
+
+
+def _describe_return(wanted: Return) -> str:
+    if wanted.format is ReturnFormat.REPOSITORY:
+        return "le dépôt de sauvegarde de chaque machine, avec le mot de passe et les programmes qui l’ouvrent"
+    if wanted.snapshots is ReturnedSnapshots.ALL:
+        return "les fichiers de toutes les sauvegardes conservées de chaque machine"
+    return "les fichiers de la dernière sauvegarde de chaque machine"
+
+
+def _reach(email: str | None, phone: str | None) -> str:
+    ways = [way for way in (f"à l’adresse {email}" if email else "", f"au {phone}" if phone else "") if way]
+    return f" {' ou '.join(ways)}" if ways else ""
+
+
+def _enclosed(kind: LetterKind) -> list[str]:
+    if kind is LetterKind.NOTICE_RECEIVED:
+        return ["calendrier au format iCalendar"]
+    return ["certificat d’effacement en PDF", "le même en JSON signé"] if kind is LetterKind.ERASED else []

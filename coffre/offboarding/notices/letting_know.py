@@ -1,0 +1,79 @@
+"""What the customer is told at each stage: a letter as a file, made once, and sent when a mail server is configured."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coffre.offboarding.certificate.issued import Certificate
+from coffre.offboarding.lifecycle.due import get_calendar, has_receipt, list_agents_left
+from coffre.offboarding.lifecycle.evidence import Agent, Approved, Returned, Step
+from coffre.offboarding.lifecycle.journal import Journal
+from coffre.offboarding.notices.letters import LetterFacts, LetterKind, write_letter
+from coffre.offboarding.notices.mail import send_letter
+from coffre.spec.leaving import Choice
+from coffre.tenant.service import Service
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who writes for a departure; ``resends`` has a letter sent again of which it is not known whether it went out."""
+
+    service: Service
+    journal: Journal
+    resends: bool = False
+
+    def tell_notice(self) -> list[str]:
+        """Acknowledge the customer's notice, with the calendar."""
+        return self._tell(LetterKind.NOTICE_RECEIVED, self._facts_with_calendar())
+
+    def tell_returned(self) -> list[str]:
+        """Say where the data is and how it is verified; nothing was handed over to who chose erasure."""
+        facts = self._facts_of_return()
+        return self._tell(LetterKind.DATA_READY, facts) if facts.returned else []
+
+    def remind(self) -> list[str]:
+        """Remind the customer once, before the end of the retrieval period, unless its receipt is there."""
+        leaving, today = self.service.tenant.leaving, self.journal.today
+        calendar = get_calendar(self.service, self.journal)
+        is_due = calendar.reminder_on <= today <= calendar.retrieval_ends_on
+        if not is_due or leaving is None or leaving.choice is Choice.ERASE or has_receipt(self.journal):
+            return []
+        return self._tell(LetterKind.REMINDER, self._facts_of_return())
+
+    def tell_unreached(self) -> list[str]:
+        """Say what to do about machines that were not reached, while there is time, and note that it was told."""
+        left = list_agents_left(self.service, self.journal)
+        found = [self.journal.find(Step.AGENT, Agent, name) for name in left]
+        untold = tuple(agent for agent in found if agent is not None and not agent.told)
+        if not untold:
+            return []
+        written = self._tell(LetterKind.UNREACHED, self._facts_with_calendar(unreached=untold))
+        for agent in untold:
+            told = f"courrier du {self.journal.today:%d/%m/%Y}"
+            self.journal.note(Step.AGENT, replace(agent, told=told), agent.machine)
+        return written
+
+    def tell_erased(self, certificate: Certificate) -> list[str]:
+        """Send the certificate."""
+        return self._tell(LetterKind.ERASED, self._facts(certificate=certificate))
+
+    def tell_renounced(self) -> list[str]:
+        """Confirm that the contract goes on."""
+        return self._tell(LetterKind.RENOUNCED, self._facts())
+
+    def _tell(self, kind: LetterKind, facts: LetterFacts) -> list[str]:
+        path = write_letter(self.service, kind, self.journal.today, facts)
+        send_letter(self.service, kind, path, self.journal.today, resend=self.resends)
+        return [str(path)]
+
+    def _facts_of_return(self) -> LetterFacts:
+        returned = tuple({each.machine: each for each in self.journal.read(Step.RETURNED, Returned)}.values())
+        returned_on = max((entry.on for entry in self.journal.steps(Step.RETURNED)), default=None)
+        return self._facts_with_calendar(returned=returned, returned_on=returned_on)
+
+    def _facts_with_calendar(self, **more: Any) -> LetterFacts:
+        return self._facts(calendar=get_calendar(self.service, self.journal), **more)
+
+    def _facts(self, **more: Any) -> LetterFacts:
+        approved = self.journal.find(Step.APPROVED, Approved)
+        assert approved is not None  # noqa: S101 - nothing is told before the approval is written down
+        return LetterFacts(approved.notice_on, departure=self.journal.departure, **more)

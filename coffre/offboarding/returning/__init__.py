@@ -1,6 +1,0 @@
-"""A tenant's data handed back at the end of its contract: as plain files or as a repository, in BagIt bags."""
-
-from coffre.offboarding.returning.disclosing import Disclosed, Seal, disclose
-from coffre.offboarding.returning.machine import PlannedReturn, plan_return, return_machine
-
-__all__ = ["Disclosed", "PlannedReturn", "Seal", "disclose", "plan_return", "return_machine"]

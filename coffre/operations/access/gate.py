@@ -1,0 +1,183 @@
+"""The gate: machines may write backups until the sold quota is reached (contract, articles 2 and 8).
+
+One that fills the storage, other than with backups that count, is stopped before
+(`coffre.observation.judge.filling`).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from coffre.errors import RefusedError, UsageError
+from coffre.observation.judge.filling import Filling, FillReason, MachineStore, judge_filling
+from coffre.observation.stores import find_words, read_room, read_store
+from coffre.orders.control import put_gate_order
+from coffre.records.activity import Usage
+from coffre.records.events import EventKind
+from coffre.spec.values.sizes import format_bytes, format_sold
+from coffre.tenant.access import SUSPENDED, find_reason
+from coffre.tenant.presence import list_present, refuse_unapplied
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+QUOTA, FILLING = "quota", "filling"
+"""Why, as `control/gate.json` tells a machine."""
+
+OnRefused = Callable[[str, RefusedError], object]
+"""Called with a machine whose gate cannot be moved, and why."""
+
+
+@dataclass(frozen=True)
+class GateState:
+    """The gate of a whole tenant, and why: current bytes of all its machines against the sold quota.
+
+    ``filling`` says which machines are stopped for themselves, whatever the gate, and whether the wall is reached.
+    """
+
+    is_closed: bool
+    used_bytes: int
+    quota_bytes: int
+    filling: Filling = field(default_factory=Filling)
+    stores: tuple[MachineStore, ...] = ()
+
+    @property
+    def explanation(self) -> str:
+        used, sold = format_bytes(self.used_bytes), format_sold(self.quota_bytes)
+        return f"{used} of the sold {sold} are used"
+
+    def explain_stop(self, machine: str) -> str:
+        """Say why one machine is stopped."""
+        store = next(store for store in self.stores if store.machine == machine)
+        if self.filling.stopped[machine] is FillReason.OBJECTS:
+            return f"it has {store.objects} objects, all versions counted, and makes the most of the tenant's"
+        return (
+            f"it fills the storage: {format_bytes(store.surplus_bytes)} of earlier versions, reports and locks, beside "
+            f"a repository of {format_bytes(store.repository_bytes)}"
+        )
+
+
+def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
+    """Close the gate from the sold quota on. Pure."""
+    return GateState(used_bytes >= quota_bytes, used_bytes, quota_bytes)
+
+
+def measure(service: Service) -> tuple[MachineStore, ...]:
+    """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
+    now = utc_now()
+    today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
+    present = list_present(service, service.tenant.machines)
+    stores = tuple(read_store(service, name, service.owner_bucket(name)) for name in present)
+    service.records.record_usage(
+        Usage(
+            tenant_id=service.tenant.id,
+            machine=store.machine,
+            measured_on=today,
+            current_bytes=store.current_bytes,
+            stored_bytes=store.stored_bytes,
+            measured_at=now,
+        )
+        for store in stores
+    )
+    return stores
+
+
+class GateMove(StrEnum):
+    """What becomes of a machine's gate."""
+
+    CLOSE = "close"
+    OPEN = "open"
+    STOP = "stop"
+    LET_GO_ON = "let go on"
+
+
+def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateState:
+    """Look at quota and wall, and put every machine's gate where they want it: the one function that does.
+
+    A retired machine has no gate, and its backups count; one without a bucket has neither. A bucket that takes no gate,
+    such as one that an apply has left unfinished, is told to ``on_refused`` and the others go on; without it that is a
+    RefusedError.
+    """
+    stores = measure(service)
+    measured = {store.machine for store in stores}
+    active = [name for name in service.tenant.active_machines() if name in measured]
+    stopped_now = [name for name in active if service.owner_bucket(name).is_stopped()]
+    state = _judge(service, stores, stopped_now)
+    # Who is stopped first: the orders that are written after it need room below the wall.
+    for name in sorted(active, key=lambda name: name not in state.filling.stopped):
+        try:
+            set_gate(service, name, state)
+        except RefusedError as refused:
+            if on_refused is None:
+                raise
+            on_refused(name, refused)
+    return state
+
+
+def set_gate(service: Service, machine: str, state: GateState) -> bool:
+    """Open or close one machine's gate: the policy first, which stops it, then the order, which tells it why.
+
+    A machine that is shut out altogether goes on being told so. Returns whether something changed; may run twice. A
+    change is recorded.
+    """
+    bucket, is_filling = service.owner_bucket(machine), machine in state.filling.stopped
+    is_closed = state.is_closed or is_filling
+    changed = bucket.set_stop(is_filling)
+    changed = bucket.set_gate(closed=is_closed) or changed
+    shut_out = (find_reason(service.tenant) or SUSPENDED) if bucket.is_suspended() else None
+    reason = shut_out or (FILLING if is_filling else QUOTA)
+    told = put_gate_order(service, bucket, is_closed=is_closed or shut_out is not None, reason=reason, since=utc_now())
+    if changed or told:
+        details: dict[str, object] = {"filling": state.filling.stopped[machine].value} if is_filling else {}
+        service.record(
+            EventKind.GATE_CHANGE,
+            machine,
+            closed=is_closed,
+            used_bytes=state.used_bytes,
+            quota_bytes=state.quota_bytes,
+            stored_bytes=sum(store.stored_bytes for store in state.stores),
+            **details,
+        )
+    return changed or told
+
+
+def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
+    """Return which machines' gates `settle_gate` would move, and where to; ``machines`` are those with a bucket."""
+    buckets = {name: service.owner_bucket(name) for name in machines}
+    stores = tuple(read_store(service, name, bucket) for name, bucket in buckets.items())
+    active = [name for name in service.tenant.active_machines() if name in buckets]
+    stopped_now = [name for name in active if buckets[name].is_stopped()]
+    state = _judge(service, stores, stopped_now)
+    moves: dict[GateMove, list[str]] = {}
+    for name in active:
+        stops, was_stopped = name in state.filling.stopped, name in stopped_now
+        if stops != was_stopped:
+            moves.setdefault(GateMove.STOP if stops else GateMove.LET_GO_ON, []).append(name)
+        elif not stops and state.is_closed != buckets[name].is_gate_closed():
+            moves.setdefault(GateMove.CLOSE if state.is_closed else GateMove.OPEN, []).append(name)
+    return moves
+
+
+def _judge(service: Service, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]) -> GateState:
+    used_bytes, quota_bytes = sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
+    return GateState(
+        is_closed=judge_gate(used_bytes, quota_bytes).is_closed,
+        used_bytes=used_bytes,
+        quota_bytes=quota_bytes,
+        filling=judge_filling(stores, read_room(service), stopped_now, find_words(service)),
+        stores=stores,
+    )
+
+
+def give_word(service: Service, machine: str, reason: str) -> None:
+    """Record an operator's word that a machine which fills the storage may go on, until it has grown by as much again.
+
+    `settle_gate` then lets it in.
+    """
+    if service.machine(machine).is_retired:
+        raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
+    refuse_unapplied(service, [machine])
+    store = read_store(service, machine, service.owner_bucket(machine))
+    service.record(
+        EventKind.GATE_WORD, machine, reason=reason, surplus_bytes=store.surplus_bytes, objects=store.objects
+    )

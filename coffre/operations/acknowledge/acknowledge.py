@@ -1,0 +1,123 @@
+"""The word that what is gone may be gone: recorded with who says so and why. The only way out of what is remembered.
+
+Whoever takes snapshots or packs out of sight for SMILÉO (undelete, set-aside, pruning) says so here, before and after.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from coffre.agents.report import ReportPath
+from coffre.errors import RefusedError, UsageError
+from coffre.findings import Finding, FindingKind
+from coffre.observation.judge import continuity, identity
+from coffre.observation.sighting import look
+from coffre.orders.accepted_paths import list_acceptable, record_accepted
+from coffre.orders.control import write_orders
+from coffre.records.events import EventKind
+from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+ACKNOWLEDGED = "acknowledged"
+HIDDEN = "hidden_by_undelete"
+SET_ASIDE = "set_aside"
+BEGUN_ANEW = "new_repository"
+
+_IDS_AN_EVENT = 1000
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What is expected no more: the losses as they stood, how many snapshots are among them, and paths that gave less.
+
+    ``generation`` is that of the orders that tell the machine of the paths, None when there are none.
+    """
+
+    machine: str
+    losses: tuple[Finding, ...]
+    snapshots: int
+    paths: tuple[ReportPath, ...] = ()
+    generation: int | None = None
+
+
+def release_snapshots(service: Service, machine: str, ids: Iterable[str], why: str, **details: object) -> None:
+    """Record that these snapshots of a machine may be gone, and expect them and their packs no more. May run twice."""
+    gone = list(ids)
+    _record_released(service, machine, gone, why, details)
+    service.records.change_memory(
+        service.tenant.id, machine, lambda memory: continuity.release(memory, gone, why, utc_now())
+    )
+
+
+def expect_no_more(service: Service, machine: str, ids: Sequence[str], why: str) -> None:
+    """Expect snapshots no more, of which an event was recorded; once more when they are out of sight.
+
+    A look may have seen them since they were released, and would expect them again.
+    """
+    service.records.change_memory(
+        service.tenant.id, machine, lambda memory: continuity.release(memory, ids, why, utc_now())
+    )
+
+
+def begin_anew(service: Service, machine: str, reason: str) -> None:
+    """Record that a machine's repository begins anew, and expect nothing of before any more."""
+    known = service.records.read_memory(service.tenant.id, machine).expected
+    newest = max(known, key=lambda each: each.seen_at, default=None)
+    service.record(
+        EventKind.NEW_REPOSITORY,
+        machine,
+        reason=reason,
+        snapshots=len(known),
+        newest=newest.snapshot_id if newest is not None else None,
+    )
+    service.records.change_memory(
+        service.tenant.id, machine, lambda memory: continuity.begin_anew(memory, BEGUN_ANEW, utc_now())
+    )
+
+
+def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
+    """Record that what a machine's storage lost is known, and why: it alarms no more, what goes later does.
+
+    So with paths of its plan that gave nothing or nearly nothing in its last run: its orders say that this is right.
+    RefusedError while the repository itself is gone: that is brought back, or begun anew by `coffre apply`.
+    """
+    check_reason(reason)
+    service.machine(machine)
+    refuse_unapplied(service, [machine])
+    seen = look(service, machine)
+    if any(loss.kind in (FindingKind.REPOSITORY_GONE, FindingKind.REPORT_KEY_LACKING) for loss in seen.losses):
+        raise RefusedError(
+            f"{service.tenant.slug}/{machine}: its repository cannot be opened as it is",
+            "Bring it back with `coffre undelete`; or, when all of it is lost, begin a new one with `coffre apply "
+            f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
+        )
+    paths = record_accepted(service, machine, seen.reported.last, reason)
+    # Also when all of them were accepted before: a kill may have come between the word and the orders.
+    generation = write_orders(service, machine).generation if list_acceptable(seen.reported.last) else None
+    gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
+    if not (seen.losses or seen.others or seen.reported.aside or seen.foreign.count):
+        return Acknowledged(machine, (), 0, paths, generation)
+    is_lost = bool(seen.losses or seen.reported.aside or seen.foreign.count)
+    known = (*seen.losses, *seen.others)
+    losses = [{"kind": each.kind.value, **each.evidence} for each in known]
+    _record_released(service, machine, gone, ACKNOWLEDGED, {"reason": reason, "losses": losses})
+    service.records.change_memory(
+        service.tenant.id,
+        machine,
+        lambda memory: identity.let_go(
+            continuity.acknowledge(memory, gone, ACKNOWLEDGED, utc_now()) if is_lost else memory
+        ),
+    )
+    return Acknowledged(machine, known, len(gone), paths, generation)
+
+
+def check_reason(reason: str) -> None:
+    """Refuse to let something go without a word on why."""
+    if not reason.strip():
+        raise UsageError("no reason is given", "Say why: --reason TEXT.")
+
+
+def _record_released(service: Service, machine: str, ids: Sequence[str], why: str, details: dict[str, object]) -> None:
+    for start in range(0, max(len(ids), 1), _IDS_AN_EVENT):
+        some = list(ids[start : start + _IDS_AN_EVENT])
+        service.record(EventKind.SNAPSHOTS_RELEASED, machine, why=why, snapshots=some, **details)

@@ -1,0 +1,64 @@
+"""Which machine's backups count: the one that SMILÉO deploys an agent to, and the word that another takes its place."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from coffre.agents.identity import Identity
+from coffre.observation.judge import identity
+from coffre.operations.acknowledge.acknowledge import check_reason
+from coffre.records.boots import AcceptedMachine
+from coffre.records.events import EventKind
+from coffre.records.memory import Memory
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The operator's word that other machines take the places of these, and why."""
+
+    machines: tuple[str, ...] = ()
+    reason: str = ""
+
+
+NO_REPLACEMENT = Replacement()
+
+
+def meet(service: Service, machine: str, said: Identity | None) -> tuple[str, ...]:
+    """Hold the machine that answers at a machine's address against the one whose backups count.
+
+    The first one is accepted, and so is the next one after its place was given away. Returns in what another one
+    differs (see `identity.judge`); empty for the right one, and for an agent that cannot say which it is.
+    """
+    if said is None or not any((said.machine_id, said.hardware_id, said.boot_id)):
+        return ()
+    now = utc_now()
+
+    def learn(memory: Memory) -> Memory:
+        if memory.accepted is None:
+            return identity.accept(memory, said, now)
+        return identity.hear(memory, identity.seen_by_us(said, now))
+
+    known = service.records.change_memory(service.tenant.id, machine, learn)
+    if not identity.is_foreign(known, said, now):
+        return ()
+    return identity.differences(known.accepted, said) or ("start",)
+
+
+def give_away(service: Service, replacement: Replacement) -> None:
+    """Record that other machines take these places, and why: the next deployment says which ones. May run twice."""
+    if replacement.machines:
+        check_reason(replacement.reason)
+    for name in replacement.machines:
+        service.machine(name)
+    for name in replacement.machines:
+        before = service.records.read_memory(service.tenant.id, name).accepted
+        service.record(EventKind.MACHINE_REPLACED, name, reason=replacement.reason, **_describe(before))
+        service.records.change_memory(service.tenant.id, name, partial(identity.give_away, at=utc_now()))
+
+
+def _describe(accepted: AcceptedMachine | None) -> dict[str, object]:
+    if accepted is None:
+        return {"before": None}
+    mark = identity.tag_of(accepted.machine_id, accepted.hardware_id)
+    return {"before": {"host_name": accepted.host_name, "mark": mark, "accepted_at": accepted.at.isoformat()}}

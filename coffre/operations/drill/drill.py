@@ -1,0 +1,179 @@
+"""A drill: a sample of a machine's files read with SMILÉO's key, away from the machine, and compared.
+
+What a machine backed up is somebody else's: a drill makes no file of it here. Each is streamed, counted and hashed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coffre.agents.report import Report
+from coffre.agents.restic.repository.listing import REPLACED
+from coffre.agents.restic.repository.repository import HostileSnapshotError, Repository, ResticError
+from coffre.errors import UsageError
+from coffre.findings import Finding
+from coffre.observation.judge.gaps import judge_snapshot_paths
+from coffre.observation.reports import recall
+from coffre.observation.sighting import look
+from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
+from coffre.operations.drill.streaming import compare, stream_sample
+from coffre.operations.repository import open_repository
+from coffre.records.events import EventKind
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.service import Service
+from coffre.workspace.work_folder import work_folder
+
+WORK_PREFIX = "drill-"
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What a drill found. ``problems`` is empty when every file came back as it should.
+
+    ``losses`` is what storage had before and has no more, ``gaps`` the paths of the plan of which the snapshot has no
+    file: with any of them no drill passes, whatever came back. ``others`` names the machines that back up under this
+    one's name: none of their snapshots is drilled.
+    """
+
+    machine: str
+    seed: int
+    snapshot_id: str
+    compared_by_hash: int
+    compared_by_size: int
+    read_bytes: int
+    problems: tuple[str, ...]
+    losses: tuple[Finding, ...] = ()
+    others: tuple[Finding, ...] = ()
+    gaps: tuple[Finding, ...] = ()
+
+    @property
+    def is_passed(self) -> bool:
+        return not self.problems and not self.losses and not self.gaps
+
+
+def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
+    """Read a sample of the newest snapshot on record and compare it; records who read what, why, and the result.
+
+    Some files are always compared with hashes that the agent took on the machine: a drill without any proves too little
+    and fails, saying so. Nothing of the machine's is written here.
+    """
+    refuse_while_blocked(service.tenant)
+    service.machine(machine)
+    refuse_unapplied(service, [machine])
+    newest = _newest_reported(service, machine)
+    snapshot_id, reported = newest.snapshot_id, newest.hashes
+    if not newest.is_stored:
+        problems = ("the snapshot that its machine reported is not in its bucket",)
+        return _settle(service, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ())
+    with _cache_folder(service.repository.root) as cache:
+        reason = f"drill of snapshot {snapshot_id[:8]}, seed {seed}"
+        repository = open_repository(service, machine, reason, cache)
+        try:
+            on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
+            files = _list_files(repository, snapshot_id)
+            lacking = set(find_empty(files, newest.roots))
+            sample = choose_sample(files, reported, seed, [root for root in newest.roots if root not in lacking])
+            on_progress(f"reading {len(sample.sizes)} files")
+            done = _read_and_compare(machine, repository, snapshot_id, sample)
+            gaps = judge_snapshot_paths(machine, newest.told, lacking)
+        except (ResticError, HostileSnapshotError) as problem:
+            # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
+            done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
+            sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
+    return _settle(service, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
+
+
+def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
+    """Record how a drill ended."""
+    service.record(
+        EventKind.DRILL,
+        done.machine,
+        seed=done.seed,
+        snapshot=done.snapshot_id,
+        files=[readable(path) for path in paths],
+        problems=list(done.problems),
+        losses=[{"kind": loss.kind.value, **loss.evidence} for loss in done.losses],
+        gaps=[{"kind": gap.kind.value, **gap.evidence} for gap in done.gaps],
+    )
+    return done
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """The snapshot that a drill is about, what the agent said of its files, and what storage lost meanwhile."""
+
+    snapshot_id: str
+    hashes: list[ReportedHash]
+    is_stored: bool
+    losses: tuple[Finding, ...]
+    others: tuple[Finding, ...]
+    told: Report | None = None
+
+    @property
+    def roots(self) -> list[str]:
+        """The paths of the plan that gave files, as the snapshot has them."""
+        paths = (self.told.paths if self.told is not None else None) or ()
+        return list(dict.fromkeys(each.stored_as for each in paths if each.files and each.stored_as))
+
+
+def _newest_reported(service: Service, machine: str) -> _Newest:
+    """Return the newest snapshot of which a sealed report was seen, whatever the bucket has to say now.
+
+    Of a machine that has never sealed a report, what its newest one in clear speaks of.
+    """
+    expected = {each.snapshot_id: each.released is None for each in recall(service, machine).snapshots.values()}
+    seen = look(
+        service,
+        machine,
+        until=lambda report: report.snapshot_id is not None and expected.get(report.snapshot_id, True),
+    )
+    newest, reports = seen.memory.newest_reported, seen.reported.reports
+    if newest is not None:
+        told = next((report for report in reports if report.number == newest.report_number), None)
+        snapshot_id: str | None = newest.snapshot_id
+    else:
+        in_clear = (report for report in reports if report.number is None)
+        told = next((report for report in in_clear if report.snapshot_id is not None), None)
+        snapshot_id = told.snapshot_id if told is not None else None
+    if snapshot_id is None:
+        raise UsageError(
+            f"{machine} has no report of a backup yet"
+            + (", but another machine has, under its name" if seen.others else ""),
+            f"Run `coffre backup {service.tenant.slug}` first; `coffre status` says what its bucket holds.",
+        )
+    hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples] if told else []
+    return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others, told)
+
+
+def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:
+    nodes = [node for node in repository.ls(snapshot_id) if node.type == "file"]
+    if not any(REPLACED in node.path for node in nodes):
+        return [SnapshotFile(node.path, node.size_bytes) for node in nodes]
+    return [
+        SnapshotFile(path.decode("utf-8", "surrogateescape"), node.size_bytes)
+        for node, path in repository.ls_bytes(snapshot_id)
+        if node.type == "file"
+    ]
+
+
+def _read_and_compare(machine: str, repository: Repository, snapshot_id: str, sample: Sample) -> Drill:
+    problems = [] if sample.reported else ["the snapshot has none of the files whose hashes the agent reported"]
+    streamed = stream_sample(repository, snapshot_id, sample)
+    problems += compare(sample, streamed)
+    read_bytes = sum(each.size_bytes for each in streamed.values())
+    return Drill(
+        machine, sample.seed, snapshot_id, len(sample.reported), len(sample.others), read_bytes, tuple(problems)
+    )
+
+
+@contextmanager
+def _cache_folder(root: Path) -> Iterator[Path | None]:
+    """Give a folder for the repository's structure, so that it is read once, not for each file; None without room."""
+    with ExitStack() as opened:
+        try:
+            folder = opened.enter_context(work_folder(root, WORK_PREFIX))
+        except OSError:
+            folder = None
+        yield folder

@@ -1,0 +1,44 @@
+"""A confidential hold, placed: recorded first, then carried out on the platform and read back."""
+
+from coffre.errors import BusyError
+from coffre.operations.access.suspension import set_suspension
+from coffre.operations.holds.settle import settle_hold
+from coffre.secrets.store import OnNotice
+from coffre.spec.loader import Repository
+from coffre.tenant.access import find_reason
+from coffre.tenant.holds import RecordedHold, record_hold
+from coffre.tenant.runs import lock_service, open_recorded
+
+PATIENCE_SECONDS = 60
+"""How long a command that changes the tenant is waited for; an erasure stops at a hold within a second."""
+
+
+def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
+    """Record a hold and see to it that the platform deletes nothing; returns of how many buckets that was read back.
+
+    The record alone does not wait for the tenant's lock: it is what stops an erasure that has the lock. It counts from
+    then on, also when the platform cannot be reached or another command does not end: the error says so, and the same
+    command (or `coffre apply`) finishes it.
+    """
+    with open_recorded(repository, slug, "hold place", on_notice) as service:
+        record_hold(service, hold)
+        try:
+            return _carry_out(repository, slug, on_notice)
+        except BusyError as error:
+            raise BusyError(
+                f"{slug}: the hold is recorded and counts, but rules that delete may still stand: {error.message}",
+                "Wait for it to end and run the same command again, which then reads every bucket back.",
+            ) from error
+
+
+def _carry_out(repository: Repository, slug: str, on_notice: OnNotice) -> int:
+    """Take the tenant's lock, then look: what an apply put in place before, under the lock, is undone here."""
+    with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
+        owner = held.storage.find_owner(held.owner_uid, exact=False)
+        owned = owner.buckets if owner is not None else ()
+        names = [name for name in held.tenant.machines if held.bucket_name(name) in owned]
+        settle_hold(held, names)
+        for name in names:
+            if (reason := find_reason(held.tenant)) is not None and not held.machine(name).is_retired:
+                set_suspension(held, name, reason)
+        return len(names)

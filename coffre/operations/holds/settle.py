@@ -1,0 +1,58 @@
+"""Holds: while one stands nothing of the tenant is deleted, neither by Coffre nor by the platform itself.
+
+What a hold forbids is deleting *data*. Keys are none: a machine may be retired and a key rotated under a hold.
+"""
+
+from collections.abc import Collection, Iterable
+
+from coffre.errors import ExpectedError, RefusedError
+from coffre.spec.tenant import Hold, Tenant
+from coffre.tenant.service import Service
+
+
+def refuse_if_held(tenant: Tenant, doing: str) -> None:
+    """Refuse to delete anything of a tenant under a hold: whoever deletes data asks here first. Pure.
+
+    The file's word is enough, whether it was carried out yet or not. ``doing`` is said as in "erasing the bucket of M".
+    """
+    if tenant.hold is not None:
+        raise RefusedError(
+            f"{tenant.slug} is under a hold ({describe_hold(tenant.hold)}): {doing} is refused",
+            "Ask whoever ordered it; when it is lifted, take `hold:` out of the tenant file and run `coffre apply`.",
+        )
+
+
+def describe_hold(hold: Hold) -> str:
+    """Name a hold in a sentence. Pure."""
+    return f"{hold.reference}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
+
+
+def settle_hold(service: Service, machines: Collection[str] | None = None) -> None:
+    """See to it that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
+
+    ``machines`` are those that have a bucket, by default all of the file.
+
+    ExpectedError when a rule stands all the same: then the hold does not count.
+    """
+    tenant = service.tenant
+    if tenant.hold is None:
+        return
+    names = tenant.machines if machines is None else machines
+    for name in names:
+        bucket = service.owner_bucket(name)
+        # The stack has taken away those that it knew of.
+        if bucket.list_expiry_rules():
+            bucket.clear_expiry_rules()
+    left = find_expiring(service, names)
+    if left:
+        raise ExpectedError(
+            f"{tenant.slug}: the hold ({describe_hold(tenant.hold)}) does NOT count yet: rules that delete stand on "
+            + ", ".join(f"{name} ({', '.join(rules)})" for name, rules in left.items()),
+            "Somebody else writes the lifecycle of these buckets: find out who, then run the same command again.",
+        )
+
+
+def find_expiring(service: Service, machines: Iterable[str]) -> dict[str, list[str]]:
+    """Return the machines whose bucket has rules that delete, with the names of the rules, read live."""
+    rules = {name: list(service.owner_bucket(name).list_expiry_rules()) for name in machines}
+    return {name: found for name, found in rules.items() if found}

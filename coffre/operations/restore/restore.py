@@ -1,0 +1,316 @@
+"""A restore by SMILÉO, to a directory here or onto a machine of the tenant; each use of a password is recorded."""
+
+import os
+import posixpath
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from coffre.agents.driver import MachineStorage
+from coffre.agents.restic.repository.output import SnapshotList
+from coffre.agents.restic.repository.remote_restore import RemoteRestore, look_at, refuse_ours, restore_on
+from coffre.agents.restic.repository.repository import (
+    HostileSnapshotError,
+    IncompleteRestoreError,
+    Repository,
+    RestoreSummary,
+    Snapshot,
+)
+from coffre.errors import RefusedError, UsageError
+from coffre.observation.judge import identity
+from coffre.observation.sighting import look_at_reports
+from coffre.operations.repository import open_repository
+from coffre.operations.restore.apart import Apart, hand_apart
+from coffre.outside.files import read_plain
+from coffre.secrets import rotations
+from coffre.spec import naming
+from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
+from coffre.storage.driver import AccessKey
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.machines import open_machine
+from coffre.tenant.passwords import use_password
+from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.service import Service
+
+MARKER = ".coffre-restore-unfinished"
+"""In a directory that a restore has begun to fill; holds the snapshot and the path, so that only the same goes on."""
+
+LONGEST_MARK_BYTES = 64 * 1024
+
+DEFAULT_FOLDER = "/var/lib/coffre-restore"
+"""On a machine: where restores go when no folder is named, one folder a snapshot."""
+
+
+class Watcher(Protocol):
+    """What is told while a restore goes on."""
+
+    def on_step(self, text: str) -> None: ...
+
+    def on_progress(self, fraction: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to restore: a machine's snapshot (an id's beginning, or "latest"), or one absolute path of it."""
+
+    machine: str
+    snapshot: str
+    path: str | None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was restored; ``to`` is where, as an operator reads it; ``apart`` what that place did not take as it is.
+
+    ``is_others``: another machine took it under this one's name. ``left_out`` is a newer snapshot that is another's.
+    """
+
+    machine: str
+    snapshot: Snapshot
+    to: str
+    summary: RestoreSummary
+    is_others: bool = False
+    left_out: Snapshot | None = None
+    apart: Apart | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The snapshot that is meant; whether it is another machine's, and which newer one was left out for being that."""
+
+    snapshot: Snapshot
+    is_others: bool = False
+    left_out: Snapshot | None = None
+
+
+@dataclass(frozen=True)
+class MachineDestination:
+    """A machine of the tenant; ``folder`` on it, None for the default one. ``in_place``: over what is there."""
+
+    machine: str
+    folder: str | None = None
+    in_place: bool = False
+
+
+def read_destination(
+    text: str, machines: Collection[str], *, folder: str | None, in_place: bool, is_there: Callable[[str], bool]
+) -> Path | MachineDestination:
+    """Tell a directory here (a `/` or a `.` in it) from a machine (its bare name); UsageError when it could be both.
+
+    ``is_there`` says whether a path exists here. Pure.
+    """
+    about_machines = " and ".join(flag for flag, given in (("--into", folder), ("--in-place", in_place)) if given)
+    if folder is not None and in_place:
+        raise UsageError("--into and --in-place are both given", "Leave out one of the two.")
+    if folder is not None and (not folder.startswith("/") or not folder.strip("/.")):
+        raise UsageError(f"--into {folder} is not a folder", "Write it from the root, like /srv/retour.")
+    if "/" in text or "." in text:
+        if about_machines:
+            raise UsageError(f"{about_machines} goes with a machine, and {text} is a directory here", "")
+        return Path(text)
+    if text not in machines:
+        raise UsageError(
+            f"--to {text} is neither a directory nor a machine of this tenant",
+            f"Write ./{text} for a directory here. Machines: {', '.join(machines)}.",
+        )
+    if not about_machines and is_there(text):
+        raise UsageError(
+            f"--to {text} could be the machine or the directory here",
+            f"Write ./{text} for the directory, or add --into {DEFAULT_FOLDER}/… for the machine.",
+        )
+    return MachineDestination(text, folder, in_place)
+
+
+def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher: Watcher) -> Restored:
+    """Restore into a directory here that is new or empty, or in which the same restore was cut short.
+
+    Nothing is ever written over: a directory that holds anything else is refused.
+    """
+    refuse_while_blocked(service.tenant)
+    service.machine(wanted.machine)
+    refuse_unapplied(service, [wanted.machine])
+    path = normalise_path(wanted.path)
+    unfinished = _read_marker(target)
+    if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
+        raise RefusedError(f"{target} is not an empty directory", "Name a new directory: a restore never overwrites.")
+    repository = open_repository(service, wanted.machine, f"restore {wanted.snapshot} to {target}")
+    choice = _choose(service, repository, wanted, path)
+    chosen = choice.snapshot
+    mark = f"{chosen.id} {path or '/'}"
+    if unfinished not in (None, mark):
+        raise _other_unfinished(str(target), unfinished)
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    marker = target / MARKER
+    marker.write_text(mark + "\n", encoding="utf-8", errors="surrogateescape")
+    includes = [path] if path else []
+    apart = None
+    try:
+        summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
+    except IncompleteRestoreError as problem:
+        summary = problem.summary
+        watcher.on_step(f"{target} does not take all in its place ({problem.failed} errors): handing that over apart")
+        apart = hand_apart(repository, chosen.id, path, target)
+    with suppress(IsADirectoryError):  # the machine's own, should it have had a folder of that name
+        marker.unlink(missing_ok=True)
+    return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out, apart)
+
+
+def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDestination, watcher: Watcher) -> Restored:
+    """Restore onto a machine of the tenant, with the key and the password of the machine whose backup it is.
+
+    The owner's key never leaves this computer. The target need not have an agent: restic is sent when it lacks it.
+    """
+    refuse_while_blocked(service.tenant)
+    refuse_target(service.tenant, destination.machine)
+    service.machine(wanted.machine)
+    refuse_unapplied(service, [wanted.machine])
+    key = _machine_key(service, wanted.machine)
+    path = normalise_path(wanted.path)
+    with open_machine(service, destination.machine) as ssh:
+        watcher.on_step(f"looking at {destination.machine}")
+        look_at(ssh)
+        if destination.in_place:
+            refuse_ours(path, destination.machine)
+        # A refused key would have restic on the machine try for 15 minutes.
+        service.storage.open_bucket(service.bucket_name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
+        where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
+        reason = f"restore {wanted.snapshot} onto {destination.machine}, {where}"
+        choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
+        chosen = choice.snapshot
+        folder = choose_folder(destination, wanted.machine, chosen)
+        watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
+        storage = _storage_of(service, wanted.machine, key, f"{reason}: handed to {destination.machine}")
+        summary = restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
+    where = f"{destination.machine}, {folder or 'in place'}"
+    return Restored(wanted.machine, chosen, where, summary, choice.is_others, choice.left_out)
+
+
+def choose_folder(destination: MachineDestination, source: str, snapshot: Snapshot) -> str | None:
+    """Return the folder on the target machine, None for in place. Pure."""
+    if destination.in_place:
+        return None
+    return destination.folder or f"{DEFAULT_FOLDER}/{source}-{snapshot.id[:8]}"
+
+
+def refuse_target(tenant: Tenant, name: str) -> None:
+    """Refuse a machine that cannot be restored onto. Pure."""
+    machine = tenant.machines[name]
+    if tenant.status is TenantStatus.SUSPENDED:
+        raise RefusedError(
+            f"{tenant.slug} is suspended: its machines may not read their backups",
+            "Restore to a directory here, or set `status: active` and run `coffre apply` first.",
+        )
+    if machine.is_retired:
+        raise RefusedError(f"{name} is retired", "Name a machine that is in service, or restore to a directory here.")
+    if machine.os is not OperatingSystem.LINUX:
+        raise RefusedError(
+            f"{name} runs {machine.os.value}: Coffre restores onto Linux machines only",
+            "Restore to a directory here and copy it over.",
+        )
+
+
+def normalise_path(path: str | None) -> str | None:
+    """Return a path of a snapshot in one form, None for everything; UsageError for a relative one. Pure."""
+    if path is None:
+        return None
+    if not path.startswith("/"):
+        raise UsageError(
+            f"--path {path} does not begin at the root", "Write it like /home/claire, on Windows like /C/Users/Claire."
+        )
+    normal = posixpath.normpath(path).replace("//", "/", 1)
+    return None if normal == "/" else normal
+
+
+def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Collection[str] = ()) -> Snapshot:
+    """Return the snapshot that is meant: the newest for "latest", else the one whose id begins so. Pure.
+
+    ``others`` are the ids of those that another machine took under this one's name: none of them is the latest.
+    HostileSnapshotError for one that no honest restic writes: it is never the latest, and refused when it is asked for.
+    """
+    snapshots = listed.usable
+    odd = [each for each in listed.odd if each.id.startswith(wanted)]
+    if listed.odd and not snapshots and wanted == "latest":
+        odd = list(listed.odd[:1])
+    if len(odd) == 1 and not any(each.id.startswith(wanted) for each in snapshots):
+        raise HostileSnapshotError(odd[0].id, f"its {odd[0].field} cannot be")
+    if not snapshots:
+        raise UsageError(f"{machine} has no snapshot yet", "Run `coffre backup` first.")
+    by_age = sorted(snapshots, key=lambda snapshot: snapshot.taken_at)
+    if wanted == "latest":
+        own = [snapshot for snapshot in by_age if snapshot.id not in others]
+        if not own:
+            raise RefusedError(
+                f"every snapshot of {machine} was taken by another machine under its name",
+                "Name one with --snapshot, or accept that machine: `coffre apply --replace-machine`.",
+            )
+        return own[-1]
+    found = [snapshot for snapshot in by_age if snapshot.id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    last = ", ".join(f"{snapshot.id[:8]} ({snapshot.taken_at:%Y-%m-%d %H:%M} UTC)" for snapshot in by_age[-10:])
+    problem = "no snapshot" if not found else f"{len(found)} snapshots"
+    raise UsageError(f"{machine} has {problem} beginning with {wanted!r}", f"The last ones are {last}.")
+
+
+def _choose(service: Service, repository: Repository, wanted: Wanted, path: str | None) -> Choice:
+    """Return the snapshot that is meant, having read the whole of its list: it is sound, and it holds the path."""
+    memory, listed = look_at_reports(service, wanted.machine), repository.list_snapshots()
+    others = {each.id for each in listed.usable if identity.is_others_snapshot(memory, each.id, each.tags)}
+    chosen = choose_snapshot(listed, wanted.snapshot, wanted.machine, others)
+    if path is None:
+        repository.check_snapshot(chosen.id)
+    elif not repository.has_path(chosen.id, path):
+        link = repository.find_link(chosen.id, path)
+        hint = "Write the path as on the machine."
+        if link is not None:
+            hint = f"{link} is a link there: write what it leads to; `coffre status --json` says where it is stored."
+        raise UsageError(f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", hint)
+    newer = [each for each in listed.usable if each.id in others and each.taken_at > chosen.taken_at]
+    left_out = max(newer, key=lambda each: each.taken_at, default=None) if wanted.snapshot == "latest" else None
+    return Choice(chosen, chosen.id in others, left_out)
+
+
+def _machine_key(service: Service, machine: str) -> AccessKey:
+    service.machine(machine)
+    control = service.secrets.get_control(service.tenant.slug, service.tenant.id)
+    if machine not in control.machine_keys or service.tenant.machines[machine].is_retired:
+        raise RefusedError(
+            f"{machine} has no key of its own, and no other key may leave this computer",
+            "Restore to a directory here and copy it over.",
+        )
+    key = rotations.trusted_key(control, rotations.machine_key(machine))
+    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+
+
+def _storage_of(service: Service, machine: str, key: AccessKey, reason: str) -> MachineStorage:
+    endpoint = service.storage.endpoint
+    return MachineStorage(
+        endpoint_url=endpoint.url,
+        region=endpoint.region,
+        bucket=service.bucket_name(machine),
+        ca_file=endpoint.ca_file,
+        access_key_id=key.access_key_id,
+        secret_access_key=SecretStr(key.secret_access_key),
+        repository_password=use_password(service, machine, reason),
+    )
+
+
+def _read_marker(target: Path) -> str | None:
+    """Return what a restore that was cut short has left in a directory, None when it has left nothing."""
+    try:
+        return os.fsdecode(read_plain(target / MARKER, LONGEST_MARK_BYTES)).rstrip("\n")
+    except OSError:  # none there, or something that no restore of ours has left
+        return None
+
+
+def _other_unfinished(where: str, mark: str) -> RefusedError:
+    snapshot, _, path = mark.partition(" ")
+    chosen = f"--snapshot {snapshot[:8]}" + (f" --path {path}" if path != "/" else "")
+    return RefusedError(
+        f"{where} holds an unfinished restore of another snapshot or path",
+        f"Finish it with {chosen}, or name a new directory.",
+    )

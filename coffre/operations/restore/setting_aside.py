@@ -1,0 +1,134 @@
+"""Snapshots put aside: no restore, drill, return or departure meets them any more, and nothing of them is deleted.
+
+A snapshot that a machine forged, or that nothing reads, would stop each of these. Its object is copied beside the
+repository, where no rule of the platform lets it expire, and then hidden. Nothing of it is read for that.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from coffre.errors import UsageError
+from coffre.operations.acknowledge.acknowledge import SET_ASIDE, expect_no_more
+from coffre.records.events import Event, EventKind
+from coffre.spec import naming
+from coffre.storage.driver import Bucket, ObjectFacts, QuotaExceededError
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.service import Service
+
+SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
+ASIDE_SNAPSHOTS_PREFIX = f"{naming.ASIDE_PREFIX}{SNAPSHOTS_PREFIX}"
+SHORTEST_BEGINNING = 4
+LONGEST_REASON = 500
+WALL_MARGIN_BYTES = 1024**2
+
+
+@dataclass(frozen=True)
+class AsideSnapshot:
+    """A snapshot that is aside now; who put it there, when and why, by the records, None where these have nothing."""
+
+    machine: str
+    snapshot: str
+    reason: str | None = None
+    by: str | None = None
+    at: datetime | None = None
+
+
+def set_aside(service: Service, machine: str, beginning: str, reason: str) -> str:
+    """Put the snapshot whose id begins so aside and return its id; recorded first. May run twice, also after a kill."""
+    _refuse_empty(reason)
+    bucket = _open(service, machine)
+    snapshot = _choose(bucket, SNAPSHOTS_PREFIX, beginning)
+    if snapshot is None:
+        return _name(_choose_aside(bucket, beginning), ASIDE_SNAPSHOTS_PREFIX)
+    name = _name(snapshot, SNAPSHOTS_PREFIX)
+    service.record(EventKind.SNAPSHOT_SET_ASIDE, machine, snapshot=name, reason=reason)
+    _copy(service, bucket, snapshot, ASIDE_SNAPSHOTS_PREFIX + name)
+    expect_no_more(service, machine, [name], SET_ASIDE)
+    bucket.hide(snapshot.key)
+    expect_no_more(service, machine, [name], SET_ASIDE)
+    return name
+
+
+def bring_back(service: Service, machine: str, beginning: str, reason: str) -> str:
+    """Put a snapshot that is aside back into its repository; recorded first. May run twice, also after a kill."""
+    _refuse_empty(reason)
+    bucket = _open(service, machine)
+    snapshot = _choose_aside(bucket, beginning)
+    name = _name(snapshot, ASIDE_SNAPSHOTS_PREFIX)
+    service.record(EventKind.SNAPSHOT_BROUGHT_BACK, machine, snapshot=name, reason=reason)
+    _copy(service, bucket, snapshot, SNAPSHOTS_PREFIX + name)
+    bucket.hide(snapshot.key)
+    return name
+
+
+def list_aside_ids(bucket: Bucket) -> tuple[str, ...]:
+    """Return the ids of the snapshots of a machine's bucket that are aside: those that its repository lacks by that."""
+    listed = bucket.list_objects(ASIDE_SNAPSHOTS_PREFIX)
+    return tuple(sorted(_name(each, ASIDE_SNAPSHOTS_PREFIX) for each in listed))
+
+
+def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
+    """Return what is aside of a machine, with what the records say of it."""
+    service.machine(machine)
+    refuse_unapplied(service, [machine])
+    events = _last_events(service, machine)
+    found = []
+    for snapshot in list_aside_ids(service.owner_bucket(machine)):
+        event = events.get(snapshot)
+        told = (str(event.details["reason"]), event.actor, event.at) if event is not None else (None, None, None)
+        found.append(AsideSnapshot(machine, snapshot, *told))
+    return found
+
+
+def _last_events(service: Service, machine: str) -> dict[str, Event]:
+    records = service.find_records()
+    if records is None:
+        return {}
+    events = records.list_events(service.tenant.id, EventKind.SNAPSHOT_SET_ASIDE)
+    return {str(event.details["snapshot"]): event for event in events if event.machine == machine}
+
+
+def _open(service: Service, machine: str) -> Bucket:
+    refuse_while_blocked(service.tenant)
+    service.machine(machine)
+    refuse_unapplied(service, [machine])
+    return service.owner_bucket(machine)
+
+
+def _refuse_empty(reason: str) -> None:
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise UsageError("--reason is no reason", f"Write why, on one line of at most {LONGEST_REASON} characters.")
+
+
+def _choose(bucket: Bucket, prefix: str, beginning: str) -> ObjectFacts | None:
+    """Return the one snapshot whose name begins so, by its object's name alone; None when there is none."""
+    if len(beginning) < SHORTEST_BEGINNING:
+        raise UsageError(f"--snapshot {beginning} is too short", f"Write at least {SHORTEST_BEGINNING} characters.")
+    found = [each for each in bucket.list_objects(prefix + beginning) if _name(each, prefix)]
+    exact = [each for each in found if _name(each, prefix) == beginning]
+    if len(found) == 1 or len(exact) == 1:
+        return (exact or found)[0]
+    if found:
+        raise UsageError(f"{len(found)} snapshots begin with {beginning}", "Write more of the id.")
+    return None
+
+
+def _choose_aside(bucket: Bucket, beginning: str) -> ObjectFacts:
+    found = _choose(bucket, ASIDE_SNAPSHOTS_PREFIX, beginning)
+    if found is None:
+        raise UsageError(f"no snapshot whose id begins with {beginning}", "`coffre snapshot list` names those aside.")
+    return found
+
+
+def _name(snapshot: ObjectFacts, prefix: str) -> str:
+    return snapshot.key.removeprefix(prefix)
+
+
+def _copy(service: Service, bucket: Bucket, snapshot: ObjectFacts, to: str) -> None:
+    """Copy an object on the platform; at the wall, which counts the copy, the wall is raised for it."""
+    try:
+        bucket.copy(snapshot.key, to)
+    except QuotaExceededError:
+        with service.storage.raised_wall(service.owner_uid, snapshot.size_bytes + WALL_MARGIN_BYTES):
+            bucket.copy(snapshot.key, to)

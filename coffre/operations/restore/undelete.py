@@ -1,0 +1,134 @@
+"""A machine's repository as it was at a moment: overwritten and deleted objects brought back from their versions."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from coffre.agents.restic.repository.repository import ResticError
+from coffre.observation.key_shapes import is_foreign
+from coffre.observation.sighting import SNAPSHOTS_PREFIX
+from coffre.operations.acknowledge.acknowledge import HIDDEN, expect_no_more, release_snapshots
+from coffre.operations.repository import open_repository
+from coffre.operations.restore.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
+from coffre.records.events import EventKind
+from coffre.spec import naming
+from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
+from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.service import Service
+
+WORKERS = 8
+WALL_MARGINS_BYTES = (1024**2, 16 * 1024**2, 256 * 1024**2)
+"""By how much more than what is left the wall is raised, try after try: machines write, and RGW's count lags."""
+MAX_READ_BYTES = 64 * 1024**2
+"""What is larger is no index, snapshot or key file of restic's: those end at some 10 MB."""
+MAX_NAMED = 20
+
+OnProgress = Callable[[float], None]
+"""Called with the part that is done, 0 to 1."""
+
+
+def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> UndeletePlan:
+    """Return what would bring a machine's repository back to a moment; changes nothing."""
+    refuse_while_blocked(service.tenant)
+    service.machine(machine)
+    refuse_unapplied(service, [machine])
+    bucket = service.owner_bucket(machine)
+    versions, foreign = part_foreign(bucket.list_versions(naming.RESTIC_PREFIX))
+    unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]
+    return plan_undelete(versions, at, unsound=unsound, is_exact=is_exact, foreign=foreign)
+
+
+def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: OnProgress) -> None:
+    """Carry a plan out. Nothing is deleted: what was current stays as a version. May be killed and planned again.
+
+    At the wall, which counts every copy, the wall is raised for the length of the work.
+    """
+    service.record(
+        EventKind.UNDELETE,
+        machine,
+        to=plan.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        brought_back=len(plan.comebacks),
+        copied_bytes=plan.copied_bytes,
+        hidden=list(plan.hidden[:MAX_NAMED]),
+        hidden_count=len(plan.hidden),
+        lost_count=len(plan.lost),
+        foreign_count=plan.foreign.count,
+    )
+    ours = (key for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX) and not is_foreign(key))
+    hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
+    if hidden:
+        release_snapshots(service, machine, hidden, HIDDEN)
+    bucket = service.owner_bucket(machine)
+    done = _Progress(len(plan.comebacks), on_progress)
+    left = _bring_back(bucket, plan.comebacks, done)
+    for margin_bytes in WALL_MARGINS_BYTES:
+        if not left:
+            break
+        needed_bytes = sum(comeback.size_bytes for comeback in left) + margin_bytes
+        with service.storage.raised_wall(service.owner_uid, needed_bytes):
+            left = _bring_back(bucket, left, done)
+    if left:
+        raise QuotaExceededError(
+            f"{service.tenant.slug}: the wall was reached again with {len(left)} objects to bring back",
+            "Machines are writing meanwhile. Run the same command again: what is back stays.",
+        )
+    for key in plan.hidden:
+        bucket.hide(key)
+    if hidden:
+        expect_no_more(service, machine, hidden, HIDDEN)
+
+
+def check(service: Service, machine: str) -> ResticError | None:
+    """Run `restic check` on a machine's repository; returns what is wrong with it, None when all is well."""
+    try:
+        open_repository(service, machine, "check after undelete").check()
+    except ResticError as problem:
+        return problem
+    return None
+
+
+class _Progress:
+    def __init__(self, total: int, on_progress: OnProgress) -> None:
+        self._total = total
+        self._done = 0
+        self._on_progress = on_progress
+
+    def add_one(self) -> None:
+        self._done += 1
+        self._on_progress(self._done / self._total)
+
+
+def _bring_back(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progress) -> list[Comeback]:
+    """Copy versions onto their keys; returns those that the wall kept from it.
+
+    Snapshots come when all that they need is there, as restic writes them: their dates say when it was.
+    """
+    snapshots = [each for each in comebacks if each.key.startswith(SNAPSHOTS_PREFIX)]
+    others = [each for each in comebacks if not each.key.startswith(SNAPSHOTS_PREFIX)]
+    left = _copy_onto(bucket, others, progress)
+    return [*left, *snapshots] if left else _copy_onto(bucket, snapshots, progress)
+
+
+def _copy_onto(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progress) -> list[Comeback]:
+    with ThreadPoolExecutor(max_workers=WORKERS) as executor:
+        running = {executor.submit(bucket.restore_version, each.key, each.version_id): each for each in comebacks}
+        try:
+            with suppress(QuotaExceededError):
+                for future in as_completed(running):
+                    future.result()
+                    progress.add_one()
+        finally:
+            executor.shutdown(cancel_futures=True)
+    return [each for future, each in running.items() if future.cancelled() or future.exception() is not None]
+
+
+def _is_sound(bucket: Bucket, version: ObjectVersion) -> bool:
+    """Tell whether a file that restic names by its content has that content."""
+    if version.size_bytes > MAX_READ_BYTES:
+        return False
+    body = bucket.find(version.key, MAX_READ_BYTES)
+    return isinstance(body, bytes) and hashlib.sha256(body).hexdigest() == PurePosixPath(version.key).name

@@ -1,0 +1,238 @@
+"""Which versions bring a repository back to what it was at a moment: rules over a full listing. Pure.
+
+What was current at the moment becomes current again. What was written later stays where it is: restic merges indexes
+and passes over packs that none of them names, so later backups survive beside the earlier state. Only later index,
+snapshot and key files that are not what their name says (restic names them by their SHA-256) have to go out of sight,
+since one such file stops restic; so does a foreign key that restic takes for such a file, whenever it came. Locks are
+left alone: reading needs none, and those of then would keep backups out.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from coffre.errors import RefusedError, UsageError
+from coffre.observation.key_shapes import ForeignKeys, is_foreign, stops_restic
+from coffre.spec import naming
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import ObjectVersion
+
+CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
+LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
+READ_BY_EVERY_COMMAND = tuple(f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("index", "snapshots", "keys"))
+"""What restic reads whole at each start: one bad file among them stops it, while a pack that nothing names does not."""
+
+_ORDER = ("config", "keys", "data", "index", "snapshots")
+"""Packs before the indexes that name them, snapshots last: what is found half done is never believed too much."""
+
+
+@dataclass(frozen=True)
+class Comeback:
+    """A version that becomes current again by a copy onto its key."""
+
+    key: str
+    version_id: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class UndeletePlan:
+    """What brings a repository back to a moment.
+
+    ``hidden`` are keys written later that get a delete marker, ``later`` those that stay as they are; ``lost`` existed
+    and cannot come back, because no version is left. ``undone_from`` and ``undone_to`` are the first and the last of
+    the changes that are taken back. ``foreign`` are keys that nothing of ours writes: they count for nothing, and are
+    left where they are but for those in ``hidden``.
+    """
+
+    at: datetime
+    comebacks: tuple[Comeback, ...]
+    hidden: tuple[str, ...]
+    later: tuple[str, ...]
+    lost: tuple[str, ...]
+    undone_from: datetime | None = None
+    undone_to: datetime | None = None
+    foreign: ForeignKeys = field(default_factory=ForeignKeys)
+
+    @property
+    def is_needed(self) -> bool:
+        return bool(self.comebacks or self.hidden)
+
+    @property
+    def copied_bytes(self) -> int:
+        """What the copies will take of the tenant's wall."""
+        return sum(comeback.size_bytes for comeback in self.comebacks)
+
+
+def plan_undelete(
+    versions: Iterable[ObjectVersion],
+    at: datetime,
+    *,
+    unsound: Collection[str] = (),
+    is_exact: bool = False,
+    foreign: Iterable[str] = (),
+) -> UndeletePlan:
+    """Return what brings the repository of a full listing back to ``at``.
+
+    ``unsound`` are keys written later whose content is not what their name says; with ``is_exact`` every later index,
+    snapshot and key file goes out of sight. ``foreign`` are keys that `part_foreign` took out of the listing.
+    RefusedError when there was no repository at that moment.
+    """
+    comebacks: list[Comeback] = []
+    passed_over = ForeignKeys()
+    hidden: list[str] = []
+    for key in foreign:
+        passed_over = passed_over.add(key)
+        if stops_restic(key):
+            hidden.append(key)
+    later: list[str] = []
+    lost: list[str] = []
+    undone: list[datetime] = []
+    was_there = False
+    for key, history in _by_key(versions).items():
+        current, then = history[0], _find_then(history, at)
+        if then is None or then.is_marker:
+            if _was_deleted_unseen(history, then):
+                lost.append(key)
+            elif not current.is_marker:
+                is_hidden = key in unsound or (is_exact and key.startswith(READ_BY_EVERY_COMMAND))
+                (hidden if is_hidden else later).append(key)
+            continue
+        was_there = was_there or key == CONFIG_KEY
+        if not _is_same_content(current, then):
+            comebacks.append(Comeback(key, then.version_id, then.size_bytes))
+            undone.append(_first_after(history, then).modified_at)
+            undone.append(current.modified_at)
+    if not was_there:
+        raise RefusedError(
+            f"there was no repository at {at:%Y-%m-%d %H:%M:%S} UTC, or nothing is left of it",
+            "Name a moment between its first backup and the damage.",
+        )
+    return UndeletePlan(
+        at,
+        tuple(sorted(comebacks, key=lambda comeback: (_rank(comeback.key), comeback.key))),
+        tuple(hidden),
+        tuple(later),
+        tuple(lost),
+        min(undone, default=None),
+        max(undone, default=None),
+        passed_over,
+    )
+
+
+def part_foreign(versions: Iterable[ObjectVersion]) -> tuple[list[ObjectVersion], list[str]]:
+    """Part a listing from foreign keys, of which those are returned that are there now."""
+    ours: list[ObjectVersion] = []
+    foreign: list[str] = []
+    for version in versions:
+        if not is_foreign(version.key):
+            ours.append(version)
+        elif version.is_latest and not version.is_marker:
+            foreign.append(version.key)
+    return ours, foreign
+
+
+def list_later(versions: Iterable[ObjectVersion], at: datetime) -> list[ObjectVersion]:
+    """Return the current index, snapshot and key files that were written after ``at``: those that have to be sound."""
+    return [
+        history[0]
+        for key, history in _by_key(versions).items()
+        if key.startswith(READ_BY_EVERY_COMMAND) and not history[0].is_marker
+        if (then := _find_then(history, at)) is None or then.is_marker
+    ]
+
+
+def count_by_kind(keys: Iterable[str]) -> Mapping[str, int]:
+    """Count keys by restic's own folders, in the order in which they come back."""
+    counts: dict[str, int] = {}
+    for kind in sorted((_kind(key) for key in keys), key=_rank_of_kind):
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def read_moment(text: str, timezone: str, now: datetime) -> datetime:
+    """Read a moment in ISO 8601, in UTC; without an offset it is local time of ``timezone``.
+
+    UsageError for anything else, for a local time that a clock change skips or repeats, and for the future.
+    """
+    how = "Write it like 2026-11-23T14:05, or 2026-11-23T13:05:30Z."
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or not any(sign in text for sign in "T :"):
+        raise UsageError(f"{text!r} is not a moment", how)
+    if read.tzinfo is None:
+        read = _localise(read, timezone)
+    moment = read.astimezone(UTC)
+    if moment > now:
+        raise UsageError(f"{moment:%Y-%m-%d %H:%M:%S} UTC is still to come", how)
+    return moment
+
+
+def refuse_too_old(tenant: Tenant, moment: datetime, now: datetime) -> None:
+    """Refuse a moment whose versions may be gone; a hold keeps everything from its first day on."""
+    since = now
+    if tenant.hold is not None:
+        began = datetime.combine(tenant.hold.since, datetime.min.time(), ZoneInfo(tenant.timezone))
+        since = min(now, began)
+    oldest = since - timedelta(days=tenant.storage.undelete_days)
+    if moment < oldest:
+        raise RefusedError(
+            f"{moment:%Y-%m-%d %H:%M:%S} UTC is too long ago: {tenant.slug} keeps old versions for "
+            f"{tenant.storage.undelete_days} days (storage.undelete_days)",
+            f"Name a moment after {oldest:%Y-%m-%d %H:%M} UTC. What is still in the repository, "
+            "`coffre restore` brings back.",
+        )
+
+
+def _localise(naive: datetime, timezone: str) -> datetime:
+    zone = ZoneInfo(timezone)
+    first, second = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        raise UsageError(
+            f"{naive:%Y-%m-%d %H:%M} is not one moment in {timezone}: the clocks change then",
+            f"Write it with its offset, like {first.astimezone(UTC):%Y-%m-%dT%H:%M}Z.",
+        )
+    return first
+
+
+def _by_key(versions: Iterable[ObjectVersion]) -> dict[str, list[ObjectVersion]]:
+    """Return each key's history, newest first as listed, without locks."""
+    histories: dict[str, list[ObjectVersion]] = {}
+    for version in versions:
+        if version.key.startswith(naming.RESTIC_PREFIX) and not version.key.startswith(LOCKS_PREFIX):
+            histories.setdefault(version.key, []).append(version)
+    return histories
+
+
+def _find_then(history: Sequence[ObjectVersion], at: datetime) -> ObjectVersion | None:
+    return next((version for version in history if version.modified_at <= at), None)
+
+
+def _first_after(history: Sequence[ObjectVersion], then: ObjectVersion) -> ObjectVersion:
+    return history[history.index(then) - 1]
+
+
+def _was_deleted_unseen(history: Sequence[ObjectVersion], then: ObjectVersion | None) -> bool:
+    """Tell whether the oldest thing known of a key is its deletion after the moment: what was deleted is gone."""
+    return then is None and history[-1].is_marker
+
+
+def _is_same_content(current: ObjectVersion, then: ObjectVersion) -> bool:
+    if current.is_marker:
+        return False
+    return current.version_id == then.version_id or (current.etag, current.size_bytes) == (then.etag, then.size_bytes)
+
+
+def _kind(key: str) -> str:
+    return key.removeprefix(naming.RESTIC_PREFIX).split("/", 1)[0]
+
+
+def _rank(key: str) -> int:
+    return _rank_of_kind(_kind(key))
+
+
+def _rank_of_kind(kind: str) -> int:
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)

@@ -1,0 +1,304 @@
+"""SMILÉO's orders to a machine, written under control/ of its bucket with the owner's key (design, section 7)."""
+
+import base64
+import contextlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from pydantic import SecretStr
+
+from coffre import toolchain
+from coffre.agents.restic import desired
+from coffre.agents.restic.programs import AgentPrograms
+from coffre.errors import RemoteError
+from coffre.findings import SetAside
+from coffre.orders import generations
+from coffre.orders.accepted_paths import find_accepted
+from coffre.outside.faults import Fault
+from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.records.events import EventKind
+from coffre.secrets import rotations
+from coffre.secrets.bundles import ControlBundle
+from coffre.spec import naming
+from coffre.spec.tenant import OperatingSystem
+from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
+from coffre.tenant.service import Service
+from coffre.workspace.clock import utc_now
+
+WALL_MARGIN_BYTES = 1024**2
+"""How far the wall is raised, for the length of one write, to put an order for a tenant that stands at it."""
+
+
+GATE_LIMIT_BYTES = 64 * 1024
+MAX_REASON = 200
+
+
+@dataclass(frozen=True)
+class GateOrder:
+    """What a machine is told of its gate, and why it is closed."""
+
+    is_closed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Orders:
+    """A machine's orders: the generation that stands now, and what differs from what its tenant file wants.
+
+    ``generation`` is None when there are none yet; ``differences`` are named as `desired.list_differences` does.
+    ``due``: a machine with this generation has all that is ordered, since what came after says the same.
+    ``needs_renewal``: they say what they should, and do not count for long any more; no change for anybody.
+    """
+
+    machine: str
+    generation: int | None
+    differences: tuple[str, ...]
+    due: int = 0
+    needs_renewal: bool = False
+
+    @property
+    def is_due(self) -> bool:
+        """Whether new orders have to be written."""
+        return self.generation is None or bool(self.differences) or self.needs_renewal
+
+
+def read_orders(service: Service, machine: str) -> dict[str, Any] | None:
+    """Return the payload of a machine's desired.json, its signature verified; None when there is none.
+
+    InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: somebody else put it
+    there. OutdatedOrdersError when it is genuine and older than what is recorded to have stood there.
+    """
+    bucket = service.owner_bucket(machine)
+    document = _find_document(bucket)
+    return None if document is None else _verified(service, machine, bucket, document)
+
+
+def _find_document(bucket: Bucket) -> bytes | Unusable | None:
+    return bucket.find(naming.DESIRED_KEY, desired.LIMIT_BYTES)
+
+
+def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
+    way_out = f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version."
+    try:
+        orders = _verify(document, _known_seeds(_control(service)))
+        _refuse_elsewhere(service, machine, orders)
+    except desired.InvalidOrdersError as problem:
+        raise desired.InvalidOrdersError(
+            f"bucket {bucket.name}: {problem.message}",
+            "The machine does not follow it and goes on with its last good orders. Find out who wrote it (only the "
+            f"owner's key may: rotate it if it was stolen), then {way_out}",
+            problem.fault,
+        ) from problem
+    written = generations.find_written(service, machine)
+    if orders["generation"] < written:
+        raise desired.OutdatedOrdersError(
+            f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine and older than "
+            f"generation {written}, which stood there: somebody put it back",
+            "A machine that has seen newer ones does not follow it. Ask whoever hosts the storage, then "
+            f"{way_out} The new orders are newer than all that were recorded.",
+            orders["generation"],
+            written,
+        )
+    return orders
+
+
+def _refuse_elsewhere(service: Service, machine: str, orders: Mapping[str, Any]) -> None:
+    """Refuse orders of another machine: one key signs those of all machines of a tenant."""
+    if (orders.get("tenant_id"), orders.get("machine")) != (service.tenant.id, machine):
+        raise desired.InvalidOrdersError(
+            "control/desired.json is signed, and for another machine than this bucket's", fault=Fault.FOREIGN
+        )
+
+
+def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any]:
+    if isinstance(document, Unusable):
+        raise desired.InvalidOrdersError("control/desired.json is none of Coffre's", fault=document.fault)
+    return desired.verify(document, *_public_keys(seeds))
+
+
+def refuse_foreign_orders(service: Service, machines: Iterable[str]) -> None:
+    """Refuse to go on over orders that are not ours, or not our newest; what cannot be read is left to a later step."""
+    for machine in machines:
+        with contextlib.suppress(RemoteError):
+            read_orders(service, machine)
+
+
+def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None, *, removes: bool = False) -> Orders:
+    """Compare a machine's orders as they stand (None: there are none) with what its tenant file wants.
+
+    With ``removes`` its agent is to remove itself, whatever the file says of the machine.
+    """
+    if current is None:
+        return Orders(machine, None, ())
+    now = utc_now()
+    wanted = _payload(service, machine, desired.Issue(current["generation"], now), removes=removes)
+    differences = desired.list_differences(current, wanted)
+    due = generations.find_due(service, machine)
+    return Orders(machine, current["generation"], differences, due, desired.is_renewal_due(current, now))
+
+
+def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False, removes: bool = False) -> Orders:
+    """Bring a machine's orders to what its tenant file wants; returns them as they stand then. May run twice.
+
+    With ``removes`` they have the agent remove itself, whatever the file says of the machine.
+
+    RefusedError when what stands was not signed by this tenant's keys, or is older than what stood there, unless
+    ``replaces_foreign``: then it becomes an earlier version of ours, and ours is newer than all that were recorded.
+    """
+    bucket, control = service.owner_bucket(machine), _control(service)
+    document = _find_document(bucket)
+    try:
+        current = None if document is None else _verified(service, machine, bucket, document)
+    except desired.InvalidOrdersError:
+        if not replaces_foreign:
+            raise
+        document = current = None
+    orders, seeds = plan_orders(service, machine, current, removes=removes), _signing_seeds(control)
+    last = max(generations.find_last_used(service, machine), generations.find_written(service, machine))
+    if document is not None and not _is_vouched_for(document, seeds):
+        # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
+        orders = replace(orders, differences=(*orders.differences, "signing key"))
+    if orders.generation is not None and not orders.is_due:
+        _sign_again(service, bucket, document, seeds)
+        generations.confirm_written(service, machine, orders.generation)
+        return orders
+    generation = desired.next_generation(orders.generation, last)
+    payload = _payload(service, machine, desired.Issue(generation, utc_now()), removes=removes)
+    document = desired.sign(desired.encode_payload(payload), *seeds)
+    renews = orders.generation is not None and not orders.differences
+    # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
+    details: dict[str, object] = {"generation": generation, "differences": list(orders.differences)}
+    service.record(EventKind.ORDERS, machine, **details, **({generations.RENEWS: True} if renews else {}))
+    _put(service, bucket, naming.DESIRED_KEY, document)
+    generations.confirm_written(service, machine, generation)
+    return Orders(machine, generation, (), generations.find_due(service, machine))
+
+
+def sign_orders(service: Service, machine: str) -> Orders:
+    """Bring the signatures of a machine's orders to the keys that sign now, and change nothing of what they say.
+
+    Orders that only a key vouches for which counts no more are written anew. Returns them as they stand then (None for
+    a generation: there are none, and `apply` writes them). May run twice.
+    """
+    bucket = service.owner_bucket(machine)
+    document = _find_document(bucket)
+    if document is None:
+        return Orders(machine, None, ())
+    seeds = _signing_seeds(_control(service))
+    if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
+        return write_orders(service, machine)
+    generation = _verified(service, machine, bucket, document)["generation"]
+    _sign_again(service, bucket, document, seeds)
+    return Orders(machine, generation, (), generations.find_due(service, machine))
+
+
+def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason: str, since: datetime) -> bool:
+    """Tell a machine whether its gate is closed, and why; writes and returns True only when it says something new."""
+    current = find_gate_order(bucket)
+    if current is None and not is_closed:
+        return False
+    order: dict[str, Any] = {
+        "closed": is_closed,
+        "reason": reason if is_closed else "",
+        "since": f"{since:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    if isinstance(current, GateOrder) and (current.is_closed, current.reason) == (order["closed"], order["reason"]):
+        return False
+    # Anything else than our own order is written anew: only SMILÉO's key may write there.
+    _put(service, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
+    return True
+
+
+def find_gate_order(bucket: Bucket) -> GateOrder | SetAside | None:
+    """Return what a bucket's gate.json tells its machine; None when there is none."""
+    body = bucket.find(naming.GATE_KEY, GATE_LIMIT_BYTES)
+    if body is None:
+        return None
+    return SetAside(naming.GATE_KEY, body.fault) if isinstance(body, Unusable) else read_gate_order(body)
+
+
+def read_gate_order(body: bytes) -> GateOrder | SetAside:
+    """Read a gate.json; nobody signs it, so only what Coffre itself writes is taken. Pure."""
+    try:
+        order = read_json_object(body, GATE_LIMIT_BYTES)
+    except UnreadableJsonError as problem:
+        return SetAside(naming.GATE_KEY, problem.fault)
+    is_closed, reason = order.get("closed"), order.get("reason")
+    if not isinstance(is_closed, bool):
+        return SetAside(naming.GATE_KEY, Fault.UNREADABLE, "closed")
+    if not isinstance(reason, str) or len(reason) > MAX_REASON or not reason.isprintable():
+        return SetAside(naming.GATE_KEY, Fault.UNREADABLE, "reason")
+    return GateOrder(is_closed, reason)
+
+
+def _put(service: Service, bucket: Bucket, key: str, body: bytes) -> None:
+    """Put an order; at the wall RGW refuses even the owner, so the wall is raised for the length of the write."""
+    try:
+        bucket.put(key, body)
+    except QuotaExceededError:
+        with service.storage.raised_wall(service.owner_uid, WALL_MARGIN_BYTES):
+            bucket.put(key, body)
+
+
+def wanted_orders(service: Service, machine: str) -> dict[str, Any]:
+    """Return what a machine's tenant file orders, without generation and moment."""
+    payload = _payload(service, machine, desired.Issue(1, utc_now()))
+    return {name: value for name, value in payload.items() if name not in desired.NOT_ORDERS}
+
+
+def _payload(service: Service, machine: str, issue: desired.Issue, *, removes: bool = False) -> dict[str, Any]:
+    remove = removes or service.machine(machine).is_retired
+    return desired.build_payload(
+        service.tenant,
+        machine,
+        ordered_restic(service.machine(machine).os),
+        issue,
+        remove=remove,
+        accepted=find_accepted(service, machine),
+    )
+
+
+@cache
+def ordered_restic(system: OperatingSystem) -> desired.Program:
+    """Return the restic that orders name for machines of a system."""
+    return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_program(AgentPrograms.find(system).restic))
+
+
+def _sign_again(service: Service, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:
+    """Give a document the signatures of these keys, where it has others: the payload and its generation stay."""
+    if isinstance(document, bytes) and not desired.is_signed_by(document, _public_keys(seeds)):
+        _put(service, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
+
+
+def _is_vouched_for(document: bytes | Unusable, seeds: Sequence[bytes]) -> bool:
+    try:
+        _verify(document, seeds)
+    except desired.InvalidOrdersError:
+        return False
+    return True
+
+
+def _public_keys(seeds: Sequence[bytes]) -> list[bytes]:
+    return [desired.public_key_of(seed) for seed in seeds]
+
+
+def _signing_seeds(control: ControlBundle) -> list[bytes]:
+    """Return the seeds that sign orders now: two while machines move from one key to the next."""
+    return [_seed(key) for key in rotations.signing_keys(control)]
+
+
+def _known_seeds(control: ControlBundle) -> list[bytes]:
+    """Return the seeds that may have signed what stands in a bucket, one that counts no more included."""
+    return [_seed(key) for key in (control.signing_key, control.old_signing_key) if key is not None]
+
+
+def _control(service: Service) -> ControlBundle:
+    return service.secrets.get_control(service.tenant.slug, service.tenant.id)
+
+
+def _seed(key: SecretStr) -> bytes:
+    return base64.b64decode(key.get_secret_value(), validate=True)

@@ -1,0 +1,319 @@
+"""The one module that runs Pulumi: a tenant's stack previewed and brought up through the Automation API."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+from pulumi import automation
+from pulumi.automation import errors as automation_errors
+from pulumi.automation._stack import StackInitMode
+
+from coffre import toolchain
+from coffre.errors import BusyError, RemoteError
+from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.engine.loopback import Loopback
+from coffre.provisioning.engine.pulumi_process import PulumiProcess
+from coffre.provisioning.engine.pulumi_servers import served_over
+from coffre.provisioning.engine.recorder import OnProgress, Recorder, last_line
+from coffre.provisioning.engine.state import StateFolder, has_owner
+from coffre.storage.ceph.api.s3 import load_in_background
+from coffre.storage.ceph.provider.platform import RgwPlatform
+from coffre.storage.ceph.provider.scope import TenantScope
+from coffre.storage.ceph.provider.server import served
+from coffre.storage.ceph.provider.shell import RgwProvider
+from coffre.storage.driver import AccessKey, Endpoint
+
+PARALLEL_RESOURCES = 32
+"""Resources at a time; Pulumi's own default is 4 a core."""
+
+PROGRAM_END_SECONDS = 5.0
+"""How long the program of a failed run may take to stop."""
+
+MAX_REASONS = 3
+"""How many reasons a failed run is told with: a platform that goes away is one for each resource."""
+
+TORN_LOCK_SECONDS = 10.0
+"""How old the beginning of a lock is that nobody writes any more: it is some hundred bytes, written at once."""
+
+LOCK_PATIENCE_SECONDS = 15.0
+"""How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were seen."""
+
+_NO_ROOM = "no space left on device"
+Program = Callable[[], None]
+
+
+class _LeanStack(automation.Stack):
+    """A stack that starts the CLI for its updates alone: each start costs 0.2 s.
+
+    It does not select itself, since every call names its stack, and asks for neither outputs nor history.
+    """
+
+    def __init__(self, name: str, workspace: automation.LocalWorkspace, mode: StackInitMode) -> None:
+        if mode is not StackInitMode.SELECT:
+            super().__init__(name, workspace, mode)
+            return
+        self.name = name
+        self.workspace = workspace
+        self._mode = mode
+
+    def outputs(self) -> automation.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool = False) -> automation.UpdateSummary:  # noqa: ARG002
+        return automation.UpdateSummary(
+            kind="update", start_time=datetime.now(UTC), message="", environment={}, config={}, result="succeeded"
+        )
+
+
+class StackEngine:
+    """Runs one tenant's stack.
+
+    ``state`` is where Pulumi keeps it, ``work_dir`` the stack's own folder, made here from Pulumi.yaml; the provider
+    runs in this process and reaches ``endpoint`` with the platform's administrator's key, for ``scope`` alone.
+    """
+
+    def __init__(
+        self,
+        slug: str,
+        *,
+        state: StateFolder,
+        work_dir: Path,
+        passphrase: str,
+        endpoint: Endpoint,
+        admin_key: AccessKey,
+        scope: TenantScope,
+    ) -> None:
+        self._slug = slug
+        self._state = state
+        self._work_dir = work_dir
+        self._endpoint = endpoint
+        self._admin_key = admin_key
+        self._scope = scope
+        work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_project(work_dir)
+        state.make()
+        pulumi = toolchain.find_tool("pulumi")
+        self._command = PulumiProcess(pulumi)
+        self._environment: dict[str, str] = {
+            "PULUMI_BACKEND_URL": state.backend,
+            "PULUMI_CONFIG_PASSPHRASE": passphrase,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            # A crash then loses the update's own record and nothing else: the provider adopts what it finds equal.
+            "PULUMI_SKIP_CHECKPOINTS": "true",
+            # Update plans are still called an experiment.
+            "PULUMI_EXPERIMENTAL": "true",
+        }
+        self._workspace = automation.LocalWorkspace(
+            work_dir=str(work_dir),
+            pulumi_home=str(work_dir.parent / ".home"),
+            env_vars=self._environment,
+            pulumi_command=self._command,
+        )
+        load_in_background()  # a new tenant's first bucket needs it, and Pulumi takes longer to start
+
+    def preview(
+        self, program: Program, *, refresh: bool, takes_unequal: bool = False, plan_file: Path | None = None
+    ) -> list[ResourceChange]:
+        """Return what `up` would change; touches neither platform nor state. ``refresh`` has Pulumi look itself.
+
+        ``plan_file`` is where Pulumi writes its own plan of it, secrets encrypted.
+        """
+        recorder = Recorder()
+        with self._running(program, recorder, takes_unequal=takes_unequal) as inline:
+            self._open().preview(
+                program=inline,
+                refresh=refresh,
+                plan=str(plan_file) if plan_file is not None else None,
+                parallel=PARALLEL_RESOURCES,
+                on_event=recorder,
+                color="never",
+            )
+        return recorder.changes()
+
+    def up(
+        self,
+        program: Program,
+        on_progress: OnProgress,
+        *,
+        refresh: bool,
+        clear_pending: bool,
+        targets: Sequence[str] | None = None,
+        takes_unequal: bool = False,
+        plan_file: Path | None = None,
+    ) -> list[ResourceChange]:
+        """Bring the platform to what the program says, or only some resources by URN; returns what was changed.
+
+        A lock that a killed run left is taken away first. Ctrl-C lets what runs come to its end, then stops. What
+        exists without standing in the state is adopted when it is equal, with ``takes_unequal`` also when it is not.
+        With ``plan_file`` nothing but what Pulumi planned there is done.
+        """
+        self.free_stale_lock(on_progress)
+        recorder = Recorder(on_progress)
+        stack = self._open()
+        with (
+            self._mended(),
+            recorder.telling_what_takes_long(),
+            self._running(program, recorder, takes_unequal=takes_unequal) as inline,
+        ):
+            if clear_pending:
+                stack.refresh(clear_pending_creates=True, color="never")
+            stack.up(
+                program=inline,
+                refresh=refresh,
+                target=list(targets) if targets is not None else None,
+                plan=str(plan_file) if plan_file is not None else None,
+                parallel=PARALLEL_RESOURCES,
+                on_event=recorder,
+                color="never",
+                show_secrets=False,
+            )
+        return recorder.changes()
+
+    def _open(self) -> _LeanStack:
+        # Pulumi writes the second file together with the first; without it a stack's secrets cannot be opened.
+        settings = self._work_dir / f"Pulumi.{self._slug}.yaml"
+        if not self._state.file_of(self._slug).exists():
+            mode = StackInitMode.CREATE
+        else:
+            mode = StackInitMode.SELECT if settings.exists() else StackInitMode.CREATE_OR_SELECT
+        return _LeanStack(self._slug, self._workspace, mode)
+
+    def free_stale_lock(self, on_progress: OnProgress) -> None:
+        """Take away the lock of a run that was killed, after seeing that its process is gone.
+
+        Pulumi outlives a killed command by a few seconds, so its end is waited for.
+        """
+        self._clear_torn_locks()
+        locks = self._state.list_locks(self._slug)
+        if not locks:
+            return
+        end = time.monotonic() + LOCK_PATIENCE_SECONDS
+        while (held := [lock for lock in locks if has_owner(lock)]) and time.monotonic() < end:
+            time.sleep(0.1)
+        if held:
+            raise BusyError(
+                f"the stack of {self._slug} is locked by {held[0]}",
+                "Wait for it to end and run the same command again. If that computer is gone for good: "
+                f"PULUMI_BACKEND_URL={self._state.backend} pulumi cancel --stack {self._slug}",
+            )
+        if self._state.list_locks(self._slug):
+            on_progress(f"freeing the stack from the lock of a run that was killed ({locks[0]})")
+            self._open().cancel()
+
+    @contextmanager
+    def _mended(self) -> Iterator[None]:
+        """See to it that a run that fails leaves a state that can be read: it could be read when the run began."""
+        try:
+            yield
+        except BaseException:
+            self._state.mend(self._slug)
+            raise
+
+    def _clear_torn_locks(self) -> None:
+        for path in self._state.list_torn_locks(self._slug):
+            with contextlib.suppress(FileNotFoundError):
+                while time.time() - path.stat().st_mtime < TORN_LOCK_SECONDS:
+                    time.sleep(0.1)
+                path.unlink()
+
+    @contextmanager
+    def _running(self, program: Program, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[Program]:
+        """Serve the provider and give the program for the time of one run; explain how it failed."""
+        serving = RgwPlatform(self._endpoint, self._admin_key), self._scope
+        provider = RgwProvider({}, serving, takes_unequal=takes_unequal)
+        recorder.adopted = provider.adopted
+        with (
+            _translated(self._slug, recorder, self._command),
+            _ended(program) as inline,
+            Loopback() as loopback,
+            served(provider, loopback.new_address()) as address,
+            self._command.started_in(loopback),
+            served_over(loopback),
+        ):
+            self._environment["PULUMI_DEBUG_PROVIDERS"] = f"rgw:{loopback.open_door(address)}"
+            yield inline
+
+
+@contextmanager
+def _translated(slug: str, recorder: Recorder, command: PulumiProcess) -> Iterator[None]:
+    """Turn what the Automation API raises into what an operator can act on."""
+    try:
+        yield
+        command.raise_interrupt()
+    except automation_errors.ConcurrentUpdateError as error:
+        raise BusyError(
+            f"the stack of {slug} is locked by another run",
+            "Wait for it to end and run the same command again; if nothing runs any more, `pulumi cancel` frees it.",
+        ) from error
+    except automation_errors.CommandError as error:
+        command.raise_interrupt()
+        raise _explain_failure(slug, recorder.errors, str(error)) from error
+
+
+def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError:
+    """Say why a run failed: by its resources' own errors, else by what Pulumi said last. Pure."""
+    again = f"run `coffre apply {slug}` again"
+    if not errors and _NO_ROOM in text:
+        place = next((word for word in text.split() if word.startswith("/")), "its folder").rstrip(":")
+        return RemoteError(
+            f"storage of {slug}: no room is left for Pulumi's state on this computer's disk ({place})",
+            f"Make room and {again}: what was made on the platform is found there, with the same keys.",
+        )
+    reasons = _without_repeated_advice(errors[:MAX_REASONS]) or [
+        last_line(text).removeprefix("stderr: ").removeprefix("error: ")
+    ]
+    if len(errors) > MAX_REASONS:
+        reasons.append(f"and {len(errors) - MAX_REASONS} more like these")
+    return RemoteError(
+        f"storage of {slug}: {'; '.join(reasons)}", f"What was done stays done; put that right and {again}."
+    )
+
+
+def _without_repeated_advice(errors: Sequence[str]) -> list[str]:
+    """Return errors, each "what happened; what to do", with the same advice given once. Pure."""
+    given: set[str] = set()
+    shown = []
+    for text in errors:
+        what, _, advice = text.partition("; ")
+        shown.append(what if advice in given else text)
+        given.add(advice)
+    return shown
+
+
+@contextmanager
+def _ended(program: Program) -> Iterator[Program]:
+    """Give the program to run, and see to it that a failed run ends it.
+
+    The Automation API leaves the program of a failed run waiting for outputs that never come, in a thread for which the
+    interpreter would wait at its exit.
+    """
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def inline() -> None:
+        loops.append(asyncio.get_running_loop())
+        program()
+
+    try:
+        yield inline
+    except automation_errors.CommandError:
+        for loop in loops:
+            end = time.monotonic() + PROGRAM_END_SECONDS
+            while loop.is_running() and time.monotonic() < end:
+                loop.call_soon_threadsafe(loop.stop)
+                time.sleep(0.05)
+            if not loop.is_running():
+                loop.close()
+        raise
+
+
+def _write_project(work_dir: Path) -> None:
+    """Write a work folder's Pulumi.yaml: the project's own, without the folder of the program, which is inline here."""
+    settings = yaml.safe_load(toolchain.bundled("Pulumi.yaml").read_text(encoding="utf-8"))
+    settings.pop("main", None)
+    (work_dir / "Pulumi.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")

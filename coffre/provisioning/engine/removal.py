@@ -1,0 +1,76 @@
+"""The end of a tenant's stack: Pulumi's files of it, once nothing that it made exists any more."""
+
+import gzip
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from coffre.errors import BusyError
+from coffre.provisioning.engine.stack import pulumi_folder, state_folder, work_folder
+from coffre.provisioning.engine.state import PROJECT, has_owner
+from coffre.spec.loader import Repository
+
+
+def remove_stack_files(repository: Repository, slug: str) -> list[str]:
+    """Remove a stack's state, history, backups, locks, logs and work folder; returns what was there, from the root.
+
+    The caller has seen that the platform has nothing of the tenant left: this alone would orphan it. May run twice.
+    BusyError while a Pulumi of this computer, or of another one, holds the stack.
+    """
+    folder = state_folder(repository)
+    held = [lock for lock in folder.list_locks(slug) if has_owner(lock)]
+    if held:
+        raise BusyError(
+            f"the stack of {slug} is held by {held[0]}", "Wait for it to end, then run the same command again."
+        )
+    return remove_files(_list_all(repository, slug), repository.root)
+
+
+def list_stack_files(repository: Repository, slug: str) -> list[str]:
+    """Return what there is of a stack, as `remove_stack_files` would remove it; touches nothing."""
+    return [_shown(path, repository.root) for path in _list_all(repository, slug) if path.exists()]
+
+
+def remove_files(paths: Iterable[Path], root: Path) -> list[str]:
+    """Remove files and folders, a link as itself; returns those that were there, as people find them."""
+    removed = []
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists() or path.is_symlink():
+            path.unlink()
+        else:
+            continue
+        removed.append(_shown(path, root))
+    return removed
+
+
+def list_traces(home: Path, slug: str) -> Iterator[Path]:
+    """Yield what Pulumi's own folder has of a stack: the logs of its runs, and the note of where it was selected."""
+    run = re.compile(rf"organization\+{PROJECT}\+{re.escape(slug)}-\d{{8}}T\d{{6}}.*\.log")
+    named = re.compile(rf"(?<![a-z0-9-]){re.escape(slug)}(?![a-z0-9-])".encode())
+    for path in sorted((home / "logs").glob("*.log")):
+        if run.fullmatch(path.name) or (path.name.startswith("pulumi-") and named.search(_unpacked(path))):
+            yield path
+    for path in sorted((home / "workspaces").glob(f"{PROJECT}-*.json")):
+        if named.search(path.read_bytes()):
+            yield path
+
+
+def _list_all(repository: Repository, slug: str) -> list[Path]:
+    home = pulumi_folder(repository.root) / ".home"
+    files = state_folder(repository).list_files(slug)
+    return [*files, work_folder(repository.root, slug), *list_traces(home, slug)]
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _unpacked(path: Path) -> bytes:
+    packed = path.read_bytes()
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError):
+        return packed  # of a run that was killed, or of a Pulumi that writes plain text

@@ -1,0 +1,215 @@
+"""A tenant's stack: its program, where Pulumi keeps its state, and the engine that runs it."""
+
+import hashlib
+import hmac
+import json
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import stacks
+from coffre.errors import InvalidFileError
+from coffre.outside.environment import temporary_folder
+from coffre.provisioning.changes import ResourceChange, refuse_other_changes
+from coffre.provisioning.engine.settlement import Settlement
+from coffre.provisioning.engine.state import StateFolder
+from coffre.secrets import minting
+from coffre.secrets.bundles import ControlBundle
+from coffre.spec.loader import Repository
+from coffre.storage import ceph
+from coffre.storage.ceph.connect import read_admin_key, read_endpoint
+from coffre.storage.ceph.layout import TenantKeys, TenantStorage, tenant_storage
+from coffre.tenant.service import Service
+
+if TYPE_CHECKING:
+    from coffre.provisioning.engine.engine import StackEngine
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a tenant's stack declares: the storage, the program of it, and a digest of all that goes into it.
+
+    The digest is of the secrets too.
+    """
+
+    storage: TenantStorage
+    program: Callable[[], None]
+    digest: str
+
+
+def declare(service: Service, keys: TenantKeys) -> Declaration:
+    """Return the declaration of a tenant's storage with these keys."""
+    storage = tenant_storage(service.tenant, service.platform, keys)
+
+    def program() -> None:
+        from stacks.ceph import CephTenantStorage
+
+        CephTenantStorage(storage)
+
+    return Declaration(storage, program, digest_of(storage))
+
+
+def digest_of(storage: TenantStorage) -> str:
+    """Return a digest of a tenant's storage and of the code that makes resources of it.
+
+    Keyed by the owner's secret, so that it tells nobody whether a guess at another secret is right.
+    """
+    key = storage.owner_key.secret_access_key.encode()
+    digest = hmac.new(key, json.dumps(asdict(storage), sort_keys=True, default=str).encode(), hashlib.sha256)
+    for module in (stacks, ceph):
+        for path in sorted(Path(str(module.__file__)).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def state_folder(repository: Repository) -> StateFolder:
+    """Return Pulumi's backend for `state:` of platform.yaml, `file:PATH` under the root."""
+    reference = repository.settings.state
+    if reference.startswith("file:"):
+        return StateFolder(f"file://{repository.root / reference.removeprefix('file:')}")
+    raise InvalidFileError(
+        f"platform.yaml: state: {reference} is not supported yet", "Write file:PATH; a team shares that folder for now."
+    )
+
+
+def pulumi_folder(root: Path) -> Path:
+    """Return the folder in which Pulumi works, a folder of its own for each stack."""
+    return root / ".coffre" / "pulumi"
+
+
+def work_folder(root: Path, slug: str) -> Path:
+    """Return the folder in which Pulumi works for one stack."""
+    return pulumi_folder(root) / slug
+
+
+class TenantStack:
+    """One tenant's stack, looked at first and brought up by Pulumi only when there is something to do.
+
+    With ``scratch``, state and work folder are in there and nowhere else: the preview of a tenant that has no stack.
+    """
+
+    def __init__(
+        self, repository: Repository, service: Service, control: ControlBundle | None, scratch: Path | None = None
+    ) -> None:
+        slug = service.tenant.slug
+        if scratch is None:
+            assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
+            self._state, self._work_dir = state_folder(repository), work_folder(repository.root, slug)
+            self._passphrase = control.stack_passphrase
+        else:
+            self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"
+            self._passphrase = minting.new_passphrase()
+        self._slug = slug
+        self._endpoint = read_endpoint(service.platform, repository.root)
+        self._admin_key = read_admin_key(service.platform, repository.root)
+        self._settlement = Settlement(
+            stack=slug,
+            state=self._state,
+            endpoint=self._endpoint,
+            admin_key=self._admin_key,
+            secret_of=lambda access_key_id: _find_secret(control, access_key_id),
+            note=self._work_dir / "settled",
+        )
+
+    def preview(self, declaration: Declaration, *, takes_unequal: bool = False) -> list[ResourceChange]:
+        """Return what `up` would change; touches neither platform nor state."""
+        look = self._settlement.look(declaration.digest)
+        if look.is_settled:
+            return []
+        engine = self._engine(declaration)
+        return engine.preview(declaration.program, refresh=look.has_drift, takes_unequal=takes_unequal)
+
+    def up(
+        self,
+        declaration: Declaration,
+        on_progress: OnProgress,
+        *,
+        only: Collection[str] | None = None,
+        takes_unequal: bool = False,
+    ) -> list[ResourceChange]:
+        """Bring the platform to what is declared; returns what was changed. May run twice, also after a kill.
+
+        With ``only`` nothing but the resources of these names is touched. What exists without standing in the state is
+        adopted when it is equal, with ``takes_unequal`` also when it is not.
+        """
+        look = self._settlement.look(declaration.digest)
+        if look.is_settled:
+            return []
+        changes = self._engine(declaration).up(
+            declaration.program,
+            on_progress,
+            refresh=look.has_drift,
+            clear_pending=look.has_pending_operations,
+            targets=None if only is None else self._state.find_urns(self._slug, only),
+            takes_unequal=takes_unequal,
+        )
+        if only is None:
+            self._settlement.write(declaration.digest)
+        return changes
+
+    def up_exactly(
+        self,
+        declaration: Declaration,
+        planned: Sequence[ResourceChange],
+        on_progress: OnProgress,
+        *,
+        takes_unequal: bool = False,
+    ) -> list[ResourceChange]:
+        """Bring the platform to what is declared if that is what was planned, else RefusedError and nothing is touched.
+
+        Pulumi is held to its own plan of the same moment: nothing that happens in between slips in.
+        """
+        look = self._settlement.look(declaration.digest)
+        if look.is_settled and not planned:
+            return []
+        engine = self._engine(declaration)
+        engine.free_stale_lock(on_progress)
+        with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
+            plan_file = Path(folder) / "plan.json"
+            found = engine.preview(
+                declaration.program, refresh=look.has_drift, takes_unequal=takes_unequal, plan_file=plan_file
+            )
+            refuse_other_changes(self._slug, planned, found)
+            changes = engine.up(
+                declaration.program,
+                on_progress,
+                refresh=look.has_drift,
+                clear_pending=look.has_pending_operations,
+                takes_unequal=takes_unequal,
+                plan_file=plan_file,
+            )
+        self._settlement.write(declaration.digest)
+        return changes
+
+    def _engine(self, declaration: Declaration) -> "StackEngine":
+        from coffre.provisioning.engine.engine import StackEngine
+        from coffre.storage.ceph.provider.scope import scope_of
+
+        return StackEngine(
+            self._slug,
+            state=self._state,
+            work_dir=self._work_dir,
+            passphrase=self._passphrase.get_secret_value(),
+            endpoint=self._endpoint,
+            admin_key=self._admin_key,
+            scope=scope_of(declaration.storage),
+        )
+
+
+def _find_secret(control: ControlBundle | None, access_key_id: str) -> str | None:
+    if control is None:
+        return None
+    keys = [
+        control.owner_key,
+        control.old_owner_key,
+        *control.machine_keys.values(),
+        *control.old_machine_keys.values(),
+    ]
+    for key in keys:
+        if key is not None and key.access_key_id == access_key_id:
+            return key.secret_access_key.get_secret_value()
+    return None

@@ -1,0 +1,338 @@
+"""rotate: new keys beside the old, agents moved, and each old key cut once nothing uses it any more.
+
+Where a rotation stands is in the control bundle alone (`coffre.secrets.rotations`), so that a run killed anywhere is
+ended by the next `rotate` or `apply`: with the same new keys, and no old key given back.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from coffre.errors import RefusedError, RemoteError
+from coffre.observation.reports import find_applied, list_reports
+from coffre.observation.sighting import look
+from coffre.orders.control import sign_orders
+from coffre.orders.publishing import publish_programs
+from coffre.provisioning.engine.stack import TenantStack, declare
+from coffre.provisioning.plan import refuse_what_rules_forbid
+from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
+from coffre.provisioning.steps.agents import MachineOutcome, deploy
+from coffre.provisioning.steps.secrets import Secrets, access_key, check_escrow, current_keys, ensure_report_keys
+from coffre.records.events import EventKind
+from coffre.secrets import rotations
+from coffre.secrets.bundles import ControlBundle, S3Key, entries
+from coffre.secrets.minting import public_key_of
+from coffre.secrets.rotations import KeyKind, Subject
+from coffre.spec import naming
+from coffre.spec.loader import Repository
+from coffre.tenant.runs import lock_recorded
+from coffre.tenant.service import Service
+
+OnProgress = Callable[[str], None]
+
+LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be rotated: with nothing chosen, every key of the tenant."""
+
+    machine: str | None = None
+    owner: bool = False
+    signing: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Name what is chosen."""
+        named = [f"the key of {self.machine}"] if self.machine else []
+        named += ["the owner's key"] if self.owner else []
+        named += ["the signing key"] if self.signing else []
+        return " and ".join(named) or "every key"
+
+
+@dataclass(frozen=True)
+class KeyOutcome:
+    """One key's rotation: done, or what it waits for. ``is_cut``: the old key counts no more, done or not."""
+
+    name: str
+    machine: str | None
+    is_done: bool
+    is_cut: bool
+    message: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Say in one line how it went."""
+        if self.is_done:
+            return f"{self.name}: replaced, the old one is refused"
+        if not self.is_cut:
+            return f"{self.name}: pending, the old one still counts: {self.message}"
+        loss = f"{self.machine} cannot back up" if self.machine else "machines without the new one take no orders"
+        return f"{self.name}: pending, the old one is cut and {loss} until then: {self.message}"
+
+
+@dataclass(frozen=True)
+class RotationOutcome:
+    """What a rotation came to."""
+
+    tenant: str
+    keys: tuple[KeyOutcome, ...]
+    continued: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        return all(key.is_done for key in self.keys)
+
+
+class TenantRotation:
+    """A tenant's rotations under way: each step looks at the bundle and the platform first, and may run twice."""
+
+    def __init__(self, service: Service, control: ControlBundle, on_progress: OnProgress) -> None:
+        self._service = service
+        self._on_progress = on_progress
+        self._cut: set[Subject] = set()
+        self.control = control
+
+    def pending(self, subjects: Iterable[Subject]) -> list[Subject]:
+        return [subject for subject in subjects if rotations.is_pending(self.control, subject)]
+
+    def all_keys(self) -> list[Subject]:
+        return rotations.list_subjects(self.control, self._service.tenant.active_machines())
+
+    def resume(self) -> None:
+        """Go on, after the whole stack was brought up, with the rotations that an earlier command left pending."""
+        pending = self.pending(self.all_keys())
+        self.put_new_keys(pending)
+        self.cut(pending, is_stack_done=True)
+
+    def start(self, subjects: Sequence[Subject], *, now: bool) -> None:
+        """Mint what is new and put it in escrow, unless a rotation is under way, which is continued."""
+        self._save(rotations.start(self.control, subjects, now=now))
+        for subject in self.pending(subjects):
+            self._record_once(subject, "begun")
+
+    def put_new_keys(self, subjects: Iterable[Subject]) -> None:
+        """Give the platform each new key beside the old one, and see that it takes the owner's."""
+        storage = self._service.storage
+        for subject in self.pending(subjects):
+            uid = self._uid(subject)
+            if uid is None:
+                continue
+            key = access_key(self._newest(subject))
+            if key.access_key_id not in storage.list_key_ids(uid):
+                self._on_progress(f"putting the new key of {uid} beside the old one")
+                storage.put_key(uid, key)
+            if subject == rotations.OWNER:
+                self._probe_owner()
+
+    def cut(self, subjects: Iterable[Subject], *, is_stack_done: bool = False) -> None:
+        """Take every condemned key from the platform, and see that it is refused.
+
+        With ``is_stack_done`` this command has brought the whole stack up before. A key that is condemned itself gets
+        its successor, and is cut as well.
+        """
+        while True:
+            due = [s for s in self.pending(subjects) if rotations.is_condemned(self.control, s) and s not in self._cut]
+            self._cut_keys([subject for subject in due if subject.kind is not KeyKind.SIGNING], is_stack_done)
+            if rotations.SIGNING in due:
+                self.sign_orders()
+            for subject in due:
+                self._record_once(subject, "cut")
+            self._cut.update(due)
+            again = self._replace_again(subjects)
+            if not again:
+                return
+            self.put_new_keys(again)
+            is_stack_done = False
+
+    def sign_orders(self) -> None:
+        """Bring the signatures of every machine's orders to the keys that sign now."""
+        publish_programs(self._service, self._on_progress)
+        for name in self._service.tenant.active_machines():
+            sign_orders(self._service, name)
+
+    def move_agents(self, subjects: Iterable[Subject]) -> tuple[MachineOutcome, ...]:
+        """Give machines what they lack: orders that their key vouches for first, then new S3 key and new public key."""
+        tenant = self._service.tenant
+        names = machines_to_move(self.pending(subjects), tenant.active_machines())
+        if not names:
+            return ()
+        publish_programs(self._service, self._on_progress)
+        orders = {name: sign_orders(self._service, name) for name in names}
+        secrets = Secrets(self.control, self._service.secrets.get_data(tenant.slug, tenant.id))
+        return deploy(self._service, secrets, orders, self._on_progress, only=names)
+
+    def settle(self, subjects: Sequence[Subject], deployed: Sequence[MachineOutcome] = ()) -> list[KeyOutcome]:
+        """End each rotation that nothing waits for any more: cut the old key, then forget it."""
+        pending = self.pending(subjects)
+        machines = machines_to_move(pending, self._service.tenant.active_machines())
+        witnesses = {name: self._read_witness(name) for name in machines}
+        waiting = {subject: waits_for(self.control, subject, witnesses) for subject in pending}
+        ready = [subject for subject in pending if not waiting[subject]]
+        self._save(rotations.condemn(self.control, ready))
+        self.cut(pending)
+        for subject in ready:
+            self._record_once(subject, "done")
+        self._save(rotations.drop(self.control, ready), dropping=[subject.old_name for subject in ready])
+        messages = {outcome.machine: outcome.message for outcome in deployed if outcome.message}
+        return [
+            KeyOutcome(
+                name=subject.name,
+                machine=subject.machine,
+                is_done=subject in ready,
+                is_cut=subject in ready or rotations.is_condemned(self.control, subject),
+                message="; ".join(filter(None, [waiting[subject], *_about(subject, messages)])),
+            )
+            for subject in pending
+        ]
+
+    def _replace_again(self, subjects: Iterable[Subject]) -> list[Subject]:
+        """Replace keys that are condemned themselves: what they replaced is cut, so it makes room first."""
+        doomed = [s for s in subjects if rotations.is_to_be_replaced_again(self.control, s)]
+        ready = [s for s in doomed if s in self._cut or rotations.find_old(self.control, s) is None]
+        if not ready:
+            return []
+        # Two saves: killed between them, the bundle still says which key has to be replaced.
+        self._save(rotations.drop(self.control, ready), dropping=[subject.old_name for subject in ready])
+        self._save(rotations.begin(self.control, ready))
+        self._cut.difference_update(ready)
+        for subject in ready:
+            self._record_once(subject, "begun")
+        return ready
+
+    def _cut_keys(self, due: Sequence[Subject], is_stack_done: bool) -> None:
+        if not due:
+            return
+        service = self._service
+        if not is_stack_done:
+            declaration = declare(service, current_keys(service.tenant, self.control))
+            # Opened with the bundle as it is by now: the stack compares the platform's keys with those of the bundle.
+            stack = TenantStack(service.repository, service, self.control)
+            stack.up(declaration, self._on_progress, only=[f"{self._uid(subject)}-key" for subject in due])
+        for subject in due:
+            self._verify_cut(subject, str(self._uid(subject)))
+
+    def _verify_cut(self, subject: Subject, uid: str) -> None:
+        old = rotations.find_old(self.control, subject)
+        assert isinstance(old, S3Key)  # noqa: S101 - what is condemned is kept until it is seen to be refused
+        storage = self._service.storage
+        if old.access_key_id in storage.list_key_ids(uid):
+            # The stack's state was lost meanwhile, and the new one never knew it.
+            storage.delete_key(uid, old.access_key_id)
+        machine = subject.machine or next(iter(self._service.tenant.active_machines()), None)
+        is_there = old.access_key_id in storage.list_key_ids(uid)
+        if is_there or (machine and storage.accepts_key(self._service.bucket_name(machine), access_key(old))):
+            raise RemoteError(
+                f"the platform still accepts {subject.old_name} ({old.access_key_id} of user {uid})",
+                f"Nothing was forgotten: run `coffre rotate {self._service.tenant.slug}` again; if it stays so, "
+                "restart the gateways, which may remember it.",
+            )
+        self._on_progress(f"{subject.old_name} is refused")
+
+    def _probe_owner(self) -> None:
+        """See that the owner's new key lists and reads policies."""
+        key = access_key(self.control.owner_key)
+        for name in self._service.tenant.active_machines():
+            bucket = self._service.storage.open_bucket(self._service.bucket_name(name), key)
+            bucket.list_objects(naming.CONTROL_PREFIX)
+            bucket.is_gate_closed()
+
+    def _read_witness(self, machine: str) -> Witness:
+        bucket = self._service.owner_bucket(machine)
+        applied = find_applied(self._service, machine)
+        report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
+        # Who is shut out does nothing there, and could not take its lock away.
+        shut_out = bucket.is_suspended() or bucket.is_stopped()
+        locked_at = None if shut_out else bucket.find_newest_at(LOCKS_PREFIX)
+        return Witness(
+            access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
+            signing_public_key=applied.signing_public_key if applied is not None else None,
+            is_at_work=is_at_work(locked_at, bucket.probe_server_time()),
+        )
+
+    def _newest(self, subject: Subject) -> S3Key:
+        key = entries(self.control)[subject.name]
+        assert isinstance(key, S3Key)  # noqa: S101 - asked of keys that have a user on the platform
+        return key
+
+    def _uid(self, subject: Subject) -> str | None:
+        if subject.kind is KeyKind.OWNER:
+            return self._service.owner_uid
+        return naming.machine_uid(self._service.tenant, subject.machine) if subject.machine else None
+
+    def _save(self, control: ControlBundle, dropping: Sequence[str] = ()) -> None:
+        if control != self.control:
+            self._service.secrets.save_control(self._service.tenant.slug, control, dropping=dropping)
+            self.control = control
+
+    def _record_once(self, subject: Subject, stage: str) -> None:
+        """Record a stage of a rotation, unless the run that was killed here had recorded it."""
+        old = rotations.find_old(self.control, subject)
+        details = {"which": subject.name, "stage": stage, "access_key_id": _id_of(entries(self.control)[subject.name])}
+        if old is not None:
+            details["replaced_key_id"] = _id_of(old)
+        known = self._service.records.list_events(self._service.tenant.id, EventKind.KEY_ROTATED, subject.machine)
+        if not any(event.details == details for event in known):
+            self._service.record(EventKind.KEY_ROTATED, subject.machine, **details)
+
+
+def rotate_tenant(
+    repository: Repository, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
+) -> RotationOutcome:
+    """Rotate a tenant's keys; with ``now`` the old ones are cut before any agent is moved. May run twice."""
+    with lock_recorded(repository, slug, "rotate", on_progress) as service:
+        _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
+        warning = check_escrow(service)
+        control = ensure_report_keys(service, service.secrets.get_control(slug, service.tenant.id))
+        subjects = choose_subjects(service, control, choice)
+        rotation = TenantRotation(service, control, on_progress)
+        continued = bool(rotation.pending(subjects))
+        rotation.start(subjects, now=now)
+        rotation.put_new_keys(subjects)
+        rotation.cut(subjects)
+        for name in service.tenant.active_machines():
+            look(service, name)  # What a new agent has to go on above.
+        keys = rotation.settle(subjects, rotation.move_agents(subjects))
+        return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
+
+
+def choose_subjects(service: Service, control: ControlBundle, choice: Choice) -> list[Subject]:
+    """Return the keys that a choice is about; UsageError for an unknown machine, RefusedError for one without a key."""
+    everything = rotations.list_subjects(control, service.tenant.active_machines())
+    if choice == Choice():
+        return everything
+    chosen = []
+    if choice.machine is not None:
+        service.machine(choice.machine)
+        chosen.append(rotations.machine_key(choice.machine))
+    chosen += [rotations.OWNER] if choice.owner else []
+    chosen += [rotations.SIGNING] if choice.signing else []
+    for subject in chosen:
+        if subject not in everything:
+            raise RefusedError(
+                f"{service.tenant.slug}/{subject.machine} has no key to rotate",
+                "It was never applied, or is retired; nothing was touched.",
+            )
+    return chosen
+
+
+def _refuse_what_is_not_there(service: Service, owned_buckets: Collection[str]) -> None:
+    """Refuse a tenant that was never applied, or whose platform was lost: keys come after users and buckets."""
+    missing = [name for name in service.tenant.active_machines() if service.bucket_name(name) not in owned_buckets]
+    if missing:
+        raise RefusedError(
+            f"{service.tenant.slug}: no bucket on the platform for {', '.join(missing)}",
+            f"Run `coffre apply {service.tenant.slug}` first; nothing was rotated.",
+        )
+
+
+def _about(subject: Subject, messages: dict[str, str]) -> list[str]:
+    """Return what kept us from a key's machine, or from any machine where all are concerned."""
+    if subject.machine is not None:
+        return [messages[subject.machine]] if subject.machine in messages else []
+    return [f"{machine}: {message}" for machine, message in messages.items()] if subject == rotations.SIGNING else []
+
+
+def _id_of(key: object) -> str:
+    """Name a key without its secret: an S3 key's id, or the public half of a signing key."""
+    return key.access_key_id if isinstance(key, S3Key) else public_key_of(key)  # type: ignore[arg-type]

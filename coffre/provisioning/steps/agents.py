@@ -1,0 +1,291 @@
+"""The agents of a tenant's machines: deployed, judged, and recorded as installed with the orders they took."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre import toolchain
+from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, SeenNumbers, Target
+from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.restic.inventory import WINRM_PORT
+from coffre.agents.restic.programs import AgentPrograms
+from coffre.errors import RefusedError
+from coffre.operations.acknowledge.replaced_machine import meet
+from coffre.orders.control import Orders, wanted_orders
+from coffre.orders.generations import find_written
+from coffre.provisioning.steps.secrets import Secrets
+from coffre.records.events import Event, EventKind
+from coffre.secrets.minting import public_key_of
+from coffre.spec.files import repository_file
+from coffre.spec.tenant import Connection, Machine, OperatingSystem, PullConnection, SshConnection
+from coffre.tenant.machines import known_hosts_file, slugs_by_id
+from coffre.tenant.passwords import use_password
+from coffre.tenant.service import Service
+from coffre.workspace.paths import RUN_FOLDER
+
+_RUNS = (EventKind.INSTALL, EventKind.UPDATE)
+_ENDS = (EventKind.REMOVAL, EventKind.RETIREMENT)
+
+
+class MachineState(StrEnum):
+    """How a machine stands after an apply. `pending` and `failed` are tried again by the next one.
+
+    `refused`: its repository is not what it was, and nothing is done to it before somebody decides. `other`: it has its
+    agent, and is not the machine whose backups count.
+    """
+
+    INSTALLED = "installed"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    RENEWED = "unchanged, its orders renewed"
+    UNREACHED = "not reached, nothing waits for it"
+    LEFT = "left as it is"
+    REMOVED = "retired, agent removed"
+    RETIRED = "retired"
+    RETIRED_UNREACHED = "retired, not reached: its agent still stands there, its key is dead"
+    PENDING = "pending"
+    REFUSED = "refused"
+    OTHER = "another machine answers there"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class MachineOutcome:
+    """One machine after an apply, and why it is pending or failed."""
+
+    machine: str
+    state: MachineState
+    message: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.state not in (
+            MachineState.PENDING,
+            MachineState.FAILED,
+            MachineState.REFUSED,
+            MachineState.OTHER,
+        )
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What a machine runs: the generation of its orders, and the agent's program."""
+
+    generation: int
+    agent_sha256: str
+
+
+def wanted_on(orders: Orders, system: OperatingSystem = OperatingSystem.LINUX) -> Installed | None:
+    """Return what a machine should run by its orders and the agent at hand; None before its first orders."""
+    if orders.generation is None:
+        return None
+    return Installed(orders.generation, toolchain.sha256_program(AgentPrograms.find(system).agent))
+
+
+def digest_inputs(service: Service, name: str) -> str:
+    """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, its address."""
+    machine, endpoint = service.machine(name), service.storage.endpoint
+    programs = AgentPrograms.find(machine.os)
+    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    inputs = {
+        "connection": machine.connection.model_dump(mode="json"),
+        "endpoint": [endpoint.url, endpoint.region, service.bucket_name(name)],
+        "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
+        "signing_public_key": public_key_of(control.signing_key) if control else None,
+        "programs": [toolchain.sha256_program(programs.agent), toolchain.sha256_program(programs.restic)],
+        "orders": wanted_orders(service, name),
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def find_installed(service: Service, machine: str) -> Installed | None:
+    """Return what a machine was last recorded to run; None: it was never installed, or was retired since."""
+    last = find_newest(service, machine, (*_RUNS, *_ENDS))
+    if last is None or last.kind in _ENDS:
+        return None
+    return Installed(int(str(last.details["generation"])), str(last.details.get("agent_sha256", "")))
+
+
+def find_newest(service: Service, machine: str, kinds: Iterable[EventKind]) -> Event | None:
+    """Return the event of these kinds that was last recorded about a machine."""
+    found = [service.records.find_last(service.tenant.id, kind, machine) for kind in kinds]
+    return max((event for event in found if event is not None), key=lambda event: event.id or 0, default=None)
+
+
+def deploy(
+    service: Service,
+    secrets: Secrets,
+    orders: Mapping[str, Orders],
+    on_progress: Callable[[str], None],
+    *,
+    only: Collection[str] | None = None,
+) -> tuple[MachineOutcome, ...]:
+    """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice."""
+    names = [name for name in service.tenant.active_machines() if only is None or name in only]
+    locked = {name: lacking for name in names if (lacking := _missing_credential(service, secrets, name))}
+    requests = [_request(service, secrets, name) for name in names if name not in locked]
+    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
+    results = driver.deploy(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
+    settled = {result.machine: _settle(service, result, orders[result.machine]) for result in results}
+    return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
+
+
+def _missing_credential(service: Service, secrets: Secrets, name: str) -> str:
+    """Say that a machine's password is not in the bundle, and how to put it there; empty when nothing is missing."""
+    credential = credential_name(service.machine(name))
+    if credential is None or credential in secrets.control.credentials:
+        return ""
+    return f"the secret {credential!r} is not known. Run `coffre secrets set {service.tenant.slug} {credential}`"
+
+
+def credential_name(machine: Machine) -> str | None:
+    """Return the name of the secret by which a machine is reached, None when there is none. Pure."""
+    return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
+
+
+def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOutcome:
+    installed = find_installed(service, result.machine)
+    machine = service.machine(result.machine)
+    wanted, way = wanted_on(orders, machine.os), describe_way(machine.connection)
+    outcome = judge_machine(result, installed, wanted, orders.due)
+    if wanted is not None and result.ok and (installed != wanted or find_way(service, result.machine) != way):
+        kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
+        facts = {"licence": machine.kind.value, **asdict(wanted), "agent_version": result.agent_version}
+        service.record(kind, result.machine, **facts, connection=way)
+    differs = meet(service, result.machine, result.identity) if result.ok else ()
+    return judge_identity(service.tenant.slug, outcome, differs)
+
+
+def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -> MachineOutcome:
+    """Say that another machine than the one whose backups count has the agent now. Pure."""
+    if not differs:
+        return outcome
+    what = "it ran while that one did" if "start" in differs else f"other {' and '.join(differs)}"
+    message = (
+        f"not the one whose backups count ({what}); it backs up, and that counts for nothing. If it takes that one's "
+        f"place: `coffre apply {slug} --replace-machine {outcome.machine} --reason TEXT` (docs/replace-a-machine.md)"
+    )
+    return MachineOutcome(outcome.machine, MachineState.OTHER, message)
+
+
+def lacks_only_renewal(installed: Installed | None, wanted: Installed | None, due: int) -> bool:
+    """Tell whether a machine has all that is ordered, by orders that newer ones only renew. Pure."""
+    if installed is None or wanted is None or installed.agent_sha256 != wanted.agent_sha256:
+        return False
+    return 0 < due <= installed.generation < wanted.generation
+
+
+def describe_way(connection: Connection) -> str:
+    """Return the way to a machine in one line: how, as whom, where. Pure."""
+    if isinstance(connection, PullConnection):
+        return connection.via
+    port = connection.port if isinstance(connection, SshConnection) else WINRM_PORT
+    return f"{connection.via} {connection.user}@{connection.host}:{port}"
+
+
+def find_way(service: Service, machine: str) -> str | None:
+    """Return by which way a machine was last reached; None when that was never recorded."""
+    last = find_newest(service, machine, _RUNS)
+    way = last.details.get("connection") if last is not None else None
+    return way if isinstance(way, str) else None
+
+
+def target_of(service: Service, name: str) -> Target:
+    """Return a machine and the way to it, as the agents' driver takes it."""
+    slug, machine = service.tenant.slug, service.machine(name)
+    if isinstance(machine.connection, PullConnection):
+        raise RefusedError(
+            f"{slug}/{name} cannot be reached from outside (`via: pull`)", "Do it on the machine itself."
+        )
+    root = service.repository.root
+    recorded = known_hosts_file(root, slug)
+    authorities = repository_file(root, recorded.with_name(f"{slug}.pem"))
+    return Target(
+        slug,
+        name,
+        service.tenant.id,
+        machine.connection,
+        recorded,
+        _ssh_config(service) if isinstance(machine.connection, SshConnection) else None,
+        system=machine.os,
+        credential=_find_credential(service, name),
+        authorities=authorities if authorities.is_file() else None,
+    )
+
+
+def _ssh_config(service: Service) -> Path | None:
+    named = service.platform.ssh_config
+    return repository_file(service.repository.root, named) if named else None
+
+
+def _find_credential(service: Service, name: str) -> SecretStr | None:
+    credential = credential_name(service.machine(name))
+    if credential is None:
+        return None
+    tenant = service.tenant
+    value = service.secrets.get_control(tenant.slug, tenant.id).credentials.get(credential)
+    if value is None:
+        raise RefusedError(
+            f"{tenant.slug}/{name}: the secret {credential!r} that its `credential` names is not in the bundle",
+            f"Run `coffre secrets set {tenant.slug} {credential}`.",
+        )
+    return value
+
+
+def leave(service: Service, why: str) -> tuple[MachineOutcome, ...]:
+    """Say of every machine in service that its agent is left as it is."""
+    return tuple(MachineOutcome(name, MachineState.LEFT, why) for name in service.tenant.active_machines())
+
+
+def judge_machine(
+    result: DeployResult, installed: Installed | None, wanted: Installed | None, due: int = 0
+) -> MachineOutcome:
+    """Say how a machine stands after its deployment. Pure.
+
+    A machine that did not answer is pending when it waits for something: its agent, a newer one, or newer orders. With
+    the generation ``due`` or a later one it has all that is ordered.
+    """
+    name = result.machine
+    message = result.message.removeprefix(f"{name}: ")
+    is_renewal = lacks_only_renewal(installed, wanted, due)
+    if result.unreachable:
+        waits_for_nothing = installed == wanted or is_renewal
+        return MachineOutcome(name, MachineState.UNREACHED if waits_for_nothing else MachineState.PENDING, message)
+    if not result.ok:
+        return MachineOutcome(name, MachineState.FAILED, message)
+    if installed is None:
+        return MachineOutcome(name, MachineState.INSTALLED)
+    if is_renewal:
+        return MachineOutcome(name, MachineState.RENEWED)
+    return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)
+
+
+def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
+    endpoint = service.storage.endpoint
+    key = secrets.control.machine_keys[name]
+    return DeployRequest(
+        target=target_of(service, name),
+        storage=MachineStorage(
+            endpoint_url=endpoint.url,
+            region=endpoint.region,
+            bucket=service.bucket_name(name),
+            ca_file=endpoint.ca_file,
+            access_key_id=key.access_key_id,
+            secret_access_key=key.secret_access_key,
+            repository_password=use_password(service, name, "install the agent"),
+        ),
+        signing_public_key=base64.b64decode(public_key_of(secrets.control.signing_key)),
+        least_generation=find_written(service, name),
+        seen=_seen_numbers(service, name),
+    )
+
+
+def _seen_numbers(service: Service, name: str) -> SeenNumbers:
+    memory = service.records.read_memory(service.tenant.id, name)
+    return SeenNumbers(memory.report_number or 0, memory.check_in_number or 0)

@@ -1,0 +1,24 @@
+"""Changes outside working hours: said before, recorded when they happen, since the customer is billed for its own."""
+
+from datetime import datetime
+
+from coffre.records.events import EventKind
+from coffre.spec.platform import WorkingHours
+from coffre.spec.values.working_hours import calendar_gap, why_not
+from coffre.tenant.service import Service
+
+
+def hours_warnings(hours: WorkingHours, now: datetime) -> tuple[str, ...]:
+    """Return what to say about applying now: that it is outside working hours, that the calendar has run out. Pure."""
+    reason = why_not(hours, now)
+    outside = f"outside working hours ({reason}): work that the customer asked for is billed (contract, article 6)"
+    return tuple(filter(None, [outside if reason else "", calendar_gap(hours, now)]))
+
+
+def record_out_of_hours(service: Service, now: datetime) -> tuple[str, ...]:
+    """Record an apply that starts outside working hours, with the reason; returns the warnings about now."""
+    hours = service.repository.settings.working_hours
+    reason = why_not(hours, now)
+    if reason:
+        service.record(EventKind.OUT_OF_HOURS_APPLY, reason=reason)
+    return hours_warnings(hours, now)

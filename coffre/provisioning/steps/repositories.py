@@ -1,0 +1,133 @@
+"""The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from coffre.errors import RefusedError, RemoteError
+from coffre.findings import Finding
+from coffre.observation.judge import continuity
+from coffre.observation.reports import recall
+from coffre.observation.sighting import look
+from coffre.operations.acknowledge.acknowledge import begin_anew, check_reason
+from coffre.operations.repository import look_at_remains, make_repository
+from coffre.provisioning import rules
+from coffre.provisioning.rules import Remains
+from coffre.records.events import EventKind
+from coffre.tenant.service import Service
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """The operator's word that the history of these machines is lost and a new repository begins, and why.
+
+    ``is_platform_lost``: so for every machine whose repository is gone (contract, article 15).
+    """
+
+    machines: frozenset[str] = field(default_factory=frozenset)
+    is_platform_lost: bool = False
+    reason: str = ""
+
+    @property
+    def is_asked(self) -> bool:
+        return bool(self.machines) or self.is_platform_lost
+
+    def covers(self, machine: str) -> bool:
+        return self.is_platform_lost or machine in self.machines
+
+
+NO_RENEWAL = Renewal()
+
+
+def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Collection[str]) -> tuple[Finding, ...]:
+    """Remember what machines' buckets hold before anything is changed; returns what they held before and hold no more.
+
+    RefusedError, and nothing is changed, when a machine is named for a new repository and has its own.
+    """
+    if renewal.is_asked:
+        check_reason(renewal.reason)
+    for name in renewal.machines:
+        service.machine(name)
+    losses: list[Finding] = []
+    for name in service.tenant.active_machines():
+        if service.bucket_name(name) not in owned_buckets:
+            losses += continuity.judge_absence(name, recall(service, name))
+            continue
+        try:
+            seen = look(service, name)
+        except RemoteError:
+            continue  # The owner's key is being replaced, say: a later step tells, or can read.
+        if name in renewal.machines and continuity.find_lack(seen.stored) is None:
+            raise RefusedError(
+                f"{service.tenant.slug}/{name} has its repository, with {seen.snapshots} snapshots",
+                "None begins over it; nothing was touched. `coffre status` says what is missing, if anything is, and "
+                "`coffre acknowledge` lets that go.",
+            )
+        losses += seen.losses
+    return tuple(loss for loss in losses if not (loss.machine and renewal.covers(loss.machine)))
+
+
+def foresee_repositories(
+    service: Service, renewal: Renewal, owned_buckets: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Return the machines whose repository would be made, and those where one would begin over a lost one."""
+    missing: list[str] = []
+    renewed: list[str] = []
+    for name in service.tenant.active_machines():
+        if service.bucket_name(name) in owned_buckets:
+            remains = _look_at_remains(service, name)
+        else:
+            remains = Remains(
+                has_config=False, has_keys=False, has_backups=False, known_snapshots=_count_known(service, name)
+            )
+        if remains.is_whole:
+            continue
+        try:
+            rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
+        except RefusedError:
+            continue
+        (renewed if renewal.covers(name) else missing).append(name)
+    return missing, renewed
+
+
+def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
+    """Make the repository of each bucket that has none; the machines themselves may not.
+
+    Returns the machines that are refused, each with why and what to do: theirs was there, and is gone or incomplete.
+    """
+    missing, refused = [], {}
+    for name in service.tenant.active_machines():
+        remains = _look_at_remains(service, name)
+        if remains.is_whole:
+            continue
+        try:
+            rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
+        except RefusedError as problem:
+            refused[name] = f"{problem.message}. {problem.hint}"
+            continue
+        if renewal.covers(name):
+            begin_anew(service, name, renewal.reason)
+        missing.append(name)
+    if not missing:
+        return refused
+    for name in missing:
+        on_progress(f"initialising the repository of {name}")
+        make_repository(service, name)
+    return refused
+
+
+def _look_at_remains(service: Service, name: str) -> Remains:
+    found = look_at_remains(service.owner_bucket(name))
+    return Remains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
+
+
+def _count_known(service: Service, name: str) -> int:
+    """Return how many snapshots of a machine were seen that have to be there."""
+    known, records = len(recall(service, name).expected), service.find_records()
+    if known or records is None:
+        return known
+    # Records of before hold no snapshots, and each drill names one.
+    drilled = records.find_last(service.tenant.id, EventKind.DRILL, name)
+    renewed = records.find_last(service.tenant.id, EventKind.NEW_REPOSITORY, name)
+    return int(drilled is not None and (renewed is None or (drilled.id or 0) > (renewed.id or 0)))

@@ -1,0 +1,170 @@
+"""The retirement of machines: users and keys deleted at once, agents removed as soon as a machine can be reached.
+
+A retired machine's key is dead from the first apply on, whether or not the machine could be reached: its agent may go
+on standing there, and saves nothing any more. Its bucket and its repository password stay.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from coffre.agents.driver import DeployResult, RemoveRequest
+from coffre.agents.restic.agents import ResticAgents
+from coffre.errors import RemoteError
+from coffre.observation.retired import describe_retirement
+from coffre.orders.control import write_orders
+from coffre.provisioning.steps.agents import MachineOutcome, MachineState, find_newest, target_of
+from coffre.provisioning.steps.secrets import Secrets
+from coffre.records.events import EventKind
+from coffre.secrets import rotations
+from coffre.secrets.bundles import ControlBundle
+from coffre.spec import naming
+from coffre.spec.tenant import Tenant
+from coffre.tenant.machines import slugs_by_id
+from coffre.tenant.service import Service, local_today
+from coffre.workspace.paths import RUN_FOLDER
+
+OnProgress = Callable[[str], None]
+
+
+def list_retired(tenant: Tenant) -> list[str]:
+    """Return the machines that the file retires. Pure."""
+    return [name for name, machine in tenant.machines.items() if machine.is_retired]
+
+
+def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
+    """Return the retired machines whose retirement was not carried out: they still have a key. Pure."""
+    if control is None:
+        return []
+    return [name for name in list_retired(tenant) if name in control.machine_keys or name in control.old_machine_keys]
+
+
+def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]:
+    """Return the retired machines from which the agent is still to be removed.
+
+    A machine that is only being retired now is among them although nothing was ever recorded as installed: a deployment
+    that failed leaves files too.
+    """
+    fresh = list_with_keys(service.tenant, control)
+    return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service, name)]
+
+
+def list_standing(service: Service, owned_buckets: Collection[str]) -> list[str]:
+    """Return the retired machines whose agent was installed and never removed; the bare look makes no records."""
+    there = [name for name in list_retired(service.tenant) if service.bucket_name(name) in owned_buckets]
+    return [name for name in there if has_agent(service, name)]
+
+
+def list_ordered(service: Service) -> list[str]:
+    """Return the retired machines that get orders once more: to remove their agents."""
+    return list_with_keys(service.tenant, service.secrets.find_control(service.tenant.slug, service.tenant.id))
+
+
+def order_removal(
+    service: Service, control: ControlBundle, owned_buckets: Collection[str], *, replaces_foreign: bool = False
+) -> None:
+    """Order the agents of machines that are being retired to remove themselves, while their keys can still read it."""
+    for name in list_with_keys(service.tenant, control):
+        if service.bucket_name(name) in owned_buckets:
+            write_orders(service, name, replaces_foreign=replaces_foreign)
+
+
+def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> Secrets:
+    """See to it that retired machines have neither user nor key on the platform, then forget the keys.
+
+    The stack has deleted what it knew of and taken the machines out of the policies. Returns the secrets that are left.
+    May run twice, also after a kill: the retirement is recorded once for each key. RemoteError when the platform still
+    has one.
+    """
+    names = list_with_keys(service.tenant, secrets.control)
+    for name in names:
+        on_progress(f"{name}: retired, its user and key are deleted")
+        uid = naming.machine_uid(service.tenant, name)
+        service.storage.delete_user(uid)
+        left = service.storage.list_key_ids(uid)
+        if left:
+            raise RemoteError(
+                f"{service.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
+                "Run the same command again; if it stays so, delete the user on the platform.",
+            )
+        _record_retirement(service, secrets.control, name)
+    if not names:
+        return secrets
+    control = forget_keys(secrets.control, names)
+    subjects = [rotations.machine_key(name) for name in names]
+    dropping = [dropped for subject in subjects for dropped in (subject.name, subject.old_name)]
+    service.secrets.save_control(service.tenant.slug, control, dropping=dropping)
+    return replace(secrets, control=control)
+
+
+def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBundle:
+    """Return a bundle without the keys of these machines. Pure."""
+    subjects = [rotations.machine_key(name) for name in machines]
+    gone = {dropped for subject in subjects for dropped in (subject.name, subject.old_name)}
+    return control.model_copy(
+        update={
+            "machine_keys": {name: key for name, key in control.machine_keys.items() if name not in machines},
+            "old_machine_keys": {name: key for name, key in control.old_machine_keys.items() if name not in machines},
+            "condemned": tuple(name for name in control.condemned if name not in gone),
+        }
+    )
+
+
+def remove_agents(service: Service, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
+    """Take the agents off these retired machines, and say of every retired machine how it stands. May run twice."""
+    requests = [RemoveRequest(target_of(service, name)) for name in machines]
+    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
+    results = {
+        result.machine: result
+        for result in driver.remove(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
+    }
+    return tuple(_settle_removal(service, name, results.get(name)) for name in list_retired(service.tenant))
+
+
+def judge_removal(machine: str, result: DeployResult, *, has_agent: bool, kept: str) -> MachineOutcome:
+    """Say how a retired machine stands after its removal. Pure.
+
+    One that does not answer holds up no apply: nothing depends on it any more, and many a retired machine is scrap.
+    """
+    message = result.message.removeprefix(f"{machine}: ")
+    if result.ok:
+        return MachineOutcome(machine, MachineState.REMOVED if result.changed else MachineState.RETIRED, kept)
+    if not result.unreachable:
+        return MachineOutcome(machine, MachineState.FAILED, message)
+    if not has_agent:
+        return MachineOutcome(machine, MachineState.RETIRED, kept)
+    return MachineOutcome(machine, MachineState.RETIRED_UNREACHED, f"{message} {kept}")
+
+
+def _settle_removal(service: Service, machine: str, result: DeployResult | None) -> MachineOutcome:
+    retirement = service.machine(machine).retired
+    assert retirement is not None  # noqa: S101 - asked of retired machines only
+    kept = describe_retirement(service.tenant, retirement, local_today(service.tenant))
+    if result is None:
+        return MachineOutcome(machine, MachineState.RETIRED, kept)
+    had_agent = has_agent(service, machine)
+    if result.ok and had_agent:
+        service.record(EventKind.REMOVAL, machine, changed=result.changed)
+    return judge_removal(machine, result, has_agent=had_agent, kept=kept)
+
+
+def has_agent(service: Service, machine: str) -> bool:
+    """Tell whether an agent was installed on a machine and, by the records, never removed."""
+    last = find_newest(service, machine, (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL))
+    return last is not None and last.kind is not EventKind.REMOVAL
+
+
+def _record_retirement(service: Service, control: ControlBundle, machine: str) -> None:
+    key = control.machine_keys.get(machine) or control.old_machine_keys[machine]
+    recorded = service.records.find_last(service.tenant.id, EventKind.RETIREMENT, machine)
+    if recorded is not None and recorded.details.get("access_key_id") == key.access_key_id:
+        return
+    facts = service.machine(machine)
+    assert facts.retired is not None  # noqa: S101 - asked of retired machines only
+    service.record(
+        EventKind.RETIREMENT,
+        machine,
+        licence=facts.kind.value,
+        on=f"{facts.retired.on:%Y-%m-%d}",
+        keep_until=f"{facts.retired.keep_until:%Y-%m-%d}",
+        access_key_id=key.access_key_id,
+    )

@@ -1,0 +1,116 @@
+"""A tenant's secrets: those that exist, and those that the next apply will mint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from coffre.agents.restic.sealing import derive_key
+from coffre.provisioning.rules import judge_escrow
+from coffre.secrets import minting, rotations
+from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
+from coffre.secrets.sealed import SealedPassword
+from coffre.spec.tenant import Tenant
+from coffre.storage.ceph.layout import PLACEHOLDER, TenantKeys, placeholder_keys
+from coffre.storage.driver import AccessKey
+from coffre.tenant.passwords import use_password
+from coffre.tenant.service import Service
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """A tenant's two bundles, whole for the machines of its file."""
+
+    control: ControlBundle
+    data: DataBundle
+
+
+def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
+    """Name the machines that have no key or no repository password yet ("owner" for the tenant itself). Pure."""
+    active = tenant.active_machines()
+    if control is None or data is None:
+        return ["owner", *active]
+    return [name for name in active if name not in control.machine_keys or name not in data.repository_passwords]
+
+
+def check_escrow(service: Service) -> str:
+    """Hold the escrow's place against the rule, before a password is first used; returns a warning or nothing."""
+    root, settings = service.repository.root, service.repository.settings
+    places = [root / settings.secrets, root / settings.escrow]
+    # A folder that is missing is the store's own, clearer error.
+    if not all(place.is_dir() for place in places):
+        return ""
+    is_apart = len({place.stat().st_dev for place in places}) == len(places)
+    return judge_escrow(is_apart=is_apart, is_lab=service.is_embedded)
+
+
+def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secrets:
+    """Return the tenant's secrets, minting what is missing; what is minted stands in escrow before this returns.
+
+    May run twice: nothing that exists is ever minted again.
+    """
+    tenant = service.tenant
+    control = service.secrets.find_control(tenant.slug, tenant.id)
+    data = service.secrets.find_data(tenant.slug, tenant.id)
+    missing = missing_secrets(tenant, control, data)
+    if missing:
+        on_progress(f"minting keys and passwords for {', '.join(missing)}, and putting them in escrow")
+    whole = Secrets(_completed_control(tenant, control), _completed_data(tenant, data))
+    # Also without anything new: a save writes only what a copy lacks, and fails when the escrow could not take it.
+    service.secrets.save_data(tenant.slug, whole.data)
+    service.secrets.save_control(tenant.slug, whole.control)
+    return replace(whole, control=ensure_report_keys(service, whole.control))
+
+
+def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundle:
+    """Return the control bundle with the key of each machine's reports, derived where it lacks: a use of its password.
+
+    Done once a machine, so that looking at its reports uses no password. The passwords stand in escrow already.
+    """
+    lacking = [name for name in service.tenant.active_machines() if name not in control.report_keys]
+    if not lacking:
+        return control
+    derived = {name: derive_key(use_password(service, name, "derive the key of its reports")) for name in lacking}
+    whole = control.model_copy(update={"report_keys": {**control.report_keys, **derived}})
+    service.secrets.save_control(service.tenant.slug, whole)
+    return whole
+
+
+def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
+    """Return the keys that the stack owns, and the placeholder where the next apply will mint one. Pure.
+
+    A key that is being replaced stays the stack's until its end is decided; its successor stands beside it meanwhile.
+    """
+    if control is None:
+        return placeholder_keys(tenant)
+    machines = {
+        name: access_key(rotations.trusted_key(control, rotations.machine_key(name)))
+        if name in control.machine_keys
+        else PLACEHOLDER
+        for name in tenant.active_machines()
+    }
+    return TenantKeys(access_key(rotations.trusted_key(control, rotations.OWNER)), machines)
+
+
+def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> ControlBundle:
+    """Return the bundle with a key for each machine; what it has is kept, also for machines that have gone."""
+    if existing is None:
+        return ControlBundle(
+            tenant_id=tenant.id,
+            owner_key=minting.new_access_key(),
+            machine_keys={name: minting.new_access_key() for name in tenant.active_machines()},
+            stack_passphrase=minting.new_passphrase(),
+            signing_key=minting.new_signing_key(),
+        )
+    active = tenant.active_machines()
+    minted = {name: minting.new_access_key() for name in active if name not in existing.machine_keys}
+    return existing.model_copy(update={"machine_keys": {**existing.machine_keys, **minted}})
+
+
+def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
+    known = existing.repository_passwords if existing is not None else {}
+    minted = {name: SealedPassword(minting.new_password()) for name in tenant.active_machines() if name not in known}
+    return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})
+
+
+def access_key(key: S3Key) -> AccessKey:
+    """Return a bundle's key as the platform's driver takes it."""
+    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())

@@ -1,0 +1,95 @@
+"""Engines for the two databases, set up so that nothing waits for ever and nothing is readable by others."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from coffre.errors import ExpectedError
+from coffre.records.database.location import Location
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 60
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+_WRITES = "coffre_writes"
+
+
+def open_engine(location: Location, wait_seconds: float) -> sa.Engine:
+    """Return an engine; a lock that another process holds is waited for at most ``wait_seconds``."""
+    if location.file is not None:
+        _prepare_file(location.file)
+        return _open_sqlite(location.url, wait_seconds)
+    settings = {
+        "lock_timeout": int(wait_seconds * 1000),
+        "statement_timeout": STATEMENT_SECONDS * 1000,
+        "timezone": "UTC",
+    }
+    return sa.create_engine(
+        location.url,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "coffre",
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        },
+        hide_parameters=True,
+    )
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Hold one transaction that writes: all of it stands afterwards, or nothing."""
+    with engine.execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Hold one transaction that sees the database as it is when it begins, whatever others write meanwhile."""
+    options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def _open_sqlite(url: sa.URL, wait_seconds: float) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": wait_seconds}, hide_parameters=True)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # Python starts transactions by its own rules otherwise; here `_begin_sqlite` alone does.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later fails at once when another wrote between; one that says at its
+    # start that it writes waits for its turn.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_file(file: Path) -> None:
+    """Make the database's file and folder for their owner alone.
+
+    The file of an open database is never opened here: closing it again would drop SQLite's locks of this process.
+    """
+    try:
+        if not file.parent.is_dir():
+            file.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        file.touch(mode=PRIVATE_FILE, exist_ok=False)
+    except FileExistsError:
+        if file.is_file() and file.stat().st_mode & 0o077:
+            file.chmod(PRIVATE_FILE)
+    except OSError as error:
+        raise ExpectedError(
+            f"cannot make the records database {file}: {(error.strerror or '').lower()}",
+            "Make its folder writable for the user who runs Coffre.",
+        ) from error

@@ -1,0 +1,8 @@
+"""What Alembic runs for a migration, on the connection and in the transaction that `schema.py` holds."""
+
+from alembic import context
+
+from coffre.records.database.schema import VERSION_TABLE
+
+context.configure(connection=context.config.attributes["connection"], version_table=VERSION_TABLE)
+context.run_migrations()

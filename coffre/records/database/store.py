@@ -1,0 +1,341 @@
+"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same.
+
+Events go in one case: those of a tenant that has left, by kind, and that is an event too. Each event, the start and the
+end of each run, each closed day of usage and each change of what is remembered of a machine has a link of one chain,
+added in the same transaction (`chain`).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import sqlalchemy as sa
+
+from coffre.errors import ExpectedError
+from coffre.records.activity import Run, RunOutcome, Usage
+from coffre.records.actor import Author
+from coffre.records.chain.closing import close_days
+from coffre.records.chain.heads import Head
+from coffre.records.chain.linking import Linker, read_tip
+from coffre.records.chain.links import (
+    ACCOUNTS_FOR_LINKS,
+    Subject,
+    Tip,
+    event_content,
+    first_hash,
+    run_content,
+    run_end_content,
+)
+from coffre.records.chain.verification import ChainReport, verify_chain
+from coffre.records.database import tables
+from coffre.records.database.connection import open_engine, reading, writing
+from coffre.records.database.location import Location, locate
+from coffre.records.database.schema import ensure_schema
+from coffre.records.database.trouble import translated
+from coffre.records.events import Event, EventKind, check_recordable, storable
+from coffre.records.memory import Memory, delete_memory, read_memory, write_memory
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+DEFAULT_WAIT_SECONDS = 10.0
+_MEMORY_LOCK = 0x636F666D  # any number that nobody else uses in this database
+
+
+class Records:
+    """An open records database. Errors are BusyError (locked too long), RemoteError (not reached) or ExpectedError."""
+
+    def __init__(self, engine: sa.Engine, location: Location) -> None:
+        self._engine = engine
+        self._location = location
+
+    @classmethod
+    def open(cls, reference: str, root: Path, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Self:
+        """Open what `records:` of platform.yaml refers to, made or migrated first when needed."""
+        location = locate(reference, root)
+        engine = open_engine(location, wait_seconds)
+        try:
+            with translated(location):
+                ensure_schema(engine, location, wait_seconds)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, location)
+
+    def close(self) -> None:
+        """Give the connections back; may run twice."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, event: Event) -> Event:
+        """Add one event and return it as recorded, with its id; RefusedError when its details hold a secret."""
+        return self.append_all([event])[0]
+
+    def append_all(self, events: Iterable[Event]) -> list[Event]:
+        """Add several events in one transaction: all of them, in this order, or none. Returns them with their ids."""
+        added = list(events)
+        rows = [_event_row(event) for event in added]
+        if not rows:
+            return []
+        with translated(self._location), writing(self._engine) as connection:
+            first = _add_events(connection, rows)
+        return [replace(event, id=first + turn) for turn, event in enumerate(added)]
+
+    def trim(self, trimmed: Event, kinds: Collection[EventKind]) -> dict[EventKind, int]:
+        """Delete a tenant's events of these kinds and add ``trimmed``, with how many went, all at once or not at all.
+
+        The one way in which an event ever goes: the database refuses any other. Its link stays without its salt, and
+        ``trimmed`` is what accounts for it. May run twice; nothing is added when nothing went.
+        """
+        table, chain, allowed = tables.events, tables.chain, tables.trimming
+        mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
+        counting = sa.select(table.c.kind, sa.func.count()).where(mine).group_by(table.c.kind).order_by(table.c.kind)
+        with translated(self._location), writing(self._engine) as connection:
+            counts = {EventKind(row[0]): int(row[1]) for row in connection.execute(counting)}
+            if not counts:
+                return {}
+            went = [{"kind": kind.value, "count": count} for kind, count in counts.items()]
+            details = {**trimmed.details, "trimmed": went, ACCOUNTS_FOR_LINKS: True}
+            rows = [{"tenant_id": trimmed.tenant_id, "kind": kind.value} for kind in counts]
+            connection.execute(sa.insert(allowed), rows)
+            connection.execute(sa.delete(table).where(mine))
+            links = sa.and_(
+                chain.c.subject == Subject.EVENT.value,
+                chain.c.tenant_id == trimmed.tenant_id,
+                chain.c.kind.in_([kind.value for kind in counts]),
+                chain.c.salt.is_not(None),
+            )
+            connection.execute(sa.update(chain).where(links).values(salt=None))
+            connection.execute(sa.delete(allowed).where(allowed.c.tenant_id == trimmed.tenant_id))
+            _add_events(connection, [_event_row(replace(trimmed, details=details))])
+        return counts
+
+    def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
+        """Return a tenant's events in the order they were added; None stands for any kind, any machine."""
+        rows = self._read(_select_events(tenant_id, kind, machine).order_by(tables.events.c.id))
+        return [self._event(row) for row in rows]
+
+    def find_last(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> Event | None:
+        """Return the event of a kind that was added last; without a machine, whichever machine it is about."""
+        newest_first = _select_events(tenant_id, kind, machine).order_by(tables.events.c.id.desc())
+        rows = self._read(newest_first.limit(1))
+        return self._event(rows[0]) if rows else None
+
+    def has(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> bool:
+        """Tell whether such an event was ever added."""
+        return self.find_last(tenant_id, kind, machine) is not None
+
+    def record_usage(self, usages: Iterable[Usage]) -> None:
+        """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one.
+
+        Days that are over are closed: they get a link.
+        """
+        measured_now = list(usages)
+        rows = [_usage_row(usage) for usage in measured_now]
+        statement = _insert(self._engine, tables.usage)
+        measured = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
+        upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=measured)
+        if rows:
+            with translated(self._location), writing(self._engine) as connection:
+                linker = Linker(connection)
+                connection.execute(upsert, rows)
+                close_days(connection, linker, measured_now)
+
+    def list_usage(self, tenant_id: str, first: date, last: date) -> list[Usage]:
+        """Return a tenant's usage from the first to the last day, both included, by day and machine."""
+        table = tables.usage
+        statement = (
+            sa.select(table)
+            .where(table.c.tenant_id == tenant_id, table.c.measured_on.between(first, last))
+            .order_by(table.c.measured_on, table.c.machine)
+        )
+        return [Usage(**row) for row in self._read(statement)]
+
+    def read_memory(self, tenant_id: str, machine: str) -> Memory:
+        """Return what is remembered of a machine's repository and reports."""
+        with translated(self._location), reading(self._engine) as connection:
+            return read_memory(connection, tenant_id, machine)
+
+    def change_memory(self, tenant_id: str, machine: str, change: Callable[[Memory], Memory]) -> Memory:
+        """Bring what is remembered of a machine to what ``change`` makes of it as it is then; returns that."""
+        with translated(self._location), writing(self._engine) as connection:
+            _lock_memory(connection)
+            before = read_memory(connection, tenant_id, machine)
+            after = change(before)
+            write_memory(connection, tenant_id, machine, before, after)
+        return after
+
+    def forget_memory(self, tenant_id: str, machine: str) -> None:
+        """Forget what was seen of a machine: its backups are about to be erased, or are. May run twice."""
+        with translated(self._location), writing(self._engine) as connection:
+            _lock_memory(connection)
+            delete_memory(connection, tenant_id, machine)
+
+    def start_run(self, command: str, tenants: Sequence[str], started_at: datetime, author: Author) -> int:
+        """Note that a command that changes something starts; returns the run's id for `finish_run`."""
+        row = {
+            "command": command,
+            "tenants": list(tenants),
+            "started_at": started_at,
+            "actor": author.actor,
+            tables.COMMIT: author.commit,
+        }
+        with translated(self._location), writing(self._engine) as connection:
+            linker = Linker(connection)
+            run_id = linker.next_id(Subject.RUN)
+            linker.add(run_content({**row, "id": run_id}))
+            linker.write()
+            connection.execute(sa.insert(tables.runs), {**row, "id": run_id})
+        return run_id
+
+    def finish_run(self, run_id: int, finished_at: datetime, outcome: RunOutcome) -> None:
+        """Note how a run ended, once."""
+        table = tables.runs
+        statement = (
+            sa.update(table)
+            .where(table.c.id == run_id, table.c.finished_at.is_(None))
+            .values(finished_at=finished_at, outcome=outcome.value)
+        )
+        going_on = sa.select(table.c.id).where(table.c.id == run_id, table.c.finished_at.is_(None))
+        with translated(self._location), writing(self._engine) as connection:
+            linker = Linker(connection)
+            if connection.scalar(going_on) is None:
+                raise ValueError(f"run {run_id} is not one that goes on")
+            linker.add(run_end_content({"id": run_id, "finished_at": finished_at, "outcome": outcome.value}))
+            linker.write()
+            connection.execute(statement)
+
+    def list_runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        rows = self._read(sa.select(tables.runs).order_by(tables.runs.c.id.desc()))
+        return [_run(row) for row in rows]
+
+    def read_tip(self) -> Tip:
+        """Return where the chain ends."""
+        with translated(self._location), self._engine.connect() as connection:
+            return read_tip(connection)
+
+    def find_hash(self, position: int) -> str | None:
+        """Return the hash that the chain has at a position, None beyond its end."""
+        if position == 0:
+            return first_hash(self.read_tip().database_id)
+        rows = self._read(sa.select(tables.chain.c.hash).where(tables.chain.c.position == position))
+        return str(rows[0]["hash"]) if rows else None
+
+    def add_head(self, head: Head, place: str) -> None:
+        """Note a signed head, and where it was put."""
+        with translated(self._location), writing(self._engine) as connection:
+            connection.execute(sa.insert(tables.heads), {**vars(head), "place": place})
+
+    def list_heads(self, place: str | None = None) -> list[Head]:
+        """Return the signed heads, the oldest first; None stands for any place."""
+        table = tables.heads
+        names = [column for column in table.c if column.name not in ("id", "place")]
+        statement = sa.select(*names).order_by(table.c.id)
+        rows = self._read(statement if place is None else statement.where(table.c.place == place))
+        return [Head(**row) for row in rows]
+
+    def find_head(self, place: str) -> Head | None:
+        """Return the head that was put in a place last."""
+        table = tables.heads
+        names = [column for column in table.c if column.name not in ("id", "place")]
+        rows = self._read(sa.select(*names).where(table.c.place == place).order_by(table.c.id.desc()).limit(1))
+        return Head(**rows[0]) if rows else None
+
+    def list_newest(self, tenant_id: str | None, limit: int) -> list[Event]:
+        """Return the newest events of a tenant, or of all, in the order they were added."""
+        table = tables.events
+        statement = sa.select(table) if tenant_id is None else sa.select(table).where(table.c.tenant_id == tenant_id)
+        rows = self._read(statement.order_by(table.c.id.desc()).limit(limit))
+        return [self._event(row) for row in reversed(rows)]
+
+    def verify(self, positions: Collection[int] = (), trimmable: Collection[EventKind] = ()) -> ChainReport:
+        """Hold everything recorded against the chain, in one state of the database; see `verify_chain`."""
+        with translated(self._location), reading(self._engine) as connection:
+            return verify_chain(connection, positions, trimmable)
+
+    def _read(self, statement: sa.Select[tuple[object, ...]]) -> Sequence[sa.RowMapping]:
+        with translated(self._location), self._engine.connect() as connection:
+            return connection.execute(statement).mappings().all()
+
+    def _event(self, row: sa.RowMapping) -> Event:
+        try:
+            kind = EventKind(row["kind"])
+        except ValueError:
+            raise ExpectedError(
+                f"{self._location.shown} has an event of a kind this Coffre does not know: {row['kind']}",
+                "Update Coffre here: a newer one wrote it.",
+            ) from None
+        return Event(**{**row, "kind": kind})
+
+
+def _add_events(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> int:
+    """Add events with their links and return the id of the first; the others follow it."""
+    linker = Linker(connection)
+    first = linker.next_id(Subject.EVENT)
+    numbered = [{**row, "id": first + turn} for turn, row in enumerate(rows)]
+    for row in numbered:
+        linker.add(event_content(row))
+    linker.write()
+    connection.execute(sa.insert(tables.events), numbered)
+    return first
+
+
+def _lock_memory(connection: sa.Connection) -> None:
+    """Have one writer of memories at a time; of SQLite there is never another."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMORY_LOCK)))
+
+
+def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) -> sa.Select[tuple[object, ...]]:
+    table = tables.events
+    statement = sa.select(table).where(table.c.tenant_id == tenant_id)
+    if kind is not None:
+        statement = statement.where(table.c.kind == kind.value)
+    if machine is not None:
+        statement = statement.where(table.c.machine == machine)
+    return statement
+
+
+def _insert(engine: sa.Engine, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    """Begin an insert that may meet an existing row; of the two dialects only the one in use is imported."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
+
+
+def _event_row(event: Event) -> dict[str, object]:
+    check_recordable(event)
+    return {
+        "tenant_id": event.tenant_id,
+        "slug": event.slug,
+        "kind": event.kind.value,
+        "at": event.at,
+        "actor": event.actor,
+        tables.COMMIT: event.commit,
+        "machine": event.machine,
+        "details": storable(event.details),
+    }
+
+
+def _usage_row(usage: Usage) -> dict[str, object]:
+    return {name: getattr(usage, name) for name in tables.usage.c.keys()}  # noqa: SIM118 (not a dict)
+
+
+def _run(row: sa.RowMapping) -> Run:
+    outcome = RunOutcome(row["outcome"]) if row["outcome"] is not None else None
+    return Run(**{**row, "tenants": tuple(row["tenants"]), "outcome": outcome})

@@ -1,8 +1,0 @@
-"""What Alembic runs for a migration, on the connection and in the transaction that `coffre.records.schema` holds."""
-
-from alembic import context
-
-from coffre.records.schema import VERSION_TABLE
-
-context.configure(connection=context.config.attributes["connection"], version_table=VERSION_TABLE)
-context.run_migrations()

@@ -1,0 +1,217 @@
+"""Who can open the bundles: the list shown, lengthened and shortened, with every bundle encrypted anew for it.
+
+At every moment each bundle is one whole file for one of the two lists, both of at least two keys and ours among them.
+A list that was changed while bundles still wait for it leaves a mark; the same command again finishes the work.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre.errors import ExpectedError, RefusedError, UsageError
+from coffre.outside.text import split_lines
+from coffre.secrets import age, files
+from coffre.secrets.holders import keys
+from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
+
+PENDING_FILE = ".recipients-pending"
+_LOCK_FILE = ".recipients.lock"
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A public key of the list; ``note`` is the comment above it, ``is_own`` tells the one of the identity in use."""
+
+    key: str
+    note: str
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class RecipientList:
+    """The list as it stands; ``is_pending`` when some bundles are still encrypted for an earlier one."""
+
+    recipients: tuple[Recipient, ...]
+    is_pending: bool
+
+
+@dataclass(frozen=True)
+class Vault:
+    """The two places, and the identity by which their bundles are opened."""
+
+    places: Places
+    identity: Path
+    wait_seconds: float = DEFAULT_WAIT_SECONDS
+
+    @classmethod
+    def open(cls, primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ) -> "Vault":
+        """Return the vault of two folders; the environment says where the operator's identity is."""
+        places = Places(primary, escrow, root)
+        places.check_apart()
+        return cls(places, keys.identity_path(environment))
+
+    @property
+    def pending(self) -> Path:
+        return self.places.primary / PENDING_FILE
+
+    @cached_property
+    def identities(self) -> tuple[SecretStr, ...]:
+        """The operator's identities, read when a bundle is first opened."""
+        return keys.read_identities(self.identity, self.places.root)
+
+    def bundles(self) -> list[Path]:
+        """Return every bundle of both places, the escrow's first: a save writes them in this order too."""
+        places = self.places
+        return [folder / name for folder in (places.escrow, places.primary) for name in places.list_bundles(folder)]
+
+
+def list_recipients(vault: Vault) -> RecipientList:
+    """Return whom the bundles are encrypted for, in the order of the file."""
+    known = keys.read_recipients(vault.places.recipients)
+    notes = _notes(vault.places.recipients.read_bytes().decode())
+    own = {age.public_half(identity) for identity in vault.identities} if vault.identity.exists() else set()
+    found = tuple(Recipient(key, notes.get(key, ""), key in own) for key in known)
+    return RecipientList(found, vault.pending.exists())
+
+
+def add_recipient(vault: Vault, key: str, note: str, on_progress: OnProgress) -> int:
+    """Add a public key and encrypt every bundle for it too; returns how many files were written.
+
+    May run again, also for a key that is on the list: every bundle is then encrypted anew.
+    """
+    _check_key(key)
+    with _changing(vault):
+        text = vault.places.recipients.read_bytes().decode()
+        if key not in keys.read_recipients(vault.places.recipients):
+            text = text.rstrip("\n") + "\n" + (f"# {' '.join(note.split())}\n" if note.strip() else "") + f"{key}\n"
+        return _change(vault, text, on_progress)
+
+
+def remove_recipient(vault: Vault, key: str, on_progress: OnProgress) -> int:
+    """Take a public key off the list and encrypt every bundle for the others alone; see `add_recipient`.
+
+    RefusedError when fewer than two keys would be left. Whoever holds the key knows what the bundles held until now.
+    """
+    _check_key(key)
+    with _changing(vault):
+        current = keys.read_recipients(vault.places.recipients)
+        if key not in current:
+            if vault.pending.exists():
+                return _change(vault, vault.places.recipients.read_bytes().decode(), on_progress)
+            raise UsageError("this key is not on the list", "`coffre secrets recipients list` shows those that are.")
+        if len(current) - 1 < keys.MINIMUM_RECIPIENTS:
+            raise RefusedError(
+                f"the list would have {len(current) - 1} key left; at least {keys.MINIMUM_RECIPIENTS} are needed",
+                "One lost key must never lose every backup: add another first (`coffre secrets recipients add`).",
+            )
+        text = _without(vault.places.recipients.read_bytes().decode(), key)
+        return _change(vault, text, on_progress)
+
+
+def _change(vault: Vault, text: str, on_progress: OnProgress) -> int:
+    """Put a list in force: the mark, the list, the bundles, and the mark away."""
+    places = vault.places
+    following = tuple(line for line in map(str.strip, split_lines(text)) if line and not line.startswith("#"))
+    check_is_recipient(vault.identities, following, vault.identity, places.recipients)
+    _check_all_open(vault)
+    with files.explained(f"write the list of recipients in {places.shown(places.primary)} and escrow"):
+        files.write_atomically(vault.pending, b"Some bundles are still encrypted for an earlier list.\n")
+        for path in (places.escrow_recipients, places.recipients):
+            files.write_atomically(path, text.encode())
+    # Listed only now: a bundle that another run writes from here on is written for the new list.
+    bundles = vault.bundles()
+    for path in bundles:
+        on_progress(f"encrypting {places.shown(path)} for {len(following)} recipients")
+        _encrypt_anew(vault, path, following)
+    with files.explained(f"remove {places.shown(vault.pending)}"):
+        vault.pending.unlink()
+    return len(bundles)
+
+
+def _encrypt_anew(vault: Vault, path: Path, recipients: Sequence[str]) -> None:
+    shown = vault.places.shown(path)
+    slug = path.name.removesuffix(BUNDLE_SUFFIX).rpartition(".")[0]
+    with _locked(vault, f".{slug}.lock"):
+        with files.explained(f"read {shown}"):
+            content = age.unseal(path.read_bytes(), vault.identities, shown)
+        with files.explained(f"write {shown}"):
+            files.write_atomically(path, age.seal(content, recipients))
+            written = path.read_bytes()
+        if age.unseal(written, vault.identities, shown) != content:
+            raise ExpectedError(
+                f"{shown} was written, but did not read back as written",
+                "Its other copy is whole. Check the disk or mount it is on, then run the same command again.",
+            )
+
+
+def _check_all_open(vault: Vault) -> None:
+    """Look before anything is changed: a bundle that does not open could not be encrypted anew."""
+    for path in vault.bundles():
+        shown = vault.places.shown(path)
+        with files.explained(f"read {shown}"):
+            age.unseal(path.read_bytes(), vault.identities, shown)
+
+
+def _check_key(key: str) -> None:
+    if key.upper().startswith(age.SECRET_KEY_PREFIX):
+        raise UsageError(
+            "this is a private key, where a public one belongs",
+            "It stands in this shell's history now: make another, and name its public half (age1…).",
+        )
+    if not age.is_recipient(key):
+        raise UsageError("this is not an age X25519 recipient", "A public key starts with age1; age-keygen shows it.")
+
+
+def _notes(text: str) -> dict[str, str]:
+    notes: dict[str, str] = {}
+    last = ""
+    for line in map(str.strip, split_lines(text)):
+        if line.startswith("#"):
+            last = line.lstrip("# ")
+        elif line:
+            notes[line], last = last, ""
+    return notes
+
+
+def _without(text: str, key: str) -> str:
+    """Return the list's text without a key, and without the one line of comment right above it."""
+    kept: list[str] = []
+    for line in split_lines(text):
+        if line.strip() != key:
+            kept.append(line)
+        elif len(kept) > 1 and kept[-1].startswith("#"):
+            kept.pop()
+    return "\n".join(kept) + "\n"
+
+
+@contextmanager
+def _changing(vault: Vault) -> Iterator[None]:
+    """Let one command at a time change the list, where there is one and an escrow."""
+    places = vault.places
+    keys.read_recipients(places.recipients)
+    if not places.escrow_recipients.is_file():
+        raise ExpectedError(
+            f"{places.shown(places.escrow)} is not an escrow: its recipients.txt is missing",
+            "Mount the escrow if it is not mounted; for a new one, run `coffre secrets init`.",
+        )
+    with _locked(vault, _LOCK_FILE):
+        yield
+
+
+@contextmanager
+def _locked(vault: Vault, name: str) -> Iterator[None]:
+    """Hold a lock in both places, as the store does."""
+    places, wait = vault.places, vault.wait_seconds
+    with (
+        files.locked(places.primary / name, places.shown(places.primary), wait),
+        files.locked(places.escrow / name, f"{places.shown(places.escrow)} (escrow)", wait),
+    ):
+        yield

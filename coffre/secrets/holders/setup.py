@@ -1,0 +1,160 @@
+"""The first set-up of a secret store: identity, recovery key, list of recipients, the two folders."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre.errors import RefusedError
+from coffre.secrets import age, files
+from coffre.secrets.holders import keys
+from coffre.secrets.places import Places
+from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
+
+RECOVERY_FILE = "recovery-identity.txt"
+
+_IDENTITY_TEXT = """\
+# The identity that opens Coffre's secret bundles. Keep it on this machine, readable by you alone.
+# public key: {public}
+{secret}
+"""
+_RECOVERY_TEXT = """\
+# The recovery identity of Coffre's secret bundles, for the day when every other one is lost.
+# MOVE this file off this machine, into a safe; print it if you like. Coffre never needs it here.
+# public key: {public}
+{secret}
+"""
+_RECIPIENTS_TEXT = """\
+# Whom every secret bundle is encrypted for: at least two age X25519 public keys, one a line.
+# the operator's identity
+{operator}
+# the recovery identity, kept in a safe
+{recovery}
+"""
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """What stands after `init`; private keys are only named by their files.
+
+    ``created`` lists what this call made: empty when all was there. ``recovery_identity`` is set as long as the private
+    half of the recovery key still lies beside the identity, instead of in a safe.
+    """
+
+    identity: Path
+    recipients: tuple[str, ...]
+    created: tuple[Path, ...]
+    recovery_identity: Path | None
+
+
+@dataclass
+class _Setup:
+    places: Places
+    identity: Path
+    created: list[Path] = field(default_factory=list)
+
+    @property
+    def recovery(self) -> Path:
+        return self.identity.with_name(RECOVERY_FILE)
+
+
+def init(primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ) -> SetupResult:
+    """Make whatever of identity, recovery key, list of recipients and folders is missing; may run again at any time.
+
+    RefusedError when bundles are there that a new key could not open, or when the list of recipients names keys and
+    none of them is at hand: minting another then would hide that the right one is lost.
+    """
+    places = Places(primary, escrow, root)
+    places.check_apart()
+    setup = _Setup(places, keys.identity_path(environment))
+    keys.check_outside(setup.identity, root)
+    keys.check_outside(setup.recovery, root)
+    listed = _find_list(places)
+    _check_may_start(setup, listed)
+    with _locked(setup):
+        recipients_text = listed.read_text(encoding="utf-8") if listed else _mint_recipients(setup)
+        for folder in (places.primary, places.escrow):
+            with files.explained(f"make {places.shown(folder)}"):
+                if files.make_private_folder(folder):
+                    setup.created.append(folder)
+        # The list in the secrets folder comes last: with it the set-up is whole, and before it nothing can be saved.
+        for path in (places.escrow_recipients, places.recipients):
+            _write_missing(setup, path, recipients_text)
+    return SetupResult(
+        identity=setup.identity,
+        recipients=keys.read_recipients(places.recipients),
+        created=tuple(setup.created),
+        recovery_identity=setup.recovery if setup.recovery.exists() else None,
+    )
+
+
+def _find_list(places: Places) -> Path | None:
+    for path in (places.recipients, places.escrow_recipients):
+        if path.exists():
+            return path
+    return None
+
+
+def _check_may_start(setup: _Setup, listed: Path | None) -> None:
+    places = setup.places
+    bundles = places.list_bundles(places.primary) + places.list_bundles(places.escrow)
+    if listed is None:
+        if bundles:
+            raise RefusedError(
+                f"there are bundles already ({bundles[0]}), but no recipients.txt that says who can open them",
+                f"Put {places.shown(places.recipients)} back with the public keys they were written for; "
+                "new keys could not open them.",
+            )
+        return
+    if not setup.identity.exists():
+        raise RefusedError(
+            f"{places.shown(listed)} names keys, but there is no identity at {setup.identity}",
+            f"Bring one of their identities here, or name it with {keys.IDENTITY_VARIABLE}; a new one could not open "
+            + ("what is there." if bundles else "them. If nothing was ever saved, remove that file first."),
+        )
+    identities = keys.read_identities(setup.identity, places.root)
+    check_is_recipient(identities, keys.read_recipients(listed), setup.identity, listed)
+    only_here = sorted(set(places.list_bundles(places.primary)) - set(places.list_bundles(places.escrow)))
+    if only_here and not places.escrow_recipients.exists():
+        raise RefusedError(
+            f"{places.shown(places.escrow)} has no recipients.txt and lacks bundles (the first is {only_here[0]})",
+            f"Mount the escrow if it is not mounted; for a new one, copy everything of {places.shown(places.primary)} "
+            "there first.",
+        )
+
+
+def _mint_recipients(setup: _Setup) -> str:
+    """Return the text of a first list of recipients; reuses the keys that a killed run left."""
+    operator = _ensure_identity(setup, setup.identity, _IDENTITY_TEXT)
+    recovery = _ensure_identity(setup, setup.recovery, _RECOVERY_TEXT)
+    return _RECIPIENTS_TEXT.format(operator=operator, recovery=recovery)
+
+
+def _ensure_identity(setup: _Setup, path: Path, text: str) -> str:
+    """Return the public half of an identity file, made first when there is none."""
+    if not path.exists():
+        secret = age.new_identity()
+        _write_missing(setup, path, text.format(public=age.public_half(secret), secret=secret.get_secret_value()))
+        return age.public_half(secret)
+    first: SecretStr = keys.read_identities(path, setup.places.root)[0]
+    return age.public_half(first)
+
+
+def _write_missing(setup: _Setup, path: Path, text: str) -> None:
+    if path.exists():
+        return
+    with files.explained(f"write {setup.places.shown(path)}"):
+        files.write_atomically(path, text.encode())
+    setup.created.append(path)
+
+
+@contextmanager
+def _locked(setup: _Setup) -> Iterator[None]:
+    folder = setup.identity.parent
+    with files.explained(f"make {folder}"):
+        files.make_private_folder(folder)
+    with files.locked(folder / ".lock", str(folder), DEFAULT_WAIT_SECONDS):
+        yield

@@ -1,0 +1,179 @@
+"""Whether the secrets would be there on a bad day: every copy opened and compared, nothing written or shown."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coffre.errors import ExpectedError
+from coffre.secrets import age
+from coffre.secrets.bundles import KINDS, PROVIDER, B, ControlBundle, DataBundle, ProviderBundle, from_document
+from coffre.secrets.copies import Copy, judge
+from coffre.secrets.errors import BundleError
+from coffre.secrets.holders import keys
+from coffre.secrets.holders.recipients import Vault
+from coffre.secrets.places import BUNDLE_SUFFIX
+
+_OTHERS_BITS = 0o077
+_MODELS: tuple[type[ControlBundle | DataBundle], ...] = (ControlBundle, DataBundle)
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Something about the secrets that an operator should put right; a warning does not make the check fail."""
+
+    place: str
+    message: str
+    hint: str = ""
+    is_warning: bool = False
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was looked at, and what was found; all is well when nothing was, warnings apart."""
+
+    bundles: int
+    recipients: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return all(finding.is_warning for finding in self.findings)
+
+
+def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]) -> Verification:
+    """Open and compare all bundles of both places.
+
+    ``tenant_ids`` are those of the tenant files by slug; ``applied`` are the slugs that were applied before, which must
+    have both bundles. What is wrong is a finding, never an error of its own.
+    """
+    recipients, findings = _check_recipients(vault)
+    findings += _check_folders(vault)
+    places = vault.places
+    names = sorted({*places.list_bundles(places.primary), *places.list_bundles(places.escrow)})
+    for name in names:
+        findings += _check_name(name, tenant_ids)
+        for folder in (places.primary, places.escrow):
+            findings += _check_file(vault, folder / name, len(recipients))
+    for slug, tenant_id in tenant_ids.items():
+        for model in _MODELS:
+            findings += _check_copies(vault, slug, tenant_id, model, is_needed=slug in applied)
+    findings += _check_copies(vault, PROVIDER, PROVIDER, ProviderBundle, is_needed=False)
+    return Verification(len(names), len(recipients), tuple(sorted(set(findings))))
+
+
+def count_recipients(sealed: bytes) -> int:
+    """Return for how many X25519 recipients a file is encrypted, by its header; 0 when it has none."""
+    header = sealed.partition(b"\n--- ")[0]
+    return sum(line.startswith(b"-> X25519 ") for line in header.split(b"\n"))
+
+
+def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[Finding]]:
+    places = vault.places
+    shown = places.shown(places.recipients)
+    findings = []
+    try:
+        recipients = keys.read_recipients(places.recipients)
+    except ExpectedError as problem:
+        return (), [Finding(shown, problem.message, problem.hint)]
+    try:
+        if keys.read_recipients(places.escrow_recipients) != recipients:
+            message = f"names other recipients than {shown}"
+            hint = "The next apply writes it again; run `coffre secrets recipients list` to see who should be on it."
+            findings.append(Finding(places.shown(places.escrow_recipients), message, hint))
+    except ExpectedError as problem:
+        findings.append(Finding(places.shown(places.escrow_recipients), problem.message, problem.hint))
+    try:
+        own = {age.public_half(identity) for identity in vault.identities}
+    except ExpectedError as problem:
+        findings.append(Finding(str(vault.identity), problem.message, problem.hint))
+    else:
+        if not own & set(recipients):
+            findings.append(
+                Finding(str(vault.identity), f"is not among the recipients of {shown}", "Use the identity that is.")
+            )
+    if vault.pending.exists():
+        hint = "Run the `coffre secrets recipients add` or `remove` that was interrupted again."
+        findings.append(Finding(shown, "some bundles are still encrypted for an earlier list", hint))
+    return recipients, findings
+
+
+def _check_folders(vault: Vault) -> Iterator[Finding]:
+    places = vault.places
+    for folder in (places.primary, places.escrow):
+        if not folder.is_dir():
+            yield Finding(places.shown(folder), "is not there", "Mount it if it is not mounted.")
+            continue
+        yield from _check_mode(vault, folder, "700")
+        for path in (folder / name for name in [*places.list_bundles(folder), keys.RECIPIENTS_FILE]):
+            if path.exists():
+                yield from _check_mode(vault, path, "600")
+    folders = [folder for folder in (places.primary, places.escrow) if folder.is_dir()]
+    if len(folders) == len({folder.stat().st_dev for folder in folders}) + 1:
+        yield Finding(
+            places.shown(places.escrow),
+            f"lies on the same file system as {places.shown(places.primary)}",
+            "One broken disk would take both copies: give the escrow another medium, away from the platform.",
+            is_warning=True,
+        )
+
+
+def _check_mode(vault: Vault, path: Path, wanted: str) -> Iterator[Finding]:
+    if path.stat().st_mode & _OTHERS_BITS:
+        yield Finding(vault.places.shown(path), "is open to others than its owner", f"Run: chmod {wanted} {path}")
+
+
+def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[Finding]:
+    slug, _, kind = name.removesuffix(BUNDLE_SUFFIX).rpartition(".")
+    if kind not in KINDS.values():
+        yield Finding(name, "is no bundle of Coffre's", "Move it elsewhere: nothing reads it here.", is_warning=True)
+    elif slug not in tenant_ids and name != f"{PROVIDER}.{KINDS[ProviderBundle]}{BUNDLE_SUFFIX}":
+        hint = f"Put tenants/{slug}.yaml back, or keep the bundle for as long as its backups exist."
+        yield Finding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
+
+
+def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[Finding]:
+    shown = vault.places.shown(path)
+    try:
+        sealed = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Finding(shown, f"cannot be read: {(error.strerror or '').lower()}", "Make it readable for its owner.")
+        return
+    count = count_recipients(sealed)
+    if count and listed and count != listed:
+        hint = "Run `coffre secrets recipients add` with a key of the list again: it encrypts every bundle anew."
+        yield Finding(shown, f"is encrypted for {count} recipients, and the list has {listed}", hint)
+    try:
+        age.unseal(sealed, vault.identities, shown)
+    except ExpectedError as problem:
+        hint = problem.hint or "If its other copy opens: keep this file aside, and copy the other one over it."
+        yield Finding(shown, problem.message.removeprefix(f"{shown} "), hint)
+
+
+def _check_copies(vault: Vault, slug: str, tenant_id: str, model: type[B], *, is_needed: bool) -> Iterator[Finding]:
+    places = vault.places
+    name = f"{slug}.{KINDS[model]}{BUNDLE_SUFFIX}"
+    try:
+        copies = [_read(vault, folder / name, tenant_id, model) for folder in (places.primary, places.escrow)]
+        judged = judge(*copies)
+    except ExpectedError as problem:
+        yield Finding(places.shown(places.primary / name), problem.message, problem.hint)
+        return
+    if judged.notice:
+        yield Finding(places.shown(places.primary / name), judged.notice, f"Run `coffre apply {slug}`.")
+    if judged.bundle is None and is_needed:
+        hint = f"Bring it back from a backup: without it {slug} cannot be run, and its backups not be read."
+        yield Finding(places.shown(places.primary / name), f"is in neither place, and {slug} was applied", hint)
+
+
+def _read(vault: Vault, path: Path, tenant_id: str, model: type[B]) -> Copy[B]:
+    shown = vault.places.shown(path)
+    try:
+        sealed = path.read_bytes()
+    except OSError:
+        return Copy(shown)
+    try:
+        return Copy(shown, from_document(age.unseal(sealed, vault.identities, shown), model, tenant_id, shown))
+    except BundleError as problem:
+        return Copy(shown, problem=problem)

@@ -1,0 +1,59 @@
+"""Puts the file of a new tenant into tenants/: checked among all others first, whole or not at all, never over one."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from coffre.errors import ExpectedError, RefusedError, UsageError
+from coffre.spec.files import TENANTS_FOLDER, list_tenant_files
+from coffre.spec.loader import load_repository
+from coffre.spec.naming import NAME_PATTERN
+from coffre.spec.values.fields import NAME_RULE, name_problem
+
+
+def tenant_path(root: Path, slug: str) -> Path:
+    """Return where a tenant's file belongs; UsageError when the name is not one, RefusedError when it is taken."""
+    if not re.fullmatch(NAME_PATTERN, slug):
+        raise UsageError(f"{name_problem(slug)} as the name of a tenant", f"Choose another: {NAME_RULE}.")
+    path = root / TENANTS_FOLDER / f"{slug}.yaml"
+    if path.exists() or path.is_symlink():
+        raise RefusedError(
+            f"{TENANTS_FOLDER}/{path.name} is there already",
+            "A tenant's file is never overwritten: edit it, or give the new tenant another name.",
+        )
+    return path
+
+
+def place_tenant(root: Path, slug: str, text: str) -> Path:
+    """Write a new tenant's file and return its path.
+
+    InvalidRepositoryError when it breaks a rule among the others; RefusedError when another run was first.
+    """
+    path = tenant_path(root, slug)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        # A folder whose name begins with a dot is no tenant's, also when a kill leaves it behind.
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
+        try:
+            _place(root, path, scratch / path.name, text)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise ExpectedError(
+            f"cannot write {TENANTS_FOLDER}/{path.name}: {(error.strerror or '').lower()}",
+            "Put that right, then run the same command again; nothing was written.",
+        ) from error
+    return path
+
+
+def _place(root: Path, path: Path, draft: Path, text: str) -> None:
+    draft.write_text(text, encoding="utf-8")
+    draft.chmod(0o644)
+    load_repository(root, [*list_tenant_files(root, []), draft])
+    try:
+        # A link, and not a rename: it fails where a file stands.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        tenant_path(root, path.stem)
+        raise

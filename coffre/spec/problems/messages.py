@@ -1,0 +1,134 @@
+"""pydantic's errors in the words of this product: what the user wrote, what was expected, what to write."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from coffre.spec.problems.known_keys import describe_key, list_keys
+from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.reserved import find_reserved
+from coffre.spec.problems.suggest import did_you_mean, find_nearest
+from coffre.spec.values.fields import OURS, VALUE
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One error of pydantic's about a file of this model, without pydantic's marks in its place."""
+
+    error: ErrorDetails
+    loc: Loc
+    model: type[BaseModel]
+
+    @property
+    def context(self) -> dict[str, Any]:
+        return self.error.get("ctx", {})
+
+
+_WAYS = "write {via: ssh, host: …, user: …}, {via: winrm, …} or {via: pull}"
+# Errors of which the place, the user's text and a bound tell everything.
+_PHRASES = {
+    "bool_type": (f"{VALUE} is neither true nor false", "write true or false, without quotes"),
+    "list_type": (f"{VALUE} is not a list", "put it in square brackets: […]"),
+    "greater_than_equal": (f"{VALUE} is too small", "{ge} is the least"),
+    "less_than_equal": (f"{VALUE} is too large", "{le} is the most"),
+    "too_short": ("has no entry", "write at least one"),
+}
+
+
+def explain(error: ErrorDetails, model: type[BaseModel]) -> Finding:
+    """Return what one of pydantic's errors about a file of this ``model`` means for whoever wrote the file."""
+    loc: Loc = error["loc"]
+    is_key = bool(loc) and loc[-1] == "[key]"
+    case = _Case(error, loc[:-1] if is_key else loc, model)
+    explain_it = _EXPLAIN.get(error["type"])
+    finding = explain_it(case) if explain_it else _explain_in_a_phrase(case)
+    if finding.loc == case.loc and error["input"] is None and error["type"] in _OF_A_VALUE:
+        finding = Finding(finding.loc, "has no value", _expected(case) or finding.hint or "write one")
+    return Finding(finding.loc, finding.message, finding.hint, is_key or finding.at_key)
+
+
+def _explain_in_a_phrase(case: _Case) -> Finding:
+    message, hint = _PHRASES.get(case.error["type"], (f"{VALUE} cannot stand here", ""))
+    return Finding(case.loc, message, hint.format(**case.context) or _expected(case))
+
+
+def _explain_ours(case: _Case) -> Finding:
+    return Finding(case.loc, case.context["message"], case.context["hint"])
+
+
+def _explain_missing(case: _Case) -> Finding:
+    return Finding(case.loc, "is missing", _expected(case), at_key=True)
+
+
+def _explain_unknown_key(case: _Case) -> Finding:
+    reserved = find_reserved(case.loc)
+    if reserved is not None:
+        return reserved
+    hint = did_you_mean(str(case.loc[-1]), list_keys(case.model, case.loc[:-1]))
+    return Finding(case.loc, "is an unknown key", hint, at_key=True)
+
+
+def _explain_choice(case: _Case) -> Finding:
+    words = re.findall(r"'([^']*)'", str(case.context.get("expected", "")))
+    return Finding(case.loc, f"{VALUE} is not known here", _suggest(case.error["input"], words))
+
+
+def _explain_tag(case: _Case) -> Finding:
+    words = re.findall(r"'([^']*)'", case.context["expected_tags"])
+    return Finding((*case.loc, "via"), f"{VALUE} is not known here", _suggest(case.context["tag"], words))
+
+
+def _explain_no_tag(case: _Case) -> Finding:
+    if isinstance(case.error["input"], dict):
+        return Finding((*case.loc, "via"), "is missing", _WAYS, at_key=True)
+    return Finding(case.loc, f"{VALUE} does not say how the machine is reached", _WAYS)
+
+
+def _explain_number(case: _Case) -> Finding:
+    text = case.error["input"]
+    if isinstance(text, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
+        return Finding(case.loc, f"{VALUE} is text, not a number", f"write it without quotes: {text}")
+    return Finding(case.loc, f"{VALUE} is not a whole number", "write plain digits")
+
+
+def _explain_block(case: _Case) -> Finding:
+    keys = list_keys(case.model, case.loc)
+    if "via" in keys:
+        return _explain_no_tag(case)
+    hint = f"its keys are {', '.join(keys)}" if keys else "write key: value lines below it, or {} if there are none"
+    return Finding(case.loc, f"{VALUE} stands where a block of keys belongs", hint)
+
+
+def _expected(case: _Case) -> str:
+    """Say what belongs at a place, from the description of its key."""
+    description = describe_key(case.model, case.loc)
+    small = description[:1].lower() if description[1:2].islower() else description[:1]
+    return f"expected: {small}{description[1:]}" if description else ""
+
+
+def _suggest(value: Any, words: Sequence[str]) -> str:
+    nearest = find_nearest(value, words) if isinstance(value, str) else None
+    if nearest:
+        return f"did you mean {nearest}?"
+    return "write " + " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+_EXPLAIN: dict[str, Callable[[_Case], Finding]] = {
+    OURS: _explain_ours,
+    "missing": _explain_missing,
+    "extra_forbidden": _explain_unknown_key,
+    "enum": _explain_choice,
+    "literal_error": _explain_choice,
+    "union_tag_invalid": _explain_tag,
+    "union_tag_not_found": _explain_no_tag,
+    "int_type": _explain_number,
+    "dict_type": _explain_block,
+    "model_type": _explain_block,
+    "model_attributes_type": _explain_block,
+}
+# Of these, no value at all is the better thing to say when there is none.
+_OF_A_VALUE = (_EXPLAIN.keys() | _PHRASES.keys()) - {"missing", "extra_forbidden"}

@@ -1,0 +1,146 @@
+"""Paths of plans against the systems of the machines that use them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from coffre.spec.parsing.lookup import Data, blocks, find_repeated, is_retired
+from coffre.spec.plan import OperatingSystem
+from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.rules.patterns import check_patterns
+from coffre.spec.values.fields import VALUE
+from coffre.spec.values.unexpanded import find_in_path
+
+_SYSTEMS = [system.value for system in OperatingSystem]
+_ARGUMENT_BYTES = 24
+"""What stands around each in a command line: the option's name, quotes, and the pointer to it."""
+# Linux takes 2 MiB, macOS 1 MiB, both with the environment, and orders hold no more; Windows takes 32,767 characters.
+_COMMAND_LINE_BYTES = {
+    OperatingSystem.LINUX: 200_000,
+    OperatingSystem.MACOS: 200_000,
+    OperatingSystem.WINDOWS: 30_000,
+}
+_WILDCARD = re.compile(r"[*?]|\{[^{}]*,[^{}]*\}")
+_NO_VARIABLES = ("write the path that it stands for, like /home/claire", r"write the path itself, like 'C:\Users'")
+_BY_SYSTEM = "write the paths by system: {linux: [/home], windows: ['C:\\Users']}"
+
+
+def check_paths(data: Data) -> list[Finding]:
+    """Return the paths that are not absolute where they are used, and the systems that a plan forgets."""
+    findings: list[Finding] = []
+    users = _users_by_plan(data)
+    for name, plan in blocks(data, "plans").items():
+        loc: Loc = ("plans", name, "paths")
+        paths = plan.get("paths")
+        if isinstance(paths, list):
+            findings += _check_list(loc, paths, users.get(name, {}))
+        elif isinstance(paths, dict):
+            findings += _check_by_system(loc, paths, users.get(name, {}))
+        findings += _check_amount(("plans", name), plan, users.get(name, {}))
+        findings += check_patterns(("plans", name), plan, _paths_by_system(paths, users.get(name, {})))
+    return findings
+
+
+def _paths_by_system(paths: Any, users: dict[str, str]) -> dict[OperatingSystem, list[str]]:
+    """Return the usable paths on each system that uses a plan, or while none does on each that it is written for."""
+    found = {}
+    for system in users or _SYSTEMS:
+        listed = paths.get(system) if isinstance(paths, dict) else paths
+        texts = [path for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+        usable = [path for path in texts if path_flaw(path, system) is None]
+        if users or usable:
+            found[OperatingSystem(system)] = usable
+    return found or {OperatingSystem.LINUX: []}
+
+
+def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Finding]:
+    """Check that a system can take all paths and patterns in one command line, as restic gets them."""
+    paths, excludes = plan.get("paths"), plan.get("exclude")
+    for system in users or (OperatingSystem.LINUX.value,):
+        listed = paths.get(system) if isinstance(paths, dict) else paths
+        entries = [*(listed if isinstance(listed, list) else []), *(excludes if isinstance(excludes, list) else [])]
+        size = sum(
+            len(entry.encode(errors="surrogatepass")) + _ARGUMENT_BYTES for entry in entries if isinstance(entry, str)
+        )
+        limit = _COMMAND_LINE_BYTES[OperatingSystem(system)]
+        if size > limit:
+            message = f"{len(entries)} paths and patterns come to {size} bytes, {limit} are what {system} takes"
+            at = "exclude" if isinstance(excludes, list) and excludes else "paths"
+            yield Finding((*loc, at), message, "leave out whole folders instead of the files in them", at_key=True)
+            return
+
+
+def path_flaw(path: str, system: str) -> tuple[str, str] | None:
+    """Say why ``path`` is not an absolute path of a system, and what to write; None when it is one."""
+    windows = system == OperatingSystem.WINDOWS
+    parts = re.split(r"[\\/]" if windows else "/", path)
+    variable = find_in_path(path)
+    if variable:
+        return f"has {variable}, which nothing replaces in a path", _NO_VARIABLES[windows]
+    absolute = re.match(r"[A-Za-z]:[\\/]", path) if windows else path.startswith("/")
+    if not absolute:
+        example = r"write it like 'C:\Users'" if windows else "write it from the root, like /home"
+        return f"is not an absolute path on {system}", example
+    if ".." in parts:
+        return "climbs up with ..", "write the path that it leads to"
+    wildcard = _WILDCARD.search(path)
+    if wildcard:
+        return f"has {wildcard[0]}, and paths have no wildcards", "write the folder above, and leave out the rest of it"
+    forbidden = re.search(r'[<>|":]', path[2:]) if windows else None
+    if forbidden:
+        return f"has {forbidden[0]}, which no name on windows has", "write the path as the machine shows it"
+    if not windows and _is_made_by_kernel(parts):
+        return "holds what the kernel makes up, and nothing to keep", "remove it: a backup of / leaves it out by itself"
+    return None
+
+
+def _is_made_by_kernel(parts: list[str]) -> bool:
+    named = [part for part in parts if part not in ("", ".")]
+    return named[:1] in (["proc"], ["sys"]) or (named[:1] == ["dev"] and named[1:2] != ["shm"])
+
+
+def _users_by_plan(data: Data) -> dict[str, dict[str, str]]:
+    """Return, by plan, the systems of the machines that use it, each with the first machine that has it."""
+    plans: dict[str, dict[str, str]] = {}
+    for name, machine in blocks(data, "machines").items():
+        system = machine.get("os")
+        if isinstance(system, str) and system in _SYSTEMS and not is_retired(machine):
+            plans.setdefault(str(machine.get("plan")), {}).setdefault(system, name)
+    return plans
+
+
+def _check_list(loc: Loc, paths: list[Any], users: dict[str, str]) -> Iterator[Finding]:
+    yield from find_repeated(loc, paths)
+    for place, path in enumerate(paths):
+        if isinstance(path, str) and path.strip():
+            yield from _check_shared((*loc, place), path, users)
+
+
+def _check_shared(loc: Loc, path: str, users: dict[str, str]) -> Iterator[Finding]:
+    """Check a path of the list that is meant for every system: the systems in use, or any when nobody uses it yet."""
+    flaws = [(system, flaw) for system in users or _SYSTEMS if (flaw := path_flaw(path, system))]
+    if users and flaws:
+        system, (message, hint) = flaws[0]
+        yield Finding(loc, f"{VALUE} {message} ({users[system]})", hint if len(users) == 1 else _BY_SYSTEM)
+    elif len(flaws) == len(_SYSTEMS):
+        # Nobody uses the plan yet: what is wrong on the system that the path is written for says most.
+        message, hint = flaws[_SYSTEMS.index(_system_of(path))][1]
+        yield Finding(loc, f"{VALUE} {message}", hint)
+
+
+def _system_of(path: str) -> str:
+    return OperatingSystem.WINDOWS if re.match(r"[A-Za-z]:|[%\\]", path) else OperatingSystem.LINUX
+
+
+def _check_by_system(loc: Loc, paths: dict[str, Any], users: dict[str, str]) -> Iterator[Finding]:
+    for system, entries in paths.items():
+        if system not in _SYSTEMS or not isinstance(entries, list):
+            continue
+        yield from find_repeated((*loc, system), entries)
+        for place, path in enumerate(entries):
+            flaw = path_flaw(path, system) if isinstance(path, str) and path.strip() else None
+            if flaw:
+                yield Finding((*loc, system, place), f"{VALUE} {flaw[0]}", flaw[1])
+    for system, machine in users.items():
+        if system not in paths:
+            yield Finding(loc, f"no paths for {system}, the system of {machine}", f"add {system}: […]", at_key=True)

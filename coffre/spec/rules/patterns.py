@@ -1,0 +1,128 @@
+"""What the plans leave out: patterns that restic refuses, and patterns that leave nothing of a path."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from coffre.spec.parsing.lookup import Data
+from coffre.spec.plan import OperatingSystem
+from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.values.fields import VALUE
+from coffre.spec.values.patterns import Pattern, PatternError, find_exclusion, parse_pattern, split_path
+from coffre.spec.values.unexpanded import find_in_pattern
+
+_PAIRS_LIMIT = 100_000
+"""Patterns times paths that are held against each other; a plan that a person reads has hundreds."""
+_DEEPEST = 64
+# Names as different as a folder's can be: a pattern that takes all of them takes any.
+_ANY_NAMES = ("a", "Z", "0", ".a", "_", "é", "a b.c", "~$a-", "x" * 255)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A pattern with its place in the list."""
+
+    place: int
+    pattern: Pattern
+
+
+def check_patterns(loc: Loc, plan: Data, paths: dict[OperatingSystem, list[str]]) -> Iterator[Finding]:
+    """Check the patterns of a plan against the absolute paths that it has on each system where it is used."""
+    texts = plan.get("exclude")
+    told: set[Loc] = set()
+    entries = texts if isinstance(texts, list) else []
+    listed = [entry if isinstance(entry, str) and entry.strip() else "" for entry in entries]
+    for system, on_system in paths.items():
+        for finding in _check_on_system((*loc, "exclude"), listed, system, on_system):
+            if finding.loc not in told:
+                told.add(finding.loc)
+                yield finding
+
+
+def _check_on_system(
+    loc: Loc, texts: Sequence[str], system: OperatingSystem, paths: Sequence[str]
+) -> Iterator[Finding]:
+    on_windows = system == OperatingSystem.WINDOWS
+    entries: list[_Entry] = []
+    for place, text in enumerate(texts):
+        if not text:
+            continue
+        variable = find_in_pattern(text)
+        if variable:
+            hint = "write the path itself, with * for the part that differs, like /home/*/.cache"
+            yield Finding((*loc, place), f"{VALUE} has {variable}, which nothing replaces in a pattern", hint)
+            continue
+        try:
+            entries.append(_Entry(place, parse_pattern(text, on_windows=on_windows)))
+        except PatternError as error:
+            hint = _advise(text, on_windows=on_windows)
+            yield Finding((*loc, place), f"{VALUE} {error}, so restic refuses every backup on {system}", hint)
+    yield from _check_coverage(loc, entries, paths, on_windows=on_windows)
+
+
+def _advise(text: str, *, on_windows: bool) -> str:
+    if on_windows:
+        return "write ? for a character that is a bracket itself, or close the brackets"
+    if text.endswith("\\"):
+        return f"write {text.rstrip(chr(92))}, without the backslash at its end"
+    return r"write \[ for a bracket itself, or close the brackets, like *.[bt]ak"
+
+
+def _check_coverage(
+    loc: Loc, entries: Sequence[_Entry], paths: Sequence[str], *, on_windows: bool
+) -> Iterator[Finding]:
+    """Find the patterns that leave nothing of a path, and the paths taken back that their folder takes along."""
+    patterns = [entry.pattern for entry in entries]
+    if len(patterns) * (len(paths) + sum(pattern.is_negated for pattern in patterns)) > _PAIRS_LIMIT:
+        message = f"{len(patterns)} patterns on {len(paths)} paths are more than can be held against each other"
+        yield Finding(loc, message, "leave out whole folders instead of the files in them", at_key=True)
+        return
+    places = {id(entry.pattern): entry.place for entry in entries}
+    hint = "remove the path or the pattern, or name what is left out inside the path"
+    for path in paths:
+        parts = split_path(path, on_windows=on_windows)
+        whole = find_exclusion(patterns, parts)
+        if whole is not None:
+            yield Finding(
+                (*loc, places[id(whole)]),
+                f"{VALUE} leaves out {path}, a path of the plan: nothing of it would be saved",
+                hint,
+            )
+            continue
+        emptied = _find_emptied(patterns, parts)
+        if emptied is not None:
+            yield Finding(
+                (*loc, places[id(emptied)]),
+                f"{VALUE} leaves out all that {path} holds, a path of the plan: nothing of it would be saved",
+                hint,
+            )
+    yield from _check_taken_back(loc, entries, on_windows=on_windows)
+
+
+def _find_emptied(patterns: Sequence[Pattern], path: tuple[str, ...]) -> Pattern | None:
+    """Return the pattern that takes any name in a folder, when none takes a name back."""
+    if any(pattern.is_negated for pattern in patterns):
+        return None
+    folder = path[:-1] if path[-1] == "" else path  # the root is written with an empty part behind it
+    first, *rest = (find_exclusion(patterns, (*folder, name)) for name in _ANY_NAMES)
+    return first if first is not None and None not in rest else None
+
+
+def _check_taken_back(loc: Loc, entries: Sequence[_Entry], *, on_windows: bool) -> Iterator[Finding]:
+    """Find a path behind ! whose folder stays left out: restic never looks into it, and so never finds the path."""
+    patterns = [entry.pattern for entry in entries]
+    for entry in entries:
+        if not entry.pattern.is_negated or not entry.pattern.is_literal:
+            continue
+        parts = split_path(entry.pattern.text.removeprefix("!"), on_windows=on_windows)
+        for folder in (parts[:length] for length in range(2, min(len(parts), _DEEPEST))):
+            by = find_exclusion(patterns, folder)
+            if by is None:
+                continue
+            separator = "\\" if on_windows else "/"
+            shown = "\\".join(folder) if on_windows else "/" + "/".join(folder[1:])
+            yield Finding(
+                (*loc, entry.place),
+                f"{VALUE} takes nothing back: {by.text} leaves out {shown} whole, which restic does not look into",
+                f"leave out what {shown} holds instead of the folder: {shown}{separator}*",
+            )
+            break

@@ -1,0 +1,222 @@
+"""Signed HTTP to RGW: one pooled urllib3 client and botocore's S3 signer, nothing else of botocore."""
+
+import base64
+import hashlib
+import re
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import urllib3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from coffre.errors import InvalidFileError, RemoteError
+from coffre.outside.proxies import find_proxy
+from coffre.outside.structured import UnreadableJsonError, read_json, read_json_object
+from coffre.storage.ceph.api.answers import ANSWER_BYTES, read_bounded
+from coffre.storage.ceph.api.faults import UNAVAILABLE_STATUSES, AbsurdAnswerError, error_of, unreachable
+from coffre.storage.driver import AccessKey, Endpoint
+
+# A gateway killed hard stalls metadata writes on the others for 26 s (measured), so a short limit would turn a slow
+# success into a failure that has happened all the same.
+READ_SECONDS = 45.0
+CONNECT_SECONDS = 10.0
+_CONNECTIONS = 32
+
+Parameters = Mapping[str, str | int | bool | None]
+"""The query of a request; what is None is left out."""
+
+MAX_REFUSAL_BYTES = 64 * 1024
+MAX_CODE_LENGTH = 100
+_XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
+
+
+class _Patience(urllib3.Retry):
+    """Sends nothing again that was not answered in time: twice the time would not make the platform answer."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: urllib3.connectionpool.ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        remaining = super().increment(method, url, response, error, _pool, _stacktrace)
+        if response is not None:
+            response.close()  # Else urllib3 reads all of what it throws away. The last answer is for the caller.
+        return remaining
+
+
+def new_patience() -> urllib3.Retry:
+    """Return how often a request is sent again: once when a kept connection was just closed, for about 8 s on a 503."""
+    return _Patience(
+        total=6,
+        connect=0,
+        read=1,
+        redirect=0,
+        status=5,
+        other=0,
+        allowed_methods=None,
+        status_forcelist=UNAVAILABLE_STATUSES,
+        backoff_factor=0.25,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+
+
+class SignedHttp:
+    """Signed requests to one endpoint with one key; safe to use from many threads."""
+
+    def __init__(self, endpoint: Endpoint, key: AccessKey, read_seconds: float = READ_SECONDS) -> None:
+        self._endpoint = endpoint
+        self._base = endpoint.url.rstrip("/")
+        self._credentials = Credentials(key.access_key_id, key.secret_access_key)
+        # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
+        self._pool = pool_of(
+            self._base,
+            maxsize=_CONNECTIONS,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+            # Every call of ours may be repeated.
+            retries=new_patience(),
+            **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
+        )
+
+    def call(self, doing: str, method: str, path: str, parameters: Parameters) -> Any:
+        """Make one call of the Admin Ops API and return its JSON (None for an empty answer).
+
+        ``doing`` names it in the error.
+        """
+        answer = self._send(doing, method, path, {**parameters, "format": "json"}, None)
+        try:
+            return read_json(answer, ANSWER_BYTES, keys_once=False) if answer else None
+        except UnreadableJsonError as problem:
+            raise AbsurdAnswerError(doing, str(problem)) from problem
+
+    def call_s3(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None = None,
+    ) -> bytes:
+        """Make one call of S3 and return its answer, XML for most; ``path`` is quoted already.
+
+        One with a body is sent once: RGW works on at what nobody waits for any more, and two deletions of one version
+        at a time leave a piece of it behind that no listing shows (measured on 16.2.15).
+        """
+        return self._send(doing, method, path, parameters, body)
+
+    def read_time(self, doing: str, path: str, parameters: Parameters) -> datetime:
+        """Return the server's clock as it states it with the answer to one signed request (whole seconds)."""
+        stated = self._request(doing, "GET", path, parameters, None)[1].get("Date", "")
+        try:
+            return parsedate_to_datetime(stated).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise RemoteError(f"{self._base} does not say what time it is", "Ask whoever runs the platform.") from error
+
+    def ask_plainly(self, doing: str, path: str) -> Mapping[str, str]:
+        """Return the headers of what an unsigned GET is answered, whatever the answer is."""
+        try:
+            response = self._pool.urlopen("GET", path, preload_content=False, decode_content=False)
+            read_bounded(response, doing)
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
+        return response.headers
+
+    def _send(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None,
+    ) -> bytes:
+        return self._request(doing, method, path, parameters, body)[0]
+
+    def _request(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None,
+    ) -> tuple[bytes, Mapping[str, str]]:
+        target = f"{path}?{_query(parameters)}"
+        headers = {}
+        if body is not None:
+            # DeleteObjects asks for it.
+            md5 = hashlib.md5(body, usedforsecurity=False).digest()
+            headers["Content-MD5"] = base64.b64encode(md5).decode()
+        request = AWSRequest(method=method, url=f"{self._base}{target}", data=body, headers=headers)
+        S3SigV4Auth(self._credentials, "s3", self._endpoint.region).add_auth(request)
+        try:
+            retries = None if body is None else False
+            response = self._pool.urlopen(
+                method,
+                target,
+                body=body,
+                headers=dict(request.headers),
+                retries=retries,
+                preload_content=False,
+                decode_content=False,
+            )
+            answer = read_bounded(response, doing)
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
+        if response.status >= 300:
+            code = _code(answer) or f"HTTP {response.status}"
+            raise error_of(doing, code, response.status)
+        return answer, response.headers
+
+
+def pool_of(url: str, **settings: Any) -> urllib3.HTTPConnectionPool:
+    """Return the connections to one host, by the proxy that leads there if there is one."""
+    proxy = find_proxy(url)
+    if proxy is None:
+        return urllib3.connection_from_url(url, **settings)
+    parts = urlsplit(url)
+    manager = urllib3.ProxyManager(f"http://{proxy.host}:{proxy.port}", proxy_headers=proxy.headers, **settings)
+    return manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+
+
+def trust(endpoint: Endpoint) -> ssl.SSLContext:
+    """Return what an endpoint's certificate is checked against; InvalidFileError when its CA file cannot be used."""
+    try:
+        return ssl.create_default_context(cafile=endpoint.ca_file)
+    except OSError as error:  # also what OpenSSL raises for a file without a certificate
+        raise InvalidFileError(
+            f"the CA file of {endpoint.url} cannot be used: {endpoint.ca_file} ({error.strerror or 'no certificate'})",
+            "see ca_file in platform.yaml and in the platform's endpoints file",
+        ) from error
+
+
+def _query(parameters: Parameters) -> str:
+    """Return the query string as the signature wants it: sorted, every name with a value; None is left out."""
+    pairs = []
+    for name, value in sorted(parameters.items()):
+        if value is None:
+            continue
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        pairs.append(f"{quote(name, safe='-_.~')}={quote(text, safe='-_.~')}")
+    return "&".join(pairs)
+
+
+def _code(body: bytes) -> str | None:
+    """Return RGW's word for a refusal: the Admin Ops API answers in JSON, S3 in XML."""
+    try:
+        answer = read_json_object(body, ANSWER_BYTES)
+    except UnreadableJsonError:
+        found = _XML_CODE.search(body[:MAX_REFUSAL_BYTES])
+        return found[1].decode() if found else None
+    return str(answer["Code"])[:MAX_CODE_LENGTH] if answer.get("Code") else None

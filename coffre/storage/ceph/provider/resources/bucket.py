@@ -1,0 +1,150 @@
+"""Resource Bucket: a versioned bucket of one owner. Nothing here can empty one."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from coffre.errors import RefusedError
+from coffre.storage.ceph.api.faults import BucketAlreadyExistsError, BucketNotEmptyError, NotConfiguredError, rgw_errors
+from coffre.storage.ceph.provider import inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
+from coffre.storage.ceph.provider.platform import OpenBucket
+from coffre.storage.ceph.provider.resources.base import Resource
+
+_WHY_VERSIONED = "the rights of a machine do not stop it from overwriting, versions do"
+
+
+class Bucket(Resource):
+    """A bucket with versioning on. Another name or owner replaces it; versioning and tags are set in place.
+
+    Deleting is refused while it holds any version, delete marker or unfinished upload. Adopted when owner, versioning
+    and tags are equal; also when it is the owner's, empty, and neither versioned nor tagged yet: that is what a
+    creation cut off leaves behind.
+    """
+
+    word = "bucket"
+    written = "name"
+    fields: ClassVar[Mapping[str, Field]] = {
+        "name": Field(
+            inputs.bucket_name,
+            "The bucket's name: 3 to 63 small letters, digits, `.` and `-`; one space of names for the whole platform.",
+            replaces=True,
+        ),
+        "owner": Field(
+            inputs.uid, "The id of the user who owns the bucket; the user must have an access key.", replaces=True
+        ),
+        "versioning": Field(
+            inputs.exactly("Enabled", _WHY_VERSIONED),
+            "`Enabled`, and nothing else; an input so that versioning switched off elsewhere shows and is put back.",
+            default="Enabled",
+        ),
+        "tags": Field(
+            inputs.map_of_texts,
+            "The bucket's tags, value by key; all of them.",
+            Shape.TEXTS,
+            default={},
+            by_entry=True,
+            normalise=dict,
+        ),
+    }
+
+    @classmethod
+    def identify(cls, values: Mapping[str, Any]) -> str:
+        return str(values["name"])
+
+    def find(self, resource_id: str) -> Inputs | None:
+        bucket = self._rgw.find_bucket(resource_id)
+        if bucket is None:
+            return None
+        with bucket.doing("read versioning"):
+            versioning = bucket.s3.get_bucket_versioning(Bucket=resource_id).get("Status", "never enabled")
+        return {
+            "name": resource_id,
+            "owner": bucket.facts.owner,
+            "versioning": versioning,
+            "tags": _read_tags(bucket),
+        }
+
+    def adopt(self, live: Inputs, wanted: Inputs) -> bool:
+        if live == wanted:
+            return True
+        begun = {**wanted, "tags": {}}
+        if live not in (begun, {**begun, "versioning": "never enabled"}):
+            return False
+        if _count(self._rgw.get_bucket(wanted["name"])):
+            return False
+        self.change(wanted)
+        return True
+
+    def make(self, wanted: Inputs) -> None:
+        s3 = self._rgw.client_of(wanted["owner"])
+        try:
+            with rgw_errors(f"create bucket {wanted['name']}", self._rgw.url):
+                s3.create_bucket(Bucket=wanted["name"])
+        except BucketAlreadyExistsError as error:
+            raise RefusedError(
+                f"bucket {wanted['name']} exists and is another user's",
+                "nothing was changed; bucket names are one space for the whole platform",
+            ) from error
+        self.change(wanted)
+
+    def change(self, wanted: Inputs) -> None:
+        name = wanted["name"]
+        s3 = self._rgw.client_of(wanted["owner"])
+        with rgw_errors(f"set versioning of bucket {name}", self._rgw.url):
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        with rgw_errors(f"set tags of bucket {name}", self._rgw.url):
+            if wanted["tags"]:
+                tags = [{"Key": key, "Value": value} for key, value in sorted(wanted["tags"].items())]
+                s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})  # type: ignore[typeddict-item]
+            else:
+                s3.delete_bucket_tagging(Bucket=name)
+
+    def remove(self, state: Inputs) -> None:
+        name = state["name"]
+        bucket = self._rgw.find_bucket(name)
+        if bucket is None:
+            return
+        if bucket.facts.owner != state["owner"]:
+            raise RefusedError(
+                f"bucket {name} belongs to {bucket.facts.owner}, not to {state['owner']}: not deleted",
+                "run a refresh to see what changed",
+            )
+        held = _count(bucket)
+        if held:
+            raise _refusal(name, held)
+        try:
+            with bucket.if_there(), bucket.doing("delete the (empty) whole"):
+                bucket.s3.delete_bucket(Bucket=name)
+        except BucketNotEmptyError as error:
+            raise _refusal(name, "objects written just now") from error
+
+
+def _refusal(name: str, held: str) -> RefusedError:
+    return RefusedError(
+        f"bucket {name} holds {held}: not deleted",
+        "a bucket that holds anything goes by offboarding only, after the data were handed back",
+    )
+
+
+def _read_tags(bucket: OpenBucket) -> dict[str, str]:
+    try:
+        with bucket.doing("read tags"):
+            answer = bucket.s3.get_bucket_tagging(Bucket=bucket.facts.name)
+    except NotConfiguredError:
+        return {}
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
+def _count(bucket: OpenBucket) -> str:
+    """Say what a bucket holds, from the first page of each listing; empty when it holds nothing."""
+    name = bucket.facts.name
+    with bucket.doing("list the contents"):
+        versions = bucket.s3.list_object_versions(Bucket=name)
+        uploads = bucket.s3.list_multipart_uploads(Bucket=name)
+    more = " or more" if versions["IsTruncated"] or uploads["IsTruncated"] else ""
+    counts = [
+        (len(versions.get("Versions", [])), "object version(s)"),
+        (len(versions.get("DeleteMarkers", [])), "delete marker(s)"),
+        (len(uploads.get("Uploads", [])), "unfinished upload(s)"),
+    ]
+    return ", ".join(f"{count}{more} {what}" for count, what in counts if count)

@@ -1,0 +1,69 @@
+"""Resource BucketLifecycle: the rules by which old versions, lock files and unfinished uploads go."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from coffre.storage.ceph import lifecycle
+from coffre.storage.ceph.api.faults import NotConfiguredError
+from coffre.storage.ceph.provider import inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
+from coffre.storage.ceph.provider.resources.base import Resource
+
+
+def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {rule_id: lifecycle.normalise(rule) for rule_id, rule in sorted(value.items())}
+
+
+class BucketLifecycle(Resource):
+    """A bucket's lifecycle as a map of rules by id. Another bucket replaces it; rules change in place.
+
+    It owns all the rules of its bucket. Deleting takes them all away. Adopted when every rule is equal.
+    """
+
+    word = "lifecycle of bucket"
+    written = "bucket"
+    fields: ClassVar[Mapping[str, Field]] = {
+        "bucket": Field(inputs.bucket_name, "The name of the bucket whose lifecycle it is.", replaces=True),
+        "rules": Field(
+            inputs.map_of_maps,
+            "Every rule of the lifecycle in the form of S3, by id, the id itself left out: `Status`, `Prefix` or "
+            "`Filter`, `Expiration`, `NoncurrentVersionExpiration` and so on. Times in days. At least one.",
+            Shape.MAPS,
+            by_entry=True,
+            normalise=_normalise,
+        ),
+    }
+
+    @classmethod
+    def identify(cls, values: Mapping[str, Any]) -> str:
+        return str(values["bucket"])
+
+    def find(self, resource_id: str) -> Inputs | None:
+        bucket = self._rgw.find_bucket(resource_id)
+        if bucket is None:
+            return None
+        try:
+            with bucket.doing("read the lifecycle"):
+                answer = bucket.s3.get_bucket_lifecycle_configuration(Bucket=resource_id)
+        except NotConfiguredError:
+            return None
+        rules = lifecycle.by_id(answer.get("Rules", []))
+        return {"bucket": resource_id, "rules": rules} if rules else None
+
+    def make(self, wanted: Inputs) -> None:
+        bucket = self._rgw.get_bucket(wanted["bucket"])
+        rules: Any = lifecycle.document(wanted["rules"])
+        with bucket.doing("write the lifecycle"):
+            bucket.s3.put_bucket_lifecycle_configuration(
+                Bucket=wanted["bucket"], LifecycleConfiguration={"Rules": rules}
+            )
+
+    def change(self, wanted: Inputs) -> None:
+        self.make(wanted)
+
+    def remove(self, state: Inputs) -> None:
+        bucket = self._rgw.find_bucket(state["bucket"])
+        if bucket is None:
+            return
+        with bucket.if_there(), bucket.doing("delete the lifecycle"):
+            bucket.s3.delete_bucket_lifecycle(Bucket=state["bucket"])

@@ -1,0 +1,103 @@
+"""Resource BucketPolicy: every statement of a bucket's policy but the switches (gate, suspension)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from coffre.errors import RemoteError
+from coffre.storage.ceph import policy
+from coffre.storage.ceph.api.faults import NotConfiguredError
+from coffre.storage.ceph.provider import inputs
+from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
+from coffre.storage.ceph.provider.platform import OpenBucket
+from coffre.storage.ceph.provider.resources.base import Resource
+
+
+def _statements_problem(value: Any) -> str | None:
+    problem = inputs.map_of_maps(value)
+    if problem:
+        return problem
+    switches = sorted(policy.SWITCH_SIDS & set(value))
+    if switches:
+        return f"may not hold {', '.join(switches)}, which is switched while the service runs"
+    return None
+
+
+def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {sid: policy.normalise(statement) for sid, statement in sorted(value.items())}
+
+
+class BucketPolicy(Resource):
+    """A bucket's policy as a map of statements by Sid. Another bucket replaces it; statements change in place.
+
+    Statements with the Sids `CoffreGateClosed`, `CoffreWritesStopped` and `CoffreSuspended` are switched while the
+    service runs: they are preserved on every write, also on deletion, and never show as a difference. Every user that a
+    statement names must exist (RGW accepts unknown ones silently), and no Deny may reach the owner. A policy that holds
+    switches only counts as none; one with other statements is adopted when they are equal.
+    """
+
+    word = "policy of bucket"
+    written = "bucket"
+    fields: ClassVar[Mapping[str, Field]] = {
+        "bucket": Field(inputs.bucket_name, "The name of the bucket whose policy it is.", replaces=True),
+        "statements": Field(
+            _statements_problem,
+            "Every statement of the policy in the form of S3, by Sid, the Sid itself left out: `Effect`, `Principal`, "
+            "`Action`, `Resource` and what else S3 knows. At least one.",
+            Shape.MAPS,
+            by_entry=True,
+            normalise=_normalise,
+        ),
+    }
+
+    @classmethod
+    def identify(cls, values: Mapping[str, Any]) -> str:
+        return str(values["bucket"])
+
+    def find(self, resource_id: str) -> Inputs | None:
+        bucket = self._rgw.find_bucket(resource_id)
+        if bucket is None:
+            return None
+        statements = policy.owned(_read(bucket))
+        return {"bucket": resource_id, "statements": statements} if statements else None
+
+    def make(self, wanted: Inputs) -> None:
+        self._write(wanted)
+
+    def change(self, wanted: Inputs) -> None:
+        self._write(wanted)
+
+    def remove(self, state: Inputs) -> None:
+        bucket = self._rgw.find_bucket(state["bucket"])
+        if bucket is None:
+            return
+        switches = policy.with_statements(_read(bucket), {})
+        with bucket.if_there(), bucket.doing("delete the policy"):
+            if switches["Statement"]:
+                bucket.s3.put_bucket_policy(Bucket=state["bucket"], Policy=policy.render(switches))
+            else:
+                bucket.s3.delete_bucket_policy(Bucket=state["bucket"])
+
+    def _write(self, wanted: Inputs) -> None:
+        name = wanted["bucket"]
+        bucket = self._rgw.get_bucket(name)
+        self._require_users(name, wanted["statements"])
+        document = policy.with_statements(_read(bucket), wanted["statements"])
+        policy.refuse_lockout(document, bucket.facts.owner)
+        with bucket.doing("write the policy"):
+            bucket.s3.put_bucket_policy(Bucket=name, Policy=policy.render(document))
+
+    def _require_users(self, name: str, statements: Mapping[str, policy.Statement]) -> None:
+        missing = [uid for uid in policy.list_uids(statements) if self._rgw.admin.find_user(uid) is None]
+        if missing:
+            raise RemoteError(
+                f"policy of bucket {name} names users that do not exist: {', '.join(missing)}",
+                "create them first: let the policy depend on its User resources",
+            )
+
+
+def _read(bucket: OpenBucket) -> policy.Document:
+    try:
+        with bucket.doing("read the policy"):
+            return policy.parse(bucket.s3.get_bucket_policy(Bucket=bucket.facts.name)["Policy"])
+    except NotConfiguredError:
+        return {}

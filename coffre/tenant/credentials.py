@@ -1,0 +1,56 @@
+"""The credentials that tenant files name: kept in the control bundle, and used to reach machines only."""
+
+import re
+
+from pydantic import SecretStr
+
+from coffre.errors import UsageError
+from coffre.spec.leaving import S3Target
+from coffre.spec.tenant import PullConnection, Tenant
+from coffre.tenant.service import Service
+
+NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,39}"
+LIMIT_CHARACTERS = 4096
+
+
+def set_credential(service: Service, name: str, value: SecretStr) -> bool:
+    """Store a credential under its name, in place of an earlier one; False when it is what was stored already.
+
+    MissingCopyError before the tenant's first apply, which makes its bundle.
+    """
+    check_name(name)
+    check_value(value)
+    slug, tenant_id = service.tenant.slug, service.tenant.id
+    control = service.secrets.get_control(slug, tenant_id)
+    following = control.model_copy(update={"credentials": {**control.credentials, name: value}})
+    replaced = [f"the credential {name}"] if name in control.credentials else []
+    return service.secrets.save_control(slug, following, dropping=replaced)
+
+
+def users_of(tenant: Tenant, name: str) -> list[str]:
+    """Return what names a credential: machines by their connection, and the return to a customer's bucket. Pure."""
+    machines = [
+        machine
+        for machine, entry in tenant.machines.items()
+        if not isinstance(entry.connection, PullConnection) and entry.connection.credential == name
+    ]
+    wanted = tenant.leaving.return_ if tenant.leaving is not None else None
+    is_of_return = wanted is not None and isinstance(wanted.to, S3Target) and wanted.to.credential == name
+    return [*machines, "the return"] if is_of_return else machines
+
+
+def check_name(name: str) -> None:
+    """Refuse what no tenant file could name."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UsageError("this is no name of a credential", "Use a-z, 0-9, - and _, as `credential:` in the file does.")
+
+
+def check_value(value: SecretStr) -> None:
+    """Refuse a value that cannot be a password: nothing, several lines, or far too much."""
+    text = value.get_secret_value()
+    if not text:
+        raise UsageError("the value is empty", "Type it, or send it on standard input.")
+    if len(text) > LIMIT_CHARACTERS or any(character in text for character in "\n\r\0"):
+        raise UsageError(
+            "the value is no password: it has several lines or is too long", f"One line of {LIMIT_CHARACTERS} at most."
+        )

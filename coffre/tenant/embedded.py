@@ -1,0 +1,82 @@
+"""Whether a platform is the embedded one, where days may be set and certificates are specimens.
+
+Two have to say so: platform.yaml as it was reviewed, and the running cluster, which is asked who it is.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from coffre.outside.files import read_plain
+from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.signing.authors import read_authorship
+from coffre.signing.history import read_trust
+from coffre.signing.objects import find_place, open_objects
+from coffre.spec.loader import Repository
+from coffre.spec.parsing.documents import Document, read_document
+from coffre.storage.driver import Storage
+from coffre.workspace.clock import utc_now
+
+_FILE = "platform.yaml"
+_MARKED = "lab: true"
+_RECORD_BYTES = 1024**2
+
+
+def why_not_embedded(repository: Repository, platform_name: str, storage: Storage) -> str:
+    """Return why a platform does not count as the embedded one; an empty text when it is. Asks the running cluster.
+
+    A platform that platform.yaml does not mark is asked nothing.
+    """
+    platform, root = repository.settings.platforms[platform_name], repository.root
+    if not platform.lab:
+        return f"platform.yaml does not say `lab: true` of {platform_name}"
+    unreviewed = _find_unreviewed(root, platform_name)
+    if unreviewed:
+        return unreviewed
+    record = (root / platform.endpoints.removeprefix("file:")).with_name("state.json")
+    return judge_cluster(_read_record(record), storage.list_cluster_ids())
+
+
+def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:
+    """Hold what the running cluster says it is against the lab's own record; an empty text when they agree. Pure."""
+    if not recorded:
+        return "`coffre lab up` has left no record of it here"
+    if not told:
+        return "the cluster that answers does not say which one it is (`coffre lab up` lets Coffre ask)"
+    if not set(told) <= set(recorded):
+        return "another cluster answers than the one that `coffre lab up` made here"
+    return ""
+
+
+def _find_unreviewed(root: Path, platform_name: str) -> str:
+    """Say what speaks against the mark: in git it counts once it is committed, by a known key where keys are known."""
+    place = find_place(root)
+    if place is None:
+        return ""
+
+    def mark(content: bytes) -> str | None:
+        document = read_document(content, _FILE)
+        platforms = document.data.get("platforms") if isinstance(document, Document) else None
+        platform = platforms.get(platform_name) if isinstance(platforms, dict) else None
+        return _MARKED if isinstance(platform, dict) and platform.get("lab") is True else None
+
+    with open_objects(root) as objects:
+        trust = read_trust(objects, place, utc_now())
+        written = read_authorship(objects, trust, f"{place.folder}{_FILE}", mark, utc_now())
+        if written is None:
+            return f"`lab: true` of {platform_name} is not committed: platform.yaml counts as it was reviewed"
+        began = trust.began_at
+        line = [commit.id for commit in trust.line]
+        later = set(line[: line.index(began)]) if began is not None else set()
+        unsigned = [hand for hand in written.writers if hand.identity is None]
+        # What was there when the first keys came is as good as they are.
+        if later and any(hand.commit.id in later or hand.commit.id not in line for hand in unsigned):
+            return f"no key that counts signed the commit that wrote `lab: true` of {platform_name}"
+    return ""
+
+
+def _read_record(file: Path) -> set[str]:
+    try:
+        recorded = read_json_object(read_plain(file, _RECORD_BYTES), _RECORD_BYTES)
+    except (OSError, UnreadableJsonError):
+        return set()
+    return {str(recorded[name]) for name in ("fsid", "zone_id") if recorded.get(name)}

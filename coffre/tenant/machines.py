@@ -1,0 +1,52 @@
+"""A tenant's machine, reached over SSH with its recorded host key."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coffre.agents.reach.ssh import SshMachine
+from coffre.agents.restic.owner import AgentOwner, refuse_another
+from coffre.errors import RefusedError
+from coffre.spec.files import repository_file
+from coffre.spec.loader import Repository
+from coffre.spec.tenant import SshConnection
+from coffre.tenant.service import Service, find_machine, find_tenant
+
+
+def known_hosts_file(root: Path, slug: str) -> Path:
+    """Return where a tenant's SSH host keys are recorded: public, in git, reviewed like any other change."""
+    return repository_file(root, f"known_hosts/{slug}")
+
+
+def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshConnection, Path | None]:
+    """Return how a machine is reached by SSH, and the platform's ssh_config if it has one."""
+    tenant = find_tenant(repository, slug)
+    connection = find_machine(tenant, name).connection
+    if not isinstance(connection, SshConnection):
+        raise RefusedError(
+            f"{slug}/{name} is not reached by SSH (`via: {connection.via}`)",
+            "Do it on the machine itself, with its administrator.",
+        )
+    ssh_config = repository.settings.platforms[tenant.storage.platform].ssh_config
+    return connection, repository_file(repository.root, ssh_config) if ssh_config else None
+
+
+def slugs_by_id(repository: Repository) -> dict[str, str]:
+    """Return the slug of every tenant by its id, which is all that an agent knows of its tenant."""
+    return {tenant.id: slug for slug, tenant in repository.tenants.items()}
+
+
+@contextmanager
+def open_machine(service: Service, name: str) -> Iterator[SshMachine]:
+    """Open a machine for the length of an operation; RefusedError when another's agent stands there."""
+    slug = service.tenant.slug
+    connection, ssh_config = find_connection(service.repository, slug, name)
+    with SshMachine(
+        connection,
+        ssh_config=ssh_config,
+        known_hosts=known_hosts_file(service.repository.root, slug),
+        trust=f"coffre trust {slug} {name}",
+    ) as machine:
+        slugs = slugs_by_id(service.repository)
+        refuse_another(machine, service.tenant.slug, AgentOwner(service.tenant.id, name), slugs)
+        yield machine

@@ -1,0 +1,31 @@
+"""The records as they are: looked into where they exist, never made for a look, never a reason to stop."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from coffre.errors import ExpectedError
+from coffre.records.database.location import exist_records
+from coffre.records.database.store import Records
+from coffre.spec.loader import Repository
+
+OnNotice = Callable[[str], None]
+
+
+@contextmanager
+def open_existing_records(repository: Repository, on_notice: OnNotice) -> Iterator[Records | None]:
+    """Yield the records, None when nothing was ever recorded or, with a notice, when they cannot be opened."""
+    records = _find(repository, on_notice)
+    try:
+        yield records
+    finally:
+        if records is not None:
+            records.close()
+
+
+def _find(repository: Repository, on_notice: OnNotice) -> Records | None:
+    reference, root = repository.settings.records, repository.root
+    try:
+        return Records.open(reference, root) if exist_records(reference, root) else None
+    except ExpectedError as problem:
+        on_notice(f"the records were not looked at: {problem.message}")
+        return None

@@ -1,0 +1,84 @@
+"""Whether a tenant's storage is there at all: asked before anything signs with a key that nobody would know."""
+
+from collections.abc import Collection, Mapping
+
+from coffre.errors import RefusedError
+from coffre.records.events import EventKind
+from coffre.tenant.departure import find_stage_of
+from coffre.tenant.service import Service
+from coffre.tenant.stage import AFTER_ERASURE
+
+_LEFT_TRACES = (EventKind.COMMISSIONED, EventKind.ORDERS_WRITTEN, EventKind.ORDERS, EventKind.INSTALL)
+
+
+def refuse_unapplied(service: Service, machines: Collection[str]) -> None:
+    """Refuse work on machines without storage, and with none named on a tenant without any.
+
+    It was never applied, or is erased, or its platform was lost: RefusedError says which, by the records, and what to
+    do.
+    """
+    missing = _list_missing(service, machines)
+    if missing:
+        raise _explain(service, missing)
+
+
+def list_present(service: Service, machines: Collection[str]) -> list[str]:
+    """Return which of these machines have a bucket."""
+    owned = service.storage.list_owned_buckets(service.owner_uid)
+    return [name for name in machines if service.bucket_name(name) in owned]
+
+
+def find_unapplied(service: Service, machines: Collection[str]) -> Mapping[str, RefusedError]:
+    """Return which of these machines have no storage, each with why: for work that the others of a tenant go on with.
+
+    RefusedError when none of them has any: there is nothing to go on with.
+    """
+    missing = _list_missing(service, machines)
+    if missing and len(missing) == len(machines):
+        raise _explain(service, missing)
+    return {name: _explain(service, [name]) for name in missing}
+
+
+def _list_missing(service: Service, machines: Collection[str]) -> list[str]:
+    """Return which of these machines have no bucket; RefusedError when the tenant has none at all."""
+    owned = service.storage.list_owned_buckets(service.owner_uid)
+    if not owned:
+        raise _without_any(service)
+    return [name for name in machines if service.bucket_name(name) not in owned]
+
+
+def _without_any(service: Service) -> RefusedError:
+    tenant, platform = service.tenant, service.tenant.storage.platform
+    apply = f"coffre apply {tenant.slug}"
+    if find_stage_of(service) in AFTER_ERASURE:
+        return RefusedError(
+            f"{tenant.slug} has left: its backups are erased, and {platform} holds nothing of it any more",
+            f"`coffre offboard {tenant.slug} --plan` says what was done and what comes next.",
+        )
+    if _has_trace(service, *_LEFT_TRACES):
+        return RefusedError(
+            f"{platform} holds nothing of {tenant.slug}, which was applied there",
+            "`coffre platform check` says whether it is the same platform. When it is lost for good: "
+            f"`{apply} --platform-lost --reason TEXT`.",
+        )
+    return RefusedError(f"{tenant.slug} was never applied: {platform} holds nothing of it", f"Run `{apply}` first.")
+
+
+def _explain(service: Service, missing: Collection[str]) -> RefusedError:
+    """Say why machines of a tenant that has storage have none: what is gone comes first."""
+    slug, platform = service.tenant.slug, service.tenant.storage.platform
+    gone = [name for name in missing if _has_trace(service, *_LEFT_TRACES, machine=name)]
+    if gone:
+        return RefusedError(
+            f"{slug}: {platform} has no bucket of {', '.join(gone)} any more",
+            f"Find out who deleted it: `coffre status {slug}` says what was seen last.",
+        )
+    were = "was" if len(missing) == 1 else "were"
+    return RefusedError(f"{slug}: {', '.join(missing)} {were} never applied", f"Run `coffre apply {slug}` first.")
+
+
+def _has_trace(service: Service, *kinds: EventKind, machine: str | None = None) -> bool:
+    records = service.find_records()
+    if records is None:
+        return False
+    return any(records.has(service.tenant.id, kind, machine) for kind in kinds)

@@ -1,0 +1,107 @@
+"""Each command that does something to a tenant, recorded with who ran it, from which commit, and how it ended."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from coffre.anchors.anchoring import anchor_quietly
+from coffre.errors import BusyError, ExpectedError, RefusedError
+from coffre.records.activity import RunOutcome
+from coffre.records.actor import Author
+from coffre.records.database.store import Records
+from coffre.secrets.store import OnNotice
+from coffre.spec.loader import Repository, reload_tenant
+from coffre.tenant.service import Service, find_tenant, open_service
+from coffre.workspace.clock import utc_now
+from coffre.workspace.lock import tenant_lock
+
+
+class Anchoring(Protocol):
+    """Anchors the records; with ``is_told`` the operator hears of it when that fails."""
+
+    def __call__(self, *, is_told: bool) -> None: ...
+
+
+@contextmanager
+def recorded_run(service: Service, command: str) -> Iterator[None]:
+    """Record a command from its start: one that was killed stays without an end, and shows so."""
+    records = service.records
+
+    def anchor(*, is_told: bool) -> None:
+        anchor_quietly(service.repository, records, service.secrets, service.on_notice if is_told else None)
+
+    with recorded_in(records, service.author, command, [service.tenant.slug], anchor):
+        yield
+
+
+@contextmanager
+def recorded_in(
+    records: Records, author: Author, command: str, slugs: Sequence[str], anchor: Anchoring
+) -> Iterator[None]:
+    """Record a command that is about several tenants, or about none; ``anchor`` runs once its end is recorded.
+
+    After a command that failed nothing is said of an anchor that fails too: mostly for the same cause, and the one
+    sentence that counts is the command's own.
+    """
+    run_id = records.start_run(command, slugs, utc_now(), author)
+    try:
+        yield
+    except BaseException as problem:
+        # What ended the command is what the operator must hear of; an end that cannot be noted shows as a run without.
+        with contextlib.suppress(ExpectedError):
+            records.finish_run(run_id, utc_now(), _outcome_of(problem))
+            if isinstance(problem, Exception):
+                anchor(is_told=False)
+        raise
+    records.finish_run(run_id, utc_now(), RunOutcome.DONE)
+    anchor(is_told=True)
+
+
+def _outcome_of(problem: BaseException) -> RunOutcome:
+    if isinstance(problem, RefusedError):
+        return RunOutcome.REFUSED
+    if isinstance(problem, BusyError):
+        return RunOutcome.BUSY
+    if isinstance(problem, KeyboardInterrupt):
+        return RunOutcome.INTERRUPTED
+    return RunOutcome.FAILED
+
+
+@contextmanager
+def lock_service(
+    repository: Repository, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
+) -> Iterator[Service]:
+    """Take a tenant's lock first, and only then look: for whatever changes it.
+
+    The tenant's file, its holds and its records are read under the lock: what another command or a colleague changed
+    until then counts. BusyError when another command has the tenant for longer than the patience.
+    """
+    find_tenant(repository, slug)
+    with (
+        tenant_lock(repository.root, slug, patience_seconds),
+        open_service(reload_tenant(repository, slug), slug, on_notice) as service,
+    ):
+        yield service
+
+
+@contextmanager
+def lock_again(service: Service, patience_seconds: float) -> Iterator[Service]:
+    """Take the lock of a tenant whose service is open without it, for one step that changes it, and look anew."""
+    slug = service.tenant.slug
+    with lock_service(service.repository, slug, service.on_notice, patience_seconds=patience_seconds) as now:
+        yield now
+
+
+@contextmanager
+def lock_recorded(repository: Repository, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+    """Take a tenant's lock, then look, for a command that is recorded."""
+    with lock_service(repository, slug, on_notice) as service, recorded_run(service, command):
+        yield service
+
+
+@contextmanager
+def open_recorded(repository: Repository, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+    """Open one tenant's service for a command that is recorded and changes nothing of the tenant."""
+    with open_service(repository, slug, on_notice) as service, recorded_run(service, command):
+        yield service

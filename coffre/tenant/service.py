@@ -1,0 +1,163 @@
+"""One tenant's service, opened: its file, its platform, its secrets and its records, handed to every operation."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+from zoneinfo import ZoneInfo
+
+from coffre.errors import UsageError
+from coffre.records.actor import Author, read_author
+from coffre.records.database.location import exist_records
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
+from coffre.secrets import rotations
+from coffre.secrets.store import OnNotice, SecretStore
+from coffre.spec import naming
+from coffre.spec.loader import Repository
+from coffre.spec.platform import Platform
+from coffre.spec.tenant import Machine, Tenant
+from coffre.storage.ceph.connect import connect
+from coffre.storage.driver import AccessKey, Bucket, Storage
+from coffre.tenant.embedded import why_not_embedded
+from coffre.tenant.holds import combine, read_standing
+from coffre.workspace.clock import utc_now
+
+
+@dataclass(frozen=True)
+class Service:
+    """What an operation needs of one tenant; nothing in it is opened twice in a command."""
+
+    repository: Repository
+    tenant: Tenant
+    storage: Storage
+    secrets: SecretStore
+    author: Author
+    open_records: Callable[[], Records]
+    find_records: Callable[[], Records | None]
+    """The records where anything was ever recorded, None elsewhere: a look makes no database."""
+    on_notice: OnNotice
+    """Told what an operator should know although the command goes on."""
+
+    @property
+    def owner_uid(self) -> str:
+        return naming.owner_uid(self.tenant)
+
+    @property
+    def records(self) -> Records:
+        """The records, opened when first asked for: looking at a tenant that was never applied makes no database."""
+        return self.open_records()
+
+    @property
+    def platform(self) -> Platform:
+        return self.repository.settings.platforms[self.tenant.storage.platform]
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the platform is the embedded one, by platform.yaml as reviewed and by what the cluster answers."""
+        return not self.why_not_embedded
+
+    @cached_property
+    def why_not_embedded(self) -> str:
+        """Why the platform does not count as the embedded one; empty when it is."""
+        return why_not_embedded(self.repository, self.tenant.storage.platform, self.storage)
+
+    def machine(self, name: str) -> Machine:
+        return find_machine(self.tenant, name)
+
+    def machine_uid(self, machine: str) -> str:
+        return naming.machine_uid(self.tenant, machine)
+
+    def bucket_name(self, machine: str) -> str:
+        return naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
+
+    def owner_bucket(self, machine: str) -> Bucket:
+        """Open a machine's bucket with the owner's key."""
+        return self.storage.open_bucket(self.bucket_name(machine), self.owner_key())
+
+    def owner_key(self) -> AccessKey:
+        """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
+        key = rotations.trusted_key(self.secrets.get_control(self.tenant.slug, self.tenant.id), rotations.OWNER)
+        return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+
+    def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> Event:
+        """Append one event about this tenant, with who and from which commit; return it with its id."""
+        return self.records.append(self._event(kind, machine, details))
+
+    def _event(self, kind: EventKind, machine: str | None, details: Mapping[str, object]) -> Event:
+        return Event(
+            tenant_id=self.tenant.id,
+            slug=self.tenant.slug,
+            kind=kind,
+            at=utc_now(),
+            actor=self.author.actor,
+            commit=self.author.commit,
+            machine=machine,
+            details=details,
+        )
+
+
+def local_today(tenant: Tenant) -> date:
+    """Return the day that it is for a tenant."""
+    return utc_now().astimezone(ZoneInfo(tenant.timezone)).date()
+
+
+def find_tenant(repository: Repository, slug: str) -> Tenant:
+    """Return a tenant of the repository; UsageError names those that there are."""
+    tenant = repository.tenants.get(slug)
+    if tenant is None:
+        raise UsageError(
+            f"there is no tenant {slug!r}", f"tenants/ has: {', '.join(repository.tenants) or 'none yet'}."
+        )
+    return tenant
+
+
+def find_machine(tenant: Tenant, name: str) -> Machine:
+    """Return a machine of a tenant file; UsageError names those that there are."""
+    machine = tenant.machines.get(name)
+    if machine is None:
+        raise UsageError(f"{tenant.slug} has no machine {name!r}", f"It has: {', '.join(tenant.machines)}.")
+    return machine
+
+
+def open_secrets(repository: Repository, on_notice: OnNotice) -> SecretStore:
+    """Open the secret store that platform.yaml names; ``on_notice`` is told of copies that had to be healed."""
+    root, settings = repository.root, repository.settings
+    return SecretStore.open(root / settings.secrets, root / settings.escrow, root, on_notice=on_notice)
+
+
+def open_storage(repository: Repository, platform_name: str) -> Storage:
+    """Connect to a platform of platform.yaml."""
+    return connect(repository.settings.platforms[platform_name], repository.root)
+
+
+@contextmanager
+def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iterator[Service]:
+    """Open one tenant's service for the length of a command."""
+    tenant = find_tenant(repository, slug)
+    with ExitStack() as opened:
+
+        @cache
+        def open_records() -> Records:
+            return opened.enter_context(Records.open(repository.settings.records, repository.root))
+
+        def find_records() -> Records | None:
+            return open_records() if exist_records(repository.settings.records, repository.root) else None
+
+        yield Service(
+            repository=repository,
+            tenant=_with_recorded_holds(tenant, find_records()),
+            storage=open_storage(repository, tenant.storage.platform),
+            secrets=open_secrets(repository, on_notice),
+            author=read_author(repository.root),
+            open_records=open_records,
+            find_records=find_records,
+            on_notice=on_notice,
+        )
+
+
+def _with_recorded_holds(tenant: Tenant, records: Records | None) -> Tenant:
+    """Return the tenant under every hold that counts: its file's and the confidential ones."""
+    standing = [] if records is None else read_standing(records, tenant.id)
+    return tenant.model_copy(update={"hold": combine(tenant.hold, standing)}) if standing else tenant

@@ -1,0 +1,89 @@
+"""A folder for what lives as long as a command, under the checkout: removed at the end, also after a failure.
+
+A folder in use is locked by its command, and the lock goes with the process. So a process number that another program
+has by now keeps nothing alive, and neither does a command in another container under the same number.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coffre.errors import ExpectedError
+from coffre.outside import beneath
+from coffre.workspace.paths import RUN_FOLDER
+
+WORK_FOLDERS = RUN_FOLDER / ".work"
+"""Beside the folders of tenants, whose names never begin with a point."""
+
+
+@contextmanager
+def work_folder(root: Path, prefix: str) -> Iterator[Path]:
+    """Give a private folder, removed at the end; what killed commands left under the same prefix is removed first."""
+    parent = root / WORK_FOLDERS
+    for each in (parent.parent, parent):
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    remove_abandoned(root, prefix)
+    with _alone_in(parent):  # A folder that is made, and not locked yet, would look abandoned.
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock = _lock(folder)
+    try:
+        yield folder
+    finally:
+        try:
+            remove_folder(folder)
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+def remove_abandoned(root: Path, prefix: str = "") -> None:
+    """Remove the work folders of killed commands: such a one may hold files that were restored from a backup."""
+    parent = root / WORK_FOLDERS
+    if not parent.is_dir():
+        return
+    for left in parent.glob(f"{prefix}*"):
+        with _alone_in(parent):
+            lock = _lock(left)
+        if lock is None:
+            continue
+        try:
+            remove_folder(left)
+        finally:
+            os.close(lock)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that holds a customer's files; ExpectedError when something of it stays."""
+    try:
+        beneath.remove(folder)
+    except OSError as error:
+        raise ExpectedError(
+            f"{folder} could not be removed: {error.strerror}", "It holds a customer's files: remove it by hand now."
+        ) from error
+
+
+@contextmanager
+def _alone_in(parent: Path) -> Iterator[None]:
+    descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until the descriptor is closed; None when a living command has it, or it is gone already."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

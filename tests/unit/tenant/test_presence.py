@@ -1,0 +1,81 @@
+"""A tenant without storage is told why it has none, and what to do about it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from coffre.errors import RefusedError
+from coffre.records.events import EventKind
+from coffre.tenant.presence import find_unapplied, refuse_unapplied
+from coffre.tenant.service import Service
+from tests.builders import machine_with, tenant_with
+
+TENANT = tenant_with(machines={"compta-01": machine_with(), "caisse-01": machine_with()}, licences={"workstation": 2})
+COMPTA, CAISSE = "compta-01", "caisse-01"
+
+
+def service_of(owned: list[str], traces: list[tuple[EventKind, str | None]]) -> Service:
+    def has(tenant_id: str, kind: EventKind, machine: str | None = None) -> bool:
+        return any(kind is each and machine in (None, where) for each, where in traces)
+
+    is_erased = (EventKind.DEPARTURE, None) in traces
+    departures = [SimpleNamespace(details={"stage": "erased"})] if is_erased else []
+    service: Any = SimpleNamespace(
+        tenant=TENANT,
+        owner_uid="owner",
+        bucket_name=lambda name: name,
+        storage=SimpleNamespace(list_owned_buckets=lambda uid: owned),
+        find_records=lambda: SimpleNamespace(has=has, list_events=lambda *_: departures) if traces else None,
+    )
+    return service  # type: ignore[no-any-return]
+
+
+def refusal(owned: list[str], traces: list[tuple[EventKind, str | None]], machines: list[str]) -> RefusedError | None:
+    try:
+        refuse_unapplied(service_of(owned, traces), machines)
+    except RefusedError as refused:
+        return refused
+    return None
+
+
+@pytest.mark.parametrize(
+    ("owned", "traces", "machines", "said", "advice"),
+    [
+        ([], [], [COMPTA], "was never applied: lab holds nothing of it", "Run `coffre apply"),
+        ([], [], [], "was never applied", "Run `coffre apply"),
+        ([], [(EventKind.INSTALL, COMPTA)], [COMPTA], "which was applied there", "--platform-lost"),
+        ([], [(EventKind.INSTALL, COMPTA), (EventKind.DEPARTURE, None)], [], "has left", "offboard"),
+        ([COMPTA], [(EventKind.INSTALL, COMPTA)], [COMPTA, CAISSE], "caisse-01 was never applied", "Run `coffre apply"),
+        ([COMPTA], [(EventKind.INSTALL, CAISSE)], [CAISSE], "has no bucket of caisse-01 any more", "coffre status"),
+        (["other"], [], [COMPTA, CAISSE], "compta-01, caisse-01 were never applied", "Run `coffre apply"),
+    ],
+)
+def test_what_lacks_storage_is_told_by_its_cause(
+    owned: list[str], traces: list[tuple[EventKind, str | None]], machines: list[str], said: str, advice: str
+) -> None:
+    refused = refusal(owned, traces, machines)
+    assert refused is not None
+    assert said in refused.message
+    assert advice in refused.hint
+    assert TENANT.slug in refused.message
+
+
+def test_storage_that_is_there_is_not_asked_for_more() -> None:
+    assert refusal([COMPTA, CAISSE], [], [COMPTA, CAISSE]) is None
+    assert refusal([COMPTA], [], [COMPTA]) is None
+
+
+def test_work_goes_on_with_the_machines_that_have_storage() -> None:
+    installed = [(EventKind.INSTALL, COMPTA), (EventKind.INSTALL, CAISSE)]
+    assert find_unapplied(service_of([COMPTA, CAISSE], installed), [COMPTA, CAISSE]) == {}
+    (gone,) = find_unapplied(service_of([COMPTA], installed), [COMPTA, CAISSE]).items()
+    assert (gone[0], gone[1].message) == (CAISSE, "martin: lab has no bucket of caisse-01 any more")
+    (never,) = find_unapplied(service_of([COMPTA], installed[:1]), [COMPTA, CAISSE]).items()
+    assert (never[0], never[1].message) == (CAISSE, "martin: caisse-01 was never applied")
+
+
+@pytest.mark.parametrize(("owned", "said"), [([], "lab holds nothing"), (["other"], "has no bucket of compta-01")])
+def test_there_is_no_going_on_with_none(owned: list[str], said: str) -> None:
+    with pytest.raises(RefusedError, match=said):
+        find_unapplied(service_of(owned, [(EventKind.INSTALL, COMPTA)]), [COMPTA])
