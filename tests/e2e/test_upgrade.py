@@ -92,7 +92,7 @@ def desk(earlier: Earlier, make_desk: Callable[..., Desk]) -> Desk:
         for slug in (STAYS, LEAVES):
             desk.coffre("backup", slug)
         desk.coffre("drill", STAYS, "--seed", "7")
-        desk.coffre("rotate", STAYS, "--machine", COMPTA)
+        desk.coffre("rotate", STAYS, "--machine", COMPTA, "--yes")
         desk.coffre("hold", "place", STAYS, "--reference", REFERENCE, "--since", "2026-11-20")
         desk.coffre("apply", STAYS, "--yes")
         leaver = Leaver(desk, LEAVES)
@@ -119,7 +119,7 @@ def test_it_is_served_on(desk: Desk) -> None:
     assert status["hold"]["in_force"] is True
     assert REFERENCE in desk.coffre("hold", "list", STAYS).stdout
     desk.coffre("hold", "lift", STAYS, "--reference", REFERENCE, "--reason", "levée")
-    desk.coffre("rotate", STAYS)
+    desk.coffre("rotate", STAYS, "--yes")
 
 
 def test_a_departure_that_it_began_comes_to_its_certificate(desk: Desk) -> None:
