@@ -8,8 +8,8 @@ from pathlib import Path
 import pulumi
 
 from coffre.spec.loader import load_repository
-from coffre.storage.ceph.layout import placeholder_keys, tenant_storage
-from stacks.ceph import CephTenantStorage
+from coffre.storage.kinds import driver_of
+from coffre.storage.platform import placeholder_keys
 
 
 def declare_stack() -> None:
@@ -21,7 +21,8 @@ def declare_stack() -> None:
     if tenant is None:
         raise pulumi.RunError(f"tenants/{pulumi.get_stack()}.yaml does not exist")
     platform = repository.settings.platforms[tenant.storage.platform]
-    CephTenantStorage(tenant_storage(tenant, platform, placeholder_keys(tenant)), keys_from_state=True)
+    declared = driver_of(platform).declare(tenant, platform, repository.root, placeholder_keys(tenant))
+    declared.program_without_keys()
 
 
 declare_stack()

@@ -240,7 +240,7 @@ def _put(service: Service, bucket: Bucket, key: str, body: bytes) -> None:
     try:
         bucket.put(key, body)
     except QuotaExceededError:
-        with service.storage.raised_wall(service.owner_uid, WALL_MARGIN_BYTES):
+        with service.storage.extra_room(service.owner_uid, WALL_MARGIN_BYTES):
             bucket.put(key, body)
 
 

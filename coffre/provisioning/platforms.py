@@ -10,9 +10,8 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.provisioning.rules import judge_escrow
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Platform
-from coffre.storage.ceph.checks.check import check_platform
-from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown, warning
-from coffre.storage.ceph.connect import connect
+from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown, warning
+from coffre.storage.kinds import connect, driver_of
 from coffre.tenant.embedded import why_not_embedded
 
 
@@ -21,7 +20,7 @@ class PlatformReport:
     """What was found about one platform of platform.yaml."""
 
     platform: str
-    findings: tuple[Finding, ...]
+    findings: tuple[PlatformFinding, ...]
 
     @property
     def has_problem(self) -> bool:
@@ -32,11 +31,11 @@ def check(repository: Repository, name: str, now: datetime, on_progress: Callabl
     """Check one platform; whatever is wrong with it is a finding, never an error."""
     platform = repository.settings.platforms[name]
     tenants = [tenant for tenant in repository.tenants.values() if tenant.storage.platform == name]
-    findings = check_platform(platform, repository.root, tenants, now, on_progress)
+    findings = driver_of(platform).check(platform, repository.root, tenants, now, on_progress)
     return PlatformReport(name, (*findings, _check_programs(repository, platform), _check_escrow(repository, name)))
 
 
-def _check_programs(repository: Repository, platform: Platform) -> Finding:
+def _check_programs(repository: Repository, platform: Platform) -> PlatformFinding:
     """Read the programs that machines fetch as they do, and hash them: sizes and checksums are the host's word."""
     name = "programs"
     try:
@@ -55,7 +54,7 @@ def judge_program(wanted_sha256: str, read_sha256: str | None) -> bool | None:
     return None if read_sha256 is None else read_sha256 == wanted_sha256
 
 
-def judge_programs(by_build: Mapping[str, bool | None]) -> Finding:
+def judge_programs(by_build: Mapping[str, bool | None]) -> PlatformFinding:
     """Sum up the programs of all systems: True is there, False is something else, None was never needed. Pure."""
     name = "programs"
     swapped = [build for build, is_right in by_build.items() if is_right is False]
@@ -72,7 +71,7 @@ def judge_programs(by_build: Mapping[str, bool | None]) -> Finding:
     return ok(name, f"read and hashed as machines fetch it: restic for {', '.join(there)}")
 
 
-def _check_escrow(repository: Repository, platform_name: str) -> Finding:
+def _check_escrow(repository: Repository, platform_name: str) -> PlatformFinding:
     root, settings, name = repository.root, repository.settings, "escrow"
     places = [root / settings.secrets, root / settings.escrow]
     if not all(place.is_dir() for place in places):

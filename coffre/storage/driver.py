@@ -24,13 +24,13 @@ class AccessKey:
 class Endpoint:
     """Where a platform answers, and the certificate authority that vouches for it (None: the system's).
 
-    ``fsid`` is the cluster's own identity where it is known: it tells whether two things live on one platform.
+    ``platform_id`` is the platform's own identity where it is known: it tells whether two things live on one platform.
     """
 
     url: str
     region: str = "default"
     ca_file: Path | None = None
-    fsid: str | None = None
+    platform_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,15 @@ class ObjectVersion:
 class BucketFacts:
     """Whose a bucket is and which one, by the platform's own record.
 
-    ``instance_id`` changes when the platform re-shards the bucket's index; ``marker`` stays for the bucket's life, and
-    no other bucket has it, also none of the same name made later. ``entries`` counts all versions and delete markers,
-    and ``stored_bytes`` are theirs and those of unfinished uploads, which the wall counts, by the platform's own count.
+    ``lifetime_id`` stays for the bucket's life, and no other bucket has it, also none of the same name made later;
+    ``index_id`` is of the index that lists its objects, which a platform may make anew. ``entries`` counts versions
+    and no delete markers; ``stored_bytes`` are theirs and those of unfinished uploads. Both are the platform's count.
     """
 
     name: str
     owner: str
-    instance_id: str
-    marker: str
+    index_id: str
+    lifetime_id: str
     entries: int
     stored_bytes: int = 0
 
@@ -292,20 +292,8 @@ MAX_DELETED = 1000
 """What one call deletes at most (S3, DeleteObjects)."""
 
 
-class Storage(Protocol):
-    """One platform, seen with its administrator's rights."""
-
-    @property
-    def endpoint(self) -> Endpoint: ...
-
-    def list_cluster_ids(self) -> Collection[str]:
-        """Return what the running cluster says it is (fsid, id of its zone); none when it does not say."""
-
-    def probe_server_time(self) -> datetime:
-        """Return the platform's clock as of one signed request."""
-
-    def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
-        """Return what a user owns and uses; ``exact`` has the platform count first, else figures may lag."""
+class Buckets(Protocol):
+    """The buckets of a platform."""
 
     def open_bucket(self, name: str, key: AccessKey) -> Bucket: ...
 
@@ -314,14 +302,29 @@ class Storage(Protocol):
     def find_bucket(self, name: str) -> BucketFacts | None:
         """Return whose a bucket is; None when the platform says that there is none."""
 
-    def list_bucket_records(self, names: Collection[str]) -> Sequence[str]:
-        """Return what the platform's own metadata still has of buckets of these names, deleted ones included."""
-
     def list_owned_buckets(self, uid: str) -> Sequence[str]:
         """Return the buckets that a user owns; none when there is no such user."""
 
-    def list_reachable_buckets(self, key: AccessKey) -> Sequence[str]:
-        """Return the buckets that are listed to a key over S3, its own; the key has to be accepted."""
+    def stored_bytes(self, bucket: str) -> int:
+        """Return what a bucket holds in all: every version and unfinished uploads, which a hard quota counts."""
+
+
+class Users(Protocol):
+    """The users of a platform, with the administrator's rights over them."""
+
+    def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
+        """Return what a user owns and uses; ``exact`` has the platform count first, else figures may lag."""
+
+    def list_users(self, prefix: str) -> Sequence[str]: ...
+
+    def list_key_ids(self, uid: str) -> Sequence[str]:
+        """Return the ids of a user's keys; none when there is no such user."""
+
+    def add_key(self, uid: str, key: AccessKey) -> None:
+        """Give a user a key beside those it has; may run twice."""
+
+    def delete_key(self, uid: str, access_key_id: str) -> None:
+        """Take a key from a user, at once; may run twice."""
 
     def suspend_user(self, uid: str, suspended: bool) -> bool:
         """Suspend a user, or enable it; True when that changed something. It keeps keys, quota and buckets.
@@ -329,8 +332,34 @@ class Storage(Protocol):
         Suspending one that is gone changes nothing; enabling it raises RemoteError.
         """
 
+    def delete_user(self, uid: str) -> None:
+        """Delete a user that owns no bucket, with its keys; may run twice."""
+
+    def extra_room(self, uid: str, extra_bytes: int) -> AbstractContextManager[None]:
+        """Make room of ``extra_bytes`` above use or hard quota, whichever is larger, for the time of the block.
+
+        Where the platform has no hard quota there is nothing to do.
+        """
+
+
+class Witness(Protocol):
+    """What a platform says of what is gone: asked after an erasure, by other calls than those that erased."""
+
+    def list_leftovers(self, buckets: Collection[str]) -> Sequence[str]:
+        """Return what the platform's own metadata still has of buckets of these names, deleted ones included."""
+
+    def list_reachable_buckets(self, key: AccessKey) -> Sequence[str]:
+        """Return the buckets that are listed to a key over S3, its own; the key has to be accepted."""
+
+    def accepts_key(self, bucket: str, key: AccessKey) -> bool:
+        """Tell whether a signed request with this key is let in; False only when the platform knows no such key."""
+
+
+class ProgramShelf(Protocol):
+    """Where machines fetch the programs that their orders name, by SHA-256, outside any tenant's quota."""
+
     def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
-        """Have a program where every machine of the platform may fetch it by its SHA-256, outside any tenant's quota.
+        """Have a program where every machine of the platform may fetch it.
 
         Quick when it is there by size and checksum, the platform's word; with ``proves``, or when these differ,
         it is read and hashed. ExpectedError when it is not there afterwards.
@@ -339,25 +368,15 @@ class Storage(Protocol):
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         """Read a published program as a machine does, up to a limit, and hash it; None when there is none."""
 
-    def stored_bytes(self, bucket: str) -> int:
-        """Return what a bucket holds in all: every version and unfinished uploads, which the wall counts."""
 
-    def list_users(self, prefix: str) -> Sequence[str]: ...
+class Storage(Buckets, Users, Witness, ProgramShelf, Protocol):
+    """One platform, seen with its administrator's rights."""
 
-    def list_key_ids(self, uid: str) -> Sequence[str]:
-        """Return the ids of a user's keys; none when there is no such user."""
+    @property
+    def endpoint(self) -> Endpoint: ...
 
-    def put_key(self, uid: str, key: AccessKey) -> None:
-        """Give a user a key beside those it has; what it has already is as good."""
+    def list_platform_ids(self) -> Collection[str]:
+        """Return what the running platform says it is; none when it does not say."""
 
-    def delete_key(self, uid: str, access_key_id: str) -> None:
-        """Take a key from a user, at once; what is gone already is as good."""
-
-    def delete_user(self, uid: str) -> None:
-        """Delete a user that owns no bucket, with its keys; what is gone already is as good."""
-
-    def accepts_key(self, bucket: str, key: AccessKey) -> bool:
-        """Tell whether a signed request with this key is let in; False only when the platform knows no such key."""
-
-    def raised_wall(self, uid: str, extra_bytes: int) -> AbstractContextManager[None]:
-        """Make room of ``extra_bytes`` above use or wall, whichever is larger, for the time of the block."""
+    def probe_server_time(self) -> datetime:
+        """Return the platform's clock as of one signed request."""

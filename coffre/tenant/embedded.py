@@ -33,7 +33,7 @@ def why_not_embedded(repository: Repository, platform_name: str, storage: Storag
     if unreviewed:
         return unreviewed
     record = (root / platform.endpoints.removeprefix("file:")).with_name("state.json")
-    return judge_cluster(_read_record(record), storage.list_cluster_ids())
+    return judge_cluster(_read_record(record), storage.list_platform_ids())
 
 
 def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:

@@ -18,8 +18,8 @@ from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
-from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket, Storage
+from coffre.storage.kinds import connect
 from coffre.tenant.embedded import why_not_embedded
 from coffre.tenant.holds import combine, read_standing
 from coffre.workspace.clock import utc_now

@@ -116,7 +116,7 @@ def _measure(
 def _marker(service: Service, machine: str) -> str:
     facts = service.storage.find_bucket(service.bucket_name(machine))
     assert facts is not None
-    return facts.marker
+    return facts.lifetime_id
 
 
 def _server_seconds(lab: Lab) -> float:

@@ -72,11 +72,11 @@ def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
     return ErasureBegan(
         machine=machine,
         bucket=name,
-        instance_id=facts.instance_id,
+        instance_id=facts.index_id,
         owner=facts.owner,
         tenant_id=tenant_id,
         before=count_contents(eraser),
-        marker=facts.marker,
+        marker=facts.lifetime_id,
     )
 
 
@@ -110,7 +110,7 @@ def is_same_bucket(service: Service, began: ErasureBegan) -> bool:
     # A bucket that RGW re-sharded has another instance and the same marker.
     if facts.owner != began.owner:
         raise _not_ours(service, began.bucket, f"its owner is {facts.owner}, not {began.owner}")
-    if facts.marker != began.marker:
+    if facts.lifetime_id != began.marker:
         raise _not_ours(service, began.bucket, f"it was made after {began.marker} was identified")
     tenant_id = service.storage.open_eraser(began.bucket, service.owner_key()).find_tenant_id()
     if tenant_id != began.tenant_id:

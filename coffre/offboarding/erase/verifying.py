@@ -111,7 +111,7 @@ def _check_buckets(service: Service, erased: Sequence[ErasureBegan]) -> Iterator
         facts = service.storage.find_bucket(began.bucket)
         seen = "the administrator is told that there is none" if facts is None else f"it is there, owner {facts.owner}"
         yield _check(Look.BUCKET, began.bucket, facts is None, seen)
-    records = service.storage.list_bucket_records([began.bucket for began in erased])
+    records = service.storage.list_leftovers([began.bucket for began in erased])
     for began in erased:
         left = [record for record in records if record.partition(":")[0] == began.bucket]
         yield _check(Look.RECORD, began.bucket, not left, f"bucket.instance lists {_or_none(left)}")

@@ -130,5 +130,5 @@ def _copy(service: Service, bucket: Bucket, snapshot: ObjectFacts, to: str) -> N
     try:
         bucket.copy(snapshot.key, to)
     except QuotaExceededError:
-        with service.storage.raised_wall(service.owner_uid, snapshot.size_bytes + WALL_MARGIN_BYTES):
+        with service.storage.extra_room(service.owner_uid, snapshot.size_bytes + WALL_MARGIN_BYTES):
             bucket.copy(snapshot.key, to)

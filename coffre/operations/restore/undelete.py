@@ -69,7 +69,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         if not left:
             break
         needed_bytes = sum(comeback.size_bytes for comeback in left) + margin_bytes
-        with service.storage.raised_wall(service.owner_uid, needed_bytes):
+        with service.storage.extra_room(service.owner_uid, needed_bytes):
             left = _bring_back(bucket, left, done)
     if left:
         raise QuotaExceededError(

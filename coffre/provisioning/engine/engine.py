@@ -21,12 +21,7 @@ from coffre.provisioning.engine.pulumi_process import PulumiProcess
 from coffre.provisioning.engine.pulumi_servers import served_over
 from coffre.provisioning.engine.recorder import OnProgress, Recorder, last_line
 from coffre.provisioning.engine.state import StateFolder, has_owner
-from coffre.storage.ceph.api.s3 import load_in_background
-from coffre.storage.ceph.provider.platform import RgwPlatform
-from coffre.storage.ceph.provider.scope import TenantScope
-from coffre.storage.ceph.provider.server import served
-from coffre.storage.ceph.provider.shell import RgwProvider
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.platform import Declaration
 
 PARALLEL_RESOURCES = 32
 """Resources at a time; Pulumi's own default is 4 a core."""
@@ -73,8 +68,8 @@ class _LeanStack(automation.Stack):
 class StackEngine:
     """Runs one tenant's stack.
 
-    ``state`` is where Pulumi keeps it, ``work_dir`` the stack's own folder, made here from Pulumi.yaml; the provider
-    runs in this process and reaches ``endpoint`` with the platform's administrator's key, for ``scope`` alone.
+    ``state`` is where Pulumi keeps it, ``work_dir`` the stack's own folder, made here from Pulumi.yaml; ``declared`` is
+    what it should be, by a provider that runs in this process where the kind of platform has one.
     """
 
     def __init__(
@@ -84,16 +79,12 @@ class StackEngine:
         state: StateFolder,
         work_dir: Path,
         passphrase: str,
-        endpoint: Endpoint,
-        admin_key: AccessKey,
-        scope: TenantScope,
+        declared: Declaration,
     ) -> None:
         self._slug = slug
         self._state = state
         self._work_dir = work_dir
-        self._endpoint = endpoint
-        self._admin_key = admin_key
-        self._scope = scope
+        self._declared = declared
         work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_project(work_dir)
         state.make()
@@ -115,17 +106,17 @@ class StackEngine:
             env_vars=self._environment,
             pulumi_command=self._command,
         )
-        load_in_background()  # a new tenant's first bucket needs it, and Pulumi takes longer to start
+        declared.prepare()
 
     def preview(
-        self, program: Program, *, refresh: bool, takes_unequal: bool = False, plan_file: Path | None = None
+        self, *, refresh: bool, takes_unequal: bool = False, plan_file: Path | None = None
     ) -> list[ResourceChange]:
         """Return what `up` would change; touches neither platform nor state. ``refresh`` has Pulumi look itself.
 
         ``plan_file`` is where Pulumi writes its own plan of it, secrets encrypted.
         """
         recorder = Recorder()
-        with self._running(program, recorder, takes_unequal=takes_unequal) as inline:
+        with self._running(recorder, takes_unequal=takes_unequal) as inline:
             self._open().preview(
                 program=inline,
                 refresh=refresh,
@@ -138,7 +129,6 @@ class StackEngine:
 
     def up(
         self,
-        program: Program,
         on_progress: OnProgress,
         *,
         refresh: bool,
@@ -147,7 +137,7 @@ class StackEngine:
         takes_unequal: bool = False,
         plan_file: Path | None = None,
     ) -> list[ResourceChange]:
-        """Bring the platform to what the program says, or only some resources by URN; returns what was changed.
+        """Bring the platform to what is declared, or only some resources by URN; returns what was changed.
 
         A lock that a killed run left is taken away first. Ctrl-C lets what runs come to its end, then stops. What
         exists without standing in the state is adopted when it is equal, with ``takes_unequal`` also when it is not.
@@ -159,7 +149,7 @@ class StackEngine:
         with (
             self._mended(),
             recorder.telling_what_takes_long(),
-            self._running(program, recorder, takes_unequal=takes_unequal) as inline,
+            self._running(recorder, takes_unequal=takes_unequal) as inline,
         ):
             if clear_pending:
                 stack.refresh(clear_pending_creates=True, color="never")
@@ -223,20 +213,20 @@ class StackEngine:
                 path.unlink()
 
     @contextmanager
-    def _running(self, program: Program, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[Program]:
+    def _running(self, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[Program]:
         """Serve the provider and give the program for the time of one run; explain how it failed."""
-        serving = RgwPlatform(self._endpoint, self._admin_key), self._scope
-        provider = RgwProvider({}, serving, takes_unequal=takes_unequal)
-        recorder.adopted = provider.adopted
         with (
             _translated(self._slug, recorder, self._command),
-            _ended(program) as inline,
+            _ended(self._declared.program) as inline,
             Loopback() as loopback,
-            served(provider, loopback.new_address()) as address,
+            self._declared.served(address := loopback.new_address(), takes_unequal=takes_unequal) as provider,
             self._command.started_in(loopback),
             served_over(loopback),
         ):
-            self._environment["PULUMI_DEBUG_PROVIDERS"] = f"rgw:{loopback.open_door(address)}"
+            if provider is not None:
+                recorder.adopted = provider.adopted
+                door = loopback.open_door(address)
+                self._environment["PULUMI_DEBUG_PROVIDERS"] = f"{provider.package}:{door}"
             yield inline
 
 

@@ -18,6 +18,9 @@ OnProgress = Callable[[str], None]
 LONG_SECONDS = 5.0
 """From when on a step takes long: a healthy platform takes a fraction of a second."""
 
+_NOT_OURS = ("pulumi:", "coffre:")
+"""The stack, its providers, and the components that group resources: what they come to is resources' changes."""
+
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _CHANGES = {
     events.OpType.CREATE: "create",
@@ -54,7 +57,7 @@ class Recorder:
 
     def _note_step(self, step: events.StepEventMetadata) -> None:
         operation = _CHANGES.get(step.op)
-        if operation is None or not step.type.startswith("rgw:"):
+        if operation is None or step.type.startswith(_NOT_OURS):
             return
         properties = _property_changes(step) if operation in ("update", "replace") else ()
         kind, name = step.type.rsplit(":", 1)[-1], step.urn.rsplit("::", 1)[-1]

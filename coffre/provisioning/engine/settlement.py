@@ -4,13 +4,11 @@ Where all three agree Pulumi need not run; where platform and state agree it nee
 where this takes 0.2.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.provisioning.engine.state import StateFolder, StateResource
-from coffre.storage.ceph.drift import Recorded, find_drift
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.provisioning.engine.state import StateFolder
+from coffre.storage.platform import Declaration, SecretOf
 
 
 @dataclass(frozen=True)
@@ -31,18 +29,15 @@ class Settlement:
 
     stack: str
     state: StateFolder
-    endpoint: Endpoint
-    admin_key: AccessKey
-    secret_of: Callable[[str], str | None]
+    secret_of: SecretOf
     note: Path
 
-    def look(self, wanted: str) -> Look:
-        """Look at state and platform; ``wanted`` is a digest of all that the stack's program declares."""
+    def look(self, wanted: Declaration) -> Look:
+        """Look at state and platform, held against what the stack's program declares."""
         state = self.state.read(self.stack)
         if state is None:
             return Look(is_settled=False, has_drift=False, has_pending_operations=False)
-        recorded = [_recorded(resource, self.secret_of) for resource in state.resources]
-        has_drift = bool(find_drift(self.endpoint, self.admin_key, recorded))
+        has_drift = bool(wanted.find_drift(state.resources, self.secret_of))
         is_wanted = self._read() == _line(wanted, state.digest)
         return Look(
             is_settled=is_wanted and not has_drift and not state.has_pending_operations,
@@ -50,7 +45,7 @@ class Settlement:
             has_pending_operations=state.has_pending_operations,
         )
 
-    def write(self, wanted: str) -> None:
+    def write(self, wanted: Declaration) -> None:
         """Note, after an update that failed nowhere, which state belongs to what was wanted."""
         state = self.state.read(self.stack)
         if state is None:
@@ -66,12 +61,5 @@ class Settlement:
             return ""  # nobody knows then, and Pulumi looks
 
 
-def _line(wanted: str, state_digest: str) -> str:
-    return f"{wanted} {state_digest}\n"
-
-
-def _recorded(resource: StateResource, secret_of: Callable[[str], str | None]) -> Recorded:
-    inputs = dict(resource.inputs)
-    if "secret_access_key" in inputs:
-        inputs["secret_access_key"] = secret_of(str(inputs["access_key_id"]))
-    return Recorded(resource.urn.rsplit("::", 1)[-1], resource.token, resource.resource_id, inputs)
+def _line(wanted: Declaration, state_digest: str) -> str:
+    return f"{wanted.digest} {state_digest}\n"

@@ -1,15 +1,10 @@
 """A tenant's stack: its program, where Pulumi keeps its state, and the engine that runs it."""
 
-import hashlib
-import hmac
-import json
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import stacks
 from coffre.errors import InvalidFileError
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange, refuse_other_changes
@@ -18,9 +13,8 @@ from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec.loader import Repository
-from coffre.storage import ceph
-from coffre.storage.ceph.connect import read_admin_key, read_endpoint
-from coffre.storage.ceph.layout import TenantKeys, TenantStorage, tenant_storage
+from coffre.storage.kinds import driver_of
+from coffre.storage.platform import Declaration, TenantKeys
 from coffre.tenant.service import Service
 
 if TYPE_CHECKING:
@@ -29,41 +23,9 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Declaration:
-    """What a tenant's stack declares: the storage, the program of it, and a digest of all that goes into it.
-
-    The digest is of the secrets too.
-    """
-
-    storage: TenantStorage
-    program: Callable[[], None]
-    digest: str
-
-
 def declare(service: Service, keys: TenantKeys) -> Declaration:
     """Return the declaration of a tenant's storage with these keys."""
-    storage = tenant_storage(service.tenant, service.platform, keys)
-
-    def program() -> None:
-        from stacks.ceph import CephTenantStorage
-
-        CephTenantStorage(storage)
-
-    return Declaration(storage, program, digest_of(storage))
-
-
-def digest_of(storage: TenantStorage) -> str:
-    """Return a digest of a tenant's storage and of the code that makes resources of it.
-
-    Keyed by the owner's secret, so that it tells nobody whether a guess at another secret is right.
-    """
-    key = storage.owner_key.secret_access_key.encode()
-    digest = hmac.new(key, json.dumps(asdict(storage), sort_keys=True, default=str).encode(), hashlib.sha256)
-    for module in (stacks, ceph):
-        for path in sorted(Path(str(module.__file__)).parent.glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return driver_of(service.platform).declare(service.tenant, service.platform, service.repository.root, keys)
 
 
 def state_folder(repository: Repository) -> StateFolder:
@@ -104,24 +66,19 @@ class TenantStack:
             self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"
             self._passphrase = minting.new_passphrase()
         self._slug = slug
-        self._endpoint = read_endpoint(service.platform, repository.root)
-        self._admin_key = read_admin_key(service.platform, repository.root)
         self._settlement = Settlement(
             stack=slug,
             state=self._state,
-            endpoint=self._endpoint,
-            admin_key=self._admin_key,
             secret_of=lambda access_key_id: _find_secret(control, access_key_id),
             note=self._work_dir / "settled",
         )
 
     def preview(self, declaration: Declaration, *, takes_unequal: bool = False) -> list[ResourceChange]:
         """Return what `up` would change; touches neither platform nor state."""
-        look = self._settlement.look(declaration.digest)
+        look = self._settlement.look(declaration)
         if look.is_settled:
             return []
-        engine = self._engine(declaration)
-        return engine.preview(declaration.program, refresh=look.has_drift, takes_unequal=takes_unequal)
+        return self._engine(declaration).preview(refresh=look.has_drift, takes_unequal=takes_unequal)
 
     def up(
         self,
@@ -136,11 +93,10 @@ class TenantStack:
         With ``only`` nothing but the resources of these names is touched. What exists without standing in the state is
         adopted when it is equal, with ``takes_unequal`` also when it is not.
         """
-        look = self._settlement.look(declaration.digest)
+        look = self._settlement.look(declaration)
         if look.is_settled:
             return []
         changes = self._engine(declaration).up(
-            declaration.program,
             on_progress,
             refresh=look.has_drift,
             clear_pending=look.has_pending_operations,
@@ -148,7 +104,7 @@ class TenantStack:
             takes_unequal=takes_unequal,
         )
         if only is None:
-            self._settlement.write(declaration.digest)
+            self._settlement.write(declaration)
         return changes
 
     def up_exactly(
@@ -163,40 +119,34 @@ class TenantStack:
 
         Pulumi is held to its own plan of the same moment: nothing that happens in between slips in.
         """
-        look = self._settlement.look(declaration.digest)
+        look = self._settlement.look(declaration)
         if look.is_settled and not planned:
             return []
         engine = self._engine(declaration)
         engine.free_stale_lock(on_progress)
         with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
             plan_file = Path(folder) / "plan.json"
-            found = engine.preview(
-                declaration.program, refresh=look.has_drift, takes_unequal=takes_unequal, plan_file=plan_file
-            )
+            found = engine.preview(refresh=look.has_drift, takes_unequal=takes_unequal, plan_file=plan_file)
             refuse_other_changes(self._slug, planned, found)
             changes = engine.up(
-                declaration.program,
                 on_progress,
                 refresh=look.has_drift,
                 clear_pending=look.has_pending_operations,
                 takes_unequal=takes_unequal,
                 plan_file=plan_file,
             )
-        self._settlement.write(declaration.digest)
+        self._settlement.write(declaration)
         return changes
 
     def _engine(self, declaration: Declaration) -> "StackEngine":
         from coffre.provisioning.engine.engine import StackEngine
-        from coffre.storage.ceph.provider.scope import scope_of
 
         return StackEngine(
             self._slug,
             state=self._state,
             work_dir=self._work_dir,
             passphrase=self._passphrase.get_secret_value(),
-            endpoint=self._endpoint,
-            admin_key=self._admin_key,
-            scope=scope_of(declaration.storage),
+            declared=declaration,
         )
 
 

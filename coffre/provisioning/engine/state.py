@@ -7,15 +7,18 @@ import contextlib
 import hashlib
 import json
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from coffre.errors import ExpectedError
+from coffre.storage.platform import RecordedResource
 
 PROJECT = "coffre"
+_PULUMIS_OWN = "pulumi:"
+"""The stack itself, and the providers of its resources."""
+
 PROGRAM = "pulumi"
 """The name under which the kernel knows a process that can hold a lock."""
 
@@ -28,20 +31,10 @@ class DamagedStateError(ExpectedError):
 
 
 @dataclass(frozen=True)
-class StateResource:
-    """One resource of a stack: its URN, Pulumi's type token, its id and its inputs (secrets encrypted)."""
-
-    urn: str
-    token: str
-    resource_id: str
-    inputs: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class StackState:
     """A stack's state; ``digest`` is the SHA-256 of its file."""
 
-    resources: tuple[StateResource, ...]
+    resources: tuple[RecordedResource, ...]
     has_pending_operations: bool
     digest: str
 
@@ -149,9 +142,9 @@ def read_state(text: bytes) -> StackState:
     """Read Pulumi's checkpoint document (version 3). Pure; one of `_UNREADABLE` for anything else."""
     latest = json.loads(text)["checkpoint"]["latest"] or {}
     resources = [
-        StateResource(each["urn"], each["type"], each["id"], each.get("inputs") or {})
+        RecordedResource(each["urn"], each["type"], each["id"], each.get("inputs") or {})
         for each in latest.get("resources") or []
-        if each["type"].startswith("rgw:") and not each.get("delete")
+        if each.get("custom") and not each["type"].startswith(_PULUMIS_OWN) and not each.get("delete")
     ]
     return StackState(tuple(resources), bool(latest.get("pending_operations")), hashlib.sha256(text).hexdigest())
 

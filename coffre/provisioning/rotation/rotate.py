@@ -121,7 +121,7 @@ class TenantRotation:
             key = access_key(self._newest(subject))
             if key.access_key_id not in storage.list_key_ids(uid):
                 self._on_progress(f"putting the new key of {uid} beside the old one")
-                storage.put_key(uid, key)
+                storage.add_key(uid, key)
             if subject == rotations.OWNER:
                 self._probe_owner()
 

@@ -9,8 +9,8 @@ from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.tenant import Tenant
-from coffre.storage.ceph.layout import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.storage.driver import AccessKey
+from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 

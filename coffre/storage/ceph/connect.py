@@ -29,7 +29,7 @@ def read_endpoint(platform: Platform, root: Path) -> Endpoint:
         url=_text(values, "endpoint", where).rstrip("/"),
         region=platform.region or values.get("region") or "default",
         ca_file=repository_file(root, ca_file) if ca_file else None,
-        fsid=values.get("fsid"),
+        platform_id=values.get("fsid"),
     )
 
 

@@ -8,20 +8,10 @@ from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import AccessKey
-
-PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
-"""Stands for a key that does not exist yet in a preview, which creates nothing with it."""
+from coffre.storage.platform import TenantKeys
 
 TENANT_ID_TAG = "coffre-tenant-id"
 """The tag of each bucket that holds its tenant's id: what an erasure will compare with its journal."""
-
-
-@dataclass(frozen=True)
-class TenantKeys:
-    """The S3 keys of a tenant's users, machine by machine."""
-
-    owner: AccessKey
-    machines: Mapping[str, AccessKey]
 
 
 @dataclass(frozen=True)
@@ -49,11 +39,6 @@ class TenantStorage:
     undelete_days: int
     keeps_everything: bool
     machines: Sequence[MachineStorage]
-
-
-def placeholder_keys(tenant: Tenant) -> TenantKeys:
-    """Return keys for a tenant that has none yet, or whose keys the reader may not see."""
-    return TenantKeys(PLACEHOLDER, dict.fromkeys(tenant.active_machines(), PLACEHOLDER))
 
 
 def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> TenantStorage:

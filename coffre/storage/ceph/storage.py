@@ -27,7 +27,7 @@ class CephStorage:
         self._raising: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._shelf = ProgramShelf(endpoint, self.admin)
 
-    def list_cluster_ids(self) -> list[str]:
+    def list_platform_ids(self) -> list[str]:
         return self.admin.list_cluster_ids()
 
     def probe_server_time(self) -> datetime:
@@ -60,7 +60,7 @@ class CephStorage:
             found.name, found.owner, found.instance, found.marker, found.object_count, found.stored_bytes
         )
 
-    def list_bucket_records(self, names: Collection[str]) -> list[str]:
+    def list_leftovers(self, names: Collection[str]) -> list[str]:
         return sorted(record for record in self.admin.walk_bucket_instances() if record.partition(":")[0] in names)
 
     def list_owned_buckets(self, uid: str) -> list[str]:
@@ -95,7 +95,7 @@ class CephStorage:
         user = self.admin.find_user(uid)
         return [] if user is None else [key.access_key_id for key in user.keys]
 
-    def put_key(self, uid: str, key: AccessKey) -> None:
+    def add_key(self, uid: str, key: AccessKey) -> None:
         if key.access_key_id not in self.list_key_ids(uid):
             self.admin.put_key(uid, key)
 
@@ -120,7 +120,7 @@ class CephStorage:
         return True
 
     @contextmanager
-    def raised_wall(self, uid: str, extra_bytes: int) -> Iterator[None]:
+    def extra_room(self, uid: str, extra_bytes: int) -> Iterator[None]:
         """Raise a user's wall for the time of the block, and put it back whatever happens.
 
         The room is above what is used when that is more than the wall, since RGW lets some writes pass it. It takes

@@ -43,7 +43,7 @@ def identity(lab) -> dict[str, str]:
 
 
 def test_the_running_cluster_says_that_it_is_the_lab(service, identity):
-    told = service.storage.list_cluster_ids()
+    told = service.storage.list_platform_ids()
     assert told
     assert set(told) <= set(identity.values())
     assert service.is_embedded

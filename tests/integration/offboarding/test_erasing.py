@@ -67,7 +67,7 @@ def test_everything_of_a_bucket_is_counted_and_erased_and_its_neighbour_is_untou
     erased = erase(service, began)
     assert (erased.deleted, erased.left, erased.is_gone, erased.locked) == (there, BucketCount(), True, None)
     assert service.storage.find_bucket(bucket) is None
-    assert service.storage.list_bucket_records([bucket]) == []
+    assert service.storage.list_leftovers([bucket]) == []
     assert pool_objects(lab, began.marker) == []
     assert count_bucket(service, other) == neighbour
 

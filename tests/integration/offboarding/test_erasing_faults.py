@@ -133,5 +133,5 @@ def test_what_radosgw_admin_left_half_deleted_goes(service, machine, lab):
     assert 0 < len(pool_objects(lab, began.marker)) < whole
     erased = erase(service, began)
     assert (erased.is_gone, erased.deleted) == (True, began.before)
-    assert service.storage.list_bucket_records([began.bucket]) == []
+    assert service.storage.list_leftovers([began.bucket]) == []
     assert pool_objects(lab, began.marker) == []

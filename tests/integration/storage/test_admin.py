@@ -148,7 +148,7 @@ def test_raised_wall_makes_room_and_is_put_back_even_on_an_error(world):
         bucket.put("control/desired.json", b"order")
 
     def write_and_fail() -> None:
-        with world.storage.raised_wall(owner.uid, MIB):
+        with world.storage.extra_room(owner.uid, MIB):
             bucket.put("control/desired.json", b"order")
             assert world.admin.find_user(owner.uid).quota_bytes == 2 * MIB
             raise RuntimeError("cut off")

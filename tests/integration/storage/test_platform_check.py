@@ -19,8 +19,8 @@ from coffre.spec.platform import Platform
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.check import check_platform
-from coffre.storage.ceph.checks.finding import Verdict
 from coffre.storage.ceph.checks.wire import look
+from coffre.storage.checking import Verdict
 from tests.builders import tenant_with
 from tests.integration.storage.fault_proxy import FaultProxy
 
@@ -28,7 +28,7 @@ from tests.integration.storage.fault_proxy import FaultProxy
 def platform_at(folder, endpoint, key, **more) -> Platform:
     folder.mkdir(exist_ok=True)
     place = {"endpoint": endpoint.url, "region": endpoint.region, "ca_file": str(endpoint.ca_file)}
-    (folder / "endpoints.json").write_text(json.dumps({**place, "fsid": endpoint.fsid}))
+    (folder / "endpoints.json").write_text(json.dumps({**place, "fsid": endpoint.platform_id}))
     (folder / "admin.json").write_text(json.dumps(dataclasses.asdict(key)))
     return Platform(
         kind="ceph",

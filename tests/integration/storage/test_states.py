@@ -59,7 +59,7 @@ def test_a_bucket_without_rules_has_nothing_to_expire(world, owner, machine):
 
 
 def test_what_a_retired_machine_left_goes_with_its_user(world, owner, machine):
-    world.storage.put_key(machine.uid, type(machine.key)("EXTRA" + machine.key.access_key_id[5:], "s" * 40))
+    world.storage.add_key(machine.uid, type(machine.key)("EXTRA" + machine.key.access_key_id[5:], "s" * 40))
     assert len(world.storage.list_key_ids(machine.uid)) == 2
     world.storage.delete_user(machine.uid)
     assert world.storage.list_key_ids(machine.uid) == []

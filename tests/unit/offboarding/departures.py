@@ -124,7 +124,7 @@ class Cluster:
     ids: tuple[str, ...] = ("f-1",)
     ahead: timedelta = timedelta()
 
-    def list_cluster_ids(self) -> tuple[str, ...]:
+    def list_platform_ids(self) -> tuple[str, ...]:
         return self.ids
 
     def probe_server_time(self) -> datetime:

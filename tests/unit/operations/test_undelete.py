@@ -34,7 +34,7 @@ class FullBucket:
 
 def serve(bucket, raised):
     @contextmanager
-    def raised_wall(uid, extra_bytes):
+    def extra_room(uid, extra_bytes):
         raised.append((uid, extra_bytes))
         bucket.room_bytes += extra_bytes
         yield
@@ -44,7 +44,7 @@ def serve(bucket, raised):
         owner_bucket=lambda machine: bucket,
         owner_uid="martin",
         tenant=SimpleNamespace(slug="martin"),
-        storage=SimpleNamespace(raised_wall=raised_wall),
+        storage=SimpleNamespace(extra_room=extra_room),
         record=lambda kind, machine, **details: events.append((kind, machine, details)),
         events=events,
     )
@@ -91,7 +91,7 @@ def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_wit
     sizes = {f"restic/data/{number}": 100 for number in range(3)}
     bucket, raised = FullBucket(0, sizes), []
     service = serve(bucket, raised)
-    raise_wall = service.storage.raised_wall
+    raise_wall = service.storage.extra_room
     taken = iter([module.WALL_MARGINS_BYTES[0] + 150, 0])
 
     @contextmanager
@@ -100,7 +100,7 @@ def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_wit
             bucket.room_bytes -= next(taken)
             yield
 
-    service.storage.raised_wall = beside_a_writer
+    service.storage.extra_room = beside_a_writer
     module.undelete(service, "compta-01", plan_of(sizes), lambda fraction: None)
     first, second, _ = module.WALL_MARGINS_BYTES
     assert raised == [("martin", 300 + first), ("martin", 200 + second)]
@@ -111,7 +111,7 @@ def test_a_wall_reached_again_is_said_and_hides_nothing():
     sizes = {"restic/data/1": 100}
     bucket = FullBucket(0, sizes)
     service = serve(bucket, [])
-    service.storage.raised_wall = contextmanager(lambda uid, extra_bytes: iter([None]))
+    service.storage.extra_room = contextmanager(lambda uid, extra_bytes: iter([None]))
     with pytest.raises(QuotaExceededError, match="reached again with 1 objects"):
         module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), lambda fraction: None)
     assert bucket.hidden == []

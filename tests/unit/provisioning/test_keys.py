@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from coffre.provisioning.steps.secrets import current_keys, missing_secrets
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
-from coffre.storage.ceph.layout import PLACEHOLDER
+from coffre.storage.platform import PLACEHOLDER
 from tests.builders import tenant_with
 
 TENANT = tenant_with()

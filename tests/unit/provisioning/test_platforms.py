@@ -3,7 +3,7 @@
 import pytest
 
 from coffre.provisioning.platforms import judge_program, judge_programs
-from coffre.storage.ceph.checks.finding import Verdict
+from coffre.storage.checking import Verdict
 
 
 def test_a_program_is_judged_by_the_hash_of_what_was_read() -> None:

@@ -15,8 +15,9 @@ from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries
 from coffre.spec.naming import bucket_name
-from coffre.storage.ceph.layout import TenantKeys, tenant_storage
+from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.driver import AccessKey
+from coffre.storage.platform import TenantKeys
 from coffre.workspace.clock import utc_now
 from tests.builders import machine_with, tenant_with
 

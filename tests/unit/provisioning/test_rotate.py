@@ -107,7 +107,7 @@ class World:
     def list_key_ids(self, uid: str) -> list[str]:
         return list(self.keys[uid])
 
-    def put_key(self, uid: str, key: AccessKey) -> None:
+    def add_key(self, uid: str, key: AccessKey) -> None:
         self.step()
         self.keys[uid][key.access_key_id] = key.secret_access_key
 

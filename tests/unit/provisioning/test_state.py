@@ -30,7 +30,7 @@ def document(*resources: dict[str, object], **latest: object) -> bytes:
 
 def resource(name: str, **more: object) -> dict[str, object]:
     urn = f"urn:pulumi:martin::coffre::coffre:storage:CephTenantStorage$rgw:index:User::{name}"
-    return {"urn": urn, "type": "rgw:index:User", "id": name, "inputs": {"uid": name}, **more}
+    return {"urn": urn, "type": "rgw:index:User", "id": name, "inputs": {"uid": name}, "custom": True, **more}
 
 
 def folder_with(tmp_path: Path, text: bytes) -> StateFolder:

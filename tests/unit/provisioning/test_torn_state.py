@@ -12,7 +12,7 @@ STACK = "boulangerie-martin"
 
 
 def checkpoint(name: str) -> str:
-    resource = {"urn": f"urn:pulumi::{name}", "type": "rgw:index:User", "id": name}
+    resource = {"urn": f"urn:pulumi::{name}", "type": "rgw:index:User", "id": name, "custom": True}
     return json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [resource]}}})
 
 

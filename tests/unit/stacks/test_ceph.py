@@ -8,8 +8,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from coffre.storage.ceph.layout import TenantKeys, tenant_storage
+from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.driver import AccessKey
+from coffre.storage.platform import TenantKeys
 from tests.builders import tenant_with
 
 REPOSITORY = Path(__file__).resolve().parents[3]

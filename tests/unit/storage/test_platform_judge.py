@@ -7,8 +7,8 @@ import pytest
 from coffre.spec.gateways import Gateways
 from coffre.storage.ceph.checks import judge_cluster, judge_trials, judge_wire, scratch
 from coffre.storage.ceph.checks.apis import Api, judge_apis
-from coffre.storage.ceph.checks.finding import Verdict
 from coffre.storage.ceph.checks.wire import Wire
+from coffre.storage.checking import Verdict
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 URL = "https://s3.example:7443"

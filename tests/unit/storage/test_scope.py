@@ -10,12 +10,13 @@ from pulumi.runtime.rpc import _special_sig_key
 from coffre.errors import RefusedError
 from coffre.storage.ceph import policy
 from coffre.storage.ceph.api.admin import AdminBucket
-from coffre.storage.ceph.layout import TenantKeys, tenant_storage
+from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.scope import TenantScope, scope_of
 from coffre.storage.ceph.provider.shell import RgwProvider, to_property
 from coffre.storage.driver import AccessKey
+from coffre.storage.platform import TenantKeys
 from tests.builders import tenant_with
 from tests.unit.stacks.test_ceph import declare
 

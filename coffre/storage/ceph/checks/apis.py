@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from coffre.storage.ceph.api.faults import RgwError
 from coffre.storage.ceph.api.signed_http import SignedHttp
-from coffre.storage.ceph.checks.finding import Finding, ok, warning
 from coffre.storage.ceph.checks.scratch import Scratch
+from coffre.storage.checking import PlatformFinding, ok, warning
 from coffre.storage.driver import Endpoint
 
 NEEDED = "s3, admin"
@@ -58,7 +58,7 @@ def find_answering(place: Scratch, endpoint: Endpoint) -> frozenset[Api]:
     return frozenset(found)
 
 
-def judge_apis(answering: frozenset[Api]) -> Finding:
+def judge_apis(answering: frozenset[Api]) -> PlatformFinding:
     """Say which APIs should be off. Pure."""
     name = "apis"
     needless = [api.value for api in Api if api in answering - _WITHOUT_SETTING]

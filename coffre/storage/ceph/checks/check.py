@@ -19,7 +19,6 @@ from coffre.storage.ceph.api.faults import AccessRefusedError, GoneError, RgwErr
 from coffre.storage.ceph.api.signed_http import SignedHttp
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.apis import find_answering, judge_apis
-from coffre.storage.ceph.checks.finding import Finding, Verdict, ok, problem, unknown
 from coffre.storage.ceph.checks.gateways import try_gateways
 from coffre.storage.ceph.checks.judge_cluster import (
     Features,
@@ -43,6 +42,7 @@ from coffre.storage.ceph.checks.judge_wire import (
 from coffre.storage.ceph.checks.trials import Trials
 from coffre.storage.ceph.checks.wire import Wire, look
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
+from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown
 from coffre.storage.driver import AccessKey, Endpoint
 
 OnProgress = Callable[[str], None]
@@ -53,7 +53,7 @@ _READERS = 8
 
 def check_platform(
     platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
-) -> list[Finding]:
+) -> list[PlatformFinding]:
     """Look at a platform and try what Coffre relies on; ``tenants`` are those sold on it.
 
     What cannot be looked at because something before it failed is left out, and one finding says so.
@@ -75,7 +75,7 @@ def check_platform(
     return [*found, *_Visit(endpoint, key, platform, tenants, wire, on_progress).look_inside(now)]
 
 
-def _rest() -> Finding:
+def _rest() -> PlatformFinding:
     return unknown("everything else", "it was not looked at", "Put right what is named above, then check again.")
 
 
@@ -90,7 +90,7 @@ class _Visit:
     wire: Wire
     on_progress: OnProgress
 
-    def look_inside(self, now: datetime) -> list[Finding]:
+    def look_inside(self, now: datetime) -> list[PlatformFinding]:
         http = SignedHttp(self.endpoint, self.key)
         try:
             administrator = self._capabilities(http)
@@ -105,7 +105,7 @@ class _Visit:
         found.append(self._room(admin))
         return [*found, *reminders()]
 
-    def _capabilities(self, http: SignedHttp) -> Finding:
+    def _capabilities(self, http: SignedHttp) -> PlatformFinding:
         parameters = {"access-key": self.key.access_key_id}
         try:
             record = http.call("read the administrator's own user", "GET", "/admin/user", parameters)
@@ -132,7 +132,7 @@ class _Visit:
                 lacking.append(capability)
         return lacking
 
-    def _features(self, http: SignedHttp, now: datetime) -> list[Finding]:
+    def _features(self, http: SignedHttp, now: datetime) -> list[PlatformFinding]:
         info = _ask(http, "/admin/info", {})
         features = Features(
             has_info=info.is_known,
@@ -140,9 +140,9 @@ class _Visit:
             has_accounts=_ask(http, "/admin/account", {"id": "RGW00000000000000000"}).is_known,
             server=self.wire.server,
         )
-        return [*judge_release(features, now.date()), judge_cluster(self.endpoint.fsid, _fsid(info.answer))]
+        return [*judge_release(features, now.date()), judge_cluster(self.endpoint.platform_id, _fsid(info.answer))]
 
-    def _latency(self, http: SignedHttp) -> Finding:
+    def _latency(self, http: SignedHttp) -> PlatformFinding:
         taken = []
         for _ in range(_CALLS):
             began = time.perf_counter()
@@ -150,7 +150,7 @@ class _Visit:
             taken.append((time.perf_counter() - began) * 1000)
         return judge_latency(statistics.median(taken), (self.wire.connect_seconds or 0.0) * 1000)
 
-    def _trials(self, admin: AdminClient, now: datetime) -> list[Finding]:
+    def _trials(self, admin: AdminClient, now: datetime) -> list[PlatformFinding]:
         found = []
         try:
             left = scratch.remove_abandoned(admin, self.endpoint, now, self.on_progress)
@@ -165,7 +165,7 @@ class _Visit:
             found.append(problem("trials", trouble.message, trouble.hint))
         return found
 
-    def _gateways(self, place: scratch.Scratch, admin: AdminClient) -> Finding:
+    def _gateways(self, place: scratch.Scratch, admin: AdminClient) -> PlatformFinding:
         gateways = self.platform.gateways
         if gateways is None or len(gateways.addresses) < 2:
             return judge_gateways(gateways, None)
@@ -176,7 +176,7 @@ class _Visit:
             return problem("gateways", f"it could not be tried: {refusal.message}", refusal.hint)
         return judge_gateways(gateways, lateness)
 
-    def _room(self, admin: AdminClient) -> Finding:
+    def _room(self, admin: AdminClient) -> PlatformFinding:
         self.on_progress("counting what is sold and used")
         sold = [tenant.storage.quota_bytes for tenant in self.tenants]
         try:

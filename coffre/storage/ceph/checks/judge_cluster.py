@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from coffre.spec.values.sizes import format_bytes
-from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
+from coffre.storage.checking import PlatformFinding, ok, problem, unknown, warning
 
 USED_WARNING_PERCENT = 80
 USED_PROBLEM_PERCENT = 90
@@ -58,7 +58,7 @@ def parse_administrator(record: Mapping[str, object]) -> Administrator:
     return Administrator(caps, is_unbound="true" in flags)
 
 
-def judge_capabilities(administrator: Administrator) -> Finding:
+def judge_capabilities(administrator: Administrator) -> PlatformFinding:
     name = "administrator"
     have = administrator.capabilities
     if administrator.is_unbound:
@@ -80,7 +80,7 @@ def judge_capabilities(administrator: Administrator) -> Finding:
     return ok(name, "the administrator has users=*, buckets=*, metadata=read, and nothing that Coffre does not need")
 
 
-def judge_lacking(lacking: Collection[str]) -> Finding:
+def judge_lacking(lacking: Collection[str]) -> PlatformFinding:
     return problem(
         "administrator",
         f"the administrator lacks {', '.join(lacking)}",
@@ -114,7 +114,7 @@ def find_release(features: Features) -> tuple[int, int]:
     return (17, 18) if features.has_info or features.has_rate_limits else (16, 16)
 
 
-def judge_release(features: Features, today: date) -> list[Finding]:
+def judge_release(features: Features, today: date) -> list[PlatformFinding]:
     """Name the Ceph release as far as it shows: whether it lives, whether it was tried, and which holes it may have."""
     oldest, newest = find_release(features)
     title = " to ".join(f"{number} ({RELEASES[number].name})" for number in dict.fromkeys((oldest, newest)))
@@ -132,7 +132,7 @@ def judge_release(features: Features, today: date) -> list[Finding]:
     return [life, _judge_holes(oldest, newest)]
 
 
-def _judge_holes(oldest: int, newest: int) -> Finding:
+def _judge_holes(oldest: int, newest: int) -> PlatformFinding:
     name = "known holes"
     if newest < min(_MENDED):
         return warning(
@@ -149,7 +149,7 @@ def _judge_holes(oldest: int, newest: int) -> Finding:
     )
 
 
-def judge_cluster(expected_fsid: str | None, told_fsid: str | None) -> Finding:
+def judge_cluster(expected_fsid: str | None, told_fsid: str | None) -> PlatformFinding:
     """Compare the cluster that answers with the one that the endpoints file is about."""
     name = "cluster"
     if told_fsid is None:
@@ -178,7 +178,7 @@ class Room:
     capacity_bytes: int | None
 
 
-def judge_room(room: Room) -> Finding:
+def judge_room(room: Room) -> PlatformFinding:
     name = "room"
     sold = (
         f"{format_bytes(room.sold_bytes)} sold to {room.tenants} {'tenant' if room.tenants == 1 else 'tenants'} "
@@ -205,7 +205,7 @@ def judge_room(room: Room) -> Finding:
     return ok(name, sentence)
 
 
-def reminders() -> list[Finding]:
+def reminders() -> list[PlatformFinding]:
     """Return what cannot be seen from outside, and has to be looked at on the platform."""
     return [
         unknown(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
 from coffre.spec.values.sizes import format_bytes
-from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
+from coffre.storage.checking import PlatformFinding, ok, problem, unknown, warning
 
 GATE_SECONDS = 1.0
 LATE_SECONDS = 5.0
@@ -31,7 +31,7 @@ class Lateness:
     watched_seconds: float
 
 
-def judge_policy(trial: PolicyTrial) -> Finding:
+def judge_policy(trial: PolicyTrial) -> PlatformFinding:
     name = "policy"
     wrong = [
         text
@@ -51,7 +51,7 @@ def judge_policy(trial: PolicyTrial) -> Finding:
     return ok(name, "bucket policies hold: a machine writes and cannot delete, its owner may, strangers are kept out")
 
 
-def judge_gate(closed_after_seconds: float | None) -> Finding:
+def judge_gate(closed_after_seconds: float | None) -> PlatformFinding:
     name = "gate"
     if closed_after_seconds is None:
         return problem(
@@ -68,7 +68,7 @@ def judge_gate(closed_after_seconds: float | None) -> Finding:
     return ok(name, f"a closed gate stops writes {_after(closed_after_seconds)}")
 
 
-def judge_quota(limit_bytes: int, refused_after_seconds: float | None) -> Finding:
+def judge_quota(limit_bytes: int, refused_after_seconds: float | None) -> PlatformFinding:
     """Judge how long after a full user quota writes still went through."""
     name = "quota"
     full = f"writes past a full user quota of {format_bytes(limit_bytes)}"
@@ -85,7 +85,7 @@ def judge_quota(limit_bytes: int, refused_after_seconds: float | None) -> Findin
     return ok(name, f"{full} are refused {_after(refused_after_seconds)}")
 
 
-def judge_freed(freed_after_seconds: float | None) -> Finding:
+def judge_freed(freed_after_seconds: float | None) -> PlatformFinding:
     name = "quota cache"
     if freed_after_seconds is None:
         return warning(
@@ -97,7 +97,7 @@ def judge_freed(freed_after_seconds: float | None) -> Finding:
     return ok(name, f"deleted space is free again {_after(freed_after_seconds)}")
 
 
-def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> Finding:
+def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> PlatformFinding:
     """Judge what platform.yaml says of the gateways against what was measured; no Lateness: nothing could be."""
     name = "gateways"
     if gateways is None:
@@ -136,14 +136,14 @@ def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> Find
     )
 
 
-def judge_switch(name: str, *, works: bool, does: str, consequence: str) -> Finding:
+def judge_switch(name: str, *, works: bool, does: str, consequence: str) -> PlatformFinding:
     """Judge something that a gateway either does or does not."""
     if works:
         return ok(name, does)
     return problem(name, f"not so on this platform: {does}", consequence)
 
 
-def judge_conditional_write(*, is_honoured: bool) -> Finding:
+def judge_conditional_write(*, is_honoured: bool) -> PlatformFinding:
     name = "conditional write"
     if is_honoured:
         return ok(name, "If-None-Match is honoured in versioned buckets")

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from coffre.storage.ceph.checks.finding import Finding, ok, problem, unknown, warning
 from coffre.storage.ceph.checks.wire import Wire
+from coffre.storage.checking import PlatformFinding, ok, problem, unknown, warning
 
 EXPIRY_WARNING_DAYS = 30
 EXPIRY_PROBLEM_DAYS = 7
@@ -16,7 +16,7 @@ STALL_MS = (30.0, 60.0)
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 
 
-def judge_answer(wire: Wire, url: str) -> Finding:
+def judge_answer(wire: Wire, url: str) -> PlatformFinding:
     """Judge whether anybody serves S3 there."""
     name = "endpoint"
     if wire.distrust_code is not None:
@@ -37,7 +37,7 @@ def judge_answer(wire: Wire, url: str) -> Finding:
     return ok(name, f"{url} answers (connecting takes {milliseconds:.1f} ms)")
 
 
-def judge_certificate(wire: Wire, now: datetime) -> Finding:
+def judge_certificate(wire: Wire, now: datetime) -> PlatformFinding:
     name = "certificate"
     if not wire.is_tls:
         return problem(
@@ -57,7 +57,7 @@ def judge_certificate(wire: Wire, now: datetime) -> Finding:
     return warning(name, sentence, advice) if days < EXPIRY_WARNING_DAYS else ok(name, sentence)
 
 
-def _judge_distrust(name: str, wire: Wire, now: datetime) -> Finding:
+def _judge_distrust(name: str, wire: Wire, now: datetime) -> PlatformFinding:
     if wire.distrust_code == _EXPIRED:
         since = f" on {wire.expires_at:%Y-%m-%d}" if wire.expires_at is not None and wire.expires_at <= now else ""
         return problem(
@@ -80,7 +80,7 @@ def _judge_distrust(name: str, wire: Wire, now: datetime) -> Finding:
     )
 
 
-def judge_tls_version(wire: Wire) -> Finding:
+def judge_tls_version(wire: Wire) -> PlatformFinding:
     name = "tls"
     if wire.tls_version is None:
         return unknown(name, "no TLS connection came about")
@@ -95,7 +95,7 @@ def judge_tls_version(wire: Wire) -> Finding:
     return ok(name, f"{wire.tls_version}; plain http is refused")
 
 
-def judge_clock(offset_seconds: float | None) -> Finding:
+def judge_clock(offset_seconds: float | None) -> PlatformFinding:
     name = "clock"
     if offset_seconds is None:
         return unknown(name, "the endpoint did not tell its time")
@@ -112,7 +112,7 @@ def judge_clock(offset_seconds: float | None) -> Finding:
     )
 
 
-def judge_latency(median_ms: float, connect_ms: float) -> Finding:
+def judge_latency(median_ms: float, connect_ms: float) -> PlatformFinding:
     name = "latency"
     sentence = f"a small call takes {median_ms:.1f} ms (median)"
     if median_ms <= SLOW_MS:

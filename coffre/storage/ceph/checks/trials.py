@@ -10,7 +10,6 @@ from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import AccessRefusedError, RgwError, WallReachedError, rgw_errors
 from coffre.storage.ceph.bucket import CephBucket
-from coffre.storage.ceph.checks.finding import Finding, problem
 from coffre.storage.ceph.checks.judge_trials import (
     PolicyTrial,
     judge_conditional_write,
@@ -21,6 +20,7 @@ from coffre.storage.ceph.checks.judge_trials import (
     judge_switch,
 )
 from coffre.storage.ceph.checks.scratch import Scratch, empty
+from coffre.storage.checking import PlatformFinding, problem
 
 PATIENCE_SECONDS = 10.0
 QUOTA_BYTES = 4 << 20
@@ -37,9 +37,9 @@ class Trials:
         self._admin = admin
         self._statements = policy.statements(scratch.bucket, scratch.owner_uid, scratch.machine_uid)
 
-    def run(self, on_progress: Callable[[str], None]) -> list[Finding]:
+    def run(self, on_progress: Callable[[str], None]) -> list[PlatformFinding]:
         """Make every trial; one that RGW refuses to begin is a finding itself, and the others go on."""
-        trials: list[tuple[str, Callable[[], Finding]]] = [
+        trials: list[tuple[str, Callable[[], PlatformFinding]]] = [
             ("versioning", self._try_versioning),
             ("policy", self._try_policy),
             ("gate", self._try_gate),
@@ -58,7 +58,7 @@ class Trials:
                 found.append(problem(name, f"it could not be tried: {refusal.message}", refusal.hint))
         return found
 
-    def _try_versioning(self) -> Finding:
+    def _try_versioning(self) -> PlatformFinding:
         s = self._scratch
         with self._errors("write two versions"):
             for body in (b"1", b"2"):
@@ -72,7 +72,7 @@ class Trials:
             consequence="Nothing deleted or overwritten could be brought back: do not apply a tenant here.",
         )
 
-    def _try_policy(self) -> Finding:
+    def _try_policy(self) -> PlatformFinding:
         s = self._scratch
         self._write_policy(self._statements)
         written = _within(lambda: self._may(self._machine_put)) is not None
@@ -101,7 +101,7 @@ class Trials:
             )
         )
 
-    def _try_gate(self) -> Finding:
+    def _try_gate(self) -> PlatformFinding:
         bucket = CephBucket(self._scratch.bucket, self._scratch.owner)
         bucket.set_gate(closed=True)
         closed_after = _within(lambda: not self._may(self._machine_put))
@@ -109,7 +109,7 @@ class Trials:
         _within(lambda: self._may(self._machine_put))
         return judge_gate(closed_after)
 
-    def _try_lifecycle(self) -> Finding:
+    def _try_lifecycle(self) -> PlatformFinding:
         s = self._scratch
         wanted = {rule_id: lifecycle.normalise(rule) for rule_id, rule in lifecycle.rules(14).items()}
         with self._errors("write and read back the lifecycle"):
@@ -123,7 +123,7 @@ class Trials:
             consequence="Old versions would stay for ever, or go too early: do not apply a tenant here.",
         )
 
-    def _try_public_access(self) -> Finding:
+    def _try_public_access(self) -> PlatformFinding:
         s = self._scratch
         from botocore import UNSIGNED
 
@@ -146,7 +146,7 @@ class Trials:
             consequence="A stolen machine could publish its backups: do not apply a tenant here.",
         )
 
-    def _try_conditional_write(self) -> Finding:
+    def _try_conditional_write(self) -> PlatformFinding:
         s = self._scratch
         with self._errors("write once"):
             s.owner.put_object(Bucket=s.bucket, Key="control/once", Body=b"1")
@@ -156,7 +156,7 @@ class Trials:
         )
         return judge_conditional_write(is_honoured=not is_taken)
 
-    def _try_quota(self) -> Finding:
+    def _try_quota(self) -> PlatformFinding:
         s = self._scratch
         with self._errors("empty the bucket"):
             empty(s.owner, s.bucket)
@@ -167,7 +167,7 @@ class Trials:
         pieces = itertools.count(QUOTA_BYTES // _PIECE_BYTES)
         return judge_quota(QUOTA_BYTES, _within(lambda: not self._takes(next(pieces))))
 
-    def _try_freeing(self) -> Finding:
+    def _try_freeing(self) -> PlatformFinding:
         s = self._scratch
         with self._errors("empty the bucket"):
             empty(s.owner, s.bucket)

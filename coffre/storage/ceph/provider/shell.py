@@ -41,6 +41,8 @@ _KINDS = {
 class RgwProvider(protocol.Provider):
     """Hands each request to its resource's class, in a thread: the protocol's server is one event loop."""
 
+    package = "rgw"
+
     def __init__(
         self,
         environment: Mapping[str, str] = os.environ,

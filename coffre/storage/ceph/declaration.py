@@ -1,0 +1,103 @@
+"""A tenant's storage on Ceph RGW as its stack declares it: program, digest, drift, and the provider that makes it."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coffre.spec.platform import Platform
+from coffre.storage.ceph.connect import read_admin_key, read_endpoint
+from coffre.storage.ceph.layout import TenantStorage
+from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.platform import RecordedResource, SecretOf
+
+if TYPE_CHECKING:
+    from coffre.storage.ceph.provider.shell import RgwProvider
+
+
+@dataclass(frozen=True)
+class CephDeclaration:
+    """One tenant's storage, and the platform on which it is made; whoever only declares it needs no key of that."""
+
+    storage: TenantStorage
+    platform: Platform
+    root: Path
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        return read_endpoint(self.platform, self.root)
+
+    @cached_property
+    def admin_key(self) -> AccessKey:
+        return read_admin_key(self.platform, self.root)
+
+    @property
+    def digest(self) -> str:
+        """A digest of the storage and of the code that makes resources of it.
+
+        Keyed by the owner's secret, so that it tells nobody whether a guess at another secret is right.
+        """
+        key = self.storage.owner_key.secret_access_key.encode()
+        digest = hmac.new(key, json.dumps(asdict(self.storage), sort_keys=True, default=str).encode(), hashlib.sha256)
+        for path in _list_sources():
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def program(self) -> None:
+        from stacks.ceph import CephTenantStorage
+
+        CephTenantStorage(self.storage)
+
+    def program_without_keys(self) -> None:
+        from stacks.ceph import CephTenantStorage
+
+        CephTenantStorage(self.storage, keys_from_state=True)
+
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[str]:
+        from coffre.storage.ceph.drift import Recorded, find_drift
+
+        recorded = [
+            Recorded(each.name, each.token, each.resource_id, _with_secret(each.inputs, secret_of))
+            for each in resources
+        ]
+        return find_drift(self.endpoint, self.admin_key, recorded)
+
+    def prepare(self) -> None:
+        from coffre.storage.ceph.api.s3 import load_in_background
+
+        load_in_background()  # a new tenant's first bucket needs it, and Pulumi takes longer to start
+
+    @contextmanager
+    def served(self, address: Path, *, takes_unequal: bool) -> "Iterator[RgwProvider]":
+        from coffre.storage.ceph.provider.platform import RgwPlatform
+        from coffre.storage.ceph.provider.scope import scope_of
+        from coffre.storage.ceph.provider.server import served
+        from coffre.storage.ceph.provider.shell import RgwProvider
+
+        serving = RgwPlatform(self.endpoint, self.admin_key), scope_of(self.storage)
+        provider = RgwProvider({}, serving, takes_unequal=takes_unequal)
+        with served(provider, address):
+            yield provider
+
+
+def _list_sources() -> list[Path]:
+    """Return the files of the component, and of the documents and resources that it is made of."""
+    import stacks
+
+    return [
+        path
+        for folder in (Path(str(stacks.__file__)).parent, Path(__file__).parent)
+        for path in sorted(folder.glob("*.py"))
+    ]
+
+
+def _with_secret(inputs: Mapping[str, Any], secret_of: SecretOf) -> dict[str, Any]:
+    """Return a resource's inputs with the secret of its access key in clear, which the state holds encrypted."""
+    if "secret_access_key" not in inputs:
+        return dict(inputs)
+    return {**inputs, "secret_access_key": secret_of(str(inputs["access_key_id"]))}

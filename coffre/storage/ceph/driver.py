@@ -1,0 +1,41 @@
+"""Ceph RGW as a kind of platform: implements the PlatformDriver."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from coffre.spec.platform import Platform
+from coffre.spec.tenant import Tenant
+from coffre.storage.ceph.connect import connect
+from coffre.storage.ceph.declaration import CephDeclaration
+from coffre.storage.ceph.layout import tenant_storage
+from coffre.storage.ceph.storage import CephStorage
+from coffre.storage.checking import PlatformFinding
+from coffre.storage.platform import Capabilities, KeyOrigin, OnProgress, QuotaScope, TenantKeys
+
+CAPABILITIES = Capabilities(
+    hard_quota=QuotaScope.OWNER,
+    keys=KeyOrigin.CHOSEN,
+    bucket_limit=None,
+    has_object_lock=True,
+    has_policies=True,
+)
+
+
+class CephDriver:
+    """Users by the Admin Ops API, buckets by S3, resources by our own Pulumi provider."""
+
+    capabilities = CAPABILITIES
+
+    def connect(self, platform: Platform, root: Path) -> CephStorage:
+        return connect(platform, root)
+
+    def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> CephDeclaration:
+        return CephDeclaration(tenant_storage(tenant, platform, keys), platform, root)
+
+    def check(
+        self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
+    ) -> list[PlatformFinding]:
+        from coffre.storage.ceph.checks.check import check_platform
+
+        return check_platform(platform, root, tenants, now, on_progress)

@@ -1,0 +1,381 @@
+"""A storage platform in memory: Storage, Bucket and BucketEraser of the driver, under the contract of the real ones."""
+
+import hashlib
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from coffre.errors import RemoteError
+from coffre.outside.faults import Fault
+from coffre.storage.driver import (
+    AccessKey,
+    BucketFacts,
+    BucketGoneError,
+    BucketHoldsSomethingError,
+    Contents,
+    Endpoint,
+    ObjectFacts,
+    ObjectLock,
+    ObjectVersion,
+    OwnerFacts,
+    Publication,
+    QuotaExceededError,
+    RefusedDelete,
+    Unusable,
+    Upload,
+)
+
+EARLY = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+@dataclass
+class _Version:
+    facts: ObjectVersion
+    content: bytes = b""
+
+
+@dataclass
+class _User:
+    keys: dict[str, str] = field(default_factory=dict)
+    wall_bytes: int | None = None
+    suspended: bool = False
+
+
+@dataclass
+class _State:
+    """One bucket: its versions, newest last, its switches, and the days after which earlier versions go."""
+
+    owner: str
+    lifetime_id: str
+    tenant_id: str | None = None
+    versions: list[_Version] = field(default_factory=list)
+    expiry_days: dict[str, int] = field(default_factory=dict)
+    switches: set[str] = field(default_factory=set)
+
+    @property
+    def stored_bytes(self) -> int:
+        return sum(len(each.content) for each in self.versions)
+
+
+class MemoryPlatform:
+    """One platform; its clock moves by a second with each write, and no further by itself."""
+
+    def __init__(self, url: str = "https://memory.invalid") -> None:
+        self.endpoint = Endpoint(url, platform_id="memory")
+        self.now = EARLY
+        self._users: dict[str, _User] = {}
+        self._buckets: dict[str, _State] = {}
+        self._programs: dict[str, bytes] = {}
+        self._numbers = itertools.count(1)
+
+    # What a test makes of it.
+
+    def make_user(self, uid: str, key: AccessKey, wall_bytes: int | None = None) -> None:
+        self._users[uid] = _User({key.access_key_id: key.secret_access_key}, wall_bytes)
+
+    def make_bucket(self, name: str, owner: str, tenant_id: str | None = None, undelete_days: int = 14) -> None:
+        lifetime_id = f"memory.{next(self._numbers)}"
+        self._buckets[name] = _State(owner, lifetime_id, tenant_id, expiry_days={"all": undelete_days, "locks": 1})
+
+    # Users.
+
+    def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
+        user = self._users.get(uid)
+        if user is None:
+            return None
+        owned = self.list_owned_buckets(uid)
+        return OwnerFacts(uid, user.wall_bytes, self._used_bytes(uid), user.suspended, tuple(owned))
+
+    def list_users(self, prefix: str) -> list[str]:
+        return sorted(uid for uid in self._users if uid.startswith(prefix))
+
+    def list_key_ids(self, uid: str) -> list[str]:
+        user = self._users.get(uid)
+        return [] if user is None else list(user.keys)
+
+    def add_key(self, uid: str, key: AccessKey) -> None:
+        self._users[uid].keys.setdefault(key.access_key_id, key.secret_access_key)
+
+    def delete_key(self, uid: str, access_key_id: str) -> None:
+        if uid in self._users:
+            self._users[uid].keys.pop(access_key_id, None)
+
+    def suspend_user(self, uid: str, suspended: bool) -> bool:
+        user = self._users.get(uid)
+        if user is None and not suspended:
+            raise RemoteError(f"there is no user {uid}")
+        if user is None or user.suspended is suspended:
+            return False
+        user.suspended = suspended
+        return True
+
+    def delete_user(self, uid: str) -> None:
+        self._users.pop(uid, None)
+
+    @contextmanager
+    def extra_room(self, uid: str, extra_bytes: int) -> Iterator[None]:
+        user = self._users[uid]
+        before = user.wall_bytes
+        if before is not None:
+            user.wall_bytes = max(before, self._used_bytes(uid)) + extra_bytes
+        try:
+            yield
+        finally:
+            user.wall_bytes = before
+
+    # Buckets.
+
+    def open_bucket(self, name: str, key: AccessKey) -> "MemoryBucket":
+        return MemoryBucket(self, name)
+
+    def open_eraser(self, name: str, key: AccessKey) -> "MemoryEraser":
+        return MemoryEraser(self, name)
+
+    def find_bucket(self, name: str) -> BucketFacts | None:
+        state = self._buckets.get(name)
+        if state is None:
+            return None
+        entries = sum(not each.facts.is_marker for each in state.versions)
+        return BucketFacts(
+            name, state.owner, f"{state.lifetime_id}.index", state.lifetime_id, entries, state.stored_bytes
+        )
+
+    def list_owned_buckets(self, uid: str) -> list[str]:
+        return sorted(name for name, state in self._buckets.items() if state.owner == uid)
+
+    def stored_bytes(self, bucket: str) -> int:
+        return self._buckets[bucket].stored_bytes if bucket in self._buckets else 0
+
+    # What it says of itself, and of what is gone.
+
+    def list_platform_ids(self) -> Collection[str]:
+        return ["memory"]
+
+    def probe_server_time(self) -> datetime:
+        return self.now
+
+    def list_leftovers(self, buckets: Collection[str]) -> list[str]:
+        return [f"{name}:{state.lifetime_id}" for name, state in self._buckets.items() if name in buckets]
+
+    def list_reachable_buckets(self, key: AccessKey) -> list[str]:
+        return self.list_owned_buckets(self._user_of(key) or "")
+
+    def accepts_key(self, bucket: str, key: AccessKey) -> bool:
+        return self._user_of(key) is not None
+
+    # Programs.
+
+    def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
+        content, standing = path.read_bytes(), self._programs.get(sha256)
+        self._programs[sha256] = content
+        if standing is None:
+            return Publication.PUT
+        return Publication.THERE if standing == content else Publication.REPLACED
+
+    def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
+        content = self._programs.get(sha256)
+        return None if content is None else hashlib.sha256(content[: limit_bytes + 1]).hexdigest()
+
+    # For the buckets alone.
+
+    def state_of(self, name: str) -> _State:
+        if name not in self._buckets:
+            raise BucketGoneError(f"there is no bucket {name}")
+        return self._buckets[name]
+
+    def drop(self, name: str) -> None:
+        self._buckets.pop(name, None)
+
+    def tick(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def next_version_id(self) -> str:
+        return f"v{next(self._numbers)}"
+
+    def refuse_beyond_wall(self, owner: str, more_bytes: int) -> None:
+        wall_bytes = self._users[owner].wall_bytes
+        if wall_bytes is not None and self._used_bytes(owner) + more_bytes > wall_bytes:
+            raise QuotaExceededError(f"the quota of {owner} is reached")
+
+    def _used_bytes(self, uid: str) -> int:
+        return sum(state.stored_bytes for state in self._buckets.values() if state.owner == uid)
+
+    def _user_of(self, key: AccessKey) -> str | None:
+        for uid, user in self._users.items():
+            if user.keys.get(key.access_key_id) == key.secret_access_key:
+                return uid
+        return None
+
+
+class MemoryBucket:
+    """One bucket; whoever opens it has the owner's rights."""
+
+    def __init__(self, platform: MemoryPlatform, name: str) -> None:
+        self.name = name
+        self._platform = platform
+
+    @property
+    def _state(self) -> _State:
+        return self._platform.state_of(self.name)
+
+    def _current(self) -> dict[str, _Version]:
+        newest = {each.facts.key: each for each in self._state.versions}
+        return {key: newest[key] for key in sorted(newest) if not newest[key].facts.is_marker}
+
+    def current_bytes(self) -> int:
+        return sum(len(each.content) for each in self._current().values())
+
+    def list_objects(self, prefix: str) -> list[ObjectFacts]:
+        return [
+            ObjectFacts(key, len(each.content), each.facts.modified_at, each.facts.etag)
+            for key, each in self._current().items()
+            if key.startswith(prefix)
+        ]
+
+    def walk_objects(self, prefix: str) -> Iterator[ObjectFacts]:
+        return iter(self.list_objects(prefix))
+
+    def find_newest_at(self, prefix: str) -> datetime | None:
+        return max((facts.modified_at for facts in self.list_objects(prefix)), default=None)
+
+    def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
+        found = self._current().get(key)
+        return None if found is None else _bounded(found.content, limit_bytes)
+
+    def find_first(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
+        written = [each for each in self._state.versions if each.facts.key == key and not each.facts.is_marker]
+        return _bounded(written[0].content, limit_bytes) if written else None
+
+    def read_sha256(self, key: str, limit_bytes: int) -> str | None:
+        found = self._current().get(key)
+        return None if found is None else hashlib.sha256(found.content[: limit_bytes + 1]).hexdigest()
+
+    def exists(self, key: str) -> bool:
+        return key in self._current()
+
+    def put(self, key: str, body: bytes) -> None:
+        self._platform.refuse_beyond_wall(self._state.owner, len(body))
+        self._add(key, body, hashlib.md5(body, usedforsecurity=False).hexdigest())
+
+    def hide(self, key: str) -> None:
+        self._add(key, b"", "", is_marker=True)
+
+    def restore_version(self, key: str, version_id: str) -> None:
+        versions = self._state.versions
+        found = next(each for each in versions if (each.facts.key, each.facts.version_id) == (key, version_id))
+        self._platform.refuse_beyond_wall(self._state.owner, len(found.content))
+        self._add(key, found.content, found.facts.etag)
+
+    def copy(self, key: str, to: str) -> None:
+        found = self._current()[key]
+        self._platform.refuse_beyond_wall(self._state.owner, len(found.content))
+        self._add(to, found.content, found.facts.etag)
+
+    def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        newest = {each.facts.key: each.facts.version_id for each in self._state.versions}
+        found = [
+            replace(each.facts, is_latest=newest[each.facts.key] == each.facts.version_id)
+            for each in reversed(self._state.versions)
+            if each.facts.key.startswith(prefix)
+        ]
+        return sorted(found, key=lambda version: version.key)
+
+    def count_contents(self) -> Contents:
+        markers = sum(each.facts.is_marker for each in self._state.versions)
+        return Contents(len(self._state.versions) - markers, markers)
+
+    def is_gate_closed(self) -> bool:
+        return "gate" in self._state.switches
+
+    def set_gate(self, closed: bool) -> bool:
+        return self._switch("gate", closed)
+
+    def is_stopped(self) -> bool:
+        return "stop" in self._state.switches
+
+    def set_stop(self, stopped: bool) -> bool:
+        return self._switch("stop", stopped)
+
+    def is_suspended(self) -> bool:
+        return "suspension" in self._state.switches
+
+    def set_suspension(self, suspended: bool) -> bool:
+        return self._switch("suspension", suspended)
+
+    def list_expiry_rules(self) -> list[str]:
+        return list(self._state.expiry_days)
+
+    def undelete_days(self) -> int | None:
+        return self._state.expiry_days.get("all")
+
+    def clear_expiry_rules(self) -> None:
+        self._state.expiry_days.clear()
+
+    def probe_server_time(self) -> datetime:
+        return self._platform.now
+
+    def _switch(self, name: str, is_on: bool) -> bool:
+        before = name in self._state.switches
+        (self._state.switches.add if is_on else self._state.switches.discard)(name)
+        return before is not is_on
+
+    def _add(self, key: str, content: bytes, etag: str, *, is_marker: bool = False) -> None:
+        facts = ObjectVersion(
+            key,
+            self._platform.next_version_id(),
+            self._platform.tick(),
+            is_latest=True,
+            is_marker=is_marker,
+            size_bytes=len(content),
+            etag=etag,
+        )
+        self._state.versions.append(_Version(facts, content))
+
+
+class MemoryEraser:
+    """One bucket to be emptied for good."""
+
+    def __init__(self, platform: MemoryPlatform, name: str) -> None:
+        self.name = name
+        self._platform = platform
+
+    @property
+    def _state(self) -> _State:
+        return self._platform.state_of(self.name)
+
+    def find_tenant_id(self) -> str | None:
+        return self._state.tenant_id
+
+    def walk_versions(self) -> Iterator[ObjectVersion]:
+        return iter(MemoryBucket(self._platform, self.name).list_versions(""))
+
+    def walk_uploads(self) -> Iterator[Upload]:
+        return iter(())
+
+    def upload_bytes(self, upload: Upload) -> int:
+        return 0
+
+    def delete_versions(self, versions: Sequence[ObjectVersion]) -> list[RefusedDelete]:
+        gone = {(version.key, version.version_id) for version in versions}
+        kept = [each for each in self._state.versions if (each.facts.key, each.facts.version_id) not in gone]
+        self._state.versions[:] = kept
+        return []
+
+    def abort_upload(self, upload: Upload) -> None:
+        """There are none."""
+
+    def find_lock(self, version: ObjectVersion) -> ObjectLock | None:
+        return None
+
+    def delete_bucket(self) -> None:
+        if self._platform.find_bucket(self.name) is not None and self._state.versions:
+            raise BucketHoldsSomethingError(f"bucket {self.name} is not empty")
+        self._platform.drop(self.name)
+
+
+def _bounded(content: bytes, limit_bytes: int) -> bytes | Unusable:
+    return content if len(content) <= limit_bytes else Unusable(Fault.TOO_LARGE)
