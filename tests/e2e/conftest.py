@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -64,10 +65,16 @@ class Desk:
         assert done.returncode == 0, f"on {host}: {done.stderr}"
         return done.stdout
 
-    def hold_next_restic(self, host: str, verb: str) -> None:
-        """Have the next restic of a verb, `backup` or `restore`, stand still in its middle on a machine."""
-        seize = f"until pkill -STOP -f '{RESTIC.format(verb)}'; do sleep 0.01; done"
-        self.on_machine(host, f'systemd-run --collect --unit=hold-restic sh -c "{seize}"')
+    def hold_next_restic(self, host: str, verb: str, *, after_bytes: int = 0) -> None:
+        """Have the next restic of a verb, `backup` or `restore`, stand still on a machine once it wrote so much.
+
+        Who watches it is on the machine and goes before restic, however busy the machine is.
+        """
+        wrote = f"[ $(awk '/^wchar/ {{print $2}}' /proc/$pid/io) -ge {after_bytes} ]"
+        find = f"pid=$(pgrep -o -f '{RESTIC.format(verb)}')"
+        seize = f"until {find} && {wrote} && kill -STOP $pid; do sleep 0.01; done 2>/dev/null"
+        unit = "systemd-run --collect --unit=hold-restic --property=CPUWeight=10000 --nice=-20"
+        self.on_machine(host, f"{unit} sh -c {shlex.quote(seize)}")
 
     def wait_for_held_restic(self, host: str) -> None:
         self.on_machine(host, "while systemctl is-active --quiet hold-restic; do sleep 0.05; done")

@@ -19,14 +19,16 @@ from coffre.storage.ceph.connect import read_endpoint
 from coffre.storage.driver import AccessKey
 from tests.conftest import LAB_HOSTS
 from tests.e2e.cluster.conftest import Cluster
-from tests.e2e.conftest import REPOSITORY, RESTIC, Desk, Run
+from tests.e2e.conftest import REPOSITORY, Desk, Run
 from tests.e2e.departure import ERASURE, FROZEN, LAST_TO_RETRIEVE, NOTICE, Leaver
 from tests.stopping import Stopping
 
 SLUG, MACHINE, HOST = "boulangerie-martin", "compta-01", LAB_HOSTS[0]
-MUCH_BYTES = 192 << 20
-"""A dozen of restic's packs: some are stored when the fault comes, and most are not."""
-SOME_PACKS = 3
+MUCH_BYTES = 320 << 20
+"""Some twenty of restic's packs: some are stored when the fault comes, and most are not."""
+WRITTEN_BYTES = 320 << 20
+"""How much restic wrote then: half into its temporary files, half of it sent, with five packs under way at most."""
+SOME_PACKS = 2
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +56,14 @@ class Backup:
         self._ended: list[Run] = []
         desk.on_machine(HOST, f"head -c {MUCH_BYTES} /dev/urandom | sudo tee /home/much >/dev/null")
         before = count_packs(desk, cluster)
+        desk.hold_next_restic(HOST, "backup", after_bytes=WRITTEN_BYTES)
         self._running = threading.Thread(target=lambda: self._ended.append(desk.coffre("backup", SLUG, "--json")))
         self._running.start()
-        wait_until(
-            lambda: count_packs(desk, cluster) >= before + SOME_PACKS, "no pack is stored", seconds=60, pause=0.01
-        )
-        self._signal("STOP")
+        desk.wait_for_held_restic(HOST)
+        wait_until(lambda: count_packs(desk, cluster) >= before + SOME_PACKS, "no pack is stored", seconds=60)
 
     def go_on(self) -> None:
-        self._signal("CONT")
+        self._desk.let_restic_go(HOST, "backup")
 
     def is_under_way(self) -> bool:
         return self._desk.is_restic_there(HOST, "backup") and not self._ended
@@ -72,9 +73,6 @@ class Backup:
         self._running.join(240)
         [run] = json.loads(self._ended[0].stdout)
         return str(run["outcome"])
-
-    def _signal(self, name: str) -> None:
-        self._desk.on_machine(HOST, f"pkill -{name} -f '{RESTIC.format('backup')}'")
 
 
 def see_it_whole(desk: Desk, cluster: Cluster) -> None:
