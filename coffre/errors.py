@@ -4,7 +4,7 @@
 class ExpectedError(Exception):
     """Something went wrong that an operator can act on: what happened, then what to do.
 
-    ``exit_code`` is what the command ends with (README, "Exit codes").
+    ``exit_code`` is what the command ends with (docs/command-line.md).
     """
 
     exit_code = 1

@@ -93,7 +93,7 @@ def _take_global_options(
 
 
 def main() -> None:
-    """Run the command line and end the process with its exit code (README, "Exit codes")."""
+    """Run the command line and end the process with its exit code (docs/command-line.md)."""
     settled = surroundings.settle()
     faulthandler.enable(file=2)  # a library that crashes ends the process without a word otherwise
     output.configure(no_color="NO_COLOR" in os.environ)

@@ -1,4 +1,4 @@
-"""The README says what there is: every command, every exit code, the versions of the tools."""
+"""The pages say what there is: every command, every exit code, the versions of the tools, every room and page."""
 
 import re
 from pathlib import Path
@@ -10,29 +10,63 @@ from coffre import errors, toolchain
 from coffre.cli.main import INTERRUPTED, app
 from coffre.cli.tenants.provisioning import CHANGES_PENDING
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_LINE, DEVELOPMENT, ARCHITECTURE = (
+    (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    for page in ("command-line", "development", "architecture")
+)
 
 
 def test_every_command_is_in_the_table() -> None:
     group: Any = typer.main.get_command(app)
     for name in group.commands:
-        assert f"| `coffre {name}" in README
+        assert f"| `coffre {name}" in COMMAND_LINE
 
 
 def test_every_exit_code_is_in_the_table() -> None:
     kinds = [errors.ExpectedError, *errors.ExpectedError.__subclasses__()]
     codes = {0, INTERRUPTED, CHANGES_PENDING} | {kind.exit_code for kind in kinds}
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == codes
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", COMMAND_LINE, re.MULTILINE)} == codes
 
 
 def test_the_versions_are_those_that_are_built() -> None:
-    assert f"pulumi {toolchain.PULUMI_VERSION}" in README
-    assert f"restic {toolchain.RESTIC_VERSION}" in README
+    assert f"pulumi {toolchain.PULUMI_VERSION}" in DEVELOPMENT
+    assert f"restic {toolchain.RESTIC_VERSION}" in DEVELOPMENT
+
+
+def list_rooms() -> list[str]:
+    return [path.name for path in (ROOT / "coffre").iterdir() if (path / "__init__.py").exists()]
 
 
 def test_the_tree_names_every_folder_and_room() -> None:
-    root = Path(__file__).resolve().parents[2]
-    tree = README[README.index("## Where things are") :]
-    rooms = [path.name for path in (root / "coffre").iterdir() if (path / "__init__.py").exists()]
-    for name in ["stacks/", "playbooks/", "agent/", "tools/", "tests/", "tenants/", *(f"{room}:" for room in rooms)]:
+    tree = DEVELOPMENT[DEVELOPMENT.index("## Where things are") :]
+    folders = ["lab/", "stacks/", "playbooks/", "agent/", "tools/", "tests/", "tenants/"]
+    for name in [*folders, *(f"{room}:" for room in list_rooms())]:
         assert name in tree
+
+
+def test_the_architecture_names_every_room() -> None:
+    for room in list_rooms():
+        assert f"`{room}`" in ARCHITECTURE
+
+
+def test_the_paths_that_the_architecture_names_are_there() -> None:
+    named = set(re.findall(r"`((?:coffre|stacks|lab|tests|templates)/[\w/.]+)`", ARCHITECTURE))
+    assert len(named) > 8
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_leads_to_every_page_and_every_link_leads_somewhere() -> None:
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)#:]+)\)", README))
+    for path in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+        assert [link for link in links if not (path.parent / link).exists()] == [], path
+
+
+def test_the_first_commands_are_commands() -> None:
+    group: Any = typer.main.get_command(app)
+    typed = re.findall(r"^\$ coffre (\w+)", README, re.MULTILINE)
+    assert len(typed) == 5
+    assert set(typed) <= set(group.commands)
