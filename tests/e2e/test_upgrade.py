@@ -127,5 +127,7 @@ def test_a_departure_that_it_began_comes_to_its_certificate(desk: Desk) -> None:
     assert leaver.stage(ERASURE) == "closed"
     (sealed,) = leaver.documents("certificat-*.json")
     desk.coffre("certificate", "verify", str(sealed))
-    facts = json.loads(sealed.read_text(encoding="utf-8"))
+    facts = json.loads(sealed.read_text(encoding="utf-8"))["certificate"]
     assert AUTHOR in json.dumps(facts)
+    assert facts["verification"]["is_by_another"], "the statement that the version before had signed proves nothing now"
+    assert '"quoted"' not in json.dumps(facts), "a sentence of the version before is not understood"

@@ -28,7 +28,7 @@ from coffre.provisioning.engine.removal import list_stack_files
 from coffre.secrets import minting
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key
 from coffre.spec import naming
-from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError
+from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
 from coffre.tenant.service import Service
 
 RESTORE_SECONDS = 45.0
@@ -55,7 +55,7 @@ def verify_gone(service: Service, control: ControlBundle, erased: Sequence[Erasu
     return [
         *_check_buckets(service, erased),
         *_check_users(service, control),
-        *_check_keys(service, control, erased),
+        *try_access_keys(service.storage, erased[0].bucket if erased else service.owner_uid, control),
         *(_check_restore(service, control.owner_key, began) for began in erased),
     ]
 
@@ -126,10 +126,10 @@ def _check_user(service: Service, uid: str) -> Check:
     return _check_gone(Look.USER, uid, is_gone=service.storage.find_owner(uid, exact=False) is None)
 
 
-def _check_keys(service: Service, control: ControlBundle, erased: Sequence[ErasureBegan]) -> Iterator[Check]:
-    bucket = erased[0].bucket if erased else service.owner_uid
+def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> Iterator[Check]:
+    """Sign a request with every access key of a bundle: it passes when the platform knows no such key."""
     for holder, key in list_access_keys(control):
-        tried = _try_key(service, bucket, key)
+        tried = _try_key(storage, bucket, key)
         yield Check(Look.KEY, key.access_key_id, tried.answer is KeyAnswer.UNKNOWN, tried, holder)
 
 
@@ -143,10 +143,9 @@ def list_access_keys(control: ControlBundle) -> Iterator[tuple[KeyHolder, S3Key]
         yield KeyHolder(KeyOwner.TENANT, is_old=True), control.old_owner_key
 
 
-def _try_key(service: Service, bucket: str, key: S3Key) -> KeyTried:
-    """Sign a request with a key. Every answer but that no user has it shows that the platform knows it."""
+def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
     try:
-        is_accepted = service.storage.accepts_key(bucket, _access_key(key))
+        is_accepted = storage.accepts_key(bucket, _access_key(key))
     except PlatformAwayError:
         raise
     except BucketGoneError:
