@@ -343,4 +343,7 @@ def _choose(kinds: list[Any], value: Any) -> Any:
     """Return the member of a union that a value is of: its own ``kind`` says so where there is more than one."""
     if len(kinds) == 1:
         return kinds[0]
-    return next(each for each in kinds if each.kind == value["kind"])
+    found = [each for each in kinds if each.kind == value["kind"]]
+    if not found:
+        raise ValueError(f"evidence of the kind {value['kind']!r}, which this version does not know")
+    return found[0]

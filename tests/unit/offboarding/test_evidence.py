@@ -126,3 +126,9 @@ def test_a_verification_without_checks_proves_nothing() -> None:
 def test_every_kind_of_what_is_seen_is_read_back_here() -> None:
     assert {type(seen) for seen in SEEN} == set(get_args(Seen))
     assert len({seen.kind for seen in SEEN}) == len(get_args(Seen))
+
+
+def test_a_kind_that_this_version_does_not_know_is_an_error_and_no_other_kind() -> None:
+    recorded = {"look": "bucket", "subject": "b", "passed": True, "seen": {"kind": "something newer"}}
+    with pytest.raises(ValueError, match="something newer"):
+        from_details(Verified, {"checks": [recorded]})
