@@ -54,7 +54,7 @@ def test_its_backups_and_its_password_go_and_nothing_of_the_others(leaver: Leave
     assert admin.find_bucket(bucket_name(SLUG, leaver.tenant_id, CAISSE)) is None
     assert admin.find_bucket(bucket_name(SLUG, leaver.tenant_id, COMPTA)) is not None
     destroyed = [event.details["what"] for event in leaver.steps("secret_destroyed")]
-    assert destroyed == [f"the repository password of {CAISSE}"]
+    assert destroyed == [{"kind": "repository_passwords", "machine": CAISSE}]
     refused = leaver.desk.coffre("apply", SLUG, "--yes", expect=4)
     assert f"{SLUG}/{CAISSE}" in refused.stderr
 

@@ -18,7 +18,7 @@ import pytest
 
 from coffre.toolchain import find_tool
 from tests.e2e.conftest import COMMAND_SECONDS, REPOSITORY, Desk
-from tests.e2e.departure import AUTHOR, ERASURE, FROZEN, NOTICE, VERIFIER, Leaver
+from tests.e2e.departure import APPROVER, AUTHOR, ERASURE, FROZEN, NOTICE, VERIFIER, Leaver
 from tests.prepared_command import Run
 from tests.wheels import build_wheel, make_environment
 
@@ -96,10 +96,12 @@ def desk(earlier: Earlier, make_desk: Callable[..., Desk]) -> Desk:
         desk.coffre("hold", "place", STAYS, "--reference", REFERENCE, "--since", "2026-11-20")
         desk.coffre("apply", STAYS, "--yes")
         leaver = Leaver(desk, LEAVES)
+        leaver.know(AUTHOR, APPROVER, VERIFIER)
         leaver.declare()
+        leaver.offboard(NOTICE, "--approve", "--key", leaver.key(APPROVER), actor=APPROVER)
         for day in (NOTICE, FROZEN, ERASURE):
-            leaver.stage(day)
-        leaver.offboard(ERASURE, "--verify", actor=VERIFIER)
+            leaver.stage(day, "--key", leaver.key(AUTHOR))
+        leaver.offboard(ERASURE, "--verify", "--key", leaver.key(VERIFIER), actor=VERIFIER)
     return desk
 
 
@@ -127,5 +129,7 @@ def test_a_departure_that_it_began_comes_to_its_certificate(desk: Desk) -> None:
     assert leaver.stage(ERASURE) == "closed"
     (sealed,) = leaver.documents("certificat-*.json")
     desk.coffre("certificate", "verify", str(sealed))
-    facts = json.loads(sealed.read_text(encoding="utf-8"))
+    facts = json.loads(sealed.read_text(encoding="utf-8"))["certificate"]
     assert AUTHOR in json.dumps(facts)
+    assert facts["verification"]["is_by_another"], "the statement that the version before had signed proves nothing now"
+    assert '"quoted"' not in json.dumps(facts), "a sentence of the version before is not understood"

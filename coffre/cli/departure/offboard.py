@@ -1,6 +1,7 @@
 """offboard: the end of a contract, from the customer's letter to the certificate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -11,7 +12,7 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.context import open_repository
-from coffre.errors import UsageError
+from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.lifecycle.evidence import Attested
 from coffre.spec.values.sizes import format_bytes
 from coffre.tenant.stage import Stage
@@ -140,9 +141,21 @@ def offboard(
     elif attest is not None:
         _attest(asked, attest, document, _day(dated))
     else:
-        outcome = _run(asked, yes=yes, resend=resend)
+        with _failed_checks_in_words():
+            outcome = _run(asked, yes=yes, resend=resend)
         if to is not None:
             refuse_unless_reached(tenant, to, outcome.stage, outcome.waiting)
+
+
+@contextmanager
+def _failed_checks_in_words() -> Iterator[None]:
+    from coffre.cli.words.checks import describe_checks
+    from coffre.offboarding.erase.checks import ChecksFailedError
+
+    try:
+        yield
+    except ChecksFailedError as problem:
+        raise RefusedError(f"{problem.message}: {describe_checks(problem.failed)}", problem.hint) from problem
 
 
 def _run(asked: _Asked, *, yes: bool, resend: bool) -> "Outcome":
@@ -316,8 +329,10 @@ def _verify(asked: _Asked) -> None:
 
 
 def _show_verification(done: "Verification") -> None:
+    from coffre.cli.words.checks import describe_check
+
     for check in done.verified.checks:
-        output.result(f"  {'passed' if check.passed else 'FAILED'}  {check.name}: {check.seen}")
+        output.result(f"  {'passed' if check.passed else 'FAILED'}  {describe_check(check)}")
     if done.is_proved:
         how = " (another person than erased and approved, proved by signature)"
     elif done.is_same_person:

@@ -1,7 +1,9 @@
 """Whether a verification was by another person than the erasure and the approval: what signatures say of that."""
 
+from collections.abc import Mapping
+
 from coffre.offboarding.approval.people import Acted, People, digest
-from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, Step, Verified, to_details
+from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, Step, to_details
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.signing.statements import Act
 
@@ -9,10 +11,13 @@ ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
 """The steps of an erasure: whoever did one of them erased."""
 
 
-def digest_verification(journal: Journal, seen: Verified) -> str:
-    """Return the SHA-256 of what a verification is about: what was erased, by the journal, and what was seen of it."""
+def digest_verification(journal: Journal, verified: Mapping[str, object]) -> str:
+    """Return the SHA-256 of what a verification is about: what was erased, by the journal, and what was seen of it.
+
+    ``verified`` are the details as they are recorded: a statement signs the form in which its version wrote them.
+    """
     began = [to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)]
-    return digest({"erased": began, "seen": to_details(seen)})
+    return digest({"erased": began, "seen": {"checks": verified.get("checks")}})
 
 
 def list_erasers(journal: Journal) -> set[str]:

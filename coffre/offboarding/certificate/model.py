@@ -24,8 +24,11 @@ from coffre.tenant.stage import Stage
 
 E = TypeVar("E")
 
-FORMAT = 1
-"""Of the JSON: one more when a reader of the old form would misread the new one."""
+FORMAT = 2
+"""Of the JSON: one more when a reader of the old form would misread the new one.
+
+2: checks, destroyed secrets and how a customer was told are typed values; in 1 they were sentences.
+"""
 
 
 @dataclass(frozen=True)

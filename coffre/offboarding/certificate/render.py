@@ -8,6 +8,7 @@ from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.model import CertificateFacts
 from coffre.offboarding.certificate.seals.sealed_json import write_facts
 from coffre.offboarding.certificate.seals.sealed_pdf import FACTS_FILE
+from coffre.offboarding.erase.checks import RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import BucketCount, to_details
 from coffre.offboarding.notices import words
 
@@ -43,6 +44,7 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "name_check": wording.name_check,
         "say_seen": wording.say_seen,
         "name_secret": wording.name_secret,
+        "say_told": wording.say_told,
     }
     enclosure = Enclosure(FACTS_FILE, content, "Les faits que ce certificat énonce, en JSON")
     return render_pdf("certificat/certificat.html.j2", STYLE_SHEETS, wordings, [enclosure])
@@ -51,7 +53,7 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
 def is_erasure_established(facts: CertificateFacts) -> bool:
     """Tell whether evidence says that everything was erased: only then the certificate may say so."""
     gone = all(each.erased is not None and each.erased.fact.is_gone for each in facts.machines)
-    destroyed = any(each.fact.what.startswith(wording.REPOSITORY_PASSWORDS) for each in facts.secrets)
+    destroyed = any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets)
     verified = facts.verification is not None and facts.verification.seen.fact.is_passed
     return bool(facts.machines) and gone and destroyed and verified
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from coffre.correspondence import french
 from coffre.offboarding.certificate.days import list_early
 from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts, Role
-from coffre.offboarding.certificate.wording import REPOSITORY_PASSWORDS
+from coffre.offboarding.erase.checks import RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import AgentOutcome
 from coffre.offboarding.notices import words
 from coffre.spec.leaving import Choice
@@ -84,7 +84,7 @@ def _of_bucket(facts: CertificateFacts, each: MachineFacts) -> Iterator[str]:
 
 
 def _of_the_tenant(facts: CertificateFacts) -> Iterator[str]:
-    if not any(each.fact.what.startswith(REPOSITORY_PASSWORDS) for each in facts.secrets):
+    if not any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets):
         yield "La destruction des mots de passe de sauvegarde n’est pas établie."
     if facts.machine is not None:
         return

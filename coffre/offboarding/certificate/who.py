@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from coffre.offboarding.approval.people import Acted, People
 from coffre.offboarding.approval.second_person import ERASING, digest_verification, is_another_person
 from coffre.offboarding.certificate.model import Person, Role
-from coffre.offboarding.lifecycle.evidence import Approved, Step, Verified, from_details
+from coffre.offboarding.lifecycle.evidence import Approved, Step, from_details
 from coffre.offboarding.lifecycle.journal import Entry, Journal
 from coffre.signing.statements import Act
 
@@ -38,7 +38,7 @@ def read_who(people: People, journal: Journal) -> Who:
     is_by_another = (
         verifier is not None
         and verifier.statement.act is Act.VERIFY
-        and verifier.statement.subject == digest_verification(journal, from_details(Verified, looks[-1].event.details))
+        and verifier.statement.subject == digest_verification(journal, looks[-1].event.details)
         and is_another_person(people, journal, verifier)
     )
     return Who(acts, is_by_another)

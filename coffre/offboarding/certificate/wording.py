@@ -1,95 +1,132 @@
-"""What the steps of an erasure wrote in English, as customers read it in the certificate. Pure.
+"""Checks, destroyed secrets and how a customer was told, in the French of the certificate. Pure."""
 
-A sentence that is not known here is shown as it was written: better a foreign word than a fact left out.
-"""
-
-import re
 from collections.abc import Mapping
+from typing import assert_never
 
-CHECKS: Mapping[str, str] = {
-    "contents of bucket": "Contenu de l’espace",
-    "buckets listed to the owner's key": "Espaces listés avec la clé du propriétaire",
-    "platform's record of bucket": "Fiche de l’espace tenue par la plate-forme",
-    "restore from bucket": "Tentative de restauration depuis l’espace",
-    "bucket": "Espace",
-    "user": "Compte",
-    "access key": "Clé d’accès",
-    "secret bundles of": "Fichiers de secrets de",
-    "stack of": "Configuration technique de",
-    "password of machine": "Mot de passe des sauvegardes de",
+from coffre.offboarding.erase.checks import (
+    Absent,
+    Check,
+    Contents,
+    KeyAnswer,
+    KeyHolder,
+    KeyOwner,
+    KeyTried,
+    Left,
+    Look,
+    OwnedBuckets,
+    Present,
+    Quoted,
+    RepositoryPasswords,
+    RestoreAnswer,
+    RestoreTried,
+    Secret,
+    ServiceKeys,
+    Told,
+    ToldByLetter,
+)
+
+LOOKS: Mapping[Look, str] = {
+    Look.CONTENTS: "Contenu de l’espace",
+    Look.OWNED: "Espaces listés avec la clé du propriétaire",
+    Look.RECORD: "Fiche de l’espace tenue par la plate-forme",
+    Look.RESTORE: "Tentative de restauration depuis l’espace",
+    Look.BUCKET: "Espace",
+    Look.USER: "Compte",
+    Look.KEY: "Clé d’accès",
+    Look.BUNDLES: "Fichiers de secrets de",
+    Look.STACK: "Configuration technique de",
+    Look.PASSWORD: "Mot de passe des sauvegardes de",
+    Look.QUOTED: "",
 }
-"""What a check looked at; the names of checks begin with these, the subject follows."""
+"""What a check looks at; the subject follows."""
 
-_SEEN: tuple[tuple[str, str], ...] = (
-    (r"there is none", "inexistant"),
-    (r"the platform still has it", "toujours présent"),
-    (r"a signed request is answered: InvalidAccessKeyId", "requête signée refusée : InvalidAccessKeyId"),
-    (r"its listing was answered", "la clé est encore acceptée"),
-    (r"the administrator is told that there is none", "la plate-forme répond à l’administrateur qu’il n’existe pas"),
-    (r"the platform answers that there is no such bucket", "la plate-forme répond qu’il n’existe pas"),
-    (r"it is there, owner (.+)", r"toujours présent, propriétaire \1"),
-    (r"bucket\.instance lists none", "aucune entrée bucket.instance"),
-    (r"bucket\.instance lists (.+)", r"entrées bucket.instance : \1"),
-    (r"the secrets folder and the escrow have none", "aucun, ni dans le dossier des secrets ni au séquestre"),
-    (r"the secrets folder and the escrow have (.+)", r"restent : \1"),
-    (r"the bundle has none", "aucun"),
-    (r"the bundle has it still", "toujours présent"),
-    (r"Pulumi's folders have none", "aucune"),
-    (r"Pulumi's folders have (.+)", r"restent : \1"),
-    (
-        r"(\d+) versions, (\d+) delete markers, (\d+) unfinished uploads",
-        r"versions : \1 ; marqueurs de suppression : \2 ; envois inachevés : \3",
-    ),
-    (
-        r"the key is accepted; of (\d+) buckets it is listed none",
-        r"clé acceptée ; espaces recherchés : \1 ; espaces listés : aucun",
-    ),
-    (
-        r"the key is accepted; of (\d+) buckets it is listed (.+)",
-        r"clé acceptée ; espaces recherchés : \1 ; espaces listés : \2",
-    ),
-    (r"restic failed: .*Access Denied.*", "refusée par la plate-forme (réponse de restic : Access Denied)"),
-    (r"restic restored the latest snapshot", "la dernière sauvegarde a pu être restaurée"),
-)
+_ABSENT: Mapping[Look, str] = {
+    Look.BUCKET: "la plate-forme répond à l’administrateur qu’il n’existe pas",
+    Look.CONTENTS: "la plate-forme répond qu’il n’existe pas",
+    Look.PASSWORD: "aucun",
+}
+_NOTHING_LEFT: Mapping[Look, str] = {
+    Look.RECORD: "aucune entrée bucket.instance",
+    Look.BUNDLES: "aucun, ni dans le dossier des secrets ni au séquestre",
+    Look.STACK: "aucune",
+}
+_LEFT: Mapping[Look, str] = {Look.RECORD: "entrées bucket.instance"}
 
-_SUBJECTS: tuple[tuple[str, str], ...] = (
-    (r"(.*)\(the owner's key\)", r"\1(clé du propriétaire)"),
-    (r"(.*)\(the old owner's key\)", r"\1(ancienne clé du propriétaire)"),
-    (r"(.*)\(the key of (.+)\)", r"\1(clé de \2)"),
-    (r"(.*)\(the old key of (.+)\)", r"\1(ancienne clé de \2)"),
-)
-
-_SECRETS: tuple[tuple[str, str], ...] = (
-    (r"the repository passwords", "Mots de passe de toutes les sauvegardes"),
-    (r"the repository password of (.+)", r"Mot de passe des sauvegardes de \1"),
-    (r"the keys of the service", "Clés du service : clés d’accès, signature des ordres, configuration technique"),
-)
-
-REPOSITORY_PASSWORDS = "the repository password"
-"""What the destruction of repository passwords is recorded as begins with this."""
+_KEY_ANSWERS: Mapping[KeyAnswer, str] = {
+    KeyAnswer.UNKNOWN: "requête signée refusée : InvalidAccessKeyId",
+    KeyAnswer.ACCEPTED: "la clé est encore acceptée",
+    KeyAnswer.NO_BUCKET: "la clé est encore acceptée, l’espace n’existe pas",
+    KeyAnswer.REFUSED: "la plate-forme connaît encore la clé",
+}
+_RESTORE_ANSWERS: Mapping[RestoreAnswer, str] = {
+    RestoreAnswer.REFUSED: "refusée par la plate-forme (réponse de restic : Access Denied)",
+    RestoreAnswer.OPENED: "restic a ouvert le dépôt",
+    RestoreAnswer.RESTORED: "la dernière sauvegarde a pu être restaurée",
+    RestoreAnswer.FAILED: "échouée sans que la plate-forme l’ait refusée",
+}
 
 
-def name_check(name: str) -> str:
-    """Return the French name of a check."""
-    for english, words in CHECKS.items():
-        if name == english or name.startswith(f"{english} "):
-            return words + _translate(_SUBJECTS, name.removeprefix(english))
-    return name
+def name_check(check: Check) -> str:
+    """Return the name of a check."""
+    holder = f" ({_name_holder(check.holder)})" if check.holder is not None else ""
+    return f"{LOOKS[check.look]} {check.subject}".strip() + holder
 
 
-def say_seen(text: str) -> str:
-    """Return what a check saw, in French where the sentence is known."""
-    return _translate(_SEEN, text)
+def say_seen(check: Check) -> str:
+    """Return what a check saw."""
+    seen, look = check.seen, check.look
+    match seen:
+        case Absent():
+            return _ABSENT.get(look, "inexistant")
+        case Present(owner=owner):
+            return "toujours présent" + (f", propriétaire {owner}" if owner is not None else "")
+        case Contents():
+            return (
+                f"versions : {seen.versions} ; marqueurs de suppression : {seen.markers} ; "
+                f"envois inachevés : {seen.uploads}"
+            )
+        case Left(names=names):
+            return f"{_LEFT.get(look, 'restent')} : {', '.join(names)}" if names else _NOTHING_LEFT.get(look, "aucun")
+        case OwnedBuckets(sought=sought, names=names):
+            listed = ", ".join(names) or "aucun"
+            return f"clé acceptée ; espaces recherchés : {sought} ; espaces listés : {listed}"
+        case KeyTried(answer=answer, said=said):
+            return _KEY_ANSWERS[answer] + (f", et répond : {said}" if said else "")
+        case RestoreTried(answer=answer, said=said):
+            quoted = f" ; réponse de restic : {said}" if said and answer is RestoreAnswer.FAILED else ""
+            return _RESTORE_ANSWERS[answer] + quoted
+        case Quoted(text=text):
+            return text
+        case _:
+            assert_never(seen)
 
 
-def name_secret(what: str) -> str:
-    """Return the French name of a destroyed secret."""
-    return _translate(_SECRETS, what)
+def name_secret(secret: Secret) -> str:
+    """Return the name of a destroyed secret."""
+    match secret:
+        case RepositoryPasswords(machine=None):
+            return "Mots de passe de toutes les sauvegardes"
+        case RepositoryPasswords(machine=machine):
+            return f"Mot de passe des sauvegardes de {machine}"
+        case ServiceKeys():
+            return "Clés du service : clés d’accès, signature des ordres, configuration technique"
+        case Quoted(text=text):
+            return text
+        case _:
+            assert_never(secret)
 
 
-def _translate(known: tuple[tuple[str, str], ...], text: str) -> str:
-    for pattern, words in known:
-        found = re.fullmatch(pattern, text)
-        if found is not None:
-            return found.expand(words)
-    return text
+def say_told(told: Told) -> str:
+    """Return how the customer was told of a machine that could not be reached."""
+    match told:
+        case ToldByLetter(on=on):
+            return f"courrier du {on:%d/%m/%Y}"
+        case Quoted(text=text):
+            return text
+        case _:
+            assert_never(told)
+
+
+def _name_holder(holder: KeyHolder) -> str:
+    whose = "du propriétaire" if holder.owner is KeyOwner.TENANT else f"de {holder.machine}"
+    return f"{'ancienne clé' if holder.is_old else 'clé'} {whose}"

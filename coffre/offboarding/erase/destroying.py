@@ -7,6 +7,7 @@ delete data: a user that owns a bucket is refused by the platform too, and ``pur
 from collections.abc import Callable, Collection
 
 from coffre.errors import RefusedError, RemoteError
+from coffre.offboarding.erase.checks import RepositoryPasswords, ServiceKeys
 from coffre.offboarding.handover.targets.staging import staging_root
 from coffre.offboarding.lifecycle.evidence import Removed, SecretDestroyed, UserDeleted
 from coffre.operations.holds.settle import refuse_if_held
@@ -21,8 +22,6 @@ from coffre.workspace.work_folder import remove_abandoned
 Refuse = Callable[[], None]
 """Raises when nothing may be deleted any more: a hold was placed meanwhile, say."""
 
-DATA_BUNDLE, CONTROL_BUNDLE = "the repository passwords", "the keys of the service"
-
 
 def destroy_data_bundle(service: Service, *, refuse: Refuse, locked: Collection[str] = frozenset()) -> SecretDestroyed:
     """Destroy the bundle of the repository passwords in every place: what was encrypted with them opens no more.
@@ -34,7 +33,7 @@ def destroy_data_bundle(service: Service, *, refuse: Refuse, locked: Collection[
     _refuse(service, "destroying the repository passwords", refuse)
     _refuse_with_buckets(service, besides=locked)
     done = service.secrets.destroy(service.tenant.slug, service.tenant.id, DataBundle)
-    return SecretDestroyed(DATA_BUNDLE, done.places, done.fingerprint)
+    return SecretDestroyed(RepositoryPasswords(), done.places, done.fingerprint)
 
 
 def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> SecretDestroyed | None:
@@ -53,10 +52,9 @@ def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> Secre
     before = service.secrets.find_files(tenant.slug, DataBundle)
     kept = {name: password for name, password in bundle.repository_passwords.items() if name != machine}
     without = bundle.model_copy(update={"repository_passwords": kept})
-    what = f"the repository password of {machine}"
     _drop_report_key(service, machine)
-    service.secrets.save_data(tenant.slug, without, dropping=(what,))
-    return SecretDestroyed(what, before.places, before.fingerprint)
+    service.secrets.save_data(tenant.slug, without, dropping=(f"the repository password of {machine}",))
+    return SecretDestroyed(RepositoryPasswords(machine=machine), before.places, before.fingerprint)
 
 
 def _drop_report_key(service: Service, machine: str) -> None:
@@ -108,7 +106,7 @@ def destroy_control_bundle(service: Service, *, refuse: Refuse) -> SecretDestroy
     if left:
         raise _too_early(service, f"its repository passwords are still there ({', '.join(left)})")
     done = service.secrets.destroy(tenant.slug, tenant.id, ControlBundle)
-    return SecretDestroyed(CONTROL_BUNDLE, done.places, done.fingerprint)
+    return SecretDestroyed(ServiceKeys(), done.places, done.fingerprint)
 
 
 def remove_local(service: Service, *, refuse: Refuse) -> Removed:

@@ -11,6 +11,7 @@ from coffre.offboarding.approval.people import digest
 from coffre.offboarding.certificate.seals.keys import read_signer
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.checks import ChecksFailedError, RepositoryPasswords
 from coffre.offboarding.erase.verifying import verify_emptied
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
 from coffre.offboarding.lifecycle.due import find_lock_end, get_calendar, refusing_under_hold
@@ -73,11 +74,11 @@ def _see_emptied(service: Service, journal: Journal, say: OnProgress) -> None:
         return
     began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
     emptied = Verified(tuple(verify_emptied(service, [each.machine for each in began])))
-    left = [f"{check.name}: {check.seen}" for check in emptied.checks if not check.passed]
-    if left:
-        raise RefusedError(
-            f"{service.tenant.slug} is not empty after its erasure: {'; '.join(left)}",
+    if emptied.failed:
+        raise ChecksFailedError(
+            f"{service.tenant.slug} is not empty after its erasure",
             "Run the same command again; if it stays so, find out who writes with the owner's key.",
+            emptied.failed,
         )
     journal.note(Step.EMPTIED, emptied)
     say("listed anew with the owner's key: nothing is left")
@@ -116,7 +117,7 @@ def _identify(service: Service, journal: Journal) -> list[ErasureBegan]:
 
 
 def _destroy_passwords(service: Service, journal: Journal, say: OnProgress, refuse: Callable[[], None]) -> None:
-    if any(each.what == destroying.DATA_BUNDLE for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
+    if any(each.what == RepositoryPasswords() for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
         return
     locked = {each.bucket for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.locked is not None}
     destroyed = destroying.destroy_data_bundle(service, refuse=refuse, locked=locked)

@@ -6,8 +6,9 @@ from datetime import date
 
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.second_person import digest_verification, has_approved, is_another_person, list_erasers
+from coffre.offboarding.erase.checks import Check
 from coffre.offboarding.erase.verifying import verify_gone, verify_machine_gone
-from coffre.offboarding.lifecycle.evidence import Check, ErasureBegan, Step, Verified
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, Step, Verified, to_details
 from coffre.offboarding.lifecycle.procedure import Departure, Manner, open_departure
 from coffre.signing.signers import person_of
 from coffre.signing.statements import Act
@@ -50,7 +51,7 @@ def verify_erasure(
         _refuse_beforehand(departure, manner)
         verified = Verified(tuple(_look(departure, machine)))
         # Signed once it is seen: the signature is about what was seen too.
-        acted = departure.prove(Act.VERIFY, digest_verification(journal, verified))
+        acted = departure.prove(Act.VERIFY, digest_verification(journal, to_details(verified)))
         is_another = acted is not None and is_another_person(departure.people, journal, acted)
         if not is_another and departure.people.is_needed(Act.VERIFY):
             raise _not_another(slug)

@@ -4,17 +4,31 @@ A look that could not be made is an error, never a passed check: whoever is away
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 
 from coffre.agents.restic.repository.repository import Repository, ResticError
 from coffre.errors import RemoteError
+from coffre.offboarding.erase.checks import (
+    Absent,
+    Check,
+    Contents,
+    KeyAnswer,
+    KeyHolder,
+    KeyOwner,
+    KeyTried,
+    Left,
+    Look,
+    OwnedBuckets,
+    Present,
+    RestoreAnswer,
+    RestoreTried,
+)
 from coffre.offboarding.erase.destroying import list_users
-from coffre.offboarding.lifecycle.evidence import Check, ErasureBegan
+from coffre.offboarding.lifecycle.evidence import ErasureBegan
 from coffre.provisioning.engine.removal import list_stack_files
 from coffre.secrets import minting
-from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
+from coffre.secrets.bundles import KINDS, ControlBundle, S3Key
 from coffre.spec import naming
-from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError
+from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
 from coffre.tenant.service import Service
 
 RESTORE_SECONDS = 45.0
@@ -24,28 +38,12 @@ _REFUSED_BY_PLATFORM = "Access Denied"
 """restic's word for any refusal of the platform (HTTP 403)."""
 
 
-class Look(StrEnum):
-    """What a check looked at: its name is one of these, then the subject. Certificates translate them."""
-
-    CONTENTS = "contents of bucket"
-    OWNED = "buckets listed to the owner's key"
-    BUCKET = "bucket"
-    RECORD = "platform's record of bucket"
-    USER = "user"
-    KEY = "access key"
-    RESTORE = "restore from bucket"
-    BUNDLES = "secret bundles of"
-    STACK = "stack of"
-    PASSWORD = "password of machine"  # noqa: S105 (the name of a check)
-
-
 def verify_emptied(service: Service, machines: Iterable[str]) -> list[Check]:
     """List the buckets of these machines anew, with the owner's key, which must still be accepted. Touches nothing."""
     key = service.owner_key()
     names = [service.bucket_name(machine) for machine in machines]
     listed = sorted(set(service.storage.list_reachable_buckets(key)) & set(names))
-    seen = f"the key is accepted; of {len(names)} buckets it is listed {_or_none(listed)}"
-    owned = Check(Look.OWNED, not listed, seen)
+    owned = Check(Look.OWNED, "", not listed, OwnedBuckets(sought=len(names), names=tuple(listed)))
     return [owned, *(_check_contents(service, name, key) for name in names)]
 
 
@@ -57,7 +55,7 @@ def verify_gone(service: Service, control: ControlBundle, erased: Sequence[Erasu
     return [
         *_check_buckets(service, erased),
         *_check_users(service, control),
-        *_check_keys(service, control, erased),
+        *try_access_keys(service.storage, erased[0].bucket if erased else service.owner_uid, control),
         *(_check_restore(service, control.owner_key, began) for began in erased),
     ]
 
@@ -69,14 +67,12 @@ def verify_machine_gone(service: Service, machine: str, erased: Sequence[Erasure
     cannot be asked.
     """
     uid, tenant = service.machine_uid(machine), service.tenant
-    is_gone = service.storage.find_owner(uid, exact=False) is None
     bundle = service.secrets.get_data(tenant.slug, tenant.id)
-    is_forgotten = machine not in bundle.repository_passwords
     return [
         *_check_buckets(service, erased),
         *(_check_contents(service, began.bucket, service.owner_key()) for began in erased),
-        _check(Look.USER, uid, is_gone, "there is none" if is_gone else "the platform still has it"),
-        _check(Look.PASSWORD, machine, is_forgotten, f"the bundle has {'none' if is_forgotten else 'it still'}"),
+        _check_user(service, uid),
+        _check_gone(Look.PASSWORD, machine, is_gone=machine not in bundle.repository_passwords),
     ]
 
 
@@ -92,8 +88,8 @@ def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> lis
     return [
         *_check_buckets(service, erased),
         *_check_users(service, None),
-        _check(Look.BUNDLES, slug, not bundles, f"the secrets folder and the escrow have {_or_none(bundles)}"),
-        _check(Look.STACK, slug, not stack, f"Pulumi's folders have {_or_none(stack)}"),
+        _check_left(Look.BUNDLES, slug, bundles),
+        _check_left(Look.STACK, slug, stack),
     ]
 
 
@@ -101,20 +97,20 @@ def _check_contents(service: Service, name: str, key: AccessKey) -> Check:
     try:
         found = service.storage.open_bucket(name, key).count_contents()
     except BucketGoneError:
-        return _check(Look.CONTENTS, name, True, "the platform answers that there is no such bucket")
-    seen = f"{found.versions} versions, {found.markers} delete markers, {found.uploads} unfinished uploads"
-    return _check(Look.CONTENTS, name, not found.is_anything, seen)
+        return Check(Look.CONTENTS, name, passed=True, seen=Absent())
+    seen = Contents(versions=found.versions, markers=found.markers, uploads=found.uploads)
+    return Check(Look.CONTENTS, name, not found.is_anything, seen)
 
 
 def _check_buckets(service: Service, erased: Sequence[ErasureBegan]) -> Iterator[Check]:
     for began in erased:
         facts = service.storage.find_bucket(began.bucket)
-        seen = "the administrator is told that there is none" if facts is None else f"it is there, owner {facts.owner}"
-        yield _check(Look.BUCKET, began.bucket, facts is None, seen)
+        seen = Absent() if facts is None else Present(owner=facts.owner)
+        yield Check(Look.BUCKET, began.bucket, facts is None, seen)
     records = service.storage.list_leftovers([began.bucket for began in erased])
     for began in erased:
         left = [record for record in records if record.partition(":")[0] == began.bucket]
-        yield _check(Look.RECORD, began.bucket, not left, f"bucket.instance lists {_or_none(left)}")
+        yield _check_left(Look.RECORD, began.bucket, left)
 
 
 def _check_users(service: Service, control: ControlBundle | None) -> Iterator[Check]:
@@ -123,27 +119,40 @@ def _check_users(service: Service, control: ControlBundle | None) -> Iterator[Ch
         machines |= {*control.machine_keys, *control.old_machine_keys}
     known = {service.owner_uid, *(naming.machine_uid(service.tenant, name) for name in machines)}
     for uid in sorted(known | set(list_users(service))):
-        is_gone = service.storage.find_owner(uid, exact=False) is None
-        yield _check(Look.USER, uid, is_gone, "there is none" if is_gone else "the platform still has it")
+        yield _check_user(service, uid)
 
 
-def _check_keys(service: Service, control: ControlBundle, erased: Sequence[ErasureBegan]) -> Iterator[Check]:
-    bucket = erased[0].bucket if erased else service.owner_uid
-    for name, key in entries(control).items():
-        if isinstance(key, S3Key):
-            is_refused, seen = _try_key(service, bucket, key)
-            yield _check(Look.KEY, f"{key.access_key_id} ({name})", is_refused, seen)
+def _check_user(service: Service, uid: str) -> Check:
+    return _check_gone(Look.USER, uid, is_gone=service.storage.find_owner(uid, exact=False) is None)
 
 
-def _try_key(service: Service, bucket: str, key: S3Key) -> tuple[bool, str]:
-    """Sign a request with a key; returns whether the platform knows no such key, and what it said."""
+def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> Iterator[Check]:
+    """Sign a request with every access key of a bundle: it passes when the platform knows no such key."""
+    for holder, key in list_access_keys(control):
+        tried = _try_key(storage, bucket, key)
+        yield Check(Look.KEY, key.access_key_id, tried.answer is KeyAnswer.UNKNOWN, tried, holder)
+
+
+def list_access_keys(control: ControlBundle) -> Iterator[tuple[KeyHolder, S3Key]]:
+    """Yield every access key of a bundle with whose it is. Pure."""
+    yield KeyHolder(KeyOwner.TENANT), control.owner_key
+    for keys, is_old in ((control.machine_keys, False), (control.old_machine_keys, True)):
+        for machine, key in keys.items():
+            yield KeyHolder(KeyOwner.MACHINE, machine, is_old), key
+    if control.old_owner_key is not None:
+        yield KeyHolder(KeyOwner.TENANT, is_old=True), control.old_owner_key
+
+
+def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
     try:
-        is_known = service.storage.accepts_key(bucket, _access_key(key))
+        is_accepted = storage.accepts_key(bucket, _access_key(key))
     except PlatformAwayError:
         raise
-    except RemoteError as problem:  # a suspended user, another secret, a bucket that is not there: it knows the key
-        return False, problem.message
-    return not is_known, "its listing was answered" if is_known else "a signed request is answered: InvalidAccessKeyId"
+    except BucketGoneError:
+        return KeyTried(answer=KeyAnswer.NO_BUCKET)
+    except RemoteError as problem:  # a suspended user, another secret
+        return KeyTried(answer=KeyAnswer.REFUSED, said=problem.message)
+    return KeyTried(answer=KeyAnswer.ACCEPTED if is_accepted else KeyAnswer.UNKNOWN)
 
 
 def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> Check:
@@ -165,16 +174,17 @@ def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> C
         if problem.exit_code_of_restic is None:
             raise  # it ran into its deadline: the platform was away, which proves nothing
         is_refused = _REFUSED_BY_PLATFORM in problem.message
-        return _check(Look.RESTORE, began.bucket, is_refused, problem.message)
-    return _check(Look.RESTORE, began.bucket, False, "restic opened the repository")
+        answer = RestoreAnswer.REFUSED if is_refused else RestoreAnswer.FAILED
+        return Check(Look.RESTORE, began.bucket, is_refused, RestoreTried(answer=answer, said=problem.message))
+    return Check(Look.RESTORE, began.bucket, passed=False, seen=RestoreTried(answer=RestoreAnswer.OPENED))
 
 
-def _check(look: Look, subject: str, passed: bool, seen: str) -> Check:
-    return Check(f"{look} {subject}", passed, seen)
+def _check_gone(look: Look, subject: str, *, is_gone: bool) -> Check:
+    return Check(look, subject, is_gone, Absent() if is_gone else Present())
 
 
-def _or_none(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "none"
+def _check_left(look: Look, subject: str, names: Sequence[str]) -> Check:
+    return Check(look, subject, not names, Left(names=tuple(names)))
 
 
 def _access_key(key: S3Key) -> AccessKey:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from coffre.errors import RefusedError
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.erase import destroying
+from coffre.offboarding.erase.checks import ChecksFailedError, ServiceKeys
 from coffre.offboarding.erase.verifying import verify_nothing_left
 from coffre.offboarding.lifecycle.due import refusing_under_hold
 from coffre.offboarding.lifecycle.evidence import ErasureBegan, SecretDestroyed, Step, Verified
@@ -23,7 +23,7 @@ def close(service: Service, journal: Journal, desk: Desk, say: OnProgress) -> li
     if not journal.steps(Step.STACK_REMOVED):
         journal.note(Step.STACK_REMOVED, destroying.remove_stack(service, refuse=refuse))
         say("the stack, its state and its history are removed")
-    if not any(each.what == destroying.CONTROL_BUNDLE for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
+    if not any(each.what == ServiceKeys() for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
         journal.note(Step.SECRET_DESTROYED, destroying.destroy_control_bundle(service, refuse=refuse))
         say("the control bundle and its escrow copy are destroyed")
     if not journal.steps(Step.LOCAL_REMOVED):
@@ -31,8 +31,8 @@ def close(service: Service, journal: Journal, desk: Desk, say: OnProgress) -> li
     last = Verified(tuple(verify_nothing_left(service, journal.read(Step.ERASURE_BEGAN, ErasureBegan))))
     journal.note(Step.FINAL_CHECK, last)
     if not last.is_passed:
-        left = "; ".join(f"{check.name}: {check.seen}" for check in last.checks if not check.passed)
-        raise RefusedError(f"{service.tenant.slug} cannot be closed: {left}", "Find out who made it again, and why.")
+        message, hint = f"{service.tenant.slug} cannot be closed", "Find out who made it again, and why."
+        raise ChecksFailedError(message, hint, last.failed)
     trim_records(service, journal)
     certificate = issue(service, journal, journal.today)
     say(f"certificate {certificate.number}")

@@ -6,12 +6,14 @@ Nothing here is typed by hand: each is made by the step that saw it. No secret s
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from coffre.offboarding.erase.checks import Check, Secret, Told
+from coffre.offboarding.lifecycle import earlier
 from coffre.tenant.stage import ERASURE_BEGAN
 
 E = TypeVar("E")
@@ -181,13 +183,13 @@ class AgentOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """A machine's agent at the end; ``told`` is what the customer was told of one that could not be reached."""
+    """A machine's agent at the end; ``told`` is how the customer was told of one that could not be reached."""
 
     machine: str
     system: str
     outcome: AgentOutcome
     last_seen_at: datetime | None = None
-    told: str = ""
+    told: Told | None = None
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ class BucketErased:
 class SecretDestroyed:
     """A secret destroyed in every place where it stood; ``fingerprint`` is the SHA-256 of the encrypted file."""
 
-    what: str
+    what: Secret
     places: tuple[str, ...]
     fingerprint: str
 
@@ -256,15 +258,6 @@ class Removed:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One look of the verification: what was looked at, whether it was as it should be, and what was seen."""
-
-    name: str
-    passed: bool
-    seen: str
-
-
-@dataclass(frozen=True)
 class Verified:
     """A verification as a whole; who did it is the event's actor."""
 
@@ -272,7 +265,11 @@ class Verified:
 
     @property
     def is_passed(self) -> bool:
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        return bool(self.checks) and not self.failed
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.passed]
 
 
 @dataclass(frozen=True)
@@ -291,6 +288,14 @@ class Certified:
     reservations: tuple[str, ...] = ()
 
 
+_UPGRADES: Mapping[type, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    Check: earlier.upgrade_check,
+    SecretDestroyed: earlier.upgrade_secret,
+    Agent: earlier.upgrade_agent,
+}
+"""How the details that earlier versions wrote become those of today."""
+
+
 def to_details(evidence: object) -> dict[str, object]:
     """Return evidence as plain JSON, for an event. Pure."""
     assert dataclasses.is_dataclass(evidence) and not isinstance(evidence, type)  # noqa: S101, PT018 - the caller's type
@@ -298,7 +303,12 @@ def to_details(evidence: object) -> dict[str, object]:
 
 
 def from_details(kind: type[E], details: Mapping[str, Any]) -> E:
-    """Read evidence back from an event; what an event has beyond the evidence's fields is passed over. Pure."""
+    """Read evidence back from an event, also one of an earlier version. Pure.
+
+    What an event has beyond the evidence's fields is passed over.
+    """
+    if kind in _UPGRADES:
+        details = _UPGRADES[kind](details)
     hints = typing.get_type_hints(kind)
     names = [each.name for each in dataclasses.fields(kind) if each.name in details]  # type: ignore[arg-type]
     return kind(**{name: _read(hints[name], details[name]) for name in names})
@@ -316,10 +326,10 @@ def _plain(value: object) -> object:
 
 def _read(kind: Any, value: Any) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if value is None:
-        return None
+    if value is None or dataclasses.is_dataclass(value):
+        return value
     if origin in (typing.Union, types.UnionType):
-        return _read(next(each for each in arguments if each is not type(None)), value)
+        return _read(_choose([each for each in arguments if each is not type(None)], value), value)
     if origin is tuple:
         return tuple(_read(arguments[0], inner) for inner in value)
     if dataclasses.is_dataclass(kind):
@@ -327,3 +337,13 @@ def _read(kind: Any, value: Any) -> Any:
     if kind in (datetime, date):
         return kind.fromisoformat(value)
     return kind(value) if isinstance(kind, type) and issubclass(kind, StrEnum | float) else value
+
+
+def _choose(kinds: list[Any], value: Any) -> Any:
+    """Return the member of a union that a value is of: its own ``kind`` says so where there is more than one."""
+    if len(kinds) == 1:
+        return kinds[0]
+    found = [each for each in kinds if each.kind == value["kind"]]
+    if not found:
+        raise ValueError(f"evidence of the kind {value['kind']!r}, which this version does not know")
+    return found[0]

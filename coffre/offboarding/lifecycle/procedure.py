@@ -206,7 +206,7 @@ def _remove_agents(departure: Departure) -> None:
     service, journal = departure.service, departure.journal
     for agent in dismantling.remove_agents(service, list_agents_left(service, journal), departure.manner.on_progress):
         before = journal.find(Step.AGENT, Agent, agent.machine)
-        now = replace(agent, told=before.told if before is not None else "")
+        now = replace(agent, told=before.told if before is not None else None)
         if now != before:
             journal.note(Step.AGENT, now, agent.machine)
             departure.say(f"{agent.machine}: agent {agent.outcome.value.replace('_', ' ')}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from coffre.offboarding.certificate.issued import Certificate
+from coffre.offboarding.erase.checks import ToldByLetter
 from coffre.offboarding.lifecycle.due import get_calendar, has_receipt, list_agents_left
 from coffre.offboarding.lifecycle.evidence import Agent, Approved, Returned, Step
 from coffre.offboarding.lifecycle.journal import Journal
@@ -43,12 +44,12 @@ class Desk:
         """Say what to do about machines that were not reached, while there is time, and note that it was told."""
         left = list_agents_left(self.service, self.journal)
         found = [self.journal.find(Step.AGENT, Agent, name) for name in left]
-        untold = tuple(agent for agent in found if agent is not None and not agent.told)
+        untold = tuple(agent for agent in found if agent is not None and agent.told is None)
         if not untold:
             return []
         written = self._tell(LetterKind.UNREACHED, self._facts_with_calendar(unreached=untold))
         for agent in untold:
-            told = f"courrier du {self.journal.today:%d/%m/%Y}"
+            told = ToldByLetter(on=self.journal.today)
             self.journal.note(Step.AGENT, replace(agent, told=told), agent.machine)
         return written
 

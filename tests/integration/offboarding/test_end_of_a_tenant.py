@@ -6,6 +6,7 @@ import pytest
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.checks import KeyAnswer, KeyHolder, KeyOwner, KeyTried, Look, RestoreAnswer
 from coffre.offboarding.erase.destroying import (
     delete_users,
     destroy_control_bundle,
@@ -14,7 +15,7 @@ from coffre.offboarding.erase.destroying import (
     remove_local,
     remove_stack,
 )
-from coffre.offboarding.erase.verifying import Look, verify_emptied, verify_gone, verify_nothing_left
+from coffre.offboarding.erase.verifying import verify_emptied, verify_gone, verify_nothing_left
 from coffre.offboarding.handover.targets.staging import staging_root
 from coffre.provisioning.engine.stack import state_folder
 from coffre.storage.driver import AccessKey
@@ -37,7 +38,7 @@ def forbid() -> None:
 
 
 def failed(checks):
-    return [check.name for check in checks if not check.passed]
+    return [(check.look, check.subject) for check in checks if not check.passed]
 
 
 def everything(office):
@@ -92,8 +93,12 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
 
     checks = verify_gone(service, control, erased)
     assert failed(checks) == []
-    looks = (Look.BUCKET, Look.RECORD, Look.USER, Look.KEY, Look.RESTORE)
-    assert all(any(check.name.startswith(f"{look} ") for check in checks) for look in looks)
+    assert {check.look for check in checks} == {Look.BUCKET, Look.RECORD, Look.USER, Look.KEY, Look.RESTORE}
+    assert {check.seen.answer for check in checks if check.look is Look.RESTORE} == {RestoreAnswer.REFUSED}
+    assert {check.holder for check in checks if check.look is Look.KEY} == {
+        KeyHolder(KeyOwner.TENANT),
+        *(KeyHolder(KeyOwner.MACHINE, name) for name in MACHINES),
+    }
     assert [len(pool_objects(lab, began.marker)) for began in erased] == [0, 0]
 
     removed = remove_stack(service, refuse=allow)
@@ -167,20 +172,21 @@ def test_the_password_of_one_machine_goes_alone(service, erased):
 
 
 def test_what_is_still_there_fails_its_check_and_no_other(service, control, erased):
-    names = failed(verify_gone(service, control, erased))
-    assert f"{Look.USER} {service.owner_uid}" in names
-    assert sum(name.startswith(Look.KEY) for name in names) == 3
-    assert sum(name.startswith(Look.RESTORE) for name in names) == 2
-    assert not any(name.startswith((Look.BUCKET, Look.RECORD)) for name in names)
+    checks = verify_gone(service, control, erased)
+    assert (Look.USER, service.owner_uid) in failed(checks)
+    looks = [look for look, _ in failed(checks)]
+    assert (looks.count(Look.KEY), looks.count(Look.RESTORE)) == (3, 2)
+    assert not {Look.BUCKET, Look.RECORD} & set(looks)
+    assert {check.seen for check in checks if check.look is Look.KEY} == {KeyTried(answer=KeyAnswer.NO_BUCKET)}
     slug = service.tenant.slug
-    assert {f"{Look.BUNDLES} {slug}", f"{Look.STACK} {slug}"} <= set(failed(verify_nothing_left(service, erased)))
+    assert {(Look.BUNDLES, slug), (Look.STACK, slug)} <= set(failed(verify_nothing_left(service, erased)))
 
 
 def test_a_bucket_that_holds_something_fails_its_checks(service, control):
     began = identify_bucket(service, "poste-01")
-    assert failed(verify_emptied(service, ["poste-01"])) == [Look.OWNED, f"{Look.CONTENTS} {began.bucket}"]
-    names = failed(verify_gone(service, control, [began]))
-    assert {f"{Look.BUCKET} {began.bucket}", f"{Look.RECORD} {began.bucket}"} <= set(names)
+    assert failed(verify_emptied(service, ["poste-01"])) == [(Look.OWNED, ""), (Look.CONTENTS, began.bucket)]
+    found = failed(verify_gone(service, control, [began]))
+    assert {(Look.BUCKET, began.bucket), (Look.RECORD, began.bucket)} <= set(found)
 
 
 def test_a_platform_that_is_away_verifies_nothing(office, service, control, erased, tmp_path):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coffre.offboarding.erase.destroying import DATA_BUNDLE
+from coffre.offboarding.erase.checks import RepositoryPasswords
 from coffre.offboarding.erase.tenant import erase_tenant
 from coffre.offboarding.lifecycle.evidence import BucketErased, SecretDestroyed, Step, UserDeleted
 from coffre.offboarding.lifecycle.journal import Journal
@@ -66,7 +66,7 @@ def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service
     assert erased[FREE].is_gone
     assert erased[LOCKED].locked is not None
     assert (erased[LOCKED].locked.versions, erased[LOCKED].locked.until) == (1, until)
-    assert [each.what for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)] == [DATA_BUNDLE]
+    assert [each.what for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)] == [RepositoryPasswords()]
     assert service.secrets.find_data(service.tenant.slug, service.tenant.id) is None
     assert service.storage.list_key_ids(service.owner_uid)
     assert not journal.steps(Step.USER_DELETED)

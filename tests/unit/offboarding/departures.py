@@ -8,6 +8,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from coffre.offboarding.erase.checks import (
+    Absent,
+    Check,
+    Left,
+    Look,
+    RepositoryPasswords,
+    RestoreAnswer,
+    RestoreTried,
+    ServiceKeys,
+    ToldByLetter,
+)
 from coffre.offboarding.lifecycle.calendar import Calendar, plan_calendar
 from coffre.offboarding.lifecycle.evidence import (
     Agent,
@@ -17,12 +28,13 @@ from coffre.offboarding.lifecycle.evidence import (
     Attested,
     BucketCount,
     BucketErased,
-    Check,
     ErasureBegan,
+    Removed,
     Returned,
     SecretDestroyed,
     Step,
     UserDeleted,
+    UsersSuspended,
     Verified,
 )
 from coffre.offboarding.lifecycle.journal import Journal
@@ -233,10 +245,10 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
     journal.enter(Stage.ACKNOWLEDGED)
     outcomes = {"compta-01": AgentOutcome.REMOVED, "caisse-01": AgentOutcome.UNREACHED}
     for name, outcome in outcomes.items():
-        told = "lettre du 30 avril 2027" if outcome is AgentOutcome.UNREACHED else ""
+        told = ToldByLetter(on=date(2027, 4, 30)) if outcome is AgentOutcome.UNREACHED else None
         note(Step.AGENT, Agent(name, "linux", outcome, moment(date(2027, 3, 30)), told), name)
     journal.today = ended_on(1)
-    note(Step.USERS_SUSPENDED, SecretDestroyed("", (), ""))
+    note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{service.owner_uid}.{name}" for name in tenant.machines)))
     journal.enter(Stage.DISMANTLED)
     for name in tenant.machines:
         bucket = service.bucket_name(name)
@@ -247,7 +259,7 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
         )
         note(Step.BUCKET_ERASED, BucketErased(name, bucket, count, BucketCount(), True), name)
     places = ("secrets/martin.data.age", "escrow/martin.data.age")
-    note(Step.SECRET_DESTROYED, SecretDestroyed("the repository passwords", places, HASH))
+    note(Step.SECRET_DESTROYED, SecretDestroyed(RepositoryPasswords(), places, HASH))
     for uid in (f"{service.owner_uid}.compta-01", f"{service.owner_uid}.caisse-01", service.owner_uid):
         note(Step.USER_DELETED, UserDeleted(uid, (uid[-6:].upper().replace("-", "K") + "7Q2M4X",)))
     journal.enter(Stage.ERASED)
@@ -257,20 +269,20 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
 def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smileo.example") -> None:
     """Add a verification by another person, and what goes last."""
     checks = tuple(
-        Check(f"{look} {service.bucket_name(name)}", True, seen)
+        Check(look, service.bucket_name(name), True, seen)
         for name in service.tenant.machines
         for look, seen in (
-            ("bucket", "the administrator is told that there is none"),
-            ("restore from bucket", "Fatal: unable to open repository: Access Denied."),
+            (Look.BUCKET, Absent()),
+            (Look.RESTORE, RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Stat: Access Denied.")),
         )
     )
     other = replace(service, author=Author(actor, "1a2b3c4d5e6f"))
     looking = Journal(other, ended_on(4))
-    looking.note(Step.VERIFIED, Verified((*checks, Check(f"user {service.owner_uid}", True, "there is none"))))
+    looking.note(Step.VERIFIED, Verified((*checks, Check(Look.USER, service.owner_uid, True, Absent()))))
     journal.today = ended_on(5)
     journal.enter(Stage.VERIFIED)
-    journal.note(Step.STACK_REMOVED, SecretDestroyed("", (), ""))
+    journal.note(Step.STACK_REMOVED, Removed((".coffre/state/.pulumi/stacks/coffre/martin.json",)))
     places = ("secrets/martin.control.age", "escrow/martin.control.age")
-    journal.note(Step.SECRET_DESTROYED, SecretDestroyed("the keys of the service", places, HASH))
-    journal.note(Step.LOCAL_REMOVED, SecretDestroyed("", (), ""))
-    journal.note(Step.FINAL_CHECK, Verified((Check("stack of martin", True, "Pulumi's folders have none"),)))
+    journal.note(Step.SECRET_DESTROYED, SecretDestroyed(ServiceKeys(), places, HASH))
+    journal.note(Step.LOCAL_REMOVED, Removed(()))
+    journal.note(Step.FINAL_CHECK, Verified((Check(Look.STACK, "martin", True, Left()),)))

@@ -2,9 +2,30 @@
 
 import json
 from datetime import UTC, date, datetime
+from typing import get_args
 
 import pytest
 
+from coffre.offboarding.erase.checks import (
+    Absent,
+    Check,
+    Contents,
+    KeyAnswer,
+    KeyHolder,
+    KeyOwner,
+    KeyTried,
+    Left,
+    Look,
+    OwnedBuckets,
+    Present,
+    Quoted,
+    RepositoryPasswords,
+    RestoreAnswer,
+    RestoreTried,
+    Seen,
+    ServiceKeys,
+    ToldByLetter,
+)
 from coffre.offboarding.lifecycle.evidence import (
     Agent,
     AgentOutcome,
@@ -13,7 +34,6 @@ from coffre.offboarding.lifecycle.evidence import (
     Attested,
     BucketCount,
     BucketErased,
-    Check,
     ErasureBegan,
     Flaws,
     Locked,
@@ -29,6 +49,20 @@ from coffre.records.events import Event, EventKind, check_recordable
 NOON = datetime(2027, 3, 2, 12, tzinfo=UTC)
 COUNT = BucketCount(objects=3, versions=2, markers=1, uploads=1, bytes=4096)
 
+SEEN: list[Seen] = [
+    Absent(),
+    Present(),
+    Present(owner="martin-k7"),
+    Contents(versions=3, markers=2, uploads=1),
+    Left(names=("a", "b")),
+    OwnedBuckets(sought=2, names=("a",)),
+    *(KeyTried(answer=answer, said="no") for answer in KeyAnswer),
+    *(RestoreTried(answer=answer, said="no") for answer in RestoreAnswer),
+    Quoted(text="something"),
+]
+PASSED = Check(Look.USER, "martin-k7", True, Absent())
+FAILED = Check(Look.KEY, "AKIA1", False, KeyTried(answer=KeyAnswer.ACCEPTED), KeyHolder(KeyOwner.MACHINE, "m1", True))
+
 EVIDENCE = [
     Approved(
         "1a2b3c",
@@ -42,14 +76,19 @@ EVIDENCE = [
     Returned("m1", "files", ("1a2b",), "/mnt/x", 3, 10, "ab" * 32, 0, NOON, NOON, 1.5, 2.0),
     Returned("m1", "repository", (), "/x", 3, 10, "ab" * 32, 0, NOON, NOON, 1.5, 2.0, True, ("c",), Flaws(3, 2, False)),
     Attestation(Attested.DATA_RECOVERED, "recu.pdf", "cd" * 32, date(2027, 2, 1)),
-    Agent("m1", "linux", AgentOutcome.UNREACHED, None, "lettre du 2027-03-01"),
+    Agent("m1", "linux", AgentOutcome.UNREACHED, None, ToldByLetter(on=date(2027, 3, 1))),
+    Agent("m1", "linux", AgentOutcome.UNREACHED, None, Quoted(text="lettre du 1er mars 2027")),
     Agent("m1", "linux", AgentOutcome.REMOVED, NOON),
     ErasureBegan("m1", "martin-m1-0123456789", "id.1", "martin-k7", "k7", COUNT),
     BucketErased("m1", "b", COUNT, BucketCount(versions=1, bytes=5), False, Locked(1, NOON)),
     BucketErased("m1", "b", COUNT, BucketCount(), True),
-    SecretDestroyed("the data bundle", (".coffre/secrets", ".coffre/escrow"), "ef" * 32),
+    SecretDestroyed(RepositoryPasswords(), (".coffre/secrets", ".coffre/escrow"), "ef" * 32),
+    SecretDestroyed(RepositoryPasswords(machine="m1"), (), "ef" * 32),
+    SecretDestroyed(ServiceKeys(), (), "ef" * 32),
+    SecretDestroyed(Quoted(text="the data bundle"), (), "ef" * 32),
     UserDeleted("martin-k7.m1", ("AKIA1", "AKIA2")),
-    Verified((Check("owner", True, "404"), Check("keys", False, "200"))),
+    Verified((PASSED, FAILED)),
+    *(Verified((Check(Look.BUCKET, "b", False, seen),)) for seen in SEEN),
 ]
 
 
@@ -79,5 +118,17 @@ def test_flaws_that_were_recorded_before_files_came_apart_have_none() -> None:
 
 def test_a_verification_without_checks_proves_nothing() -> None:
     assert not Verified(()).is_passed
-    assert not Verified((Check("owner", True, "404"), Check("keys", False, "200"))).is_passed
-    assert Verified((Check("owner", True, "404"),)).is_passed
+    assert not Verified((PASSED, FAILED)).is_passed
+    assert Verified((PASSED, FAILED)).failed == [FAILED]
+    assert Verified((PASSED,)).is_passed
+
+
+def test_every_kind_of_what_is_seen_is_read_back_here() -> None:
+    assert {type(seen) for seen in SEEN} == set(get_args(Seen))
+    assert len({seen.kind for seen in SEEN}) == len(get_args(Seen))
+
+
+def test_a_kind_that_this_version_does_not_know_is_an_error_and_no_other_kind() -> None:
+    recorded = {"look": "bucket", "subject": "b", "passed": True, "seen": {"kind": "something newer"}}
+    with pytest.raises(ValueError, match="something newer"):
+        from_details(Verified, {"checks": [recorded]})

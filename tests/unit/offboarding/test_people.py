@@ -16,15 +16,16 @@ from coffre.offboarding.approval.second_person import digest_verification, is_an
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.certificate.who import list_people, read_who
+from coffre.offboarding.erase.checks import Absent, Check, Look, RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import (
     Approved,
     BucketCount,
     BucketErased,
-    Check,
     ErasureBegan,
     SecretDestroyed,
     Step,
     Verified,
+    to_details,
 )
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.actor import Author
@@ -37,7 +38,7 @@ from tests.unit.offboarding.departures import HASH, LEAVING, leaving_tenant, ope
 
 ANNA, PAUL, MARC = "anna@smileo.example", "paul@smileo.example", "marc@smileo.example"
 ERASED_ON, VERIFIED_ON = date(2027, 5, 1), date(2027, 5, 4)
-PASSED = Verified((Check("user x", True, "there is none"),))
+PASSED = Verified((Check(Look.USER, "x", True, Absent()),))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def erase(service: Service, who: Person | None, *, machine: str = "compta-01", *
     began = ErasureBegan(machine, bucket, "a.1.1", service.owner_uid, service.tenant.id, count)
     journal.note(Step.ERASURE_BEGAN, began, machine)
     journal.note(Step.BUCKET_ERASED, BucketErased(machine, bucket, count, BucketCount(), True), machine)
-    journal.note(Step.SECRET_DESTROYED, SecretDestroyed("the repository passwords", ("a", "b"), HASH))
+    journal.note(Step.SECRET_DESTROYED, SecretDestroyed(RepositoryPasswords(), ("a", "b"), HASH))
     return journal
 
 
@@ -95,7 +96,8 @@ def verify(service: Service, who: Person | None, **how: Any) -> bool:
     """Verify as somebody; returns whether it is proved to be another person's."""
     journal = Journal(service, VERIFIED_ON)
     people = People(service, journal)
-    acted = people.prove(Act.VERIFY, digest_verification(journal, PASSED), who.key if who is not None else None, **how)
+    subject = digest_verification(journal, to_details(PASSED))
+    acted = people.prove(Act.VERIFY, subject, who.key if who is not None else None, **how)
     is_another = acted is not None and is_another_person(people, journal, acted)
     journal.note(Step.VERIFIED, PASSED, again=True)
     return is_another
@@ -219,7 +221,7 @@ def test_a_journal_that_was_written_over_proves_nothing(
     if fault == "rewritten":
         change("bucket_erased", is_gone=False)
     elif fault == "result":
-        change("verified", checks=[{"name": "user y", "passed": True, "seen": "there is none"}])
+        change("verified", **to_details(Verified((Check(Look.USER, "y", True, Absent()),))))
     elif fault == "moved":
         journal.insert(0, replace(journal.pop(places["verify"]), id=0))
     elif fault == "another day":

@@ -26,7 +26,8 @@ from coffre.offboarding.certificate.seals.seal import SealError
 from coffre.offboarding.certificate.seals.sealed_json import seal_json, seal_statement
 from coffre.offboarding.certificate.seals.sealed_pdf import FACTS_FILE
 from coffre.offboarding.certificate.verify import open_seal, verify_file
-from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Check, Flaws, Locked, Step, Verified
+from coffre.offboarding.erase.checks import Absent, Check, Look
+from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Flaws, Locked, Step, Verified
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import is_genuine, read_heads
 from coffre.records.events import EventKind
@@ -123,7 +124,7 @@ def test_a_day_set_by_hand_or_a_trial_platform_shows_as_a_specimen(
     with open_service(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as service:
         today = datetime.now(UTC).date()
         journal = Journal(service, today)
-        journal.note(Step.VERIFIED, Verified((Check("user x", True, "there is none"),)))
+        journal.note(Step.VERIFIED, Verified((Check(Look.USER, "x", True, Absent()),)))
         certificate = issue(service, journal, today)
         assert facts_of(certificate)["specimen"] == []
         assert "SPÉCIMEN" not in text_of(certificate.pdf)

@@ -1,25 +1,127 @@
-"""What steps wrote in English reads in French: every kind of look has its words, and so has what is usually seen."""
+"""Every check, secret and letter has its French, whatever it looks at and sees; English is left to the CLI."""
+
+from datetime import date
+from typing import get_args
 
 import pytest
 
-from coffre.offboarding.certificate.wording import CHECKS, name_check, say_seen
-from coffre.offboarding.erase.verifying import Look
+from coffre.cli.words.checks import describe_check
+from coffre.offboarding.certificate.wording import LOOKS, name_check, name_secret, say_seen, say_told
+from coffre.offboarding.erase.checks import (
+    Absent,
+    Check,
+    Contents,
+    KeyAnswer,
+    KeyHolder,
+    KeyOwner,
+    KeyTried,
+    Left,
+    Look,
+    OwnedBuckets,
+    Present,
+    Quoted,
+    RepositoryPasswords,
+    RestoreAnswer,
+    RestoreTried,
+    Seen,
+    ServiceKeys,
+    ToldByLetter,
+)
+
+BUCKET, UID = "martin-compta-01-779e82c9b5", "martin-k7f3q9wz2m"
+
+WORDS: list[tuple[Look, Seen, str]] = [
+    (Look.BUCKET, Absent(), "la plate-forme répond à l’administrateur qu’il n’existe pas"),
+    (Look.CONTENTS, Absent(), "la plate-forme répond qu’il n’existe pas"),
+    (Look.USER, Absent(), "inexistant"),
+    (Look.PASSWORD, Absent(), "aucun"),
+    (Look.USER, Present(), "toujours présent"),
+    (Look.PASSWORD, Present(), "toujours présent"),
+    (Look.BUCKET, Present(owner=UID), f"toujours présent, propriétaire {UID}"),
+    (
+        Look.CONTENTS,
+        Contents(versions=3, markers=2, uploads=1),
+        "versions : 3 ; marqueurs de suppression : 2 ; envois inachevés : 1",
+    ),
+    (Look.RECORD, Left(), "aucune entrée bucket.instance"),
+    (Look.RECORD, Left(names=("a:1", "a:2")), "entrées bucket.instance : a:1, a:2"),
+    (Look.BUNDLES, Left(), "aucun, ni dans le dossier des secrets ni au séquestre"),
+    (Look.BUNDLES, Left(names=("a",)), "restent : a"),
+    (Look.STACK, Left(), "aucune"),
+    (Look.STACK, Left(names=("a",)), "restent : a"),
+    (Look.OWNED, OwnedBuckets(sought=2), "clé acceptée ; espaces recherchés : 2 ; espaces listés : aucun"),
+    (Look.OWNED, OwnedBuckets(sought=2, names=("a",)), "clé acceptée ; espaces recherchés : 2 ; espaces listés : a"),
+    (Look.KEY, KeyTried(answer=KeyAnswer.UNKNOWN), "requête signée refusée : InvalidAccessKeyId"),
+    (Look.KEY, KeyTried(answer=KeyAnswer.ACCEPTED), "la clé est encore acceptée"),
+    (Look.KEY, KeyTried(answer=KeyAnswer.NO_BUCKET), "la clé est encore acceptée, l’espace n’existe pas"),
+    (
+        Look.KEY,
+        KeyTried(answer=KeyAnswer.REFUSED, said="UserSuspended"),
+        "la plate-forme connaît encore la clé, et répond : UserSuspended",
+    ),
+    (
+        Look.RESTORE,
+        RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Access Denied."),
+        "refusée par la plate-forme (réponse de restic : Access Denied)",
+    ),
+    (Look.RESTORE, RestoreTried(answer=RestoreAnswer.OPENED), "restic a ouvert le dépôt"),
+    (Look.RESTORE, RestoreTried(answer=RestoreAnswer.RESTORED), "la dernière sauvegarde a pu être restaurée"),
+    (
+        Look.RESTORE,
+        RestoreTried(answer=RestoreAnswer.FAILED, said="wrong password"),
+        "échouée sans que la plate-forme l’ait refusée ; réponse de restic : wrong password",
+    ),
+    (Look.QUOTED, Quoted(text="something new"), "something new"),
+]
+
+
+@pytest.mark.parametrize(("look", "seen", "words"), WORDS)
+def test_what_is_seen_is_said_in_french(look: Look, seen: Seen, words: str) -> None:
+    assert say_seen(Check(look, BUCKET, False, seen)) == words
+
+
+def test_there_are_words_for_everything_that_can_be_looked_at_and_seen() -> None:
+    assert {look for look, _, _ in WORDS} == set(Look) == set(LOOKS)
+    assert {type(seen) for _, seen, _ in WORDS} == set(get_args(Seen))
+    answers = {seen.answer for _, seen, _ in WORDS if isinstance(seen, KeyTried | RestoreTried)}
+    assert answers == {*KeyAnswer, *RestoreAnswer}
 
 
 @pytest.mark.parametrize("look", list(Look))
-def test_every_look_has_a_french_name_that_keeps_its_subject(look: Look) -> None:
-    assert look.value in CHECKS
-    assert name_check(f"{look} martin-compta-01-0123456789").endswith(" martin-compta-01-0123456789")
+def test_every_look_has_a_french_and_an_english_name_that_keep_its_subject(look: Look) -> None:
+    check = Check(look, BUCKET, True, Absent())
+    assert name_check(check).endswith(BUCKET)
+    assert f"{BUCKET}: " in describe_check(check)
+    assert name_check(Check(Look.OWNED, "", True, OwnedBuckets(sought=1))) == LOOKS[Look.OWNED]
 
 
-def test_whose_a_key_was_is_said_in_french() -> None:
-    assert name_check("access key AKIA1 (the owner's key)") == "Clé d’accès AKIA1 (clé du propriétaire)"
-    assert name_check("access key AKIA2 (the key of compta-01)") == "Clé d’accès AKIA2 (clé de compta-01)"
-    assert name_check("access key AKIA3 (the old key of compta-01)") == "Clé d’accès AKIA3 (ancienne clé de compta-01)"
+@pytest.mark.parametrize(
+    ("holder", "french", "english"),
+    [
+        (KeyHolder(KeyOwner.TENANT), "clé du propriétaire", "the owner's key"),
+        (KeyHolder(KeyOwner.TENANT, is_old=True), "ancienne clé du propriétaire", "the old owner's key"),
+        (KeyHolder(KeyOwner.MACHINE, "compta-01"), "clé de compta-01", "the key of compta-01"),
+        (
+            KeyHolder(KeyOwner.MACHINE, "compta-01", is_old=True),
+            "ancienne clé de compta-01",
+            "the old key of compta-01",
+        ),
+    ],
+)
+def test_whose_a_key_was_is_said(holder: KeyHolder, french: str, english: str) -> None:
+    check = Check(Look.KEY, "AKIA1", True, KeyTried(answer=KeyAnswer.UNKNOWN), holder)
+    assert name_check(check) == f"Clé d’accès AKIA1 ({french})"
+    assert describe_check(check).startswith(f"access key AKIA1 ({english}): ")
 
 
-def test_a_refused_restore_is_said_in_french_and_what_is_not_known_stays() -> None:
-    said = say_seen("restic failed: unable to open config file: Stat: Access Denied. Is there a repository …")
-    assert "Access Denied" in said
-    assert said.startswith("refusée")
-    assert say_seen("something new") == "something new"
+def test_a_platform_that_still_knows_a_key_is_quoted_to_the_operator() -> None:
+    check = Check(Look.KEY, "AKIA1", False, KeyTried(answer=KeyAnswer.REFUSED, said="RGW said UserSuspended"))
+    assert describe_check(check) == "access key AKIA1: the platform knows the key: RGW said UserSuspended"
+
+
+def test_destroyed_secrets_and_letters_are_named_in_french() -> None:
+    assert name_secret(RepositoryPasswords()) == "Mots de passe de toutes les sauvegardes"
+    assert name_secret(RepositoryPasswords(machine="m1")) == "Mot de passe des sauvegardes de m1"
+    assert name_secret(ServiceKeys()).startswith("Clés du service : ")
+    assert name_secret(Quoted(text="the data bundle")) == "the data bundle"
+    assert say_told(ToldByLetter(on=date(2027, 4, 5))) == "courrier du 05/04/2027"

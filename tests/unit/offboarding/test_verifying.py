@@ -1,0 +1,66 @@
+"""What a verification tries: every access key of a bundle, and what the platform's answer to each says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from coffre.errors import RemoteError
+from coffre.offboarding.erase.checks import KeyAnswer, KeyHolder, KeyOwner, KeyTried, Look
+from coffre.offboarding.erase.verifying import list_access_keys, try_access_keys
+from coffre.secrets import minting
+from coffre.secrets.bundles import ControlBundle, S3Key, entries
+from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError
+
+CONTROL = ControlBundle(
+    tenant_id="k7f3q9wz2m",
+    owner_key=minting.new_access_key(),
+    old_owner_key=minting.new_access_key(),
+    machine_keys={"compta-01": minting.new_access_key()},
+    old_machine_keys={"compta-01": minting.new_access_key()},
+    stack_passphrase=minting.new_passphrase(),
+    signing_key=minting.new_signing_key(),
+)
+
+
+@dataclass
+class Gate:
+    """A platform that gives one answer to every key."""
+
+    answer: bool | RemoteError
+
+    def accepts_key(self, bucket: str, key: AccessKey) -> bool:
+        if isinstance(self.answer, RemoteError):
+            raise self.answer
+        return self.answer
+
+
+def test_every_access_key_of_a_bundle_is_tried_under_its_holder() -> None:
+    found = list(list_access_keys(CONTROL))
+    in_bundle = [key for key in entries(CONTROL).values() if isinstance(key, S3Key)]
+    assert {key.access_key_id for _, key in found} == {key.access_key_id for key in in_bundle}
+    assert [(holder, key.access_key_id) for holder, key in found] == [
+        (KeyHolder(KeyOwner.TENANT), CONTROL.owner_key.access_key_id),
+        (KeyHolder(KeyOwner.MACHINE, "compta-01"), CONTROL.machine_keys["compta-01"].access_key_id),
+        (KeyHolder(KeyOwner.MACHINE, "compta-01", is_old=True), CONTROL.old_machine_keys["compta-01"].access_key_id),
+        (KeyHolder(KeyOwner.TENANT, is_old=True), CONTROL.old_owner_key.access_key_id),  # type: ignore[union-attr]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "tried"),
+    [
+        (False, KeyTried(answer=KeyAnswer.UNKNOWN)),
+        (True, KeyTried(answer=KeyAnswer.ACCEPTED)),
+        (BucketGoneError("no such bucket"), KeyTried(answer=KeyAnswer.NO_BUCKET)),
+        (RemoteError("RGW said UserSuspended"), KeyTried(answer=KeyAnswer.REFUSED, said="RGW said UserSuspended")),
+    ],
+)
+def test_a_key_passes_only_when_the_platform_does_not_know_it(answer: Any, tried: KeyTried) -> None:
+    checks = list(try_access_keys(Gate(answer), "a-bucket", CONTROL))  # type: ignore[arg-type]
+    assert [(check.look, check.passed, check.seen) for check in checks] == [(Look.KEY, answer is False, tried)] * 4
+
+
+def test_a_platform_that_is_away_answers_for_no_key() -> None:
+    with pytest.raises(PlatformAwayError):
+        list(try_access_keys(Gate(PlatformAwayError("no answer")), "a-bucket", CONTROL))  # type: ignore[arg-type]
