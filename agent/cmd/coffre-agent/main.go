@@ -160,7 +160,8 @@ func tell(log io.Writer, pulled apply.Pulled, err error) {
 		lines = append(lines, "orders: "+err.Error())
 	}
 	for _, line := range lines {
-		fmt.Fprintln(log, text.Line(line, lineLimit)) //nolint:errcheck // The journal is a convenience; there is nobody to tell when it is gone.
+		// The journal is a convenience; there is nobody to tell when it is gone.
+		_, _ = fmt.Fprintln(log, text.Line(line, lineLimit))
 	}
 }
 

@@ -36,7 +36,7 @@ func (r *repository) restore(ctx context.Context, snapshot Snapshot, folder *os.
 	if err := requireTrusted(folder.Name()); err != nil {
 		return summary{}, err
 	}
-	fmt.Fprintln(log, noCage) //nolint:errcheck // Only a word of caution.
+	_, _ = fmt.Fprintln(log, noCage) // Only a word of caution.
 	command := r.restic(restoring(snapshot, folder.Name(), path)...)
 	return done, r.run(ctx, command, start, progress.take(&done))
 }
@@ -90,7 +90,7 @@ func (p *progress) take(done *summary) func([]byte) error {
 		case "status":
 			if tenths := int(message.PercentDone * 10); tenths > p.shown {
 				p.shown = tenths
-				fmt.Fprintf(p.log, "restauration : %d %%\n", tenths*10) //nolint:errcheck // Only progress.
+				_, _ = fmt.Fprintf(p.log, "restauration : %d %%\n", tenths*10) // Only progress.
 			}
 		case "summary":
 			*done = message.summary

@@ -82,9 +82,10 @@ func Main(ctx context.Context, arguments []string, settings Settings) int {
 		return 0
 	}
 	exit, hint := fault.Describe(err)
-	fmt.Fprintf(settings.Log, "%s : %s\n", Name, text.Line(err.Error(), 2*messageLimit)) //nolint:errcheck // Nobody is left to tell.
+	// Nobody is left to tell.
+	_, _ = fmt.Fprintf(settings.Log, "%s : %s\n", Name, text.Line(err.Error(), 2*messageLimit))
 	if hint != "" {
-		fmt.Fprintln(settings.Log, hint) //nolint:errcheck // As above.
+		_, _ = fmt.Fprintln(settings.Log, hint) // As above.
 	}
 	return exit
 }
@@ -291,7 +292,7 @@ func restore(ctx context.Context, repository *repository, asked request, setting
 	if err != nil {
 		return err
 	}
-	defer folder.Close() //nolint:errcheck // It was only held.
+	defer func() { _ = folder.Close() }() // It was only held.
 	summary, err := repository.restore(ctx, snapshot, folder, wanted, settings.Log)
 	if err != nil {
 		return err

@@ -256,7 +256,7 @@ func (r *run) lookForLastSnapshot(ctx context.Context) error {
 	}
 	// A suspended machine reads nothing of its repository: that says nothing of the snapshot.
 	if err != nil || isThere {
-		return nil //nolint:nilerr // See above.
+		return nil
 	}
 	r.report.MissingSnapshotID, r.report.MissingSnapshotAt = &last.SnapshotID, &last.SnapshotAt
 	r.note("the last snapshot of this machine, %.8s of %s, is not in the storage any more", last.SnapshotID,

@@ -19,10 +19,10 @@ import (
 
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/gate"
-	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/orders"
-	"coffre.invalid/agent/internal/realrestic"
 	"coffre.invalid/agent/internal/report"
+	"coffre.invalid/agent/internal/testkit/installed"
+	"coffre.invalid/agent/internal/testkit/realrestic"
 )
 
 // withRestic is a machine with the real restic and an empty repository.
