@@ -14,13 +14,8 @@ if TYPE_CHECKING:
 _WEEK = tuple(Weekday)
 
 
-def is_working_time(hours: WorkingHours, moment: datetime.datetime) -> bool:
-    """Tell whether an aware moment is working time: from opens, up to closes and not at it, by the calendar's clock."""
-    return not why_not(hours, moment)
-
-
 def why_not(hours: WorkingHours, moment: datetime.datetime) -> str:
-    """Return why an aware moment is no working time, empty when it is."""
+    """Return why an aware moment is no working time, empty when it is: from opens, up to closes and not at it."""
     local = _local(hours, moment)
     if _is_holiday(hours, local.date()):
         return f"{local:%Y-%m-%d} is a holiday"
