@@ -118,11 +118,11 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 }
 
 func backUp(ctx context.Context, paths config.Paths, log io.Writer) (int, error) {
-	_, exit, err := run.Run(ctx, run.Settings{
+	outcome, err := run.Run(ctx, run.Settings{
 		Paths: paths, Version: version, Environment: os.Environ(), InvocationID: os.Getenv("INVOCATION_ID"),
 		StoragePatience: run.StoragePatience, Log: log,
 	})
-	return exit, err
+	return outcome.Exit, err
 }
 
 // pullAndBackUp is for schedulers that call one program: whatever the pull says, the backup is made.
