@@ -246,7 +246,7 @@ class WorkingHours(FileModel):
     opens: Annotated[Clock, Field(description='The time at which work begins, in quotes, like "08:30"')]
     closes: Annotated[Clock, Field(description='The time at which work ends, in quotes, like "18:00"')]
     holidays: list[Day] = Field(
-        default_factory=list, description="The days on which nobody works, whatever the weekday"
+        default_factory=list, description="The days on which nobody works, besides the public holidays of France"
     )
 
 
