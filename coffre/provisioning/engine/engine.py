@@ -27,6 +27,7 @@ from coffre.storage.ceph.provider.scope import TenantScope
 from coffre.storage.ceph.provider.server import served
 from coffre.storage.ceph.provider.shell import RgwProvider
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.workspace.paths import PULUMI_HOME
 
 PARALLEL_RESOURCES = 32
 """Resources at a time; Pulumi's own default is 4 a core."""
@@ -111,7 +112,7 @@ class StackEngine:
         }
         self._workspace = automation.LocalWorkspace(
             work_dir=str(work_dir),
-            pulumi_home=str(work_dir.parent / ".home"),
+            pulumi_home=str(work_dir.parent / PULUMI_HOME.name),
             env_vars=self._environment,
             pulumi_command=self._command,
         )
