@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.agents.reach.ssh import CONNECT_SECONDS, DEFAULT_PORT, client_environment
+from coffre.agents.reach.ssh import CLIENT_VARIABLES, CONNECT_SECONDS, DEFAULT_PORT
 from coffre.agents.reach.ssh_errors import UnreachableError, explain_ssh, last_line
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
+from coffre.outside.environment import child_environment
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
 from coffre.outside.text import split_lines
 from coffre.spec.tenant import SshConnection
@@ -149,7 +150,7 @@ def _resolve(connection: SshConnection, ssh_config: Path | None) -> _Address:
 def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
     limits = processes.Limits(timeout_seconds, STDOUT_BYTES)
     try:
-        done = processes.run(command, limits, environment=client_environment(os.environ))
+        done = processes.run(command, limits, environment=child_environment(os.environ, only=CLIENT_VARIABLES))
     except processes.DeadlinePassedError:
         raise UnreachableError(
             f"{command[-1]}: it did not answer in time", "Is it switched on and in the network?"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import coffre
 from coffre.anchors.anchoring import Place, sign_records
+from coffre.correspondence.documents import tenant_folder
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.approval.approval import digest_block, read_block
 from coffre.offboarding.approval.people import People
@@ -17,13 +18,13 @@ from coffre.offboarding.certificate.sealed import read_tenant_key, seal_certific
 from coffre.offboarding.certificate.who import read_who
 from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step, to_details
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.offboarding.notices.documents import tenant_folder, write_document
 from coffre.records.chain.heads import Head
 from coffre.records.events import EventKind
 from coffre.signing.seals.keys import CertifiedKey, name_signer
 from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
+from coffre.workspace.files import write_atomically
 
 
 def issue(service: Service, journal: Journal, today: date) -> Certificate:
@@ -33,7 +34,7 @@ def issue(service: Service, journal: Journal, today: date) -> Certificate:
     for nobody was given them. RefusedError on a real platform without a signing key.
     """
     certified = journal.find(Step.CERTIFIED, Certified)
-    folder = tenant_folder(service)
+    folder = tenant_folder(service.repository, service.tenant)
     if certified is not None:
         return _certificate(folder, certified)
     key = read_tenant_key(service, utc_now())
@@ -43,8 +44,8 @@ def issue(service: Service, journal: Journal, today: date) -> Certificate:
     page = render_certificate(facts, name_signer(key.certificates[0]), json_name)
     pdf = seal_pdf(page, key, f"Certificat d’effacement {facts.number}")
     signed_json = seal_certificate(to_details(facts), pdf_name, _sha256(pdf), key)
-    write_document(folder / pdf_name, pdf)
-    write_document(folder / json_name, signed_json)
+    write_atomically(folder / pdf_name, pdf)
+    write_atomically(folder / json_name, signed_json)
     certified = _certified(facts, pdf, signed_json, (pdf_name, json_name))
     journal.note(Step.CERTIFIED, certified, journal.machine)
     return _certificate(folder, certified)

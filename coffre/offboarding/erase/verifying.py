@@ -6,6 +6,7 @@ A look that could not be made is an error, never a passed check: whoever is away
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
+from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.repository.repository import Repository, ResticError
 from coffre.errors import RemoteError
 from coffre.offboarding.erase.destroying import list_users
@@ -15,6 +16,7 @@ from coffre.secrets import minting
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError
+from coffre.tenant.keys import access_key
 from coffre.tenant.service import Service
 
 RESTORE_SECONDS = 45.0
@@ -138,7 +140,7 @@ def _check_keys(service: Service, control: ControlBundle, erased: Sequence[Erasu
 def _try_key(service: Service, bucket: str, key: S3Key) -> tuple[bool, str]:
     """Sign a request with a key; returns whether the platform knows no such key, and what it said."""
     try:
-        is_known = service.storage.accepts_key(bucket, _access_key(key))
+        is_known = service.storage.accepts_key(bucket, access_key(key))
     except PlatformAwayError:
         raise
     except RemoteError as problem:  # a suspended user, another secret, a bucket that is not there: it knows the key
@@ -153,8 +155,8 @@ def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> C
     """
     endpoint = service.storage.endpoint
     repository = Repository(
-        url=f"s3:{endpoint.url}/{began.bucket}/{naming.RESTIC_PREFIX.rstrip('/')}",
-        key=_access_key(owner_key),
+        url=repository_url(endpoint.url, began.bucket),
+        key=access_key(owner_key),
         password=minting.new_password(),
         ca_file=endpoint.ca_file,
         region=endpoint.region,
@@ -175,7 +177,3 @@ def _check(look: Look, subject: str, passed: bool, seen: str) -> Check:
 
 def _or_none(names: Sequence[str]) -> str:
     return ", ".join(names) if names else "none"
-
-
-def _access_key(key: S3Key) -> AccessKey:
-    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
