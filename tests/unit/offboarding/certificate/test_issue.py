@@ -14,6 +14,7 @@ from typing import Any
 
 import pypdf
 import pytest
+import weasyprint
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -35,6 +36,8 @@ from coffre.records.events import EventKind
 from coffre.signing.seals import keys
 from coffre.signing.seals.keys import CertifiedKey
 from coffre.signing.seals.seal import SealError
+from coffre.signing.seals.sealed_json import write_json
+from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.tenant.service import Service
 from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY
 from tests.unit.offboarding.departures import (
@@ -271,6 +274,14 @@ def test_a_certificate_signed_by_somebody_else_is_whole_and_not_valid(
     forged.write_bytes(seal_certificate(facts_of(issued[0]), issued[0].pdf.name, "ab" * 32, forger))
     verdict = verify_file(forged, issued[1])
     assert (verdict.is_intact, verdict.is_trusted, verdict.is_valid) == (True, False, False)
+
+
+def test_a_pdf_that_names_other_certificates_than_it_is_signed_with_fails() -> None:
+    facts = {"number": "CE-2026-K7F3Q9WZ2M-01", "proof": {"signers": ["ab" * 32]}}
+    carried = weasyprint.Attachment(string=write_json(facts), name=FACTS_FILE)
+    page = weasyprint.HTML(string="<p>Certificat").write_pdf(attachments=[carried])
+    with pytest.raises(SealError, match="other certificates than it names"):
+        open_seal(seal_pdf(page, make_signer(ec.generate_private_key(ec.SECP256R1()), "SMILÉO SAS"), "Certificat"))
 
 
 def test_a_signed_statement_verifies_and_one_changed_byte_of_it_fails(tmp_path: Path) -> None:
