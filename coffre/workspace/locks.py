@@ -1,7 +1,8 @@
-"""Locks between commands; a lock goes with its process, however that ends. The one module that takes them on files.
+"""Locks between commands, by files that are there for nothing else. A lock goes with its process, however that ends.
 
 They are the kernel's (flock), so they hold between containers that share the files. `filelock` takes them: it waits,
-leaves the file in place, and takes none on a file that was removed meanwhile. Folders are locked by `work_folder`.
+leaves the file in place, and takes none on a file that was removed meanwhile. It opens no folder and keeps no caller's
+descriptor, so `work_folder` locks its folders itself, and the anchor the file that it adds a line to.
 """
 
 from collections.abc import Iterator
