@@ -25,6 +25,7 @@ from coffre.secrets.destruction import BundleFiles, Traces, list_notes
 from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
 from coffre.secrets.holders import keys
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.workspace.files import write_atomically
 
 DEFAULT_WAIT_SECONDS = 10.0
 
@@ -208,10 +209,10 @@ class SecretStore:
         with files.explained(f"write {self._places.shown(escrow)} (escrow)"):
             listed = self._places.recipients.read_bytes()
             if self._places.escrow_recipients.read_bytes() != listed:
-                files.write_atomically(self._places.escrow_recipients, listed)
-            files.write_atomically(escrow, sealed)
+                write_atomically(self._places.escrow_recipients, listed)
+            write_atomically(escrow, sealed)
         with files.explained(f"write {self._places.shown(primary)}"):
-            files.write_atomically(primary, sealed)
+            write_atomically(primary, sealed)
         for path in (escrow, primary):
             copy = self._read(path, bundle.tenant_id, type(bundle))
             if copy.bundle != bundle:

@@ -15,8 +15,7 @@ from coffre.provisioning.engine.removal import remove_files, remove_stack_files
 from coffre.secrets.bundles import ControlBundle, DataBundle, report_key_name
 from coffre.spec import naming
 from coffre.tenant.service import Service
-from coffre.workspace.lock import lock_file
-from coffre.workspace.paths import RUN_FOLDER
+from coffre.workspace.paths import RUN_FOLDER, lock_file
 from coffre.workspace.work_folder import remove_abandoned
 
 Refuse = Callable[[], None]

@@ -1,4 +1,4 @@
-"""Which letters a departure has, and how far one went. The values are in the database for ever."""
+"""Which letters a departure has. The values are in the database for ever."""
 
 from enum import StrEnum
 
@@ -12,12 +12,3 @@ class LetterKind(StrEnum):
     UNREACHED = "unreached"
     ERASED = "erased"
     RENOUNCED = "renounced"
-
-
-class LetterState(StrEnum):
-    """How far a letter went. One that stayed at sending was cut off: whether it went out is not known."""
-
-    WRITTEN = "written"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"

@@ -16,7 +16,7 @@ from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import MachineOutcome, deploy
-from coffre.provisioning.steps.secrets import Secrets, access_key, check_escrow, current_keys, ensure_report_keys
+from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_report_keys
 from coffre.records.events import EventKind
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
@@ -24,6 +24,7 @@ from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
 from coffre.spec.loader import Repository
+from coffre.tenant.keys import access_key
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
 

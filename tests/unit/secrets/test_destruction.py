@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.secrets import files, minting
+from coffre.secrets import destruction, minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.destruction import BundleFiles
 from tests.unit.secrets.conftest import SLUG, TENANT_ID
@@ -69,7 +69,7 @@ def test_after_a_kill_in_the_middle_the_same_is_said(vault, monkeypatch, survivo
         path.unlink()
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "delete", killed)
+        patch.setattr(destruction, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
             destroy(vault)
     assert sum(path.exists() for path in vault.copies()) == survivors
@@ -111,7 +111,7 @@ def test_nothing_goes_while_the_escrow_is_not_there(vault):
 
 def test_a_copy_that_comes_back_is_an_error(vault, monkeypatch):
     saved(vault)
-    monkeypatch.setattr(files, "delete", lambda path: None)
+    monkeypatch.setattr(destruction, "delete", lambda path: None)
     with pytest.raises(ExpectedError, match="was deleted and is still there"):
         destroy(vault)
 

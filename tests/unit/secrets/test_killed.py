@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TENANT_ID = "k7f3q9wz2m"
 SLUG = "boulangerie-martin"
-MOST_STEPS = 60
+MOST_STEPS = 80
 
 
 def runs_through(work: Callable[[], object], steps: int) -> bool:
