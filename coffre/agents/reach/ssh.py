@@ -33,7 +33,7 @@ DEFAULT_PORT = 22
 SSH_FAILED = 255
 STDOUT_BYTES = 2 * 1024**2
 """The most that a command on a machine may print: a report has 1 MiB at most."""
-KEEP_SECONDS = 60
+KEEP_SECONDS = 20
 """How long a shared connection outlives a run that was killed before it could end it."""
 SETTLE_SECONDS = 10.0
 """How long the last complaints may take to come through once the rest has."""
