@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from coffre.agents.applied import Applied
+from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import RemoteError
 from coffre.provisioning.rotation import rotate
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
@@ -257,8 +258,8 @@ def is_ended(world: World) -> bool:
     )
 
 
-def stages(world: World) -> list[tuple[object, object]]:
-    return sorted((event.details["which"], event.details["stage"]) for event in world.events)
+def stages(world: World) -> list[tuple[str, str, str]]:
+    return sorted((event.details["which"], event.machine or "", event.details["stage"]) for event in world.events)
 
 
 @pytest.mark.parametrize("now", [False, True])
@@ -267,7 +268,9 @@ def test_a_rotation_ends_with_new_keys_everywhere(world: World, now: bool) -> No
     assert all(key.is_done for key in world.run(now=now))
     assert is_ended(world)
     assert not before & world.live_ids()
-    assert stages(world) == sorted((s.name, stage) for s in EVERY_KEY for stage in ("begun", "cut", "done"))
+    assert stages(world) == sorted(
+        (s.secret.kind.value, s.machine or "", stage) for s in EVERY_KEY for stage in ("begun", "cut", "done")
+    )
     assert world.minted == len(EVERY_KEY)
 
 
@@ -299,6 +302,29 @@ def test_killed_anywhere_it_is_ended_by_the_next_command_with_the_same_new_keys(
     assert steps > 20
 
 
+def test_a_stage_that_the_version_before_recorded_is_not_recorded_again(world: World) -> None:
+    """Its events name keys by phrases, and records are never rewritten."""
+    world.down = set(MACHINES)
+    world.run()
+    assert len(world.events) == len(EVERY_KEY) + 2
+    phrases = {
+        ("owner_key", None): "the owner's key",
+        ("signing_key", None): "the signing key",
+        ("machine_key", "compta-01"): "the key of compta-01",
+        ("machine_key", "caisse-01"): "the key of caisse-01",
+    }
+    for event in world.events:
+        event.details["which"] = phrases[event.details["which"], event.machine]
+    recorded = [dict(event.details) for event in world.events]
+    rotation = TenantRotation(world, world.control, lambda text: None)  # type: ignore[arg-type]
+    rotation.start(EVERY_KEY, now=False)
+    assert [event.details for event in world.events] == recorded
+    world.down = set()
+    world.run()
+    assert is_ended(world)
+    assert len(world.events) == 3 * len(EVERY_KEY)
+
+
 def test_a_cut_that_was_decided_is_never_taken_back_by_apply(world: World) -> None:
     """Killed after the platform has let the old key go: apply must not bring a stolen key back to life."""
     old = world.control.machine_keys["compta-01"].access_key_id
@@ -315,10 +341,10 @@ def test_a_cut_that_was_decided_is_never_taken_back_by_apply(world: World) -> No
 
 def test_a_machine_that_is_down_keeps_its_old_key_and_is_named(world: World) -> None:
     world.down = {"caisse-01"}
-    outcomes = {key.name: key for key in world.run()}
-    assert [name for name, key in outcomes.items() if not key.is_done] == ["the key of caisse-01", "the signing key"]
-    assert "it did not answer" in outcomes["the key of caisse-01"].sentence
-    assert "caisse-01: it did not answer" in outcomes["the signing key"].sentence
+    outcomes = {key.secret: key for key in world.run()}
+    assert [each for each, key in outcomes.items() if not key.is_done] == [CAISSE.secret, SIGNING.secret]
+    assert "it did not answer" in outcomes[CAISSE.secret].message
+    assert "caisse-01: it did not answer" in outcomes[SIGNING.secret].message
     assert all(world.works(name) for name in MACHINES)
     minted = world.minted
     world.run()
@@ -333,7 +359,7 @@ def test_now_cuts_first_and_a_machine_that_is_down_gets_the_new_key_later(world:
     world.down = {"compta-01"}
     old = world.control.machine_keys["compta-01"].access_key_id
     (outcome,) = world.run([COMPTA], now=True)
-    assert "the old one is cut and compta-01 cannot back up" in outcome.sentence
+    assert "the old one is cut and compta-01 cannot back up" in describe_rotation(outcome)
     assert old not in world.live_ids()
     assert not world.works("compta-01")
     assert world.works("caisse-01")
@@ -362,7 +388,7 @@ def test_a_machine_stolen_in_the_middle_of_a_rotation_loses_the_new_key_as_well(
 def test_a_backup_under_way_keeps_the_old_key_until_it_is_over(world: World) -> None:
     world.at_work = {"compta-01"}
     (outcome,) = world.run([COMPTA])
-    assert "a backup is under way" in outcome.sentence
+    assert "a backup is under way" in outcome.message
     assert len(world.keys[naming.machine_uid(TENANT, "compta-01")]) == 2
     world.at_work = set()
     world.apply()

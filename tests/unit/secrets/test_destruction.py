@@ -8,6 +8,7 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.secrets import destruction, minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.destruction import BundleFiles
+from coffre.secrets.identifiers import SecretId, SecretKind
 from tests.unit.secrets.conftest import SLUG, TENANT_ID
 
 
@@ -153,5 +154,5 @@ def test_one_password_goes_only_when_it_is_named(vault):
     without = data.model_copy(update={"repository_passwords": {"caisse-01": data.repository_passwords["caisse-01"]}})
     with pytest.raises(RefusedError, match="would lose or change"):
         vault.store().save_data(SLUG, without)
-    assert vault.store().save_data(SLUG, without, dropping=["the repository password of compta-01"])
+    assert vault.store().save_data(SLUG, without, dropping=[SecretId(SecretKind.REPOSITORY_PASSWORD, "compta-01")])
     assert vault.store().get_data(SLUG, TENANT_ID) == without
