@@ -8,9 +8,9 @@ from coffre import toolchain
 from coffre.correspondence import smtp
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.notices.documents import tenant_folder
-from coffre.offboarding.notices.letter_kinds import LetterKind, LetterState
 from coffre.offboarding.notices.letters import calendar_path, message_path, title_of
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.departure import LetterKind, LetterPosted, LetterState
+from coffre.tenant.log import Recorded
 from coffre.tenant.service import Service
 
 
@@ -31,7 +31,7 @@ def send_letter(service: Service, kind: LetterKind, path: Path, today: date, res
     ``resend`` sends it again, also one that went out. NotSentError when the server did not take it.
     """
     last = _find_last(service, path)
-    state = None if last is None else LetterState(str(last.details["state"]))
+    state = None if last is None else last.fact.state
     settings = service.repository.settings.mail
     if not resend and state is LetterState.SENT:
         return Posted(kind, LetterState.SENT, is_new=False, to=service.tenant.contact.email)
@@ -77,19 +77,11 @@ def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ..
     return tuple(files)
 
 
-def _find_last(service: Service, path: Path) -> Event | None:
+def _find_last(service: Service, path: Path) -> Recorded[LetterPosted] | None:
     """Return the newest event about a letter's file; another departure's letter of that kind is another file."""
-    events = service.records.list_events(service.tenant.id, EventKind.LETTER)
-    return next((event for event in reversed(events) if event.details["file"] == path.name), None)
+    posted = service.log.list(LetterPosted)
+    return next((each for each in reversed(posted) if each.fact.file == path.name), None)
 
 
-def _record(service: Service, kind: LetterKind, path: Path, today: date, state: LetterState, **more: object) -> None:
-    service.record(
-        EventKind.LETTER,
-        letter=kind.value,
-        file=path.name,
-        sha256=toolchain.sha256_file(path),
-        state=state.value,
-        on=today.isoformat(),
-        **more,
-    )
+def _record(service: Service, kind: LetterKind, path: Path, today: date, state: LetterState, **more: str) -> None:
+    service.log.append(LetterPosted(kind, path.name, toolchain.sha256_file(path), state, today, **more))

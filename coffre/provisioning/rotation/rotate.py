@@ -17,7 +17,7 @@ from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import MachineOutcome, deploy
 from coffre.provisioning.steps.secrets import Secrets, access_key, check_escrow, current_keys, ensure_report_keys
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
 from coffre.secrets.minting import public_key_of
@@ -268,12 +268,15 @@ class TenantRotation:
     def _record_once(self, subject: Subject, stage: str) -> None:
         """Record a stage of a rotation, unless the run that was killed here had recorded it."""
         old = rotations.find_old(self.control, subject)
-        details = {"which": subject.name, "stage": stage, "access_key_id": _id_of(entries(self.control)[subject.name])}
-        if old is not None:
-            details["replaced_key_id"] = _id_of(old)
-        known = self._service.records.list_events(self._service.tenant.id, EventKind.KEY_ROTATED, subject.machine)
-        if not any(event.details == details for event in known):
-            self._service.record(EventKind.KEY_ROTATED, subject.machine, **details)
+        fact = KeyRotated(
+            which=subject.name,
+            stage=stage,
+            access_key_id=_id_of(entries(self.control)[subject.name]),
+            replaced_key_id=None if old is None else _id_of(old),
+        )
+        log = self._service.log
+        if not any(each.fact == fact for each in log.list(KeyRotated, subject.machine)):
+            log.append(fact, subject.machine)
 
 
 def rotate_tenant(
