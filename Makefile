@@ -20,9 +20,9 @@ check: ## format, lint, types, imports, playbooks, Go, unit tests
 	@tools/setup.sh --for-tests
 	@tools/check.sh
 
-PYTEST = .venv/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST = .venv/bin/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
-test: check ## everything: check, then the tests on real services, four modules at a time, and a few on other Cephs
+test: check ## everything: check, then the tests on real services, five modules at a time, and a few on other Cephs
 	@$(PYTEST) --durations 15 tests/integration tests/e2e
 	@for release in 16 20; do COFFRE_TEST_RELEASE=$$release $(PYTEST) -q -m short_list tests/integration || exit 1; done
 

@@ -27,6 +27,15 @@ in_agent() {
   (cd agent && "$@")
 }
 
+# What is unused on one system may be used on another: each is linted for itself.
+go_is_clean() {
+  local system
+  for system in linux windows darwin; do
+    GOOS=$system staticcheck ./... || return 1
+    GOOS=$system errcheck ./... || return 1
+  done
+}
+
 # Building vets nothing and vetting links nothing: an agent for another system needs both to be sure of.
 agent_for_other_systems() {
   local platform
@@ -47,6 +56,7 @@ check "YAML (yamllint)" yamllint --strict .
 check "playbooks (ansible-lint)" ansible-lint --offline -q playbooks
 check "Go format (gofmt)" in_agent go_is_formatted
 check "Go vet" in_agent go vet ./...
+check "Go lint (staticcheck, errcheck)" in_agent go_is_clean
 check "Go builds for other systems" in_agent agent_for_other_systems
 check "Go tests" in_agent go test ./...
 check "Go fuzzing" "$root/tools/fuzz.sh"

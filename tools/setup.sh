@@ -190,6 +190,26 @@ build_agent() {
   link coffre-agent "$directory/coffre-agent"
 }
 
+# The linters of Go, as tools/lint/go.mod pins them; a newer Go needs them built anew.
+build_go_linters() {
+  local pinned directory
+  pinned=$(cat "$root/tools/lint/go.mod" "$root/tools/lint/go.sum" <(go env GOVERSION) | sha256sum | cut -c 1-16)
+  directory="$cache/go-linters-$pinned-$(uname -m)"
+  if [[ ! -x "$directory/staticcheck" || ! -x "$directory/errcheck" ]]; then
+    say "building staticcheck and errcheck (about a minute, once)"
+    local building="$directory.building-$$" linter
+    rm -rf "$building"
+    for linter in honnef.co/go/tools/cmd/staticcheck github.com/kisielk/errcheck; do
+      go_build "$root/tools/lint" "" "$building/${linter##*/}" "$linter" ||
+        fail "${linter##*/} could not be built" "see go's messages above"
+    done
+    rm -rf "$directory"
+    mv "$building" "$directory"
+  fi
+  link staticcheck "$directory/staticcheck"
+  link errcheck "$directory/errcheck"
+}
+
 # What only tests and checks need: disks formatted for Windows, a reader of PDF, a PostgreSQL server of their own, Go, and
 # the releases of Ceph that they run on; Debian may have moved one on, whose tests are left out then.
 prepare_for_tests() {
@@ -202,6 +222,7 @@ prepare_for_tests() {
     install_packages postgresql
   fi
   ensure_go
+  build_go_linters
   local release
   for release in 18 16 20; do
     "$venv/bin/coffre" --root "$root" lab fetch "$release" >/dev/null || say "going on without Ceph $release"

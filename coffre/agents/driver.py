@@ -107,8 +107,5 @@ class AgentDriver(Protocol):
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Install or repair the agent and have it apply its orders; changes nothing where all is as it should be."""
 
-    def check(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
-        """Say what `deploy` would change, and change nothing."""
-
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Take everything of ours off the machines and nothing else; what is gone already is no error."""

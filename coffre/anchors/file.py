@@ -8,11 +8,10 @@ from pathlib import Path
 from coffre.errors import ExpectedError
 from coffre.outside.files import read_plain
 from coffre.records.chain.heads import LINE_LIMIT_CHARACTERS, Head, read_heads, write_head
+from coffre.workspace.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 LIMIT_BYTES = 256 << 20
 """Half a million heads: more than a day's worth for a thousand years."""
-_PRIVATE_FILE = 0o600
-_PRIVATE_FOLDER = 0o700
 
 
 def read_anchor(path: Path) -> list[Head]:
@@ -43,9 +42,9 @@ def read_last(path: Path) -> Head | None:
 def add_to_anchor(path: Path, head: Head) -> None:
     """Add a head at the file's end, whole; the file and its folder are made for their owner alone at the first."""
     try:
-        path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(path, flags, _PRIVATE_FILE)
+        descriptor = os.open(path, flags, PRIVATE_FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # A line that a kill or a full disk cut short must not swallow the next one.

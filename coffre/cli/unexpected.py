@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from coffre.cli import output
 from coffre.cli.root import find_root
 from coffre.errors import ExpectedError, UsageError
+from coffre.workspace.files import PRIVATE_FOLDER, write_atomically
+from coffre.workspace.paths import ERRORS_FOLDER, WORK_FOLDER
 
 _REFUSALS = {
     errno.ENOSPC: ("no room is left on its disk", "Make room"),
@@ -26,9 +28,8 @@ def explain_os_error(error: OSError) -> ExpectedError | None:
         return None
     reason, hint = _REFUSALS[error.errno]
     # A write into an open file has no name; what commands write of their own is in one folder.
-    where = (
-        error.filename if isinstance(error.filename, str) else "a file under .coffre/ or of the system's temporary ones"
-    )
+    unnamed = f"a file under {WORK_FOLDER}/ or of the system's temporary ones"
+    where = error.filename if isinstance(error.filename, str) else unnamed
     return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; what was done stays done.")
 
 
@@ -38,11 +39,10 @@ def tell_unexpected(problem: Exception, name: str = "") -> int:
     if "--verbose" in sys.argv:
         output.error(text)
     try:
-        folder = find_root(None) / ".coffre" / "errors"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = find_root(None) / ERRORS_FOLDER
+        folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text.encode(), is_durable=False)
         where = f"the traceback is in {path}"
     except (OSError, UsageError):
         where = "run it again with --verbose for the traceback"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.repository.damage import Remains
 from coffre.agents.restic.repository.new_repository import new_repository
 from coffre.agents.restic.repository.repository import Repository
@@ -45,7 +46,7 @@ def make_repository(service: Service, machine: str) -> None:
 def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
     bucket, endpoint = service.owner_bucket(machine), service.storage.endpoint
     return Repository(
-        url=f"s3:{endpoint.url}/{service.bucket_name(machine)}/{naming.RESTIC_PREFIX.rstrip('/')}",
+        url=repository_url(endpoint.url, service.bucket_name(machine)),
         key=service.owner_key(),
         password=password,
         ca_file=endpoint.ca_file,

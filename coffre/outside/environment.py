@@ -7,7 +7,7 @@ program speaks English in UTF-8, finds a temporary folder that can be written, a
 import os
 import pwd
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from coffre.errors import ExpectedError
@@ -21,10 +21,18 @@ _LANGUAGE = ("LANG", "LANGUAGE", "LC_")
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 
 
-def child_environment(environment: Mapping[str, str], *, without: Sequence[str] = ()) -> dict[str, str]:
+NOT_FOR_PROGRAMS = ("AWS_", "COFFRE_", "PULUMI_", "RESTIC_")
+"""Beginnings of names that are set for Coffre or its platform: a program that is told what it needs gets none."""
+NOT_FOR_GO_PROGRAMS = (*NOT_FOR_PROGRAMS, "GODEBUG", "GOTRACEBACK", "SSL_CERT_")
+
+
+def child_environment(
+    environment: Mapping[str, str], *, without: Sequence[str] = (), only: Collection[str] | None = None
+) -> dict[str, str]:
     """Return what a program that we start gets of an environment; ``without`` are beginnings of names to leave out.
 
-    No proxy is among it: whoever starts a program that talks to a platform gives it that platform's (`proxies`).
+    With ``only`` it gets these names and no others. No proxy is among it: whoever starts a program that talks to a
+    platform gives it that platform's (`proxies`).
     """
     dropped = (*without,)
     kept = {name: value for name, value in environment.items() if not (_is_ours(name) or name.startswith(dropped))}
@@ -34,7 +42,7 @@ def child_environment(environment: Mapping[str, str], *, without: Sequence[str] 
     home = find_home(environment)
     if home is not None:
         kept["HOME"] = str(home)
-    return kept
+    return kept if only is None else {name: value for name, value in kept.items() if name in only}
 
 
 def _is_ours(name: str) -> bool:

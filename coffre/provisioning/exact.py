@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from coffre.provisioning.plan import FULLY, Intent, TenantPlan, plan_service
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 from coffre.tenant.service import Service, open_service
+from coffre.workspace.files import write_atomically
 
 VERSION = 2
 
@@ -68,15 +68,10 @@ def plan_exactly(repository: Repository, slug: str, on_notice: OnNotice, intent:
 def save_plans(path: Path, plans: Sequence[ExactPlan]) -> None:
     """Write the plans to a file that only its owner reads, whole or not at all."""
     document = PlanFile(VERSION, tuple(plans))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    text = json.dumps(_ADAPTER.dump_python(document, mode="json"), indent=2, ensure_ascii=False)
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(_ADAPTER.dump_python(document, mode="json"), file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        temporary.replace(path)
+        write_atomically(path, f"{text}\n".encode(), is_durable=False, is_alone=False)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ExpectedError(f"the plan was not written to {path}: {error.strerror}", "Name another file.") from error
 
 

@@ -23,7 +23,6 @@ class EventKind(StrEnum):
     UPDATE = "update"
     ORDERS = "orders"
     ORDERS_WRITTEN = "orders_written"
-    ENROLMENT = "enrolment"
     REMOVAL = "removal"
     RETIREMENT = "retirement"
     QUOTA_CHANGE = "quota_change"

@@ -7,10 +7,13 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from coffre.secrets.earlier import PHRASES_VERSION, migrate
 from coffre.secrets.errors import CorruptBundleError, ForeignBundleError
+from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.secrets.sealed import RecordedUse, SealedPassword
 
-BUNDLE_VERSION: Final = 1
+BUNDLE_VERSION: Final = 2
+_READABLE_VERSIONS: Final = (PHRASES_VERSION, BUNDLE_VERSION)
 SIGNING_SEED_BYTES = 32
 
 Text = Annotated[str, Field(min_length=1)]
@@ -43,7 +46,7 @@ class S3Key(_Sealed):
 class Bundle(_Sealed):
     """What both kinds have in common: whose they are, and in which form they are written."""
 
-    version: Literal[1] = BUNDLE_VERSION
+    version: Literal[2] = BUNDLE_VERSION
     tenant_id: Text
     kind: str
 
@@ -61,8 +64,8 @@ class ControlBundle(Bundle):
     signing_key: Secret
     """Base64 of the raw ed25519 seed that signs the machines' orders."""
     old_signing_key: Secret | None = None
-    condemned: tuple[str, ...] = ()
-    """The keys, as `entries` names them, whose end is decided: they are never given to the platform again."""
+    condemned: tuple[SecretId, ...] = ()
+    """The keys whose end is decided, sorted: they are never given to the platform again."""
     credentials: dict[str, Secret] = Field(default_factory=dict)
     """What `credential:` of a tenant file names: passwords by which machines are reached."""
     report_keys: dict[str, Secret] = Field(default_factory=dict)
@@ -108,36 +111,28 @@ PROVIDER = "_provider"
 """What stands in the place of a tenant's name and id in the provider's own bundle; no tenant can be called so."""
 
 
-def entries(bundle: Bundle) -> dict[str, S3Key | SecretStr | SealedPassword]:
-    """Return each secret of a bundle under the name that an operator reads in a message."""
-    found: dict[str, S3Key | SecretStr | SealedPassword] = {}
+def entries(bundle: Bundle) -> dict[SecretId, S3Key | SecretStr | SealedPassword]:
+    """Return each secret of a bundle under what identifies it."""
+    found: dict[SecretId, S3Key | SecretStr | SealedPassword] = {}
     if isinstance(bundle, ControlBundle):
-        found["the owner's key"] = bundle.owner_key
-        found["the stack passphrase"] = bundle.stack_passphrase
-        found["the signing key"] = bundle.signing_key
-        found |= {f"the key of {machine}": key for machine, key in bundle.machine_keys.items()}
-        found |= {f"the old key of {machine}": key for machine, key in bundle.old_machine_keys.items()}
-        found |= {f"the credential {name}": value for name, value in bundle.credentials.items()}
-        found |= {report_key_name(machine): value for machine, value in bundle.report_keys.items()}
+        owner, signing = SecretId(SecretKind.OWNER_KEY), SecretId(SecretKind.SIGNING_KEY)
+        found[owner] = bundle.owner_key
+        found[SecretId(SecretKind.STACK_PASSPHRASE)] = bundle.stack_passphrase
+        found[signing] = bundle.signing_key
+        found |= {SecretId(SecretKind.MACHINE_KEY, name): key for name, key in bundle.machine_keys.items()}
+        found |= {SecretId(SecretKind.MACHINE_KEY, name).old: key for name, key in bundle.old_machine_keys.items()}
+        found |= {SecretId(SecretKind.CREDENTIAL, name): value for name, value in bundle.credentials.items()}
+        found |= {SecretId(SecretKind.REPORT_KEY, name): value for name, value in bundle.report_keys.items()}
         if bundle.old_owner_key is not None:
-            found["the old owner's key"] = bundle.old_owner_key
+            found[owner.old] = bundle.old_owner_key
         if bundle.old_signing_key is not None:
-            found["the old signing key"] = bundle.old_signing_key
+            found[signing.old] = bundle.old_signing_key
     if isinstance(bundle, ProviderBundle):
-        found["the records key"] = bundle.records_key
+        found[SecretId(SecretKind.RECORDS_KEY)] = bundle.records_key
     if isinstance(bundle, DataBundle):
-        found |= {f"the repository password of {name}": value for name, value in bundle.repository_passwords.items()}
+        passwords = bundle.repository_passwords.items()
+        found |= {SecretId(SecretKind.REPOSITORY_PASSWORD, name): value for name, value in passwords}
     return found
-
-
-def report_key_name(machine: str) -> str:
-    """Return the name of the key that opens a machine's reports."""
-    return f"the report key of {machine}"
-
-
-def old_name(name: str) -> str:
-    """Return the name that a secret has while a rotation keeps it beside its successor."""
-    return name.replace("the ", "the old ", 1)
 
 
 def all_secret_values(bundle: Bundle) -> set[str]:
@@ -158,13 +153,12 @@ def to_document(bundle: Bundle) -> bytes:
 
 def from_document(document: bytes, model: type[B], tenant_id: str, where: str) -> B:
     """Read a decrypted document back; ``where`` names the file in messages, which never quote what it holds."""
-    try:
-        fields = json.loads(document)
-    except (RecursionError, ValueError):
-        fields = None
-    if not isinstance(fields, dict):
+    fields = _fields_of(document)
+    if fields is None:
         raise CorruptBundleError(f"{where} opens, but what it holds is not a bundle")
     _check_belongs(fields, KINDS[model], tenant_id, where)
+    if fields["version"] != BUNDLE_VERSION:
+        fields = migrate(fields, BUNDLE_VERSION)
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -172,11 +166,26 @@ def from_document(document: bytes, model: type[B], tenant_id: str, where: str) -
     raise CorruptBundleError(f"{where} opens, but is not a sound {KINDS[model]} bundle: {', '.join(places)}")
 
 
+def is_of_earlier_version(document: bytes) -> bool:
+    """Tell whether an earlier version wrote a decrypted document: the next save writes it in the form of today."""
+    fields = _fields_of(document)
+    return fields is not None and fields.get("version") != BUNDLE_VERSION
+
+
+def _fields_of(document: bytes) -> dict[str, object] | None:
+    try:
+        fields = json.loads(document)
+    except (RecursionError, ValueError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
 def _check_belongs(fields: dict[str, object], kind: str, tenant_id: str, where: str) -> None:
     version = fields.get("version")
-    if version != BUNDLE_VERSION:
+    if version not in _READABLE_VERSIONS:
+        readable = " and ".join(map(str, _READABLE_VERSIONS))
         raise ForeignBundleError(
-            f"{where} is a bundle of version {version!r}; this Coffre reads version {BUNDLE_VERSION}",
+            f"{where} is a bundle of version {version!r}; this Coffre reads versions {readable}",
             "Use the version of Coffre that wrote it, or a newer one.",
         )
     if fields.get("kind") != kind:

@@ -4,25 +4,34 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, cast
 
-from coffre.secrets.bundles import B, ControlBundle, DataBundle, entries, old_name
+from coffre.secrets.bundles import B, ControlBundle, DataBundle, entries
 from coffre.secrets.errors import BundleError, ConflictingCopiesError, MissingCopyError
+from coffre.secrets.identifiers import SecretId, SecretKind, describe
 
 
 @dataclass(frozen=True)
 class Copy(Generic[B]):
-    """One place's copy: the bundle that it opened to, the problem that it has, or neither when there is no file."""
+    """One place's copy: the bundle that it opened to, the problem that it has, or neither when there is no file.
+
+    ``is_earlier``: an earlier version of Coffre wrote it, and the bundle is what it was migrated to.
+    """
 
     path: str
     bundle: B | None = None
     problem: BundleError | None = None
+    is_earlier: bool = False
 
 
 @dataclass(frozen=True)
 class Judged(Generic[B]):
-    """What two copies say together; ``notice`` is a sentence when they are not equal, and the next save repairs it."""
+    """What two copies say together; ``notice`` is a sentence when they are not equal, and the next save repairs it.
+
+    ``is_earlier``: an earlier version of Coffre wrote one of them, and the next save writes both in the form of today.
+    """
 
     bundle: B | None
     notice: str = ""
+    is_earlier: bool = False
 
 
 def judge(primary: Copy[B], escrow: Copy[B]) -> Judged[B]:
@@ -43,13 +52,13 @@ def judge(primary: Copy[B], escrow: Copy[B]) -> Judged[B]:
             f"Mount the escrow if it is not; if the copy is really lost: cp {primary.path} {escrow.path}",
         )
     if primary.bundle == escrow.bundle:
-        return Judged(primary.bundle)
+        return Judged(primary.bundle, is_earlier=primary.is_earlier or escrow.is_earlier)
     notice = f"{primary.path} and {escrow.path} differ; what either holds is used, and the next apply writes both again"
     return Judged(_union(primary, escrow), notice)
 
 
-def lost_entries(previous: B | None, following: B, dropping: Collection[str] = ()) -> list[str]:
-    """Return the names of the secrets that the following bundle lacks, apart from those in ``dropping``.
+def lost_entries(previous: B | None, following: B, dropping: Collection[SecretId] = ()) -> list[SecretId]:
+    """Return the secrets that the following bundle lacks, apart from those in ``dropping``.
 
     A secret that a rotation moved beside its successor is not lost.
     """
@@ -57,9 +66,9 @@ def lost_entries(previous: B | None, following: B, dropping: Collection[str] = (
         return []
     kept = entries(following)
     return [
-        name
-        for name, secret in entries(previous).items()
-        if name not in dropping and secret not in (kept.get(name), kept.get(old_name(name)))
+        each
+        for each, secret in entries(previous).items()
+        if each not in dropping and secret not in (kept.get(each), kept.get(each.old))
     ]
 
 
@@ -72,12 +81,12 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
         if not lost_entries(behind, ahead):
             return ahead
     known = entries(theirs)
-    conflicts = [name for name, secret in entries(ours).items() if name in known and known[name] != secret]
+    conflicts = [each for each, secret in entries(ours).items() if each in known and known[each] != secret]
     # A credential can be asked for again, and escrow is written first: its word is the newer one.
-    conflicts = [name for name in conflicts if not name.startswith("the credential ")]
+    conflicts = [each for each in conflicts if each.kind is not SecretKind.CREDENTIAL]
     if conflicts:
         raise ConflictingCopiesError(
-            f"{primary.path} and {escrow.path} disagree about {', '.join(conflicts)}",
+            f"{primary.path} and {escrow.path} disagree about {', '.join(map(describe, conflicts))}",
             "Keep both files. Find out which one the platform accepts (the older backup of either helps), then copy it "
             "over the other.",
         )

@@ -12,6 +12,7 @@ from coffre.secrets.bundles import B
 from coffre.secrets.copies import Copy
 from coffre.secrets.errors import ForeignBundleError
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.workspace.files import delete, write_atomically
 
 _NOTE_SUFFIX = ".destroyed"
 
@@ -78,13 +79,13 @@ class Traces:
         """Note what is about to be destroyed: after a kill nothing else could tell any more."""
         with files.explained(f"write {self._places.shown(self._note)}"):
             text = json.dumps({"tenant_id": tenant_id, **asdict(destroyed)})
-            files.write_atomically(self._note, text.encode())
+            write_atomically(self._note, text.encode())
 
     def delete(self) -> None:
         """Delete every copy, the escrow's first, and look again; ExpectedError when one is still there."""
         for path in reversed(self._list()):
             with files.explained(f"delete {self._places.shown(path)}"):
-                files.delete(path)
+                delete(path)
         left = self._list()
         if left:
             raise ExpectedError(

@@ -11,7 +11,8 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from coffre.secrets import minting
-from coffre.secrets.bundles import ControlBundle, S3Key, entries, old_name
+from coffre.secrets.bundles import ControlBundle, S3Key, entries
+from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.secrets.sealed import SealedPassword
 
 
@@ -31,17 +32,21 @@ class Subject:
     machine: str | None = None
 
     @property
-    def name(self) -> str:
-        """Return the key's name, as `entries` has it."""
-        if self.kind is KeyKind.OWNER:
-            return "the owner's key"
-        return "the signing key" if self.kind is KeyKind.SIGNING else f"the key of {self.machine}"
+    def secret(self) -> SecretId:
+        """Identify the newest key, as `entries` does."""
+        return SecretId(_SECRET_KINDS[self.kind], self.machine)
 
     @property
-    def old_name(self) -> str:
-        """Return the name of the key that is being replaced."""
-        return old_name(self.name)
+    def old_secret(self) -> SecretId:
+        """Identify the key that is being replaced."""
+        return self.secret.old
 
+
+_SECRET_KINDS = {
+    KeyKind.OWNER: SecretKind.OWNER_KEY,
+    KeyKind.MACHINE: SecretKind.MACHINE_KEY,
+    KeyKind.SIGNING: SecretKind.SIGNING_KEY,
+}
 
 OWNER = Subject(KeyKind.OWNER)
 SIGNING = Subject(KeyKind.SIGNING)
@@ -51,7 +56,7 @@ SIGNING = Subject(KeyKind.SIGNING)
 class PendingRotation:
     """A rotation that was begun and not ended; ``is_cut``: the old key counts no more, and somebody lacks the new."""
 
-    name: str
+    secret: SecretId
     machine: str | None
     is_cut: bool
 
@@ -69,7 +74,7 @@ def list_subjects(control: ControlBundle, machines: Iterable[str]) -> list[Subje
 def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[PendingRotation, ...]:
     """Return the rotations of a tenant with these machines that some command has yet to end."""
     return tuple(
-        PendingRotation(subject.name, subject.machine, is_condemned(control, subject))
+        PendingRotation(subject.secret, subject.machine, is_condemned(control, subject))
         for subject in list_subjects(control, machines)
         if is_pending(control, subject)
     )
@@ -77,30 +82,30 @@ def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[
 
 def find_old(control: ControlBundle, subject: Subject) -> S3Key | SecretStr | None:
     """Return the key that is being replaced; None when none is."""
-    found = entries(control).get(subject.old_name)
+    found = entries(control).get(subject.old_secret)
     assert not isinstance(found, SealedPassword)  # noqa: S101 - those are of the other bundle
     return found
 
 
 def is_pending(control: ControlBundle, subject: Subject) -> bool:
     """Tell whether a rotation of this key was begun, or decided, and not ended."""
-    return find_old(control, subject) is not None or subject.name in control.condemned
+    return find_old(control, subject) is not None or subject.secret in control.condemned
 
 
 def is_condemned(control: ControlBundle, subject: Subject) -> bool:
     """Tell whether the key that is being replaced counts no more."""
-    return subject.old_name in control.condemned
+    return subject.old_secret in control.condemned
 
 
 def is_to_be_replaced_again(control: ControlBundle, subject: Subject) -> bool:
     """Tell whether the newest key is condemned too: a thief may have it, in the middle of its delivery."""
-    return subject.name in control.condemned
+    return subject.secret in control.condemned
 
 
 def trusted_key(control: ControlBundle, subject: Subject) -> S3Key:
     """Return the S3 key that the platform certainly has: the one being replaced, until its end is decided."""
     old = None if is_condemned(control, subject) else find_old(control, subject)
-    found = entries(control)[subject.name] if old is None else old
+    found = entries(control)[subject.secret] if old is None else old
     assert isinstance(found, S3Key)  # noqa: S101 - the signing key is nothing of the platform's
     return found
 
@@ -124,7 +129,7 @@ def start(control: ControlBundle, subjects: Sequence[Subject], *, now: bool) -> 
     begun = begin(control, [subject for subject in subjects if subject not in unfinished])
     if not now:
         return begun
-    return _with_condemned(begun, {s.old_name for s in subjects} | {subject.name for subject in unfinished})
+    return _with_condemned(begun, {s.old_secret for s in subjects} | {subject.secret for subject in unfinished})
 
 
 def begin(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
@@ -136,19 +141,19 @@ def begin(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
 
 def condemn(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
     """Decide that the keys being replaced count no more."""
-    return _with_condemned(control, {subject.old_name for subject in subjects})
+    return _with_condemned(control, {subject.old_secret for subject in subjects})
 
 
 def drop(control: ControlBundle, subjects: Collection[Subject]) -> ControlBundle:
     """Forget the keys that were replaced; the save has to name them as dropped."""
-    gone = {subject.old_name for subject in subjects}
+    gone = {subject.old_secret for subject in subjects}
     machines = {subject.machine for subject in subjects}
     return control.model_copy(
         update={
             "old_owner_key": None if OWNER in subjects else control.old_owner_key,
             "old_signing_key": None if SIGNING in subjects else control.old_signing_key,
             "old_machine_keys": {name: key for name, key in control.old_machine_keys.items() if name not in machines},
-            "condemned": tuple(name for name in control.condemned if name not in gone),
+            "condemned": tuple(secret for secret in control.condemned if secret not in gone),
         }
     )
 
@@ -165,9 +170,9 @@ def _begun(control: ControlBundle, subject: Subject) -> ControlBundle:
             "machine_keys": {**control.machine_keys, name: minting.new_access_key()},
             "old_machine_keys": {**control.old_machine_keys, name: control.machine_keys[name]},
         }
-    renamed = (subject.old_name if name == subject.name else name for name in control.condemned)
+    renamed = (subject.old_secret if each == subject.secret else each for each in control.condemned)
     return control.model_copy(update={**update, "condemned": tuple(sorted(renamed))})
 
 
-def _with_condemned(control: ControlBundle, names: Collection[str]) -> ControlBundle:
-    return control.model_copy(update={"condemned": tuple(sorted({*control.condemned, *names}))})
+def _with_condemned(control: ControlBundle, keys: Collection[SecretId]) -> ControlBundle:
+    return control.model_copy(update={"condemned": tuple(sorted({*control.condemned, *keys}))})

@@ -18,13 +18,16 @@ from coffre.secrets.bundles import (
     DataBundle,
     ProviderBundle,
     from_document,
+    is_of_earlier_version,
     to_document,
 )
 from coffre.secrets.copies import Copy, Judged, judge, lost_entries
 from coffre.secrets.destruction import BundleFiles, Traces, list_notes
 from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
 from coffre.secrets.holders import keys
+from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.workspace.files import write_atomically
 
 DEFAULT_WAIT_SECONDS = 10.0
 
@@ -83,19 +86,19 @@ class SecretStore:
         """Return a tenant's data bundle; MissingCopyError when neither place has it."""
         return self._get(slug, tenant_id, DataBundle)
 
-    def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Collection[str] = ()) -> bool:
+    def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Collection[SecretId] = ()) -> bool:
         """Write a control bundle to both places; see `save_data`.
 
-        A rotated secret may move beside its successor; those named in ``dropping`` (as `entries` names them) may go.
+        A rotated secret may move beside its successor; those in ``dropping`` may go.
         """
         return self._save(slug, bundle, dropping)
 
-    def save_data(self, slug: str, bundle: DataBundle, *, dropping: Collection[str] = ()) -> bool:
+    def save_data(self, slug: str, bundle: DataBundle, *, dropping: Collection[SecretId] = ()) -> bool:
         """Write a data bundle to escrow and to the secrets folder, then read both back and compare.
 
-        Returns whether anything was written: False when both copies already say this. May run again after a kill or a
-        failure at any point. RefusedError when the bundle lacks or changes a secret that a copy has: it only grows,
-        apart from the secrets named in ``dropping`` (as `entries` names them), whose backups are erased.
+        Returns whether anything was written: False when both copies already say this, in the form of today. May run
+        again after a kill or a failure at any point. RefusedError when the bundle lacks or changes a secret that a
+        copy has: it only grows, apart from the secrets in ``dropping``, whose backups are erased.
         Whoever uses a password first calls this and sees it return.
         """
         return self._save(slug, bundle, dropping)
@@ -178,11 +181,13 @@ class SecretStore:
                 return Copy(shown)
         identities = self._open_identities()
         try:
-            return Copy(shown, from_document(age.unseal(sealed, identities, shown), model, tenant_id, shown))
+            document = age.unseal(sealed, identities, shown)
+            bundle = from_document(document, model, tenant_id, shown)
+            return Copy(shown, bundle, is_earlier=is_of_earlier_version(document))
         except BundleError as problem:
             return Copy(shown, problem=problem)
 
-    def _save(self, slug: str, bundle: Bundle, dropping: Collection[str] = ()) -> bool:
+    def _save(self, slug: str, bundle: Bundle, dropping: Collection[SecretId] = ()) -> bool:
         kind = KINDS[type(bundle)]
         recipients = self._check_recipients()
         with self._locked(slug):
@@ -190,10 +195,10 @@ class SecretStore:
             lost = lost_entries(current.bundle, bundle, dropping)
             if lost:
                 raise RefusedError(
-                    f"the new {kind} bundle of {slug} would lose or change {', '.join(lost)}",
+                    f"the new {kind} bundle of {slug} would lose or change {', '.join(map(describe, lost))}",
                     "Nothing was written. Another run may have changed it meanwhile: run the same command again.",
                 )
-            if current.bundle == bundle and not current.notice:
+            if current.bundle == bundle and not current.notice and not current.is_earlier:
                 return False
             self._write_both(slug, bundle, recipients)
             # The list may have changed between our reading it and our turn: then this bundle is nobody else's to heal.
@@ -208,10 +213,10 @@ class SecretStore:
         with files.explained(f"write {self._places.shown(escrow)} (escrow)"):
             listed = self._places.recipients.read_bytes()
             if self._places.escrow_recipients.read_bytes() != listed:
-                files.write_atomically(self._places.escrow_recipients, listed)
-            files.write_atomically(escrow, sealed)
+                write_atomically(self._places.escrow_recipients, listed)
+            write_atomically(escrow, sealed)
         with files.explained(f"write {self._places.shown(primary)}"):
-            files.write_atomically(primary, sealed)
+            write_atomically(primary, sealed)
         for path in (escrow, primary):
             copy = self._read(path, bundle.tenant_id, type(bundle))
             if copy.bundle != bundle:

@@ -7,10 +7,10 @@ from coffre.errors import InvalidFileError
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
 from coffre.spec.problems.problems import Problem
 from coffre.spec.problems.quoting import on_one_line
+from coffre.workspace.paths import WORK_FOLDER
 
 PLATFORM_FILE = "platform.yaml"
 TENANTS_FOLDER = "tenants"
-WORK_FOLDER = ".coffre"
 SIZE_LIMIT_BYTES = 1 << 20
 
 _NO_LINKS = "a link could lead anywhere on this computer: put the file itself into the repository"
@@ -82,7 +82,7 @@ def find_link(root: Path, path: Path) -> Path | None:
 
 def _is_shared_work_folder(root: Path, place: Path) -> bool:
     """Tell whether this is the `.coffre` of another checkout, lent by a link: such a link leads nowhere else."""
-    return place == root / WORK_FOLDER and place.resolve().name == WORK_FOLDER and place.is_dir()
+    return place == root / WORK_FOLDER and place.resolve().name == WORK_FOLDER.name and place.is_dir()
 
 
 def repository_file(root: Path, named: str | Path) -> Path:

@@ -29,6 +29,7 @@ from coffre.spec.values.fields import (
     text_schema,
 )
 from coffre.spec.values.schedule import ScheduleError, Weekday, parse_schedule
+from coffre.workspace.paths import DOCUMENTS_FOLDER, RECORDS_FILE, SECRETS_FOLDER, STATE_FOLDER
 
 __all__ = [
     "Anchor",
@@ -111,7 +112,9 @@ RecordsUrl = Annotated[
     text_schema("The records database: sqlite:PATH, or env:NAME with a PostgreSQL URL in that variable"),
 ]
 FolderPath = Annotated[
-    Text, _refers(_PATH, "write a path, like .coffre/secrets"), text_schema("A path, relative to the repository's root")
+    Text,
+    _refers(_PATH, f"write a path, like {SECRETS_FOLDER}"),
+    text_schema("A path, relative to the repository's root"),
 ]
 Clock = Annotated[
     datetime.time,
@@ -246,7 +249,7 @@ class WorkingHours(FileModel):
     opens: Annotated[Clock, Field(description='The time at which work begins, in quotes, like "08:30"')]
     closes: Annotated[Clock, Field(description='The time at which work ends, in quotes, like "18:00"')]
     holidays: list[Day] = Field(
-        default_factory=list, description="The days on which nobody works, whatever the weekday"
+        default_factory=list, description="The days on which nobody works, besides the public holidays of France"
     )
 
 
@@ -326,7 +329,7 @@ class Offboarding(FileModel):
     ] = None
     documents: Annotated[
         FolderPath, Field(description="The folder of letters and certificates, one folder a tenant")
-    ] = ".coffre/documents"
+    ] = str(DOCUMENTS_FOLDER)
     signing: Annotated[
         Signing | None, Field(description="The key that signs certificates; the embedded platform makes its own")
     ] = None
@@ -349,9 +352,9 @@ class PlatformFile(FileModel):
     provider: Annotated[Provider, Field(description="Who sells the service")]
     platforms: Annotated[dict[Name, Platform], Field(min_length=1, description="The storage platforms by name")]
     working_hours: Annotated[WorkingHours, Field(description="When work is done without an extra bill (article 6)")]
-    state: Annotated[State, Field(description="Where Pulumi keeps its state, like file:.coffre/state")]
-    records: Annotated[RecordsUrl, Field(description="The records database, like sqlite:.coffre/records.db")]
-    secrets: Annotated[FolderPath, Field(description="The folder of the secret bundles, like .coffre/secrets")]
+    state: Annotated[State, Field(description=f"Where Pulumi keeps its state, like file:{STATE_FOLDER}")]
+    records: Annotated[RecordsUrl, Field(description=f"The records database, like sqlite:{RECORDS_FILE}")]
+    secrets: Annotated[FolderPath, Field(description=f"The folder of the secret bundles, like {SECRETS_FOLDER}")]
     escrow: Annotated[
         FolderPath, Field(description="The folder of their second copy, away from the platform that they open")
     ]

@@ -5,6 +5,7 @@ import re
 from pydantic import SecretStr
 
 from coffre.errors import UsageError
+from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.spec.leaving import S3Target
 from coffre.spec.tenant import PullConnection, Tenant
 from coffre.tenant.service import Service
@@ -23,7 +24,7 @@ def set_credential(service: Service, name: str, value: SecretStr) -> bool:
     slug, tenant_id = service.tenant.slug, service.tenant.id
     control = service.secrets.get_control(slug, tenant_id)
     following = control.model_copy(update={"credentials": {**control.credentials, name: value}})
-    replaced = [f"the credential {name}"] if name in control.credentials else []
+    replaced = [SecretId(SecretKind.CREDENTIAL, name)] if name in control.credentials else []
     return service.secrets.save_control(slug, following, dropping=replaced)
 
 

@@ -14,7 +14,7 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository, reload_tenant
 from coffre.tenant.service import Service, find_tenant, open_service
 from coffre.workspace.clock import utc_now
-from coffre.workspace.lock import tenant_lock
+from coffre.workspace.locks import tenant_lock
 
 
 class Anchoring(Protocol):

@@ -21,6 +21,7 @@ from coffre.storage.driver import AccessKey, Bucket, Storage
 from coffre.storage.kinds import connect
 from coffre.tenant.embedded import why_not_embedded
 from coffre.tenant.holds import combine, list_recorded
+from coffre.tenant.keys import access_key
 from coffre.tenant.log import TenantLog
 from coffre.workspace.clock import utc_now
 
@@ -84,7 +85,7 @@ class Service:
     def owner_key(self) -> AccessKey:
         """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
         key = rotations.trusted_key(self.secrets.get_control(self.tenant.slug, self.tenant.id), rotations.OWNER)
-        return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+        return access_key(key)
 
 
 def local_today(tenant: Tenant) -> date:

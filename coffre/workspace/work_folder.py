@@ -13,16 +13,13 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError
 from coffre.outside import beneath
-from coffre.workspace.paths import RUN_FOLDER
-
-WORK_FOLDERS = RUN_FOLDER / ".work"
-"""Beside the folders of tenants, whose names never begin with a point."""
+from coffre.workspace.paths import COMMAND_FOLDERS
 
 
 @contextmanager
 def work_folder(root: Path, prefix: str) -> Iterator[Path]:
     """Give a private folder, removed at the end; what killed commands left under the same prefix is removed first."""
-    parent = root / WORK_FOLDERS
+    parent = root / COMMAND_FOLDERS
     for each in (parent.parent, parent):
         each.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_abandoned(root, prefix)
@@ -41,7 +38,7 @@ def work_folder(root: Path, prefix: str) -> Iterator[Path]:
 
 def remove_abandoned(root: Path, prefix: str = "") -> None:
     """Remove the work folders of killed commands: such a one may hold files that were restored from a backup."""
-    parent = root / WORK_FOLDERS
+    parent = root / COMMAND_FOLDERS
     if not parent.is_dir():
         return
     for left in parent.glob(f"{prefix}*"):

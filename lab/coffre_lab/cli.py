@@ -7,6 +7,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import get_globals, open_repository
+from coffre.workspace.paths import LAB_FOLDER
 
 if TYPE_CHECKING:
     from coffre_lab.lab import Lab
@@ -104,7 +105,7 @@ def _open_lab(
 ) -> "Lab":
     from coffre_lab.lab import Lab
 
-    directory = get_globals(context).find_root() / ".coffre" / "lab"
+    directory = get_globals(context).find_root() / LAB_FOLDER
     return Lab(directory, on_progress=output.progress, release=release, may_upgrade=may_upgrade, nodes=nodes)
 
 

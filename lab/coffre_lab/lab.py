@@ -13,6 +13,7 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.errors import ExpectedError, RefusedError, RemoteError, UsageError
+from coffre.workspace.files import temporary_name
 from coffre_lab import network, processes, state
 from coffre_lab.ceph import nodes
 from coffre_lab.ceph.ceph import Ceph
@@ -204,7 +205,7 @@ class Lab:
         if os.geteuid() != 0:
             raise ExpectedError("the lab makes network interfaces and containers: it needs root", "run it with sudo")
         with state.hold_lock(self._lock_file, f"the lab in {self.directory}"):
-            ours = {self._lock_file.name, state.temporary_name(self._state_file).name}
+            ours = {self._lock_file.name, temporary_name(self._state_file).name}
             others = {entry.name for entry in self.directory.iterdir()} - ours
             if others and not self._state_file.exists():
                 raise RefusedError(
@@ -315,7 +316,7 @@ class Lab:
             "ca_file": str(certificates.ca_file),
             "fsid": known.fsid,
         }
-        state.write_atomically(self.endpoints_file, json.dumps(endpoint, indent=2) + "\n")
+        state.write_file(self.endpoints_file, json.dumps(endpoint, indent=2) + "\n")
 
     def _machines(self, known: LabState) -> list[Machine]:
         return [self._make_machine(known, host) for host in known.hosts]
@@ -357,8 +358,8 @@ class Lab:
             host_keys[machine.host] = ssh_files.ensure_key(
                 machine.directory / "ssh" / "ssh_host_ed25519_key", machine.host
             )
-        state.write_atomically(self.known_hosts, ssh_files.render_known_hosts(host_keys, addresses))
-        state.write_atomically(self.ssh_config, ssh_files.render_config(addresses, identity, self.known_hosts))
+        state.write_file(self.known_hosts, ssh_files.render_known_hosts(host_keys, addresses))
+        state.write_file(self.ssh_config, ssh_files.render_config(addresses, identity, self.known_hosts))
 
     def _stop_machine(self, machine: Machine) -> None:
         if machine.find_leader() is not None or machine.is_running():

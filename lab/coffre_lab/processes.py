@@ -66,14 +66,6 @@ def is_running(daemon: Daemon) -> bool:
     return bool(list_pids(daemon))
 
 
-def list_children(pid: int) -> list[int]:
-    """Return the child process ids of a process, oldest first; none when it is gone."""
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def start(daemon: Daemon) -> int:
     """Start the daemon in a session of its own, its output at the end of its log, and return its process id.
 

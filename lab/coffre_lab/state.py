@@ -1,11 +1,8 @@
 """What a lab remembers between runs (``state.json``), and the lock that keeps two commands off one lab."""
 
-import contextlib
-import fcntl
 import ipaddress
-import os
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
+from coffre.workspace.files import PUBLIC_FILE, write_atomically
+from coffre.workspace.locks import file_lock
 
 STATE_VERSION = 2
 RELEASE_OF_VERSION_1 = 16
@@ -112,62 +111,24 @@ def find_state(file: Path) -> LabState | None:
     return state
 
 
-def temporary_name(file: Path) -> Path:
-    """Return the name under which a file is written before it takes its place; a kill leaves it behind."""
-    return file.with_name(f".{file.name}.tmp")
-
-
-def write_atomically(file: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it, and a crash loses neither.
-
-    The caller holds the lab's lock: what a killed run left under the temporary name is written over.
-    """
-    temporary = temporary_name(file)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        os.fchmod(stream.fileno(), mode)
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
-
-
 def save_state(file: Path, state: LabState) -> None:
     """Remember the state."""
-    write_atomically(file, state.model_dump_json(indent=2) + "\n")
+    write_file(file, state.model_dump_json(indent=2) + "\n")
 
 
-@contextlib.contextmanager
+def write_file(file: Path, text: str, mode: int = PUBLIC_FILE) -> None:
+    """Write a file of the lab whole or not at all; the caller holds the lab's lock."""
+    write_atomically(file, text.encode(), mode=mode)
+
+
+@contextmanager
 def hold_lock(file: Path, what: str, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
     """Hold the exclusive lock of a directory, waiting for another command up to ``wait_seconds``.
 
     The holder may remove the file (an erased lab): whoever then gets the lock of the removed file takes a new one.
     Raises BusyError naming ``what`` when the other does not end in time.
     """
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(file.open("a"))
-            while not _try_lock(stream.fileno()):
-                if time.monotonic() > deadline:
-                    raise BusyError(f"another command is at work on {what}", "wait for it to end, then try again")
-                time.sleep(0.2)
-            if _is_same_file(file, stream.fileno()):
-                yield
-                return
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_same_file(file: Path, descriptor: int) -> bool:
-    try:
-        return file.stat().st_ino == os.fstat(descriptor).st_ino
-    except FileNotFoundError:
-        return False
+    file.parent.mkdir(parents=True, exist_ok=True)
+    busy = BusyError(f"another command is at work on {what}", "wait for it to end, then try again")
+    with file_lock(file, busy, wait_seconds):
+        yield

@@ -19,7 +19,7 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import DESIRED_KEY, bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
-from coffre.workspace.lock import tenant_lock
+from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import Desk, read_files
 from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 from tests.stopping import Stopping

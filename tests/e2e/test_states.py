@@ -16,7 +16,7 @@ from coffre.spec.loader import load_repository
 from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
-from coffre.workspace.lock import tenant_lock
+from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import COFFRE, Desk
 from tests.stopping import Stopping
 

@@ -588,7 +588,7 @@ def test_an_unreachable_machine_is_named_and_stops_nobody(desk: Desk, lab: Any) 
 
 
 def test_two_changes_of_one_tenant_do_not_meet(desk: Desk) -> None:
-    from coffre.workspace.lock import tenant_lock
+    from coffre.workspace.locks import tenant_lock
 
     with tenant_lock(desk.root, SLUG):
         assert "another command is changing" in desk.coffre("apply", SLUG, "--yes", expect=5).stderr

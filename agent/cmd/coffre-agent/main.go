@@ -118,11 +118,11 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 }
 
 func backUp(ctx context.Context, paths config.Paths, log io.Writer) (int, error) {
-	_, exit, err := run.Run(ctx, run.Settings{
+	outcome, err := run.Run(ctx, run.Settings{
 		Paths: paths, Version: version, Environment: os.Environ(), InvocationID: os.Getenv("INVOCATION_ID"),
 		StoragePatience: run.StoragePatience, Log: log,
 	})
-	return exit, err
+	return outcome.Exit, err
 }
 
 // pullAndBackUp is for schedulers that call one program: whatever the pull says, the backup is made.
@@ -160,7 +160,8 @@ func tell(log io.Writer, pulled apply.Pulled, err error) {
 		lines = append(lines, "orders: "+err.Error())
 	}
 	for _, line := range lines {
-		fmt.Fprintln(log, text.Line(line, lineLimit)) //nolint:errcheck // The journal is a convenience; there is nobody to tell when it is gone.
+		// The journal is a convenience; there is nobody to tell when it is gone.
+		_, _ = fmt.Fprintln(log, text.Line(line, lineLimit))
 	}
 }
 

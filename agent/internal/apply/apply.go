@@ -276,7 +276,7 @@ func ReadApplied(paths config.Paths, who orders.Identity) (applied *orders.Docum
 	}
 	document, err := orders.ReadApplied(body)
 	if err != nil {
-		return nil, " (" + err.Error() + ")", nil //nolint:nilerr // A damaged copy is replaced, not fatal.
+		return nil, " (" + err.Error() + ")", nil // A damaged copy is replaced, not fatal.
 	}
 	if !document.Orders.IsFor(who) {
 		return nil, " (this machine was another one before)", nil

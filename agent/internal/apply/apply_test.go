@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"coffre.invalid/agent/internal/fault"
-	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/testkit/installed"
 	"coffre.invalid/agent/internal/units"
 )
 

@@ -132,7 +132,7 @@ func isRemoving(paths config.Paths) (bool, error) { return files.Exists(paths.Re
 func FindFailure(paths config.Paths) (*Failure, error) {
 	body, err := files.ReadOwn(paths.Failed())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // No failure is the usual answer.
+		return nil, nil // No failure is the usual answer.
 	}
 	if err != nil {
 		return nil, err

@@ -11,11 +11,11 @@ import (
 	"testing"
 
 	"coffre.invalid/agent/internal/fault"
-	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/lock"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/programs"
 	"coffre.invalid/agent/internal/report"
+	"coffre.invalid/agent/internal/testkit/installed"
 )
 
 // settled is a machine that has applied generation 1.
@@ -260,7 +260,7 @@ func TestAPullBesideAnApplyIsBusy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer release() //nolint:errcheck // The directory goes with the test.
+	defer func() { _ = release() }() // The directory goes with the test.
 	machine.Order(2, nil)
 	if _, err := Pull(t.Context(), settings); err == nil || generation(t, machine) != 1 {
 		t.Fatal(err)

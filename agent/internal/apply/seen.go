@@ -33,7 +33,7 @@ func RememberSeen(paths config.Paths, seen orders.Orders) error {
 func FindSeen(paths config.Paths) (*Sighting, error) {
 	body, err := os.ReadFile(paths.Seen())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // A machine that has seen none yet is usual.
+		return nil, nil // A machine that has seen none yet is usual.
 	}
 	if err != nil {
 		return nil, err

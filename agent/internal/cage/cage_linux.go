@@ -33,7 +33,7 @@ func Start(command *exec.Cmd, plan Plan) error {
 	if err != nil {
 		return err
 	}
-	defer reading.Close() //nolint:errcheck // It was only read.
+	defer func() { _ = reading.Close() }() // It was only read.
 	command.Path, command.Err = "/proc/self/exe", nil
 	command.Args = []string{Name, string(encoded)}
 	command.Dir = "/"

@@ -45,7 +45,7 @@ func plan(t *testing.T, folder string) Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { held.Close() })
+	t.Cleanup(func() { _ = held.Close() })
 	plan, err := Plan{
 		Program: program, SHA256: digest, Files: map[string]string{"/etc/one": "/etc/passwd", "/etc/none": "/no/such"},
 		Arguments: []string{look},

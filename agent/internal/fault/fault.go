@@ -4,10 +4,14 @@ package fault
 
 import "errors"
 
-// Exit codes of every command; those of a finished backup run are in package report.
+// Exit codes of every command.
 const (
-	ExitFailed  = 1
-	ExitUsage   = 2
+	ExitDone   = 0
+	ExitFailed = 1
+	ExitUsage  = 2
+	// ExitPartial: the backup is there and lacks something.
+	ExitPartial = 3
+	// ExitRefused: a safety rule said no, or the storage takes no backup: its quota is reached or its gate is closed.
 	ExitRefused = 4
 	ExitBusy    = 5
 )

@@ -57,7 +57,7 @@ func ReadOwnAndFacts(path string) ([]byte, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer file.Close() //nolint:errcheck // It was only read.
+	defer func() { _ = file.Close() }() // It was only read.
 	facts, err := file.Stat()
 	if err != nil {
 		return nil, nil, err

@@ -76,7 +76,7 @@ func TestAFolderIsMadeAndHeldWhateverBecomesOfItsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }()
 	if facts, err := os.Stat(filepath.Join(base, "a")); err != nil || facts.Mode().Perm() != 0o700 {
 		t.Fatalf("%v %v", facts, err)
 	}

@@ -107,7 +107,7 @@ func openOwn(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer folder.Close() //nolint:errcheck // It was only read.
+	defer func() { _ = folder.Close() }() // It was only read.
 	// A pipe would keep an opener waiting for a writer.
 	descriptor, err := unix.Openat(int(folder.Fd()), filepath.Base(path),
 		unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

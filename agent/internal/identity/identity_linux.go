@@ -102,7 +102,7 @@ func readSome(path string) []byte {
 	if err != nil {
 		return nil
 	}
-	defer file.Close() //nolint:errcheck // It was only read.
+	defer func() { _ = file.Close() }() // It was only read.
 	body, err := io.ReadAll(io.LimitReader(file, readLimit))
 	if err != nil {
 		return nil

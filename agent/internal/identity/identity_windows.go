@@ -23,7 +23,7 @@ func machineGUID() string {
 	if err != nil {
 		return ""
 	}
-	defer key.Close() //nolint:errcheck // It was only read.
+	defer func() { _ = key.Close() }() // It was only read.
 	value, _, err := key.GetStringValue("MachineGuid")
 	if err != nil {
 		return ""
@@ -36,6 +36,7 @@ var getSystemFirmwareTable = windows.NewLazySystemDLL("kernel32.dll").NewProc("G
 // firmwareTable returns the raw SMBIOS table, nothing when there is none.
 func firmwareTable() []byte {
 	const provider = 'R'<<24 | 'S'<<16 | 'M'<<8 | 'B'
+	const tableLimit = 1 << 20 // More than any SMBIOS table has.
 	size, _, _ := getSystemFirmwareTable.Call(provider, 0, 0, 0)
 	if size == 0 || size > tableLimit {
 		return nil

@@ -5,9 +5,6 @@ import (
 	"encoding/hex"
 )
 
-// tableLimit is more than any SMBIOS table has.
-const tableLimit = 1 << 20
-
 // systemUUID finds the UUID of the machine (structure 1 of the SMBIOS specification) in a table, empty when there is
 // none. Each structure is its formatted part, as long as its second byte says, and then texts up to two zeros.
 func systemUUID(table []byte) string {

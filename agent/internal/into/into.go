@@ -74,7 +74,7 @@ func Main(ctx context.Context, words []string, output, log *os.File) int {
 		}
 		return fail(log, code, err)
 	}
-	defer folder.Close() //nolint:errcheck // It was only held.
+	defer func() { _ = folder.Close() }() // It was only held.
 	if code, err := claim(folder, request.Mark); err != nil {
 		return fail(log, code, err)
 	}
@@ -92,7 +92,7 @@ func Main(ctx context.Context, words []string, output, log *os.File) int {
 }
 
 func fail(log io.Writer, code int, err error) int {
-	fmt.Fprintln(log, err) //nolint:errcheck // The exit code says it too.
+	_, _ = fmt.Fprintln(log, err) // The exit code says it too.
 	return code
 }
 
@@ -107,7 +107,7 @@ func (r Request) run(ctx context.Context, folder, output, log *os.File) (int, er
 	if err != nil {
 		return exitUntrusted, fmt.Errorf("%w; this system has no cage for a restore, so nobody else may change that", err)
 	}
-	defer trusted.Close() //nolint:errcheck // It was only looked at.
+	defer func() { _ = trusted.Close() }() // It was only looked at.
 	note, err := json.Marshal(map[string]string{"message_type": "coffre_uncaged", "reason": unavailable.Error()})
 	if err == nil {
 		_, err = output.Write(append(note, '\n'))

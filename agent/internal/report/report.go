@@ -35,14 +35,6 @@ const (
 	Quota Result = "quota"
 )
 
-// Exit codes of a run.
-const (
-	ExitSuccess = 0
-	ExitFailed  = 1
-	ExitPartial = 3
-	ExitClosed  = 4
-)
-
 // UnreadableLimit is how many unreadable paths a report names; UnreadableCount says how many there were.
 const UnreadableLimit = 20
 

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"coffre.invalid/agent/internal/realrestic"
 	"coffre.invalid/agent/internal/report"
-	"coffre.invalid/agent/internal/s3double"
 	"coffre.invalid/agent/internal/storage"
+	"coffre.invalid/agent/internal/testkit/realrestic"
+	"coffre.invalid/agent/internal/testkit/s3double"
 )
 
 // office is a repository that the real restic has made, with one snapshot, and a reader of it.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 
+	//lint:ignore SA1019 restic seals what it writes with this.
 	"golang.org/x/crypto/poly1305"
 	"golang.org/x/crypto/scrypt"
 )

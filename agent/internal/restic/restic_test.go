@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/mounts"
-	"coffre.invalid/agent/internal/realrestic"
-	"coffre.invalid/agent/internal/s3double"
+	"coffre.invalid/agent/internal/testkit/realrestic"
+	"coffre.invalid/agent/internal/testkit/s3double"
 )
 
 // local is a command for a repository in a directory: the same program and messages as on S3.

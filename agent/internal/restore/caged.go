@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"coffre.invalid/agent/internal/cage"
-	"coffre.invalid/agent/internal/fault"
 )
 
 type summary struct {
@@ -19,10 +18,7 @@ type summary struct {
 	BytesRestored uint64 `json:"bytes_restored"`
 }
 
-const (
-	cagedAuthorities = "/authorities.pem"
-	noCage           = "Ce système ne permet pas d'isoler la restauration : elle se fait sous la seule protection du contrôle du contenu."
-)
+const cagedAuthorities = "/authorities.pem"
 
 // restore writes a checked snapshot into the folder that is held: in a cage, or where the system has none after saying so
 // and only into a folder that nobody else can replace.
@@ -36,7 +32,7 @@ func (r *repository) restore(ctx context.Context, snapshot Snapshot, folder *os.
 	if err := requireTrusted(folder.Name()); err != nil {
 		return summary{}, err
 	}
-	fmt.Fprintln(log, noCage) //nolint:errcheck // Only a word of caution.
+	_, _ = fmt.Fprintln(log, noCage) // Only a word of caution.
 	command := r.restic(restoring(snapshot, folder.Name(), path)...)
 	return done, r.run(ctx, command, start, progress.take(&done))
 }
@@ -57,7 +53,7 @@ func (r *repository) restoreCaged(ctx context.Context, snapshot Snapshot, folder
 	command := &exec.Cmd{Env: append(slices.Clip(r.environment), "TMPDIR="+cage.Temporary)}
 	err = r.run(ctx, command, func(command *exec.Cmd) error { return cage.Start(command, plan) }, progress.take(&done))
 	if errors.Is(err, cage.ErrChanged) {
-		err = fault.Refused(fmt.Sprintf("le dossier « %s » a été remplacé par un autre entre-temps", folder.Name()), elsewhere)
+		err = targetReplaced(folder.Name())
 	}
 	return done, err
 }
@@ -90,7 +86,7 @@ func (p *progress) take(done *summary) func([]byte) error {
 		case "status":
 			if tenths := int(message.PercentDone * 10); tenths > p.shown {
 				p.shown = tenths
-				fmt.Fprintf(p.log, "restauration : %d %%\n", tenths*10) //nolint:errcheck // Only progress.
+				_, _ = fmt.Fprintf(p.log, progressLine, tenths*10) // Only progress.
 			}
 		case "summary":
 			*done = message.summary

@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"strings"
 	"time"
 
-	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/listing"
-	"coffre.invalid/agent/internal/text"
 )
 
 // isChecked is switched off by tests alone, to see the cage hold by itself.
@@ -91,27 +88,4 @@ func readPath(paths *bufio.Reader, lineEnds int) (string, error) {
 		path.Write(part)
 	}
 	return strings.TrimSuffix(path.String(), "\n"), nil
-}
-
-var frenchFaults = map[listing.Fault]string{
-	listing.Twice: "« %s » y figure deux fois", listing.Orphan: "« %s » y figure dans ce qui n'est pas un dossier",
-	listing.BadName: "« %s » y a un nom qu'aucun fichier ne peut avoir", listing.BadType: "« %s » y est d'un genre inconnu",
-	listing.TooDeep: "« %s » y est plus profond ou plus long qu'aucun disque ne le permet",
-}
-
-// explainListing says in French what is wrong with a listing; what names it.
-func explainListing(err error, what string) error {
-	var found *listing.FaultError
-	if !errors.As(err, &found) {
-		return err
-	}
-	words, known := frenchFaults[found.Fault]
-	if known {
-		words = fmt.Sprintf(words, text.Line(found.Path, messageLimit))
-	} else {
-		words = "sa liste est illisible"
-	}
-	return fault.Refused(what+" n'est pas utilisable, rien n'en est affiché ni restauré : "+words,
-		"Une sauvegarde normale n'est jamais ainsi : elle a pu être falsifiée. Choisissez-en une autre, et contactez SMILÉO en "+
-			"indiquant ce message.")
 }

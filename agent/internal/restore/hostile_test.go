@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/fault"
-	"coffre.invalid/agent/internal/forge"
-	"coffre.invalid/agent/internal/installed"
+	"coffre.invalid/agent/internal/testkit/forge"
+	"coffre.invalid/agent/internal/testkit/installed"
 )
 
 // forger opens the machine's repository as whoever has taken the machine over.
@@ -238,7 +238,7 @@ func TestATargetIsHeldAndReachedByNoLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }()
 	if err := errors.Join(os.Rename(target, target+"2"), os.Symlink(place, target)); err != nil {
 		t.Fatal(err)
 	}

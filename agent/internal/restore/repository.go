@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,14 +16,12 @@ import (
 
 	"coffre.invalid/agent/internal/apply"
 	"coffre.invalid/agent/internal/config"
-	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/listing"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/programs"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/storage"
-	"coffre.invalid/agent/internal/text"
 )
 
 const (
@@ -57,13 +54,11 @@ type repository struct {
 func open(ctx context.Context, settings Settings) (*repository, error) {
 	machine, credentials, err := config.Load(settings.Paths)
 	if err != nil {
-		return nil, fault.Failed(fmt.Sprintf("l'agent de sauvegarde n'est pas bien installé sur cette machine (%v)", err),
-			askSmileo)
+		return nil, badlyInstalled(err)
 	}
 	client, err := storage.Open(storage.OfMachine(machine, credentials, machine.Bucket))
 	if err != nil {
-		return nil, fault.Failed(fmt.Sprintf("l'agent de sauvegarde n'est pas bien installé sur cette machine (%v)", err),
-			askSmileo)
+		return nil, badlyInstalled(err)
 	}
 	err = storage.Retry(ctx, patience, func(ctx context.Context) error {
 		_, err := client.Get(ctx, configKey, configLimit)
@@ -101,41 +96,15 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 func findProgram(paths config.Paths, machine config.Machine) (path, sha256 string, err error) {
 	applied, _, err := apply.ReadApplied(paths, orders.Identity{TenantID: machine.TenantID, Machine: machine.Machine})
 	if err == nil && (applied == nil || applied.Orders.Remove) {
-		return "", "", fault.Failed("cette machine n'a pas encore d'ordres de sauvegarde : on ne sait pas quel restic est le bon",
-			"Lancez « "+paths.Agent()+" pull », puis réessayez ; si cela dure, contactez SMILÉO.")
+		return "", "", withoutOrders(paths.Agent())
 	}
 	if err == nil {
 		path, err = programs.Find(paths, applied.Orders.Restic)
 	}
 	if err != nil {
-		return "", "", fault.Refused(fmt.Sprintf("le programme restic de cette machine n'est pas celui qui doit y être (%s)",
-			text.Line(err.Error(), messageLimit)), askSmileo)
+		return "", "", otherProgram(err)
 	}
 	return path, applied.Orders.Restic.SHA256, nil
-}
-
-func explainStorage(err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return interrupted()
-	case errors.Is(err, storage.ErrUnreachable):
-		return fault.Failed("la plateforme de sauvegarde est injoignable",
-			"Vérifiez la connexion Internet de cette machine, puis réessayez ; si cela dure, contactez SMILÉO.")
-	case errors.Is(err, storage.ErrAccessDenied):
-		return fault.Refused("la sauvegarde est suspendue ou bloquée, contactez SMILÉO", "")
-	case errors.Is(err, storage.ErrClockSkewed):
-		return fault.Failed("l'horloge de cette machine est fausse de plus d'un quart d'heure",
-			"Remettez-la à l'heure, puis réessayez.")
-	case errors.Is(err, storage.ErrUntrusted):
-		return fault.Refused("le certificat de la plateforme de sauvegarde n'est pas reconnu : rien n'a été échangé", askSmileo)
-	case errors.Is(err, storage.ErrNoSuchKey):
-		return fault.Failed("cette machine n'a encore aucune sauvegarde", askSmileo)
-	}
-	return fault.Failed(fmt.Sprintf("la plateforme de sauvegarde a répondu : %s", text.Line(err.Error(), messageLimit)), askSmileo)
-}
-
-func interrupted() error {
-	return fault.Failed("interrompu", "Ce qui a déjà été restauré reste dans le dossier ; recommencez vers un dossier vide.")
 }
 
 // literal keeps restic from reading a path as a pattern.
@@ -154,7 +123,7 @@ func (r *repository) restic(arguments ...string) *exec.Cmd {
 // start starts a prepared call where it is; the cage does it otherwise.
 func start(command *exec.Cmd) error {
 	if err := command.Start(); err != nil {
-		return fault.Failed(fmt.Sprintf("restic ne démarre pas sur cette machine (%v)", reason(err)), askSmileo)
+		return notStarted(err)
 	}
 	return nil
 }
@@ -223,33 +192,6 @@ func eachLine(output io.Reader, take func([]byte) error) error {
 	return nil // Another error is the pipe's: restic's own end says more.
 }
 
-func explainRestic(code int, complaints string) error {
-	lower := strings.ToLower(complaints)
-	switch {
-	case strings.Contains(lower, "no space left on device"), strings.Contains(lower, "not enough space on the disk"):
-		return fault.Failed("il n'y a plus de place sur le disque",
-			"Libérez de la place ou choisissez un autre disque, puis recommencez vers un dossier vide.")
-	case strings.Contains(lower, "access denied"), strings.Contains(lower, "accessdenied"):
-		return fault.Refused("la sauvegarde est suspendue ou bloquée, contactez SMILÉO", "")
-	}
-	if damage := restic.FindDamage(complaints); damage.Part != restic.Nothing {
-		return explainDamage(damage)
-	}
-	if failed := entriesFailed.FindStringSubmatch(complaints); code == 1 && failed != nil && notTaken.MatchString(complaints) {
-		return fault.Failed(fmt.Sprintf("tout est restauré, sauf ce que ce dossier ne peut pas contenir (%s erreurs)", failed[1]),
-			"Le reste est en place, et recommencer n'y changera rien (nom ou chemin trop long, attribut refusé par le disque). "+
-				"Essayez avec --vers un dossier plus proche de la racine, comme /retour, ou contactez SMILÉO.")
-	}
-	if code == exitPassword {
-		return fault.Failed("la sauvegarde ne s'ouvre pas avec le mot de passe de cette machine", askSmileo)
-	}
-	last := lastMessage(complaints)
-	if last == "" {
-		last = fmt.Sprintf("code %d", code)
-	}
-	return fault.Failed(fmt.Sprintf("restic a échoué : %s", text.Line(last, messageLimit)), askSmileo)
-}
-
 // lookAtRemains asks the storage what restic's exit code leaves open: whether config or key files are gone. A storage that
 // does not say leaves it open.
 func lookAtRemains(ctx context.Context, client *storage.Client, code int) restic.Damage {
@@ -261,28 +203,6 @@ func lookAtRemains(ctx context.Context, client *storage.Client, code int) restic
 		return restic.Damage{}
 	}
 	return restic.JudgeRemains(code, remains.HasConfig, remains.HasKeys, remains.HasBackups)
-}
-
-var frenchParts = map[restic.Part]string{
-	restic.Config: "la configuration du dépôt est endommagée", restic.Key: "la clé du dépôt est endommagée",
-	restic.Index: "l'index du dépôt est endommagé", restic.SnapshotFile: "la fiche d'une sauvegarde est endommagée",
-	restic.Pack: "une partie des données est endommagée", restic.Unknown: "un élément du dépôt est endommagé",
-}
-
-var frenchLost = map[restic.Part]string{
-	restic.Config: "la configuration du dépôt a disparu", restic.Key: "la clé du dépôt a disparu",
-	restic.Index: "l'index du dépôt est incomplet", restic.Pack: "une partie des données a disparu",
-}
-
-// explainDamage says that the backup itself is damaged: no password and no other folder helps, and SMILÉO can.
-func explainDamage(damage restic.Damage) error {
-	what := frenchParts[damage.Part]
-	if damage.Gone {
-		what = frenchLost[damage.Part]
-	}
-	return fault.Failed("la sauvegarde est abîmée sur la plateforme : "+what,
-		"Rien n'a changé sur cette machine, et recommencer n'y changera rien. SMILÉO peut revenir à un état antérieur du dépôt : "+
-			"contactez SMILÉO en indiquant ce message.")
 }
 
 // entriesFailed and notTaken are restic's and the system's words for a restore that left out single entries alone.

@@ -23,26 +23,8 @@ import (
 // Name is what the command is called as.
 const Name = "sauvegarde-restaurer"
 
-const usage = `Usage :
-  sauvegarde-restaurer liste
-      Affiche les sauvegardes de cette machine.
-  sauvegarde-restaurer contenu SAUVEGARDE [CHEMIN]
-      Affiche ce qu'une sauvegarde contient, à la racine ou dans le dossier CHEMIN.
-  sauvegarde-restaurer restaurer SAUVEGARDE --vers DOSSIER [--chemin CHEMIN]
-      Restaure une sauvegarde, ou seulement CHEMIN, dans DOSSIER, qui doit être nouveau ou vide.
-      Rien n'est jamais écrasé.
-
-SAUVEGARDE est un identifiant donné par « liste » (son début suffit), ou « derniere ».
-À lancer en tant que root : sudo sauvegarde-restaurer …
-
-Exemple :
-  sudo sauvegarde-restaurer restaurer derniere --vers /home/retour --chemin /home/claire/Documents
-`
-
 // otherMark stands before what another machine saved under this one's name.
 const otherMark = "* "
-
-const askSmileo = "Contactez SMILÉO en indiquant ce message."
 
 // Settings are what the command takes from its surroundings.
 type Settings struct {
@@ -82,9 +64,10 @@ func Main(ctx context.Context, arguments []string, settings Settings) int {
 		return 0
 	}
 	exit, hint := fault.Describe(err)
-	fmt.Fprintf(settings.Log, "%s : %s\n", Name, text.Line(err.Error(), 2*messageLimit)) //nolint:errcheck // Nobody is left to tell.
+	// Nobody is left to tell.
+	_, _ = fmt.Fprintf(settings.Log, "%s : %s\n", Name, text.Line(err.Error(), 2*messageLimit))
 	if hint != "" {
-		fmt.Fprintln(settings.Log, hint) //nolint:errcheck // As above.
+		_, _ = fmt.Fprintln(settings.Log, hint) // As above.
 	}
 	return exit
 }
@@ -107,8 +90,7 @@ func obey(ctx context.Context, arguments []string, settings Settings) error {
 	}
 	// Windows has no user id and says -1: there the files' own access lists decide.
 	if settings.UserID > 0 {
-		return fault.Refused("cette commande doit être lancée en tant que root",
-			"Relancez-la ainsi : sudo "+Name+" "+strings.Join(arguments, " "))
+		return notRoot(arguments)
 	}
 	repository, err := open(ctx, settings)
 	if err != nil {
@@ -137,7 +119,7 @@ func parse(arguments []string) (request, error) {
 			if errors.Is(err, flag.ErrHelp) {
 				return request{}, nil
 			}
-			return request{}, fault.Usage("option inconnue ou incomplète : "+badOption(err), usage)
+			return request{}, unknownOption(badOption(err))
 		}
 		rest = flags.Args()
 		if len(rest) > 0 {
@@ -162,34 +144,29 @@ func check(asked request) error {
 	switch asked.command {
 	case "liste":
 		if given > 0 || asked.target != "" || asked.path != "" {
-			return fault.Usage("« liste » ne prend pas d'argument", usage)
+			return fault.Usage(usageOfList, usage)
 		}
 	case "contenu":
 		if given < 1 || given > 2 || asked.target != "" || asked.path != "" {
-			return fault.Usage("« contenu » prend une sauvegarde et, si vous voulez, un chemin", usage)
+			return fault.Usage(usageOfContents, usage)
 		}
 		if given == 2 && !strings.HasPrefix(asked.positional[1], "/") {
 			return notAbsolute(asked.positional[1])
 		}
 	case "restaurer":
 		if given != 1 {
-			return fault.Usage("« restaurer » prend une seule sauvegarde", usage)
+			return fault.Usage(usageOfRestore, usage)
 		}
 		if asked.target == "" {
-			return fault.Usage("il manque --vers DOSSIER", usage)
+			return fault.Usage(targetMissing, usage)
 		}
 		if asked.path != "" && !strings.HasPrefix(asked.path, "/") {
 			return notAbsolute(asked.path)
 		}
 	default:
-		return fault.Usage(fmt.Sprintf("commande inconnue : « %s »", asked.command), usage)
+		return unknownCommand(asked.command)
 	}
 	return nil
-}
-
-func notAbsolute(path string) error {
-	return fault.Usage(fmt.Sprintf("le chemin « %s » doit commencer par /", text.Line(path, messageLimit)),
-		"Écrivez-le comme sur la machine, par exemple /home/claire/Documents.")
 }
 
 func list(ctx context.Context, repository *repository, settings Settings) error {
@@ -199,9 +176,9 @@ func list(ctx context.Context, repository *repository, settings Settings) error 
 	}
 	var table strings.Builder
 	if len(snapshots) == 0 {
-		table.WriteString("Aucune sauvegarde pour l'instant.\n")
+		table.WriteString(noneYet)
 	} else {
-		fmt.Fprintf(&table, "%-10s  %-32s  %10s  %s\n", "SAUVEGARDE", "DATE", "TAILLE", "CONTENU")
+		fmt.Fprintf(&table, "%-10s  %-32s  %10s  %s\n", columns...)
 	}
 	others := 0
 	for _, each := range snapshots {
@@ -214,11 +191,10 @@ func list(ctx context.Context, repository *repository, settings Settings) error 
 			text.Line(strings.Join(each.Paths, ", "), messageLimit))
 	}
 	if others > 0 {
-		fmt.Fprintf(&table, "%sfaite(s) par une autre machine sous le nom de celle-ci (ancien matériel, ou copie du disque) : "+
-			"« derniere » ne les prend que si cette machine n'en a aucune.\n", otherMark)
+		table.WriteString(otherMark + ofOthers)
 	}
 	if aside > 0 {
-		fmt.Fprintf(&table, "%d sauvegarde(s) de plus, dont la date ou l'identifiant est impossible : contactez SMILÉO.\n", aside)
+		fmt.Fprintf(&table, impossible, aside)
 	}
 	_, err = io.WriteString(settings.Output, table.String())
 	return err
@@ -247,7 +223,7 @@ func contents(ctx context.Context, repository *repository, asked request, settin
 	if !found {
 		return noSuchPath(snapshot, folder, settings.Zone)
 	}
-	_, err = fmt.Fprintf(settings.Output, "Sauvegarde %s du %s\n%s", snapshot.ID[:8], formatDate(snapshot.Time.In(settings.Zone)), shown.String())
+	_, err = fmt.Fprintf(settings.Output, heading+"%s", snapshot.ID[:8], formatDate(snapshot.Time.In(settings.Zone)), shown.String())
 	return err
 }
 
@@ -291,7 +267,7 @@ func restore(ctx context.Context, repository *repository, asked request, setting
 	if err != nil {
 		return err
 	}
-	defer folder.Close() //nolint:errcheck // It was only held.
+	defer func() { _ = folder.Close() }() // It was only held.
 	summary, err := repository.restore(ctx, snapshot, folder, wanted, settings.Log)
 	if err != nil {
 		return err
@@ -300,13 +276,7 @@ func restore(ctx context.Context, repository *repository, asked request, setting
 		// A name of other bytes that is shown the same.
 		return noSuchPath(snapshot, wanted, settings.Zone)
 	}
-	_, err = fmt.Fprintf(settings.Output, "Sauvegarde %s du %s restaurée dans %s : %d éléments, %s.\n", snapshot.ID[:8],
+	_, err = fmt.Fprintf(settings.Output, restored, snapshot.ID[:8],
 		formatDate(snapshot.Time.In(settings.Zone)), target, summary.FilesRestored, formatSize(summary.BytesRestored))
 	return err
-}
-
-func noSuchPath(snapshot Snapshot, path string, zone *time.Location) error {
-	return fault.Usage(fmt.Sprintf("la sauvegarde %s du %s ne contient pas « %s »", snapshot.ID[:8],
-		formatDate(snapshot.Time.In(zone)), text.Line(path, messageLimit)),
-		"Cherchez-le avec « "+Name+" contenu "+snapshot.ID[:8]+" » ; écrivez le chemin comme sur la machine.")
 }

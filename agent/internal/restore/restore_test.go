@@ -14,8 +14,8 @@ import (
 	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
-	"coffre.invalid/agent/internal/installed"
-	"coffre.invalid/agent/internal/realrestic"
+	"coffre.invalid/agent/internal/testkit/installed"
+	"coffre.invalid/agent/internal/testkit/realrestic"
 )
 
 // backedUp is a machine with one backup, made by the real restic, of a folder with a file of an odd name in it.

@@ -12,7 +12,6 @@ import (
 
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/identity"
-	"coffre.invalid/agent/internal/text"
 )
 
 // listLimit bounds the list of snapshots: each has about 1 kB, and a machine keeps some hundreds.
@@ -47,7 +46,7 @@ func (s Snapshot) isOf(tag string) bool {
 
 // words names a snapshot in a message.
 func (s Snapshot) words(zone *time.Location) string {
-	return fmt.Sprintf("la sauvegarde %s du %s", s.ID[:8], formatDate(s.Time.In(zone)))
+	return fmt.Sprintf(namedBackup, s.ID[:8], formatDate(s.Time.In(zone)))
 }
 
 // snapshots returns this machine's backups, oldest first, and how many were set aside because they cannot be true.
@@ -61,14 +60,10 @@ func (r *repository) snapshots(ctx context.Context) (found []Snapshot, aside int
 		return nil
 	})
 	if err != nil {
-		return nil, 0, explainListing(err, "la liste des sauvegardes")
+		return nil, 0, explainListing(err, listOfBackups)
 	}
 	found, aside, err = readSnapshots([]byte(said.String()), time.Now())
 	return found, aside, err
-}
-
-func unreadableList() error {
-	return fault.Failed("la liste des sauvegardes n'a pas pu être lue", askSmileo)
 }
 
 // readSnapshots sets aside what an honest machine does not write: one absurd entry must hide no other.
@@ -102,11 +97,9 @@ func (r *repository) find(ctx context.Context, wanted string, settings Settings)
 	}
 	if newest := all[len(all)-1]; isLast(wanted) && newest.ID != chosen.ID {
 		// Nobody is left to tell when the terminal is gone.
-		_, _ = fmt.Fprintf(settings.Log, "Attention : %s a été faite par une autre machine sous le nom de celle-ci ; elle est laissée "+
-			"de côté. Prévenez SMILÉO.\n", newest.words(settings.Zone))
+		_, _ = fmt.Fprintf(settings.Log, newestLeftAside, newest.words(settings.Zone))
 	} else if !chosen.isOf(r.tag) {
-		_, _ = fmt.Fprintf(settings.Log, "Attention : %s a été faite par une autre machine sous le nom de celle-ci.\n",
-			chosen.words(settings.Zone))
+		_, _ = fmt.Fprintf(settings.Log, chosenOfOther, chosen.words(settings.Zone))
 	}
 	return chosen, nil
 }
@@ -115,7 +108,7 @@ func isLast(wanted string) bool { return wanted == "derniere" || wanted == "dern
 
 func choose(all []Snapshot, wanted, tag string, zone *time.Location) (Snapshot, error) {
 	if len(all) == 0 {
-		return Snapshot{}, fault.Usage("cette machine n'a encore aucune sauvegarde", "")
+		return Snapshot{}, fault.Usage(noBackup, "")
 	}
 	newest := newestOf(all, tag)
 	if isLast(wanted) {
@@ -130,12 +123,7 @@ func choose(all []Snapshot, wanted, tag string, zone *time.Location) (Snapshot, 
 	if len(found) == 1 {
 		return found[0], nil
 	}
-	problem := "aucune sauvegarde ne commence par « %s »"
-	if len(found) > 1 {
-		problem = "plusieurs sauvegardes commencent par « %s »"
-	}
-	return Snapshot{}, fault.Usage(fmt.Sprintf(problem, text.Line(wanted, messageLimit)), fmt.Sprintf(
-		"« %s liste » les affiche ; la dernière est %s, du %s.", Name, newest.ID[:8], formatDate(newest.Time.In(zone))))
+	return Snapshot{}, notOne(wanted, len(found) > 1, newest, zone)
 }
 
 // newestOf returns the last snapshot that this machine took: a copy of its disk may back up under its name. A machine

@@ -2,18 +2,12 @@ package restore
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 
-	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
-	"coffre.invalid/agent/internal/text"
 )
-
-const elsewhere = "Donnez avec --vers un dossier nouveau ou vide : rien n'est jamais écrasé."
 
 // isCageSystem says whether this system may have a cage. Without one, restic goes by names, which nobody else may change.
 const isCageSystem = runtime.GOOS == "linux"
@@ -30,7 +24,7 @@ func openTarget(path string) (*os.File, error) {
 		return folder, nil
 	}
 	if err == nil {
-		err = fault.Refused(fmt.Sprintf("le dossier « %s » n'est pas vide", path), elsewhere)
+		err = targetNotEmpty(path)
 	}
 	return nil, errors.Join(err, folder.Close())
 }
@@ -49,7 +43,7 @@ func requireFree(path string) error {
 		return closeErr
 	}
 	if err == nil {
-		return fault.Refused(fmt.Sprintf("le dossier « %s » n'est pas vide", path), elsewhere)
+		return targetNotEmpty(path)
 	}
 	return explainTarget(err, path)
 }
@@ -61,24 +55,4 @@ func requireTrusted(path string) error {
 		return explainTarget(err, path)
 	}
 	return folder.Close()
-}
-
-func explainTarget(err error, path string) error {
-	var unsafe *files.UnsafeError
-	if !errors.As(err, &unsafe) {
-		return fault.Failed(fmt.Sprintf("le dossier « %s » ne peut pas être utilisé : %v", path, reason(err)), "")
-	}
-	part := text.Name(unsafe.Path)
-	switch unsafe.Danger {
-	case files.IsLink:
-		hint := elsewhere
-		if real, err := filepath.EvalSymlinks(unsafe.Path); err == nil {
-			hint = "Donnez le vrai chemin, sans lien : « " + part + " » mène à « " + text.Name(real) + " »."
-		}
-		return fault.Refused(fmt.Sprintf("« %s » est un lien : une restauration n'en suit aucun", part), hint)
-	case files.NotFolder:
-		return fault.Refused(fmt.Sprintf("« %s » n'est pas un dossier", part), elsewhere)
-	}
-	return fault.Refused(fmt.Sprintf("un autre utilisateur peut modifier « %s », et détourner ainsi la restauration", part),
-		"Donnez avec --vers un dossier dont root seul peut modifier chaque partie, par exemple /root/retour.")
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/report"
+	"coffre.invalid/agent/internal/testkit/installed"
 )
 
 // follows has the machine back up these paths.

@@ -65,36 +65,41 @@ type Settings struct {
 	Log io.Writer
 }
 
-// Run backs up once and returns the report, which is then on the machine and, if it could be put, on the storage, and
-// the exit code of the run. An error means that there is no report: the lock is held, or the configuration cannot be
-// used.
-func Run(ctx context.Context, settings Settings) (report.Report, int, error) {
+// Outcome is a finished run: its report, and the exit code that tells how it ended.
+type Outcome struct {
+	Report report.Report
+	Exit   int
+}
+
+// Run backs up once. The report of its outcome is then on the machine and, if it could be put, on the storage. An error
+// says that it is in neither place, or that there is none: the lock is held, or the configuration cannot be used.
+func Run(ctx context.Context, settings Settings) (Outcome, error) {
 	machine, credentials, err := config.Load(settings.Paths)
 	if err != nil {
-		return report.Report{}, fault.ExitFailed, err
+		return Outcome{}, err
 	}
 	if err := apply.IsRemoving(settings.Paths); err != nil {
-		exit, _ := fault.Describe(err)
-		return report.Report{}, exit, err
+		return Outcome{}, err
 	}
 	if err := files.EnsurePrivateDirectory(settings.Paths.State()); err != nil {
-		return report.Report{}, fault.ExitFailed, err
+		return Outcome{}, err
 	}
 	release, err := lock.Acquire(settings.Paths.Lock())
 	if errors.Is(err, lock.ErrHeld) {
-		return report.Report{}, fault.ExitBusy, fault.Busy("another backup run is under way on this machine",
+		return Outcome{}, fault.Busy("another backup run is under way on this machine",
 			"see systemctl status coffre-backup.service")
 	}
 	if err != nil {
-		return report.Report{}, fault.ExitFailed, err
+		return Outcome{}, err
 	}
 	run, err := newRun(settings, machine, credentials)
 	if err != nil {
-		return report.Report{}, fault.ExitFailed, errors.Join(err, release())
+		return Outcome{}, errors.Join(err, release())
 	}
-	run.end(run.perform(ctx))
+	end := run.perform(ctx)
+	run.end(end)
 	err = run.hand(ctx)
-	return run.report, run.exit, errors.Join(err, release())
+	return Outcome{run.report, end.exit}, errors.Join(err, release())
 }
 
 // run is the state of one run.
@@ -109,7 +114,6 @@ type run struct {
 	orders      orders.Orders
 	program     string
 	report      report.Report
-	exit        int
 	notes       []string
 	// isCutOff says that the storage was not to be reached; the report then waits without another try.
 	isCutOff bool
@@ -256,7 +260,7 @@ func (r *run) lookForLastSnapshot(ctx context.Context) error {
 	}
 	// A suspended machine reads nothing of its repository: that says nothing of the snapshot.
 	if err != nil || isThere {
-		return nil //nolint:nilerr // See above.
+		return nil
 	}
 	r.report.MissingSnapshotID, r.report.MissingSnapshotAt = &last.SnapshotID, &last.SnapshotAt
 	r.note("the last snapshot of this machine, %.8s of %s, is not in the storage any more", last.SnapshotID,
@@ -343,7 +347,7 @@ func (r *run) log(format string, values ...any) {
 // end writes the verdict into the report.
 func (r *run) end(end verdict) {
 	r.tellSeen()
-	r.exit, r.report.Result = end.exit, end.result
+	r.report.Result = end.result
 	message := strings.Join(append(nonEmpty(end.message), r.notes...), "; ")
 	r.report.Message = shorten(r.credentials.Redact(message))
 	r.report.FinishedAt = time.Now().UTC().Truncate(time.Millisecond)

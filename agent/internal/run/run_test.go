@@ -19,10 +19,10 @@ import (
 
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/gate"
-	"coffre.invalid/agent/internal/installed"
 	"coffre.invalid/agent/internal/orders"
-	"coffre.invalid/agent/internal/realrestic"
 	"coffre.invalid/agent/internal/report"
+	"coffre.invalid/agent/internal/testkit/installed"
+	"coffre.invalid/agent/internal/testkit/realrestic"
 )
 
 // withRestic is a machine with the real restic and an empty repository.
@@ -75,10 +75,11 @@ func backUp(t *testing.T, machine *installed.Machine) (report.Report, int) {
 func backUpUntil(t *testing.T, ctx context.Context, machine *installed.Machine) (report.Report, int) {
 	t.Helper()
 	var log bytes.Buffer
-	got, exit, err := Run(ctx, settings(machine, &log))
+	outcome, err := Run(ctx, settings(machine, &log))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
+	got := outcome.Report
 	body, err := os.ReadFile(machine.Paths.LastReport())
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func backUpUntil(t *testing.T, ctx context.Context, machine *installed.Machine) 
 	if err := json.Unmarshal(body, &kept); err != nil || kept.RunID != got.RunID || kept.Result != got.Result {
 		t.Fatalf("last-report.json is another: %s %v", body, err)
 	}
-	return got, exit
+	return got, outcome.Exit
 }
 
 func expect(t *testing.T, got report.Report, exit int, result report.Result, wantExit int, words string) {
@@ -420,12 +421,12 @@ func TestASecondRunIsBusy(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
-		first.Store(exit == 0 && err == nil)
+		outcome, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+		first.Store(outcome.Exit == 0 && err == nil)
 	}()
 	time.Sleep(700 * time.Millisecond)
-	_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
-	if described, _ := fault.Describe(err); exit != fault.ExitBusy || described != fault.ExitBusy {
+	_, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+	if exit, _ := fault.Describe(err); exit != fault.ExitBusy {
 		t.Fatalf("%d %v", exit, err)
 	}
 	<-done
@@ -438,10 +439,11 @@ func TestSecretsAreInNeitherReportNorLog(t *testing.T) {
 	machine := withProgram(t, `echo "{\"message_type\":\"exit_error\",\"code\":1,\"message\":\"Fatal: $RESTIC_PASSWORD $AWS_SECRET_ACCESS_KEY\"}" >&2; exit 1`)
 	machine.Applied(1, nil)
 	var log bytes.Buffer
-	got, _, err := Run(t.Context(), settings(machine, &log))
+	outcome, err := Run(t.Context(), settings(machine, &log))
 	if err != nil {
 		t.Fatal(err)
 	}
+	got := outcome.Report
 	body := string(machine.Unseal(machine.ReportKey(got))) + log.String()
 	if strings.Contains(body, installed.Password) || strings.Contains(body, "secret-access-key") {
 		t.Fatal(body)
@@ -457,7 +459,7 @@ func TestAReportThatCannotBeKeptIsStillPut(t *testing.T) {
 	if err := os.WriteFile(machine.Paths.Pending(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+	_, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
 	if err == nil || !strings.Contains(err.Error(), "keep the report") || len(delivered(machine)) != 1 {
 		t.Fatalf("%v %v", err, delivered(machine))
 	}
@@ -497,8 +499,8 @@ func TestNoBackupBeginsOnAMachineThatLosesItsAgent(t *testing.T) {
 	if err := os.WriteFile(machine.Paths.Removing(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, exit, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
-	if exit != fault.ExitRefused || err == nil || len(delivered(machine)) != 0 {
+	_, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
+	if exit, _ := fault.Describe(err); exit != fault.ExitRefused || err == nil || len(delivered(machine)) != 0 {
 		t.Fatalf("%d %v", exit, err)
 	}
 }
@@ -575,7 +577,8 @@ func TestAMachineThatCannotRememberStillBacksUpAndUsesNoNumberTwice(t *testing.T
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	got, _, err := Run(t.Context(), settings(machine, &log))
+	outcome, err := Run(t.Context(), settings(machine, &log))
+	got := outcome.Report
 	if err == nil || got.Number != 0 || got.Result != report.Success || len(delivered(machine)) != 2 {
 		t.Fatalf("%v %+v %v", err, got, delivered(machine))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/gate"
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
@@ -19,11 +20,11 @@ type verdict struct {
 	exit    int
 }
 
-func failed(message string) verdict { return verdict{report.Failed, message, report.ExitFailed} }
+func failed(message string) verdict { return verdict{report.Failed, message, fault.ExitFailed} }
 
 func byQuota() verdict {
 	return verdict{
-		report.Quota, "the quota is reached: the storage takes no more data, so this run saved nothing", report.ExitClosed,
+		report.Quota, "the quota is reached: the storage takes no more data, so this run saved nothing", fault.ExitRefused,
 	}
 }
 
@@ -34,7 +35,7 @@ func byGate(door gate.Gate) verdict {
 	if door.Reason == gate.ReasonQuota {
 		result = report.Quota
 	}
-	return verdict{result, door.Sentence(), report.ExitClosed}
+	return verdict{result, door.Sentence(), fault.ExitRefused}
 }
 
 // byCause is the verdict on a run that was ended from outside; cause is its context's.
@@ -145,9 +146,9 @@ func judgeSaved(f facts) verdict {
 		parts = append(parts, f.reason)
 	}
 	if len(parts) == 0 {
-		return verdict{report.Success, "", report.ExitSuccess}
+		return verdict{report.Success, "", fault.ExitDone}
 	}
-	return verdict{report.Partial, strings.Join(parts, "; "), report.ExitPartial}
+	return verdict{report.Partial, strings.Join(parts, "; "), fault.ExitPartial}
 }
 
 // nameBad are the paths that did not give what they should, each with its state.

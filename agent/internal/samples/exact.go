@@ -36,7 +36,7 @@ func exactName(folder, shown string) (name string, known bool) {
 	if err != nil {
 		return "", false
 	}
-	defer opened.Close()                        //nolint:errcheck // Nothing was written.
+	defer func() { _ = opened.Close() }()       // Nothing was written.
 	names, _ := opened.Readdirnames(namesLimit) // What was read before an error is as good as any.
 	if len(names) == namesLimit {
 		return "", false

@@ -24,13 +24,6 @@ const (
 // coarse clock of one tick.
 const clockGrain = 20 * time.Millisecond
 
-// stamp is what the kernel says of a file; any change of content or metadata moves changed, which programs cannot set.
-type stamp struct {
-	inode, device     uint64
-	size              int64
-	modified, changed int64
-}
-
 // Hash returns the SHA-256 of up to 20 non-empty regular files among candidates, 64 MiB in all, that have not changed
 // since before resticStarted: their change time is older than that, and the same before and after they were read.
 // A file that vanished, changed, grew or cannot be read is left out. It stops early, with what it has, when ctx ends.
@@ -64,7 +57,7 @@ func hashUnchanged(ctx context.Context, path string, resticStarted time.Time) (r
 	if err != nil {
 		return report.Sample{}, false
 	}
-	defer file.Close() //nolint:errcheck // Nothing was written.
+	defer func() { _ = file.Close() }() // Nothing was written.
 	before, err := readStamp(file)
 	if err != nil || before.changed >= resticStarted.Add(-clockGrain).UnixNano() {
 		return report.Sample{}, false

@@ -8,6 +8,13 @@ import (
 	"syscall"
 )
 
+// stamp is what the kernel says of a file; any change of content or metadata moves changed, which programs cannot set.
+type stamp struct {
+	inode, device     uint64
+	size              int64
+	modified, changed int64
+}
+
 // openRegular never follows a link and never waits for a pipe's other end.
 func openRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)

@@ -161,7 +161,7 @@ func (c *Client) download(ctx context.Context, key string, limit int64, into io.
 	if err != nil {
 		return 0, c.failure(ctx, "read", key, err)
 	}
-	defer object.Close() //nolint:errcheck // Everything of it was read, or its own error is told.
+	defer func() { _ = object.Close() }() // Everything of it was read, or its own error is told.
 	if facts.Size > limit {
 		return 0, tooLarge(key, limit)
 	}

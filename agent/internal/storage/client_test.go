@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"coffre.invalid/agent/internal/s3double"
+	"coffre.invalid/agent/internal/testkit/s3double"
 )
 
 func open(t *testing.T, server *s3double.Server, change func(*Settings)) *Client {
@@ -157,7 +157,7 @@ func closedPort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // The port was only to be found.
+	defer func() { _ = listener.Close() }() // The port was only to be found.
 	return listener.Addr().String()
 }
 

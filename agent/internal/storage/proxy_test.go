@@ -38,9 +38,9 @@ func TestAProxyThatGivesNoWayIsNamed(t *testing.T) {
 			}
 			address := listener.Addr().String()
 			if answer == "" {
-				listener.Close() //nolint:errcheck // It only lent its port.
+				_ = listener.Close() // It only lent its port.
 			} else {
-				defer listener.Close() //nolint:errcheck // The test is over.
+				defer func() { _ = listener.Close() }() // The test is over.
 				go serve(listener, answer)
 			}
 			began := time.Now()

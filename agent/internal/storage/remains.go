@@ -35,11 +35,9 @@ func (c *Client) anyBelow(ctx context.Context, prefix string) (bool, error) {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	options := minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1}
-	for object := range c.core.Client.ListObjects(call, c.bucket, options) {
-		if object.Err != nil {
-			return false, c.failure(ctx, "list", prefix, object.Err)
-		}
-		return true, nil
+	first, isAny := <-c.core.Client.ListObjects(call, c.bucket, options)
+	if first.Err != nil {
+		return false, c.failure(ctx, "list", prefix, first.Err)
 	}
-	return false, nil
+	return isAny, nil
 }

@@ -42,6 +42,6 @@ func moments(wanted orders.Orders, delay time.Duration) ([]moment, error) {
 // from day to day.
 func ownDelay(wanted orders.Orders, limit time.Duration) time.Duration {
 	digest := fnv.New32a()
-	fmt.Fprintf(digest, "%s/%s", wanted.TenantID, wanted.Machine) //nolint:errcheck // A hash takes everything.
+	_, _ = fmt.Fprintf(digest, "%s/%s", wanted.TenantID, wanted.Machine) // A hash takes everything.
 	return time.Duration(digest.Sum32()%uint32(limit.Minutes())) * time.Minute
 }

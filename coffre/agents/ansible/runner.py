@@ -13,7 +13,7 @@ from coffre.agents.reach import bounded_ssh
 from coffre.agents.reach.ssh import BEGIN_SECONDS, CONNECT_SECONDS, KEEP_SECONDS
 from coffre.agents.restic.inventory import GROUPS, Inventory, list_hosts, with_private_folder
 from coffre.errors import ExpectedError, RemoteError
-from coffre.outside.environment import child_environment, find_home
+from coffre.outside.environment import NOT_FOR_PROGRAMS, child_environment, find_home
 from coffre.spec.tenant import OperatingSystem
 from coffre.workspace.private_folder import private_folder
 
@@ -21,9 +21,6 @@ MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
 """For the whole of a run; programs of 55 MB over a customer's slow line take minutes."""
 SSH_FOLDER = "ssh"
-
-# Whatever is set in our environment for these is meant for somebody else.
-_DROPPED_PREFIXES = ("ANSIBLE_", "AWS_", "COFFRE_", "PULUMI_", "RESTIC_", "VAULT_", "PYTHON")
 
 # While it waits for machines Ansible looks a thousand times a second whether one has answered: a seventh of its time.
 _SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
@@ -60,7 +57,7 @@ def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: On
 
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
     """Return Ansible's environment: without what is set for anybody else's Ansible, every file in our folder. Pure."""
-    kept = child_environment(environment, without=_DROPPED_PREFIXES)
+    kept = child_environment(environment, without=(*NOT_FOR_PROGRAMS, "ANSIBLE_", "VAULT_", "PYTHON"))
     # The first word counts for ssh: Ansible's own time limit is one for start-up files and sudo too.
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s -o ConnectTimeout={CONNECT_SECONDS}"
     return {

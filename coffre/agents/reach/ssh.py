@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,7 @@ DEFAULT_PORT = 22
 SSH_FAILED = 255
 STDOUT_BYTES = 2 * 1024**2
 """The most that a command on a machine may print: a report has 1 MiB at most."""
-KEEP_SECONDS = 60
+KEEP_SECONDS = 20
 """How long a shared connection outlives a run that was killed before it could end it."""
 SETTLE_SECONDS = 10.0
 """How long the last complaints may take to come through once the rest has."""
@@ -41,6 +41,8 @@ LINGER_SECONDS = 2.0
 """How long ssh may take to end once the command has."""
 BEGIN_SECONDS = 60
 """How long a long command may take to begin: the connection, start-up files, sudo."""
+CLIENT_VARIABLES = ("LC_ALL", "PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
+"""What the ssh programs need of our environment: no secret of ours."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class SshMachine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=client_environment(os.environ),
+            env=child_environment(os.environ, only=CLIENT_VARIABLES),
         )
         try:
             yield Started(process, frame, self._hang_up)
@@ -188,8 +190,9 @@ class SshMachine:
         """End the shared connection: it holds a command's pipes for as long as anything on the machine does."""
         if self._sockets is not None:
             ending = ["ssh", *self._shared(), "-O", "exit", self._target]
+            settled = child_environment(os.environ, only=CLIENT_VARIABLES)
             with contextlib.suppress(processes.ProcessError):
-                processes.run(ending, processes.Limits(CONNECT_SECONDS), environment=client_environment(os.environ))
+                processes.run(ending, processes.Limits(CONNECT_SECONDS), environment=settled)
 
     def _frame(self) -> Frame:
         return Frame(f"coffre-{secrets.token_hex(8)}", self._terminal)
@@ -259,7 +262,12 @@ class SshMachine:
 
     @staticmethod
     def _call(command: Sequence[str], limits: processes.Limits, stdin: str | None) -> CompletedRun:
-        done = processes.run(command, limits, stdin=(stdin or "").encode(), environment=client_environment(os.environ))
+        done = processes.run(
+            command,
+            limits,
+            stdin=(stdin or "").encode(),
+            environment=child_environment(os.environ, only=CLIENT_VARIABLES),
+        )
         return CompletedRun(
             done.exit_code, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
         )
@@ -339,9 +347,3 @@ class Started:
     def _read(self, total_bytes: int) -> Iterator[bytes]:
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         return processes.read_lines(self._process.stdout, "the machine", total_bytes=total_bytes)
-
-
-def client_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what the ssh programs need of our environment: no secret of ours, and messages in English."""
-    kept = ("LC_ALL", "PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
-    return {name: value for name, value in child_environment(environment).items() if name in kept}

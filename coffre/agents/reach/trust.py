@@ -4,18 +4,19 @@ import base64
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.agents.reach.ssh import CONNECT_SECONDS, DEFAULT_PORT, client_environment
+from coffre.agents.reach.ssh import CLIENT_VARIABLES, CONNECT_SECONDS, DEFAULT_PORT
 from coffre.agents.reach.ssh_errors import UnreachableError, explain_ssh, last_line
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
+from coffre.outside.environment import child_environment
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
 from coffre.outside.text import split_lines
 from coffre.spec.tenant import SshConnection
+from coffre.workspace.files import PUBLIC_FILE, write_atomically
 
 RESOLVE_SECONDS = 10
 STDOUT_BYTES = 256 * 1024
@@ -102,7 +103,9 @@ def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) ->
         )
     kept = [line for line in lines if not any(name == scanned.name for name, _ in read_lines([line]))]
     added = [f"{scanned.name} {key.algorithm} {key.key}" for key in scanned.keys]
-    _write_atomically(known_hosts, "".join(f"{line}\n" for line in [*kept, *added]))
+    known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{line}\n" for line in [*kept, *added])
+    write_atomically(known_hosts, text.encode("utf-8", "surrogateescape"), mode=PUBLIC_FILE, is_alone=False)
     return True
 
 
@@ -147,7 +150,7 @@ def _resolve(connection: SshConnection, ssh_config: Path | None) -> _Address:
 def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
     limits = processes.Limits(timeout_seconds, STDOUT_BYTES)
     try:
-        done = processes.run(command, limits, environment=client_environment(os.environ))
+        done = processes.run(command, limits, environment=child_environment(os.environ, only=CLIENT_VARIABLES))
     except processes.DeadlinePassedError:
         raise UnreachableError(
             f"{command[-1]}: it did not answer in time", "Is it switched on and in the network?"
@@ -164,14 +167,3 @@ def _read_file(known_hosts: Path) -> list[str]:
     except (NotPlainFileError, TooLargeError) as error:
         raise ExpectedError(str(error), "Put the file back as git has it: one line a host key.") from error
     return split_lines(content.decode("utf-8", "surrogateescape"))
-
-
-def _write_atomically(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        os.fchmod(stream.fileno(), 0o644)
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(temporary).replace(file)

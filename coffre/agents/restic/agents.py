@@ -1,4 +1,4 @@
-"""The restic agents: installed, checked and removed over SSH or WinRM by Ansible."""
+"""The restic agents: installed and removed over SSH or WinRM by Ansible."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -44,25 +44,18 @@ class ResticAgents:
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Install or repair the agent on each machine and have it apply its orders. May run twice."""
-        return self._install("deploy_agents.yml", requests, on_progress)
-
-    def check(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
-        """Say what `deploy` would change on each machine; changes nothing there."""
-        return self._install("check_agents.yml", requests, on_progress)
-
-    def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
-        """Stop the agent on each machine and delete everything of ours. May run twice."""
-        targets = [request.target for request in requests]
-        return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
-
-    def _install(self, playbook: str, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         systems = {request.target.system for request in requests}
         inventory = build_deploy_inventory(
             requests,
             Installation({system: self._find(system).installables() for system in systems}, _token()),
             {host_name(request.target): read_authorities(request.storage.ca_file) for request in requests},
         )
-        return self._play(playbook, inventory, [request.target for request in requests], on_progress)
+        return self._play("deploy_agents.yml", inventory, [request.target for request in requests], on_progress)
+
+    def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
+        """Stop the agent on each machine and delete everything of ours. May run twice."""
+        targets = [request.target for request in requests]
+        return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
 
     def _find(self, system: OperatingSystem) -> AgentPrograms:
         if system is OperatingSystem.LINUX and self._programs is not None:

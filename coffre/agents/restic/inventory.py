@@ -10,6 +10,7 @@ from typing import Any
 
 from coffre.agents.driver import DeployRequest, Target
 from coffre.agents.reach.ssh import CONNECT_SECONDS, DEFAULT_PORT, ssh_options
+from coffre.agents.restic.address import repository_url
 from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
 LINUX, WINDOWS, MACOS = OperatingSystem.LINUX, OperatingSystem.WINDOWS, OperatingSystem.MACOS
@@ -131,7 +132,7 @@ def render_settings(request: DeployRequest) -> bytes:
             "ca_file": CA_FILES[request.target.system],
             "signing_public_key": base64.b64encode(request.signing_public_key).decode(),
             "least_generation": request.least_generation,
-            "repository": f"s3:{storage.endpoint_url}/{storage.bucket}/restic",
+            "repository": repository_url(storage.endpoint_url, storage.bucket),
         }
     )
 

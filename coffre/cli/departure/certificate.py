@@ -72,7 +72,7 @@ def _find_own_certificate(context: typer.Context) -> Path | None:
 
     A folder that happens to be a repository proves nothing: see `find_own_certificate`.
     """
-    from coffre.offboarding.certificate.seals.keys import find_own_certificate
+    from coffre.signing.seals.keys import find_own_certificate
     from coffre.spec.loader import load_repository
 
     try:

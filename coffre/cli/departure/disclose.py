@@ -32,8 +32,7 @@ def disclose(
 
     Recorded before anything is read. Under a hold that blocks access only the reference of that hold is let in.
     """
-    from coffre.offboarding.certificate.seals.keys import read_signer
-    from coffre.offboarding.certificate.seals.sealed_json import seal_statement
+    from coffre.offboarding.certificate.sealed import read_tenant_key, seal_statement
     from coffre.offboarding.handover import disclose as hand_over
     from coffre.offboarding.handover.tenant import describe_returned
     from coffre.spec.leaving import DirectoryTarget, Return, ReturnedSnapshots, ReturnFormat
@@ -46,7 +45,7 @@ def disclose(
         to=DirectoryTarget(path=str(to.resolve())),
     )
     with lock_recorded(open_repository(context), tenant, "disclose", output.warning) as service:
-        seal = partial(seal_statement, signer=read_signer(service, utc_now()))
+        seal = partial(seal_statement, key=read_tenant_key(service, utc_now()))
         done = hand_over(service, reference, wanted, seal, partial(output.progress_of, tenant))
     for each in done.returned:
         output.result(describe_returned(each))

@@ -12,6 +12,7 @@ from coffre.cli import asking, output
 from coffre.cli.context import choose_tenants, open_repository, turn_of
 from coffre.cli.service.gate import show_filling
 from coffre.cli.words.plan import show_plan
+from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
             f"  {machine.machine}: {machine.state.value}" + (f": {machine.message}" if machine.message else "")
         )
     for key in outcome.rotated:
-        output.result(f"  {key.sentence}")
+        output.result(f"  {describe_rotation(key)}")
     for loss in outcome.losses:
         output.result(f"  ! {describe(loss)}")
     if outcome.commissioned_now:

@@ -7,6 +7,7 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.context import open_repository
+from coffre.cli.words.rotation import describe_choice, describe_rotation
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,7 @@ def rotate(
     repository = open_repository(context)
     choice = Choice(machine, owner, signing)
     if not yes:
-        question = f"Replace {choice.sentence} of {tenant}" + (", the old ones cut at once?" if now else "?")
+        question = f"Replace {describe_choice(choice)} of {tenant}" + (", the old ones cut at once?" if now else "?")
         asking.confirm(question)
     outcome = rotate_tenant(repository, tenant, choice, now=now, on_progress=partial(output.progress_of, tenant))
     if as_json:
@@ -52,7 +53,7 @@ def rotate(
         if outcome.continued:
             output.result(f"{tenant}: the rotation that was under way was continued; nothing was begun beside it")
         for key in outcome.keys:
-            output.result(f"{tenant}: {key.sentence}")
+            output.result(f"{tenant}: {describe_rotation(key)}")
     for text in outcome.warnings:
         output.warning(text)
     if not outcome.is_complete:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
+from coffre.secrets.identifiers import describe
 from coffre.spec.values.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def show_plan(planned: "TenantPlan") -> None:
         output.result(f"  ! {text}")
     for rotation in planned.rotations:
         state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
-        output.result(f"  ! {rotation.name} is being replaced, which apply or rotate ends: {state}")
+        output.result(f"  ! {describe(rotation.secret)} is being replaced, which apply or rotate ends: {state}")
     for option, how in planned.options.items():
         if how == "manual":
             output.result(f"  ! option {option}: manual, Coffre does not carry it out yet")

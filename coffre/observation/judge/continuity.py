@@ -15,7 +15,6 @@ from coffre.observation.judge import identity
 from coffre.observation.report_shelf import Reported
 from coffre.records.memory import KnownSnapshot, Memory
 
-SNAPSHOT_ID_LENGTH = 64
 MAX_KNOWN = 20_000
 """How many snapshots of a machine are kept in mind because they lie there; those that it vouches for always are."""
 

@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from coffre import toolchain
+from coffre.correspondence.documents import tenant_folder
 from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.offboarding.notices.documents import tenant_folder
 from coffre.tenant.service import Service
 from coffre.tenant.stage import Stage
 
@@ -32,7 +32,10 @@ def attest(service: Service, journal: Journal, what: Attested, document: Path, d
     attested = Attestation(what, document.name, toolchain.sha256_file(document), dated_on)
     if attested in journal.read(Step.ATTESTED, Attestation):
         return attested
-    kept = tenant_folder(service) / f"attestation-{what.value}-{attested.document_sha256[:12]}{document.suffix}"
+    kept = (
+        tenant_folder(service.repository, service.tenant)
+        / f"attestation-{what.value}-{attested.document_sha256[:12]}{document.suffix}"
+    )
     shutil.copyfile(document, kept)
     journal.note(Step.ATTESTED, attested)
     return attested

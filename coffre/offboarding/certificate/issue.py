@@ -6,6 +6,7 @@ from pathlib import Path
 
 import coffre
 from coffre.anchors.anchoring import Place, sign_records
+from coffre.correspondence.documents import tenant_folder
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.approval.approval import digest_block, read_block
 from coffre.offboarding.approval.people import People
@@ -13,17 +14,17 @@ from coffre.offboarding.certificate.facts import Sources, build_facts
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.certificate.model import CertificateFacts
 from coffre.offboarding.certificate.render import render_certificate
-from coffre.offboarding.certificate.seals.keys import Signer, name_signer, read_signer
-from coffre.offboarding.certificate.seals.sealed_json import seal_json
-from coffre.offboarding.certificate.seals.sealed_pdf import seal_pdf
+from coffre.offboarding.certificate.sealed import read_tenant_key, seal_certificate
 from coffre.offboarding.certificate.who import read_who
 from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step, to_details
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.offboarding.notices.documents import tenant_folder, write_document
 from coffre.records.chain.heads import Head
 from coffre.records.facts.departure import DepartureStep
+from coffre.signing.seals.keys import CertifiedKey, name_signer
+from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
+from coffre.workspace.files import write_atomically
 
 
 def issue(service: Service, journal: Journal, today: date) -> Certificate:
@@ -33,24 +34,24 @@ def issue(service: Service, journal: Journal, today: date) -> Certificate:
     for nobody was given them. RefusedError on a real platform without a signing key.
     """
     certified = journal.find(Step.CERTIFIED, Certified)
-    folder = tenant_folder(service)
+    folder = tenant_folder(service.repository, service.tenant)
     if certified is not None:
         return _certificate(folder, certified)
-    signer = read_signer(service, utc_now())
-    facts = build_facts(_sources(service, journal, today, signer))
+    key = read_tenant_key(service, utc_now())
+    facts = build_facts(_sources(service, journal, today, key))
     stem = f"certificat-{facts.number}"
     pdf_name, json_name = f"{stem}.pdf", f"{stem}.json"
-    page = render_certificate(facts, name_signer(signer.certificates[0]), json_name)
-    pdf = seal_pdf(page, signer, f"Certificat d’effacement {facts.number}")
-    signed_json = seal_json(to_details(facts), pdf_name, _sha256(pdf), signer)
-    write_document(folder / pdf_name, pdf)
-    write_document(folder / json_name, signed_json)
+    page = render_certificate(facts, name_signer(key.certificates[0]), json_name)
+    pdf = seal_pdf(page, key, f"Certificat d’effacement {facts.number}")
+    signed_json = seal_certificate(to_details(facts), pdf_name, _sha256(pdf), key)
+    write_atomically(folder / pdf_name, pdf)
+    write_atomically(folder / json_name, signed_json)
     certified = _certified(facts, pdf, signed_json, (pdf_name, json_name))
     journal.note(Step.CERTIFIED, certified, journal.machine)
     return _certificate(folder, certified)
 
 
-def _sources(service: Service, journal: Journal, today: date, signer: Signer) -> Sources:
+def _sources(service: Service, journal: Journal, today: date, key: CertifiedKey) -> Sources:
     events = service.records.list_events(service.tenant.id)
     entries, people = journal.entries(), People(service, journal)
     begin = entries[0].event.at if entries else datetime.max.replace(tzinfo=UTC)
@@ -66,8 +67,8 @@ def _sources(service: Service, journal: Journal, today: date, signer: Signer) ->
         is_embedded=service.is_embedded,
         coffre_version=coffre.__version__,
         commit=service.author.commit,
-        signature_algorithm=signer.algorithm,
-        signers=signer.fingerprints,
+        signature_algorithm=key.algorithm,
+        signers=key.fingerprints,
         records=_find_head(service),
         who=read_who(people, journal),
         is_block_approved=_is_block_approved(service, people, journal),

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from coffre.correspondence.pages import Enclosure, render_pdf
 from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.model import CertificateFacts
-from coffre.offboarding.certificate.seals.sealed_json import write_facts
-from coffre.offboarding.certificate.seals.sealed_pdf import FACTS_FILE
+from coffre.offboarding.certificate.sealed import FACTS_FILE
 from coffre.offboarding.erase.checks import RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import BucketCount, to_details
 from coffre.offboarding.notices import words
+from coffre.signing.seals.sealed_json import write_json
 
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "certificat/certificat.css")
 
 
 def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str) -> bytes:
     """Return the PDF to be signed; ``json_name`` is the file of the same facts as signed JSON."""
-    content = write_facts(to_details(facts))
+    content = write_json(to_details(facts))
     wordings = {
         "facts": facts,
         "facts_name": FACTS_FILE,

@@ -11,11 +11,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from coffre.errors import ExpectedError
-from coffre.offboarding.certificate.seals.keys import fingerprint, is_trial, name_signer, read_certificates
-from coffre.offboarding.certificate.seals.seal import Seal, SealError
-from coffre.offboarding.certificate.seals.sealed_json import open_json
-from coffre.offboarding.certificate.seals.sealed_pdf import open_pdf
+from coffre.offboarding.certificate.sealed import SealedFacts, open_seal
 from coffre.outside.files import read_plain
+from coffre.signing.seals.keys import fingerprint, is_trial, name_signer, read_certificates
+from coffre.signing.seals.seal import SealError
 
 LIMIT_BYTES = 64 << 20
 """A certificate has some 100 kB."""
@@ -81,17 +80,6 @@ def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None
     )
 
 
-def open_seal(content: bytes) -> Seal:
-    """Return what a file says once its signature is proved to cover every byte; SealError otherwise."""
-    try:
-        return open_pdf(content) if content.startswith(b"%PDF") else open_json(content)
-    except SealError:
-        raise
-    except Exception as error:
-        # A damaged file can fail anywhere in the parsers, each with errors of its own.
-        raise SealError("it is damaged, or no certificate of erasure") from error
-
-
 def why_not_vouched_for(
     chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate], signer_name: str | None = None
 ) -> str:
@@ -127,7 +115,7 @@ def _is_below(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certific
         current = issuer
 
 
-def _look_at_trial(seal: Seal) -> list[str]:
+def _look_at_trial(seal: SealedFacts) -> list[str]:
     """Say so when an embedded platform's key signed what does not call itself a specimen."""
     if seal.number is None or seal.facts.get("specimen") or not is_trial(seal.certificates[0]):
         return []
@@ -143,7 +131,7 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
     return constraints.ca
 
 
-def _look_at_dates(seal: Seal) -> list[str]:
+def _look_at_dates(seal: SealedFacts) -> list[str]:
     """Say whether the signer's certificate was valid on the day that the facts name; a statement names none."""
     if seal.number is None:
         return []
@@ -153,7 +141,7 @@ def _look_at_dates(seal: Seal) -> list[str]:
     return [f"it is dated {issued_on}, when the signer's certificate was not valid"]
 
 
-def _look_at_pdf(seal: Seal, path: Path) -> list[str]:
+def _look_at_pdf(seal: SealedFacts, path: Path) -> list[str]:
     """Say whether the PDF that a JSON names, where it lies beside it, is the one that it names."""
     if seal.pdf_name is None or seal.pdf_name != Path(seal.pdf_name).name:
         return []

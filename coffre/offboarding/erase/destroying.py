@@ -12,11 +12,11 @@ from coffre.offboarding.handover.targets.staging import staging_root
 from coffre.offboarding.lifecycle.evidence import Removed, SecretDestroyed, UserDeleted
 from coffre.operations.holds.settle import refuse_if_held
 from coffre.provisioning.engine.removal import remove_files, remove_stack_files
-from coffre.secrets.bundles import ControlBundle, DataBundle, report_key_name
+from coffre.secrets.bundles import ControlBundle, DataBundle
+from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.spec import naming
 from coffre.tenant.service import Service
-from coffre.workspace.lock import lock_file
-from coffre.workspace.paths import RUN_FOLDER
+from coffre.workspace.paths import RUN_FOLDER, lock_file
 from coffre.workspace.work_folder import remove_abandoned
 
 Refuse = Callable[[], None]
@@ -53,7 +53,7 @@ def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> Secre
     kept = {name: password for name, password in bundle.repository_passwords.items() if name != machine}
     without = bundle.model_copy(update={"repository_passwords": kept})
     _drop_report_key(service, machine)
-    service.secrets.save_data(tenant.slug, without, dropping=(f"the repository password of {machine}",))
+    service.secrets.save_data(tenant.slug, without, dropping=(SecretId(SecretKind.REPOSITORY_PASSWORD, machine),))
     return SecretDestroyed(RepositoryPasswords(machine=machine), before.places, before.fingerprint)
 
 
@@ -64,7 +64,7 @@ def _drop_report_key(service: Service, machine: str) -> None:
     if control is not None and machine in control.report_keys:
         kept = {name: key for name, key in control.report_keys.items() if name != machine}
         following = control.model_copy(update={"report_keys": kept})
-        service.secrets.save_control(tenant.slug, following, dropping=(report_key_name(machine),))
+        service.secrets.save_control(tenant.slug, following, dropping=(SecretId(SecretKind.REPORT_KEY, machine),))
 
 
 def delete_users(service: Service, *, refuse: Refuse) -> list[UserDeleted]:

@@ -5,7 +5,7 @@ from datetime import date
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.people import digest
 from coffre.offboarding.certificate.issue import issue
-from coffre.offboarding.certificate.seals.keys import read_signer
+from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.erase.tenant import describe_erased
@@ -79,7 +79,7 @@ def _advance(departure: Departure, machine: str) -> Waiting | None:
 
 def _erase(departure: Departure, machine: str) -> Waiting | None:
     service, journal, say = departure.service, departure.journal, departure.say
-    read_signer(service, utc_now())
+    read_tenant_key(service, utc_now())
     check_day_of_erasure(service, journal.today, first_day_of(service, machine))
     refuse = refusing_under_hold(service, f"erasing the backups of {machine}")
     refuse()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.people import digest
-from coffre.offboarding.certificate.seals.keys import read_signer
+from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.erase.checks import ChecksFailedError, RepositoryPasswords
@@ -42,7 +42,7 @@ def erase_tenant(
     this tenant's: then nothing more goes.
     """
     # What could not be certified in the end is not erased in the first place.
-    read_signer(service, utc_now())
+    read_tenant_key(service, utc_now())
     check_day_of_erasure(service, journal.today, get_calendar(service, journal).erasure_from)
     refuse = refusing_under_hold(service, "its erasure")
     refuse()

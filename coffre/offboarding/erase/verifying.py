@@ -5,6 +5,7 @@ A look that could not be made is an error, never a passed check: whoever is away
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.repository.repository import Repository, ResticError
 from coffre.errors import RemoteError
 from coffre.offboarding.erase.checks import (
@@ -29,6 +30,7 @@ from coffre.secrets import minting
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
+from coffre.tenant.keys import access_key
 from coffre.tenant.service import Service
 
 RESTORE_SECONDS = 45.0
@@ -145,7 +147,7 @@ def list_access_keys(control: ControlBundle) -> Iterator[tuple[KeyHolder, S3Key]
 
 def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
     try:
-        is_accepted = storage.accepts_key(bucket, _access_key(key))
+        is_accepted = storage.accepts_key(bucket, access_key(key))
     except PlatformAwayError:
         raise
     except BucketGoneError:
@@ -162,8 +164,8 @@ def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> C
     """
     endpoint = service.storage.endpoint
     repository = Repository(
-        url=f"s3:{endpoint.url}/{began.bucket}/{naming.RESTIC_PREFIX.rstrip('/')}",
-        key=_access_key(owner_key),
+        url=repository_url(endpoint.url, began.bucket),
+        key=access_key(owner_key),
         password=minting.new_password(),
         ca_file=endpoint.ca_file,
         region=endpoint.region,
@@ -185,7 +187,3 @@ def _check_gone(look: Look, subject: str, *, is_gone: bool) -> Check:
 
 def _check_left(look: Look, subject: str, names: Sequence[str]) -> Check:
     return Check(look, subject, not names, Left(names=tuple(names)))
-
-
-def _access_key(key: S3Key) -> AccessKey:
-    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())

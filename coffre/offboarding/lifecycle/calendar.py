@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from dateutil.relativedelta import relativedelta
+
 from coffre.spec.leaving import Leaving
 from coffre.spec.platform import Offboarding
 
-MONTHS_OF_NOTICE = 2
-MONTHS_OF_PUBLIC_BUYER = 3
+# Months end on the same day of the month, or on its last where it is too short (Regulation 1182/71).
+LONGEST_NOTICE = relativedelta(months=2)
+LONGEST_KEPT_FOR_PUBLIC_BUYER = relativedelta(months=3)
 
 
 class Milestone(StrEnum):
@@ -119,7 +122,7 @@ def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | Non
     certificate_due_on = erasure_due_on + timedelta(days=delays.certificate_within_days)
     erasure_source, certificate_source = Source.ERASURE_DUE, Source.CERTIFICATE_DUE
     if leaving.public_buyer and returned_on is not None:
-        limit = add_months(returned_on, MONTHS_OF_PUBLIC_BUYER)
+        limit = returned_on + LONGEST_KEPT_FOR_PUBLIC_BUYER
         if limit < erasure_due_on:
             erasure_due_on, erasure_source = max(limit, erasure_from), Source.ERASURE_DUE_PUBLIC
         if limit < certificate_due_on:
@@ -127,7 +130,7 @@ def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | Non
     remind_on = retrieval_ends_on - timedelta(days=delays.remind_before_days)
     entries = [
         Entry(Milestone.NOTICE, leaving.notice_on, Source.LETTER),
-        Entry(Milestone.NOTICE_AT_MOST, add_months(leaving.notice_on, MONTHS_OF_NOTICE), Source.NOTICE_AT_MOST),
+        Entry(Milestone.NOTICE_AT_MOST, leaving.notice_on + LONGEST_NOTICE, Source.NOTICE_AT_MOST),
         Entry(Milestone.NOTICE_ENDS, leaving.ends_on, Source.LETTER),
         Entry(Milestone.SERVICE_ENDS, service_ends_on, Source.EXTENSION if leaving.extended_to else Source.TRANSITION),
         Entry(Milestone.REMINDER, remind_on, Source.REMINDER),
@@ -137,14 +140,6 @@ def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | Non
         Entry(Milestone.CERTIFICATE_DUE, certificate_due_on, certificate_source),
     ]
     return Calendar(tuple(sorted(entries, key=_by_day)))
-
-
-def add_months(day: date, months: int) -> date:
-    """Return the same day some months later, the last of the month where it is too short (Regulation 1182/71)."""
-    month = day.month - 1 + months
-    year, month = day.year + month // 12, month % 12 + 1
-    following = date(year + month // 12, month % 12 + 1, 1)
-    return min(date(year, month, 1) + timedelta(days=day.day - 1), following - timedelta(days=1))
 
 
 def _by_day(entry: Entry) -> tuple[date, int]:

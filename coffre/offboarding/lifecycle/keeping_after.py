@@ -51,7 +51,6 @@ _REASONS: Mapping[EventKind, Reason | None] = {
     EventKind.HOLD_LIFTED: Reason.AUTHORITIES,
     EventKind.COMMISSIONED: Reason.BILLING,
     EventKind.INSTALL: Reason.BILLING,
-    EventKind.ENROLMENT: Reason.BILLING,
     EventKind.REMOVAL: Reason.BILLING,
     EventKind.RETIREMENT: Reason.BILLING,
     EventKind.QUOTA_CHANGE: Reason.BILLING,

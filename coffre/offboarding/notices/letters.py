@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from coffre.correspondence.documents import tenant_folder
 from coffre.correspondence.pages import render_pdf, render_text
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.lifecycle.calendar import Calendar
 from coffre.offboarding.lifecycle.evidence import Agent, Returned
 from coffre.offboarding.notices import ics, words
-from coffre.offboarding.notices.documents import tenant_folder, write_document
 from coffre.records.facts.departure import LetterKind
 from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
 from coffre.tenant.service import Service
+from coffre.workspace.files import write_atomically
 
 __all__ = ["LetterFacts", "LetterKind", "calendar_path", "letter_path", "message_path", "title_of", "write_letter"]
 
@@ -92,11 +93,11 @@ def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterF
     if not form.needs(facts):
         raise ValueError(f"a {kind} letter was asked for without what it tells")
     wording = _word(service, kind, today, facts)
-    write_document(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
+    write_atomically(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
     if kind is LetterKind.NOTICE_RECEIVED and facts.calendar is not None:
-        write_document(calendar_path(path), ics.render(service.tenant, facts.calendar))
+        write_atomically(calendar_path(path), ics.render(service.tenant, facts.calendar))
     # The PDF last: where it is, the rest is too.
-    write_document(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
+    write_atomically(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
     return path
 
 
@@ -106,7 +107,7 @@ def letter_path(service: Service, kind: LetterKind, facts: LetterFacts) -> Path:
     A renounced departure may be taken up again by the same notice, and its letters have been written.
     """
     again = f"-{facts.departure}" if facts.departure > 1 else ""
-    return tenant_folder(service) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
+    return tenant_folder(service.repository, service.tenant) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
 
 
 def message_path(letter: Path) -> Path:

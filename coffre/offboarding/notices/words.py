@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from coffre.correspondence.french import format_day
+from coffre.correspondence.outbox import MailState
 from coffre.offboarding.lifecycle.calendar import Calendar, Milestone, Source
 from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
 from coffre.offboarding.lifecycle.keeping_after import Reason
-from coffre.records.facts.departure import LetterKind, LetterState
+from coffre.records.facts.departure import LetterKind
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
 from coffre.spec.plan import OperatingSystem
 from coffre.tenant.stage import Stage
@@ -131,11 +132,11 @@ LETTERS: Mapping[LetterKind, str] = {
     LetterKind.RENOUNCED: "Renonciation",
 }
 
-LETTER_STATES: Mapping[LetterState, str] = {
-    LetterState.WRITTEN: "établi, à remettre par une autre voie que le courrier électronique",
-    LetterState.SENDING: "envoi interrompu, dont l’issue n’est pas connue",
-    LetterState.SENT: "accepté par le serveur de courrier",
-    LetterState.FAILED: "envoi refusé par le serveur de courrier",
+LETTER_STATES: Mapping[MailState, str] = {
+    MailState.WRITTEN: "établi, à remettre par une autre voie que le courrier électronique",
+    MailState.SENDING: "envoi interrompu, dont l’issue n’est pas connue",
+    MailState.SENT: "accepté par le serveur de courrier",
+    MailState.FAILED: "envoi refusé par le serveur de courrier",
 }
 
 

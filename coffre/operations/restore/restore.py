@@ -31,6 +31,7 @@ from coffre.spec import naming
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
 from coffre.storage.driver import AccessKey
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.keys import access_key
 from coffre.tenant.machines import open_machine
 from coffre.tenant.passwords import use_password
 from coffre.tenant.presence import refuse_unapplied
@@ -283,7 +284,7 @@ def _machine_key(service: Service, machine: str) -> AccessKey:
             "Restore to a directory here and copy it over.",
         )
     key = rotations.trusted_key(control, rotations.machine_key(machine))
-    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
+    return access_key(key)
 
 
 def _storage_of(service: Service, machine: str, key: AccessKey, reason: str) -> MachineStorage:

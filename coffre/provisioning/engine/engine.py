@@ -22,6 +22,7 @@ from coffre.provisioning.engine.pulumi_servers import served_over
 from coffre.provisioning.engine.recorder import OnProgress, Recorder, last_line
 from coffre.provisioning.engine.state import StateFolder, has_owner
 from coffre.storage.platform import Declaration
+from coffre.workspace.paths import PULUMI_HOME
 
 PARALLEL_RESOURCES = 32
 """Resources at a time; Pulumi's own default is 4 a core."""
@@ -102,7 +103,7 @@ class StackEngine:
         }
         self._workspace = automation.LocalWorkspace(
             work_dir=str(work_dir),
-            pulumi_home=str(work_dir.parent / ".home"),
+            pulumi_home=str(work_dir.parent / PULUMI_HOME.name),
             env_vars=self._environment,
             pulumi_command=self._command,
         )

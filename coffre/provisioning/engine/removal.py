@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from coffre.errors import BusyError
-from coffre.provisioning.engine.stack import pulumi_folder, state_folder, work_folder
+from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.engine.state import PROJECT, has_owner
 from coffre.spec.loader import Repository
+from coffre.workspace.paths import PULUMI_HOME, stack_folder
 
 
 def remove_stack_files(repository: Repository, slug: str) -> list[str]:
@@ -59,9 +60,9 @@ def list_traces(home: Path, slug: str) -> Iterator[Path]:
 
 
 def _list_all(repository: Repository, slug: str) -> list[Path]:
-    home = pulumi_folder(repository.root) / ".home"
+    home = repository.root / PULUMI_HOME
     files = state_folder(repository).list_files(slug)
-    return [*files, work_folder(repository.root, slug), *list_traces(home, slug)]
+    return [*files, stack_folder(repository.root, slug), *list_traces(home, slug)]
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from coffre.provisioning.engine.state import StateFolder
 from coffre.storage.platform import Declaration, SecretOf
+from coffre.workspace.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ class Settlement:
         state = self.state.read(self.stack)
         if state is None:
             return
-        temporary = self.note.with_suffix(".new")
-        temporary.write_text(_line(wanted, state.digest), encoding="utf-8")
-        temporary.replace(self.note)
+        write_atomically(self.note, _line(wanted, state.digest).encode(), is_durable=False)
 
     def _read(self) -> str:
         try:

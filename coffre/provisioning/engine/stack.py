@@ -16,6 +16,7 @@ from coffre.spec.loader import Repository
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Declaration, TenantKeys
 from coffre.tenant.service import Service
+from coffre.workspace.paths import stack_folder
 
 if TYPE_CHECKING:
     from coffre.provisioning.engine.engine import StackEngine
@@ -38,16 +39,6 @@ def state_folder(repository: Repository) -> StateFolder:
     )
 
 
-def pulumi_folder(root: Path) -> Path:
-    """Return the folder in which Pulumi works, a folder of its own for each stack."""
-    return root / ".coffre" / "pulumi"
-
-
-def work_folder(root: Path, slug: str) -> Path:
-    """Return the folder in which Pulumi works for one stack."""
-    return pulumi_folder(root) / slug
-
-
 class TenantStack:
     """One tenant's stack, looked at first and brought up by Pulumi only when there is something to do.
 
@@ -60,7 +51,7 @@ class TenantStack:
         slug = service.tenant.slug
         if scratch is None:
             assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
-            self._state, self._work_dir = state_folder(repository), work_folder(repository.root, slug)
+            self._state, self._work_dir = state_folder(repository), stack_folder(repository.root, slug)
             self._passphrase = control.stack_passphrase
         else:
             self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"

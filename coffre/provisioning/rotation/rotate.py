@@ -5,7 +5,7 @@ ended by the next `rotate` or `apply`: with the same new keys, and no old key gi
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.observation.reports import find_applied, list_reports
@@ -16,14 +16,17 @@ from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import MachineOutcome, deploy
-from coffre.provisioning.steps.secrets import Secrets, access_key, check_escrow, current_keys, ensure_report_keys
+from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_report_keys
 from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
+from coffre.secrets.earlier import read_phrase
+from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
 from coffre.spec.loader import Repository
+from coffre.tenant.keys import access_key
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
 
@@ -40,34 +43,16 @@ class Choice:
     owner: bool = False
     signing: bool = False
 
-    @property
-    def sentence(self) -> str:
-        """Name what is chosen."""
-        named = [f"the key of {self.machine}"] if self.machine else []
-        named += ["the owner's key"] if self.owner else []
-        named += ["the signing key"] if self.signing else []
-        return " and ".join(named) or "every key"
-
 
 @dataclass(frozen=True)
 class KeyOutcome:
     """One key's rotation: done, or what it waits for. ``is_cut``: the old key counts no more, done or not."""
 
-    name: str
+    secret: SecretId
     machine: str | None
     is_done: bool
     is_cut: bool
     message: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """Say in one line how it went."""
-        if self.is_done:
-            return f"{self.name}: replaced, the old one is refused"
-        if not self.is_cut:
-            return f"{self.name}: pending, the old one still counts: {self.message}"
-        loss = f"{self.machine} cannot back up" if self.machine else "machines without the new one take no orders"
-        return f"{self.name}: pending, the old one is cut and {loss} until then: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -173,11 +158,11 @@ class TenantRotation:
         self.cut(pending)
         for subject in ready:
             self._record_once(subject, "done")
-        self._save(rotations.drop(self.control, ready), dropping=[subject.old_name for subject in ready])
+        self._save(rotations.drop(self.control, ready), dropping=[subject.old_secret for subject in ready])
         messages = {outcome.machine: outcome.message for outcome in deployed if outcome.message}
         return [
             KeyOutcome(
-                name=subject.name,
+                secret=subject.secret,
                 machine=subject.machine,
                 is_done=subject in ready,
                 is_cut=subject in ready or rotations.is_condemned(self.control, subject),
@@ -193,7 +178,7 @@ class TenantRotation:
         if not ready:
             return []
         # Two saves: killed between them, the bundle still says which key has to be replaced.
-        self._save(rotations.drop(self.control, ready), dropping=[subject.old_name for subject in ready])
+        self._save(rotations.drop(self.control, ready), dropping=[subject.old_secret for subject in ready])
         self._save(rotations.begin(self.control, ready))
         self._cut.difference_update(ready)
         for subject in ready:
@@ -223,11 +208,11 @@ class TenantRotation:
         is_there = old.access_key_id in storage.list_key_ids(uid)
         if is_there or (machine and storage.accepts_key(self._service.bucket_name(machine), access_key(old))):
             raise RemoteError(
-                f"the platform still accepts {subject.old_name} ({old.access_key_id} of user {uid})",
+                f"the platform still accepts {describe(subject.old_secret)} ({old.access_key_id} of user {uid})",
                 f"Nothing was forgotten: run `coffre rotate {self._service.tenant.slug}` again; if it stays so, "
                 "restart the gateways, which may remember it.",
             )
-        self._on_progress(f"{subject.old_name} is refused")
+        self._on_progress(f"{describe(subject.old_secret)} is refused")
 
     def _probe_owner(self) -> None:
         """See that the owner's new key lists and reads policies."""
@@ -251,7 +236,7 @@ class TenantRotation:
         )
 
     def _newest(self, subject: Subject) -> S3Key:
-        key = entries(self.control)[subject.name]
+        key = entries(self.control)[subject.secret]
         assert isinstance(key, S3Key)  # noqa: S101 - asked of keys that have a user on the platform
         return key
 
@@ -260,7 +245,7 @@ class TenantRotation:
             return self._service.owner_uid
         return naming.machine_uid(self._service.tenant, subject.machine) if subject.machine else None
 
-    def _save(self, control: ControlBundle, dropping: Sequence[str] = ()) -> None:
+    def _save(self, control: ControlBundle, dropping: Sequence[SecretId] = ()) -> None:
         if control != self.control:
             self._service.secrets.save_control(self._service.tenant.slug, control, dropping=dropping)
             self.control = control
@@ -269,13 +254,13 @@ class TenantRotation:
         """Record a stage of a rotation, unless the run that was killed here had recorded it."""
         old = rotations.find_old(self.control, subject)
         fact = KeyRotated(
-            which=subject.name,
+            which=subject.secret.kind.value,
             stage=stage,
-            access_key_id=_id_of(entries(self.control)[subject.name]),
+            access_key_id=_id_of(entries(self.control)[subject.secret]),
             replaced_key_id=None if old is None else _id_of(old),
         )
         log = self._service.log
-        if not any(each.fact == fact for each in log.list(KeyRotated, subject.machine)):
+        if not any(_as_recorded_now(each.fact) == fact for each in log.list(KeyRotated, subject.machine)):
             log.append(fact, subject.machine)
 
 
@@ -334,6 +319,12 @@ def _about(subject: Subject, messages: dict[str, str]) -> list[str]:
     if subject.machine is not None:
         return [messages[subject.machine]] if subject.machine in messages else []
     return [f"{machine}: {message}" for machine, message in messages.items()] if subject == rotations.SIGNING else []
+
+
+def _as_recorded_now(fact: KeyRotated) -> KeyRotated:
+    """Return what a rotation's event says in the form of today: earlier versions named the key by a phrase."""
+    key = read_phrase(fact.which)
+    return fact if key is None else replace(fact, which=key.kind.value)
 
 
 def _id_of(key: object) -> str:

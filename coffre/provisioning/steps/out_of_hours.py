@@ -4,15 +4,15 @@ from datetime import datetime
 
 from coffre.records.facts.contract import OutOfHoursApply
 from coffre.spec.platform import WorkingHours
-from coffre.spec.values.working_hours import calendar_gap, why_not
+from coffre.spec.values.working_hours import why_not
 from coffre.tenant.log import Log
 
 
 def hours_warnings(hours: WorkingHours, now: datetime) -> tuple[str, ...]:
-    """Return what to say about applying now: that it is outside working hours, that the calendar has run out. Pure."""
+    """Return what to say about applying now: that it is outside working hours. Pure."""
     reason = why_not(hours, now)
     outside = f"outside working hours ({reason}): work that the customer asked for is billed (contract, article 6)"
-    return tuple(filter(None, [outside if reason else "", calendar_gap(hours, now)]))
+    return (outside,) if reason else ()
 
 
 def record_out_of_hours(log: Log, hours: WorkingHours, now: datetime) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> 
         return secrets
     control = forget_keys(secrets.control, names)
     subjects = [rotations.machine_key(name) for name in names]
-    dropping = [dropped for subject in subjects for dropped in (subject.name, subject.old_name)]
+    dropping = [dropped for subject in subjects for dropped in (subject.secret, subject.old_secret)]
     service.secrets.save_control(service.tenant.slug, control, dropping=dropping)
     return replace(secrets, control=control)
 
@@ -100,12 +100,12 @@ def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> 
 def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBundle:
     """Return a bundle without the keys of these machines. Pure."""
     subjects = [rotations.machine_key(name) for name in machines]
-    gone = {dropped for subject in subjects for dropped in (subject.name, subject.old_name)}
+    gone = {dropped for subject in subjects for dropped in (subject.secret, subject.old_secret)}
     return control.model_copy(
         update={
             "machine_keys": {name: key for name, key in control.machine_keys.items() if name not in machines},
             "old_machine_keys": {name: key for name, key in control.old_machine_keys.items() if name not in machines},
-            "condemned": tuple(name for name in control.condemned if name not in gone),
+            "condemned": tuple(secret for secret in control.condemned if secret not in gone),
         }
     )
 

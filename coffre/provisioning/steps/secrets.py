@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from coffre.agents.restic.sealing import derive_key
 from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting, rotations
-from coffre.secrets.bundles import ControlBundle, DataBundle, S3Key
+from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
+from coffre.tenant.keys import access_key
 from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 
@@ -109,8 +109,3 @@ def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
     known = existing.repository_passwords if existing is not None else {}
     minted = {name: SealedPassword(minting.new_password()) for name in tenant.active_machines() if name not in known}
     return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})
-
-
-def access_key(key: S3Key) -> AccessKey:
-    """Return a bundle's key as the platform's driver takes it."""
-    return AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())

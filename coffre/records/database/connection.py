@@ -10,11 +10,10 @@ from sqlalchemy import event
 
 from coffre.errors import ExpectedError
 from coffre.records.database.location import Location
+from coffre.workspace.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
-PRIVATE_FILE = 0o600
-PRIVATE_FOLDER = 0o700
 
 _WRITES = "coffre_writes"
 

@@ -47,11 +47,6 @@ class Retirement(Fact):
 
 
 @dataclass(frozen=True)
-class Enrolment(Fact):
-    """A machine was enrolled. No version has written it so far."""
-
-
-@dataclass(frozen=True)
 class OrdersIssued(Fact):
     """A generation of orders was used, before it was written; ``renews``: it says what the last one said."""
 

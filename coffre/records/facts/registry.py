@@ -16,7 +16,6 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.UPDATE: agents.Update,
     EventKind.ORDERS: agents.OrdersIssued,
     EventKind.ORDERS_WRITTEN: agents.OrdersWritten,
-    EventKind.ENROLMENT: agents.Enrolment,
     EventKind.REMOVAL: agents.Removal,
     EventKind.RETIREMENT: agents.Retirement,
     EventKind.QUOTA_CHANGE: contract.QuotaChange,

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from coffre.errors import RefusedError, UsageError
 from coffre.secrets import age, files
 from coffre.secrets.bundles import ControlBundle, DataBundle, to_document
+from coffre.workspace.files import write_atomically
 
 EXPORT_VERSION = 1
 
@@ -53,4 +54,4 @@ def seal_export(
 def write_export(path: Path, sealed: bytes) -> None:
     """Write the encrypted file, for its owner alone, whole or not at all."""
     with files.explained(f"write {path}"):
-        files.write_atomically(path, sealed)
+        write_atomically(path, sealed)

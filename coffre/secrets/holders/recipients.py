@@ -19,6 +19,7 @@ from coffre.secrets import age, files
 from coffre.secrets.holders import keys
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
 from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
+from coffre.workspace.files import write_atomically
 
 PENDING_FILE = ".recipients-pending"
 _LOCK_FILE = ".recipients.lock"
@@ -123,9 +124,9 @@ def _change(vault: Vault, text: str, on_progress: OnProgress) -> int:
     check_is_recipient(vault.identities, following, vault.identity, places.recipients)
     _check_all_open(vault)
     with files.explained(f"write the list of recipients in {places.shown(places.primary)} and escrow"):
-        files.write_atomically(vault.pending, b"Some bundles are still encrypted for an earlier list.\n")
+        write_atomically(vault.pending, b"Some bundles are still encrypted for an earlier list.\n")
         for path in (places.escrow_recipients, places.recipients):
-            files.write_atomically(path, text.encode())
+            write_atomically(path, text.encode())
     # Listed only now: a bundle that another run writes from here on is written for the new list.
     bundles = vault.bundles()
     for path in bundles:
@@ -143,7 +144,7 @@ def _encrypt_anew(vault: Vault, path: Path, recipients: Sequence[str]) -> None:
         with files.explained(f"read {shown}"):
             content = age.unseal(path.read_bytes(), vault.identities, shown)
         with files.explained(f"write {shown}"):
-            files.write_atomically(path, age.seal(content, recipients))
+            write_atomically(path, age.seal(content, recipients))
             written = path.read_bytes()
         if age.unseal(written, vault.identities, shown) != content:
             raise ExpectedError(

@@ -13,6 +13,7 @@ from coffre.secrets import age, files
 from coffre.secrets.holders import keys
 from coffre.secrets.places import Places
 from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
+from coffre.workspace.files import make_private_folder, write_atomically
 
 RECOVERY_FILE = "recovery-identity.txt"
 
@@ -78,7 +79,7 @@ def init(primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, s
         recipients_text = listed.read_text(encoding="utf-8") if listed else _mint_recipients(setup)
         for folder in (places.primary, places.escrow):
             with files.explained(f"make {places.shown(folder)}"):
-                if files.make_private_folder(folder):
+                if make_private_folder(folder):
                     setup.created.append(folder)
         # The list in the secrets folder comes last: with it the set-up is whole, and before it nothing can be saved.
         for path in (places.escrow_recipients, places.recipients):
@@ -147,7 +148,7 @@ def _write_missing(setup: _Setup, path: Path, text: str) -> None:
     if path.exists():
         return
     with files.explained(f"write {setup.places.shown(path)}"):
-        files.write_atomically(path, text.encode())
+        write_atomically(path, text.encode())
     setup.created.append(path)
 
 
@@ -155,6 +156,6 @@ def _write_missing(setup: _Setup, path: Path, text: str) -> None:
 def _locked(setup: _Setup) -> Iterator[None]:
     folder = setup.identity.parent
     with files.explained(f"make {folder}"):
-        files.make_private_folder(folder)
+        make_private_folder(folder)
     with files.locked(folder / ".lock", str(folder), DEFAULT_WAIT_SECONDS):
         yield

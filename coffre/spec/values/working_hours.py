@@ -1,23 +1,23 @@
-"""Whether a moment is working time by platform.yaml's calendar: work at other times is billed (article 6). Pure."""
+"""Whether a moment is working time, by platform.yaml and France's public holidays: other work is billed. Pure."""
 
 import datetime
+from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from coffre.spec.platform import WorkingHours
 from coffre.spec.values.schedule import Weekday
 
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
 _WEEK = tuple(Weekday)
 
 
-def is_working_time(hours: WorkingHours, moment: datetime.datetime) -> bool:
-    """Tell whether an aware moment is working time: from opens, up to closes and not at it, by the calendar's clock."""
-    return not why_not(hours, moment)
-
-
 def why_not(hours: WorkingHours, moment: datetime.datetime) -> str:
-    """Return why an aware moment is no working time, empty when it is."""
+    """Return why an aware moment is no working time, empty when it is: from opens, up to closes and not at it."""
     local = _local(hours, moment)
-    if local.date() in hours.holidays:
+    if _is_holiday(hours, local.date()):
         return f"{local:%Y-%m-%d} is a holiday"
     weekday = _WEEK[local.weekday()]
     if weekday not in hours.days:
@@ -28,13 +28,17 @@ def why_not(hours: WorkingHours, moment: datetime.datetime) -> str:
     return ""
 
 
-def calendar_gap(hours: WorkingHours, moment: datetime.datetime) -> str:
-    """Return a warning when the calendar names holidays, but none of this year: then they pass for working days."""
-    year = _local(hours, moment).year
-    if not hours.holidays or any(day.year == year for day in hours.holidays):
-        return ""
-    gap = f"working_hours.holidays of platform.yaml has no day of {year}"
-    return f"{gap}: public holidays are taken for working days; add them"
+def _is_holiday(hours: WorkingHours, day: datetime.date) -> bool:
+    return day in hours.holidays or day in _public_holidays()
+
+
+@cache
+def _public_holidays() -> "HolidayBase":
+    """Return France's public holidays of every year."""
+    # Imported here: it takes 0.1 s, which every command would spend.
+    from holidays import country_holidays
+
+    return country_holidays("FR")
 
 
 def _local(hours: WorkingHours, moment: datetime.datetime) -> datetime.datetime:

@@ -25,7 +25,7 @@ from coffre_lab.ceph.config import (
 from coffre_lab.ceph.nodes import Node
 from coffre_lab.ceph.releases import TREE, ReleaseTree
 from coffre_lab.processes import Daemon
-from coffre_lab.state import write_atomically
+from coffre_lab.state import write_file
 
 ADMIN_UID = "coffre-admin"
 ADMIN_CAPABILITIES = "users=*;buckets=*;metadata=read;usage=*;zone=read"
@@ -150,7 +150,7 @@ class Ceph:
             # By the release's own tool: from 20 on a new cluster takes no key of the kind that 16 has.
             generate = self.enter(("ceph-authtool", "--gen-print-key"))
             keys = {name: processes.run(generate, timeout=30).strip() for name in self.settings.identities}
-            write_atomically(directory / "keyring", render_keyring(keys), 0o600)
+            write_file(directory / "keyring", render_keyring(keys), 0o600)
         self._write_config()
         if not (directory / "mon" / "done").exists():
             self._make_monitor()
@@ -165,7 +165,7 @@ class Ceph:
         if file.exists() and file.read_text(encoding="utf-8") != wanted:
             for name in readers:
                 processes.end(self.daemons[name])
-        write_atomically(file, wanted)
+        write_file(file, wanted)
 
     def _make_monitor(self) -> None:
         """Make the monitor's store with the keys of every identity in it; anything half made is made again."""
@@ -222,7 +222,7 @@ class Ceph:
         """Make the administrator of the gateway with a key of our choice, written to ``file`` before it is used."""
         if not file.exists():
             key = {"access_key_id": secrets.token_hex(10).upper(), "secret_access_key": secrets.token_urlsafe(30)}
-            write_atomically(file, json.dumps(key) + "\n", 0o600)
+            write_file(file, json.dumps(key) + "\n", 0o600)
         key = json.loads(file.read_text(encoding="utf-8"))
         try:
             user = json.loads(self.radosgw_admin(["user", "info", f"--uid={ADMIN_UID}"]))

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from coffre_lab.state import write_atomically
+from coffre_lab.state import write_file
 
 VALID_DAYS = 3650
 
@@ -38,8 +38,8 @@ class Certificates:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         ca_pem, gateway_pem = issue(addresses, now)
-        write_atomically(self.ca_file, ca_pem)
-        write_atomically(self.gateway_file, gateway_pem, 0o600)
+        write_file(self.ca_file, ca_pem)
+        write_file(self.gateway_file, gateway_pem, 0o600)
 
 
 def issue(addresses: Sequence[str], now: datetime.datetime) -> tuple[str, str]:

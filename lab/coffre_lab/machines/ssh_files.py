@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coffre_lab.state import write_atomically
+from coffre_lab.state import write_file
 
 
 def ensure_key(file: Path, comment: str) -> str:
@@ -19,8 +19,8 @@ def ensure_key(file: Path, comment: str) -> str:
             serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
         )
         public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-        write_atomically(public_file, f"{public.decode()} {comment}\n")
-        write_atomically(file, private.decode(), 0o600)
+        write_file(public_file, f"{public.decode()} {comment}\n")
+        write_file(file, private.decode(), 0o600)
     return public_file.read_text(encoding="utf-8").strip()
 
 

@@ -15,6 +15,7 @@ from coffre.agents.report import ReportResult, parse_report
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.backup_run import start_and_wait
 from coffre.workspace.private_folder import MEMORY
+from tests.integration.agents.checking import check_mode
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
 from tests.processes import list_pids, read_words, watched_processes
@@ -46,7 +47,8 @@ def deployment(scene, programs, untouched, tmp_path_factory):
     """The first deployment, watched: its results, its steps, and all command lines of the time."""
     scratch, steps = tmp_path_factory.mktemp("scratch"), []
     agents = ResticAgents(scratch, programs)
-    checked = agents.check(scene.requests(*WATCHED), ignore)
+    with check_mode(tmp_path_factory.mktemp("check")):
+        checked = agents.deploy(scene.requests(*WATCHED), ignore)
     after_check = {machine: list_files(root) for machine, root in roots(scene).items()}
     with watched_processes() as seen:
         results = agents.deploy(scene.requests(), lambda machine, task: steps.append((machine, task)))
@@ -168,7 +170,7 @@ def test_a_run_under_way_is_joined_and_not_started_twice(scene, deployment):
     assert report.run_id == begun
 
 
-def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents):
+def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents, tmp_path):
     with scene.root_on(CAISSE) as root:
         root.run(["sh", "-c", "echo '# mine' >> /etc/systemd/system/coffre-backup.service"], 30)
         root.run(["chmod", "0644", "/etc/coffre/credentials.json"], 30)
@@ -178,7 +180,8 @@ def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents):
         root.run(["chown", "nobody", "/usr/local/lib/coffre/restic"], 30)
         root.run(["sh", "-c", "cp /etc/coffre/ca.pem /run && ln -sf /run/ca.pem /etc/coffre/ca.pem"], 30)
         root.run(["ln", "-sf", "/bin/true", "/usr/local/bin/sauvegarde-restaurer"], 30)
-    [seen] = agents.check(scene.requests(CAISSE), ignore)
+    with check_mode(tmp_path):
+        [seen] = agents.deploy(scene.requests(CAISSE), ignore)
     [repaired] = agents.deploy(scene.requests(CAISSE), ignore)
     assert (seen.ok, seen.changed) == (True, True)
     assert repaired.changes == (
@@ -192,10 +195,11 @@ def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents):
     assert host.service("coffre-backup.timer").is_running
 
 
-def test_a_check_of_a_sound_agent_asks_it_for_new_orders(scene, deployment, agents):
-    [sound] = agents.check(scene.requests(CAISSE), ignore)
-    scene.order(CAISSE)
-    [ordered] = agents.check(scene.requests(CAISSE), ignore)
+def test_a_check_of_a_sound_agent_asks_it_for_new_orders(scene, deployment, agents, tmp_path):
+    with check_mode(tmp_path):
+        [sound] = agents.deploy(scene.requests(CAISSE), ignore)
+        scene.order(CAISSE)
+        [ordered] = agents.deploy(scene.requests(CAISSE), ignore)
     assert (sound.ok, sound.changed) == (True, False)
     assert (ordered.ok, ordered.changes) == (True, ("Have the agent apply its orders",))
 

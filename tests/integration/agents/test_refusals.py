@@ -27,6 +27,7 @@ from coffre.agents.restic.agents import AgentPrograms, ResticAgents
 from coffre.agents.restic.inventory import Installation, build_deploy_inventory, host_name
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import OperatingSystem
+from tests.integration.agents.checking import check_mode
 from tests.integration.agents.looking import list_files
 from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
 
@@ -240,7 +241,8 @@ def test_a_machine_with_anothers_agent_is_left_alone_and_whose_it_is_is_said(sce
     before = list_files(root)
     for changes in ({"slug": "acme", "tenant_id": "h000000000"}, {"machine": CAISSE}):
         request = scene.elsewhere(COMPTA, **changes)
-        [checked] = agents.check([request], ignore)
+        with check_mode(tmp_path):
+            [checked] = agents.deploy([request], ignore)
         [deployed] = agents.deploy([request], ignore)
         [removed] = agents.remove([RemoveRequest(request.target)], ignore)
         for result in (checked, deployed, removed):

@@ -10,7 +10,7 @@ import pytest
 from coffre_lab.state import find_state
 
 from coffre.errors import RefusedError
-from coffre.offboarding.certificate.seals.keys import read_signer
+from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure, read_today
 from coffre.provisioning.steps.secrets import check_escrow
 from coffre.tenant.service import Service, local_today
@@ -58,7 +58,7 @@ def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(
         with pytest.raises(RefusedError, match="--today is refused"):
             read_today(real, DAY)
         with pytest.raises(RefusedError, match="names no signing key"):
-            read_signer(real, datetime.now(UTC))
+            read_tenant_key(real, datetime.now(UTC))
         with pytest.raises(RefusedError, match="same file system"):
             check_escrow(real)
 

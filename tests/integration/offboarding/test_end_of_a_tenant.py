@@ -19,7 +19,7 @@ from coffre.offboarding.erase.verifying import verify_emptied, verify_gone, veri
 from coffre.offboarding.handover.targets.staging import staging_root
 from coffre.provisioning.engine.stack import state_folder
 from coffre.storage.driver import AccessKey
-from coffre.workspace.work_folder import WORK_FOLDERS
+from coffre.workspace.paths import COMMAND_FOLDERS
 from tests.integration.offboarding.office import fill, pool_objects
 
 MACHINES = ("poste-01", "poste-02")
@@ -110,7 +110,7 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     assert destroy_control_bundle(service, refuse=allow) == keys
     plain = [
         staging_root(office.root, slug) / "poste-01" / "4be1" / "data" / "devis.odt",
-        office.root / WORK_FOLDERS / "drill-4194999-abcdefgh" / "devis.odt",
+        office.root / COMMAND_FOLDERS / "drill-4194999-abcdefgh" / "devis.odt",
     ]
     for path in plain:
         path.parent.mkdir(parents=True)

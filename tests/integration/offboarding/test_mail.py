@@ -19,6 +19,7 @@ from coffre_lab.ceph import certificates
 
 from coffre.anchors.anchoring import anchor_quietly, mail_place
 from coffre.correspondence import smtp
+from coffre.correspondence.outbox import MailState
 from coffre.correspondence.smtp import NotSentError, UncertainError
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.notices.letters import LetterFacts, write_letter
@@ -26,7 +27,7 @@ from coffre.offboarding.notices.mail import send_letter
 from coffre.records.chain.heads import is_genuine, read_heads
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
-from coffre.records.facts.departure import LetterKind, LetterState
+from coffre.records.facts.departure import LetterKind
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import Repository
@@ -128,7 +129,7 @@ def test_a_letter_goes_out_once_with_its_files(tmp_path: Path, security: str) ->
         first = send_letter(service, KIND, path, TODAY)
         again = send_letter(service, KIND, path, TODAY)
         assert states(service) == ["sending", "sent"]
-    assert (first.state, first.is_new, again.state, again.is_new) == (LetterState.SENT, True, LetterState.SENT, False)
+    assert (first.state, first.is_new, again.state, again.is_new) == (MailState.SENT, True, MailState.SENT, False)
     (message,) = inbox.messages
     assert message["To"] == "claire@martin.example"
     assert message["Subject"] == "Accusé de réception de votre demande de résiliation – contrat BC-2026-0412"

@@ -122,7 +122,7 @@ def test_owner_facts_and_current_bytes_count_what_they_say(world):
     assert world.storage.list_users(f"{world.prefix}-facts") == [owner.uid]
     assert (bucket.find("restic/x", 4 * 1024**2), bucket.find("nothing", 2000)) == (b"b" * 2000, None)
     assert (bucket.exists("restic/x"), bucket.exists("nothing")) == (True, False)
-    assert world.admin.read_bucket_instance(world.admin.find_bucket(name))["bucket_info"]["owner"] == owner.uid
+    assert world.admin.find_bucket(name).owner == owner.uid
 
 
 def test_newest_is_by_the_servers_clock_not_by_name(world):

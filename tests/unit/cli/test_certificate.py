@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from coffre.cli.main import app
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.certificate.seals.keys import LAB_CERTIFICATE
+from coffre.workspace.paths import LAB_CERTIFICATE
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from coffre.offboarding.lifecycle.calendar import Milestone, add_months, plan_calendar
+from coffre.offboarding.lifecycle.calendar import Milestone, plan_calendar
 from coffre.spec.leaving import Leaving
 from coffre.spec.platform import Offboarding
 
@@ -79,13 +79,25 @@ def test_nothing_is_due_before_it_is_allowed(public_buyer: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "months", "then"),
-    [
-        ("2026-12-31", 2, "2027-02-28"),
-        ("2027-11-30", 3, "2028-02-29"),
-        ("2026-01-31", 1, "2026-02-28"),
-        ("2026-10-15", 2, "2026-12-15"),
-    ],
+    ("notice_on", "at_most"),
+    [("2026-12-31", "2027-02-28"), ("2027-12-31", "2028-02-29"), ("2026-10-15", "2026-12-15")],
 )
-def test_months_end_on_the_same_day_or_on_the_last_of_a_shorter_month(day: str, months: int, then: str) -> None:
-    assert add_months(date.fromisoformat(day), months) == date.fromisoformat(then)
+def test_a_notice_of_two_months_ends_on_the_same_day_or_on_the_last_of_a_shorter_month(
+    notice_on: str, at_most: str
+) -> None:
+    calendar = plan_calendar(leaving_with(notice_on=date.fromisoformat(notice_on), ends_on=date(2028, 3, 1)), DELAYS)
+    assert calendar.day(Milestone.NOTICE_AT_MOST) == date.fromisoformat(at_most)
+
+
+@pytest.mark.parametrize(
+    ("returned_on", "erasure_due_on"),
+    [("2026-11-30", "2027-02-28"), ("2026-12-15", "2027-03-15")],
+)
+def test_three_months_of_a_public_buyer_end_on_the_same_day_or_on_the_last_of_a_shorter_month(
+    returned_on: str, erasure_due_on: str
+) -> None:
+    slow = Offboarding(erase_within_days=60, certificate_within_days=60)
+    calendar = plan_calendar(
+        leaving_with(public_buyer=True, ends_on=date(2026, 11, 30)), slow, date.fromisoformat(returned_on)
+    )
+    assert calendar.erasure_due_on == date.fromisoformat(erasure_due_on)

@@ -9,6 +9,7 @@ from coffre.errors import InvalidFileError, RefusedError
 from coffre.provisioning.changes import PropertyChange, ResourceChange, refuse_other_changes
 from coffre.provisioning.exact import ExactPlan, list_differences, load_plans, refuse_unless_same, save_plans
 from coffre.provisioning.plan import MachinePlan, TenantPlan
+from coffre.secrets.rotations import OWNER, PendingRotation, machine_key
 
 WALL = ResourceChange("update", "UserQuota", "wall", (PropertyChange("max_bytes", "1", "2"),), "aa")
 KEY = ResourceChange("create", "AccessKey", "owner-key", (), "bb")
@@ -73,3 +74,13 @@ def test_rubbish_is_no_plan(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.plan").write_text(text)
     with pytest.raises(InvalidFileError):
         load_plans(tmp_path / "a.plan")
+
+
+def test_a_plan_with_rotations_reads_back_the_same_and_another_key_is_a_difference(tmp_path: Path) -> None:
+    compta = machine_key("compta-01")
+    rotations = (PendingRotation(OWNER.secret, None, is_cut=False), PendingRotation(compta.secret, "compta-01", True))
+    rotating = replace(PLAN, plan=replace(PLAN.plan, rotations=rotations))
+    save_plans(tmp_path / "plan.json", [rotating])
+    assert load_plans(tmp_path / "plan.json") == (rotating,)
+    assert list_differences(rotating, rotating) == []
+    assert list_differences(rotating, replace(PLAN, plan=replace(PLAN.plan, rotations=rotations[:1]))) == ["rotations"]

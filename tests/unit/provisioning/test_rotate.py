@@ -1,7 +1,7 @@
 """A whole rotation against a platform in memory, killed after each thing that it does to the outside, and run again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from coffre.agents.applied import Applied
+from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import RemoteError
 from coffre.provisioning.rotation import rotate
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.steps.agents import MachineOutcome, MachineState
 from coffre.provisioning.steps.secrets import current_keys
+from coffre.records.events import Event
+from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries
@@ -23,6 +26,7 @@ from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey
 from tests.builders import tenant_with
+from tests.doubles.log import InMemoryLog
 
 TENANT = tenant_with()
 MACHINES = list(TENANT.machines)
@@ -48,7 +52,7 @@ class World:
     down: set[str] = field(default_factory=set)
     at_work: set[str] = field(default_factory=set)
     shut_out: set[str] = field(default_factory=set)
-    events: list[Any] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     steps_left: int = MOST_STEPS
     minted: int = 0
     tenant = TENANT
@@ -83,12 +87,13 @@ class World:
             probe_server_time=lambda: datetime.now(UTC),
         )
 
-    def record(self, kind: object, machine: str | None = None, /, **details: object) -> None:
-        self.step()
-        self.events.append(SimpleNamespace(machine=machine, details=details))
+    @property
+    def log(self) -> InMemoryLog:
+        return InMemoryLog(clock=self._record_now, events=self.events)
 
-    def list_events(self, tenant_id: str, kind: object, machine: str | None = None) -> list[Any]:
-        return [event for event in self.events if machine is None or event.machine == machine]
+    def _record_now(self) -> datetime:
+        self.step()
+        return datetime.now(UTC)
 
     # The secret store.
     def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Sequence[str] = ()) -> None:
@@ -257,8 +262,8 @@ def is_ended(world: World) -> bool:
     )
 
 
-def stages(world: World) -> list[tuple[object, object]]:
-    return sorted((event.details["which"], event.details["stage"]) for event in world.events)
+def stages(world: World) -> list[tuple[str, str, str]]:
+    return sorted((each.fact.which, each.machine or "", each.fact.stage) for each in world.log.list(KeyRotated))
 
 
 @pytest.mark.parametrize("now", [False, True])
@@ -267,7 +272,9 @@ def test_a_rotation_ends_with_new_keys_everywhere(world: World, now: bool) -> No
     assert all(key.is_done for key in world.run(now=now))
     assert is_ended(world)
     assert not before & world.live_ids()
-    assert stages(world) == sorted((s.name, stage) for s in EVERY_KEY for stage in ("begun", "cut", "done"))
+    assert stages(world) == sorted(
+        (s.secret.kind.value, s.machine or "", stage) for s in EVERY_KEY for stage in ("begun", "cut", "done")
+    )
     assert world.minted == len(EVERY_KEY)
 
 
@@ -299,6 +306,31 @@ def test_killed_anywhere_it_is_ended_by_the_next_command_with_the_same_new_keys(
     assert steps > 20
 
 
+def test_a_stage_that_the_version_before_recorded_is_not_recorded_again(world: World) -> None:
+    """Its events name keys by phrases, and records are never rewritten."""
+    world.down = set(MACHINES)
+    world.run()
+    assert len(world.events) == len(EVERY_KEY) + 2
+    phrases = {
+        ("owner_key", None): "the owner's key",
+        ("signing_key", None): "the signing key",
+        ("machine_key", "compta-01"): "the key of compta-01",
+        ("machine_key", "caisse-01"): "the key of caisse-01",
+    }
+    world.events[:] = [
+        replace(event, details={**event.details, "which": phrases[str(event.details["which"]), event.machine]})
+        for event in world.events
+    ]
+    recorded = [dict(event.details) for event in world.events]
+    rotation = TenantRotation(world, world.control, lambda text: None)  # type: ignore[arg-type]
+    rotation.start(EVERY_KEY, now=False)
+    assert [event.details for event in world.events] == recorded
+    world.down = set()
+    world.run()
+    assert is_ended(world)
+    assert len(world.events) == 3 * len(EVERY_KEY)
+
+
 def test_a_cut_that_was_decided_is_never_taken_back_by_apply(world: World) -> None:
     """Killed after the platform has let the old key go: apply must not bring a stolen key back to life."""
     old = world.control.machine_keys["compta-01"].access_key_id
@@ -315,10 +347,10 @@ def test_a_cut_that_was_decided_is_never_taken_back_by_apply(world: World) -> No
 
 def test_a_machine_that_is_down_keeps_its_old_key_and_is_named(world: World) -> None:
     world.down = {"caisse-01"}
-    outcomes = {key.name: key for key in world.run()}
-    assert [name for name, key in outcomes.items() if not key.is_done] == ["the key of caisse-01", "the signing key"]
-    assert "it did not answer" in outcomes["the key of caisse-01"].sentence
-    assert "caisse-01: it did not answer" in outcomes["the signing key"].sentence
+    outcomes = {key.secret: key for key in world.run()}
+    assert [each for each, key in outcomes.items() if not key.is_done] == [CAISSE.secret, SIGNING.secret]
+    assert "it did not answer" in outcomes[CAISSE.secret].message
+    assert "caisse-01: it did not answer" in outcomes[SIGNING.secret].message
     assert all(world.works(name) for name in MACHINES)
     minted = world.minted
     world.run()
@@ -333,7 +365,7 @@ def test_now_cuts_first_and_a_machine_that_is_down_gets_the_new_key_later(world:
     world.down = {"compta-01"}
     old = world.control.machine_keys["compta-01"].access_key_id
     (outcome,) = world.run([COMPTA], now=True)
-    assert "the old one is cut and compta-01 cannot back up" in outcome.sentence
+    assert "the old one is cut and compta-01 cannot back up" in describe_rotation(outcome)
     assert old not in world.live_ids()
     assert not world.works("compta-01")
     assert world.works("caisse-01")
@@ -362,7 +394,7 @@ def test_a_machine_stolen_in_the_middle_of_a_rotation_loses_the_new_key_as_well(
 def test_a_backup_under_way_keeps_the_old_key_until_it_is_over(world: World) -> None:
     world.at_work = {"compta-01"}
     (outcome,) = world.run([COMPTA])
-    assert "a backup is under way" in outcome.sentence
+    assert "a backup is under way" in outcome.message
     assert len(world.keys[naming.machine_uid(TENANT, "compta-01")]) == 2
     world.at_work = set()
     world.apply()

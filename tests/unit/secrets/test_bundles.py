@@ -15,7 +15,7 @@ TENANT_ID = "k7f3q9wz2m"
 def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle) -> None:
     machine = control.machine_keys["compta-01"]
     assert json.loads(to_document(control)) == {
-        "version": 1,
+        "version": 2,
         "tenant_id": TENANT_ID,
         "kind": "control",
         "owner_key": {
@@ -38,7 +38,7 @@ def test_document_has_the_agreed_shape(control: ControlBundle, data: DataBundle)
         "report_keys": {},
     }
     assert json.loads(to_document(data)) == {
-        "version": 1,
+        "version": 2,
         "tenant_id": TENANT_ID,
         "kind": "data",
         "repository_passwords": {
@@ -103,7 +103,8 @@ def test_all_secret_values_are_all_of_them(control: ControlBundle, data: DataBun
     [
         ({"tenant_id": "other"}, "belongs to the tenant with id 'other'"),
         ({"kind": "control"}, "is a bundle of kind 'control', not 'data'"),
-        ({"version": 2}, "is a bundle of version 2; this Coffre reads version 1"),
+        ({"version": 3}, "is a bundle of version 3; this Coffre reads versions 1 and 2"),
+        ({"version": None}, "is a bundle of version None"),
     ],
 )
 def test_foreign_document_is_told_by_what_it_is(data: DataBundle, change: dict[str, object], said: str) -> None:
@@ -122,6 +123,9 @@ def test_foreign_document_is_told_by_what_it_is(data: DataBundle, change: dict[s
         {"stack_passphrase": ""},
         {"owner_key": {"access_key_id": "A"}},
         {"surprise": "hunter2"},
+        {"condemned": ["the old owner's key"]},
+        {"condemned": [{"kind": "machine_key", "subject": None, "generation": "old"}]},
+        {"condemned": [{"kind": "owner_key", "hunter2": None}]},
     ],
 )
 def test_unsound_document_is_corrupt_and_not_quoted(control: ControlBundle, change: dict[str, object]) -> None:

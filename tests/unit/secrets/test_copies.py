@@ -9,7 +9,8 @@ from coffre.secrets.copies import Copy, judge, lost_entries
 from coffre.secrets.errors import ConflictingCopiesError
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 
-EVERY_KEY = [OWNER, machine_key("compta-01"), SIGNING]
+COMPTA = machine_key("compta-01")
+EVERY_KEY = [OWNER, COMPTA, SIGNING]
 
 
 def judged(primary: ControlBundle, escrow: ControlBundle) -> ControlBundle | None:
@@ -22,16 +23,16 @@ def test_a_key_that_moved_beside_its_successor_is_not_lost(control: ControlBundl
 
 def test_a_key_that_has_a_successor_and_stands_nowhere_is_lost(control: ControlBundle) -> None:
     without = rotations.drop(rotations.begin(control, EVERY_KEY), EVERY_KEY)
-    assert lost_entries(control, without) == ["the owner's key", "the signing key", "the key of compta-01"]
+    assert lost_entries(control, without) == [OWNER.secret, SIGNING.secret, COMPTA.secret]
 
 
 def test_only_what_is_named_may_be_dropped(control: ControlBundle) -> None:
     begun = rotations.begin(control, EVERY_KEY)
     ended = rotations.drop(begun, EVERY_KEY)
-    names = ["the old key of compta-01", "the old owner's key", "the old signing key"]
-    assert lost_entries(begun, ended) == names
-    assert lost_entries(begun, ended, dropping=names[1:]) == names[:1]
-    assert lost_entries(begun, ended, dropping=names) == []
+    gone = [COMPTA.old_secret, OWNER.old_secret, SIGNING.old_secret]
+    assert lost_entries(begun, ended) == gone
+    assert lost_entries(begun, ended, dropping=gone[1:]) == gone[:1]
+    assert lost_entries(begun, ended, dropping=gone) == []
 
 
 def test_an_old_key_is_not_replaced_by_another_old_one(control: ControlBundle) -> None:
@@ -74,7 +75,7 @@ def test_copies_that_are_each_ahead_in_something_are_united(control: ControlBund
     assert found is not None
     assert found.machine_keys == more
     assert found.old_owner_key == control.owner_key
-    assert found.condemned == ("the old owner's key",)
+    assert found.condemned == (OWNER.old_secret,)
 
 
 def test_of_two_credentials_the_escrow_s_is_the_newer(control: ControlBundle) -> None:

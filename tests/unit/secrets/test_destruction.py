@@ -5,9 +5,10 @@ import hashlib
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.secrets import files, minting
+from coffre.secrets import destruction, minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.destruction import BundleFiles
+from coffre.secrets.identifiers import SecretId, SecretKind
 from tests.unit.secrets.conftest import SLUG, TENANT_ID
 
 
@@ -69,7 +70,7 @@ def test_after_a_kill_in_the_middle_the_same_is_said(vault, monkeypatch, survivo
         path.unlink()
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "delete", killed)
+        patch.setattr(destruction, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
             destroy(vault)
     assert sum(path.exists() for path in vault.copies()) == survivors
@@ -111,7 +112,7 @@ def test_nothing_goes_while_the_escrow_is_not_there(vault):
 
 def test_a_copy_that_comes_back_is_an_error(vault, monkeypatch):
     saved(vault)
-    monkeypatch.setattr(files, "delete", lambda path: None)
+    monkeypatch.setattr(destruction, "delete", lambda path: None)
     with pytest.raises(ExpectedError, match="was deleted and is still there"):
         destroy(vault)
 
@@ -153,5 +154,5 @@ def test_one_password_goes_only_when_it_is_named(vault):
     without = data.model_copy(update={"repository_passwords": {"caisse-01": data.repository_passwords["caisse-01"]}})
     with pytest.raises(RefusedError, match="would lose or change"):
         vault.store().save_data(SLUG, without)
-    assert vault.store().save_data(SLUG, without, dropping=["the repository password of compta-01"])
+    assert vault.store().save_data(SLUG, without, dropping=[SecretId(SecretKind.REPOSITORY_PASSWORD, "compta-01")])
     assert vault.store().get_data(SLUG, TENANT_ID) == without

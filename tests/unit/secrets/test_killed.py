@@ -12,6 +12,7 @@ import pytest
 from coffre.secrets import age, minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle, from_document
 from coffre.secrets.holders.keys import read_identities
+from coffre.secrets.identifiers import SecretId
 from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.store import SecretStore
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 TENANT_ID = "k7f3q9wz2m"
 SLUG = "boulangerie-martin"
-MOST_STEPS = 60
+MOST_STEPS = 80
 
 
 def runs_through(work: Callable[[], object], steps: int) -> bool:
@@ -106,8 +107,9 @@ def test_a_rotation_s_saves_killed_anywhere_are_gone_on_with(vault: "Vault", con
     begun = rotations.begin(control, subjects)
     decided = rotations.condemn(begun, subjects)
     ended_bundle = rotations.drop(decided, subjects)
-    names = [subject.old_name for subject in subjects]
-    saves = [(control, begun, []), (begun, decided, []), (decided, ended_bundle, names)]
+    gone = [subject.old_secret for subject in subjects]
+    none: list[SecretId] = []
+    saves = [(control, begun, none), (begun, decided, none), (decided, ended_bundle, gone)]
     for before, following, dropping in saves:
         for steps in range(MOST_STEPS):
             shutil.rmtree(vault.base)
@@ -115,7 +117,7 @@ def test_a_rotation_s_saves_killed_anywhere_are_gone_on_with(vault: "Vault", con
             vault.init()
             vault.store().save_control(SLUG, before)
 
-            def save(following: ControlBundle = following, dropping: list[str] = dropping) -> None:
+            def save(following: ControlBundle = following, dropping: list[SecretId] = dropping) -> None:
                 vault.store().save_control(SLUG, following, dropping=dropping)
 
             ended = runs_through(save, steps)

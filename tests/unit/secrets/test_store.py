@@ -12,6 +12,7 @@ import pytest
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError
 from coffre.secrets import age, files, minting
+from coffre.secrets import store as store_module
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values, to_document
 from coffre.secrets.errors import (
     ConflictingCopiesError,
@@ -22,6 +23,7 @@ from coffre.secrets.errors import (
 from coffre.secrets.places import Places
 from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.store import SecretStore
+from coffre.workspace.files import write_atomically
 
 if TYPE_CHECKING:
     from conftest import Vault
@@ -304,9 +306,10 @@ def test_save_that_does_not_read_back_is_an_error(
 ) -> None:
     """A disk that lies: the write of one copy says that it succeeded and keeps the old content."""
     vault.store().save_data(SLUG, data)
-    write = files.write_atomically
     monkeypatch.setattr(
-        files, "write_atomically", lambda path, content: None if path.parent == vault.escrow else write(path, content)
+        store_module,
+        "write_atomically",
+        lambda path, content: None if path.parent == vault.escrow else write_atomically(path, content),
     )
     with pytest.raises(ExpectedError, match="did not read back as written") as caught:
         vault.store().save_data(SLUG, grown(data))

@@ -1,13 +1,13 @@
 """The calendar at its edges: opening and closing, midnight, holidays, the days on which the clocks change."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from coffre.spec.platform import WorkingHours
-from coffre.spec.values.working_hours import calendar_gap, is_working_time, why_not
+from coffre.spec.values.working_hours import why_not
 
 PARIS = ZoneInfo("Europe/Paris")
 BASE = {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00", "holidays": ["2026-12-25", "2026-11-11"]}
@@ -35,7 +35,6 @@ def test_a_moment_is_judged_by_the_clock_on_the_wall(local: str, reason: str) ->
     moment = datetime.fromisoformat(local).replace(tzinfo=PARIS)
     assert why_not(hours(), moment) == reason
     assert why_not(hours(), moment.astimezone(UTC)) == reason
-    assert is_working_time(hours(), moment) is (reason == "")
 
 
 def test_the_day_is_the_calendars_own_not_utcs() -> None:
@@ -57,23 +56,63 @@ def test_the_day_is_the_calendars_own_not_utcs() -> None:
     ],
 )
 def test_opening_moves_with_the_clocks(utc: str, is_open: bool) -> None:
-    assert is_working_time(hours(), datetime.fromisoformat(utc).replace(tzinfo=UTC)) is is_open
+    reason = why_not(hours(), datetime.fromisoformat(utc).replace(tzinfo=UTC))
+    assert (reason == "") is is_open
 
 
 def test_an_hour_that_comes_twice_counts_twice_and_one_that_never_comes_not_at_all() -> None:
     night = hours(days="Sun", opens="02:00", closes="03:00", holidays=[])
     autumn = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in range(4)]
-    assert [is_working_time(night, moment) for moment in autumn] == [True, True, False, False]
+    assert [not why_not(night, moment) for moment in autumn] == [True, True, False, False]
     spring = [datetime(2026, 3, 29, hour, 30, tzinfo=UTC) for hour in range(4)]
-    assert [is_working_time(night, moment) for moment in spring] == [False] * 4
+    assert [not why_not(night, moment) for moment in spring] == [False] * 4
 
 
-def test_a_calendar_that_ended_is_told_of() -> None:
-    assert calendar_gap(hours(), datetime(2026, 6, 1, tzinfo=UTC)) == ""
-    assert "no day of 2027" in calendar_gap(hours(), datetime(2027, 6, 1, tzinfo=UTC))
-    # The new year begins in Paris an hour before it does in UTC.
-    assert "no day of 2027" in calendar_gap(hours(), datetime(2026, 12, 31, 23, 0, tzinfo=UTC))
-    assert calendar_gap(hours(holidays=[]), datetime(2027, 6, 1, tzinfo=UTC)) == ""
+LISTED_BY_HAND = [
+    "2026-01-01",
+    "2026-04-06",
+    "2026-05-01",
+    "2026-05-08",
+    "2026-05-14",
+    "2026-05-25",
+    "2026-07-14",
+    "2026-08-15",
+    "2026-11-01",
+    "2026-11-11",
+    "2026-12-25",
+    "2027-01-01",
+    "2027-03-29",
+    "2027-05-01",
+    "2027-05-06",
+    "2027-05-08",
+    "2027-05-17",
+    "2027-07-14",
+    "2027-08-15",
+    "2027-11-01",
+    "2027-11-11",
+    "2027-12-25",
+]
+"""The public holidays of France as platform.yaml listed them before they were known."""
+
+
+@pytest.mark.parametrize("listed", [[], LISTED_BY_HAND], ids=["none listed", "all listed"])
+def test_the_public_holidays_of_france_are_known_and_no_others(listed: list[str]) -> None:
+    every_day = hours(days="Mon..Sun", holidays=listed)
+    days = [date(2026, 1, 1) + timedelta(days=count) for count in range(2 * 365)]
+    noons = [datetime(day.year, day.month, day.day, 12, tzinfo=PARIS) for day in days]
+    assert [f"{noon:%Y-%m-%d}" for noon in noons if why_not(every_day, noon)] == LISTED_BY_HAND
+
+
+def test_the_public_holidays_of_years_that_no_file_lists_are_known() -> None:
+    assert why_not(hours(), datetime(2031, 5, 1, 10, tzinfo=PARIS)) == "2031-05-01 is a holiday"
+    # The first of January begins in Paris an hour before it does in UTC.
+    assert "holiday" in why_not(hours(), datetime(2030, 12, 31, 23, 0, tzinfo=UTC))
+
+
+def test_the_days_of_the_file_are_holidays_too() -> None:
+    bridge = datetime(2026, 5, 15, 10, tzinfo=PARIS)
+    assert why_not(hours(), bridge) == ""
+    assert why_not(hours(holidays=["2026-05-15"]), bridge) == "2026-05-15 is a holiday"
 
 
 def test_a_moment_without_a_zone_is_a_fault() -> None:

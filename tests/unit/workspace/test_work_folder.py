@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from coffre.workspace.work_folder import WORK_FOLDERS, remove_abandoned, work_folder
+from coffre.workspace.paths import COMMAND_FOLDERS
+from coffre.workspace.work_folder import remove_abandoned, work_folder
 
 
 def leave(root: Path, prefix: str) -> Path:
@@ -20,7 +21,7 @@ def leave(root: Path, prefix: str) -> Path:
         "    (folder / 'restored').write_text('x')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, root, prefix], check=False).returncode == -9
-    (left,) = (root / WORK_FOLDERS).glob(f"{prefix}*")
+    (left,) = (root / COMMAND_FOLDERS).glob(f"{prefix}*")
     assert (left / "restored").is_file()
     return left
 
@@ -70,4 +71,4 @@ def test_folders_that_are_made_at_the_same_time_do_not_take_each_other(tmp_path:
     barrier = threading.Barrier(8)
     with ThreadPoolExecutor(max_workers=8) as executor:
         assert all(executor.map(live, range(8)))
-    assert not list((tmp_path / WORK_FOLDERS).iterdir())
+    assert not list((tmp_path / COMMAND_FOLDERS).iterdir())

@@ -12,12 +12,10 @@ from pathlib import Path
 from coffre.agents.restic.repository.damage import Damage, find_damage
 from coffre.agents.restic.repository.explain import explain_exit
 from coffre.errors import RemoteError
-from coffre.outside.environment import child_environment
+from coffre.outside.environment import NOT_FOR_GO_PROGRAMS, child_environment
 from coffre.outside.processes import LINE_BYTES, Complaints, EndlessOutputError, read_lines, stop
 
 BLOCK_BYTES = 1024**2
-# Anything of these in our own environment would speak to restic or Go behind our back.
-_DROPPED_PREFIXES = ("AWS_", "RESTIC_", "SSL_CERT_", "COFFRE_", "PULUMI_", "GODEBUG", "GOTRACEBACK")
 
 
 class ResticError(RemoteError):
@@ -53,11 +51,6 @@ class ResticCommand:
     """The longest line that is taken: what restic prints is what a machine wrote into its repository."""
 
 
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what would change restic's behaviour."""
-    return child_environment(environment, without=_DROPPED_PREFIXES)
-
-
 def stream(command: ResticCommand) -> Iterator[str]:
     """Run restic and yield the lines of its standard output as they come.
 
@@ -80,7 +73,7 @@ def _running(command: ResticCommand) -> Iterator[io.BufferedReader]:
     """Run restic for as long as its output is read; whoever leaves before its end is told nothing of how it ended."""
     process = subprocess.Popen(
         [str(command.program), *command.arguments],
-        env={**clean_environment(os.environ), **command.secret_environment},
+        env={**child_environment(os.environ, without=NOT_FOR_GO_PROGRAMS), **command.secret_environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

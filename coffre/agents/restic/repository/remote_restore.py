@@ -15,6 +15,7 @@ from coffre import toolchain
 from coffre.agents.driver import MachineStorage
 from coffre.agents.reach.ssh import SSH_FAILED, SshMachine, Started
 from coffre.agents.reach.ssh_errors import UnreachableError
+from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.programs import AGENT, RESTIC
 from coffre.agents.restic.repository.explain import explain_exit
@@ -28,7 +29,6 @@ from coffre.agents.restic.repository.output import (
 from coffre.agents.restic.repository.process import ResticError, redact
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside.text import one_line
-from coffre.spec import naming
 
 INSTALLED = {AGENT: "/usr/local/lib/coffre/coffre-agent", RESTIC: "/usr/local/lib/coffre/restic"}
 """Where an agent's deployment puts its programs; each is used when it is the very one that would be sent."""
@@ -126,7 +126,7 @@ def build_arguments(restore: RemoteRestore) -> list[str]:
         excludes = [f"--exclude={exact_pattern(ours.removeprefix(root))}" for ours in held]
     return [
         "--json",
-        f"--repo=s3:{storage.endpoint_url}/{storage.bucket}/{naming.RESTIC_PREFIX.rstrip('/')}",
+        f"--repo={repository_url(storage.endpoint_url, storage.bucket)}",
         f"--option=s3.region={storage.region}",
         "--option=s3.bucket-lookup=path",
         "--no-cache",

@@ -48,7 +48,7 @@ from coffre.errors import RemoteError
 from coffre.outside.processes import LINE_BYTES
 from coffre.outside.proxies import proxy_environment, refuse_broken
 
-__all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "S3Key", "Snapshot"]
+__all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "Snapshot"]
 
 QUICK_SECONDS = 60.0
 """For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
@@ -63,7 +63,7 @@ OnProgress = Callable[[float], None]
 """Called with the part that is done, 0 to 1."""
 
 
-class S3Key(Protocol):
+class KeyPair(Protocol):
     """One S3 key pair, as storage has it."""
 
     @property
@@ -93,7 +93,7 @@ class Repository:
     def __init__(
         self,
         url: str,
-        key: S3Key,
+        key: KeyPair,
         password: SecretStr,
         *,
         ca_file: Path | None = None,

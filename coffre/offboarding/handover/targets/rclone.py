@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import IO
 from coffre import toolchain
 from coffre.errors import RemoteError
 from coffre.outside import processes
-from coffre.outside.environment import child_environment, temporary_folder
+from coffre.outside.environment import NOT_FOR_GO_PROGRAMS, child_environment, temporary_folder
 from coffre.outside.proxies import proxy_environment, refuse_broken
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.storage.driver import AccessKey
@@ -26,7 +26,6 @@ PRINTED_BYTES = 8 * 1024**3
 """The longest listing: 30 million objects with their hashes."""
 NOTHING_THERE = 3
 """rclone's exit code for a folder that is not there; in an existing bucket every folder is."""
-_DROPPED_PREFIXES = ("AWS_", "RCLONE_", "SSL_CERT_", "COFFRE_", "PULUMI_", "RESTIC_", "GODEBUG")
 # Only these are repeated: any other word may be of a customer's file name.
 _S3_CODE = re.compile(
     r"\b(AccessDenied|EntityTooLarge|InternalError|InvalidAccessKeyId|NoSuchBucket|PermanentRedirect|QuotaExceeded|"
@@ -129,7 +128,12 @@ class Rclone:
         said: deque[str] = deque(maxlen=KEPT_LINES)
         process = subprocess.Popen(
             command,
-            env={**clean_environment(os.environ), **self._proxies(), **self._environment},
+            env={
+                **child_environment(os.environ, without=(*NOT_FOR_GO_PROGRAMS, "RCLONE_")),
+                "RCLONE_CONFIG": os.devnull,
+                **self._proxies(),
+                **self._environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.PIPE,
@@ -150,11 +154,6 @@ class Rclone:
             raise processes.endless("rclone", PRINTED_BYTES)
         if process.returncode != 0:
             raise _explain(process.returncode, [_redact(line, self._secrets) for line in said])
-
-
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what would change rclone's behaviour behind our back. Pure."""
-    return {**child_environment(environment, without=_DROPPED_PREFIXES), "RCLONE_CONFIG": os.devnull}
 
 
 @contextmanager

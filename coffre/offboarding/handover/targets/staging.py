@@ -8,15 +8,13 @@ import hashlib
 from pathlib import Path
 
 from coffre.spec.leaving import Return
-from coffre.workspace.paths import RUN_FOLDER
+from coffre.workspace.paths import STAGING_FOLDER
 from coffre.workspace.work_folder import remove_folder
-
-STAGING = ".return-staging"
 
 
 def staging_root(root: Path, slug: str) -> Path:
     """Return the folder that has all of a tenant's, below the root of the repository."""
-    return root / RUN_FOLDER / STAGING / slug
+    return root / STAGING_FOLDER / slug
 
 
 def staging_folder(root: Path, slug: str, machine: str, wanted: Return, reference: str | None) -> Path:

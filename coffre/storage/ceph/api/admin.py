@@ -226,14 +226,6 @@ class AdminClient:
                 object_count=sum(count(part.get("num_objects", 0)) for part in usage),
             )
 
-    def read_bucket_instance(self, bucket: AdminBucket) -> dict[str, Any]:
-        """Return RGW's own record of a bucket, flags and attributes included."""
-        doing = f"read the record of bucket {bucket.name}"
-        values: dict[str, str | int | bool | None] = {"key": f"{bucket.name}:{bucket.instance}"}
-        answer = self._http.call(doing, "GET", "/admin/metadata/bucket.instance", values)
-        with reading(doing):
-            return dict(answer["data"])
-
     def _list_metadata_page(
         self, doing: str, section: str, count: int, marker: str | None
     ) -> tuple[list[str], str | None]:

@@ -10,9 +10,10 @@ from coffre.agents.ansible.events import HostOutcome
 from coffre.agents.ansible.runner import ansible_environment, list_collection_folders, refuse_without_collection
 from coffre.agents.driver import Target
 from coffre.agents.reach.bounded_ssh import ENDLESS
-from coffre.agents.reach.ssh import client_environment, control_path, ssh_options
+from coffre.agents.reach.ssh import CLIENT_VARIABLES, control_path, ssh_options
 from coffre.agents.restic.agents import AgentPrograms, judge
 from coffre.errors import ExpectedError
+from coffre.outside.environment import child_environment
 from coffre.spec.tenant import SshConnection
 
 TARGET = Target(
@@ -89,7 +90,7 @@ def test_a_temporary_folder_of_any_name_holds_the_shared_connection():
 
 def test_ssh_gets_no_secret_and_answers_in_english():
     environment = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "s", "LANG": "fr_FR.UTF-8", "SSH_AUTH_SOCK": "/a"}
-    assert client_environment(environment) == {
+    assert child_environment(environment, only=CLIENT_VARIABLES) == {
         "PATH": "/bin",
         "HOME": str(Path.home()),
         "TMPDIR": tempfile.gettempdir(),

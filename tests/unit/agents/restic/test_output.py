@@ -17,7 +17,8 @@ from coffre.agents.restic.repository.output import (
     read_snapshots,
     read_time,
 )
-from coffre.agents.restic.repository.process import clean_environment, redact
+from coffre.agents.restic.repository.process import redact
+from coffre.outside.environment import NOT_FOR_GO_PROGRAMS, child_environment
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -70,7 +71,7 @@ def test_a_path_means_itself():
 def test_the_environment_keeps_nothing_that_speaks_to_restic_behind_our_back():
     environment = {"PATH": "/bin", "AWS_PROFILE": "x", "SSL_CERT_FILE": "y", "RESTIC_PASSWORD": "z", "HOME": "/root"}
     kept = {"PATH": "/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "TMPDIR": tempfile.gettempdir()}
-    assert clean_environment(environment) == kept
+    assert child_environment(environment, without=NOT_FOR_GO_PROGRAMS) == kept
 
 
 def test_secrets_are_taken_out_of_what_restic_says():

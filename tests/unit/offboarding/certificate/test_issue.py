@@ -14,25 +14,34 @@ from typing import Any
 
 import pypdf
 import pytest
+import weasyprint
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.certificate.seals import keys
-from coffre.offboarding.certificate.seals.keys import LAB_CERTIFICATE, LAB_KEY, Signer, read_signer
-from coffre.offboarding.certificate.seals.seal import SealError
-from coffre.offboarding.certificate.seals.sealed_json import seal_json, seal_statement
-from coffre.offboarding.certificate.seals.sealed_pdf import FACTS_FILE
-from coffre.offboarding.certificate.verify import open_seal, verify_file
+from coffre.offboarding.certificate.sealed import (
+    FACTS_FILE,
+    open_seal,
+    read_tenant_key,
+    seal_certificate,
+    seal_statement,
+)
+from coffre.offboarding.certificate.verify import verify_file
 from coffre.offboarding.erase.checks import Absent, Check, Look
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Flaws, Locked, Step, Verified
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import is_genuine, read_heads
 from coffre.records.facts.contract import Disclosed, DisclosureState, HoldPlaced
+from coffre.signing.seals import keys
+from coffre.signing.seals.keys import CertifiedKey
+from coffre.signing.seals.seal import SealError
+from coffre.signing.seals.sealed_json import write_json
+from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.spec.tenant import HoldKind
 from coffre.tenant.service import Service
+from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,
@@ -264,9 +273,17 @@ def test_a_certificate_signed_by_somebody_else_is_whole_and_not_valid(
 ) -> None:
     forger = make_signer(ec.generate_private_key(ec.SECP256R1()), "SMILÉO SAS")
     forged = tmp_path / "forged.json"
-    forged.write_bytes(seal_json(facts_of(issued[0]), issued[0].pdf.name, "ab" * 32, forger))
+    forged.write_bytes(seal_certificate(facts_of(issued[0]), issued[0].pdf.name, "ab" * 32, forger))
     verdict = verify_file(forged, issued[1])
     assert (verdict.is_intact, verdict.is_trusted, verdict.is_valid) == (True, False, False)
+
+
+def test_a_pdf_that_names_other_certificates_than_it_is_signed_with_fails() -> None:
+    facts = {"number": "CE-2026-K7F3Q9WZ2M-01", "proof": {"signers": ["ab" * 32]}}
+    carried = weasyprint.Attachment(string=write_json(facts), name=FACTS_FILE)
+    page = weasyprint.HTML(string="<p>Certificat").write_pdf(attachments=[carried])
+    with pytest.raises(SealError, match="other certificates than it names"):
+        open_seal(seal_pdf(page, make_signer(ec.generate_private_key(ec.SECP256R1()), "SMILÉO SAS"), "Certificat"))
 
 
 def test_a_signed_statement_verifies_and_one_changed_byte_of_it_fails(tmp_path: Path) -> None:
@@ -335,7 +352,7 @@ def test_the_pdf_beside_a_json_must_be_the_one_that_it_names(issued: tuple[Certi
 
 def test_the_lab_key_is_made_once_and_for_its_owner_alone(service: Service) -> None:
     root, now = service.repository.root, datetime.now(UTC)
-    first, second = read_signer(service, now), read_signer(service, now)
+    first, second = read_tenant_key(service, now), read_tenant_key(service, now)
     assert first.fingerprints == second.fingerprints
     assert (root / LAB_KEY).stat().st_mode & 0o077 == 0
     assert sorted(each.name for each in (root / LAB_KEY).parent.iterdir()) == [LAB_CERTIFICATE.name, LAB_KEY.name]
@@ -350,11 +367,11 @@ def test_a_real_platform_without_a_key_is_refused_with_what_to_write(tmp_path: P
         assert not journal.steps(Step.CERTIFIED)
 
 
-def make_signer(key: keys.PrivateKey, name: str, now: datetime | None = None) -> Signer:
-    return Signer(key, (keys._self_sign(key, name, now or datetime.now(UTC)),))  # type: ignore[arg-type]
+def make_signer(key: keys.PrivateKey, name: str, now: datetime | None = None) -> CertifiedKey:
+    return CertifiedKey(key, (keys._self_sign(key, name, now or datetime.now(UTC)),))  # type: ignore[arg-type]
 
 
-def write_key(root: Path, signer: Signer | None = None, **changes: Any) -> dict[str, Any]:
+def write_key(root: Path, signer: CertifiedKey | None = None, **changes: Any) -> dict[str, Any]:
     """Write a key and its certificate, return the block of platform.yaml that names them."""
     made = signer or make_signer(rsa.generate_private_key(65537, 2048), "SMILÉO SAS")
     encryption = changes.get("encryption", serialization.NoEncryption())
@@ -390,7 +407,7 @@ def test_a_signing_key_that_cannot_serve_is_named(tmp_path: Path, fault: str, wo
         open_service(tmp_path, leaving_tenant(), offboarding=block) as service,
         pytest.raises(ExpectedError, match=words),
     ):
-        read_signer(service, datetime.now(UTC))
+        read_tenant_key(service, datetime.now(UTC))
 
 
 def test_the_head_of_the_records_is_in_it_and_can_be_held_against_them(issued: tuple[Certificate, Path]) -> None:

@@ -13,9 +13,10 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from coffre.cli.main import app
-from coffre.offboarding.certificate.seals.keys import LAB_CERTIFICATE, Signer, _self_sign, name_signer
-from coffre.offboarding.certificate.seals.sealed_json import seal_json
+from coffre.offboarding.certificate.sealed import seal_certificate
 from coffre.offboarding.certificate.verify import verify_file
+from coffre.signing.seals.keys import CertifiedKey, _self_sign, name_signer
+from coffre.workspace.paths import LAB_CERTIFICATE
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 FACTS: dict[str, Any] = {
@@ -33,7 +34,7 @@ FACTS: dict[str, Any] = {
 
 
 def make_certificate(
-    names: dict[x509.ObjectIdentifier, str], key: ec.EllipticCurvePrivateKey, issuer: Signer | None = None
+    names: dict[x509.ObjectIdentifier, str], key: ec.EllipticCurvePrivateKey, issuer: CertifiedKey | None = None
 ) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(kind, value) for kind, value in names.items()])
     now = datetime.now(UTC)
@@ -50,19 +51,19 @@ def make_certificate(
     )
 
 
-def make_signer(common_name: str, issuer: Signer | None = None) -> Signer:
+def make_signer(common_name: str, issuer: CertifiedKey | None = None) -> CertifiedKey:
     key = ec.generate_private_key(ec.SECP256R1())
     own = make_certificate({NameOID.COMMON_NAME: common_name, NameOID.ORGANIZATION_NAME: "SMILÉO SAS"}, key, issuer)
-    return Signer(key, (own, *(issuer.certificates if issuer is not None else ())))
+    return CertifiedKey(key, (own, *(issuer.certificates if issuer is not None else ())))
 
 
-def trial_signer() -> Signer:
+def trial_signer() -> CertifiedKey:
     key = ec.generate_private_key(ec.SECP256R1())
-    return Signer(key, (_self_sign(key, "SMILÉO SAS", datetime.now(UTC)),))
+    return CertifiedKey(key, (_self_sign(key, "SMILÉO SAS", datetime.now(UTC)),))
 
 
-def write(path: Path, signer: Signer, **changes: Any) -> Path:
-    path.write_bytes(seal_json({**FACTS, **changes}, "none.pdf", "ab" * 32, signer))
+def write(path: Path, signer: CertifiedKey, **changes: Any) -> Path:
+    path.write_bytes(seal_certificate({**FACTS, **changes}, "none.pdf", "ab" * 32, signer))
     return path
 
 
@@ -72,7 +73,7 @@ def write_pem(path: Path, certificate: x509.Certificate) -> Path:
     return path
 
 
-def write_key(path: Path, signer: Signer) -> None:
+def write_key(path: Path, signer: CertifiedKey) -> None:
     pem = signer.key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -1,9 +1,10 @@
-"""The key that signs certificates: the one that platform.yaml names, or on the embedded platform one made here once.
+"""The key that seals documents: the one that platform.yaml names, or on the embedded platform one made here once.
 
-A key on a token (PKCS#11) would be another kind of reference in platform.yaml, read in `read_signer` beside the others.
+A key on a token (PKCS#11) would be another kind of reference in platform.yaml, read in `read_signing_key` beside the
+others.
 """
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,20 +19,19 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.outside.files import read_plain
 from coffre.spec.platform import Platform, PlatformFile, Signing
 from coffre.spec.values.references import read_reference
-from coffre.tenant.service import Service
+from coffre.workspace.files import write_once
+from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-LAB_KEY = Path(".coffre/signing/lab-key.pem")
-LAB_CERTIFICATE = Path(".coffre/signing/lab-certificate.pem")
 _LAB_DAYS = 3650
 _PEM_LIMIT_BYTES = 1 << 20
 _LAB_NAME = "Clé d’essai sans valeur"
 
 
 @dataclass(frozen=True)
-class Signer:
-    """A private key and its certificates, its own first."""
+class CertifiedKey:
+    """A private key and its X.509 certificates, its own first."""
 
     key: PrivateKey
     certificates: tuple[x509.Certificate, ...]
@@ -51,20 +51,23 @@ class Signer:
         return self.key.sign(content, ec.ECDSA(hashes.SHA256()))
 
 
-def read_signer(service: Service, now: datetime) -> Signer:
-    """Return the key that signs a tenant's certificate; ExpectedError says what is wrong with it.
+def read_signing_key(
+    settings: PlatformFile, root: Path, now: datetime, platform: str, is_embedded: Callable[[], bool]
+) -> CertifiedKey:
+    """Return the key that seals what is said about a tenant of a platform; ExpectedError says what is wrong with it.
 
-    RefusedError on a real platform whose platform.yaml names none: a trial key would prove nothing there.
+    Only where platform.yaml names none it is asked whether the platform is the embedded one. RefusedError on a real
+    platform then: a trial key would prove nothing there.
     """
-    root, signing = service.repository.root, service.repository.settings.offboarding.signing
+    signing = settings.offboarding.signing
     if signing is not None:
         return _check(_read(signing, root), now, "platform.yaml, offboarding.signing")
-    if not service.is_embedded:
+    if not is_embedded():
         raise RefusedError(
-            f"{service.tenant.storage.platform} is a real platform, and platform.yaml names no signing key",
+            f"{platform} is a real platform, and platform.yaml names no signing key",
             'Write offboarding.signing: {key: "file:PATH", certificate: PATH}, both in PEM.',
         )
-    return _check(_ensure_lab_signer(root, service.repository.settings.provider.name, now), now, str(LAB_KEY))
+    return _check(_ensure_lab_key(root, settings.provider.name, now), now, str(LAB_KEY))
 
 
 def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
@@ -82,10 +85,10 @@ def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
     if not _is_outside(signing.key, root):
         return None
     try:
-        signer = _read(signing, root)
+        sealing = _read(signing, root)
     except ExpectedError:
         return None
-    is_own = signer.certificates[0].public_key() == signer.key.public_key()
+    is_own = sealing.certificates[0].public_key() == sealing.key.public_key()
     return root / signing.certificate if is_own else None
 
 
@@ -147,7 +150,7 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
         raise ExpectedError(f"{path} holds no certificate", "Name a PEM file with a certificate.") from error
 
 
-def _read(signing: Signing, root: Path) -> Signer:
+def _read(signing: Signing, root: Path) -> CertifiedKey:
     text = read_reference(signing.key, root)
     try:
         key = serialization.load_pem_private_key(text.encode(), None)
@@ -162,12 +165,12 @@ def _read(signing: Signing, root: Path) -> Signer:
         raise ExpectedError(
             "the key of offboarding.signing is neither RSA nor ECDSA", "Readers of PDF know only these."
         )
-    return Signer(key, read_certificates(root / signing.certificate))
+    return CertifiedKey(key, read_certificates(root / signing.certificate))
 
 
-def _check(signer: Signer, now: datetime, where: str) -> Signer:
-    own = signer.certificates[0]
-    if own.public_key() != signer.key.public_key():
+def _check(sealing: CertifiedKey, now: datetime, where: str) -> CertifiedKey:
+    own = sealing.certificates[0]
+    if own.public_key() != sealing.key.public_key():
         raise ExpectedError(f"{where}: key and certificate do not belong together", "Put its own certificate first.")
     if not own.not_valid_before_utc <= now <= own.not_valid_after_utc:
         raise ExpectedError(
@@ -175,40 +178,26 @@ def _check(signer: Signer, now: datetime, where: str) -> Signer:
             f"to {own.not_valid_after_utc:%Y-%m-%d} only",
             "Have it renewed, then run the same command again.",
         )
-    return signer
+    return sealing
 
 
-def _ensure_lab_signer(root: Path, provider: str, now: datetime) -> Signer:
+def _ensure_lab_key(root: Path, provider: str, now: datetime) -> CertifiedKey:
     """Return the embedded platform's own key, made at the first call; its certificate calls itself a trial's."""
     key_file, certificate_file = root / LAB_KEY, root / LAB_CERTIFICATE
     key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not key_file.exists():
-        _write_once(key_file, _key_pem(ec.generate_private_key(ec.SECP256R1())))
+        write_once(key_file, _key_pem(ec.generate_private_key(ec.SECP256R1())))
     key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - made above
     if not certificate_file.exists():
-        _write_once(certificate_file, _self_sign(key, provider, now).public_bytes(serialization.Encoding.PEM))
-    return Signer(key, read_certificates(certificate_file))
+        write_once(certificate_file, _self_sign(key, provider, now).public_bytes(serialization.Encoding.PEM))
+    return CertifiedKey(key, read_certificates(certificate_file))
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file for its owner alone unless another process was quicker: then theirs stands."""
-    own = path.with_name(f".{path.name}.{os.getpid()}")
-    own.unlink(missing_ok=True)
-    own.touch(mode=0o600)
-    own.write_bytes(content)
-    try:
-        path.hardlink_to(own)
-    except FileExistsError:
-        return
-    finally:
-        own.unlink()
 
 
 def _self_sign(key: ec.EllipticCurvePrivateKey, provider: str, now: datetime) -> x509.Certificate:

@@ -139,7 +139,7 @@ func refuse(writer http.ResponseWriter, code string) {
 		status = http.StatusForbidden
 	}
 	writer.WriteHeader(status)
-	fmt.Fprintf(writer, "<Error><Code>%s</Code></Error>", code) //nolint:errcheck // The client has gone.
+	_, _ = fmt.Fprintf(writer, "<Error><Code>%s</Code></Error>", code) // The client has gone.
 }
 
 func (s *Server) object(writer http.ResponseWriter, request *http.Request, key string) {
@@ -184,5 +184,5 @@ func (s *Server) list(writer http.ResponseWriter, request *http.Request) {
 		result.Contents = append(result.Contents, listed{key, len(s.Get(key)), "2026-01-01T00:00:00.000Z", `"0"`})
 	}
 	writer.Header().Set("Content-Type", "application/xml")
-	xml.NewEncoder(writer).Encode(result) //nolint:errcheck // The client has gone.
+	_ = xml.NewEncoder(writer).Encode(result) // The client has gone.
 }

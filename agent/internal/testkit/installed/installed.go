@@ -19,7 +19,7 @@ import (
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
-	"coffre.invalid/agent/internal/s3double"
+	"coffre.invalid/agent/internal/testkit/s3double"
 )
 
 // Password opens the machine's repository.

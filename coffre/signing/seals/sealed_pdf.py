@@ -23,28 +23,27 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from coffre.offboarding.certificate.seals.keys import Signer, fingerprint, name_signer
-from coffre.offboarding.certificate.seals.seal import Seal, SealError
+from coffre.signing.seals.keys import CertifiedKey, name_signer
+from coffre.signing.seals.seal import Sealed, SealError
 
-FACTS_FILE = "faits.json"
 _FIELD = "Signature"
 _DIGEST = "sha256"
 
 
-def seal_pdf(content: bytes, signer: Signer, reason: str) -> bytes:
+def seal_pdf(content: bytes, key: CertifiedKey, reason: str) -> bytes:
     """Return a PDF with a signature that allows no change of it afterwards."""
-    own, *others = (_to_asn1(each) for each in signer.certificates)
+    own, *others = (_to_asn1(each) for each in key.certificates)
     store = SimpleCertificateStore.from_certs(others)  # type: ignore[no-untyped-call]
-    key = signer.key.private_bytes(
+    private_key = key.key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    pdf_signer = signers.SimpleSigner(own, keys.PrivateKeyInfo.load(key), store, embed_roots=True)
+    pdf_signer = signers.SimpleSigner(own, keys.PrivateKeyInfo.load(private_key), store, embed_roots=True)
     metadata = signers.PdfSignatureMetadata(
         field_name=_FIELD,
         md_algorithm=_DIGEST,
         subfilter=fields.SigSeedSubFilter.PADES,
         reason=reason,
-        name=name_signer(signer.certificates[0]),
+        name=name_signer(key.certificates[0]),
         certify=True,
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,
     )
@@ -53,8 +52,8 @@ def seal_pdf(content: bytes, signer: Signer, reason: str) -> bytes:
     return bytes(sealed.getvalue())
 
 
-def open_pdf(content: bytes) -> Seal:
-    """Return what a signed PDF says once its signature is proved to cover every byte.
+def open_pdf(content: bytes, facts_file: str) -> Sealed:
+    """Return the facts that a signed PDF carries as a file, once its signature is proved to cover every byte.
 
     SealError when it does not; a damaged file may also fail in the parsers, with any error of theirs.
     """
@@ -67,11 +66,7 @@ def open_pdf(content: bytes) -> Seal:
     status = _run(_validate(signature, certificates[0]))
     if not (status.intact and status.valid) or status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
         raise SealError("its signature does not fit: it was changed after it was signed")
-    facts = json.loads(_read_enclosed(reader))
-    expected = facts["proof"]["signers"]
-    if [fingerprint(each) for each in certificates] != expected:
-        raise SealError("it is signed with other certificates than it names")
-    return Seal(number=str(facts["number"]), facts=facts, certificates=certificates)
+    return Sealed(json.loads(_read_enclosed(reader, facts_file)), certificates)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -110,8 +105,9 @@ def _check_container(content: bytes, signature: Any) -> tuple[x509.Certificate, 
 def _rebuild(found: cms.SignedData) -> cms.ContentInfo:
     """Return the signature's container anew from what is proved elsewhere: signed attributes, signature, certificates.
 
-    The signature covers the attributes, which name the digest and the signer's certificate; the facts in the PDF name
-    all certificates. Whatever else a container can hold is not taken over.
+    The signature covers the attributes, which name the digest and the signer's certificate. The other certificates are
+    proved by facts in the PDF that name them, which the caller compares. Whatever else a container can hold is not
+    taken over.
     """
     (info,) = found["signer_infos"]
     own = next(each.chosen for each in found["certificates"] if _is_named(each.chosen, info["sid"]))
@@ -154,12 +150,12 @@ def _is_named(certificate: asn1_x509.Certificate, sid: cms.SignerIdentifier) -> 
     return bool(named["serial_number"].native == certificate.serial_number and named["issuer"] == certificate.issuer)
 
 
-def _read_enclosed(reader: PdfFileReader) -> bytes:
-    """Return the file of facts that the PDF carries."""
+def _read_enclosed(reader: PdfFileReader, name: str) -> bytes:
+    """Return a file that the PDF carries."""
     names = reader.root["/Names"]["/EmbeddedFiles"]["/Names"]
     for place in range(1, len(names), 2):
         description = names[place]
-        if description["/UF"] == FACTS_FILE:
+        if description["/UF"] == name:
             return bytes(description["/EF"]["/F"].data)
     raise SealError("it carries no facts")
 

@@ -1,0 +1,8 @@
+"""Where a machine's repository is, as restic names it."""
+
+from coffre.spec import naming
+
+
+def repository_url(endpoint_url: str, bucket: str) -> str:
+    """Return the address of the repository in a machine's bucket."""
+    return f"s3:{endpoint_url}/{bucket}/{naming.RESTIC_PREFIX.rstrip('/')}"

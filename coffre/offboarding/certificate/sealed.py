@@ -1,0 +1,79 @@
+"""What is sealed at the end of a contract: certificates of erasure, as JSON and PDF, and statements to an authority."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+
+from coffre.signing.seals.keys import CertifiedKey, fingerprint, read_signing_key
+from coffre.signing.seals.seal import Sealed, SealError
+from coffre.signing.seals.sealed_json import open_json, seal_json
+from coffre.signing.seals.sealed_pdf import open_pdf
+from coffre.tenant.service import Service
+
+FACTS_FILE = "faits.json"
+"""The certificate's facts, inside its PDF."""
+
+
+@dataclass(frozen=True)
+class SealedFacts:
+    """A proved file: its facts as plain JSON and the certificates of who signed, the signer's first.
+
+    A certificate's JSON also names the PDF of the same certificate and its SHA-256. A statement has no number.
+    """
+
+    number: str | None
+    facts: Mapping[str, Any]
+    certificates: tuple[x509.Certificate, ...]
+    pdf_name: str | None = None
+    pdf_sha256: str | None = None
+
+
+def read_tenant_key(service: Service, now: datetime) -> CertifiedKey:
+    """Return the key that seals what is said about a tenant; see `read_signing_key` for what is refused."""
+    return read_signing_key(
+        service.repository.settings,
+        service.repository.root,
+        now,
+        service.tenant.storage.platform,
+        lambda: service.is_embedded,
+    )
+
+
+def seal_certificate(facts: Mapping[str, object], pdf_name: str, pdf_sha256: str, key: CertifiedKey) -> bytes:
+    """Return the signed JSON of a certificate's facts, which names the PDF of the same certificate by its SHA-256."""
+    return seal_json({"certificate": facts, "pdf": {"name": pdf_name, "sha256": pdf_sha256}}, key)
+
+
+def seal_statement(statement: bytes, key: CertifiedKey) -> bytes:
+    """Return a statement (a JSON object) as signed JSON; `certificate verify` reads it as it does certificates."""
+    return seal_json({"statement": json.loads(statement)}, key)
+
+
+def open_seal(content: bytes) -> SealedFacts:
+    """Return what a file says once its signature is proved to cover every byte; SealError otherwise."""
+    try:
+        if content.startswith(b"%PDF"):
+            return _read_pdf(open_pdf(content, FACTS_FILE))
+        return _read_json(open_json(content))
+    except SealError:
+        raise
+    except Exception as error:
+        # A damaged file can fail anywhere in the parsers, each with errors of its own.
+        raise SealError("it is damaged, or no certificate of erasure") from error
+
+
+def _read_pdf(sealed: Sealed) -> SealedFacts:
+    if [fingerprint(each) for each in sealed.certificates] != sealed.facts["proof"]["signers"]:
+        raise SealError("it is signed with other certificates than it names")
+    return SealedFacts(str(sealed.facts["number"]), sealed.facts, sealed.certificates)
+
+
+def _read_json(sealed: Sealed) -> SealedFacts:
+    if "statement" in sealed.facts:
+        return SealedFacts(None, sealed.facts["statement"], sealed.certificates)
+    facts, pdf = sealed.facts["certificate"], sealed.facts["pdf"]
+    return SealedFacts(str(facts["number"]), facts, sealed.certificates, str(pdf["name"]), str(pdf["sha256"]))
