@@ -20,7 +20,8 @@ from coffre.observation.rounds import VerificationStatus, find_status
 from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
 from coffre.orders.control import find_gate_order, read_orders
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import Install
+from coffre.records.facts.contract import SuspensionChange
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, PlatformAwayError
 from coffre.tenant.access import find_reason
@@ -201,7 +202,7 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int
 
 
 def _find_verification(service: Service, name: str, now: datetime) -> VerificationStatus | None:
-    found = find_status(service, name)
+    found = find_status(service.log, name)
     since = _find_expected_since(service, name)
     days = service.repository.settings.verify.period_days
     started_at = None if found is None else found.last_full_round_started_at
@@ -235,12 +236,12 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
 def _find_expected_since(service: Service, name: str) -> datetime | None:
     """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
     tenant = service.tenant
-    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(service):
+    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(service.log):
         return None
-    installed = service.records.find_last(tenant.id, EventKind.INSTALL, name)
+    installed = service.log.last(Install, name)
     if installed is None:
         return None
-    changed = service.records.find_last(tenant.id, EventKind.SUSPENSION_CHANGE)
+    changed = service.log.last(SuspensionChange)
     return installed.at if changed is None else max(installed.at, changed.at)
 
 

@@ -29,7 +29,7 @@ def find_opener(service: Service, machine: str) -> Opener | None:
 def recall(service: Service, machine: str) -> Memory:
     """Return what is remembered of a machine, nothing once its erasure has begun; a look makes no records."""
     records = service.find_records()
-    if records is None or is_being_erased(service, machine):
+    if records is None or is_being_erased(service.log, machine):
         return Memory()
     return records.read_memory(service.tenant.id, machine)
 
@@ -85,5 +85,5 @@ def find_wanted(service: Service, machine: str) -> Wanted:
     """Return what is wanted of a machine's paths now."""
     facts = service.tenant.machines[machine]
     paths = service.tenant.plans[facts.plan].paths_for(facts.os)
-    accepted = {(word.path, word.number) for word in find_accepted(service, machine)}
+    accepted = {(word.path, word.number) for word in find_accepted(service.log, machine)}
     return Wanted(service.tenant.slug, machine, frozenset(paths), accepted)

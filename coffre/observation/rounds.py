@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.observation.judge.pack_rounds import READ_FAULTS, PackFault, Round, name_damaged
-from coffre.records.events import Event, EventKind
-from coffre.tenant.service import Service
+from coffre.observation.judge.pack_rounds import READ_FAULTS, Round, name_damaged
+from coffre.records.facts.backups import PackDamage, PackFault, VerificationRound, VerificationRun
+from coffre.tenant.log import Log
 
 MAX_TEXT = 300
 
@@ -41,81 +41,61 @@ class VerificationStatus:
     is_late: bool = False
 
 
-def find_round(service: Service, machine: str) -> Round | None:
+def find_round(log: Log, machine: str) -> Round | None:
     """Return the round under way; None before the first. One that has ended goes on as a new one's beginning: None."""
-    last = _find_last(service, EventKind.VERIFICATION, machine)
+    last = log.last(VerificationRun, machine)
     if last is None:
         return None
-    damaged = {str(each["pack"]): PackFault(str(each["fault"])) for each in _damaged(last)}
-    altered = {pack: fault for pack, fault in damaged.items() if fault in READ_FAULTS}
-    details = last.details
-    if details["is_complete"]:
+    run = last.fact
+    altered = {each.pack: each.fault for each in run.damaged if each.fault in READ_FAULTS}
+    if run.is_complete:
         return Round(last.at, damaged=altered) if altered else None
-    return Round(
-        datetime.fromisoformat(str(details["round_started_at"])),
-        str(details["last_pack"]),
-        int(str(details["packs"])),
-        int(str(details["read_bytes"])),
-        altered,
-    )
+    return Round(run.round_started_at, run.last_pack, run.pack_count, run.read_bytes, altered)
 
 
-def record_run(service: Service, machine: str, found: Found, *, is_complete: bool) -> datetime | None:
+def record_run(log: Log, machine: str, found: Found, *, is_complete: bool) -> datetime | None:
     """Note how far a run is and what it found, and the end of a full round; returns when the last full round ended."""
-    event = service.record(EventKind.VERIFICATION, machine, **_details(found, is_complete=is_complete))
+    ended = log.append(describe_run(found, is_complete=is_complete), machine)
     if is_complete:
-        service.record(
-            EventKind.VERIFICATION_ROUND,
-            machine,
-            round_started_at=found.round.started_at.isoformat(),
-            packs=found.round.packs,
+        full = VerificationRound(
+            round_started_at=found.round.started_at,
+            pack_count=found.round.packs,
             read_bytes=found.round.read_bytes,
             damaged_count=len(found.damaged),
         )
-        return event.at
-    last = _find_last(service, EventKind.VERIFICATION_ROUND, machine)
+        log.append(full, machine)
+        return ended.at
+    last = log.last(VerificationRound, machine)
     return None if last is None else last.at
 
 
-def find_status(service: Service, machine: str) -> VerificationStatus | None:
+def find_status(log: Log, machine: str) -> VerificationStatus | None:
     """Return what is known of verifying a machine; None when it was never done."""
-    last = _find_last(service, EventKind.VERIFICATION, machine)
+    last = log.last(VerificationRun, machine)
     if last is None:
         return None
-    full = _find_last(service, EventKind.VERIFICATION_ROUND, machine)
-    named = _damaged(last)
+    full, run = log.last(VerificationRound, machine), last.fact
     return VerificationStatus(
         last_full_round_at=None if full is None else full.at,
-        last_full_round_started_at=(
-            None if full is None else datetime.fromisoformat(str(full.details["round_started_at"]))
-        ),
-        position=float(str(last.details["position"])),
-        damaged_count=int(str(last.details["damaged_count"])),
-        damaged_pack=str(named[0]["pack"]) if named else None,
-        problem=str(last.details["problem"]),
+        last_full_round_started_at=None if full is None else full.fact.round_started_at,
+        position=run.position,
+        damaged_count=run.damaged_count,
+        damaged_pack=run.damaged[0].pack if run.damaged else None,
+        problem=run.problem,
         looked_at=last.at,
     )
 
 
-def _details(found: Found, *, is_complete: bool) -> dict[str, object]:
-    return {
-        "round_started_at": found.round.started_at.isoformat(),
-        "last_pack": found.round.last_pack,
-        "packs": found.round.packs,
-        "read_bytes": found.round.read_bytes,
-        "position": 1.0 if is_complete else round(found.round.position, 4),
-        "is_complete": is_complete,
-        "damaged": [{"pack": each.name, "fault": each.fault.value} for each in name_damaged(found.damaged)],
-        "damaged_count": len(found.damaged),
-        "problem": found.problem[:MAX_TEXT],
-    }
-
-
-def _damaged(event: Event) -> list[dict[str, object]]:
-    found = event.details["damaged"]
-    return found if isinstance(found, list) else []
-
-
-def _find_last(service: Service, kind: EventKind, machine: str) -> Event | None:
-    records = service.find_records()
-    return None if records is None else records.find_last(service.tenant.id, kind, machine)
+def describe_run(found: Found, *, is_complete: bool) -> VerificationRun:
+    """Return how far a run is and what it found, as it is recorded. Pure."""
+    return VerificationRun(
+        round_started_at=found.round.started_at,
+        last_pack=found.round.last_pack,
+        pack_count=found.round.packs,
+        read_bytes=found.round.read_bytes,
+        position=1.0 if is_complete else round(found.round.position, 4),
+        is_complete=is_complete,
+        damaged=tuple(PackDamage(each.name, each.fault) for each in name_damaged(found.damaged)),
+        damaged_count=len(found.damaged),
+        problem=found.problem[:MAX_TEXT],
+    )

@@ -101,7 +101,7 @@ def look_at_reports(service: Service, machine: str) -> Memory:
 def _remember(service: Service, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
     records = service.find_records()
     after = _learn(before, seen, applied)
-    if records is None or after == before or is_being_erased(service, machine):
+    if records is None or after == before or is_being_erased(service.log, machine):
         return after
     records.change_memory(service.tenant.id, machine, lambda fresh: _learn(fresh, seen, applied))
     return after

@@ -1,13 +1,14 @@
 """What machines' buckets hold: by a listing what is current, by the platform's own count what is stored in all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from coffre.observation.judge.filling import MachineStore, Room, Word
 from coffre.observation.key_shapes import is_foreign
-from coffre.records.events import EventKind
+from coffre.records.facts.contract import GateWord
 from coffre.spec import naming
 from coffre.spec.quota import wall_bytes
 from coffre.storage.driver import Bucket
+from coffre.tenant.log import Log
 from coffre.tenant.service import Service
 
 _REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("data/", "index/", "snapshots/", "keys/"))
@@ -43,11 +44,9 @@ def read_room(service: Service) -> Room:
     return Room(quota_bytes, wall_bytes(quota_bytes, platform), platform.object_limit)
 
 
-def find_words(service: Service) -> Mapping[str, Word]:
-    """Return the last word that was given on each machine."""
-    records, words = service.find_records(), {}
-    for name in service.tenant.active_machines() if records is not None else ():
-        event = records.find_last(service.tenant.id, EventKind.GATE_WORD, name) if records is not None else None
-        if event is not None:
-            words[name] = Word(int(str(event.details["surplus_bytes"])), int(str(event.details["objects"])))
-    return words
+def find_words(log: Log, machines: Iterable[str]) -> Mapping[str, Word]:
+    """Return the last word that was given on each of these machines."""
+    found = {name: log.last(GateWord, name) for name in machines}
+    return {
+        name: Word(last.fact.surplus_bytes, last.fact.object_count) for name, last in found.items() if last is not None
+    }

@@ -14,7 +14,7 @@ from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
-from coffre.tenant.departure import find_stage_of
+from coffre.tenant.departure import find_stage
 from coffre.tenant.service import Service
 from coffre.tenant.stage import AFTER_ERASURE, Stage
 
@@ -80,7 +80,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
             "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
         )
     buckets = set(owner.buckets) if owner is not None else set()
-    stage = find_stage_of(service)
+    stage = find_stage(service.log)
     machines: list[MachineStatus] = []
     looks: list[Look] = []
     findings: list[Finding] = []
@@ -127,7 +127,9 @@ def _judge_stores(service: Service, looks: Sequence[Look]) -> list[Finding]:
     """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
     stores = [look.store for look in looks]
     stopped_now = [look.status.name for look in looks if look.is_stopped]
-    filling = judge_filling(stores, read_room(service), stopped_now, find_words(service))
+    filling = judge_filling(
+        stores, read_room(service), stopped_now, find_words(service.log, service.tenant.active_machines())
+    )
     findings = [
         Finding(
             FindingKind.FILLS_STORAGE,

@@ -8,12 +8,14 @@ from coffre.anchors.anchoring import anchor_quietly
 from coffre.errors import ExpectedError
 from coffre.records.actor import read_author
 from coffre.records.database.store import Records
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import OrdersIssued
+from coffre.records.facts.contract import Commissioned
 from coffre.secrets.holders import export, recipients, verify
 from coffre.secrets.holders.recipients import Vault
 from coffre.secrets.holders.verify import Verification
 from coffre.spec.loader import Repository
 from coffre.tenant.departure import find_stage
+from coffre.tenant.log import Log, TenantLog
 from coffre.tenant.passwords import use_password
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
@@ -51,7 +53,9 @@ def verify_secrets(repository: Repository, on_notice: OnProgress) -> Verificatio
     with open_existing_records(repository, on_notice) as records:
         if records is None:
             return verify.verify(open_vault(repository), ids, ())
-        applied = [slug for slug, tenant_id in ids.items() if _was_applied(records, tenant_id)]
+        author = read_author(repository.root)
+        logs = {slug: TenantLog.read(records, tenant_id, slug, author) for slug, tenant_id in ids.items()}
+        applied = [slug for slug, log in logs.items() if _was_applied(log)]
         anchor = _anchoring(repository, records, on_notice)
         with recorded_in(records, read_author(repository.root), "secrets verify", list(ids), anchor):
             return verify.verify(open_vault(repository), ids, applied)
@@ -75,10 +79,8 @@ def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str])
     return machines
 
 
-def _was_applied(records: Records, tenant_id: str) -> bool:
-    if find_stage(records, tenant_id) in AFTER_ERASURE:
-        return False
-    return records.has(tenant_id, EventKind.ORDERS) or records.has(tenant_id, EventKind.COMMISSIONED)
+def _was_applied(log: Log) -> bool:
+    return find_stage(log) not in AFTER_ERASURE and log.has((OrdersIssued, Commissioned))
 
 
 @contextmanager

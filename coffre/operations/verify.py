@@ -20,7 +20,6 @@ from coffre.observation.judge.pack_rounds import (
     LEAST_BYTES,
     Bounds,
     DamagedPack,
-    PackFault,
     Round,
     key_of,
     name_damaged,
@@ -29,6 +28,7 @@ from coffre.observation.judge.pack_rounds import (
     wanted_position,
 )
 from coffre.operations.repository import open_repository
+from coffre.records.facts.backups import PackFault
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.presence import list_present, refuse_unapplied
@@ -92,7 +92,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
 
     def note() -> datetime | None:
         found = recorded_rounds.Found(reading.round, lost, problem)
-        return recorded_rounds.record_run(service, machine, found, is_complete=reading.is_complete)
+        return recorded_rounds.record_run(service.log, machine, found, is_complete=reading.is_complete)
 
     # At once: what the check found is known even when the reading is killed.
     note()
@@ -143,7 +143,7 @@ class _Reading:
         self._bucket = service.owner_bucket(machine)
         self._ends_at = time.monotonic() + bounds.limit_seconds
         self._noted_at = time.monotonic()
-        self.round: Round = recorded_rounds.find_round(service, machine) or Round(clock())
+        self.round: Round = recorded_rounds.find_round(service.log, machine) or Round(clock())
         self.read_packs = self.read_bytes = 0
         self.is_cut_short = self.is_complete = False
 

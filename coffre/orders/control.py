@@ -20,7 +20,7 @@ from coffre.orders import generations
 from coffre.orders.accepted_paths import find_accepted
 from coffre.outside.faults import Fault
 from coffre.outside.structured import UnreadableJsonError, read_json_object
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import OrdersIssued
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
@@ -93,7 +93,7 @@ def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | 
             f"owner's key may: rotate it if it was stolen), then {way_out}",
             problem.fault,
         ) from problem
-    written = generations.find_written(service, machine)
+    written = generations.find_written(service.log, machine)
     if orders["generation"] < written:
         raise desired.OutdatedOrdersError(
             f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine and older than "
@@ -137,7 +137,7 @@ def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | Non
     now = utc_now()
     wanted = _payload(service, machine, desired.Issue(current["generation"], now), removes=removes)
     differences = desired.list_differences(current, wanted)
-    due = generations.find_due(service, machine)
+    due = generations.find_due(service.log, machine)
     return Orders(machine, current["generation"], differences, due, desired.is_renewal_due(current, now))
 
 
@@ -158,24 +158,23 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
             raise
         document = current = None
     orders, seeds = plan_orders(service, machine, current, removes=removes), _signing_seeds(control)
-    last = max(generations.find_last_used(service, machine), generations.find_written(service, machine))
+    last = max(generations.find_last_used(service.log, machine), generations.find_written(service.log, machine))
     if document is not None and not _is_vouched_for(document, seeds):
         # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
         orders = replace(orders, differences=(*orders.differences, "signing key"))
     if orders.generation is not None and not orders.is_due:
         _sign_again(service, bucket, document, seeds)
-        generations.confirm_written(service, machine, orders.generation)
+        generations.confirm_written(service.log, machine, orders.generation)
         return orders
     generation = desired.next_generation(orders.generation, last)
     payload = _payload(service, machine, desired.Issue(generation, utc_now()), removes=removes)
     document = desired.sign(desired.encode_payload(payload), *seeds)
     renews = orders.generation is not None and not orders.differences
     # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
-    details: dict[str, object] = {"generation": generation, "differences": list(orders.differences)}
-    service.record(EventKind.ORDERS, machine, **details, **({generations.RENEWS: True} if renews else {}))
+    service.log.append(OrdersIssued(generation, tuple(orders.differences), renews), machine)
     _put(service, bucket, naming.DESIRED_KEY, document)
-    generations.confirm_written(service, machine, generation)
-    return Orders(machine, generation, (), generations.find_due(service, machine))
+    generations.confirm_written(service.log, machine, generation)
+    return Orders(machine, generation, (), generations.find_due(service.log, machine))
 
 
 def sign_orders(service: Service, machine: str) -> Orders:
@@ -193,7 +192,7 @@ def sign_orders(service: Service, machine: str) -> Orders:
         return write_orders(service, machine)
     generation = _verified(service, machine, bucket, document)["generation"]
     _sign_again(service, bucket, document, seeds)
-    return Orders(machine, generation, (), generations.find_due(service, machine))
+    return Orders(machine, generation, (), generations.find_due(service.log, machine))
 
 
 def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason: str, since: datetime) -> bool:
@@ -258,7 +257,7 @@ def _payload(service: Service, machine: str, issue: desired.Issue, *, removes: b
         ordered_restic(service.machine(machine).os),
         issue,
         remove=remove,
-        accepted=find_accepted(service, machine),
+        accepted=find_accepted(service.log, machine),
     )
 
 

@@ -21,7 +21,8 @@ from coffre.provisioning.steps.agents import MachineOutcome, MachineState, deplo
 from coffre.provisioning.steps.out_of_hours import record_out_of_hours
 from coffre.provisioning.steps.repositories import initialise_repositories, look_at_repositories
 from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_secrets
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import Install
+from coffre.records.facts.contract import Commissioned
 from coffre.spec.loader import Repository
 from coffre.tenant.access import find_reason
 from coffre.tenant.runs import lock_recorded
@@ -79,7 +80,10 @@ def apply_tenant(
             refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
         losses = look_at_repositories(service, intent.renewal, owned_buckets)
         give_away(service, intent.replacement)
-        warnings = [*record_out_of_hours(service, clock()), *filter(None, [check_escrow(service)])]
+        warnings = [
+            *record_out_of_hours(service.log, service.repository.settings.working_hours, clock()),
+            *filter(None, [check_escrow(service)]),
+        ]
         secrets = ensure_secrets(service, on_progress)
         shut_out_early(service, owned_buckets)
         publish_programs(service, warnings.append)
@@ -103,7 +107,7 @@ def apply_tenant(
         refused = initialise_repositories(service, intent.renewal, on_progress)
         orders = {name: write_orders(service, name, replaces_foreign=intent.replaces_orders) for name in names}
         gate = settle_gate(service)
-        commitments.record_changes(service)
+        commitments.record_changes(service.log, service.tenant)
         machines: tuple[MachineOutcome, ...] = tuple(_list_refused(refused))
         if not intent.storage_only:
             # A retired machine's successor may have its host: its agent comes after the other has gone.
@@ -151,11 +155,10 @@ def _list_refused(refused: Mapping[str, str]) -> list[MachineOutcome]:
 
 def _commission(service: Service) -> tuple[datetime | None, bool]:
     """Record, once, that the service was delivered: storage up and every machine installed (contract, article 1c)."""
-    tenant_id = service.tenant.id
-    recorded = service.records.find_last(tenant_id, EventKind.COMMISSIONED)
+    recorded = service.log.last(Commissioned)
     if recorded is not None:
         return recorded.at, False
-    machines = list(service.tenant.active_machines())
-    if any(service.records.find_last(tenant_id, EventKind.INSTALL, name) is None for name in machines):
+    machines = tuple(service.tenant.active_machines())
+    if not all(service.log.has(Install, name) for name in machines):
         return None, False
-    return service.record(EventKind.COMMISSIONED, machines=machines).at, True
+    return service.log.append(Commissioned(machines)).at, True

@@ -9,6 +9,8 @@ from coffre.agents.driver import Target
 from coffre.agents.restic import inventory as agents_inventory
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
+from coffre.records.facts.agents import AgentDeployed
+from coffre.records.facts.registry import read_fact
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.tenant import Machine, SshConnection, Tenant, WinrmConnection
@@ -66,7 +68,8 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> Know
             commissioned_at = commissioned_at or event.at
         if event.machine == name and event.kind in _RUNS:
             last = event
-    details = last.details if last is not None and last.kind is not EventKind.REMOVAL else {}
+    runs = None if last is None else read_fact(last)
+    deployed = runs if isinstance(runs, AgentDeployed) else None
     return KnownMachine(
         tenant=tenant.slug,
         machine=name,
@@ -79,10 +82,10 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> Know
         uid=None if retired else naming.machine_uid(tenant, name),
         retired_on=retired.on if retired else None,
         keep_until=retired.keep_until if retired else None,
-        generation=_whole(details.get("generation")),
-        agent_sha256=_text(details.get("agent_sha256")),
-        agent_version=_text(details.get("agent_version")),
-        installed_at=last.at if details and last is not None else None,
+        generation=deployed.generation if deployed is not None else None,
+        agent_sha256=(deployed.agent_sha256 or None) if deployed is not None else None,
+        agent_version=(deployed.agent_version or None) if deployed is not None else None,
+        installed_at=last.at if deployed is not None and last is not None else None,
         commissioned_at=commissioned_at,
     )
 
@@ -125,11 +128,3 @@ def _describe_connection(machine: Machine) -> dict[str, object]:
 
 def _events(records: Records | None, tenant_id: str) -> list[Event]:
     return [] if records is None else records.list_events(tenant_id)
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

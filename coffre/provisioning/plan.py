@@ -31,7 +31,7 @@ from coffre.secrets.rotations import PendingRotation, pending_rotations
 from coffre.spec.loader import Repository
 from coffre.spec.options import option_status
 from coffre.tenant.access import find_reason
-from coffre.tenant.departure import find_stage_of, list_leaving_machines
+from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.service import Service
 
 
@@ -100,7 +100,7 @@ def refuse_orphans(repository: Repository) -> None:
 
 def refuse_what_rules_forbid(service: Service) -> Collection[str]:
     """Hold the file against live facts before anything is done; returns the buckets that the tenant's owner has."""
-    rules.refuse_by_departure(service.tenant, find_stage_of(service), list_leaving_machines(service))
+    rules.refuse_by_departure(service.tenant, find_stage(service.log), list_leaving_machines(service.log))
     rules.refuse_unsupported(service.tenant)
     owner = service.storage.find_owner(service.owner_uid)
     tenant = service.tenant
@@ -151,7 +151,7 @@ def _plan_machines(
 
 
 def _plan_machine(service: Service, name: str, owned_buckets: Collection[str], intent: Intent) -> MachinePlan:
-    installed = find_installed(service, name) if service.bucket_name(name) in owned_buckets else None
+    installed = find_installed(service.log, name) if service.bucket_name(name) in owned_buckets else None
     inputs_sha256 = digest_inputs(service, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)
@@ -163,7 +163,7 @@ def _plan_machine(service: Service, name: str, owned_buckets: Collection[str], i
         return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
     orders = plan_orders(service, name, standing)
     differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
-    differences += _name_other_way(find_way(service, name), describe_way(service.machine(name).connection))
+    differences += _name_other_way(find_way(service.log, name), describe_way(service.machine(name).connection))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 
 

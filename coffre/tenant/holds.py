@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 from coffre.errors import UsageError
-from coffre.records.database.store import Records
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.contract import HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind
-
-if TYPE_CHECKING:
-    from coffre.tenant.service import Service
+from coffre.tenant.log import Log, Recorded
 
 SHOWN_REFERENCE = "confidential, see `coffre hold list`"
 """What plans, logs and reports call one: its own reference is for those who may read the records."""
@@ -27,16 +23,15 @@ class RecordedHold:
     placed_by: str
 
 
-def list_standing(events: Sequence[Event]) -> list[RecordedHold]:
-    """Return the holds that were placed and not lifted since, oldest first; events in the order of adding. Pure."""
+def list_standing(found: Sequence[Recorded[HoldPlaced | HoldLifted]]) -> list[RecordedHold]:
+    """Return the holds that were placed and not lifted since, oldest first; in the order of recording. Pure."""
     standing: dict[str, RecordedHold] = {}
-    for event in events:
-        reference = str(event.details["reference"])
-        if event.kind is EventKind.HOLD_LIFTED:
-            standing.pop(reference, None)
+    for each in found:
+        fact = each.fact
+        if isinstance(fact, HoldLifted):
+            standing.pop(fact.reference, None)
         else:
-            since = date.fromisoformat(str(event.details["since"]))
-            standing[reference] = RecordedHold(reference, since, HoldKind(str(event.details["hold_kind"])), event.actor)
+            standing[fact.reference] = RecordedHold(fact.reference, fact.since, fact.hold_kind, each.actor)
     return list(standing.values())
 
 
@@ -52,41 +47,30 @@ def combine(in_file: Hold | None, recorded: Sequence[RecordedHold]) -> Hold | No
     )
 
 
-def list_recorded(service: "Service") -> list[RecordedHold]:
+def list_recorded(log: Log) -> list[RecordedHold]:
     """Return the confidential holds on a tenant that stand now."""
-    records = service.find_records()
-    return [] if records is None else read_standing(records, service.tenant.id)
+    return list_standing(log.list((HoldPlaced, HoldLifted)))
 
 
-def read_standing(records: Records, tenant_id: str) -> list[RecordedHold]:
-    """Return the confidential holds on a tenant that stand by these records."""
-    kinds = (EventKind.HOLD_PLACED, EventKind.HOLD_LIFTED)
-    found = [event for kind in kinds for event in records.list_events(tenant_id, kind)]
-    return list_standing(sorted(found, key=lambda event: event.id or 0))
-
-
-def record_hold(service: "Service", hold: RecordedHold) -> None:
+def record_hold(log: Log, hold: RecordedHold) -> None:
     """Write a hold into the records: it counts from now on. May run twice; UsageError when it stands otherwise."""
-    standing = next((each for each in list_recorded(service) if each.reference == hold.reference), None)
+    standing = next((each for each in list_recorded(log) if each.reference == hold.reference), None)
     if standing is not None:
         if (standing.since, standing.kind) == (hold.since, hold.kind):
             return
         raise UsageError(
-            f"a hold {hold.reference!r} stands on {service.tenant.slug} already, since {standing.since}, "
-            f"{standing.kind.value}",
+            f"a hold {hold.reference!r} stands on {log.slug} already, since {standing.since}, {standing.kind.value}",
             "Lift it first.",
         )
-    service.record(
-        EventKind.HOLD_PLACED, reference=hold.reference, since=hold.since.isoformat(), hold_kind=hold.kind.value
-    )
+    log.append(HoldPlaced(hold.reference, hold.since, hold.kind))
 
 
-def lift_hold(service: "Service", reference: str, reason: str) -> None:
+def lift_hold(log: Log, reference: str, reason: str) -> None:
     """Write that a hold was lifted, and on whose word. UsageError when none of that reference stands."""
-    known = [each.reference for each in list_recorded(service)]
+    known = [each.reference for each in list_recorded(log)]
     if reference not in known:
         raise UsageError(
-            f"no confidential hold {reference!r} stands on {service.tenant.slug}",
+            f"no confidential hold {reference!r} stands on {log.slug}",
             f"Those that stand: {', '.join(known) or 'none'}.",
         )
-    service.record(EventKind.HOLD_LIFTED, reference=reference, reason=reason)
+    log.append(HoldLifted(reference, reason))

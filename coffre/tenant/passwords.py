@@ -6,7 +6,7 @@ The secret store hands passwords out sealed, and they open for the event of thei
 from pydantic import SecretStr
 
 from coffre.errors import ExpectedError
-from coffre.records.events import EventKind
+from coffre.records.facts.backups import PasswordUsed
 from coffre.tenant.service import Service
 
 
@@ -22,4 +22,4 @@ def use_password(service: Service, machine: str, reason: str) -> SecretStr:
             "If it was backed up before, bring the bundle back from escrow; "
             f"else run `coffre apply {service.tenant.slug}`.",
         )
-    return bundle.open_password(service.record(EventKind.PASSWORD_USED, machine, reason=reason))
+    return bundle.open_password(service.log.append(PasswordUsed(reason), machine))

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping
 
 from coffre.errors import RefusedError
-from coffre.records.events import EventKind
-from coffre.tenant.departure import find_stage_of
+from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
+from coffre.records.facts.contract import Commissioned
+from coffre.tenant.departure import find_stage
 from coffre.tenant.service import Service
 from coffre.tenant.stage import AFTER_ERASURE
 
-_LEFT_TRACES = (EventKind.COMMISSIONED, EventKind.ORDERS_WRITTEN, EventKind.ORDERS, EventKind.INSTALL)
+_LEFT_TRACES = (Commissioned, OrdersWritten, OrdersIssued, Install)
 
 
 def refuse_unapplied(service: Service, machines: Collection[str]) -> None:
@@ -50,12 +51,12 @@ def _list_missing(service: Service, machines: Collection[str]) -> list[str]:
 def _without_any(service: Service) -> RefusedError:
     tenant, platform = service.tenant, service.tenant.storage.platform
     apply = f"coffre apply {tenant.slug}"
-    if find_stage_of(service) in AFTER_ERASURE:
+    if find_stage(service.log) in AFTER_ERASURE:
         return RefusedError(
             f"{tenant.slug} has left: its backups are erased, and {platform} holds nothing of it any more",
             f"`coffre offboard {tenant.slug} --plan` says what was done and what comes next.",
         )
-    if _has_trace(service, *_LEFT_TRACES):
+    if service.log.has(_LEFT_TRACES):
         return RefusedError(
             f"{platform} holds nothing of {tenant.slug}, which was applied there",
             "`coffre platform check` says whether it is the same platform. When it is lost for good: "
@@ -67,7 +68,7 @@ def _without_any(service: Service) -> RefusedError:
 def _explain(service: Service, missing: Collection[str]) -> RefusedError:
     """Say why machines of a tenant that has storage have none: what is gone comes first."""
     slug, platform = service.tenant.slug, service.tenant.storage.platform
-    gone = [name for name in missing if _has_trace(service, *_LEFT_TRACES, machine=name)]
+    gone = [name for name in missing if service.log.has(_LEFT_TRACES, name)]
     if gone:
         return RefusedError(
             f"{slug}: {platform} has no bucket of {', '.join(gone)} any more",
@@ -75,10 +76,3 @@ def _explain(service: Service, missing: Collection[str]) -> RefusedError:
         )
     were = "was" if len(missing) == 1 else "were"
     return RefusedError(f"{slug}: {', '.join(missing)} {were} never applied", f"Run `coffre apply {slug}` first.")
-
-
-def _has_trace(service: Service, *kinds: EventKind, machine: str | None = None) -> bool:
-    records = service.find_records()
-    if records is None:
-        return False
-    return any(records.has(service.tenant.id, kind, machine) for kind in kinds)

@@ -1,6 +1,6 @@
 """One tenant's service, opened: its file, its platform, its secrets and its records, handed to every operation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,6 @@ from coffre.errors import UsageError
 from coffre.records.actor import Author, read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
-from coffre.records.events import Event, EventKind
 from coffre.secrets import rotations
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
@@ -21,8 +20,9 @@ from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import AccessKey, Bucket, Storage
 from coffre.storage.kinds import connect
 from coffre.tenant.embedded import why_not_embedded
-from coffre.tenant.holds import combine, read_standing
+from coffre.tenant.holds import combine, list_recorded
 from coffre.tenant.keys import access_key
+from coffre.tenant.log import TenantLog
 from coffre.workspace.clock import utc_now
 
 
@@ -49,6 +49,11 @@ class Service:
     def records(self) -> Records:
         """The records, opened when first asked for: looking at a tenant that was never applied makes no database."""
         return self.open_records()
+
+    @cached_property
+    def log(self) -> TenantLog:
+        """The log of this tenant; a look at one that was never applied makes no database."""
+        return TenantLog(self.tenant.id, self.tenant.slug, self.author, self.open_records, self.find_records)
 
     @property
     def platform(self) -> Platform:
@@ -81,22 +86,6 @@ class Service:
         """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
         key = rotations.trusted_key(self.secrets.get_control(self.tenant.slug, self.tenant.id), rotations.OWNER)
         return access_key(key)
-
-    def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> Event:
-        """Append one event about this tenant, with who and from which commit; return it with its id."""
-        return self.records.append(self._event(kind, machine, details))
-
-    def _event(self, kind: EventKind, machine: str | None, details: Mapping[str, object]) -> Event:
-        return Event(
-            tenant_id=self.tenant.id,
-            slug=self.tenant.slug,
-            kind=kind,
-            at=utc_now(),
-            actor=self.author.actor,
-            commit=self.author.commit,
-            machine=machine,
-            details=details,
-        )
 
 
 def local_today(tenant: Tenant) -> date:
@@ -146,19 +135,21 @@ def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iter
         def find_records() -> Records | None:
             return open_records() if exist_records(repository.settings.records, repository.root) else None
 
+        author = read_author(repository.root)
+        log = TenantLog(tenant.id, slug, author, open_records, find_records)
         yield Service(
             repository=repository,
-            tenant=_with_recorded_holds(tenant, find_records()),
+            tenant=_with_recorded_holds(tenant, log),
             storage=open_storage(repository, tenant.storage.platform),
             secrets=open_secrets(repository, on_notice),
-            author=read_author(repository.root),
+            author=author,
             open_records=open_records,
             find_records=find_records,
             on_notice=on_notice,
         )
 
 
-def _with_recorded_holds(tenant: Tenant, records: Records | None) -> Tenant:
+def _with_recorded_holds(tenant: Tenant, log: TenantLog) -> Tenant:
     """Return the tenant under every hold that counts: its file's and the confidential ones."""
-    standing = [] if records is None else read_standing(records, tenant.id)
+    standing = list_recorded(log)
     return tenant.model_copy(update={"hold": combine(tenant.hold, standing)}) if standing else tenant

@@ -1,22 +1,6 @@
 """The stages of a departure, as the journal has them; `offboarding.stages` says what leads from each to the next."""
 
-from enum import StrEnum
-
-
-class Stage(StrEnum):
-    """Where a departure stands. The values are in the database for ever: never rename one."""
-
-    NOTIFIED = "notified"
-    SERVING = "serving"
-    FROZEN = "frozen"
-    RETURNED = "returned"
-    ACKNOWLEDGED = "acknowledged"
-    DISMANTLED = "dismantled"
-    ERASED = "erased"
-    VERIFIED = "verified"
-    CLOSED = "closed"
-    RENOUNCED = "renounced"
-
+from coffre.records.facts.departure import Stage as Stage
 
 STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
 """The contract remains applicable: machines back up as before."""

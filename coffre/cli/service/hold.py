@@ -51,7 +51,7 @@ def lift(
     from coffre.tenant.runs import lock_recorded
 
     with lock_recorded(open_repository(context), tenant, "hold lift", output.warning) as service:
-        lift_hold(service, reference, reason)
+        lift_hold(service.log, reference, reason)
     output.result(f"{tenant}: the hold {reference} is lifted; run `coffre apply {tenant}` to let expiry begin again")
 
 
@@ -66,7 +66,7 @@ def list_holds(
     from coffre.tenant.service import open_service
 
     with open_service(open_repository(context), tenant, output.warning) as service:
-        found = list_recorded(service)
+        found = list_recorded(service.log)
     if as_json:
         output.result_json(found)
         return

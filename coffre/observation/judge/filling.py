@@ -9,8 +9,9 @@ can still be undeleted; the room between quota and wall is made for it.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import takewhile
+
+from coffre.records.facts.contract import FillReason
 
 CLOSE_AT, REOPEN_AT = 0.5, 0.25
 """Parts of the room between quota and wall: when the growing machine is stopped, and below what it is let in again."""
@@ -22,13 +23,6 @@ OBJECTS_CLOSE_AT, OBJECTS_LEFT, OBJECTS_REOPEN_AT = 0.75, 0.5, 0.5
 """The same as parts of the bound on objects."""
 WALL_MARGIN_BYTES = 32 * 1024**2
 """The wall counts as reached when no pack of restic's fits below it any more."""
-
-
-class FillReason(StrEnum):
-    """What a machine has too much of."""
-
-    BYTES = "bytes"
-    OBJECTS = "objects"
 
 
 @dataclass(frozen=True)

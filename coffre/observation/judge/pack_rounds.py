@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+
+from coffre.records.facts.backups import PackFault
 
 DATA_PREFIX = "restic/data/"
 _PACK = re.compile(r"restic/data/([0-9a-f]{2})/(\1[0-9a-f]{62})")
@@ -19,22 +20,6 @@ LEAST_BYTES = 1024**3
 """So much is read each time when there is so much: a small repository is read whole, whenever somebody asks."""
 MAX_NAMED = 100
 """How many damaged packs are named and kept in a record; the rest is counted."""
-
-
-class PackFault(StrEnum):
-    """What is wrong with a pack."""
-
-    LOST = "lost"
-    """The repository's index names it, and the bucket has none."""
-
-    ALTERED = "altered"
-    """Its content is not what its name says."""
-
-    UNREADABLE = "unreadable"
-    """It is listed, and the platform does not hand it over."""
-
-    WRONG_SIZE = "wrong_size"
-    """It is not as long as the index says."""
 
 
 READ_FAULTS = (PackFault.ALTERED, PackFault.UNREADABLE)

@@ -107,7 +107,7 @@ class People:
         found: dict[str, Acted] = {}
         entries = self._journal.entries()
         for place, entry in enumerate(entries):
-            if entry.event.details.get("step") == Step.SIGNED.value and entry.event.details.get("act") == act.value:
+            if entry.step is Step.SIGNED and entry.evidence.get("act") == act.value:
                 acted = self._read(entry, entries[:place])
                 if acted is not None and acted.statement.act is act:
                     found.setdefault(acted.statement.nonce, acted)
@@ -152,7 +152,7 @@ class People:
 
     def _read(self, entry: Entry, before: Sequence[Entry]) -> Acted | None:
         """Return what a signed entry proves: a statement for this departure, day and journal, by a key that counted."""
-        details = entry.event.details
+        details = entry.evidence
         signed = Signed(*(str(details.get(name, "")) for name in ("act", "statement", "signature", "namespace")))
         statement = read_statement(signed.statement)
         if statement is None:

@@ -33,7 +33,7 @@ def is_another_person(people: People, journal: Journal, verifier: Acted) -> bool
     erasers = {acted.statement.nonce: acted for acted in people.list_acts(Act.ERASE)}
     place = verifier.entry.event.id or 0
     steps = [entry for step in ERASING for entry in journal.steps(step) if (entry.event.id or 0) < place]
-    signed_by = [erasers.get(str(entry.event.details.get("by"))) for entry in steps]
+    signed_by = [erasers.get(str(entry.by)) for entry in steps]
     if not steps or any(each is None for each in signed_by):
         return False
     if not all(people.is_two_people(verifier, each) for each in signed_by if each is not None):

@@ -41,16 +41,16 @@ from coffre.offboarding.lifecycle.evidence import (
     Step,
     UserDeleted,
     Verified,
-    from_details,
 )
 from coffre.offboarding.lifecycle.journal import Entry, digest_journal
 from coffre.offboarding.lifecycle.keeping_after import Reason, kept_until
 from coffre.records.chain.heads import Head
 from coffre.records.events import Event, EventKind
+from coffre.records.facts.departure import LetterPosted, RecordsTrimmed
+from coffre.records.facts.registry import read_as
 from coffre.signing.signers import person_of
 from coffre.spec.platform import Hosting, PlatformFile
 from coffre.spec.tenant import Tenant
-from coffre.tenant.stage import Stage
 
 E = TypeVar("E")
 
@@ -198,9 +198,8 @@ def _calendar(sources: Sources) -> Calendar:
 def _course(sources: Sources) -> Iterable[Reached]:
     for entry in sources.entries:
         event = entry.event
-        if event.kind is EventKind.DEPARTURE:
-            stage = Stage(str(event.details["stage"]))
-            yield Reached(stage, event.actor, event.at, entry.on, sources.who.is_proved(entry))
+        if entry.stage is not None:
+            yield Reached(entry.stage, event.actor, event.at, entry.on, sources.who.is_proved(entry))
 
 
 def _scope(sources: Sources) -> list[str]:
@@ -227,7 +226,7 @@ def _machine_facts(sources: Sources, name: str) -> MachineFacts:
 
 
 def _is_about(entry: Entry, machine: str) -> bool:
-    return machine in (entry.event.machine, entry.event.details.get("machine"))
+    return machine in (entry.event.machine, entry.evidence.get("machine"))
 
 
 def _find_attestation(sources: Sources, what: Attested) -> Seen[Attestation] | None:
@@ -240,11 +239,7 @@ def _verification(sources: Sources) -> Verification | None:
         return None
     erasing = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
     last = looks[-1]
-    erasers = {
-        entry.event.actor
-        for entry in entries
-        if entry.event.details.get("step") in erasing and entry.event.at < last.at
-    }
+    erasers = {entry.event.actor for entry in entries if entry.step in erasing and entry.event.at < last.at}
     failed = sum(not each.fact.is_passed for each in looks[:-1])
     is_other_name = bool(erasers) and person_of(last.by) not in {person_of(each) for each in erasers}
     return Verification(last, sources.who.is_verified_by_another, failed, is_other_name)
@@ -255,13 +250,9 @@ def _letters(others: Sequence[Event]) -> Iterable[Letter]:
     newest: dict[str, Letter] = {}
     for event in others:
         if event.kind is EventKind.LETTER:
-            details = event.details
-            newest[str(details["letter"])] = Letter(
-                str(details["letter"]),
-                str(details["state"]),
-                str(details["sha256"]),
-                date.fromisoformat(str(details["on"])),
-            )
+            posted = read_as(event, LetterPosted)
+            letter = posted.letter.value
+            newest[letter] = Letter(letter, posted.state.value, posted.sha256, posted.on)
     return newest.values()
 
 
@@ -270,7 +261,8 @@ def _records_trimmed(others: Sequence[Event]) -> Seen[None] | None:
     if not found:
         return None
     last = found[-1]
-    return Seen(None, last.actor, last.at, date.fromisoformat(str(last.details["on"])))
+    on = read_as(last, RecordsTrimmed).on
+    return None if on is None else Seen(None, last.actor, last.at, on)
 
 
 def _commits(sources: Sources) -> tuple[str, ...]:
@@ -280,11 +272,11 @@ def _commits(sources: Sources) -> tuple[str, ...]:
 
 
 def _steps(entries: Sequence[Entry], step: Step) -> list[Entry]:
-    return [entry for entry in entries if entry.event.details.get("step") == step.value]
+    return [entry for entry in entries if entry.step is step]
 
 
 def _list(sources: Sources, step: Step, kind: type[E]) -> list[Seen[E]]:
-    return [_see(sources, entry, from_details(kind, entry.event.details)) for entry in _steps(sources.entries, step)]
+    return [_see(sources, entry, entry.read(kind)) for entry in _steps(sources.entries, step)]
 
 
 def _find(sources: Sources, step: Step, kind: type[E]) -> Seen[E] | None:

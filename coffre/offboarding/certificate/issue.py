@@ -19,7 +19,7 @@ from coffre.offboarding.certificate.who import read_who
 from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step, to_details
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import Head
-from coffre.records.events import EventKind
+from coffre.records.facts.departure import DepartureStep
 from coffre.signing.seals.keys import CertifiedKey, name_signer
 from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.tenant.service import Service
@@ -97,8 +97,7 @@ def _find_head(service: Service) -> Head | None:
 
 def _number(service: Service, today: date) -> str:
     """Return the number of the next certificate of a tenant; its id is in it, so that no other tenant has the same."""
-    steps = service.records.list_events(service.tenant.id, EventKind.DEPARTURE_STEP)
-    issued = sum(event.details.get("step") == Step.CERTIFIED.value for event in steps)
+    issued = sum(each.fact.step == Step.CERTIFIED for each in service.log.list(DepartureStep))
     return f"CE-{today.year}-{service.tenant.id.upper()}-{issued + 1:02}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from coffre.offboarding.approval.people import Acted, People
 from coffre.offboarding.approval.second_person import ERASING, digest_verification, is_another_person
 from coffre.offboarding.certificate.model import Person, Role
-from coffre.offboarding.lifecycle.evidence import Approved, Step, from_details
+from coffre.offboarding.lifecycle.evidence import Approved, Step
 from coffre.offboarding.lifecycle.journal import Entry, Journal
 from coffre.signing.statements import Act
 
@@ -20,7 +20,7 @@ class Who:
 
     def find(self, entry: Entry) -> Acted | None:
         """Return the signed act that an entry belongs to: one that was signed before it, by the one whom it names."""
-        acted = self.acts.get(str(entry.event.details.get("by")))
+        acted = self.acts.get(str(entry.by))
         if acted is None or (acted.entry.event.id or 0) > (entry.event.id or 0) or acted.name != entry.event.actor:
             return None
         return acted
@@ -51,10 +51,10 @@ def list_people(entries: Sequence[Entry], who: Who) -> list[Person]:
 
 
 def _approving(entries: Sequence[Entry]) -> Iterator[Person]:
-    steps = [entry for entry in entries if entry.event.details.get("step") == Step.APPROVED.value]
+    steps = [entry for entry in entries if entry.step is Step.APPROVED]
     if not steps:
         return
-    approved = from_details(Approved, steps[-1].event.details)
+    approved = steps[-1].read(Approved)
     keys = approved.author_keys if len(approved.author_keys) == len(approved.authors) == 1 else ()
     for name in approved.authors:
         yield Person(Role.WROTE, name, approved.is_proved, keys[0] if keys else "")
@@ -62,14 +62,13 @@ def _approving(entries: Sequence[Entry]) -> Iterator[Person]:
 
 
 def _erasing(entries: Sequence[Entry], who: Who) -> Iterator[Person]:
-    steps = {step.value for step in ERASING}
     for entry in entries:
-        if entry.event.details.get("step") in steps and not _is_after_verification(entries, entry):
+        if entry.step in ERASING and not _is_after_verification(entries, entry):
             yield _person(Role.ERASED, entry, who, Act.ERASE)
 
 
 def _verifying(entries: Sequence[Entry], who: Who) -> Iterator[Person]:
-    looks = [entry for entry in entries if entry.event.details.get("step") == Step.VERIFIED.value]
+    looks = [entry for entry in entries if entry.step is Step.VERIFIED]
     if looks:
         yield _person(Role.VERIFIED, looks[-1], who, Act.VERIFY)
 
@@ -83,5 +82,5 @@ def _person(role: Role, entry: Entry, who: Who, act: Act) -> Person:
 
 def _is_after_verification(entries: Sequence[Entry], entry: Entry) -> bool:
     """Tell whether an entry is of the end: what goes after the verification is no part of what was verified."""
-    looks = [each.event.id or 0 for each in entries if each.event.details.get("step") == Step.VERIFIED.value]
+    looks = [each.event.id or 0 for each in entries if each.step is Step.VERIFIED]
     return bool(looks) and (entry.event.id or 0) > looks[-1]

@@ -16,7 +16,8 @@ from coffre.offboarding.handover.machine import hand_over
 from coffre.offboarding.handover.targets.bucket import bucket_target
 from coffre.offboarding.lifecycle.evidence import Returned, to_details
 from coffre.outside.environment import temporary_folder
-from coffre.records.events import EventKind
+from coffre.records.facts import contract
+from coffre.records.facts.contract import DisclosureState
 from coffre.spec.leaving import Return, S3Target
 from coffre.spec.tenant import HoldKind
 from coffre.tenant.access import refuse_while_blocked
@@ -51,21 +52,21 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
     check_reference(reference)
     refuse_other_than_the_blocker(service, reference)
     refuse_unapplied(service, service.tenant.machines)
-    service.record(EventKind.DISCLOSURE, reference=reference, state="begun", format=wanted.format.value)
+    service.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
     purpose = Purpose(f"disclosure to an authority, {reference}", reference)
     returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in service.tenant.machines)
     on_progress("sealing the statement of what was handed over")
     sealed = seal(_statement(service, reference, returned, utc_now()))
     sealed_in = _put_statement(service, wanted, sealed)
     disclosed = Disclosed(reference, returned, sealed_in, hashlib.sha256(sealed).hexdigest())
-    service.record(
-        EventKind.DISCLOSURE,
+    fact = contract.Disclosed(
         reference=reference,
-        state="complete",
+        state=DisclosureState.COMPLETE,
         sealed_in=sealed_in,
         statement_sha256=disclosed.statement_sha256,
-        machines=[to_details(each) for each in returned],
+        machines=tuple(to_details(each) for each in returned),
     )
+    service.log.append(fact)
     return disclosed
 
 
@@ -83,7 +84,7 @@ def refuse_other_than_the_blocker(service: Service, reference: str) -> None:
     request under that very reference is let in.
     """
     hold = service.tenant.hold
-    blockers = {each.reference for each in list_recorded(service) if each.kind is HoldKind.BLOCK_ACCESS}
+    blockers = {each.reference for each in list_recorded(service.log) if each.kind is HoldKind.BLOCK_ACCESS}
     if hold is not None and hold.kind is HoldKind.BLOCK_ACCESS and reference in {hold.reference, *blockers}:
         return
     refuse_while_blocked(service.tenant)

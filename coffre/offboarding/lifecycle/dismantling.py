@@ -13,7 +13,7 @@ from coffre.offboarding.lifecycle.freezing import list_buckets
 from coffre.orders.control import read_orders, write_orders
 from coffre.provisioning.steps.agents import target_of
 from coffre.provisioning.steps.retirement import has_agent
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import Removal
 from coffre.spec import naming
 from coffre.tenant.machines import slugs_by_id
 from coffre.tenant.service import Service
@@ -85,13 +85,13 @@ def _settle(
 ) -> Agent:
     bucket = service.owner_bucket(name) if has_bucket else None
     last_seen_at = bucket.find_newest_at(naming.REPORTS_PREFIX) if bucket is not None else None
-    was_installed = has_agent(service, name)
+    was_installed = has_agent(service.log, name)
     outcome = judge_agent(
         result,
         removed_itself=followed_removal(find_own_applied(service, name) if bucket is not None else None, generation),
         was_installed=was_installed,
     )
     if outcome in GONE and was_installed:
-        service.record(EventKind.REMOVAL, name, changed=result is not None and result.changed)
+        service.log.append(Removal(result is not None and result.changed), name)
     system = service.machine(name).os.value
     return Agent(name, system, outcome, last_seen_at)

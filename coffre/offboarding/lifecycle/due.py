@@ -96,7 +96,7 @@ def is_verified(journal: Journal) -> bool:
 def find_hold_now(service: Service) -> Hold | None:
     """Return the hold that counts at this moment: the tenant's file is read again, no other, and so are the records."""
     slug = service.tenant.slug
-    return combine(reload_tenant(service.repository, slug).tenants[slug].hold, list_recorded(service))
+    return combine(reload_tenant(service.repository, slug).tenants[slug].hold, list_recorded(service.log))
 
 
 def refusing_under_hold(service: Service, doing: str) -> Callable[[], None]:

@@ -3,10 +3,7 @@
 Nothing here is typed by hand: each is made by the step that saw it. No secret stands in any of them.
 """
 
-import dataclasses
-import types
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +11,8 @@ from typing import Any, TypeVar
 
 from coffre.offboarding.erase.checks import Check, Secret, Told
 from coffre.offboarding.lifecycle import earlier
+from coffre.records import details as details_of_records
+from coffre.records.details import to_details as to_details
 from coffre.tenant.stage import ERASURE_BEGAN
 
 E = TypeVar("E")
@@ -288,7 +287,7 @@ class Certified:
     reservations: tuple[str, ...] = ()
 
 
-_UPGRADES: Mapping[type, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+_UPGRADES: details_of_records.Upgrades = {
     Check: earlier.upgrade_check,
     SecretDestroyed: earlier.upgrade_secret,
     Agent: earlier.upgrade_agent,
@@ -296,54 +295,9 @@ _UPGRADES: Mapping[type, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
 """How the details that earlier versions wrote become those of today."""
 
 
-def to_details(evidence: object) -> dict[str, object]:
-    """Return evidence as plain JSON, for an event. Pure."""
-    assert dataclasses.is_dataclass(evidence) and not isinstance(evidence, type)  # noqa: S101, PT018 - the caller's type
-    return {name: _plain(value) for name, value in dataclasses.asdict(evidence).items()}
-
-
 def from_details(kind: type[E], details: Mapping[str, Any]) -> E:
     """Read evidence back from an event, also one of an earlier version. Pure.
 
     What an event has beyond the evidence's fields is passed over.
     """
-    if kind in _UPGRADES:
-        details = _UPGRADES[kind](details)
-    hints = typing.get_type_hints(kind)
-    names = [each.name for each in dataclasses.fields(kind) if each.name in details]  # type: ignore[arg-type]
-    return kind(**{name: _read(hints[name], details[name]) for name in names})
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return value.value if isinstance(value, StrEnum) else value
-
-
-def _read(kind: Any, value: Any) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if value is None or dataclasses.is_dataclass(value):
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return _read(_choose([each for each in arguments if each is not type(None)], value), value)
-    if origin is tuple:
-        return tuple(_read(arguments[0], inner) for inner in value)
-    if dataclasses.is_dataclass(kind):
-        return from_details(typing.cast("type[Any]", kind), value)
-    if kind in (datetime, date):
-        return kind.fromisoformat(value)
-    return kind(value) if isinstance(kind, type) and issubclass(kind, StrEnum | float) else value
-
-
-def _choose(kinds: list[Any], value: Any) -> Any:
-    """Return the member of a union that a value is of: its own ``kind`` says so where there is more than one."""
-    if len(kinds) == 1:
-        return kinds[0]
-    found = [each for each in kinds if each.kind == value["kind"]]
-    if not found:
-        raise ValueError(f"evidence of the kind {value['kind']!r}, which this version does not know")
-    return found[0]
+    return details_of_records.from_details(kind, details, _UPGRADES)

@@ -10,6 +10,9 @@ from typing import TypeVar
 from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.evidence import Step, from_details, to_details
 from coffre.records.events import Event, EventKind
+from coffre.records.facts.departure import DepartureStage, DepartureStep, Identity, JournalEntry
+from coffre.records.facts.registry import read_fact
+from coffre.tenant.log import Recorded, read_recorded
 from coffre.tenant.service import Service
 from coffre.tenant.stage import Stage
 
@@ -22,6 +25,34 @@ class Entry:
 
     event: Event
     on: date
+
+    @property
+    def fact(self) -> JournalEntry:
+        return _read(self.event)
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage that was reached; None for a step."""
+        return self.fact.stage if isinstance(self.fact, DepartureStage) else None
+
+    @property
+    def step(self) -> Step | None:
+        """The step that left evidence; None for a stage."""
+        return Step(self.fact.step) if isinstance(self.fact, DepartureStep) else None
+
+    @property
+    def by(self) -> str | None:
+        """The nonce of the signed statement that the entry belongs to."""
+        return self.fact.by
+
+    def read(self, kind: type[E]) -> E:
+        """Return the evidence of a step."""
+        return from_details(kind, self.evidence)
+
+    @property
+    def evidence(self) -> Mapping[str, object]:
+        """What a step left as evidence, as it is recorded."""
+        return self.fact.evidence if isinstance(self.fact, DepartureStep) else {}
 
 
 class Journal:
@@ -52,55 +83,61 @@ class Journal:
     def _departures(self) -> list[list[Event]]:
         """Return the events of each departure, oldest first; the last one has none yet after one that was renounced."""
         kinds = (EventKind.DEPARTURE, EventKind.DEPARTURE_STEP)
-        found = [event for kind in kinds for event in self._service.records.list_events(self._service.tenant.id, kind)]
+        found = self._service.records.select_events(self._service.tenant.id, kinds)
         departures: list[list[Event]] = [[]]
-        for event in filter(self._is_mine, sorted(found, key=lambda event: event.id or 0)):
+        for event in found:
+            fact = _read(event)
+            if fact.retired_machine != self._machine:
+                continue
             departures[-1].append(event)
-            if event.details.get("stage") == Stage.RENOUNCED:
+            if isinstance(fact, DepartureStage) and fact.stage is Stage.RENOUNCED:
                 departures.append([])
         return departures
 
     @property
     def stage(self) -> Stage | None:
-        stages = [entry.event.details["stage"] for entry in self.entries() if entry.event.kind is EventKind.DEPARTURE]
-        return Stage(str(stages[-1])) if stages else None
+        stages = [entry.stage for entry in self.entries() if entry.stage is not None]
+        return stages[-1] if stages else None
 
     def last_on(self) -> date | None:
         """Return the latest day of the procedure that anything was written on."""
         return max((entry.on for entry in self.entries()), default=None)
 
-    def enter(self, stage: Stage, **facts: object) -> Event:
+    def enter(self, stage: Stage) -> None:
         """Write that a stage is reached."""
-        return self._write(EventKind.DEPARTURE, None, {"stage": stage.value, **facts})
+        self._service.log.append(DepartureStage(*self._opening(), stage), self._machine)
 
     def sign_as(self, name: str, statement: str) -> None:
         """Have what is written from now on be somebody's, and belong to their signed statement of this nonce."""
         self._service = replace(self._service, author=replace(self._service.author, actor=name))
         self._statement = statement
 
-    def note(self, step: Step, evidence: object, machine: str | None = None, *, again: bool = False) -> Event:
+    def note(
+        self, step: Step, evidence: object, machine: str | None = None, *, again: bool = False
+    ) -> Recorded[DepartureStep]:
         """Write evidence of a step; ``machine`` is the one that it is about.
 
         What the newest entry of that step says already is not written twice, unless ``again``: who looks once more, and
         sees the same, has looked.
         """
         newest = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine][-1:]
-        if newest and not again and from_details(type(evidence), newest[0].event.details) == evidence:
-            return newest[0].event
-        return self._write(EventKind.DEPARTURE_STEP, machine, {"step": step.value, **to_details(evidence)})
+        if newest and not again and newest[0].read(type(evidence)) == evidence:
+            return read_recorded(newest[0].event, DepartureStep)
+        fact = DepartureStep(*self._opening(), step.value, to_details(evidence))
+        return self._service.log.append(fact, machine or self._machine)
 
     def read(self, step: Step, kind: type[E]) -> list[E]:
         """Return all evidence of a step, oldest first."""
-        return [from_details(kind, entry.event.details) for entry in self.steps(step)]
+        return [entry.read(kind) for entry in self.steps(step)]
 
     def find(self, step: Step, kind: type[E], machine: str | None = None) -> E | None:
         """Return the newest evidence of a step, of a machine where one is named."""
         found = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine]
-        return from_details(kind, found[-1].event.details) if found else None
+        return found[-1].read(kind) if found else None
 
     def steps(self, step: Step) -> list[Entry]:
         """Return the entries of a step, with who wrote them and when."""
-        return [entry for entry in self.entries() if entry.event.details.get("step") == step.value]
+        return [entry for entry in self.entries() if entry.step is step]
 
     def refuse_earlier_day(self) -> None:
         """Refuse to go on when the clock is behind the journal: a date that goes back proves nothing."""
@@ -111,13 +148,10 @@ class Journal:
                 "Set this computer's clock right, then run the same command again; nothing was touched.",
             )
 
-    def _is_mine(self, event: Event) -> bool:
-        return event.details.get("retired_machine") == self._machine
-
-    def _write(self, kind: EventKind, machine: str | None, details: Mapping[str, object]) -> Event:
-        about: dict[str, object] = {} if self._machine is None else {"retired_machine": self._machine}
-        about |= {"identity": "declared"} if self._statement is None else {"identity": "proved", "by": self._statement}
-        return self._service.record(kind, machine or self._machine, on=self.today.isoformat(), **about, **details)
+    def _opening(self) -> tuple[date, str | None, Identity, str | None]:
+        """Return what every entry begins with: the day, the machine that leaves alone, and who writes it."""
+        identity = Identity.DECLARED if self._statement is None else Identity.PROVED
+        return self.today, self._machine, identity, self._statement
 
 
 def digest_journal(entries: Iterable[Entry]) -> str:
@@ -139,4 +173,13 @@ def digest_journal(entries: Iterable[Entry]) -> str:
 
 
 def _entry(event: Event) -> Entry:
-    return Entry(event, date.fromisoformat(str(event.details["on"])))
+    on = _read(event).on
+    if on is None:
+        raise ValueError(f"entry {event.id} of the journal of {event.slug} bears no day")
+    return Entry(event, on)
+
+
+def _read(event: Event) -> JournalEntry:
+    fact = read_fact(event)
+    assert isinstance(fact, JournalEntry)  # noqa: S101 - asked of a journal's events only
+    return fact

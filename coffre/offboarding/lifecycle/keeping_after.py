@@ -6,10 +6,10 @@ from datetime import date
 from enum import StrEnum
 
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.records.events import Event, EventKind
+from coffre.records.events import EventKind
+from coffre.records.facts.departure import RecordsTrimmed
 from coffre.spec.platform import Offboarding
 from coffre.tenant.service import Service
-from coffre.workspace.clock import utc_now
 
 YEARS_OF_ACCOUNTS = 10
 """Accounts and what proves them (code de commerce, article L123-22), counted from the end of the financial year."""
@@ -106,13 +106,4 @@ def trim_records(service: Service, journal: Journal) -> Mapping[EventKind, int]:
 
     Returns what went now. Whether it may be done is the procedure's to know: this is the end of a verified erasure.
     """
-    trimmed = Event(
-        tenant_id=service.tenant.id,
-        slug=service.tenant.slug,
-        kind=EventKind.RECORDS_TRIMMED,
-        at=utc_now(),
-        actor=service.author.actor,
-        commit=service.author.commit,
-        details={"on": journal.today.isoformat()},
-    )
-    return service.records.trim(trimmed, trimmable_kinds())
+    return service.log.trim(RecordsTrimmed(journal.today), trimmable_kinds())

@@ -24,7 +24,7 @@ from coffre.offboarding.lifecycle.stages import Transition, Waiting, find_transi
 from coffre.offboarding.notices.letting_know import Desk
 from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
-from coffre.tenant.departure import find_stage_of
+from coffre.tenant.departure import find_stage
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
 from coffre.tenant.stage import Stage
@@ -161,7 +161,7 @@ def _is_there(departure: Departure) -> bool:
 
 def _renounce(departure: Departure) -> Outcome:
     service, journal = departure.service, departure.journal
-    stage = find_stage_of(service)
+    stage = find_stage(service.log)
     if stage is None:
         get_leaving(service)
     assert stage is not None  # noqa: S101 - get_leaving refuses

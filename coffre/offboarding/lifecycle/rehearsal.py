@@ -169,7 +169,7 @@ def _find_machine(service: Service, name: str, has_bucket: bool) -> MachineFound
         name=name,
         system=machine.os.value,
         is_retired=machine.is_retired,
-        has_agent=service.find_records() is not None and has_agent(service, name),
+        has_agent=has_agent(service.log, name),
         last_seen_at=service.owner_bucket(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
         bucket=service.bucket_name(name),
         holds=count_bucket(service, name) if has_bucket else None,

@@ -11,7 +11,7 @@ from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.lifecycle.calendar import Calendar
 from coffre.offboarding.lifecycle.evidence import Agent, Returned
 from coffre.offboarding.notices import ics, words
-from coffre.offboarding.notices.letter_kinds import LetterKind
+from coffre.records.facts.departure import LetterKind
 from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
 from coffre.tenant.service import Service
 from coffre.workspace.files import write_atomically

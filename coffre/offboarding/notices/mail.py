@@ -8,9 +8,8 @@ from coffre import toolchain
 from coffre.correspondence.documents import tenant_folder
 from coffre.correspondence.outbox import Logged, Mailing, MailState, Posted, send_once
 from coffre.correspondence.smtp import Message
-from coffre.offboarding.notices.letter_kinds import LetterKind
 from coffre.offboarding.notices.letters import calendar_path, message_path, title_of
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.departure import LetterKind, LetterPosted, LetterState
 from coffre.tenant.service import Service
 
 
@@ -57,28 +56,10 @@ class LetterLog:
     today: date
 
     def find_last(self) -> Logged | None:
-        last = _find_last(self.service, self.path)
-        return None if last is None else Logged(MailState(str(last.details["state"])), last.at)
+        posted = self.service.log.list(LetterPosted)
+        last = next((each for each in reversed(posted) if each.fact.file == self.path.name), None)
+        return None if last is None else Logged(MailState(last.fact.state.value), last.at)
 
     def write(self, state: MailState, *, to: str | None = None, message_id: str | None = None) -> None:
-        more = {"to": to, "message_id": message_id}
-        known = {name: value for name, value in more.items() if value is not None}
-        _record(self.service, self.kind, self.path, self.today, state, **known)
-
-
-def _find_last(service: Service, path: Path) -> Event | None:
-    """Return the newest event about a letter's file."""
-    events = service.records.list_events(service.tenant.id, EventKind.LETTER)
-    return next((event for event in reversed(events) if event.details["file"] == path.name), None)
-
-
-def _record(service: Service, kind: LetterKind, path: Path, today: date, state: MailState, **more: object) -> None:
-    service.record(
-        EventKind.LETTER,
-        letter=kind.value,
-        file=path.name,
-        sha256=toolchain.sha256_file(path),
-        state=state.value,
-        on=today.isoformat(),
-        **more,
-    )
+        stands, digest = LetterState(state.value), toolchain.sha256_file(self.path)
+        self.service.log.append(LetterPosted(self.kind, self.path.name, digest, stands, self.today, to, message_id))

@@ -7,7 +7,7 @@ from coffre.correspondence.outbox import MailState
 from coffre.offboarding.lifecycle.calendar import Calendar, Milestone, Source
 from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
 from coffre.offboarding.lifecycle.keeping_after import Reason
-from coffre.offboarding.notices.letter_kinds import LetterKind
+from coffre.records.facts.departure import LetterKind
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
 from coffre.spec.plan import OperatingSystem
 from coffre.tenant.stage import Stage

@@ -10,11 +10,11 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from coffre.errors import RefusedError, UsageError
-from coffre.observation.judge.filling import Filling, FillReason, MachineStore, judge_filling
+from coffre.observation.judge.filling import Filling, MachineStore, judge_filling
 from coffre.observation.stores import find_words, read_room, read_store
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
-from coffre.records.events import EventKind
+from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
 from coffre.tenant.presence import list_present, refuse_unapplied
@@ -128,16 +128,9 @@ def set_gate(service: Service, machine: str, state: GateState) -> bool:
     reason = shut_out or (FILLING if is_filling else QUOTA)
     told = put_gate_order(service, bucket, is_closed=is_closed or shut_out is not None, reason=reason, since=utc_now())
     if changed or told:
-        details: dict[str, object] = {"filling": state.filling.stopped[machine].value} if is_filling else {}
-        service.record(
-            EventKind.GATE_CHANGE,
-            machine,
-            closed=is_closed,
-            used_bytes=state.used_bytes,
-            quota_bytes=state.quota_bytes,
-            stored_bytes=sum(store.stored_bytes for store in state.stores),
-            **details,
-        )
+        stored_bytes = sum(store.stored_bytes for store in state.stores)
+        filling = state.filling.stopped.get(machine)
+        service.log.append(GateChange(is_closed, state.used_bytes, state.quota_bytes, stored_bytes, filling), machine)
     return changed or told
 
 
@@ -160,11 +153,12 @@ def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMov
 
 def _judge(service: Service, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]) -> GateState:
     used_bytes, quota_bytes = sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
+    words = find_words(service.log, service.tenant.active_machines())
     return GateState(
         is_closed=judge_gate(used_bytes, quota_bytes).is_closed,
         used_bytes=used_bytes,
         quota_bytes=quota_bytes,
-        filling=judge_filling(stores, read_room(service), stopped_now, find_words(service)),
+        filling=judge_filling(stores, read_room(service), stopped_now, words),
         stores=stores,
     )
 
@@ -178,6 +172,4 @@ def give_word(service: Service, machine: str, reason: str) -> None:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
     refuse_unapplied(service, [machine])
     store = read_store(service, machine, service.owner_bucket(machine))
-    service.record(
-        EventKind.GATE_WORD, machine, reason=reason, surplus_bytes=store.surplus_bytes, objects=store.objects
-    )
+    service.log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)

@@ -4,7 +4,7 @@ Whoever takes snapshots or packs out of sight for SMILÉO (undelete, set-aside, 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coffre.agents.report import ReportPath
 from coffre.errors import RefusedError, UsageError
@@ -13,7 +13,9 @@ from coffre.observation.judge import continuity, identity
 from coffre.observation.sighting import look
 from coffre.orders.accepted_paths import list_acceptable, record_accepted
 from coffre.orders.control import write_orders
-from coffre.records.events import EventKind
+from coffre.records.facts.backups import NewRepository, SnapshotsReleased
+from coffre.records.facts.fact import RecordedFinding
+from coffre.tenant.log import Log
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
@@ -40,10 +42,10 @@ class Acknowledged:
     generation: int | None = None
 
 
-def release_snapshots(service: Service, machine: str, ids: Iterable[str], why: str, **details: object) -> None:
+def release_snapshots(service: Service, machine: str, ids: Iterable[str], why: str) -> None:
     """Record that these snapshots of a machine may be gone, and expect them and their packs no more. May run twice."""
     gone = list(ids)
-    _record_released(service, machine, gone, why, details)
+    _record_released(service.log, machine, gone, SnapshotsReleased(why, ()))
     service.records.change_memory(
         service.tenant.id, machine, lambda memory: continuity.release(memory, gone, why, utc_now())
     )
@@ -63,13 +65,7 @@ def begin_anew(service: Service, machine: str, reason: str) -> None:
     """Record that a machine's repository begins anew, and expect nothing of before any more."""
     known = service.records.read_memory(service.tenant.id, machine).expected
     newest = max(known, key=lambda each: each.seen_at, default=None)
-    service.record(
-        EventKind.NEW_REPOSITORY,
-        machine,
-        reason=reason,
-        snapshots=len(known),
-        newest=newest.snapshot_id if newest is not None else None,
-    )
+    service.log.append(NewRepository(reason, len(known), newest.snapshot_id if newest is not None else None), machine)
     service.records.change_memory(
         service.tenant.id, machine, lambda memory: continuity.begin_anew(memory, BEGUN_ANEW, utc_now())
     )
@@ -91,7 +87,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
             "Bring it back with `coffre undelete`; or, when all of it is lost, begin a new one with `coffre apply "
             f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
-    paths = record_accepted(service, machine, seen.reported.last, reason)
+    paths = record_accepted(service.log, machine, seen.reported.last, reason)
     # Also when all of them were accepted before: a kill may have come between the word and the orders.
     generation = write_orders(service, machine).generation if list_acceptable(seen.reported.last) else None
     gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
@@ -99,8 +95,8 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
         return Acknowledged(machine, (), 0, paths, generation)
     is_lost = bool(seen.losses or seen.reported.aside or seen.foreign.count)
     known = (*seen.losses, *seen.others)
-    losses = [{"kind": each.kind.value, **each.evidence} for each in known]
-    _record_released(service, machine, gone, ACKNOWLEDGED, {"reason": reason, "losses": losses})
+    losses = tuple(RecordedFinding(each.kind.value, each.evidence) for each in known)
+    _record_released(service.log, machine, gone, SnapshotsReleased(ACKNOWLEDGED, (), reason, losses))
     service.records.change_memory(
         service.tenant.id,
         machine,
@@ -117,7 +113,7 @@ def check_reason(reason: str) -> None:
         raise UsageError("no reason is given", "Say why: --reason TEXT.")
 
 
-def _record_released(service: Service, machine: str, ids: Sequence[str], why: str, details: dict[str, object]) -> None:
+def _record_released(log: Log, machine: str, ids: Sequence[str], released: SnapshotsReleased) -> None:
     for start in range(0, max(len(ids), 1), _IDS_AN_EVENT):
-        some = list(ids[start : start + _IDS_AN_EVENT])
-        service.record(EventKind.SNAPSHOTS_RELEASED, machine, why=why, snapshots=some, **details)
+        some = tuple(ids[start : start + _IDS_AN_EVENT])
+        log.append(replace(released, snapshot_ids=some), machine)

@@ -7,7 +7,7 @@ from coffre.agents.identity import Identity
 from coffre.observation.judge import identity
 from coffre.operations.acknowledge.acknowledge import check_reason
 from coffre.records.boots import AcceptedMachine
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import AcceptedBefore, MachineReplaced
 from coffre.records.memory import Memory
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
@@ -53,12 +53,11 @@ def give_away(service: Service, replacement: Replacement) -> None:
         service.machine(name)
     for name in replacement.machines:
         before = service.records.read_memory(service.tenant.id, name).accepted
-        service.record(EventKind.MACHINE_REPLACED, name, reason=replacement.reason, **_describe(before))
+        service.log.append(MachineReplaced(replacement.reason, _describe(before)), name)
         service.records.change_memory(service.tenant.id, name, partial(identity.give_away, at=utc_now()))
 
 
-def _describe(accepted: AcceptedMachine | None) -> dict[str, object]:
+def _describe(accepted: AcceptedMachine | None) -> AcceptedBefore | None:
     if accepted is None:
-        return {"before": None}
-    mark = identity.tag_of(accepted.machine_id, accepted.hardware_id)
-    return {"before": {"host_name": accepted.host_name, "mark": mark, "accepted_at": accepted.at.isoformat()}}
+        return None
+    return AcceptedBefore(accepted.host_name, identity.tag_of(accepted.machine_id, accepted.hardware_id), accepted.at)

@@ -19,7 +19,8 @@ from coffre.observation.sighting import look
 from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
 from coffre.operations.drill.streaming import compare, stream_sample
 from coffre.operations.repository import open_repository
-from coffre.records.events import EventKind
+from coffre.records.facts.backups import Drilled
+from coffre.records.facts.fact import RecordedFinding
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
@@ -87,16 +88,15 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
 
 def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
     """Record how a drill ended."""
-    service.record(
-        EventKind.DRILL,
-        done.machine,
+    drilled = Drilled(
         seed=done.seed,
-        snapshot=done.snapshot_id,
-        files=[readable(path) for path in paths],
-        problems=list(done.problems),
-        losses=[{"kind": loss.kind.value, **loss.evidence} for loss in done.losses],
-        gaps=[{"kind": gap.kind.value, **gap.evidence} for gap in done.gaps],
+        snapshot_id=done.snapshot_id,
+        files=tuple(readable(path) for path in paths),
+        problems=tuple(done.problems),
+        losses=tuple(RecordedFinding(loss.kind.value, loss.evidence) for loss in done.losses),
+        gaps=tuple(RecordedFinding(gap.kind.value, gap.evidence) for gap in done.gaps),
     )
+    service.log.append(drilled, done.machine)
     return done
 
 

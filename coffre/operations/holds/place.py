@@ -21,7 +21,7 @@ def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice:
     command (or `coffre apply`) finishes it.
     """
     with open_recorded(repository, slug, "hold place", on_notice) as service:
-        record_hold(service, hold)
+        record_hold(service.log, hold)
         try:
             return _carry_out(repository, slug, on_notice)
         except BusyError as error:

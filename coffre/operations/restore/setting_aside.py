@@ -9,7 +9,7 @@ from datetime import datetime
 
 from coffre.errors import UsageError
 from coffre.operations.acknowledge.acknowledge import SET_ASIDE, expect_no_more
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.backups import SnapshotBroughtBack, SnapshotSetAside
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, ObjectFacts, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
@@ -42,7 +42,7 @@ def set_aside(service: Service, machine: str, beginning: str, reason: str) -> st
     if snapshot is None:
         return _name(_choose_aside(bucket, beginning), ASIDE_SNAPSHOTS_PREFIX)
     name = _name(snapshot, SNAPSHOTS_PREFIX)
-    service.record(EventKind.SNAPSHOT_SET_ASIDE, machine, snapshot=name, reason=reason)
+    service.log.append(SnapshotSetAside(name, reason), machine)
     _copy(service, bucket, snapshot, ASIDE_SNAPSHOTS_PREFIX + name)
     expect_no_more(service, machine, [name], SET_ASIDE)
     bucket.hide(snapshot.key)
@@ -56,7 +56,7 @@ def bring_back(service: Service, machine: str, beginning: str, reason: str) -> s
     bucket = _open(service, machine)
     snapshot = _choose_aside(bucket, beginning)
     name = _name(snapshot, ASIDE_SNAPSHOTS_PREFIX)
-    service.record(EventKind.SNAPSHOT_BROUGHT_BACK, machine, snapshot=name, reason=reason)
+    service.log.append(SnapshotBroughtBack(name, reason), machine)
     _copy(service, bucket, snapshot, SNAPSHOTS_PREFIX + name)
     bucket.hide(snapshot.key)
     return name
@@ -72,21 +72,13 @@ def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
     """Return what is aside of a machine, with what the records say of it."""
     service.machine(machine)
     refuse_unapplied(service, [machine])
-    events = _last_events(service, machine)
+    words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
     found = []
     for snapshot in list_aside_ids(service.owner_bucket(machine)):
-        event = events.get(snapshot)
-        told = (str(event.details["reason"]), event.actor, event.at) if event is not None else (None, None, None)
+        word = words.get(snapshot)
+        told = (word.fact.reason, word.actor, word.at) if word is not None else (None, None, None)
         found.append(AsideSnapshot(machine, snapshot, *told))
     return found
-
-
-def _last_events(service: Service, machine: str) -> dict[str, Event]:
-    records = service.find_records()
-    if records is None:
-        return {}
-    events = records.list_events(service.tenant.id, EventKind.SNAPSHOT_SET_ASIDE)
-    return {str(event.details["snapshot"]): event for event in events if event.machine == machine}
 
 
 def _open(service: Service, machine: str) -> Bucket:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from coffre.agents.restic.repository.repository import ResticError
@@ -13,7 +13,7 @@ from coffre.observation.sighting import SNAPSHOTS_PREFIX
 from coffre.operations.acknowledge.acknowledge import HIDDEN, expect_no_more, release_snapshots
 from coffre.operations.repository import open_repository
 from coffre.operations.restore.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
-from coffre.records.events import EventKind
+from coffre.records.facts.backups import Undeleted
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
@@ -47,17 +47,16 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
 
     At the wall, which counts every copy, the wall is raised for the length of the work.
     """
-    service.record(
-        EventKind.UNDELETE,
-        machine,
-        to=plan.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        brought_back=len(plan.comebacks),
+    undeleted = Undeleted(
+        to=plan.at,
+        brought_back_count=len(plan.comebacks),
         copied_bytes=plan.copied_bytes,
-        hidden=list(plan.hidden[:MAX_NAMED]),
+        hidden=tuple(plan.hidden[:MAX_NAMED]),
         hidden_count=len(plan.hidden),
         lost_count=len(plan.lost),
         foreign_count=plan.foreign.count,
     )
+    service.log.append(undeleted, machine)
     ours = (key for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX) and not is_foreign(key))
     hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
     if hidden:

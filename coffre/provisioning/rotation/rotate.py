@@ -4,8 +4,8 @@ Where a rotation stands is in the control bundle alone (`coffre.secrets.rotation
 ended by the next `rotate` or `apply`: with the same new keys, and no old key given back.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.observation.reports import find_applied, list_reports
@@ -17,7 +17,7 @@ from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import MachineOutcome, deploy
 from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_report_keys
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
 from coffre.secrets.earlier import read_phrase
@@ -253,16 +253,15 @@ class TenantRotation:
     def _record_once(self, subject: Subject, stage: str) -> None:
         """Record a stage of a rotation, unless the run that was killed here had recorded it."""
         old = rotations.find_old(self.control, subject)
-        details = {
-            "which": subject.secret.kind.value,
-            "stage": stage,
-            "access_key_id": _id_of(entries(self.control)[subject.secret]),
-        }
-        if old is not None:
-            details["replaced_key_id"] = _id_of(old)
-        known = self._service.records.list_events(self._service.tenant.id, EventKind.KEY_ROTATED, subject.machine)
-        if not any(_as_recorded_now(event.details) == details for event in known):
-            self._service.record(EventKind.KEY_ROTATED, subject.machine, **details)
+        fact = KeyRotated(
+            which=subject.secret.kind.value,
+            stage=stage,
+            access_key_id=_id_of(entries(self.control)[subject.secret]),
+            replaced_key_id=None if old is None else _id_of(old),
+        )
+        log = self._service.log
+        if not any(_as_recorded_now(each.fact) == fact for each in log.list(KeyRotated, subject.machine)):
+            log.append(fact, subject.machine)
 
 
 def rotate_tenant(
@@ -322,10 +321,10 @@ def _about(subject: Subject, messages: dict[str, str]) -> list[str]:
     return [f"{machine}: {message}" for machine, message in messages.items()] if subject == rotations.SIGNING else []
 
 
-def _as_recorded_now(details: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the details of a rotation's event in the form of today: earlier versions named the key by a phrase."""
-    key = read_phrase(details.get("which"))
-    return details if key is None else {**details, "which": key.kind.value}
+def _as_recorded_now(fact: KeyRotated) -> KeyRotated:
+    """Return what a rotation's event says in the form of today: earlier versions named the key by a phrase."""
+    key = read_phrase(fact.which)
+    return fact if key is None else replace(fact, which=key.kind.value)
 
 
 def _id_of(key: object) -> str:

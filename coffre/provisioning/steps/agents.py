@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,17 +20,15 @@ from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.orders.control import Orders, wanted_orders
 from coffre.orders.generations import find_written
 from coffre.provisioning.steps.secrets import Secrets
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
 from coffre.spec.tenant import Connection, Machine, OperatingSystem, PullConnection, SshConnection
+from coffre.tenant.log import Log, fact_of
 from coffre.tenant.machines import known_hosts_file, slugs_by_id
 from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 from coffre.workspace.paths import RUN_FOLDER
-
-_RUNS = (EventKind.INSTALL, EventKind.UPDATE)
-_ENDS = (EventKind.REMOVAL, EventKind.RETIREMENT)
 
 
 class MachineState(StrEnum):
@@ -104,18 +102,10 @@ def digest_inputs(service: Service, name: str) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def find_installed(service: Service, machine: str) -> Installed | None:
+def find_installed(log: Log, machine: str) -> Installed | None:
     """Return what a machine was last recorded to run; None: it was never installed, or was retired since."""
-    last = find_newest(service, machine, (*_RUNS, *_ENDS))
-    if last is None or last.kind in _ENDS:
-        return None
-    return Installed(int(str(last.details["generation"])), str(last.details.get("agent_sha256", "")))
-
-
-def find_newest(service: Service, machine: str, kinds: Iterable[EventKind]) -> Event | None:
-    """Return the event of these kinds that was last recorded about a machine."""
-    found = [service.records.find_last(service.tenant.id, kind, machine) for kind in kinds]
-    return max((event for event in found if event is not None), key=lambda event: event.id or 0, default=None)
+    last = fact_of(log.last((Install, Update, Removal, Retirement), machine))
+    return Installed(last.generation, last.agent_sha256) if isinstance(last, AgentDeployed) else None
 
 
 def deploy(
@@ -150,14 +140,14 @@ def credential_name(machine: Machine) -> str | None:
 
 
 def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOutcome:
-    installed = find_installed(service, result.machine)
+    installed = find_installed(service.log, result.machine)
     machine = service.machine(result.machine)
     wanted, way = wanted_on(orders, machine.os), describe_way(machine.connection)
     outcome = judge_machine(result, installed, wanted, orders.due)
-    if wanted is not None and result.ok and (installed != wanted or find_way(service, result.machine) != way):
-        kind = EventKind.INSTALL if installed is None else EventKind.UPDATE
-        facts = {"licence": machine.kind.value, **asdict(wanted), "agent_version": result.agent_version}
-        service.record(kind, result.machine, **facts, connection=way)
+    if wanted is not None and result.ok and (installed != wanted or find_way(service.log, result.machine) != way):
+        kind = Install if installed is None else Update
+        deployed = kind(machine.kind.value, wanted.generation, wanted.agent_sha256, result.agent_version, way)
+        service.log.append(deployed, result.machine)
     differs = meet(service, result.machine, result.identity) if result.ok else ()
     return judge_identity(service.tenant.slug, outcome, differs)
 
@@ -189,11 +179,10 @@ def describe_way(connection: Connection) -> str:
     return f"{connection.via} {connection.user}@{connection.host}:{port}"
 
 
-def find_way(service: Service, machine: str) -> str | None:
+def find_way(log: Log, machine: str) -> str | None:
     """Return by which way a machine was last reached; None when that was never recorded."""
-    last = find_newest(service, machine, _RUNS)
-    way = last.details.get("connection") if last is not None else None
-    return way if isinstance(way, str) else None
+    last = log.last((Install, Update), machine)
+    return None if last is None else last.fact.connection
 
 
 def target_of(service: Service, name: str) -> Target:
@@ -281,7 +270,7 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
             repository_password=use_password(service, name, "install the agent"),
         ),
         signing_public_key=base64.b64decode(public_key_of(secrets.control.signing_key)),
-        least_generation=find_written(service, name),
+        least_generation=find_written(service.log, name),
         seen=_seen_numbers(service, name),
     )
 

@@ -1,47 +1,54 @@
 """What a tenant file commits to, as of the last apply: quota, licences, options and states, recorded on each change."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import TypeVar
 
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.contract import (
+    HoldChange,
+    HoldInFile,
+    LicenceChange,
+    OptionChange,
+    QuotaChange,
+    SuspensionChange,
+)
+from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.service import Service
+from coffre.tenant.log import Log, fact_of
 
+C = TypeVar("C", bound=Fact)
+Commitment = QuotaChange | LicenceChange | OptionChange | SuspensionChange | HoldChange
+"""One figure or state of the contract."""
 
-@dataclass(frozen=True)
-class Commitment:
-    """One figure of the contract, as an event's details hold it; ``is_usual``: without a record it is taken for so."""
-
-    kind: EventKind
-    value: dict[str, object]
-    is_usual: bool = False
+USUAL = (SuspensionChange(is_suspended=False), HoldChange(hold=None))
+"""What a tenant is taken for as long as nothing of that kind is recorded."""
 
 
 def commitments(tenant: Tenant) -> list[Commitment]:
-    """Return what a tenant file commits to. Pure."""
-    suspended = tenant.status is TenantStatus.SUSPENDED
-    held = None if tenant.hold is None else tenant.hold.model_dump(mode="json")
+    """Return what a tenant file commits to, with the amendments that it names. Pure."""
+    held = None if tenant.hold is None else HoldInFile(tenant.hold.reference, tenant.hold.since, tenant.hold.kind)
+    amendments = tuple(amendment.reference for amendment in tenant.contract.amendments)
     return [
-        Commitment(EventKind.QUOTA_CHANGE, {"quota_bytes": tenant.storage.quota_bytes}),
-        Commitment(
-            EventKind.LICENCE_CHANGE,
-            {"licences": {kind.value: count for kind, count in sorted(tenant.licences.items())}},
-        ),
-        Commitment(EventKind.OPTION_CHANGE, {"options": sorted(option.value for option in tenant.options)}),
-        Commitment(EventKind.SUSPENSION_CHANGE, {"suspended": suspended}, is_usual=not suspended),
-        Commitment(EventKind.HOLD_CHANGE, {"hold": held}, is_usual=held is None),
+        QuotaChange(tenant.storage.quota_bytes, amendments),
+        LicenceChange({kind.value: count for kind, count in sorted(tenant.licences.items())}, amendments),
+        OptionChange(tuple(sorted(option.value for option in tenant.options)), amendments),
+        SuspensionChange(tenant.status is TenantStatus.SUSPENDED, amendments),
+        HoldChange(held, amendments),
     ]
 
 
-def is_new(commitment: Commitment, last: Event | None) -> bool:
-    """Tell whether a commitment differs from the last one recorded. Pure."""
-    if last is None:
-        return not commitment.is_usual
-    return any(last.details.get(key) != value for key, value in commitment.value.items())
+def is_new(commitment: Commitment, last: Commitment | None) -> bool:
+    """Tell whether a commitment differs from the last one recorded, whatever amendments each names. Pure."""
+    bare = replace(commitment, amendments=())
+    return bare not in USUAL if last is None else bare != replace(last, amendments=())
 
 
-def record_changes(service: Service) -> None:
+def find_last(log: Log, commitment: C) -> C | None:
+    """Return what was recorded last of that which a commitment is about."""
+    return fact_of(log.last(type(commitment)))
+
+
+def record_changes(log: Log, tenant: Tenant) -> None:
     """Record each commitment that differs from the last record of it, with the amendments that the file names."""
-    amendments = [amendment.reference for amendment in service.tenant.contract.amendments]
-    for commitment in commitments(service.tenant):
-        if is_new(commitment, service.records.find_last(service.tenant.id, commitment.kind)):
-            service.record(commitment.kind, **commitment.value, amendments=amendments)
+    for commitment in commitments(tenant):
+        if is_new(commitment, find_last(log, commitment)):
+            log.append(commitment)

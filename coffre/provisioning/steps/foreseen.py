@@ -1,6 +1,6 @@
 """What an apply does beyond storage and agents, foreseen from live facts: looked at, and nothing touched."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ from coffre.operations.access.gate import GateMove, look_at_gate
 from coffre.provisioning.steps import commitments
 from coffre.provisioning.steps.repositories import Renewal, foresee_repositories
 from coffre.records.events import EventKind
+from coffre.records.facts.contract import Commissioned, LicenceChange, OptionChange, QuotaChange
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 from coffre.tenant.access import find_reason
 from coffre.tenant.service import Service
@@ -34,10 +35,10 @@ class StepKind(StrEnum):
     COMMISSION = "commission"
 
 
-_COMMITTED = {
-    EventKind.QUOTA_CHANGE: (StepKind.QUOTA, "quota_bytes"),
-    EventKind.LICENCE_CHANGE: (StepKind.LICENCES, "licences"),
-    EventKind.OPTION_CHANGE: (StepKind.OPTIONS, "options"),
+_COMMITTED: Mapping[type, StepKind] = {
+    QuotaChange: StepKind.QUOTA,
+    LicenceChange: StepKind.LICENCES,
+    OptionChange: StepKind.OPTIONS,
 }
 _MOVES = {
     GateMove.CLOSE: StepKind.CLOSE_GATE,
@@ -117,30 +118,30 @@ def _foresee_wall(service: Service) -> list[Step]:
 
 def _foresee_records(service: Service) -> list[Step]:
     """Return what the contract's figures become, as the records will have it."""
-    records, steps = service.find_records(), []
+    steps = []
     for each in commitments.commitments(service.tenant):
-        if each.kind not in _COMMITTED:
-            continue
-        kind, field = _COMMITTED[each.kind]
-        last = None if records is None else records.find_last(service.tenant.id, each.kind)
-        if last is not None and commitments.is_new(each, last):
-            steps.append(Step(kind, (), _value(last.details.get(field)), _value(each.value[field])))
+        last, kind = commitments.find_last(service.log, each), _COMMITTED.get(type(each))
+        if kind is not None and last is not None and commitments.is_new(each, last):
+            steps.append(Step(kind, (), _value(last), _value(each)))
     return steps
 
 
-def _value(recorded: object) -> Value:
-    if isinstance(recorded, dict):
-        return tuple(f"{name} {count}" for name, count in sorted(recorded.items()))
-    if isinstance(recorded, list):
-        return tuple(str(name) for name in recorded)
-    return recorded if isinstance(recorded, int) else None
+def _value(commitment: commitments.Commitment) -> Value:
+    match commitment:
+        case QuotaChange():
+            return commitment.quota_bytes
+        case LicenceChange():
+            return tuple(f"{name} {count}" for name, count in sorted(commitment.licences.items()))
+        case OptionChange():
+            return commitment.options
+        case _:
+            return None
 
 
 def _is_to_commission(service: Service) -> bool:
     if find_reason(service.tenant) is not None:
         return False  # Shut out: its agents are left as they are.
-    records = service.find_records()
-    return records is None or records.find_last(service.tenant.id, EventKind.COMMISSIONED) is None
+    return not service.log.has(Commissioned)
 
 
 def _step_if(kind: StepKind, machines: Sequence[str]) -> list[Step]:

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from coffre.records.events import EventKind
+from coffre.records.facts.contract import OutOfHoursApply
 from coffre.spec.platform import WorkingHours
 from coffre.spec.values.working_hours import why_not
-from coffre.tenant.service import Service
+from coffre.tenant.log import Log
 
 
 def hours_warnings(hours: WorkingHours, now: datetime) -> tuple[str, ...]:
@@ -15,10 +15,9 @@ def hours_warnings(hours: WorkingHours, now: datetime) -> tuple[str, ...]:
     return (outside,) if reason else ()
 
 
-def record_out_of_hours(service: Service, now: datetime) -> tuple[str, ...]:
+def record_out_of_hours(log: Log, hours: WorkingHours, now: datetime) -> tuple[str, ...]:
     """Record an apply that starts outside working hours, with the reason; returns the warnings about now."""
-    hours = service.repository.settings.working_hours
     reason = why_not(hours, now)
     if reason:
-        service.record(EventKind.OUT_OF_HOURS_APPLY, reason=reason)
+        log.append(OutOfHoursApply(reason))
     return hours_warnings(hours, now)

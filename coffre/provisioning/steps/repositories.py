@@ -12,7 +12,8 @@ from coffre.operations.acknowledge.acknowledge import begin_anew, check_reason
 from coffre.operations.repository import look_at_remains, make_repository
 from coffre.provisioning import rules
 from coffre.provisioning.rules import Remains
-from coffre.records.events import EventKind
+from coffre.records.facts.backups import Drilled, NewRepository
+from coffre.tenant.log import fact_of
 from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
@@ -124,10 +125,8 @@ def _look_at_remains(service: Service, name: str) -> Remains:
 
 def _count_known(service: Service, name: str) -> int:
     """Return how many snapshots of a machine were seen that have to be there."""
-    known, records = len(recall(service, name).expected), service.find_records()
-    if known or records is None:
+    known = len(recall(service, name).expected)
+    if known:
         return known
     # Records of before hold no snapshots, and each drill names one.
-    drilled = records.find_last(service.tenant.id, EventKind.DRILL, name)
-    renewed = records.find_last(service.tenant.id, EventKind.NEW_REPOSITORY, name)
-    return int(drilled is not None and (renewed is None or (drilled.id or 0) > (renewed.id or 0)))
+    return int(isinstance(fact_of(service.log.last((Drilled, NewRepository), name)), Drilled))

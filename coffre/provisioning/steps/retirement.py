@@ -12,13 +12,14 @@ from coffre.agents.restic.agents import ResticAgents
 from coffre.errors import RemoteError
 from coffre.observation.retired import describe_retirement
 from coffre.orders.control import write_orders
-from coffre.provisioning.steps.agents import MachineOutcome, MachineState, find_newest, target_of
+from coffre.provisioning.steps.agents import MachineOutcome, MachineState, target_of
 from coffre.provisioning.steps.secrets import Secrets
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
+from coffre.tenant.log import Log, fact_of
 from coffre.tenant.machines import slugs_by_id
 from coffre.tenant.service import Service, local_today
 from coffre.workspace.paths import RUN_FOLDER
@@ -45,13 +46,13 @@ def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]
     that failed leaves files too.
     """
     fresh = list_with_keys(service.tenant, control)
-    return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service, name)]
+    return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service.log, name)]
 
 
 def list_standing(service: Service, owned_buckets: Collection[str]) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; the bare look makes no records."""
     there = [name for name in list_retired(service.tenant) if service.bucket_name(name) in owned_buckets]
-    return [name for name in there if has_agent(service, name)]
+    return [name for name in there if has_agent(service.log, name)]
 
 
 def list_ordered(service: Service) -> list[str]:
@@ -141,30 +142,23 @@ def _settle_removal(service: Service, machine: str, result: DeployResult | None)
     kept = describe_retirement(service.tenant, retirement, local_today(service.tenant))
     if result is None:
         return MachineOutcome(machine, MachineState.RETIRED, kept)
-    had_agent = has_agent(service, machine)
+    had_agent = has_agent(service.log, machine)
     if result.ok and had_agent:
-        service.record(EventKind.REMOVAL, machine, changed=result.changed)
+        service.log.append(Removal(result.changed), machine)
     return judge_removal(machine, result, has_agent=had_agent, kept=kept)
 
 
-def has_agent(service: Service, machine: str) -> bool:
+def has_agent(log: Log, machine: str) -> bool:
     """Tell whether an agent was installed on a machine and, by the records, never removed."""
-    last = find_newest(service, machine, (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL))
-    return last is not None and last.kind is not EventKind.REMOVAL
+    return isinstance(fact_of(log.last((Install, Update, Removal), machine)), AgentDeployed)
 
 
 def _record_retirement(service: Service, control: ControlBundle, machine: str) -> None:
     key = control.machine_keys.get(machine) or control.old_machine_keys[machine]
-    recorded = service.records.find_last(service.tenant.id, EventKind.RETIREMENT, machine)
-    if recorded is not None and recorded.details.get("access_key_id") == key.access_key_id:
+    recorded = service.log.last(Retirement, machine)
+    if recorded is not None and recorded.fact.access_key_id == key.access_key_id:
         return
     facts = service.machine(machine)
     assert facts.retired is not None  # noqa: S101 - asked of retired machines only
-    service.record(
-        EventKind.RETIREMENT,
-        machine,
-        licence=facts.kind.value,
-        on=f"{facts.retired.on:%Y-%m-%d}",
-        keep_until=f"{facts.retired.keep_until:%Y-%m-%d}",
-        access_key_id=key.access_key_id,
-    )
+    retirement = Retirement(facts.kind.value, facts.retired.on, facts.retired.keep_until, key.access_key_id)
+    service.log.append(retirement, machine)

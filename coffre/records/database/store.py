@@ -125,6 +125,30 @@ class Records:
         rows = self._read(_select_events(tenant_id, kind, machine).order_by(tables.events.c.id))
         return [self._event(row) for row in rows]
 
+    def select_events(
+        self,
+        tenant_id: str | None,
+        kinds: Collection[EventKind],
+        machine: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Event]:
+        """Return the events of these kinds, of one tenant or of all, from ``since`` on and before ``until``.
+
+        They come in the order they were added.
+        """
+        table = tables.events
+        statement = sa.select(table).where(table.c.kind.in_(sorted(kind.value for kind in kinds)))
+        if tenant_id is not None:
+            statement = statement.where(table.c.tenant_id == tenant_id)
+        if machine is not None:
+            statement = statement.where(table.c.machine == machine)
+        if since is not None:
+            statement = statement.where(table.c.at >= since)
+        if until is not None:
+            statement = statement.where(table.c.at < until)
+        return [self._event(row) for row in self._read(statement.order_by(table.c.id))]
+
     def find_last(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> Event | None:
         """Return the event of a kind that was added last; without a machine, whichever machine it is about."""
         newest_first = _select_events(tenant_id, kind, machine).order_by(tables.events.c.id.desc())

@@ -22,12 +22,12 @@ from coffre.correspondence import smtp
 from coffre.correspondence.outbox import MailState
 from coffre.correspondence.smtp import NotSentError, UncertainError
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.notices.letter_kinds import LetterKind
 from coffre.offboarding.notices.letters import LetterFacts, write_letter
 from coffre.offboarding.notices.mail import send_letter
 from coffre.records.chain.heads import is_genuine, read_heads
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
+from coffre.records.facts.departure import LetterKind
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import Repository

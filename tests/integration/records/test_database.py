@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -296,3 +296,30 @@ def test_after_trimming_nothing_more_can_go(records: Records, raw: sa.Engine) ->
     records.trim(event(EventKind.RECORDS_TRIMMED), {EventKind.GATE_CHANGE})
     with raw.connect() as connection:
         assert connection.execute(sa.select(tables.trimming)).all() == []
+
+
+def test_events_are_asked_for_by_kind_tenant_machine_and_time(records: Records) -> None:
+    begin = datetime(2027, 1, 1, 12, tzinfo=UTC)
+    told = [
+        (EventKind.INSTALL, "pc-1", TENANT_ID),
+        (EventKind.DRILL, "pc-1", TENANT_ID),
+        (EventKind.INSTALL, "pc-2", TENANT_ID),
+        (EventKind.INSTALL, "pc-1", "another"),
+    ]
+    records.append_all(
+        replace(event(kind, machine, turn=turn), tenant_id=tenant_id, at=begin + timedelta(hours=turn))
+        for turn, (kind, machine, tenant_id) in enumerate(told)
+    )
+
+    def ask(tenant_id: str | None, *kinds: EventKind, **bounds: Any) -> list[object]:
+        return [each.details["turn"] for each in records.select_events(tenant_id, kinds, **bounds)]
+
+    assert ask(TENANT_ID, EventKind.INSTALL) == [0, 2]
+    assert ask(TENANT_ID, EventKind.INSTALL, EventKind.DRILL) == [0, 1, 2]
+    assert ask(None, EventKind.INSTALL) == [0, 2, 3]
+    assert ask(None, EventKind.INSTALL, machine="pc-1") == [0, 3]
+    second, third = begin + timedelta(hours=1), begin + timedelta(hours=2)
+    assert ask(TENANT_ID, EventKind.INSTALL, EventKind.DRILL, since=second) == [1, 2]
+    assert ask(TENANT_ID, EventKind.INSTALL, EventKind.DRILL, until=third) == [0, 1]
+    assert ask(TENANT_ID, EventKind.INSTALL, EventKind.DRILL, since=second, until=third) == [1]
+    assert ask(TENANT_ID) == []

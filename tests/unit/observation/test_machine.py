@@ -15,6 +15,7 @@ from coffre.observation.judge.filling import MachineStore
 from coffre.outside.faults import Fault
 from coffre.storage.driver import ObjectFacts, PlatformAwayError, Unusable
 from tests.builders import tenant_with
+from tests.doubles.log import InMemoryLog
 from tests.unit.agents.test_report import REPORT
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -69,6 +70,7 @@ def look(monkeypatch):
             owner_bucket=lambda machine: bucket,
             secrets=SimpleNamespace(find_control=lambda slug, tenant_id: None),
             find_records=lambda: None,
+            log=InMemoryLog(),
         )
         return module.look_at_machine(service, name, NOW)
 

@@ -1,7 +1,7 @@
 """A whole departure as the journal would have it, for tests of what is written from it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -121,6 +121,21 @@ class InMemoryRecords:
     def add_head(self, head: Head, place: str) -> None:
         pass
 
+    def select_events(
+        self,
+        tenant_id: str | None,
+        kinds: Collection[EventKind],
+        machine: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Event]:
+        assert since is until is None, "no test of departures asks for a time"
+        return [
+            event
+            for event in self._events
+            if tenant_id in (None, event.tenant_id) and event.kind in kinds and machine in (None, event.machine)
+        ]
+
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
         return [
             event
@@ -176,6 +191,14 @@ def open_service(
         open_records=lambda: kept,
         find_records=lambda: kept,
         on_notice=lambda text: None,
+    )
+
+
+def copy_event(service: Service, kind: EventKind, details: Mapping[str, object]) -> None:
+    """Add an event as somebody does who writes into the database by other means than Coffre."""
+    author, tenant = service.author, service.tenant
+    service.records.append(
+        Event(tenant.id, tenant.slug, kind, datetime.now(UTC), author.actor, author.commit, details=details)
     )
 
 

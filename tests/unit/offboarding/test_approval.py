@@ -18,7 +18,7 @@ from coffre.spec.parsing.documents import find_block
 from coffre.tenant.service import Service
 from coffre.tenant.stage import Stage
 from tests.signers import Person, SignedRepository, make_person
-from tests.unit.offboarding.departures import LEAVING, leaving_tenant, open_service
+from tests.unit.offboarding.departures import LEAVING, copy_event, leaving_tenant, open_service
 
 FILE = "tenants/martin.yaml"
 BASE = "version: 1\nname: Martin\n"
@@ -236,12 +236,12 @@ def test_an_approval_of_another_tenant_or_departure_is_none(
         journal.enter(Stage.NOTIFIED)
         journal.enter(Stage.RENOUNCED)
         details = {name: value for name, value in signed.event.details.items() if name != "on"}
-        service.record(signed.event.kind, **details, on=TODAY.isoformat())
+        copy_event(service, signed.event.kind, {**details, "on": TODAY.isoformat()})
         with pytest.raises(RefusedError, match="has not signed"):
             get_approval(service, People(service, journal))
     other = leaving_tenant(slug="martin", id="n22222222a")
     with open_service(repository.root, other, **PROVED) as service:
-        service.record(signed.event.kind, **details, on=TODAY.isoformat())
+        copy_event(service, signed.event.kind, {**details, "on": TODAY.isoformat()})
         with pytest.raises(RefusedError, match="has not signed"):
             get_approval(service, People(service, Journal(service, TODAY)))
 

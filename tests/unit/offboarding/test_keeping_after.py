@@ -11,6 +11,8 @@ from coffre.offboarding.lifecycle.keeping_after import Reason, judge_kinds, kept
 from coffre.offboarding.notices import words
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
+from coffre.records.facts.agents import Install
+from coffre.records.facts.backups import PasswordUsed
 from coffre.spec.platform import Offboarding
 from coffre.tenant.departure import Stage
 from tests.unit.offboarding.departures import leaving_tenant, open_service
@@ -49,8 +51,8 @@ def test_trimming_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     ):
         journal = Journal(service, CLOSED_ON)
         journal.enter(Stage.VERIFIED)
-        service.record(EventKind.PASSWORD_USED, "compta-01", reason="restore")
-        service.record(EventKind.INSTALL, "compta-01")
+        service.log.append(PasswordUsed("restore"), "compta-01")
+        service.log.append(Install(generation=1), "compta-01")
         before = journal.entries()
         assert trim_records(service, journal) == {EventKind.PASSWORD_USED: 1}
         assert trim_records(service, journal) == {}

@@ -34,7 +34,7 @@ from coffre.signing.statements import Act, read_statement
 from coffre.tenant.service import Service
 from coffre.tenant.stage import Stage
 from tests.signers import Person, SignedRepository, make_person
-from tests.unit.offboarding.departures import HASH, LEAVING, leaving_tenant, open_service
+from tests.unit.offboarding.departures import HASH, LEAVING, copy_event, leaving_tenant, open_service
 
 ANNA, PAUL, MARC = "anna@smileo.example", "paul@smileo.example", "marc@smileo.example"
 ERASED_ON, VERIFIED_ON = date(2027, 5, 1), date(2027, 5, 4)
@@ -198,7 +198,7 @@ def test_a_statement_of_another_tenant_is_none_here(
         verified = next(event for event in events(theirs) if event.details.get("step") == "verified")
     erase(service, paul)
     for event in (copied, verified):
-        service.record(event.kind, **event.details)
+        copy_event(service, event.kind, event.details)
     assert not People(service, Journal(service, VERIFIED_ON)).list_acts(Act.VERIFY)
     assert not is_by_another(service)
 
@@ -245,7 +245,7 @@ def test_another_departure_s_verification_does_not_count_for_this_one(
     kept = next(event for event in events(service) if event.details.get("act") == "verify")
     Journal(service, VERIFIED_ON).enter(Stage.RENOUNCED)
     erase(service, paul)
-    service.record(kept.kind, **kept.details)
+    copy_event(service, kept.kind, kept.details)
     assert not People(service, Journal(service, VERIFIED_ON)).list_acts(Act.VERIFY)
 
 

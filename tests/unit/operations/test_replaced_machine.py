@@ -11,6 +11,8 @@ from coffre.agents.identity import Identity
 from coffre.errors import UsageError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement, give_away, meet
 from coffre.records.database.store import Records
+from coffre.records.facts.agents import MachineReplaced
+from tests.doubles.log import InMemoryLog
 
 MACHINE = "compta-01"
 HERE = Identity(machine_id="ab" * 16, hardware_id="cd" * 16, boot_id="01" * 16, host_name="compta-01")
@@ -20,13 +22,11 @@ NEW = Identity(machine_id="ef" * 16, hardware_id="98" * 16, boot_id="02" * 16, h
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Any]:
     with Records.open("sqlite:.coffre/records.db", tmp_path) as records:
-        recorded: list[tuple[object, ...]] = []
         yield SimpleNamespace(
             records=records,
             tenant=SimpleNamespace(id="k7f3q9wz2m"),
             machine=lambda name: name,
-            record=lambda kind, machine, **details: recorded.append((kind.value, machine, details)),
-            recorded=recorded,
+            log=InMemoryLog(),
         )
 
 
@@ -35,7 +35,7 @@ def test_the_first_machine_that_is_deployed_is_the_one_and_stays_it_after_a_rebo
     assert [meet(service, MACHINE, said) for said in (HERE, again, None, Identity(host_name="x"))] == [()] * 4
     accepted = service.records.read_memory("k7f3q9wz2m", MACHINE).accepted
     assert (accepted.machine_id, accepted.host_name) == (HERE.machine_id, "compta-01")
-    assert service.recorded == []
+    assert not service.log.has(MachineReplaced)
 
 
 def test_another_machine_is_the_one_only_by_a_word_with_its_reason(service: Any) -> None:
@@ -47,13 +47,12 @@ def test_another_machine_is_the_one_only_by_a_word_with_its_reason(service: Any)
     assert meet(service, MACHINE, NEW) == ("installation", "hardware")
     with pytest.raises(UsageError, match="no reason"):
         give_away(service, Replacement((MACHINE,), " "))
-    assert service.recorded == []
+    assert not service.log.has(MachineReplaced)
     for _ in range(2):  # killed before the deployment, and typed again
         give_away(service, Replacement((MACHINE,), "its disk died"))
-    assert [(kind, machine, details["reason"]) for kind, machine, details in service.recorded] == [
-        ("machine_replaced", MACHINE, "its disk died")
-    ] * 2
-    assert service.recorded[0][2]["before"]["host_name"] == "compta-01"
+    replaced = service.log.list(MachineReplaced)
+    assert [(each.machine, each.fact.reason) for each in replaced] == [(MACHINE, "its disk died")] * 2
+    assert replaced[0].fact.before.host_name == "compta-01"
     assert meet(service, MACHINE, NEW) == ()
     assert meet(service, MACHINE, HERE) == ("installation", "hardware")
     give_away(service, Replacement((MACHINE,), "the old one was repaired"))

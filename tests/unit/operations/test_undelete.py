@@ -11,6 +11,7 @@ from coffre.operations.restore.versions import Comeback, UndeletePlan
 from coffre.storage.driver import QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
 from tests.builders import tenant_with
+from tests.doubles.log import InMemoryLog
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -39,14 +40,12 @@ def serve(bucket, raised):
         bucket.room_bytes += extra_bytes
         yield
 
-    events = []
     return SimpleNamespace(
         owner_bucket=lambda machine: bucket,
         owner_uid="martin",
         tenant=SimpleNamespace(slug="martin"),
         storage=SimpleNamespace(extra_room=extra_room),
-        record=lambda kind, machine, **details: events.append((kind, machine, details)),
-        events=events,
+        log=InMemoryLog(),
     )
 
 
@@ -65,7 +64,8 @@ def test_at_the_wall_only_what_is_missing_is_made_room_for():
     assert raised == [("martin", 30 * 100 + module.WALL_MARGINS_BYTES[0])]
     assert bucket.hidden == ["restic/index/x"]
     assert seen[-1] <= 1.0
-    ((kind, machine, details),) = service.events
+    (event,) = service.log.events
+    kind, machine, details = event.kind, event.machine, event.details
     assert (kind.value, machine, details["brought_back"]) == ("undelete", "compta-01", 40)
 
 

@@ -22,9 +22,10 @@ from coffre.observation.judge.pack_rounds import (
     wanted_position,
 )
 from coffre.operations import verify as module
+from coffre.records.actor import Author
 from coffre.records.database.store import Records
-from coffre.records.events import Event, EventKind
 from coffre.storage.driver import ObjectFacts
+from coffre.tenant.log import TenantLog
 from tests.builders import tenant_with
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -73,9 +74,10 @@ class Desk:
         self.owner_uid = "owner"
         self.storage = SimpleNamespace(list_owned_buckets=lambda uid: [self.bucket_name(MACHINE)])
         self.now = NOW
-
-    def find_records(self) -> Records:
-        return self.records
+        author = Author("claire", None)
+        self.log = TenantLog(
+            self.tenant.id, self.tenant.slug, author, lambda: records, lambda: records, lambda: self.now
+        )
 
     def bucket_name(self, machine: str) -> str:
         return f"bucket-of-{machine}"
@@ -85,11 +87,6 @@ class Desk:
 
     def machine(self, name: str) -> Any:
         return self.tenant.machines[name]
-
-    def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> Event:
-        event = Event(self.tenant.id, self.tenant.slug, kind, self.now, "claire", machine=machine, details=details)
-        self.records.append(event)
-        return event
 
     def check(self) -> None:
         if self.problem is not None:
@@ -119,7 +116,7 @@ def test_every_pack_is_read_within_the_period_by_a_run_a_day(desk: Desk) -> None
         assert (done.is_sound, done.position == 1.0) == (True, day == 9)
     assert sorted(desk.bucket.read) == sorted(desk.bucket.packs)
     assert max(counts) < 45, "each run reads a share"
-    status = recorded_rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
+    status = recorded_rounds.find_status(desk.log, MACHINE)
     assert status is not None
     assert (status.last_full_round_started_at, status.last_full_round_at) == (NOW, NOW + 9 * DAY)
     assert desk.verify().round_started_at == desk.now, "and then it begins again"
@@ -133,11 +130,7 @@ def test_days_that_were_left_out_are_made_up_for(desk: Desk) -> None:
 
 def test_a_killed_run_goes_on_and_what_came_meanwhile_is_read_too(desk: Desk) -> None:
     desk.now = NOW + 9 * DAY
-    desk.record(
-        EventKind.VERIFICATION,
-        MACHINE,
-        **recorded_rounds._details(recorded_rounds.Found(Round(NOW), {}, ""), is_complete=False),
-    )
+    desk.log.append(recorded_rounds.describe_run(recorded_rounds.Found(Round(NOW), {}, ""), is_complete=False), MACHINE)
     desk.bucket.kill_at = 90
     with pytest.raises(KilledError):
         desk.verify()
@@ -162,7 +155,7 @@ def test_an_altered_pack_is_named_until_it_is_read_as_sound_again(desk: Desk) ->
             desk.now += DAY
             done = desk.verify()
         assert done.damaged == (DamagedPack(name, PackFault.ALTERED),)
-        status = recorded_rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
+        status = recorded_rounds.find_status(desk.log, MACHINE)
         assert status is not None
         assert (status.damaged_count, status.damaged_pack) == (1, name)
     desk.bucket.packs[key] = body
@@ -186,7 +179,7 @@ def test_a_lost_pack_is_named_at_once_also_when_the_reading_is_killed(desk: Desk
     desk.bucket.kill_at = 0
     with pytest.raises(KilledError):
         desk.verify()
-    status = recorded_rounds.find_status(desk, MACHINE)  # type: ignore[arg-type]
+    status = recorded_rounds.find_status(desk.log, MACHINE)
     assert status is not None
     assert (status.damaged_pack, status.problem) == (name, "restic failed: repository contains errors")
     desk.bucket.kill_at = None

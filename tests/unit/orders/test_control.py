@@ -14,9 +14,11 @@ from pydantic import SecretStr
 
 from coffre.agents.restic import desired
 from coffre.orders import control, generations
+from coffre.records.actor import Author
 from coffre.records.database.store import Records
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.agents import OrdersIssued, Update
 from coffre.spec import naming
+from coffre.tenant.log import TenantLog
 from tests.builders import machine_with, tenant_with
 
 MACHINE, SISTER = "compta-01", "caisse-01"
@@ -48,25 +50,20 @@ class Desk:
 
     def __init__(self, records: Records) -> None:
         self.tenant = tenant_with()
-        self.records = records
+        self.records: Records | None = records
+        author = Author("claire", None)
+        self.log = TenantLog(self.tenant.id, self.tenant.slug, author, lambda: records, lambda: self.records)
         self.buckets = {name: InMemoryBucket(name) for name in self.tenant.machines}
         control_bundle = SimpleNamespace(
             signing_key=SecretStr(base64.b64encode(SEED).decode()), old_signing_key=None, condemned=()
         )
         self.secrets = SimpleNamespace(get_control=lambda slug, tenant_id: control_bundle)
 
-    def find_records(self) -> Records:
-        return self.records
-
     def owner_bucket(self, machine: str) -> InMemoryBucket:
         return self.buckets[machine]
 
     def machine(self, name: str) -> Any:
         return self.tenant.machines[name]
-
-    def record(self, kind: EventKind, machine: str | None = None, /, **details: object) -> None:
-        event = Event(self.tenant.id, self.tenant.slug, kind, NOW, "claire", machine=machine, details=details)
-        self.records.append(event)
 
     def standing(self, machine: str = MACHINE) -> Any:
         document = json.loads(self.buckets[machine].objects[naming.DESIRED_KEY])
@@ -137,19 +134,19 @@ def test_a_kill_between_the_record_and_the_write_is_no_attack(desk: Any) -> None
     desk.buckets[MACHINE].is_killed = False
     assert control.read_orders(desk, MACHINE)["generation"] == 1
     assert control.write_orders(desk, MACHINE).generation == 4
-    assert generations.find_written(desk, MACHINE) == 4
+    assert generations.find_written(desk.log, MACHINE) == 4
 
 
 def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(desk: Any) -> None:
     """They hold `orders` without a confirmation, and the generation that each deployment brought."""
     control.write_orders(desk, MACHINE)
     first = desk.copy()
-    desk.record(EventKind.ORDERS, SISTER, generation=1, differences=[])
-    desk.record(EventKind.ORDERS, SISTER, generation=2, differences=["plan.paths"])
-    assert generations.find_written(desk, SISTER) == 0
-    desk.record(EventKind.UPDATE, SISTER, licence="workstation", generation=2, agent_sha256="", agent_version="")
-    assert (generations.find_written(desk, SISTER), generations.find_last_used(desk, SISTER)) == (2, 2)
-    desk.record(EventKind.UPDATE, MACHINE, licence="workstation", generation=5, agent_sha256="", agent_version="")
+    desk.log.append(OrdersIssued(1), SISTER)
+    desk.log.append(OrdersIssued(2, ("plan.paths",)), SISTER)
+    assert generations.find_written(desk.log, SISTER) == 0
+    desk.log.append(Update("workstation", 2), SISTER)
+    assert (generations.find_written(desk.log, SISTER), generations.find_last_used(desk.log, SISTER)) == (2, 2)
+    desk.log.append(Update("workstation", 5), MACHINE)
     desk.put_back(first)
     with pytest.raises(desired.OutdatedOrdersError):
         control.read_orders(desk, MACHINE)
@@ -181,5 +178,5 @@ def test_an_order_to_remove_the_agent_waits_for_ever_as_it_is(desk: Any, monkeyp
 
 def test_the_records_make_no_database_for_a_look(desk: Any) -> None:
     control.write_orders(desk, MACHINE)
-    desk.find_records = lambda: None
+    desk.records = None
     assert control.read_orders(desk, MACHINE)["generation"] == 1

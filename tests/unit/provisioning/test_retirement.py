@@ -7,23 +7,24 @@ import pytest
 from coffre.agents.driver import DeployResult
 from coffre.provisioning.rules import refuse_lost_secrets, refuse_unsupported
 from coffre.provisioning.steps.agents import MachineState
-from coffre.provisioning.steps.commitments import commitments, is_new
+from coffre.provisioning.steps.commitments import Commitment, commitments, is_new
 from coffre.provisioning.steps.retirement import forget_keys, judge_removal, list_with_keys
 from coffre.provisioning.steps.states import note_retired, plan_switches
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.contract import HoldChange, HoldInFile, SuspensionChange
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries
 from coffre.spec.naming import bucket_name
+from coffre.spec.tenant import HoldKind, Tenant
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
-from coffre.workspace.clock import utc_now
 from tests.builders import machine_with, tenant_with
 
 RETIRED = {"on": "2026-11-20", "keep_until": "2027-03-31"}
 TENANT = tenant_with(machines={"compta-01": machine_with(), "vieux-pc": machine_with(retired=RETIRED)})
 HOLD = {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve"}
+STATES = {SuspensionChange, HoldChange}
 
 
 def bundle() -> ControlBundle:
@@ -108,21 +109,16 @@ def test_a_plan_names_the_machines_that_would_be_shut_out_or_let_in() -> None:
 
 
 def test_suspension_and_hold_are_recorded_when_they_begin_and_when_they_end() -> None:
-    def new_kinds(tenant: object, last: dict[EventKind, dict[str, object]]) -> set[EventKind]:
-        found = set()
-        for commitment in commitments(tenant):  # type: ignore[arg-type]
-            details = last.get(commitment.kind)
-            event = None if details is None else Event("i", "s", commitment.kind, utc_now(), "a", details=details)
-            if is_new(commitment, event):
-                found.add(commitment.kind)
-        return found & {EventKind.SUSPENSION_CHANGE, EventKind.HOLD_CHANGE}
+    def new_kinds(tenant: Tenant, last: dict[type, Commitment]) -> set[type]:
+        return {type(each) for each in commitments(tenant) if is_new(each, last.get(type(each)))} & STATES
 
     assert new_kinds(TENANT, {}) == set()
     held = tenant_with(status="suspended", hold=HOLD)
-    assert new_kinds(held, {}) == {EventKind.SUSPENSION_CHANGE, EventKind.HOLD_CHANGE}
-    recorded = {
-        EventKind.SUSPENSION_CHANGE: {"suspended": True},
-        EventKind.HOLD_CHANGE: {"hold": dict(HOLD)},
+    assert new_kinds(held, {}) == STATES
+    in_file = HoldInFile(HOLD["reference"], date.fromisoformat(HOLD["since"]), HoldKind(HOLD["kind"]))
+    recorded: dict[type, Commitment] = {
+        SuspensionChange: SuspensionChange(is_suspended=True, amendments=("AV-1",)),
+        HoldChange: HoldChange(in_file),
     }
     assert new_kinds(held, recorded) == set()
-    assert new_kinds(TENANT, recorded) == {EventKind.SUSPENSION_CHANGE, EventKind.HOLD_CHANGE}
+    assert new_kinds(TENANT, recorded) == STATES

@@ -1,7 +1,7 @@
 """A whole rotation against a platform in memory, killed after each thing that it does to the outside, and run again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,8 @@ from coffre.provisioning.rotation import rotate
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.steps.agents import MachineOutcome, MachineState
 from coffre.provisioning.steps.secrets import current_keys
+from coffre.records.events import Event
+from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries
@@ -24,6 +26,7 @@ from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey
 from tests.builders import tenant_with
+from tests.doubles.log import InMemoryLog
 
 TENANT = tenant_with()
 MACHINES = list(TENANT.machines)
@@ -49,7 +52,7 @@ class World:
     down: set[str] = field(default_factory=set)
     at_work: set[str] = field(default_factory=set)
     shut_out: set[str] = field(default_factory=set)
-    events: list[Any] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     steps_left: int = MOST_STEPS
     minted: int = 0
     tenant = TENANT
@@ -84,12 +87,13 @@ class World:
             probe_server_time=lambda: datetime.now(UTC),
         )
 
-    def record(self, kind: object, machine: str | None = None, /, **details: object) -> None:
-        self.step()
-        self.events.append(SimpleNamespace(machine=machine, details=details))
+    @property
+    def log(self) -> InMemoryLog:
+        return InMemoryLog(clock=self._record_now, events=self.events)
 
-    def list_events(self, tenant_id: str, kind: object, machine: str | None = None) -> list[Any]:
-        return [event for event in self.events if machine is None or event.machine == machine]
+    def _record_now(self) -> datetime:
+        self.step()
+        return datetime.now(UTC)
 
     # The secret store.
     def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Sequence[str] = ()) -> None:
@@ -259,7 +263,7 @@ def is_ended(world: World) -> bool:
 
 
 def stages(world: World) -> list[tuple[str, str, str]]:
-    return sorted((event.details["which"], event.machine or "", event.details["stage"]) for event in world.events)
+    return sorted((each.fact.which, each.machine or "", each.fact.stage) for each in world.log.list(KeyRotated))
 
 
 @pytest.mark.parametrize("now", [False, True])
@@ -313,8 +317,10 @@ def test_a_stage_that_the_version_before_recorded_is_not_recorded_again(world: W
         ("machine_key", "compta-01"): "the key of compta-01",
         ("machine_key", "caisse-01"): "the key of caisse-01",
     }
-    for event in world.events:
-        event.details["which"] = phrases[event.details["which"], event.machine]
+    world.events[:] = [
+        replace(event, details={**event.details, "which": phrases[str(event.details["which"]), event.machine]})
+        for event in world.events
+    ]
     recorded = [dict(event.details) for event in world.events]
     rotation = TenantRotation(world, world.control, lambda text: None)  # type: ignore[arg-type]
     rotation.start(EVERY_KEY, now=False)

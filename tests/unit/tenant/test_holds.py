@@ -4,24 +4,25 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from coffre.records.events import Event, EventKind
+from coffre.records.facts.contract import HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind
 from coffre.tenant.holds import SHOWN_REFERENCE, RecordedHold, combine, list_standing
+from coffre.tenant.log import F, Recorded
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 IN_FILE = Hold(reference="TJ 1/27", since=date(2027, 1, 5), kind=HoldKind.PRESERVE)
 
 
-def event(kind: EventKind, reference: str, **details: object) -> Event:
-    return Event("k7", "martin", kind, NOON, "anna@smileo.example", details={"reference": reference, **details})
+def recorded(fact: F) -> Recorded[F]:
+    return Recorded(1, "k7", NOON, "anna@smileo.example", None, None, fact)
 
 
-def placed(reference: str, since: str = "2027-01-02", kind: str = "preserve") -> Event:
-    return event(EventKind.HOLD_PLACED, reference, since=since, hold_kind=kind)
+def placed(reference: str) -> Recorded[HoldPlaced]:
+    return recorded(HoldPlaced(reference, date(2027, 1, 2), HoldKind.PRESERVE))
 
 
 def test_a_hold_stands_until_that_one_is_lifted() -> None:
-    lifted = event(EventKind.HOLD_LIFTED, "A", reason="letter")
+    lifted = recorded(HoldLifted("A", "letter"))
     assert [hold.reference for hold in list_standing([placed("A"), placed("B"), lifted])] == ["B"]
     assert [hold.reference for hold in list_standing([placed("A"), lifted, placed("A")])] == ["A"]
     assert list_standing([]) == []

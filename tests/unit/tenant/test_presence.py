@@ -1,37 +1,40 @@
 """A tenant without storage is told why it has none, and what to do about it."""
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.records.events import EventKind
+from coffre.records.facts.agents import Install
+from coffre.records.facts.departure import DepartureStage, Stage
+from coffre.records.facts.fact import Fact
 from coffre.tenant.presence import find_unapplied, refuse_unapplied
 from coffre.tenant.service import Service
 from tests.builders import machine_with, tenant_with
+from tests.doubles.log import InMemoryLog
 
 TENANT = tenant_with(machines={"compta-01": machine_with(), "caisse-01": machine_with()}, licences={"workstation": 2})
+INSTALL, ERASED = Install(generation=1), DepartureStage(date(2027, 5, 1), stage=Stage.ERASED)
 COMPTA, CAISSE = "compta-01", "caisse-01"
 
 
-def service_of(owned: list[str], traces: list[tuple[EventKind, str | None]]) -> Service:
-    def has(tenant_id: str, kind: EventKind, machine: str | None = None) -> bool:
-        return any(kind is each and machine in (None, where) for each, where in traces)
-
-    is_erased = (EventKind.DEPARTURE, None) in traces
-    departures = [SimpleNamespace(details={"stage": "erased"})] if is_erased else []
+def service_of(owned: list[str], traces: list[tuple[Fact, str | None]]) -> Service:
+    log = InMemoryLog()
+    for fact, machine in traces:
+        log.append(fact, machine)
     service: Any = SimpleNamespace(
         tenant=TENANT,
         owner_uid="owner",
         bucket_name=lambda name: name,
         storage=SimpleNamespace(list_owned_buckets=lambda uid: owned),
-        find_records=lambda: SimpleNamespace(has=has, list_events=lambda *_: departures) if traces else None,
+        log=log,
     )
     return service  # type: ignore[no-any-return]
 
 
-def refusal(owned: list[str], traces: list[tuple[EventKind, str | None]], machines: list[str]) -> RefusedError | None:
+def refusal(owned: list[str], traces: list[tuple[Fact, str | None]], machines: list[str]) -> RefusedError | None:
     try:
         refuse_unapplied(service_of(owned, traces), machines)
     except RefusedError as refused:
@@ -44,15 +47,15 @@ def refusal(owned: list[str], traces: list[tuple[EventKind, str | None]], machin
     [
         ([], [], [COMPTA], "was never applied: lab holds nothing of it", "Run `coffre apply"),
         ([], [], [], "was never applied", "Run `coffre apply"),
-        ([], [(EventKind.INSTALL, COMPTA)], [COMPTA], "which was applied there", "--platform-lost"),
-        ([], [(EventKind.INSTALL, COMPTA), (EventKind.DEPARTURE, None)], [], "has left", "offboard"),
-        ([COMPTA], [(EventKind.INSTALL, COMPTA)], [COMPTA, CAISSE], "caisse-01 was never applied", "Run `coffre apply"),
-        ([COMPTA], [(EventKind.INSTALL, CAISSE)], [CAISSE], "has no bucket of caisse-01 any more", "coffre status"),
+        ([], [(INSTALL, COMPTA)], [COMPTA], "which was applied there", "--platform-lost"),
+        ([], [(INSTALL, COMPTA), (ERASED, None)], [], "has left", "offboard"),
+        ([COMPTA], [(INSTALL, COMPTA)], [COMPTA, CAISSE], "caisse-01 was never applied", "Run `coffre apply"),
+        ([COMPTA], [(INSTALL, CAISSE)], [CAISSE], "has no bucket of caisse-01 any more", "coffre status"),
         (["other"], [], [COMPTA, CAISSE], "compta-01, caisse-01 were never applied", "Run `coffre apply"),
     ],
 )
 def test_what_lacks_storage_is_told_by_its_cause(
-    owned: list[str], traces: list[tuple[EventKind, str | None]], machines: list[str], said: str, advice: str
+    owned: list[str], traces: list[tuple[Fact, str | None]], machines: list[str], said: str, advice: str
 ) -> None:
     refused = refusal(owned, traces, machines)
     assert refused is not None
@@ -67,7 +70,7 @@ def test_storage_that_is_there_is_not_asked_for_more() -> None:
 
 
 def test_work_goes_on_with_the_machines_that_have_storage() -> None:
-    installed = [(EventKind.INSTALL, COMPTA), (EventKind.INSTALL, CAISSE)]
+    installed = [(INSTALL, COMPTA), (INSTALL, CAISSE)]
     assert find_unapplied(service_of([COMPTA, CAISSE], installed), [COMPTA, CAISSE]) == {}
     (gone,) = find_unapplied(service_of([COMPTA], installed), [COMPTA, CAISSE]).items()
     assert (gone[0], gone[1].message) == (CAISSE, "martin: lab has no bucket of caisse-01 any more")
@@ -78,4 +81,4 @@ def test_work_goes_on_with_the_machines_that_have_storage() -> None:
 @pytest.mark.parametrize(("owned", "said"), [([], "lab holds nothing"), (["other"], "has no bucket of compta-01")])
 def test_there_is_no_going_on_with_none(owned: list[str], said: str) -> None:
     with pytest.raises(RefusedError, match=said):
-        find_unapplied(service_of(owned, [(EventKind.INSTALL, COMPTA)]), [COMPTA])
+        find_unapplied(service_of(owned, [(INSTALL, COMPTA)]), [COMPTA])

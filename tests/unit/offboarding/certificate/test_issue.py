@@ -8,7 +8,7 @@ import string
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,13 @@ from coffre.offboarding.erase.checks import Absent, Check, Look
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Flaws, Locked, Step, Verified
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import is_genuine, read_heads
-from coffre.records.events import EventKind
+from coffre.records.facts.contract import Disclosed, DisclosureState, HoldPlaced
 from coffre.signing.seals import keys
 from coffre.signing.seals.keys import CertifiedKey
 from coffre.signing.seals.seal import SealError
 from coffre.signing.seals.sealed_json import write_json
 from coffre.signing.seals.sealed_pdf import seal_pdf
+from coffre.spec.tenant import HoldKind
 from coffre.tenant.service import Service
 from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY
 from tests.unit.offboarding.departures import (
@@ -207,8 +208,8 @@ def test_a_verification_by_whoever_erased_is_a_reservation(service: Service) -> 
 
 def test_a_confidential_order_of_an_authority_is_not_told_to_the_customer(service: Service) -> None:
     journal = write_whole_departure(service)
-    service.record(EventKind.HOLD_PLACED, reference="REQ-2027-17", on="2027-03-01")
-    service.record(EventKind.DISCLOSURE, reference="REQ-2027-17", on="2027-03-02")
+    service.log.append(HoldPlaced("REQ-2027-17", date(2027, 3, 1), HoldKind.BLOCK_ACCESS))
+    service.log.append(Disclosed("REQ-2027-17", DisclosureState.COMPLETE))
     verify_and_clear(service, journal)
     certificate = issue(service, journal, TODAY)
     assert b"REQ-2027-17" not in certificate.json.read_bytes()

@@ -1,0 +1,1 @@
+"""What events say: one frozen class for each kind, with typed fields. `registry` has the class of each kind."""

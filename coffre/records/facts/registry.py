@@ -1,0 +1,78 @@
+"""Which class says what an event of each kind says: the one place where details become facts and facts details."""
+
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+from coffre.errors import ExpectedError
+from coffre.records import details
+from coffre.records.events import Event, EventKind
+from coffre.records.facts import agents, backups, contract, departure
+from coffre.records.facts.fact import Fact
+
+F = TypeVar("F", bound=Fact)
+
+FACTS: Mapping[EventKind, type[Fact]] = {
+    EventKind.INSTALL: agents.Install,
+    EventKind.UPDATE: agents.Update,
+    EventKind.ORDERS: agents.OrdersIssued,
+    EventKind.ORDERS_WRITTEN: agents.OrdersWritten,
+    EventKind.REMOVAL: agents.Removal,
+    EventKind.RETIREMENT: agents.Retirement,
+    EventKind.QUOTA_CHANGE: contract.QuotaChange,
+    EventKind.LICENCE_CHANGE: contract.LicenceChange,
+    EventKind.OPTION_CHANGE: contract.OptionChange,
+    EventKind.SUSPENSION_CHANGE: contract.SuspensionChange,
+    EventKind.HOLD_CHANGE: contract.HoldChange,
+    EventKind.COMMISSIONED: contract.Commissioned,
+    EventKind.PASSWORD_USED: backups.PasswordUsed,
+    EventKind.DRILL: backups.Drilled,
+    EventKind.VERIFICATION: backups.VerificationRun,
+    EventKind.VERIFICATION_ROUND: backups.VerificationRound,
+    EventKind.GATE_CHANGE: contract.GateChange,
+    EventKind.GATE_WORD: contract.GateWord,
+    EventKind.OUT_OF_HOURS_APPLY: contract.OutOfHoursApply,
+    EventKind.KEY_ROTATED: agents.KeyRotated,
+    EventKind.UNDELETE: backups.Undeleted,
+    EventKind.SNAPSHOT_SET_ASIDE: backups.SnapshotSetAside,
+    EventKind.SNAPSHOT_BROUGHT_BACK: backups.SnapshotBroughtBack,
+    EventKind.DEPARTURE: departure.DepartureStage,
+    EventKind.DEPARTURE_STEP: departure.DepartureStep,
+    EventKind.LETTER: departure.LetterPosted,
+    EventKind.DISCLOSURE: contract.Disclosed,
+    EventKind.HOLD_PLACED: contract.HoldPlaced,
+    EventKind.HOLD_LIFTED: contract.HoldLifted,
+    EventKind.SNAPSHOTS_RELEASED: backups.SnapshotsReleased,
+    EventKind.NEW_REPOSITORY: backups.NewRepository,
+    EventKind.MACHINE_REPLACED: agents.MachineReplaced,
+    EventKind.RECORDS_TRIMMED: departure.RecordsTrimmed,
+    EventKind.PATHS_ACCEPTED: agents.PathsAccepted,
+}
+_KINDS = {fact: kind for kind, fact in FACTS.items()}
+
+
+def kind_of(fact: type[Fact]) -> EventKind:
+    """Return the kind of the events that say such a fact."""
+    return _KINDS[fact]
+
+
+def write_fact(fact: Fact) -> dict[str, object]:
+    """Return what an event's details hold of a fact."""
+    return details.to_details(fact)
+
+
+def read_fact(event: Event) -> Fact:
+    """Return what an event says, also one that an earlier version wrote."""
+    try:
+        return details.from_details(FACTS[event.kind], event.details)
+    except (KeyError, TypeError, ValueError) as unreadable:
+        raise ExpectedError(
+            f"event {event.id} of {event.slug}, of the kind {event.kind.value}, does not say what such an event says",
+            "`coffre records verify` tells whether it was changed; if it was not, a newer Coffre wrote it.",
+        ) from unreadable
+
+
+def read_as(event: Event, kind: type[F]) -> F:
+    """Return what an event says as the fact of its kind; ValueError when it is of another kind."""
+    if FACTS[event.kind] is not kind:
+        raise ValueError(f"an event of the kind {event.kind.value} is no {kind.__name__}")
+    return cast("F", read_fact(event))

@@ -1,0 +1,151 @@
+"""The log of one tenant: what was recorded of it, read and written as typed facts."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar, cast
+
+from coffre.records.actor import Author
+from coffre.records.database.store import Records
+from coffre.records.events import Event, EventKind
+from coffre.records.facts.departure import RecordsTrimmed
+from coffre.records.facts.fact import Fact
+from coffre.records.facts.registry import kind_of, read_fact, write_fact
+from coffre.workspace.clock import utc_now
+
+F = TypeVar("F", bound=Fact)
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
+
+FactClasses = type[F] | tuple[type[F], ...]
+"""One class of facts, or several of which any counts."""
+
+
+@dataclass(frozen=True)
+class Recorded(Generic[F_co]):
+    """A fact as it is recorded: who recorded it, when, and about which machine (None: about the whole tenant).
+
+    ``id`` is in the order of adding; ``commit`` is None outside a git checkout.
+    """
+
+    id: int
+    tenant_id: str
+    at: datetime
+    actor: str
+    commit: str | None
+    machine: str | None
+    fact: F_co
+
+    @property
+    def kind(self) -> EventKind:
+        return kind_of(type(self.fact))
+
+
+class Log(Protocol):
+    """What a command has in hand of the records of one tenant. A look never makes a database."""
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def slug(self) -> str: ...
+
+    def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
+        """Record a fact, with who, from which commit and when."""
+
+    def last(self, kinds: FactClasses[F], machine: str | None = None) -> Recorded[F] | None:
+        """Return the fact that was recorded last; without a machine, whichever machine it is about."""
+
+    def list(
+        self,
+        kinds: FactClasses[F],
+        machine: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[Recorded[F]]:
+        """Return the facts in the order in which they were recorded, from ``since`` on and before ``until``."""
+
+    def has(self, kinds: FactClasses[Fact], machine: str | None = None) -> bool:
+        """Tell whether such a fact was ever recorded."""
+
+
+@dataclass(frozen=True)
+class TenantLog:
+    """The log of a tenant in the records database, which is opened when it is needed.
+
+    ``find_records`` returns None as long as nothing was ever recorded; ``open_records`` makes the database.
+    """
+
+    tenant_id: str
+    slug: str
+    author: Author
+    open_records: Callable[[], Records]
+    find_records: Callable[[], Records | None]
+    clock: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def read(cls, records: Records, tenant_id: str, slug: str, author: Author) -> "TenantLog":
+        """Return the log of a tenant in records that are open."""
+        return cls(tenant_id, slug, author, lambda: records, lambda: records)
+
+    def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
+        return _recorded(self.open_records().append(self._event(fact, machine)), fact)
+
+    def trim(self, trimmed: RecordsTrimmed, kinds: Collection[EventKind]) -> Mapping[EventKind, int]:
+        """Delete what is recorded of these kinds, and record that with the counts, which are returned."""
+        return self.open_records().trim(self._event(trimmed, None), kinds)
+
+    def _event(self, fact: Fact, machine: str | None) -> Event:
+        return Event(
+            tenant_id=self.tenant_id,
+            slug=self.slug,
+            kind=kind_of(type(fact)),
+            at=self.clock(),
+            actor=self.author.actor,
+            commit=self.author.commit,
+            machine=machine,
+            details=write_fact(fact),
+        )
+
+    def last(self, kinds: FactClasses[F], machine: str | None = None) -> Recorded[F] | None:
+        records = self.find_records()
+        if records is None:
+            return None
+        found = [records.find_last(self.tenant_id, kind_of(each), machine) for each in _each(kinds)]
+        newest = max((event for event in found if event is not None), key=lambda event: event.id or 0, default=None)
+        return None if newest is None else read_recorded(newest, kinds)
+
+    def list(
+        self,
+        kinds: FactClasses[F],
+        machine: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[Recorded[F]]:
+        records = self.find_records()
+        if records is None:
+            return []
+        wanted = [kind_of(each) for each in _each(kinds)]
+        events = records.select_events(self.tenant_id, wanted, machine, since, until)
+        return [read_recorded(event, kinds) for event in events]
+
+    def has(self, kinds: FactClasses[Fact], machine: str | None = None) -> bool:
+        records = self.find_records()
+        return records is not None and any(records.has(self.tenant_id, kind_of(each), machine) for each in _each(kinds))
+
+
+def fact_of(recorded: Recorded[F] | None) -> F | None:
+    """Return the fact of what was recorded, None when nothing was."""
+    return None if recorded is None else recorded.fact
+
+
+def read_recorded(event: Event, kinds: FactClasses[F]) -> Recorded[F]:  # noqa: ARG001 (what it is read as)
+    """Return an event that was recorded, as the fact that it says."""
+    return _recorded(event, cast("F", read_fact(event)))
+
+
+def _recorded(event: Event, fact: F) -> Recorded[F]:
+    return Recorded(event.id or 0, event.tenant_id, event.at, event.actor, event.commit, event.machine, fact)
+
+
+def _each(kinds: FactClasses[F]) -> tuple[type[F], ...]:
+    return kinds if isinstance(kinds, tuple) else (kinds,)
