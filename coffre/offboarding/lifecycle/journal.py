@@ -37,8 +37,11 @@ class Entry:
 
     @property
     def step(self) -> Step | None:
-        """The step that left evidence; None for a stage."""
-        return Step(self.fact.step) if isinstance(self.fact, DepartureStep) else None
+        """The step that left evidence; None for a stage, and for a step that a newer Coffre wrote."""
+        fact = self.fact
+        if not isinstance(fact, DepartureStep) or fact.step not in list(Step):
+            return None
+        return Step(fact.step)
 
     @property
     def by(self) -> str | None:
@@ -105,7 +108,7 @@ class Journal:
 
     def enter(self, stage: Stage) -> None:
         """Write that a stage is reached."""
-        self._service.log.append(DepartureStage(*self._opening(), stage), self._machine)
+        self._service.log.append(DepartureStage(*self._opening(), stage=stage), self._machine)
 
     def sign_as(self, name: str, statement: str) -> None:
         """Have what is written from now on be somebody's, and belong to their signed statement of this nonce."""
@@ -123,7 +126,7 @@ class Journal:
         newest = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine][-1:]
         if newest and not again and newest[0].read(type(evidence)) == evidence:
             return read_recorded(newest[0].event, DepartureStep)
-        fact = DepartureStep(*self._opening(), step.value, to_details(evidence))
+        fact = DepartureStep(*self._opening(), step=step.value, evidence=to_details(evidence))
         return self._service.log.append(fact, machine or self._machine)
 
     def read(self, step: Step, kind: type[E]) -> list[E]:

@@ -146,7 +146,13 @@ def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOu
     outcome = judge_machine(result, installed, wanted, orders.due)
     if wanted is not None and result.ok and (installed != wanted or find_way(service.log, result.machine) != way):
         kind = Install if installed is None else Update
-        deployed = kind(machine.kind.value, wanted.generation, wanted.agent_sha256, result.agent_version, way)
+        deployed = kind(
+            licence=machine.kind.value,
+            generation=wanted.generation,
+            agent_sha256=wanted.agent_sha256,
+            agent_version=result.agent_version,
+            connection=way,
+        )
         service.log.append(deployed, result.machine)
     differs = meet(service, result.machine, result.identity) if result.ok else ()
     return judge_identity(service.tenant.slug, outcome, differs)

@@ -1,6 +1,6 @@
 """Facts about machines: their agents, the orders they get, their place, and the keys in their name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
 
@@ -13,7 +13,7 @@ class AgentDeployed(Fact):
     """An agent was deployed: the generation of its orders, its program, and the way to the machine in one line."""
 
     licence: str = ""
-    generation: int = 0
+    generation: int = field(kw_only=True)
     agent_sha256: str = ""
     agent_version: str | None = None
     connection: str | None = None

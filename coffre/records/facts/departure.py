@@ -70,14 +70,14 @@ class JournalEntry(Fact):
 class DepartureStage(JournalEntry):
     """A departure reached a stage."""
 
-    stage: Stage = Stage.NOTIFIED
+    stage: Stage = field(kw_only=True)
 
 
 @dataclass(frozen=True)
 class DepartureStep(JournalEntry):
     """A step of a departure left evidence, which the class of that step reads (`offboarding.lifecycle.evidence`)."""
 
-    step: str = ""
+    step: str = field(kw_only=True)
     evidence: Annotated[Mapping[str, object], REST] = field(default_factory=dict)
 
 

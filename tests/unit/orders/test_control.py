@@ -144,9 +144,9 @@ def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(de
     desk.log.append(OrdersIssued(1), SISTER)
     desk.log.append(OrdersIssued(2, ("plan.paths",)), SISTER)
     assert generations.find_written(desk.log, SISTER) == 0
-    desk.log.append(Update("workstation", 2), SISTER)
+    desk.log.append(Update("workstation", generation=2), SISTER)
     assert (generations.find_written(desk.log, SISTER), generations.find_last_used(desk.log, SISTER)) == (2, 2)
-    desk.log.append(Update("workstation", 5), MACHINE)
+    desk.log.append(Update("workstation", generation=5), MACHINE)
     desk.put_back(first)
     with pytest.raises(desired.OutdatedOrdersError):
         control.read_orders(desk, MACHINE)

@@ -22,9 +22,9 @@ MOMENT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
 DAY, FIRST_OF_MAY = date(2027, 3, 2), date(2027, 5, 1)
 
 EXPECTED: list[Fact] = [
-    agents.Install("workstation", 3, HASH, "0.2.0", "ssh root@compta.example:22"),
-    agents.Update("workstation", 4, HASH, "0.3.0", "winrm admin@compta.example:5986"),
-    agents.Update("workstation", 2),
+    agents.Install("workstation", HASH, "0.2.0", "ssh root@compta.example:22", generation=3),
+    agents.Update("workstation", HASH, "0.3.0", "winrm admin@compta.example:5986", generation=4),
+    agents.Update("workstation", generation=2),
     agents.OrdersIssued(3, ("plan.paths",)),
     agents.OrdersIssued(4, renews=True),
     agents.OrdersWritten(4),
@@ -72,7 +72,7 @@ EXPECTED: list[Fact] = [
     agents.MachineReplaced("a new PC"),
     agents.PathsAccepted("it is empty", 5, (agents.PathSize("/srv", 0, 0),)),
     departure.DepartureStage(DAY, identity=departure.Identity.DECLARED, stage=departure.Stage.NOTIFIED),
-    departure.DepartureStage(DAY, "vieux-pc", departure.Identity.PROVED, "0f0f", departure.Stage.ERASED),
+    departure.DepartureStage(DAY, "vieux-pc", departure.Identity.PROVED, "0f0f", stage=departure.Stage.ERASED),
     departure.DepartureStep(
         DAY, identity=departure.Identity.DECLARED, step="frozen", evidence={"machines": ["compta-01"]}
     ),
@@ -127,9 +127,18 @@ def test_a_fact_is_written_as_before_byte_for_byte(before: list[Event], place: i
     assert json.dumps(write_fact(EXPECTED[place])) == json.dumps(before[place].details)
 
 
-def test_what_is_missing_or_absurd_in_an_event_is_said() -> None:
-    event = Event("k7", "martin", EventKind.HOLD_PLACED, MOMENT, "claire", details={"since": "soon"}, id=7)
-    with pytest.raises(ExpectedError, match="event 7 of martin, of the kind hold_placed, does not say"):
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [
+        (EventKind.HOLD_PLACED, {"since": "soon"}),
+        (EventKind.DEPARTURE, {"on": "2027-03-02"}),
+        (EventKind.DEPARTURE_STEP, {"on": "2027-03-02"}),
+        (EventKind.INSTALL, {"licence": "server"}),
+    ],
+)
+def test_what_is_missing_or_absurd_in_an_event_is_said(kind: EventKind, details: dict[str, object]) -> None:
+    event = Event("k7", "martin", kind, MOMENT, "claire", details=details, id=7)
+    with pytest.raises(ExpectedError, match=f"event 7 of martin, of the kind {kind.value}, does not say"):
         read_fact(event)
 
 
