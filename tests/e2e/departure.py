@@ -36,19 +36,22 @@ leaving:
 
 KILLING = """
 import os, signal, sys
-from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.facts.departure import JournalEntry
+from coffre.tenant.log import TenantLog
 before, place = sys.argv.pop(1) == "before", int(sys.argv.pop(1))
-write, seen = Journal._write, 0
-def killing(self, *arguments):
+append, seen = TenantLog.append, 0
+def killing(self, fact, machine=None):
     global seen
+    if not isinstance(fact, JournalEntry):
+        return append(self, fact, machine)
     seen += 1
     if before and seen == place:
         os.kill(os.getpid(), signal.SIGKILL)
-    event = write(self, *arguments)
+    recorded = append(self, fact, machine)
     if seen == place:
         os.kill(os.getpid(), signal.SIGKILL)
-    return event
-Journal._write = killing
+    return recorded
+TenantLog.append = killing
 from coffre.cli.main import main
 sys.exit(main())
 """
