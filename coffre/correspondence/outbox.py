@@ -6,26 +6,13 @@ It does not know what the mail is about. Whoever sends it keeps the log of its s
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from coffre.correspondence import smtp
 from coffre.errors import ExpectedError, RefusedError
+from coffre.records.facts.mail import MailState
 from coffre.spec.platform import Mail
-
-
-class MailState(StrEnum):
-    """How far mail went. The values are in the database for ever.
-
-    Mail that stayed at sending was cut off: whether it went out is not known. Without a mail server it is written only,
-    to be handed over in another way.
-    """
-
-    WRITTEN = "written"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)

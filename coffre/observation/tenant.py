@@ -10,13 +10,14 @@ from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import judge_filling
 from coffre.observation.machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
 from coffre.observation.stores import find_words, read_room
+from coffre.records.facts.departure import Stage
 from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import find_stage
 from coffre.tenant.service import Service
-from coffre.tenant.stage import AFTER_ERASURE, Stage
+from coffre.tenant.stage import AFTER_ERASURE
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from coffre.errors import RefusedError
+from coffre.records.facts.departure import Stage
 from coffre.spec import naming
 from coffre.spec.tenant import (
     AgentKind,
@@ -14,7 +15,7 @@ from coffre.spec.tenant import (
     TenantStatus,
     WinrmConnection,
 )
-from coffre.tenant.stage import STILL_SERVED, Stage
+from coffre.tenant.stage import STILL_SERVED
 
 
 def refuse_unsupported(tenant: Tenant) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from coffre.records.facts.departure import DepartureStage, DepartureStep
+from coffre.records.facts.departure import DepartureStage, DepartureStep, Stage
 from coffre.tenant.log import Log
-from coffre.tenant.stage import ERASURE_BEGAN, STILL_SERVED, Stage
+from coffre.tenant.stage import ERASURE_BEGAN, STILL_SERVED
 
 
 def find_stage(log: Log) -> Stage | None:

@@ -3,21 +3,18 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import RecordsTrimmed
 from coffre.records.facts.fact import Fact
-from coffre.records.facts.registry import kind_of, read_fact, write_fact
+from coffre.records.facts.registry import FactClasses, kind_of, read_as, write_fact
 from coffre.workspace.clock import utc_now
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
-
-FactClasses = type[F] | tuple[type[F], ...]
-"""One class of facts, or several of which any counts."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +135,9 @@ def fact_of(recorded: Recorded[F] | None) -> F | None:
     return None if recorded is None else recorded.fact
 
 
-def read_recorded(event: Event, kinds: FactClasses[F]) -> Recorded[F]:  # noqa: ARG001 (what it is read as)
-    """Return an event that was recorded, as the fact that it says."""
-    return _recorded(event, cast("F", read_fact(event)))
+def read_recorded(event: Event, kinds: FactClasses[F]) -> Recorded[F]:
+    """Return an event that was recorded, as the fact that it says; TypeError when it is none of these classes."""
+    return _recorded(event, read_as(event, kinds))
 
 
 def _recorded(event: Event, fact: F) -> Recorded[F]:

@@ -1,6 +1,6 @@
-"""The stages of a departure, as the journal has them; `offboarding.stages` says what leads from each to the next."""
+"""What the stages of a departure mean to every command; `offboarding.lifecycle.stages` says what leads where."""
 
-from coffre.records.facts.departure import Stage as Stage
+from coffre.records.facts.departure import Stage
 
 STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
 """The contract remains applicable: machines back up as before."""

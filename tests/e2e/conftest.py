@@ -8,7 +8,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,19 @@ class Desk:
 
     def is_restic_there(self, host: str, verb: str) -> bool:
         return self.on_machine(host, f"pgrep -f '{RESTIC.format(verb)}' || true") != ""
+
+    @contextmanager
+    def out_of_reach(self, host: str) -> Iterator[None]:
+        """Let nobody here reach a machine that runs and reaches the storage: a laptop in another network."""
+        settings, own = self.root / "platform.yaml", self.home / "ssh_config"
+        kept = settings.read_text(encoding="utf-8")
+        assert str(self.ssh_config) in kept
+        own.write_text(f"Host {host}\n  Port 1\n\n{self.ssh_config.read_text(encoding='utf-8')}", encoding="utf-8")
+        settings.write_text(kept.replace(str(self.ssh_config), str(own)), encoding="utf-8")
+        try:
+            yield
+        finally:
+            settings.write_text(kept, encoding="utf-8")
 
     def tenant_file(self, slug: str) -> Path:
         return self.root / "tenants" / f"{slug}.yaml"

@@ -4,8 +4,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +49,6 @@ ln -s ventes.csv "dernières ventes"
 touch -d 2020-02-29T12:34:56Z ventes.csv
 """
 LIST = r"cd / && find home/claire -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
-
-
-@contextmanager
-def out_of_reach(leaver: Leaver, lab: Any, host: str) -> Iterator[None]:
-    """Let nobody here reach a machine that runs and reaches the storage: a laptop in another network."""
-    settings = leaver.desk.root / "platform.yaml"
-    kept = settings.read_text(encoding="utf-8")
-    ssh_config = leaver.desk.home / "ssh_config"
-    ssh_config.write_text(f"Host {host}\n  Port 1\n{lab.ssh_config.read_text(encoding='utf-8')}", encoding="utf-8")
-    settings.write_text(kept.replace(str(lab.ssh_config), str(ssh_config)), encoding="utf-8")
-    try:
-        yield
-    finally:
-        settings.write_text(kept, encoding="utf-8")
 
 
 def how_agents_ended(leaver: Leaver) -> dict[str | None, object]:
@@ -260,7 +245,7 @@ def test_without_a_receipt_the_retrieval_period_runs_out_and_with_one_nothing_is
     (leaver.desk.root / "recu-signe.pdf").write_bytes(b"%PDF-1.4 signed")
     (attest,) = runbook.section(HANDED_OVER)
     enter(attest, REMINDER)
-    with out_of_reach(leaver, lab, HOSTS[COMPTA]):
+    with leaver.desk.out_of_reach(HOSTS[COMPTA]):
         assert leaver.stage(REMINDER) == "acknowledged"
     assert how_agents_ended(leaver) == {COMPTA: "unreached", CAISSE: "unreached"}
 
@@ -269,7 +254,7 @@ def test_a_machine_that_was_not_reached_removes_its_agent_by_its_orders(leaver: 
     run = "systemctl reset-failed coffre-backup.service; systemctl start --no-block coffre-backup.service"
     leaver.desk.on_machine(HOSTS[COMPTA], f"ls /usr/local/lib/coffre/coffre-agent && {run}")
     assert leaver.desk.on_machine(HOSTS[COMPTA], NOTHING_LEFT) == ""
-    with out_of_reach(leaver, lab, HOSTS[COMPTA]):
+    with leaver.desk.out_of_reach(HOSTS[COMPTA]):
         assert leaver.stage(LAST_TO_RETRIEVE) == "acknowledged"
     assert how_agents_ended(leaver) == {COMPTA: "removed_itself", CAISSE: "unreached"}
     refused = leaver.offboard(LAST_TO_RETRIEVE, "--to", "erased", "--yes", expect=4)

@@ -1,9 +1,7 @@
 """Rotations through the installed command, in order: each test goes on where the one before stopped."""
 
 import base64
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +84,6 @@ def secrets_seen() -> set[str]:
 @pytest.fixture(scope="module")
 def desk(make_desk: Callable[..., Desk], secrets_seen: set[str]) -> Desk:
     desk = make_desk(SLUG)
-    # Its own, so that a test can make a machine unreachable that goes on running.
-    platform = desk.root / "platform.yaml"
-    shutil.copy(desk.ssh_config, desk.root / "ssh_config")
-    text = platform.read_text(encoding="utf-8").replace(f"{desk.ssh_config.parent}/ssh_config", "ssh_config")
-    assert "ssh_config: ssh_config" in text
-    platform.write_text(text, encoding="utf-8")
     desk.coffre("apply", SLUG, "--yes")
     for host in HOSTS.values():
         desk.on_machine(host, "mkdir -p /home/claire && seq 1 5000 >/home/claire/ventes.csv")
@@ -105,18 +97,6 @@ def backstage(desk: Desk, secrets_seen: set[str]) -> Iterator[Backstage]:
     backstage = Backstage(desk)
     yield backstage
     secrets_seen.update(all_secret_values(backstage.control()))
-
-
-@contextmanager
-def out_of_reach(desk: Desk, host: str) -> Iterator[None]:
-    """Have Coffre find nobody at a machine's address; the machine itself runs on."""
-    path = desk.root / "ssh_config"
-    before = path.read_text(encoding="utf-8")
-    path.write_text(f"Host {host}\n  Port 1\n\n{before}", encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.write_text(before, encoding="utf-8")
 
 
 def killed_at(desk: Desk, text: str, *arguments: str) -> bool:
@@ -159,7 +139,7 @@ def test_backup_plan_and_apply_go_on_with_the_new_keys(desk: Desk) -> None:
 
 def test_a_machine_out_of_reach_keeps_its_old_key_and_is_named(desk: Desk, backstage: Backstage) -> None:
     before = backstage.control()
-    with out_of_reach(desk, HOSTS[CAISSE]):
+    with desk.out_of_reach(HOSTS[CAISSE]):
         rotated = desk.coffre("rotate", SLUG, "--yes", expect=1)
         assert f"the key of {COMPTA}: replaced" in rotated.stdout
         assert f"the key of {CAISSE}: pending, the old one still counts" in rotated.stdout
@@ -191,7 +171,7 @@ def test_a_machine_out_of_reach_keeps_its_old_key_and_is_named(desk: Desk, backs
 
 def test_a_stolen_key_is_cut_before_its_machine_is_looked_for(desk: Desk, backstage: Backstage) -> None:
     before = backstage.control()
-    with out_of_reach(desk, HOSTS[CAISSE]):
+    with desk.out_of_reach(HOSTS[CAISSE]):
         cut = desk.coffre("rotate", SLUG, "--machine", CAISSE, "--now", "--yes", expect=1)
         assert f"the old one is cut and {CAISSE} cannot back up until then" in cut.stdout
         assert not backstage.is_accepted(before.machine_keys[CAISSE], CAISSE)
@@ -204,7 +184,7 @@ def test_a_stolen_key_is_cut_before_its_machine_is_looked_for(desk: Desk, backst
 
 def test_a_stolen_signing_key_counts_no_more_at_once(desk: Desk, backstage: Backstage) -> None:
     before = backstage.control()
-    with out_of_reach(desk, HOSTS[CAISSE]):
+    with desk.out_of_reach(HOSTS[CAISSE]):
         desk.coffre("rotate", SLUG, "--signing", "--now", "--yes", expect=1)
         for name in HOSTS:
             with pytest.raises(desired.InvalidOrdersError):
@@ -243,7 +223,7 @@ def test_a_rotation_that_was_killed_is_ended_by_the_next_one(
 
 def test_apply_hands_out_the_key_that_it_has_had_to_mint_itself(desk: Desk, backstage: Backstage) -> None:
     """Stolen in the middle of a rotation: both keys are condemned, and the kill comes before a third is minted."""
-    with out_of_reach(desk, HOSTS[CAISSE]):
+    with desk.out_of_reach(HOSTS[CAISSE]):
         desk.coffre("rotate", SLUG, "--machine", CAISSE, "--yes", expect=1)
     pending = backstage.control().machine_keys[CAISSE]
     stolen = ("rotate", SLUG, "--machine", CAISSE, "--now", "--yes")

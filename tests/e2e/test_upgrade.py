@@ -112,6 +112,22 @@ def test_nothing_is_to_be_done_for_a_tenant_of_the_version_before(desk: Desk) ->
     assert desk.json("records", "verify", "--json")["is_sound"] is True
 
 
+def test_a_rotation_that_it_could_not_end_is_ended(desk: Desk, earlier: Earlier) -> None:
+    """A key was cut before its machine had the new one, which the version before wrote into the bundle by a phrase."""
+    with earlier.at(desk), desk.out_of_reach(f"{CAISSE}.martin.example"):
+        assert "cut" in desk.coffre("rotate", STAYS, "--machine", CAISSE, "--now", "--yes", expect=1).output
+    (planned,) = desk.json("plan", STAYS, "--json")
+    (rotation,) = planned["rotations"]
+    assert rotation["secret"] == {"kind": "machine_key", "subject": CAISSE, "generation": "current"}
+    assert rotation["is_cut"] is True
+    assert "replaced" in desk.coffre("rotate", STAYS, "--yes").stdout
+    (planned,) = desk.json("plan", STAYS, "--json")
+    assert planned["is_needed"] is False, planned
+    with earlier.at(desk):
+        refused = desk.coffre("secrets", "verify", expect=1).output
+        assert "is a bundle of version 2; this Coffre reads version 1" in refused
+
+
 def test_it_is_served_on(desk: Desk) -> None:
     desk.coffre("apply", STAYS, "--yes")
     desk.coffre("backup", STAYS)

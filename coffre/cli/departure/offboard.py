@@ -14,8 +14,8 @@ from coffre.cli import asking, output
 from coffre.cli.context import open_repository
 from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.lifecycle.evidence import Attested
+from coffre.records.facts.departure import Stage
 from coffre.spec.values.sizes import format_bytes
-from coffre.tenant.stage import Stage
 
 if TYPE_CHECKING:
     from coffre.offboarding.erase.verification import Verification

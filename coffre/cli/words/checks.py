@@ -8,8 +8,6 @@ from coffre.offboarding.erase.checks import (
     Check,
     Contents,
     KeyAnswer,
-    KeyHolder,
-    KeyOwner,
     KeyTried,
     Left,
     Look,
@@ -19,6 +17,7 @@ from coffre.offboarding.erase.checks import (
     RestoreAnswer,
     RestoreTried,
 )
+from coffre.secrets.identifiers import describe
 
 _LOOKS: Mapping[Look, str] = {
     Look.CONTENTS: "contents of bucket",
@@ -69,13 +68,8 @@ def describe_checks(checks: Sequence[Check]) -> str:
 
 
 def _name(check: Check) -> str:
-    holder = f" ({_name_holder(check.holder)})" if check.holder is not None else ""
+    holder = f" ({describe(check.holder)})" if check.holder is not None else ""
     return f"{_LOOKS[check.look]} {check.subject}".strip() + holder
-
-
-def _name_holder(holder: KeyHolder) -> str:
-    old = "old " if holder.is_old else ""
-    return f"the {old}owner's key" if holder.owner is KeyOwner.TENANT else f"the {old}key of {holder.machine}"
 
 
 def _say_seen(check: Check) -> str:

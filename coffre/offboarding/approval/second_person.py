@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from coffre.offboarding.approval.people import Acted, People, digest
-from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, Step, to_details
+from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, Step
 from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.details import to_details
 from coffre.signing.statements import Act
 
 ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)

@@ -9,8 +9,8 @@ from coffre.correspondence.documents import tenant_folder
 from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
 from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.facts.departure import Stage
 from coffre.tenant.service import Service
-from coffre.tenant.stage import Stage
 
 
 def attest(service: Service, journal: Journal, what: Attested, document: Path, dated_on: date) -> Attestation:

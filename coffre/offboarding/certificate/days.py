@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from coffre.offboarding.certificate.model import CertificateFacts, Seen
 from coffre.offboarding.lifecycle.calendar import Milestone
 from coffre.offboarding.notices import words
-from coffre.tenant.stage import Stage
+from coffre.records.facts.departure import Stage
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from coffre.offboarding.certificate.model import CertificateFacts
 from coffre.offboarding.certificate.render import render_certificate
 from coffre.offboarding.certificate.sealed import read_tenant_key, seal_certificate
 from coffre.offboarding.certificate.who import read_who
-from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step, to_details
+from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import Head
+from coffre.records.details import to_details
 from coffre.records.facts.departure import DepartureStep
 from coffre.signing.seals.keys import CertifiedKey, name_signer
 from coffre.signing.seals.sealed_pdf import seal_pdf

@@ -20,7 +20,7 @@ from coffre.offboarding.lifecycle.evidence import (
 )
 from coffre.offboarding.lifecycle.keeping_after import Reason
 from coffre.records.chain.heads import Head
-from coffre.tenant.stage import Stage
+from coffre.records.facts.departure import Stage
 
 E = TypeVar("E")
 

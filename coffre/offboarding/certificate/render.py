@@ -8,8 +8,9 @@ from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.model import CertificateFacts
 from coffre.offboarding.certificate.sealed import FACTS_FILE
 from coffre.offboarding.erase.checks import RepositoryPasswords
-from coffre.offboarding.lifecycle.evidence import BucketCount, to_details
+from coffre.offboarding.lifecycle.evidence import BucketCount
 from coffre.offboarding.notices import words
+from coffre.records.details import to_details
 from coffre.signing.seals.sealed_json import write_json
 
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "certificat/certificat.css")

@@ -8,8 +8,6 @@ from coffre.offboarding.erase.checks import (
     Check,
     Contents,
     KeyAnswer,
-    KeyHolder,
-    KeyOwner,
     KeyTried,
     Left,
     Look,
@@ -24,6 +22,7 @@ from coffre.offboarding.erase.checks import (
     Told,
     ToldByLetter,
 )
+from coffre.secrets.identifiers import Generation, SecretId
 
 LOOKS: Mapping[Look, str] = {
     Look.CONTENTS: "Contenu de l’espace",
@@ -127,6 +126,6 @@ def say_told(told: Told) -> str:
             assert_never(told)
 
 
-def _name_holder(holder: KeyHolder) -> str:
-    whose = "du propriétaire" if holder.owner is KeyOwner.TENANT else f"de {holder.machine}"
-    return f"{'ancienne clé' if holder.is_old else 'clé'} {whose}"
+def _name_holder(secret: SecretId) -> str:
+    whose = "du propriétaire" if secret.subject is None else f"de {secret.subject}"
+    return f"{'ancienne clé' if secret.generation is Generation.OLD else 'clé'} {whose}"

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal
 
 from coffre.errors import RefusedError
+from coffre.secrets.identifiers import SecretId
 
 
 class Look(StrEnum):
@@ -27,22 +28,6 @@ class Look(StrEnum):
     STACK = "stack"  # the tenant's slug
     PASSWORD = "repository_password"  # noqa: S105 - a machine
     QUOTED = "quoted"  # the name of a check of an earlier version, as it stands there
-
-
-class KeyOwner(StrEnum):
-    """Whose an access key is."""
-
-    TENANT = "tenant"
-    MACHINE = "machine"
-
-
-@dataclass(frozen=True)
-class KeyHolder:
-    """Whose an access key is, with the machine's name. ``is_old``: a rotation keeps it beside its successor."""
-
-    owner: KeyOwner
-    machine: str | None = None
-    is_old: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +131,7 @@ class Check:
     subject: str
     passed: bool
     seen: Seen
-    holder: KeyHolder | None = None
+    holder: SecretId | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ from coffre.offboarding.lifecycle.due import is_verified, refusing_under_hold
 from coffre.offboarding.lifecycle.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
 from coffre.offboarding.lifecycle.procedure import Departure, Manner, Outcome, open_departure
 from coffre.offboarding.lifecycle.stages import Waiting
+from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
 from coffre.tenant.service import Service
-from coffre.tenant.stage import Stage
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import remove_folder
 

@@ -8,12 +8,13 @@ from coffre.errors import RefusedError
 from coffre.offboarding.approval.second_person import digest_verification, has_approved, is_another_person, list_erasers
 from coffre.offboarding.erase.checks import Check
 from coffre.offboarding.erase.verifying import verify_gone, verify_machine_gone
-from coffre.offboarding.lifecycle.evidence import ErasureBegan, Step, Verified, to_details
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, Step, Verified
 from coffre.offboarding.lifecycle.procedure import Departure, Manner, open_departure
+from coffre.records.details import to_details
+from coffre.records.facts.departure import Stage
 from coffre.signing.signers import person_of
 from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
-from coffre.tenant.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from coffre.offboarding.erase.checks import (
     Check,
     Contents,
     KeyAnswer,
-    KeyHolder,
-    KeyOwner,
     KeyTried,
     Left,
     Look,
@@ -27,7 +25,8 @@ from coffre.offboarding.erase.destroying import list_users
 from coffre.offboarding.lifecycle.evidence import ErasureBegan
 from coffre.provisioning.engine.removal import list_stack_files
 from coffre.secrets import minting
-from coffre.secrets.bundles import KINDS, ControlBundle, S3Key
+from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
+from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
 from coffre.tenant.keys import access_key
@@ -135,14 +134,11 @@ def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> It
         yield Check(Look.KEY, key.access_key_id, tried.answer is KeyAnswer.UNKNOWN, tried, holder)
 
 
-def list_access_keys(control: ControlBundle) -> Iterator[tuple[KeyHolder, S3Key]]:
-    """Yield every access key of a bundle with whose it is. Pure."""
-    yield KeyHolder(KeyOwner.TENANT), control.owner_key
-    for keys, is_old in ((control.machine_keys, False), (control.old_machine_keys, True)):
-        for machine, key in keys.items():
-            yield KeyHolder(KeyOwner.MACHINE, machine, is_old), key
-    if control.old_owner_key is not None:
-        yield KeyHolder(KeyOwner.TENANT, is_old=True), control.old_owner_key
+def list_access_keys(control: ControlBundle) -> Iterator[tuple[SecretId, S3Key]]:
+    """Yield every access key of a bundle with which secret it is. Pure."""
+    for secret, key in entries(control).items():
+        if isinstance(key, S3Key):
+            yield secret, key
 
 
 def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:

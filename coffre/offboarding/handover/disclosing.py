@@ -14,8 +14,9 @@ from coffre.offboarding.handover.bag.layout import MANIFEST
 from coffre.offboarding.handover.job import OnProgress, Purpose
 from coffre.offboarding.handover.machine import hand_over
 from coffre.offboarding.handover.targets.bucket import bucket_target
-from coffre.offboarding.lifecycle.evidence import Returned, to_details
+from coffre.offboarding.lifecycle.evidence import Returned
 from coffre.outside.environment import temporary_folder
+from coffre.records.details import to_details
 from coffre.records.facts import contract
 from coffre.records.facts.contract import DisclosureState
 from coffre.spec.leaving import Return, S3Target

@@ -13,8 +13,6 @@ from coffre.offboarding.erase.checks import (
     Absent,
     Contents,
     KeyAnswer,
-    KeyHolder,
-    KeyOwner,
     KeyTried,
     Left,
     Look,
@@ -30,6 +28,8 @@ from coffre.offboarding.erase.checks import (
     Told,
     ToldByLetter,
 )
+from coffre.secrets.earlier import read_phrase
+from coffre.secrets.identifiers import SecretId
 
 _LOOKS: Mapping[str, Look] = {
     "contents of bucket": Look.CONTENTS,
@@ -45,11 +45,7 @@ _LOOKS: Mapping[str, Look] = {
 }
 """What the name of a check began with; the subject followed."""
 
-_HOLDERS: Mapping[str, KeyHolder] = {
-    "the owner's key": KeyHolder(KeyOwner.TENANT),
-    "the old owner's key": KeyHolder(KeyOwner.TENANT, is_old=True),
-}
-_MACHINE_KEY = re.compile(r"the (?P<old>old )?key of (?P<machine>.+)")
+_KEY = re.compile(r"the (?P<old>old )?key of (?P<machine>.+)")
 _KEY = re.compile(r"(?P<id>\S+) \((?P<whose>.+)\)")
 
 _SEEN: Mapping[str, Seen] = {
@@ -127,17 +123,11 @@ def _split_name(name: str) -> tuple[Look, str]:
     return Look.QUOTED, name
 
 
-def _read_key(subject: str) -> tuple[str, KeyHolder | None]:
-    """Return an access key's id and whose it is; where that is not known, the whole text stands for the id."""
+def _read_key(subject: str) -> tuple[str, SecretId | None]:
+    """Return an access key's id and which secret it was; where that is not known, the whole text stands for the id."""
     found = _KEY.fullmatch(subject)
-    if found is None:
-        return subject, None
-    of_machine = _MACHINE_KEY.fullmatch(found["whose"])
-    if of_machine is not None:
-        is_old = of_machine["old"] is not None
-        return found["id"], KeyHolder(KeyOwner.MACHINE, of_machine["machine"], is_old)
-    holder = _HOLDERS.get(found["whose"])
-    return (subject, None) if holder is None else (found["id"], holder)
+    secret = None if found is None else read_phrase(found["whose"])
+    return (subject, None) if found is None or secret is None else (found["id"], secret)
 
 
 def _read_seen(text: str) -> Seen:

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from coffre.offboarding.erase.checks import Check, Secret, Told
 from coffre.offboarding.lifecycle import earlier
 from coffre.records import details as details_of_records
-from coffre.records.details import to_details as to_details
 from coffre.tenant.stage import ERASURE_BEGAN
 
 E = TypeVar("E")

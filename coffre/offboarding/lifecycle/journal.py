@@ -8,13 +8,13 @@ from datetime import date
 from typing import TypeVar
 
 from coffre.errors import RefusedError
-from coffre.offboarding.lifecycle.evidence import Step, from_details, to_details
+from coffre.offboarding.lifecycle.evidence import Step, from_details
+from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts.departure import DepartureStage, DepartureStep, Identity, JournalEntry
+from coffre.records.facts.departure import DepartureStage, DepartureStep, Identity, JournalEntry, Stage
 from coffre.records.facts.registry import read_fact
 from coffre.tenant.log import Recorded, read_recorded
 from coffre.tenant.service import Service
-from coffre.tenant.stage import Stage
 
 E = TypeVar("E")
 

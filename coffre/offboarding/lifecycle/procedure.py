@@ -22,12 +22,12 @@ from coffre.offboarding.lifecycle.evidence import Agent, Approved, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Transition, Waiting, find_transition, is_late, refuse_renouncing
 from coffre.offboarding.notices.letting_know import Desk
+from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
 from coffre.tenant.departure import find_stage
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
-from coffre.tenant.stage import Stage
 
 OnProgress = Callable[[str], None]
 

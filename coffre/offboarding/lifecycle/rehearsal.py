@@ -19,11 +19,11 @@ from coffre.offboarding.lifecycle.stages import Waiting, find_transition, is_lat
 from coffre.operations.holds.settle import describe_hold
 from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.steps.retirement import has_agent
+from coffre.records.facts.departure import Stage
 from coffre.secrets.bundles import KINDS
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.tenant.service import Service, open_service
-from coffre.tenant.stage import Stage
 
 
 @dataclass(frozen=True)

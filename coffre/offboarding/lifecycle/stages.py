@@ -9,8 +9,9 @@ from datetime import date
 
 from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.calendar import Calendar
+from coffre.records.facts.departure import Stage
 from coffre.spec.leaving import Choice
-from coffre.tenant.stage import BEFORE_ERASURE, Stage
+from coffre.tenant.stage import BEFORE_ERASURE
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.correspondence.documents import tenant_folder
-from coffre.correspondence.outbox import Logged, Mailing, MailState, Posted, send_once
+from coffre.correspondence.outbox import Logged, Mailing, Posted, send_once
 from coffre.correspondence.smtp import Message
 from coffre.offboarding.notices.letters import calendar_path, message_path, title_of
-from coffre.records.facts.departure import LetterKind, LetterPosted, LetterState
+from coffre.records.facts.departure import LetterKind, LetterPosted
+from coffre.records.facts.mail import MailState
 from coffre.tenant.service import Service
 
 
@@ -58,8 +59,8 @@ class LetterLog:
     def find_last(self) -> Logged | None:
         posted = self.service.log.list(LetterPosted)
         last = next((each for each in reversed(posted) if each.fact.file == self.path.name), None)
-        return None if last is None else Logged(MailState(last.fact.state.value), last.at)
+        return None if last is None else Logged(last.fact.state, last.at)
 
     def write(self, state: MailState, *, to: str | None = None, message_id: str | None = None) -> None:
-        stands, digest = LetterState(state.value), toolchain.sha256_file(self.path)
-        self.service.log.append(LetterPosted(self.kind, self.path.name, digest, stands, self.today, to, message_id))
+        sha256 = toolchain.sha256_file(self.path)
+        self.service.log.append(LetterPosted(self.kind, self.path.name, sha256, state, self.today, to, message_id))

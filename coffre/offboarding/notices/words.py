@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 from coffre.correspondence.french import format_day
-from coffre.correspondence.outbox import MailState
 from coffre.offboarding.lifecycle.calendar import Calendar, Milestone, Source
 from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
 from coffre.offboarding.lifecycle.keeping_after import Reason
-from coffre.records.facts.departure import LetterKind
+from coffre.records.facts.departure import LetterKind, Stage
+from coffre.records.facts.mail import MailState
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
 from coffre.spec.plan import OperatingSystem
-from coffre.tenant.stage import Stage
 
 SERVICE = "Sauvegarde dans le Cloud"
 NOT_ESTABLISHED = "non établi"

@@ -99,7 +99,7 @@ class MachineReplaced(Fact):
 
 @dataclass(frozen=True)
 class KeyRotated(Fact):
-    """A stage of a key's rotation; ``which`` is the key's name, as the plan of a rotation shows it."""
+    """A stage of a key's rotation; ``which`` is the kind of the key, a phrase in events of before."""
 
     which: str
     stage: str

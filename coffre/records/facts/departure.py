@@ -8,6 +8,7 @@ from typing import Annotated
 
 from coffre.records.details import OPTIONAL, REST, Stored
 from coffre.records.facts.fact import Fact
+from coffre.records.facts.mail import MailState
 
 
 class Stage(StrEnum):
@@ -34,15 +35,6 @@ class LetterKind(StrEnum):
     UNREACHED = "unreached"
     ERASED = "erased"
     RENOUNCED = "renounced"
-
-
-class LetterState(StrEnum):
-    """How far a letter went. One that stayed at sending was cut off: whether it went out is not known."""
-
-    WRITTEN = "written"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"
 
 
 class Identity(StrEnum):
@@ -88,7 +80,7 @@ class LetterPosted(Fact):
     letter: LetterKind
     file: str
     sha256: str
-    state: LetterState
+    state: MailState
     on: date
     to: Annotated[str | None, OPTIONAL] = None
     message_id: Annotated[str | None, OPTIONAL] = None

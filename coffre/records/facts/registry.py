@@ -1,7 +1,7 @@
 """Which class says what an event of each kind says: the one place where details become facts and facts details."""
 
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from coffre.errors import ExpectedError
 from coffre.records import details
@@ -10,6 +10,9 @@ from coffre.records.facts import agents, backups, contract, departure
 from coffre.records.facts.fact import Fact
 
 F = TypeVar("F", bound=Fact)
+
+FactClasses = type[F] | tuple[type[F], ...]
+"""One class of facts, or several of which any counts."""
 
 FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.INSTALL: agents.Install,
@@ -71,8 +74,9 @@ def read_fact(event: Event) -> Fact:
         ) from unreadable
 
 
-def read_as(event: Event, kind: type[F]) -> F:
-    """Return what an event says as the fact of its kind; ValueError when it is of another kind."""
-    if FACTS[event.kind] is not kind:
-        raise ValueError(f"an event of the kind {event.kind.value} is no {kind.__name__}")
-    return cast("F", read_fact(event))
+def read_as(event: Event, kinds: FactClasses[F]) -> F:
+    """Return what an event says, as a fact of one of these classes; TypeError when it is none of them."""
+    fact = read_fact(event)
+    if not isinstance(fact, kinds):
+        raise TypeError(f"an event of the kind {event.kind.value} is none of {kinds}")
+    return fact

@@ -5,7 +5,7 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,13 +59,10 @@ class CephDeclaration:
         CephTenantStorage(self.storage, keys_from_state=True)
 
     def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[str]:
-        from coffre.storage.ceph.drift import Recorded, find_drift
+        from coffre.storage.ceph.drift import find_drift
 
-        recorded = [
-            Recorded(each.name, each.token, each.resource_id, _with_secret(each.inputs, secret_of))
-            for each in resources
-        ]
-        return find_drift(self.endpoint, self.admin_key, recorded)
+        clear = [replace(each, inputs=_with_secret(each.inputs, secret_of)) for each in resources]
+        return find_drift(self.endpoint, self.admin_key, clear)
 
     def prepare(self) -> None:
         from coffre.storage.ceph.api.s3 import load_in_background

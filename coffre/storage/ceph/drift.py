@@ -2,9 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coffre.errors import RemoteError
@@ -13,6 +12,7 @@ from coffre.storage.ceph.api.faults import UnavailableError, UnreachableError
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.platform import RecordedResource
 
 T = TypeVar("T")
 
@@ -20,18 +20,8 @@ THREADS = 8
 """More only wait for each other: a reading is mostly this process's own work."""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """One resource as a stack's state has it: Pulumi's type token, its id, and its inputs with secrets in clear."""
-
-    name: str
-    token: str
-    resource_id: str
-    inputs: Mapping[str, Any]
-
-
-def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[Recorded]) -> list[str]:
-    """Return the names of the resources that the platform has otherwise, or not at all.
+def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[RecordedResource]) -> list[str]:
+    """Return the names of the resources that the platform has otherwise, or not at all; their inputs are in clear.
 
     Raises UnreachableError when nobody answers, UnavailableError when the platform cannot. What a platform refuses to
     tell counts as drift: the refresh that follows says why.
@@ -43,7 +33,7 @@ def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[Rec
     return [each.name for each, is_so in zip(resources, drifted, strict=True) if is_so]
 
 
-def _has_drifted(platform: RgwPlatform, recorded: Recorded) -> bool:
+def _has_drifted(platform: RgwPlatform, recorded: RecordedResource) -> bool:
     kind = RESOURCES.get(recorded.token)
     if kind is None:
         return True

@@ -6,7 +6,7 @@ import pytest
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
-from coffre.offboarding.erase.checks import KeyAnswer, KeyHolder, KeyOwner, KeyTried, Look, RestoreAnswer
+from coffre.offboarding.erase.checks import KeyAnswer, KeyTried, Look, RestoreAnswer
 from coffre.offboarding.erase.destroying import (
     delete_users,
     destroy_control_bundle,
@@ -18,6 +18,7 @@ from coffre.offboarding.erase.destroying import (
 from coffre.offboarding.erase.verifying import verify_emptied, verify_gone, verify_nothing_left
 from coffre.offboarding.handover.targets.staging import staging_root
 from coffre.provisioning.engine.stack import state_folder
+from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.storage.driver import AccessKey
 from coffre.workspace.paths import COMMAND_FOLDERS
 from tests.integration.offboarding.office import fill, pool_objects
@@ -96,8 +97,8 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     assert {check.look for check in checks} == {Look.BUCKET, Look.RECORD, Look.USER, Look.KEY, Look.RESTORE}
     assert {check.seen.answer for check in checks if check.look is Look.RESTORE} == {RestoreAnswer.REFUSED}
     assert {check.holder for check in checks if check.look is Look.KEY} == {
-        KeyHolder(KeyOwner.TENANT),
-        *(KeyHolder(KeyOwner.MACHINE, name) for name in MACHINES),
+        SecretId(SecretKind.OWNER_KEY),
+        *(SecretId(SecretKind.MACHINE_KEY, name) for name in MACHINES),
     }
     assert [len(pool_objects(lab, began.marker)) for began in erased] == [0, 0]
 

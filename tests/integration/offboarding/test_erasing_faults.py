@@ -13,7 +13,8 @@ from coffre.errors import RemoteError
 from coffre.offboarding.erase import bucket as erasing
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.erase.counting import count_bucket
-from coffre.offboarding.lifecycle.evidence import ErasureBegan, from_details, to_details
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, from_details
+from coffre.records.details import to_details
 from tests.integration.offboarding.office import REPOSITORY, fill, pool_objects
 
 BATCH = 50

@@ -19,7 +19,6 @@ from coffre_lab.ceph import certificates
 
 from coffre.anchors.anchoring import anchor_quietly, mail_place
 from coffre.correspondence import smtp
-from coffre.correspondence.outbox import MailState
 from coffre.correspondence.smtp import NotSentError, UncertainError
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.notices.letters import LetterFacts, write_letter
@@ -28,6 +27,7 @@ from coffre.records.chain.heads import is_genuine, read_heads
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.records.facts.departure import LetterKind
+from coffre.records.facts.mail import MailState
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import Repository

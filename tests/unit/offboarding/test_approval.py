@@ -13,10 +13,10 @@ from coffre.offboarding.approval.approval import get_approval
 from coffre.offboarding.approval.people import People
 from coffre.offboarding.lifecycle.evidence import Approved, Step
 from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.parsing.documents import find_block
 from coffre.tenant.service import Service
-from coffre.tenant.stage import Stage
 from tests.signers import Person, SignedRepository, make_person
 from tests.unit.offboarding.departures import LEAVING, copy_event, leaving_tenant, open_service
 

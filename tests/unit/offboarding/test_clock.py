@@ -9,8 +9,8 @@ from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure, day_of, read_today, refuse_apart, refuse_before
 from coffre.offboarding.lifecycle.evidence import Frozen, Step
 from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.facts.departure import Stage
 from coffre.tenant.service import local_today
-from coffre.tenant.stage import Stage
 from tests.builders import tenant_with
 from tests.unit.offboarding.departures import open_service
 

@@ -11,8 +11,6 @@ from coffre.offboarding.erase.checks import (
     Check,
     Contents,
     KeyAnswer,
-    KeyHolder,
-    KeyOwner,
     KeyTried,
     Left,
     Look,
@@ -42,9 +40,10 @@ from coffre.offboarding.lifecycle.evidence import (
     UserDeleted,
     Verified,
     from_details,
-    to_details,
 )
+from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind, check_recordable
+from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 
 NOON = datetime(2027, 3, 2, 12, tzinfo=UTC)
 COUNT = BucketCount(objects=3, versions=2, markers=1, uploads=1, bytes=4096)
@@ -61,7 +60,13 @@ SEEN: list[Seen] = [
     Quoted(text="something"),
 ]
 PASSED = Check(Look.USER, "martin-k7", True, Absent())
-FAILED = Check(Look.KEY, "AKIA1", False, KeyTried(answer=KeyAnswer.ACCEPTED), KeyHolder(KeyOwner.MACHINE, "m1", True))
+FAILED = Check(
+    Look.KEY,
+    "AKIA1",
+    False,
+    KeyTried(answer=KeyAnswer.ACCEPTED),
+    SecretId(SecretKind.MACHINE_KEY, "m1", Generation.OLD),
+)
 
 EVIDENCE = [
     Approved(

@@ -25,14 +25,14 @@ from coffre.offboarding.lifecycle.evidence import (
     SecretDestroyed,
     Step,
     Verified,
-    to_details,
 )
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.actor import Author
+from coffre.records.details import to_details
 from coffre.records.events import Event
+from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act, read_statement
 from coffre.tenant.service import Service
-from coffre.tenant.stage import Stage
 from tests.signers import Person, SignedRepository, make_person
 from tests.unit.offboarding.departures import HASH, LEAVING, copy_event, leaving_tenant, open_service
 

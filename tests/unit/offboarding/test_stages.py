@@ -15,9 +15,10 @@ from coffre.offboarding.lifecycle.stages import (
     refuse_renouncing,
     render_table,
 )
+from coffre.records.facts.departure import Stage
 from coffre.spec.leaving import Choice
 from coffre.spec.platform import Offboarding
-from coffre.tenant.stage import BEFORE_ERASURE, Stage
+from coffre.tenant.stage import BEFORE_ERASURE
 from tests.unit.offboarding.test_calendar import leaving_with
 
 CALENDAR = plan_calendar(leaving_with(), Offboarding())

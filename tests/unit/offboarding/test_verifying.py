@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.offboarding.erase.checks import KeyAnswer, KeyHolder, KeyOwner, KeyTried, Look
+from coffre.offboarding.erase.checks import KeyAnswer, KeyTried, Look
 from coffre.offboarding.erase.verifying import list_access_keys, try_access_keys
 from coffre.secrets import minting
-from coffre.secrets.bundles import ControlBundle, S3Key, entries
+from coffre.secrets.bundles import ControlBundle
+from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError
 
 CONTROL = ControlBundle(
@@ -37,13 +38,14 @@ class Gate:
 
 def test_every_access_key_of_a_bundle_is_tried_under_its_holder() -> None:
     found = list(list_access_keys(CONTROL))
-    in_bundle = [key for key in entries(CONTROL).values() if isinstance(key, S3Key)]
-    assert {key.access_key_id for _, key in found} == {key.access_key_id for key in in_bundle}
     assert [(holder, key.access_key_id) for holder, key in found] == [
-        (KeyHolder(KeyOwner.TENANT), CONTROL.owner_key.access_key_id),
-        (KeyHolder(KeyOwner.MACHINE, "compta-01"), CONTROL.machine_keys["compta-01"].access_key_id),
-        (KeyHolder(KeyOwner.MACHINE, "compta-01", is_old=True), CONTROL.old_machine_keys["compta-01"].access_key_id),
-        (KeyHolder(KeyOwner.TENANT, is_old=True), CONTROL.old_owner_key.access_key_id),  # type: ignore[union-attr]
+        (SecretId(SecretKind.OWNER_KEY), CONTROL.owner_key.access_key_id),
+        (SecretId(SecretKind.MACHINE_KEY, "compta-01"), CONTROL.machine_keys["compta-01"].access_key_id),
+        (
+            SecretId(SecretKind.MACHINE_KEY, "compta-01", Generation.OLD),
+            CONTROL.old_machine_keys["compta-01"].access_key_id,
+        ),
+        (SecretId(SecretKind.OWNER_KEY, generation=Generation.OLD), CONTROL.old_owner_key.access_key_id),  # type: ignore[union-attr]
     ]
 
 

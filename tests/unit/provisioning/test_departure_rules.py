@@ -4,8 +4,9 @@ import pytest
 
 from coffre.errors import RefusedError
 from coffre.provisioning.rules import refuse_by_departure
+from coffre.records.facts.departure import Stage
 from coffre.spec.tenant import TenantStatus
-from coffre.tenant.stage import STILL_SERVED, Stage
+from coffre.tenant.stage import STILL_SERVED
 from tests.builders import tenant_with
 
 LEAVING = {

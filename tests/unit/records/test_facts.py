@@ -13,6 +13,7 @@ from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.facts import agents, backups, contract, departure
 from coffre.records.facts.fact import Fact, RecordedFinding
+from coffre.records.facts.mail import MailState
 from coffre.records.facts.registry import FACTS, read_as, read_fact, write_fact
 from coffre.spec.tenant import HoldKind
 
@@ -76,10 +77,8 @@ EXPECTED: list[Fact] = [
     departure.DepartureStep(
         DAY, identity=departure.Identity.DECLARED, step="frozen", evidence={"machines": ["compta-01"]}
     ),
-    departure.LetterPosted(departure.LetterKind.REMINDER, "rappel.pdf", HASH, departure.LetterState.WRITTEN, DAY),
-    departure.LetterPosted(
-        departure.LetterKind.ERASED, "fin.pdf", HASH, departure.LetterState.SENT, DAY, "a@b.example", "<1@b>"
-    ),
+    departure.LetterPosted(departure.LetterKind.REMINDER, "rappel.pdf", HASH, MailState.WRITTEN, DAY),
+    departure.LetterPosted(departure.LetterKind.ERASED, "fin.pdf", HASH, MailState.SENT, DAY, "a@b.example", "<1@b>"),
     contract.Disclosed("REQ-1", contract.DisclosureState.BEGUN, "files"),
     contract.Disclosed(
         "REQ-1",
@@ -144,5 +143,5 @@ def test_what_is_missing_or_absurd_in_an_event_is_said(kind: EventKind, details:
 
 def test_an_event_is_not_read_as_a_fact_of_another_kind() -> None:
     event = Event("k7", "martin", EventKind.ORDERS_WRITTEN, MOMENT, "claire", details={"generation": 1})
-    with pytest.raises(ValueError, match="is no OrdersIssued"):
+    with pytest.raises(TypeError, match="OrdersIssued"):
         read_as(event, agents.OrdersIssued)

@@ -12,8 +12,6 @@ from coffre.offboarding.erase.checks import (
     Check,
     Contents,
     KeyAnswer,
-    KeyHolder,
-    KeyOwner,
     KeyTried,
     Left,
     Look,
@@ -27,6 +25,7 @@ from coffre.offboarding.erase.checks import (
     ServiceKeys,
     ToldByLetter,
 )
+from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 
 BUCKET, UID = "martin-compta-01-779e82c9b5", "martin-k7f3q9wz2m"
 
@@ -98,17 +97,21 @@ def test_every_look_has_a_french_and_an_english_name_that_keep_its_subject(look:
 @pytest.mark.parametrize(
     ("holder", "french", "english"),
     [
-        (KeyHolder(KeyOwner.TENANT), "clé du propriétaire", "the owner's key"),
-        (KeyHolder(KeyOwner.TENANT, is_old=True), "ancienne clé du propriétaire", "the old owner's key"),
-        (KeyHolder(KeyOwner.MACHINE, "compta-01"), "clé de compta-01", "the key of compta-01"),
+        (SecretId(SecretKind.OWNER_KEY), "clé du propriétaire", "the owner's key"),
         (
-            KeyHolder(KeyOwner.MACHINE, "compta-01", is_old=True),
+            SecretId(SecretKind.OWNER_KEY, generation=Generation.OLD),
+            "ancienne clé du propriétaire",
+            "the old owner's key",
+        ),
+        (SecretId(SecretKind.MACHINE_KEY, "compta-01"), "clé de compta-01", "the key of compta-01"),
+        (
+            SecretId(SecretKind.MACHINE_KEY, "compta-01", Generation.OLD),
             "ancienne clé de compta-01",
             "the old key of compta-01",
         ),
     ],
 )
-def test_whose_a_key_was_is_said(holder: KeyHolder, french: str, english: str) -> None:
+def test_whose_a_key_was_is_said(holder: SecretId, french: str, english: str) -> None:
     check = Check(Look.KEY, "AKIA1", True, KeyTried(answer=KeyAnswer.UNKNOWN), holder)
     assert name_check(check) == f"Clé d’accès AKIA1 ({french})"
     assert describe_check(check).startswith(f"access key AKIA1 ({english}): ")
