@@ -15,9 +15,8 @@ from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
-from coffre.tenant.departure import find_stage
+from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.service import Service
-from coffre.tenant.stage import AFTER_ERASURE
 
 
 @dataclass(frozen=True)

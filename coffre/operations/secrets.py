@@ -14,13 +14,12 @@ from coffre.secrets.holders import export, recipients, verify
 from coffre.secrets.holders.recipients import Vault
 from coffre.secrets.holders.verify import Verification
 from coffre.spec.loader import Repository
-from coffre.tenant.departure import find_stage
+from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.log import Log, TenantLog
 from coffre.tenant.passwords import use_password
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
 from coffre.tenant.service import Service, open_secrets
-from coffre.tenant.stage import AFTER_ERASURE
 
 OnProgress = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from coffre.spec.tenant import (
     TenantStatus,
     WinrmConnection,
 )
-from coffre.tenant.stage import STILL_SERVED
+from coffre.tenant.departure import STILL_SERVED
 
 
 def refuse_unsupported(tenant: Tenant) -> None:

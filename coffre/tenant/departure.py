@@ -4,7 +4,18 @@ from collections.abc import Sequence
 
 from coffre.records.facts.departure import DepartureStage, DepartureStep, Stage
 from coffre.tenant.log import Log
-from coffre.tenant.stage import ERASURE_BEGAN, STILL_SERVED
+
+STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
+"""The contract remains applicable: machines back up as before."""
+
+BEFORE_ERASURE = frozenset({*STILL_SERVED, Stage.FROZEN, Stage.RETURNED, Stage.ACKNOWLEDGED, Stage.DISMANTLED})
+"""Nothing was erased yet, so that the departure can be renounced."""
+
+AFTER_ERASURE = frozenset({Stage.ERASED, Stage.VERIFIED, Stage.CLOSED})
+"""No backup is left, and no repository password."""
+
+ERASURE_BEGAN = "erasure_began"
+"""The step of a departure that the journal has of each bucket before anything in it is erased: there is no way back."""
 
 
 def find_stage(log: Log) -> Stage | None:

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from coffre.records.actor import Author
-from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import RecordsTrimmed
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of, read_as, write_fact
 from coffre.workspace.clock import utc_now
+
+if TYPE_CHECKING:
+    from coffre.records.database.store import Records  # which reads a heavy library
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
@@ -75,12 +77,12 @@ class TenantLog:
     tenant_id: str
     slug: str
     author: Author
-    open_records: Callable[[], Records]
-    find_records: Callable[[], Records | None]
+    open_records: "Callable[[], Records]"
+    find_records: "Callable[[], Records | None]"
     clock: Callable[[], datetime] = utc_now
 
     @classmethod
-    def read(cls, records: Records, tenant_id: str, slug: str, author: Author) -> "TenantLog":
+    def read(cls, records: "Records", tenant_id: str, slug: str, author: Author) -> "TenantLog":
         """Return the log of a tenant in records that are open."""
         return cls(tenant_id, slug, author, lambda: records, lambda: records)
 

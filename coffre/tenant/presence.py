@@ -5,9 +5,8 @@ from collections.abc import Collection, Mapping
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
-from coffre.tenant.departure import find_stage
+from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.service import Service
-from coffre.tenant.stage import AFTER_ERASURE
 
 _LEFT_TRACES = (Commissioned, OrdersWritten, OrdersIssued, Install)
 

@@ -9,7 +9,7 @@ from coffre.offboarding.lifecycle.due import get_leaving
 from coffre.offboarding.lifecycle.procedure import Manner, open_departure
 from coffre.signing.statements import Act
 from coffre.spec.loader import Repository
-from coffre.tenant.stage import BEFORE_ERASURE
+from coffre.tenant.departure import BEFORE_ERASURE
 
 
 @dataclass(frozen=True)

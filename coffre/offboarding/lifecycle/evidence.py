@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from coffre.offboarding.erase.checks import Check, Secret, Told
 from coffre.offboarding.lifecycle import earlier
 from coffre.records import details as details_of_records
-from coffre.tenant.stage import ERASURE_BEGAN
+from coffre.tenant.departure import ERASURE_BEGAN
 
 E = TypeVar("E")
 

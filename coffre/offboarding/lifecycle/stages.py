@@ -11,7 +11,7 @@ from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.calendar import Calendar
 from coffre.records.facts.departure import Stage
 from coffre.spec.leaving import Choice
-from coffre.tenant.stage import BEFORE_ERASURE
+from coffre.tenant.departure import BEFORE_ERASURE
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from coffre.offboarding.lifecycle.stages import (
 from coffre.records.facts.departure import Stage
 from coffre.spec.leaving import Choice
 from coffre.spec.platform import Offboarding
-from coffre.tenant.stage import BEFORE_ERASURE
+from coffre.tenant.departure import BEFORE_ERASURE
 from tests.unit.offboarding.test_calendar import leaving_with
 
 CALENDAR = plan_calendar(leaving_with(), Offboarding())

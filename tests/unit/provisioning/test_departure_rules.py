@@ -6,7 +6,7 @@ from coffre.errors import RefusedError
 from coffre.provisioning.rules import refuse_by_departure
 from coffre.records.facts.departure import Stage
 from coffre.spec.tenant import TenantStatus
-from coffre.tenant.stage import STILL_SERVED
+from coffre.tenant.departure import STILL_SERVED
 from tests.builders import tenant_with
 
 LEAVING = {
