@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from shutil import copy
+from typing import Self
 
 import pytest
 from botocore.exceptions import ClientError
@@ -49,10 +50,11 @@ def count_packs(desk: Desk, cluster: Cluster) -> int:
 
 
 class Backup:
-    """A backup that stands still when some of it is stored, and goes on when it is told to."""
+    """A backup that stands still when some of it is stored, and goes on when it is told to or its test ends."""
 
     def __init__(self, desk: Desk, cluster: Cluster) -> None:
         self._desk = desk
+        self._cluster = cluster
         self._ended: list[Run] = []
         desk.on_machine(HOST, f"head -c {MUCH_BYTES} /dev/urandom | sudo tee /home/much >/dev/null")
         before = count_packs(desk, cluster)
@@ -61,6 +63,15 @@ class Backup:
         self._running.start()
         desk.wait_for_held_restic(HOST)
         wait_until(lambda: count_packs(desk, cluster) >= before + SOME_PACKS, "no pack is stored", seconds=60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        if self.is_under_way():
+            self._cluster.heal()
+            self.go_on()
+        self._running.join()
 
     def go_on(self) -> None:
         self._desk.let_restic_go(HOST, "backup")
@@ -102,23 +113,23 @@ def a_cable(cluster: Cluster) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("loss", [a_gateway, a_disk, a_cable])
 def test_a_backup_outlives_the_loss_of_one(applied: Desk, cluster: Cluster, loss: Callable[[Cluster], None]) -> None:
-    backup = Backup(applied, cluster)
-    loss(cluster)
-    backup.go_on()
-    assert backup.end() == "success"
+    with Backup(applied, cluster) as backup:
+        loss(cluster)
+        backup.go_on()
+        assert backup.end() == "success"
     see_it_whole(applied, cluster)
 
 
 @pytest.mark.timeout(600)
 def test_a_backup_waits_while_two_disks_of_three_are_gone(applied: Desk, cluster: Cluster) -> None:
-    backup = Backup(applied, cluster)
-    for name in ("osd-1", "osd-2"):
-        cluster.kill(name)
-    wait_until(cluster.is_blocked, "everything can still be written", seconds=60)
-    backup.go_on()
-    assert backup.is_under_way()
-    cluster.heal()
-    assert backup.end() == "success"
+    with Backup(applied, cluster) as backup:
+        for name in ("osd-1", "osd-2"):
+            cluster.kill(name)
+        wait_until(cluster.is_blocked, "something can still be written", seconds=60)
+        backup.go_on()
+        assert backup.is_under_way()
+        cluster.heal()
+        assert backup.end() == "success"
     see_it_whole(applied, cluster)
 
 
