@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pulumi
 
+from coffre.agents.kinds import with_bucket
 from coffre.spec.loader import load_repository
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import placeholder_keys
@@ -21,7 +22,9 @@ def declare_stack() -> None:
     if tenant is None:
         raise pulumi.RunError(f"tenants/{pulumi.get_stack()}.yaml does not exist")
     platform = repository.settings.platforms[tenant.storage.platform]
-    declared = driver_of(platform).declare(tenant, platform, repository.root, placeholder_keys(tenant))
+    declared = driver_of(platform).declare(
+        tenant, platform, repository.root, placeholder_keys(with_bucket(tenant.machines))
+    )
     declared.program_without_keys()
 
 

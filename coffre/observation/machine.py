@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
+from coffre.agents.driver import AgentOwner
+from coffre.agents.kinds import driver_of
 from coffre.agents.report import ReportPath
-from coffre.agents.restic.desired import InvalidOrdersError, OutdatedOrdersError
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.observation import sighting
@@ -104,6 +106,19 @@ def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
     return continuity.judge_absence(name, recall(service, name))
 
 
+def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
+    """Return what a machine's agent says of it, for a kind whose machines have no bucket to look at."""
+    machine = service.tenant.machines[name]
+    heard = driver_of(machine).hear(AgentOwner(service.tenant.id, name))
+    last_success_at = heard.success.finished_at if heard.success else None
+    return replace(
+        unknown_machine(service, name, now),
+        last_success_at=last_success_at,
+        last_result=heard.last.result.value if heard.last else "never",
+        overdue=_is_overdue(service, name, now, last_success_at),
+    )
+
+
 def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus:
     """Return what is said of a machine of which nothing can be seen."""
     agent = service.tenant.machines[name].agent.value
@@ -127,13 +142,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         stored_bytes=seen.current_bytes,
         generation_wanted=generation,
         generation_applied=last.generation_applied if last else None,
-        overdue=is_overdue(
-            tenant.plans[machine.plan].schedule,
-            tenant.timezone,
-            now=now,
-            expected_since=_find_expected_since(service, name),
-            last_success_at=last_success_at,
-        ),
+        overdue=_is_overdue(service, name, now, last_success_at),
         newest_snapshot_at=seen.newest_snapshot_at,
         witnesses_agree=success.snapshot_id in seen.stored.snapshots if success else None,
         retired=_retired_status(service, name, now),
@@ -166,6 +175,17 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         keeps_all=tenant.hold is None or not bucket.list_expiry_rules(),
         store=store,
         is_stopped=not machine.is_retired and bucket.is_stopped(),
+    )
+
+
+def _is_overdue(service: Service, name: str, now: datetime, last_success_at: datetime | None) -> bool | None:
+    tenant = service.tenant
+    return is_overdue(
+        tenant.plans[tenant.machines[name].plan].schedule,
+        tenant.timezone,
+        now=now,
+        expected_since=_find_expected_since(service, name),
+        last_success_at=last_success_at,
     )
 
 

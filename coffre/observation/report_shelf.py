@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from coffre.agents.report import LIMIT_BYTES, InvalidReportError, Report, ReportResult, parse_report
-from coffre.agents.restic.sealing import SEALED_LIMIT_BYTES, Opener, is_sealed, read_number, read_tag
+from coffre.agents.sealing import SEALED_LIMIT_BYTES, Opener, is_sealed, read_number, read_tag
 from coffre.findings import SetAside
 from coffre.observation.judge import identity
 from coffre.outside.faults import Fault

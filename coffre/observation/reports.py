@@ -4,7 +4,7 @@ from datetime import datetime
 
 from coffre.agents.applied import Applied, parse_applied
 from coffre.agents.report import InvalidReportError, Report
-from coffre.agents.restic.sealing import SEALED_LIMIT_BYTES, Opener, is_sealed
+from coffre.agents.sealing import SEALED_LIMIT_BYTES, Opener, is_sealed
 from coffre.findings import SetAside
 from coffre.observation.judge import identity
 from coffre.observation.judge.gaps import Wanted

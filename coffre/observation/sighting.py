@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from coffre.agents.applied import Applied
 from coffre.agents.report import Report
-from coffre.agents.restic.sealing import Opener
+from coffre.agents.sealing import Opener
 from coffre.findings import Finding, SetAside
 from coffre.observation.judge import continuity, identity
 from coffre.observation.judge.continuity import NOT_LISTED, Seen, Stored

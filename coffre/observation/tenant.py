@@ -5,10 +5,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from coffre.agents.kinds import driver_of, with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import judge_filling
-from coffre.observation.machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
+from coffre.observation.machine import (
+    Look,
+    MachineStatus,
+    hear_machine,
+    judge_absence,
+    look_at_machine,
+    unknown_machine,
+)
 from coffre.observation.stores import find_words, read_room
 from coffre.records.facts.departure import Stage
 from coffre.spec.options import option_status
@@ -84,8 +92,11 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     machines: list[MachineStatus] = []
     looks: list[Look] = []
     findings: list[Finding] = []
-    is_all_seen = bool(buckets)
-    for name in tenant.machines:
+    is_all_seen = bool(buckets) or (owner is not None and not with_bucket(tenant.machines))
+    for name, machine in tenant.machines.items():
+        if not driver_of(machine).needs_bucket:
+            machines.append(hear_machine(service, name, now))
+            continue
         look = look_at_machine(service, name, now) if service.bucket_name(name) in buckets else None
         if isinstance(look, Look):
             looks.append(look)

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from coffre.agents.driver import AgentOwner, Clock
+from coffre.agents.kinds import driver_of
 from coffre.agents.report import Report, ReportResult
 from coffre.agents.report_paths import Integrity
-from coffre.agents.restic.backup_run import Clock, start_and_wait
 from coffre.errors import BusyError, ExpectedError, RefusedError, RemoteError
 from coffre.findings import Finding
 from coffre.observation.judge import identity
@@ -99,9 +100,10 @@ def back_up(
     the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
     """
     unapplied: dict[str, RefusedError] = {}
+    on_platform = [name for name in machines if driver_of(service.machine(name)).needs_bucket]
     with lock_again(service, GATE_PATIENCE_SECONDS) as now:
         unapplied.update(find_unapplied(now, machines))
-        unapplied.update(find_shut_out(now, [name for name in machines if name not in unapplied]))
+        unapplied.update(find_shut_out(now, [name for name in on_platform if name not in unapplied]))
         gate = settle_gate(now, unapplied.setdefault)
     for name, refused in unapplied.items():
         if name not in machines:
@@ -114,7 +116,7 @@ def back_up(
     def run(machine: str) -> MachineBackup:
         if machine in unapplied:
             return MachineBackup(machine, Outcome.UNAPPLIED, f"not started: {_sentence(unapplied[machine])}")
-        if gate.is_closed:
+        if gate.is_closed and machine in on_platform:
             return MachineBackup(machine, Outcome.QUOTA, f"not started: {gate.explanation}")
         if machine in gate.filling.stopped:
             return MachineBackup(machine, Outcome.STOPPED, f"not started: {gate.explain_stop(machine)}")
@@ -153,12 +155,19 @@ def _back_up_one(
     service: Service, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: Clock
 ) -> MachineBackup:
     try:
-        with open_machine(service, machine) as ssh:
-            report = start_and_wait(ssh, deadline_seconds, lambda text: on_progress(machine, text), clock)
+        report = driver_of(service.machine(machine)).back_up(
+            AgentOwner(service.tenant.id, machine),
+            lambda: open_machine(service, machine),
+            deadline_seconds,
+            lambda text: on_progress(machine, text),
+            clock,
+        )
     except RemoteError as problem:
         return MachineBackup(machine, Outcome.UNREACHABLE, _sentence(problem))
     except ExpectedError as problem:
         return MachineBackup(machine, Outcome.FAILED, _sentence(problem))
+    if not driver_of(service.machine(machine)).needs_bucket:
+        return MachineBackup(machine, Outcome(report.result.value), report.message, report)
     return _witness(service, machine, report)
 
 

@@ -1,26 +1,24 @@
-"""A machine's restic repository, opened from here through the one door to its password."""
+"""A machine's repository, opened from here through the one door to its password."""
 
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from coffre.agents.restic.address import repository_url
-from coffre.agents.restic.repository.damage import Remains
-from coffre.agents.restic.repository.new_repository import new_repository
-from coffre.agents.restic.repository.repository import Repository
+from coffre.agents.kinds import repositories_of
+from coffre.agents.repository import BucketStorage, Remains, Repository
 from coffre.observation.key_shapes import is_foreign
 from coffre.spec import naming
-from coffre.storage.driver import Bucket
+from coffre.storage.driver import AccessKey, Bucket
 from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 
 def open_repository(service: Service, machine: str, reason: str, cache_dir: Path | None = None) -> Repository:
-    """Open a machine's restic repository with the owner's key; records who opens it and why.
+    """Open a machine's repository with the owner's key; records who opens it and why.
 
     With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once.
-    The platform is asked one thing first: restic would try for 15 minutes to reach one that is down.
+    The platform is asked one thing first: what reads the repository may try for long to reach one that is down.
     """
     bucket = service.owner_bucket(machine)
     bucket.probe_server_time()
@@ -28,31 +26,38 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
 
 
 def make_repository(service: Service, machine: str) -> None:
-    """Make the repository of a machine whose bucket holds neither config nor backups; restic then opens it.
+    """Make the repository of a machine whose bucket holds neither config nor backups; it is then opened.
 
-    A key file that an initialisation left which was cut off is taken away first, since restic might try it for the new
+    A key file that an initialisation left which was cut off is taken away first, since it might be tried for the new
     config: it opens nothing, and stays as an earlier version.
     """
     bucket = service.owner_bucket(machine)
     password = use_password(service, machine, "initialise the repository")
     for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
         bucket.hide(key)
-    new = new_repository(password, utc_now())
-    bucket.put(f"{naming.RESTIC_PREFIX}keys/{new.key_name}", new.key)
-    bucket.put(f"{naming.RESTIC_PREFIX}config", new.config)
+    for key, content in repositories_of(machine, service.machine(machine)).make(password, utc_now()):
+        bucket.put(key, content)
     _repository(service, machine, password, None).open()
 
 
 def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
-    bucket, endpoint = service.owner_bucket(machine), service.storage.endpoint
-    return Repository(
-        url=repository_url(endpoint.url, service.bucket_name(machine)),
-        key=service.owner_key(),
-        password=password,
-        ca_file=endpoint.ca_file,
+    bucket = service.owner_bucket(machine)
+    storage = storage_of(service, service.bucket_name(machine), service.owner_key(), password)
+    formats = repositories_of(machine, service.machine(machine))
+    return formats.open(storage, cache_dir=cache_dir, look=lambda: look_at_remains(bucket))
+
+
+def storage_of(service: Service, bucket: str, key: AccessKey, password: SecretStr) -> BucketStorage:
+    """Return a bucket of the tenant's platform as an agent's repository takes it."""
+    endpoint = service.storage.endpoint
+    return BucketStorage(
+        endpoint_url=endpoint.url,
         region=endpoint.region,
-        cache_dir=cache_dir,
-        look=lambda: look_at_remains(bucket),
+        bucket=bucket,
+        ca_file=endpoint.ca_file,
+        access_key_id=key.access_key_id,
+        secret_access_key=SecretStr(key.secret_access_key),
+        repository_password=password,
     )
 
 

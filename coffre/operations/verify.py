@@ -11,8 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from coffre.agents.restic.repository.damage import list_damaged_packs
-from coffre.agents.restic.repository.repository import ResticError
+from coffre.agents.repository import RepositoryError
 from coffre.errors import RemoteError
 from coffre.observation import rounds as recorded_rounds
 from coffre.observation.judge.pack_rounds import (
@@ -128,9 +127,9 @@ def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, Pac
         repository = open_repository(service, machine, "verify: check the structure of the repository", folder)
         try:
             repository.check()
-        except ResticError as problem:
-            found = list_damaged_packs(problem.said)
-            lost = {name: PackFault.LOST if is_lost else PackFault.WRONG_SIZE for name, is_lost in found.items()}
+        except RepositoryError as problem:
+            packs = problem.damaged_packs
+            lost = {name: PackFault.LOST if is_lost else PackFault.WRONG_SIZE for name, is_lost in packs.items()}
             return problem.message, lost
     return "", {}
 

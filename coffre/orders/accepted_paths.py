@@ -1,7 +1,7 @@
 """What the records know of paths that SMILÉO has accepted as a machine reported them: empty, missing, or less."""
 
+from coffre.agents.desired import AcceptedPath
 from coffre.agents.report import Report, ReportPath
-from coffre.agents.restic.desired import AcceptedPath
 from coffre.records.facts.agents import PathsAccepted, PathSize
 from coffre.tenant.log import Log
 

@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from pydantic import SecretStr
 
-from coffre import toolchain
-from coffre.agents.restic import desired
-from coffre.agents.restic.programs import AgentPrograms
+from coffre.agents import desired
+from coffre.agents.kinds import driver_of
 from coffre.errors import RemoteError
 from coffre.findings import SetAside
 from coffre.orders import generations
@@ -24,7 +22,6 @@ from coffre.records.facts.agents import OrdersIssued
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
-from coffre.spec.tenant import OperatingSystem
 from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
@@ -250,21 +247,16 @@ def wanted_orders(service: Service, machine: str) -> dict[str, Any]:
 
 
 def _payload(service: Service, machine: str, issue: desired.Issue, *, removes: bool = False) -> dict[str, Any]:
-    remove = removes or service.machine(machine).is_retired
+    facts = service.machine(machine)
+    remove = removes or facts.is_retired
     return desired.build_payload(
         service.tenant,
         machine,
-        ordered_restic(service.machine(machine).os),
+        driver_of(facts).list_ordered_programs(facts.os),
         issue,
         remove=remove,
         accepted=find_accepted(service.log, machine),
     )
-
-
-@cache
-def ordered_restic(system: OperatingSystem) -> desired.Program:
-    """Return the restic that orders name for machines of a system."""
-    return desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_program(AgentPrograms.find(system).restic))
 
 
 def _sign_again(service: Service, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:

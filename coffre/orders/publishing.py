@@ -1,9 +1,10 @@
 """The programs that orders name, brought to where machines fetch them by themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from coffre.agents.restic.programs import AgentPrograms
-from coffre.orders.control import ordered_restic
+from coffre.agents.driver import OrderedProgram
+from coffre.agents.kinds import driver_of
+from coffre.spec.tenant import Machine, OperatingSystem
 from coffre.storage.driver import Publication
 from coffre.tenant.service import Service
 
@@ -12,17 +13,25 @@ OnReplaced = Callable[[str], None]
 
 
 def publish_programs(service: Service, on_replaced: OnReplaced, *, proves: bool = False) -> None:
-    """Publish the restic of every system that the tenant's machines have; one short request each when it is there.
+    """Publish the programs that the tenant's machines are ordered to run; one short request each when it is there.
 
     Called before orders are written: orders never name a program that cannot be fetched. May run twice. With ``proves``
     each is read and hashed, since its checksum is only the platform's word.
     """
-    for system in sorted({machine.os for machine in service.tenant.active_machines().values()}):
-        program = ordered_restic(system)
-        published = service.storage.publish_program(AgentPrograms.find(system).restic, program.sha256, proves=proves)
+    for (system, name), program in sorted(list_ordered(service.tenant.active_machines()).items()):
+        published = service.storage.publish_program(program.path, program.sha256, proves=proves)
         if published is Publication.REPLACED:
             on_replaced(
-                f"platform {service.tenant.storage.platform}: restic {program.version} of {system.value} machines had "
+                f"platform {service.tenant.storage.platform}: {name} {program.version} of {system.value} machines had "
                 "been replaced in bucket coffre-programs by something else, and was written again: machines run only "
                 "what signed orders name by its hash, so none ran it, but none could upgrade; find out who writes there"
             )
+
+
+def list_ordered(machines: Mapping[str, Machine]) -> dict[tuple[OperatingSystem, str], OrderedProgram]:
+    """Return the programs that orders of these machines name, by system and name."""
+    return {
+        (machine.os, name): program
+        for machine in machines.values()
+        for name, program in driver_of(machine).list_ordered_programs(machine.os).items()
+    }

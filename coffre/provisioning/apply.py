@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from coffre.agents.kinds import with_orders
 from coffre.findings import Finding
 from coffre.operations.access.gate import GateState, settle_gate
 from coffre.operations.access.suspension import settle_suspension, shut_out_early
@@ -76,7 +77,7 @@ def apply_tenant(
         owned_buckets = refuse_what_rules_forbid(service)
         names = service.tenant.active_machines()
         if not intent.replaces_orders:
-            ordered = (*names, *retirement.list_ordered(service))
+            ordered = (*with_orders(names), *retirement.list_ordered(service))
             refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
         losses = look_at_repositories(service, intent.renewal, owned_buckets)
         give_away(service, intent.replacement)
@@ -105,7 +106,9 @@ def apply_tenant(
         # With the keys that it had to replace once more.
         secrets = Secrets(rotation.control, secrets.data)
         refused = initialise_repositories(service, intent.renewal, on_progress)
-        orders = {name: write_orders(service, name, replaces_foreign=intent.replaces_orders) for name in names}
+        orders = {
+            name: write_orders(service, name, replaces_foreign=intent.replaces_orders) for name in with_orders(names)
+        }
         gate = settle_gate(service)
         commitments.record_changes(service.log, service.tenant)
         machines: tuple[MachineOutcome, ...] = tuple(_list_refused(refused))
@@ -113,7 +116,7 @@ def apply_tenant(
             # A retired machine's successor may have its host: its agent comes after the other has gone.
             retired = retirement.remove_agents(service, to_remove, on_progress)
             fit = [name for name in names if name not in refused]
-            agents = _settle_agents(service, rotation, secrets, {name: orders[name] for name in fit}, on_progress)
+            agents = _settle_agents(service, rotation, secrets, {name: orders.get(name) for name in fit}, on_progress)
             machines = (*agents, *_list_refused(refused), *retired)
         rotated = rotation.settle(rotation.all_keys(), machines)
         commissioned_at, commissioned_now = _commission(service)
@@ -134,7 +137,7 @@ def _settle_agents(
     service: Service,
     rotation: TenantRotation,
     secrets: Secrets,
-    orders: Mapping[str, Orders],
+    orders: Mapping[str, Orders | None],
     on_progress: OnProgress,
 ) -> tuple[MachineOutcome, ...]:
     """Deploy the agents of machines in service.

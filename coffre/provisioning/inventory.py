@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from coffre.agents.ansible.connection import connection_variables
 from coffre.agents.driver import Target
-from coffre.agents.restic import inventory as agents_inventory
+from coffre.agents.kinds import with_bucket
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.agents import AgentDeployed
@@ -25,8 +26,9 @@ _RUNS = (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL)
 class KnownMachine:
     """One machine. What records say (``generation`` and below) is None where nothing was recorded.
 
-    ``uid`` is None for a retired machine, whose user is deleted; ``installed_at`` is when the agent came to run what
-    ``generation`` and ``agent_sha256`` name; ``commissioned_at`` is the tenant's.
+    ``bucket`` and ``uid`` are None for an agent that has none on the platform, ``uid`` also for a retired machine,
+    whose user is deleted; ``installed_at`` is when the agent came to run what ``generation`` and ``agent_sha256`` name;
+    ``commissioned_at`` is the tenant's.
     """
 
     tenant: str
@@ -36,7 +38,7 @@ class KnownMachine:
     agent: str
     plan: str
     connection: Mapping[str, object]
-    bucket: str
+    bucket: str | None
     uid: str | None
     retired_on: date | None
     keep_until: date | None
@@ -61,7 +63,7 @@ def list_machines(repository: Repository, slugs: Sequence[str], on_notice: OnNot
 def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> KnownMachine:
     """Put together what is known of a machine; ``events`` are its tenant's, oldest first. Pure."""
     machine = tenant.machines[name]
-    retired = machine.retired
+    retired, has_bucket = machine.retired, bool(with_bucket({name: machine}))
     commissioned_at, last = None, None
     for event in events:
         if event.kind is EventKind.COMMISSIONED:
@@ -78,8 +80,8 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> Know
         agent=machine.agent.value,
         plan=machine.plan,
         connection=_describe_connection(machine),
-        bucket=naming.bucket_name(tenant.slug, tenant.id, name),
-        uid=None if retired else naming.machine_uid(tenant, name),
+        bucket=naming.bucket_name(tenant.slug, tenant.id, name) if has_bucket else None,
+        uid=None if retired or not has_bucket else naming.machine_uid(tenant, name),
         retired_on=retired.on if retired else None,
         keep_until=retired.keep_until if retired else None,
         generation=deployed.generation if deployed is not None else None,
@@ -114,12 +116,12 @@ def _host_variables(repository: Repository, tenant: Tenant, name: str) -> dict[s
     recorded = known_hosts_file(repository.root, tenant.slug)
     if isinstance(machine.connection, WinrmConnection):
         target = Target(tenant.slug, name, tenant.id, machine.connection, recorded, system=machine.os)
-        return {**agents_inventory.connection_variables(target, "ad-hoc"), **known}
+        return {**connection_variables(target, "ad-hoc"), **known}
     if not isinstance(machine.connection, SshConnection):
         return {}
     ssh, ssh_config = find_connection(repository, tenant.slug, name)
     target = Target(tenant.slug, name, tenant.id, ssh, recorded, ssh_config, system=machine.os)
-    return {**agents_inventory.connection_variables(target, "ad-hoc"), **known}
+    return {**connection_variables(target, "ad-hoc"), **known}
 
 
 def _describe_connection(machine: Machine) -> dict[str, object]:

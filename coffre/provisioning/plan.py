@@ -5,7 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from coffre.agents.restic.desired import InvalidOrdersError
+from coffre.agents.desired import InvalidOrdersError
+from coffre.agents.kinds import driver_of, with_bucket
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
 from coffre.orders.control import Orders, plan_orders, read_orders
 from coffre.outside.environment import temporary_folder
@@ -23,7 +24,7 @@ from coffre.provisioning.steps.agents import (
 )
 from coffre.provisioning.steps.foreseen import Step, foresee
 from coffre.provisioning.steps.repositories import NO_RENEWAL, Renewal
-from coffre.provisioning.steps.retirement import list_standing, list_with_keys
+from coffre.provisioning.steps.retirement import list_leaving, list_standing
 from coffre.provisioning.steps.secrets import current_keys, missing_secrets
 from coffre.provisioning.steps.states import StatesPlan, plan_states
 from coffre.secrets.bundles import ControlBundle
@@ -132,7 +133,7 @@ def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
         storage=tuple(storage),
         machines=() if intent.storage_only else _plan_machines(service, control, owned_buckets, intent),
         options=option_status(tenant.options),
-        rotations=pending_rotations(control, tenant.active_machines()) if control is not None else (),
+        rotations=pending_rotations(control, with_bucket(tenant.active_machines())) if control is not None else (),
         states=plan_states(service, owned_buckets, list_standing(service, owned_buckets)),
         steps=foresee(service, owned_buckets, intent.renewal, deploys_agents=not intent.storage_only),
     )
@@ -141,7 +142,7 @@ def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
 def _plan_machines(
     service: Service, control: ControlBundle | None, owned_buckets: Collection[str], intent: Intent
 ) -> tuple[MachinePlan, ...]:
-    active, leaving = service.tenant.active_machines(), list_with_keys(service.tenant, control)
+    active, leaving = service.tenant.active_machines(), list_leaving(service, control)
     if find_reason(service.tenant) is not None:
         # Shut out: their agents are left as they are.
         plans = [MachinePlan(name, "none", ()) for name in active]
@@ -151,18 +152,21 @@ def _plan_machines(
 
 
 def _plan_machine(service: Service, name: str, owned_buckets: Collection[str], intent: Intent) -> MachinePlan:
-    installed = find_installed(service.log, name) if service.bucket_name(name) in owned_buckets else None
+    has_its_storage = service.bucket_name(name) in owned_buckets or name not in with_bucket(service.tenant.machines)
+    installed = find_installed(service.log, name) if has_its_storage else None
     inputs_sha256 = digest_inputs(service, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)
-    try:
-        standing = read_orders(service, name)
-    except InvalidOrdersError:
-        if not intent.replaces_orders:
-            raise
-        return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
-    orders = plan_orders(service, name, standing)
-    differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
+    orders = None
+    if driver_of(service.machine(name)).takes_orders:
+        try:
+            standing = read_orders(service, name)
+        except InvalidOrdersError:
+            if not intent.replaces_orders:
+                raise
+            return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
+        orders = plan_orders(service, name, standing)
+    differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name)))
     differences += _name_other_way(find_way(service.log, name), describe_way(service.machine(name).connection))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 
@@ -172,11 +176,11 @@ def _name_other_way(recorded: str | None, wanted: str) -> tuple[str, ...]:
     return () if recorded in (None, wanted) else (f"connection {recorded} is now {wanted}",)
 
 
-def _name_differences(orders: Orders, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:
+def _name_differences(orders: Orders | None, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:
     if wanted is None:
         return ("orders lost",)
-    is_renewal = lacks_only_renewal(installed, replace(wanted, agent_sha256=installed.agent_sha256), orders.due)
-    differences = list(orders.differences)
+    due, differences = (orders.due, list(orders.differences)) if orders is not None else (0, [])
+    is_renewal = lacks_only_renewal(installed, replace(wanted, agent_sha256=installed.agent_sha256), due)
     if not differences and wanted.generation != installed.generation and not is_renewal:
         differences.append(f"orders {wanted.generation} not delivered yet")
     if wanted.agent_sha256 != installed.agent_sha256:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from coffre import toolchain
-from coffre.agents.restic.programs import list_restic_builds
+from coffre.agents.kinds import list_repository_formats
 from coffre.errors import ExpectedError, RefusedError
 from coffre.provisioning.rules import judge_escrow
 from coffre.spec.loader import Repository
@@ -41,7 +41,7 @@ def _check_programs(repository: Repository, platform: Platform) -> PlatformFindi
     try:
         storage = connect(platform, repository.root)
         found = {}
-        for build, path in list_restic_builds().items():
+        for build, path in (each for formats in list_repository_formats() for each in formats.list_programs().items()):
             sha256 = toolchain.sha256_program(path)
             found[build] = judge_program(sha256, storage.read_program_sha256(sha256, path.stat().st_size))
     except ExpectedError as trouble:

@@ -3,25 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from coffre.agents.kinds import why_unsupported, with_repository
 from coffre.errors import RefusedError
 from coffre.records.facts.departure import Stage
 from coffre.spec import naming
-from coffre.spec.tenant import (
-    AgentKind,
-    Machine,
-    OperatingSystem,
-    SshConnection,
-    Tenant,
-    TenantStatus,
-    WinrmConnection,
-)
+from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.departure import STILL_SERVED
 
 
 def refuse_unsupported(tenant: Tenant) -> None:
     """Refuse what a tenant file may say and Coffre does not carry out yet: better than doing half of it silently."""
     for name, machine in tenant.machines.items():
-        reason = _unsupported(machine)
+        reason = why_unsupported(machine)
         if reason:
             raise RefusedError(
                 f"{tenant.slug}: machine {name}: {reason} is not carried out yet",
@@ -55,22 +48,6 @@ def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: M
                 f"{slug}/{name}: this retired machine's backups are being erased or gone (it is at {reached.value})",
                 f"Finish with `coffre offboard {slug} --machine {name}`, then take the machine out of the file.",
             )
-
-
-_WAYS: dict[OperatingSystem, type[SshConnection] | type[WinrmConnection]] = {
-    OperatingSystem.LINUX: SshConnection,
-    OperatingSystem.MACOS: SshConnection,
-    OperatingSystem.WINDOWS: WinrmConnection,
-}
-"""The one way by which agents get to the machines of each system."""
-
-
-def _unsupported(machine: Machine) -> str:
-    if machine.agent is not AgentKind.RESTIC:
-        return f"`agent: {machine.agent}`"
-    if not isinstance(machine.connection, _WAYS[machine.os]):
-        return f"`via: {machine.connection.via}` with `os: {machine.os}`"
-    return ""
 
 
 def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> None:
@@ -141,7 +118,7 @@ def refuse_lost_secrets(
             f"{tenant.slug} exists on its platform, but its secret bundles are not here",
             "Bring them back from the escrow or from where it was applied; do not mint new ones over existing backups.",
         )
-    for name in tenant.active_machines():
+    for name in with_repository(tenant.active_machines()):
         if naming.bucket_name(tenant.slug, tenant.id, name) in owned_buckets and name not in known_passwords:
             raise RefusedError(
                 f"{tenant.slug}/{name} has a bucket, but its repository password is in neither bundle copy",

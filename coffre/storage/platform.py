@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from coffre.spec.platform import Platform
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.driver import AccessKey, Storage
 
@@ -56,15 +56,22 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class TenantKeys:
-    """The S3 keys of a tenant's users, machine by machine."""
+    """The S3 keys of a tenant's users: the owner's, and that of each machine that has a bucket.
+
+    A retired machine's is None: its bucket stays, and nobody but the owner gets to it.
+    """
 
     owner: AccessKey
-    machines: Mapping[str, AccessKey]
+    machines: Mapping[str, AccessKey | None]
 
 
-def placeholder_keys(tenant: Tenant) -> TenantKeys:
-    """Return keys for a tenant that has none yet, or whose keys the reader may not see."""
-    return TenantKeys(PLACEHOLDER, dict.fromkeys(tenant.active_machines(), PLACEHOLDER))
+def placeholder_keys(machines: Mapping[str, Machine]) -> TenantKeys:
+    """Return keys for a tenant that has none yet, or whose keys the reader may not see.
+
+    ``machines`` are those that have a bucket, retired ones too.
+    """
+    keys = {name: None if machine.is_retired else PLACEHOLDER for name, machine in machines.items()}
+    return TenantKeys(PLACEHOLDER, keys)
 
 
 @dataclass(frozen=True)

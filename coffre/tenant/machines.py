@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coffre.agents.driver import AgentOwner
+from coffre.agents.kinds import driver_of
 from coffre.agents.reach.ssh import SshMachine
-from coffre.agents.restic.owner import AgentOwner, refuse_another
 from coffre.errors import RefusedError
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Repository
@@ -47,6 +48,6 @@ def open_machine(service: Service, name: str) -> Iterator[SshMachine]:
         known_hosts=known_hosts_file(service.repository.root, slug),
         trust=f"coffre trust {slug} {name}",
     ) as machine:
-        slugs = slugs_by_id(service.repository)
-        refuse_another(machine, service.tenant.slug, AgentOwner(service.tenant.id, name), slugs)
+        slugs, wanted = slugs_by_id(service.repository), AgentOwner(service.tenant.id, name)
+        driver_of(service.machine(name)).refuse_another(machine, slug, wanted, slugs)
         yield machine

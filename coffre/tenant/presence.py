@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from coffre.agents.kinds import driver_of, with_bucket
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
@@ -17,6 +18,14 @@ def refuse_unapplied(service: Service, machines: Collection[str]) -> None:
     It was never applied, or is erased, or its platform was lost: RefusedError says which, by the records, and what to
     do.
     """
+    elsewhere = [name for name in machines if not driver_of(service.machine(name)).needs_bucket]
+    if elsewhere:
+        kinds = sorted({service.machine(name).agent.value for name in elsewhere})
+        raise RefusedError(
+            f"{service.tenant.slug}: {', '.join(elsewhere)} keeps no backups on {service.tenant.storage.platform} "
+            f"(`agent: {', '.join(kinds)}`)",
+            "Use what the agent's own maker gives for it.",
+        )
     missing = _list_missing(service, machines)
     if missing:
         raise _explain(service, missing)
@@ -40,11 +49,11 @@ def find_unapplied(service: Service, machines: Collection[str]) -> Mapping[str, 
 
 
 def _list_missing(service: Service, machines: Collection[str]) -> list[str]:
-    """Return which of these machines have no bucket; RefusedError when the tenant has none at all."""
-    owned = service.storage.list_owned_buckets(service.owner_uid)
-    if not owned:
+    """Return which of these machines lack the bucket that they need; RefusedError when the tenant has none at all."""
+    owned, in_need = service.storage.list_owned_buckets(service.owner_uid), with_bucket(service.tenant.machines)
+    if in_need and not owned:
         raise _without_any(service)
-    return [name for name in machines if service.bucket_name(name) not in owned]
+    return [name for name in machines if name in in_need and service.bucket_name(name) not in owned]
 
 
 def _without_any(service: Service) -> RefusedError:

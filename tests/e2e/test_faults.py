@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.restic import desired
+from coffre.agents import desired
 from coffre.records.database.schema import HEAD
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind

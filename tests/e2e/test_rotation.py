@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.restic import desired
+from coffre.agents import desired
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import ControlBundle, S3Key, all_secret_values

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.agents.ansible import process as ansible_process
+from coffre.agents.ansible.connection import Inventory, list_hosts, needs_windows_collection
 from coffre.agents.ansible.events import EventLog, HostOutcome, one_line
 from coffre.agents.reach import bounded_ssh
 from coffre.agents.reach.ssh import BEGIN_SECONDS, CONNECT_SECONDS, KEEP_SECONDS
-from coffre.agents.restic.inventory import GROUPS, Inventory, list_hosts, with_private_folder
 from coffre.errors import ExpectedError, RemoteError
 from coffre.outside.environment import NOT_FOR_PROGRAMS, child_environment, find_home
-from coffre.spec.tenant import OperatingSystem
 from coffre.workspace.private_folder import private_folder
 
 MAX_FORKS = 20
@@ -25,23 +24,29 @@ SSH_FOLDER = "ssh"
 # While it waits for machines Ansible looks a thousand times a second whether one has answered: a seventh of its time.
 _SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
 
+WithFolder = Callable[[Inventory, Path], Inventory]
+
 OnTask = Callable[[str, str], None]
 """Called with an inventory host and the task it begins."""
 
 
-def run_playbook(playbook: str, inventory: Inventory, scratch: Path, on_task: OnTask) -> dict[str, HostOutcome]:
+def run_playbook(
+    playbook: str, inventory: Inventory, scratch: Path, on_task: OnTask, *, with_folder: WithFolder | None = None
+) -> dict[str, HostOutcome]:
     """Run one of the bundled playbooks over an inventory and say how it ended on each host.
+
+    ``with_folder`` tells the machines of the inventory the run's private folder here.
 
     The inventory, which may hold secrets, and all that Ansible writes stay in a private folder, in memory where the
     system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
     Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
     """
     hosts = list_hosts(inventory)
-    if list_hosts({"": inventory[GROUPS[OperatingSystem.WINDOWS]]}):
+    if needs_windows_collection(inventory):
         refuse_without_collection(list_collection_folders(os.environ))
     log = EventLog(on_task)
     with private_folder(scratch) as folder:
-        inventory_file = _prepare(folder, with_private_folder(inventory, folder))
+        inventory_file = _prepare(folder, with_folder(inventory, folder) if with_folder is not None else inventory)
         environment = ansible_environment(os.environ, folder, max(1, min(MAX_FORKS, len(hosts))))
         program, play = toolchain.find_tool("ansible-playbook"), toolchain.bundled("playbooks") / playbook
         ended = ansible_process.play(

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from coffre.agents.ansible.connection import Inventory, host_name
 from coffre.agents.ansible.errors import explain_failure, explain_login, is_known
 from coffre.agents.ansible.events import HostOutcome
 from coffre.agents.ansible.runner import run_playbook
@@ -14,10 +15,10 @@ from coffre.agents.reach.winrm_errors import explain_winrm
 from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.inventory import (
     Installation,
-    Inventory,
+    bucket_of,
     build_deploy_inventory,
     build_remove_inventory,
-    host_name,
+    with_private_folder,
 )
 from coffre.agents.restic.owner import LOOK, explain_look
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
@@ -29,7 +30,7 @@ __all__ = ["AGENT", "RESTIC", "AgentPrograms", "ResticAgents", "judge"]
 
 
 class ResticAgents:
-    """Drives coffre-agent and restic on machines that SSH or WinRM reaches; an AgentDriver.
+    """Drives coffre-agent and restic on machines that SSH or WinRM reaches; an Agents.
 
     ``scratch`` is where a run's private files go on a system without a tmpfs; ``programs`` are those for Linux, unless
     they are the ones that set-up built; ``slugs`` are the tenants' by their ids, by which another's agent is named.
@@ -48,7 +49,7 @@ class ResticAgents:
         inventory = build_deploy_inventory(
             requests,
             Installation({system: self._find(system).installables() for system in systems}, _token()),
-            {host_name(request.target): read_authorities(request.storage.ca_file) for request in requests},
+            {host_name(request.target): read_authorities(bucket_of(request).ca_file) for request in requests},
         )
         return self._play("deploy_agents.yml", inventory, [request.target for request in requests], on_progress)
 
@@ -69,7 +70,11 @@ class ResticAgents:
             return []
         machines = {host_name(target): target.machine for target in targets}
         outcomes = run_playbook(
-            playbook, inventory, self._scratch, lambda host, task: on_progress(machines.get(host, host), task)
+            playbook,
+            inventory,
+            self._scratch,
+            lambda host, task: on_progress(machines.get(host, host), task),
+            with_folder=with_private_folder,
         )
         return [judge(target, outcomes[host_name(target)], self._slugs) for target in targets]
 

@@ -1,11 +1,11 @@
 """A backup started on a machine over SSH and followed to its end: by the unit's invocation, never by guessing."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from coffre.agents.driver import Clock
 from coffre.agents.reach.ssh import CompletedRun
 from coffre.agents.reach.ssh_errors import UnreachableError
 from coffre.agents.report import InvalidReportError, Report, parse_report
@@ -34,14 +34,6 @@ class RunsCommands(Protocol):
     def name(self) -> str: ...
 
     def run(self, argv: list[str], timeout_seconds: float) -> CompletedRun: ...
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Time, as following a run needs it."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from coffre.agents.driver import AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.naming import ID_PATTERN, NAME_PATTERN
@@ -22,18 +22,6 @@ _LOOK = """
 if [ -e "$1" ]; then echo here; else echo elsewhere; fi
 if [ -f /etc/coffre/agent.json ] && [ ! -L /etc/coffre/agent.json ]; then head -c 65536 /etc/coffre/agent.json; fi
 """
-
-
-@dataclass(frozen=True)
-class AgentOwner:
-    """The tenant and the machine that an agent works for; empty what its configuration does not say."""
-
-    tenant_id: str
-    machine: str
-
-    def is_another(self, wanted: "AgentOwner") -> bool:
-        """Tell whether anything that is said here is said otherwise there."""
-        return self.tenant_id not in ("", wanted.tenant_id) or self.machine not in ("", wanted.machine)
 
 
 def read_owner(text: str) -> AgentOwner:

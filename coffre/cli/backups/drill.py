@@ -28,6 +28,7 @@ def drill(
 
     Of the newest backup on record, whatever its bucket says now: a storage that lost it, or any other, fails the drill.
     """
+    from coffre.agents.kinds import with_repository
     from coffre.cli.words.findings import describe
     from coffre.operations.drill.drill import drill as run_drill
     from coffre.tenant.access import refuse_while_blocked
@@ -40,7 +41,7 @@ def drill(
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
         refuse_while_blocked(service.tenant)
         refuse_unapplied(service, [])
-        names = names or list(service.tenant.active_machines())
+        names = names or list(with_repository(service.tenant.active_machines()))
         for name in names:
             try:
                 drills.append(run_drill(service, name, chosen_seed, partial(output.progress_of, name)))

@@ -56,11 +56,12 @@ def list_snapshots(
     as_json: Annotated[bool, typer.Option("--json", help="A list of snapshots that are aside.")] = False,
 ) -> None:
     """List the snapshots that are aside, with who put them there and why."""
+    from coffre.agents.kinds import with_repository
     from coffre.operations.restore.setting_aside import list_aside
     from coffre.tenant.service import open_service
 
     with open_service(open_repository(context), tenant, output.warning) as service:
-        names = [machine] if machine else list(service.tenant.machines)
+        names = [machine] if machine else list(with_repository(service.tenant.machines))
         found = [each for name in names for each in list_aside(service, name)]
     if as_json:
         output.result_json(found)

@@ -5,8 +5,8 @@ A look that could not be made is an error, never a passed check: whoever is away
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from coffre.agents.restic.address import repository_url
-from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.agents.kinds import list_repository_formats
+from coffre.agents.repository import RepositoryError, RepositoryFormat
 from coffre.errors import RemoteError
 from coffre.offboarding.erase.checks import (
     Absent,
@@ -23,6 +23,7 @@ from coffre.offboarding.erase.checks import (
 )
 from coffre.offboarding.erase.destroying import list_users
 from coffre.offboarding.lifecycle.evidence import ErasureBegan
+from coffre.operations.repository import storage_of
 from coffre.provisioning.engine.removal import list_stack_files
 from coffre.secrets import minting
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
@@ -57,7 +58,11 @@ def verify_gone(service: Service, control: ControlBundle, erased: Sequence[Erasu
         *_check_buckets(service, erased),
         *_check_users(service, control),
         *try_access_keys(service.storage, erased[0].bucket if erased else service.owner_uid, control),
-        *(_check_restore(service, control.owner_key, began) for began in erased),
+        *(
+            _check_restore(service, formats, control.owner_key, began)
+            for began in erased
+            for formats in list_repository_formats()
+        ),
     ]
 
 
@@ -153,23 +158,16 @@ def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
     return KeyTried(answer=KeyAnswer.ACCEPTED if is_accepted else KeyAnswer.UNKNOWN)
 
 
-def _check_restore(service: Service, owner_key: S3Key, began: ErasureBegan) -> Check:
+def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key, began: ErasureBegan) -> Check:
     """Try to open the repository, as a restore does first, with the old key of the owner.
 
     The password is destroyed, and any stands in for it.
     """
-    endpoint = service.storage.endpoint
-    repository = Repository(
-        url=repository_url(endpoint.url, began.bucket),
-        key=access_key(owner_key),
-        password=minting.new_password(),
-        ca_file=endpoint.ca_file,
-        region=endpoint.region,
-    )
+    storage = storage_of(service, began.bucket, access_key(owner_key), minting.new_password())
     try:
-        repository.snapshots(deadline_seconds=RESTORE_SECONDS)
-    except ResticError as problem:
-        if problem.exit_code_of_restic is None:
+        formats.open(storage).snapshots(deadline_seconds=RESTORE_SECONDS)
+    except RepositoryError as problem:
+        if problem.is_late:
             raise  # it ran into its deadline: the platform was away, which proves nothing
         is_refused = _REFUSED_BY_PLATFORM in problem.message
         answer = RestoreAnswer.REFUSED if is_refused else RestoreAnswer.FAILED

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from coffre.agents.kinds import with_repository
 from coffre.errors import ExpectedError, UsageError
 from coffre.offboarding.handover.bag.bag import sync
 from coffre.offboarding.handover.bag.layout import MANIFEST
@@ -52,10 +53,11 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
     """
     check_reference(reference)
     refuse_other_than_the_blocker(service, reference)
-    refuse_unapplied(service, service.tenant.machines)
+    machines = with_repository(service.tenant.machines)
+    refuse_unapplied(service, machines)
     service.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
     purpose = Purpose(f"disclosure to an authority, {reference}", reference)
-    returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in service.tenant.machines)
+    returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in machines)
     on_progress("sealing the statement of what was handed over")
     sealed = seal(_statement(service, reference, returned, utc_now()))
     sealed_in = _put_statement(service, wanted, sealed)

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from coffre.agents.restic.repository.listing import as_restic_writes
-from coffre.agents.restic.repository.repository import Node
+from coffre.agents.repository import Node, as_listed
 from coffre.offboarding.handover.bag.layout import APART, LONG_PATHS
 from coffre.offboarding.handover.job import Limits
 from coffre.offboarding.handover.names import may_be_held, same_text, stand_in
@@ -104,7 +103,7 @@ def to_line(entry: Entry) -> str:
     """Return an entry as a line of the tag file. What is no UTF-8 stands beside, in base64. Pure."""
     node = entry.node
     fields: dict[str, Any] = {
-        "chemin": as_restic_writes(entry.path),
+        "chemin": as_listed(entry.path),
         "type": node.type,
         "mode": f"{node.mode:04o}",
         "uid": node.uid,
@@ -123,12 +122,12 @@ def to_line(entry: Entry) -> str:
     fields |= {"non_remis": entry.left_out} if entry.left_out else {}
     fields |= {"restaure_sous_base64": _base64(entry.restored)} if entry.is_renamed else {}
     if entry.target is not None:
-        fields["cible"] = as_restic_writes(entry.target)
+        fields["cible"] = as_listed(entry.target)
         fields |= {} if _is_text(entry.target) else {"cible_base64": _base64(entry.target)}
     if entry.hard_link is not None:
         fields["lien_dur"] = entry.hard_link
     if entry.attributes:
-        named = {as_restic_writes(os.fsencode(name)): value for name, value in entry.attributes.items()}
+        named = {as_listed(os.fsencode(name)): value for name, value in entry.attributes.items()}
         fields["attributs_base64"] = {name: _base64(value) for name, value in named.items()}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(_LINE_BREAKS) + "\n"
 

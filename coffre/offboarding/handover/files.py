@@ -5,8 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from coffre.agents.restic.repository.explain import describe_damage
-from coffre.agents.restic.repository.repository import IncompleteRestoreError, Repository, ResticError, Snapshot
+from coffre.agents.repository import IncompleteRestoreError, Repository, RepositoryError, Snapshot
 from coffre.errors import ExpectedError, RemoteError
 from coffre.observation.judge.identity import is_others_snapshot
 from coffre.observation.sighting import look_at_reports
@@ -137,7 +136,7 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
         except IncompleteRestoreError as problem:
             job.on_progress(f"{job.machine}: {job.bag} does not take all in its place ({problem.failed} errors)")
             progress = replace(progress, incomplete=(*progress.incomplete, each))
-        except ResticError as problem:
+        except RepositoryError as problem:
             raise _without_names(job, problem) from problem
         seconds = progress.write_seconds + time.perf_counter() - began
         progress = replace(progress, written=(*progress.written, each), write_seconds=seconds)
@@ -155,7 +154,7 @@ def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot],
         try:
             skipped = _list_misplaced(job, repository, snapshots[each]) if each in progress.incomplete else ()
             differing = repository.compare(each, _place(job, snapshots[each]), skipped)
-        except ResticError as problem:
+        except RepositoryError as problem:
             raise _without_names(job, problem) from problem
         if differing:
             save_progress(job.bag, forget_written(progress, each))
@@ -209,7 +208,7 @@ def _hand_apart(job: Job, repository: Repository, bag: Beneath, snapshot: str, e
         write_file(repository, snapshot, entry.path, bag, entry.stored)
     except NotTakenError as problem:
         return replace(entry, stored=None, is_apart=False, left_out=f"refusé par le support : {problem}")
-    except ResticError as problem:
+    except RepositoryError as problem:
         raise _without_names(job, problem) from problem
     except OSError as problem:
         raise _no_room(job) from problem
@@ -220,11 +219,11 @@ def _place(job: Job, snapshot: Snapshot) -> Path:
     return job.bag / DATA / folder_of(snapshot, job.wanted.snapshots)
 
 
-def _without_names(job: Job, problem: ResticError) -> ExpectedError:
+def _without_names(job: Job, problem: RepositoryError) -> ExpectedError:
     """Return restic's failure without the names of files: they are the customer's, and errors are logged."""
-    if problem.damage is not None:
-        return RemoteError(f"{job.machine}: {describe_damage(problem.damage)}", problem.hint)
-    if problem.exit_code_of_restic not in (1, 2, 3):
+    if problem.damage:
+        return RemoteError(f"{job.machine}: {problem.damage}", problem.hint)
+    if not problem.may_name_files:
         return problem
     if NO_ROOM in problem.message or any(NO_ROOM in line for line in problem.said):
         return _no_room(job)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from coffre.agents.kinds import with_repository
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.handover.bag.bag import Payload, find_changed
 from coffre.offboarding.handover.bag.layout import DATA, SUMMARY, TAG_MANIFEST
@@ -14,7 +15,7 @@ from coffre.offboarding.handover.bag.tags import describe
 from coffre.offboarding.handover.files import choose, write_files
 from coffre.offboarding.handover.job import AT_THE_END, Job, OnProgress, Purpose, Written
 from coffre.offboarding.handover.progress import finish, read_summary
-from coffre.offboarding.handover.repository import list_repository, need_of_objects, write_repository
+from coffre.offboarding.handover.repository import formats_of, list_repository, need_of_objects, write_repository
 from coffre.offboarding.handover.settling import forget_cached
 from coffre.offboarding.handover.targets.bucket import bucket_target
 from coffre.offboarding.handover.targets.carried import CarriedTarget
@@ -142,7 +143,7 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     target, staging = _written_folders(service, wanted)
     block_bytes = largest_block_bytes(*(each for each in (target, staging) if each is not None))
     planned = []
-    for machine in service.tenant.machines:
+    for machine in with_repository(service.tenant.machines):
         on_progress(f"{machine}: counting what comes back")
         planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress), block_bytes))
     needs = [Need(each.files, each.bytes, each.needed_bytes) for each in planned]
@@ -165,7 +166,7 @@ def _written_folders(service: Service, wanted: Return) -> tuple[Path | None, Pat
 def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
     if job.wanted.format is ReturnFormat.REPOSITORY:
         objects = list_repository(job)
-        need = need_of_objects(objects, block_bytes)
+        need = need_of_objects(objects, len(formats_of(job).list_programs()), block_bytes)
         snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
         return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
     repository = open_repository(job.service, job.machine, f"size of the {AT_THE_END.reason}")

@@ -13,9 +13,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents.restic.programs import list_restic_builds
-from coffre.agents.restic.repository.process import ResticError
-from coffre.agents.restic.repository.repository import Repository
+from coffre.agents.kinds import repositories_of
+from coffre.agents.repository import RepositoryError, RepositoryFormat
 from coffre.errors import ExpectedError
 from coffre.offboarding.handover.bag.bag import HashedFile, hash_files, sync, write_manifest
 from coffre.offboarding.handover.bag.layout import DAMAGED, DATA, PASSWORD, PROGRAMS, REPOSITORY
@@ -52,8 +51,6 @@ What a snapshot needs was there before it, so that a machine may write meanwhile
 
 TRANSFERS = 8
 _SMALL_PROGRAM_BYTES = 64 << 20
-FOUND_ERRORS, CRASHED = 1, 2
-"""restic's exit codes when it found errors, and when what it read made it panic; others mean that it could not look."""
 CONFIG_LIMIT_BYTES = 1024**2
 """restic's own has 155 bytes."""
 
@@ -64,10 +61,11 @@ def write_repository(job: Job) -> Written:
     Every object but `config` is named by its SHA-256: that is compared with what the disk gives back, `config` with the
     bucket's, and restic checks that the copy is whole.
     """
+    formats = formats_of(job)
     objects, foreign = _split(job)
     if foreign.count:
         job.on_progress(f"{job.machine}: {describe_foreign(foreign)}")
-    need = need_of_objects(objects, largest_block_bytes(job.bag))
+    need = need_of_objects(objects, len(formats.list_programs()), largest_block_bytes(job.bag))
     refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
     progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
     password = use_password(job.service, job.machine, f"{job.reason}: handed over with it")
@@ -83,9 +81,9 @@ def write_repository(job: Job) -> Written:
     began = time.perf_counter()
     hashed = _read_back(job)
     _refuse_missing(job, objects, hashed)
-    _add_programs(job.bag)
+    _add_programs(job.bag, formats)
     _write_password(job.bag / PASSWORD, password)
-    is_whole = _check(job, password)
+    is_whole = _check(job, formats, password)
     payload = write_manifest(job.bag, hashed + list(hash_files(job.bag, _list_files(job.bag, PROGRAMS))))
     return Written(
         payload=payload,
@@ -103,15 +101,20 @@ def list_repository(job: Job) -> list[ObjectFacts]:
     return _split(job)[0]
 
 
+def formats_of(job: Job) -> RepositoryFormat:
+    """Return how the machine's repository is opened."""
+    return repositories_of(job.machine, job.service.machine(job.machine))
+
+
 def _split(job: Job) -> tuple[list[ObjectFacts], Foreign]:
     return split_bucket(job.service.owner_bucket(job.machine).list_objects(""))
 
 
-def need_of_objects(objects: list[ObjectFacts], block_bytes: int = BLOCK_BYTES) -> Need:
-    """Return what a repository takes on a disk of such blocks, restic's own programs included. Pure."""
+def need_of_objects(objects: list[ObjectFacts], program_count: int, block_bytes: int = BLOCK_BYTES) -> Need:
+    """Return what a repository takes on a disk of such blocks, with so many programs that read it. Pure."""
     total_bytes = sum(each.size_bytes for each in objects)
     on_disk_bytes = sum(-(-each.size_bytes // block_bytes) * block_bytes for each in objects)
-    return Need(len(objects), total_bytes, on_disk_bytes + len(list_restic_builds()) * _SMALL_PROGRAM_BYTES)
+    return Need(len(objects), total_bytes, on_disk_bytes + program_count * _SMALL_PROGRAM_BYTES)
 
 
 def _source(job: Job) -> tuple[Remote, Rclone]:
@@ -195,7 +198,7 @@ def _is_as_named(file: HashedFile, config: bytes | Unusable | None) -> bool:
     return path.name == file.sha256
 
 
-def _check(job: Job, password: SecretStr) -> bool:
+def _check(job: Job, formats: RepositoryFormat, password: SecretStr) -> bool:
     """Have restic look at the copy as its owner will, and tell whether it is whole; the hashes were compared before.
 
     A machine can write an index of packs that never were, or one that restic panics over, fills the memory with, or
@@ -203,19 +206,17 @@ def _check(job: Job, password: SecretStr) -> bool:
     """
     job.on_progress(f"{job.machine}: restic checks the copy")
     try:
-        Repository(str(job.bag / REPOSITORY), job.service.owner_key(), password).check()
-    except ResticError as problem:
-        code = problem.exit_code_of_restic
-        was_stopped = code is None or code < 0
-        if not was_stopped and code not in (FOUND_ERRORS, CRASHED):
+        formats.open_copy(job.bag / REPOSITORY, password).check()
+    except RepositoryError as problem:
+        if not problem.found_errors and not problem.was_stopped:
             raise
         job.on_progress(f"{job.machine}: it is what the bucket holds, and not whole: {problem.message}")
         return False
     return True
 
 
-def _add_programs(bag: Path) -> None:
-    for build, program in list_restic_builds().items():
+def _add_programs(bag: Path, formats: RepositoryFormat) -> None:
+    for build, program in formats.list_programs().items():
         target = bag / PROGRAMS / build / ("restic.exe" if program.suffix == ".exe" else "restic")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(program, target)

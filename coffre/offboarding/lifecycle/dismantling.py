@@ -2,22 +2,21 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from coffre.agents import kinds
 from coffre.agents.applied import Applied
+from coffre.agents.desired import InvalidOrdersError
 from coffre.agents.driver import DeployResult, RemoveRequest
-from coffre.agents.restic.agents import ResticAgents
-from coffre.agents.restic.desired import InvalidOrdersError
 from coffre.errors import ExpectedError
 from coffre.observation.reports import find_own_applied
 from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome, UsersSuspended
 from coffre.offboarding.lifecycle.freezing import list_buckets
 from coffre.orders.control import read_orders, write_orders
-from coffre.provisioning.steps.agents import target_of
+from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.agents import Removal
 from coffre.spec import naming
-from coffre.tenant.machines import slugs_by_id
+from coffre.spec.tenant import AgentKind
 from coffre.tenant.service import Service
-from coffre.workspace.paths import RUN_FOLDER
 
 OnProgress = Callable[[str], None]
 
@@ -35,15 +34,13 @@ def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgres
         if name in standing and not service.machine(name).is_retired:
             _tell_replaced(service, name, on_progress)
             generations[name] = write_orders(service, name, removes=True, replaces_foreign=True).generation
-    asked, results = [], {}
+    asked: dict[AgentKind, list[RemoveRequest]] = {}
     for name in names:
         try:
-            asked.append(RemoveRequest(target_of(service, name)))
+            asked.setdefault(service.machine(name).agent, []).append(RemoveRequest(target_of(service, name)))
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
-    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
-    for result in driver.remove(asked, lambda machine, text: on_progress(f"{machine}: {text}")):
-        results[result.machine] = result
+    results = kinds.remove(asked, way_to_agents(service, on_progress))
     return [_settle(service, name, results.get(name), generations.get(name), name in standing) for name in names]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from coffre.agents.kinds import with_repository
 from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.calendar import Calendar, plan_calendar
 from coffre.offboarding.lifecycle.dismantling import GONE
@@ -71,7 +72,7 @@ def list_unreturned(service: Service, journal: Journal) -> list[str]:
     if get_leaving(service).choice is Choice.ERASE:
         return []
     done = {each.machine for each in journal.read(Step.RETURNED, Returned)}
-    return [name for name in service.tenant.machines if name not in done]
+    return [name for name in with_repository(service.tenant.machines) if name not in done]
 
 
 def list_agents_left(service: Service, journal: Journal) -> list[str]:

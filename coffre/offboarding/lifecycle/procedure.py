@@ -10,6 +10,7 @@ from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
 
+from coffre.agents.kinds import with_bucket
 from coffre.offboarding.approval.approval import get_approval
 from coffre.offboarding.approval.people import Acted, People
 from coffre.offboarding.erase import tenant as erasure
@@ -215,7 +216,7 @@ def _remove_agents(departure: Departure) -> None:
 
 def _suspend_users(departure: Departure) -> None:
     service, journal = departure.service, departure.journal
-    suspended = dismantling.suspend_users(service, service.tenant.active_machines())
+    suspended = dismantling.suspend_users(service, with_bucket(service.tenant.active_machines()))
     journal.note(Step.USERS_SUSPENDED, suspended)
     departure.say(f"suspended on the platform: {', '.join(suspended.uids) or 'no user'}")
 

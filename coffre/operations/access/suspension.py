@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Collection, Mapping
 
+from coffre.agents.kinds import with_bucket
 from coffre.errors import RefusedError
 from coffre.orders.control import put_gate_order
 from coffre.spec.tenant import Tenant, TenantStatus
@@ -15,7 +16,7 @@ def shut_out_early(service: Service, owned_buckets: Collection[str]) -> None:
     """Shut the machines out of the buckets that are there, before anything else can fail. Lets nobody in."""
     if find_reason(service.tenant) is None:
         return
-    for name in service.tenant.active_machines():
+    for name in with_bucket(service.tenant.active_machines()):
         if service.bucket_name(name) in owned_buckets:
             # An apply that was killed left a bucket without a policy: storage is finished first then.
             with contextlib.suppress(RefusedError):
@@ -24,7 +25,7 @@ def shut_out_early(service: Service, owned_buckets: Collection[str]) -> None:
 
 def settle_suspension(service: Service) -> None:
     """Shut every machine in service out of its repository, or let it in, as the tenant file says. May run twice."""
-    for name in service.tenant.active_machines():
+    for name in with_bucket(service.tenant.active_machines()):
         set_suspension(service, name, find_reason(service.tenant))
 
 

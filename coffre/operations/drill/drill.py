@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coffre.agents.report import Report
-from coffre.agents.restic.repository.listing import REPLACED
-from coffre.agents.restic.repository.repository import HostileSnapshotError, Repository, ResticError
+from coffre.agents.repository import REPLACED, HostileSnapshotError, Repository, RepositoryError
 from coffre.errors import UsageError
 from coffre.findings import Finding
 from coffre.observation.judge.gaps import judge_snapshot_paths
@@ -79,7 +78,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             on_progress(f"reading {len(sample.sizes)} files")
             done = _read_and_compare(machine, repository, snapshot_id, sample)
             gaps = judge_snapshot_paths(machine, newest.told, lacking)
-        except (ResticError, HostileSnapshotError) as problem:
+        except (RepositoryError, HostileSnapshotError) as problem:
             # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.agents.repository import Repository, RepositoryError
 from coffre.operations.drill.sampling import Sample, exact_bytes, readable
 
 STREAMED_AT_ONCE = 4
@@ -50,7 +50,7 @@ def stream_file(repository: Repository, snapshot_id: str, path: bytes, size_byte
                 count += len(taken)
                 if count > size_bytes:
                     break
-    except ResticError as problem:
+    except RepositoryError as problem:
         return Streamed(count, digest.hexdigest(), problem.message)
     return Streamed(count, digest.hexdigest())
 

@@ -5,6 +5,7 @@ What a hold forbids is deleting *data*. Keys are none: a machine may be retired 
 
 from collections.abc import Collection, Iterable
 
+from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import Hold, Tenant
 from coffre.tenant.service import Service
@@ -37,7 +38,7 @@ def settle_hold(service: Service, machines: Collection[str] | None = None) -> No
     tenant = service.tenant
     if tenant.hold is None:
         return
-    names = tenant.machines if machines is None else machines
+    names = with_bucket(tenant.machines) if machines is None else machines
     for name in names:
         bucket = service.owner_bucket(name)
         # The stack has taken away those that it knew of.

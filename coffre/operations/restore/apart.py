@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coffre.agents.restic.repository.repository import Node, Repository
+from coffre.agents.repository import Node, Repository
 from coffre.errors import ExpectedError
 from coffre.operations.drill.sampling import readable
 from coffre.operations.restore.streamed_file import NotTakenError, is_as_listed, write_file

@@ -6,24 +6,22 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from pydantic import SecretStr
-
-from coffre.agents.driver import MachineStorage
-from coffre.agents.restic.repository.output import SnapshotList
-from coffre.agents.restic.repository.remote_restore import RemoteRestore, look_at, refuse_ours, restore_on
-from coffre.agents.restic.repository.repository import (
+from coffre.agents.kinds import repositories_of
+from coffre.agents.repository import (
     HostileSnapshotError,
     IncompleteRestoreError,
+    RemoteRestore,
     Repository,
     RestoreSummary,
     Snapshot,
+    SnapshotList,
+    Watcher,
 )
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.judge import identity
 from coffre.observation.sighting import look_at_reports
-from coffre.operations.repository import open_repository
+from coffre.operations.repository import open_repository, storage_of
 from coffre.operations.restore.apart import Apart, hand_apart
 from coffre.outside.files import read_plain
 from coffre.secrets import rotations
@@ -44,14 +42,6 @@ LONGEST_MARK_BYTES = 64 * 1024
 
 DEFAULT_FOLDER = "/var/lib/coffre-restore"
 """On a machine: where restores go when no folder is named, one folder a snapshot."""
-
-
-class Watcher(Protocol):
-    """What is told while a restore goes on."""
-
-    def on_step(self, text: str) -> None: ...
-
-    def on_progress(self, fraction: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -170,12 +160,12 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
     service.machine(wanted.machine)
     refuse_unapplied(service, [wanted.machine])
     key = _machine_key(service, wanted.machine)
-    path = normalise_path(wanted.path)
+    path, formats = normalise_path(wanted.path), repositories_of(wanted.machine, service.machine(wanted.machine))
     with open_machine(service, destination.machine) as ssh:
         watcher.on_step(f"looking at {destination.machine}")
-        look_at(ssh)
+        formats.look_at(ssh)
         if destination.in_place:
-            refuse_ours(path, destination.machine)
+            formats.refuse_ours(path, destination.machine)
         # A refused key would have restic on the machine try for 15 minutes.
         service.storage.open_bucket(service.bucket_name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
         where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
@@ -184,8 +174,9 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
         chosen = choice.snapshot
         folder = choose_folder(destination, wanted.machine, chosen)
         watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
-        storage = _storage_of(service, wanted.machine, key, f"{reason}: handed to {destination.machine}")
-        summary = restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
+        password = use_password(service, wanted.machine, f"{reason}: handed to {destination.machine}")
+        storage = storage_of(service, service.bucket_name(wanted.machine), key, password)
+        summary = formats.restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
     where = f"{destination.machine}, {folder or 'in place'}"
     return Restored(wanted.machine, chosen, where, summary, choice.is_others, choice.left_out)
 
@@ -285,19 +276,6 @@ def _machine_key(service: Service, machine: str) -> AccessKey:
         )
     key = rotations.trusted_key(control, rotations.machine_key(machine))
     return access_key(key)
-
-
-def _storage_of(service: Service, machine: str, key: AccessKey, reason: str) -> MachineStorage:
-    endpoint = service.storage.endpoint
-    return MachineStorage(
-        endpoint_url=endpoint.url,
-        region=endpoint.region,
-        bucket=service.bucket_name(machine),
-        ca_file=endpoint.ca_file,
-        access_key_id=key.access_key_id,
-        secret_access_key=SecretStr(key.secret_access_key),
-        repository_password=use_password(service, machine, reason),
-    )
 
 
 def _read_marker(target: Path) -> str | None:

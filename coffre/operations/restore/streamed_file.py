@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
-from coffre.agents.restic.repository.repository import Node, Repository
+from coffre.agents.repository import Node, Repository
 from coffre.outside.beneath import Beneath
 
 NEVER_RESTORED = ("socket", "irregular")
@@ -30,7 +30,7 @@ def write_file(repository: Repository, snapshot: str, path: bytes, below: Beneat
     """Write the file that a snapshot has at ``path`` to ``place``, whose folder is made, and read it back.
 
     What an earlier try left there is replaced. OSError when there is no room, NotTakenError for anything else that the
-    disk says; ResticError when the repository does not give it.
+    disk says; RepositoryError when the repository does not give it.
     """
     with _told(below, place):
         folder = place.rpartition(b"/")[0]

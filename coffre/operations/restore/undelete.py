@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from coffre.agents.restic.repository.repository import ResticError
+from coffre.agents.repository import RepositoryError
 from coffre.observation.key_shapes import is_foreign
 from coffre.observation.sighting import SNAPSHOTS_PREFIX
 from coffre.operations.acknowledge.acknowledge import HIDDEN, expect_no_more, release_snapshots
@@ -81,11 +81,11 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         expect_no_more(service, machine, hidden, HIDDEN)
 
 
-def check(service: Service, machine: str) -> ResticError | None:
+def check(service: Service, machine: str) -> RepositoryError | None:
     """Run `restic check` on a machine's repository; returns what is wrong with it, None when all is well."""
     try:
         open_repository(service, machine, "check after undelete").check()
-    except ResticError as problem:
+    except RepositoryError as problem:
         return problem
     return None
 

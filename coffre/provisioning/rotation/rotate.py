@@ -7,6 +7,7 @@ ended by the next `rotate` or `apply`: with the same new keys, and no old key gi
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from coffre.agents.kinds import driver_of, with_bucket, with_orders
 from coffre.errors import RefusedError, RemoteError
 from coffre.observation.reports import find_applied, list_reports
 from coffre.observation.sighting import look
@@ -26,6 +27,7 @@ from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
 from coffre.spec.loader import Repository
+from coffre.spec.tenant import Machine
 from coffre.tenant.keys import access_key
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
@@ -82,7 +84,7 @@ class TenantRotation:
         return [subject for subject in subjects if rotations.is_pending(self.control, subject)]
 
     def all_keys(self) -> list[Subject]:
-        return rotations.list_subjects(self.control, self._service.tenant.active_machines())
+        return rotations.list_subjects(self.control, self._machines())
 
     def resume(self) -> None:
         """Go on, after the whole stack was brought up, with the rotations that an earlier command left pending."""
@@ -133,24 +135,27 @@ class TenantRotation:
     def sign_orders(self) -> None:
         """Bring the signatures of every machine's orders to the keys that sign now."""
         publish_programs(self._service, self._on_progress)
-        for name in self._service.tenant.active_machines():
+        for name in with_orders(self._service.tenant.active_machines()):
             sign_orders(self._service, name)
 
     def move_agents(self, subjects: Iterable[Subject]) -> tuple[MachineOutcome, ...]:
         """Give machines what they lack: orders that their key vouches for first, then new S3 key and new public key."""
         tenant = self._service.tenant
-        names = machines_to_move(self.pending(subjects), tenant.active_machines())
+        names = machines_to_move(self.pending(subjects), self._machines())
         if not names:
             return ()
         publish_programs(self._service, self._on_progress)
-        orders = {name: sign_orders(self._service, name) for name in names}
+        orders = {
+            name: sign_orders(self._service, name) if driver_of(tenant.machines[name]).takes_orders else None
+            for name in names
+        }
         secrets = Secrets(self.control, self._service.secrets.get_data(tenant.slug, tenant.id))
         return deploy(self._service, secrets, orders, self._on_progress, only=names)
 
     def settle(self, subjects: Sequence[Subject], deployed: Sequence[MachineOutcome] = ()) -> list[KeyOutcome]:
         """End each rotation that nothing waits for any more: cut the old key, then forget it."""
         pending = self.pending(subjects)
-        machines = machines_to_move(pending, self._service.tenant.active_machines())
+        machines = machines_to_move(pending, self._machines())
         witnesses = {name: self._read_witness(name) for name in machines}
         waiting = {subject: waits_for(self.control, subject, witnesses) for subject in pending}
         ready = [subject for subject in pending if not waiting[subject]]
@@ -204,7 +209,7 @@ class TenantRotation:
         if old.access_key_id in storage.list_key_ids(uid):
             # The stack's state was lost meanwhile, and the new one never knew it.
             storage.delete_key(uid, old.access_key_id)
-        machine = subject.machine or next(iter(self._service.tenant.active_machines()), None)
+        machine = subject.machine or next(iter(self._machines()), None)
         is_there = old.access_key_id in storage.list_key_ids(uid)
         if is_there or (machine and storage.accepts_key(self._service.bucket_name(machine), access_key(old))):
             raise RemoteError(
@@ -217,7 +222,7 @@ class TenantRotation:
     def _probe_owner(self) -> None:
         """See that the owner's new key lists and reads policies."""
         key = access_key(self.control.owner_key)
-        for name in self._service.tenant.active_machines():
+        for name in self._machines():
             bucket = self._service.storage.open_bucket(self._service.bucket_name(name), key)
             bucket.list_objects(naming.CONTROL_PREFIX)
             bucket.is_gate_closed()
@@ -234,6 +239,10 @@ class TenantRotation:
             signing_public_key=applied.signing_public_key if applied is not None else None,
             is_at_work=is_at_work(locked_at, bucket.probe_server_time()),
         )
+
+    def _machines(self) -> dict[str, Machine]:
+        """Return the machines in service that have a bucket, and so a user and a key."""
+        return with_bucket(self._service.tenant.active_machines())
 
     def _newest(self, subject: Subject) -> S3Key:
         key = entries(self.control)[subject.secret]
@@ -278,7 +287,7 @@ def rotate_tenant(
         rotation.start(subjects, now=now)
         rotation.put_new_keys(subjects)
         rotation.cut(subjects)
-        for name in service.tenant.active_machines():
+        for name in with_bucket(service.tenant.active_machines()):
             look(service, name)  # What a new agent has to go on above.
         keys = rotation.settle(subjects, rotation.move_agents(subjects))
         return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
@@ -286,7 +295,7 @@ def rotate_tenant(
 
 def choose_subjects(service: Service, control: ControlBundle, choice: Choice) -> list[Subject]:
     """Return the keys that a choice is about; UsageError for an unknown machine, RefusedError for one without a key."""
-    everything = rotations.list_subjects(control, service.tenant.active_machines())
+    everything = rotations.list_subjects(control, with_bucket(service.tenant.active_machines()))
     if choice == Choice():
         return everything
     chosen = []
@@ -306,7 +315,9 @@ def choose_subjects(service: Service, control: ControlBundle, choice: Choice) ->
 
 def _refuse_what_is_not_there(service: Service, owned_buckets: Collection[str]) -> None:
     """Refuse a tenant that was never applied, or whose platform was lost: keys come after users and buckets."""
-    missing = [name for name in service.tenant.active_machines() if service.bucket_name(name) not in owned_buckets]
+    missing = [
+        name for name in with_bucket(service.tenant.active_machines()) if service.bucket_name(name) not in owned_buckets
+    ]
     if missing:
         raise RefusedError(
             f"{service.tenant.slug}: no bucket on the platform for {', '.join(missing)}",

@@ -11,19 +11,21 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents.driver import DeployRequest, DeployResult, MachineStorage, SeenNumbers, Target
-from coffre.agents.restic.agents import ResticAgents
-from coffre.agents.restic.inventory import WINRM_PORT
-from coffre.agents.restic.programs import AgentPrograms
+from coffre.agents import kinds
+from coffre.agents.ansible.connection import WINRM_PORT
+from coffre.agents.driver import DeployRequest, DeployResult, OrdersTrust, SeenNumbers, Target
+from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError
 from coffre.operations.acknowledge.replaced_machine import meet
+from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
 from coffre.orders.generations import find_written
 from coffre.provisioning.steps.secrets import Secrets
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
-from coffre.spec.tenant import Connection, Machine, OperatingSystem, PullConnection, SshConnection
+from coffre.spec.tenant import AgentKind, Connection, Machine, PullConnection, SshConnection
+from coffre.tenant.keys import access_key
 from coffre.tenant.log import Log, fact_of
 from coffre.tenant.machines import known_hosts_file, slugs_by_id
 from coffre.tenant.passwords import use_password
@@ -79,25 +81,29 @@ class Installed:
     agent_sha256: str
 
 
-def wanted_on(orders: Orders, system: OperatingSystem = OperatingSystem.LINUX) -> Installed | None:
-    """Return what a machine should run by its orders and the agent at hand; None before its first orders."""
-    if orders.generation is None:
+def wanted_on(orders: Orders | None, machine: Machine) -> Installed | None:
+    """Return what a machine should run by its orders and the agent at hand; None before its first orders.
+
+    ``orders`` is None for an agent that takes none: it runs generation 0.
+    """
+    generation = orders.generation if orders is not None else 0
+    if generation is None:
         return None
-    return Installed(orders.generation, toolchain.sha256_program(AgentPrograms.find(system).agent))
+    return Installed(generation, driver_of(machine).find_build(machine.os).agent_sha256)
 
 
 def digest_inputs(service: Service, name: str) -> str:
     """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, its address."""
     machine, endpoint = service.machine(name), service.storage.endpoint
-    programs = AgentPrograms.find(machine.os)
+    driver = driver_of(machine)
     control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
     inputs = {
         "connection": machine.connection.model_dump(mode="json"),
         "endpoint": [endpoint.url, endpoint.region, service.bucket_name(name)],
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
-        "programs": [toolchain.sha256_program(programs.agent), toolchain.sha256_program(programs.restic)],
-        "orders": wanted_orders(service, name),
+        "programs": driver.find_build(machine.os).programs_sha256,
+        "orders": wanted_orders(service, name) if driver.takes_orders else None,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -111,7 +117,7 @@ def find_installed(log: Log, machine: str) -> Installed | None:
 def deploy(
     service: Service,
     secrets: Secrets,
-    orders: Mapping[str, Orders],
+    orders: Mapping[str, Orders | None],
     on_progress: Callable[[str], None],
     *,
     only: Collection[str] | None = None,
@@ -119,11 +125,22 @@ def deploy(
     """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice."""
     names = [name for name in service.tenant.active_machines() if only is None or name in only]
     locked = {name: lacking for name in names if (lacking := _missing_credential(service, secrets, name))}
-    requests = [_request(service, secrets, name) for name in names if name not in locked]
-    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
-    results = driver.deploy(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
-    settled = {result.machine: _settle(service, result, orders[result.machine]) for result in results}
+    requests: dict[AgentKind, list[DeployRequest]] = {}
+    for name in names:
+        if name not in locked:
+            requests.setdefault(service.machine(name).agent, []).append(_request(service, secrets, name))
+    results = kinds.deploy(requests, way_to_agents(service, on_progress))
+    settled = {name: _settle(service, result, orders[name]) for name, result in results.items()}
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
+
+
+def way_to_agents(service: Service, on_progress: Callable[[str], None]) -> kinds.Way:
+    """Return what every kind needs to get to the agents of a tenant."""
+    return kinds.Way(
+        service.repository.root / RUN_FOLDER,
+        slugs_by_id(service.repository),
+        lambda machine, text: on_progress(f"{machine}: {text}"),
+    )
 
 
 def _missing_credential(service: Service, secrets: Secrets, name: str) -> str:
@@ -139,11 +156,11 @@ def credential_name(machine: Machine) -> str | None:
     return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
 
 
-def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOutcome:
+def _settle(service: Service, result: DeployResult, orders: Orders | None) -> MachineOutcome:
     installed = find_installed(service.log, result.machine)
     machine = service.machine(result.machine)
-    wanted, way = wanted_on(orders, machine.os), describe_way(machine.connection)
-    outcome = judge_machine(result, installed, wanted, orders.due)
+    wanted, way = wanted_on(orders, machine), describe_way(machine.connection)
+    outcome = judge_machine(result, installed, wanted, orders.due if orders is not None else 0)
     if wanted is not None and result.ok and (installed != wanted or find_way(service.log, result.machine) != way):
         kind = Install if installed is None else Update
         deployed = kind(
@@ -262,23 +279,15 @@ def judge_machine(
 
 
 def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
-    endpoint = service.storage.endpoint
-    key = secrets.control.machine_keys[name]
-    return DeployRequest(
-        target=target_of(service, name),
-        storage=MachineStorage(
-            endpoint_url=endpoint.url,
-            region=endpoint.region,
-            bucket=service.bucket_name(name),
-            ca_file=endpoint.ca_file,
-            access_key_id=key.access_key_id,
-            secret_access_key=key.secret_access_key,
-            repository_password=use_password(service, name, "install the agent"),
-        ),
-        signing_public_key=base64.b64decode(public_key_of(secrets.control.signing_key)),
-        least_generation=find_written(service.log, name),
-        seen=_seen_numbers(service, name),
-    )
+    driver, storage, trust = driver_of(service.machine(name)), None, None
+    if driver.needs_bucket:
+        password = use_password(service, name, "install the agent")
+        key = access_key(secrets.control.machine_keys[name])
+        storage = storage_of(service, service.bucket_name(name), key, password)
+    if driver.takes_orders:
+        public_key = base64.b64decode(public_key_of(secrets.control.signing_key))
+        trust = OrdersTrust(public_key, find_written(service.log, name))
+    return DeployRequest(target_of(service, name), storage, trust, _seen_numbers(service, name))
 
 
 def _seen_numbers(service: Service, name: str) -> SeenNumbers:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from coffre.agents.kinds import with_bucket, with_repository
 from coffre.errors import RefusedError, RemoteError
 from coffre.findings import Finding
 from coffre.observation.judge import continuity
@@ -51,7 +52,7 @@ def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Coll
     for name in renewal.machines:
         service.machine(name)
     losses: list[Finding] = []
-    for name in service.tenant.active_machines():
+    for name in with_bucket(service.tenant.active_machines()):
         if service.bucket_name(name) not in owned_buckets:
             losses += continuity.judge_absence(name, recall(service, name))
             continue
@@ -75,7 +76,7 @@ def foresee_repositories(
     """Return the machines whose repository would be made, and those where one would begin over a lost one."""
     missing: list[str] = []
     renewed: list[str] = []
-    for name in service.tenant.active_machines():
+    for name in with_repository(service.tenant.active_machines()):
         if service.bucket_name(name) in owned_buckets:
             remains = _look_at_remains(service, name)
         else:
@@ -98,7 +99,7 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
     Returns the machines that are refused, each with why and what to do: theirs was there, and is gone or incomplete.
     """
     missing, refused = [], {}
-    for name in service.tenant.active_machines():
+    for name in with_repository(service.tenant.active_machines()):
         remains = _look_at_remains(service, name)
         if remains.is_whole:
             continue

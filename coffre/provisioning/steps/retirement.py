@@ -7,22 +7,21 @@ on standing there, and saves nothing any more. Its bucket and its repository pas
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from coffre.agents import kinds
 from coffre.agents.driver import DeployResult, RemoveRequest
-from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.kinds import with_bucket
 from coffre.errors import RemoteError
 from coffre.observation.retired import describe_retirement
 from coffre.orders.control import write_orders
-from coffre.provisioning.steps.agents import MachineOutcome, MachineState, target_of
+from coffre.provisioning.steps.agents import MachineOutcome, MachineState, target_of, way_to_agents
 from coffre.provisioning.steps.secrets import Secrets
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import AgentKind, Tenant
 from coffre.tenant.log import Log, fact_of
-from coffre.tenant.machines import slugs_by_id
 from coffre.tenant.service import Service, local_today
-from coffre.workspace.paths import RUN_FOLDER
 
 OnProgress = Callable[[str], None]
 
@@ -39,6 +38,16 @@ def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
     return [name for name in list_retired(tenant) if name in control.machine_keys or name in control.old_machine_keys]
 
 
+def list_leaving(service: Service, control: ControlBundle | None) -> list[str]:
+    """Return the retired machines whose retirement was not carried out: they have a key, or need none and an agent."""
+    with_keys, in_need = list_with_keys(service.tenant, control), with_bucket(service.tenant.machines)
+    return [
+        name
+        for name in list_retired(service.tenant)
+        if name in with_keys or (name not in in_need and has_agent(service.log, name))
+    ]
+
+
 def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]:
     """Return the retired machines from which the agent is still to be removed.
 
@@ -51,7 +60,9 @@ def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]
 
 def list_standing(service: Service, owned_buckets: Collection[str]) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; the bare look makes no records."""
-    there = [name for name in list_retired(service.tenant) if service.bucket_name(name) in owned_buckets]
+    in_need = with_bucket(service.tenant.machines)
+    there = [name for name in list_retired(service.tenant) if name in in_need]
+    there = [name for name in there if service.bucket_name(name) in owned_buckets]
     return [name for name in there if has_agent(service.log, name)]
 
 
@@ -112,12 +123,10 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
 
 def remove_agents(service: Service, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
     """Take the agents off these retired machines, and say of every retired machine how it stands. May run twice."""
-    requests = [RemoveRequest(target_of(service, name)) for name in machines]
-    driver = ResticAgents(service.repository.root / RUN_FOLDER, slugs=slugs_by_id(service.repository))
-    results = {
-        result.machine: result
-        for result in driver.remove(requests, lambda machine, text: on_progress(f"{machine}: {text}"))
-    }
+    requests: dict[AgentKind, list[RemoveRequest]] = {}
+    for name in machines:
+        requests.setdefault(service.machine(name).agent, []).append(RemoveRequest(target_of(service, name)))
+    results = kinds.remove(requests, way_to_agents(service, on_progress))
     return tuple(_settle_removal(service, name, results.get(name)) for name in list_retired(service.tenant))
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from coffre.agents.restic.sealing import derive_key
+from coffre.agents.kinds import with_bucket, with_repository
+from coffre.agents.sealing import derive_key
 from coffre.provisioning.rules import judge_escrow
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import Machine, Tenant
+from coffre.storage.driver import AccessKey
 from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.tenant.keys import access_key
 from coffre.tenant.passwords import use_password
@@ -26,9 +28,12 @@ class Secrets:
 def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
     """Name the machines that have no key or no repository password yet ("owner" for the tenant itself). Pure."""
     active = tenant.active_machines()
+    keys, passwords = with_bucket(active), with_repository(active)
     if control is None or data is None:
-        return ["owner", *active]
-    return [name for name in active if name not in control.machine_keys or name not in data.repository_passwords]
+        return ["owner", *keys]
+    lacking_key = [name for name in keys if name not in control.machine_keys]
+    lacking_password = [name for name in passwords if name not in data.repository_passwords]
+    return [name for name in active if name in lacking_key or name in lacking_password]
 
 
 def check_escrow(service: Service) -> str:
@@ -65,7 +70,7 @@ def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundl
 
     Done once a machine, so that looking at its reports uses no password. The passwords stand in escrow already.
     """
-    lacking = [name for name in service.tenant.active_machines() if name not in control.report_keys]
+    lacking = [name for name in with_repository(service.tenant.active_machines()) if name not in control.report_keys]
     if not lacking:
         return control
     derived = {name: derive_key(use_password(service, name, "derive the key of its reports")) for name in lacking}
@@ -80,13 +85,16 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
     A key that is being replaced stays the stack's until its end is decided; its successor stands beside it meanwhile.
     """
     if control is None:
-        return placeholder_keys(tenant)
-    machines = {
-        name: access_key(rotations.trusted_key(control, rotations.machine_key(name)))
-        if name in control.machine_keys
-        else PLACEHOLDER
-        for name in tenant.active_machines()
-    }
+        return placeholder_keys(with_bucket(tenant.machines))
+
+    def key_of(name: str, machine: Machine) -> AccessKey | None:
+        if machine.is_retired:
+            return None
+        if name not in control.machine_keys:
+            return PLACEHOLDER
+        return access_key(rotations.trusted_key(control, rotations.machine_key(name)))
+
+    machines = {name: key_of(name, machine) for name, machine in with_bucket(tenant.machines).items()}
     return TenantKeys(access_key(rotations.trusted_key(control, rotations.OWNER)), machines)
 
 
@@ -96,16 +104,17 @@ def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> Contro
         return ControlBundle(
             tenant_id=tenant.id,
             owner_key=minting.new_access_key(),
-            machine_keys={name: minting.new_access_key() for name in tenant.active_machines()},
+            machine_keys={name: minting.new_access_key() for name in with_bucket(tenant.active_machines())},
             stack_passphrase=minting.new_passphrase(),
             signing_key=minting.new_signing_key(),
         )
-    active = tenant.active_machines()
+    active = with_bucket(tenant.active_machines())
     minted = {name: minting.new_access_key() for name in active if name not in existing.machine_keys}
     return existing.model_copy(update={"machine_keys": {**existing.machine_keys, **minted}})
 
 
 def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:
     known = existing.repository_passwords if existing is not None else {}
-    minted = {name: SealedPassword(minting.new_password()) for name in tenant.active_machines() if name not in known}
+    active = with_repository(tenant.active_machines())
+    minted = {name: SealedPassword(minting.new_password()) for name in active if name not in known}
     return DataBundle(tenant_id=tenant.id, repository_passwords={**known, **minted})

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
+from coffre.agents.kinds import with_bucket, with_repository
 from coffre.observation.reports import recall
 from coffre.observation.retired import describe_retirement
 from coffre.operations.holds.settle import describe_hold
@@ -29,7 +30,7 @@ def plan_states(service: Service, owned_buckets: Collection[str], standing: Coll
     tenant = service.tenant
     suspended = {
         name: service.owner_bucket(name).is_suspended()
-        for name in tenant.active_machines()
+        for name in with_bucket(tenant.active_machines())
         if service.bucket_name(name) in owned_buckets
     }
     waiting = (f"{name}: its agent still stands there, which each apply tries to remove" for name in standing)
@@ -62,7 +63,7 @@ def note_retired(tenant: Tenant, today: date) -> tuple[str, ...]:
 def note_lost_repositories(service: Service, owned_buckets: Collection[str]) -> tuple[str, ...]:
     """Name the machines that apply will refuse: their repositories were seen, and are gone."""
     notes = []
-    for name in service.tenant.active_machines():
+    for name in with_repository(service.tenant.active_machines()):
         known = len(recall(service, name).expected)
         has_bucket = service.bucket_name(name) in owned_buckets
         if known and not (has_bucket and service.owner_bucket(name).exists(CONFIG_KEY)):

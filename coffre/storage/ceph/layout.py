@@ -51,15 +51,15 @@ def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> Tena
         wall_bytes=wall_bytes(tenant.storage.quota_bytes, platform),
         undelete_days=tenant.storage.undelete_days,
         keeps_everything=tenant.hold is not None,
-        machines=[_machine_storage(tenant, name, keys) for name in tenant.machines],
+        machines=[_machine_storage(tenant, name, keys) for name in tenant.machines if name in keys.machines],
     )
 
 
 def _machine_storage(tenant: Tenant, name: str, keys: TenantKeys) -> MachineStorage:
-    is_retired = tenant.machines[name].is_retired
+    key = keys.machines[name]
     return MachineStorage(
         name=name,
         bucket=naming.bucket_name(tenant.slug, tenant.id, name),
-        uid=None if is_retired else naming.machine_uid(tenant, name),
-        key=None if is_retired else keys.machines[name],
+        uid=None if key is None else naming.machine_uid(tenant, name),
+        key=key,
     )

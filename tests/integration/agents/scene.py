@@ -12,12 +12,13 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents.driver import DeployRequest, MachineStorage, RemoveRequest, Target
+from coffre.agents import desired
+from coffre.agents.driver import DeployRequest, OrderedProgram, OrdersTrust, RemoveRequest, Target
 from coffre.agents.reach.ssh import SshMachine
-from coffre.agents.restic import desired
+from coffre.agents.repository import BucketStorage
 from coffre.agents.restic.repository.new_repository import new_repository
-from coffre.agents.restic.repository.repository import Repository
-from coffre.agents.restic.sealing import Opener, derive_key
+from coffre.agents.restic.repository.repository import ResticRepository
+from coffre.agents.sealing import Opener, derive_key
 from coffre.spec import naming
 from coffre.storage.ceph import policy
 from coffre.storage.ceph.api.admin import AdminClient
@@ -55,7 +56,11 @@ class Scene:
             plans={"office": {"paths": ["/etc/ssh"], "schedule": ["Mon..Fri 12:30"], "keep": {"daily": 30}}},
         )
         self.seed = secrets.token_bytes(32)
-        self.restic = desired.Program(toolchain.RESTIC_VERSION, toolchain.sha256_file(toolchain.find_tool("restic")))
+        self.restic = OrderedProgram(
+            toolchain.RESTIC_VERSION,
+            toolchain.sha256_file(toolchain.find_tool("restic")),
+            toolchain.find_tool("restic"),
+        )
         self.owner_key = self._make_user(naming.owner_uid(self.tenant), max_buckets=0)
         self.owner = make_client(self.endpoint, self.owner_key)
         self.keys = {name: self._make_user(naming.machine_uid(self.tenant, name), max_buckets=-1) for name in HOSTS}
@@ -82,7 +87,7 @@ class Scene:
         key = self.keys[machine]
         return DeployRequest(
             target=self.target(machine),
-            storage=MachineStorage(
+            storage=BucketStorage(
                 endpoint_url=self.endpoint.url,
                 region=self.endpoint.region,
                 bucket=self.bucket(machine),
@@ -91,7 +96,7 @@ class Scene:
                 secret_access_key=SecretStr(key.secret_access_key),
                 repository_password=self.passwords[machine],
             ),
-            signing_public_key=desired.public_key_of(self.seed),
+            trust=OrdersTrust(desired.public_key_of(self.seed)),
         )
 
     def requests(self, *machines: str) -> list[DeployRequest]:
@@ -110,8 +115,8 @@ class Scene:
         for key, body in ((f"keys/{new.key_name}", new.key), ("config", new.config)):
             self.owner.put_object(Bucket=self.bucket(machine), Key=f"{naming.RESTIC_PREFIX}{key}", Body=body)
 
-    def repository(self, machine: str) -> Repository:
-        return Repository(
+    def repository(self, machine: str) -> ResticRepository:
+        return ResticRepository(
             f"s3:{self.endpoint.url}/{self.bucket(machine)}/restic",
             self.owner_key,
             self.passwords[machine],
@@ -137,7 +142,7 @@ class Scene:
         changes = {"paths": list(paths), "exclude": list(exclude)} if paths else {}
         plans = {"office": self.tenant.plans["office"].model_copy(update=changes)}
         tenant = self.tenant.model_copy(update={"plans": plans})
-        payload = desired.build_payload(tenant, machine, self.restic, issue)
+        payload = desired.build_payload(tenant, machine, {"restic": self.restic}, issue)
         document = desired.sign(desired.encode_payload(payload), self.seed)
         self.owner.put_object(Bucket=self.bucket(machine), Key=naming.DESIRED_KEY, Body=document)
 

@@ -6,12 +6,14 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from coffre import toolchain
+from coffre.agents import desired
+from coffre.agents.driver import OrderedProgram
 from coffre.agents.report import ReportResult
-from coffre.agents.restic import desired
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.backup_run import start_and_wait
 from coffre.storage.ceph.programs import ProgramShelf
@@ -63,7 +65,7 @@ def order(scene, to, *, seed=None, generation=None, restic=None, at="12:30", **c
         generation = scene.generations[to]
     issue = desired.Issue(generation, datetime.now(UTC))
     remove = changes.pop("remove", False)
-    payload = desired.build_payload(scene.tenant, to, restic or scene.restic, issue, remove=remove)
+    payload = desired.build_payload(scene.tenant, to, {"restic": restic or scene.restic}, issue, remove=remove)
     payload["plan"]["schedule"] = [{"days": ["Mon"], "at": at}]
     document = desired.sign(desired.encode_payload({**payload, **changes}), seed or scene.seed)
     scene.owner.put_object(Bucket=scene.bucket(to), Key="control/desired.json", Body=document)
@@ -134,7 +136,10 @@ def test_another_restic_is_fetched_by_its_hash_and_backs_up(alone, shelf, agents
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"restic": desired.Program("0.18.1", "0" * 64)}, "restic 0.18.1 is not to be had from the platform"),
+        (
+            {"restic": OrderedProgram("0.18.1", "0" * 64, Path("restic"))},
+            "restic 0.18.1 is not to be had from the platform",
+        ),
         ({"restic": "wrong version"}, "ordered as restic 9.9.9 says that it is"),
         ({"timezone": "Europe/Atlantis"}, "time zone Europe/Atlantis"),
     ],
@@ -148,7 +153,7 @@ def test_a_generation_that_fails_is_told_and_the_backup_made_with_the_last_good_
     if changes.get("restic") == "wrong version":
         path, sha256 = other_restic(tmp_path, b"third")
         shelf.publish(path, sha256)
-        changes = {"restic": desired.Program("9.9.9", sha256)}
+        changes = {"restic": OrderedProgram("9.9.9", sha256, Path("restic"))}
     bad = order(alone, COMPTA, at="06:06", **changes)
     report = run_by_itself(alone, COMPTA)
     assert (report.result, report.generation_applied, report.failed_generation) == (ReportResult.SUCCESS, good, bad)

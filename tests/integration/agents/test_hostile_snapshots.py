@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from coffre.agents.repository import HostileSnapshotError
 from coffre.agents.restic.repository.cage import Cage
-from coffre.agents.restic.repository.listing import MAX_DEPTH, HostileSnapshotError
-from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.agents.restic.repository.listing import MAX_DEPTH
+from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.errors import RefusedError
 from coffre.storage.ceph.api.s3 import make_client
 from tests.forge import BAIT, Forge, escaping_tree, file, folder, link, node, unlinking_tree
@@ -175,7 +176,7 @@ def test_what_may_mean_another_snapshot_is_not_taken(repository, forge, tmp_path
 
 def test_the_cage_holds_when_nothing_is_checked(repository, forge, outside, tmp_path, monkeypatch):
     """What a mistake in the check would leave to it."""
-    monkeypatch.setattr(Repository, "check_snapshot", lambda self, snapshot: None)
+    monkeypatch.setattr(ResticRepository, "check_snapshot", lambda self, snapshot: None)
     target = tmp_path / "target"
     target.mkdir()
     mounts = Path("/proc/self/mountinfo").read_text()

@@ -5,8 +5,9 @@ import pytest
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.reach.ssh_errors import LoginShellError
 from coffre.agents.report import ReportResult
+from coffre.agents.repository import RemoteRestore
 from coffre.agents.restic.backup_run import start_and_wait
-from coffre.agents.restic.repository.remote_restore import RemoteRestore, restore_on
+from coffre.agents.restic.repository.remote_restore import restore_on
 from tests.integration.agents.scene import ATELIER, COMPTA, HOSTS
 from tests.machines import renew_machines
 

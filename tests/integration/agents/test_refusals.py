@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents.ansible import runner
+from coffre.agents.ansible.connection import host_name
 from coffre.agents.ansible.runner import run_playbook
 from coffre.agents.driver import RemoveRequest
 from coffre.agents.reach import trust
@@ -22,9 +22,10 @@ from coffre.agents.reach.ssh_errors import (
     UnknownHostKeyError,
     UnreachableError,
 )
+from coffre.agents.restic import agents as agents_module
 from coffre.agents.restic import inventory
 from coffre.agents.restic.agents import AgentPrograms, ResticAgents
-from coffre.agents.restic.inventory import Installation, build_deploy_inventory, host_name
+from coffre.agents.restic.inventory import Installation, build_deploy_inventory
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import OperatingSystem
 from tests.integration.agents.checking import check_mode
@@ -191,7 +192,9 @@ def test_the_machine_refuses_a_program_that_arrives_otherwise_than_announced(sce
     announced = [replace(program, sha256="1" * 64) for program in programs.installables()]
     certificates = {host_name(request.target): b"none"}
     hosts = build_deploy_inventory([request], Installation({OperatingSystem.LINUX: announced}, "test"), certificates)
-    outcome = run_playbook("deploy_agents.yml", hosts, tmp_path, ignore)[host_name(request.target)]
+    outcome = run_playbook("deploy_agents.yml", hosts, tmp_path, ignore, with_folder=inventory.with_private_folder)[
+        host_name(request.target)
+    ]
     assert (outcome.ok, outcome.failed_task) == (False, "Put the agent's programs, folders and command in their places")
     assert DAMAGED in outcome.reason
     with scene.root_on(COMPTA) as root:
@@ -260,7 +263,7 @@ def test_a_machine_with_anothers_agent_is_left_alone_and_whose_it_is_is_said(sce
 def test_this_computer_is_no_customers_machine(scene, agents, monkeypatch):
     """The run's private folder is here alone: a machine that has a folder of that name is this computer."""
     told = inventory.with_private_folder
-    monkeypatch.setattr(runner, "with_private_folder", lambda hosts, _folder: told(hosts, Path("/etc/ssh")))
+    monkeypatch.setattr(agents_module, "with_private_folder", lambda hosts, _folder: told(hosts, Path("/etc/ssh")))
     [result] = agents.deploy(scene.requests(COMPTA), ignore)
     assert (result.ok, result.changed) == (False, False)
     assert "this is the computer that Coffre runs on" in result.message

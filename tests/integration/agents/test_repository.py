@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from coffre import toolchain
-from coffre.agents.restic.repository.damage import Remains
+from coffre.agents.repository import Remains
 from coffre.agents.restic.repository.process import ResticCommand, ResticError, stream
-from coffre.agents.restic.repository.repository import Repository
+from coffre.agents.restic.repository.repository import ResticRepository
 from tests.integration.agents.scene import ATELIER, COMPTA
 from tests.processes import watched_processes
 
@@ -49,7 +49,7 @@ def test_restic_opens_a_repository_that_was_made_here_and_refuses_another_passwo
     repository = scene.repository(ATELIER)
     repository.open()
     repository.check()
-    stranger = Repository(repository._url, scene.owner_key, SecretStr("another"), ca_file=scene.endpoint.ca_file)
+    stranger = ResticRepository(repository._url, scene.owner_key, SecretStr("another"), ca_file=scene.endpoint.ca_file)
     with pytest.raises(ResticError, match="password"):
         stranger.open()
 
@@ -115,13 +115,13 @@ def test_a_check_with_all_data_passes_and_one_changed_byte_fails_it(scene, snaps
 
 
 def test_errors_tell_a_wrong_password_from_a_missing_repository(scene):
-    wrong = Repository(
+    wrong = ResticRepository(
         scene.repository(COMPTA)._url, scene.owner_key, SecretStr("not it"), ca_file=scene.endpoint.ca_file
     )
     with pytest.raises(ResticError, match="the repository password is wrong") as refused:
         wrong.snapshots()
     assert refused.value.exit_code_of_restic == 12
-    elsewhere = Repository(
+    elsewhere = ResticRepository(
         f"s3:{scene.endpoint.url}/{scene.bucket(COMPTA)}/other",
         scene.owner_key,
         scene.passwords[COMPTA],
@@ -148,7 +148,7 @@ def test_what_is_damaged_on_the_platform_is_what_is_blamed(scene, snapshot, plac
     before = {each["Key"]: scene.owner.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() for each in listed}
     whole = scene.repository(COMPTA)
     remains = Remains(has_config=place != "config", has_keys=place != "keys/", has_backups=True)
-    repository = Repository(
+    repository = ResticRepository(
         whole._url, scene.owner_key, scene.passwords[COMPTA], ca_file=scene.endpoint.ca_file, look=lambda: remains
     )
     try:

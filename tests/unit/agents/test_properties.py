@@ -8,12 +8,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coffre.agents import desired
 from coffre.agents.ansible.events import EventLog, find_reason, read_agent_version
 from coffre.agents.applied import parse_applied
 from coffre.agents.reach.ssh_errors import Account, explain_ssh, find_sudo_refusal, shorten
 from coffre.agents.reach.trust import read_lines
 from coffre.agents.report import InvalidReportError, parse_report
-from coffre.agents.restic import desired
 from coffre.agents.restic.backup_run import read_unit_state
 from coffre.agents.restic.repository.explain import explain_exit
 from coffre.agents.restic.repository.output import (

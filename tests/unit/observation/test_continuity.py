@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
-from coffre.agents.restic.sealing import Opener, derive_key
+from coffre.agents.sealing import Opener, derive_key
 from coffre.findings import FindingKind
 from coffre.observation.judge import continuity
 from coffre.observation.judge.continuity import Seen, Stored

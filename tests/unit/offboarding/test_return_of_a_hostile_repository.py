@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from coffre.agents.restic.repository.format import ResticFormat
 from coffre.agents.restic.repository.process import ResticError
+from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.errors import RemoteError
 from coffre.offboarding.handover import files, repository
 
@@ -16,11 +18,10 @@ def check(monkeypatch: pytest.MonkeyPatch, code: int | None) -> tuple[bool, list
     def fail(self: object) -> None:
         raise ResticError("it does not end well", "", code)
 
-    monkeypatch.setattr(repository.Repository, "check", fail)
+    monkeypatch.setattr(ResticRepository, "check", fail)
     said: list[str] = []
-    service = SimpleNamespace(owner_key=lambda: None)
-    job: Any = SimpleNamespace(machine="pc-1", bag=Path("/bag"), service=service, on_progress=said.append)
-    return repository._check(job, SecretStr("x")), said
+    job: Any = SimpleNamespace(machine="pc-1", bag=Path("/bag"), on_progress=said.append)
+    return repository._check(job, ResticFormat(), SecretStr("x")), said
 
 
 @pytest.mark.parametrize("code", [1, 2, -9, -11, None], ids=["errors", "panic", "out of memory", "crash", "no end"])

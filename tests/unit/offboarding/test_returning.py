@@ -11,9 +11,8 @@ from typing import cast
 
 import pytest
 
-from coffre.agents.restic.repository.listing import as_restic_writes
+from coffre.agents.repository import Node, Snapshot, as_listed
 from coffre.agents.restic.repository.output import read_node
-from coffre.agents.restic.repository.repository import Node, Snapshot
 from coffre.errors import RefusedError
 from coffre.offboarding.handover.bag.bag import HashedFile, find_changed, read_manifest, write_manifest
 from coffre.offboarding.handover.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
@@ -89,8 +88,8 @@ def test_stand_ins_are_readable_keep_their_extension_and_are_short_enough() -> N
 
 
 def test_restic_writes_each_byte_that_is_no_text_as_one_sign() -> None:
-    assert as_restic_writes(b"\xe9\xe8a \xf0\x9f\xa5") == "\ufffd\ufffda \ufffd\ufffd\ufffd"
-    assert as_restic_writes("\ufffd\u00e9".encode()) == "\ufffd\u00e9"
+    assert as_listed(b"\xe9\xe8a \xf0\x9f\xa5") == "\ufffd\ufffda \ufffd\ufffd\ufffd"
+    assert as_listed("\ufffd\u00e9".encode()) == "\ufffd\u00e9"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import base64
 import json
 
-from coffre.agents.restic.repository.listing import as_restic_writes
-from coffre.agents.restic.repository.output import Node
+from coffre.agents.repository import Node, as_listed
 from coffre.operations.restore.apart import hand_apart
 
 SNAPSHOT = "ab" * 32
@@ -21,7 +20,7 @@ class Listed:
         assert snapshot == SNAPSHOT
         for path in sorted({*FILES, DEEP, DEEP + b"/link", b"/socket"}):
             kind = {DEEP: "dir", DEEP + b"/link": "symlink", b"/socket": "socket"}.get(path, "file")
-            yield Node(as_restic_writes(path), kind, len(FILES.get(path, b""))), path
+            yield Node(as_listed(path), kind, len(FILES.get(path, b""))), path
 
     def dump(self, snapshot, path):
         yield FILES[path]

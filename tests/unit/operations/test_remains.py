@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from coffre.agents.restic.repository.damage import Remains
+from coffre.agents.repository import Remains
 from coffre.operations.repository import look_at_remains
 
 ID = "ab" * 32

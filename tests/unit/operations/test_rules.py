@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coffre.agents.restic.repository.output import OddSnapshot, Snapshot, SnapshotList
-from coffre.agents.restic.repository.repository import HostileSnapshotError
+from coffre.agents.repository import HostileSnapshotError, OddSnapshot, Snapshot, SnapshotList
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.tenant import LicenceStatus, count_licences, judge_gates
 from coffre.operations.access.gate import judge_gate

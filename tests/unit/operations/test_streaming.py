@@ -4,8 +4,7 @@ import hashlib
 import itertools
 
 from coffre.agents.report import ReportSample
-from coffre.agents.restic.repository.listing import as_restic_writes
-from coffre.agents.restic.repository.output import Node
+from coffre.agents.repository import Node, as_listed
 from coffre.agents.restic.repository.process import ResticError
 from coffre.operations.drill.drill import _list_files
 from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, exact_bytes
@@ -78,10 +77,10 @@ class Listed:
     NAMES = ((b"/\xe8", "dir"), (b"/\xe8/f", "file"), (b"/\xe9", "file"), (b"/a", "file"))
 
     def ls(self, snapshot):
-        return (Node(as_restic_writes(path), kind, 1) for path, kind in self.NAMES)
+        return (Node(as_listed(path), kind, 1) for path, kind in self.NAMES)
 
     def ls_bytes(self, snapshot):
-        return ((Node(as_restic_writes(path), kind, 1), path) for path, kind in self.NAMES)
+        return ((Node(as_listed(path), kind, 1), path) for path, kind in self.NAMES)
 
 
 def test_files_whose_names_look_the_same_are_told_apart():

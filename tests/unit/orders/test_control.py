@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from coffre.agents.restic import desired
+from coffre.agents import desired
+from coffre.agents.driver import OrderedProgram
+from coffre.agents.kinds import DRIVERS
 from coffre.orders import control, generations
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import OrdersIssued, Update
 from coffre.spec import naming
+from coffre.spec.tenant import AgentKind
 from coffre.tenant.log import TenantLog
 from tests.builders import machine_with, tenant_with
 
@@ -82,7 +85,8 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setattr(control, "ordered_restic", lambda system: desired.Program("0.18.1", "a" * 64))
+    ordered = {"restic": OrderedProgram("0.18.1", "a" * 64, Path("restic"))}
+    monkeypatch.setattr(type(DRIVERS[AgentKind.RESTIC]), "list_ordered_programs", lambda _kind, _system: ordered)
     set_clock(monkeypatch, NOW)
     with Records.open("sqlite:records.db", tmp_path) as records:
         yield Desk(records)

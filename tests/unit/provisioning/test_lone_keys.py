@@ -5,13 +5,15 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
+from coffre.agents.restic.repository import format as restic_format
 from coffre.agents.restic.repository.new_repository import new_repository
-from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations import repository as opening
 from coffre.provisioning.rules import Remains
 from coffre.provisioning.steps import repositories
 from coffre.storage.driver import AccessKey
 from coffre.workspace.clock import utc_now
+from tests.builders import tenant_with
 
 PASSWORD = SecretStr("pw-unused")
 
@@ -43,7 +45,7 @@ def bucket(tmp_path, monkeypatch):
     remains = Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
     monkeypatch.setattr(repositories, "_look_at_remains", lambda service, name: remains)
     monkeypatch.setattr(opening, "use_password", lambda service, name, reason: PASSWORD)
-    opened = Repository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
+    opened = ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
     monkeypatch.setattr(opening, "_repository", lambda *_: opened)
     for folder in ("data", "index", "snapshots", "locks"):
         (bucket.folder / folder).mkdir(parents=True)
@@ -51,8 +53,8 @@ def bucket(tmp_path, monkeypatch):
 
 
 def initialise(bucket):
-    tenant = SimpleNamespace(slug="martin", active_machines=lambda: ["compta-01"])
-    service = SimpleNamespace(tenant=tenant, owner_bucket=lambda name: bucket)
+    tenant = tenant_with()
+    service = SimpleNamespace(tenant=tenant, machine=tenant.machines.__getitem__, owner_bucket=lambda name: bucket)
     return repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None)
 
 
@@ -65,11 +67,11 @@ def test_what_was_cut_off_before_its_config_is_made_anew_and_restic_opens_it(buc
     assert initialise(bucket) == {}
     [key] = bucket.walk_objects("restic/keys/")
     assert key != lone
-    Repository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD).check()
+    ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD).check()
 
 
 def test_a_repository_that_restic_does_not_open_is_not_called_made(bucket, monkeypatch):
     foreign = new_repository(SecretStr("another"), utc_now())
-    monkeypatch.setattr(opening, "new_repository", lambda password, now: foreign)
+    monkeypatch.setattr(restic_format, "new_repository", lambda password, now: foreign)
     with pytest.raises(ResticError, match="password"):
         initialise(bucket)

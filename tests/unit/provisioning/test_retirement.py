@@ -71,7 +71,7 @@ def test_a_retired_machine_that_does_not_answer_holds_up_no_apply(
 
 def test_a_retired_machine_has_a_bucket_and_neither_user_nor_key(lab_platform: object) -> None:
     key = AccessKey("A", "s")
-    storage = tenant_storage(TENANT, lab_platform, TenantKeys(key, {"compta-01": key}))  # type: ignore[arg-type]
+    storage = tenant_storage(TENANT, lab_platform, TenantKeys(key, {"compta-01": key, "caisse-01": None}))  # type: ignore[arg-type]
     machine = storage.machines[1]
     assert (machine.name, machine.uid, machine.key) == ("vieux-pc", None, None)
     assert machine.bucket == bucket_name(TENANT.slug, TENANT.id, "vieux-pc")

@@ -68,7 +68,7 @@ def test_machines_may_own_no_bucket(lab_platform: Any) -> None:
     assert users["martin-k7f3q9wz2m"]["max_buckets"] > 0
 
 
-def test_the_program_sees_storage_and_spec_only() -> None:
+def test_the_program_sees_storage_agents_kinds_and_spec_only() -> None:
     for path in (REPOSITORY / "stacks").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -76,7 +76,9 @@ def test_the_program_sees_storage_and_spec_only() -> None:
                 names = [node.module or ""]
             for name in names:
                 if name.startswith("coffre"):
-                    assert name.startswith(("coffre.storage", "coffre.spec")), f"{path.name} imports {name}"
+                    assert name.startswith(("coffre.storage", "coffre.spec", "coffre.agents.kinds")), (
+                        f"{path.name} imports {name}"
+                    )
 
 
 @pytest.mark.parametrize(("is_preview", "expected"), [(True, None), (False, "only previews")])

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from coffre.agents.restic.repository.process import ResticError
-from coffre.agents.restic.repository.repository import Repository
+from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.errors import ExpectedError, RemoteError, UsageError
 from coffre.offboarding.handover.targets.rclone import Rclone, Remote
 from coffre.outside import proxies
@@ -166,7 +166,7 @@ def ask_s3() -> None:
 
 
 def ask_restic() -> None:
-    Repository(f"s3:{URL}/bucket/restic", KEY, SecretStr("p")).open()
+    ResticRepository(f"s3:{URL}/bucket/restic", KEY, SecretStr("p")).open()
 
 
 def ask_rclone() -> None:

@@ -28,6 +28,7 @@ def service_of(owned: list[str], traces: list[tuple[Fact, str | None]]) -> Servi
         tenant=TENANT,
         owner_uid="owner",
         bucket_name=lambda name: name,
+        machine=TENANT.machines.__getitem__,
         storage=SimpleNamespace(list_owned_buckets=lambda uid: owned),
         log=log,
     )

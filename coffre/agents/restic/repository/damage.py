@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from coffre.agents.repository import Remains
 from coffre.agents.restic.repository.output import read_line
 
 NO_REPOSITORY, NO_KEY_OPENS = 10, 12
@@ -32,15 +33,6 @@ class Damage:
     part: Part
     name: str = ""
     is_gone: bool = False
-
-
-@dataclass(frozen=True)
-class Remains:
-    """What lies where a repository should be."""
-
-    has_config: bool
-    has_keys: bool
-    has_backups: bool
 
 
 _ID = "(?P<name>[0-9a-f]{8,64})"

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from coffre.agents.restic.repository.output import Node, read_node
-from coffre.errors import RefusedError
+from coffre.agents.repository import REPLACED, HostileSnapshotError, Node, as_listed
+from coffre.agents.restic.repository.output import read_node
 from coffre.outside.processes import LINE_BYTES, endless
 
 MAX_DEPTH = 2048
@@ -31,21 +31,6 @@ MAX_HELD_NAMES = 100_000
 LARGEST_FILE_BYTES = 2**63 - 1
 
 TYPES: Final = ("file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular")
-REPLACED = "\ufffd"
-"""What restic's JSON has for each byte that is no UTF-8."""
-
-
-class HostileSnapshotError(RefusedError):
-    """A snapshot that no honest restic writes: nothing of it is restored, read or shown. ``snapshot`` is its id."""
-
-    def __init__(self, snapshot: str, why: str) -> None:
-        super().__init__(
-            f"snapshot {snapshot} is refused: {why}",
-            "No restic writes that by itself: whoever did has the machine's key and password. Nothing of it was "
-            "restored. Look at the machine, cut its key (`coffre rotate --now`), and put the snapshot aside: "
-            f"`coffre snapshot set-aside TENANT --machine NAME --snapshot {snapshot[:8]} --reason TEXT`.",
-        )
-        self.snapshot = snapshot
 
 
 @dataclass
@@ -203,7 +188,7 @@ def pair_bytes(snapshot: str, nodes: Iterable[Node], lines: Iterable[bytes]) -> 
     for node in nodes:
         parts = [next(rest, b"") for _ in range(node.path.count("\n") + 1)]
         path = b"".join(parts).removesuffix(b"\n")
-        if as_restic_writes(path) != node.path:
+        if as_listed(path) != node.path:
             raise HostileSnapshotError(snapshot, "restic lists it in two ways")
         yield node, path
     if next(rest, b""):
@@ -220,12 +205,6 @@ def split_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
             raise endless("restic, in one line,", LINE_BYTES)
     if rest:
         yield rest
-
-
-def as_restic_writes(name: bytes) -> str:
-    """Return a name as restic's JSON has it: each byte that is no UTF-8 is U+FFFD."""
-    text = name.decode("utf-8", "surrogateescape")
-    return "".join(REPLACED if "\udc80" <= character <= "\udcff" else character for character in text)
 
 
 def _bytes(name: str) -> bytes:

@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from coffre.agents.repository import Node, OddSnapshot, RestoreSummary, Snapshot, SnapshotList
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
 from coffre.outside.times import check_time
@@ -22,59 +22,6 @@ SNAPSHOT_ID = re.compile("[0-9a-f]{8,64}")
 
 # Lines may be any length up to the reader's bound, and are many: no more is checked here than what ends a reader.
 _LINES = json.JSONDecoder()
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One snapshot: its full id, when it was taken by the machine's clock, what of, and the marks that it bears."""
-
-    id: str
-    taken_at: datetime
-    host: str
-    paths: tuple[str, ...]
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Node:
-    """One entry of a snapshot; ``type`` is file, dir, symlink, …; ``path`` is absolute.
-
-    restic writes each byte that is no UTF-8 as U+FFFD in ``path``. ``mode`` has Unix's permission bits; ``mtime`` is
-    restic's own text, with nanoseconds and offset.
-    """
-
-    path: str
-    type: str
-    size_bytes: int
-    mode: int = 0
-    uid: int = 0
-    gid: int = 0
-    mtime: str = ""
-
-
-@dataclass(frozen=True)
-class RestoreSummary:
-    """What a restore brought back; files are entries of any type that restic counts."""
-
-    files: int
-    restored_bytes: int
-
-
-@dataclass(frozen=True)
-class OddSnapshot:
-    """A snapshot that no honest restic writes: named, and left out of every choice; ``field`` is what is odd in it."""
-
-    id: str
-    fault: Fault
-    field: str
-
-
-@dataclass(frozen=True)
-class SnapshotList:
-    """A repository's snapshots: those that can be chosen, oldest first by the machine's clock, and the odd ones."""
-
-    usable: tuple[Snapshot, ...]
-    odd: tuple[OddSnapshot, ...] = ()
 
 
 class OddOutputError(RemoteError):

@@ -9,20 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.agents.restic.repository.damage import Damage, find_damage
-from coffre.agents.restic.repository.explain import explain_exit
-from coffre.errors import RemoteError
+from coffre.agents.repository import RepositoryError
+from coffre.agents.restic.repository.damage import Damage, find_damage, list_damaged_packs
+from coffre.agents.restic.repository.explain import describe_damage, explain_exit
 from coffre.outside.environment import NOT_FOR_GO_PROGRAMS, child_environment
 from coffre.outside.processes import LINE_BYTES, Complaints, EndlessOutputError, read_lines, stop
 
 BLOCK_BYTES = 1024**2
 
 
-class ResticError(RemoteError):
-    """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline.
+FOUND_ERRORS, CRASHED, INCOMPLETE = 1, 2, 3
+"""restic's exit codes when it found errors, when what it read made it panic, and when a part of the work failed."""
 
-    ``said`` are the last lines of what it said, without secrets; ``damage`` is what of the repository is not as it was
-    written, None when it does not say so.
+
+class ResticError(RepositoryError):
+    """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline, or never ran.
+
+    ``damaged`` is what of the repository is not as it was written, None when it does not say so.
     """
 
     def __init__(
@@ -31,12 +34,21 @@ class ResticError(RemoteError):
         hint: str = "",
         exit_code_of_restic: int | None = None,
         said: Sequence[str] = (),
-        damage: Damage | None = None,
+        damaged: Damage | None = None,
     ) -> None:
-        super().__init__(message, hint)
+        super().__init__(
+            message,
+            hint,
+            is_late=exit_code_of_restic is None,
+            was_stopped=exit_code_of_restic is None or exit_code_of_restic < 0,
+            found_errors=exit_code_of_restic in (FOUND_ERRORS, CRASHED),
+            may_name_files=exit_code_of_restic in (FOUND_ERRORS, CRASHED, INCOMPLETE),
+            said=said,
+            damage=describe_damage(damaged) if damaged is not None else "",
+            damaged_packs=list_damaged_packs(said),
+        )
         self.exit_code_of_restic = exit_code_of_restic
-        self.said = tuple(said)
-        self.damage = damage
+        self.damaged = damaged
 
 
 @dataclass(frozen=True)

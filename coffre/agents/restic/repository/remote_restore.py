@@ -9,18 +9,16 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from coffre import toolchain
-from coffre.agents.driver import MachineStorage
 from coffre.agents.reach.ssh import SSH_FAILED, SshMachine, Started
 from coffre.agents.reach.ssh_errors import UnreachableError
+from coffre.agents.repository import BucketStorage, RemoteRestore, RestoreSummary, Watcher
 from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.programs import AGENT, RESTIC
 from coffre.agents.restic.repository.explain import explain_exit
 from coffre.agents.restic.repository.output import (
-    RestoreSummary,
     exact_pattern,
     read_fraction,
     read_line,
@@ -47,24 +45,6 @@ _SCRIPT = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 _BLOCK_BYTES = 1024**2
 _SHOWN, _LONGEST_REASON = 200, 1000
 """The most characters that are shown of what a machine says of itself, and of why it failed."""
-
-
-@dataclass(frozen=True)
-class RemoteRestore:
-    """What is restored from where, and where to: ``folder`` on the machine, None for in place, over what is there."""
-
-    storage: MachineStorage
-    snapshot_id: str
-    folder: str | None
-    path: str | None = None
-
-
-class Watcher(Protocol):
-    """What is told while it goes on."""
-
-    def on_step(self, text: str) -> None: ...
-
-    def on_progress(self, fraction: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -185,7 +165,7 @@ def _find_program(name: str) -> Program:
     return Program(name, path, toolchain.sha256_program(path))
 
 
-def _send(started: Started, storage: MachineStorage, programs: Sequence[Program], watcher: Watcher) -> None:
+def _send(started: Started, storage: BucketStorage, programs: Sequence[Program], watcher: Watcher) -> None:
     """Send secrets and programs; standard input stays open, as the sign that this process lives."""
     lines = [
         storage.access_key_id.encode(),

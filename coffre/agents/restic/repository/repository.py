@@ -12,30 +12,30 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from coffre import toolchain
+from coffre.agents.repository import (
+    LONG_SECONDS,
+    QUICK_SECONDS,
+    REPLACED,
+    IncompleteRestoreError,
+    Node,
+    OnFraction,
+    Remains,
+    RestoreSummary,
+    Snapshot,
+    SnapshotList,
+    as_listed,
+)
 from coffre.agents.restic.repository.cage import NO_CAGE, Cage, authorities, no_cage
 from coffre.agents.restic.repository.damage import (
     NO_KEY_OPENS,
     NO_REPOSITORY,
     Part,
-    Remains,
     count_failed_entries,
     judge_remains,
 )
 from coffre.agents.restic.repository.explain import explain_damage
-from coffre.agents.restic.repository.listing import (
-    REPLACED,
-    BytesListing,
-    HostileSnapshotError,
-    Listing,
-    as_restic_writes,
-    pair_bytes,
-    split_lines,
-)
+from coffre.agents.restic.repository.listing import BytesListing, Listing, pair_bytes, split_lines
 from coffre.agents.restic.repository.output import (
-    Node,
-    RestoreSummary,
-    Snapshot,
-    SnapshotList,
     exact_pattern,
     read_fraction,
     read_line,
@@ -48,19 +48,11 @@ from coffre.errors import RemoteError
 from coffre.outside.processes import LINE_BYTES
 from coffre.outside.proxies import proxy_environment, refuse_broken
 
-__all__ = ["HostileSnapshotError", "Node", "Repository", "ResticError", "RestoreSummary", "Snapshot"]
-
-QUICK_SECONDS = 60.0
-"""For what reads or writes a handful of objects; restic would go on trying for 15 minutes."""
 SNAPSHOTS_BYTES = 64 * 1024**2
 """The longest list of snapshots: 80,000 of them."""
 LISTING_SECONDS = 2 * 3600.0
-LONG_SECONDS = 24 * 3600.0
 
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
-
-OnProgress = Callable[[float], None]
-"""Called with the part that is done, 0 to 1."""
 
 
 class KeyPair(Protocol):
@@ -73,17 +65,8 @@ class KeyPair(Protocol):
     def secret_access_key(self) -> str: ...
 
 
-class IncompleteRestoreError(ResticError):
-    """Everything was restored but ``failed`` single entries, which the target does not take in their place."""
-
-    def __init__(self, problem: ResticError, summary: RestoreSummary, failed: int) -> None:
-        super().__init__(problem.message, problem.hint, problem.exit_code_of_restic, problem.said)
-        self.summary = summary
-        self.failed = failed
-
-
-class Repository:
-    """One restic repository, with a key and its password.
+class ResticRepository:
+    """One restic repository, with a key (None: it is in a folder here) and its password; a Repository.
 
     Reading takes no lock, so that the repository of a full or frozen tenant can be read. Nothing is cached on this
     computer unless ``cache_dir`` names a directory. ``ca_file`` None means the system's certificate authorities.
@@ -93,7 +76,7 @@ class Repository:
     def __init__(
         self,
         url: str,
-        key: KeyPair,
+        key: KeyPair | None,
         password: SecretStr,
         *,
         ca_file: Path | None = None,
@@ -165,7 +148,7 @@ class Repository:
     def has_path(self, snapshot: str, path: str) -> bool:
         """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
         exact, is_there = os.fsencode(path), False
-        wanted = as_restic_writes(exact)
+        wanted = as_listed(exact)
         for node in self.ls(snapshot):
             is_there = is_there or node.path == wanted
         if is_there and REPLACED in wanted:  # other bytes may be shown the same
@@ -174,7 +157,7 @@ class Repository:
 
     def find_link(self, snapshot: str, path: str) -> str | None:
         """Return the link in a snapshot that stands on the way to an absolute path, None when none does."""
-        wanted = as_restic_writes(os.fsencode(path))
+        wanted = as_listed(os.fsencode(path))
         links = (node.path for node in self.ls(snapshot) if node.type == "symlink")
         return next((link for link in links if wanted.startswith(f"{link}/")), None)
 
@@ -184,7 +167,7 @@ class Repository:
         target: Path,
         *,
         includes: Sequence[str] = (),
-        on_progress: OnProgress | None = None,
+        on_progress: OnFraction | None = None,
     ) -> RestoreSummary:
         """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
 
@@ -291,8 +274,7 @@ class Repository:
         certificates = [f"--cacert={self._ca_file}"] if self._ca_file else []
         settings = [f"--repo={self._url}", f"--option=s3.region={self._region}", *certificates, *cached]
         secrets = {
-            "AWS_ACCESS_KEY_ID": self._key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self._key.secret_access_key,
+            **self._key_environment(),
             "RESTIC_PASSWORD": self._password.get_secret_value(),
             **proxy_environment(address),
         }
@@ -300,6 +282,14 @@ class Repository:
         if cage is not None:
             program, line = cage.around(program, line)
         return ResticCommand(program, line, secrets, deadline_seconds)
+
+    def _key_environment(self) -> dict[str, str]:
+        if self._key is None:
+            return {}
+        return {
+            "AWS_ACCESS_KEY_ID": self._key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self._key.secret_access_key,
+        }
 
     def _cage(self, target: Path) -> Cage:
         is_here = self._url.startswith("/")
@@ -313,7 +303,7 @@ class Repository:
             yield
         except ResticError as problem:
             # 2 is a panic of Go: over a tree that is none. Without config or key no snapshot is better than another.
-            damage = problem.damage
+            damage = problem.damaged
             if problem.exit_code_of_restic not in (1, 2) or (damage and damage.part in (Part.CONFIG, Part.KEY)):
                 raise
             hint = f"{problem.hint} If it fails each time, put the snapshot aside: `coffre snapshot set-aside`."

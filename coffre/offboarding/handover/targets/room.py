@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.agents.restic.repository.repository import Node
+from coffre.agents.repository import Node
 from coffre.errors import RefusedError
 from coffre.outside.beneath import Beneath
 from coffre.spec.values.sizes import format_bytes

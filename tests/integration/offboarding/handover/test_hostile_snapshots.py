@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents.restic.repository.listing import BytesListing, HostileSnapshotError, Listing
-from coffre.agents.restic.repository.repository import Repository
+from coffre.agents.repository import HostileSnapshotError
+from coffre.agents.restic.repository.listing import BytesListing, Listing
+from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.errors import ExpectedError, UsageError
 from coffre.offboarding.handover import disclose, plan_return
 from coffre.operations.drill.drill import drill
@@ -137,7 +138,7 @@ def test_what_clears_a_restored_tree_follows_none_of_its_links(
 ) -> None:
     """What a mistake in the check would leave to it: the entry of a socket in a folder that is a link by then."""
     newest(forge, unlinking_tree(forge, outside))
-    monkeypatch.setattr(Repository, "check_snapshot", lambda self, snapshot: None)
+    monkeypatch.setattr(ResticRepository, "check_snapshot", lambda self, snapshot: None)
     monkeypatch.setattr(Listing, "_check_order", lambda self, folder, name: None)
     monkeypatch.setattr(BytesListing, "read", lambda self, path: None)
     (tmp_path / "disk").mkdir()

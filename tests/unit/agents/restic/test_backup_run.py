@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from coffre.agents.driver import Clock
 from coffre.agents.reach.ssh import CompletedRun
 from coffre.agents.reach.ssh_errors import UnreachableError
-from coffre.agents.restic.backup_run import LOST_SECONDS, BackupRunError, Clock, read_unit_state, start_and_wait
+from coffre.agents.restic.backup_run import LOST_SECONDS, BackupRunError, read_unit_state, start_and_wait
 from tests.unit.agents.test_report import REPORT
 
 OLD, NEW, LATER = "a" * 32, "b" * 32, "c" * 32

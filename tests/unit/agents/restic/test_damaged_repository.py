@@ -5,15 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents.restic.repository.damage import (
-    NO_KEY_OPENS,
-    NO_REPOSITORY,
-    Damage,
-    Part,
-    Remains,
-    find_damage,
-    judge_remains,
-)
+from coffre.agents.repository import Remains
+from coffre.agents.restic.repository.damage import NO_KEY_OPENS, NO_REPOSITORY, Damage, Part, find_damage, judge_remains
 from coffre.agents.restic.repository.explain import explain_damage, explain_exit
 
 SAID = Path(__file__).parents[3] / "cases" / "damaged-repositories" / "said.jsonl"

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.agents.restic.repository import repository
-from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.outside import processes
 from coffre.storage.driver import AccessKey
 
@@ -39,7 +39,7 @@ def printing(tmp_path, monkeypatch):
         program.write_text(f"#!{sys.executable}\nimport os, sys\n{PRINTS[what]}\n")
         program.chmod(0o755)
         monkeypatch.setattr(toolchain, "find_tool", lambda _name: program)
-        opened = Repository(str(tmp_path), AccessKey("AK", "secret"), SecretStr("password"))
+        opened = ResticRepository(str(tmp_path), AccessKey("AK", "secret"), SecretStr("password"))
         opened._sound.add(SNAPSHOT)
         return opened
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from coffre.agents.driver import DeployRequest, MachineStorage, SeenNumbers, Target
+from coffre.agents.ansible.connection import connection_variables
+from coffre.agents.driver import DeployRequest, OrdersTrust, SeenNumbers, Target
+from coffre.agents.repository import BucketStorage
 from coffre.agents.restic.inventory import (
     Installable,
     Installation,
     build_deploy_inventory,
     build_remove_inventory,
-    connection_variables,
     render_credentials,
     render_settings,
 )
@@ -33,7 +34,7 @@ TARGET = Target(
 )
 REQUEST = DeployRequest(
     target=TARGET,
-    storage=MachineStorage(
+    storage=BucketStorage(
         endpoint_url="https://s3.example:7443",
         region="default",
         bucket="martin-compta-01-0123456789",
@@ -42,8 +43,7 @@ REQUEST = DeployRequest(
         secret_access_key=SecretStr("{{ 1 + 1 }}"),
         repository_password=SecretStr("pass word"),
     ),
-    signing_public_key=bytes(32),
-    least_generation=7,
+    trust=OrdersTrust(bytes(32), least_generation=7),
 )
 PROGRAM = Installable("restic", Path("/bin/restic"), "a" * 64)
 INSTALLATION = Installation({system: [PROGRAM] for system in OperatingSystem}, "t0")

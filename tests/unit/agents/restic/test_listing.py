@@ -6,15 +6,9 @@ import resource
 
 import pytest
 
+from coffre.agents.repository import HostileSnapshotError, as_listed
 from coffre.agents.restic.repository import listing as rules
-from coffre.agents.restic.repository.listing import (
-    BytesListing,
-    HostileSnapshotError,
-    Listing,
-    as_restic_writes,
-    pair_bytes,
-    split_lines,
-)
+from coffre.agents.restic.repository.listing import BytesListing, Listing, pair_bytes, split_lines
 from coffre.outside.processes import EndlessOutputError
 
 ID = "ab" * 32
@@ -136,7 +130,7 @@ def test_a_listing_that_never_began_is_refused():
 
 def test_honest_names_that_look_the_same_are_left_to_their_bytes():
     names = sorted([b"caf\xe8", b"caf\xe9", b"\xff", "\U0001f950".encode(), b"a"])
-    listing, _ = check(*(line("/" + as_restic_writes(name)) for name in names))
+    listing, _ = check(*(line("/" + as_listed(name)) for name in names))
     assert listing.has_twins
     exact = BytesListing(ID)
     for name in names:
@@ -162,7 +156,7 @@ def test_more_odd_names_than_are_held_are_left_to_their_bytes(monkeypatch):
 
 def test_both_forms_of_a_listing_are_told_apart_at_each_line_end():
     names = [b"a\nb", b"a\n", b"\n\n", b"caf\xe9\r", b"plain"]
-    _, nodes = check(*(line("/" + as_restic_writes(name)) for name in sorted(names)))
+    _, nodes = check(*(line("/" + as_listed(name)) for name in sorted(names)))
     text = b"".join(b"/" + name + b"\n" for name in sorted(names))
     blocks = [text[at : at + 3] for at in range(0, len(text), 3)]
     pairs = list(pair_bytes(ID, nodes, split_lines(blocks)))

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from coffre.agents.repository import OddSnapshot
 from coffre.agents.restic.repository.explain import explain_exit
 from coffre.agents.restic.repository.output import (
-    OddSnapshot,
     exact_pattern,
     read_fraction,
     read_line,

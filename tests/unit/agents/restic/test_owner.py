@@ -3,9 +3,10 @@
 import pytest
 
 from coffre.agents.ansible.events import HostOutcome
+from coffre.agents.driver import AgentOwner
 from coffre.agents.restic.agents import judge
 from coffre.agents.restic.inventory import render_settings
-from coffre.agents.restic.owner import AgentOwner, describe, explain_look, read_owner
+from coffre.agents.restic.owner import describe, explain_look, read_owner
 from tests.unit.agents.restic.test_inventory import REQUEST, TARGET
 
 OURS = AgentOwner("k7f3q9wz2m", "compta-01")

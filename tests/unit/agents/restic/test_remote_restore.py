@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from coffre.agents.driver import MachineStorage
+from coffre.agents.repository import BucketStorage, RemoteRestore
 from coffre.agents.restic.repository import remote_restore
 from coffre.agents.restic.repository.process import ResticError
 from coffre.agents.restic.repository.remote_restore import (
     MachineFacts,
     Program,
-    RemoteRestore,
     build_arguments,
     choose_sent,
     explain_end,
@@ -22,7 +21,7 @@ from coffre.agents.restic.repository.remote_restore import (
 )
 from coffre.errors import RefusedError
 
-STORAGE = MachineStorage(
+STORAGE = BucketStorage(
     "https://s3.example", "default", "bucket", None, "AKID", SecretStr("s3-secret"), SecretStr("password")
 )
 SCRIPT = Path(remote_restore.__file__).with_suffix(".sh").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from coffre.agents.driver import OrderedProgram
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
 from coffre.outside.structured import UnreadableJsonError, read_json_object
@@ -59,14 +60,6 @@ class OutdatedOrdersError(InvalidOrdersError):
 
 
 @dataclass(frozen=True)
-class Program:
-    """A program that a machine runs: its version, and the SHA-256 of its file in hexadecimal."""
-
-    version: str
-    sha256: str
-
-
-@dataclass(frozen=True)
 class AcceptedPath:
     """SMILÉO's word that what the report of this number said of a path is right: so many files and bytes."""
 
@@ -87,14 +80,17 @@ class Issue:
 def build_payload(
     tenant: Tenant,
     machine: str,
-    restic: Program,
+    programs: Mapping[str, OrderedProgram],
     issue: Issue,
     *,
     run_deadline_seconds: int = RUN_DEADLINE_SECONDS,
     remove: bool = False,
     accepted: Collection[AcceptedPath] = (),
 ) -> dict[str, Any]:
-    """Return a machine's orders as its tenant file wants them; KeyError for a machine that the file does not have."""
+    """Return a machine's orders as its tenant file wants them; KeyError for a machine that the file does not have.
+
+    ``programs`` are those that the machine is to run, each under its name.
+    """
     facts = tenant.machines[machine]
     plan = tenant.plans[facts.plan]
     paths = list(plan.paths_for(facts.os))
@@ -116,7 +112,7 @@ def build_payload(
             # Only where there is something: an agent of before takes no orders that it does not understand.
             **({"accepted": words} if words else {}),
         },
-        "restic": {"version": restic.version, "sha256": restic.sha256},
+        **{name: {"version": each.version, "sha256": each.sha256} for name, each in programs.items()},
         "run_deadline_seconds": run_deadline_seconds,
         "remove": remove,
     }

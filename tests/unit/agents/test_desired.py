@@ -3,15 +3,17 @@
 import base64
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from coffre.agents.restic import desired
+from coffre.agents import desired
+from coffre.agents.driver import OrderedProgram
 from tests.builders import machine_with, tenant_with
 
 SEED = bytes(range(32))
 NEW_SEED = bytes(range(1, 33))
-RESTIC = desired.Program("0.18.1", "a" * 64)
+RESTIC = OrderedProgram("0.18.1", "a" * 64, Path("restic"))
 ISSUE = desired.Issue(4, datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
 
 
@@ -27,7 +29,7 @@ def payload(**changes):
         },
         machines={"compta-01": machine_with(**changes)},
     )
-    return desired.build_payload(tenant, "compta-01", RESTIC, ISSUE)
+    return desired.build_payload(tenant, "compta-01", {"restic": RESTIC}, ISSUE)
 
 
 def test_the_payload_is_what_the_agent_reads():
@@ -60,9 +62,12 @@ def test_an_accepted_path_is_ordered_as_long_as_the_plan_has_it():
     tenant = tenant_with(machines={"compta-01": machine_with()})
     path = tenant.plans[tenant.machines["compta-01"].plan].paths_for(tenant.machines["compta-01"].os)[0]
     words = [desired.AcceptedPath(path, 7, 0, 0), desired.AcceptedPath("/no/more", 7, 0, 0)]
-    plan = desired.build_payload(tenant, "compta-01", RESTIC, ISSUE, accepted=words)["plan"]
+    plan = desired.build_payload(tenant, "compta-01", {"restic": RESTIC}, ISSUE, accepted=words)["plan"]
     assert plan["accepted"] == [{"path": path, "number": 7, "files": 0, "bytes": 0}]
-    assert "accepted" not in desired.build_payload(tenant, "compta-01", RESTIC, ISSUE, accepted=words[1:])["plan"]
+    assert (
+        "accepted"
+        not in desired.build_payload(tenant, "compta-01", {"restic": RESTIC}, ISSUE, accepted=words[1:])["plan"]
+    )
 
 
 def test_encoding_is_one_form_whatever_the_order_of_keys():

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from coffre.agents.report import LIMIT_BYTES, InvalidReportError, parse_report
-from coffre.agents.restic.sealing import Opener, derive_key, is_sealed, read_number, read_tag
+from coffre.agents.sealing import Opener, derive_key, is_sealed, read_number, read_tag
 from coffre.outside.faults import Fault
 
-TESTDATA = Path(__file__).resolve().parents[4] / "agent" / "internal" / "report" / "testdata"
+TESTDATA = Path(__file__).resolve().parents[3] / "agent" / "internal" / "report" / "testdata"
 SEALED = (TESTDATA / "report-2-sealed.json").read_bytes()
 KEY = f"reports/0000000007-{'ab' * 16}.sealed"
 """As agents of before name their reports."""

@@ -1,0 +1,266 @@
+"""A repository of backups, as SMILÉO opens it without the machine: plain values, and the protocols behind them.
+
+What stands in a repository comes from a customer's machine: every reader here takes it for hostile input.
+"""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from coffre.agents.reach.ssh import SshMachine
+from coffre.errors import RefusedError, RemoteError
+from coffre.outside.faults import Fault
+
+LONG_SECONDS = 24 * 3600.0
+"""For what reads a whole snapshot, or a whole repository."""
+
+QUICK_SECONDS = 60.0
+"""For what reads or writes a handful of objects."""
+
+REPLACED = "\ufffd"
+"""What a listing has for each byte of a name that is no UTF-8."""
+
+OnFraction = Callable[[float], None]
+"""Called with the part that is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot: its full id, when it was taken by the machine's clock, what of, and the marks that it bears."""
+
+    id: str
+    taken_at: datetime
+    host: str
+    paths: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """One entry of a snapshot; ``type`` is file, dir, symlink, …; ``path`` is absolute.
+
+    Each byte that is no UTF-8 is U+FFFD in ``path``. ``mode`` has Unix's permission bits; ``mtime`` is ISO 8601, with
+    nanoseconds and offset.
+    """
+
+    path: str
+    type: str
+    size_bytes: int
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: str = ""
+
+
+@dataclass(frozen=True)
+class RestoreSummary:
+    """What a restore brought back; files are entries of any type."""
+
+    files: int
+    restored_bytes: int
+
+
+@dataclass(frozen=True)
+class OddSnapshot:
+    """A snapshot that no honest agent writes: named, and left out of every choice; ``field`` is what is odd in it."""
+
+    id: str
+    fault: Fault
+    field: str
+
+
+@dataclass(frozen=True)
+class SnapshotList:
+    """A repository's snapshots: those that can be chosen, oldest first by the machine's clock, and the odd ones."""
+
+    usable: tuple[Snapshot, ...]
+    odd: tuple[OddSnapshot, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What lies where a repository should be."""
+
+    has_config: bool
+    has_keys: bool
+    has_backups: bool
+
+
+@dataclass(frozen=True)
+class BucketStorage:
+    """Where a machine's backups go and with which key; ``ca_file`` None: the authorities that this computer trusts."""
+
+    endpoint_url: str
+    region: str
+    bucket: str
+    ca_file: Path | None
+    access_key_id: str
+    secret_access_key: SecretStr
+    repository_password: SecretStr
+
+
+class RepositoryError(RemoteError):
+    """A repository does not give what was asked of it.
+
+    ``is_late``: the program that reads it was ended at its deadline, so nothing is known; ``was_stopped``: then, or by
+    a signal. ``found_errors``: it looked, and the repository is not whole. ``may_name_files``: the message may name the
+    customer's files. ``said`` are the last lines of what it said, without secrets; ``damage`` says in a few words,
+    without any name of a file, what of the repository is not as it was written (empty: it does not say so).
+    ``damaged_packs`` are the packs that it names, each with whether it is missing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        is_late: bool = False,
+        was_stopped: bool = False,
+        found_errors: bool = False,
+        may_name_files: bool = False,
+        said: Sequence[str] = (),
+        damage: str = "",
+        damaged_packs: Mapping[str, bool] | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.is_late = is_late
+        self.was_stopped = was_stopped
+        self.found_errors = found_errors
+        self.may_name_files = may_name_files
+        self.said = tuple(said)
+        self.damage = damage
+        self.damaged_packs = dict(damaged_packs or {})
+
+
+class IncompleteRestoreError(RepositoryError):
+    """Everything was restored but ``failed`` single entries, which the target does not take in their place."""
+
+    def __init__(self, problem: RepositoryError, summary: RestoreSummary, failed: int) -> None:
+        super().__init__(problem.message, problem.hint, may_name_files=True, said=problem.said)
+        self.summary = summary
+        self.failed = failed
+
+
+class HostileSnapshotError(RefusedError):
+    """A snapshot that no honest agent writes: nothing of it is restored, read or shown. ``snapshot`` is its id."""
+
+    def __init__(self, snapshot: str, why: str) -> None:
+        super().__init__(
+            f"snapshot {snapshot} is refused: {why}",
+            "No restic writes that by itself: whoever did has the machine's key and password. Nothing of it was "
+            "restored. Look at the machine, cut its key (`coffre rotate --now`), and put the snapshot aside: "
+            f"`coffre snapshot set-aside TENANT --machine NAME --snapshot {snapshot[:8]} --reason TEXT`.",
+        )
+        self.snapshot = snapshot
+
+
+def as_listed(name: bytes) -> str:
+    """Return a name as a listing has it: each byte that is no UTF-8 is U+FFFD. Pure."""
+    text = name.decode("utf-8", "surrogateescape")
+    return "".join(REPLACED if "\udc80" <= character <= "\udcff" else character for character in text)
+
+
+class Repository(Protocol):
+    """One repository, opened. Reading takes no lock. Every method raises RepositoryError."""
+
+    def open(self) -> None:
+        """Open the repository; returns only when its password does so."""
+
+    def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
+        """Return every snapshot that can be chosen, oldest first by the machine's clock."""
+
+    def list_snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> SnapshotList:
+        """Return every snapshot; one that no honest agent writes is named beside those that can be chosen."""
+
+    def ls(self, snapshot: str) -> Iterator[Node]:
+        """Yield every entry of a snapshot as it is read, each compared with what a tree of files may be.
+
+        HostileSnapshotError at the entry or at the end. ``snapshot`` is a full id.
+        """
+
+    def ls_bytes(self, snapshot: str) -> Iterator[tuple[Node, bytes]]:
+        """Yield every entry as `ls` does, with its path in bytes."""
+
+    def check_snapshot(self, snapshot: str) -> None:
+        """Refuse a snapshot that no honest agent writes, by its whole listing; quick when that was read before."""
+
+    def has_path(self, snapshot: str, path: str) -> bool:
+        """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
+
+    def find_link(self, snapshot: str, path: str) -> str | None:
+        """Return the link in a snapshot that stands on the way to an absolute path, None when none does."""
+
+    def restore(
+        self, snapshot: str, target: Path, *, includes: Sequence[str] = (), on_progress: OnFraction | None = None
+    ) -> RestoreSummary:
+        """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
+
+        The whole of it is checked before anything is written, and what writes is in a cage: RefusedError without one.
+        IncompleteRestoreError when all is there but entries that the target does not take.
+        """
+
+    def compare(self, snapshot: str, target: Path, skipped: Collection[str] = ()) -> int:
+        """Read what a restore wrote under ``target`` against the repository; returns the bytes that differ."""
+
+    def dump(self, snapshot: str, path: bytes, deadline_seconds: float = LONG_SECONDS) -> Generator[bytes, None, None]:
+        """Yield the content of one file of a snapshot in blocks; nothing is written here."""
+
+    def check(self, *, read_data: bool = False) -> None:
+        """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
+
+
+@dataclass(frozen=True)
+class RemoteRestore:
+    """What is restored from where, and where to: ``folder`` on the machine, None for in place, over what is there."""
+
+    storage: BucketStorage
+    snapshot_id: str
+    folder: str | None
+    path: str | None = None
+
+
+class Watcher(Protocol):
+    """What is told while a restore goes on."""
+
+    def on_step(self, text: str) -> None: ...
+
+    def on_progress(self, fraction: float) -> None: ...
+
+
+class RepositoryFormat(Protocol):
+    """How a kind of agent keeps backups in a machine's bucket, and how they are opened without the machine."""
+
+    def open(
+        self,
+        storage: BucketStorage,
+        *,
+        cache_dir: Path | None = None,
+        look: Callable[[], Remains] | None = None,
+    ) -> Repository:
+        """Return the repository in a bucket; nothing is read yet.
+
+        With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once. ``look`` tells
+        what lies in the bucket, where the repository cannot be opened.
+        """
+
+    def open_copy(self, folder: Path, password: SecretStr) -> Repository:
+        """Return a copy of a repository in a folder here."""
+
+    def make(self, password: SecretStr, now: datetime) -> Sequence[tuple[str, bytes]]:
+        """Return the objects of a new repository that this password opens, in the order in which they are written."""
+
+    def list_programs(self) -> Mapping[str, Path]:
+        """Return the program that reads it, for every system that it is there for, by system and processor."""
+
+    def look_at(self, machine: SshMachine) -> None:
+        """Ask a machine what it is, before anything is sent there; raises the errors of `ssh_errors`."""
+
+    def refuse_ours(self, path: str | None, machine: str) -> None:
+        """Refuse to put back in place what makes the machine's agent itself. Pure."""
+
+    def restore_on(self, machine: SshMachine, restore: RemoteRestore, watcher: Watcher) -> RestoreSummary:
+        """Restore on a machine and return what came back. Running it again after it was killed goes on."""

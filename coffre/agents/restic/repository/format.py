@@ -1,0 +1,67 @@
+"""restic's repositories as a RepositoryFormat: how they are opened, made, and restored from on a machine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from coffre.agents.reach.ssh import SshMachine
+from coffre.agents.repository import BucketStorage, Remains, RemoteRestore, RestoreSummary, Watcher
+from coffre.agents.restic.address import repository_url
+from coffre.agents.restic.programs import list_restic_builds
+from coffre.agents.restic.repository import remote_restore
+from coffre.agents.restic.repository.new_repository import new_repository
+from coffre.agents.restic.repository.repository import ResticRepository
+from coffre.spec import naming
+
+
+@dataclass(frozen=True)
+class _Key:
+    access_key_id: str
+    secret_access_key: str
+
+
+class ResticFormat:
+    """Repositories that restic reads and writes, under `restic/` of a machine's bucket; a RepositoryFormat."""
+
+    def open(
+        self,
+        storage: BucketStorage,
+        *,
+        cache_dir: Path | None = None,
+        look: Callable[[], Remains] | None = None,
+    ) -> ResticRepository:
+        return ResticRepository(
+            repository_url(storage.endpoint_url, storage.bucket),
+            _Key(storage.access_key_id, storage.secret_access_key.get_secret_value()),
+            storage.repository_password,
+            ca_file=storage.ca_file,
+            region=storage.region,
+            cache_dir=cache_dir,
+            look=look,
+        )
+
+    def open_copy(self, folder: Path, password: SecretStr) -> ResticRepository:
+        return ResticRepository(str(folder), None, password)
+
+    def make(self, password: SecretStr, now: datetime) -> Sequence[tuple[str, bytes]]:
+        """Return the key file, then the config: a key alone is nobody's repository, a config alone a damaged one."""
+        new = new_repository(password, now)
+        return (
+            (f"{naming.RESTIC_PREFIX}keys/{new.key_name}", new.key),
+            (f"{naming.RESTIC_PREFIX}config", new.config),
+        )
+
+    def list_programs(self) -> Mapping[str, Path]:
+        return list_restic_builds()
+
+    def look_at(self, machine: SshMachine) -> None:
+        remote_restore.look_at(machine)
+
+    def refuse_ours(self, path: str | None, machine: str) -> None:
+        remote_restore.refuse_ours(path, machine)
+
+    def restore_on(self, machine: SshMachine, restore: RemoteRestore, watcher: Watcher) -> RestoreSummary:
+        return remote_restore.restore_on(machine, restore, watcher)

@@ -1,0 +1,138 @@
+"""A kind of agent with neither bucket, orders nor repository, for tests: a line in a file of this computer.
+
+As a program (`python -m tests.doubles.agent ARGUMENTS…`) it is the command `coffre` of somebody who has that kind:
+`agent: acronis` of tenant files stands for it, the one kind that files may name and Coffre does not drive yet.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from coffre.agents.driver import (
+    AgentBuild,
+    AgentOwner,
+    Agents,
+    Clock,
+    DeployRequest,
+    DeployResult,
+    Heard,
+    OnProgress,
+    OrderedProgram,
+    Reach,
+    RemoveRequest,
+    Target,
+)
+from coffre.agents.kinds import DRIVERS
+from coffre.agents.reach.ssh import SshMachine
+from coffre.agents.report import Report, parse_report
+from coffre.agents.repository import RepositoryFormat
+from coffre.spec.tenant import AgentKind, Machine, OperatingSystem
+
+FOLDER = "COFFRE_TEST_AGENTS"
+"""The environment's name of the folder that stands for all machines."""
+
+
+@dataclass(frozen=True)
+class FileAgents:
+    """Agents that are a file each, with their reports in it; an Agents."""
+
+    folder: Path
+
+    def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
+        return [self._deploy(request, on_progress) for request in requests]
+
+    def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
+        return [self._remove(request.target) for request in requests]
+
+    def place_of(self, tenant_id: str, machine: str) -> Path:
+        return self.folder / f"{tenant_id}.{machine}"
+
+    def _deploy(self, request: DeployRequest, on_progress: OnProgress) -> DeployResult:
+        assert (request.storage, request.trust) == (None, None), "this kind has no bucket and takes no orders"
+        target = request.target
+        place, is_new = self.place_of(target.tenant_id, target.machine), False
+        if not place.exists():
+            on_progress(target.machine, "writing its file")
+            place.write_text("[]", encoding="utf-8")
+            is_new = True
+        return DeployResult(target.slug, target.machine, True, is_new, False, agent_version="1.0")
+
+    def _remove(self, target: Target) -> DeployResult:
+        place = self.place_of(target.tenant_id, target.machine)
+        was_there = place.exists()
+        place.unlink(missing_ok=True)
+        return DeployResult(target.slug, target.machine, True, was_there, False)
+
+
+class FileKind:
+    """The kind of those agents; an AgentDriver."""
+
+    needs_bucket = False
+    takes_orders = False
+    repositories: RepositoryFormat | None = None
+
+    def gets_to(self, machine: Machine) -> bool:
+        return machine.os is OperatingSystem.LINUX
+
+    def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
+        return {}
+
+    def find_build(self, system: OperatingSystem) -> AgentBuild:
+        digest = hashlib.sha256(b"the only version").hexdigest()
+        return AgentBuild(digest, (digest,))
+
+    def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
+        return self._agents()
+
+    def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
+        raise AssertionError("nobody gets to a machine of this kind by SSH")
+
+    def back_up(
+        self,
+        target: AgentOwner,
+        reach: Reach,
+        deadline_seconds: float,
+        on_progress: Callable[[str], None],
+        clock: Clock,
+    ) -> Report:
+        place = self._agents().place_of(target.tenant_id, target.machine)
+        said = json.loads(place.read_text(encoding="utf-8"))
+        now = f"{datetime.now(UTC):%FT%TZ}"
+        report: dict[str, Any] = {
+            "version": 1,
+            "tenant_id": target.tenant_id,
+            "machine": target.machine,
+            "run_id": os.urandom(16).hex(),
+            "started_at": now,
+            "finished_at": now,
+            "result": "success",
+            "message": "kept by its maker",
+        }
+        place.write_text(json.dumps([*said, report]), encoding="utf-8")
+        return _read(report)
+
+    def hear(self, target: AgentOwner) -> Heard:
+        place = self._agents().place_of(target.tenant_id, target.machine)
+        reports = json.loads(place.read_text(encoding="utf-8")) if place.exists() else []
+        last = _read(reports[-1]) if reports else None
+        return Heard(last, last)
+
+    def _agents(self) -> FileAgents:
+        return FileAgents(Path(os.environ[FOLDER]))
+
+
+def _read(report: Mapping[str, Any]) -> Report:
+    return parse_report(json.dumps(report).encode(), datetime.now(UTC))
+
+
+if __name__ == "__main__":
+    from coffre.cli.main import main
+
+    DRIVERS[AgentKind.ACRONIS] = FileKind()
+    sys.exit(main())
