@@ -92,7 +92,10 @@ class Remains:
 
 @dataclass(frozen=True)
 class BucketStorage:
-    """Where a machine's backups go and with which key; ``ca_file`` None: the authorities that this computer trusts."""
+    """Where a machine's backups go and with which key; ``ca_file`` None: the authorities that this computer trusts.
+
+    ``repository_password`` is None for an agent that keeps no repository there.
+    """
 
     endpoint_url: str
     region: str
@@ -100,7 +103,13 @@ class BucketStorage:
     ca_file: Path | None
     access_key_id: str
     secret_access_key: SecretStr
-    repository_password: SecretStr
+    repository_password: SecretStr | None
+
+
+def password_of(storage: BucketStorage) -> SecretStr:
+    """Return the password of the repository in a bucket, for a kind of agent that keeps one there."""
+    assert storage.repository_password is not None  # noqa: S101 - the driver says that it has repositories
+    return storage.repository_password
 
 
 class RepositoryError(RemoteError):

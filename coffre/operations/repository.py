@@ -47,7 +47,7 @@ def _repository(service: Service, machine: str, password: SecretStr, cache_dir: 
     return formats.open(storage, cache_dir=cache_dir, look=lambda: look_at_remains(bucket))
 
 
-def storage_of(service: Service, bucket: str, key: AccessKey, password: SecretStr) -> BucketStorage:
+def storage_of(service: Service, bucket: str, key: AccessKey, password: SecretStr | None) -> BucketStorage:
     """Return a bucket of the tenant's platform as an agent's repository takes it."""
     endpoint = service.storage.endpoint
     return BucketStorage(

@@ -1,13 +1,11 @@
-"""A kind of agent with neither bucket, orders nor repository, for tests: a line in a file of this computer.
+"""A kind of agent without orders and repository, for tests: each is a file of this computer.
 
-As a program (`python -m tests.doubles.agent ARGUMENTS…`) it is the command `coffre` of somebody who has that kind:
 `agent: acronis` of tenant files stands for it, the one kind that files may name and Coffre does not drive yet.
 """
 
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,14 +26,10 @@ from coffre.agents.driver import (
     RemoveRequest,
     Target,
 )
-from coffre.agents.kinds import DRIVERS
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report, parse_report
 from coffre.agents.repository import RepositoryFormat
-from coffre.spec.tenant import AgentKind, Machine, OperatingSystem
-
-FOLDER = "COFFRE_TEST_AGENTS"
-"""The environment's name of the folder that stands for all machines."""
+from coffre.spec.tenant import Machine, OperatingSystem
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class FileAgents:
         return self.folder / f"{tenant_id}.{machine}"
 
     def _deploy(self, request: DeployRequest, on_progress: OnProgress) -> DeployResult:
-        assert (request.storage, request.trust) == (None, None), "this kind has no bucket and takes no orders"
+        assert request.trust is None, "this kind takes no orders"
         target = request.target
         place, is_new = self.place_of(target.tenant_id, target.machine), False
         if not place.exists():
@@ -73,9 +67,12 @@ class FileAgents:
 class FileKind:
     """The kind of those agents; an AgentDriver."""
 
-    needs_bucket = False
     takes_orders = False
     repositories: RepositoryFormat | None = None
+
+    def __init__(self, folder: Path, *, needs_bucket: bool = False) -> None:
+        self.needs_bucket = needs_bucket
+        self._agents = FileAgents(folder)
 
     def gets_to(self, machine: Machine) -> bool:
         return machine.os is OperatingSystem.LINUX
@@ -88,7 +85,7 @@ class FileKind:
         return AgentBuild(digest, (digest,))
 
     def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
-        return self._agents()
+        return self._agents
 
     def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
         raise AssertionError("nobody gets to a machine of this kind by SSH")
@@ -101,7 +98,7 @@ class FileKind:
         on_progress: Callable[[str], None],
         clock: Clock,
     ) -> Report:
-        place = self._agents().place_of(target.tenant_id, target.machine)
+        place = self._agents.place_of(target.tenant_id, target.machine)
         said = json.loads(place.read_text(encoding="utf-8"))
         now = f"{datetime.now(UTC):%FT%TZ}"
         report: dict[str, Any] = {
@@ -118,21 +115,11 @@ class FileKind:
         return _read(report)
 
     def hear(self, target: AgentOwner) -> Heard:
-        place = self._agents().place_of(target.tenant_id, target.machine)
+        place = self._agents.place_of(target.tenant_id, target.machine)
         reports = json.loads(place.read_text(encoding="utf-8")) if place.exists() else []
         last = _read(reports[-1]) if reports else None
         return Heard(last, last)
 
-    def _agents(self) -> FileAgents:
-        return FileAgents(Path(os.environ[FOLDER]))
-
 
 def _read(report: Mapping[str, Any]) -> Report:
     return parse_report(json.dumps(report).encode(), datetime.now(UTC))
-
-
-if __name__ == "__main__":
-    from coffre.cli.main import main
-
-    DRIVERS[AgentKind.ACRONIS] = FileKind()
-    sys.exit(main())

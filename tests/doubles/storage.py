@@ -76,6 +76,9 @@ class MemoryPlatform:
     def make_user(self, uid: str, key: AccessKey, wall_bytes: int | None = None) -> None:
         self._users[uid] = _User({key.access_key_id: key.secret_access_key}, wall_bytes)
 
+    def set_wall(self, uid: str, wall_bytes: int | None) -> None:
+        self._users[uid].wall_bytes = wall_bytes
+
     def make_bucket(self, name: str, owner: str, tenant_id: str | None = None, undelete_days: int = 14) -> None:
         lifetime_id = f"memory.{next(self._numbers)}"
         self._buckets[name] = _State(owner, lifetime_id, tenant_id, expiry_days={"all": undelete_days, "locks": 1})

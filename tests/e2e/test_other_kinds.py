@@ -1,4 +1,4 @@
-"""Kinds of agent that are not Coffre's own: one without bucket, orders and repository goes through every verb."""
+"""Kinds of agent and platform that are not Coffre's own go through every verb, each known in one room alone."""
 
 import json
 import subprocess
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.doubles.agent import FOLDER
+from tests.doubles.command import AGENTS_FOLDER, PLATFORM_FILE
+from tests.doubles.platform import open_platform
 from tests.e2e.conftest import REPOSITORY, Desk
 from tests.e2e.departure import ERASURE, FROZEN, LAST_TO_RETRIEVE, NOTICE, VERIFIER, Leaver
 from tests.prepared_command import Run
@@ -18,11 +19,11 @@ SLUG, MACHINE, OTHER = "boulangerie-martin", "compta-01", "caisse-01"
 
 
 class OtherDesk(Desk):
-    """A desk whose command knows the other kind of agent too."""
+    """A desk whose command knows the other kinds too."""
 
     def coffre(self, *arguments: str, expect: int = 0, seconds: float = 240.0, answer: str | None = None) -> Run:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.doubles.agent", *arguments],
+            [sys.executable, "-m", "tests.doubles.command", *arguments],
             cwd=self.root,
             env={**self.environment, "PYTHONPATH": str(REPOSITORY)},
             input=answer,
@@ -37,12 +38,31 @@ class OtherDesk(Desk):
         return run
 
 
+MakeDesk = Callable[..., Desk]
+
+
 @pytest.fixture(scope="module")
-def desk(make_desk: Callable[..., Desk], tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """The example tenant, with one machine, of the other kind."""
-    made = make_desk(SLUG)
-    machines = tmp_path_factory.mktemp("machines")
-    desk = OtherDesk(made.root, made.ssh_config, made.home, {**made.environment, FOLDER: str(machines)})
+def desk(make_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The example tenant, with one machine, whose agent is of the other kind."""
+    return other_desk(make_desk(SLUG), tmp_path_factory.mktemp("machines"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(make_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """That tenant on the other kind of platform, whose machine has a bucket there."""
+    desk = other_desk(make_desk(SLUG), tmp_path_factory.mktemp("machines"))
+    desk.environment[PLATFORM_FILE] = str(desk.root / ".coffre" / "memory")
+    settings = desk.root / "platform.yaml"
+    text = settings.read_text(encoding="utf-8")
+    endpoints = f"file:{Path(desk.ssh_config).parent}/endpoints.json"
+    assert endpoints in text
+    settings.write_text(text.replace(endpoints, "file:.coffre/endpoints.json"), encoding="utf-8")
+    (desk.root / ".coffre" / "state.json").write_text('{"fsid": "memory"}', encoding="utf-8")
+    return desk
+
+
+def other_desk(made: Desk, machines: Path) -> Desk:
+    desk = OtherDesk(made.root, made.ssh_config, made.home, {**made.environment, AGENTS_FOLDER: str(machines)})
     file = desk.tenant_file(SLUG)
     text = file.read_text(encoding="utf-8")
     file.write_text(text[: text.index(f"  {OTHER}:")], encoding="utf-8")
@@ -51,7 +71,7 @@ def desk(make_desk: Callable[..., Desk], tmp_path_factory: pytest.TempPathFactor
 
 
 def agents_of(desk: Desk) -> list[str]:
-    return sorted(path.name.partition(".")[2] for path in Path(desk.environment[FOLDER]).iterdir())
+    return sorted(path.name.partition(".")[2] for path in Path(desk.environment[AGENTS_FOLDER]).iterdir())
 
 
 def test_coffre_without_that_kind_refuses_the_machine_by_name(desk: Desk) -> None:
@@ -146,3 +166,38 @@ def test_it_leaves_with_a_certificate(desk: Desk, lab: Any) -> None:
     assert agents_of(desk) == []
     assert not [uid for uid in json.loads(lab.radosgw_admin(["user", "list"])) if uid.startswith(SLUG)]
     assert leaver.documents("*.pdf")
+
+
+def test_on_another_kind_of_platform_all_goes_the_same_way(elsewhere: Desk) -> None:
+    [plan] = elsewhere.json("plan", SLUG, "--json")
+    assert sorted(change["kind"] for change in plan["storage"]) == ["Bucket", "User", "User"]
+    assert plan["secrets_to_mint"] == ["owner", MACHINE]
+    said = " ".join(elsewhere.coffre("apply", SLUG, "--yes").stdout.split())
+    assert f"{MACHINE}: installed" in said
+    assert "no change" in elsewhere.coffre("apply", SLUG, "--yes").stdout
+    [status] = elsewhere.json("status", SLUG, "--json")
+    assert (status["gate"], status["access"], status["used_bytes"], status["findings"]) == ("open", "open", 0, [])
+    elsewhere.edit(SLUG, "quota: 200 GiB", "quota: 300 GiB")
+    [larger] = elsewhere.json("plan", SLUG, "--json")
+    assert [(change["operation"], change["kind"]) for change in larger["storage"]] == [("update", "User")]
+    elsewhere.coffre("apply", SLUG, "--yes")
+    elsewhere.edit(SLUG, "status: active", "status: suspended")
+    elsewhere.coffre("apply", SLUG, "--yes")
+    [shut] = elsewhere.json("status", SLUG, "--json")
+    assert shut["access"] == "suspended"
+    elsewhere.edit(SLUG, "status: suspended", "status: active")
+    elsewhere.coffre("apply", SLUG, "--yes")
+
+
+def test_from_there_it_leaves_with_a_certificate_too(elsewhere: Desk) -> None:
+    leaver = Leaver(elsewhere, SLUG)
+    leaver.declare()
+    for day in (NOTICE, FROZEN, LAST_TO_RETRIEVE):
+        leaver.offboard(day, "--yes")
+    assert leaver.stage(ERASURE) in ("erased", "verified")
+    with leaver.acting(VERIFIER):
+        elsewhere.coffre("offboard", SLUG, "--verify", "--today", ERASURE)
+    assert leaver.stage(ERASURE) == "closed"
+    platform = open_platform(Path(elsewhere.environment[PLATFORM_FILE]))
+    assert (platform.list_users(""), platform.list_owned_buckets(f"{SLUG}-{leaver.tenant_id}")) == ([], [])
+    assert leaver.documents("certificat-*.pdf")

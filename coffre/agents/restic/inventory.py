@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coffre.agents.ansible.connection import Inventory, connection_variables, host_name
 from coffre.agents.driver import DeployRequest, OrdersTrust, Target
-from coffre.agents.repository import BucketStorage
+from coffre.agents.repository import BucketStorage, password_of
 from coffre.agents.restic.address import repository_url
 from coffre.spec.tenant import OperatingSystem
 
@@ -127,7 +127,7 @@ def render_credentials(request: DeployRequest) -> bytes:
         {
             "access_key_id": storage.access_key_id,
             "secret_access_key": storage.secret_access_key.get_secret_value(),
-            "repository_password": storage.repository_password.get_secret_value(),
+            "repository_password": password_of(storage).get_secret_value(),
         }
     )
 

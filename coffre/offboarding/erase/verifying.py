@@ -5,7 +5,7 @@ A look that could not be made is an error, never a passed check: whoever is away
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from coffre.agents.kinds import list_repository_formats
+from coffre.agents.kinds import driver_of, list_repository_formats
 from coffre.agents.repository import RepositoryError, RepositoryFormat
 from coffre.errors import RemoteError
 from coffre.offboarding.erase.checks import (
@@ -61,7 +61,7 @@ def verify_gone(service: Service, control: ControlBundle, erased: Sequence[Erasu
         *(
             _check_restore(service, formats, control.owner_key, began)
             for began in erased
-            for formats in list_repository_formats()
+            for formats in _list_formats(service, began.machine)
         ),
     ]
 
@@ -173,6 +173,15 @@ def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key
         answer = RestoreAnswer.REFUSED if is_refused else RestoreAnswer.FAILED
         return Check(Look.RESTORE, began.bucket, is_refused, RestoreTried(answer=answer, said=problem.message))
     return Check(Look.RESTORE, began.bucket, passed=False, seen=RestoreTried(answer=RestoreAnswer.OPENED))
+
+
+def _list_formats(service: Service, machine: str) -> list[RepositoryFormat]:
+    """Return the formats in which a machine's backups may have been: every one, where the file has it no more."""
+    facts = service.tenant.machines.get(machine)
+    if facts is None:
+        return list_repository_formats()
+    found = driver_of(facts).repositories
+    return [] if found is None else [found]
 
 
 def _check_gone(look: Look, subject: str, *, is_gone: bool) -> Check:

@@ -281,7 +281,7 @@ def judge_machine(
 def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
     driver, storage, trust = driver_of(service.machine(name)), None, None
     if driver.needs_bucket:
-        password = use_password(service, name, "install the agent")
+        password = None if driver.repositories is None else use_password(service, name, "install the agent")
         key = access_key(secrets.control.machine_keys[name])
         storage = storage_of(service, service.bucket_name(name), key, password)
     if driver.takes_orders:

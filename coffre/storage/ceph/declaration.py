@@ -73,8 +73,8 @@ class CephDeclaration:
     def served(self, address: Path, *, takes_unequal: bool) -> "Iterator[RgwProvider]":
         from coffre.storage.ceph.provider.platform import RgwPlatform
         from coffre.storage.ceph.provider.scope import scope_of
-        from coffre.storage.ceph.provider.server import served
         from coffre.storage.ceph.provider.shell import RgwProvider
+        from coffre.storage.serving import served
 
         serving = RgwPlatform(self.endpoint, self.admin_key), scope_of(self.storage)
         provider = RgwProvider({}, serving, takes_unequal=takes_unequal)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre.agents.reach.ssh import SshMachine
-from coffre.agents.repository import BucketStorage, Remains, RemoteRestore, RestoreSummary, Watcher
+from coffre.agents.repository import BucketStorage, Remains, RemoteRestore, RestoreSummary, Watcher, password_of
 from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.programs import list_restic_builds
 from coffre.agents.restic.repository import remote_restore
@@ -36,7 +36,7 @@ class ResticFormat:
         return ResticRepository(
             repository_url(storage.endpoint_url, storage.bucket),
             _Key(storage.access_key_id, storage.secret_access_key.get_secret_value()),
-            storage.repository_password,
+            password_of(storage),
             ca_file=storage.ca_file,
             region=storage.region,
             cache_dir=cache_dir,

@@ -13,7 +13,7 @@ from pathlib import Path
 from coffre import toolchain
 from coffre.agents.reach.ssh import SSH_FAILED, SshMachine, Started
 from coffre.agents.reach.ssh_errors import UnreachableError
-from coffre.agents.repository import BucketStorage, RemoteRestore, RestoreSummary, Watcher
+from coffre.agents.repository import BucketStorage, RemoteRestore, RestoreSummary, Watcher, password_of
 from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.programs import AGENT, RESTIC
@@ -170,7 +170,7 @@ def _send(started: Started, storage: BucketStorage, programs: Sequence[Program],
     lines = [
         storage.access_key_id.encode(),
         storage.secret_access_key.get_secret_value().encode(),
-        storage.repository_password.get_secret_value().encode(),
+        password_of(storage).get_secret_value().encode(),
         # Always: in a cage there is no list of authorities but this one.
         base64.b64encode(read_authorities(storage.ca_file)),
     ]
@@ -202,7 +202,7 @@ def _follow(started: Started, watcher: Watcher) -> RestoreSummary:
 def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: list[str]) -> None:
     if code == 0:
         return
-    secrets = (restore.storage.secret_access_key, restore.storage.repository_password)
+    secrets = (restore.storage.secret_access_key, password_of(restore.storage))
     lines = [redact(line, [secret.get_secret_value() for secret in secrets]) for line in stderr]
     if code in (SSH_FAILED, SIGNALLED + 15) or code < 0:
         raise UnreachableError(

@@ -1,0 +1,32 @@
+"""The command `coffre` of somebody who has the other kinds of these tests: `python -m tests.doubles.command …`."""
+
+import os
+import sys
+from pathlib import Path
+
+from coffre.agents.kinds import DRIVERS as AGENTS
+from coffre.cli.main import main
+from coffre.spec.platform import PlatformKind
+from coffre.spec.tenant import AgentKind
+from coffre.storage.kinds import DRIVERS as PLATFORMS
+from tests.doubles.agent import FileKind
+
+AGENTS_FOLDER = "COFFRE_TEST_AGENTS"
+"""The environment's name of the folder that stands for all machines of the other kind of agent."""
+PLATFORM_FILE = "COFFRE_TEST_PLATFORM"
+"""The environment's name of the file that holds the other kind of platform, where that is in use: its agents then need
+a bucket there."""
+
+
+def know_other_kinds() -> None:
+    platform = os.environ.get(PLATFORM_FILE)
+    if platform is not None:
+        from tests.doubles.platform import MemoryDriver
+
+        PLATFORMS[PlatformKind.CEPH] = lambda: MemoryDriver(Path(platform))
+    AGENTS[AgentKind.ACRONIS] = FileKind(Path(os.environ[AGENTS_FOLDER]), needs_bucket=platform is not None)
+
+
+if __name__ == "__main__":
+    know_other_kinds()
+    sys.exit(main())
