@@ -112,7 +112,7 @@ def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus
 
 
 def _look(service: Service, name: str, now: datetime) -> Look:
-    tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.owner_bucket(name)
+    tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.buckets.open(name)
     seen = sighting.look(service, name, now)
     last, success = seen.reported.last, seen.reported.success
     generation, documents = _look_at_documents(service, name, bucket)

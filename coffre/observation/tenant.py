@@ -74,19 +74,19 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     """
     tenant = service.tenant
     owner = service.storage.find_owner(service.owner_uid)
-    if owner is not None and service.secrets.find_control(tenant.slug, tenant.id) is None:
+    if owner is not None and service.secrets.find_control() is None:
         raise ExpectedError(
             f"{tenant.slug} exists on its platform, but its control bundle is not here",
             "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
         )
-    buckets = set(owner.buckets) if owner is not None else set()
+    existing = service.buckets.snapshot(owner.buckets if owner is not None else ())
     stage = find_stage(service.log)
     machines: list[MachineStatus] = []
     looks: list[Look] = []
     findings: list[Finding] = []
-    is_all_seen = bool(buckets)
+    is_all_seen = bool(existing)
     for name in tenant.machines:
-        look = look_at_machine(service, name, now) if service.bucket_name(name) in buckets else None
+        look = look_at_machine(service, name, now) if existing.has(name) else None
         if isinstance(look, Look):
             looks.append(look)
             machines.append(look.status)

@@ -22,7 +22,7 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
     With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once.
     The platform is asked one thing first: restic would try for 15 minutes to reach one that is down.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     bucket.probe_server_time()
     return _repository(service, machine, use_password(service, machine, reason), cache_dir)
 
@@ -33,7 +33,7 @@ def make_repository(service: Service, machine: str) -> None:
     A key file that an initialisation left which was cut off is taken away first, since restic might try it for the new
     config: it opens nothing, and stays as an earlier version.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     password = use_password(service, machine, "initialise the repository")
     for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
         bucket.hide(key)
@@ -44,10 +44,10 @@ def make_repository(service: Service, machine: str) -> None:
 
 
 def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
-    bucket, endpoint = service.owner_bucket(machine), service.storage.endpoint
+    bucket, endpoint = service.buckets.open(machine), service.storage.endpoint
     return Repository(
-        url=repository_url(endpoint.url, service.bucket_name(machine)),
-        key=service.owner_key(),
+        url=repository_url(endpoint.url, service.buckets.name(machine)),
+        key=service.buckets.owner_key(),
         password=password,
         ca_file=endpoint.ca_file,
         region=endpoint.region,

@@ -69,12 +69,11 @@ def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str])
     if not reason.strip():
         raise ExpectedError("no reason is given", "Say why the secrets are handed out: --reason TEXT.")
     export.check_export(to, keys)
-    slug, tenant_id = service.tenant.slug, service.tenant.id
-    control, data = service.secrets.get_control(slug, tenant_id), service.secrets.get_data(slug, tenant_id)
+    control, data = service.secrets.control(), service.secrets.data()
     machines = sorted(data.repository_passwords)
     why = f"export of the bundles to {', '.join(keys)}: {reason}"
     passwords = {machine: use_password(service, machine, why) for machine in machines}
-    export.write_export(to, export.seal_export(slug, control, passwords, keys))
+    export.write_export(to, export.seal_export(service.tenant.slug, control, passwords, keys))
     return machines
 
 

@@ -140,7 +140,7 @@ class _Reading:
 
     def __init__(self, service: Service, machine: str, clock: Clock, bounds: Bounds) -> None:
         self._service, self._machine, self._clock, self._bounds = service, machine, clock, bounds
-        self._bucket = service.owner_bucket(machine)
+        self._bucket = service.buckets.open(machine)
         self._ends_at = time.monotonic() + bounds.limit_seconds
         self._noted_at = time.monotonic()
         self.round: Round = recorded_rounds.find_round(service.log, machine) or Round(clock())

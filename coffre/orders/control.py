@@ -72,7 +72,7 @@ def read_orders(service: Service, machine: str) -> dict[str, Any] | None:
     InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: somebody else put it
     there. OutdatedOrdersError when it is genuine and older than what is recorded to have stood there.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     document = _find_document(bucket)
     return None if document is None else _verified(service, machine, bucket, document)
 
@@ -149,7 +149,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
     RefusedError when what stands was not signed by this tenant's keys, or is older than what stood there, unless
     ``replaces_foreign``: then it becomes an earlier version of ours, and ours is newer than all that were recorded.
     """
-    bucket, control = service.owner_bucket(machine), _control(service)
+    bucket, control = service.buckets.open(machine), _control(service)
     document = _find_document(bucket)
     try:
         current = None if document is None else _verified(service, machine, bucket, document)
@@ -183,7 +183,7 @@ def sign_orders(service: Service, machine: str) -> Orders:
     Orders that only a key vouches for which counts no more are written anew. Returns them as they stand then (None for
     a generation: there are none, and `apply` writes them). May run twice.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     document = _find_document(bucket)
     if document is None:
         return Orders(machine, None, ())
@@ -296,7 +296,7 @@ def _known_seeds(control: ControlBundle) -> list[bytes]:
 
 
 def _control(service: Service) -> ControlBundle:
-    return service.secrets.get_control(service.tenant.slug, service.tenant.id)
+    return service.secrets.control()
 
 
 def _seed(key: SecretStr) -> bytes:

@@ -77,7 +77,7 @@ def apply_tenant(
         names = service.tenant.active_machines()
         if not intent.replaces_orders:
             ordered = (*names, *retirement.list_ordered(service))
-            refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
+            refuse_foreign_orders(service, owned_buckets.among(ordered))
         losses = look_at_repositories(service, intent.renewal, owned_buckets)
         give_away(service, intent.replacement)
         warnings = [

@@ -1,7 +1,6 @@
 """What apply would change, without minting, writing or touching anything."""
 
 import tempfile
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from coffre.secrets.rotations import PendingRotation, pending_rotations
 from coffre.spec.loader import Repository
 from coffre.spec.options import option_status
 from coffre.tenant.access import find_reason
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.service import Service
 
@@ -98,28 +98,28 @@ def refuse_orphans(repository: Repository) -> None:
     rules.refuse_orphan_stacks(state_folder(repository).list_stacks(), repository.tenants)
 
 
-def refuse_what_rules_forbid(service: Service) -> Collection[str]:
+def refuse_what_rules_forbid(service: Service) -> ExistingBuckets:
     """Hold the file against live facts before anything is done; returns the buckets that the tenant's owner has."""
     rules.refuse_by_departure(service.tenant, find_stage(service.log), list_leaving_machines(service.log))
     rules.refuse_unsupported(service.tenant)
     owner = service.storage.find_owner(service.owner_uid)
     tenant = service.tenant
-    control = service.secrets.find_control(tenant.slug, tenant.id)
-    data = service.secrets.find_data(tenant.slug, tenant.id)
+    control = service.secrets.find_control()
+    data = service.secrets.find_data()
     passwords = data.repository_passwords if control is not None and data is not None else None
     rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else None, passwords)
     known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
-    owned_buckets = owner.buckets if owner is not None else ()
-    rules.refuse_vanished_machines(tenant, owned_buckets, known_machines)
-    return owned_buckets
+    owned = owner.buckets if owner is not None else ()
+    rules.refuse_vanished_machines(tenant, owned, known_machines)
+    return service.buckets.snapshot(owned)
 
 
 def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
     """Return what apply would change for the tenant of an open service, live facts looked at."""
     owned_buckets = refuse_what_rules_forbid(service)
     tenant, repository = service.tenant, service.repository
-    control = service.secrets.find_control(tenant.slug, tenant.id)
-    data = service.secrets.find_data(tenant.slug, tenant.id)
+    control = service.secrets.find_control()
+    data = service.secrets.find_data()
     declaration = declare(service, current_keys(tenant, control))
     if control is not None and tenant.slug in state_folder(repository).list_stacks():
         storage = TenantStack(repository, service, control).preview(declaration, takes_unequal=intent.takes_unequal)
@@ -139,7 +139,7 @@ def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
 
 
 def _plan_machines(
-    service: Service, control: ControlBundle | None, owned_buckets: Collection[str], intent: Intent
+    service: Service, control: ControlBundle | None, owned_buckets: ExistingBuckets, intent: Intent
 ) -> tuple[MachinePlan, ...]:
     active, leaving = service.tenant.active_machines(), list_with_keys(service.tenant, control)
     if find_reason(service.tenant) is not None:
@@ -150,8 +150,8 @@ def _plan_machines(
     return (*plans, *(MachinePlan(name, "remove", ("retired",)) for name in leaving))
 
 
-def _plan_machine(service: Service, name: str, owned_buckets: Collection[str], intent: Intent) -> MachinePlan:
-    installed = find_installed(service.log, name) if service.bucket_name(name) in owned_buckets else None
+def _plan_machine(service: Service, name: str, owned_buckets: ExistingBuckets, intent: Intent) -> MachinePlan:
+    installed = find_installed(service.log, name) if owned_buckets.has(name) else None
     inputs_sha256 = digest_inputs(service, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)

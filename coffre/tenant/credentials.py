@@ -21,11 +21,10 @@ def set_credential(service: Service, name: str, value: SecretStr) -> bool:
     """
     check_name(name)
     check_value(value)
-    slug, tenant_id = service.tenant.slug, service.tenant.id
-    control = service.secrets.get_control(slug, tenant_id)
+    control = service.secrets.control()
     following = control.model_copy(update={"credentials": {**control.credentials, name: value}})
     replaced = [SecretId(SecretKind.CREDENTIAL, name)] if name in control.credentials else []
-    return service.secrets.save_control(slug, following, dropping=replaced)
+    return service.secrets.save_control(following, dropping=replaced)
 
 
 def users_of(tenant: Tenant, name: str) -> list[str]:

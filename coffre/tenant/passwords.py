@@ -15,7 +15,7 @@ def use_password(service: Service, machine: str, reason: str) -> SecretStr:
 
     The event is written first: a use that could not be recorded does not happen.
     """
-    bundle = service.secrets.get_data(service.tenant.slug, service.tenant.id)
+    bundle = service.secrets.data()
     if machine not in bundle.repository_passwords:
         raise ExpectedError(
             f"{service.tenant.slug}/{machine} has no repository password in its secret bundle",

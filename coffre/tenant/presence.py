@@ -24,8 +24,7 @@ def refuse_unapplied(service: Service, machines: Collection[str]) -> None:
 
 def list_present(service: Service, machines: Collection[str]) -> list[str]:
     """Return which of these machines have a bucket."""
-    owned = service.storage.list_owned_buckets(service.owner_uid)
-    return [name for name in machines if service.bucket_name(name) in owned]
+    return service.buckets.existing().among(machines)
 
 
 def find_unapplied(service: Service, machines: Collection[str]) -> Mapping[str, RefusedError]:
@@ -41,10 +40,10 @@ def find_unapplied(service: Service, machines: Collection[str]) -> Mapping[str, 
 
 def _list_missing(service: Service, machines: Collection[str]) -> list[str]:
     """Return which of these machines have no bucket; RefusedError when the tenant has none at all."""
-    owned = service.storage.list_owned_buckets(service.owner_uid)
-    if not owned:
+    existing = service.buckets.existing()
+    if not existing:
         raise _without_any(service)
-    return [name for name in machines if service.bucket_name(name) not in owned]
+    return [name for name in machines if not existing.has(name)]
 
 
 def _without_any(service: Service) -> RefusedError:

@@ -11,18 +11,18 @@ from coffre.errors import UsageError
 from coffre.records.actor import Author, read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
-from coffre.secrets import rotations
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
-from coffre.storage.driver import AccessKey, Bucket, Storage
+from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect
+from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.embedded import why_not_embedded
 from coffre.tenant.holds import combine, list_recorded
-from coffre.tenant.keys import access_key
 from coffre.tenant.log import TenantLog
+from coffre.tenant.secrets import StoredSecrets, TenantSecrets
 from coffre.workspace.clock import utc_now
 
 
@@ -33,7 +33,8 @@ class Service:
     repository: Repository
     tenant: Tenant
     storage: Storage
-    secrets: SecretStore
+    secret_store: SecretStore
+    """The bundles of all tenants and the provider's own; those of this tenant are its `secrets`."""
     author: Author
     open_records: Callable[[], Records]
     find_records: Callable[[], Records | None]
@@ -55,6 +56,16 @@ class Service:
         """The log of this tenant; a look at one that was never applied makes no database."""
         return TenantLog(self.tenant.id, self.tenant.slug, self.author, self.open_records, self.find_records)
 
+    @cached_property
+    def secrets(self) -> TenantSecrets:
+        """The secrets of this tenant; nothing is decrypted before it is asked for."""
+        return StoredSecrets(self.secret_store, self.tenant.slug, self.tenant.id)
+
+    @cached_property
+    def buckets(self) -> TenantBuckets:
+        """The buckets of this tenant, opened with the owner's key."""
+        return TenantBuckets(self.tenant, self.storage, self.secrets)
+
     @property
     def platform(self) -> Platform:
         return self.repository.settings.platforms[self.tenant.storage.platform]
@@ -74,18 +85,6 @@ class Service:
 
     def machine_uid(self, machine: str) -> str:
         return naming.machine_uid(self.tenant, machine)
-
-    def bucket_name(self, machine: str) -> str:
-        return naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
-
-    def owner_bucket(self, machine: str) -> Bucket:
-        """Open a machine's bucket with the owner's key."""
-        return self.storage.open_bucket(self.bucket_name(machine), self.owner_key())
-
-    def owner_key(self) -> AccessKey:
-        """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
-        key = rotations.trusted_key(self.secrets.get_control(self.tenant.slug, self.tenant.id), rotations.OWNER)
-        return access_key(key)
 
 
 def local_today(tenant: Tenant) -> date:
@@ -141,7 +140,7 @@ def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iter
             repository=repository,
             tenant=_with_recorded_holds(tenant, log),
             storage=open_storage(repository, tenant.storage.platform),
-            secrets=open_secrets(repository, on_notice),
+            secret_store=open_secrets(repository, on_notice),
             author=author,
             open_records=open_records,
             find_records=find_records,

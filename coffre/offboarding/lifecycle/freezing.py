@@ -16,7 +16,7 @@ def freeze(service: Service) -> Frozen:
     names = list_buckets(service, in_service=True)
     for name in names:
         set_suspension(service, name, LEFT)
-    open_still = [name for name in names if not service.owner_bucket(name).is_suspended()]
+    open_still = [name for name in names if not service.buckets.open(name).is_suspended()]
     if open_still:
         raise RemoteError(
             f"{service.tenant.slug}: {', '.join(open_still)} can still reach the repository",
@@ -35,7 +35,5 @@ def thaw(service: Service) -> None:
 
 def list_buckets(service: Service, *, in_service: bool = False) -> list[str]:
     """Return the machines of the file whose buckets are on the platform, retired ones too unless ``in_service``."""
-    owner = service.storage.find_owner(service.owner_uid, exact=False)
-    owned = owner.buckets if owner is not None else ()
     machines = service.tenant.active_machines() if in_service else service.tenant.machines
-    return [name for name in machines if service.bucket_name(name) in owned]
+    return service.buckets.existing().among(machines)

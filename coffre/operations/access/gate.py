@@ -67,7 +67,7 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
     present = list_present(service, service.tenant.machines)
-    stores = tuple(read_store(service, name, service.owner_bucket(name)) for name in present)
+    stores = tuple(read_store(service, name, service.buckets.open(name)) for name in present)
     service.records.record_usage(
         Usage(
             tenant_id=service.tenant.id,
@@ -101,7 +101,7 @@ def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateSt
     stores = measure(service)
     measured = {store.machine for store in stores}
     active = [name for name in service.tenant.active_machines() if name in measured]
-    stopped_now = [name for name in active if service.owner_bucket(name).is_stopped()]
+    stopped_now = [name for name in active if service.buckets.open(name).is_stopped()]
     state = _judge(service, stores, stopped_now)
     # Who is stopped first: the orders that are written after it need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
@@ -120,7 +120,7 @@ def set_gate(service: Service, machine: str, state: GateState) -> bool:
     A machine that is shut out altogether goes on being told so. Returns whether something changed; may run twice. A
     change is recorded.
     """
-    bucket, is_filling = service.owner_bucket(machine), machine in state.filling.stopped
+    bucket, is_filling = service.buckets.open(machine), machine in state.filling.stopped
     is_closed = state.is_closed or is_filling
     changed = bucket.set_stop(is_filling)
     changed = bucket.set_gate(closed=is_closed) or changed
@@ -136,7 +136,7 @@ def set_gate(service: Service, machine: str, state: GateState) -> bool:
 
 def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
     """Return which machines' gates `settle_gate` would move, and where to; ``machines`` are those with a bucket."""
-    buckets = {name: service.owner_bucket(name) for name in machines}
+    buckets = {name: service.buckets.open(name) for name in machines}
     stores = tuple(read_store(service, name, bucket) for name, bucket in buckets.items())
     active = [name for name in service.tenant.active_machines() if name in buckets]
     stopped_now = [name for name in active if buckets[name].is_stopped()]
@@ -171,5 +171,5 @@ def give_word(service: Service, machine: str, reason: str) -> None:
     if service.machine(machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
     refuse_unapplied(service, [machine])
-    store = read_store(service, machine, service.owner_bucket(machine))
+    store = read_store(service, machine, service.buckets.open(machine))
     service.log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)

@@ -7,16 +7,17 @@ from coffre.errors import RefusedError
 from coffre.orders.control import put_gate_order
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason, refuse_while_blocked
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 
-def shut_out_early(service: Service, owned_buckets: Collection[str]) -> None:
+def shut_out_early(service: Service, owned_buckets: ExistingBuckets) -> None:
     """Shut the machines out of the buckets that are there, before anything else can fail. Lets nobody in."""
     if find_reason(service.tenant) is None:
         return
     for name in service.tenant.active_machines():
-        if service.bucket_name(name) in owned_buckets:
+        if owned_buckets.has(name):
             # An apply that was killed left a bucket without a policy: storage is finished first then.
             with contextlib.suppress(RefusedError):
                 set_suspension(service, name, find_reason(service.tenant))
@@ -33,7 +34,7 @@ def set_suspension(service: Service, machine: str, reason: str | None) -> bool:
 
     Returns whether something changed. Letting a machine in leaves its gate to `settle_gate`, which comes next.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     changed = bucket.set_suspension(reason is not None)
     if reason is None:
         return changed
@@ -53,7 +54,7 @@ def find_shut_out(service: Service, machines: Collection[str]) -> Mapping[str, R
             f"{tenant.slug} is suspended: its machines may not back up",
             "SMILÉO may still restore. Write `status: active` and run `coffre apply` to let them in again.",
         )
-    shut = [name for name in machines if service.owner_bucket(name).is_suspended()]
+    shut = [name for name in machines if service.buckets.open(name).is_suspended()]
     if shut and tenant.status is TenantStatus.LEAVING:
         raise RefusedError(
             f"{tenant.slug} has left: the service has ended, and its machines are shut out ({', '.join(shut)})",

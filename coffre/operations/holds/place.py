@@ -34,9 +34,7 @@ def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice:
 def _carry_out(repository: Repository, slug: str, on_notice: OnNotice) -> int:
     """Take the tenant's lock, then look: what an apply put in place before, under the lock, is undone here."""
     with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
-        owner = held.storage.find_owner(held.owner_uid, exact=False)
-        owned = owner.buckets if owner is not None else ()
-        names = [name for name in held.tenant.machines if held.bucket_name(name) in owned]
+        names = held.buckets.existing().among(held.tenant.machines)
         settle_hold(held, names)
         for name in names:
             if (reason := find_reason(held.tenant)) is not None and not held.machine(name).is_retired:

@@ -39,7 +39,7 @@ def settle_hold(service: Service, machines: Collection[str] | None = None) -> No
         return
     names = tenant.machines if machines is None else machines
     for name in names:
-        bucket = service.owner_bucket(name)
+        bucket = service.buckets.open(name)
         # The stack has taken away those that it knew of.
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
@@ -54,5 +54,5 @@ def settle_hold(service: Service, machines: Collection[str] | None = None) -> No
 
 def find_expiring(service: Service, machines: Iterable[str]) -> dict[str, list[str]]:
     """Return the machines whose bucket has rules that delete, with the names of the rules, read live."""
-    rules = {name: list(service.owner_bucket(name).list_expiry_rules()) for name in machines}
+    rules = {name: list(service.buckets.open(name).list_expiry_rules()) for name in machines}
     return {name: found for name, found in rules.items() if found}

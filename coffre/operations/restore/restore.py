@@ -177,7 +177,7 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
         if destination.in_place:
             refuse_ours(path, destination.machine)
         # A refused key would have restic on the machine try for 15 minutes.
-        service.storage.open_bucket(service.bucket_name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
+        service.storage.open_bucket(service.buckets.name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
         where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = f"restore {wanted.snapshot} onto {destination.machine}, {where}"
         choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
@@ -277,7 +277,7 @@ def _choose(service: Service, repository: Repository, wanted: Wanted, path: str 
 
 def _machine_key(service: Service, machine: str) -> AccessKey:
     service.machine(machine)
-    control = service.secrets.get_control(service.tenant.slug, service.tenant.id)
+    control = service.secrets.control()
     if machine not in control.machine_keys or service.tenant.machines[machine].is_retired:
         raise RefusedError(
             f"{machine} has no key of its own, and no other key may leave this computer",
@@ -292,7 +292,7 @@ def _storage_of(service: Service, machine: str, key: AccessKey, reason: str) -> 
     return MachineStorage(
         endpoint_url=endpoint.url,
         region=endpoint.region,
-        bucket=service.bucket_name(machine),
+        bucket=service.buckets.name(machine),
         ca_file=endpoint.ca_file,
         access_key_id=key.access_key_id,
         secret_access_key=SecretStr(key.secret_access_key),

@@ -74,7 +74,7 @@ def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
     refuse_unapplied(service, [machine])
     words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
     found = []
-    for snapshot in list_aside_ids(service.owner_bucket(machine)):
+    for snapshot in list_aside_ids(service.buckets.open(machine)):
         word = words.get(snapshot)
         told = (word.fact.reason, word.actor, word.at) if word is not None else (None, None, None)
         found.append(AsideSnapshot(machine, snapshot, *told))
@@ -85,7 +85,7 @@ def _open(service: Service, machine: str) -> Bucket:
     refuse_while_blocked(service.tenant)
     service.machine(machine)
     refuse_unapplied(service, [machine])
-    return service.owner_bucket(machine)
+    return service.buckets.open(machine)
 
 
 def _refuse_empty(reason: str) -> None:

@@ -36,7 +36,7 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
     refuse_while_blocked(service.tenant)
     service.machine(machine)
     refuse_unapplied(service, [machine])
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     versions, foreign = part_foreign(bucket.list_versions(naming.RESTIC_PREFIX))
     unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]
     return plan_undelete(versions, at, unsound=unsound, is_exact=is_exact, foreign=foreign)
@@ -61,7 +61,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
     if hidden:
         release_snapshots(service, machine, hidden, HIDDEN)
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     done = _Progress(len(plan.comebacks), on_progress)
     left = _bring_back(bucket, plan.comebacks, done)
     for margin_bytes in WALL_MARGINS_BYTES:

@@ -90,10 +90,10 @@ def digest_inputs(service: Service, name: str) -> str:
     """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, its address."""
     machine, endpoint = service.machine(name), service.storage.endpoint
     programs = AgentPrograms.find(machine.os)
-    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    control = service.secrets.find_control()
     inputs = {
         "connection": machine.connection.model_dump(mode="json"),
-        "endpoint": [endpoint.url, endpoint.region, service.bucket_name(name)],
+        "endpoint": [endpoint.url, endpoint.region, service.buckets.name(name)],
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
         "programs": [toolchain.sha256_program(programs.agent), toolchain.sha256_program(programs.restic)],
@@ -224,7 +224,7 @@ def _find_credential(service: Service, name: str) -> SecretStr | None:
     if credential is None:
         return None
     tenant = service.tenant
-    value = service.secrets.get_control(tenant.slug, tenant.id).credentials.get(credential)
+    value = service.secrets.control().credentials.get(credential)
     if value is None:
         raise RefusedError(
             f"{tenant.slug}/{name}: the secret {credential!r} that its `credential` names is not in the bundle",
@@ -269,7 +269,7 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
         storage=MachineStorage(
             endpoint_url=endpoint.url,
             region=endpoint.region,
-            bucket=service.bucket_name(name),
+            bucket=service.buckets.name(name),
             ca_file=endpoint.ca_file,
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,

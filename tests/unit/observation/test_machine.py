@@ -67,8 +67,8 @@ def look(monkeypatch):
         bucket = FakeBucket(objects)
         service = SimpleNamespace(
             tenant=tenant,
-            owner_bucket=lambda machine: bucket,
-            secrets=SimpleNamespace(find_control=lambda slug, tenant_id: None),
+            buckets=SimpleNamespace(open=lambda machine: bucket),
+            secrets=SimpleNamespace(find_control=lambda: None),
             find_records=lambda: None,
             log=InMemoryLog(),
         )

@@ -186,7 +186,7 @@ def open_service(
         repository=Repository(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
         storage=Cluster(),  # type: ignore[arg-type]
-        secrets=InMemorySecrets(),  # type: ignore[arg-type]
+        secret_store=InMemorySecrets(),  # type: ignore[arg-type]
         author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
         open_records=lambda: kept,
         find_records=lambda: kept,
@@ -274,7 +274,7 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
     note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{service.owner_uid}.{name}" for name in tenant.machines)))
     journal.enter(Stage.DISMANTLED)
     for name in tenant.machines:
-        bucket = service.bucket_name(name)
+        bucket = service.buckets.name(name)
         note(
             Step.ERASURE_BEGAN,
             ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", service.owner_uid, tenant.id, count),
@@ -292,7 +292,7 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
 def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smileo.example") -> None:
     """Add a verification by another person, and what goes last."""
     checks = tuple(
-        Check(look, service.bucket_name(name), True, seen)
+        Check(look, service.buckets.name(name), True, seen)
         for name in service.tenant.machines
         for look, seen in (
             (Look.BUCKET, Absent()),

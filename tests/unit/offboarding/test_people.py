@@ -84,7 +84,7 @@ def add(repository: SignedRepository, who: Person, entry: str) -> None:
 def erase(service: Service, who: Person | None, *, machine: str = "compta-01", **how: Any) -> Journal:
     journal = Journal(service, ERASED_ON)
     People(service, journal).prove(Act.ERASE, HASH, who.key if who is not None else None, **how)
-    bucket, count = service.bucket_name(machine), BucketCount(objects=3)
+    bucket, count = service.buckets.name(machine), BucketCount(objects=3)
     began = ErasureBegan(machine, bucket, "a.1.1", service.owner_uid, service.tenant.id, count)
     journal.note(Step.ERASURE_BEGAN, began, machine)
     journal.note(Step.BUCKET_ERASED, BucketErased(machine, bucket, count, BucketCount(), True), machine)

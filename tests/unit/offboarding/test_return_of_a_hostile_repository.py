@@ -18,7 +18,7 @@ def check(monkeypatch: pytest.MonkeyPatch, code: int | None) -> tuple[bool, list
 
     monkeypatch.setattr(repository.Repository, "check", fail)
     said: list[str] = []
-    service = SimpleNamespace(owner_key=lambda: None)
+    service = SimpleNamespace(buckets=SimpleNamespace(owner_key=lambda: None))
     job: Any = SimpleNamespace(machine="pc-1", bag=Path("/bag"), service=service, on_progress=said.append)
     return repository._check(job, SecretStr("x")), said
 

@@ -44,7 +44,7 @@ def test_one_machine_that_is_still_shut_out_stops_no_other() -> None:
     def service_of(*shut: str, **changes: object) -> Any:
         return SimpleNamespace(
             tenant=tenant_with(**changes),
-            owner_bucket=lambda name: SimpleNamespace(is_suspended=lambda: name in shut),
+            buckets=SimpleNamespace(open=lambda name: SimpleNamespace(is_suspended=lambda: name in shut)),
         )
 
     both = ["compta-01", "caisse-01"]

@@ -41,7 +41,7 @@ def serve(bucket, raised):
         yield
 
     return SimpleNamespace(
-        owner_bucket=lambda machine: bucket,
+        buckets=SimpleNamespace(open=lambda machine: bucket),
         owner_uid="martin",
         tenant=SimpleNamespace(slug="martin"),
         storage=SimpleNamespace(extra_room=extra_room),

@@ -53,27 +53,25 @@ class Desk:
         self.records: Records | None = records
         author = Author("claire", None)
         self.log = TenantLog(self.tenant.id, self.tenant.slug, author, lambda: records, lambda: self.records)
-        self.buckets = {name: InMemoryBucket(name) for name in self.tenant.machines}
+        self.held = {name: InMemoryBucket(name) for name in self.tenant.machines}
         control_bundle = SimpleNamespace(
             signing_key=SecretStr(base64.b64encode(SEED).decode()), old_signing_key=None, condemned=()
         )
-        self.secrets = SimpleNamespace(get_control=lambda slug, tenant_id: control_bundle)
-
-    def owner_bucket(self, machine: str) -> InMemoryBucket:
-        return self.buckets[machine]
+        self.buckets = SimpleNamespace(open=lambda machine: self.held[machine])
+        self.secrets = SimpleNamespace(control=lambda: control_bundle)
 
     def machine(self, name: str) -> Any:
         return self.tenant.machines[name]
 
     def standing(self, machine: str = MACHINE) -> Any:
-        document = json.loads(self.buckets[machine].objects[naming.DESIRED_KEY])
+        document = json.loads(self.held[machine].objects[naming.DESIRED_KEY])
         return json.loads(base64.b64decode(document["payload"]))
 
     def copy(self, machine: str = MACHINE) -> bytes:
-        return self.buckets[machine].objects[naming.DESIRED_KEY]
+        return self.held[machine].objects[naming.DESIRED_KEY]
 
     def put_back(self, document: bytes, machine: str = MACHINE) -> None:
-        self.buckets[machine].objects[naming.DESIRED_KEY] = document
+        self.held[machine].objects[naming.DESIRED_KEY] = document
 
     def change_plan(self, hour: int) -> None:
         plans = {"office": {"paths": ["/home"], "schedule": [f"daily {hour}:00"], "keep": {"daily": 30}}}
@@ -127,11 +125,11 @@ def test_orders_of_a_sister_machine_are_foreign_although_our_key_signed_them(des
 def test_a_kill_between_the_record_and_the_write_is_no_attack(desk: Any) -> None:
     control.write_orders(desk, MACHINE)
     desk.change_plan(13)
-    desk.buckets[MACHINE].is_killed = True
+    desk.held[MACHINE].is_killed = True
     for _ in range(2):
         with suppress(Killed):
             control.write_orders(desk, MACHINE)
-    desk.buckets[MACHINE].is_killed = False
+    desk.held[MACHINE].is_killed = False
     assert control.read_orders(desk, MACHINE)["generation"] == 1
     assert control.write_orders(desk, MACHINE).generation == 4
     assert generations.find_written(desk.log, MACHINE) == 4

@@ -52,7 +52,7 @@ def bucket(tmp_path, monkeypatch):
 
 def initialise(bucket):
     tenant = SimpleNamespace(slug="martin", active_machines=lambda: ["compta-01"])
-    service = SimpleNamespace(tenant=tenant, owner_bucket=lambda name: bucket)
+    service = SimpleNamespace(tenant=tenant, buckets=SimpleNamespace(open=lambda name: bucket))
     return repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None)
 
 

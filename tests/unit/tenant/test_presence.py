@@ -13,6 +13,7 @@ from coffre.records.facts.fact import Fact
 from coffre.tenant.presence import find_unapplied, refuse_unapplied
 from coffre.tenant.service import Service
 from tests.builders import machine_with, tenant_with
+from tests.doubles.buckets import InMemoryEstate
 from tests.doubles.log import InMemoryLog
 
 TENANT = tenant_with(machines={"compta-01": machine_with(), "caisse-01": machine_with()}, licences={"workstation": 2})
@@ -26,9 +27,7 @@ def service_of(owned: list[str], traces: list[tuple[Fact, str | None]]) -> Servi
         log.append(fact, machine)
     service: Any = SimpleNamespace(
         tenant=TENANT,
-        owner_uid="owner",
-        bucket_name=lambda name: name,
-        storage=SimpleNamespace(list_owned_buckets=lambda uid: owned),
+        buckets=InMemoryEstate.of(TENANT, *owned).buckets,
         log=log,
     )
     return service  # type: ignore[no-any-return]
