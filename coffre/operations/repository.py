@@ -24,7 +24,7 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
     """
     bucket = service.buckets.open(machine)
     bucket.probe_server_time()
-    return _repository(service, machine, use_password(service, machine, reason), cache_dir)
+    return _repository(service, machine, use_password(service.secrets, service.log, machine, reason), cache_dir)
 
 
 def make_repository(service: Service, machine: str) -> None:
@@ -34,7 +34,7 @@ def make_repository(service: Service, machine: str) -> None:
     config: it opens nothing, and stays as an earlier version.
     """
     bucket = service.buckets.open(machine)
-    password = use_password(service, machine, "initialise the repository")
+    password = use_password(service.secrets, service.log, machine, "initialise the repository")
     for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
         bucket.hide(key)
     new = new_repository(password, utc_now())

@@ -31,7 +31,7 @@ from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import PackFault
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.presence import list_present, refuse_unapplied
+from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import work_folder
@@ -85,7 +85,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     on_progress("checking what the index names against what is there")
     problem, lost = _check_structure(service, machine)
     reading = _Reading(service, machine, clock, bounds_of(service))
@@ -119,7 +119,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
 
 def list_machines(service: Service) -> list[str]:
     """Return the machines that have a bucket, retired ones too: their backups are kept as well."""
-    return list_present(service, service.tenant.machines)
+    return service.buckets.existing().among(service.tenant.machines)
 
 
 def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:

@@ -39,7 +39,7 @@ def drill(
     failed: list[ExpectedError] = []
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
         refuse_while_blocked(service.tenant)
-        refuse_unapplied(service, [])
+        refuse_unapplied(service.tenant, service.buckets, service.log, [])
         names = names or list(service.tenant.active_machines())
         for name in names:
             try:

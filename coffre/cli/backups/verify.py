@@ -49,7 +49,7 @@ def verify(
     done, failed = [], []
     with open_recorded(open_repository(context), tenant, "verify", output.warning) as service:
         names = [machine] if machine else operation.list_machines(service)
-        refuse_unapplied(service, [])
+        refuse_unapplied(service.tenant, service.buckets, service.log, [])
         publish_programs(service, output.warning, proves=True)
         for name in names:
             try:

@@ -70,7 +70,7 @@ def write_repository(job: Job) -> Written:
     need = need_of_objects(objects, largest_block_bytes(job.bag))
     refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
     progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
-    password = use_password(job.service, job.machine, f"{job.reason}: handed over with it")
+    password = use_password(job.service.secrets, job.service.log, job.machine, f"{job.reason}: handed over with it")
     (job.bag / DATA).mkdir(exist_ok=True)
     list_foreign(job.bag, foreign)
     shutil.rmtree(job.bag / DAMAGED, ignore_errors=True)

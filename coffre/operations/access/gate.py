@@ -17,7 +17,7 @@ from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
-from coffre.tenant.presence import list_present, refuse_unapplied
+from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
@@ -66,7 +66,7 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
     """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
-    present = list_present(service, service.tenant.machines)
+    present = service.buckets.existing().among(service.tenant.machines)
     stores = tuple(read_store(service, name, service.buckets.open(name)) for name in present)
     service.records.record_usage(
         Usage(
@@ -170,6 +170,6 @@ def give_word(service: Service, machine: str, reason: str) -> None:
     """
     if service.machine(machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     store = read_store(service, machine, service.buckets.open(machine))
     service.log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)

@@ -79,7 +79,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
     """
     check_reason(reason)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     seen = look(service, machine)
     if any(loss.kind in (FindingKind.REPOSITORY_GONE, FindingKind.REPORT_KEY_LACKING) for loss in seen.losses):
         raise RefusedError(

@@ -62,7 +62,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     newest = _newest_reported(service, machine)
     snapshot_id, reported = newest.snapshot_id, newest.hashes
     if not newest.is_stored:

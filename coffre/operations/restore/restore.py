@@ -133,7 +133,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     """
     refuse_while_blocked(service.tenant)
     service.machine(wanted.machine)
-    refuse_unapplied(service, [wanted.machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
     path = normalise_path(wanted.path)
     unfinished = _read_marker(target)
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
@@ -168,7 +168,7 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
     refuse_while_blocked(service.tenant)
     refuse_target(service.tenant, destination.machine)
     service.machine(wanted.machine)
-    refuse_unapplied(service, [wanted.machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
     key = _machine_key(service, wanted.machine)
     path = normalise_path(wanted.path)
     with open_machine(service, destination.machine) as ssh:
@@ -296,7 +296,7 @@ def _storage_of(service: Service, machine: str, key: AccessKey, reason: str) -> 
         ca_file=endpoint.ca_file,
         access_key_id=key.access_key_id,
         secret_access_key=SecretStr(key.secret_access_key),
-        repository_password=use_password(service, machine, reason),
+        repository_password=use_password(service.secrets, service.log, machine, reason),
     )
 
 

@@ -71,7 +71,7 @@ def list_aside_ids(bucket: Bucket) -> tuple[str, ...]:
 def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
     """Return what is aside of a machine, with what the records say of it."""
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
     found = []
     for snapshot in list_aside_ids(service.buckets.open(machine)):
@@ -84,7 +84,7 @@ def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
 def _open(service: Service, machine: str) -> Bucket:
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     return service.buckets.open(machine)
 
 

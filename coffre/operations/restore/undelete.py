@@ -35,7 +35,7 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
     """Return what would bring a machine's repository back to a moment; changes nothing."""
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     bucket = service.buckets.open(machine)
     versions, foreign = part_foreign(bucket.list_versions(naming.RESTIC_PREFIX))
     unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]

@@ -273,7 +273,7 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
             ca_file=endpoint.ca_file,
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
-            repository_password=use_password(service, name, "install the agent"),
+            repository_password=use_password(service.secrets, service.log, name, "install the agent"),
         ),
         signing_public_key=base64.b64decode(public_key_of(secrets.control.signing_key)),
         least_generation=find_written(service.log, name),

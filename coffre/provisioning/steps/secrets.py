@@ -68,7 +68,10 @@ def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundl
     lacking = [name for name in service.tenant.active_machines() if name not in control.report_keys]
     if not lacking:
         return control
-    derived = {name: derive_key(use_password(service, name, "derive the key of its reports")) for name in lacking}
+    derived = {
+        name: derive_key(use_password(service.secrets, service.log, name, "derive the key of its reports"))
+        for name in lacking
+    }
     whole = control.model_copy(update={"report_keys": {**control.report_keys, **derived}})
     service.secrets.save_control(whole)
     return whole

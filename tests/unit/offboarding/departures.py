@@ -49,6 +49,7 @@ from coffre.spec.loader import Repository
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import Stage
+from coffre.tenant.log import TenantLog
 from coffre.tenant.service import Service
 from tests.builders import tenant_with
 
@@ -158,7 +159,7 @@ class Cluster:
         return datetime.now(UTC) + self.ahead
 
 
-class InMemorySecrets:
+class ProviderSecrets:
     """The provider's own keys, and no tenant's."""
 
     def __init__(self) -> None:
@@ -186,10 +187,9 @@ def open_service(
         repository=Repository(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
         storage=Cluster(),  # type: ignore[arg-type]
-        secret_store=InMemorySecrets(),  # type: ignore[arg-type]
-        author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
-        open_records=lambda: kept,
-        find_records=lambda: kept,
+        secrets=None,  # type: ignore[arg-type]
+        secret_store=ProviderSecrets(),  # type: ignore[arg-type]
+        log=TenantLog.read(kept, tenant.id, tenant.slug, Author("anna@smileo.example", "1a2b3c4d5e6f")),
         on_notice=lambda text: None,
     )
 
@@ -299,7 +299,7 @@ def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smil
             (Look.RESTORE, RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Stat: Access Denied.")),
         )
     )
-    other = replace(service, author=Author(actor, "1a2b3c4d5e6f"))
+    other = replace(service, log=replace(service.log, author=Author(actor, "1a2b3c4d5e6f")))
     looking = Journal(other, ended_on(4))
     looking.note(Step.VERIFIED, Verified((*checks, Check(Look.USER, service.owner_uid, True, Absent()))))
     journal.today = ended_on(5)

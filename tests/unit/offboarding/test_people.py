@@ -140,7 +140,7 @@ def test_two_people_with_keys_of_their_own_are_proved_to_be_two(service: Service
 
 def test_names_alone_are_declared_everywhere(service: Service) -> None:
     erase(service, None)
-    marc = replace(service, author=Author(MARC, None))
+    marc = replace(service, log=replace(service.log, author=Author(MARC, None)))
     assert not verify(marc, None)
     made, facts, text = certificate(service)
     assert not facts["verification"]["is_by_another"]

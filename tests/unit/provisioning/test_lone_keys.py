@@ -42,7 +42,7 @@ def bucket(tmp_path, monkeypatch):
     bucket = FolderBucket(tmp_path / "repository")
     remains = Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
     monkeypatch.setattr(repositories, "_look_at_remains", lambda service, name: remains)
-    monkeypatch.setattr(opening, "use_password", lambda service, name, reason: PASSWORD)
+    monkeypatch.setattr(opening, "use_password", lambda secrets, log, name, reason: PASSWORD)
     opened = Repository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
     monkeypatch.setattr(opening, "_repository", lambda *_: opened)
     for folder in ("data", "index", "snapshots", "locks"):
@@ -52,7 +52,7 @@ def bucket(tmp_path, monkeypatch):
 
 def initialise(bucket):
     tenant = SimpleNamespace(slug="martin", active_machines=lambda: ["compta-01"])
-    service = SimpleNamespace(tenant=tenant, buckets=SimpleNamespace(open=lambda name: bucket))
+    service = SimpleNamespace(tenant=tenant, buckets=SimpleNamespace(open=lambda name: bucket), secrets=None, log=None)
     return repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None)
 
 
