@@ -23,9 +23,11 @@ from coffre.orders.control import find_gate_order, read_orders
 from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import SuspensionChange
 from coffre.spec import naming
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, PlatformAwayError
 from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
+from coffre.tenant.log import Log
 from coffre.tenant.service import Service
 
 
@@ -104,10 +106,10 @@ def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
     return continuity.judge_absence(name, recall(service, name))
 
 
-def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus:
+def unknown_machine(tenant: Tenant, name: str, now: datetime) -> MachineStatus:
     """Return what is said of a machine of which nothing can be seen."""
-    agent = service.tenant.machines[name].agent.value
-    retired = _retired_status(service, name, now)
+    agent = tenant.machines[name].agent.value
+    retired = _retired_status(tenant, name, now)
     return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
 
 
@@ -117,7 +119,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
     last, success = seen.reported.last, seen.reported.success
     generation, documents = _look_at_documents(service, name, bucket)
     last_success_at = success.finished_at if success else None
-    store = count_store(service, bucket, name, seen.current_bytes, seen.repository_bytes)
+    store = count_store(service.buckets, name, seen.current_bytes, seen.repository_bytes)
     status = MachineStatus(
         name=name,
         agent=machine.agent.value,
@@ -131,12 +133,12 @@ def _look(service: Service, name: str, now: datetime) -> Look:
             tenant.plans[machine.plan].schedule,
             tenant.timezone,
             now=now,
-            expected_since=_find_expected_since(service, name),
+            expected_since=_find_expected_since(service.tenant, service.log, name),
             last_success_at=last_success_at,
         ),
         newest_snapshot_at=seen.newest_snapshot_at,
         witnesses_agree=success.snapshot_id in seen.stored.snapshots if success else None,
-        retired=_retired_status(service, name, now),
+        retired=_retired_status(tenant, name, now),
         failed_generation=last.failed_generation if last else None,
         failed_generation_reason=last.failed_generation_reason if last else "",
         orders_seen_at=last.orders_seen_at if last else None,
@@ -203,7 +205,7 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int
 
 def _find_verification(service: Service, name: str, now: datetime) -> VerificationStatus | None:
     found = find_status(service.log, name)
-    since = _find_expected_since(service, name)
+    since = _find_expected_since(service.tenant, service.log, name)
     days = service.repository.settings.verify.period_days
     started_at = None if found is None else found.last_full_round_started_at
     if not is_late(started_at, since, now, days):
@@ -233,20 +235,18 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
     return findings
 
 
-def _find_expected_since(service: Service, name: str) -> datetime | None:
+def _find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
     """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
-    tenant = service.tenant
-    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(service.log):
+    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(log):
         return None
-    installed = service.log.last(Install, name)
+    installed = log.last(Install, name)
     if installed is None:
         return None
-    changed = service.log.last(SuspensionChange)
+    changed = log.last(SuspensionChange)
     return installed.at if changed is None else max(installed.at, changed.at)
 
 
-def _retired_status(service: Service, name: str, now: datetime) -> RetiredStatus | None:
-    tenant = service.tenant
+def _retired_status(tenant: Tenant, name: str, now: datetime) -> RetiredStatus | None:
     retirement = tenant.machines[name].retired
     if retirement is None:
         return None

@@ -7,15 +7,16 @@ from datetime import datetime
 
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
-from coffre.observation.judge.filling import judge_filling
+from coffre.observation.judge.filling import Room, judge_filling
 from coffre.observation.machine import Look, MachineStatus, judge_absence, look_at_machine, unknown_machine
-from coffre.observation.stores import find_words, read_room
+from coffre.observation.stores import find_words, room_of
 from coffre.records.facts.departure import Stage
 from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
+from coffre.tenant.log import Log
 from coffre.tenant.service import Service
 
 
@@ -92,14 +93,14 @@ def observe(service: Service, now: datetime) -> TenantStatus:
             machines.append(look.status)
             findings += look.findings
             continue
-        machines.append(unknown_machine(service, name, now))
+        machines.append(unknown_machine(service.tenant, name, now))
         if look is not None:
             findings.append(look)
             is_all_seen = False
         elif stage not in AFTER_ERASURE:
             findings += judge_absence(service, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
-    findings += _judge_stores(service, looks)
+    findings += _judge_stores(tenant, service.log, room_of(tenant, service.platform), looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
     quota_bytes = tenant.storage.quota_bytes
@@ -123,13 +124,11 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     )
 
 
-def _judge_stores(service: Service, looks: Sequence[Look]) -> list[Finding]:
+def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[Look]) -> list[Finding]:
     """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
     stores = [look.store for look in looks]
     stopped_now = [look.status.name for look in looks if look.is_stopped]
-    filling = judge_filling(
-        stores, read_room(service), stopped_now, find_words(service.log, service.tenant.active_machines())
-    )
+    filling = judge_filling(stores, room, stopped_now, find_words(log, tenant.active_machines()))
     findings = [
         Finding(
             FindingKind.FILLS_STORAGE,

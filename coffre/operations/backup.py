@@ -101,7 +101,7 @@ def back_up(
     unapplied: dict[str, RefusedError] = {}
     with lock_again(service, GATE_PATIENCE_SECONDS) as now:
         unapplied.update(find_unapplied(now.tenant, now.buckets, now.log, machines))
-        unapplied.update(find_shut_out(now, [name for name in machines if name not in unapplied]))
+        unapplied.update(find_shut_out(now.tenant, now.buckets, [name for name in machines if name not in unapplied]))
         gate = settle_gate(now, unapplied.setdefault)
     for name, refused in unapplied.items():
         if name not in machines:

@@ -85,8 +85,8 @@ def apply_tenant(
             *filter(None, [check_escrow(service)]),
         ]
         secrets = ensure_secrets(service, on_progress)
-        shut_out_early(service, owned_buckets)
-        publish_programs(service, warnings.append)
+        shut_out_early(service.tenant, service.buckets, owned_buckets)
+        publish_programs(service.tenant, service.storage, warnings.append)
         to_remove = retirement.list_to_remove(service, secrets.control)
         retirement.order_removal(service, secrets.control, owned_buckets, replaces_foreign=intent.replaces_orders)
         stack = TenantStack(service.repository, service, secrets.control)
@@ -98,8 +98,8 @@ def apply_tenant(
                 declaration, planned.plan.storage, on_progress, takes_unequal=intent.takes_unequal
             )
         secrets = retirement.settle_keys(service, secrets, on_progress)
-        settle_hold(service)
-        settle_suspension(service)
+        settle_hold(service.tenant, service.buckets)
+        settle_suspension(service.tenant, service.buckets)
         rotation = TenantRotation(service, secrets.control, on_progress)
         rotation.resume()
         # With the keys that it had to replace once more.

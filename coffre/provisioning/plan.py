@@ -161,7 +161,7 @@ def _plan_machine(service: Service, name: str, owned_buckets: ExistingBuckets, i
         if not intent.replaces_orders:
             raise
         return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
-    orders = plan_orders(service, name, standing)
+    orders = plan_orders(service.tenant, service.log, name, standing)
     differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name).os))
     differences += _name_other_way(find_way(service.log, name), describe_way(service.machine(name).connection))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)

@@ -1,12 +1,13 @@
 """The buckets of one tenant: by the names of its machines, opened with the owner's key."""
 
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from coffre.secrets import rotations
 from coffre.spec import naming
 from coffre.spec.naming import Named
-from coffre.storage.driver import AccessKey, Bucket, Storage
+from coffre.storage.driver import AccessKey, Bucket, BucketFacts, Storage
 from coffre.tenant.keys import access_key
 from coffre.tenant.secrets import TenantSecrets
 
@@ -59,6 +60,14 @@ class TenantBuckets:
     def owner_key(self) -> AccessKey:
         """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
         return access_key(rotations.trusted_key(self._secrets.control(), rotations.OWNER))
+
+    def find_facts(self, machine: str) -> BucketFacts | None:
+        """Return what the platform itself counts in a machine's bucket; None when there is none."""
+        return self._storage.find_bucket(self.name(machine))
+
+    def extra_room(self, extra_bytes: int) -> AbstractContextManager[None]:
+        """Make room above the tenant's wall for the time of the block; see `Users.extra_room`."""
+        return self._storage.extra_room(self.owner_uid, extra_bytes)
 
     def existing(self) -> ExistingBuckets:
         """Ask the platform now which buckets the owner has."""

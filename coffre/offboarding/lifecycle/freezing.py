@@ -15,7 +15,7 @@ def freeze(service: Service) -> Frozen:
     """
     names = list_buckets(service, in_service=True)
     for name in names:
-        set_suspension(service, name, LEFT)
+        set_suspension(service.buckets, name, LEFT)
     open_still = [name for name in names if not service.buckets.open(name).is_suspended()]
     if open_still:
         raise RemoteError(
@@ -29,7 +29,7 @@ def thaw(service: Service) -> None:
     """Let every machine in service in again, its user included, as the tenant file says. May run twice."""
     for name in list_buckets(service, in_service=True):
         service.storage.suspend_user(service.machine_uid(name), False)
-        set_suspension(service, name, find_reason(service.tenant))
+        set_suspension(service.buckets, name, find_reason(service.tenant))
     settle_gate(service)
 
 

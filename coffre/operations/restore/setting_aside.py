@@ -122,5 +122,5 @@ def _copy(service: Service, bucket: Bucket, snapshot: ObjectFacts, to: str) -> N
     try:
         bucket.copy(snapshot.key, to)
     except QuotaExceededError:
-        with service.storage.extra_room(service.owner_uid, snapshot.size_bytes + WALL_MARGIN_BYTES):
+        with service.buckets.extra_room(snapshot.size_bytes + WALL_MARGIN_BYTES):
             bucket.copy(snapshot.key, to)

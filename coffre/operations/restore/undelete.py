@@ -68,7 +68,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         if not left:
             break
         needed_bytes = sum(comeback.size_bytes for comeback in left) + margin_bytes
-        with service.storage.extra_room(service.owner_uid, needed_bytes):
+        with service.buckets.extra_room(needed_bytes):
             left = _bring_back(bucket, left, done)
     if left:
         raise QuotaExceededError(

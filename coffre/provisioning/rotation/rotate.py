@@ -133,7 +133,7 @@ class TenantRotation:
 
     def sign_orders(self) -> None:
         """Bring the signatures of every machine's orders to the keys that sign now."""
-        publish_programs(self._service, self._on_progress)
+        publish_programs(self._service.tenant, self._service.storage, self._on_progress)
         for name in self._service.tenant.active_machines():
             sign_orders(self._service, name)
 
@@ -143,7 +143,7 @@ class TenantRotation:
         names = machines_to_move(self.pending(subjects), tenant.active_machines())
         if not names:
             return ()
-        publish_programs(self._service, self._on_progress)
+        publish_programs(self._service.tenant, self._service.storage, self._on_progress)
         orders = {name: sign_orders(self._service, name) for name in names}
         secrets = Secrets(self.control, self._service.secrets.data())
         return deploy(self._service, secrets, orders, self._on_progress, only=names)

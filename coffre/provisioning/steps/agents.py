@@ -97,7 +97,7 @@ def digest_inputs(service: Service, name: str) -> str:
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
         "programs": [toolchain.sha256_program(programs.agent), toolchain.sha256_program(programs.restic)],
-        "orders": wanted_orders(service, name),
+        "orders": wanted_orders(service.tenant, service.log, name),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 

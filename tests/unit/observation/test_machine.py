@@ -58,10 +58,10 @@ def look(monkeypatch):
     monkeypatch.setattr(
         module,
         "count_store",
-        lambda service, bucket, name, current, repository: MachineStore(name, current, repository, 9, 2),
+        lambda buckets, name, current, repository: MachineStore(name, current, repository, 9, 2),
     )
     monkeypatch.setattr(module, "_find_verification", lambda service, name, now: None)
-    monkeypatch.setattr(module, "_find_expected_since", lambda service, name: NOW - timedelta(days=30))
+    monkeypatch.setattr(module, "_find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
 
     def look_at(objects):
         bucket = FakeBucket(objects)
