@@ -142,7 +142,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         failed_generation=last.failed_generation if last else None,
         failed_generation_reason=last.failed_generation_reason if last else "",
         orders_seen_at=last.orders_seen_at if last else None,
-        verification=_find_verification(service, name, now),
+        verification=_find_verification(tenant, service.log, name, now, service.repository.settings.verify.period_days),
         all_versions_bytes=store.stored_bytes,
         all_versions_objects=store.objects,
         paths=last.paths if last else None,
@@ -203,10 +203,9 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int
     return generation, findings
 
 
-def _find_verification(service: Service, name: str, now: datetime) -> VerificationStatus | None:
-    found = find_status(service.log, name)
-    since = _find_expected_since(service.tenant, service.log, name)
-    days = service.repository.settings.verify.period_days
+def _find_verification(tenant: Tenant, log: Log, name: str, now: datetime, days: int) -> VerificationStatus | None:
+    found = find_status(log, name)
+    since = _find_expected_since(tenant, log, name)
     started_at = None if found is None else found.last_full_round_started_at
     if not is_late(started_at, since, now, days):
         return found

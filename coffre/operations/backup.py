@@ -153,7 +153,7 @@ def _back_up_one(
     service: Service, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: Clock
 ) -> MachineBackup:
     try:
-        with open_machine(service, machine) as ssh:
+        with open_machine(service.repository, service.tenant, machine) as ssh:
             report = start_and_wait(ssh, deadline_seconds, lambda text: on_progress(machine, text), clock)
     except RemoteError as problem:
         return MachineBackup(machine, Outcome.UNREACHABLE, _sentence(problem))

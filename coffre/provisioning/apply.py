@@ -79,7 +79,7 @@ def apply_tenant(
             ordered = (*names, *retirement.list_ordered(service))
             refuse_foreign_orders(service, owned_buckets.among(ordered))
         losses = look_at_repositories(service, intent.renewal, owned_buckets)
-        give_away(service, intent.replacement)
+        give_away(service.tenant, service.log, service.memory, intent.replacement)
         warnings = [
             *record_out_of_hours(service.log, service.repository.settings.working_hours, clock()),
             *filter(None, [check_escrow(service)]),

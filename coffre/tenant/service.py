@@ -22,6 +22,7 @@ from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.embedded import why_not_embedded
 from coffre.tenant.holds import list_recorded, under_recorded
 from coffre.tenant.log import TenantLog
+from coffre.tenant.memory import TenantMemory
 from coffre.tenant.secrets import StoredSecrets, TenantSecrets
 from coffre.workspace.clock import utc_now
 
@@ -57,6 +58,11 @@ class Service:
     def author(self) -> Author:
         """Who runs the command, and from which commit."""
         return self.log.author
+
+    @cached_property
+    def memory(self) -> TenantMemory:
+        """What is remembered of the machines of this tenant."""
+        return TenantMemory(self.tenant.id, self.log.open_records)
 
     @cached_property
     def buckets(self) -> TenantBuckets:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from coffre.errors import RefusedError, UsageError
-from coffre.observation.judge.filling import Filling, MachineStore, judge_filling
+from coffre.observation.judge.filling import Filling, MachineStore, Room, judge_filling
 from coffre.observation.stores import find_words, read_store, room_of
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
@@ -105,7 +105,7 @@ def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateSt
     measured = {store.machine for store in stores}
     active = [name for name in service.tenant.active_machines() if name in measured]
     stopped_now = [name for name in active if service.buckets.open(name).is_stopped()]
-    state = _judge(service, stores, stopped_now)
+    state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
     # Who is stopped first: the orders that are written after it need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         try:
@@ -143,7 +143,7 @@ def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMov
     stores = tuple(read_store(service.buckets, name) for name in machines)
     active = [name for name in service.tenant.active_machines() if name in buckets]
     stopped_now = [name for name in active if buckets[name].is_stopped()]
-    state = _judge(service, stores, stopped_now)
+    state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
     moves: dict[GateMove, list[str]] = {}
     for name in active:
         stops, was_stopped = name in state.filling.stopped, name in stopped_now
@@ -154,14 +154,16 @@ def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMov
     return moves
 
 
-def _judge(service: Service, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]) -> GateState:
-    used_bytes, quota_bytes = sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
-    words = find_words(service.log, service.tenant.active_machines())
+def _judge(
+    tenant: Tenant, log: Log, room: Room, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]
+) -> GateState:
+    used_bytes, quota_bytes = sum(store.current_bytes for store in stores), tenant.storage.quota_bytes
+    words = find_words(log, tenant.active_machines())
     return GateState(
         is_closed=judge_gate(used_bytes, quota_bytes).is_closed,
         used_bytes=used_bytes,
         quota_bytes=quota_bytes,
-        filling=judge_filling(stores, room_of(service.tenant, service.platform), stopped_now, words),
+        filling=judge_filling(stores, room, stopped_now, words),
         stores=stores,
     )
 

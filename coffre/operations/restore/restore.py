@@ -171,7 +171,7 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
     refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
     key = _machine_key(service, wanted.machine)
     path = normalise_path(wanted.path)
-    with open_machine(service, destination.machine) as ssh:
+    with open_machine(service.repository, service.tenant, destination.machine) as ssh:
         watcher.on_step(f"looking at {destination.machine}")
         look_at(ssh)
         if destination.in_place:

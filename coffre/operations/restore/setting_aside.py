@@ -44,9 +44,9 @@ def set_aside(service: Service, machine: str, beginning: str, reason: str) -> st
     name = _name(snapshot, SNAPSHOTS_PREFIX)
     service.log.append(SnapshotSetAside(name, reason), machine)
     _copy(service, bucket, snapshot, ASIDE_SNAPSHOTS_PREFIX + name)
-    expect_no_more(service, machine, [name], SET_ASIDE)
+    expect_no_more(service.memory, machine, [name], SET_ASIDE)
     bucket.hide(snapshot.key)
-    expect_no_more(service, machine, [name], SET_ASIDE)
+    expect_no_more(service.memory, machine, [name], SET_ASIDE)
     return name
 
 

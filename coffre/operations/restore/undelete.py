@@ -60,7 +60,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     ours = (key for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX) and not is_foreign(key))
     hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
     if hidden:
-        release_snapshots(service, machine, hidden, HIDDEN)
+        release_snapshots(service.log, service.memory, machine, hidden, HIDDEN)
     bucket = service.buckets.open(machine)
     done = _Progress(len(plan.comebacks), on_progress)
     left = _bring_back(bucket, plan.comebacks, done)
@@ -78,7 +78,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     for key in plan.hidden:
         bucket.hide(key)
     if hidden:
-        expect_no_more(service, machine, hidden, HIDDEN)
+        expect_no_more(service.memory, machine, hidden, HIDDEN)
 
 
 def check(service: Service, machine: str) -> ResticError | None:

@@ -154,7 +154,7 @@ def _settle(service: Service, result: DeployResult, orders: Orders) -> MachineOu
             connection=way,
         )
         service.log.append(deployed, result.machine)
-    differs = meet(service, result.machine, result.identity) if result.ok else ()
+    differs = meet(service.memory, result.machine, result.identity) if result.ok else ()
     return judge_identity(service.tenant.slug, outcome, differs)
 
 
@@ -282,5 +282,5 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
 
 
 def _seen_numbers(service: Service, name: str) -> SeenNumbers:
-    memory = service.records.read_memory(service.tenant.id, name)
+    memory = service.memory.read(name)
     return SeenNumbers(memory.report_number or 0, memory.check_in_number or 0)

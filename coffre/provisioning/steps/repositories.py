@@ -109,7 +109,7 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
             refused[name] = f"{problem.message}. {problem.hint}"
             continue
         if renewal.covers(name):
-            begin_anew(service, name, renewal.reason)
+            begin_anew(service.log, service.memory, name, renewal.reason)
         missing.append(name)
     if not missing:
         return refused

@@ -60,7 +60,7 @@ def look(monkeypatch):
         "count_store",
         lambda buckets, name, current, repository: MachineStore(name, current, repository, 9, 2),
     )
-    monkeypatch.setattr(module, "_find_verification", lambda service, name, now: None)
+    monkeypatch.setattr(module, "_find_verification", lambda tenant, log, name, now, days: None)
     monkeypatch.setattr(module, "_find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
 
     def look_at(objects):
@@ -71,6 +71,7 @@ def look(monkeypatch):
             secrets=SimpleNamespace(find_control=lambda: None),
             find_records=lambda: None,
             log=InMemoryLog(),
+            repository=SimpleNamespace(settings=SimpleNamespace(verify=SimpleNamespace(period_days=30))),
         )
         return module.look_at_machine(service, name, NOW)
 
