@@ -25,9 +25,11 @@ from coffre.orders.control import find_gate_order, read_orders
 from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import SuspensionChange
 from coffre.spec import naming
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, PlatformAwayError
 from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
+from coffre.tenant.log import Log
 from coffre.tenant.service import Service
 
 
@@ -108,31 +110,31 @@ def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
 
 def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
     """Return what a machine's agent says of it, for a kind whose machines have no bucket to look at."""
-    machine = service.tenant.machines[name]
-    heard = driver_of(machine).hear(AgentOwner(service.tenant.id, name))
+    tenant = service.tenant
+    heard = driver_of(tenant.machines[name]).hear(AgentOwner(tenant.id, name))
     last_success_at = heard.success.finished_at if heard.success else None
     return replace(
-        unknown_machine(service, name, now),
+        unknown_machine(tenant, name, now),
         last_success_at=last_success_at,
         last_result=heard.last.result.value if heard.last else "never",
-        overdue=_is_overdue(service, name, now, last_success_at),
+        overdue=_is_overdue(tenant, service.log, name, now, last_success_at),
     )
 
 
-def unknown_machine(service: Service, name: str, now: datetime) -> MachineStatus:
+def unknown_machine(tenant: Tenant, name: str, now: datetime) -> MachineStatus:
     """Return what is said of a machine of which nothing can be seen."""
-    agent = service.tenant.machines[name].agent.value
-    retired = _retired_status(service, name, now)
+    agent = tenant.machines[name].agent.value
+    retired = _retired_status(tenant, name, now)
     return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
 
 
 def _look(service: Service, name: str, now: datetime) -> Look:
-    tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.owner_bucket(name)
+    tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.buckets.open(name)
     seen = sighting.look(service, name, now)
     last, success = seen.reported.last, seen.reported.success
     generation, documents = _look_at_documents(service, name, bucket)
     last_success_at = success.finished_at if success else None
-    store = count_store(service, bucket, name, seen.current_bytes, seen.repository_bytes)
+    store = count_store(service.buckets, name, seen.current_bytes, seen.repository_bytes)
     status = MachineStatus(
         name=name,
         agent=machine.agent.value,
@@ -142,14 +144,14 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         stored_bytes=seen.current_bytes,
         generation_wanted=generation,
         generation_applied=last.generation_applied if last else None,
-        overdue=_is_overdue(service, name, now, last_success_at),
+        overdue=_is_overdue(tenant, service.log, name, now, last_success_at),
         newest_snapshot_at=seen.newest_snapshot_at,
         witnesses_agree=success.snapshot_id in seen.stored.snapshots if success else None,
-        retired=_retired_status(service, name, now),
+        retired=_retired_status(tenant, name, now),
         failed_generation=last.failed_generation if last else None,
         failed_generation_reason=last.failed_generation_reason if last else "",
         orders_seen_at=last.orders_seen_at if last else None,
-        verification=_find_verification(service, name, now),
+        verification=_find_verification(tenant, service.log, name, now, service.repository.settings.verify.period_days),
         all_versions_bytes=store.stored_bytes,
         all_versions_objects=store.objects,
         paths=last.paths if last else None,
@@ -178,13 +180,12 @@ def _look(service: Service, name: str, now: datetime) -> Look:
     )
 
 
-def _is_overdue(service: Service, name: str, now: datetime, last_success_at: datetime | None) -> bool | None:
-    tenant = service.tenant
+def _is_overdue(tenant: Tenant, log: Log, name: str, now: datetime, last_success_at: datetime | None) -> bool | None:
     return is_overdue(
         tenant.plans[tenant.machines[name].plan].schedule,
         tenant.timezone,
         now=now,
-        expected_since=_find_expected_since(service, name),
+        expected_since=_find_expected_since(tenant, log, name),
         last_success_at=last_success_at,
     )
 
@@ -221,10 +222,9 @@ def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int
     return generation, findings
 
 
-def _find_verification(service: Service, name: str, now: datetime) -> VerificationStatus | None:
-    found = find_status(service.log, name)
-    since = _find_expected_since(service, name)
-    days = service.repository.settings.verify.period_days
+def _find_verification(tenant: Tenant, log: Log, name: str, now: datetime, days: int) -> VerificationStatus | None:
+    found = find_status(log, name)
+    since = _find_expected_since(tenant, log, name)
     started_at = None if found is None else found.last_full_round_started_at
     if not is_late(started_at, since, now, days):
         return found
@@ -253,20 +253,18 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
     return findings
 
 
-def _find_expected_since(service: Service, name: str) -> datetime | None:
+def _find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
     """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
-    tenant = service.tenant
-    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(service.log):
+    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(log):
         return None
-    installed = service.log.last(Install, name)
+    installed = log.last(Install, name)
     if installed is None:
         return None
-    changed = service.log.last(SuspensionChange)
+    changed = log.last(SuspensionChange)
     return installed.at if changed is None else max(installed.at, changed.at)
 
 
-def _retired_status(service: Service, name: str, now: datetime) -> RetiredStatus | None:
-    tenant = service.tenant
+def _retired_status(tenant: Tenant, name: str, now: datetime) -> RetiredStatus | None:
     retirement = tenant.machines[name].retired
     if retirement is None:
         return None

@@ -21,7 +21,7 @@ from coffre.workspace.clock import utc_now
 
 def find_opener(service: Service, machine: str) -> Opener | None:
     """Return what opens a machine's sealed documents; None before the apply that derives its key."""
-    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    control = service.secrets.find_control()
     key = control.report_keys.get(machine) if control is not None else None
     return None if key is None else Opener(key, service.tenant.id, machine)
 
@@ -36,7 +36,7 @@ def recall(service: Service, machine: str) -> Memory:
 
 def list_reports(service: Service, machine: str, until: Until = is_success) -> tuple[Report, ...]:
     """Return a machine's believed reports, newest first, as far as ``until``."""
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     shelf = Shelf(recall(service, machine), utc_now(), find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)
@@ -76,7 +76,7 @@ def find_own_applied(service: Service, machine: str) -> Applied | None:
 
 def find_applied(service: Service, machine: str) -> Applied | None:
     """Return what a machine said when it last applied its orders; None when it never did, or nobody vouches for it."""
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     found = look_at_applied(service, machine, bucket, recall(service, machine), utc_now())
     return found if isinstance(found, Applied) else None
 

@@ -63,7 +63,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
     now = now or utc_now()
     # In this order: what is remembered first, then reports, then snapshots. Whatever a report speaks of, or another
     # command remembers meanwhile, is then in the listing of snapshots, or gone.
-    bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
+    bucket, before, began_at = service.buckets.open(machine), recall(service, machine), utc_now()
     survey = _Survey(before, now, find_opener(service, machine))
     for facts in bucket.walk_objects(""):
         survey.see(facts)
@@ -90,7 +90,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
 
 def look_at_reports(service: Service, machine: str) -> Memory:
     """Learn from a machine's reports alone, a short list whatever its repository holds; returns what is known then."""
-    bucket, before, began_at = service.owner_bucket(machine), recall(service, machine), utc_now()
+    bucket, before, began_at = service.buckets.open(machine), recall(service, machine), utc_now()
     shelf = Shelf(before, began_at, find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)

@@ -6,10 +6,11 @@ from coffre.observation.judge.filling import MachineStore, Room, Word
 from coffre.observation.key_shapes import is_foreign
 from coffre.records.facts.contract import GateWord
 from coffre.spec import naming
+from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
-from coffre.storage.driver import Bucket
+from coffre.spec.tenant import Tenant
+from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.log import Log
-from coffre.tenant.service import Service
 
 _REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("data/", "index/", "snapshots/", "keys/"))
 
@@ -19,28 +20,26 @@ def is_of_repository(key: str) -> bool:
     return key.startswith(_REPOSITORY_PREFIXES) and not is_foreign(key)
 
 
-def read_store(service: Service, machine: str, bucket: Bucket) -> MachineStore:
+def read_store(buckets: TenantBuckets, machine: str) -> MachineStore:
     """Measure one machine's bucket, by a listing of its own."""
     current_bytes = repository_bytes = 0
-    for facts in bucket.walk_objects(""):
+    for facts in buckets.open(machine).walk_objects(""):
         current_bytes += facts.size_bytes
         if is_of_repository(facts.key):
             repository_bytes += facts.size_bytes
-    return count_store(service, bucket, machine, current_bytes, repository_bytes)
+    return count_store(buckets, machine, current_bytes, repository_bytes)
 
 
-def count_store(
-    service: Service, bucket: Bucket, machine: str, current_bytes: int, repository_bytes: int
-) -> MachineStore:
+def count_store(buckets: TenantBuckets, machine: str, current_bytes: int, repository_bytes: int) -> MachineStore:
     """Add to what a listing told the platform's own count of all versions."""
-    found = service.storage.find_bucket(bucket.name)
+    found = buckets.find_facts(machine)
     stored_bytes, objects = (0, 0) if found is None else (found.stored_bytes, found.entries)
     return MachineStore(machine, current_bytes, repository_bytes, stored_bytes, objects)
 
 
-def read_room(service: Service) -> Room:
-    """Return the bounds of a tenant, as its file and platform.yaml have them."""
-    quota_bytes, platform = service.tenant.storage.quota_bytes, service.platform
+def room_of(tenant: Tenant, platform: Platform) -> Room:
+    """Return the bounds of a tenant, as its file and platform.yaml have them. Pure."""
+    quota_bytes = tenant.storage.quota_bytes
     return Room(quota_bytes, wall_bytes(quota_bytes, platform), platform.object_limit)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from coffre.agents.kinds import driver_of, with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
-from coffre.observation.judge.filling import judge_filling
+from coffre.observation.judge.filling import Room, judge_filling
 from coffre.observation.machine import (
     Look,
     MachineStatus,
@@ -17,13 +17,14 @@ from coffre.observation.machine import (
     look_at_machine,
     unknown_machine,
 )
-from coffre.observation.stores import find_words, read_room
+from coffre.observation.stores import find_words, room_of
 from coffre.records.facts.departure import Stage
 from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
+from coffre.tenant.log import Log
 from coffre.tenant.service import Service
 
 
@@ -82,35 +83,35 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     """
     tenant = service.tenant
     owner = service.storage.find_owner(service.owner_uid)
-    if owner is not None and service.secrets.find_control(tenant.slug, tenant.id) is None:
+    if owner is not None and service.secrets.find_control() is None:
         raise ExpectedError(
             f"{tenant.slug} exists on its platform, but its control bundle is not here",
             "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
         )
-    buckets = set(owner.buckets) if owner is not None else set()
+    existing = service.buckets.snapshot(owner.buckets if owner is not None else ())
     stage = find_stage(service.log)
     machines: list[MachineStatus] = []
     looks: list[Look] = []
     findings: list[Finding] = []
-    is_all_seen = bool(buckets) or (owner is not None and not with_bucket(tenant.machines))
+    is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
     for name, machine in tenant.machines.items():
         if not driver_of(machine).needs_bucket:
             machines.append(hear_machine(service, name, now))
             continue
-        look = look_at_machine(service, name, now) if service.bucket_name(name) in buckets else None
+        look = look_at_machine(service, name, now) if existing.has(name) else None
         if isinstance(look, Look):
             looks.append(look)
             machines.append(look.status)
             findings += look.findings
             continue
-        machines.append(unknown_machine(service, name, now))
+        machines.append(unknown_machine(service.tenant, name, now))
         if look is not None:
             findings.append(look)
             is_all_seen = False
         elif stage not in AFTER_ERASURE:
             findings += judge_absence(service, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
-    findings += _judge_stores(service, looks)
+    findings += _judge_stores(tenant, service.log, room_of(tenant, service.platform), looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
     quota_bytes = tenant.storage.quota_bytes
@@ -134,13 +135,11 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     )
 
 
-def _judge_stores(service: Service, looks: Sequence[Look]) -> list[Finding]:
+def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[Look]) -> list[Finding]:
     """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
     stores = [look.store for look in looks]
     stopped_now = [look.status.name for look in looks if look.is_stopped]
-    filling = judge_filling(
-        stores, read_room(service), stopped_now, find_words(service.log, service.tenant.active_machines())
-    )
+    filling = judge_filling(stores, room, stopped_now, find_words(log, tenant.active_machines()))
     findings = [
         Finding(
             FindingKind.FILLS_STORAGE,

@@ -102,8 +102,9 @@ def back_up(
     unapplied: dict[str, RefusedError] = {}
     on_platform = [name for name in machines if driver_of(service.machine(name)).needs_bucket]
     with lock_again(service, GATE_PATIENCE_SECONDS) as now:
-        unapplied.update(find_unapplied(now, machines))
-        unapplied.update(find_shut_out(now, [name for name in on_platform if name not in unapplied]))
+        unapplied.update(find_unapplied(now.tenant, now.buckets, now.log, machines))
+        there = [name for name in on_platform if name not in unapplied]
+        unapplied.update(find_shut_out(now.tenant, now.buckets, there))
         gate = settle_gate(now, unapplied.setdefault)
     for name, refused in unapplied.items():
         if name not in machines:
@@ -157,7 +158,7 @@ def _back_up_one(
     try:
         report = driver_of(service.machine(machine)).back_up(
             AgentOwner(service.tenant.id, machine),
-            lambda: open_machine(service, machine),
+            lambda: open_machine(service.repository, service.tenant, machine),
             deadline_seconds,
             lambda text: on_progress(machine, text),
             clock,

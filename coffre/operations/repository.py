@@ -8,7 +8,7 @@ from coffre.agents.kinds import repositories_of
 from coffre.agents.repository import BucketStorage, Remains, Repository
 from coffre.observation.key_shapes import is_foreign
 from coffre.spec import naming
-from coffre.storage.driver import AccessKey, Bucket
+from coffre.storage.driver import AccessKey, Bucket, Endpoint
 from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
@@ -20,9 +20,9 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
     With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once.
     The platform is asked one thing first: what reads the repository may try for long to reach one that is down.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     bucket.probe_server_time()
-    return _repository(service, machine, use_password(service, machine, reason), cache_dir)
+    return _repository(service, machine, use_password(service.secrets, service.log, machine, reason), cache_dir)
 
 
 def make_repository(service: Service, machine: str) -> None:
@@ -31,8 +31,8 @@ def make_repository(service: Service, machine: str) -> None:
     A key file that an initialisation left which was cut off is taken away first, since it might be tried for the new
     config: it opens nothing, and stays as an earlier version.
     """
-    bucket = service.owner_bucket(machine)
-    password = use_password(service, machine, "initialise the repository")
+    bucket = service.buckets.open(machine)
+    password = use_password(service.secrets, service.log, machine, "initialise the repository")
     for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
         bucket.hide(key)
     for key, content in repositories_of(machine, service.machine(machine)).make(password, utc_now()):
@@ -41,15 +41,15 @@ def make_repository(service: Service, machine: str) -> None:
 
 
 def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
-    bucket = service.owner_bucket(machine)
-    storage = storage_of(service, service.bucket_name(machine), service.owner_key(), password)
+    buckets = service.buckets
+    bucket = buckets.open(machine)
+    storage = storage_of(service.storage.endpoint, bucket.name, buckets.owner_key(), password)
     formats = repositories_of(machine, service.machine(machine))
     return formats.open(storage, cache_dir=cache_dir, look=lambda: look_at_remains(bucket))
 
 
-def storage_of(service: Service, bucket: str, key: AccessKey, password: SecretStr | None) -> BucketStorage:
+def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: SecretStr | None) -> BucketStorage:
     """Return a bucket of the tenant's platform as an agent's repository takes it."""
-    endpoint = service.storage.endpoint
     return BucketStorage(
         endpoint_url=endpoint.url,
         region=endpoint.region,

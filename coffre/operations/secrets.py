@@ -19,7 +19,8 @@ from coffre.tenant.log import Log, TenantLog
 from coffre.tenant.passwords import use_password
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
-from coffre.tenant.service import Service, open_secrets
+from coffre.tenant.secrets import TenantSecrets
+from coffre.tenant.service import open_secrets
 
 OnProgress = Callable[[str], None]
 
@@ -60,7 +61,7 @@ def verify_secrets(repository: Repository, on_notice: OnProgress) -> Verificatio
             return verify.verify(open_vault(repository), ids, applied)
 
 
-def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str]) -> list[str]:
+def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys: Sequence[str]) -> list[str]:
     """Hand a tenant's bundles out, encrypted for ``keys``, and return the machines whose passwords are in them.
 
     Each password is a use of it, recorded with the reason before anything is written; a record may stand for a file
@@ -69,12 +70,11 @@ def export_secrets(service: Service, to: Path, reason: str, keys: Sequence[str])
     if not reason.strip():
         raise ExpectedError("no reason is given", "Say why the secrets are handed out: --reason TEXT.")
     export.check_export(to, keys)
-    slug, tenant_id = service.tenant.slug, service.tenant.id
-    control, data = service.secrets.get_control(slug, tenant_id), service.secrets.get_data(slug, tenant_id)
+    control, data = secrets.control(), secrets.data()
     machines = sorted(data.repository_passwords)
     why = f"export of the bundles to {', '.join(keys)}: {reason}"
-    passwords = {machine: use_password(service, machine, why) for machine in machines}
-    export.write_export(to, export.seal_export(slug, control, passwords, keys))
+    passwords = {machine: use_password(secrets, log, machine, why) for machine in machines}
+    export.write_export(to, export.seal_export(log.slug, control, passwords, keys))
     return machines
 
 

@@ -28,9 +28,13 @@ from coffre.observation.judge.pack_rounds import (
 )
 from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import PackFault
+from coffre.spec.platform import Verify
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.presence import list_present, refuse_unapplied
+from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.log import Log
+from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import work_folder
@@ -71,9 +75,8 @@ class Verification:
         return not self.problem and not self.damaged_count
 
 
-def bounds_of(service: Service) -> Bounds:
+def bounds_of(settings: Verify) -> Bounds:
     """Return what platform.yaml says of verifying."""
-    settings = service.repository.settings.verify
     return Bounds(timedelta(days=settings.period_days), settings.run_limit_bytes, settings.run_hours * 3600.0)
 
 
@@ -84,10 +87,10 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     on_progress("checking what the index names against what is there")
     problem, lost = _check_structure(service, machine)
-    reading = _Reading(service, machine, clock, bounds_of(service))
+    reading = _Reading(service.buckets, service.log, machine, clock, bounds_of(service.repository.settings.verify))
 
     def note() -> datetime | None:
         found = recorded_rounds.Found(reading.round, lost, problem)
@@ -116,9 +119,9 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     )
 
 
-def list_machines(service: Service) -> list[str]:
+def list_machines(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
     """Return the machines that have a bucket, retired ones too: their backups are kept as well."""
-    return list_present(service, service.tenant.machines)
+    return buckets.existing().among(tenant.machines)
 
 
 def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:
@@ -137,12 +140,12 @@ def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, Pac
 class _Reading:
     """One run's reading of packs; ``round`` is how far it is, checkpoints in the records included."""
 
-    def __init__(self, service: Service, machine: str, clock: Clock, bounds: Bounds) -> None:
-        self._service, self._machine, self._clock, self._bounds = service, machine, clock, bounds
-        self._bucket = service.owner_bucket(machine)
+    def __init__(self, buckets: TenantBuckets, log: Log, machine: str, clock: Clock, bounds: Bounds) -> None:
+        self._clock, self._bounds = clock, bounds
+        self._bucket = buckets.open(machine)
         self._ends_at = time.monotonic() + bounds.limit_seconds
         self._noted_at = time.monotonic()
-        self.round: Round = recorded_rounds.find_round(service.log, machine) or Round(clock())
+        self.round: Round = recorded_rounds.find_round(log, machine) or Round(clock())
         self.read_packs = self.read_bytes = 0
         self.is_cut_short = self.is_complete = False
 

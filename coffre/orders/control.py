@@ -22,8 +22,11 @@ from coffre.records.facts.agents import OrdersIssued
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
-from coffre.tenant.service import Service
+from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.log import Log
+from coffre.tenant.service import Service, find_machine
 from coffre.workspace.clock import utc_now
 
 WALL_MARGIN_BYTES = 1024**2
@@ -69,7 +72,7 @@ def read_orders(service: Service, machine: str) -> dict[str, Any] | None:
     InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: somebody else put it
     there. OutdatedOrdersError when it is genuine and older than what is recorded to have stood there.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     document = _find_document(bucket)
     return None if document is None else _verified(service, machine, bucket, document)
 
@@ -81,8 +84,8 @@ def _find_document(bucket: Bucket) -> bytes | Unusable | None:
 def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
     way_out = f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version."
     try:
-        orders = _verify(document, _known_seeds(_control(service)))
-        _refuse_elsewhere(service, machine, orders)
+        orders = _verify(document, _known_seeds(service.secrets.control()))
+        _refuse_elsewhere(service.tenant, machine, orders)
     except desired.InvalidOrdersError as problem:
         raise desired.InvalidOrdersError(
             f"bucket {bucket.name}: {problem.message}",
@@ -103,9 +106,9 @@ def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | 
     return orders
 
 
-def _refuse_elsewhere(service: Service, machine: str, orders: Mapping[str, Any]) -> None:
+def _refuse_elsewhere(tenant: Tenant, machine: str, orders: Mapping[str, Any]) -> None:
     """Refuse orders of another machine: one key signs those of all machines of a tenant."""
-    if (orders.get("tenant_id"), orders.get("machine")) != (service.tenant.id, machine):
+    if (orders.get("tenant_id"), orders.get("machine")) != (tenant.id, machine):
         raise desired.InvalidOrdersError(
             "control/desired.json is signed, and for another machine than this bucket's", fault=Fault.FOREIGN
         )
@@ -124,7 +127,9 @@ def refuse_foreign_orders(service: Service, machines: Iterable[str]) -> None:
             read_orders(service, machine)
 
 
-def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | None, *, removes: bool = False) -> Orders:
+def plan_orders(
+    tenant: Tenant, log: Log, machine: str, current: Mapping[str, Any] | None, *, removes: bool = False
+) -> Orders:
     """Compare a machine's orders as they stand (None: there are none) with what its tenant file wants.
 
     With ``removes`` its agent is to remove itself, whatever the file says of the machine.
@@ -132,9 +137,9 @@ def plan_orders(service: Service, machine: str, current: Mapping[str, Any] | Non
     if current is None:
         return Orders(machine, None, ())
     now = utc_now()
-    wanted = _payload(service, machine, desired.Issue(current["generation"], now), removes=removes)
+    wanted = _payload(tenant, log, machine, desired.Issue(current["generation"], now), removes=removes)
     differences = desired.list_differences(current, wanted)
-    due = generations.find_due(service.log, machine)
+    due = generations.find_due(log, machine)
     return Orders(machine, current["generation"], differences, due, desired.is_renewal_due(current, now))
 
 
@@ -146,7 +151,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
     RefusedError when what stands was not signed by this tenant's keys, or is older than what stood there, unless
     ``replaces_foreign``: then it becomes an earlier version of ours, and ours is newer than all that were recorded.
     """
-    bucket, control = service.owner_bucket(machine), _control(service)
+    bucket, control = service.buckets.open(machine), service.secrets.control()
     document = _find_document(bucket)
     try:
         current = None if document is None else _verified(service, machine, bucket, document)
@@ -154,22 +159,22 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
         if not replaces_foreign:
             raise
         document = current = None
-    orders, seeds = plan_orders(service, machine, current, removes=removes), _signing_seeds(control)
+    orders, seeds = plan_orders(service.tenant, service.log, machine, current, removes=removes), _signing_seeds(control)
     last = max(generations.find_last_used(service.log, machine), generations.find_written(service.log, machine))
     if document is not None and not _is_vouched_for(document, seeds):
         # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
         orders = replace(orders, differences=(*orders.differences, "signing key"))
     if orders.generation is not None and not orders.is_due:
-        _sign_again(service, bucket, document, seeds)
+        _sign_again(service.buckets, bucket, document, seeds)
         generations.confirm_written(service.log, machine, orders.generation)
         return orders
     generation = desired.next_generation(orders.generation, last)
-    payload = _payload(service, machine, desired.Issue(generation, utc_now()), removes=removes)
+    payload = _payload(service.tenant, service.log, machine, desired.Issue(generation, utc_now()), removes=removes)
     document = desired.sign(desired.encode_payload(payload), *seeds)
     renews = orders.generation is not None and not orders.differences
     # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
     service.log.append(OrdersIssued(generation, tuple(orders.differences), renews), machine)
-    _put(service, bucket, naming.DESIRED_KEY, document)
+    _put(service.buckets, bucket, naming.DESIRED_KEY, document)
     generations.confirm_written(service.log, machine, generation)
     return Orders(machine, generation, (), generations.find_due(service.log, machine))
 
@@ -180,20 +185,21 @@ def sign_orders(service: Service, machine: str) -> Orders:
     Orders that only a key vouches for which counts no more are written anew. Returns them as they stand then (None for
     a generation: there are none, and `apply` writes them). May run twice.
     """
-    bucket = service.owner_bucket(machine)
+    bucket = service.buckets.open(machine)
     document = _find_document(bucket)
     if document is None:
         return Orders(machine, None, ())
-    seeds = _signing_seeds(_control(service))
+    seeds = _signing_seeds(service.secrets.control())
     if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
         return write_orders(service, machine)
     generation = _verified(service, machine, bucket, document)["generation"]
-    _sign_again(service, bucket, document, seeds)
+    _sign_again(service.buckets, bucket, document, seeds)
     return Orders(machine, generation, (), generations.find_due(service.log, machine))
 
 
-def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason: str, since: datetime) -> bool:
+def put_gate_order(buckets: TenantBuckets, machine: str, *, is_closed: bool, reason: str, since: datetime) -> bool:
     """Tell a machine whether its gate is closed, and why; writes and returns True only when it says something new."""
+    bucket = buckets.open(machine)
     current = find_gate_order(bucket)
     if current is None and not is_closed:
         return False
@@ -205,7 +211,7 @@ def put_gate_order(service: Service, bucket: Bucket, *, is_closed: bool, reason:
     if isinstance(current, GateOrder) and (current.is_closed, current.reason) == (order["closed"], order["reason"]):
         return False
     # Anything else than our own order is written anew: only SMILÉO's key may write there.
-    _put(service, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
+    _put(buckets, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
     return True
 
 
@@ -231,38 +237,37 @@ def read_gate_order(body: bytes) -> GateOrder | SetAside:
     return GateOrder(is_closed, reason)
 
 
-def _put(service: Service, bucket: Bucket, key: str, body: bytes) -> None:
+def _put(buckets: TenantBuckets, bucket: Bucket, key: str, body: bytes) -> None:
     """Put an order; at the wall RGW refuses even the owner, so the wall is raised for the length of the write."""
     try:
         bucket.put(key, body)
     except QuotaExceededError:
-        with service.storage.extra_room(service.owner_uid, WALL_MARGIN_BYTES):
+        with buckets.extra_room(WALL_MARGIN_BYTES):
             bucket.put(key, body)
 
 
-def wanted_orders(service: Service, machine: str) -> dict[str, Any]:
+def wanted_orders(tenant: Tenant, log: Log, machine: str) -> dict[str, Any]:
     """Return what a machine's tenant file orders, without generation and moment."""
-    payload = _payload(service, machine, desired.Issue(1, utc_now()))
+    payload = _payload(tenant, log, machine, desired.Issue(1, utc_now()))
     return {name: value for name, value in payload.items() if name not in desired.NOT_ORDERS}
 
 
-def _payload(service: Service, machine: str, issue: desired.Issue, *, removes: bool = False) -> dict[str, Any]:
-    facts = service.machine(machine)
-    remove = removes or facts.is_retired
+def _payload(tenant: Tenant, log: Log, machine: str, issue: desired.Issue, *, removes: bool = False) -> dict[str, Any]:
+    facts = find_machine(tenant, machine)
     return desired.build_payload(
-        service.tenant,
+        tenant,
         machine,
         driver_of(facts).list_ordered_programs(facts.os),
         issue,
-        remove=remove,
-        accepted=find_accepted(service.log, machine),
+        remove=removes or facts.is_retired,
+        accepted=find_accepted(log, machine),
     )
 
 
-def _sign_again(service: Service, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:
+def _sign_again(buckets: TenantBuckets, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:
     """Give a document the signatures of these keys, where it has others: the payload and its generation stay."""
     if isinstance(document, bytes) and not desired.is_signed_by(document, _public_keys(seeds)):
-        _put(service, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
+        _put(buckets, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
 
 
 def _is_vouched_for(document: bytes | Unusable, seeds: Sequence[bytes]) -> bool:
@@ -285,10 +290,6 @@ def _signing_seeds(control: ControlBundle) -> list[bytes]:
 def _known_seeds(control: ControlBundle) -> list[bytes]:
     """Return the seeds that may have signed what stands in a bucket, one that counts no more included."""
     return [_seed(key) for key in (control.signing_key, control.old_signing_key) if key is not None]
-
-
-def _control(service: Service) -> ControlBundle:
-    return service.secrets.get_control(service.tenant.slug, service.tenant.id)
 
 
 def _seed(key: SecretStr) -> bytes:

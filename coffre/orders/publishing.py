@@ -4,25 +4,24 @@ from collections.abc import Callable, Mapping
 
 from coffre.agents.driver import OrderedProgram
 from coffre.agents.kinds import driver_of
-from coffre.spec.tenant import Machine, OperatingSystem
-from coffre.storage.driver import Publication
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Machine, OperatingSystem, Tenant
+from coffre.storage.driver import ProgramShelf, Publication
 
 OnReplaced = Callable[[str], None]
 """Called with one sentence when something else stood where a program belongs."""
 
 
-def publish_programs(service: Service, on_replaced: OnReplaced, *, proves: bool = False) -> None:
+def publish_programs(tenant: Tenant, storage: ProgramShelf, on_replaced: OnReplaced, *, proves: bool = False) -> None:
     """Publish the programs that the tenant's machines are ordered to run; one short request each when it is there.
 
     Called before orders are written: orders never name a program that cannot be fetched. May run twice. With ``proves``
     each is read and hashed, since its checksum is only the platform's word.
     """
-    for (system, name), program in sorted(list_ordered(service.tenant.active_machines()).items()):
-        published = service.storage.publish_program(program.path, program.sha256, proves=proves)
+    for (system, name), program in sorted(list_ordered(tenant.active_machines()).items()):
+        published = storage.publish_program(program.path, program.sha256, proves=proves)
         if published is Publication.REPLACED:
             on_replaced(
-                f"platform {service.tenant.storage.platform}: {name} {program.version} of {system.value} machines had "
+                f"platform {tenant.storage.platform}: {name} {program.version} of {system.value} machines had "
                 "been replaced in bucket coffre-programs by something else, and was written again: machines run only "
                 "what signed orders name by its hash, so none ran it, but none could upgrade; find out who writes there"
             )

@@ -78,16 +78,16 @@ def apply_tenant(
         names = service.tenant.active_machines()
         if not intent.replaces_orders:
             ordered = (*with_orders(names), *retirement.list_ordered(service))
-            refuse_foreign_orders(service, [name for name in ordered if service.bucket_name(name) in owned_buckets])
+            refuse_foreign_orders(service, owned_buckets.among(ordered))
         losses = look_at_repositories(service, intent.renewal, owned_buckets)
-        give_away(service, intent.replacement)
+        give_away(service.tenant, service.log, service.memory, intent.replacement)
         warnings = [
             *record_out_of_hours(service.log, service.repository.settings.working_hours, clock()),
             *filter(None, [check_escrow(service)]),
         ]
         secrets = ensure_secrets(service, on_progress)
-        shut_out_early(service, owned_buckets)
-        publish_programs(service, warnings.append)
+        shut_out_early(service.tenant, service.buckets, owned_buckets)
+        publish_programs(service.tenant, service.storage, warnings.append)
         to_remove = retirement.list_to_remove(service, secrets.control)
         retirement.order_removal(service, secrets.control, owned_buckets, replaces_foreign=intent.replaces_orders)
         stack = TenantStack(service.repository, service, secrets.control)
@@ -99,8 +99,8 @@ def apply_tenant(
                 declaration, planned.plan.storage, on_progress, takes_unequal=intent.takes_unequal
             )
         secrets = retirement.settle_keys(service, secrets, on_progress)
-        settle_hold(service)
-        settle_suspension(service)
+        settle_hold(service.tenant, service.buckets)
+        settle_suspension(service.tenant, service.buckets)
         rotation = TenantRotation(service, secrets.control, on_progress)
         rotation.resume()
         # With the keys that it had to replace once more.

@@ -1,7 +1,6 @@
 """What apply would change, without minting, writing or touching anything."""
 
 import tempfile
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from coffre.secrets.rotations import PendingRotation, pending_rotations
 from coffre.spec.loader import Repository
 from coffre.spec.options import option_status
 from coffre.tenant.access import find_reason
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.service import Service
 
@@ -99,28 +99,28 @@ def refuse_orphans(repository: Repository) -> None:
     rules.refuse_orphan_stacks(state_folder(repository).list_stacks(), repository.tenants)
 
 
-def refuse_what_rules_forbid(service: Service) -> Collection[str]:
+def refuse_what_rules_forbid(service: Service) -> ExistingBuckets:
     """Hold the file against live facts before anything is done; returns the buckets that the tenant's owner has."""
     rules.refuse_by_departure(service.tenant, find_stage(service.log), list_leaving_machines(service.log))
     rules.refuse_unsupported(service.tenant)
     owner = service.storage.find_owner(service.owner_uid)
     tenant = service.tenant
-    control = service.secrets.find_control(tenant.slug, tenant.id)
-    data = service.secrets.find_data(tenant.slug, tenant.id)
+    control = service.secrets.find_control()
+    data = service.secrets.find_data()
     passwords = data.repository_passwords if control is not None and data is not None else None
     rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else None, passwords)
     known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
-    owned_buckets = owner.buckets if owner is not None else ()
-    rules.refuse_vanished_machines(tenant, owned_buckets, known_machines)
-    return owned_buckets
+    owned = owner.buckets if owner is not None else ()
+    rules.refuse_vanished_machines(tenant, owned, known_machines)
+    return service.buckets.snapshot(owned)
 
 
 def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
     """Return what apply would change for the tenant of an open service, live facts looked at."""
     owned_buckets = refuse_what_rules_forbid(service)
     tenant, repository = service.tenant, service.repository
-    control = service.secrets.find_control(tenant.slug, tenant.id)
-    data = service.secrets.find_data(tenant.slug, tenant.id)
+    control = service.secrets.find_control()
+    data = service.secrets.find_data()
     declaration = declare(service, current_keys(tenant, control))
     if control is not None and tenant.slug in state_folder(repository).list_stacks():
         storage = TenantStack(repository, service, control).preview(declaration, takes_unequal=intent.takes_unequal)
@@ -140,7 +140,7 @@ def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
 
 
 def _plan_machines(
-    service: Service, control: ControlBundle | None, owned_buckets: Collection[str], intent: Intent
+    service: Service, control: ControlBundle | None, owned_buckets: ExistingBuckets, intent: Intent
 ) -> tuple[MachinePlan, ...]:
     active, leaving = service.tenant.active_machines(), list_leaving(service, control)
     if find_reason(service.tenant) is not None:
@@ -151,22 +151,23 @@ def _plan_machines(
     return (*plans, *(MachinePlan(name, "remove", ("retired",)) for name in leaving))
 
 
-def _plan_machine(service: Service, name: str, owned_buckets: Collection[str], intent: Intent) -> MachinePlan:
-    has_its_storage = service.bucket_name(name) in owned_buckets or name not in with_bucket(service.tenant.machines)
+def _plan_machine(service: Service, name: str, owned_buckets: ExistingBuckets, intent: Intent) -> MachinePlan:
+    machine = service.machine(name)
+    has_its_storage = owned_buckets.has(name) or not driver_of(machine).needs_bucket
     installed = find_installed(service.log, name) if has_its_storage else None
     inputs_sha256 = digest_inputs(service, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)
     orders = None
-    if driver_of(service.machine(name)).takes_orders:
+    if driver_of(machine).takes_orders:
         try:
             standing = read_orders(service, name)
         except InvalidOrdersError:
             if not intent.replaces_orders:
                 raise
             return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
-        orders = plan_orders(service, name, standing)
-    differences = _name_differences(orders, installed, wanted_on(orders, service.machine(name)))
+        orders = plan_orders(service.tenant, service.log, name, standing)
+    differences = _name_differences(orders, installed, wanted_on(orders, machine))
     differences += _name_other_way(find_way(service.log, name), describe_way(service.machine(name).connection))
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 

@@ -33,6 +33,9 @@ DEFAULT_WAIT_SECONDS = 10.0
 
 OnNotice = Callable[[str], None]
 
+Stamps = tuple[tuple[int, int, int] | None, ...]
+"""What tells the copies of a bundle from later ones, by place: inode, time and size of a file; None without one."""
+
 
 class SecretStore:
     """Reads and writes bundles. Nothing is opened before it is asked for: no identity is needed to find nothing.
@@ -148,6 +151,18 @@ class SecretStore:
         """
         self._refuse_missing_escrow()
         return Traces(self._places, slug, KINDS[model]).look()
+
+    def find_stamps(self, slug: str, model: type[Bundle]) -> Stamps:
+        """Return what changes whenever a copy of a bundle is written or deleted. Opens nothing."""
+        return tuple(self._find_stamp(path) for path in self._paths(slug, KINDS[model]))
+
+    def _find_stamp(self, path: Path) -> tuple[int, int, int] | None:
+        with files.explained(f"read {self._places.shown(path)}"):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _find(self, slug: str, tenant_id: str, model: type[B]) -> B | None:
         judged = self._judge(slug, tenant_id, model)

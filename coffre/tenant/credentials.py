@@ -8,24 +8,23 @@ from coffre.errors import UsageError
 from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.spec.leaving import S3Target
 from coffre.spec.tenant import PullConnection, Tenant
-from coffre.tenant.service import Service
+from coffre.tenant.secrets import TenantSecrets
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,39}"
 LIMIT_CHARACTERS = 4096
 
 
-def set_credential(service: Service, name: str, value: SecretStr) -> bool:
+def set_credential(secrets: TenantSecrets, name: str, value: SecretStr) -> bool:
     """Store a credential under its name, in place of an earlier one; False when it is what was stored already.
 
     MissingCopyError before the tenant's first apply, which makes its bundle.
     """
     check_name(name)
     check_value(value)
-    slug, tenant_id = service.tenant.slug, service.tenant.id
-    control = service.secrets.get_control(slug, tenant_id)
+    control = secrets.control()
     following = control.model_copy(update={"credentials": {**control.credentials, name: value}})
     replaced = [SecretId(SecretKind.CREDENTIAL, name)] if name in control.credentials else []
-    return service.secrets.save_control(slug, following, dropping=replaced)
+    return secrets.save_control(following, dropping=replaced)
 
 
 def users_of(tenant: Tenant, name: str) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import date
 
 from coffre.errors import UsageError
 from coffre.records.facts.contract import HoldLifted, HoldPlaced
-from coffre.spec.tenant import Hold, HoldKind
+from coffre.spec.tenant import Hold, HoldKind, Tenant
 from coffre.tenant.log import Log, Recorded
 
 SHOWN_REFERENCE = "confidential, see `coffre hold list`"
@@ -45,6 +45,11 @@ def combine(in_file: Hold | None, recorded: Sequence[RecordedHold]) -> Hold | No
         since=min([hold.since for hold in recorded] + ([in_file.since] if in_file is not None else [])),
         kind=HoldKind.BLOCK_ACCESS if HoldKind.BLOCK_ACCESS in kinds else HoldKind.PRESERVE,
     )
+
+
+def under_recorded(tenant: Tenant, recorded: Sequence[RecordedHold]) -> Tenant:
+    """Return a tenant of a file under every hold that counts: the file's own and these. Pure."""
+    return tenant.model_copy(update={"hold": combine(tenant.hold, recorded)}) if recorded else tenant
 
 
 def list_recorded(log: Log) -> list[RecordedHold]:

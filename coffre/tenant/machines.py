@@ -10,8 +10,8 @@ from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Repository
-from coffre.spec.tenant import SshConnection
-from coffre.tenant.service import Service, find_machine, find_tenant
+from coffre.spec.tenant import SshConnection, Tenant
+from coffre.tenant.service import find_machine, find_tenant
 
 
 def known_hosts_file(root: Path, slug: str) -> Path:
@@ -38,16 +38,16 @@ def slugs_by_id(repository: Repository) -> dict[str, str]:
 
 
 @contextmanager
-def open_machine(service: Service, name: str) -> Iterator[SshMachine]:
+def open_machine(repository: Repository, tenant: Tenant, name: str) -> Iterator[SshMachine]:
     """Open a machine for the length of an operation; RefusedError when another's agent stands there."""
-    slug = service.tenant.slug
-    connection, ssh_config = find_connection(service.repository, slug, name)
+    slug = tenant.slug
+    connection, ssh_config = find_connection(repository, slug, name)
     with SshMachine(
         connection,
         ssh_config=ssh_config,
-        known_hosts=known_hosts_file(service.repository.root, slug),
+        known_hosts=known_hosts_file(repository.root, slug),
         trust=f"coffre trust {slug} {name}",
     ) as machine:
-        slugs, wanted = slugs_by_id(service.repository), AgentOwner(service.tenant.id, name)
-        driver_of(service.machine(name)).refuse_another(machine, slug, wanted, slugs)
+        wanted = AgentOwner(tenant.id, name)
+        driver_of(find_machine(tenant, name)).refuse_another(machine, slug, wanted, slugs_by_id(repository))
         yield machine

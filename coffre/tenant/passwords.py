@@ -7,19 +7,19 @@ from pydantic import SecretStr
 
 from coffre.errors import ExpectedError
 from coffre.records.facts.backups import PasswordUsed
-from coffre.tenant.service import Service
+from coffre.tenant.log import Log
+from coffre.tenant.secrets import TenantSecrets
 
 
-def use_password(service: Service, machine: str, reason: str) -> SecretStr:
+def use_password(secrets: TenantSecrets, log: Log, machine: str, reason: str) -> SecretStr:
     """Return a machine's repository password, after recording who uses it and why.
 
     The event is written first: a use that could not be recorded does not happen.
     """
-    bundle = service.secrets.get_data(service.tenant.slug, service.tenant.id)
+    bundle = secrets.data()
     if machine not in bundle.repository_passwords:
         raise ExpectedError(
-            f"{service.tenant.slug}/{machine} has no repository password in its secret bundle",
-            "If it was backed up before, bring the bundle back from escrow; "
-            f"else run `coffre apply {service.tenant.slug}`.",
+            f"{log.slug}/{machine} has no repository password in its secret bundle",
+            f"If it was backed up before, bring the bundle back from escrow; else run `coffre apply {log.slug}`.",
         )
-    return bundle.open_password(service.log.append(PasswordUsed(reason), machine))
+    return bundle.open_password(log.append(PasswordUsed(reason), machine))

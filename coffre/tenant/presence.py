@@ -6,65 +6,63 @@ from coffre.agents.kinds import driver_of, with_bucket
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
+from coffre.spec.tenant import Tenant
+from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
-from coffre.tenant.service import Service
+from coffre.tenant.log import Log
 
 _LEFT_TRACES = (Commissioned, OrdersWritten, OrdersIssued, Install)
 
 
-def refuse_unapplied(service: Service, machines: Collection[str]) -> None:
+def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]) -> None:
     """Refuse work on machines without storage, and with none named on a tenant without any.
 
     It was never applied, or is erased, or its platform was lost: RefusedError says which, by the records, and what to
     do.
     """
-    elsewhere = [name for name in machines if not driver_of(service.machine(name)).needs_bucket]
+    elsewhere = [name for name in machines if not driver_of(tenant.machines[name]).needs_bucket]
     if elsewhere:
-        kinds = sorted({service.machine(name).agent.value for name in elsewhere})
+        kinds = sorted({tenant.machines[name].agent.value for name in elsewhere})
         raise RefusedError(
-            f"{service.tenant.slug}: {', '.join(elsewhere)} keeps no backups on {service.tenant.storage.platform} "
+            f"{tenant.slug}: {', '.join(elsewhere)} keeps no backups on {tenant.storage.platform} "
             f"(`agent: {', '.join(kinds)}`)",
             "Use what the agent's own maker gives for it.",
         )
-    missing = _list_missing(service, machines)
+    missing = _list_missing(tenant, buckets, log, machines)
     if missing:
-        raise _explain(service, missing)
+        raise _explain(tenant, log, missing)
 
 
-def list_present(service: Service, machines: Collection[str]) -> list[str]:
-    """Return which of these machines have a bucket."""
-    owned = service.storage.list_owned_buckets(service.owner_uid)
-    return [name for name in machines if service.bucket_name(name) in owned]
-
-
-def find_unapplied(service: Service, machines: Collection[str]) -> Mapping[str, RefusedError]:
+def find_unapplied(
+    tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]
+) -> Mapping[str, RefusedError]:
     """Return which of these machines have no storage, each with why: for work that the others of a tenant go on with.
 
     RefusedError when none of them has any: there is nothing to go on with.
     """
-    missing = _list_missing(service, machines)
+    missing = _list_missing(tenant, buckets, log, machines)
     if missing and len(missing) == len(machines):
-        raise _explain(service, missing)
-    return {name: _explain(service, [name]) for name in missing}
+        raise _explain(tenant, log, missing)
+    return {name: _explain(tenant, log, [name]) for name in missing}
 
 
-def _list_missing(service: Service, machines: Collection[str]) -> list[str]:
+def _list_missing(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]) -> list[str]:
     """Return which of these machines lack the bucket that they need; RefusedError when the tenant has none at all."""
-    owned, in_need = service.storage.list_owned_buckets(service.owner_uid), with_bucket(service.tenant.machines)
-    if in_need and not owned:
-        raise _without_any(service)
-    return [name for name in machines if name in in_need and service.bucket_name(name) not in owned]
+    existing, in_need = buckets.existing(), with_bucket(tenant.machines)
+    if in_need and not existing:
+        raise _without_any(tenant, log)
+    return [name for name in machines if name in in_need and not existing.has(name)]
 
 
-def _without_any(service: Service) -> RefusedError:
-    tenant, platform = service.tenant, service.tenant.storage.platform
+def _without_any(tenant: Tenant, log: Log) -> RefusedError:
+    platform = tenant.storage.platform
     apply = f"coffre apply {tenant.slug}"
-    if find_stage(service.log) in AFTER_ERASURE:
+    if find_stage(log) in AFTER_ERASURE:
         return RefusedError(
             f"{tenant.slug} has left: its backups are erased, and {platform} holds nothing of it any more",
             f"`coffre offboard {tenant.slug} --plan` says what was done and what comes next.",
         )
-    if service.log.has(_LEFT_TRACES):
+    if log.has(_LEFT_TRACES):
         return RefusedError(
             f"{platform} holds nothing of {tenant.slug}, which was applied there",
             "`coffre platform check` says whether it is the same platform. When it is lost for good: "
@@ -73,10 +71,10 @@ def _without_any(service: Service) -> RefusedError:
     return RefusedError(f"{tenant.slug} was never applied: {platform} holds nothing of it", f"Run `{apply}` first.")
 
 
-def _explain(service: Service, missing: Collection[str]) -> RefusedError:
+def _explain(tenant: Tenant, log: Log, missing: Collection[str]) -> RefusedError:
     """Say why machines of a tenant that has storage have none: what is gone comes first."""
-    slug, platform = service.tenant.slug, service.tenant.storage.platform
-    gone = [name for name in missing if service.log.has(_LEFT_TRACES, name)]
+    slug, platform = tenant.slug, tenant.storage.platform
+    gone = [name for name in missing if log.has(_LEFT_TRACES, name)]
     if gone:
         return RefusedError(
             f"{slug}: {platform} has no bucket of {', '.join(gone)} any more",

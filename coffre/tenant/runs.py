@@ -29,7 +29,7 @@ def recorded_run(service: Service, command: str) -> Iterator[None]:
     records = service.records
 
     def anchor(*, is_told: bool) -> None:
-        anchor_quietly(service.repository, records, service.secrets, service.on_notice if is_told else None)
+        anchor_quietly(service.repository, records, service.secret_store, service.on_notice if is_told else None)
 
     with recorded_in(records, service.author, command, [service.tenant.slug], anchor):
         yield

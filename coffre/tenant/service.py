@@ -1,6 +1,6 @@
 """One tenant's service, opened: its file, its platform, its secrets and its records, handed to every operation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -11,18 +11,19 @@ from coffre.errors import UsageError
 from coffre.records.actor import Author, read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
-from coffre.secrets import rotations
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
-from coffre.storage.driver import AccessKey, Bucket, Storage
+from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect
+from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.embedded import why_not_embedded
-from coffre.tenant.holds import combine, list_recorded
-from coffre.tenant.keys import access_key
+from coffre.tenant.holds import list_recorded, under_recorded
 from coffre.tenant.log import TenantLog
+from coffre.tenant.memory import TenantMemory
+from coffre.tenant.secrets import StoredSecrets, TenantSecrets
 from coffre.workspace.clock import utc_now
 
 
@@ -33,11 +34,10 @@ class Service:
     repository: Repository
     tenant: Tenant
     storage: Storage
-    secrets: SecretStore
-    author: Author
-    open_records: Callable[[], Records]
-    find_records: Callable[[], Records | None]
-    """The records where anything was ever recorded, None elsewhere: a look makes no database."""
+    secrets: TenantSecrets
+    secret_store: SecretStore
+    """The bundles of all tenants, and the provider's own."""
+    log: TenantLog
     on_notice: OnNotice
     """Told what an operator should know although the command goes on."""
 
@@ -48,12 +48,26 @@ class Service:
     @property
     def records(self) -> Records:
         """The records, opened when first asked for: looking at a tenant that was never applied makes no database."""
-        return self.open_records()
+        return self.log.open_records()
+
+    def find_records(self) -> Records | None:
+        """Return the records where anything was ever recorded, None elsewhere: a look makes no database."""
+        return self.log.find_records()
+
+    @property
+    def author(self) -> Author:
+        """Who runs the command, and from which commit."""
+        return self.log.author
 
     @cached_property
-    def log(self) -> TenantLog:
-        """The log of this tenant; a look at one that was never applied makes no database."""
-        return TenantLog(self.tenant.id, self.tenant.slug, self.author, self.open_records, self.find_records)
+    def memory(self) -> TenantMemory:
+        """What is remembered of the machines of this tenant."""
+        return TenantMemory(self.tenant.id, self.log.open_records)
+
+    @cached_property
+    def buckets(self) -> TenantBuckets:
+        """The buckets of this tenant, opened with the owner's key."""
+        return TenantBuckets(self.tenant, self.storage, self.secrets)
 
     @property
     def platform(self) -> Platform:
@@ -74,18 +88,6 @@ class Service:
 
     def machine_uid(self, machine: str) -> str:
         return naming.machine_uid(self.tenant, machine)
-
-    def bucket_name(self, machine: str) -> str:
-        return naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
-
-    def owner_bucket(self, machine: str) -> Bucket:
-        """Open a machine's bucket with the owner's key."""
-        return self.storage.open_bucket(self.bucket_name(machine), self.owner_key())
-
-    def owner_key(self) -> AccessKey:
-        """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
-        key = rotations.trusted_key(self.secrets.get_control(self.tenant.slug, self.tenant.id), rotations.OWNER)
-        return access_key(key)
 
 
 def local_today(tenant: Tenant) -> date:
@@ -124,32 +126,33 @@ def open_storage(repository: Repository, platform_name: str) -> Storage:
 
 @contextmanager
 def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iterator[Service]:
-    """Open one tenant's service for the length of a command."""
-    tenant = find_tenant(repository, slug)
-    with ExitStack() as opened:
-
-        @cache
-        def open_records() -> Records:
-            return opened.enter_context(Records.open(repository.settings.records, repository.root))
-
-        def find_records() -> Records | None:
-            return open_records() if exist_records(repository.settings.records, repository.root) else None
-
-        author = read_author(repository.root)
-        log = TenantLog(tenant.id, slug, author, open_records, find_records)
+    """Open one tenant's service for the length of a command: its file, its log, and the holds that the log has."""
+    in_file = find_tenant(repository, slug)
+    with _open_log(repository, in_file) as log:
+        tenant = under_recorded(in_file, list_recorded(log))
+        store = open_secrets(repository, on_notice)
         yield Service(
             repository=repository,
-            tenant=_with_recorded_holds(tenant, log),
+            tenant=tenant,
             storage=open_storage(repository, tenant.storage.platform),
-            secrets=open_secrets(repository, on_notice),
-            author=author,
-            open_records=open_records,
-            find_records=find_records,
+            secrets=StoredSecrets(store, slug, tenant.id),
+            secret_store=store,
+            log=log,
             on_notice=on_notice,
         )
 
 
-def _with_recorded_holds(tenant: Tenant, log: TenantLog) -> Tenant:
-    """Return the tenant under every hold that counts: its file's and the confidential ones."""
-    standing = list_recorded(log)
-    return tenant.model_copy(update={"hold": combine(tenant.hold, standing)}) if standing else tenant
+@contextmanager
+def _open_log(repository: Repository, tenant: Tenant) -> Iterator[TenantLog]:
+    """Give a tenant's log; the records are opened when it needs them, and closed at the end."""
+    reference, root = repository.settings.records, repository.root
+    with ExitStack() as opened:
+
+        @cache
+        def open_records() -> Records:
+            return opened.enter_context(Records.open(reference, root))
+
+        def find_records() -> Records | None:
+            return open_records() if exist_records(reference, root) else None
+
+        yield TenantLog(tenant.id, tenant.slug, read_author(root), open_records, find_records)

@@ -226,7 +226,7 @@ def measure_steps(desk: Desk, slug: str) -> list[Row]:
     def step(_: int) -> float:
         repository = load_repository(desk.root)
         with open_service(repository, slug, say) as service:
-            control = service.secrets.get_control(slug, service.tenant.id)
+            control = service.secrets.control()
             declaration = declare(service, current_keys(service.tenant, control))
             stack = TenantStack(repository, service, control)
             return timed(lambda: stack.up(declaration, say))

@@ -88,7 +88,7 @@ def _measure(
     server_seconds = _server_seconds(lab)
     done = _run("coffre", coffre, root, environment)
     could = shape.entries * len(os.sched_getaffinity(0)) / (_server_seconds(lab) - server_seconds)
-    purge = ["bucket", "rm", f"--bucket={service.bucket_name(admin)}", "--purge-objects", *shape.purge]
+    purge = ["bucket", "rm", f"--bucket={service.buckets.name(admin)}", "--purge-objects", *shape.purge]
     rates = {
         "coffre": shape.entries / done["seconds"],
         "admin": shape.entries / timed(lambda: lab.radosgw_admin(purge, timeout=1800)),
@@ -114,7 +114,7 @@ def _measure(
 
 
 def _marker(service: Service, machine: str) -> str:
-    facts = service.storage.find_bucket(service.bucket_name(machine))
+    facts = service.storage.find_bucket(service.buckets.name(machine))
     assert facts is not None
     return facts.lifetime_id
 
@@ -135,7 +135,7 @@ def _factor(name: str, factor: float, rate: float) -> Row:
 
 
 def _fill(service: Service, machine: str, shape: Shape) -> None:
-    http, bucket = SignedHttp(service.storage.endpoint, service.owner_key()), service.bucket_name(machine)
+    http, bucket = SignedHttp(service.storage.endpoint, service.buckets.owner_key()), service.buckets.name(machine)
     if not shape.is_versioned:
         _make_unversioned(service, machine)
 
@@ -149,7 +149,7 @@ def _fill(service: Service, machine: str, shape: Shape) -> None:
 
 def _make_unversioned(service: Service, machine: str) -> None:
     """Make a machine's bucket anew as one that never had versions, which a bucket of Coffre's is not."""
-    bucket, s3 = service.bucket_name(machine), make_client(service.storage.endpoint, service.owner_key())
+    bucket, s3 = service.buckets.name(machine), make_client(service.storage.endpoint, service.buckets.owner_key())
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     _empty_by_boto3(s3, bucket)
     s3.delete_bucket(Bucket=bucket)
@@ -174,7 +174,7 @@ def erase_by_coffre(service: Service, machine: str) -> float:
 
 
 def erase_by_boto3(service: Service, machine: str) -> float:
-    bucket, s3 = service.bucket_name(machine), make_client(service.storage.endpoint, service.owner_key())
+    bucket, s3 = service.buckets.name(machine), make_client(service.storage.endpoint, service.buckets.owner_key())
 
     def erase() -> None:
         # RGW passes over the rest of a key whose entry at a page's end is deleted: such a loop has to begin again.

@@ -57,9 +57,9 @@ class _Tools:
     """The tools alone, on the same bucket, with the same key."""
 
     def __init__(self, service: Service, environment: Mapping[str, str]) -> None:
-        endpoint, key = service.storage.endpoint, service.owner_key()
-        data = service.secrets.get_data(SLUG, service.tenant.id)
-        self._bucket, self._ca_file = service.bucket_name(MACHINE), str(endpoint.ca_file)
+        endpoint, key = service.storage.endpoint, service.buckets.owner_key()
+        data = service.secrets.data()
+        self._bucket, self._ca_file = service.buckets.name(MACHINE), str(endpoint.ca_file)
         self._environment = {
             **environment,
             "AWS_ACCESS_KEY_ID": key.access_key_id,

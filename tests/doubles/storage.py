@@ -132,7 +132,7 @@ class MemoryPlatform:
     # Buckets.
 
     def open_bucket(self, name: str, key: AccessKey) -> "MemoryBucket":
-        return MemoryBucket(self, name)
+        return MemoryBucket(self, name, key)
 
     def open_eraser(self, name: str, key: AccessKey) -> "MemoryEraser":
         return MemoryEraser(self, name)
@@ -217,8 +217,9 @@ class MemoryPlatform:
 class MemoryBucket:
     """One bucket; whoever opens it has the owner's rights."""
 
-    def __init__(self, platform: MemoryPlatform, name: str) -> None:
+    def __init__(self, platform: MemoryPlatform, name: str, opened_with: AccessKey | None = None) -> None:
         self.name = name
+        self.opened_with = opened_with
         self._platform = platform
 
     @property

@@ -291,7 +291,7 @@ class Hand:
     """Somebody with a key, at the machine's bucket, beside Coffre."""
 
     def __init__(self, service: Service, key: AccessKey) -> None:
-        self.bucket = service.bucket_name("compta-01")
+        self.bucket = service.buckets.name("compta-01")
         self.s3 = make_client(service.storage.endpoint, key)
 
     def keys(self, prefix: str) -> list[str]:
@@ -306,8 +306,8 @@ class Hand:
 
 def forger(service: Service) -> Forge:
     """Return the machine itself, with its own key and password."""
-    key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
-    password = read_password(service.secrets.get_data(SLUG, service.tenant.id), "compta-01")
+    key = service.secrets.control().machine_keys["compta-01"]
+    password = read_password(service.secrets.data(), "compta-01")
     thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
     return Forge(thief.s3, thief.bucket, password)
 
@@ -365,7 +365,7 @@ def undelete_and_prove(desk: Desk, at: str, repository: Repository, original: An
 def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
     desk: Desk, service: Service, repository: Repository, backstage: Backstage, original: Any, tmp_path: Path
 ) -> None:
-    key = service.secrets.get_control(SLUG, service.tenant.id).machine_keys["compta-01"]
+    key = service.secrets.control().machine_keys["compta-01"]
     thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
     at = moment()
     overwritten = [*thief.keys("restic/data/"), thief.keys("restic/index/")[0]]
@@ -379,15 +379,15 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
         thief.put(name, b"x")
     with pytest.raises(ResticError):
         repository.check()
-    versions = service.owner_bucket("compta-01").list_versions("")
+    versions = service.buckets.open("compta-01").list_versions("")
     asked = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, expect=1)
     assert f"{len(overwritten)} objects come back" in asked.stdout
-    assert service.owner_bucket("compta-01").list_versions("") == versions
+    assert service.buckets.open("compta-01").list_versions("") == versions
     said = undelete_and_prove(desk, at, repository, original, tmp_path / "retour")
     for name in (planted, trap):
         assert f"put out of sight (a version stays): {name}" in said
     assert "passed over: 2 keys that nothing of ours writes" in said
-    kept = {version.version_id for version in service.owner_bucket("compta-01").list_versions("")}
+    kept = {version.version_id for version in service.buckets.open("compta-01").list_versions("")}
     assert {version.version_id for version in versions} <= kept
     (event,) = backstage.events(EventKind.UNDELETE)
     assert (event.machine, event.details["brought_back"]) == ("compta-01", len(overwritten))
@@ -426,7 +426,7 @@ def undelete_and_prove_snapshot(
 def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
     desk: Desk, service: Service, repository: Repository, backstage: Backstage, tmp_path: Path
 ) -> None:
-    owner = Hand(service, service.owner_key())
+    owner = Hand(service, service.buckets.owner_key())
     reports = owner.keys("reports/")
     snapshots = repository.snapshots()
     at = moment()
@@ -461,7 +461,7 @@ def test_on_the_machine_its_administrator_restores_in_french(desk: Desk, service
         f"sauvegarde-restaurer restaurer {first} --vers /srv/petit": "plus de place sur le disque",
     }.items():
         assert answer in desk.on_machine(COMPTA, f"{{ {command}; }} 2>&1 || true")
-    bucket = service.owner_bucket("compta-01")
+    bucket = service.buckets.open("compta-01")
     bucket.set_suspension(True)
     refused = desk.on_machine(COMPTA, "sauvegarde-restaurer liste 2>&1 || true")
     bucket.set_suspension(False)
@@ -534,7 +534,7 @@ def test_a_forged_snapshot_on_the_machine_is_refused_in_french_and_the_cage_hold
         python_on(desk, COMPTA, RESTORE_UNCHECKED, "alone", snapshot, "/srv/nu")
         assert "planted" in desk.on_machine(COMPTA, "ls /srv/dehors"), "the attack is none"
     finally:
-        forge.s3 = Hand(service, service.owner_key()).s3
+        forge.s3 = Hand(service, service.buckets.owner_key()).s3
         forge.wipe()
 
 

@@ -40,7 +40,7 @@ def drill(
     failed: list[ExpectedError] = []
     with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
         refuse_while_blocked(service.tenant)
-        refuse_unapplied(service, [])
+        refuse_unapplied(service.tenant, service.buckets, service.log, [])
         names = names or list(with_repository(service.tenant.active_machines()))
         for name in names:
             try:

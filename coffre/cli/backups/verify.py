@@ -48,9 +48,9 @@ def verify(
 
     done, failed = [], []
     with open_recorded(open_repository(context), tenant, "verify", output.warning) as service:
-        names = [machine] if machine else operation.list_machines(service)
-        refuse_unapplied(service, [])
-        publish_programs(service, output.warning, proves=True)
+        names = [machine] if machine else operation.list_machines(service.tenant, service.buckets)
+        refuse_unapplied(service.tenant, service.buckets, service.log, [])
+        publish_programs(service.tenant, service.storage, output.warning, proves=True)
         for name in names:
             try:
                 done.append(operation.verify(service, name, partial(output.progress_of, name)))

@@ -140,7 +140,7 @@ def export(
     from coffre.tenant.runs import open_recorded
 
     with open_recorded(open_repository(context), tenant, "secrets export", output.warning) as service:
-        machines = export_secrets(service, to, reason, recipient)
+        machines = export_secrets(service.secrets, service.log, to, reason, recipient)
     output.result(f"{to}: the secrets of {tenant} ({', '.join(machines)}), encrypted for {len(recipient)} keys")
     output.warning(f"it opens with `age -d -i IDENTITY {to}`; remove it when it is no longer needed")
 
@@ -161,7 +161,7 @@ def set_secret(
     check_name(name)
     value = _read_secret(f"{name} of {tenant}")
     with lock_recorded(repository, tenant, "secrets set", output.warning) as service:
-        is_new = set_credential(service, name, value)
+        is_new = set_credential(service.secrets, name, value)
     output.result(f"{name} is stored in both places" if is_new else f"{name} was stored already: nothing was written")
     if not users_of(found, name):
         output.warning(f"nothing in tenants/{tenant}.yaml names it yet: write credential: {name} where it is used")

@@ -50,7 +50,7 @@ def gate(
     if (let_go_on is None) != (not reason):
         raise UsageError("--open and --reason belong together", "Write why the machine may go on; it is recorded.")
     with lock_recorded(open_repository(context), tenant, "gate", output.warning) as service:
-        unmoved = dict(find_unapplied(service, service.tenant.active_machines()))
+        unmoved = dict(find_unapplied(service.tenant, service.buckets, service.log, service.tenant.active_machines()))
         if let_go_on is not None and reason:
             give_word(service, let_go_on, reason)
         state = settle_gate(service, unmoved.setdefault)

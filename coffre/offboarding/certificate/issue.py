@@ -90,7 +90,7 @@ def _is_block_approved(service: Service, people: People, journal: Journal) -> bo
 def _find_head(service: Service) -> Head | None:
     """Sign the records as they are; a certificate is issued without a head rather than not, and says so."""
     try:
-        return sign_records(service.records, service.secrets, Place.CERTIFICATE.value)
+        return sign_records(service.records, service.secret_store, Place.CERTIFICATE.value)
     except ExpectedError as problem:
         service.on_notice(f"the certificate carries no head of the records: {problem.message}")
         return None

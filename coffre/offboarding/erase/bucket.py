@@ -58,13 +58,13 @@ def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
 
     Touches nothing. RefusedError when its owner, or the tenant id that it is tagged with, is not this tenant's.
     """
-    name = service.bucket_name(machine)
+    name = service.buckets.name(machine)
     facts = service.storage.find_bucket(name)
     if facts is None:
         return None
     if facts.owner != service.owner_uid:
         raise _not_ours(service, name, f"its owner is {facts.owner}, not {service.owner_uid}")
-    eraser = service.storage.open_eraser(name, service.owner_key())
+    eraser = service.storage.open_eraser(name, service.buckets.owner_key())
     tenant_id = eraser.find_tenant_id()
     if tenant_id != service.tenant.id:
         tagged = "it has no tenant's tag" if tenant_id is None else f"it is tagged as tenant {tenant_id}'s"
@@ -112,7 +112,7 @@ def is_same_bucket(service: Service, began: ErasureBegan) -> bool:
         raise _not_ours(service, began.bucket, f"its owner is {facts.owner}, not {began.owner}")
     if facts.lifetime_id != began.marker:
         raise _not_ours(service, began.bucket, f"it was made after {began.marker} was identified")
-    tenant_id = service.storage.open_eraser(began.bucket, service.owner_key()).find_tenant_id()
+    tenant_id = service.storage.open_eraser(began.bucket, service.buckets.owner_key()).find_tenant_id()
     if tenant_id != began.tenant_id:
         raise _not_ours(service, began.bucket, f"its tenant's tag is {tenant_id or 'gone'}, not {began.tenant_id}")
     return True
@@ -124,7 +124,7 @@ class _Erasure:
     def __init__(self, service: Service, began: ErasureBegan, on_progress: OnProgress, refuse: Refuse) -> None:
         self._service = service
         self._began = began
-        self._eraser = service.storage.open_eraser(began.bucket, service.owner_key())
+        self._eraser = service.storage.open_eraser(began.bucket, service.buckets.owner_key())
         self._refuse = refuse
         self._on_progress = on_progress
         self._said_at = time.monotonic()
@@ -164,7 +164,7 @@ class _Erasure:
         the requests of a client that is gone. What they still do is seen in the bucket's count.
         """
         service, name = self._service, self._began.bucket
-        bucket = service.storage.open_bucket(name, service.owner_key())
+        bucket = service.buckets.open_named(name)
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
         entries, deadline = _entries(self._began.before), time.monotonic() + STILL_AT_MOST_SECONDS
@@ -296,7 +296,7 @@ class _Absence:
 
 def _refuse_foreign(service: Service, began: ErasureBegan) -> None:
     """Refuse what a journal says of another tenant, or of a machine whose bucket has another name. Pure."""
-    expected = (service.bucket_name(began.machine), service.owner_uid, service.tenant.id)
+    expected = (service.buckets.name(began.machine), service.owner_uid, service.tenant.id)
     if (began.bucket, began.owner, began.tenant_id) != expected or not began.marker:
         raise RefusedError(
             f"the journal names bucket {began.bucket} of {began.owner} (tenant {began.tenant_id}), which is not "

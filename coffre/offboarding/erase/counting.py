@@ -40,7 +40,7 @@ class Tally:
 
 def count_bucket(service: Service, machine: str) -> BucketCount:
     """Count what a machine's bucket holds, with the owner's key. Touches nothing; BucketGoneError without a bucket."""
-    return count_contents(service.storage.open_eraser(service.bucket_name(machine), service.owner_key()))
+    return count_contents(service.storage.open_eraser(service.buckets.name(machine), service.buckets.owner_key()))
 
 
 def count_contents(bucket: BucketEraser) -> BucketCount:

@@ -32,7 +32,7 @@ def destroy_data_bundle(service: Service, *, refuse: Refuse, locked: Collection[
     """
     _refuse(service, "destroying the repository passwords", refuse)
     _refuse_with_buckets(service, besides=locked)
-    done = service.secrets.destroy(service.tenant.slug, service.tenant.id, DataBundle)
+    done = service.secret_store.destroy(service.tenant.slug, service.tenant.id, DataBundle)
     return SecretDestroyed(RepositoryPasswords(), done.places, done.fingerprint)
 
 
@@ -41,30 +41,28 @@ def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> Secre
 
     The fingerprint is that of the bundle that held it last. RefusedError while the machine's bucket is there.
     """
-    tenant = service.tenant
     _refuse(service, f"destroying the repository password of {machine}", refuse)
-    bucket = service.bucket_name(machine)
+    bucket = service.buckets.name(machine)
     if service.storage.find_bucket(bucket) is not None:
         raise _too_early(service, f"bucket {bucket} is still there")
-    bundle = service.secrets.find_data(tenant.slug, tenant.id)
+    bundle = service.secrets.find_data()
     if bundle is None or machine not in bundle.repository_passwords:
         return None
-    before = service.secrets.find_files(tenant.slug, DataBundle)
+    before = service.secrets.find_files(DataBundle)
     kept = {name: password for name, password in bundle.repository_passwords.items() if name != machine}
     without = bundle.model_copy(update={"repository_passwords": kept})
     _drop_report_key(service, machine)
-    service.secrets.save_data(tenant.slug, without, dropping=(SecretId(SecretKind.REPOSITORY_PASSWORD, machine),))
+    service.secrets.save_data(without, dropping=(SecretId(SecretKind.REPOSITORY_PASSWORD, machine),))
     return SecretDestroyed(RepositoryPasswords(machine=machine), before.places, before.fingerprint)
 
 
 def _drop_report_key(service: Service, machine: str) -> None:
     """Forget the key of a machine's reports, which is made of its password. May run twice."""
-    tenant = service.tenant
-    control = service.secrets.find_control(tenant.slug, tenant.id)
+    control = service.secrets.find_control()
     if control is not None and machine in control.report_keys:
         kept = {name: key for name, key in control.report_keys.items() if name != machine}
         following = control.model_copy(update={"report_keys": kept})
-        service.secrets.save_control(tenant.slug, following, dropping=(SecretId(SecretKind.REPORT_KEY, machine),))
+        service.secrets.save_control(following, dropping=(SecretId(SecretKind.REPORT_KEY, machine),))
 
 
 def delete_users(service: Service, *, refuse: Refuse) -> list[UserDeleted]:
@@ -74,7 +72,7 @@ def delete_users(service: Service, *, refuse: Refuse) -> list[UserDeleted]:
     kill and says the same then. RefusedError, before anything is deleted, when one of them owns a bucket.
     """
     _refuse(service, "deleting the users on the platform", refuse)
-    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    control = service.secrets.find_control()
     known = _known_keys(service, control)
     for uid in list_users(service):
         known.setdefault(uid, [])
@@ -99,13 +97,12 @@ def destroy_control_bundle(service: Service, *, refuse: Refuse) -> SecretDestroy
 
     RefusedError while the platform has a user of the tenant's, or while the repository passwords are still there.
     """
-    tenant = service.tenant
     _refuse(service, "destroying the keys of the service", refuse)
     _refuse_with_users(service)
-    left = service.secrets.find_files(tenant.slug, DataBundle).places
+    left = service.secrets.find_files(DataBundle).places
     if left:
         raise _too_early(service, f"its repository passwords are still there ({', '.join(left)})")
-    done = service.secrets.destroy(tenant.slug, tenant.id, ControlBundle)
+    done = service.secret_store.destroy(service.tenant.slug, service.tenant.id, ControlBundle)
     return SecretDestroyed(ServiceKeys(), done.places, done.fingerprint)
 
 
@@ -118,11 +115,11 @@ def remove_local(service: Service, *, refuse: Refuse) -> Removed:
     tenant, root = service.tenant, service.repository.root
     _refuse(service, "removing what is left on this computer", refuse)
     for kind in (DataBundle, ControlBundle):
-        left = service.secrets.find_files(tenant.slug, kind).places
+        left = service.secrets.find_files(kind).places
         if left:
             raise _too_early(service, f"a secret bundle is still there ({', '.join(left)})")
     removed = remove_stack_files(service.repository, tenant.slug)
-    removed += service.secrets.forget_destroyed(tenant.slug)
+    removed += service.secret_store.forget_destroyed(tenant.slug)
     run_folders = [root / RUN_FOLDER / tenant.slug, staging_root(root, tenant.slug)]
     removed += remove_files([*run_folders, lock_file(root, tenant.slug)], root)
     remove_abandoned(root)

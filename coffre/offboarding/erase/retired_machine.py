@@ -84,7 +84,7 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
     refuse = refusing_under_hold(service, f"erasing the backups of {machine}")
     refuse()
     departure.manner.confirm(f"Erase every backup of {service.tenant.slug}/{machine} and its password, for ever?")
-    departure.prove(Act.ERASE, digest([service.bucket_name(machine)]))
+    departure.prove(Act.ERASE, digest([service.buckets.name(machine)]))
     began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(service, machine)
     if began is not None:
         if not journal.steps(Step.ERASURE_BEGAN):

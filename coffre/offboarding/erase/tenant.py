@@ -47,7 +47,7 @@ def erase_tenant(
     check_day_of_erasure(service, journal.today, get_calendar(service, journal).erasure_from)
     refuse = refusing_under_hold(service, "its erasure")
     refuse()
-    prove(digest([service.bucket_name(name) for name in with_bucket(service.tenant.machines)]))
+    prove(digest([service.buckets.name(name) for name in with_bucket(service.tenant.machines)]))
     began = _identify(service, journal)
     gone = {each.machine for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
     for each in began:

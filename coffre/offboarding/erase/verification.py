@@ -88,4 +88,4 @@ def _look(departure: Departure, machine: str | None) -> Sequence[Check]:
     began = departure.journal.read(Step.ERASURE_BEGAN, ErasureBegan)
     if machine is not None:
         return list(verify_machine_gone(service, machine, began))
-    return list(verify_gone(service, service.secrets.get_control(service.tenant.slug, service.tenant.id), began))
+    return list(verify_gone(service, service.secrets.control(), began))

@@ -42,8 +42,8 @@ _REFUSED_BY_PLATFORM = "Access Denied"
 
 def verify_emptied(service: Service, machines: Iterable[str]) -> list[Check]:
     """List the buckets of these machines anew, with the owner's key, which must still be accepted. Touches nothing."""
-    key = service.owner_key()
-    names = [service.bucket_name(machine) for machine in machines]
+    key = service.buckets.owner_key()
+    names = [service.buckets.name(machine) for machine in machines]
     listed = sorted(set(service.storage.list_reachable_buckets(key)) & set(names))
     owned = Check(Look.OWNED, "", not listed, OwnedBuckets(sought=len(names), names=tuple(listed)))
     return [owned, *(_check_contents(service, name, key) for name in names)]
@@ -72,11 +72,11 @@ def verify_machine_gone(service: Service, machine: str, erased: Sequence[Erasure
     The bucket is asked for with the owner's key too, which the platform still takes. RemoteError when the platform
     cannot be asked.
     """
-    uid, tenant = service.machine_uid(machine), service.tenant
-    bundle = service.secrets.get_data(tenant.slug, tenant.id)
+    uid = service.machine_uid(machine)
+    bundle = service.secrets.data()
     return [
         *_check_buckets(service, erased),
-        *(_check_contents(service, began.bucket, service.owner_key()) for began in erased),
+        *(_check_contents(service, began.bucket, service.buckets.owner_key()) for began in erased),
         _check_user(service, uid),
         _check_gone(Look.PASSWORD, machine, is_gone=machine not in bundle.repository_passwords),
     ]
@@ -89,7 +89,7 @@ def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> lis
     be asked, ExpectedError when the escrow is not there.
     """
     slug = service.tenant.slug
-    bundles = [place for kind in KINDS for place in service.secrets.find_files(slug, kind).places]
+    bundles = [place for kind in KINDS for place in service.secrets.find_files(kind).places]
     stack = list_stack_files(service.repository, slug)
     return [
         *_check_buckets(service, erased),
@@ -163,7 +163,7 @@ def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key
 
     The password is destroyed, and any stands in for it.
     """
-    storage = storage_of(service, began.bucket, access_key(owner_key), minting.new_password())
+    storage = storage_of(service.storage.endpoint, began.bucket, access_key(owner_key), minting.new_password())
     try:
         formats.open(storage).snapshots(deadline_seconds=RESTORE_SECONDS)
     except RepositoryError as problem:

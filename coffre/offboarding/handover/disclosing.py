@@ -54,7 +54,7 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
     check_reference(reference)
     refuse_other_than_the_blocker(service, reference)
     machines = with_repository(service.tenant.machines)
-    refuse_unapplied(service, machines)
+    refuse_unapplied(service.tenant, service.buckets, service.log, machines)
     service.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
     purpose = Purpose(f"disclosure to an authority, {reference}", reference)
     returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in machines)

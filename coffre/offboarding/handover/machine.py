@@ -96,7 +96,7 @@ def write_bag(job: Job) -> Written:
     summary = read_summary(job.bag)
     if summary is not None:
         return _written(summary, 0.0)
-    aside = list_aside_ids(job.service.owner_bucket(job.machine))
+    aside = list_aside_ids(job.service.buckets.open(job.machine))
     written = WRITERS[job.wanted.format](job)
     written = replace(written, set_aside=(*aside, *written.set_aside))
     describe(job, written)

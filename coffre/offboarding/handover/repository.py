@@ -68,7 +68,7 @@ def write_repository(job: Job) -> Written:
     need = need_of_objects(objects, len(formats.list_programs()), largest_block_bytes(job.bag))
     refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
     progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
-    password = use_password(job.service, job.machine, f"{job.reason}: handed over with it")
+    password = use_password(job.service.secrets, job.service.log, job.machine, f"{job.reason}: handed over with it")
     (job.bag / DATA).mkdir(exist_ok=True)
     list_foreign(job.bag, foreign)
     shutil.rmtree(job.bag / DAMAGED, ignore_errors=True)
@@ -107,7 +107,7 @@ def formats_of(job: Job) -> RepositoryFormat:
 
 
 def _split(job: Job) -> tuple[list[ObjectFacts], Foreign]:
-    return split_bucket(job.service.owner_bucket(job.machine).list_objects(""))
+    return split_bucket(job.service.buckets.open(job.machine).list_objects(""))
 
 
 def need_of_objects(objects: list[ObjectFacts], program_count: int, block_bytes: int = BLOCK_BYTES) -> Need:
@@ -119,13 +119,13 @@ def need_of_objects(objects: list[ObjectFacts], program_count: int, block_bytes:
 
 def _source(job: Job) -> tuple[Remote, Rclone]:
     endpoint = job.service.storage.endpoint
-    remote = Remote("storage", endpoint.url, endpoint.region, job.service.owner_key())
+    remote = Remote("storage", endpoint.url, endpoint.region, job.service.buckets.owner_key())
     return remote, Rclone([remote], endpoint.ca_file)
 
 
 def _copy(job: Job, total_bytes: int) -> None:
     remote, rclone = _source(job)
-    source = remote.path(job.service.bucket_name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
+    source = remote.path(job.service.buckets.name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
     tell = tell_parts(job, total_bytes, "copied")
     for part in PARTS:
         included = [f"--include=/{pattern}" for pattern in part]
@@ -145,7 +145,7 @@ def _read_back(job: Job) -> list[HashedFile]:
     sync(job.bag)
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
-    config = job.service.owner_bucket(job.machine).find(f"{naming.RESTIC_PREFIX}config", CONFIG_LIMIT_BYTES)
+    config = job.service.buckets.open(job.machine).find(f"{naming.RESTIC_PREFIX}config", CONFIG_LIMIT_BYTES)
     bad = [each for each in hashed if not _is_as_named(each, config)]
     if not bad:
         return hashed
@@ -164,7 +164,7 @@ def _read_back(job: Job) -> list[HashedFile]:
 def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
     """Return the paths of those that are what the bucket holds, which is read once more for it."""
     remote, rclone = _source(job)
-    path = remote.path(job.service.bucket_name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
+    path = remote.path(job.service.buckets.name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
     named = {each.path.removeprefix(f"{REPOSITORY}/"): each for each in bad if Path(each.path).name != "config"}
     with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=temporary_folder()) as wanted:
         wanted.write("".join(f"{name}\n" for name in named))

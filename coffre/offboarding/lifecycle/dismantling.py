@@ -80,7 +80,7 @@ def suspend_users(service: Service, machines: Iterable[str]) -> UsersSuspended:
 def _settle(
     service: Service, name: str, result: DeployResult | None, generation: int | None, has_bucket: bool
 ) -> Agent:
-    bucket = service.owner_bucket(name) if has_bucket else None
+    bucket = service.buckets.open(name) if has_bucket else None
     last_seen_at = bucket.find_newest_at(naming.REPORTS_PREFIX) if bucket is not None else None
     was_installed = has_agent(service.log, name)
     outcome = judge_agent(

@@ -15,8 +15,8 @@ def freeze(service: Service) -> Frozen:
     """
     names = list_buckets(service, in_service=True)
     for name in names:
-        set_suspension(service, name, LEFT)
-    open_still = [name for name in names if not service.owner_bucket(name).is_suspended()]
+        set_suspension(service.buckets, name, LEFT)
+    open_still = [name for name in names if not service.buckets.open(name).is_suspended()]
     if open_still:
         raise RemoteError(
             f"{service.tenant.slug}: {', '.join(open_still)} can still reach the repository",
@@ -29,13 +29,11 @@ def thaw(service: Service) -> None:
     """Let every machine in service in again, its user included, as the tenant file says. May run twice."""
     for name in list_buckets(service, in_service=True):
         service.storage.suspend_user(service.machine_uid(name), False)
-        set_suspension(service, name, find_reason(service.tenant))
+        set_suspension(service.buckets, name, find_reason(service.tenant))
     settle_gate(service)
 
 
 def list_buckets(service: Service, *, in_service: bool = False) -> list[str]:
     """Return the machines of the file whose buckets are on the platform, retired ones too unless ``in_service``."""
-    owner = service.storage.find_owner(service.owner_uid, exact=False)
-    owned = owner.buckets if owner is not None else ()
     machines = service.tenant.active_machines() if in_service else service.tenant.machines
-    return [name for name in machines if service.bucket_name(name) in owned]
+    return service.buckets.existing().among(machines)

@@ -112,7 +112,8 @@ class Journal:
 
     def sign_as(self, name: str, statement: str) -> None:
         """Have what is written from now on be somebody's, and belong to their signed statement of this nonce."""
-        self._service = replace(self._service, author=replace(self._service.author, actor=name))
+        log = self._service.log
+        self._service = replace(self._service, log=replace(log, author=replace(log.author, actor=name)))
         self._statement = statement
 
     def note(

@@ -115,7 +115,7 @@ def rehearse(repository: Repository, slug: str, asked_day: date | None) -> Rehea
             refused=refused,
             machines=_find_machines(service),
             users=_find_users(service),
-            bundles=tuple(place for kind in KINDS for place in service.secrets.find_files(slug, kind).places),
+            bundles=tuple(place for kind in KINDS for place in service.secrets.find_files(kind).places),
             records=_find_records(service),
             stack_resources=_count_resources(service),
         )
@@ -170,8 +170,8 @@ def _find_machine(service: Service, name: str, has_bucket: bool) -> MachineFound
         system=machine.os.value,
         is_retired=machine.is_retired,
         has_agent=has_agent(service.log, name),
-        last_seen_at=service.owner_bucket(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
-        bucket=service.bucket_name(name),
+        last_seen_at=service.buckets.open(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
+        bucket=service.buckets.name(name),
         holds=count_bucket(service, name) if has_bucket else None,
     )
 

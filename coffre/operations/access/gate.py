@@ -10,14 +10,17 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from coffre.errors import RefusedError, UsageError
-from coffre.observation.judge.filling import Filling, MachineStore, judge_filling
-from coffre.observation.stores import find_words, read_room, read_store
+from coffre.observation.judge.filling import Filling, MachineStore, Room, judge_filling
+from coffre.observation.stores import find_words, read_store, room_of
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
+from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
-from coffre.tenant.presence import list_present, refuse_unapplied
+from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.log import Log
+from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
@@ -66,8 +69,8 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
     """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
-    present = list_present(service, service.tenant.machines)
-    stores = tuple(read_store(service, name, service.owner_bucket(name)) for name in present)
+    present = service.buckets.existing().among(service.tenant.machines)
+    stores = tuple(read_store(service.buckets, name) for name in present)
     service.records.record_usage(
         Usage(
             tenant_id=service.tenant.id,
@@ -101,12 +104,12 @@ def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateSt
     stores = measure(service)
     measured = {store.machine for store in stores}
     active = [name for name in service.tenant.active_machines() if name in measured]
-    stopped_now = [name for name in active if service.owner_bucket(name).is_stopped()]
-    state = _judge(service, stores, stopped_now)
+    stopped_now = [name for name in active if service.buckets.open(name).is_stopped()]
+    state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
     # Who is stopped first: the orders that are written after it need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         try:
-            set_gate(service, name, state)
+            set_gate(service.tenant, service.buckets, service.log, name, state)
         except RefusedError as refused:
             if on_refused is None:
                 raise
@@ -114,33 +117,33 @@ def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateSt
     return state
 
 
-def set_gate(service: Service, machine: str, state: GateState) -> bool:
+def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, state: GateState) -> bool:
     """Open or close one machine's gate: the policy first, which stops it, then the order, which tells it why.
 
     A machine that is shut out altogether goes on being told so. Returns whether something changed; may run twice. A
     change is recorded.
     """
-    bucket, is_filling = service.owner_bucket(machine), machine in state.filling.stopped
+    bucket, is_filling = buckets.open(machine), machine in state.filling.stopped
     is_closed = state.is_closed or is_filling
     changed = bucket.set_stop(is_filling)
     changed = bucket.set_gate(closed=is_closed) or changed
-    shut_out = (find_reason(service.tenant) or SUSPENDED) if bucket.is_suspended() else None
+    shut_out = (find_reason(tenant) or SUSPENDED) if bucket.is_suspended() else None
     reason = shut_out or (FILLING if is_filling else QUOTA)
-    told = put_gate_order(service, bucket, is_closed=is_closed or shut_out is not None, reason=reason, since=utc_now())
+    told = put_gate_order(buckets, machine, is_closed=is_closed or shut_out is not None, reason=reason, since=utc_now())
     if changed or told:
         stored_bytes = sum(store.stored_bytes for store in state.stores)
         filling = state.filling.stopped.get(machine)
-        service.log.append(GateChange(is_closed, state.used_bytes, state.quota_bytes, stored_bytes, filling), machine)
+        log.append(GateChange(is_closed, state.used_bytes, state.quota_bytes, stored_bytes, filling), machine)
     return changed or told
 
 
 def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
     """Return which machines' gates `settle_gate` would move, and where to; ``machines`` are those with a bucket."""
-    buckets = {name: service.owner_bucket(name) for name in machines}
-    stores = tuple(read_store(service, name, bucket) for name, bucket in buckets.items())
+    buckets = {name: service.buckets.open(name) for name in machines}
+    stores = tuple(read_store(service.buckets, name) for name in machines)
     active = [name for name in service.tenant.active_machines() if name in buckets]
     stopped_now = [name for name in active if buckets[name].is_stopped()]
-    state = _judge(service, stores, stopped_now)
+    state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
     moves: dict[GateMove, list[str]] = {}
     for name in active:
         stops, was_stopped = name in state.filling.stopped, name in stopped_now
@@ -151,14 +154,16 @@ def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMov
     return moves
 
 
-def _judge(service: Service, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]) -> GateState:
-    used_bytes, quota_bytes = sum(store.current_bytes for store in stores), service.tenant.storage.quota_bytes
-    words = find_words(service.log, service.tenant.active_machines())
+def _judge(
+    tenant: Tenant, log: Log, room: Room, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]
+) -> GateState:
+    used_bytes, quota_bytes = sum(store.current_bytes for store in stores), tenant.storage.quota_bytes
+    words = find_words(log, tenant.active_machines())
     return GateState(
         is_closed=judge_gate(used_bytes, quota_bytes).is_closed,
         used_bytes=used_bytes,
         quota_bytes=quota_bytes,
-        filling=judge_filling(stores, read_room(service), stopped_now, words),
+        filling=judge_filling(stores, room, stopped_now, words),
         stores=stores,
     )
 
@@ -170,6 +175,6 @@ def give_word(service: Service, machine: str, reason: str) -> None:
     """
     if service.machine(machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
-    refuse_unapplied(service, [machine])
-    store = read_store(service, machine, service.owner_bucket(machine))
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
+    store = read_store(service.buckets, machine)
     service.log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)

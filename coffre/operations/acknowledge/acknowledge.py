@@ -16,6 +16,7 @@ from coffre.orders.control import write_orders
 from coffre.records.facts.backups import NewRepository, SnapshotsReleased
 from coffre.records.facts.fact import RecordedFinding
 from coffre.tenant.log import Log
+from coffre.tenant.memory import TenantMemory
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
@@ -42,33 +43,27 @@ class Acknowledged:
     generation: int | None = None
 
 
-def release_snapshots(service: Service, machine: str, ids: Iterable[str], why: str) -> None:
+def release_snapshots(log: Log, memory: TenantMemory, machine: str, ids: Iterable[str], why: str) -> None:
     """Record that these snapshots of a machine may be gone, and expect them and their packs no more. May run twice."""
     gone = list(ids)
-    _record_released(service.log, machine, gone, SnapshotsReleased(why, ()))
-    service.records.change_memory(
-        service.tenant.id, machine, lambda memory: continuity.release(memory, gone, why, utc_now())
-    )
+    _record_released(log, machine, gone, SnapshotsReleased(why, ()))
+    memory.change(machine, lambda known: continuity.release(known, gone, why, utc_now()))
 
 
-def expect_no_more(service: Service, machine: str, ids: Sequence[str], why: str) -> None:
+def expect_no_more(memory: TenantMemory, machine: str, ids: Sequence[str], why: str) -> None:
     """Expect snapshots no more, of which an event was recorded; once more when they are out of sight.
 
     A look may have seen them since they were released, and would expect them again.
     """
-    service.records.change_memory(
-        service.tenant.id, machine, lambda memory: continuity.release(memory, ids, why, utc_now())
-    )
+    memory.change(machine, lambda known: continuity.release(known, ids, why, utc_now()))
 
 
-def begin_anew(service: Service, machine: str, reason: str) -> None:
+def begin_anew(log: Log, memory: TenantMemory, machine: str, reason: str) -> None:
     """Record that a machine's repository begins anew, and expect nothing of before any more."""
-    known = service.records.read_memory(service.tenant.id, machine).expected
+    known = memory.read(machine).expected
     newest = max(known, key=lambda each: each.seen_at, default=None)
-    service.log.append(NewRepository(reason, len(known), newest.snapshot_id if newest is not None else None), machine)
-    service.records.change_memory(
-        service.tenant.id, machine, lambda memory: continuity.begin_anew(memory, BEGUN_ANEW, utc_now())
-    )
+    log.append(NewRepository(reason, len(known), newest.snapshot_id if newest is not None else None), machine)
+    memory.change(machine, lambda known: continuity.begin_anew(known, BEGUN_ANEW, utc_now()))
 
 
 def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
@@ -79,7 +74,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
     """
     check_reason(reason)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     seen = look(service, machine)
     if any(loss.kind in (FindingKind.REPOSITORY_GONE, FindingKind.REPORT_KEY_LACKING) for loss in seen.losses):
         raise RefusedError(
@@ -97,8 +92,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
     known = (*seen.losses, *seen.others)
     losses = tuple(RecordedFinding(each.kind.value, each.evidence) for each in known)
     _record_released(service.log, machine, gone, SnapshotsReleased(ACKNOWLEDGED, (), reason, losses))
-    service.records.change_memory(
-        service.tenant.id,
+    service.memory.change(
         machine,
         lambda memory: identity.let_go(
             continuity.acknowledge(memory, gone, ACKNOWLEDGED, utc_now()) if is_lost else memory

@@ -9,7 +9,10 @@ from coffre.operations.acknowledge.acknowledge import check_reason
 from coffre.records.boots import AcceptedMachine
 from coffre.records.facts.agents import AcceptedBefore, MachineReplaced
 from coffre.records.memory import Memory
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Tenant
+from coffre.tenant.log import Log
+from coffre.tenant.memory import TenantMemory
+from coffre.tenant.service import find_machine
 from coffre.workspace.clock import utc_now
 
 
@@ -24,7 +27,7 @@ class Replacement:
 NO_REPLACEMENT = Replacement()
 
 
-def meet(service: Service, machine: str, said: Identity | None) -> tuple[str, ...]:
+def meet(memory: TenantMemory, machine: str, said: Identity | None) -> tuple[str, ...]:
     """Hold the machine that answers at a machine's address against the one whose backups count.
 
     The first one is accepted, and so is the next one after its place was given away. Returns in what another one
@@ -34,27 +37,27 @@ def meet(service: Service, machine: str, said: Identity | None) -> tuple[str, ..
         return ()
     now = utc_now()
 
-    def learn(memory: Memory) -> Memory:
-        if memory.accepted is None:
-            return identity.accept(memory, said, now)
-        return identity.hear(memory, identity.seen_by_us(said, now))
+    def learn(known: Memory) -> Memory:
+        if known.accepted is None:
+            return identity.accept(known, said, now)
+        return identity.hear(known, identity.seen_by_us(said, now))
 
-    known = service.records.change_memory(service.tenant.id, machine, learn)
-    if not identity.is_foreign(known, said, now):
+    learnt = memory.change(machine, learn)
+    if not identity.is_foreign(learnt, said, now):
         return ()
-    return identity.differences(known.accepted, said) or ("start",)
+    return identity.differences(learnt.accepted, said) or ("start",)
 
 
-def give_away(service: Service, replacement: Replacement) -> None:
+def give_away(tenant: Tenant, log: Log, memory: TenantMemory, replacement: Replacement) -> None:
     """Record that other machines take these places, and why: the next deployment says which ones. May run twice."""
     if replacement.machines:
         check_reason(replacement.reason)
     for name in replacement.machines:
-        service.machine(name)
+        find_machine(tenant, name)
     for name in replacement.machines:
-        before = service.records.read_memory(service.tenant.id, name).accepted
-        service.log.append(MachineReplaced(replacement.reason, _describe(before)), name)
-        service.records.change_memory(service.tenant.id, name, partial(identity.give_away, at=utc_now()))
+        before = memory.read(name).accepted
+        log.append(MachineReplaced(replacement.reason, _describe(before)), name)
+        memory.change(name, partial(identity.give_away, at=utc_now()))
 
 
 def _describe(accepted: AcceptedMachine | None) -> AcceptedBefore | None:

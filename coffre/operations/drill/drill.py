@@ -21,6 +21,7 @@ from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import Drilled
 from coffre.records.facts.fact import RecordedFinding
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.log import Log
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.work_folder import work_folder
@@ -61,12 +62,14 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     newest = _newest_reported(service, machine)
     snapshot_id, reported = newest.snapshot_id, newest.hashes
     if not newest.is_stored:
         problems = ("the snapshot that its machine reported is not in its bucket",)
-        return _settle(service, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ())
+        return _settle(
+            service.log, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ()
+        )
     with _cache_folder(service.repository.root) as cache:
         reason = f"drill of snapshot {snapshot_id[:8]}, seed {seed}"
         repository = open_repository(service, machine, reason, cache)
@@ -82,10 +85,10 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
-    return _settle(service, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
+    return _settle(service.log, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
 
 
-def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
+def _settle(log: Log, done: Drill, paths: Sequence[str]) -> Drill:
     """Record how a drill ended."""
     drilled = Drilled(
         seed=done.seed,
@@ -95,7 +98,7 @@ def _settle(service: Service, done: Drill, paths: Sequence[str]) -> Drill:
         losses=tuple(RecordedFinding(loss.kind.value, loss.evidence) for loss in done.losses),
         gaps=tuple(RecordedFinding(gap.kind.value, gap.evidence) for gap in done.gaps),
     )
-    service.log.append(drilled, done.machine)
+    log.append(drilled, done.machine)
     return done
 
 

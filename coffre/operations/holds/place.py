@@ -5,7 +5,9 @@ from coffre.operations.access.suspension import set_suspension
 from coffre.operations.holds.settle import settle_hold
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
+from coffre.spec.tenant import Tenant
 from coffre.tenant.access import find_reason
+from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.runs import lock_service, open_recorded
 
@@ -23,7 +25,9 @@ def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice:
     with open_recorded(repository, slug, "hold place", on_notice) as service:
         record_hold(service.log, hold)
         try:
-            return _carry_out(repository, slug, on_notice)
+            # The lock first, then a look: what an apply put in place before, under the lock, is undone here.
+            with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
+                return carry_out(held.tenant, held.buckets)
         except BusyError as error:
             raise BusyError(
                 f"{slug}: the hold is recorded and counts, but rules that delete may still stand: {error.message}",
@@ -31,14 +35,12 @@ def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice:
             ) from error
 
 
-def _carry_out(repository: Repository, slug: str, on_notice: OnNotice) -> int:
-    """Take the tenant's lock, then look: what an apply put in place before, under the lock, is undone here."""
-    with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
-        owner = held.storage.find_owner(held.owner_uid, exact=False)
-        owned = owner.buckets if owner is not None else ()
-        names = [name for name in held.tenant.machines if held.bucket_name(name) in owned]
-        settle_hold(held, names)
-        for name in names:
-            if (reason := find_reason(held.tenant)) is not None and not held.machine(name).is_retired:
-                set_suspension(held, name, reason)
-        return len(names)
+def carry_out(tenant: Tenant, buckets: TenantBuckets) -> int:
+    """See to it that the platform does what a tenant's hold says; returns of how many buckets that was read back."""
+    names = buckets.existing().among(tenant.machines)
+    settle_hold(tenant, buckets, names)
+    reason = find_reason(tenant)
+    for name in names:
+        if reason is not None and not tenant.machines[name].is_retired:
+            set_suspension(buckets, name, reason)
+    return len(names)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import Hold, Tenant
-from coffre.tenant.service import Service
+from coffre.tenant.buckets import TenantBuckets
 
 
 def refuse_if_held(tenant: Tenant, doing: str) -> None:
@@ -28,23 +28,22 @@ def describe_hold(hold: Hold) -> str:
     return f"{hold.reference}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
 
 
-def settle_hold(service: Service, machines: Collection[str] | None = None) -> None:
+def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str] | None = None) -> None:
     """See to it that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
 
     ``machines`` are those that have a bucket, by default all of the file.
 
     ExpectedError when a rule stands all the same: then the hold does not count.
     """
-    tenant = service.tenant
     if tenant.hold is None:
         return
     names = with_bucket(tenant.machines) if machines is None else machines
     for name in names:
-        bucket = service.owner_bucket(name)
+        bucket = buckets.open(name)
         # The stack has taken away those that it knew of.
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
-    left = find_expiring(service, names)
+    left = find_expiring(buckets, names)
     if left:
         raise ExpectedError(
             f"{tenant.slug}: the hold ({describe_hold(tenant.hold)}) does NOT count yet: rules that delete stand on "
@@ -53,7 +52,7 @@ def settle_hold(service: Service, machines: Collection[str] | None = None) -> No
         )
 
 
-def find_expiring(service: Service, machines: Iterable[str]) -> dict[str, list[str]]:
+def find_expiring(buckets: TenantBuckets, machines: Iterable[str]) -> dict[str, list[str]]:
     """Return the machines whose bucket has rules that delete, with the names of the rules, read live."""
-    rules = {name: list(service.owner_bucket(name).list_expiry_rules()) for name in machines}
+    rules = {name: list(buckets.open(name).list_expiry_rules()) for name in machines}
     return {name: found for name, found in rules.items() if found}

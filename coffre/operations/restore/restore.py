@@ -123,7 +123,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     """
     refuse_while_blocked(service.tenant)
     service.machine(wanted.machine)
-    refuse_unapplied(service, [wanted.machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
     path = normalise_path(wanted.path)
     unfinished = _read_marker(target)
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
@@ -158,24 +158,25 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
     refuse_while_blocked(service.tenant)
     refuse_target(service.tenant, destination.machine)
     service.machine(wanted.machine)
-    refuse_unapplied(service, [wanted.machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
     key = _machine_key(service, wanted.machine)
     path, formats = normalise_path(wanted.path), repositories_of(wanted.machine, service.machine(wanted.machine))
-    with open_machine(service, destination.machine) as ssh:
+    with open_machine(service.repository, service.tenant, destination.machine) as ssh:
         watcher.on_step(f"looking at {destination.machine}")
         formats.look_at(ssh)
         if destination.in_place:
             formats.refuse_ours(path, destination.machine)
         # A refused key would have restic on the machine try for 15 minutes.
-        service.storage.open_bucket(service.bucket_name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
+        service.storage.open_bucket(service.buckets.name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
         where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = f"restore {wanted.snapshot} onto {destination.machine}, {where}"
         choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
         chosen = choice.snapshot
         folder = choose_folder(destination, wanted.machine, chosen)
         watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
-        password = use_password(service, wanted.machine, f"{reason}: handed to {destination.machine}")
-        storage = storage_of(service, service.bucket_name(wanted.machine), key, password)
+        handed = f"{reason}: handed to {destination.machine}"
+        password = use_password(service.secrets, service.log, wanted.machine, handed)
+        storage = storage_of(service.storage.endpoint, service.buckets.name(wanted.machine), key, password)
         summary = formats.restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
     where = f"{destination.machine}, {folder or 'in place'}"
     return Restored(wanted.machine, chosen, where, summary, choice.is_others, choice.left_out)
@@ -268,7 +269,7 @@ def _choose(service: Service, repository: Repository, wanted: Wanted, path: str 
 
 def _machine_key(service: Service, machine: str) -> AccessKey:
     service.machine(machine)
-    control = service.secrets.get_control(service.tenant.slug, service.tenant.id)
+    control = service.secrets.control()
     if machine not in control.machine_keys or service.tenant.machines[machine].is_retired:
         raise RefusedError(
             f"{machine} has no key of its own, and no other key may leave this computer",

@@ -44,9 +44,9 @@ def set_aside(service: Service, machine: str, beginning: str, reason: str) -> st
     name = _name(snapshot, SNAPSHOTS_PREFIX)
     service.log.append(SnapshotSetAside(name, reason), machine)
     _copy(service, bucket, snapshot, ASIDE_SNAPSHOTS_PREFIX + name)
-    expect_no_more(service, machine, [name], SET_ASIDE)
+    expect_no_more(service.memory, machine, [name], SET_ASIDE)
     bucket.hide(snapshot.key)
-    expect_no_more(service, machine, [name], SET_ASIDE)
+    expect_no_more(service.memory, machine, [name], SET_ASIDE)
     return name
 
 
@@ -71,10 +71,10 @@ def list_aside_ids(bucket: Bucket) -> tuple[str, ...]:
 def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
     """Return what is aside of a machine, with what the records say of it."""
     service.machine(machine)
-    refuse_unapplied(service, [machine])
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
     found = []
-    for snapshot in list_aside_ids(service.owner_bucket(machine)):
+    for snapshot in list_aside_ids(service.buckets.open(machine)):
         word = words.get(snapshot)
         told = (word.fact.reason, word.actor, word.at) if word is not None else (None, None, None)
         found.append(AsideSnapshot(machine, snapshot, *told))
@@ -84,8 +84,8 @@ def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
 def _open(service: Service, machine: str) -> Bucket:
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
-    return service.owner_bucket(machine)
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
+    return service.buckets.open(machine)
 
 
 def _refuse_empty(reason: str) -> None:
@@ -122,5 +122,5 @@ def _copy(service: Service, bucket: Bucket, snapshot: ObjectFacts, to: str) -> N
     try:
         bucket.copy(snapshot.key, to)
     except QuotaExceededError:
-        with service.storage.extra_room(service.owner_uid, snapshot.size_bytes + WALL_MARGIN_BYTES):
+        with service.buckets.extra_room(snapshot.size_bytes + WALL_MARGIN_BYTES):
             bucket.copy(snapshot.key, to)

@@ -35,8 +35,8 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
     """Return what would bring a machine's repository back to a moment; changes nothing."""
     refuse_while_blocked(service.tenant)
     service.machine(machine)
-    refuse_unapplied(service, [machine])
-    bucket = service.owner_bucket(machine)
+    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
+    bucket = service.buckets.open(machine)
     versions, foreign = part_foreign(bucket.list_versions(naming.RESTIC_PREFIX))
     unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]
     return plan_undelete(versions, at, unsound=unsound, is_exact=is_exact, foreign=foreign)
@@ -60,15 +60,15 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     ours = (key for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX) and not is_foreign(key))
     hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
     if hidden:
-        release_snapshots(service, machine, hidden, HIDDEN)
-    bucket = service.owner_bucket(machine)
+        release_snapshots(service.log, service.memory, machine, hidden, HIDDEN)
+    bucket = service.buckets.open(machine)
     done = _Progress(len(plan.comebacks), on_progress)
     left = _bring_back(bucket, plan.comebacks, done)
     for margin_bytes in WALL_MARGINS_BYTES:
         if not left:
             break
         needed_bytes = sum(comeback.size_bytes for comeback in left) + margin_bytes
-        with service.storage.extra_room(service.owner_uid, needed_bytes):
+        with service.buckets.extra_room(needed_bytes):
             left = _bring_back(bucket, left, done)
     if left:
         raise QuotaExceededError(
@@ -78,7 +78,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
     for key in plan.hidden:
         bucket.hide(key)
     if hidden:
-        expect_no_more(service, machine, hidden, HIDDEN)
+        expect_no_more(service.memory, machine, hidden, HIDDEN)
 
 
 def check(service: Service, machine: str) -> RepositoryError | None:

@@ -4,7 +4,7 @@ Where a rotation stands is in the control bundle alone (`coffre.secrets.rotation
 ended by the next `rotate` or `apply`: with the same new keys, and no old key given back.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from coffre.agents.kinds import driver_of, with_bucket, with_orders
@@ -28,6 +28,7 @@ from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.tenant import Machine
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.keys import access_key
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
@@ -134,7 +135,7 @@ class TenantRotation:
 
     def sign_orders(self) -> None:
         """Bring the signatures of every machine's orders to the keys that sign now."""
-        publish_programs(self._service, self._on_progress)
+        publish_programs(self._service.tenant, self._service.storage, self._on_progress)
         for name in with_orders(self._service.tenant.active_machines()):
             sign_orders(self._service, name)
 
@@ -144,12 +145,12 @@ class TenantRotation:
         names = machines_to_move(self.pending(subjects), self._machines())
         if not names:
             return ()
-        publish_programs(self._service, self._on_progress)
+        publish_programs(self._service.tenant, self._service.storage, self._on_progress)
         orders = {
             name: sign_orders(self._service, name) if driver_of(tenant.machines[name]).takes_orders else None
             for name in names
         }
-        secrets = Secrets(self.control, self._service.secrets.get_data(tenant.slug, tenant.id))
+        secrets = Secrets(self.control, self._service.secrets.data())
         return deploy(self._service, secrets, orders, self._on_progress, only=names)
 
     def settle(self, subjects: Sequence[Subject], deployed: Sequence[MachineOutcome] = ()) -> list[KeyOutcome]:
@@ -211,7 +212,7 @@ class TenantRotation:
             storage.delete_key(uid, old.access_key_id)
         machine = subject.machine or next(iter(self._machines()), None)
         is_there = old.access_key_id in storage.list_key_ids(uid)
-        if is_there or (machine and storage.accepts_key(self._service.bucket_name(machine), access_key(old))):
+        if is_there or (machine and storage.accepts_key(self._service.buckets.name(machine), access_key(old))):
             raise RemoteError(
                 f"the platform still accepts {describe(subject.old_secret)} ({old.access_key_id} of user {uid})",
                 f"Nothing was forgotten: run `coffre rotate {self._service.tenant.slug}` again; if it stays so, "
@@ -223,12 +224,12 @@ class TenantRotation:
         """See that the owner's new key lists and reads policies."""
         key = access_key(self.control.owner_key)
         for name in self._machines():
-            bucket = self._service.storage.open_bucket(self._service.bucket_name(name), key)
+            bucket = self._service.storage.open_bucket(self._service.buckets.name(name), key)
             bucket.list_objects(naming.CONTROL_PREFIX)
             bucket.is_gate_closed()
 
     def _read_witness(self, machine: str) -> Witness:
-        bucket = self._service.owner_bucket(machine)
+        bucket = self._service.buckets.open(machine)
         applied = find_applied(self._service, machine)
         report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
         # Who is shut out does nothing there, and could not take its lock away.
@@ -256,7 +257,7 @@ class TenantRotation:
 
     def _save(self, control: ControlBundle, dropping: Sequence[SecretId] = ()) -> None:
         if control != self.control:
-            self._service.secrets.save_control(self._service.tenant.slug, control, dropping=dropping)
+            self._service.secrets.save_control(control, dropping=dropping)
             self.control = control
 
     def _record_once(self, subject: Subject, stage: str) -> None:
@@ -280,7 +281,7 @@ def rotate_tenant(
     with lock_recorded(repository, slug, "rotate", on_progress) as service:
         _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
         warning = check_escrow(service)
-        control = ensure_report_keys(service, service.secrets.get_control(slug, service.tenant.id))
+        control = ensure_report_keys(service, service.secrets.control())
         subjects = choose_subjects(service, control, choice)
         rotation = TenantRotation(service, control, on_progress)
         continued = bool(rotation.pending(subjects))
@@ -313,11 +314,9 @@ def choose_subjects(service: Service, control: ControlBundle, choice: Choice) ->
     return chosen
 
 
-def _refuse_what_is_not_there(service: Service, owned_buckets: Collection[str]) -> None:
+def _refuse_what_is_not_there(service: Service, owned_buckets: ExistingBuckets) -> None:
     """Refuse a tenant that was never applied, or whose platform was lost: keys come after users and buckets."""
-    missing = [
-        name for name in with_bucket(service.tenant.active_machines()) if service.bucket_name(name) not in owned_buckets
-    ]
+    missing = [name for name in with_bucket(service.tenant.active_machines()) if not owned_buckets.has(name)]
     if missing:
         raise RefusedError(
             f"{service.tenant.slug}: no bucket on the platform for {', '.join(missing)}",

@@ -96,14 +96,14 @@ def digest_inputs(service: Service, name: str) -> str:
     """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, its address."""
     machine, endpoint = service.machine(name), service.storage.endpoint
     driver = driver_of(machine)
-    control = service.secrets.find_control(service.tenant.slug, service.tenant.id)
+    control = service.secrets.find_control()
     inputs = {
         "connection": machine.connection.model_dump(mode="json"),
-        "endpoint": [endpoint.url, endpoint.region, service.bucket_name(name)],
+        "endpoint": [endpoint.url, endpoint.region, service.buckets.name(name)],
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
         "programs": driver.find_build(machine.os).programs_sha256,
-        "orders": wanted_orders(service, name) if driver.takes_orders else None,
+        "orders": wanted_orders(service.tenant, service.log, name) if driver.takes_orders else None,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -171,7 +171,7 @@ def _settle(service: Service, result: DeployResult, orders: Orders | None) -> Ma
             connection=way,
         )
         service.log.append(deployed, result.machine)
-    differs = meet(service, result.machine, result.identity) if result.ok else ()
+    differs = meet(service.memory, result.machine, result.identity) if result.ok else ()
     return judge_identity(service.tenant.slug, outcome, differs)
 
 
@@ -241,7 +241,7 @@ def _find_credential(service: Service, name: str) -> SecretStr | None:
     if credential is None:
         return None
     tenant = service.tenant
-    value = service.secrets.get_control(tenant.slug, tenant.id).credentials.get(credential)
+    value = service.secrets.control().credentials.get(credential)
     if value is None:
         raise RefusedError(
             f"{tenant.slug}/{name}: the secret {credential!r} that its `credential` names is not in the bundle",
@@ -281,9 +281,11 @@ def judge_machine(
 def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
     driver, storage, trust = driver_of(service.machine(name)), None, None
     if driver.needs_bucket:
-        password = None if driver.repositories is None else use_password(service, name, "install the agent")
+        password = None
+        if driver.repositories is not None:
+            password = use_password(service.secrets, service.log, name, "install the agent")
         key = access_key(secrets.control.machine_keys[name])
-        storage = storage_of(service, service.bucket_name(name), key, password)
+        storage = storage_of(service.storage.endpoint, service.buckets.name(name), key, password)
     if driver.takes_orders:
         public_key = base64.b64decode(public_key_of(secrets.control.signing_key))
         trust = OrdersTrust(public_key, find_written(service.log, name))
@@ -291,5 +293,5 @@ def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
 
 
 def _seen_numbers(service: Service, name: str) -> SeenNumbers:
-    memory = service.records.read_memory(service.tenant.id, name)
+    memory = service.memory.read(name)
     return SeenNumbers(memory.report_number or 0, memory.check_in_number or 0)

@@ -1,6 +1,6 @@
 """What an apply does beyond storage and agents, foreseen from live facts: looked at, and nothing touched."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from coffre.records.events import EventKind
 from coffre.records.facts.contract import Commissioned, LicenceChange, OptionChange, QuotaChange
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 from coffre.tenant.access import find_reason
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.service import Service
 
 
@@ -66,10 +67,10 @@ class Step:
 
 
 def foresee(
-    service: Service, owned_buckets: Collection[str], renewal: Renewal, *, deploys_agents: bool
+    service: Service, owned_buckets: ExistingBuckets, renewal: Renewal, *, deploys_agents: bool
 ) -> tuple[Step, ...]:
     """Return what apply would do beyond storage and agents, in the order in which it does it."""
-    names = [name for name in service.tenant.machines if service.bucket_name(name) in owned_buckets]
+    names = owned_buckets.among(service.tenant.machines)
     missing, renewed = foresee_repositories(service, renewal, owned_buckets)
     steps = [
         *_foresee_expiry(service, names),
@@ -99,7 +100,7 @@ def _foresee_expiry(service: Service, names: Sequence[str]) -> list[Step]:
     wanted = None if service.tenant.hold is not None else service.tenant.storage.undelete_days
     found: dict[tuple[StepKind, int | None], list[str]] = {}
     for name in names:
-        stands = service.owner_bucket(name).undelete_days()
+        stands = service.buckets.open(name).undelete_days()
         kind = judge_expiry(stands, wanted)
         if kind is not None:
             found.setdefault((kind, stands), []).append(name)

@@ -1,6 +1,6 @@
 """The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coffre.agents.kinds import with_bucket, with_repository
@@ -14,6 +14,7 @@ from coffre.operations.repository import look_at_remains, make_repository
 from coffre.provisioning import rules
 from coffre.provisioning.rules import Remains
 from coffre.records.facts.backups import Drilled, NewRepository
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.log import fact_of
 from coffre.tenant.service import Service
 
@@ -42,7 +43,7 @@ class Renewal:
 NO_RENEWAL = Renewal()
 
 
-def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Collection[str]) -> tuple[Finding, ...]:
+def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: ExistingBuckets) -> tuple[Finding, ...]:
     """Remember what machines' buckets hold before anything is changed; returns what they held before and hold no more.
 
     RefusedError, and nothing is changed, when a machine is named for a new repository and has its own.
@@ -53,7 +54,7 @@ def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Coll
         service.machine(name)
     losses: list[Finding] = []
     for name in with_bucket(service.tenant.active_machines()):
-        if service.bucket_name(name) not in owned_buckets:
+        if not owned_buckets.has(name):
             losses += continuity.judge_absence(name, recall(service, name))
             continue
         try:
@@ -71,13 +72,13 @@ def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: Coll
 
 
 def foresee_repositories(
-    service: Service, renewal: Renewal, owned_buckets: Collection[str]
+    service: Service, renewal: Renewal, owned_buckets: ExistingBuckets
 ) -> tuple[list[str], list[str]]:
     """Return the machines whose repository would be made, and those where one would begin over a lost one."""
     missing: list[str] = []
     renewed: list[str] = []
     for name in with_repository(service.tenant.active_machines()):
-        if service.bucket_name(name) in owned_buckets:
+        if owned_buckets.has(name):
             remains = _look_at_remains(service, name)
         else:
             remains = Remains(
@@ -109,7 +110,7 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
             refused[name] = f"{problem.message}. {problem.hint}"
             continue
         if renewal.covers(name):
-            begin_anew(service, name, renewal.reason)
+            begin_anew(service.log, service.memory, name, renewal.reason)
         missing.append(name)
     if not missing:
         return refused
@@ -120,7 +121,7 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
 
 
 def _look_at_remains(service: Service, name: str) -> Remains:
-    found = look_at_remains(service.owner_bucket(name))
+    found = look_at_remains(service.buckets.open(name))
     return Remains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
 
 

@@ -20,6 +20,7 @@ from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind, Tenant
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.log import Log, fact_of
 from coffre.tenant.service import Service, local_today
 
@@ -58,25 +59,24 @@ def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]
     return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service.log, name)]
 
 
-def list_standing(service: Service, owned_buckets: Collection[str]) -> list[str]:
+def list_standing(service: Service, owned_buckets: ExistingBuckets) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; the bare look makes no records."""
     in_need = with_bucket(service.tenant.machines)
-    there = [name for name in list_retired(service.tenant) if name in in_need]
-    there = [name for name in there if service.bucket_name(name) in owned_buckets]
+    there = owned_buckets.among(name for name in list_retired(service.tenant) if name in in_need)
     return [name for name in there if has_agent(service.log, name)]
 
 
 def list_ordered(service: Service) -> list[str]:
     """Return the retired machines that get orders once more: to remove their agents."""
-    return list_with_keys(service.tenant, service.secrets.find_control(service.tenant.slug, service.tenant.id))
+    return list_with_keys(service.tenant, service.secrets.find_control())
 
 
 def order_removal(
-    service: Service, control: ControlBundle, owned_buckets: Collection[str], *, replaces_foreign: bool = False
+    service: Service, control: ControlBundle, owned_buckets: ExistingBuckets, *, replaces_foreign: bool = False
 ) -> None:
     """Order the agents of machines that are being retired to remove themselves, while their keys can still read it."""
     for name in list_with_keys(service.tenant, control):
-        if service.bucket_name(name) in owned_buckets:
+        if owned_buckets.has(name):
             write_orders(service, name, replaces_foreign=replaces_foreign)
 
 
@@ -104,7 +104,7 @@ def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> 
     control = forget_keys(secrets.control, names)
     subjects = [rotations.machine_key(name) for name in names]
     dropping = [dropped for subject in subjects for dropped in (subject.secret, subject.old_secret)]
-    service.secrets.save_control(service.tenant.slug, control, dropping=dropping)
+    service.secrets.save_control(control, dropping=dropping)
     return replace(secrets, control=control)
 
 

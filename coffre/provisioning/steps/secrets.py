@@ -53,15 +53,15 @@ def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secr
     May run twice: nothing that exists is ever minted again.
     """
     tenant = service.tenant
-    control = service.secrets.find_control(tenant.slug, tenant.id)
-    data = service.secrets.find_data(tenant.slug, tenant.id)
+    control = service.secrets.find_control()
+    data = service.secrets.find_data()
     missing = missing_secrets(tenant, control, data)
     if missing:
         on_progress(f"minting keys and passwords for {', '.join(missing)}, and putting them in escrow")
     whole = Secrets(_completed_control(tenant, control), _completed_data(tenant, data))
     # Also without anything new: a save writes only what a copy lacks, and fails when the escrow could not take it.
-    service.secrets.save_data(tenant.slug, whole.data)
-    service.secrets.save_control(tenant.slug, whole.control)
+    service.secrets.save_data(whole.data)
+    service.secrets.save_control(whole.control)
     return replace(whole, control=ensure_report_keys(service, whole.control))
 
 
@@ -73,9 +73,12 @@ def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundl
     lacking = [name for name in with_repository(service.tenant.active_machines()) if name not in control.report_keys]
     if not lacking:
         return control
-    derived = {name: derive_key(use_password(service, name, "derive the key of its reports")) for name in lacking}
+    derived = {
+        name: derive_key(use_password(service.secrets, service.log, name, "derive the key of its reports"))
+        for name in lacking
+    }
     whole = control.model_copy(update={"report_keys": {**control.report_keys, **derived}})
-    service.secrets.save_control(service.tenant.slug, whole)
+    service.secrets.save_control(whole)
     return whole
 
 

@@ -11,6 +11,7 @@ from coffre.operations.holds.settle import describe_hold
 from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.service import Service, local_today
 
 
@@ -22,16 +23,16 @@ class StatesPlan:
     notes: tuple[str, ...] = ()
 
 
-def plan_states(service: Service, owned_buckets: Collection[str], standing: Collection[str]) -> StatesPlan:
+def plan_states(service: Service, owned_buckets: ExistingBuckets, standing: Collection[str]) -> StatesPlan:
     """Hold the file's state against what the platform lets the machines do; looks, and touches nothing.
 
     ``standing`` are retired machines that could not be reached yet.
     """
     tenant = service.tenant
     suspended = {
-        name: service.owner_bucket(name).is_suspended()
+        name: service.buckets.open(name).is_suspended()
         for name in with_bucket(tenant.active_machines())
-        if service.bucket_name(name) in owned_buckets
+        if owned_buckets.has(name)
     }
     waiting = (f"{name}: its agent still stands there, which each apply tries to remove" for name in standing)
     lost = note_lost_repositories(service, owned_buckets)
@@ -60,13 +61,13 @@ def note_retired(tenant: Tenant, today: date) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def note_lost_repositories(service: Service, owned_buckets: Collection[str]) -> tuple[str, ...]:
+def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> tuple[str, ...]:
     """Name the machines that apply will refuse: their repositories were seen, and are gone."""
     notes = []
     for name in with_repository(service.tenant.active_machines()):
         known = len(recall(service, name).expected)
-        has_bucket = service.bucket_name(name) in owned_buckets
-        if known and not (has_bucket and service.owner_bucket(name).exists(CONFIG_KEY)):
+        has_bucket = owned_buckets.has(name)
+        if known and not (has_bucket and service.buckets.open(name).exists(CONFIG_KEY)):
             notes.append(f"{name}: its repository is gone, and it held {known} snapshots: apply refuses this machine")
     return tuple(notes)
 

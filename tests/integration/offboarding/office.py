@@ -112,12 +112,12 @@ def make_office(lab, folder: Path) -> Office:
 
 
 def owner_s3(service: Service):
-    return make_client(service.storage.endpoint, service.owner_key())
+    return make_client(service.storage.endpoint, service.buckets.owner_key())
 
 
 def fill(service: Service, machine: str, keys: list[str], times: int = 1) -> None:
     """Write these keys into a machine's bucket so many times, with the owner's key."""
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
 
     def put(key: str) -> None:
         for number in range(times):
@@ -129,7 +129,7 @@ def fill(service: Service, machine: str, keys: list[str], times: int = 1) -> Non
 
 def clear(service: Service, machine: str) -> None:
     """Delete every version of the few objects that a machine's bucket holds, one by one."""
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     answer = s3.list_object_versions(Bucket=bucket)
     for entry in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]:
         s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])

@@ -54,7 +54,7 @@ def slug(office):
 
 @pytest.fixture
 def control(service):
-    return service.secrets.get_control(service.tenant.slug, service.tenant.id)
+    return service.secrets.control()
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     assert sorted(data.places) == [f".coffre/escrow/{slug}.data.age", f".coffre/secrets/{slug}.data.age"]
     assert len(data.fingerprint) == 64
     assert destroy_data_bundle(service, refuse=allow) == data
-    assert service.secrets.find_data(slug, service.tenant.id) is None
+    assert service.secrets.find_data() is None
 
     users = delete_users(service, refuse=allow)
     machine_uids = [f"{service.owner_uid}.{name}" for name in MACHINES]
@@ -144,7 +144,7 @@ def test_nothing_goes_before_its_turn(office, service, control):
         remove_local(service, refuse=allow)
     assert everything(office) == before
     assert len(service.storage.list_users(service.owner_uid)) == 3
-    assert service.secrets.get_control(service.tenant.slug, service.tenant.id) == control
+    assert service.secrets.control() == control
 
 
 def test_a_hold_stops_every_step(office, service, erased):
@@ -162,12 +162,11 @@ def test_a_hold_stops_every_step(office, service, erased):
 
 
 def test_the_password_of_one_machine_goes_alone(service, erased):
-    slug, tenant_id = service.tenant.slug, service.tenant.id
-    before = service.secrets.get_data(slug, tenant_id)
+    before = service.secrets.data()
     done = destroy_password(service, "poste-01", refuse=allow)
     assert done is not None
     assert len(done.places) == 2
-    left = service.secrets.get_data(slug, tenant_id).repository_passwords
+    left = service.secrets.data().repository_passwords
     assert left == {"poste-02": before.repository_passwords["poste-02"]}
     assert destroy_password(service, "poste-01", refuse=allow) is None
 
@@ -213,7 +212,7 @@ def test_a_user_is_suspended_and_enabled_once(service):
 
 
 def test_a_key_nobody_has_is_told_from_one_that_is_known(service, control):
-    bucket = service.bucket_name("poste-01")
+    bucket = service.buckets.name("poste-01")
     assert not service.storage.accepts_key(bucket, AccessKey(secrets.token_hex(10).upper(), "x" * 40))
     key = control.owner_key
     known = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())

@@ -49,7 +49,7 @@ def begin(service, machine):
 
 
 def test_everything_of_a_bucket_is_counted_and_erased_and_its_neighbour_is_untouched(service, lab, machine, fresh):
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     fill(service, machine, [f"restic/data/{n:04}" for n in range(1100)])
     fill(service, machine, [f"restic/index/{n}" for n in range(20)], times=3)
     other = next(fresh)
@@ -73,7 +73,7 @@ def test_everything_of_a_bucket_is_counted_and_erased_and_its_neighbour_is_untou
 
 
 def test_odd_keys_go_like_any_other(service, machine):
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     for key in ODD:
         s3.put_object(Bucket=bucket, Key=key, Body=b"1")
         s3.put_object(Bucket=bucket, Key=key, Body=b"2")
@@ -85,7 +85,7 @@ def test_odd_keys_go_like_any_other(service, machine):
 
 
 def test_thousands_of_versions_of_one_key_and_versions_without_an_id_are_all_listed(service, machine):
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     fill(service, machine, [f"null/{n:04}" for n in range(1050)])
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -108,7 +108,7 @@ def test_a_bucket_of_another_tenant_under_the_expected_name_is_refused_untouched
     with office.service(other) as stranger:
         fill(stranger, "fremd-01", ["restic/data/theirs"])
         before = count_bucket(stranger, "fremd-01")
-        theirs = stranger.bucket_name("fremd-01")
+        theirs = stranger.buckets.name("fremd-01")
         ours = begin(service, machine)
         # The name that this tenant expects is the other one's bucket.
         lied = replace(service)
@@ -122,11 +122,11 @@ def test_a_bucket_of_another_tenant_under_the_expected_name_is_refused_untouched
         with pytest.raises(RefusedError, match="the journal names bucket"):
             erase(service, replace(ours, tenant_id=stranger.tenant.id))
         assert count_bucket(stranger, "fremd-01") == before
-    assert service.storage.find_bucket(service.bucket_name(machine)) is not None
+    assert service.storage.find_bucket(service.buckets.name(machine)) is not None
 
 
 def test_a_bucket_without_our_tag_or_made_anew_is_refused_untouched(service, machine):
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     fill(service, machine, ["restic/data/1"])
     began = begin(service, machine)
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
@@ -171,7 +171,7 @@ def test_a_hold_placed_meanwhile_ends_the_erasure_within_the_batches_under_way(s
 
 
 def test_a_bucket_that_gains_some_objects_is_erased_with_them(service, machine):
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     fill(service, machine, [f"restic/data/{n:04}" for n in range(500)])
     began = begin(service, machine)
     calls = itertools.count()
@@ -188,7 +188,7 @@ def test_a_bucket_that_gains_some_objects_is_erased_with_them(service, machine):
 
 def test_a_bucket_that_goes_on_gaining_is_given_up_with_one_clear_error(service, machine, monkeypatch):
     monkeypatch.setattr(erasing, "STILL_AT_MOST_SECONDS", 2 * erasing.STILL_SECONDS)
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     fill(service, machine, ["restic/data/1"])
     began = begin(service, machine)
     ended = threading.Event()
@@ -226,7 +226,7 @@ def test_a_half_deleted_bucket_goes_on_where_it_stopped(service, lab, machine):
 @pytest.fixture
 def locking(service, machine):
     """The machine's bucket, made anew with S3 Object Lock as no bucket of Coffre's is."""
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     s3.delete_bucket(Bucket=bucket)
     s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
@@ -268,7 +268,7 @@ def test_a_legal_hold_is_an_error_that_names_it(service, locking, machine):
 
 
 def test_what_a_policy_denies_is_an_error_and_not_called_erased(service, machine):
-    s3, bucket = owner_s3(service), service.bucket_name(machine)
+    s3, bucket = owner_s3(service), service.buckets.name(machine)
     fill(service, machine, ["restic/data/1"])
     began = begin(service, machine)
     statement = {

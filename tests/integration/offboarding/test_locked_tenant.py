@@ -41,7 +41,7 @@ def service(office):
 @pytest.fixture
 def until(service):
     """The moment until which one version of one machine is locked, in a bucket as no one of Coffre's is."""
-    s3, bucket = owner_s3(service), service.bucket_name(LOCKED)
+    s3, bucket = owner_s3(service), service.buckets.name(LOCKED)
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     for entry in s3.list_object_versions(Bucket=bucket).get("Versions", []):
         s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
@@ -67,7 +67,7 @@ def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service
     assert erased[LOCKED].locked is not None
     assert (erased[LOCKED].locked.versions, erased[LOCKED].locked.until) == (1, until)
     assert [each.what for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)] == [RepositoryPasswords()]
-    assert service.secrets.find_data(service.tenant.slug, service.tenant.id) is None
+    assert service.secrets.find_data() is None
     assert service.storage.list_key_ids(service.owner_uid)
     assert not journal.steps(Step.USER_DELETED)
 

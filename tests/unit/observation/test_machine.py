@@ -58,19 +58,20 @@ def look(monkeypatch):
     monkeypatch.setattr(
         module,
         "count_store",
-        lambda service, bucket, name, current, repository: MachineStore(name, current, repository, 9, 2),
+        lambda buckets, name, current, repository: MachineStore(name, current, repository, 9, 2),
     )
-    monkeypatch.setattr(module, "_find_verification", lambda service, name, now: None)
-    monkeypatch.setattr(module, "_find_expected_since", lambda service, name: NOW - timedelta(days=30))
+    monkeypatch.setattr(module, "_find_verification", lambda tenant, log, name, now, days: None)
+    monkeypatch.setattr(module, "_find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
 
     def look_at(objects):
         bucket = FakeBucket(objects)
         service = SimpleNamespace(
             tenant=tenant,
-            owner_bucket=lambda machine: bucket,
-            secrets=SimpleNamespace(find_control=lambda slug, tenant_id: None),
+            buckets=SimpleNamespace(open=lambda machine: bucket),
+            secrets=SimpleNamespace(find_control=lambda: None),
             find_records=lambda: None,
             log=InMemoryLog(),
+            repository=SimpleNamespace(settings=SimpleNamespace(verify=SimpleNamespace(period_days=30))),
         )
         return module.look_at_machine(service, name, NOW)
 

@@ -49,6 +49,7 @@ from coffre.spec.loader import Repository
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import Stage
+from coffre.tenant.log import TenantLog
 from coffre.tenant.service import Service
 from tests.builders import tenant_with
 
@@ -158,7 +159,7 @@ class Cluster:
         return datetime.now(UTC) + self.ahead
 
 
-class InMemorySecrets:
+class ProviderSecrets:
     """The provider's own keys, and no tenant's."""
 
     def __init__(self) -> None:
@@ -186,10 +187,9 @@ def open_service(
         repository=Repository(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
         storage=Cluster(),  # type: ignore[arg-type]
-        secrets=InMemorySecrets(),  # type: ignore[arg-type]
-        author=Author("anna@smileo.example", "1a2b3c4d5e6f"),
-        open_records=lambda: kept,
-        find_records=lambda: kept,
+        secrets=None,  # type: ignore[arg-type]
+        secret_store=ProviderSecrets(),  # type: ignore[arg-type]
+        log=TenantLog.read(kept, tenant.id, tenant.slug, Author("anna@smileo.example", "1a2b3c4d5e6f")),
         on_notice=lambda text: None,
     )
 
@@ -274,7 +274,7 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
     note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{service.owner_uid}.{name}" for name in tenant.machines)))
     journal.enter(Stage.DISMANTLED)
     for name in tenant.machines:
-        bucket = service.bucket_name(name)
+        bucket = service.buckets.name(name)
         note(
             Step.ERASURE_BEGAN,
             ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", service.owner_uid, tenant.id, count),
@@ -292,14 +292,14 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
 def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smileo.example") -> None:
     """Add a verification by another person, and what goes last."""
     checks = tuple(
-        Check(look, service.bucket_name(name), True, seen)
+        Check(look, service.buckets.name(name), True, seen)
         for name in service.tenant.machines
         for look, seen in (
             (Look.BUCKET, Absent()),
             (Look.RESTORE, RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Stat: Access Denied.")),
         )
     )
-    other = replace(service, author=Author(actor, "1a2b3c4d5e6f"))
+    other = replace(service, log=replace(service.log, author=Author(actor, "1a2b3c4d5e6f")))
     looking = Journal(other, ended_on(4))
     looking.note(Step.VERIFIED, Verified((*checks, Check(Look.USER, service.owner_uid, True, Absent()))))
     journal.today = ended_on(5)

@@ -99,8 +99,11 @@ def service_of(platform):
         tenant=TENANT,
         storage=platform,
         owner_uid=OWNER,
-        bucket_name=lambda machine: naming.bucket_name(TENANT.slug, TENANT.id, machine),
-        owner_key=lambda: "the owner's",
+        buckets=SimpleNamespace(
+            name=lambda machine: naming.bucket_name(TENANT.slug, TENANT.id, machine),
+            open_named=lambda name: platform.open_bucket(name, "the owner's"),
+            owner_key=lambda: "the owner's",
+        ),
         records=SimpleNamespace(forget_memory=lambda tenant_id, machine: None),
     )
 

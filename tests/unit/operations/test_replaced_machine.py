@@ -12,6 +12,8 @@ from coffre.errors import UsageError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement, give_away, meet
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import MachineReplaced
+from coffre.tenant.memory import TenantMemory
+from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
 
 MACHINE = "compta-01"
@@ -23,38 +25,37 @@ NEW = Identity(machine_id="ef" * 16, hardware_id="98" * 16, boot_id="02" * 16, h
 def service(tmp_path: Path) -> Iterator[Any]:
     with Records.open("sqlite:.coffre/records.db", tmp_path) as records:
         yield SimpleNamespace(
-            records=records,
-            tenant=SimpleNamespace(id="k7f3q9wz2m"),
-            machine=lambda name: name,
+            memory=TenantMemory("k7f3q9wz2m", lambda: records),
+            tenant=tenant_with(),
             log=InMemoryLog(),
         )
 
 
 def test_the_first_machine_that_is_deployed_is_the_one_and_stays_it_after_a_reboot_and_a_rename(service: Any) -> None:
     again = HERE.model_copy(update={"boot_id": "03" * 16, "host_name": "accueil"})
-    assert [meet(service, MACHINE, said) for said in (HERE, again, None, Identity(host_name="x"))] == [()] * 4
-    accepted = service.records.read_memory("k7f3q9wz2m", MACHINE).accepted
+    assert [meet(service.memory, MACHINE, said) for said in (HERE, again, None, Identity(host_name="x"))] == [()] * 4
+    accepted = service.memory.read(MACHINE).accepted
     assert (accepted.machine_id, accepted.host_name) == (HERE.machine_id, "compta-01")
     assert not service.log.has(MachineReplaced)
 
 
 def test_another_machine_is_the_one_only_by_a_word_with_its_reason(service: Any) -> None:
-    meet(service, MACHINE, HERE)
+    meet(service.memory, MACHINE, HERE)
     mainboard = HERE.model_copy(update={"hardware_id": "77" * 16})
-    assert meet(service, MACHINE, mainboard) == ("hardware",)
-    assert meet(service, MACHINE, NEW) == meet(service, MACHINE, NEW) == ("installation", "hardware")
-    give_away(service, NO_REPLACEMENT)
-    assert meet(service, MACHINE, NEW) == ("installation", "hardware")
+    assert meet(service.memory, MACHINE, mainboard) == ("hardware",)
+    assert meet(service.memory, MACHINE, NEW) == meet(service.memory, MACHINE, NEW) == ("installation", "hardware")
+    give_away(service.tenant, service.log, service.memory, NO_REPLACEMENT)
+    assert meet(service.memory, MACHINE, NEW) == ("installation", "hardware")
     with pytest.raises(UsageError, match="no reason"):
-        give_away(service, Replacement((MACHINE,), " "))
+        give_away(service.tenant, service.log, service.memory, Replacement((MACHINE,), " "))
     assert not service.log.has(MachineReplaced)
     for _ in range(2):  # killed before the deployment, and typed again
-        give_away(service, Replacement((MACHINE,), "its disk died"))
+        give_away(service.tenant, service.log, service.memory, Replacement((MACHINE,), "its disk died"))
     replaced = service.log.list(MachineReplaced)
     assert [(each.machine, each.fact.reason) for each in replaced] == [(MACHINE, "its disk died")] * 2
     assert replaced[0].fact.before.host_name == "compta-01"
-    assert meet(service, MACHINE, NEW) == ()
-    assert meet(service, MACHINE, HERE) == ("installation", "hardware")
-    give_away(service, Replacement((MACHINE,), "the old one was repaired"))
-    assert meet(service, MACHINE, HERE) == ()
-    assert meet(service, MACHINE, NEW) == ("installation", "hardware")
+    assert meet(service.memory, MACHINE, NEW) == ()
+    assert meet(service.memory, MACHINE, HERE) == ("installation", "hardware")
+    give_away(service.tenant, service.log, service.memory, Replacement((MACHINE,), "the old one was repaired"))
+    assert meet(service.memory, MACHINE, HERE) == ()
+    assert meet(service.memory, MACHINE, NEW) == ("installation", "hardware")

@@ -41,21 +41,19 @@ def test_switches_that_differ_are_called_partly() -> None:
 
 
 def test_one_machine_that_is_still_shut_out_stops_no_other() -> None:
-    def service_of(*shut: str, **changes: object) -> Any:
-        return SimpleNamespace(
-            tenant=tenant_with(**changes),
-            owner_bucket=lambda name: SimpleNamespace(is_suspended=lambda: name in shut),
-        )
+    def seen(*shut: str, **changes: object) -> Any:
+        buckets = SimpleNamespace(open=lambda name: SimpleNamespace(is_suspended=lambda: name in shut))
+        return tenant_with(**changes), buckets
 
     both = ["compta-01", "caisse-01"]
-    assert find_shut_out(service_of(), both) == {}
-    (one,) = find_shut_out(service_of("caisse-01"), both).items()
+    assert find_shut_out(*seen(), both) == {}
+    (one,) = find_shut_out(*seen("caisse-01"), both).items()
     assert (one[0], one[1].message) == ("caisse-01", "martin: the platform does not let caisse-01 write yet")
     assert one[1].hint == "The file does: run `coffre apply martin`."
     with pytest.raises(RefusedError, match="does not let compta-01, caisse-01 write yet"):
-        find_shut_out(service_of(*both), both)
+        find_shut_out(*seen(*both), both)
     with pytest.raises(RefusedError, match="is suspended: its machines may not back up"):
-        find_shut_out(service_of(*both, status="suspended"), both)
+        find_shut_out(*seen(*both, status="suspended"), both)
 
 
 def test_nothing_is_deleted_under_a_hold_of_either_kind() -> None:

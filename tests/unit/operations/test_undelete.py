@@ -35,16 +35,14 @@ class FullBucket:
 
 def serve(bucket, raised):
     @contextmanager
-    def extra_room(uid, extra_bytes):
-        raised.append((uid, extra_bytes))
+    def extra_room(extra_bytes):
+        raised.append(extra_bytes)
         bucket.room_bytes += extra_bytes
         yield
 
     return SimpleNamespace(
-        owner_bucket=lambda machine: bucket,
-        owner_uid="martin",
+        buckets=SimpleNamespace(open=lambda machine: bucket, extra_room=extra_room),
         tenant=SimpleNamespace(slug="martin"),
-        storage=SimpleNamespace(extra_room=extra_room),
         log=InMemoryLog(),
     )
 
@@ -61,7 +59,7 @@ def test_at_the_wall_only_what_is_missing_is_made_room_for():
     service = serve(bucket, raised)
     module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), seen.append)
     assert sorted(bucket.back) == sorted((key, "v1") for key in sizes)
-    assert raised == [("martin", 30 * 100 + module.WALL_MARGINS_BYTES[0])]
+    assert raised == [30 * 100 + module.WALL_MARGINS_BYTES[0]]
     assert bucket.hidden == ["restic/index/x"]
     assert seen[-1] <= 1.0
     (event,) = service.log.events
@@ -91,19 +89,19 @@ def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_wit
     sizes = {f"restic/data/{number}": 100 for number in range(3)}
     bucket, raised = FullBucket(0, sizes), []
     service = serve(bucket, raised)
-    raise_wall = service.storage.extra_room
+    raise_wall = service.buckets.extra_room
     taken = iter([module.WALL_MARGINS_BYTES[0] + 150, 0])
 
     @contextmanager
-    def beside_a_writer(uid, extra_bytes):
-        with raise_wall(uid, extra_bytes):
+    def beside_a_writer(extra_bytes):
+        with raise_wall(extra_bytes):
             bucket.room_bytes -= next(taken)
             yield
 
-    service.storage.extra_room = beside_a_writer
+    service.buckets.extra_room = beside_a_writer
     module.undelete(service, "compta-01", plan_of(sizes), lambda fraction: None)
     first, second, _ = module.WALL_MARGINS_BYTES
-    assert raised == [("martin", 300 + first), ("martin", 200 + second)]
+    assert raised == [300 + first, 200 + second]
     assert sorted(key for key, _ in bucket.back) == sorted(sizes)
 
 
@@ -111,7 +109,7 @@ def test_a_wall_reached_again_is_said_and_hides_nothing():
     sizes = {"restic/data/1": 100}
     bucket = FullBucket(0, sizes)
     service = serve(bucket, [])
-    service.storage.extra_room = contextmanager(lambda uid, extra_bytes: iter([None]))
+    service.buckets.extra_room = contextmanager(lambda extra_bytes: iter([None]))
     with pytest.raises(QuotaExceededError, match="reached again with 1 objects"):
         module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), lambda fraction: None)
     assert bucket.hidden == []

@@ -24,7 +24,9 @@ from coffre.observation.judge.pack_rounds import (
 from coffre.operations import verify as module
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
+from coffre.spec.naming import bucket_name
 from coffre.storage.driver import ObjectFacts
+from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.log import TenantLog
 from tests.builders import tenant_with
 
@@ -71,19 +73,15 @@ class Desk:
         settings = SimpleNamespace(verify=SimpleNamespace(period_days=10, run_limit_bytes=10**12, run_hours=1))
         self.repository = SimpleNamespace(root=root, settings=settings)
         self.problem: ResticError | None = None
-        self.owner_uid = "owner"
-        self.storage = SimpleNamespace(list_owned_buckets=lambda uid: [self.bucket_name(MACHINE)])
+        existing = ExistingBuckets(
+            self.tenant.slug, self.tenant.id, frozenset([bucket_name(self.tenant.slug, self.tenant.id, MACHINE)])
+        )
+        self.buckets = SimpleNamespace(open=lambda machine: self.bucket, existing=lambda: existing)
         self.now = NOW
         author = Author("claire", None)
         self.log = TenantLog(
             self.tenant.id, self.tenant.slug, author, lambda: records, lambda: records, lambda: self.now
         )
-
-    def bucket_name(self, machine: str) -> str:
-        return f"bucket-of-{machine}"
-
-    def owner_bucket(self, machine: str) -> InMemoryBucket:
-        return self.bucket
 
     def machine(self, name: str) -> Any:
         return self.tenant.machines[name]

@@ -4,9 +4,9 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,94 +19,94 @@ from coffre.orders import control, generations
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import OrdersIssued, Update
+from coffre.secrets import rotations
+from coffre.secrets.bundles import ControlBundle
+from coffre.secrets.errors import MissingCopyError
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind
 from coffre.tenant.log import TenantLog
+from coffre.tenant.service import Service
 from tests.builders import machine_with, tenant_with
+from tests.doubles.buckets import InMemoryEstate
+from tests.doubles.secrets import InMemorySecrets
+from tests.doubles.service import open_in_memory
+from tests.doubles.storage import MemoryBucket
 
 MACHINE, SISTER = "compta-01", "caisse-01"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-SEED = bytes(range(32))
 
 
 class Killed(BaseException):
     """The process ended here."""
 
 
-class InMemoryBucket:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.objects: dict[str, bytes] = {}
-        self.is_killed = False
-
-    def find(self, key: str, limit_bytes: int) -> bytes | None:
-        return self.objects.get(key)
-
-    def put(self, key: str, body: bytes) -> None:
-        if self.is_killed:
-            raise Killed
-        self.objects[key] = body
+def die(*_: object) -> None:
+    raise Killed
 
 
 class Desk:
-    """A tenant's service with what orders need of it: buckets in memory, real records, one signing key."""
+    """A tenant whose orders are written: its buckets and secrets in memory, its records on disk."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, root: Path) -> None:
         self.tenant = tenant_with()
+        self.estate = InMemoryEstate.of_all(self.tenant)
         self.records: Records | None = records
         author = Author("claire", None)
         self.log = TenantLog(self.tenant.id, self.tenant.slug, author, lambda: records, lambda: self.records)
-        self.buckets = {name: InMemoryBucket(name) for name in self.tenant.machines}
-        control_bundle = SimpleNamespace(
-            signing_key=SecretStr(base64.b64encode(SEED).decode()), old_signing_key=None, condemned=()
-        )
-        self.secrets = SimpleNamespace(get_control=lambda slug, tenant_id: control_bundle)
+        self._root = root
 
-    def owner_bucket(self, machine: str) -> InMemoryBucket:
-        return self.buckets[machine]
-
-    def machine(self, name: str) -> Any:
-        return self.tenant.machines[name]
+    @property
+    def service(self) -> Service:
+        """What a command opens now, with the file as it is."""
+        return open_in_memory(self.tenant, self.estate, self.log, self._root)
 
     def standing(self, machine: str = MACHINE) -> Any:
-        document = json.loads(self.buckets[machine].objects[naming.DESIRED_KEY])
+        document = json.loads(self.copy(machine))
         return json.loads(base64.b64decode(document["payload"]))
 
     def copy(self, machine: str = MACHINE) -> bytes:
-        return self.buckets[machine].objects[naming.DESIRED_KEY]
+        found = self.estate.bucket(machine).find(naming.DESIRED_KEY, desired.LIMIT_BYTES)
+        assert isinstance(found, bytes)
+        return found
 
     def put_back(self, document: bytes, machine: str = MACHINE) -> None:
-        self.buckets[machine].objects[naming.DESIRED_KEY] = document
+        self.estate.bucket(machine).put(naming.DESIRED_KEY, document)
 
     def change_plan(self, hour: int) -> None:
         plans = {"office": {"paths": ["/home"], "schedule": [f"daily {hour}:00"], "keep": {"daily": 30}}}
         self.tenant = tenant_with(plans=plans)
 
 
+def generation_of(desk: Desk) -> Any:
+    standing = control.read_orders(desk.service, MACHINE)
+    assert standing is not None
+    return standing["generation"]
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     ordered = {"restic": OrderedProgram("0.18.1", "a" * 64, Path("restic"))}
     monkeypatch.setattr(type(DRIVERS[AgentKind.RESTIC]), "list_ordered_programs", lambda _kind, _system: ordered)
     set_clock(monkeypatch, NOW)
     with Records.open("sqlite:records.db", tmp_path) as records:
-        yield Desk(records)
+        yield Desk(records, tmp_path)
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
     monkeypatch.setattr(control, "utc_now", lambda: now)
 
 
-def test_an_older_genuine_document_is_refused_by_name_and_replaced_by_a_newer_one(desk: Any) -> None:
-    control.write_orders(desk, MACHINE)
+def test_an_older_genuine_document_is_refused_by_name_and_replaced_by_a_newer_one(desk: Desk) -> None:
+    control.write_orders(desk.service, MACHINE)
     first = desk.copy()
     desk.change_plan(13)
-    assert control.write_orders(desk, MACHINE).generation == 2
+    assert control.write_orders(desk.service, MACHINE).generation == 2
     desk.put_back(first)
     for look in (
-        lambda: control.read_orders(desk, MACHINE),
-        lambda: control.refuse_foreign_orders(desk, [SISTER, MACHINE]),
-        lambda: control.write_orders(desk, MACHINE),
-        lambda: control.sign_orders(desk, MACHINE),
+        lambda: control.read_orders(desk.service, MACHINE),
+        lambda: control.refuse_foreign_orders(desk.service, [SISTER, MACHINE]),
+        lambda: control.write_orders(desk.service, MACHINE),
+        lambda: control.sign_orders(desk.service, MACHINE),
     ):
         with pytest.raises(
             desired.OutdatedOrdersError, match="generation 1, genuine and older than generation 2"
@@ -114,36 +114,36 @@ def test_an_older_genuine_document_is_refused_by_name_and_replaced_by_a_newer_on
             look()
         assert "--replace-orders" in found.value.hint
     assert desk.copy() == first
-    assert control.write_orders(desk, MACHINE, replaces_foreign=True).generation == 3
-    assert control.read_orders(desk, MACHINE) == desk.standing()
+    assert control.write_orders(desk.service, MACHINE, replaces_foreign=True).generation == 3
+    assert control.read_orders(desk.service, MACHINE) == desk.standing()
 
 
-def test_orders_of_a_sister_machine_are_foreign_although_our_key_signed_them(desk: Any) -> None:
-    control.write_orders(desk, SISTER)
-    control.write_orders(desk, MACHINE)
+def test_orders_of_a_sister_machine_are_foreign_although_our_key_signed_them(desk: Desk) -> None:
+    control.write_orders(desk.service, SISTER)
+    control.write_orders(desk.service, MACHINE)
     desk.put_back(desk.copy(SISTER))
     with pytest.raises(desired.InvalidOrdersError, match="for another machine"):
-        control.read_orders(desk, MACHINE)
-    control.write_orders(desk, MACHINE, replaces_foreign=True)
+        control.read_orders(desk.service, MACHINE)
+    control.write_orders(desk.service, MACHINE, replaces_foreign=True)
     assert (desk.standing()["machine"], desk.standing()["generation"]) == (MACHINE, 2)
 
 
-def test_a_kill_between_the_record_and_the_write_is_no_attack(desk: Any) -> None:
-    control.write_orders(desk, MACHINE)
+def test_a_kill_between_the_record_and_the_write_is_no_attack(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.write_orders(desk.service, MACHINE)
     desk.change_plan(13)
-    desk.buckets[MACHINE].is_killed = True
-    for _ in range(2):
-        with suppress(Killed):
-            control.write_orders(desk, MACHINE)
-    desk.buckets[MACHINE].is_killed = False
-    assert control.read_orders(desk, MACHINE)["generation"] == 1
-    assert control.write_orders(desk, MACHINE).generation == 4
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryBucket, "put", die)
+        for _ in range(2):
+            with suppress(Killed):
+                control.write_orders(desk.service, MACHINE)
+    assert generation_of(desk) == 1
+    assert control.write_orders(desk.service, MACHINE).generation == 4
     assert generations.find_written(desk.log, MACHINE) == 4
 
 
-def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(desk: Any) -> None:
+def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(desk: Desk) -> None:
     """They hold `orders` without a confirmation, and the generation that each deployment brought."""
-    control.write_orders(desk, MACHINE)
+    control.write_orders(desk.service, MACHINE)
     first = desk.copy()
     desk.log.append(OrdersIssued(1), SISTER)
     desk.log.append(OrdersIssued(2, ("plan.paths",)), SISTER)
@@ -153,34 +153,93 @@ def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(de
     desk.log.append(Update("workstation", generation=5), MACHINE)
     desk.put_back(first)
     with pytest.raises(desired.OutdatedOrdersError):
-        control.read_orders(desk, MACHINE)
-    assert control.write_orders(desk, MACHINE, replaces_foreign=True).generation == 6
+        control.read_orders(desk.service, MACHINE)
+    assert control.write_orders(desk.service, MACHINE, replaces_foreign=True).generation == 6
 
 
-def test_orders_are_renewed_at_half_time_and_say_the_same(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    control.write_orders(desk, MACHINE)
+def test_orders_are_renewed_at_half_time_and_say_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    control.write_orders(desk.service, MACHINE)
     before = desk.standing()
     for days, generation in ((44, 1), (46, 2), (46 + 44, 2), (46 + 46, 3)):
         set_clock(monkeypatch, NOW + timedelta(days=days))
-        planned = control.plan_orders(desk, MACHINE, control.read_orders(desk, MACHINE))
+        planned = control.plan_orders(desk.tenant, desk.log, MACHINE, control.read_orders(desk.service, MACHINE))
         assert planned.differences == ()
-        done = control.write_orders(desk, MACHINE)
+        done = control.write_orders(desk.service, MACHINE)
         assert (done.generation, done.due) == (generation, 1)
     assert desired.list_differences(before, desk.standing()) == ()
     assert desk.standing()["issued_at"] > before["issued_at"]
     desk.change_plan(13)
-    assert (control.write_orders(desk, MACHINE).due, desk.standing()["generation"]) == (4, 4)
+    assert (control.write_orders(desk.service, MACHINE).due, desk.standing()["generation"]) == (4, 4)
 
 
-def test_an_order_to_remove_the_agent_waits_for_ever_as_it_is(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_to_remove_the_agent_waits_for_ever_as_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     retired = machine_with(retired={"on": "2026-11-01", "keep_until": "2026-12-31"})
     desk.tenant = tenant_with(machines={MACHINE: retired, SISTER: machine_with()})
-    assert control.write_orders(desk, MACHINE).generation == 1
+    assert control.write_orders(desk.service, MACHINE).generation == 1
     set_clock(monkeypatch, NOW + timedelta(days=1000))
-    assert control.write_orders(desk, MACHINE).generation == 1
+    assert control.write_orders(desk.service, MACHINE).generation == 1
 
 
-def test_the_records_make_no_database_for_a_look(desk: Any) -> None:
-    control.write_orders(desk, MACHINE)
+def test_the_records_make_no_database_for_a_look(desk: Desk) -> None:
+    control.write_orders(desk.service, MACHINE)
     desk.records = None
-    assert control.read_orders(desk, MACHINE)["generation"] == 1
+    assert generation_of(desk) == 1
+
+
+def sign_with_successor(desk: Desk) -> ControlBundle:
+    """Begin the rotation of the key that signs orders."""
+    begun = rotations.begin(desk.estate.secrets.control(), [rotations.SIGNING])
+    desk.estate.secrets.save_control(begun)
+    return begun
+
+
+def vouches(desk: Desk, *keys: SecretStr | None) -> bool:
+    """Tell whether exactly these keys signed the orders that stand."""
+    seeds = [base64.b64decode(key.get_secret_value()) for key in keys if key is not None]
+    return desired.is_signed_by(desk.copy(), [desired.public_key_of(seed) for seed in seeds])
+
+
+def test_while_the_signing_key_is_rotated_both_keys_vouch_for_the_same_orders(desk: Desk) -> None:
+    control.write_orders(desk.service, MACHINE)
+    before = desk.standing()
+    begun = sign_with_successor(desk)
+    assert control.sign_orders(desk.service, MACHINE).generation == 1
+    assert vouches(desk, begun.signing_key, begun.old_signing_key)
+    assert desk.standing() == before
+    signed = desk.estate.bucket(MACHINE).list_versions("control/")
+    assert control.write_orders(desk.service, MACHINE).generation == 1
+    assert desk.estate.bucket(MACHINE).list_versions("control/") == signed, "nothing is written twice"
+    desk.estate.secrets.save_control(rotations.condemn(begun, [rotations.SIGNING]))
+    assert control.sign_orders(desk.service, MACHINE).generation == 1
+    assert vouches(desk, begun.signing_key)
+
+
+def test_orders_that_only_a_condemned_key_signed_are_written_anew(desk: Desk) -> None:
+    """Whoever took that key may have written them: they are never signed again as they are."""
+    control.write_orders(desk.service, MACHINE)
+    stolen = desk.copy()
+    begun = sign_with_successor(desk)
+    desk.estate.secrets.save_control(rotations.condemn(begun, [rotations.SIGNING]))
+    desk.put_back(stolen)
+    assert control.sign_orders(desk.service, MACHINE).generation == 2
+    assert vouches(desk, begun.signing_key)
+
+
+def test_where_no_orders_stand_there_is_nothing_to_sign(desk: Desk) -> None:
+    assert control.sign_orders(desk.service, MACHINE) == control.Orders(MACHINE, None, ())
+    assert list(desk.estate.bucket(MACHINE).list_objects("")) == []
+
+
+def test_orders_are_written_at_the_wall(desk: Desk) -> None:
+    desk.estate = InMemoryEstate.of_all(desk.tenant, wall_bytes=10)
+    desk.estate.bucket(SISTER).put("restic/data/x", b"0123456789")
+    assert control.write_orders(desk.service, MACHINE).generation == 1
+    owner = desk.estate.storage.find_owner(desk.estate.buckets.owner_uid)
+    assert owner is not None
+    assert owner.wall_bytes == 10, "the wall stands where it stood"
+
+
+def test_a_tenant_without_its_keys_writes_no_orders(desk: Desk) -> None:
+    desk.estate = replace(desk.estate, secrets=InMemorySecrets())
+    with pytest.raises(MissingCopyError):
+        control.write_orders(desk.service, MACHINE)

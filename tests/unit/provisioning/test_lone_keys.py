@@ -44,7 +44,7 @@ def bucket(tmp_path, monkeypatch):
     bucket = FolderBucket(tmp_path / "repository")
     remains = Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
     monkeypatch.setattr(repositories, "_look_at_remains", lambda service, name: remains)
-    monkeypatch.setattr(opening, "use_password", lambda service, name, reason: PASSWORD)
+    monkeypatch.setattr(opening, "use_password", lambda secrets, log, name, reason: PASSWORD)
     opened = ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
     monkeypatch.setattr(opening, "_repository", lambda *_: opened)
     for folder in ("data", "index", "snapshots", "locks"):
@@ -54,7 +54,13 @@ def bucket(tmp_path, monkeypatch):
 
 def initialise(bucket):
     tenant = tenant_with()
-    service = SimpleNamespace(tenant=tenant, machine=tenant.machines.__getitem__, owner_bucket=lambda name: bucket)
+    service = SimpleNamespace(
+        tenant=tenant,
+        machine=tenant.machines.__getitem__,
+        buckets=SimpleNamespace(open=lambda name: bucket),
+        secrets=None,
+        log=None,
+    )
     return repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None)
 
 

@@ -70,12 +70,12 @@ class World:
     def storage(self) -> "World":
         return self
 
-    secrets = records = storage
+    secrets = buckets = records = storage
 
-    def bucket_name(self, machine: str) -> str:
+    def name(self, machine: str) -> str:
         return machine
 
-    def owner_bucket(self, machine: str) -> SimpleNamespace:
+    def open(self, machine: str) -> SimpleNamespace:
         key = rotations.trusted_key(self.control, OWNER)
         assert key.access_key_id in self.keys[self.owner_uid], "the owner's key in use is not on the platform"
         locked_at = datetime.now(UTC) if machine in self.at_work else None
@@ -95,14 +95,14 @@ class World:
         self.step()
         return datetime.now(UTC)
 
-    # The secret store.
-    def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Sequence[str] = ()) -> None:
+    # The secrets.
+    def save_control(self, bundle: ControlBundle, *, dropping: Sequence[str] = ()) -> None:
         self.step()
         assert lost_entries(self.control, bundle, dropping) == []
         self.minted += len({*key_ids(bundle)} - {*key_ids(self.control)})
         self.control = bundle
 
-    def get_data(self, slug: str, tenant_id: str) -> None:
+    def data(self) -> None:
         return None
 
     # The platform.

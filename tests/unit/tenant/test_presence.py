@@ -1,8 +1,6 @@
 """A tenant without storage is told why it has none, and what to do about it."""
 
 from datetime import date
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -10,9 +8,11 @@ from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install
 from coffre.records.facts.departure import DepartureStage, Stage
 from coffre.records.facts.fact import Fact
+from coffre.spec.tenant import Tenant
+from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.presence import find_unapplied, refuse_unapplied
-from coffre.tenant.service import Service
 from tests.builders import machine_with, tenant_with
+from tests.doubles.buckets import InMemoryEstate
 from tests.doubles.log import InMemoryLog
 
 TENANT = tenant_with(machines={"compta-01": machine_with(), "caisse-01": machine_with()}, licences={"workstation": 2})
@@ -20,24 +20,16 @@ INSTALL, ERASED = Install(generation=1), DepartureStage(date(2027, 5, 1), stage=
 COMPTA, CAISSE = "compta-01", "caisse-01"
 
 
-def service_of(owned: list[str], traces: list[tuple[Fact, str | None]]) -> Service:
+def seen(owned: list[str], traces: list[tuple[Fact, str | None]]) -> tuple[Tenant, TenantBuckets, InMemoryLog]:
     log = InMemoryLog()
     for fact, machine in traces:
         log.append(fact, machine)
-    service: Any = SimpleNamespace(
-        tenant=TENANT,
-        owner_uid="owner",
-        bucket_name=lambda name: name,
-        machine=TENANT.machines.__getitem__,
-        storage=SimpleNamespace(list_owned_buckets=lambda uid: owned),
-        log=log,
-    )
-    return service  # type: ignore[no-any-return]
+    return TENANT, InMemoryEstate.of(TENANT, *owned).buckets, log
 
 
 def refusal(owned: list[str], traces: list[tuple[Fact, str | None]], machines: list[str]) -> RefusedError | None:
     try:
-        refuse_unapplied(service_of(owned, traces), machines)
+        refuse_unapplied(*seen(owned, traces), machines)
     except RefusedError as refused:
         return refused
     return None
@@ -72,14 +64,14 @@ def test_storage_that_is_there_is_not_asked_for_more() -> None:
 
 def test_work_goes_on_with_the_machines_that_have_storage() -> None:
     installed = [(INSTALL, COMPTA), (INSTALL, CAISSE)]
-    assert find_unapplied(service_of([COMPTA, CAISSE], installed), [COMPTA, CAISSE]) == {}
-    (gone,) = find_unapplied(service_of([COMPTA], installed), [COMPTA, CAISSE]).items()
+    assert find_unapplied(*seen([COMPTA, CAISSE], installed), [COMPTA, CAISSE]) == {}
+    (gone,) = find_unapplied(*seen([COMPTA], installed), [COMPTA, CAISSE]).items()
     assert (gone[0], gone[1].message) == (CAISSE, "martin: lab has no bucket of caisse-01 any more")
-    (never,) = find_unapplied(service_of([COMPTA], installed[:1]), [COMPTA, CAISSE]).items()
+    (never,) = find_unapplied(*seen([COMPTA], installed[:1]), [COMPTA, CAISSE]).items()
     assert (never[0], never[1].message) == (CAISSE, "martin: caisse-01 was never applied")
 
 
 @pytest.mark.parametrize(("owned", "said"), [([], "lab holds nothing"), (["other"], "has no bucket of compta-01")])
 def test_there_is_no_going_on_with_none(owned: list[str], said: str) -> None:
     with pytest.raises(RefusedError, match=said):
-        find_unapplied(service_of(owned, [(INSTALL, COMPTA)]), [COMPTA])
+        find_unapplied(*seen(owned, [(INSTALL, COMPTA)]), [COMPTA])

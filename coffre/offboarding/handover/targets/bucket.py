@@ -30,7 +30,7 @@ def bucket_target(service: Service, target: S3Target, machine: str) -> CarriedTa
 def read_credential(service: Service, name: str) -> AccessKey:
     """Return the customer's S3 key that a tenant file names, kept as ACCESS_KEY_ID:SECRET_ACCESS_KEY."""
     slug = service.tenant.slug
-    value = service.secrets.get_control(slug, service.tenant.id).credentials.get(name)
+    value = service.secrets.control().credentials.get(name)
     if value is None:
         raise ExpectedError(
             f"the return of {slug} names the credential {name}, which is not stored",

@@ -49,9 +49,9 @@ class Desk:
     def restic(self, machine: str, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run restic beside Coffre, with the owner's key."""
         with self.service() as service:
-            data = service.secrets.get_data(SLUG, service.tenant.id)
-            key, endpoint = service.owner_key(), service.storage.endpoint
-            bucket = service.bucket_name(machine)
+            data = service.secrets.data()
+            key, endpoint = service.buckets.owner_key(), service.storage.endpoint
+            bucket = service.buckets.name(machine)
         secrets = {
             "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
@@ -216,7 +216,7 @@ def packs_asked_for(proxy: FaultProxy) -> set[str]:
 
 def list_packs(desk: Desk, machine: str) -> list[str]:
     with desk.service() as service:
-        listed = service.owner_bucket(machine).list_objects("restic/data/")
+        listed = service.buckets.open(machine).list_objects("restic/data/")
     return [each.key for each in listed]
 
 

@@ -85,7 +85,7 @@ def customer(lab: Lab, desk: Desk) -> Iterator[Customer]:
 
 def store(desk: Desk, value: str) -> None:
     with desk.service() as service:
-        set_credential(service, CREDENTIAL, SecretStr(value))
+        set_credential(service.secrets, CREDENTIAL, SecretStr(value))
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def test_a_killed_return_goes_on_and_fetches_only_what_is_missing(desk, source, 
     target = tmp_path / "target"
     target.mkdir()
     with desk.service() as service:
-        stored = service.owner_bucket(COMPTA)
+        stored = service.buckets.open(COMPTA)
         largest = max(stored.list_objects("restic/data/"), key=lambda pack: pack.size_bytes)
     # One pack of files is held back: however fast the restore is, it is not complete when it is killed.
     proxy.matching(f"/{stored.name}/{largest.key}")

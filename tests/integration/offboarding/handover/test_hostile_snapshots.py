@@ -55,9 +55,9 @@ def assert_untouched(outside: Path) -> None:
 @pytest.fixture
 def forge(desk: Desk, source: Path) -> Iterator[Forge]:
     with desk.service() as service:
-        password = read_password(service.secrets.get_data(service.tenant.slug, service.tenant.id), COMPTA)
-        s3 = make_client(service.storage.endpoint, service.owner_key())
-        forge = Forge(s3, service.bucket_name(COMPTA), password)
+        password = read_password(service.secrets.data(), COMPTA)
+        s3 = make_client(service.storage.endpoint, service.buckets.owner_key())
+        forge = Forge(s3, service.buckets.name(COMPTA), password)
         yield forge
         forge.wipe()
 
@@ -104,7 +104,7 @@ def test_a_snapshot_that_is_aside_stops_nobody_and_is_named(
         assert (aside.snapshot, aside.reason, aside.by) == (snapshot, "forged", "test@smileo.example")
         (event,) = service.records.list_events(service.tenant.id, EventKind.SNAPSHOT_SET_ASIDE)
         assert (event.machine, event.details["snapshot"]) == (COMPTA, snapshot)
-        versions = service.owner_bucket(COMPTA).list_versions(f"restic/snapshots/{snapshot}")
+        versions = service.buckets.open(COMPTA).list_versions(f"restic/snapshots/{snapshot}")
         assert [each.is_marker for each in versions] == [True, False], "nothing is deleted"
     returned = do_return(desk, wanted_files(tmp_path))
     assert returned.set_aside == (snapshot,)

@@ -60,9 +60,9 @@ ODD_KEYS = (
 def odd_keys(desk: Desk) -> None:
     """What nobody of ours writes, most of it such as a machine may, dot segments kept as they are."""
     with desk.service() as service:
-        client = make_client(service.storage.endpoint, service.owner_key())
+        client = make_client(service.storage.endpoint, service.buckets.owner_key())
         for key in ODD_KEYS:
-            values = {"Bucket": service.bucket_name(COMPTA), "Key": key}
+            values = {"Bucket": service.buckets.name(COMPTA), "Key": key}
             whole = urlsplit(client.generate_presigned_url("put_object", values))
             context = ssl.create_default_context(cafile=str(service.storage.endpoint.ca_file))
             line = http.client.HTTPSConnection(whole.netloc, context=context, timeout=30)
@@ -99,7 +99,7 @@ def test_the_evidence_tells_what_lies_there_and_that_the_password_was_handed_out
 
 def test_keys_that_restic_never_writes_are_left_and_named_and_stop_nothing(bag, returned, desk):
     with desk.service() as service:
-        listed = {each.key for each in service.owner_bucket(COMPTA).list_objects("")}
+        listed = {each.key for each in service.buckets.open(COMPTA).list_objects("")}
     assert set(ODD_KEYS) <= listed
     [said] = {text for text in desk.progress if "nothing of ours writes" in text}
     assert f"{len(ODD_KEYS)} keys that nothing of ours writes are not handed back: " in said
@@ -209,7 +209,7 @@ def test_a_killed_copy_leaves_no_program_behind_and_fetches_only_what_is_missing
     desk.back_up(CAISSE, folder)
     depot = tmp_path / SLUG / CAISSE / "data" / "depot"
     with desk.service() as service:
-        bucket = service.bucket_name(CAISSE)
+        bucket = service.buckets.name(CAISSE)
     # One pack is held back: however fast the copy is, it is not complete when it is killed.
     proxy.matching(f"/{bucket}/{list_packs(desk, CAISSE)[-1]}")
     proxy.hang()
@@ -273,9 +273,9 @@ def test_objects_that_are_not_what_their_names_say_lie_beside_the_repository_and
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     with desk.service() as service:
-        machine = make_client(service.storage.endpoint, service.owner_key())
+        machine = make_client(service.storage.endpoint, service.buckets.owner_key())
         for key in garbage:
-            machine.put_object(Bucket=service.bucket_name(CAISSE), Key=key, Body=b"garbage")
+            machine.put_object(Bucket=service.buckets.name(CAISSE), Key=key, Body=b"garbage")
         returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
         assert returned.flaws == Flaws(damaged=len(garbage))
         bag = Path(returned.target)
@@ -285,7 +285,7 @@ def test_objects_that_are_not_what_their_names_say_lie_beside_the_repository_and
         assert "ef" * 32 not in returned.snapshots
         again = return_machine(service, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
         assert again.flaws == returned.flaws
-        machine.put_object(Bucket=service.bucket_name(CAISSE), Key=used, Body=b"garbage")
+        machine.put_object(Bucket=service.buckets.name(CAISSE), Key=used, Body=b"garbage")
         returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "two"), desk.progress.append)
         machine.close()
     assert returned.flaws == Flaws(damaged=len(garbage) + 1, is_whole=False)

@@ -1,0 +1,82 @@
+"""The buckets of one tenant: by the names of its machines, opened with the owner's key."""
+
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from coffre.secrets import rotations
+from coffre.spec import naming
+from coffre.spec.naming import Named
+from coffre.storage.driver import AccessKey, Bucket, BucketFacts, Storage
+from coffre.tenant.keys import access_key
+from coffre.tenant.secrets import TenantSecrets
+
+
+@dataclass(frozen=True)
+class ExistingBuckets:
+    """The buckets that a tenant's owner had on the platform at one look, by name; none without an owner."""
+
+    slug: str
+    tenant_id: str
+    names: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def has(self, machine: str) -> bool:
+        """Tell whether a machine has its bucket."""
+        return naming.bucket_name(self.slug, self.tenant_id, machine) in self.names
+
+    def among(self, machines: Iterable[str]) -> list[str]:
+        """Return which of these machines have their bucket."""
+        return [name for name in machines if self.has(name)]
+
+
+class TenantBuckets:
+    """What a command has in hand of the buckets of one tenant."""
+
+    def __init__(self, tenant: Named, storage: Storage, secrets: TenantSecrets) -> None:
+        self._tenant = tenant
+        self._storage = storage
+        self._secrets = secrets
+
+    @property
+    def owner_uid(self) -> str:
+        """The user of the platform that owns every bucket of the tenant."""
+        return naming.owner_uid(self._tenant)
+
+    def name(self, machine: str) -> str:
+        """Name a machine's bucket, which may not be there."""
+        return naming.bucket_name(self._tenant.slug, self._tenant.id, machine)
+
+    def open(self, machine: str) -> Bucket:
+        """Open a machine's bucket with the owner's key. Asks the platform nothing."""
+        return self.open_named(self.name(machine))
+
+    def open_named(self, name: str) -> Bucket:
+        """Open a bucket with the owner's key by its own name, as a journal has it."""
+        return self._storage.open_bucket(name, self.owner_key())
+
+    def owner_key(self) -> AccessKey:
+        """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
+        return access_key(rotations.trusted_key(self._secrets.control(), rotations.OWNER))
+
+    def find_facts(self, machine: str) -> BucketFacts | None:
+        """Return what the platform itself counts in a machine's bucket; None when there is none."""
+        return self._storage.find_bucket(self.name(machine))
+
+    def extra_room(self, extra_bytes: int) -> AbstractContextManager[None]:
+        """Make room above the tenant's wall for the time of the block; see `Users.extra_room`."""
+        return self._storage.extra_room(self.owner_uid, extra_bytes)
+
+    def existing(self) -> ExistingBuckets:
+        """Ask the platform now which buckets the owner has."""
+        return self.snapshot(self._storage.list_owned_buckets(self.owner_uid))
+
+    def snapshot(self, owned: Collection[str]) -> ExistingBuckets:
+        """Return what a look at the owner told of its buckets."""
+        return ExistingBuckets(self._tenant.slug, self._tenant.id, frozenset(owned))
+
+    def has(self, machine: str) -> bool:
+        """Ask the platform now whether a machine has its bucket."""
+        return self.existing().has(machine)

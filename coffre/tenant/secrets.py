@@ -1,0 +1,100 @@
+"""The secrets of one tenant: its two bundles, each decrypted once and again only after its files have changed."""
+
+from collections.abc import Callable, Collection
+from typing import Generic, Protocol
+
+from coffre.secrets.bundles import B, Bundle, ControlBundle, DataBundle
+from coffre.secrets.destruction import BundleFiles
+from coffre.secrets.identifiers import SecretId
+from coffre.secrets.store import SecretStore, Stamps
+
+
+class TenantSecrets(Protocol):
+    """What a command has in hand of the secrets of one tenant. Repository passwords are sealed in it.
+
+    `use_password` of `coffre.tenant.passwords` opens one, and records that use.
+    """
+
+    def find_control(self) -> ControlBundle | None:
+        """Return the control bundle, None when there is none; BundleError when a copy is not sound."""
+
+    def control(self) -> ControlBundle:
+        """Return the control bundle; MissingCopyError when there is none."""
+
+    def find_data(self) -> DataBundle | None:
+        """Return the data bundle, None when there is none; BundleError when a copy is not sound."""
+
+    def data(self) -> DataBundle:
+        """Return the data bundle; MissingCopyError when there is none."""
+
+    def save_control(self, following: ControlBundle, *, dropping: Collection[SecretId] = ()) -> bool:
+        """Write the control bundle; see `SecretStore.save_control`. A save that failed changes nothing that is read."""
+
+    def save_data(self, following: DataBundle, *, dropping: Collection[SecretId] = ()) -> bool:
+        """Write the data bundle; see `SecretStore.save_data`."""
+
+    def find_files(self, model: type[Bundle]) -> BundleFiles:
+        """Return where a bundle stands, without opening it; see `SecretStore.find_files`."""
+
+
+class StoredSecrets:
+    """The secrets of a tenant in the secret store.
+
+    A command may read them for hours without the tenant's lock, and another one changes them meanwhile: before each
+    look the files are asked whether they are those that were decrypted.
+    """
+
+    def __init__(self, store: SecretStore, slug: str, tenant_id: str) -> None:
+        self._store = store
+        self._slug = slug
+        self._tenant_id = tenant_id
+        self._control = _Decrypted(
+            lambda: store.find_stamps(slug, ControlBundle), lambda: store.find_control(slug, tenant_id)
+        )
+        self._data = _Decrypted(lambda: store.find_stamps(slug, DataBundle), lambda: store.find_data(slug, tenant_id))
+
+    def find_control(self) -> ControlBundle | None:
+        return self._control.find()
+
+    def control(self) -> ControlBundle:
+        found = self._control.find()
+        return self._store.get_control(self._slug, self._tenant_id) if found is None else found
+
+    def find_data(self) -> DataBundle | None:
+        return self._data.find()
+
+    def data(self) -> DataBundle:
+        found = self._data.find()
+        return self._store.get_data(self._slug, self._tenant_id) if found is None else found
+
+    def save_control(self, following: ControlBundle, *, dropping: Collection[SecretId] = ()) -> bool:
+        is_written = self._store.save_control(self._slug, following, dropping=dropping)
+        self._control.forget()
+        return is_written
+
+    def save_data(self, following: DataBundle, *, dropping: Collection[SecretId] = ()) -> bool:
+        is_written = self._store.save_data(self._slug, following, dropping=dropping)
+        self._data.forget()
+        return is_written
+
+    def find_files(self, model: type[Bundle]) -> BundleFiles:
+        return self._store.find_files(self._slug, model)
+
+
+class _Decrypted(Generic[B]):
+    """A bundle as it was decrypted last, with the stamps that its files had before."""
+
+    def __init__(self, find_stamps: Callable[[], Stamps], decrypt: Callable[[], B | None]) -> None:
+        self._find_stamps = find_stamps
+        self._decrypt = decrypt
+        self._last: tuple[Stamps, B | None] | None = None
+
+    def find(self) -> B | None:
+        # The stamps come first: what changes while the files are read shows at the next look.
+        stamps, last = self._find_stamps(), self._last
+        if last is None or last[0] != stamps:
+            last = self._last = (stamps, self._decrypt())
+        return last[1]
+
+    def forget(self) -> None:
+        self._last = None

@@ -1,0 +1,51 @@
+"""The buckets of a tenant on a platform in memory, with the secrets that open them."""
+
+from dataclasses import dataclass
+
+from coffre.secrets import minting
+from coffre.secrets.bundles import ControlBundle
+from coffre.spec.naming import Named
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import Bucket
+from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.keys import access_key
+from tests.doubles.secrets import InMemorySecrets
+from tests.doubles.storage import MemoryPlatform
+
+
+@dataclass(frozen=True)
+class InMemoryEstate:
+    """What an apply has made of a tenant: its owner and its key, and the buckets of some machines."""
+
+    tenant: Named
+    storage: MemoryPlatform
+    secrets: InMemorySecrets
+    buckets: TenantBuckets
+
+    @classmethod
+    def of(cls, tenant: Named, *machines: str, wall_bytes: int | None = None) -> "InMemoryEstate":
+        """Make the owner of a tenant with a key, and the buckets of these machines."""
+        control = ControlBundle(
+            tenant_id=tenant.id,
+            owner_key=minting.new_access_key(),
+            machine_keys={name: minting.new_access_key() for name in machines},
+            stack_passphrase=minting.new_passphrase(),
+            signing_key=minting.new_signing_key(),
+        )
+        storage, secrets = MemoryPlatform(), InMemorySecrets(control, slug=tenant.slug)
+        estate = cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
+        storage.make_user(estate.buckets.owner_uid, access_key(control.owner_key), wall_bytes)
+        for name in machines:
+            estate.make_bucket(name)
+        return estate
+
+    @classmethod
+    def of_all(cls, tenant: Tenant, *, wall_bytes: int | None = None) -> "InMemoryEstate":
+        """Make what an apply of the whole file makes."""
+        return cls.of(tenant, *tenant.machines, wall_bytes=wall_bytes)
+
+    def make_bucket(self, machine: str) -> None:
+        self.storage.make_bucket(self.buckets.name(machine), self.buckets.owner_uid, self.tenant.id)
+
+    def bucket(self, machine: str) -> Bucket:
+        return self.buckets.open(machine)
