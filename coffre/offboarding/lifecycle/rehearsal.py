@@ -147,7 +147,7 @@ def rehearse_machine(repository: Repository, slug: str, machine: str, asked_day:
             read_today(service, asked_day),
             retirement.keep_until,
             None if hold is None else describe_hold(hold),
-            _find_machine(service, machine, machine in list_buckets(service)),
+            _find_machine(service, machine, service.buckets.has(machine)),
         )
 
 
