@@ -1,33 +1,31 @@
-"""apply: escrow, storage, repositories, orders, agents, and the record of each, in this order."""
+"""apply: the steps of a tenant, done in their order. What a step needs of an earlier one it takes as a value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.agents.kinds import with_orders
 from coffre.findings import Finding
-from coffre.operations.access.gate import GateState, settle_gate
-from coffre.operations.access.suspension import settle_suspension, shut_out_early
-from coffre.operations.acknowledge.replaced_machine import give_away
-from coffre.operations.holds.settle import settle_hold
-from coffre.orders.control import Orders, refuse_foreign_orders, write_orders
-from coffre.orders.publishing import publish_programs
+from coffre.operations.access.gate import GateState
 from coffre.provisioning.changes import ResourceChange
-from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
-from coffre.provisioning.plan import FULLY, Intent, plan_service, refuse_what_rules_forbid
-from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
-from coffre.provisioning.steps import commitments, retirement
-from coffre.provisioning.steps.agents import MachineOutcome, MachineState, deploy, leave
-from coffre.provisioning.steps.out_of_hours import record_out_of_hours
-from coffre.provisioning.steps.repositories import initialise_repositories, look_at_repositories
-from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_secrets
-from coffre.records.facts.agents import Install
-from coffre.records.facts.contract import Commissioned
+from coffre.provisioning.plan import plan_service
+from coffre.provisioning.rotation.rotate import KeyOutcome
+from coffre.provisioning.steps import (
+    access,
+    commitments,
+    deployment,
+    guard,
+    orders,
+    repositories,
+    retirement,
+    rotation,
+    secrets,
+    storage,
+)
+from coffre.provisioning.steps.context import FULLY, Intent, make_context
+from coffre.provisioning.steps.done import MachineOutcome
 from coffre.spec.loader import Repository
-from coffre.tenant.access import find_reason
 from coffre.tenant.runs import lock_recorded
-from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 OnProgress = Callable[[str], None]
@@ -74,94 +72,31 @@ def apply_tenant(
     with lock_recorded(repository, slug, "apply", on_progress) as service:
         if planned is not None:
             refuse_unless_same(planned, make_exact(service, plan_service(service, intent)))
-        owned_buckets = refuse_what_rules_forbid(service)
-        names = service.tenant.active_machines()
-        if not intent.replaces_orders:
-            ordered = (*with_orders(names), *retirement.list_ordered(service))
-            refuse_foreign_orders(service, owned_buckets.among(ordered))
-        losses = look_at_repositories(service, intent.renewal, owned_buckets)
-        give_away(service.tenant, service.log, service.memory, intent.replacement)
-        warnings = [
-            *record_out_of_hours(service.log, service.repository.settings.working_hours, clock()),
-            *filter(None, [check_escrow(service)]),
-        ]
-        secrets = ensure_secrets(service, on_progress)
-        shut_out_early(service.tenant, service.buckets, owned_buckets)
-        publish_programs(service.tenant, service.storage, warnings.append)
-        to_remove = retirement.list_to_remove(service, secrets.control)
-        retirement.order_removal(service, secrets.control, owned_buckets, replaces_foreign=intent.replaces_orders)
-        stack = TenantStack(service.repository, service, secrets.control)
-        declaration = declare(service, current_keys(service.tenant, secrets.control))
-        if planned is None:
-            changes = stack.up(declaration, on_progress, takes_unequal=intent.takes_unequal)
-        else:
-            changes = stack.up_exactly(
-                declaration, planned.plan.storage, on_progress, takes_unequal=intent.takes_unequal
-            )
-        secrets = retirement.settle_keys(service, secrets, on_progress)
-        settle_hold(service.tenant, service.buckets)
-        settle_suspension(service.tenant, service.buckets)
-        rotation = TenantRotation(service, secrets.control, on_progress)
-        rotation.resume()
-        # With the keys that it had to replace once more.
-        secrets = Secrets(rotation.control, secrets.data)
-        refused = initialise_repositories(service, intent.renewal, on_progress)
-        orders = {
-            name: write_orders(service, name, replaces_foreign=intent.replaces_orders) for name in with_orders(names)
-        }
-        gate = settle_gate(service)
-        commitments.record_changes(service.log, service.tenant)
-        machines: tuple[MachineOutcome, ...] = tuple(_list_refused(refused))
-        if not intent.storage_only:
-            # A retired machine's successor may have its host: its agent comes after the other has gone.
-            retired = retirement.remove_agents(service, to_remove, on_progress)
-            fit = [name for name in names if name not in refused]
-            agents = _settle_agents(service, rotation, secrets, {name: orders.get(name) for name in fit}, on_progress)
-            machines = (*agents, *_list_refused(refused), *retired)
-        rotated = rotation.settle(rotation.all_keys(), machines)
-        commissioned_at, commissioned_now = _commission(service)
+        at = make_context(service, intent, on_progress)
+        guarded = guard.do(at, clock())
+        escrowed = secrets.do(at, guarded)
+        shut_out = access.shut_out(at, guarded, escrowed)
+        published = orders.publish(at, guarded)
+        removals = retirement.order_removals(at, escrowed, published, shut_out)
+        provisioned = storage.do(at, escrowed, removals, None if planned is None else planned.plan.storage)
+        forgotten = retirement.forget(at, escrowed, provisioned)
+        admitted = access.do(at, provisioned)
+        resumed = rotation.resume(at, escrowed, forgotten, admitted)
+        initialised = repositories.do(at, resumed)
+        ordered = orders.do(at, published, initialised)
+        gate = access.settle_gates(at, ordered)
+        recorded = commitments.do(at, gate)
+        deployed = deployment.do(at, removals, resumed, initialised, ordered)
+        rotated = rotation.end(at, resumed, deployed)
+        delivery = commitments.deliver(at, recorded, deployed)
         return TenantOutcome(
             slug,
-            tuple(changes),
-            machines,
-            commissioned_at,
-            commissioned_now,
+            provisioned.changes,
+            deployed.machines,
+            delivery.at,
+            delivery.is_new,
             gate,
-            tuple(warnings),
-            losses,
-            tuple(rotated),
+            (*guarded.warnings, *published.warnings),
+            guarded.losses,
+            rotated,
         )
-
-
-def _settle_agents(
-    service: Service,
-    rotation: TenantRotation,
-    secrets: Secrets,
-    orders: Mapping[str, Orders | None],
-    on_progress: OnProgress,
-) -> tuple[MachineOutcome, ...]:
-    """Deploy the agents of machines in service.
-
-    While these are shut out that could not be tried, and what stands there harms nobody: only those are deployed that a
-    rotation waits for, since orders and reports stay open to them.
-    """
-    reason = find_reason(service.tenant)
-    if reason is None:
-        return deploy(service, secrets, orders, on_progress, only=orders)
-    moved = {outcome.machine: outcome for outcome in rotation.move_agents(rotation.all_keys())}
-    return tuple(moved.get(left.machine, left) for left in leave(service, reason) if left.machine in orders)
-
-
-def _list_refused(refused: Mapping[str, str]) -> list[MachineOutcome]:
-    return [MachineOutcome(name, MachineState.REFUSED, why) for name, why in refused.items()]
-
-
-def _commission(service: Service) -> tuple[datetime | None, bool]:
-    """Record, once, that the service was delivered: storage up and every machine installed (contract, article 1c)."""
-    recorded = service.log.last(Commissioned)
-    if recorded is not None:
-        return recorded.at, False
-    machines = tuple(service.tenant.active_machines())
-    if not all(service.log.has(Install, name) for name in machines):
-        return None, False
-    return service.log.append(Commissioned(machines)).at, True

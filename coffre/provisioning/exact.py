@@ -11,13 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
-from coffre.provisioning.plan import FULLY, Intent, TenantPlan, plan_service
+from coffre.provisioning.plan import TenantPlan, plan_service
+from coffre.provisioning.steps.context import FULLY, Intent
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 from coffre.tenant.service import Service, open_service
 from coffre.workspace.files import write_atomically
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ _PARTS = {
     "secrets_to_mint": "secrets to mint",
     "options": "options",
     "rotations": "rotations",
-    "states": "states",
+    "access": "who may reach what is stored",
+    "notes": "what holds now",
     "steps": "what else is done",
 }
 

@@ -141,8 +141,8 @@ def apply(
     from coffre.operations.acknowledge.replaced_machine import Replacement
     from coffre.provisioning.apply import apply_tenant
     from coffre.provisioning.exact import plan_exactly
-    from coffre.provisioning.plan import Intent, refuse_orphans
-    from coffre.provisioning.steps.repositories import Renewal
+    from coffre.provisioning.plan import refuse_orphans
+    from coffre.provisioning.steps.context import Intent, Renewal
 
     repository = open_repository(context)
     refuse_orphans(repository)

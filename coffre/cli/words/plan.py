@@ -9,7 +9,7 @@ from coffre.spec.values.sizes import format_bytes, format_sold
 if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.plan import TenantPlan
-    from coffre.provisioning.steps.foreseen import Step, Value
+    from coffre.provisioning.steps.found import AccessSwitch, Change, Value
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 
@@ -25,9 +25,9 @@ def show_plan(planned: "TenantPlan") -> None:
         if machine.action != "none":
             reasons = f": {', '.join(machine.differences)}" if machine.differences else ""
             output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
-    for text in (*planned.states.changes, *map(describe_step, planned.steps)):
+    for text in (*map(describe_switch, planned.access), *map(describe_step, planned.steps)):
         output.result(f"  ~ {text}")
-    for text in planned.states.notes:
+    for text in planned.notes:
         output.result(f"  ! {text}")
     for rotation in planned.rotations:
         state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
@@ -37,7 +37,17 @@ def show_plan(planned: "TenantPlan") -> None:
             output.result(f"  ! option {option}: manual, Coffre does not carry it out yet")
 
 
-def describe_step(step: "Step") -> str:
+def describe_switch(switch: "AccessSwitch") -> str:
+    """Say who would be shut out of the repositories, and why, or let in again."""
+    machines = ", ".join(switch.machines)
+    return (
+        f"shut out of their repositories ({switch.reason}): {machines}"
+        if switch.reason
+        else f"let in again: {machines}"
+    )
+
+
+def describe_step(step: "Change") -> str:
     """Say what apply would do beyond storage and agents, and what that means."""
     words = _WORDS[step.kind.value]
     before, after = (_plain(step, value) for value in (step.before, step.after))
@@ -52,7 +62,7 @@ def _show_change(change: "ResourceChange") -> None:
         output.result(f"      {item.path}{values}")
 
 
-def _plain(step: "Step", value: "Value") -> str:
+def _plain(step: "Change", value: "Value") -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     if value is not None and step.kind.value == "quota_change":

@@ -14,10 +14,11 @@ from coffre.observation.sighting import look
 from coffre.orders.control import sign_orders
 from coffre.orders.publishing import publish_programs
 from coffre.provisioning.engine.stack import TenantStack, declare
-from coffre.provisioning.plan import refuse_what_rules_forbid
 from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
-from coffre.provisioning.steps.agents import MachineOutcome, deploy
-from coffre.provisioning.steps.secrets import Secrets, check_escrow, current_keys, ensure_report_keys
+from coffre.provisioning.steps.agents import deploy
+from coffre.provisioning.steps.context import refuse_what_rules_forbid
+from coffre.provisioning.steps.done import Escrowed, MachineOutcome
+from coffre.provisioning.steps.secrets import check_escrow, current_keys, ensure_report_keys
 from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
@@ -150,7 +151,7 @@ class TenantRotation:
             name: sign_orders(self._service, name) if driver_of(tenant.machines[name]).takes_orders else None
             for name in names
         }
-        secrets = Secrets(self.control, self._service.secrets.data())
+        secrets = Escrowed(self.control, self._service.secrets.data())
         return deploy(self._service, secrets, orders, self._on_progress, only=names)
 
     def settle(self, subjects: Sequence[Subject], deployed: Sequence[MachineOutcome] = ()) -> list[KeyOutcome]:

@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,7 +19,7 @@ from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
 from coffre.orders.generations import find_written
-from coffre.provisioning.steps.secrets import Secrets
+from coffre.provisioning.steps.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
@@ -31,46 +30,6 @@ from coffre.tenant.machines import known_hosts_file, slugs_by_id
 from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 from coffre.workspace.paths import RUN_FOLDER
-
-
-class MachineState(StrEnum):
-    """How a machine stands after an apply. `pending` and `failed` are tried again by the next one.
-
-    `refused`: its repository is not what it was, and nothing is done to it before somebody decides. `other`: it has its
-    agent, and is not the machine whose backups count.
-    """
-
-    INSTALLED = "installed"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    RENEWED = "unchanged, its orders renewed"
-    UNREACHED = "not reached, nothing waits for it"
-    LEFT = "left as it is"
-    REMOVED = "retired, agent removed"
-    RETIRED = "retired"
-    RETIRED_UNREACHED = "retired, not reached: its agent still stands there, its key is dead"
-    PENDING = "pending"
-    REFUSED = "refused"
-    OTHER = "another machine answers there"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class MachineOutcome:
-    """One machine after an apply, and why it is pending or failed."""
-
-    machine: str
-    state: MachineState
-    message: str = ""
-
-    @property
-    def is_complete(self) -> bool:
-        return self.state not in (
-            MachineState.PENDING,
-            MachineState.FAILED,
-            MachineState.REFUSED,
-            MachineState.OTHER,
-        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +75,7 @@ def find_installed(log: Log, machine: str) -> Installed | None:
 
 def deploy(
     service: Service,
-    secrets: Secrets,
+    secrets: Escrowed,
     orders: Mapping[str, Orders | None],
     on_progress: Callable[[str], None],
     *,
@@ -143,7 +102,7 @@ def way_to_agents(service: Service, on_progress: Callable[[str], None]) -> kinds
     )
 
 
-def _missing_credential(service: Service, secrets: Secrets, name: str) -> str:
+def _missing_credential(service: Service, secrets: Escrowed, name: str) -> str:
     """Say that a machine's password is not in the bundle, and how to put it there; empty when nothing is missing."""
     credential = credential_name(service.machine(name))
     if credential is None or credential in secrets.control.credentials:
@@ -278,7 +237,7 @@ def judge_machine(
     return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)
 
 
-def _request(service: Service, secrets: Secrets, name: str) -> DeployRequest:
+def _request(service: Service, secrets: Escrowed, name: str) -> DeployRequest:
     driver, storage, trust = driver_of(service.machine(name)), None, None
     if driver.needs_bucket:
         password = None

@@ -1,9 +1,16 @@
-"""What a tenant file commits to, as of the last apply: quota, licences, options and states, recorded on each change."""
+"""What a tenant file commits to, recorded on each change: quota, licences, options and states, and the delivery."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from coffre.operations.access.gate import GateState
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import Delivery, Deployed, Recorded
+from coffre.provisioning.steps.found import Change, ChangeKind, Value
+from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import (
+    Commissioned,
     HoldChange,
     HoldInFile,
     LicenceChange,
@@ -13,6 +20,7 @@ from coffre.records.facts.contract import (
 )
 from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant, TenantStatus
+from coffre.tenant.access import find_reason
 from coffre.tenant.log import Log, fact_of
 
 C = TypeVar("C", bound=Fact)
@@ -21,6 +29,48 @@ Commitment = QuotaChange | LicenceChange | OptionChange | SuspensionChange | Hol
 
 USUAL = (SuspensionChange(is_suspended=False), HoldChange(hold=None))
 """What a tenant is taken for as long as nothing of that kind is recorded."""
+
+
+_COMMITTED: Mapping[type, ChangeKind] = {
+    QuotaChange: ChangeKind.QUOTA,
+    LicenceChange: ChangeKind.LICENCES,
+    OptionChange: ChangeKind.OPTIONS,
+}
+
+
+def look(at: Context) -> list[Change]:
+    """Return what the contract's figures become, as the records will have it."""
+    changes = []
+    for each in commitments(at.tenant):
+        last, kind = find_last(at.service.log, each), _COMMITTED.get(type(each))
+        if kind is not None and last is not None and is_new(each, last):
+            changes.append(Change(kind, (), _value(last), _value(each)))
+    return changes
+
+
+def do(at: Context, gate: GateState) -> Recorded:
+    """Record each commitment that differs from the last record of it, with the amendments that the file names."""
+    record_changes(at.service.log, at.tenant)
+    return Recorded()
+
+
+def look_at_delivery(at: Context) -> list[Change]:
+    """Return the delivery of the service, where it is still to come and agents are deployed."""
+    # Shut out: its agents are left as they are.
+    is_open = not at.intent.storage_only and find_reason(at.tenant) is None
+    return [Change(ChangeKind.COMMISSION)] if is_open and not at.service.log.has(Commissioned) else []
+
+
+def deliver(at: Context, recorded: Recorded, deployed: Deployed) -> Delivery:
+    """Record, once, that the service was delivered: storage up and every machine installed (contract, article 1c)."""
+    log = at.service.log
+    known = log.last(Commissioned)
+    if known is not None:
+        return Delivery(known.at, is_new=False)
+    machines = tuple(at.tenant.active_machines())
+    if not all(log.has(Install, name) for name in machines):
+        return Delivery(None, is_new=False)
+    return Delivery(log.append(Commissioned(machines)).at, is_new=True)
 
 
 def commitments(tenant: Tenant) -> list[Commitment]:
@@ -52,3 +102,15 @@ def record_changes(log: Log, tenant: Tenant) -> None:
     for commitment in commitments(tenant):
         if is_new(commitment, find_last(log, commitment)):
             log.append(commitment)
+
+
+def _value(commitment: Commitment) -> Value:
+    match commitment:
+        case QuotaChange():
+            return commitment.quota_bytes
+        case LicenceChange():
+            return tuple(f"{name} {count}" for name, count in sorted(commitment.licences.items()))
+        case OptionChange():
+            return commitment.options
+        case _:
+            return None

@@ -1,18 +1,21 @@
 """The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from coffre.agents.kinds import with_bucket, with_repository
 from coffre.errors import RefusedError, RemoteError
 from coffre.findings import Finding
+from coffre.observation import sighting
 from coffre.observation.judge import continuity
 from coffre.observation.reports import recall
-from coffre.observation.sighting import look
 from coffre.operations.acknowledge.acknowledge import begin_anew, check_reason
 from coffre.operations.repository import look_at_remains, make_repository
 from coffre.provisioning import rules
 from coffre.provisioning.rules import Remains
+from coffre.provisioning.steps.context import Context, Renewal
+from coffre.provisioning.steps.done import Initialised
+from coffre.provisioning.steps.found import Change, ChangeKind
+from coffre.provisioning.steps.rotation import Resumed
 from coffre.records.facts.backups import Drilled, NewRepository
 from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.log import fact_of
@@ -21,44 +24,35 @@ from coffre.tenant.service import Service
 OnProgress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Renewal:
-    """The operator's word that the history of these machines is lost and a new repository begins, and why.
-
-    ``is_platform_lost``: so for every machine whose repository is gone (contract, article 15).
-    """
-
-    machines: frozenset[str] = field(default_factory=frozenset)
-    is_platform_lost: bool = False
-    reason: str = ""
-
-    @property
-    def is_asked(self) -> bool:
-        return bool(self.machines) or self.is_platform_lost
-
-    def covers(self, machine: str) -> bool:
-        return self.is_platform_lost or machine in self.machines
+def look(at: Context) -> list[Change]:
+    """Return the repositories that would be made, and those that would begin over a lost one."""
+    missing, renewed = foresee_repositories(at.service, at.intent.renewal, at.existing)
+    found = ((ChangeKind.MAKE_REPOSITORY, missing), (ChangeKind.BEGIN_ANEW, renewed))
+    return [Change(kind, tuple(machines)) for kind, machines in found if machines]
 
 
-NO_RENEWAL = Renewal()
+def do(at: Context, resumed: Resumed) -> Initialised:
+    """Make the repository of each bucket that has none, with the owner's key as the rotation left it."""
+    return Initialised(initialise_repositories(at.service, at.intent.renewal, at.on_progress))
 
 
-def look_at_repositories(service: Service, renewal: Renewal, owned_buckets: ExistingBuckets) -> tuple[Finding, ...]:
+def look_at_losses(at: Context) -> tuple[Finding, ...]:
     """Remember what machines' buckets hold before anything is changed; returns what they held before and hold no more.
 
     RefusedError, and nothing is changed, when a machine is named for a new repository and has its own.
     """
+    service, renewal = at.service, at.intent.renewal
     if renewal.is_asked:
         check_reason(renewal.reason)
     for name in renewal.machines:
         service.machine(name)
     losses: list[Finding] = []
     for name in with_bucket(service.tenant.active_machines()):
-        if not owned_buckets.has(name):
+        if not at.existing.has(name):
             losses += continuity.judge_absence(name, recall(service, name))
             continue
         try:
-            seen = look(service, name)
+            seen = sighting.look(service, name)
         except RemoteError:
             continue  # The owner's key is being replaced, say: a later step tells, or can read.
         if name in renewal.machines and continuity.find_lack(seen.stored) is None:

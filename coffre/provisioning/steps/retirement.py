@@ -5,16 +5,26 @@ on standing there, and saves nothing any more. Its bucket and its repository pas
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from coffre.agents import kinds
 from coffre.agents.driver import DeployResult, RemoveRequest
-from coffre.agents.kinds import with_bucket
+from coffre.agents.kinds import with_bucket, with_orders
 from coffre.errors import RemoteError
 from coffre.observation.retired import describe_retirement
 from coffre.orders.control import write_orders
-from coffre.provisioning.steps.agents import MachineOutcome, MachineState, target_of, way_to_agents
-from coffre.provisioning.steps.secrets import Secrets
+from coffre.provisioning.steps.agents import target_of, way_to_agents
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import (
+    Escrowed,
+    Forgotten,
+    MachineOutcome,
+    MachineState,
+    Provisioned,
+    Published,
+    RemovalsOrdered,
+    ShutOut,
+)
+from coffre.provisioning.steps.found import MachinePlan
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
@@ -71,25 +81,34 @@ def list_ordered(service: Service) -> list[str]:
     return list_with_keys(service.tenant, service.secrets.find_control())
 
 
-def order_removal(
-    service: Service, control: ControlBundle, owned_buckets: ExistingBuckets, *, replaces_foreign: bool = False
-) -> None:
+def look(at: Context) -> list[MachinePlan]:
+    """Return the machines whose agent would be removed; none where agents are left alone."""
+    if at.intent.storage_only:
+        return []
+    leaving = list_leaving(at.service, at.service.secrets.find_control())
+    return [MachinePlan(name, "remove", ("retired",)) for name in leaving]
+
+
+def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_out: ShutOut) -> RemovalsOrdered:
     """Order the agents of machines that are being retired to remove themselves, while their keys can still read it."""
-    for name in list_with_keys(service.tenant, control):
-        if owned_buckets.has(name):
-            write_orders(service, name, replaces_foreign=replaces_foreign)
+    service, control = at.service, escrowed.control
+    to_remove = list_to_remove(service, control)
+    retired = {name: service.machine(name) for name in list_with_keys(at.tenant, control)}
+    for name in at.existing.among(with_orders(retired)):
+        write_orders(service, name, replaces_foreign=at.intent.replaces_orders)
+    return RemovalsOrdered(tuple(to_remove))
 
 
-def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> Secrets:
+def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgotten:
     """See to it that retired machines have neither user nor key on the platform, then forget the keys.
 
-    The stack has deleted what it knew of and taken the machines out of the policies. Returns the secrets that are left.
-    May run twice, also after a kill: the retirement is recorded once for each key. RemoteError when the platform still
-    has one.
+    The stack has deleted what it knew of and taken the machines out of the policies. May run twice, also after a kill:
+    the retirement is recorded once for each key. RemoteError when the platform still has one.
     """
-    names = list_with_keys(service.tenant, secrets.control)
+    service, control = at.service, escrowed.control
+    names = list_with_keys(service.tenant, control)
     for name in names:
-        on_progress(f"{name}: retired, its user and key are deleted")
+        at.on_progress(f"{name}: retired, its user and key are deleted")
         uid = naming.machine_uid(service.tenant, name)
         service.storage.delete_user(uid)
         left = service.storage.list_key_ids(uid)
@@ -98,14 +117,14 @@ def settle_keys(service: Service, secrets: Secrets, on_progress: OnProgress) -> 
                 f"{service.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
                 "Run the same command again; if it stays so, delete the user on the platform.",
             )
-        _record_retirement(service, secrets.control, name)
+        _record_retirement(service, control, name)
     if not names:
-        return secrets
-    control = forget_keys(secrets.control, names)
+        return Forgotten(control)
+    kept = forget_keys(control, names)
     subjects = [rotations.machine_key(name) for name in names]
     dropping = [dropped for subject in subjects for dropped in (subject.secret, subject.old_secret)]
-    service.secrets.save_control(control, dropping=dropping)
-    return replace(secrets, control=control)
+    service.secrets.save_control(kept, dropping=dropping)
+    return Forgotten(kept)
 
 
 def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBundle:

@@ -1,11 +1,14 @@
 """A tenant's secrets: those that exist, and those that the next apply will mint."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from coffre.agents.kinds import with_bucket, with_repository
 from coffre.agents.sealing import derive_key
 from coffre.provisioning.rules import judge_escrow
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import Escrowed, Guarded
+from coffre.provisioning.steps.found import OWNER, SecretToMint
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
@@ -17,23 +20,26 @@ from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 
 
-@dataclass(frozen=True)
-class Secrets:
-    """A tenant's two bundles, whole for the machines of its file."""
-
-    control: ControlBundle
-    data: DataBundle
-
-
 def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
     """Name the machines that have no key or no repository password yet ("owner" for the tenant itself). Pure."""
     active = tenant.active_machines()
     keys, passwords = with_bucket(active), with_repository(active)
     if control is None or data is None:
-        return ["owner", *keys]
+        return [OWNER, *keys]
     lacking_key = [name for name in keys if name not in control.machine_keys]
     lacking_password = [name for name in passwords if name not in data.repository_passwords]
     return [name for name in active if name in lacking_key or name in lacking_password]
+
+
+def look(at: Context) -> list[SecretToMint]:
+    """Return the keys and passwords that do not exist yet, by whose they are."""
+    secrets = at.service.secrets
+    return [SecretToMint(name) for name in missing_secrets(at.tenant, secrets.find_control(), secrets.find_data())]
+
+
+def do(at: Context, guarded: Guarded) -> Escrowed:
+    """Mint what is missing, and put it in escrow before it is used."""
+    return ensure_secrets(at.service, at.on_progress)
 
 
 def check_escrow(service: Service) -> str:
@@ -47,7 +53,7 @@ def check_escrow(service: Service) -> str:
     return judge_escrow(is_apart=is_apart, is_lab=service.is_embedded)
 
 
-def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secrets:
+def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Escrowed:
     """Return the tenant's secrets, minting what is missing; what is minted stands in escrow before this returns.
 
     May run twice: nothing that exists is ever minted again.
@@ -58,7 +64,7 @@ def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Secr
     missing = missing_secrets(tenant, control, data)
     if missing:
         on_progress(f"minting keys and passwords for {', '.join(missing)}, and putting them in escrow")
-    whole = Secrets(_completed_control(tenant, control), _completed_data(tenant, data))
+    whole = Escrowed(_completed_control(tenant, control), _completed_data(tenant, data))
     # Also without anything new: a save writes only what a copy lacks, and fails when the escrow could not take it.
     service.secrets.save_data(whole.data)
     service.secrets.save_control(whole.control)

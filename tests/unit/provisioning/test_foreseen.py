@@ -3,7 +3,8 @@
 import pytest
 
 from coffre.cli.words.plan import describe_step
-from coffre.provisioning.steps.foreseen import Step, StepKind, judge_expiry
+from coffre.provisioning.steps.access import judge_expiry
+from coffre.provisioning.steps.found import Change, ChangeKind
 
 
 @pytest.mark.parametrize(
@@ -11,21 +12,21 @@ from coffre.provisioning.steps.foreseen import Step, StepKind, judge_expiry
     [
         (14, 14, None),
         (None, None, None),
-        (14, 7, StepKind.EXPIRE_SOONER),
-        (14, 30, StepKind.EXPIRE_LATER),
-        (14, None, StepKind.EXPIRE_NEVER),
-        (None, 14, StepKind.EXPIRE_AGAIN),
+        (14, 7, ChangeKind.EXPIRE_SOONER),
+        (14, 30, ChangeKind.EXPIRE_LATER),
+        (14, None, ChangeKind.EXPIRE_NEVER),
+        (None, 14, ChangeKind.EXPIRE_AGAIN),
     ],
 )
 def test_what_becomes_of_the_days_after_which_versions_go(
-    stands: int | None, wanted: int | None, kind: StepKind | None
+    stands: int | None, wanted: int | None, kind: ChangeKind | None
 ) -> None:
     assert judge_expiry(stands, wanted) is kind
 
 
-@pytest.mark.parametrize("kind", StepKind)
-def test_every_step_has_its_words(kind: StepKind) -> None:
-    text = describe_step(Step(kind, ("compta-01",)))
+@pytest.mark.parametrize("kind", ChangeKind)
+def test_every_step_has_its_words(kind: ChangeKind) -> None:
+    text = describe_step(Change(kind, ("compta-01",)))
     assert text
     assert "{" not in text
 
@@ -34,18 +35,18 @@ def test_every_step_has_its_words(kind: StepKind) -> None:
     ("step", "text"),
     [
         (
-            Step(StepKind.EXPIRE_SOONER, ("compta-01", "caisse-01"), 14, 7),
+            Change(ChangeKind.EXPIRE_SOONER, ("compta-01", "caisse-01"), 14, 7),
             "undelete_days 14 → 7 on compta-01, caisse-01: what was deleted or overwritten more than 7 days ago goes "
             "for good, and no `coffre undelete` brings it back",
         ),
-        (Step(StepKind.QUOTA, (), 200 * 2**30, 2**40), "quota sold: 200 GiB → 1 TiB"),
+        (Change(ChangeKind.QUOTA, (), 200 * 2**30, 2**40), "quota sold: 200 GiB → 1 TiB"),
         (
-            Step(StepKind.WALL, (), None, 650_000_000_000, 151 * 2**30),
+            Change(ChangeKind.WALL, (), None, 650_000_000_000, 151 * 2**30),
             "wall: none → 605.36 GiB: whatever is written, at most 151 GiB beyond the sold quota are ever stored",
         ),
-        (Step(StepKind.OPTIONS, (), (), ("restore_tests",)), "options: none → restore_tests"),
-        (Step(StepKind.LICENCES, (), ("server 1",), ("server 2",)), "licences sold: server 1 → server 2"),
+        (Change(ChangeKind.OPTIONS, (), (), ("restore_tests",)), "options: none → restore_tests"),
+        (Change(ChangeKind.LICENCES, (), ("server 1",), ("server 2",)), "licences sold: server 1 → server 2"),
     ],
 )
-def test_consequences_are_said_in_the_file_s_words(step: Step, text: str) -> None:
+def test_consequences_are_said_in_the_file_s_words(step: Change, text: str) -> None:
     assert describe_step(step) == text

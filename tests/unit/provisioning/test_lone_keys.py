@@ -11,6 +11,7 @@ from coffre.agents.restic.repository.repository import ResticError, ResticReposi
 from coffre.operations import repository as opening
 from coffre.provisioning.rules import Remains
 from coffre.provisioning.steps import repositories
+from coffre.provisioning.steps.context import NO_RENEWAL
 from coffre.storage.driver import AccessKey
 from coffre.workspace.clock import utc_now
 from tests.builders import tenant_with
@@ -61,7 +62,7 @@ def initialise(bucket):
         secrets=None,
         log=None,
     )
-    return repositories.initialise_repositories(service, repositories.NO_RENEWAL, lambda text: None)
+    return repositories.initialise_repositories(service, NO_RENEWAL, lambda text: None)
 
 
 def test_what_was_cut_off_before_its_config_is_made_anew_and_restic_opens_it(bucket):

@@ -5,11 +5,14 @@ from datetime import date
 import pytest
 
 from coffre.agents.driver import DeployResult
+from coffre.cli.words.plan import describe_switch
 from coffre.provisioning.rules import refuse_lost_secrets, refuse_unsupported
-from coffre.provisioning.steps.agents import MachineState
+from coffre.provisioning.steps.access import judge_switches
 from coffre.provisioning.steps.commitments import Commitment, commitments, is_new
+from coffre.provisioning.steps.done import MachineState
+from coffre.provisioning.steps.found import AccessSwitch
+from coffre.provisioning.steps.notes import note_retired
 from coffre.provisioning.steps.retirement import forget_keys, judge_removal, list_with_keys
-from coffre.provisioning.steps.states import note_retired, plan_switches
 from coffre.records.facts.contract import HoldChange, HoldInFile, SuspensionChange
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
@@ -71,7 +74,7 @@ def test_a_retired_machine_that_does_not_answer_holds_up_no_apply(
 
 def test_a_retired_machine_has_a_bucket_and_neither_user_nor_key(lab_platform: object) -> None:
     key = AccessKey("A", "s")
-    storage = tenant_storage(TENANT, lab_platform, TenantKeys(key, {"compta-01": key, "caisse-01": None}))  # type: ignore[arg-type]
+    storage = tenant_storage(TENANT, lab_platform, TenantKeys(key, {"compta-01": key, "vieux-pc": None}))  # type: ignore[arg-type]
     machine = storage.machines[1]
     assert (machine.name, machine.uid, machine.key) == ("vieux-pc", None, None)
     assert machine.bucket == bucket_name(TENANT.slug, TENANT.id, "vieux-pc")
@@ -102,10 +105,13 @@ def test_a_plan_says_what_is_kept_and_that_a_date_to_come_counts_already() -> No
 
 def test_a_plan_names_the_machines_that_would_be_shut_out_or_let_in() -> None:
     suspended = tenant_with(status="suspended")
-    assert plan_switches(suspended, {"a": True, "b": False}) == ("shut out of their repositories (suspended): b",)
-    assert plan_switches(suspended, {"a": True}) == ()
-    assert plan_switches(TENANT, {"a": True, "b": False}) == ("let in again: a",)
-    assert plan_switches(TENANT, {"a": False}) == ()
+    shut_out, let_in = AccessSwitch(("b",), "suspended"), AccessSwitch(("a",))
+    assert judge_switches(suspended, {"a": True, "b": False}) == (shut_out,)
+    assert judge_switches(suspended, {"a": True}) == ()
+    assert judge_switches(TENANT, {"a": True, "b": False}) == (let_in,)
+    assert judge_switches(TENANT, {"a": False}) == ()
+    assert describe_switch(shut_out) == "shut out of their repositories (suspended): b"
+    assert describe_switch(let_in) == "let in again: a"
 
 
 def test_suspension_and_hold_are_recorded_when_they_begin_and_when_they_end() -> None:

@@ -1,53 +1,26 @@
-"""What a tenant's state (suspension, hold, retired machines) would have apply change, in words."""
+"""What holds of a tenant and needs no change: its suspension, its hold, machines that are retired or refused."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
 
-from coffre.agents.kinds import with_bucket, with_repository
+from coffre.agents.kinds import with_repository
 from coffre.observation.reports import recall
 from coffre.observation.retired import describe_retirement
 from coffre.operations.holds.settle import describe_hold
 from coffre.operations.restore.versions import CONFIG_KEY
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.retirement import list_standing
 from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.access import find_reason
 from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.service import Service, local_today
 
 
-@dataclass(frozen=True)
-class StatesPlan:
-    """``changes``: what apply would switch; ``notes``: what holds now and needs nothing."""
-
-    changes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def plan_states(service: Service, owned_buckets: ExistingBuckets, standing: Collection[str]) -> StatesPlan:
-    """Hold the file's state against what the platform lets the machines do; looks, and touches nothing.
-
-    ``standing`` are retired machines that could not be reached yet.
-    """
-    tenant = service.tenant
-    suspended = {
-        name: service.buckets.open(name).is_suspended()
-        for name in with_bucket(tenant.active_machines())
-        if owned_buckets.has(name)
-    }
+def note(at: Context) -> tuple[str, ...]:
+    """Say what holds now and needs nothing: looks, and touches nothing."""
+    tenant = at.tenant
+    standing = list_standing(at.service, at.existing)
     waiting = (f"{name}: its agent still stands there, which each apply tries to remove" for name in standing)
-    lost = note_lost_repositories(service, owned_buckets)
-    notes = (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *lost)
-    return StatesPlan(plan_switches(tenant, suspended), notes)
-
-
-def plan_switches(tenant: Tenant, suspended: dict[str, bool]) -> tuple[str, ...]:
-    """Name the suspensions that apply would switch; ``suspended`` is what stands, by machine. Pure."""
-    reason = find_reason(tenant)
-    moved = [name for name, is_on in suspended.items() if is_on is (reason is None)]
-    if not moved:
-        return ()
-    machines = ", ".join(moved)
-    return (f"shut out of their repositories ({reason}): {machines}" if reason else f"let in again: {machines}",)
+    lost = note_lost_repositories(at.service, at.existing)
+    return (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *lost)
 
 
 def note_retired(tenant: Tenant, today: date) -> tuple[str, ...]:

@@ -1,0 +1,83 @@
+"""Who may reach what is stored: nothing of a held tenant expires, and machines are shut out or let in as it says."""
+
+from collections.abc import Mapping, Sequence
+
+from coffre.agents.kinds import with_bucket
+from coffre.operations.access.gate import GateMove, GateState, look_at_gate
+from coffre.operations.access.gate import settle_gate as settle
+from coffre.operations.access.suspension import settle_suspension, shut_out_early
+from coffre.operations.holds.settle import settle_hold
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import Admitted, Escrowed, Guarded, Ordered, Provisioned, ShutOut
+from coffre.provisioning.steps.found import AccessSwitch, Change, ChangeKind
+from coffre.spec.tenant import Tenant
+from coffre.tenant.access import find_reason
+
+_MOVES = {
+    GateMove.CLOSE: ChangeKind.CLOSE_GATE,
+    GateMove.OPEN: ChangeKind.OPEN_GATE,
+    GateMove.STOP: ChangeKind.STOP_FILLING,
+    GateMove.LET_GO_ON: ChangeKind.LET_GO_ON,
+}
+
+
+def shut_out(at: Context, guarded: Guarded, escrowed: Escrowed) -> ShutOut:
+    """Shut the machines out of the buckets that are there, before anything else can fail. Lets nobody in."""
+    shut_out_early(at.tenant, at.service.buckets, at.existing)
+    return ShutOut()
+
+
+def look(at: Context) -> list[AccessSwitch | Change]:
+    """Return the suspensions that would be switched, and what becomes of the expiry of earlier versions."""
+    buckets = at.service.buckets
+    suspended = {
+        name: buckets.open(name).is_suspended() for name in at.existing.among(with_bucket(at.tenant.active_machines()))
+    }
+    return [*judge_switches(at.tenant, suspended), *_look_at_expiry(at)]
+
+
+def do(at: Context, provisioned: Provisioned) -> Admitted:
+    """Carry out holds, then suspensions, on every bucket."""
+    settle_hold(at.tenant, at.service.buckets)
+    settle_suspension(at.tenant, at.service.buckets)
+    return Admitted()
+
+
+def look_at_gates(at: Context) -> list[Change]:
+    """Return the gates that would be moved."""
+    moves = look_at_gate(at.service, at.existing.among(at.tenant.machines))
+    return [Change(_MOVES[move], tuple(machines)) for move, machines in moves.items()]
+
+
+def settle_gates(at: Context, ordered: Ordered) -> GateState:
+    """Put every machine's gate where quota and wall want it. Who is in service has its orders."""
+    return settle(at.service)
+
+
+def judge_switches(tenant: Tenant, suspended: Mapping[str, bool]) -> tuple[AccessSwitch, ...]:
+    """Name the suspensions that apply would switch; ``suspended`` is what stands, by machine. Pure."""
+    reason = find_reason(tenant)
+    moved = tuple(name for name, is_on in suspended.items() if is_on is (reason is None))
+    return (AccessSwitch(moved, reason),) if moved else ()
+
+
+def judge_expiry(stands: int | None, wanted: int | None) -> ChangeKind | None:
+    """Tell what becomes of the days after which a bucket's earlier versions go; None for none. Pure."""
+    if stands == wanted:
+        return None
+    if wanted is None:
+        return ChangeKind.EXPIRE_NEVER
+    if stands is None:
+        return ChangeKind.EXPIRE_AGAIN
+    return ChangeKind.EXPIRE_SOONER if wanted < stands else ChangeKind.EXPIRE_LATER
+
+
+def _look_at_expiry(at: Context) -> Sequence[Change]:
+    wanted = None if at.tenant.hold is not None else at.tenant.storage.undelete_days
+    found: dict[tuple[ChangeKind, int | None], list[str]] = {}
+    for name in at.existing.among(at.tenant.machines):
+        stands = at.service.buckets.open(name).undelete_days()
+        kind = judge_expiry(stands, wanted)
+        if kind is not None:
+            found.setdefault((kind, stands), []).append(name)
+    return [Change(kind, tuple(machines), stands, wanted) for (kind, stands), machines in found.items()]

@@ -1,0 +1,112 @@
+"""The agents of all machines: what apply would do to each, and how each stands after it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from coffre.agents.desired import InvalidOrdersError
+from coffre.agents.kinds import driver_of
+from coffre.orders.control import Orders, plan_orders, read_orders
+from coffre.provisioning.steps.agents import (
+    Installed,
+    deploy,
+    describe_way,
+    digest_inputs,
+    find_installed,
+    find_way,
+    lacks_only_renewal,
+    leave,
+    wanted_on,
+)
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import (
+    Deployed,
+    Initialised,
+    MachineOutcome,
+    MachineState,
+    Ordered,
+    RemovalsOrdered,
+)
+from coffre.provisioning.steps.found import MachinePlan
+from coffre.provisioning.steps.retirement import remove_agents
+from coffre.provisioning.steps.rotation import Resumed
+from coffre.tenant.access import find_reason
+
+
+def look(at: Context) -> list[MachinePlan]:
+    """Return what would be done to each machine in service; none where agents are left alone."""
+    if at.intent.storage_only:
+        return []
+    active = at.tenant.active_machines()
+    if find_reason(at.tenant) is not None:
+        # Shut out: their agents are left as they are.
+        return [MachinePlan(name, "none", ()) for name in active]
+    return [_look_at(at, name) for name in active]
+
+
+def _look_at(at: Context, name: str) -> MachinePlan:
+    service, intent = at.service, at.intent
+    machine = service.machine(name)
+    has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket
+    installed = find_installed(service.log, name) if has_its_storage else None
+    inputs_sha256 = digest_inputs(service, name)
+    if installed is None:
+        return MachinePlan(name, "install", (), inputs_sha256)
+    orders = None
+    if driver_of(machine).takes_orders:
+        try:
+            standing = read_orders(service, name)
+        except InvalidOrdersError:
+            if not intent.replaces_orders:
+                raise
+            return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
+        orders = plan_orders(service.tenant, service.log, name, standing)
+    differences = _name_differences(orders, installed, wanted_on(orders, machine))
+    differences += _name_other_way(find_way(service.log, name), describe_way(service.machine(name).connection))
+    return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
+
+
+def _name_other_way(recorded: str | None, wanted: str) -> tuple[str, ...]:
+    """Name the change of a machine's connection: its agent, and its password, would go to another place."""
+    return () if recorded in (None, wanted) else (f"connection {recorded} is now {wanted}",)
+
+
+def _name_differences(orders: Orders | None, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:
+    if wanted is None:
+        return ("orders lost",)
+    due, differences = (orders.due, list(orders.differences)) if orders is not None else (0, [])
+    is_renewal = lacks_only_renewal(installed, replace(wanted, agent_sha256=installed.agent_sha256), due)
+    if not differences and wanted.generation != installed.generation and not is_renewal:
+        differences.append(f"orders {wanted.generation} not delivered yet")
+    if wanted.agent_sha256 != installed.agent_sha256:
+        differences.append("agent program")
+    return tuple(differences)
+
+
+def do(
+    at: Context, removals: RemovalsOrdered, resumed: Resumed, initialised: Initialised, ordered: Ordered
+) -> Deployed:
+    """Remove the agents of retired machines, and install or repair those of machines in service.
+
+    Machines whose repository is refused are left alone.
+    """
+    refused = [MachineOutcome(name, MachineState.REFUSED, why) for name, why in initialised.refused.items()]
+    if at.intent.storage_only:
+        return Deployed(tuple(refused))
+    # A retired machine's successor may have its host: its agent comes after the other has gone.
+    retired = remove_agents(at.service, removals.to_remove, at.on_progress)
+    fit = [name for name in at.tenant.active_machines() if name not in initialised.refused]
+    agents = _settle_agents(at, resumed, {name: ordered.orders.get(name) for name in fit})
+    return Deployed((*agents, *refused, *retired))
+
+
+def _settle_agents(at: Context, resumed: Resumed, orders: Mapping[str, Orders | None]) -> tuple[MachineOutcome, ...]:
+    """Deploy the agents of machines in service.
+
+    While these are shut out that could not be tried, and what stands there harms nobody: only those are deployed that a
+    rotation waits for, since orders and reports stay open to them.
+    """
+    reason, rotation = find_reason(at.tenant), resumed.rotation
+    if reason is None:
+        return deploy(at.service, resumed.secrets, orders, at.on_progress, only=orders)
+    moved = {outcome.machine: outcome for outcome in rotation.move_agents(rotation.all_keys())}
+    return tuple(moved.get(left.machine, left) for left in leave(at.service, reason) if left.machine in orders)

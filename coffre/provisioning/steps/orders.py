@@ -1,0 +1,21 @@
+"""The orders of machines in service, and the programs that they name."""
+
+from coffre.agents.kinds import with_orders
+from coffre.orders.control import write_orders
+from coffre.orders.publishing import publish_programs
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import Guarded, Initialised, Ordered, Published
+
+
+def publish(at: Context, guarded: Guarded) -> Published:
+    """Publish the programs that orders name: orders never name one that cannot be fetched."""
+    warnings: list[str] = []
+    publish_programs(at.tenant, at.service.storage, warnings.append)
+    return Published(tuple(warnings))
+
+
+def do(at: Context, published: Published, initialised: Initialised) -> Ordered:
+    """Bring the orders of every machine in service to what the file wants."""
+    names = with_orders(at.tenant.active_machines())
+    replaces_foreign = at.intent.replaces_orders
+    return Ordered({name: write_orders(at.service, name, replaces_foreign=replaces_foreign) for name in names})

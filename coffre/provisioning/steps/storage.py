@@ -1,0 +1,55 @@
+"""A tenant's storage on its platform: users, keys, the wall, buckets and their policies, by its stack."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from coffre.outside.environment import temporary_folder
+from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.engine.stack import TenantStack, declare, state_folder
+from coffre.provisioning.steps.context import Context
+from coffre.provisioning.steps.done import Escrowed, Provisioned, RemovalsOrdered
+from coffre.provisioning.steps.found import Change, ChangeKind
+from coffre.provisioning.steps.secrets import current_keys
+from coffre.spec.quota import beyond_sold_bytes, wall_bytes
+
+
+def look(at: Context) -> list[ResourceChange | Change]:
+    """Return each change of each resource, and what the wall becomes."""
+    service, tenant = at.service, at.tenant
+    control = service.secrets.find_control()
+    declaration = declare(service, current_keys(tenant, control))
+    if control is not None and tenant.slug in state_folder(service.repository).list_stacks():
+        stack = TenantStack(service.repository, service, control)
+        return [*stack.preview(declaration, takes_unequal=at.intent.takes_unequal), *_look_at_wall(at)]
+    with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
+        stack = TenantStack(service.repository, service, None, scratch=Path(folder))
+        return [*stack.preview(declaration), *_look_at_wall(at)]
+
+
+def do(
+    at: Context, escrowed: Escrowed, removals: RemovalsOrdered, planned: Sequence[ResourceChange] | None
+) -> Provisioned:
+    """Bring the platform to what the file wants: with ``planned`` by these changes and no other, or RefusedError.
+
+    The keys stand in escrow. Machines that are retired have their last orders: their keys go now.
+    """
+    service, takes_unequal = at.service, at.intent.takes_unequal
+    stack = TenantStack(service.repository, service, escrowed.control)
+    declaration = declare(service, current_keys(at.tenant, escrowed.control))
+    if planned is None:
+        changes = stack.up(declaration, at.on_progress, takes_unequal=takes_unequal)
+    else:
+        changes = stack.up_exactly(declaration, planned, at.on_progress, takes_unequal=takes_unequal)
+    return Provisioned(tuple(changes))
+
+
+def _look_at_wall(at: Context) -> list[Change]:
+    service = at.service
+    owner = service.storage.find_owner(service.owner_uid, exact=False)
+    before = owner.wall_bytes if owner is not None else None
+    quota_bytes = at.tenant.storage.quota_bytes
+    after = wall_bytes(quota_bytes, service.platform)
+    if before == after:
+        return []
+    return [Change(ChangeKind.WALL, (), before, after, beyond_sold_bytes(quota_bytes, service.platform))]
