@@ -11,7 +11,7 @@ import pytest
 
 from coffre.agents.ansible.connection import host_name
 from coffre.agents.ansible.runner import run_playbook
-from coffre.agents.driver import RemoveRequest
+from coffre.agents.driver import OrdersTrust, RemoveRequest
 from coffre.agents.reach import trust
 from coffre.agents.reach.placing import DAMAGED
 from coffre.agents.reach.ssh import SshMachine
@@ -228,7 +228,7 @@ def test_a_place_that_takes_no_file_is_named_without_a_secret_and_nothing_half_i
 def test_an_agent_that_refuses_its_orders_says_why(scene, agents):
     """Orders signed by somebody else: the reason is the agent's own."""
     request = scene.request(CAISSE)
-    [result] = agents.deploy([replace(request, signing_public_key=b"\x01" * 32)], ignore)
+    [result] = agents.deploy([replace(request, trust=OrdersTrust(b"\x01" * 32))], ignore)
     agents.remove(scene.removals(CAISSE), ignore)
     assert result.ok is False
     assert "“Have the agent apply its orders” failed: coffre-agent: " in result.message
