@@ -29,7 +29,7 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, PlatformAwayError
 from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 from coffre.tenant.service import Service
 
 

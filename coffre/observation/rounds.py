@@ -6,7 +6,7 @@ from datetime import datetime
 
 from coffre.observation.judge.pack_rounds import READ_FAULTS, Round, name_damaged
 from coffre.records.facts.backups import PackDamage, PackFault, VerificationRound, VerificationRun
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 
 MAX_TEXT = 300
 

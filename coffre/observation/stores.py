@@ -9,8 +9,8 @@ from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from coffre.tenant.buckets import TenantBuckets
-from coffre.tenant.log import Log
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import Log
 
 _REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("data/", "index/", "snapshots/", "keys/"))
 

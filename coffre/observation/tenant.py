@@ -24,7 +24,7 @@ from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 from coffre.tenant.service import Service
 
 

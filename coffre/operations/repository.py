@@ -9,7 +9,7 @@ from coffre.agents.repository import BucketStorage, Remains, Repository
 from coffre.observation.key_shapes import is_foreign
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey, Bucket, Endpoint
-from coffre.tenant.passwords import use_password
+from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 

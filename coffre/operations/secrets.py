@@ -15,11 +15,11 @@ from coffre.secrets.holders.recipients import Vault
 from coffre.secrets.holders.verify import Verification
 from coffre.spec.loader import Repository
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
-from coffre.tenant.log import Log, TenantLog
-from coffre.tenant.passwords import use_password
+from coffre.tenant.estate.log import Log, TenantLog
+from coffre.tenant.estate.passwords import use_password
+from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
-from coffre.tenant.secrets import TenantSecrets
 from coffre.tenant.service import open_secrets
 
 OnProgress = Callable[[str], None]

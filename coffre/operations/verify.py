@@ -32,8 +32,8 @@ from coffre.spec.platform import Verify
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.buckets import TenantBuckets
-from coffre.tenant.log import Log
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import Log
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now

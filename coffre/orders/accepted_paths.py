@@ -3,7 +3,7 @@
 from coffre.agents.desired import AcceptedPath
 from coffre.agents.report import Report, ReportPath
 from coffre.records.facts.agents import PathsAccepted, PathSize
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 
 
 def find_accepted(log: Log, machine: str) -> tuple[AcceptedPath, ...]:

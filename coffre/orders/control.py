@@ -24,8 +24,8 @@ from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
-from coffre.tenant.buckets import TenantBuckets
-from coffre.tenant.log import Log
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import Log
 from coffre.tenant.service import Service, find_machine
 from coffre.workspace.clock import utc_now
 

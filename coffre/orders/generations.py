@@ -4,7 +4,7 @@ The storage host could put back any document that was ever signed. The records a
 """
 
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten, Update
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 
 
 def find_last_used(log: Log, machine: str) -> int:

@@ -22,8 +22,8 @@ from coffre.provisioning.steps import (
     secrets,
     storage,
 )
-from coffre.provisioning.steps.context import FULLY, Intent, make_context
-from coffre.provisioning.steps.done import MachineOutcome
+from coffre.provisioning.terms.context import FULLY, Intent, make_context
+from coffre.provisioning.terms.done import MachineOutcome
 from coffre.spec.loader import Repository
 from coffre.tenant.runs import lock_recorded
 from coffre.workspace.clock import utc_now

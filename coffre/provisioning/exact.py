@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.plan import TenantPlan, plan_service
-from coffre.provisioning.steps.context import FULLY, Intent
+from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 from coffre.tenant.service import Service, open_service

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from coffre.provisioning import rules
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import state_folder
+from coffre.provisioning.notes import note
 from coffre.provisioning.sequence import STEPS
-from coffre.provisioning.steps.context import FULLY, Intent, make_context
-from coffre.provisioning.steps.found import AccessSwitch, Change, Found, MachinePlan, SecretToMint, pick
-from coffre.provisioning.steps.notes import note
+from coffre.provisioning.terms.context import FULLY, Intent, make_context
+from coffre.provisioning.terms.found import AccessSwitch, Change, Found, MachinePlan, SecretToMint, pick
 from coffre.secrets.rotations import PendingRotation
 from coffre.spec.loader import Repository
 from coffre.spec.options import option_status

@@ -20,8 +20,8 @@ from coffre.provisioning.steps import (
     secrets,
     storage,
 )
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.found import Found
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.found import Found
 
 
 def _nothing(_: Context) -> Sequence[Found]:

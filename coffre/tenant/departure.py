@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from coffre.records.facts.departure import DepartureStage, DepartureStep, Stage
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 
 STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
 """The contract remains applicable: machines back up as before."""

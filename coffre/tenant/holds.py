@@ -7,7 +7,7 @@ from datetime import date
 from coffre.errors import UsageError
 from coffre.records.facts.contract import HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind, Tenant
-from coffre.tenant.log import Log, Recorded
+from coffre.tenant.estate.log import Log, Recorded
 
 SHOWN_REFERENCE = "confidential, see `coffre hold list`"
 """What plans, logs and reports call one: its own reference is for those who may read the records."""

@@ -7,9 +7,9 @@ from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
 from coffre.spec.tenant import Tenant
-from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
-from coffre.tenant.log import Log
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import Log
 
 _LEFT_TRACES = (Commissioned, OrdersWritten, OrdersIssued, Install)
 

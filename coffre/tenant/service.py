@@ -18,12 +18,12 @@ from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect
-from coffre.tenant.buckets import TenantBuckets
 from coffre.tenant.embedded import why_not_embedded
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.estate.secrets import StoredSecrets, TenantSecrets
 from coffre.tenant.holds import list_recorded, under_recorded
-from coffre.tenant.log import TenantLog
-from coffre.tenant.memory import TenantMemory
-from coffre.tenant.secrets import StoredSecrets, TenantSecrets
 from coffre.workspace.clock import utc_now
 
 

@@ -14,8 +14,8 @@ from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.errors import MissingCopyError
 from coffre.spec import naming
 from coffre.storage.driver import Storage
-from coffre.tenant.buckets import TenantBuckets
-from coffre.tenant.keys import access_key
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.keys import access_key
 from tests.doubles.secrets import InMemorySecrets
 
 COMPTA, CAISSE = "compta-01", "caisse-01"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from coffre.records.facts.agents import Install, OrdersIssued, Removal, Update
 from coffre.records.facts.backups import Drilled, PasswordUsed
 from coffre.records.facts.contract import Commissioned
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 
 MINUTE = timedelta(minutes=1)
 

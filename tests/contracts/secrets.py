@@ -10,7 +10,7 @@ from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.errors import MissingCopyError
 from coffre.secrets.identifiers import SecretId, SecretKind
-from coffre.tenant.secrets import TenantSecrets
+from coffre.tenant.estate.secrets import TenantSecrets
 from tests.passwords import read_password
 
 TENANT_ID = "k7f3q9wz2m"

@@ -7,8 +7,8 @@ from coffre.secrets.bundles import ControlBundle
 from coffre.spec.naming import Named
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
-from coffre.tenant.buckets import TenantBuckets
-from coffre.tenant.keys import access_key
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.keys import access_key
 from tests.doubles.secrets import InMemorySecrets
 from tests.doubles.storage import MemoryPlatform
 

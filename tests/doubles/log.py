@@ -8,7 +8,7 @@ from datetime import datetime
 from coffre.records.events import Event, check_recordable, storable
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of, write_fact
-from coffre.tenant.log import F, Recorded, read_recorded
+from coffre.tenant.estate.log import F, Recorded, read_recorded
 from coffre.workspace.clock import utc_now
 
 

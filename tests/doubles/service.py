@@ -8,7 +8,7 @@ from coffre.records.database.store import Records
 from coffre.spec.loader import Repository
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
-from coffre.tenant.log import TenantLog
+from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.service import Service
 from tests.doubles.buckets import InMemoryEstate
 

@@ -37,7 +37,7 @@ leaving:
 KILLING = """
 import os, signal, sys
 from coffre.records.facts.departure import JournalEntry
-from coffre.tenant.log import TenantLog
+from coffre.tenant.estate.log import TenantLog
 before, place = sys.argv.pop(1) == "before", int(sys.argv.pop(1))
 append, seen = TenantLog.append, 0
 def killing(self, fact, machine=None):

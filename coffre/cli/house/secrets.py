@@ -152,7 +152,7 @@ def set_secret(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What `credential:` of the tenant file calls it.")],
 ) -> None:
     """Store a password or key that a tenant file names, typed without echo or sent on standard input."""
-    from coffre.tenant.credentials import check_name, set_credential, users_of
+    from coffre.tenant.estate.credentials import check_name, set_credential, users_of
     from coffre.tenant.runs import lock_recorded
     from coffre.tenant.service import find_tenant
 

@@ -142,7 +142,7 @@ def apply(
     from coffre.provisioning.apply import apply_tenant
     from coffre.provisioning.exact import plan_exactly
     from coffre.provisioning.plan import refuse_orphans
-    from coffre.provisioning.steps.context import Intent, Renewal
+    from coffre.provisioning.terms.context import Intent, Renewal
 
     repository = open_repository(context)
     refuse_orphans(repository)

@@ -9,7 +9,7 @@ from coffre.spec.values.sizes import format_bytes, format_sold
 if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.plan import TenantPlan
-    from coffre.provisioning.steps.found import AccessSwitch, Change, Value
+    from coffre.provisioning.terms.found import AccessSwitch, Change, Value
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 

@@ -30,7 +30,7 @@ from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
 from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
-from coffre.tenant.keys import access_key
+from coffre.tenant.estate.keys import access_key
 from coffre.tenant.service import Service
 
 RESTORE_SECONDS = 45.0

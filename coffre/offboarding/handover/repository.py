@@ -35,7 +35,7 @@ from coffre.outside.beneath import Beneath
 from coffre.outside.environment import temporary_folder
 from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts, Unusable
-from coffre.tenant.passwords import use_password
+from coffre.tenant.estate.passwords import use_password
 from coffre.workspace.clock import utc_now
 
 _HEX = "[0-9a-f]"

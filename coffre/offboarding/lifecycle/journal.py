@@ -13,7 +13,7 @@ from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import DepartureStage, DepartureStep, Identity, JournalEntry, Stage
 from coffre.records.facts.registry import read_fact
-from coffre.tenant.log import Recorded, read_recorded
+from coffre.tenant.estate.log import Recorded, read_recorded
 from coffre.tenant.service import Service
 
 E = TypeVar("E")

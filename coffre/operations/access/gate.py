@@ -18,8 +18,8 @@ from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
-from coffre.tenant.buckets import TenantBuckets
-from coffre.tenant.log import Log
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import Log
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now

@@ -8,7 +8,7 @@ from coffre.errors import RefusedError
 from coffre.orders.control import put_gate_order
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason, refuse_while_blocked
-from coffre.tenant.buckets import ExistingBuckets, TenantBuckets
+from coffre.tenant.estate.buckets import ExistingBuckets, TenantBuckets
 from coffre.workspace.clock import utc_now
 
 

@@ -15,8 +15,8 @@ from coffre.orders.accepted_paths import list_acceptable, record_accepted
 from coffre.orders.control import write_orders
 from coffre.records.facts.backups import NewRepository, SnapshotsReleased
 from coffre.records.facts.fact import RecordedFinding
-from coffre.tenant.log import Log
-from coffre.tenant.memory import TenantMemory
+from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now

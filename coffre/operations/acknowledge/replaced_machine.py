@@ -10,8 +10,8 @@ from coffre.records.boots import AcceptedMachine
 from coffre.records.facts.agents import AcceptedBefore, MachineReplaced
 from coffre.records.memory import Memory
 from coffre.spec.tenant import Tenant
-from coffre.tenant.log import Log
-from coffre.tenant.memory import TenantMemory
+from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.service import find_machine
 from coffre.workspace.clock import utc_now
 

@@ -21,7 +21,7 @@ from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import Drilled
 from coffre.records.facts.fact import RecordedFinding
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 from coffre.workspace.work_folder import work_folder

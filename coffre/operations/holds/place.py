@@ -7,7 +7,7 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Repository
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import find_reason
-from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.runs import lock_service, open_recorded
 

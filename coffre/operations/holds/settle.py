@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import Hold, Tenant
-from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.estate.buckets import TenantBuckets
 
 
 def refuse_if_held(tenant: Tenant, doing: str) -> None:

@@ -29,9 +29,9 @@ from coffre.spec import naming
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
 from coffre.storage.driver import AccessKey
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.keys import access_key
+from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.machines import open_machine
-from coffre.tenant.passwords import use_password
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 

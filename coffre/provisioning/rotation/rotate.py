@@ -16,9 +16,9 @@ from coffre.orders.publishing import publish_programs
 from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import deploy
-from coffre.provisioning.steps.context import refuse_what_rules_forbid
-from coffre.provisioning.steps.done import Escrowed, MachineOutcome
 from coffre.provisioning.steps.secrets import check_escrow, current_keys, ensure_report_keys
+from coffre.provisioning.terms.context import refuse_what_rules_forbid
+from coffre.provisioning.terms.done import Escrowed, MachineOutcome
 from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
@@ -29,8 +29,8 @@ from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
 from coffre.spec.loader import Repository
 from coffre.spec.tenant import Machine
-from coffre.tenant.buckets import ExistingBuckets
-from coffre.tenant.keys import access_key
+from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.estate.keys import access_key
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
 

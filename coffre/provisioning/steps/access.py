@@ -7,9 +7,9 @@ from coffre.operations.access.gate import GateMove, GateState, look_at_gate
 from coffre.operations.access.gate import settle_gate as settle
 from coffre.operations.access.suspension import settle_suspension, shut_out_early
 from coffre.operations.holds.settle import settle_hold
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Admitted, Escrowed, Guarded, Ordered, Provisioned, ShutOut
-from coffre.provisioning.steps.found import AccessSwitch, Change, ChangeKind
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Admitted, Escrowed, Guarded, Ordered, Provisioned, ShutOut
+from coffre.provisioning.terms.found import AccessSwitch, Change, ChangeKind
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import find_reason
 

@@ -19,15 +19,15 @@ from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
 from coffre.orders.generations import find_written
-from coffre.provisioning.steps.done import Escrowed, MachineOutcome, MachineState
+from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
 from coffre.spec.tenant import AgentKind, Connection, Machine, PullConnection, SshConnection
-from coffre.tenant.keys import access_key
-from coffre.tenant.log import Log, fact_of
+from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.log import Log, fact_of
+from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.machines import known_hosts_file, slugs_by_id
-from coffre.tenant.passwords import use_password
 from coffre.tenant.service import Service
 from coffre.workspace.paths import RUN_FOLDER
 

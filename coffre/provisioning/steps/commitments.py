@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from coffre.operations.access.gate import GateState
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Delivery, Deployed, Recorded
-from coffre.provisioning.steps.found import Change, ChangeKind, Value
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Delivery, Deployed, Recorded
+from coffre.provisioning.terms.found import Change, ChangeKind, Value
 from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import (
     Commissioned,
@@ -21,7 +21,7 @@ from coffre.records.facts.contract import (
 from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason
-from coffre.tenant.log import Log, fact_of
+from coffre.tenant.estate.log import Log, fact_of
 
 C = TypeVar("C", bound=Fact)
 Commitment = QuotaChange | LicenceChange | OptionChange | SuspensionChange | HoldChange

@@ -17,8 +17,10 @@ from coffre.provisioning.steps.agents import (
     leave,
     wanted_on,
 )
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import (
+from coffre.provisioning.steps.retirement import remove_agents
+from coffre.provisioning.steps.rotation import Resumed
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import (
     Deployed,
     Initialised,
     MachineOutcome,
@@ -26,9 +28,7 @@ from coffre.provisioning.steps.done import (
     Ordered,
     RemovalsOrdered,
 )
-from coffre.provisioning.steps.found import MachinePlan
-from coffre.provisioning.steps.retirement import remove_agents
-from coffre.provisioning.steps.rotation import Resumed
+from coffre.provisioning.terms.found import MachinePlan
 from coffre.tenant.access import find_reason
 
 

@@ -6,11 +6,11 @@ from coffre.agents.kinds import with_orders
 from coffre.operations.acknowledge.replaced_machine import give_away
 from coffre.orders.control import refuse_foreign_orders
 from coffre.provisioning.steps import retirement
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Guarded
 from coffre.provisioning.steps.out_of_hours import record_out_of_hours
 from coffre.provisioning.steps.repositories import look_at_losses
 from coffre.provisioning.steps.secrets import check_escrow
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Guarded
 
 
 def do(at: Context, now: datetime) -> Guarded:

@@ -3,8 +3,8 @@
 from coffre.agents.kinds import with_orders
 from coffre.orders.control import write_orders
 from coffre.orders.publishing import publish_programs
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Guarded, Initialised, Ordered, Published
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Guarded, Initialised, Ordered, Published
 
 
 def publish(at: Context, guarded: Guarded) -> Published:

@@ -5,7 +5,7 @@ from datetime import datetime
 from coffre.records.facts.contract import OutOfHoursApply
 from coffre.spec.platform import WorkingHours
 from coffre.spec.values.working_hours import why_not
-from coffre.tenant.log import Log
+from coffre.tenant.estate.log import Log
 
 
 def hours_warnings(hours: WorkingHours, now: datetime) -> tuple[str, ...]:

@@ -12,13 +12,13 @@ from coffre.operations.acknowledge.acknowledge import begin_anew, check_reason
 from coffre.operations.repository import look_at_remains, make_repository
 from coffre.provisioning import rules
 from coffre.provisioning.rules import Remains
-from coffre.provisioning.steps.context import Context, Renewal
-from coffre.provisioning.steps.done import Initialised
-from coffre.provisioning.steps.found import Change, ChangeKind
 from coffre.provisioning.steps.rotation import Resumed
+from coffre.provisioning.terms.context import Context, Renewal
+from coffre.provisioning.terms.done import Initialised
+from coffre.provisioning.terms.found import Change, ChangeKind
 from coffre.records.facts.backups import Drilled, NewRepository
-from coffre.tenant.buckets import ExistingBuckets
-from coffre.tenant.log import fact_of
+from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.estate.log import fact_of
 from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]

@@ -13,8 +13,8 @@ from coffre.errors import RemoteError
 from coffre.observation.retired import describe_retirement
 from coffre.orders.control import write_orders
 from coffre.provisioning.steps.agents import target_of, way_to_agents
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import (
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import (
     Escrowed,
     Forgotten,
     MachineOutcome,
@@ -24,14 +24,14 @@ from coffre.provisioning.steps.done import (
     RemovalsOrdered,
     ShutOut,
 )
-from coffre.provisioning.steps.found import MachinePlan
+from coffre.provisioning.terms.found import MachinePlan
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind, Tenant
-from coffre.tenant.buckets import ExistingBuckets
-from coffre.tenant.log import Log, fact_of
+from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.service import Service, local_today
 
 OnProgress = Callable[[str], None]

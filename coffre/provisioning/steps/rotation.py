@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from coffre.agents.kinds import with_bucket
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Admitted, Deployed, Escrowed, Forgotten
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Admitted, Deployed, Escrowed, Forgotten
 from coffre.secrets.rotations import PendingRotation, pending_rotations
 
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from coffre.agents.kinds import with_bucket, with_repository
 from coffre.agents.sealing import derive_key
 from coffre.provisioning.rules import judge_escrow
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Escrowed, Guarded
-from coffre.provisioning.steps.found import OWNER, SecretToMint
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Escrowed, Guarded
+from coffre.provisioning.terms.found import OWNER, SecretToMint
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import AccessKey
 from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
-from coffre.tenant.keys import access_key
-from coffre.tenant.passwords import use_password
+from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.service import Service
 
 

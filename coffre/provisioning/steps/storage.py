@@ -7,10 +7,10 @@ from pathlib import Path
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import TenantStack, declare, state_folder
-from coffre.provisioning.steps.context import Context
-from coffre.provisioning.steps.done import Escrowed, Provisioned, RemovalsOrdered
-from coffre.provisioning.steps.found import Change, ChangeKind
 from coffre.provisioning.steps.secrets import current_keys
+from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.done import Escrowed, Provisioned, RemovalsOrdered
+from coffre.provisioning.terms.found import Change, ChangeKind
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 
 

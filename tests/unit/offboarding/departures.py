@@ -49,7 +49,7 @@ from coffre.spec.loader import Repository
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import Stage
-from coffre.tenant.log import TenantLog
+from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.service import Service
 from tests.builders import tenant_with
 

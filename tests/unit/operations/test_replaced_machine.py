@@ -12,7 +12,7 @@ from coffre.errors import UsageError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement, give_away, meet
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import MachineReplaced
-from coffre.tenant.memory import TenantMemory
+from coffre.tenant.estate.memory import TenantMemory
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
 

@@ -26,8 +26,8 @@ from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.spec.naming import bucket_name
 from coffre.storage.driver import ObjectFacts
-from coffre.tenant.buckets import ExistingBuckets
-from coffre.tenant.log import TenantLog
+from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.estate.log import TenantLog
 from tests.builders import tenant_with
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

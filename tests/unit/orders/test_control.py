@@ -24,7 +24,7 @@ from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.errors import MissingCopyError
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind
-from coffre.tenant.log import TenantLog
+from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.service import Service
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate

@@ -4,7 +4,7 @@ import pytest
 
 from coffre.agents.driver import DeployResult
 from coffre.provisioning.steps.agents import Installed, judge_identity, judge_machine
-from coffre.provisioning.steps.done import MachineOutcome, MachineState
+from coffre.provisioning.terms.done import MachineOutcome, MachineState
 
 ONE, TWO = Installed(1, "agent"), Installed(2, "agent")
 NEWER_AGENT = Installed(1, "newer agent")

@@ -9,7 +9,7 @@ from coffre.errors import InvalidFileError, RefusedError
 from coffre.provisioning.changes import PropertyChange, ResourceChange, refuse_other_changes
 from coffre.provisioning.exact import ExactPlan, list_differences, load_plans, refuse_unless_same, save_plans
 from coffre.provisioning.plan import TenantPlan
-from coffre.provisioning.steps.found import MachinePlan
+from coffre.provisioning.terms.found import MachinePlan
 from coffre.secrets.rotations import OWNER, PendingRotation, machine_key
 
 WALL = ResourceChange("update", "UserQuota", "wall", (PropertyChange("max_bytes", "1", "2"),), "aa")

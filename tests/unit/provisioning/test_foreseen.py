@@ -4,7 +4,7 @@ import pytest
 
 from coffre.cli.words.plan import describe_step
 from coffre.provisioning.steps.access import judge_expiry
-from coffre.provisioning.steps.found import Change, ChangeKind
+from coffre.provisioning.terms.found import Change, ChangeKind
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 
 from coffre.agents.driver import DeployResult
 from coffre.cli.words.plan import describe_switch
+from coffre.provisioning.notes import note_retired
 from coffre.provisioning.rules import refuse_lost_secrets, refuse_unsupported
 from coffre.provisioning.steps.access import judge_switches
 from coffre.provisioning.steps.commitments import Commitment, commitments, is_new
-from coffre.provisioning.steps.done import MachineState
-from coffre.provisioning.steps.found import AccessSwitch
-from coffre.provisioning.steps.notes import note_retired
 from coffre.provisioning.steps.retirement import forget_keys, judge_removal, list_with_keys
+from coffre.provisioning.terms.done import MachineState
+from coffre.provisioning.terms.found import AccessSwitch
 from coffre.records.facts.contract import HoldChange, HoldInFile, SuspensionChange
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle

@@ -14,8 +14,8 @@ from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import RemoteError
 from coffre.provisioning.rotation import rotate
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
-from coffre.provisioning.steps.done import MachineOutcome, MachineState
 from coffre.provisioning.steps.secrets import current_keys
+from coffre.provisioning.terms.done import MachineOutcome, MachineState
 from coffre.records.events import Event
 from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import minting, rotations

@@ -5,7 +5,7 @@ import inspect
 import typing
 
 from coffre.provisioning import apply, sequence
-from coffre.provisioning.steps.context import Context
+from coffre.provisioning.terms.context import Context
 
 
 def called_by_apply() -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 
 from coffre.records.facts.contract import HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind
+from coffre.tenant.estate.log import F, Recorded
 from coffre.tenant.holds import SHOWN_REFERENCE, RecordedHold, combine, list_standing
-from coffre.tenant.log import F, Recorded
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 IN_FILE = Hold(reference="TJ 1/27", since=date(2027, 1, 5), kind=HoldKind.PRESERVE)

@@ -13,7 +13,7 @@ from coffre.records.actor import Author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import Install
-from coffre.tenant.log import TenantLog
+from coffre.tenant.estate.log import TenantLog
 from tests.contracts.log import *  # noqa: F403
 from tests.contracts.log import MINUTE
 

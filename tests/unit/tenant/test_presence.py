@@ -9,7 +9,7 @@ from coffre.records.facts.agents import Install
 from coffre.records.facts.departure import DepartureStage, Stage
 from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant
-from coffre.tenant.buckets import TenantBuckets
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.presence import find_unapplied, refuse_unapplied
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate

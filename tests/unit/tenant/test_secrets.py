@@ -12,7 +12,7 @@ from coffre.secrets.bundles import DataBundle
 from coffre.secrets.errors import CorruptBundleError, MissingCopyError
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
-from coffre.tenant.secrets import StoredSecrets
+from coffre.tenant.estate.secrets import StoredSecrets
 from tests.contracts.secrets import *  # noqa: F403
 from tests.contracts.secrets import SLUG, TENANT_ID, make_control, make_data
 

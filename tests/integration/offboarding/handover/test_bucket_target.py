@@ -18,7 +18,7 @@ from coffre.spec.leaving import Return
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
-from coffre.tenant.credentials import set_credential
+from coffre.tenant.estate.credentials import set_credential
 from tests.integration.offboarding.handover.conftest import (
     COMPTA,
     SLUG,

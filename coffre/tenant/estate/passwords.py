@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from coffre.errors import ExpectedError
 from coffre.records.facts.backups import PasswordUsed
-from coffre.tenant.log import Log
-from coffre.tenant.secrets import TenantSecrets
+from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.secrets import TenantSecrets
 
 
 def use_password(secrets: TenantSecrets, log: Log, machine: str, reason: str) -> SecretStr:

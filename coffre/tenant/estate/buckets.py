@@ -8,8 +8,8 @@ from coffre.secrets import rotations
 from coffre.spec import naming
 from coffre.spec.naming import Named
 from coffre.storage.driver import AccessKey, Bucket, BucketFacts, Storage
-from coffre.tenant.keys import access_key
-from coffre.tenant.secrets import TenantSecrets
+from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.secrets import TenantSecrets
 
 
 @dataclass(frozen=True)

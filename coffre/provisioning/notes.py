@@ -7,10 +7,10 @@ from coffre.observation.reports import recall
 from coffre.observation.retired import describe_retirement
 from coffre.operations.holds.settle import describe_hold
 from coffre.operations.restore.versions import CONFIG_KEY
-from coffre.provisioning.steps.context import Context
 from coffre.provisioning.steps.retirement import list_standing
+from coffre.provisioning.terms.context import Context
 from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.buckets import ExistingBuckets
+from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.service import Service, local_today
 
 

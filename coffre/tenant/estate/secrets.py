@@ -12,7 +12,7 @@ from coffre.secrets.store import SecretStore, Stamps
 class TenantSecrets(Protocol):
     """What a command has in hand of the secrets of one tenant. Repository passwords are sealed in it.
 
-    `use_password` of `coffre.tenant.passwords` opens one, and records that use.
+    `use_password` of `coffre.tenant.estate.passwords` opens one, and records that use.
     """
 
     def find_control(self) -> ControlBundle | None:

@@ -8,7 +8,7 @@ from coffre.errors import UsageError
 from coffre.secrets.identifiers import SecretId, SecretKind
 from coffre.spec.leaving import S3Target
 from coffre.spec.tenant import PullConnection, Tenant
-from coffre.tenant.secrets import TenantSecrets
+from coffre.tenant.estate.secrets import TenantSecrets
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,39}"
 LIMIT_CHARACTERS = 4096

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
 from coffre.provisioning import rules
 from coffre.spec.tenant import Tenant
-from coffre.tenant.buckets import ExistingBuckets
 from coffre.tenant.departure import find_stage, list_leaving_machines
+from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
