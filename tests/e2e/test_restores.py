@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.restic.repository.repository import Repository, ResticError
+from coffre.agents.restic.repository.repository import ResticRepository, ResticError
 from coffre.operations.repository import open_repository
 from coffre.records.events import EventKind
 from coffre.spec.loader import load_repository
@@ -283,7 +283,7 @@ def service(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 
 @pytest.fixture
-def repository(service: Service) -> Repository:
+def repository(service: Service) -> ResticRepository:
     return open_repository(service, "compta-01", "test")
 
 
@@ -350,7 +350,7 @@ def test_a_forged_snapshot_goes_nowhere_and_put_aside_stops_nobody(
     assert_same(tree_here(tmp_path / "retour" / SOURCE.lstrip("/")), original)
 
 
-def undelete_and_prove(desk: Desk, at: str, repository: Repository, original: Any, target: Path) -> str:
+def undelete_and_prove(desk: Desk, at: str, repository: ResticRepository, original: Any, target: Path) -> str:
     """Undelete, check every byte, restore, compare; then once more, which has nothing to do."""
     done = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
     assert "restic check: no errors were found" in done.stdout
@@ -363,7 +363,7 @@ def undelete_and_prove(desk: Desk, at: str, repository: Repository, original: An
 
 
 def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
-    desk: Desk, service: Service, repository: Repository, backstage: Backstage, original: Any, tmp_path: Path
+    desk: Desk, service: Service, repository: ResticRepository, backstage: Backstage, original: Any, tmp_path: Path
 ) -> None:
     key = service.secrets.control().machine_keys["compta-01"]
     thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
@@ -394,7 +394,7 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
 
 
 def test_undelete_after_a_wrong_prune(
-    desk: Desk, service: Service, repository: Repository, original: Any, tmp_path: Path
+    desk: Desk, service: Service, repository: ResticRepository, original: Any, tmp_path: Path
 ) -> None:
     before = [snapshot.id for snapshot in repository.snapshots()]
     at = moment()
@@ -414,7 +414,7 @@ def test_undelete_after_a_wrong_prune(
 
 
 def undelete_and_prove_snapshot(
-    desk: Desk, at: str, repository: Repository, snapshot: str, original: Any, target: Path
+    desk: Desk, at: str, repository: ResticRepository, snapshot: str, original: Any, target: Path
 ) -> None:
     desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
     repository.check(read_data=True)
@@ -424,7 +424,7 @@ def undelete_and_prove_snapshot(
 
 
 def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
-    desk: Desk, service: Service, repository: Repository, backstage: Backstage, tmp_path: Path
+    desk: Desk, service: Service, repository: ResticRepository, backstage: Backstage, tmp_path: Path
 ) -> None:
     owner = Hand(service, service.buckets.owner_key())
     reports = owner.keys("reports/")
