@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.restic.repository.repository import ResticRepository, ResticError
+from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations.repository import open_repository
 from coffre.records.events import EventKind
 from coffre.spec.loader import load_repository

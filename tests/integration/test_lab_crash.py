@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +13,6 @@ from coffre_lab.lab import Lab
 from tests.traces import list_traces
 
 HOST = "solo-01.example"
-TOGETHER_SECONDS = 180
 # A step is a tool run, a daemon started, a process ended, or a file put in its place. A first start has some 45 of
 # them, an end some 15; the kills are where something stands half made.
 FIRST_START = (2, 6, 9, 13, 17, 22, 27, 33)
@@ -52,13 +50,6 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     found = Lab(tmp_path_factory.mktemp("crashed") / "lab")
     yield found
     found.down(erase=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def in_time() -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < TOGETHER_SECONDS
 
 
 @pytest.fixture(scope="module")
