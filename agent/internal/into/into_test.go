@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/cage"
+	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/restic"
 )
 
@@ -61,7 +62,7 @@ func call(t *testing.T, folder, mark, last string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest, err := restic.FileSHA256(program)
+	digest, err := files.SHA256(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func TestItEndsResticWhenItIsToldToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = command.Wait()
-	if code := command.ProcessState.ExitCode(); code != exitTerminated || time.Since(began) > endGrace {
+	if code := command.ProcessState.ExitCode(); code != exitTerminated || time.Since(began) > restic.EndGrace {
 		t.Fatalf("%d %v after %v", code, err, time.Since(began))
 	}
 }

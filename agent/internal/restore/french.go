@@ -109,12 +109,12 @@ func explainRestic(code int, complaints string) error {
 	if damage := restic.FindDamage(complaints); damage.Part != restic.Nothing {
 		return explainDamage(damage)
 	}
-	if failed := entriesFailed.FindStringSubmatch(complaints); code == 1 && failed != nil && notTaken.MatchString(complaints) {
+	if failed := entriesFailed.FindStringSubmatch(complaints); code == restic.ExitFailed && failed != nil && notTaken.MatchString(complaints) {
 		return fault.Failed(fmt.Sprintf("tout est restauré, sauf ce que ce dossier ne peut pas contenir (%s erreurs)", failed[1]),
 			"Le reste est en place, et recommencer n'y changera rien (nom ou chemin trop long, attribut refusé par le disque). "+
 				"Essayez avec --vers un dossier plus proche de la racine, comme /retour, ou contactez SMILÉO.")
 	}
-	if code == exitPassword {
+	if code == restic.ExitWrongPassword {
 		return fault.Failed("la sauvegarde ne s'ouvre pas avec le mot de passe de cette machine", askSmileo)
 	}
 	last := lastMessage(complaints)

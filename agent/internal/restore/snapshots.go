@@ -52,7 +52,7 @@ func (s Snapshot) words(zone *time.Location) string {
 // snapshots returns this machine's backups, oldest first, and how many were set aside because they cannot be true.
 func (r *repository) snapshots(ctx context.Context) (found []Snapshot, aside int, err error) {
 	var said strings.Builder
-	err = r.run(ctx, r.restic("snapshots", "--json"), start, func(line []byte) error {
+	err = r.run(ctx, r.restic("snapshots", "--json"), func(line []byte) error {
 		if said.Len()+len(line) > listLimit {
 			return unreadableList()
 		}

@@ -38,8 +38,7 @@ func (r *run) backup(ctx context.Context) verdict {
 	go r.logProgress(logging, transcript)
 	readBack := r.startReadingBack(ctx)
 	started := time.Now()
-	outcome, err := restic.Run(ctx, command.Binary, command.Arguments(), command.Environment(r.settings.Environment),
-		transcript, restic.StandardWatch(r.probe))
+	outcome, err := restic.BackUp(ctx, command.Call(r.settings.Environment), transcript, restic.StandardWatch(r.probe))
 	counts := counter.Close()
 	if err != nil {
 		return failed(err.Error())

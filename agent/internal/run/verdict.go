@@ -88,7 +88,7 @@ type facts struct {
 
 func (f facts) saved() bool {
 	code := f.outcome.ExitCode
-	return f.hasSnapshot && code != nil && (restic.IsDone(*code) || restic.IsIncomplete(*code))
+	return f.hasSnapshot && code != nil && (*code == restic.ExitDone || *code == restic.ExitIncomplete)
 }
 
 // wasEnded says that deadline or signal ended the run. restic may have noticed a signal to the whole group by itself.
@@ -142,7 +142,7 @@ func judgeSaved(f facts) verdict {
 	if f.unreadable > 0 {
 		parts = append(parts, fmt.Sprintf("%d could not be read", f.unreadable))
 	}
-	if len(parts) == 0 && restic.IsIncomplete(*f.outcome.ExitCode) {
+	if len(parts) == 0 && *f.outcome.ExitCode == restic.ExitIncomplete {
 		parts = append(parts, f.reason)
 	}
 	if len(parts) == 0 {
