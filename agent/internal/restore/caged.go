@@ -31,7 +31,8 @@ func (r *repository) restore(ctx context.Context, snapshot Snapshot, folder *os.
 		return summary{}, err
 	}
 	_, _ = fmt.Fprintln(log, noCage) // Only a word of caution.
-	return done, r.run(ctx, r.restic(restoring(snapshot, folder.Name(), path)...), progress.take(&done))
+	err = r.run(ctx, r.restic(restoring(snapshot, folder.Name(), path)...), progress.take(&done))
+	return done, err
 }
 
 func (r *repository) restoreCaged(ctx context.Context, snapshot Snapshot, folder *os.File, path string, progress *progress) (
@@ -45,7 +46,7 @@ func (r *repository) restoreCaged(ctx context.Context, snapshot Snapshot, folder
 			restoring(snapshot, cage.Target, path)),
 	}.Of(folder)
 	if err != nil {
-		return done, err
+		return done, explainTarget(err, folder.Name())
 	}
 	err = r.run(ctx, restic.Call{Cage: &plan, Environment: r.environment}, progress.take(&done))
 	if errors.Is(err, cage.ErrChanged) {

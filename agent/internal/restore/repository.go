@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/apply"
+	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/listing"
@@ -119,11 +120,8 @@ func (r *repository) run(ctx context.Context, call restic.Call, take func([]byte
 	call.Output = restic.Stream{Read: func(output io.Reader) error { return eachLine(output, take) }}
 	call.Complaints = restic.Stream{Read: complaints.read}
 	process, err := restic.Start(call)
-	if err != nil && call.Cage == nil {
-		return notStarted(err)
-	}
 	if err != nil {
-		return err
+		return explainStart(err)
 	}
 	outcome, err := process.Wait(ctx)
 	switch code := codeOf(outcome); {
@@ -134,6 +132,15 @@ func (r *repository) run(ctx context.Context, call restic.Call, take func([]byte
 	default:
 		return r.explain(ctx, code, complaints.text())
 	}
+}
+
+// explainStart leaves to the caller what a cage says by its kind.
+func explainStart(err error) error {
+	var unavailable *cage.UnavailableError
+	if errors.As(err, &unavailable) || errors.Is(err, cage.ErrChanged) {
+		return err
+	}
+	return notStarted(err)
 }
 
 // explain says in French how restic failed.

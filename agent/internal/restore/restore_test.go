@@ -216,6 +216,20 @@ func TestAnInterruptedRestoreEndsItsRestic(t *testing.T) {
 	}
 }
 
+func TestAProgramThatTheCageRefusesIsToldInFrench(t *testing.T) {
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = folder.Close() }()
+	replaced := &repository{binary: "/bin/true", sha256: strings.Repeat("0", 64), caFile: "/etc/passwd"}
+	_, err = replaced.restore(t.Context(), Snapshot{}, folder, "", io.Discard)
+	if exit, hint := fault.Describe(err); exit != fault.ExitFailed || hint != askSmileo ||
+		!strings.HasPrefix(err.Error(), "restic ne démarre pas sur cette machine (") {
+		t.Fatalf("%v %s", err, hint)
+	}
+}
+
 func TestOnlyRootIsObeyed(t *testing.T) {
 	var log bytes.Buffer
 	exit := Main(t.Context(), []string{"liste"}, Settings{UserID: 1000, Output: io.Discard, Log: &log})

@@ -104,8 +104,6 @@ func (r *repository) find(ctx context.Context, wanted string, settings Settings)
 	return chosen, nil
 }
 
-func isLast(wanted string) bool { return wanted == "derniere" || wanted == "dernière" }
-
 func choose(all []Snapshot, wanted, tag string, zone *time.Location) (Snapshot, error) {
 	if len(all) == 0 {
 		return Snapshot{}, fault.Usage(noBackup, "")
