@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -181,6 +182,31 @@ func TestItEndsResticWhenItIsToldToEnd(t *testing.T) {
 	err = command.Wait()
 	if code := command.ProcessState.ExitCode(); code != exitTerminated || time.Since(began) > restic.EndGrace {
 		t.Fatalf("%d %v after %v", code, err, time.Since(began))
+	}
+}
+
+func TestResticEndsWithAnAgentThatIsKilled(t *testing.T) {
+	command := call(t, filepath.Join(t.TempDir(), "new"), "snap /", "waits")
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := output.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The pipe is restic's, too: it ends when both are gone.
+	if _, err := io.ReadAll(output); err != nil || time.Since(began) > restic.EndGrace {
+		t.Fatalf("%v after %v", err, time.Since(began))
+	}
+	if err := command.Wait(); err == nil {
+		t.Fatal("it was not killed")
 	}
 }
 
