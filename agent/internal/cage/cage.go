@@ -16,9 +16,10 @@ const Name = "coffre-cage"
 
 // Places inside the cage.
 const (
-	Target    = "/target"
-	Temporary = "/tmp"
-	program   = "/restic"
+	Target      = "/target"
+	Temporary   = "/tmp"
+	Authorities = "/authorities.pem"
+	program     = "/restic"
 )
 
 // Plan is a program and what it may see. Nothing in it is secret: secrets go by environment.

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"coffre.invalid/agent/internal/files"
-	"coffre.invalid/agent/internal/restic"
 )
 
 // look is what the caged program is, here: this test, told by its only argument to say what it sees.
@@ -37,7 +36,7 @@ func plan(t *testing.T, folder string) Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest, err := restic.FileSHA256(program)
+	digest, err := files.SHA256(program)
 	if err != nil {
 		t.Fatal(err)
 	}

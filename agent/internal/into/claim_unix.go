@@ -7,14 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"coffre.invalid/agent/internal/restic"
 )
 
 // marker is in the folder for as long as its restore is unfinished.
@@ -74,12 +69,3 @@ func release(folder *os.File) error {
 	}
 	return err
 }
-
-// tie has the kernel end restic with this process. That means the thread that starts it, which stays until the end.
-func tie(command *exec.Cmd) (release func()) {
-	runtime.LockOSThread()
-	restic.TieToParent(command)
-	return runtime.UnlockOSThread
-}
-
-func end(process *os.Process) error { return process.Signal(syscall.SIGTERM) }

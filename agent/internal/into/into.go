@@ -11,12 +11,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"slices"
-	"time"
 
 	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/files"
+	"coffre.invalid/agent/internal/restic"
 )
 
 // Name is the agent's word for this.
@@ -31,11 +29,6 @@ const (
 	exitUntrusted  = 86
 	exitNotRun     = 87
 	exitTerminated = 143
-)
-
-const (
-	authorities = "/authorities.pem"
-	endGrace    = 15 * time.Second
 )
 
 // Request is one restore. Secrets are in Environment alone.
@@ -82,7 +75,7 @@ func Main(ctx context.Context, words []string, output, log *os.File) int {
 	if err != nil {
 		return fail(log, code, err)
 	}
-	if code != 0 {
+	if code != restic.ExitDone {
 		return code
 	}
 	if err := release(folder); err != nil {
@@ -115,22 +108,25 @@ func (r Request) run(ctx context.Context, folder, output, log *os.File) (int, er
 	if err != nil {
 		return exitNotRun, err
 	}
-	command := exec.Command(r.Restic, r.arguments(r.Folder, r.Authorities)...)
-	command.Env = r.Environment
-	return follow(ctx, command, command.Start, output, log)
+	return runRestic(ctx, restic.Call{
+		Binary: r.Restic, Arguments: r.arguments(r.Folder, r.Authorities), Environment: r.Environment,
+		Output: restic.Stream{File: output}, Complaints: restic.Stream{File: log},
+	})
 }
 
 func (r Request) runCaged(ctx context.Context, folder, output, log *os.File) (int, error) {
 	seen := cage.Resolver()
-	seen[authorities] = r.Authorities
+	seen[cage.Authorities] = r.Authorities
 	plan, err := cage.Plan{
-		Program: r.Restic, SHA256: r.SHA256, Files: seen, Arguments: r.arguments(cage.Target, authorities),
+		Program: r.Restic, SHA256: r.SHA256, Files: seen, Arguments: r.arguments(cage.Target, cage.Authorities),
 	}.Of(folder)
 	if err != nil {
 		return exitNotRun, err
 	}
-	command := &exec.Cmd{Env: append(slices.Clip(r.Environment), "TMPDIR="+cage.Temporary)}
-	return follow(ctx, command, func() error { return cage.Start(command, plan) }, output, log)
+	return runRestic(ctx, restic.Call{
+		Cage: &plan, Environment: r.Environment,
+		Output: restic.Stream{File: output}, Complaints: restic.Stream{File: log},
+	})
 }
 
 // arguments puts the folder as it is seen, in a cage or not, in the place of the one that the caller named.
@@ -145,39 +141,20 @@ func (r Request) arguments(target, certificates string) []string {
 	return arguments
 }
 
-// follow starts restic and ends it when this process is told to end.
-func follow(ctx context.Context, command *exec.Cmd, start func() error, output, log *os.File) (int, error) {
-	command.Stdout, command.Stderr = output, log
-	release := tie(command)
-	defer release()
-	if err := start(); err != nil {
+// runRestic returns restic's exit code, or that of a program that was told to end.
+func runRestic(ctx context.Context, call restic.Call) (int, error) {
+	process, err := restic.Start(call)
+	if err != nil {
 		return exitNotRun, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	select {
-	case err := <-ended:
-		return exitCode(command, err)
-	case <-ctx.Done():
-	}
-	// An error means that it is gone already.
-	_ = end(command.Process)
-	select {
-	case <-ended:
-	case <-time.After(endGrace):
-		_ = command.Process.Kill()
-		<-ended
-	}
-	return exitTerminated, nil
-}
-
-func exitCode(command *exec.Cmd, err error) (int, error) {
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	outcome, err := process.Wait(ctx)
+	switch {
+	case outcome.Ended == restic.ByContext:
+		return exitTerminated, nil
+	case err != nil:
 		return exitNotRun, err
+	case outcome.ExitCode == nil:
+		return exitTerminated, nil
 	}
-	if code := command.ProcessState.ExitCode(); code >= 0 {
-		return code, nil
-	}
-	return exitTerminated, nil
+	return *outcome.ExitCode, nil
 }

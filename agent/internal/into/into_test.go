@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/cage"
+	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/restic"
 )
 
@@ -61,7 +63,7 @@ func call(t *testing.T, folder, mark, last string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest, err := restic.FileSHA256(program)
+	digest, err := files.SHA256(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +180,33 @@ func TestItEndsResticWhenItIsToldToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = command.Wait()
-	if code := command.ProcessState.ExitCode(); code != exitTerminated || time.Since(began) > endGrace {
+	if code := command.ProcessState.ExitCode(); code != exitTerminated || time.Since(began) > restic.EndGrace {
 		t.Fatalf("%d %v after %v", code, err, time.Since(began))
+	}
+}
+
+func TestResticEndsWithAnAgentThatIsKilled(t *testing.T) {
+	command := call(t, filepath.Join(t.TempDir(), "new"), "snap /", "waits")
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := output.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The pipe is restic's, too: it ends when both are gone.
+	if _, err := io.ReadAll(output); err != nil || time.Since(began) > restic.EndGrace {
+		t.Fatalf("%v after %v", err, time.Since(began))
+	}
+	if err := command.Wait(); err == nil {
+		t.Fatal("it was not killed")
 	}
 }
 

@@ -22,7 +22,6 @@ import (
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/orders"
-	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/storage"
 	"coffre.invalid/agent/internal/text"
 )
@@ -47,10 +46,10 @@ func Key(sha256 string) string { return "restic/" + sha256 }
 // something else run.
 func Find(paths config.Paths, wanted orders.Restic) (string, error) {
 	fetched := paths.Program(wanted.SHA256)
-	if found, err := restic.FileSHA256(fetched); err == nil && found == wanted.SHA256 {
+	if found, err := files.SHA256(fetched); err == nil && found == wanted.SHA256 {
 		return fetched, nil
 	}
-	found, err := restic.FileSHA256(paths.Restic())
+	found, err := files.SHA256(paths.Restic())
 	if err != nil {
 		return "", fault.Failed(fmt.Sprintf("restic is not installed: %v", err), "deploy the agent to this machine again")
 	}

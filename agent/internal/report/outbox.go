@@ -28,9 +28,6 @@ type Outbox struct {
 	History    string
 	Floor      string
 	Sealer     Sealer
-	// Paths are to be remembered with the next report that is kept, nil to go on with what is. A path with the number 0 is
-	// of that report.
-	Paths map[string]PathMemory
 
 	remembered History
 }
@@ -60,15 +57,16 @@ func (o *Outbox) Recover(tenantID, machine string) (note string, err error) {
 func (o *Outbox) Remembered() History { return o.remembered }
 
 // Keep numbers the report, writes it sealed among the pending ones, and in clear as the last one: whoever may read that
-// file is root on this machine. When it could not be kept the report has the number 0, and isPending is false.
-func (o *Outbox) Keep(report *Report) (isPending bool, err error) {
+// file is root on this machine. The paths are remembered with it, nil to go on with what is; one with the number 0 is of
+// this report. When it could not be kept the report has the number 0, and isPending is false.
+func (o *Outbox) Keep(report *Report, paths map[string]PathMemory) (isPending bool, err error) {
 	following := o.remembered
 	following.Number = max(following.Number, ReadFloor(o.Floor)) + 1
 	if report.SnapshotID != nil {
 		following.SnapshotID, following.SnapshotAt = *report.SnapshotID, report.StartedAt
 	}
-	if o.Paths != nil {
-		following.Paths = numbered(o.Paths, following.Number)
+	if paths != nil {
+		following.Paths = numbered(paths, following.Number)
 	}
 	report.Number = following.Number
 	if err := o.keepSealed(*report, following); err != nil {

@@ -45,7 +45,7 @@ func at(minute int) Report {
 
 func keep(t *testing.T, outbox *Outbox, report Report) Report {
 	t.Helper()
-	if isPending, err := outbox.Keep(&report); err != nil || !isPending {
+	if isPending, err := outbox.Keep(&report, nil); err != nil || !isPending {
 		t.Fatalf("%v %v", isPending, err)
 	}
 	return report

@@ -3,18 +3,13 @@
 package restic
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"coffre.invalid/agent/internal/mounts"
 )
 
-// Command is one backup. Everything secret goes through the environment, never the command line.
+// Command is one backup.
 type Command struct {
 	Binary          string
 	Repository      string
@@ -40,6 +35,11 @@ type Command struct {
 }
 
 const windows = "windows"
+
+// Call is the start of the backup, in this process's environment.
+func (c Command) Call(base []string) Call {
+	return Call{Binary: c.Binary, Arguments: c.Arguments(), Environment: c.Environment(base)}
+}
 
 // Arguments is the command line after the program's name.
 func (c Command) Arguments() []string {
@@ -111,18 +111,4 @@ func hasAnyPrefix(text string, prefixes []string) bool {
 		}
 	}
 	return false
-}
-
-// FileSHA256 returns the lower-case hex SHA-256 of a file.
-func FileSHA256(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	digest := sha256.New()
-	_, err = io.Copy(digest, file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(digest.Sum(nil)), nil
 }

@@ -114,16 +114,16 @@ func damageIn(line []byte) Damage {
 // cut off.
 func JudgeRemains(code int, hasConfig, hasKeys, hasBackups bool) Damage {
 	switch {
-	case code == exitNoRepository && !hasConfig && hasBackups:
+	case code == ExitNoRepository && !hasConfig && hasBackups:
 		return Damage{Config, true}
-	case code == exitPassword && !hasKeys:
+	case code == ExitWrongPassword && !hasKeys:
 		return Damage{Key, true}
 	}
 	return Damage{}
 }
 
 // NeedsALook says whether an exit code may mean that part of the repository is gone.
-func NeedsALook(code int) bool { return code == exitNoRepository || code == exitPassword }
+func NeedsALook(code int) bool { return code == ExitNoRepository || code == ExitWrongPassword }
 
 var parts = map[Part]string{
 	Config: "the repository's config", Key: "the repository's key file", Index: "the repository's index",

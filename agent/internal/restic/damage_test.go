@@ -81,11 +81,11 @@ func TestWhatTheExitCodeLeavesOpenTheBucketTells(t *testing.T) {
 		hasConfig, hasKeys, hasBackups bool
 		want                           Damage
 	}{
-		{exitNoRepository, false, false, false, Damage{}},
-		{exitNoRepository, false, true, false, Damage{}},
-		{exitNoRepository, false, true, true, Damage{Config, true}},
-		{exitPassword, true, true, true, Damage{}},
-		{exitPassword, true, false, true, Damage{Key, true}},
+		{ExitNoRepository, false, false, false, Damage{}},
+		{ExitNoRepository, false, true, false, Damage{}},
+		{ExitNoRepository, false, true, true, Damage{Config, true}},
+		{ExitWrongPassword, true, true, true, Damage{}},
+		{ExitWrongPassword, true, false, true, Damage{Key, true}},
 		{1, false, false, false, Damage{}},
 	} {
 		if got := JudgeRemains(test.code, test.hasConfig, test.hasKeys, test.hasBackups); got != test.want {

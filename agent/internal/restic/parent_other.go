@@ -4,5 +4,5 @@ package restic
 
 import "os/exec"
 
-// TieToParent has no equal here: the system's service manager must end both.
-func TieToParent(*exec.Cmd) {}
+// tieToParent has no equal here: the system's service manager must end both.
+func tieToParent(*exec.Cmd) {}

@@ -1,18 +1,39 @@
 package restic
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
+
+	"coffre.invalid/agent/internal/cage"
 )
+
+// EndGrace is how long restic may take to remove its lock and to end when it is told to.
+const EndGrace = 15 * time.Second
+
+// Call is one start of the restic program. Everything secret goes through the environment, never the command line.
+type Call struct {
+	Binary      string
+	Arguments   []string
+	Environment []string
+	// Cage holds restic, with the program and the arguments of this plan; nil starts Binary outside of any cage.
+	Cage *cage.Plan
+	// Output and Complaints are restic's standard output and standard error.
+	Output, Complaints Stream
+}
+
+// Stream says where one of restic's two outputs goes: restic itself writes to File, or Read reads it until it ends. An
+// error of Read kills restic.
+type Stream struct {
+	File *os.File
+	Read func(io.Reader) error
+}
 
 // Ended says who ended a restic process.
 type Ended int
@@ -29,118 +50,82 @@ const (
 	ByDenial
 )
 
-// exitFailed is how restic ends a backup that it could not store.
-const exitFailed = 1
-
 // Outcome is a finished process. ExitCode is nil when a signal ended it.
 type Outcome struct {
 	Ended    Ended
 	ExitCode *int
 }
 
-// Verdict is what a probe of the storage says about a restic that makes no progress.
-type Verdict int
-
-// Verdicts.
-const (
-	// KeepGoing: the storage takes writes, or cannot be reached: restic's own retries survive an outage.
-	KeepGoing Verdict = iota
-	// WallReached: nothing can be written.
-	WallReached
-	// Denied: the machine is refused.
-	Denied
-)
-
-// Watch says when to suspect that restic waits in vain (it retries for 15 minutes what will never succeed) and how to
-// find out: at a retry, at most once every ProbeEvery, and once every StallAfter while nothing moves.
-type Watch struct {
-	StallAfter time.Duration
-	ProbeEvery time.Duration
-	EndGrace   time.Duration
-	// GaveUpGrace is how long a restic that gave up may take to end by itself.
-	GaveUpGrace time.Duration
-	Probe       func(context.Context) Verdict
+// Process is a restic that was started. It must be waited for.
+type Process struct {
+	command *exec.Cmd
+	gone    chan struct{}
+	failure error
 }
 
-// StandardWatch probes at restic's first retry and after 20 s without progress, and gives restic 15 s to remove its
-// lock when it is told to end, and 5 s to end after it gave up, which takes it a fraction of one.
-func StandardWatch(probe func(context.Context) Verdict) Watch {
-	return Watch{
-		StallAfter: 20 * time.Second, ProbeEvery: 5 * time.Second, EndGrace: 15 * time.Second,
-		GaveUpGrace: 5 * time.Second, Probe: probe,
+// Start starts restic, which the kernel ends with the agent where it can. The error is the system's own, or the cage's
+// when there is one: nothing runs then.
+func Start(call Call) (*Process, error) {
+	process := &Process{command: call.prepare(), gone: make(chan struct{})}
+	started := make(chan error, 1)
+	go process.live(call, started)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return process, nil
+}
+
+// Wait returns when restic is gone, and ends it when the context is done. An error means that restic could not be
+// followed, or is the one of a Stream.
+func (p *Process) Wait(ctx context.Context) (Outcome, error) {
+	select {
+	case <-p.gone:
+		return p.outcome(ByItself)
+	case <-ctx.Done():
+		p.end(EndGrace)
+		return p.outcome(ByContext)
 	}
 }
 
-// Run starts the process, feeds the transcript, watches, and returns when the process is gone. An error means that it
-// could not be started or followed.
-func Run(ctx context.Context, binary string, arguments, environment []string, transcript *Transcript, watch Watch) (
-	Outcome, error,
-) {
-	if ctx.Err() != nil {
-		return Outcome{Ended: ByContext}, nil
+func (c Call) prepare() *exec.Cmd {
+	command := &exec.Cmd{Env: append(slices.Clip(c.Environment), "TMPDIR="+cage.Temporary)}
+	if c.Cage == nil {
+		command = exec.Command(c.Binary, c.Arguments...)
+		command.Env = c.Environment
+		command.Dir = string(os.PathSeparator)
 	}
-	process := &process{
-		transcript: transcript, retried: make(chan struct{}, 1), lost: make(chan struct{}, 1),
-		gone: make(chan struct{}), started: make(chan error, 1),
-	}
-	process.command = exec.Command(binary, arguments...)
-	process.command.Env = environment
-	process.command.Dir = string(os.PathSeparator)
-	TieToParent(process.command)
-	transcript.lastProgressAt = time.Now()
-	go process.live()
-	if err := <-process.started; err != nil {
-		return Outcome{}, fmt.Errorf("start restic: %w", err)
-	}
-	ended := process.follow(ctx, watch)
-	if process.failure != nil {
-		return Outcome{}, fmt.Errorf("follow restic: %w", process.failure)
-	}
-	outcome := Outcome{Ended: ended}
-	if process.stoodStill {
-		code := exitFailed
-		outcome.ExitCode = &code
-	} else if code := process.command.ProcessState.ExitCode(); code >= 0 {
-		outcome.ExitCode = &code
-	}
-	return outcome, nil
+	tieToParent(command)
+	return command
 }
 
-type process struct {
-	command    *exec.Cmd
-	transcript *Transcript
-	retried    chan struct{}
-	lost       chan struct{}
-	stoodStill bool
-	started    chan error
-	gone       chan struct{}
-	failure    error
+func (c Call) start(command *exec.Cmd) error {
+	if c.Cage != nil {
+		return cage.Start(command, *c.Cage)
+	}
+	return command.Start()
 }
 
-// live starts the process and waits for it on one thread: the kernel's "end with your parent" means that thread.
-func (p *process) live() {
+// live starts restic and waits for it on one thread: the kernel's "end with your parent" means that thread.
+func (p *Process) live(call Call, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(p.gone)
-	output, outErr := p.command.StdoutPipe()
-	complaints, errErr := p.command.StderrPipe()
-	if err := errors.Join(outErr, errErr); err != nil {
-		p.started <- err
+	output, outErr := call.Output.connect(&p.command.Stdout, p.command.StdoutPipe)
+	complaints, errErr := call.Complaints.connect(&p.command.Stderr, p.command.StderrPipe)
+	err := errors.Join(outErr, errErr)
+	if err == nil {
+		err = call.start(p.command)
+	}
+	started <- err
+	if err != nil {
 		return
 	}
-	if err := p.command.Start(); err != nil {
-		p.started <- err
-		return
-	}
-	p.started <- nil
 	var readers sync.WaitGroup
 	var failures [2]error
-	readers.Go(func() {
-		failures[0] = eachLine(output, func(line []byte) { p.transcript.Output(line, time.Now()) })
-	})
-	readers.Go(func() { failures[1] = eachLine(complaints, p.complain) })
+	readers.Go(func() { failures[0] = p.read(call.Output, output) })
+	readers.Go(func() { failures[1] = p.read(call.Complaints, complaints) })
 	readers.Wait()
-	err := p.command.Wait()
+	err = p.command.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		err = nil
@@ -148,78 +133,37 @@ func (p *process) live() {
 	p.failure = errors.Join(failures[0], failures[1], err)
 }
 
-func (p *process) complain(line []byte) {
-	switch p.transcript.Complaint(line) {
-	case retries:
-		wake(p.retried)
-	case gaveUp:
-		wake(p.lost)
+// connect returns the pipe that is to be read, nil when restic writes to a file.
+func (s Stream) connect(end *io.Writer, pipe func() (io.ReadCloser, error)) (io.Reader, error) {
+	if s.Read != nil {
+		return pipe()
 	}
+	if s.File != nil {
+		*end = s.File
+	}
+	return nil, nil
 }
 
-func wake(sleeper chan struct{}) {
-	select {
-	case sleeper <- struct{}{}:
-	default: // One wake-up is enough.
+// read has a stream read to its end. Once it is refused, restic is killed and the rest is dropped, so that restic does not
+// wait for a reader.
+func (p *Process) read(stream Stream, pipe io.Reader) error {
+	if pipe == nil {
+		return nil
 	}
+	refusal := stream.Read(pipe)
+	if refusal != nil {
+		// An error means that it is gone already.
+		_ = p.command.Process.Kill()
+	}
+	_, err := io.Copy(io.Discard, pipe)
+	if refusal != nil {
+		return refusal
+	}
+	return err
 }
 
-// follow returns when the process is gone, having ended it when the context or a probe says so, or when it stands still
-// after it gave up: a restic whose last pack is refused may wait for its own uploader, which is gone (seen in 0.18.1, at
-// one refusal of some fifty).
-func (p *process) follow(ctx context.Context, watch Watch) Ended {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	probing, stopProbing := context.WithCancel(ctx)
-	defer stopProbing()
-	verdicts := make(chan Verdict, 1)
-	var probedAt time.Time
-	busy := false
-	var overdue <-chan time.Time
-	probe := func(interval time.Duration) {
-		if busy || time.Since(probedAt) < interval {
-			return
-		}
-		busy, probedAt = true, time.Now()
-		go func() { verdicts <- watch.Probe(probing) }()
-	}
-	for {
-		select {
-		case <-p.gone:
-			return ByItself
-		case <-ctx.Done():
-			p.end(watch.EndGrace)
-			return ByContext
-		case <-p.retried:
-			if p.transcript.SawQuotaExceeded() {
-				p.end(watch.EndGrace)
-				return ByQuota
-			}
-			probe(watch.ProbeEvery)
-		case <-p.lost:
-			if overdue == nil {
-				overdue = time.After(watch.GaveUpGrace)
-			}
-		case <-overdue:
-			p.stoodStill = true
-			p.end(watch.EndGrace)
-			return ByItself
-		case <-ticker.C:
-			if _, _, movedAt := p.transcript.Progress(); time.Since(movedAt) >= watch.StallAfter {
-				probe(watch.StallAfter)
-			}
-		case verdict := <-verdicts:
-			busy = false
-			if verdict != KeepGoing {
-				p.end(watch.EndGrace)
-				return map[Verdict]Ended{WallReached: ByQuota, Denied: ByDenial}[verdict]
-			}
-		}
-	}
-}
-
-// end asks the process to stop, so that it removes its lock, and kills it after grace.
-func (p *process) end(grace time.Duration) {
+// end asks restic to stop, so that it removes its lock, and kills it after grace.
+func (p *Process) end(grace time.Duration) {
 	askToEnd(p.command.Process)
 	select {
 	case <-p.gone:
@@ -231,30 +175,11 @@ func (p *process) end(grace time.Duration) {
 	<-p.gone
 }
 
-// lineLimit is the longest line kept: a status line names files, and a path may be 4 KiB.
-const lineLimit = 1 << 20
-
-// eachLine calls take with every line until the pipe closes; the rest of an overlong line is dropped.
-func eachLine(pipe io.Reader, take func([]byte)) error {
-	reader := bufio.NewReaderSize(pipe, 64<<10)
-	var line []byte
-	for {
-		part, err := reader.ReadSlice('\n')
-		if len(line)+len(part) <= lineLimit {
-			line = append(line, part...)
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
-			take(trimmed)
-		}
-		line = line[:0]
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+// outcome is of a process that is gone.
+func (p *Process) outcome(ended Ended) (Outcome, error) {
+	outcome := Outcome{Ended: ended}
+	if code := p.command.ProcessState.ExitCode(); code >= 0 {
+		outcome.ExitCode = &code
 	}
+	return outcome, p.failure
 }

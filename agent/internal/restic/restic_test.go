@@ -43,7 +43,7 @@ func backUp(t *testing.T, command Command) (Outcome, *Transcript, []string) {
 			files = append(files, name)
 		}
 	}}
-	outcome, err := Run(t.Context(), command.Binary, command.Arguments(), command.Environment(os.Environ()), transcript,
+	outcome, err := BackUp(t.Context(), command.Call(os.Environ()), transcript,
 		StandardWatch(func(context.Context) Verdict { return KeepGoing }))
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestFailuresHaveTheirCodeAndReason(t *testing.T) {
 }
 
 func TestALockedRepositoryIsExplained(t *testing.T) {
-	if text := Explain(exitLocked, ""); !strings.Contains(text, "locked") || !strings.Contains(text, "restic unlock") {
+	if text := Explain(ExitLocked, ""); !strings.Contains(text, "locked") || !strings.Contains(text, "restic unlock") {
 		t.Fatal(text)
 	}
 }
@@ -206,9 +206,14 @@ func TestTheEnvironmentIsTheConfiguredOne(t *testing.T) {
 	}
 }
 
+// spoken is a call of the shell with this text.
+func spoken(text string) Call {
+	return Call{Binary: "/bin/sh", Arguments: []string{"-c", text}, Environment: os.Environ()}
+}
+
 // shell runs a stand-in for a restic that does what the real one does only with a gateway in trouble.
 func shell(ctx context.Context, text string, watch Watch) (Outcome, error) {
-	return Run(ctx, "/bin/sh", []string{"-c", text}, os.Environ(), &Transcript{}, watch)
+	return BackUp(ctx, spoken(text), &Transcript{}, watch)
 }
 
 const (
@@ -305,7 +310,7 @@ func TestAnEndedContextEndsTheProgram(t *testing.T) {
 }
 
 func TestAMissingProgramIsAnError(t *testing.T) {
-	if _, err := Run(t.Context(), "/nowhere/restic", nil, nil, &Transcript{}, StandardWatch(nil)); err == nil {
+	if _, err := BackUp(t.Context(), Call{Binary: "/nowhere/restic"}, &Transcript{}, StandardWatch(nil)); err == nil {
 		t.Fatal("started nothing, and said nothing")
 	}
 }

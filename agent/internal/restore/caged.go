@@ -7,18 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 
 	"coffre.invalid/agent/internal/cage"
+	"coffre.invalid/agent/internal/restic"
 )
 
 type summary struct {
 	FilesRestored uint64 `json:"files_restored"`
 	BytesRestored uint64 `json:"bytes_restored"`
 }
-
-const cagedAuthorities = "/authorities.pem"
 
 // restore writes a checked snapshot into the folder that is held: in a cage, or where the system has none after saying so
 // and only into a folder that nobody else can replace.
@@ -33,25 +31,24 @@ func (r *repository) restore(ctx context.Context, snapshot Snapshot, folder *os.
 		return summary{}, err
 	}
 	_, _ = fmt.Fprintln(log, noCage) // Only a word of caution.
-	command := r.restic(restoring(snapshot, folder.Name(), path)...)
-	return done, r.run(ctx, command, start, progress.take(&done))
+	err = r.run(ctx, r.restic(restoring(snapshot, folder.Name(), path)...), progress.take(&done))
+	return done, err
 }
 
 func (r *repository) restoreCaged(ctx context.Context, snapshot Snapshot, folder *os.File, path string, progress *progress) (
 	done summary, err error,
 ) {
 	seen := cage.Resolver()
-	seen[cagedAuthorities] = r.caFile
+	seen[cage.Authorities] = r.caFile
 	plan, err := cage.Plan{
 		Program: r.binary, SHA256: r.sha256, Files: seen,
-		Arguments: slices.Concat(r.settings, []string{"--cacert", cagedAuthorities, "--no-cache"},
+		Arguments: slices.Concat(r.settings, []string{"--cacert", cage.Authorities, "--no-cache"},
 			restoring(snapshot, cage.Target, path)),
 	}.Of(folder)
 	if err != nil {
-		return done, err
+		return done, explainTarget(err, folder.Name())
 	}
-	command := &exec.Cmd{Env: append(slices.Clip(r.environment), "TMPDIR="+cage.Temporary)}
-	err = r.run(ctx, command, func(command *exec.Cmd) error { return cage.Start(command, plan) }, progress.take(&done))
+	err = r.run(ctx, restic.Call{Cage: &plan, Environment: r.environment}, progress.take(&done))
 	if errors.Is(err, cage.ErrChanged) {
 		err = targetReplaced(folder.Name())
 	}

@@ -36,7 +36,7 @@ func (r *repository) check(ctx context.Context, snapshot Snapshot, zone *time.Lo
 }
 
 func (r *repository) list(ctx context.Context, snapshot Snapshot, take func(listing.Entry) error) error {
-	return r.run(ctx, r.restic("ls", "--json", snapshot.ID), start, func(line []byte) error {
+	return r.run(ctx, r.restic("ls", "--json", snapshot.ID), func(line []byte) error {
 		entry, isEntry, err := listing.Read(line, snapshot.ID)
 		if err != nil || !isEntry {
 			return err
@@ -54,7 +54,7 @@ func (r *repository) checkExactly(ctx context.Context, snapshot Snapshot) error 
 	plain := r.restic("ls", "--quiet", snapshot.ID)
 	ended := make(chan error, 1)
 	go func() {
-		err := r.run(ctx, plain, start, func(line []byte) error {
+		err := r.run(ctx, plain, func(line []byte) error {
 			_, err := writing.Write(append(line, '\n'))
 			return err
 		})

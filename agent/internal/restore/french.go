@@ -21,6 +21,19 @@ import (
 	"coffre.invalid/agent/internal/text"
 )
 
+// Words of the command line.
+const (
+	listCommand     = "liste"
+	contentsCommand = "contenu"
+	restoreCommand  = "restaurer"
+	helpCommand     = "aide"
+	targetFlag      = "vers"
+	pathFlag        = "chemin"
+)
+
+// isLast says whether the newest backup is meant, with its accent or without.
+func isLast(wanted string) bool { return wanted == "derniere" || wanted == "dernière" }
+
 const usage = `Usage :
   sauvegarde-restaurer liste
       Affiche les sauvegardes de cette machine.
@@ -38,6 +51,7 @@ Exemple :
 `
 
 const (
+	failure         = "%s : %s\n"
 	askSmileo       = "Contactez SMILÉO en indiquant ce message."
 	elsewhere       = "Donnez avec --vers un dossier nouveau ou vide : rien n'est jamais écrasé."
 	noCage          = "Ce système ne permet pas d'isoler la restauration : elle se fait sous la seule protection du contrôle du contenu."
@@ -56,6 +70,7 @@ const (
 		"Prévenez SMILÉO.\n"
 	chosenOfOther = "Attention : %s a été faite par une autre machine sous le nom de celle-ci.\n"
 	noBackup      = "cette machine n'a encore aucune sauvegarde"
+	blocked       = "la sauvegarde est suspendue ou bloquée, contactez SMILÉO"
 	listOfBackups = "la liste des sauvegardes"
 	namedBackup   = "la sauvegarde %s du %s"
 )
@@ -81,14 +96,14 @@ func explainStorage(err error) error {
 		return fault.Failed("la plateforme de sauvegarde est injoignable",
 			"Vérifiez la connexion Internet de cette machine, puis réessayez ; si cela dure, contactez SMILÉO.")
 	case errors.Is(err, storage.ErrAccessDenied):
-		return fault.Refused("la sauvegarde est suspendue ou bloquée, contactez SMILÉO", "")
+		return fault.Refused(blocked, "")
 	case errors.Is(err, storage.ErrClockSkewed):
 		return fault.Failed("l'horloge de cette machine est fausse de plus d'un quart d'heure",
 			"Remettez-la à l'heure, puis réessayez.")
 	case errors.Is(err, storage.ErrUntrusted):
 		return fault.Refused("le certificat de la plateforme de sauvegarde n'est pas reconnu : rien n'a été échangé", askSmileo)
 	case errors.Is(err, storage.ErrNoSuchKey):
-		return fault.Failed("cette machine n'a encore aucune sauvegarde", askSmileo)
+		return fault.Failed(noBackup, askSmileo)
 	}
 	return fault.Failed(fmt.Sprintf("la plateforme de sauvegarde a répondu : %s", text.Line(err.Error(), messageLimit)), askSmileo)
 }
@@ -104,17 +119,17 @@ func explainRestic(code int, complaints string) error {
 		return fault.Failed("il n'y a plus de place sur le disque",
 			"Libérez de la place ou choisissez un autre disque, puis recommencez vers un dossier vide.")
 	case strings.Contains(lower, "access denied"), strings.Contains(lower, "accessdenied"):
-		return fault.Refused("la sauvegarde est suspendue ou bloquée, contactez SMILÉO", "")
+		return fault.Refused(blocked, "")
 	}
 	if damage := restic.FindDamage(complaints); damage.Part != restic.Nothing {
 		return explainDamage(damage)
 	}
-	if failed := entriesFailed.FindStringSubmatch(complaints); code == 1 && failed != nil && notTaken.MatchString(complaints) {
+	if failed := entriesFailed.FindStringSubmatch(complaints); code == restic.ExitFailed && failed != nil && notTaken.MatchString(complaints) {
 		return fault.Failed(fmt.Sprintf("tout est restauré, sauf ce que ce dossier ne peut pas contenir (%s erreurs)", failed[1]),
 			"Le reste est en place, et recommencer n'y changera rien (nom ou chemin trop long, attribut refusé par le disque). "+
 				"Essayez avec --vers un dossier plus proche de la racine, comme /retour, ou contactez SMILÉO.")
 	}
-	if code == exitPassword {
+	if code == restic.ExitWrongPassword {
 		return fault.Failed("la sauvegarde ne s'ouvre pas avec le mot de passe de cette machine", askSmileo)
 	}
 	last := lastMessage(complaints)
@@ -253,6 +268,9 @@ func formatDate(moment time.Time) string {
 	}
 	return fmt.Sprintf("%s %s %d à %d h %02d", day, months[moment.Month()-1], moment.Year(), moment.Hour(), moment.Minute())
 }
+
+// formatTime writes a moment in a table: « 01/03/2026 14:07 ».
+func formatTime(moment time.Time) string { return moment.Format("02/01/2006 15:04") }
 
 // formatSize writes a size in French decimal units: « 1,5 Go ».
 func formatSize(bytes uint64) string {

@@ -7,14 +7,13 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"coffre.invalid/agent/internal/apply"
+	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/listing"
@@ -25,12 +24,9 @@ import (
 )
 
 const (
-	configKey        = "restic/config"
-	configLimit      = 64 << 10
-	patience         = 10 * time.Second
-	endGrace         = 15 * time.Second
-	exitNoRepository = 10
-	exitPassword     = 12
+	configKey   = "restic/config"
+	configLimit = 64 << 10
+	patience    = 10 * time.Second
 	// messageLimit bounds what restic or the storage say in a message.
 	messageLimit = 400
 )
@@ -65,7 +61,7 @@ func open(ctx context.Context, settings Settings) (*repository, error) {
 		return err
 	})
 	if errors.Is(err, storage.ErrNoSuchKey) {
-		if damage := lookAtRemains(ctx, client, exitNoRepository); damage.Part != restic.Nothing {
+		if damage := lookAtRemains(ctx, client, restic.ExitNoRepository); damage.Part != restic.Nothing {
 			return nil, explainDamage(damage)
 		}
 	}
@@ -112,69 +108,55 @@ func literal(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(path)
 }
 
-// restic prepares a call of it, with the agent's cache.
-func (r *repository) restic(arguments ...string) *exec.Cmd {
-	command := exec.Command(r.binary, append(slices.Concat(r.settings, []string{"--cacert", r.caFile, "--cache-dir", r.cache}),
-		arguments...)...)
-	command.Env = r.environment
-	return command
-}
-
-// start starts a prepared call where it is; the cage does it otherwise.
-func start(command *exec.Cmd) error {
-	if err := command.Start(); err != nil {
-		return notStarted(err)
-	}
-	return nil
+// restic is a call of it with the agent's cache, outside of any cage.
+func (r *repository) restic(arguments ...string) restic.Call {
+	settings := slices.Concat(r.settings, []string{"--cacert", r.caFile, "--cache-dir", r.cache})
+	return restic.Call{Binary: r.binary, Arguments: append(settings, arguments...), Environment: r.environment}
 }
 
 // run runs restic, hands over its output line by line, and explains in French how it failed. What take refuses ends it.
-func (r *repository) run(ctx context.Context, command *exec.Cmd, start func(*exec.Cmd) error, take func([]byte) error) error {
-	// The kernel's "end with your parent" means the thread that started it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	restic.TieToParent(command)
+func (r *repository) run(ctx context.Context, call restic.Call, take func([]byte) error) error {
 	complaints := &tail{}
-	command.Stderr = complaints
-	command.WaitDelay = endGrace
-	output, err := command.StdoutPipe()
+	call.Output = restic.Stream{Read: func(output io.Reader) error { return eachLine(output, take) }}
+	call.Complaints = restic.Stream{Read: complaints.read}
+	process, err := restic.Start(call)
 	if err != nil {
-		return err
+		return explainStart(err)
 	}
-	if err := start(command); err != nil {
-		return err
-	}
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		select {
-		case <-ctx.Done():
-			_ = endGently(command.Process) // An error means that it is gone already.
-		case <-ended:
-		}
-	}()
-	takeErr := eachLine(output, take)
-	if takeErr != nil {
-		_ = command.Process.Kill() // As above; nothing of what it says counts any more.
-	}
-	// What was not read must not keep restic waiting for a reader.
-	_, copyErr := io.Copy(io.Discard, output)
-	waitErr := command.Wait()
-	if ctx.Err() != nil {
+	outcome, err := process.Wait(ctx)
+	switch code := codeOf(outcome); {
+	case ctx.Err() != nil:
 		return interrupted()
+	case err != nil || code == restic.ExitDone:
+		return err
+	default:
+		return r.explain(ctx, code, complaints.text())
 	}
-	if takeErr != nil {
-		return takeErr
+}
+
+// explainStart leaves to the caller what a cage says by its kind.
+func explainStart(err error) error {
+	var unavailable *cage.UnavailableError
+	if errors.As(err, &unavailable) || errors.Is(err, cage.ErrChanged) {
+		return err
 	}
-	var exit *exec.ExitError
-	if errors.As(waitErr, &exit) {
-		code := exit.ExitCode()
-		if damage := lookAtRemains(ctx, r.client, code); damage.Part != restic.Nothing {
-			return explainDamage(damage)
-		}
-		return explainRestic(code, r.credentials.Redact(complaints.text()))
+	return notStarted(err)
+}
+
+// explain says in French how restic failed.
+func (r *repository) explain(ctx context.Context, code int, complaints string) error {
+	if damage := lookAtRemains(ctx, r.client, code); damage.Part != restic.Nothing {
+		return explainDamage(damage)
 	}
-	return errors.Join(waitErr, copyErr)
+	return explainRestic(code, r.credentials.Redact(complaints))
+}
+
+// codeOf is restic's exit code, that of no program when a signal ended it.
+func codeOf(outcome restic.Outcome) int {
+	if outcome.ExitCode == nil {
+		return -1
+	}
+	return *outcome.ExitCode
 }
 
 // eachLine hands over each line; one that is longer than any that restic writes is a fault of what it reads.
@@ -237,6 +219,11 @@ func (t *tail) Write(part []byte) (int, error) {
 		t.kept = append([]byte(nil), t.kept[excess:]...)
 	}
 	return len(part), nil
+}
+
+func (t *tail) read(complaints io.Reader) error {
+	_, err := io.Copy(t, complaints)
+	return err
 }
 
 func (t *tail) text() string { return string(t.kept) }

@@ -65,7 +65,7 @@ func Main(ctx context.Context, arguments []string, settings Settings) int {
 	}
 	exit, hint := fault.Describe(err)
 	// Nobody is left to tell.
-	_, _ = fmt.Fprintf(settings.Log, "%s : %s\n", Name, text.Line(err.Error(), 2*messageLimit))
+	_, _ = fmt.Fprintf(settings.Log, failure, Name, text.Line(err.Error(), 2*messageLimit))
 	if hint != "" {
 		_, _ = fmt.Fprintln(settings.Log, hint) // As above.
 	}
@@ -97,9 +97,9 @@ func obey(ctx context.Context, arguments []string, settings Settings) error {
 		return err
 	}
 	switch asked.command {
-	case "liste":
+	case listCommand:
 		return list(ctx, repository, settings)
-	case "contenu":
+	case contentsCommand:
 		return contents(ctx, repository, asked, settings)
 	default:
 		return restore(ctx, repository, asked, settings)
@@ -111,8 +111,8 @@ func parse(arguments []string) (request, error) {
 	var asked request
 	flags := flag.NewFlagSet(Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&asked.target, "vers", "", "")
-	flags.StringVar(&asked.path, "chemin", "", "")
+	flags.StringVar(&asked.target, targetFlag, "", "")
+	flags.StringVar(&asked.path, pathFlag, "", "")
 	var words []string
 	for rest := arguments; len(rest) > 0; {
 		if err := flags.Parse(rest); err != nil {
@@ -126,7 +126,7 @@ func parse(arguments []string) (request, error) {
 			words, rest = append(words, rest[0]), rest[1:]
 		}
 	}
-	if len(words) == 0 || words[0] == "aide" {
+	if len(words) == 0 || words[0] == helpCommand {
 		return request{}, nil
 	}
 	asked.command, asked.positional = words[0], words[1:]
@@ -142,18 +142,18 @@ func badOption(err error) string {
 func check(asked request) error {
 	given := len(asked.positional)
 	switch asked.command {
-	case "liste":
+	case listCommand:
 		if given > 0 || asked.target != "" || asked.path != "" {
 			return fault.Usage(usageOfList, usage)
 		}
-	case "contenu":
+	case contentsCommand:
 		if given < 1 || given > 2 || asked.target != "" || asked.path != "" {
 			return fault.Usage(usageOfContents, usage)
 		}
 		if given == 2 && !strings.HasPrefix(asked.positional[1], "/") {
 			return notAbsolute(asked.positional[1])
 		}
-	case "restaurer":
+	case restoreCommand:
 		if given != 1 {
 			return fault.Usage(usageOfRestore, usage)
 		}
@@ -236,7 +236,7 @@ func describe(entry listing.Entry, zone *time.Location) string {
 	if entry.Type == "dir" {
 		name += "/"
 	}
-	return fmt.Sprintf("%s  %s  %s\n", padLeft(size, 10), entry.ModTime.In(zone).Format("02/01/2006 15:04"), name)
+	return fmt.Sprintf("%s  %s  %s\n", padLeft(size, 10), formatTime(entry.ModTime.In(zone)), name)
 }
 
 func restore(ctx context.Context, repository *repository, asked request, settings Settings) error {

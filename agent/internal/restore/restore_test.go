@@ -14,6 +14,7 @@ import (
 	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/testkit/installed"
 	"coffre.invalid/agent/internal/testkit/realrestic"
 )
@@ -183,7 +184,7 @@ func TestWhatResticSaysIsExplained(t *testing.T) {
 	if err := explainRestic(1, damaged); !strings.Contains(err.Error(), "est endommagée") {
 		t.Error(err)
 	}
-	if err := explainRestic(exitPassword, ""); !strings.Contains(err.Error(), "mot de passe") {
+	if err := explainRestic(restic.ExitWrongPassword, ""); !strings.Contains(err.Error(), "mot de passe") {
 		t.Error(err)
 	}
 }
@@ -210,8 +211,22 @@ func TestAnInterruptedRestoreEndsItsRestic(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	exit, _, said := callWith(ctx, machine, "liste")
-	if exit != fault.ExitFailed || !strings.Contains(said, "interrompu") || time.Since(began) > endGrace {
+	if exit != fault.ExitFailed || !strings.Contains(said, "interrompu") || time.Since(began) > restic.EndGrace {
 		t.Fatalf("%d %s after %v", exit, said, time.Since(began))
+	}
+}
+
+func TestAProgramThatTheCageRefusesIsToldInFrench(t *testing.T) {
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = folder.Close() }()
+	replaced := &repository{binary: "/bin/true", sha256: strings.Repeat("0", 64), caFile: "/etc/passwd"}
+	_, err = replaced.restore(t.Context(), Snapshot{}, folder, "", io.Discard)
+	if exit, hint := fault.Describe(err); exit != fault.ExitFailed || hint != askSmileo ||
+		!strings.HasPrefix(err.Error(), "restic ne démarre pas sur cette machine (") {
+		t.Fatalf("%v %s", err, hint)
 	}
 }
 

@@ -52,7 +52,7 @@ func (s Snapshot) words(zone *time.Location) string {
 // snapshots returns this machine's backups, oldest first, and how many were set aside because they cannot be true.
 func (r *repository) snapshots(ctx context.Context) (found []Snapshot, aside int, err error) {
 	var said strings.Builder
-	err = r.run(ctx, r.restic("snapshots", "--json"), start, func(line []byte) error {
+	err = r.run(ctx, r.restic("snapshots", "--json"), func(line []byte) error {
 		if said.Len()+len(line) > listLimit {
 			return unreadableList()
 		}
@@ -103,8 +103,6 @@ func (r *repository) find(ctx context.Context, wanted string, settings Settings)
 	}
 	return chosen, nil
 }
-
-func isLast(wanted string) bool { return wanted == "derniere" || wanted == "dernière" }
 
 func choose(all []Snapshot, wanted, tag string, zone *time.Location) (Snapshot, error) {
 	if len(all) == 0 {

@@ -3,100 +3,119 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
 	"time"
 
 	"coffre.invalid/agent/internal/files"
-	"coffre.invalid/agent/internal/gate"
 	"coffre.invalid/agent/internal/mounts"
+	"coffre.invalid/agent/internal/orders"
+	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/samples"
 	"coffre.invalid/agent/internal/sources"
 	"coffre.invalid/agent/internal/storage"
 )
 
-// backup runs restic, fills the report with what it did, reads the snapshot back, and says what that amounts to.
-func (r *run) backup(ctx context.Context) verdict {
-	plan := r.survey()
-	if !plan.hasAny() {
-		r.judgePaths(plan, nil, &restic.Transcript{})
-		return failed("none of the plan's paths exists: " + list(r.orders.Plan.Paths))
-	}
-	if err := r.cleanTemporary(); err != nil {
-		return failed(err.Error())
-	}
-	counter := sources.NewCounter(ctx, plan.places, runtime.GOOS)
-	choice := samples.NewChoice(r.report.RunID, plan.realPaths())
-	transcript := &restic.Transcript{OnFile: func(raw []byte) {
-		choice.Offer(counter.Add(raw), func() (string, bool) { return restic.DecodeItem(raw) })
-	}}
-	command := r.command(plan)
-	logging, stopLogging := context.WithCancel(ctx)
-	defer stopLogging()
-	go r.logProgress(logging, transcript)
-	readBack := r.startReadingBack(ctx)
-	started := time.Now()
-	outcome, err := restic.Run(ctx, command.Binary, command.Arguments(), command.Environment(r.settings.Environment),
-		transcript, restic.StandardWatch(r.probe))
-	counts := counter.Close()
-	if err != nil {
-		return failed(err.Error())
-	}
-	r.fill(outcome, transcript)
-	facts := facts{
-		outcome: outcome, reason: transcript.Reason(), damage: transcript.Damage(), unreadable: r.report.UnreadableCount,
-		hasSnapshot: r.report.SnapshotID != nil, sawQuota: transcript.SawQuotaExceeded(),
-		deadlineSeconds: r.orders.RunDeadlineSeconds, cause: context.Cause(ctx),
-	}
-	if facts.mayBeRefusal() {
-		facts.door, facts.wallReached = r.recheck(ctx, facts.wasDenied())
-		if facts.door.Closed {
-			r.log("%s", facts.door.Journal())
-		}
-		if code := outcome.ExitCode; code != nil && restic.NeedsALook(*code) {
-			facts.damage = r.lookAtRemains(ctx, *code)
-		}
-	}
-	if facts.saved() {
-		r.judgePaths(plan, counts, transcript)
-		facts.paths = r.report.Paths
-		facts.integrity = readBack(*r.report.SnapshotID)
-	}
-	end := judge(facts)
-	if r.report.SnapshotID != nil {
-		sampling, cancel := context.WithTimeout(ctx, samplePatience)
-		defer cancel()
-		r.report.Samples = samples.Hash(sampling, choice.Candidates(), started)
-	}
-	return end
+const (
+	samplePatience = time.Minute
+	logEvery       = time.Minute
+)
+
+// task is what a backup is made from. Nothing changes it.
+type task struct {
+	run
+	client  *storage.Client
+	orders  orders.Orders
+	program string
+	// remembered is what the last run has left.
+	remembered report.History
 }
 
-func (r *run) command(plan plan) restic.Command {
-	paths := r.settings.Paths
-	return restic.Command{
-		Binary: r.program, Repository: r.machine.Repository, Region: r.machine.Region, CAFile: r.machine.CAFile,
-		CacheDirectory: paths.Cache(), TemporaryFolder: paths.Temporary(), Host: r.machine.Machine,
-		Paths: plan.targets(), Exclude: r.orders.Plan.Exclude, LeftOut: r.leaveOut(plan),
-		AccessKeyID: r.credentials.AccessKeyID, SecretAccessKey: r.credentials.SecretAccessKey,
-		Password: r.credentials.RepositoryPassword, System: runtime.GOOS, MachineTag: r.report.Identity.Tag(),
+// backup is what a backup found: what restic did, and what storage and files said of it afterwards.
+type backup struct {
+	// summary is nil when restic saved no snapshot.
+	summary      *restic.Summary
+	unreadable   []string
+	paths        judgedPaths
+	missingPacks int
+	samples      []report.Sample
+	facts        facts
+	notes        []string
+}
+
+// backUp runs restic, reads the snapshot back, and hashes samples of it. What was found before an error is returned with
+// it.
+func (t task) backUp(ctx context.Context) (backup, error) {
+	plan, notes := t.survey()
+	found := backup{notes: notes}
+	if !plan.hasAny() {
+		found.paths = t.judgePaths(plan, nil, nil)
+		return found, errors.New("none of the plan's paths exists: " + list(t.orders.Plan.Paths))
 	}
+	if err := t.cleanTemporary(); err != nil {
+		return found, err
+	}
+	command, notes := t.command(plan)
+	found.notes = append(found.notes, notes...)
+	heard := t.listen(ctx, plan)
+	logging, stopLogging := context.WithCancel(ctx)
+	defer stopLogging()
+	go t.logProgress(logging, heard.transcript)
+	readBack := t.startReadingBack(ctx)
+	started := time.Now()
+	ran, err := t.runRestic(ctx, command, heard)
+	found.notes = append(found.notes, ran.notes...)
+	if err != nil {
+		return found, err
+	}
+	found.summary, found.unreadable = ran.summary, ran.unreadable
+	found.facts, notes = t.explainFailure(ctx, ran.facts)
+	found.notes = append(found.notes, notes...)
+	if found.facts.saved() {
+		found.paths = t.judgePaths(plan, ran.counts, ran.unreadable)
+		read := readBack(ran.summary.SnapshotID)
+		found.facts.paths, found.facts.integrity, found.missingPacks = found.paths.reported, read.state, read.missingPacks
+	}
+	if ran.summary != nil {
+		found.samples = hashSamples(ctx, heard.choice, started)
+	}
+	return found, nil
+}
+
+func hashSamples(ctx context.Context, choice *samples.Choice, resticStarted time.Time) []report.Sample {
+	ctx, cancel := context.WithTimeout(ctx, samplePatience)
+	defer cancel()
+	return samples.Hash(ctx, choice.Candidates(), resticStarted)
+}
+
+func (t task) command(plan plan) (command restic.Command, notes []string) {
+	paths := t.settings.Paths
+	leftOut, notes := t.leaveOut(plan)
+	return restic.Command{
+		Binary: t.program, Repository: t.machine.Repository, Region: t.machine.Region, CAFile: t.machine.CAFile,
+		CacheDirectory: paths.Cache(), TemporaryFolder: paths.Temporary(), Host: t.machine.Machine,
+		Paths: plan.targets(), Exclude: t.orders.Plan.Exclude, LeftOut: leftOut,
+		AccessKeyID: t.credentials.AccessKeyID, SecretAccessKey: t.credentials.SecretAccessKey,
+		Password: t.credentials.RepositoryPassword, System: runtime.GOOS, MachineTag: t.identity.Tag(),
+	}, notes
 }
 
 // leaveOut looks which file systems of this moment hold nothing to keep.
-func (r *run) leaveOut(plan plan) mounts.LeftOut {
-	leftOut := plan.mounts.LeaveOut(plan.targets(), isFolder, func(path string) string {
+func (t task) leaveOut(plan plan) (leftOut mounts.LeftOut, notes []string) {
+	leftOut = plan.mounts.LeaveOut(plan.targets(), isFolder, func(path string) string {
 		return restic.Literal(path, runtime.GOOS)
 	})
 	if len(leftOut.Names) > 0 {
-		r.log("left out: %s", strings.Join(leftOut.Names, ", "))
+		t.log("left out: %s", strings.Join(leftOut.Names, ", "))
 	}
 	if leftOut.TooMany > 0 {
-		r.note("%d file systems that hold nothing to keep are too many to leave out; let the plan name folders below /",
-			leftOut.TooMany)
+		notes = append(notes, fmt.Sprintf("%d file systems that hold nothing to keep are too many to leave out; let the plan"+
+			" name folders below /", leftOut.TooMany))
 	}
-	return leftOut
+	return leftOut, notes
 }
 
 func isFolder(path string) bool {
@@ -105,79 +124,57 @@ func isFolder(path string) bool {
 }
 
 // cleanTemporary drops what a killed restic left; the lock says that no other one is at work.
-func (r *run) cleanTemporary() error {
+func (t task) cleanTemporary() error {
+	paths := t.settings.Paths
 	return errors.Join(
-		os.RemoveAll(r.settings.Paths.Temporary()),
-		files.EnsurePrivateDirectory(r.settings.Paths.Cache()),
-		files.EnsurePrivateDirectory(r.settings.Paths.Temporary()),
+		os.RemoveAll(paths.Temporary()),
+		files.EnsurePrivateDirectory(paths.Cache()),
+		files.EnsurePrivateDirectory(paths.Temporary()),
 	)
 }
 
-func (r *run) fill(outcome restic.Outcome, transcript *restic.Transcript) {
-	r.report.ResticExitCode = outcome.ExitCode
-	if summary := transcript.Summary(); summary != nil {
-		r.report.SnapshotID = &summary.SnapshotID
-		r.report.BytesAdded = summary.DataAddedPacked
-		r.report.BytesProcessed = summary.TotalBytesProcessed
-		r.report.FilesProcessed = summary.TotalFilesProcessed
-	}
-	r.report.Unreadable, r.report.UnreadableCount = transcript.Unreadable()
+// listener takes what restic says.
+type listener struct {
+	transcript *restic.Transcript
+	counter    *sources.Counter
+	choice     *samples.Choice
 }
 
-// probe asks the storage whether restic waits in vain. Behind a closed gate reports may be written, and restic, which is
-// denied everything else, may stand still instead of ending.
-func (r *run) probe(ctx context.Context) restic.Verdict {
-	ctx, cancel := context.WithTimeout(ctx, probePatience)
-	defer cancel()
-	err := r.client.Put(ctx, probeKey, r.probeBody())
-	switch {
-	case errors.Is(err, storage.ErrQuotaExceeded):
-		return restic.WallReached
-	case errors.Is(err, storage.ErrAccessDenied):
-		return restic.Denied
-	}
-	if err == nil {
-		var door gate.Gate
-		if door, err = r.readGate(ctx); err == nil && door.Closed {
-			return restic.Denied
-		}
-	}
+func (t task) listen(ctx context.Context, plan plan) listener {
+	counter := sources.NewCounter(ctx, plan.places, runtime.GOOS)
+	choice := samples.NewChoice(t.id, plan.realPaths())
+	return listener{counter: counter, choice: choice, transcript: &restic.Transcript{OnFile: func(raw []byte) {
+		choice.Offer(counter.Add(raw), func() (string, bool) { return restic.DecodeItem(raw) })
+	}}}
+}
+
+// ran is what restic did and said.
+type ran struct {
+	facts      facts
+	summary    *restic.Summary
+	unreadable []string
+	counts     map[string]sources.Count
+	notes      []string
+}
+
+func (t task) runRestic(ctx context.Context, command restic.Command, listener listener) (ran, error) {
+	prober := &prober{task: t}
+	outcome, err := restic.BackUp(ctx, command.Call(t.settings.Environment), listener.transcript,
+		restic.StandardWatch(prober.probe))
+	said := ran{counts: listener.counter.Close(), notes: prober.told()}
 	if err != nil {
-		r.log("restic makes no progress: %v", err)
+		return said, err
 	}
-	return restic.KeepGoing
+	said.summary = listener.transcript.Summary()
+	said.unreadable, said.facts.unreadable = listener.transcript.Unreadable()
+	said.facts.outcome, said.facts.hasSnapshot = outcome, said.summary != nil
+	said.facts.reason, said.facts.damage = listener.transcript.Reason(), listener.transcript.Damage()
+	said.facts.sawQuota = listener.transcript.SawQuotaExceeded()
+	said.facts.deadlineSeconds, said.facts.cause = t.orders.RunDeadlineSeconds, context.Cause(ctx)
+	return said, nil
 }
 
-// recheck looks for the reason of a failure in what the storage says now: restic does not tell a closed gate from other
-// refusals. A machine is shut out first and told why right after, so after a denial the word is waited for.
-func (r *run) recheck(ctx context.Context, wasDenied bool) (door gate.Gate, wallReached bool) {
-	ctx, cancel := context.WithTimeout(ctx, recheckPatience)
-	defer cancel()
-	door, err := r.readGate(ctx)
-	for until := time.Now().Add(wordPatience); wasDenied && err == nil && !door.Closed && time.Now().Before(until); {
-		time.Sleep(wordPause)
-		door, err = r.readGate(ctx)
-	}
-	if err != nil {
-		r.log("after the failure: %v", err)
-	}
-	err = r.client.Put(ctx, probeKey, r.probeBody())
-	return door, errors.Is(err, storage.ErrQuotaExceeded)
-}
-
-// lookAtRemains asks the storage what restic's exit code leaves open: whether config or key files are gone.
-func (r *run) lookAtRemains(ctx context.Context, code int) restic.Damage {
-	ctx, cancel := context.WithTimeout(ctx, recheckPatience)
-	defer cancel()
-	remains, err := r.client.LookAtRemains(ctx)
-	if err != nil {
-		r.log("after the failure: %v", err)
-		return restic.Damage{}
-	}
-	return restic.JudgeRemains(code, remains.HasConfig, remains.HasKeys, remains.HasBackups)
-}
-
-func (r *run) logProgress(ctx context.Context, transcript *restic.Transcript) {
+func (t task) logProgress(ctx context.Context, transcript *restic.Transcript) {
 	ticker := time.NewTicker(logEvery)
 	defer ticker.Stop()
 	for {
@@ -186,7 +183,7 @@ func (r *run) logProgress(ctx context.Context, transcript *restic.Transcript) {
 			return
 		case <-ticker.C:
 			done, total, _ := transcript.Progress()
-			r.log("%d of %d MiB so far", done>>20, total>>20)
+			t.log("%d of %d MiB so far", done>>20, total>>20)
 		}
 	}
 }

@@ -1,12 +1,12 @@
 package run
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 
 	"coffre.invalid/agent/internal/mounts"
 	"coffre.invalid/agent/internal/report"
-	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/sources"
 )
 
@@ -18,16 +18,17 @@ type plan struct {
 	places   []string
 }
 
-func (r *run) survey() plan {
+func (t task) survey() (found plan, notes []string) {
 	// First, so that a file system that is mounted when somebody looks at it is mounted.
-	found := sources.Resolve(r.orders.Plan.Paths)
+	resolved := sources.Resolve(t.orders.Plan.Paths)
 	table, err := mounts.Read()
 	if err != nil {
 		// What it would have named is read like everything else, until the deadline.
-		r.note("what is mounted on this machine cannot be read, so nothing is left out for its kind: %v", err)
+		notes = append(notes, fmt.Sprintf("what is mounted on this machine cannot be read, so nothing is left out for its"+
+			" kind: %v", err))
 	}
-	baseline := sources.Accept(r.outbox.Remembered().Paths, r.orders.Plan.Accepted)
-	return plan{found, table, baseline, sources.Places(found, table, baseline)}
+	baseline := sources.Accept(t.remembered.Paths, t.orders.Plan.Accepted)
+	return plan{resolved, table, baseline, sources.Places(resolved, table, baseline)}, notes
 }
 
 func (p plan) targets() []string { return sources.Targets(p.sources) }
@@ -42,9 +43,18 @@ func (p plan) realPaths() []string {
 	return paths
 }
 
-// judgePaths reports what each path gave, has the good ones remembered, and tells the machine's journal of the others.
-func (r *run) judgePaths(plan plan, counts map[string]sources.Count, transcript *restic.Transcript) {
-	unreadable, _ := transcript.Unreadable()
+// judgedPaths are what each path of a plan gave.
+type judgedPaths struct {
+	// reported are those that a report tells of, of count in all.
+	reported []report.Path
+	count    int
+	// remembered are the good ones, nil when the paths were not judged.
+	remembered map[string]report.PathMemory
+}
+
+// judgePaths says what each path gave, and tells the machine's journal of those that are not good. Both counts and
+// unreadable are empty when restic was not started.
+func (t task) judgePaths(plan plan, counts map[string]sources.Count, unreadable []string) judgedPaths {
 	facts := sources.Facts{
 		Counts: counts, Mounts: plan.mounts, HasFiles: sources.HasFiles,
 		IsUnreadable: func(path string) bool { return slices.Contains(unreadable, path) },
@@ -63,9 +73,8 @@ func (r *run) judgePaths(plan plan, counts map[string]sources.Count, transcript 
 			remembered[source.Path] = *memory
 		}
 		if !result.State.IsGood() {
-			r.log("%s", result.Journal())
+			t.log("%s", result.Journal())
 		}
 	}
-	r.report.Paths, r.report.PathsCount = report.ChoosePaths(paths), len(paths)
-	r.outbox.Paths = remembered
+	return judgedPaths{report.ChoosePaths(paths), len(paths), remembered}
 }

@@ -10,31 +10,36 @@ import (
 	"coffre.invalid/agent/internal/storage"
 )
 
+// integrity is whether a snapshot can be restored, as far as a look can tell.
+type integrity struct {
+	state        report.Integrity
+	missingPacks int
+}
+
 // startReadingBack begins with the repository's key, which is work for as long as restic takes to begin, and returns what
-// finishes: whether a snapshot can be restored as far as a look can tell.
-func (r *run) startReadingBack(ctx context.Context) func(snapshotID string) report.Integrity {
-	if r.settings.ReadBack != nil {
-		return r.settings.ReadBack
+// finishes the look at a snapshot.
+func (t task) startReadingBack(ctx context.Context) func(snapshotID string) integrity {
+	if t.settings.ReadBack != nil {
+		return func(snapshotID string) integrity { return integrity{state: t.settings.ReadBack(snapshotID)} }
 	}
 	reader := &repository.Reader{
-		Store: r.client, Password: r.credentials.RepositoryPassword, Cache: r.settings.Paths.Cache(),
+		Store: t.client, Password: t.credentials.RepositoryPassword, Cache: t.settings.Paths.Cache(),
 	}
 	opened := make(chan error, 1)
 	go func() { opened <- reader.Open(ctx) }()
-	return func(snapshotID string) report.Integrity {
-		found := r.readBack(ctx, reader, <-opened, snapshotID)
+	return func(snapshotID string) integrity {
+		found := t.readBack(ctx, reader, <-opened, snapshotID)
 		if found.Integrity != report.Whole {
-			r.log("%s", found.Integrity.Journal(found.MissingPacks))
-			r.log("reading the snapshot back: %v", found.Why)
+			t.log("%s", found.Integrity.Journal(found.MissingPacks))
+			t.log("reading the snapshot back: %v", found.Why)
 		}
-		r.report.Integrity, r.report.MissingPacks = found.Integrity, found.MissingPacks
-		return found.Integrity
+		return integrity{found.Integrity, found.MissingPacks}
 	}
 }
 
 // readBack looks again while the storage is away, as long as at the beginning of a run. A look itself may take longer: a
 // large index is read whole.
-func (r *run) readBack(
+func (t task) readBack(
 	ctx context.Context, reader *repository.Reader, opened error, snapshotID string,
 ) repository.Finding {
 	var away time.Duration
@@ -47,7 +52,7 @@ func (r *run) readBack(
 			found = reader.Check(ctx, snapshotID)
 		}
 		isAway := found.Integrity == report.Unchecked && errors.Is(found.Why, storage.ErrUnreachable)
-		if !isAway || away >= r.settings.StoragePatience {
+		if !isAway || away >= t.settings.StoragePatience {
 			return found
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/gate"
@@ -49,21 +50,21 @@ func byCause(cause error, deadlineSeconds int) verdict {
 	return failed(fmt.Sprintf("ended early: %v", cause))
 }
 
-// unprepared is the verdict on a run that never came to start restic.
-func (r *run) unprepared(err error) verdict {
-	offset := r.report.ClockOffsetSeconds
+// unprepared is the verdict on a run that never came to start restic. clockOffset is this machine's clock minus the
+// storage's in seconds, nil when that is not known.
+func unprepared(err error, clockOffset *float64, deadlineSeconds int, patience time.Duration) verdict {
 	switch {
 	case errors.Is(err, errDeadline), errors.Is(err, ErrInterrupted):
-		return byCause(err, r.orders.RunDeadlineSeconds)
+		return byCause(err, deadlineSeconds)
 	case errors.Is(err, storage.ErrQuotaExceeded):
 		return byQuota()
-	case errors.Is(err, storage.ErrClockSkewed) && offset != nil:
+	case errors.Is(err, storage.ErrClockSkewed) && clockOffset != nil:
 		return failed(fmt.Sprintf("this machine's clock is %.0f s off the storage's, which refuses that; set it right",
-			*offset))
+			*clockOffset))
 	case errors.Is(err, storage.ErrAccessDenied):
 		return failed(fmt.Sprintf("the storage refuses this machine: %v", err))
 	case errors.Is(err, storage.ErrUnreachable):
-		return failed(fmt.Sprintf("the storage gave no answer for %.0f s: %v", r.settings.StoragePatience.Seconds(), err))
+		return failed(fmt.Sprintf("the storage gave no answer for %.0f s: %v", patience.Seconds(), err))
 	case errors.Is(err, storage.ErrUntrusted):
 		return failed(fmt.Sprintf("this machine does not trust the storage: %v", err))
 	}
@@ -88,7 +89,7 @@ type facts struct {
 
 func (f facts) saved() bool {
 	code := f.outcome.ExitCode
-	return f.hasSnapshot && code != nil && (restic.IsDone(*code) || restic.IsIncomplete(*code))
+	return f.hasSnapshot && code != nil && (*code == restic.ExitDone || *code == restic.ExitIncomplete)
 }
 
 // wasEnded says that deadline or signal ended the run. restic may have noticed a signal to the whole group by itself.
@@ -142,7 +143,7 @@ func judgeSaved(f facts) verdict {
 	if f.unreadable > 0 {
 		parts = append(parts, fmt.Sprintf("%d could not be read", f.unreadable))
 	}
-	if len(parts) == 0 && restic.IsIncomplete(*f.outcome.ExitCode) {
+	if len(parts) == 0 && *f.outcome.ExitCode == restic.ExitIncomplete {
 		parts = append(parts, f.reason)
 	}
 	if len(parts) == 0 {

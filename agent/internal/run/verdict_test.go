@@ -1,12 +1,14 @@
 package run
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"coffre.invalid/agent/internal/gate"
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/restic"
+	"coffre.invalid/agent/internal/storage"
 )
 
 func TestTheVerdictFollowsFromTheFacts(t *testing.T) {
@@ -74,6 +76,30 @@ func TestOnlyAnUnexplainedFailureIsLookedInto(t *testing.T) {
 	} {
 		if got := test.facts.mayBeRefusal(); got != test.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestAnErrorBeforeTheBackupIsToldByItsKind(t *testing.T) {
+	offset := 1200.4
+	refused := verdict{report.Quota, byQuota().message, 4}
+	for name, test := range map[string]struct {
+		err    error
+		offset *float64
+		want   verdict
+	}{
+		"deadline":          {errDeadline, nil, failed("deadline: the run had not ended after 60 s")},
+		"interrupted":       {ErrInterrupted, nil, failed("interrupted")},
+		"quota":             {storage.ErrQuotaExceeded, nil, refused},
+		"clock":             {storage.ErrClockSkewed, &offset, failed("this machine's clock is 1200 s off the storage's, which refuses that; set it right")},
+		"clock by a guess":  {storage.ErrClockSkewed, nil, failed(storage.ErrClockSkewed.Error())},
+		"away":              {storage.ErrUnreachable, nil, failed("the storage gave no answer for 30 s: " + storage.ErrUnreachable.Error())},
+		"denied":            {storage.ErrAccessDenied, nil, failed("the storage refuses this machine: " + storage.ErrAccessDenied.Error())},
+		"foreign authority": {storage.ErrUntrusted, nil, failed("this machine does not trust the storage: " + storage.ErrUntrusted.Error())},
+		"anything else":     {errors.New("a disk"), nil, failed("a disk")},
+	} {
+		if got := unprepared(test.err, test.offset, 60, StoragePatience); got != test.want {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

@@ -69,7 +69,7 @@ def test_behind_a_closed_gate_backup_fails_in_seconds_and_restore_works(world, s
     (source / "new").write_bytes(os.urandom(MIB))
     begin = time.monotonic()
     # restic 0.18.1 says so at once and then, one time in fifty, stands still: its last pack waits for an uploader that
-    # ended with the refusal. The agent ends such a restic and goes by its words (agent/internal/restic/process.go).
+    # ended with the refusal. The agent ends such a restic and goes by its words (agent/internal/restic/watch.go).
     backup = mine.run("backup", str(source), seconds=10)
     assert time.monotonic() - begin < 15
     assert backup.returncode in (1, -signal.SIGKILL)

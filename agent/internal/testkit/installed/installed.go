@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
-	"coffre.invalid/agent/internal/restic"
 	"coffre.invalid/agent/internal/testkit/s3double"
 )
 
@@ -141,7 +141,7 @@ func (m *Machine) Forge(generation int) {
 // Sign returns a signed document of orders with these values changed.
 func (m *Machine) Sign(generation int, changes map[string]any) []byte {
 	m.t.Helper()
-	digest, err := restic.FileSHA256(m.Paths.Restic())
+	digest, err := files.SHA256(m.Paths.Restic())
 	if err != nil {
 		m.t.Fatal(err)
 	}
