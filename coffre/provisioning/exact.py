@@ -17,7 +17,7 @@ from coffre.spec.loader import Repository
 from coffre.tenant.service import Service, open_service
 from coffre.workspace.files import write_atomically
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

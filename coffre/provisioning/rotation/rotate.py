@@ -169,7 +169,7 @@ class TenantRotation:
         for subject in ready:
             self._record_once(subject, "done")
         self._save(rotations.drop(self.control, ready), dropping=[subject.old_secret for subject in ready])
-        messages = {outcome.machine: outcome.message for outcome in deployed if outcome.message}
+        messages = {each.machine: each.message for each in deployed if each.message and each.machine in machines}
         return [
             KeyOutcome(
                 secret=subject.secret,

@@ -16,6 +16,7 @@ from coffre.agents.ansible.connection import WINRM_PORT
 from coffre.agents.driver import DeployRequest, DeployResult, OrdersTrust, SeenNumbers, Target
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError
+from coffre.observation.retired import RetiredStatus
 from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
@@ -57,11 +58,12 @@ class MachineState(StrEnum):
 
 @dataclass(frozen=True)
 class MachineOutcome:
-    """One machine after an apply, and why it is pending or failed."""
+    """One machine after an apply, and why it is pending or failed; ``retired``: what is kept of a retired one."""
 
     machine: str
     state: MachineState
     message: str = ""
+    retired: RetiredStatus | None = None
 
     @property
     def is_complete(self) -> bool:

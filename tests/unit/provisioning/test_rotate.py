@@ -367,6 +367,16 @@ def test_a_machine_that_is_down_keeps_its_old_key_and_is_named(world: World) -> 
     assert world.minted == minted
 
 
+def test_what_kept_us_from_a_machine_that_needs_no_key_is_no_part_of_a_rotation(world: World) -> None:
+    world.down = {"caisse-01"}
+    rotation = TenantRotation(world, world.control, lambda text: None)  # type: ignore[arg-type]
+    rotation.start([SIGNING], now=False)
+    reached = rotation.move_agents([SIGNING])
+    retired = MachineOutcome("vieux-pc", MachineState.RETIRED_UNREACHED, "no route.")
+    (outcome,) = rotation.settle([SIGNING], [*reached, retired])
+    assert outcome.machine_messages == {"caisse-01": "it did not answer"}
+
+
 def test_now_cuts_first_and_a_machine_that_is_down_gets_the_new_key_later(world: World) -> None:
     world.down = {"compta-01"}
     old = world.control.machine_keys["compta-01"].access_key_id
