@@ -17,7 +17,7 @@ from coffre.observation.judge.gaps import judge_gaps
 from coffre.observation.judge.overdue import is_overdue
 from coffre.observation.judge.pack_rounds import is_late
 from coffre.observation.reports import find_wanted, recall
-from coffre.observation.retired import describe_retirement, is_erasable
+from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.observation.rounds import VerificationStatus, find_status
 from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
@@ -31,16 +31,6 @@ from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
 from coffre.tenant.estate.log import Log
 from coffre.tenant.service import Service
-
-
-@dataclass(frozen=True)
-class RetiredStatus:
-    """A retired machine's days, ISO 8601, in words, and whether its backups may be erased."""
-
-    on: str
-    keep_until: str
-    may_be_erased: bool
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -268,10 +258,4 @@ def _retired_status(tenant: Tenant, name: str, now: datetime) -> RetiredStatus |
     retirement = tenant.machines[name].retired
     if retirement is None:
         return None
-    today = now.astimezone(ZoneInfo(tenant.timezone)).date()
-    return RetiredStatus(
-        on=f"{retirement.on:%Y-%m-%d}",
-        keep_until=f"{retirement.keep_until:%Y-%m-%d}",
-        may_be_erased=is_erasable(tenant, retirement, today),
-        sentence=describe_retirement(tenant, retirement, today),
-    )
+    return judge_retirement(tenant, retirement, now.astimezone(ZoneInfo(tenant.timezone)).date())

@@ -1,8 +1,22 @@
-"""Retired machines, as people read of them: no backup any more, and their backups kept for a while. Pure."""
+"""Retired machines: they back up no more, and their backups are kept for a while. Pure."""
 
+from dataclasses import dataclass
 from datetime import date
 
 from coffre.spec.tenant import Retirement, Tenant
+
+
+@dataclass(frozen=True)
+class RetiredStatus:
+    """A retired machine's days, and what becomes of its backups.
+
+    ``is_kept_by_hold``: the day ``keep_until`` is over, and a hold keeps the backups all the same.
+    """
+
+    on: date
+    keep_until: date
+    may_be_erased: bool
+    is_kept_by_hold: bool
 
 
 def is_erasable(tenant: Tenant, retirement: Retirement, today: date) -> bool:
@@ -10,11 +24,12 @@ def is_erasable(tenant: Tenant, retirement: Retirement, today: date) -> bool:
     return tenant.hold is None and today > retirement.keep_until
 
 
-def describe_retirement(tenant: Tenant, retirement: Retirement, today: date) -> str:
-    """Say what is kept of a retired machine, and for how long."""
-    text = f"retired on {retirement.on:%Y-%m-%d}, its backups "
-    if is_erasable(tenant, retirement, today):
-        return text + f"may be erased since {retirement.keep_until:%Y-%m-%d}"
-    if today > retirement.keep_until:
-        return text + f"are kept by the hold ({retirement.keep_until:%Y-%m-%d} is over)"
-    return text + f"are kept until {retirement.keep_until:%Y-%m-%d}"
+def judge_retirement(tenant: Tenant, retirement: Retirement, today: date) -> RetiredStatus:
+    """Return what is kept of a retired machine, and for how long."""
+    may_be_erased = is_erasable(tenant, retirement, today)
+    return RetiredStatus(
+        on=retirement.on,
+        keep_until=retirement.keep_until,
+        may_be_erased=may_be_erased,
+        is_kept_by_hold=today > retirement.keep_until and not may_be_erased,
+    )

@@ -44,7 +44,7 @@ _PARTS = {
     "secrets_to_mint": "secrets to mint",
     "options": "options",
     "rotations": "rotations",
-    "access": "who may reach what is stored",
+    "access": "access",
     "notes": "what holds now",
     "steps": "what else is done",
 }

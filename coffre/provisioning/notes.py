@@ -4,53 +4,61 @@ from datetime import date
 
 from coffre.agents.kinds import with_repository
 from coffre.observation.reports import recall
-from coffre.observation.retired import describe_retirement
-from coffre.operations.holds.settle import describe_hold
+from coffre.observation.retired import judge_retirement
 from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.provisioning.steps.retirement import list_standing
 from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.notes import (
+    HoldNote,
+    MachineNote,
+    Note,
+    NoteKind,
+    RepositoryGoneNote,
+    RetiredNote,
+    TenantNote,
+)
+from coffre.records.facts.contract import HoldInFile
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.service import Service, local_today
 
 
-def note(at: Context) -> tuple[str, ...]:
-    """Say what holds now and needs nothing: looks, and touches nothing."""
+def note(at: Context) -> tuple[Note, ...]:
+    """Return what holds now and needs nothing: looks, and touches nothing."""
     tenant = at.tenant
-    standing = list_standing(at.service, at.existing)
-    waiting = (f"{name}: its agent still stands there, which each apply tries to remove" for name in standing)
+    waiting = (MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.service, at.existing))
     lost = note_lost_repositories(at.service, at.existing)
     return (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *lost)
 
 
-def note_retired(tenant: Tenant, today: date) -> tuple[str, ...]:
+def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
     """Say of each retired machine what is kept of it, and of a date to come that it counts already. Pure."""
-    notes = []
+    notes: list[Note] = []
     for name, machine in tenant.machines.items():
         if machine.retired is not None:
-            notes.append(f"{name}: {describe_retirement(tenant, machine.retired, today)}")
+            notes.append(RetiredNote(name, judge_retirement(tenant, machine.retired, today)))
             if machine.retired.on > today:
-                notes.append(f"{name}: that day is to come, but `retired:` counts as soon as it is applied")
+                notes.append(MachineNote(NoteKind.RETIRED_AHEAD, name))
     return tuple(notes)
 
 
-def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> tuple[str, ...]:
+def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> tuple[Note, ...]:
     """Name the machines that apply will refuse: their repositories were seen, and are gone."""
-    notes = []
+    notes: list[Note] = []
     for name in with_repository(service.tenant.active_machines()):
         known = len(recall(service, name).expected)
         has_bucket = owned_buckets.has(name)
         if known and not (has_bucket and service.buckets.open(name).exists(CONFIG_KEY)):
-            notes.append(f"{name}: its repository is gone, and it held {known} snapshots: apply refuses this machine")
+            notes.append(RepositoryGoneNote(name, known))
     return tuple(notes)
 
 
-def _note_tenant(tenant: Tenant) -> tuple[str, ...]:
-    notes = []
+def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:
+    notes: list[Note] = []
     if tenant.hold is not None:
-        notes.append(f"hold ({describe_hold(tenant.hold)}): nothing expires, and nothing is deleted")
+        notes.append(HoldNote(HoldInFile(tenant.hold.reference, tenant.hold.since, tenant.hold.kind)))
     if tenant.leaving is not None:
-        notes.append(f"leaving: `coffre offboard {tenant.slug} --plan` has the dates and what will go")
+        notes.append(TenantNote(NoteKind.LEAVING))
     if tenant.status is TenantStatus.SUSPENDED:
-        notes.append("suspended: its machines neither back up nor restore, and agents are left as they are")
+        notes.append(TenantNote(NoteKind.SUSPENDED))
     return tuple(notes)

@@ -9,6 +9,7 @@ from coffre.provisioning.notes import note
 from coffre.provisioning.sequence import STEPS
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.found import AccessSwitch, Change, Found, MachinePlan, SecretToMint, pick
+from coffre.provisioning.terms.notes import Note
 from coffre.secrets.rotations import PendingRotation
 from coffre.spec.loader import Repository
 from coffre.spec.options import option_status
@@ -30,7 +31,7 @@ class TenantPlan:
     rotations: tuple[PendingRotation, ...] = ()
     access: tuple[AccessSwitch, ...] = ()
     steps: tuple[Change, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_needed(self) -> bool:

@@ -7,6 +7,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_repository, turn_of
+from coffre.cli.words.machines import describe_retired
 from coffre.spec.values.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _show_states(tenant: "TenantStatus") -> None:
         output.result("  machines' access to their repositories: still open: run `coffre apply`")
     for machine in tenant.machines:
         if machine.retired is not None:
-            output.result(f"  {machine.name}: {machine.retired.sentence}")
+            output.result(f"  {machine.name}: {describe_retired(machine.retired)}")
 
 
 def _status_row(machine: "MachineStatus", now: datetime) -> list[str]:

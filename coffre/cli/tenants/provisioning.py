@@ -11,6 +11,7 @@ import typer
 from coffre.cli import asking, output
 from coffre.cli.context import choose_tenants, open_repository, turn_of
 from coffre.cli.service.gate import show_filling
+from coffre.cli.words.machines import describe_outcome
 from coffre.cli.words.plan import show_plan
 from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import UsageError
@@ -200,9 +201,7 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
     counted = ", ".join(f"{count} {_PAST[operation]}" for operation, count in changes.items())
     output.result(f"{outcome.tenant}: storage: {counted or 'no change'}")
     for machine in outcome.machines:
-        output.result(
-            f"  {machine.machine}: {machine.state.value}" + (f": {machine.message}" if machine.message else "")
-        )
+        output.result(f"  {describe_outcome(machine)}")
     for key in outcome.rotated:
         output.result(f"  {describe_rotation(key)}")
     for loss in outcome.losses:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
+from coffre.cli.words.machines import describe_retired
 from coffre.secrets.identifiers import describe
 from coffre.spec.values.sizes import format_bytes, format_sold
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.terms.found import AccessSwitch, Change, Value
+    from coffre.provisioning.terms.notes import Note
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 
@@ -27,8 +29,8 @@ def show_plan(planned: "TenantPlan") -> None:
             output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
     for text in (*map(describe_switch, planned.access), *map(describe_step, planned.steps)):
         output.result(f"  ~ {text}")
-    for text in planned.notes:
-        output.result(f"  ! {text}")
+    for note in planned.notes:
+        output.result(f"  ! {describe_note(note, planned.tenant)}")
     for rotation in planned.rotations:
         state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
         output.result(f"  ! {describe(rotation.secret)} is being replaced, which apply or rotate ends: {state}")
@@ -38,13 +40,32 @@ def show_plan(planned: "TenantPlan") -> None:
 
 
 def describe_switch(switch: "AccessSwitch") -> str:
-    """Say who would be shut out of the repositories, and why, or let in again."""
+    """Say which machines apply would shut out of their repositories, or let in again."""
     machines = ", ".join(switch.machines)
-    return (
-        f"shut out of their repositories ({switch.reason}): {machines}"
-        if switch.reason
-        else f"let in again: {machines}"
-    )
+    if switch.reason is None:
+        return f"let in again: {machines}"
+    return f"shut out of their repositories ({switch.reason}): {machines}"
+
+
+def describe_note(note: "Note", tenant: str) -> str:
+    """Say what holds now of a tenant and needs no change."""
+    from coffre.operations.holds.settle import describe_hold
+    from coffre.provisioning.terms.notes import HoldNote, MachineNote, RepositoryGoneNote, RetiredNote, TenantNote
+
+    match note:
+        case HoldNote():
+            return f"hold ({describe_hold(note.hold)}): nothing expires, and nothing is deleted"
+        case TenantNote():
+            return _TENANT_NOTES[note.kind.value].format(tenant=tenant)
+        case RetiredNote():
+            return f"{note.machine}: {describe_retired(note.retired)}"
+        case MachineNote():
+            return f"{note.machine}: {_MACHINE_NOTES[note.kind.value]}"
+        case RepositoryGoneNote():
+            return (
+                f"{note.machine}: its repository is gone, and it held {note.snapshots} snapshots: "
+                "apply refuses this machine"
+            )
 
 
 def describe_step(step: "Change") -> str:
@@ -72,6 +93,14 @@ def _plain(step: "Change", value: "Value") -> str:
     return str(value)
 
 
+_TENANT_NOTES = {
+    "leaving": "leaving: `coffre offboard {tenant} --plan` has the dates and what will go",
+    "suspended": "suspended: its machines neither back up nor restore, and agents are left as they are",
+}
+_MACHINE_NOTES = {
+    "retired_ahead": "that day is to come, but `retired:` counts as soon as it is applied",
+    "agent_stands": "its agent still stands there, which each apply tries to remove",
+}
 _WORDS = {
     "make repository": "repository made: {machines}",
     "begin anew": "the backups of {machines} are given up for lost, and a new repository begins",

@@ -6,6 +6,7 @@ from coffre.secrets.identifiers import SecretId, SecretKind, describe
 
 if TYPE_CHECKING:
     from coffre.provisioning.rotation.rotate import Choice, KeyOutcome
+    from coffre.provisioning.rotation.rules import PendingReason
 
 
 def describe_choice(choice: "Choice") -> str:
@@ -22,6 +23,25 @@ def describe_rotation(key: "KeyOutcome") -> str:
     if key.is_done:
         return f"{name}: replaced, the old one is refused"
     if not key.is_cut:
-        return f"{name}: pending, the old one still counts: {key.message}"
+        return f"{name}: pending, the old one still counts: {_describe_wait(key)}"
     loss = f"{key.machine} cannot back up" if key.machine else "machines without the new one take no orders"
-    return f"{name}: pending, the old one is cut and {loss} until then: {key.message}"
+    return f"{name}: pending, the old one is cut and {loss} until then: {_describe_wait(key)}"
+
+
+def _describe_wait(key: "KeyOutcome") -> str:
+    waits_for = [] if key.waits_for is None else [_describe_reason(key.waits_for)]
+    messages = (
+        text if machine == key.machine else f"{machine}: {text}" for machine, text in key.machine_messages.items()
+    )
+    return "; ".join([*waits_for, *messages])
+
+
+def _describe_reason(reason: "PendingReason") -> str:
+    return _REASONS[reason.cause.value].format(machines=", ".join(reason.machines))
+
+
+_REASONS = {
+    "signing_key_not_taken": "not taken yet by {machines}",
+    "no_report_with_new_key": "{machines} has not reported with the new one yet",
+    "backup_under_way": "a backup is under way, perhaps still with the old one",
+}

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError, RefusedError
+from coffre.records.facts.contract import HoldInFile
 from coffre.spec.tenant import Hold, Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
 
@@ -23,7 +24,7 @@ def refuse_if_held(tenant: Tenant, doing: str) -> None:
         )
 
 
-def describe_hold(hold: Hold) -> str:
+def describe_hold(hold: Hold | HoldInFile) -> str:
     """Name a hold in a sentence. Pure."""
     return f"{hold.reference}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
 

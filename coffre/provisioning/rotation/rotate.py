@@ -4,8 +4,8 @@ Where a rotation stands is in the control bundle alone (`coffre.secrets.rotation
 ended by the next `rotate` or `apply`: with the same new keys, and no old key given back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from coffre.agents.kinds import driver_of, with_bucket, with_orders
 from coffre.errors import RefusedError, RemoteError
@@ -14,7 +14,7 @@ from coffre.observation.sighting import look
 from coffre.orders.control import sign_orders
 from coffre.orders.publishing import publish_programs
 from coffre.provisioning.engine.stack import TenantStack, declare
-from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
+from coffre.provisioning.rotation.rules import PendingReason, Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import deploy
 from coffre.provisioning.steps.secrets import check_escrow, current_keys, ensure_report_keys
 from coffre.provisioning.terms.context import refuse_what_rules_forbid
@@ -50,13 +50,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class KeyOutcome:
-    """One key's rotation: done, or what it waits for. ``is_cut``: the old key counts no more, done or not."""
+    """One key's rotation: done, or what it waits for. ``is_cut``: the old key counts no more, done or not.
+
+    ``machine_messages`` are what kept the command from the machines that need the key, by machine.
+    """
 
     secret: SecretId
     machine: str | None
     is_done: bool
     is_cut: bool
-    message: str = ""
+    waits_for: PendingReason | None = None
+    machine_messages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,20 +164,21 @@ class TenantRotation:
         machines = machines_to_move(pending, self._machines())
         witnesses = {name: self._read_witness(name) for name in machines}
         waiting = {subject: waits_for(self.control, subject, witnesses) for subject in pending}
-        ready = [subject for subject in pending if not waiting[subject]]
+        ready = [subject for subject in pending if waiting[subject] is None]
         self._save(rotations.condemn(self.control, ready))
         self.cut(pending)
         for subject in ready:
             self._record_once(subject, "done")
         self._save(rotations.drop(self.control, ready), dropping=[subject.old_secret for subject in ready])
-        messages = {outcome.machine: outcome.message for outcome in deployed if outcome.message}
+        messages = {each.machine: each.message for each in deployed if each.message and each.machine in machines}
         return [
             KeyOutcome(
                 secret=subject.secret,
                 machine=subject.machine,
                 is_done=subject in ready,
                 is_cut=subject in ready or rotations.is_condemned(self.control, subject),
-                message="; ".join(filter(None, [waiting[subject], *_about(subject, messages)])),
+                waits_for=waiting[subject],
+                machine_messages=_about(subject, messages),
             )
             for subject in pending
         ]
@@ -325,11 +330,11 @@ def _refuse_what_is_not_there(service: Service, owned_buckets: ExistingBuckets) 
         )
 
 
-def _about(subject: Subject, messages: dict[str, str]) -> list[str]:
-    """Return what kept us from a key's machine, or from any machine where all are concerned."""
-    if subject.machine is not None:
-        return [messages[subject.machine]] if subject.machine in messages else []
-    return [f"{machine}: {message}" for machine, message in messages.items()] if subject == rotations.SIGNING else []
+def _about(subject: Subject, messages: Mapping[str, str]) -> dict[str, str]:
+    """Return the messages about a key's machine, or about all machines when the key is theirs together."""
+    if subject == rotations.SIGNING:
+        return dict(messages)
+    return {name: message for name, message in messages.items() if name == subject.machine}
 
 
 def _as_recorded_now(fact: KeyRotated) -> KeyRotated:

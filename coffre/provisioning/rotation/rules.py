@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.minting import public_key_of
@@ -26,23 +27,39 @@ def is_at_work(locked_at: datetime | None, now: datetime) -> bool:
     return locked_at is not None and now - locked_at < LOCK_LIFE
 
 
-def waits_for(control: ControlBundle, subject: Subject, witnesses: Mapping[str, Witness]) -> str:
-    """Say what keeps a rotation from its end, in words that follow the key's name; empty when nothing does.
+class PendingCause(StrEnum):
+    """Why a rotation cannot end yet."""
+
+    SIGNING_KEY_NOT_TAKEN = "signing_key_not_taken"
+    NO_REPORT_WITH_NEW_KEY = "no_report_with_new_key"
+    BACKUP_UNDER_WAY = "backup_under_way"
+
+
+@dataclass(frozen=True)
+class PendingReason:
+    """What a rotation waits for, and the machines that have to act first."""
+
+    cause: PendingCause
+    machines: tuple[str, ...]
+
+
+def waits_for(control: ControlBundle, subject: Subject, witnesses: Mapping[str, Witness]) -> PendingReason | None:
+    """Return what keeps a rotation from its end; None when nothing does.
 
     ``witnesses`` are those of every machine that the key is about.
     """
     if subject.kind is KeyKind.OWNER:
-        return ""
+        return None
     if subject.kind is KeyKind.SIGNING:
         wanted = public_key_of(control.signing_key)
-        lagging = [name for name, witness in witnesses.items() if witness.signing_public_key != wanted]
-        return f"not taken yet by {', '.join(lagging)}" if lagging else ""
+        lagging = tuple(name for name, witness in witnesses.items() if witness.signing_public_key != wanted)
+        return PendingReason(PendingCause.SIGNING_KEY_NOT_TAKEN, lagging) if lagging else None
     name = str(subject.machine)
     if control.machine_keys[name].access_key_id not in witnesses[name].access_key_ids:
-        return f"{name} has not reported with the new one yet"
+        return PendingReason(PendingCause.NO_REPORT_WITH_NEW_KEY, (name,))
     if witnesses[name].is_at_work and not is_condemned(control, subject):
-        return "a backup is under way, perhaps still with the old one"
-    return ""
+        return PendingReason(PendingCause.BACKUP_UNDER_WAY, (name,))
+    return None
 
 
 def machines_to_move(subjects: Collection[Subject], machines: Collection[str]) -> list[str]:

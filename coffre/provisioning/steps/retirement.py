@@ -10,7 +10,7 @@ from coffre.agents import kinds
 from coffre.agents.driver import DeployResult, RemoveRequest
 from coffre.agents.kinds import with_bucket, with_orders
 from coffre.errors import RemoteError
-from coffre.observation.retired import describe_retirement
+from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.orders.control import write_orders
 from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.terms.context import Context
@@ -149,31 +149,31 @@ def remove_agents(service: Service, machines: Collection[str], on_progress: OnPr
     return tuple(_settle_removal(service, name, results.get(name)) for name in list_retired(service.tenant))
 
 
-def judge_removal(machine: str, result: DeployResult, *, has_agent: bool, kept: str) -> MachineOutcome:
+def judge_removal(machine: str, result: DeployResult, *, has_agent: bool, retired: RetiredStatus) -> MachineOutcome:
     """Say how a retired machine stands after its removal. Pure.
 
     One that does not answer holds up no apply: nothing depends on it any more, and many a retired machine is scrap.
     """
     message = result.message.removeprefix(f"{machine}: ")
     if result.ok:
-        return MachineOutcome(machine, MachineState.REMOVED if result.changed else MachineState.RETIRED, kept)
+        return MachineOutcome(machine, MachineState.REMOVED if result.changed else MachineState.RETIRED, "", retired)
     if not result.unreachable:
         return MachineOutcome(machine, MachineState.FAILED, message)
     if not has_agent:
-        return MachineOutcome(machine, MachineState.RETIRED, kept)
-    return MachineOutcome(machine, MachineState.RETIRED_UNREACHED, f"{message} {kept}")
+        return MachineOutcome(machine, MachineState.RETIRED, "", retired)
+    return MachineOutcome(machine, MachineState.RETIRED_UNREACHED, message, retired)
 
 
 def _settle_removal(service: Service, machine: str, result: DeployResult | None) -> MachineOutcome:
     retirement = service.machine(machine).retired
     assert retirement is not None  # noqa: S101 - asked of retired machines only
-    kept = describe_retirement(service.tenant, retirement, local_today(service.tenant))
+    retired = judge_retirement(service.tenant, retirement, local_today(service.tenant))
     if result is None:
-        return MachineOutcome(machine, MachineState.RETIRED, kept)
+        return MachineOutcome(machine, MachineState.RETIRED, "", retired)
     had_agent = has_agent(service.log, machine)
     if result.ok and had_agent:
         service.log.append(Removal(result.changed), machine)
-    return judge_removal(machine, result, has_agent=had_agent, kept=kept)
+    return judge_removal(machine, result, has_agent=had_agent, retired=retired)
 
 
 def has_agent(log: Log, machine: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from coffre.findings import Finding
+from coffre.observation.retired import RetiredStatus
 from coffre.orders.control import Orders
 from coffre.provisioning.changes import ResourceChange
 from coffre.secrets.bundles import ControlBundle, DataBundle
@@ -111,11 +112,12 @@ class MachineState(StrEnum):
 
 @dataclass(frozen=True)
 class MachineOutcome:
-    """One machine after an apply, and why it is pending or failed."""
+    """One machine after an apply, and why it is pending or failed; ``retired``: what is kept of a retired one."""
 
     machine: str
     state: MachineState
     message: str = ""
+    retired: RetiredStatus | None = None
 
     @property
     def is_complete(self) -> bool:

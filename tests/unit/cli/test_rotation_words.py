@@ -7,9 +7,14 @@ import pytest
 from coffre.cli import output
 from coffre.cli.words.rotation import describe_choice, describe_rotation
 from coffre.provisioning.rotation.rotate import Choice, KeyOutcome
+from coffre.provisioning.rotation.rules import PendingCause, PendingReason
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 
 COMPTA = machine_key("compta-01")
+UNREPORTED = PendingReason(PendingCause.NO_REPORT_WITH_NEW_KEY, ("compta-01",))
+UNTAKEN = PendingReason(PendingCause.SIGNING_KEY_NOT_TAKEN, ("compta-01", "caisse-01"))
+BUSY = PendingReason(PendingCause.BACKUP_UNDER_WAY, ("compta-01",))
+SILENT = {"compta-01": "it did not answer"}
 
 
 @pytest.mark.parametrize(
@@ -29,18 +34,24 @@ def test_what_is_to_be_replaced_is_named(choice: Choice, words: str) -> None:
     [
         (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced, the old one is refused"),
         (
-            KeyOutcome(COMPTA.secret, "compta-01", False, False, "it did not answer"),
-            "the key of compta-01: pending, the old one still counts: it did not answer",
-        ),
-        (
-            KeyOutcome(COMPTA.secret, "compta-01", False, True, "it did not answer"),
-            "the key of compta-01: pending, the old one is cut and compta-01 cannot back up until then: "
+            KeyOutcome(COMPTA.secret, "compta-01", False, False, UNREPORTED, SILENT),
+            "the key of compta-01: pending, the old one still counts: compta-01 has not reported with the new one yet; "
             "it did not answer",
         ),
         (
-            KeyOutcome(SIGNING.secret, None, False, True, "not taken yet by compta-01"),
+            KeyOutcome(COMPTA.secret, "compta-01", False, True, UNREPORTED),
+            "the key of compta-01: pending, the old one is cut and compta-01 cannot back up until then: "
+            "compta-01 has not reported with the new one yet",
+        ),
+        (
+            KeyOutcome(COMPTA.secret, "compta-01", False, False, BUSY),
+            "the key of compta-01: pending, the old one still counts: "
+            "a backup is under way, perhaps still with the old one",
+        ),
+        (
+            KeyOutcome(SIGNING.secret, None, False, True, UNTAKEN, SILENT),
             "the signing key: pending, the old one is cut and machines without the new one take no orders until then: "
-            "not taken yet by compta-01",
+            "not taken yet by compta-01, caisse-01; compta-01: it did not answer",
         ),
     ],
 )
@@ -48,14 +59,22 @@ def test_each_outcome_is_one_line(outcome: KeyOutcome, words: str) -> None:
     assert describe_rotation(outcome) == words
 
 
-def test_json_has_the_key_as_a_value(capsys: pytest.CaptureFixture[str]) -> None:
-    output.result_json([KeyOutcome(COMPTA.secret, "compta-01", is_done=True, is_cut=True)])
+@pytest.mark.parametrize("cause", PendingCause)
+def test_every_cause_has_its_words(cause: PendingCause) -> None:
+    words = describe_rotation(KeyOutcome(SIGNING.secret, None, False, False, PendingReason(cause, ("compta-01",))))
+    assert not words.endswith(": ")
+    assert "{" not in words
+
+
+def test_json_has_the_key_and_what_it_waits_for_as_values(capsys: pytest.CaptureFixture[str]) -> None:
+    output.result_json([KeyOutcome(COMPTA.secret, "compta-01", False, False, UNREPORTED, SILENT)])
     assert json.loads(capsys.readouterr().out) == [
         {
             "secret": {"kind": "machine_key", "subject": "compta-01", "generation": "current"},
             "machine": "compta-01",
-            "is_done": True,
-            "is_cut": True,
-            "message": "",
+            "is_done": False,
+            "is_cut": False,
+            "waits_for": {"cause": "no_report_with_new_key", "machines": ["compta-01"]},
+            "machine_messages": {"compta-01": "it did not answer"},
         }
     ]

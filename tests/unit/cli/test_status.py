@@ -1,10 +1,14 @@
 """The command status, as it is read."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime
 
 import pytest
 
+from coffre.cli import output
 from coffre.cli.service.status import _show_status
+from coffre.observation.machine import MachineStatus
+from coffre.observation.retired import RetiredStatus
 from coffre.observation.tenant import LicenceStatus, TenantStatus
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -48,3 +52,18 @@ def test_a_closed_tenant_has_no_open_questions(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == (
         "acme (closed): its backups are erased, its storage and its licences are given back\n"
     )
+
+
+def test_what_is_kept_of_a_retired_machine_is_a_line_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+    retired = RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), may_be_erased=False, is_kept_by_hold=True)
+    machine = MachineStatus("vieux-pc", "restic", *[None] * 9, retired=retired)  # type: ignore[arg-type]
+    _show_status(status(machines=(machine,)), NOW)
+    shown = capsys.readouterr().out
+    assert "  vieux-pc: retired on 2026-11-20, its backups are kept by the hold (2027-03-31 is over)\n" in shown
+    output.result_json(machine)
+    assert json.loads(capsys.readouterr().out)["retired"] == {
+        "on": "2026-11-20",
+        "keep_until": "2027-03-31",
+        "may_be_erased": False,
+        "is_kept_by_hold": True,
+    }

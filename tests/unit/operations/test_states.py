@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.observation.retired import describe_retirement, is_erasable
+from coffre.observation.retired import RetiredStatus, is_erasable, judge_retirement
 from coffre.observation.tenant import hold_status, judge_access
 from coffre.operations.access.suspension import find_shut_out
 from coffre.operations.backup import choose_to_back_up
@@ -71,19 +71,19 @@ def test_a_hold_is_shown_with_what_was_read_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("today", "erasable", "said"),
-    [
-        (date(2027, 3, 31), False, "are kept until 2027-03-31"),
-        (date(2027, 4, 1), True, "may be erased since 2027-03-31"),
-    ],
+    ("today", "is_over"),
+    [(date(2027, 3, 31), False), (date(2027, 4, 1), True)],
 )
-def test_the_last_day_of_a_retired_machines_backups_is_a_whole_day(today: date, erasable: bool, said: str) -> None:
+def test_the_last_day_of_a_retired_machines_backups_is_a_whole_day(today: date, is_over: bool) -> None:
     tenant = tenant_with(machines=MACHINES)
     retirement = tenant.machines["vieux-pc"].retired
     assert retirement is not None
-    assert is_erasable(tenant, retirement, today) is erasable
-    assert describe_retirement(tenant, retirement, today).endswith(said)
-    assert not is_erasable(held("preserve", machines=MACHINES), retirement, today)
+    days = (date(2026, 12, 31), date(2027, 3, 31))
+    assert is_erasable(tenant, retirement, today) is is_over
+    assert judge_retirement(tenant, retirement, today) == RetiredStatus(*days, is_over, is_kept_by_hold=False)
+    under_hold = held("preserve", machines=MACHINES)
+    assert not is_erasable(under_hold, retirement, today)
+    assert judge_retirement(under_hold, retirement, today) == RetiredStatus(*days, False, is_kept_by_hold=is_over)
 
 
 def test_a_retired_machine_is_skipped_and_refused_by_name() -> None:

@@ -1,19 +1,42 @@
 """What makes a saved plan another one."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from coffre.errors import InvalidFileError, RefusedError
+from coffre.observation.retired import RetiredStatus
 from coffre.provisioning.changes import PropertyChange, ResourceChange, refuse_other_changes
 from coffre.provisioning.exact import ExactPlan, list_differences, load_plans, refuse_unless_same, save_plans
 from coffre.provisioning.plan import TenantPlan
-from coffre.provisioning.terms.found import MachinePlan
+from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
+from coffre.provisioning.terms.notes import (
+    HoldNote,
+    MachineNote,
+    Note,
+    NoteKind,
+    RepositoryGoneNote,
+    RetiredNote,
+    TenantNote,
+)
+from coffre.records.facts.contract import HoldInFile
 from coffre.secrets.rotations import OWNER, PendingRotation, machine_key
+from coffre.spec.tenant import HoldKind
 
 WALL = ResourceChange("update", "UserQuota", "wall", (PropertyChange("max_bytes", "1", "2"),), "aa")
 KEY = ResourceChange("create", "AccessKey", "owner-key", (), "bb")
+MADE_BEFORE = Path(__file__).parents[2] / "cases" / "plans"
+NOTES: tuple[Note, ...] = (
+    HoldNote(HoldInFile("TJ-1", date(2026, 11, 20), HoldKind.PRESERVE)),
+    TenantNote(NoteKind.LEAVING),
+    TenantNote(NoteKind.SUSPENDED),
+    RetiredNote("vieux-pc", RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), False, False)),
+    MachineNote(NoteKind.RETIRED_AHEAD, "vieux-pc"),
+    MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
+    RepositoryGoneNote("compta-01", 12),
+)
 PLAN = ExactPlan(
     TenantPlan("martin", (), (WALL, KEY), (MachinePlan("compta-01", "update", ("plan.paths",), "cc"),), {}),
     "0123",
@@ -70,11 +93,51 @@ def test_plans_come_back_as_they_were_saved_for_their_owner_alone(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 1, "tenants": []}', '{"version": 2, "tenants": [{}]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 1, "tenants": []}', '{"version": 3, "tenants": [{}]}'])
 def test_rubbish_is_no_plan(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.plan").write_text(text)
     with pytest.raises(InvalidFileError):
         load_plans(tmp_path / "a.plan")
+
+
+@pytest.mark.parametrize("name", ["version-2.json", "version-2-with-states.json"])
+def test_a_plan_of_the_version_before_is_refused_with_what_to_do(name: str) -> None:
+    with pytest.raises(InvalidFileError) as refused:
+        load_plans(MADE_BEFORE / name)
+    assert refused.value.message == f"{MADE_BEFORE / name} is not a plan of this version of Coffre"
+    assert refused.value.hint == "Make it with `coffre plan --out`."
+
+
+def with_states(changes: tuple[AccessSwitch, ...], notes: tuple[Note, ...]) -> ExactPlan:
+    return replace(PLAN, plan=replace(PLAN.plan, access=changes, notes=notes))
+
+
+def test_a_plan_with_states_reads_back_the_same_and_another_state_is_a_difference(tmp_path: Path) -> None:
+    shut_out = AccessSwitch(("compta-01",), "suspended")
+    planned = with_states((shut_out,), NOTES)
+    assert {note.kind for note in NOTES} == set(NoteKind)
+    save_plans(tmp_path / "plan.json", [planned])
+    assert load_plans(tmp_path / "plan.json") == (planned,)
+    assert list_differences(planned, planned) == []
+    for other in (
+        with_states((), NOTES),
+        with_states((replace(shut_out, reason="hold"),), NOTES),
+        with_states((AccessSwitch(("compta-01",), None),), NOTES),
+    ):
+        assert list_differences(planned, other) == ["access"]
+    for other in (
+        with_states((shut_out,), NOTES[1:]),
+        with_states((shut_out,), (*NOTES[:-1], RepositoryGoneNote("compta-01", 13))),
+    ):
+        assert list_differences(planned, other) == ["what holds now"]
+
+
+def test_a_note_of_an_unknown_kind_is_no_plan(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    save_plans(path, [with_states((), (TenantNote(NoteKind.LEAVING),))])
+    path.write_text(path.read_text().replace('"leaving"', '"unheard-of"'))
+    with pytest.raises(InvalidFileError):
+        load_plans(path)
 
 
 def test_a_plan_with_rotations_reads_back_the_same_and_another_key_is_a_difference(tmp_path: Path) -> None:

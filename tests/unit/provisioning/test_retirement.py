@@ -6,6 +6,7 @@ import pytest
 
 from coffre.agents.driver import DeployResult
 from coffre.cli.words.plan import describe_switch
+from coffre.observation.retired import RetiredStatus
 from coffre.provisioning.notes import note_retired
 from coffre.provisioning.rules import refuse_lost_secrets, refuse_unsupported
 from coffre.provisioning.steps.access import judge_switches
@@ -13,6 +14,7 @@ from coffre.provisioning.steps.commitments import Commitment, commitments, is_ne
 from coffre.provisioning.steps.retirement import forget_keys, judge_removal, list_with_keys
 from coffre.provisioning.terms.done import MachineState
 from coffre.provisioning.terms.found import AccessSwitch
+from coffre.provisioning.terms.notes import MachineNote, NoteKind, RetiredNote
 from coffre.records.facts.contract import HoldChange, HoldInFile, SuspensionChange
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
@@ -27,6 +29,7 @@ from tests.builders import machine_with, tenant_with
 RETIRED = {"on": "2026-11-20", "keep_until": "2027-03-31"}
 TENANT = tenant_with(machines={"compta-01": machine_with(), "vieux-pc": machine_with(retired=RETIRED)})
 HOLD = {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve"}
+KEPT = RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), may_be_erased=False, is_kept_by_hold=False)
 STATES = {SuspensionChange, HoldChange}
 
 
@@ -67,8 +70,11 @@ def test_a_retired_machine_that_does_not_answer_holds_up_no_apply(
     ok: bool, changed: bool, unreachable: bool, has_agent: bool, state: MachineState
 ) -> None:
     result = DeployResult("martin", "vieux-pc", ok, changed, unreachable, "" if ok else "vieux-pc: no route.")
-    outcome = judge_removal("vieux-pc", result, has_agent=has_agent, kept="kept")
+    outcome = judge_removal("vieux-pc", result, has_agent=has_agent, retired=KEPT)
     assert outcome.state is state
+    assert outcome.retired == (None if state is MachineState.FAILED else KEPT)
+    says_why = state in (MachineState.FAILED, MachineState.RETIRED_UNREACHED)
+    assert outcome.message == ("no route." if says_why else "")
     assert outcome.is_complete is (state is not MachineState.FAILED)
 
 
@@ -96,11 +102,9 @@ def test_retired_and_suspended_are_carried_out_and_the_ends_of_a_life_are_not() 
 
 
 def test_a_plan_says_what_is_kept_and_that_a_date_to_come_counts_already() -> None:
-    assert note_retired(TENANT, date(2026, 11, 24)) == (
-        "vieux-pc: retired on 2026-11-20, its backups are kept until 2027-03-31",
-    )
-    early = note_retired(TENANT, date(2026, 11, 19))
-    assert early[1] == "vieux-pc: that day is to come, but `retired:` counts as soon as it is applied"
+    kept = RetiredNote("vieux-pc", KEPT)
+    assert note_retired(TENANT, date(2026, 11, 20)) == (kept,)
+    assert note_retired(TENANT, date(2026, 11, 19)) == (kept, MachineNote(NoteKind.RETIRED_AHEAD, "vieux-pc"))
 
 
 def test_a_plan_names_the_machines_that_would_be_shut_out_or_let_in() -> None:

@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coffre.provisioning.rotation.rules import Witness, is_at_work, machines_to_move, waits_for
+from coffre.provisioning.rotation.rules import (
+    PendingCause,
+    PendingReason,
+    Witness,
+    is_at_work,
+    machines_to_move,
+    waits_for,
+)
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
@@ -29,26 +36,29 @@ def seen(control: ControlBundle, machine: str, *, is_at_work: bool = False) -> W
 
 
 def test_a_machine_s_old_key_goes_once_it_has_reported_with_the_new_one() -> None:
-    assert waits_for(BEGUN, COMPTA, {"compta-01": seen(BEGUN, "compta-01")}) == ""
+    assert waits_for(BEGUN, COMPTA, {"compta-01": seen(BEGUN, "compta-01")}) is None
+    unreported = PendingReason(PendingCause.NO_REPORT_WITH_NEW_KEY, ("compta-01",))
     silent = Witness(frozenset(), None, is_at_work=False)
     for witness in (seen(BEFORE, "compta-01"), silent, seen(BEGUN, "caisse-01")):
-        assert waits_for(BEGUN, COMPTA, {"compta-01": witness}) == "compta-01 has not reported with the new one yet"
+        assert waits_for(BEGUN, COMPTA, {"compta-01": witness}) == unreported
 
 
 def test_a_backup_under_way_keeps_the_old_key_unless_it_is_cut_already() -> None:
     witnesses = {"compta-01": seen(BEGUN, "compta-01", is_at_work=True)}
-    assert "a backup is under way" in waits_for(BEGUN, COMPTA, witnesses)
-    assert waits_for(rotations.condemn(BEGUN, [COMPTA]), COMPTA, witnesses) == ""
+    assert waits_for(BEGUN, COMPTA, witnesses) == PendingReason(PendingCause.BACKUP_UNDER_WAY, ("compta-01",))
+    assert waits_for(rotations.condemn(BEGUN, [COMPTA]), COMPTA, witnesses) is None
 
 
 def test_the_old_signing_key_signs_until_every_machine_trusts_the_new_one() -> None:
     moved = {name: seen(BEGUN, name) for name in MACHINES}
-    assert waits_for(BEGUN, SIGNING, moved) == ""
-    assert waits_for(BEGUN, SIGNING, moved | {"caisse-01": seen(BEFORE, "caisse-01")}) == "not taken yet by caisse-01"
+    assert waits_for(BEGUN, SIGNING, moved) is None
+    for lagging in (["caisse-01"], MACHINES):
+        witnesses = moved | {name: seen(BEFORE, name) for name in lagging}
+        assert waits_for(BEGUN, SIGNING, witnesses) == PendingReason(PendingCause.SIGNING_KEY_NOT_TAKEN, tuple(lagging))
 
 
 def test_nothing_at_a_customer_s_waits_for_the_owner_s_key() -> None:
-    assert waits_for(BEGUN, OWNER, {}) == ""
+    assert waits_for(BEGUN, OWNER, {}) is None
 
 
 @pytest.mark.parametrize(("age", "expected"), [(-1, True), (29, True), (30, False)])

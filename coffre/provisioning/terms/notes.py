@@ -1,0 +1,69 @@
+"""What a plan says of a tenant's state that needs no change: one type a note, told apart by its kind."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from coffre.observation.retired import RetiredStatus
+from coffre.records.facts.contract import HoldInFile
+
+
+class NoteKind(StrEnum):
+    """What a note says. Plan files store these values."""
+
+    HOLD = "hold"
+    LEAVING = "leaving"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+    RETIRED_AHEAD = "retired_ahead"
+    AGENT_STANDS = "agent_stands"
+    REPOSITORY_GONE = "repository_gone"
+
+
+@dataclass(frozen=True)
+class HoldNote:
+    """The tenant is under a hold: nothing expires, and nothing is deleted."""
+
+    hold: HoldInFile
+    kind: Literal[NoteKind.HOLD] = NoteKind.HOLD
+
+
+@dataclass(frozen=True)
+class TenantNote:
+    """The tenant is leaving, or suspended."""
+
+    kind: Literal[NoteKind.LEAVING, NoteKind.SUSPENDED]
+
+
+@dataclass(frozen=True)
+class RetiredNote:
+    """A machine is retired."""
+
+    machine: str
+    retired: RetiredStatus
+    kind: Literal[NoteKind.RETIRED] = NoteKind.RETIRED
+
+
+@dataclass(frozen=True)
+class MachineNote:
+    """A machine is retired before its day, or is retired and still has its agent."""
+
+    kind: Literal[NoteKind.RETIRED_AHEAD, NoteKind.AGENT_STANDS]
+    machine: str
+
+
+@dataclass(frozen=True)
+class RepositoryGoneNote:
+    """A machine's repository is gone, and so many snapshots were seen in it: apply refuses the machine."""
+
+    machine: str
+    snapshots: int
+    kind: Literal[NoteKind.REPOSITORY_GONE] = NoteKind.REPOSITORY_GONE
+
+
+Note = Annotated[
+    HoldNote | TenantNote | RetiredNote | MachineNote | RepositoryGoneNote,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,102 @@
+"""How a plan shows a tenant's state: as lines for people, and as values for programs."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+
+import pytest
+
+from coffre.cli import output
+from coffre.cli.words.plan import describe_note, describe_switch, show_plan
+from coffre.observation.retired import RetiredStatus
+from coffre.provisioning.plan import TenantPlan
+from coffre.provisioning.terms.found import AccessSwitch
+from coffre.provisioning.terms.notes import (
+    HoldNote,
+    MachineNote,
+    Note,
+    NoteKind,
+    RepositoryGoneNote,
+    RetiredNote,
+    TenantNote,
+)
+from coffre.records.facts.contract import HoldInFile
+from coffre.spec.tenant import HoldKind
+
+HOLD = HoldNote(HoldInFile("TJ-1", date(2026, 11, 20), HoldKind.PRESERVE))
+RETIRED = RetiredNote("vieux-pc", RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), False, False))
+SHUT_OUT = AccessSwitch(("compta-01", "caisse-01"), "suspended")
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [
+        (SHUT_OUT, "shut out of their repositories (suspended): compta-01, caisse-01"),
+        (AccessSwitch(("compta-01",), None), "let in again: compta-01"),
+    ],
+)
+def test_machines_that_are_shut_out_or_let_in_are_named(switch: AccessSwitch, words: str) -> None:
+    assert describe_switch(switch) == words
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        (HOLD, "hold (TJ-1, since 2026-11-20, preserve): nothing expires, and nothing is deleted"),
+        (TenantNote(NoteKind.LEAVING), "leaving: `coffre offboard martin --plan` has the dates and what will go"),
+        (
+            TenantNote(NoteKind.SUSPENDED),
+            "suspended: its machines neither back up nor restore, and agents are left as they are",
+        ),
+        (RETIRED, "vieux-pc: retired on 2026-11-20, its backups are kept until 2027-03-31"),
+        (
+            MachineNote(NoteKind.RETIRED_AHEAD, "vieux-pc"),
+            "vieux-pc: that day is to come, but `retired:` counts as soon as it is applied",
+        ),
+        (
+            MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
+            "vieux-pc: its agent still stands there, which each apply tries to remove",
+        ),
+        (
+            RepositoryGoneNote("compta-01", 12),
+            "compta-01: its repository is gone, and it held 12 snapshots: apply refuses this machine",
+        ),
+    ],
+)
+def test_each_note_is_one_line(note: Note, words: str) -> None:
+    assert describe_note(note, "martin") == words
+
+
+def test_switches_are_changes_and_notes_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(TenantPlan("martin", (), (), (), {}, access=(SHUT_OUT,), notes=(TenantNote(NoteKind.SUSPENDED),)))
+    show_plan(TenantPlan("durand", (), (), (), {}, notes=(HOLD,)))
+    assert capsys.readouterr().out.splitlines() == [
+        "martin:",
+        "  ~ shut out of their repositories (suspended): compta-01, caisse-01",
+        "  ! suspended: its machines neither back up nor restore, and agents are left as they are",
+        "durand: nothing to change",
+        "  ! hold (TJ-1, since 2026-11-20, preserve): nothing expires, and nothing is deleted",
+    ]
+
+
+def test_json_has_switches_and_notes_as_values(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = (HOLD, TenantNote(NoteKind.LEAVING), RETIRED, RepositoryGoneNote("compta-01", 12))
+    output.result_json({"changes": [asdict(SHUT_OUT)], "notes": [asdict(each) for each in notes]})
+    assert json.loads(capsys.readouterr().out) == {
+        "changes": [{"machines": ["compta-01", "caisse-01"], "reason": "suspended"}],
+        "notes": [
+            {"hold": {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve"}, "kind": "hold"},
+            {"kind": "leaving"},
+            {
+                "machine": "vieux-pc",
+                "retired": {
+                    "on": "2026-11-20",
+                    "keep_until": "2027-03-31",
+                    "may_be_erased": False,
+                    "is_kept_by_hold": False,
+                },
+                "kind": "retired",
+            },
+            {"machine": "compta-01", "snapshots": 12, "kind": "repository_gone"},
+        ],
+    }
