@@ -21,4 +21,21 @@ def describe_outcome(outcome: "MachineOutcome") -> str:
     """Say in one line how a machine stands after an apply."""
     kept = [] if outcome.retired is None else [describe_retired(outcome.retired)]
     details = " ".join(filter(None, [outcome.message, *kept]))
-    return f"{outcome.machine}: {outcome.state.value}" + (f": {details}" if details else "")
+    return f"{outcome.machine}: {_STATES[outcome.state.value]}" + (f": {details}" if details else "")
+
+
+_STATES = {
+    "installed": "installed",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "renewed": "unchanged, its orders renewed",
+    "unreached": "not reached, nothing waits for it",
+    "left": "left as it is",
+    "removed": "retired, agent removed",
+    "retired": "retired",
+    "retired_unreached": "retired, not reached: its agent still stands there, its key is dead",
+    "pending": "pending",
+    "refused": "refused",
+    "other": "another machine answers there",
+    "failed": "failed",
+}

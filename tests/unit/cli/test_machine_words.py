@@ -6,7 +6,7 @@ import pytest
 
 from coffre.cli.words.machines import describe_outcome, describe_retired
 from coffre.observation.retired import RetiredStatus
-from coffre.provisioning.steps.agents import MachineOutcome, MachineState
+from coffre.provisioning.terms.done import MachineOutcome, MachineState
 
 DAYS = (date(2026, 11, 20), date(2027, 3, 31))
 KEPT = RetiredStatus(*DAYS, may_be_erased=False, is_kept_by_hold=False)
@@ -45,3 +45,26 @@ def test_what_is_kept_of_a_retired_machine_is_said(retired: RetiredStatus, words
 )
 def test_each_outcome_is_one_line(outcome: MachineOutcome, words: str) -> None:
     assert describe_outcome(outcome) == words
+
+
+STATES = {
+    MachineState.INSTALLED: "installed",
+    MachineState.UPDATED: "updated",
+    MachineState.UNCHANGED: "unchanged",
+    MachineState.RENEWED: "unchanged, its orders renewed",
+    MachineState.UNREACHED: "not reached, nothing waits for it",
+    MachineState.LEFT: "left as it is",
+    MachineState.REMOVED: "retired, agent removed",
+    MachineState.RETIRED: "retired",
+    MachineState.RETIRED_UNREACHED: "retired, not reached: its agent still stands there, its key is dead",
+    MachineState.PENDING: "pending",
+    MachineState.REFUSED: "refused",
+    MachineState.OTHER: "another machine answers there",
+    MachineState.FAILED: "failed",
+}
+
+
+@pytest.mark.parametrize("state", MachineState)
+def test_each_state_is_an_identifier_and_has_its_words(state: MachineState) -> None:
+    assert state.value.isidentifier()
+    assert describe_outcome(MachineOutcome("compta-01", state)) == f"compta-01: {STATES[state]}"
