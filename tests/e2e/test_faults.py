@@ -275,7 +275,9 @@ def test_a_platform_that_does_not_serve_is_told_in_bounded_time(applied: Trial) 
 def fail_in_every_other_way(trial: Trial) -> None:
     with trial.proxy() as proxy:
         proxy.drop()
-        trial.all_fail(*COMMANDS, says="it closed the connection without a word", hint="see that the platform is up")
+        trial.all_fail(
+            *COMMANDS, says="it closed the connection without an answer", hint="check that the platform is up"
+        )
         for certificate, why, hint in (
             ("expired", "certificate has expired", "renews it"),
             ("foreign", "unable to get local issuer certificate", "ca_file"),
@@ -301,7 +303,7 @@ def fail_in_every_other_way(trial: Trial) -> None:
     endpoints = trial.desk.root / "endpoints.json"
     before = endpoints.read_text(encoding="utf-8")
     endpoints.write_text(json.dumps({**json.loads(before), "endpoint": "https://127.0.0.1:9"}))
-    trial.all_fail(*COMMANDS, says="Connection refused", hint="see that the platform is up")
+    trial.all_fail(*COMMANDS, says="Connection refused", hint="check that the platform is up")
     endpoints.write_text(before)
 
 
@@ -330,7 +332,7 @@ def test_a_refused_administrator_and_a_wrong_clock_are_told_apart(applied: Trial
             run = Run(done.returncode, done.stdout, done.stderr)
             applied.desk.said.append(run.output)
             assert run.code == 1, run.output
-            hold_to_one_sentence(run, "RequestTimeTooSkewed", "set the wrong one right")
+            hold_to_one_sentence(run, "RequestTimeTooSkewed", "correct the wrong one")
     applied.is_whole()
 
 
@@ -492,7 +494,7 @@ def test_programs_that_are_not_what_they_should_be(applied: Trial, tmp_path: Pat
         )
         run = Run(done.returncode, done.stdout, done.stderr)
         assert run.code == 1, run.output
-        hold_to_one_sentence(run, f"bin/{name} is not the program that set-up put there", "nothing was ordered")
+        hold_to_one_sentence(run, f"bin/{name} is not the program that set-up installed", "Nothing was sent")
     assert applied.bucket(COMPTA).find(DESIRED_KEY, MEBIBYTE) == before
     assert f"{COMPTA}: unchanged" in desk.coffre("apply", SLUG, "--yes").stdout
 

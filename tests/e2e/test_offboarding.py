@@ -323,7 +323,7 @@ def test_the_end_leaves_a_certificate_that_anybody_can_verify(
     (named,) = leaver.desk.root.glob(shlex.split(verify)[-1].replace("…", "*"))
     assert named == pdf
     shown = leaver.desk.coffre("certificate", "verify", str(named)).stdout
-    assert "by another person than erased, proved by signatures" in shown
+    assert "by another person than the eraser, proved by signatures" in shown
     assert "vouched" not in shown
     runbook.typed.add(verify)
     text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout

@@ -70,7 +70,7 @@ def test_a_changed_host_key_is_refused_until_it_is_replaced(desk: Desk, tmp_path
     assert "is not the one that was recorded" in refused.stderr
     assert f"coffre rotate {SLUG} --machine {MACHINE} --now" in refused.stderr
     replaced = desk.coffre("trust", SLUG, MACHINE, "--yes", "--replace").stdout
-    assert "(recorded, and not shown any more)" in replaced
+    assert "(recorded, no longer shown)" in replaced
     assert recorded.read_text(encoding="utf-8") == (tmp_path / "right").read_text(encoding="utf-8")
     desk.coffre("backup", SLUG)
 

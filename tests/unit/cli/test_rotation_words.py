@@ -27,19 +27,20 @@ def test_what_is_to_be_replaced_is_named(choice: Choice, words: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced, the old one is refused"),
+        (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced; the platform refuses the old key"),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, False, "it did not answer"),
-            "the key of compta-01: pending, the old one still counts: it did not answer",
+            "the key of compta-01: pending; the old key is still valid: it did not answer",
         ),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, True, "it did not answer"),
-            "the key of compta-01: pending, the old one is cut and compta-01 cannot back up until then: "
+            "the key of compta-01: pending; the old key is revoked and compta-01 cannot back up until then: "
             "it did not answer",
         ),
         (
             KeyOutcome(SIGNING.secret, None, False, True, "not taken yet by compta-01"),
-            "the signing key: pending, the old one is cut and machines without the new one take no orders until then: "
+            "the signing key: pending; the old key is revoked and machines without the new key take no orders until "
+            "then: "
             "not taken yet by compta-01",
         ),
     ],

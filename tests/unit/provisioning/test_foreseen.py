@@ -35,13 +35,13 @@ def test_every_step_has_its_words(kind: StepKind) -> None:
     [
         (
             Step(StepKind.EXPIRE_SOONER, ("compta-01", "caisse-01"), 14, 7),
-            "undelete_days 14 → 7 on compta-01, caisse-01: what was deleted or overwritten more than 7 days ago goes "
-            "for good, and no `coffre undelete` brings it back",
+            "undelete_days 14 → 7 on compta-01, caisse-01: objects deleted or overwritten more than 7 days ago are "
+            "lost, and `coffre undelete` cannot bring them back",
         ),
         (Step(StepKind.QUOTA, (), 200 * 2**30, 2**40), "quota sold: 200 GiB → 1 TiB"),
         (
             Step(StepKind.WALL, (), None, 650_000_000_000, 151 * 2**30),
-            "wall: none → 605.36 GiB: whatever is written, at most 151 GiB beyond the sold quota are ever stored",
+            "wall: none → 605.36 GiB: at most 151 GiB beyond the sold quota can ever be stored",
         ),
         (Step(StepKind.OPTIONS, (), (), ("restore_tests",)), "options: none → restore_tests"),
         (Step(StepKind.LICENCES, (), ("server 1",), ("server 2",)), "licences sold: server 1 → server 2"),
