@@ -13,8 +13,8 @@ from coffre.workspace.files import PRIVATE_FOLDER, write_atomically
 from coffre.workspace.paths import ERRORS_FOLDER, WORK_FOLDER
 
 _REFUSALS = {
-    errno.ENOSPC: ("no space is left on its disk", "Free some space"),
-    errno.EDQUOT: ("this user's disk quota is reached", "Free some space"),
+    errno.ENOSPC: ("no room is left on its disk", "Make room"),
+    errno.EDQUOT: ("this user's disk quota is reached", "Make room"),
     errno.EROFS: ("its file system is mounted read-only", "Mount it writable"),
     errno.EACCES: ("this user has no permission", "Give access to the user who runs Coffre"),
     errno.EPERM: ("this user has no permission", "Give access to the user who runs Coffre"),

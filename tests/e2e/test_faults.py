@@ -279,7 +279,7 @@ def fail_in_every_other_way(trial: Trial) -> None:
             *COMMANDS, says="it closed the connection without an answer", hint="check that the platform is up"
         )
         for certificate, why, hint in (
-            ("expired", "certificate has expired", "renews it"),
+            ("expired", "certificate has expired", "must renew it"),
             ("foreign", "unable to get local issuer certificate", "ca_file"),
         ):
             proxy.heal()
@@ -363,7 +363,7 @@ def test_lost_and_damaged_bundles_stop_everything_and_nothing_is_minted(applied:
         path.unlink()
     applied.all_fail(PLAN, APPLY, code=4, says="its secret bundles are not here", hint="do not mint new ones")
     applied.fails(*STATUS, says="its control bundle is not here", hint="Bring it back")
-    applied.all_fail(BACKUP, DRILL, RESTORE, says="has no control bundle", hint="bring its bundles back")
+    applied.all_fail(BACKUP, DRILL, RESTORE, says="has no control bundle", hint="restore its bundles")
     put_back()
     (primary / data).unlink()
     (escrow / data).unlink()
@@ -378,7 +378,7 @@ def test_lost_and_damaged_bundles_stop_everything_and_nothing_is_minted(applied:
         (primary / data).write_bytes(damaged)
         applied.all_fail(PLAN, APPLY, DRILL, says="is damaged", hint="Its other copy opens")
     (escrow / data).write_bytes(flipped)
-    applied.all_fail(PLAN, APPLY, says="is damaged", hint="is no better; look for a backup")
+    applied.all_fail(PLAN, APPLY, says="is damaged", hint="has a problem too; look for a backup")
     put_back()
 
     password = {COMPTA: minting.new_password()}
@@ -432,7 +432,7 @@ def test_records_that_are_locked_newer_or_rubbish(applied: Trial) -> None:
     file.rename(file.with_suffix(".kept"))
     for content in (b"rubbish" * 1000, whole[: len(whole) // 2]):
         file.write_bytes(content)
-        applied.all_fail(*COMMANDS, says="is damaged", hint="put a backup of it in its place")
+        applied.all_fail(*COMMANDS, says="is damaged", hint="restore a backup in its place")
         file.unlink()
     file.with_suffix(".kept").rename(file)
     applied.is_whole()

@@ -149,7 +149,7 @@ def test_a_machine_out_of_reach_keeps_its_old_key_and_is_named(desk: Desk, backs
         assert backstage.is_accepted(before.machine_keys[CAISSE], CAISSE)
         assert not backstage.is_accepted(before.machine_keys[COMPTA], COMPTA)
         planned = desk.coffre("plan", SLUG, "--exit-code", expect=6)
-        assert f"the key of {CAISSE} is being replaced" in planned.stdout
+        assert f"the key of {CAISSE}: rotation in progress" in planned.stdout
         # Nobody reaches it, and it goes on: its own timer starts the same unit.
         desk.on_machine(HOSTS[CAISSE], START_BACKUP)
         again = desk.coffre("rotate", SLUG, "--yes", expect=1)

@@ -249,7 +249,7 @@ def test_verify_reads_every_pack_and_names_one_that_is_lost_or_altered(desk: Des
     bucket.put(altered, body[:-1] + bytes([body[-1] ^ 1]))
     bucket.hide(lost)
     damaged = desk.coffre("verify", SLUG, "--machine", "compta-01", expect=1)
-    assert f"pack {altered.rsplit('/')[-1]} is not what its name says" in damaged.stdout
+    assert f"pack {altered.rsplit('/')[-1]} does not match the hash in its name" in damaged.stdout
     assert f"pack {lost.rsplit('/')[-1]} is in the index and not in the bucket" in damaged.stdout
     assert f"coffre undelete {SLUG} --machine compta-01" in damaged.stdout
     assert (
@@ -365,7 +365,7 @@ def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -
     machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
     failed, applied = machine["failed_generation"], machine["generation_applied"]
     assert (failed, applied < failed) == (machine["generation_wanted"], True)
-    said = f"  compta-01 could not apply orders {failed} and goes on with {applied}: "
+    said = f"  compta-01 could not apply orders {failed} and continues with {applied}: "
     assert said + machine["failed_generation_reason"] in desk.coffre("status", SLUG).stdout
     desk.on_machine(HOSTS["compta-01"], f"rm -r {in_the_way}")
     desk.edit(SLUG, '"daily 19:30"', '"daily 19:00"')

@@ -48,7 +48,7 @@ def test_trust_shows_the_key_that_the_machine_itself_shows_and_records_it(desk: 
     fingerprint = next(word for word in vouched.split() if word.startswith("SHA256:"))
     assert fingerprint in shown
     assert "recorded in known_hosts/atelier-durand: commit it" in shown
-    assert "recorded already" in desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
+    assert "already recorded" in desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
 
 
 def test_once_trusted_the_machine_is_installed_through_sudo_and_the_service_commissioned(desk: Desk) -> None:

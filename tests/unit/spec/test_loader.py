@@ -293,5 +293,5 @@ def test_one_tenant_is_read_again_whatever_the_others_files_say_by_now(tmp_path:
     with pytest.raises(InvalidRepositoryError):
         reload_tenant(before, "boulangerie-martin")
     bakery.unlink()
-    with pytest.raises(RefusedError, match="taken away"):
+    with pytest.raises(RefusedError, match="was removed"):
         reload_tenant(before, "boulangerie-martin")
