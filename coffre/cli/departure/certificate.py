@@ -151,7 +151,7 @@ def _show_verification(facts: "Mapping[str, Any]") -> None:
         output.result("  verification   by another person than the eraser, proved by signatures")
     elif verification["is_by_another"] or verification.get("is_other_name"):
         name = verification["seen"]["by"]
-        output.result(f"  verification   by {name}: declared; no proof that this is another person than the eraser")
+        output.result(f"  verification   by {name}: declared; no proof that the eraser is a different person")
     else:
         output.result(f"  verification   by {verification['seen']['by']}, the same person as the eraser")
 

@@ -33,11 +33,11 @@ _LOOKS: Mapping[Look, str] = {
     Look.QUOTED: "",
 }
 _ABSENT: Mapping[Look, str] = {
-    Look.BUCKET: "the platform tells the administrator that it does not exist",
-    Look.CONTENTS: "the platform answers that the bucket does not exist",
-    Look.PASSWORD: "the bundle does not have it",
+    Look.BUCKET: "the administrator is told that there is none",
+    Look.CONTENTS: "the platform answers that there is no such bucket",
+    Look.PASSWORD: "the bundle has none",
 }
-_PRESENT: Mapping[Look, str] = {Look.BUCKET: "it exists", Look.PASSWORD: "the bundle still has it"}
+_PRESENT: Mapping[Look, str] = {Look.BUCKET: "it is there", Look.PASSWORD: "the bundle has it still"}
 _LISTS: Mapping[Look, str] = {
     Look.RECORD: "bucket.instance lists",
     Look.BUNDLES: "the secrets folder and the escrow have",
@@ -45,15 +45,15 @@ _LISTS: Mapping[Look, str] = {
 }
 _KEY_ANSWERS: Mapping[KeyAnswer, str] = {
     KeyAnswer.UNKNOWN: "a signed request is answered: InvalidAccessKeyId",
-    KeyAnswer.ACCEPTED: "the platform answers its listing",
-    KeyAnswer.NO_BUCKET: "the platform accepts the key; the bucket does not exist",
+    KeyAnswer.ACCEPTED: "its listing was answered",
+    KeyAnswer.NO_BUCKET: "the platform accepts the key and has no such bucket",
     KeyAnswer.REFUSED: "the platform knows the key",
 }
 _RESTORE_ANSWERS: Mapping[RestoreAnswer, str] = {
     RestoreAnswer.REFUSED: "the platform refuses restic",
     RestoreAnswer.OPENED: "restic opened the repository",
     RestoreAnswer.RESTORED: "restic restored the latest snapshot",
-    RestoreAnswer.FAILED: "restic fails, but the platform does not refuse it",
+    RestoreAnswer.FAILED: "restic fails, and the platform does not refuse it",
 }
 
 
@@ -85,7 +85,7 @@ def _say_seen(check: Check) -> str:
         case Left(names=names):
             return f"{_LISTS.get(look, 'there are')} {', '.join(names) or 'none'}"
         case OwnedBuckets(sought=sought, names=names):
-            return f"the platform accepts the key; of {sought} buckets it lists {', '.join(names) or 'none'}"
+            return f"the key is accepted; of {sought} buckets it is listed {', '.join(names) or 'none'}"
         case KeyTried(answer=answer, said=said):
             return f"{_KEY_ANSWERS[answer]}: {said}" if said else _KEY_ANSWERS[answer]
         case RestoreTried(answer=answer, said=said):
