@@ -1,10 +1,10 @@
-"""The expected errors, one class for each thing an operator does next; the CLI alone turns them into text."""
+"""The expected errors: one class per reaction of the operator. Only the CLI turns them into text."""
 
 
 class ExpectedError(Exception):
-    """Something went wrong that an operator can act on: what happened, then what to do.
+    """An error that an operator can act on: the message gives the cause, the hint what to do.
 
-    ``exit_code`` is what the command ends with (docs/command-line.md).
+    ``exit_code`` is the exit code of the command (docs/command-line.md).
     """
 
     exit_code = 1
@@ -16,28 +16,28 @@ class ExpectedError(Exception):
 
 
 class UsageError(ExpectedError):
-    """The command line itself is wrong: an unknown tenant, a machine that does not exist."""
+    """The command line is wrong, for example an unknown tenant or machine."""
 
     exit_code = 2
 
 
 class InvalidFileError(ExpectedError):
-    """A file of the repository says something that it may not say."""
+    """A file of the repository is invalid."""
 
     exit_code = 3
 
 
 class RefusedError(ExpectedError):
-    """A safety rule said no; nothing was touched."""
+    """A safety rule refuses the command; nothing was changed."""
 
     exit_code = 4
 
 
 class BusyError(ExpectedError):
-    """Somebody else is at it; the same command may succeed later."""
+    """Another command is running; the same command may succeed later."""
 
     exit_code = 5
 
 
 class RemoteError(ExpectedError):
-    """Something outside failed: the platform, a machine, Pulumi, a database."""
+    """Something outside Coffre failed: the platform, a machine, Pulumi, a database."""

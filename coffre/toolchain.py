@@ -1,4 +1,4 @@
-"""The programs and files that Coffre brings with it: where they are, and their versions."""
+"""Finds the programs and files that come with Coffre; holds their versions."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def find_tool(name: str) -> Path:
-    """Return the path of a program: beside the running Python first (where set-up links its own), then on PATH.
+    """Return the path of a program: first beside the running Python (where set-up links them), then on PATH.
 
     Raises ExpectedError when it is in neither place.
     """
@@ -26,7 +26,7 @@ def find_tool(name: str) -> Path:
     if found is None:
         raise ExpectedError(
             f"{name} is neither in {beside} nor on PATH",
-            f"Put {name} on PATH; in a checkout, make setup installs or builds it.",
+            f"Put {name} on PATH; in a checkout, `make setup` installs or builds it.",
         )
     return Path(found)
 
@@ -40,7 +40,7 @@ def bundled(name: str) -> Path:
     for candidate in (PACKAGE / "bundled" / name, PACKAGE.parent / name):
         if candidate.exists():
             return candidate
-    raise ExpectedError(f"this installation of Coffre lacks {name}", "run make setup, or install the wheel again")
+    raise ExpectedError(f"this installation of Coffre lacks {name}", "Run `make setup`, or install the wheel again.")
 
 
 def sha256_file(path: Path) -> str:
@@ -50,9 +50,9 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_program(path: Path) -> str:
-    """Return the SHA-256 of a program that goes to machines; ExpectedError when it is not the one that set-up noted.
+    """Return the SHA-256 of a program that Coffre sends to machines; ExpectedError when set-up noted another one.
 
-    A program without a note is taken as it is.
+    A program without a noted hash is accepted.
     """
     facts = path.stat()
     return _sha256_program(path, facts.st_size, facts.st_mtime_ns)
@@ -63,15 +63,15 @@ def _sha256_program(path: Path, _size_bytes: int, _changed_at: int) -> str:
     found, noted = sha256_file(path), _find_noted(path)
     if noted is not None and found != noted:
         raise ExpectedError(
-            f"{path} is not the program that set-up put there: its SHA-256 is {found}, noted was {noted}",
-            "Find out who changed it or whether the disk is bad, then run `make setup`, which builds it again; "
-            "nothing was ordered of any machine and nothing sent.",
+            f"{path} is not the program that set-up installed: its SHA-256 is {found}, set-up noted {noted}",
+            "Find out who changed it or whether the disk is bad, then run `make setup`, which builds it again. "
+            "Nothing was sent to any machine.",
         )
     return found
 
 
 def _find_noted(path: Path) -> str | None:
-    """Return the hash that set-up noted beside its link, None when there is none or it is about another file."""
+    """Return the hash that set-up noted beside its link; None when there is none or it belongs to another file."""
     try:
         noted, target = path.with_name(f".{path.name}.sha256").read_text(encoding="utf-8").split(maxsplit=1)
     except (OSError, ValueError):
@@ -80,6 +80,6 @@ def _find_noted(path: Path) -> str | None:
 
 
 def cache_directory() -> Path:
-    """Return the tools cache, outside every checkout: what set-up and the lab build once for all clones."""
+    """Return the tools cache, outside every checkout: set-up and the lab build its files once for all clones."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else home(os.environ) / ".cache") / "coffre"

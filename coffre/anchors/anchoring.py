@@ -1,7 +1,7 @@
-"""Anchoring the records: the end of their chain signed, and noted down where whoever changes them cannot reach.
+"""Anchors the records: signs the head of their chain and stores it out of reach of a person who changes the records.
 
-The file of platform.yaml gets a line after each command that recorded anything, the address a mail once a day. Without
-a file a signed head is kept once a day in the database itself, which tells less.
+The file of platform.yaml gets a line after each command that wrote records, the address a mail once a day. Without a
+file, a signed head is stored once a day in the database itself, which proves less.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ HEAD_FILE = "coffre-records-head.json"
 
 
 class Place(StrEnum):
-    """Where a signed head is noted down. A file's place has its path after it."""
+    """The place of a signed head. A file's place is followed by its path."""
 
     HERE = "here"
     FILE = "file"
@@ -37,7 +37,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Anchored:
-    """A head that was noted down now, and where."""
+    """A head that was stored now, and its place."""
 
     place: str
     head: Head
@@ -49,47 +49,47 @@ def file_place(path: str) -> str:
 
 
 def mail_place(address: str) -> str:
-    """Return the place of an address outside."""
+    """Return the place of an external address."""
     return f"{Place.MAIL.value}:{address}"
 
 
 def find_records_key(secrets: SecretStore) -> SecretStr | None:
-    """Return the key that signs heads, None when none was ever minted."""
+    """Return the key that signs heads, None when it was never generated."""
     bundle = secrets.find_provider()
     return None if bundle is None else bundle.records_key
 
 
 def ensure_records_key(records: Records, secrets: SecretStore) -> SecretStr:
-    """Return the key that signs heads, minted when there never was one.
+    """Return the key that signs heads; generate it the first time.
 
-    RefusedError when the records have signed heads and the secret store has lost the key: another one in its place
-    would look like a forger's.
+    RefusedError when the records have signed heads and the secret store has lost the key: a new key would look like a
+    forger's.
     """
     bundle = secrets.find_provider()
     if bundle is not None:
-        secrets.save_provider(bundle)  # A copy that was lost, on a full disk for one, is written again here.
+        secrets.save_provider(bundle)  # This writes a lost copy again, for example after a full disk.
         return bundle.records_key
     if records.list_heads():
         raise RefusedError(
-            f"the records have signed heads, and the secret store has no key of theirs ({PROVIDER}.provider.age)",
-            "Bring that file back from a backup, into the secrets folder and the escrow.",
+            f"the records have signed heads, but the secret store has lost their key ({PROVIDER}.provider.age)",
+            "Restore that file from a backup, into the secrets folder and the escrow.",
         )
     secrets.save_provider(ProviderBundle(tenant_id=PROVIDER, records_key=minting.new_signing_key()))
     return ensure_records_key(records, secrets)
 
 
 def sign_records(records: Records, secrets: SecretStore, place: str) -> Head:
-    """Sign the end of the chain as it is now, and note in the records where the head goes."""
+    """Sign the current head of the chain, and record its places."""
     head = sign_head(records.read_tip(), ensure_records_key(records, secrets), utc_now())
     records.add_head(head, place)
     return head
 
 
 def anchor_records(repository: Repository, records: Records, secrets: SecretStore, now: datetime) -> list[Anchored]:
-    """Note the end of the chain down wherever it is due; returns what was noted. May run at any time.
+    """Store the head of the chain in every place where it is due; returns the stored heads. May run at any time.
 
-    RefusedError when the anchor and the records contradict each other. Each place has its turn whatever happens to the
-    one before; the first error is raised at the end.
+    RefusedError when the anchor and the records contradict each other. An error in one place does not stop the others;
+    the first error is raised at the end.
     """
     settings, root = repository.settings.anchor, repository.root
     done: list[Anchored] = []
@@ -118,7 +118,7 @@ def anchor_records(repository: Repository, records: Records, secrets: SecretStor
 def anchor_quietly(
     repository: Repository, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
 ) -> None:
-    """Anchor after a command; what goes wrong stops nothing, and is told where somebody listens."""
+    """Anchor after a command; an error stops nothing and is given as a notice."""
     try:
         anchor_records(repository, records, secrets, utc_now())
     except (ExpectedError, OSError) as problem:
@@ -134,7 +134,7 @@ def _anchor_in_file(path: Path, place: str, records: Records, secrets: SecretSto
     except FileNotFoundError:
         if records.find_head(place) is not None:
             raise ExpectedError(
-                f"the anchor {path} is not there, and it was before",
+                f"the anchor {path} existed before and is missing now",
                 "Mount it if it is not mounted. If it is lost, name another file in platform.yaml (anchor.file).",
             ) from None
         last = None
@@ -142,7 +142,7 @@ def _anchor_in_file(path: Path, place: str, records: Records, secrets: SecretSto
         if last.database_id != tip.database_id or records.find_hash(last.position) != last.hash:
             raise RefusedError(
                 f"the anchor {path} and the records contradict each other",
-                "Run `coffre records verify`: it says from where on.",
+                "Run `coffre records verify`: it shows the first altered place.",
             )
         if last.position == tip.position and last.signed_at.date() == now.date():
             return None
@@ -165,7 +165,7 @@ def _anchor_by_mail(
         to=address,
         sender_name=repository.settings.provider.name,
         subject=f"Coffre: records head {head.position} of {now:%Y-%m-%d}",
-        text=f"Keep this: it proves what the records were (`coffre records verify --head FILE`).\n\n{line}\n",
+        text=f"Keep this mail: it proves the state of the records (`coffre records verify --head FILE`).\n\n{line}\n",
         files={HEAD_FILE: f"{line}\n".encode()},
     )
     smtp.send(settings, repository.root, message)

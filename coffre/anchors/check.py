@@ -1,4 +1,4 @@
-"""Holding the records against their chain, and the chain against every signed head that stands anywhere."""
+"""Compares the records with their chain, and the chain with every known signed head."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ GIVEN = "given"
 
 
 class Contradiction(StrEnum):
-    """What a signed head says against the records, or against itself."""
+    """The contradiction between a signed head and the records, or in the head itself."""
 
     FORGED = "forged"
     FOREIGN_KEY = "foreign_key"
@@ -34,7 +34,7 @@ class Contradiction(StrEnum):
 
 
 class Weakness(StrEnum):
-    """What makes a look prove less than it could."""
+    """The reason why a verification proves less than possible."""
 
     NO_ANCHOR = "no_anchor"
     OLD = "old"
@@ -45,7 +45,7 @@ class Weakness(StrEnum):
 
 @dataclass(frozen=True)
 class Placed:
-    """A signed head and where it was found."""
+    """A signed head and its place."""
 
     place: str
     head: Head
@@ -53,7 +53,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class HeadFault:
-    """A signed head that does not fit."""
+    """A signed head that does not match."""
 
     why: Contradiction
     place: str
@@ -62,10 +62,10 @@ class HeadFault:
 
 @dataclass(frozen=True)
 class Check:
-    """What a look at the records found.
+    """The result of a verification of the records.
 
-    ``holds_to`` is the newest head that the chain agrees with, ``anchor`` the newest outside the database;
-    ``public_key`` is the one that heads are held against, None when the secret store did not tell.
+    ``holds_to`` is the newest head that matches the chain, ``anchor`` the newest one outside the database;
+    ``public_key`` is the key that heads are verified with, None when the secret store did not give it.
     """
 
     report: ChainReport
@@ -90,14 +90,14 @@ def check_records(
     trimmable: Collection[EventKind],
     now: datetime,
 ) -> Check:
-    """Look at the whole chain and at every head: the database's, the anchor's, and those given. Writes nothing."""
+    """Verify the whole chain and every head: the database's, the anchor's, and the given ones. Writes nothing."""
     weaknesses: list[Weakness] = []
     noted = [Placed("records", head) for head in records.list_heads()]
     kept, lost = _read_file(repository, records, weaknesses)
     placed = [*noted, *kept, *(Placed(GIVEN, head) for head in given)]
     report = records.verify({each.head.position for each in placed}, trimmable)
     key = _find_key(secrets, weaknesses)
-    # Without the store's own, the key that has signed longest is held to be it.
+    # Without the store's own key, the key with the oldest signature is used.
     expected = key or next((each.head.public_key for each in [*kept, *noted]), None)
     faults = [
         HeadFault(why, each.place, each.head) for each in placed if (why := judge_head(each.head, report, expected))
@@ -106,7 +106,7 @@ def check_records(
     wrong = {id(fault.head) for fault in faults}
     holding = [each for each in placed if id(each.head) not in wrong]
     outside = [each for each in holding if each.place != "records"]
-    # What was mailed or certified stands outside too; that it did so, only the records say.
+    # Mails and certificates also hold heads outside; only the records say so.
     anchor = _newest(outside) or _newest(_sent(records, repository))
     _weigh(repository, anchor, now, weaknesses)
     return Check(
@@ -121,7 +121,7 @@ def check_records(
 
 
 def judge_head(head: Head, report: ChainReport, key: str | None) -> Contradiction | None:
-    """Hold one head against the chain and the key; None when it fits. Pure."""
+    """Compare one head with the chain and the key; None when it matches. Pure."""
     if not is_genuine(head):
         return Contradiction.FORGED
     if key is not None and head.public_key != key:
@@ -136,7 +136,7 @@ def judge_head(head: Head, report: ChainReport, key: str | None) -> Contradictio
 def _read_file(
     repository: Repository, records: Records, weaknesses: list[Weakness]
 ) -> tuple[list[Placed], list[HeadFault]]:
-    """Return the heads of the anchor's file, and those that the records say it had and that it has no more."""
+    """Return the heads of the anchor's file, and the recorded ones that it has lost."""
     path = repository.settings.anchor.file
     if path is None:
         return [], []

@@ -1,4 +1,4 @@
-"""The anchor's file: one signed head a line, only ever added to. The one module that reads and writes it."""
+"""The anchor's file: one signed head per line; lines are only added. Only this module reads and writes it."""
 
 import fcntl
 import os
@@ -11,11 +11,11 @@ from coffre.records.chain.heads import LINE_LIMIT_CHARACTERS, Head, read_heads, 
 from coffre.workspace.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 LIMIT_BYTES = 256 << 20
-"""Half a million heads: more than a day's worth for a thousand years."""
+"""Half a million heads: more than one per day for a thousand years."""
 
 
 def read_anchor(path: Path) -> list[Head]:
-    """Return every head of the file; ExpectedError when it cannot be read, FileNotFoundError when it is not there."""
+    """Return every head of the file; ExpectedError when it cannot be read, FileNotFoundError when it is missing."""
     try:
         return read_heads(read_plain(path, LIMIT_BYTES).decode("utf-8", "replace"))
     except FileNotFoundError:
@@ -25,7 +25,7 @@ def read_anchor(path: Path) -> list[Head]:
 
 
 def read_last(path: Path) -> Head | None:
-    """Return the newest head of the file without reading the others; FileNotFoundError when it is not there."""
+    """Return the newest head of the file without reading the others; FileNotFoundError when it is missing."""
     try:
         with path.open("rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -40,14 +40,14 @@ def read_last(path: Path) -> Head | None:
 
 
 def add_to_anchor(path: Path, head: Head) -> None:
-    """Add a head at the file's end, whole; the file and its folder are made for their owner alone at the first."""
+    """Add a complete head at the end of the file; a new file and its folder are private to their owner."""
     try:
         path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(path, flags, PRIVATE_FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # A line that a kill or a full disk cut short must not swallow the next one.
+            # A line that a kill or a full disk cut must not merge with the next one.
             os.write(descriptor, f"\n{write_head(head)}\n".encode())
             os.fsync(descriptor)
         finally:

@@ -1,4 +1,4 @@
-"""Questions before something is done: answered by whoever started the command, or not asked at all."""
+"""Questions that a command asks before it acts. The person who started the command answers them."""
 
 import typer
 
@@ -7,14 +7,14 @@ from coffre.errors import ExpectedError
 
 
 def confirm(question: str) -> None:
-    """Ask; typer.Abort when the answer is no. ExpectedError when nobody is there to answer, as in a pipeline."""
+    """Ask; typer.Abort when the answer is no. ExpectedError when standard input has ended, as in a pipeline."""
     try:
         typer.confirm(question, abort=True, err=True)
     except typer.Abort as end:
         if isinstance(end.__context__, EOFError):
             output.error("")  # ends the line of the question
             raise ExpectedError(
-                f"nobody answered “{question}”: standard input has ended",
+                f"no answer to “{question}”: standard input has ended",
                 "Nothing was done. In a pipeline or under cron, give --yes.",
             ) from None
         raise

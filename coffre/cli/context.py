@@ -1,4 +1,4 @@
-"""What every command shares: where the repository is, and which of its tenants are meant."""
+"""What every command shares: the repository and the choice of tenants."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class Globals:
     verbose: bool
 
     def find_root(self) -> Path:
-        """Return the folder that holds platform.yaml: the one given, or the nearest from here upwards."""
+        """Return the folder that holds platform.yaml: the given one, or the nearest one above the current folder."""
         return find_root(self.root)
 
 
@@ -36,14 +36,14 @@ def get_globals(context: typer.Context) -> Globals:
 
 
 def open_repository(context: typer.Context) -> "Repository":
-    """Read and check platform.yaml and every tenant file: no command starts from a file that says something wrong."""
+    """Read and check platform.yaml and every tenant file; no command starts with an invalid file."""
     from coffre.spec.loader import load_repository
 
     return load_repository(get_globals(context).find_root())
 
 
 def choose_tenants(names: list[str] | None, every: bool, known: list[str]) -> list[str]:
-    """Return the tenants a command is about: those named, or all of them; naming none is an error, not "all"."""
+    """Return the tenants of a command: the named ones, or all of them with --all; no name is an error, not "all"."""
     if every and names:
         raise UsageError("tenants are named and --all is given", "Leave out one of the two.")
     if every:
@@ -55,9 +55,9 @@ def choose_tenants(names: list[str] | None, every: bool, known: list[str]) -> li
 
 @contextmanager
 def turn_of(name: str, failed: list[str], *, alone: bool) -> Iterator[None]:
-    """Give one tenant its turn. With several, whatever ends it is told and noted in ``failed``, and the next is on.
+    """Process one tenant. With several, print its error, note it in ``failed`` and continue with the next one.
 
-    That holds for what nobody foresaw as well: no tenant's data keeps the others from their turn.
+    This also covers unexpected errors: one tenant's data never stops the others.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The command group, the global options, and the one place where errors become text and exit codes."""
+"""The command group and the global options; turns errors into text and exit codes."""
 
 import atexit
 import faulthandler
@@ -23,14 +23,14 @@ from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError
 
 INTERRUPTED = 130
-"""What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
+"""The exit code that a shell expects after Ctrl-C: 128 + SIGINT."""
 
 GARBAGE_THRESHOLD = 500_000
-"""Objects between two collections of the youngest garbage; Python's own 700 is for programs that live longer."""
+"""Objects between two collections of the youngest generation; Python's default, 700, suits longer processes."""
 
 app = typer.Typer(
     name="coffre",
-    help="A managed backup contract, carried out as code: one YAML file a customer.",
+    help="Managed backups as code: one YAML file per customer describes the contract, and Coffre carries it out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -62,7 +62,7 @@ for room in (
     platform,
 ):
     room.register(app)
-for plugin in entry_points(group="coffre.commands"):  # of other distributions, such as the lab's
+for plugin in entry_points(group="coffre.commands"):  # of other distributions, for example the lab
     plugin.load().register(app)
 
 
@@ -78,7 +78,7 @@ def _take_global_options(
     root: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that holds platform.yaml and tenants/ (default: this one or the nearest above).",
+            help="Folder that holds platform.yaml and tenants/ (default: the current one or the nearest above).",
             show_default=False,
         ),
     ] = None,
@@ -95,28 +95,28 @@ def _take_global_options(
 def main() -> None:
     """Run the command line and end the process with its exit code (docs/command-line.md)."""
     settled = surroundings.settle()
-    faulthandler.enable(file=2)  # a library that crashes ends the process without a word otherwise
+    faulthandler.enable(file=2)  # otherwise a library that crashes ends the process without a message
     output.configure(no_color="NO_COLOR" in os.environ)
     code = _run()
     lost = settled.find_lost()
     if lost is not None:
         reason = (lost.strerror or "it cannot be written").lower()
-        output.error(f"error: what this command printed was not written whole: {reason}\n  What was done stays done.")
+        output.error(f"error: the output of this command is incomplete: {reason}\n  Completed steps stay done.")
         code = code or 1
     sys.exit(code)
 
 
 def _run() -> int:
-    # Importing allocates much and frees nothing: looking for garbage all the while costs 0.1 s of each command.
+    # Importing allocates much and frees nothing: garbage collection then costs 0.1 s per command.
     gc.set_threshold(GARBAGE_THRESHOLD)
-    # At its end Python looks through all that is left for garbage, for another 0.1 s, and the kernel takes it anyway.
+    # At exit, Python collects garbage for another 0.1 s; the kernel frees the memory anyway.
     atexit.register(gc.freeze)
     try:
         surroundings.refuse_arguments(sys.argv[1:])
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            output.error("interrupted: what was done stays done; run the same command again to finish.")
+            output.error("interrupted: completed steps stay done; run the same command again to finish.")
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except ExpectedError as problem:
         output.expected_error(problem)

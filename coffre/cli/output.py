@@ -1,4 +1,4 @@
-"""The only module that prints: results to standard output, everything else to standard error."""
+"""The only module that prints: results on standard output, everything else on standard error."""
 
 import json
 import re
@@ -22,9 +22,9 @@ _other = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def configure(*, no_color: bool) -> None:
-    """Set the colours for the whole command; they are never used when the output is not a terminal.
+    """Set the colours for the whole command; they are used only on a terminal.
 
-    Only what it is counts, no variable that says so: one that forces colours would have tables cut for a terminal.
+    Environment variables do not change this: one that forces colours would also cut tables to a terminal's width.
     """
     global _result, _other
     _result, _other = (
@@ -49,12 +49,12 @@ def result(text: str = "") -> None:
 
 
 def result_json(value: object) -> None:
-    """Print the command's result for a machine to read."""
+    """Print the command's result as JSON."""
     sys.stdout.write(visible_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)) + "\n")
 
 
 def _plain(value: object) -> object:
-    """Turn what results are made of into what JSON has: records into objects, moments into ISO 8601 in UTC."""
+    """Turn a result into JSON values: dataclasses into objects, times into ISO 8601 in UTC."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, BaseModel):
@@ -63,21 +63,21 @@ def _plain(value: object) -> object:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no part of a result")
+    raise TypeError(f"a result cannot hold {type(value).__name__}")
 
 
 _TRAILING = re.compile("(?: |\x1b\\[[0-9;]*m)+$")
-"""The blanks at the end of a line, with what switches colours between them."""
+"""The blanks at the end of a line, with the colour codes between them."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print rows under their columns; the columns named in ``right`` hold numbers."""
+    """Print rows under their columns; the columns named in ``right`` are aligned to the right."""
     shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))
-    # Without a terminal there is no width to keep to: a cut cell would be a lie in a log.
+    # Without a terminal the width has no limit: a cut cell would make a log wrong.
     is_terminal = _result.is_terminal
     console = Console(
         highlight=False, no_color=_result.no_color, force_terminal=is_terminal, width=None if is_terminal else 240
@@ -85,7 +85,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     with console.capture() as captured:
         console.print(shown)
     for line in captured.get().splitlines():
-        # Cells are filled up to their column's width, the last one of a row for nothing.
+        # Cells are padded to their column's width; the last one of a row does not need it.
         console.file.write(_TRAILING.sub(lambda found: found[0].replace(" ", ""), line) + "\n")
 
 
@@ -100,7 +100,7 @@ def progress_of(name: str, text: str) -> None:
 
 
 def warning(text: str) -> None:
-    """Say what the operator should know although the command goes on."""
+    """Warn the operator; the command continues."""
     _print(_other, f"warning: {text}", "yellow")
 
 
@@ -118,7 +118,7 @@ def expected_error(problem: ExpectedError) -> None:
 
 @contextmanager
 def percentage(text: str) -> Iterator[Callable[[float], None]]:
-    """Show how far long work is: a bar on a terminal, else a line each ten per cent; takes a fraction from 0 to 1."""
+    """Show the progress of long work: a bar on a terminal, else a line every ten per cent; takes a fraction, 0 to 1."""
     if _other.is_terminal:
         with Progress(console=_other, transient=True) as bar:
             task = bar.add_task(text, total=1.0)

@@ -1,4 +1,4 @@
-"""Where the repository is."""
+"""Finds the repository."""
 
 import contextlib
 from pathlib import Path
@@ -7,17 +7,17 @@ from coffre.errors import UsageError
 
 
 def find_root(given: Path | None) -> Path:
-    """Return the folder that holds platform.yaml: the one given, or the nearest from here upwards."""
+    """Return the folder that holds platform.yaml: the given one, or the nearest one above the current folder."""
     try:
         start = (given or Path.cwd()).resolve()
     except FileNotFoundError:
         raise UsageError(
-            "the folder that this command was started in is gone",
+            "the current folder no longer exists",
             "Change to the repository that holds platform.yaml and tenants/, then run it again.",
         ) from None
     candidates = [start] if given is not None else [start, *start.parents]
     for folder in candidates:
-        # A folder that this user may not look into is not his repository.
+        # A folder that this user cannot read is not his repository.
         with contextlib.suppress(PermissionError):
             if (folder / "platform.yaml").is_file():
                 return folder

@@ -1,7 +1,7 @@
-"""What a command was started in: its three streams, their encodings, and the rights that new files get.
+"""Sets up the process of a command: its three streams, their encodings, and the permissions of new files.
 
-Settled once, before anything else, so that every command does and says the same wherever it runs: in a terminal of any
-language, in a pipe, under cron, in a pipeline.
+This happens once, before anything else, so that every command behaves and prints the same everywhere: in a terminal
+of any language, in a pipe, under cron, in a pipeline.
 """
 
 import codecs
@@ -20,9 +20,9 @@ from coffre.errors import UsageError
 
 UTF_8 = "utf-8"
 ROUGHLY = "coffre-roughly"
-"""The name, to Python, of how a terminal's encoding that lacks a character gets a like one."""
+"""The name of the Python error handler that replaces a character that a terminal's encoding lacks."""
 NO_TEXT = "coffre-no-text"
-"""The name, to Python, of how input that is not of its encoding is refused."""
+"""The name of the Python error handler that refuses input in another encoding."""
 _STREAMS = (0, 1, 2)
 _LIKE = str.maketrans(
     {"→": "->", "≥": ">=", "≤": "<=", "×": "x", "·": "-", "–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'"}
@@ -31,9 +31,9 @@ _LIKE = str.maketrans(
 
 
 class _Outlet(io.FileIO):
-    """Where a stream's bytes go, for as long as somebody takes them.
+    """Writes a stream's bytes as long as they have a reader.
 
-    Work goes on when nobody does any more: half an apply, since `head` had read enough, is no way to end.
+    The command continues when the reader is gone: `coffre apply | head` must not stop halfway.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -41,12 +41,12 @@ class _Outlet(io.FileIO):
         self.failure: OSError | None = None
 
     def write(self, data: Any, /) -> int:
-        """Write what can be written and report all of it as written; ``failure`` is why not."""
+        """Write what can be written and report everything as written; ``failure`` holds the error."""
         view, done = memoryview(data).cast("B"), 0
         while done < len(view) and self.failure is None:
             try:
                 written = super().write(view[done:])
-                if written is None:  # whoever shares the terminal made it non-blocking
+                if written is None:  # another process made the shared terminal non-blocking
                     select.select([], [self], [])
                 done += written or 0
             except OSError as error:
@@ -56,13 +56,13 @@ class _Outlet(io.FileIO):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The streams of a command, settled."""
+    """The streams of a command."""
 
     result: _Outlet
     other: _Outlet
 
     def find_lost(self) -> OSError | None:
-        """Return why some of the command's result was not written; None when all was, or its reader had enough."""
+        """Return why the command's result is incomplete; None when it is complete or its reader stopped reading."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         failure = self.result.failure
@@ -70,9 +70,9 @@ class Surroundings:
 
 
 def settle() -> Surroundings:
-    """Open what is closed, have every text be UTF-8, and see to it that new files are their owner's to use.
+    """Open closed streams, set every text to UTF-8, and make sure that the owner can use new files.
 
-    Where Python took file names for another encoding than UTF-8, it is started again to take them for that.
+    When Python reads file names in another encoding than UTF-8, start it again with UTF-8.
     """
     _open_closed()
     _use_utf_8()
@@ -86,20 +86,20 @@ def settle() -> Surroundings:
 
 
 def settled_umask(umask: int) -> int:
-    """Return the umask to work with: the owner may always use what is made, and strangers never write to it. Pure.
+    """Return the umask to use: the owner can always use new files, and others never write to them. Pure.
 
-    A group that shares a folder (umask 002) goes on doing so; where nothing at all is masked nobody meant anything.
+    A group that shares a folder (umask 002) keeps doing so; umask 000 counts as not set.
     """
     return (umask & 0o077 or 0o022) | 0o002
 
 
 def _open_closed() -> None:
-    """Give the numbers of the three streams to nothing else: a database's file would be written into as a terminal."""
+    """Keep the descriptors of the three streams reserved: otherwise output could go into a database file."""
     for descriptor in _STREAMS:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
 
 
 def _use_utf_8() -> None:
@@ -111,7 +111,7 @@ def _use_utf_8() -> None:
 
 
 def in_utf_8(argument: bytes, encoding: str) -> bytes:
-    """Return what was typed in a terminal of another encoding; what is UTF-8 already, as completed names are, stays.
+    """Return text typed in a terminal of another encoding; text that is already UTF-8, like completed names, stays.
 
     Pure.
     """
@@ -123,11 +123,11 @@ def in_utf_8(argument: bytes, encoding: str) -> bytes:
 
 
 def _encoding(descriptor: int) -> str:
-    """Return a stream's encoding: a terminal's own, and UTF-8 for all that is read or kept by anybody else."""
+    """Return a stream's encoding: a terminal's own, and UTF-8 for everything else."""
     if not os.isatty(descriptor):
         return UTF_8
     named = codecs.lookup(locale.getencoding()).name
-    # A locale that is none says ASCII of every terminal.
+    # Without a locale, every terminal is reported as ASCII.
     return UTF_8 if named == "ascii" else named
 
 
@@ -141,7 +141,7 @@ def _text_stream(outlet: _Outlet) -> TextIO:
 
 
 def _roughly(error: UnicodeError) -> tuple[str, int]:
-    """Write what a terminal's encoding lacks with what it has: a like character, else the code point."""
+    """Replace a character that a terminal's encoding lacks: with a similar character, else with the code point."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     shown = [roughly(each, error.encoding) for each in error.object[error.start : error.end]]
@@ -150,11 +150,11 @@ def _roughly(error: UnicodeError) -> tuple[str, int]:
 
 def _refuse_input(error: UnicodeError) -> NoReturn:
     encoding = error.encoding.upper() if isinstance(error, UnicodeDecodeError) else "text"
-    raise UsageError(f"what was given on standard input is not {encoding}", "Give it as UTF-8.") from None
+    raise UsageError(f"standard input is not {encoding}", "Give it as UTF-8.") from None
 
 
 def refuse_arguments(arguments: Sequence[str]) -> None:
-    """Raise UsageError for a word that is no text; the path of a file may be anything. Pure."""
+    """Raise UsageError for an argument that is not UTF-8; the path of a file may be any bytes. Pure."""
     for argument in arguments:
         value = argument.partition("=")[2] if argument.startswith("--") else argument
         is_path = value.startswith(("/", "./", "../", "~/"))
@@ -163,7 +163,7 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
 
 
 def roughly(character: str, encoding: str) -> str:
-    """Return a character as an encoding that lacks it has it best. Pure."""
+    """Return the best replacement of a character in an encoding that lacks it. Pure."""
     plain = "".join(each for each in unicodedata.normalize("NFKD", character) if not unicodedata.combining(each))
     for like in (character.translate(_LIKE), plain):
         try:

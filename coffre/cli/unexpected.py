@@ -1,4 +1,4 @@
-"""What nobody foresaw, and what this computer's file system refuses: told in one sentence."""
+"""Messages for unexpected errors and for errors of the local file system."""
 
 import errno
 import os
@@ -14,27 +14,27 @@ from coffre.workspace.paths import ERRORS_FOLDER, WORK_FOLDER
 
 _REFUSALS = {
     errno.ENOSPC: ("no room is left on its disk", "Make room"),
-    errno.EDQUOT: ("no room is left in this user's share of its disk", "Make room"),
+    errno.EDQUOT: ("this user's disk quota is reached", "Make room"),
     errno.EROFS: ("its file system is mounted read-only", "Mount it writable"),
-    errno.EACCES: ("this user may not use it", "Give it to the user who runs Coffre"),
-    errno.EPERM: ("this user may not use it", "Give it to the user who runs Coffre"),
-    errno.EIO: ("its disk cannot read or write it", "See to the disk"),
+    errno.EACCES: ("this user has no permission", "Give access to the user who runs Coffre"),
+    errno.EPERM: ("this user has no permission", "Give access to the user who runs Coffre"),
+    errno.EIO: ("its disk cannot read or write it", "Check the disk"),
 }
 
 
 def explain_os_error(error: OSError) -> ExpectedError | None:
-    """Say in one sentence what this computer's file system refuses, wherever that was; None for anything else. Pure."""
+    """Explain an error of the local file system in one sentence; None for any other error. Pure."""
     if error.errno not in _REFUSALS:
         return None
     reason, hint = _REFUSALS[error.errno]
-    # A write into an open file has no name; what commands write of their own is in one folder.
-    unnamed = f"a file under {WORK_FOLDER}/ or of the system's temporary ones"
+    # A write into an open file has no name; commands write their own files in one folder.
+    unnamed = f"a file under {WORK_FOLDER}/ or a temporary file"
     where = error.filename if isinstance(error.filename, str) else unnamed
-    return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; what was done stays done.")
+    return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; completed steps stay done.")
 
 
 def tell_unexpected(problem: Exception, name: str = "") -> int:
-    """Save the traceback, which holds no local values, and say where; the message of the error is not shown."""
+    """Save the traceback, which holds no local values, and print its path; the error's message is not shown."""
     text = "".join(traceback.format_exception(problem))
     if "--verbose" in sys.argv:
         output.error(text)

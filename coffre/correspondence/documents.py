@@ -1,4 +1,4 @@
-"""Where a tenant's letters, attestations and certificates are kept: outside git, and beyond the end of the contract."""
+"""The folders of letters, attestations and certificates: outside git, and kept after the end of the contract."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from coffre.workspace.files import PRIVATE_FOLDER
 
 
 def tenant_folder(repository: Repository, tenant: Tenant) -> Path:
-    """Return the folder of a tenant's documents, made when missing; its id is in the name, for a slug may return."""
+    """Return the folder of a tenant's documents, created if missing; its name has the id: a slug may be reused."""
     folder = repository.root / repository.settings.offboarding.documents / f"{tenant.slug}-{tenant.id}"
     folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     return folder

@@ -1,4 +1,4 @@
-"""French as it is printed: days, moments, numbers, amounts of storage, and what no line may end before. Pure."""
+"""French typography: days, times, numbers, amounts of storage, and non-breaking spaces. Pure."""
 
 import re
 from datetime import date, datetime
@@ -18,7 +18,7 @@ def format_day(day: date) -> str:
 
 
 def format_moment(moment: datetime, timezone: str) -> str:
-    """Write an aware moment by the clock of a time zone, like 1er mars 2027 à 14 h 05."""
+    """Write an aware time in a time zone, like 1er mars 2027 à 14 h 05."""
     local = moment.astimezone(ZoneInfo(timezone))
     return f"{format_day(local.date())} à {local.hour}{_NO_BREAK}h{_NO_BREAK}{local.minute:02}"
 
@@ -29,7 +29,7 @@ def format_count(count: int) -> str:
 
 
 def format_size(count: int) -> str:
-    """Write bytes in the largest unit that they fill, and exactly."""
+    """Write bytes in the largest possible unit, and exactly."""
     unit, factor = next(each for each in reversed(_UNITS.items()) if count >= each[1] or each[1] == 1)
     exact = f"{format_count(count)}{_NO_BREAK}octet{'s' if count > 1 else ''}"
     if factor == 1:
@@ -48,5 +48,5 @@ def count(number: int, one: str, several: str) -> str:
 
 
 def typeset(text: str) -> str:
-    """Set text as it is printed in French: no line ends before : ; ? ! » or after «, and apostrophes are curved."""
+    """Apply French typography: no line break before : ; ? ! » or after «, and curved apostrophes."""
     return re.sub(r" (?=[:;?!»])|(?<=«) ", _NO_BREAK, re.sub(r"(?<=\w)'(?=[\w{«])", "’", text))

@@ -1,6 +1,6 @@
-"""Mail that goes out once: what is tried is written down before it is tried, and what is not known is said.
+"""Sends a mail exactly once: it logs every attempt before the attempt, and reports an unknown result.
 
-It does not know what the mail is about. Whoever sends it keeps the log of its states, where its other facts are.
+It does not know the subject of the mail. The caller keeps the log of the mail's states with its other facts.
 """
 
 from collections.abc import Callable
@@ -17,25 +17,25 @@ from coffre.spec.platform import Mail
 
 @dataclass(frozen=True)
 class Logged:
-    """The last state that the log has of a piece of mail, and since when."""
+    """The last logged state of a mail, and its time."""
 
     state: MailState
     at: datetime
 
 
 class MailLog(Protocol):
-    """What was written down of one piece of mail."""
+    """The log of one mail."""
 
     def find_last(self) -> Logged | None:
-        """Return the last state; None of mail of which nothing was written down."""
+        """Return the last state; None for a mail without log."""
 
     def write(self, state: MailState, *, to: str | None = None, message_id: str | None = None) -> None:
-        """Write a state down before this returns; ``to`` is whom it is sent, ``message_id`` what a server took."""
+        """Log a state before this returns; ``to`` is the recipient, ``message_id`` the id that the server accepted."""
 
 
 @dataclass(frozen=True)
 class Mailing:
-    """One piece of mail: what messages call it, whom it is for, and what writes its message when it is sent."""
+    """One mail: its name in messages, its recipient, and the function that writes its message."""
 
     what: str
     to: str
@@ -44,7 +44,7 @@ class Mailing:
 
 @dataclass(frozen=True)
 class Posted:
-    """What became of a piece of mail: ``is_new`` when it happened in this call, ``to`` whom it was sent, if it was."""
+    """The result for a mail: ``is_new`` when it happened in this call, ``to`` its recipient, if it was sent."""
 
     state: MailState
     is_new: bool
@@ -52,10 +52,10 @@ class Posted:
 
 
 def send_once(mailing: Mailing, log: MailLog, settings: Mail | None, root: Path, *, resend: bool = False) -> Posted:
-    """Send a piece of mail that was not sent, or without a mail server write down that it is there.
+    """Send a mail that was not sent, or log its existence when there is no mail server.
 
-    RefusedError when an earlier run was cut off while it sent: then ``resend`` sends it again, also one that went out.
-    NotSentError when the server did not take it; UncertainError when nobody knows.
+    RefusedError when an earlier run was interrupted while it sent: then ``resend`` sends it again, also a sent one.
+    NotSentError when the server did not accept it; UncertainError when the result is unknown.
     """
     last = log.find_last()
     if not resend and last is not None:
@@ -63,8 +63,8 @@ def send_once(mailing: Mailing, log: MailLog, settings: Mail | None, root: Path,
             return Posted(MailState.SENT, is_new=False, to=mailing.to)
         if last.state is MailState.SENDING:
             raise RefusedError(
-                f"whether {mailing.what} went out is not known: it was being sent at {last.at:%Y-%m-%d %H:%M} UTC, "
-                "and nothing came after that",
+                f"it is unknown whether {mailing.what} was sent: the attempt of {last.at:%Y-%m-%d %H:%M} UTC "
+                "has no result",
                 "Ask the customer or read the mail server's log; then run the same command with --resend to send it "
                 "again.",
             )
@@ -77,7 +77,7 @@ def send_once(mailing: Mailing, log: MailLog, settings: Mail | None, root: Path,
     try:
         message_id = smtp.send(settings, root, message)
     except smtp.UncertainError:
-        # It stays at sending, as after a kill: nobody knows, and a person has to ask.
+        # The state stays "sending", as after a kill: the result is unknown, and a person must ask.
         raise
     except ExpectedError:
         log.write(MailState.FAILED, to=mailing.to)

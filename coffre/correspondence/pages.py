@@ -1,4 +1,4 @@
-"""Pages for customers: jinja2 templates laid out as PDF by WeasyPrint. The one module that speaks to it."""
+"""Pages for customers: renders jinja2 templates to PDF with WeasyPrint. Only this module uses it."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from coffre import toolchain
 from coffre.correspondence import french
 from coffre.errors import ExpectedError
 
-# PDF/A, fit for archives. What carries a file is of part 4: a signature makes it PDF 2.0, which part 3 does not know.
+# PDF/A for archives. With an attached file it is part 4: a signature needs PDF 2.0, which part 3 does not allow.
 _PLAIN, _CARRYING = "pdf/a-3b", "pdf/a-4f"
 _FILTERS = {
     "day": french.format_day,
@@ -26,7 +26,7 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class Enclosure:
-    """A file inside a PDF; ``description`` is what a reader of PDFs shows beside its name."""
+    """A file attached to a PDF; PDF readers show ``description`` beside its name."""
 
     name: str
     content: bytes
@@ -41,11 +41,11 @@ def render_text(template: str, facts: Mapping[str, object]) -> str:
 def render_pdf(
     template: str, style_sheets: Sequence[str], facts: Mapping[str, object], enclosures: Sequence[Enclosure] = ()
 ) -> bytes:
-    """Return a PDF/A from an HTML template below templates/, with the files that it carries."""
+    """Return a PDF/A from an HTML template below templates/, with its attached files."""
     html = _environment(is_html=True).get_template(template).render(facts)
     sheets = [toolchain.bundled(f"templates/{name}").read_text(encoding="utf-8") for name in style_sheets]
     weasyprint = _import_weasyprint()
-    # Nothing is fetched: what a page needs stands in it.
+    # Nothing is downloaded: a page contains everything that it needs.
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=())
     attachments = [
         weasyprint.Attachment(
@@ -55,7 +55,7 @@ def render_pdf(
     ]
     document = weasyprint.HTML(string=html, url_fetcher=fetcher)
     with warnings.catch_warnings():
-        # It leaves the file of its colour profile open.
+        # WeasyPrint leaves the file of its colour profile open.
         warnings.filterwarnings("ignore", r"unclosed file .*\.icc", ResourceWarning)
         content: bytes = document.write_pdf(
             stylesheets=[weasyprint.CSS(string=sheet, url_fetcher=fetcher) for sheet in sheets],
@@ -66,7 +66,7 @@ def render_pdf(
 
 
 class _FrenchLoader(jinja2.FileSystemLoader):
-    """Reads templates and typesets what stands in them; the values put in stay as they are, paths above all."""
+    """Reads templates and applies French typography to their text; inserted values, like paths, do not change."""
 
     _CODE = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 
@@ -92,7 +92,7 @@ def _environment(*, is_html: bool) -> jinja2.Environment:
 
 
 def _import_weasyprint() -> Any:
-    """Import it when a page is made: it loads Pango and takes half a second, which no other command should pay."""
+    """Import WeasyPrint only for a page: it loads Pango and takes half a second, which other commands must not pay."""
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     try:
         import weasyprint

@@ -1,4 +1,4 @@
-"""E-mail: the one module that speaks SMTP. It says whether a message went out, did not, or may have."""
+"""Sends e-mail; only this module uses SMTP. The result is sent, not sent, or unknown."""
 
 import contextlib
 import email.policy
@@ -18,17 +18,17 @@ from coffre.spec.values.references import read_reference
 from coffre.workspace.clock import utc_now
 
 ANSWER_SECONDS = 45.0
-"""How long the server may take for each answer."""
+"""The maximum time for each answer of the server."""
 
 _ACCEPTED, _WILL_FORWARD = 250, 251
 
 
 class NotSentError(RemoteError):
-    """The message certainly did not go out: the server refused it, or was not reached."""
+    """The message was certainly not sent: the server refused it, or was not reached."""
 
 
 class UncertainError(RemoteError):
-    """The message was handed over and no answer came: it may have gone out."""
+    """The message was handed over, but no answer came: it may have been sent."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def send(settings: Mail, root: Path, message: Message) -> str:
         except (OSError, smtplib.SMTPException) as error:
             raise UncertainError(
                 f"{settings.host} did not answer after the message to {message.to} was handed over",
-                "It may have gone out. Ask the customer, or read the server's log.",
+                "It may have been sent. Ask the customer, or read the server's log.",
             ) from error
         if code != _ACCEPTED:
             raise _not_sent(settings, _words(answer))
@@ -94,7 +94,7 @@ def _connected(settings: Mail, root: Path) -> Iterator[smtplib.SMTP]:
 
 @contextlib.contextmanager
 def _refusals(settings: Mail) -> Iterator[None]:
-    """Turn whatever fails before a message is handed over into NotSentError; no answer of a login is quoted."""
+    """Turn every error before the hand-over into NotSentError; never quote the answer to a login."""
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
@@ -104,7 +104,7 @@ def _refusals(settings: Mail) -> Iterator[None]:
     except smtplib.SMTPException as error:
         raise _not_sent(settings, str(error)) from error
     except ssl.SSLError as error:
-        raise _not_sent(settings, f"its certificate or its encryption is not to be trusted ({error.reason})") from error
+        raise _not_sent(settings, f"its certificate or its encryption is not trusted ({error.reason})") from error
     except OSError as error:
         raise _not_sent(settings, (error.strerror or str(error) or "no answer").lower()) from error
 
@@ -142,8 +142,8 @@ def _check(answer: tuple[int, bytes]) -> None:
 
 def _not_sent(settings: Mail, why: str) -> NotSentError:
     return NotSentError(
-        f"the mail server {settings.host} did not take the message: {why}",
-        "Nothing went out. See `mail:` in platform.yaml, then run the same command again.",
+        f"the mail server {settings.host} did not accept the message: {why}",
+        "Nothing was sent. Check `mail:` in platform.yaml, then run the same command again.",
     )
 
 

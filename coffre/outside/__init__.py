@@ -1,1 +1,1 @@
-"""The edge: what comes from machines, the storage host or a pull request, bounded before anybody uses it."""
+"""Limits and checks for data from machines, the storage host or a pull request, before any use."""

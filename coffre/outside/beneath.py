@@ -1,7 +1,7 @@
-"""What lies below a folder whose content somebody else made: every look goes part by part and follows no link.
+"""Reads and writes below a folder with foreign content: every access goes part by part and follows no link.
 
-Paths are bytes, relative to the folder, without `.` and `..`. What leads through a link raises NotADirectoryError, like
-what leads through a file; anything else raises OSError as usual.
+Paths are bytes, relative to the folder, without `.` and `..`. A path through a link raises NotADirectoryError, like a
+path through a file; other errors raise OSError as usual.
 """
 
 import errno
@@ -22,7 +22,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Beneath:
-    """One such folder, held open; the way to the folder itself is the operator's, and may go over links."""
+    """One such folder, held open; the path to the folder itself is the operator's, and may contain links."""
 
     def __init__(self, root: Path) -> None:
         self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -43,7 +43,7 @@ class Beneath:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
     def find(self, path: bytes) -> os.stat_result | None:
-        """Return what lies there; None when nothing does or can: the way is no folder, the disk has no such names."""
+        """Return the status of a path; None when it does not or cannot exist (a part is no folder)."""
         try:
             return self.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -66,7 +66,7 @@ class Beneath:
             os.close(descriptor)
 
     def walk(self, path: bytes = b"") -> Iterator[tuple[bytes, os.stat_result]]:
-        """Yield everything below a folder with what it is, a folder before what is in it; without recursion."""
+        """Yield everything below a folder with its status, a folder before its content; without recursion."""
         waiting = [path]
         while waiting:
             folder = waiting.pop()
@@ -91,7 +91,7 @@ class Beneath:
         return descriptor
 
     def hash_file(self, path: bytes) -> tuple[str, int]:
-        """Return the SHA-256 and the bytes of a regular file; one that grows is read as far as it was at first."""
+        """Return the SHA-256 and the size of a regular file; a growing file is read up to its first size."""
         digest = hashlib.sha256()
         with os.fdopen(self.open_file(path), "rb", buffering=0) as file:
             left_bytes = size_bytes = os.fstat(file.fileno()).st_size
@@ -105,9 +105,9 @@ class Beneath:
         return os.readlink(name, dir_fd=folder)
 
     def attributes(self, path: bytes) -> dict[str, bytes]:
-        """Return the extended attributes of what lies there, of a link itself; none where there can be none."""
+        """Return the extended attributes of a path, of a link itself; empty where they are not possible."""
         folder, name = self._place(path)
-        place = os.fsencode(f"/proc/self/fd/{folder}/") + name  # no other form of these calls takes a descriptor
+        place = os.fsencode(f"/proc/self/fd/{folder}/") + name  # no other form of these calls accepts a descriptor
         try:
             names = os.listxattr(place, follow_symlinks=False)
         except OSError as error:
@@ -124,15 +124,15 @@ class Beneath:
         """Remove an empty folder."""
         folder, name = self._place(path)
         os.rmdir(name, dir_fd=folder)
-        self._hold(b"", self._root)  # it may be the one that is remembered
+        self._hold(b"", self._root)  # it may be the cached one
 
     def create(self, path: bytes) -> int:
-        """Return a descriptor for writing and reading a new file; FileExistsError when anything is there."""
+        """Return a descriptor for writing and reading a new file; FileExistsError when the path exists."""
         folder, name = self._place(path)
         return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
 
     def rename(self, source: bytes, target: bytes) -> None:
-        """Give another place below the same folder; whatever file lies there is replaced."""
+        """Move a file below the same folder; an existing file there is replaced."""
         from_folder, from_name = self._place(source)
         held = os.dup(from_folder)
         try:
@@ -140,10 +140,10 @@ class Beneath:
             os.rename(from_name, to_name, src_dir_fd=held, dst_dir_fd=to_folder)
         finally:
             os.close(held)
-            self._hold(b"", self._root)  # the way that is remembered may be another by now
+            self._hold(b"", self._root)  # the cached path may be another one now
 
     def make_folder(self, path: bytes) -> None:
-        """Make a folder in one that is there; as good if there is one."""
+        """Create a folder in an existing one; an existing folder is fine."""
         folder, name = self._place(path)
         try:
             os.mkdir(name, 0o777, dir_fd=folder)
@@ -151,24 +151,24 @@ class Beneath:
             self._folder(path)
 
     def set_time(self, path: bytes, moment_ns: int) -> None:
-        """Give what lies there its time of change; a link keeps what it leads to as it is."""
+        """Set the modification time of a path; the target of a link does not change."""
         folder, name = self._place(path)
         os.utime(name, ns=(moment_ns, moment_ns), dir_fd=folder, follow_symlinks=False)
 
     def add_mode(self, path: bytes, bits: int) -> None:
-        """Add permissions to a file or folder; a link is left alone."""
+        """Add permissions to a file or folder; a link is not changed."""
         folder, name = self._place(path)
         add_mode(folder, name, bits)
 
     def _place(self, path: bytes) -> tuple[int, bytes]:
-        """Return the folder that something lies in, and its name there."""
+        """Return the parent folder of a path, and its name there."""
         parent, _, name = path.rpartition(b"/")
         if name in (b"", b".", b".."):
-            raise NotADirectoryError(errno.ENOTDIR, "no name of a file", os.fsdecode(path))
+            raise NotADirectoryError(errno.ENOTDIR, "not a file name", os.fsdecode(path))
         return self._folder(parent), name
 
     def _folder(self, path: bytes) -> int:
-        """Open the way to a folder; the last one is remembered, since what is looked at mostly lies beside it."""
+        """Open the path to a folder; the last one is cached, since the next access is mostly beside it."""
         known, descriptor = self._at
         if path == known:
             return descriptor
@@ -180,7 +180,7 @@ class Beneath:
         for part in parts:
             try:
                 if part in (b"", b".", b".."):
-                    raise NotADirectoryError(errno.ENOTDIR, "no name of a folder", os.fsdecode(path))
+                    raise NotADirectoryError(errno.ENOTDIR, "not a folder name", os.fsdecode(path))
                 below = os.open(part, _FOLDER, dir_fd=opened)
             finally:
                 os.close(opened)
@@ -195,7 +195,7 @@ class Beneath:
 
 
 def add_mode(folder: int, name: bytes, bits: int) -> None:
-    """Add permissions to what lies in an open folder; a link is left alone."""
+    """Add permissions to an entry of an open folder; a link is not changed."""
     descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -206,9 +206,9 @@ def add_mode(folder: int, name: bytes, bits: int) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all that is below it, however deep; OSError names what stays. Gone already is as good.
+    """Remove a folder with everything below it, at any depth; OSError names what stays. A missing folder is fine.
 
-    A folder in it is moved up, then emptied like the first: neither descriptors nor recursion go as deep as it does.
+    An inner folder is moved up, then emptied like the first: descriptors and recursion do not grow with the depth.
     """
     try:
         top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -222,7 +222,7 @@ def remove(folder: Path) -> None:
 
 
 def _empty(top: int) -> None:
-    # A name that nothing below can have: it is chosen now.
+    # A name that nothing below can have: it is random.
     token, moved, waiting = secrets.token_hex(8), 0, [b"."]
     while waiting:
         name = waiting.pop()

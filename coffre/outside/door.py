@@ -1,8 +1,8 @@
-"""A TCP port that does not serve whoever asks: a stranger is hung up on before a byte of theirs is read.
+"""A TCP port with access control: it closes a stranger's connection before it reads a byte.
 
-TCP does not say whose the other end is. The kernel's tables do: the row of the peer's socket has its owner and inode,
-and the inode is among the open files of the process it belongs to. What answers is behind, on a Unix socket in a
-private folder, so that no port leads around the door.
+TCP does not show the owner of the other end. The kernel's tables do: the row of the peer's socket has its owner and
+inode, and the inode is among the open files of its process. The real server is behind it, on a Unix socket in a
+private folder, so that no other port reaches it.
 """
 
 import contextlib
@@ -41,10 +41,10 @@ MayEnter = Callable[[PeerSocket], bool | None]
 
 
 def find_peer(connection: socket.socket, tables: Path) -> PeerSocket | None:
-    """Return the other end of an IPv4 connection from the kernel's tables in a folder; None when it is not there.
+    """Return the other end of an IPv4 connection from the kernel's tables in a folder; None when it is missing.
 
-    Only an established socket counts. One that was closed after sending stands there without an inode and as root's,
-    whoever it was; as long as one is established, no other can have its two addresses.
+    Only an established socket is valid. A closed one has no inode there and root as owner, for every user; while a
+    socket is established, no other one can have its two addresses.
     """
     near, far = _hex_address(connection.getsockname()), _hex_address(connection.getpeername())
     for name in _TABLES:
@@ -65,7 +65,7 @@ def _read_row(row: list[str], *, local: str, remote: str) -> PeerSocket | None:
 
 
 def _hex_address(address: tuple[str, int]) -> str:
-    """Return an IPv4 address and port as the tables have it: the address in this computer's byte order."""
+    """Return an IPv4 address and port in the form of the tables: the address in this computer's byte order."""
     host = int.from_bytes(socket.inet_aton(address[0]), "little" if _is_little_endian() else "big")
     return f"{host:08X}:{address[1]:04X}"
 
@@ -75,12 +75,12 @@ def _is_little_endian() -> bool:
 
 
 def is_of_same_user(peer: PeerSocket) -> bool:
-    """Tell whether a socket is of a process that can read this one's memory anyway: of the same user, or of root."""
+    """Tell whether a socket belongs to a process that can read this one's memory anyway: of the same user or root."""
     return peer.uid in (os.geteuid(), 0)
 
 
 def holds_socket(pid: int, inode: int) -> bool:
-    """Tell whether a process has a socket among its open files; False when it is gone or may not be looked at."""
+    """Tell whether a process has a socket among its open files; False when it is gone or access is denied."""
     folder = f"/proc/{pid}/fd"
     try:
         descriptors = os.listdir(folder)  # noqa: PTH208 - a thousand of them
@@ -95,7 +95,7 @@ def holds_socket(pid: int, inode: int) -> bool:
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Give a folder for Unix sockets that only this user may enter, by a path short enough for them; this process's."""
+    """Give a folder of this process for Unix sockets, private to this user, with a path short enough for them."""
     with tempfile.TemporaryDirectory(prefix="coffre-ports-", dir=temporary_folder()) as folder:
         descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -105,10 +105,10 @@ def private_folder() -> Iterator[Path]:
 
 
 class Door:
-    """Accepts connections on a listening socket, and joins those of the right peer with a Unix socket.
+    """Accepts connections on a listening socket, and connects those of the right peer to a Unix socket.
 
-    ``may_enter`` tells whether a peer may come in, None as long as that is not known. ``tables`` is the folder of the
-    kernel's tables for the network that the socket listens in.
+    ``may_enter`` tells whether a peer is allowed, None while this is unknown. ``tables`` is the folder of the kernel's
+    tables for the network in which the socket listens.
     """
 
     def __init__(self, listener: socket.socket, behind: str, may_enter: MayEnter, tables: Path = OWN_TABLES) -> None:
@@ -121,7 +121,7 @@ class Door:
         self._thread.start()
 
     def close(self) -> None:
-        """Let nobody in any more; connections that are open go on until one of their ends closes."""
+        """Accept no more connections; open ones continue until one of their ends closes."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
@@ -138,7 +138,7 @@ class Door:
             self._admit(connection)
 
     def _admit(self, connection: socket.socket) -> None:
-        """Join a connection with what is behind, or close it unread."""
+        """Connect a peer with the server, or close the connection unread."""
         with contextlib.ExitStack() as closing:
             closing.enter_context(connection)
             try:
@@ -157,7 +157,7 @@ class Door:
             answer = None if peer is None else self._may_enter(peer)
             if answer is not None:
                 return answer
-            # The tables are read in pieces, between which a row can be missed.
+            # The tables are read in pieces, and a row can be missed between them.
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         return False
 
@@ -178,7 +178,7 @@ def join(one: socket.socket, other: socket.socket) -> None:
 
     for each in (one, other):
         if each.family != socket.AF_UNIX:
-            # A conversation of short messages else waits 40 ms at each, for the other side's acknowledgement.
+            # Otherwise each short message would wait 40 ms for the other side's acknowledgement.
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for pair in ((one, other), (other, one)):
         threading.Thread(target=run, args=pair, name="door-join", daemon=True).start()

@@ -1,7 +1,7 @@
-"""What this computer's environment says, and what of it a program that we start gets to see.
+"""The environment of this computer, and the part of it for programs that Coffre starts.
 
-The one place where a child's language, home and temporary folder are decided. Whatever the operator's own are, the
-program speaks English in UTF-8, finds a temporary folder that can be written, and a home only where there is one.
+Only this module sets a child's language, home and temporary folder. With any settings of the operator, the program
+uses English in UTF-8, a writable temporary folder, and a home only if there is one.
 """
 
 import os
@@ -13,26 +13,26 @@ from pathlib import Path
 from coffre.errors import ExpectedError
 
 LOCALE = "C.UTF-8"
-"""Every glibc since 2.35 has it built in, and Debian's and Red Hat's older ones as well."""
+"""Every glibc since 2.35 includes it, and Debian's and Red Hat's older ones as well."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where programs are when nobody says: cron and `env -i` give no PATH, or one without the system's own programs."""
+"""The default folders of programs: cron and `env -i` give no PATH, or one without the system's own programs."""
 
 _LANGUAGE = ("LANG", "LANGUAGE", "LC_")
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 
 
 NOT_FOR_PROGRAMS = ("AWS_", "COFFRE_", "PULUMI_", "RESTIC_")
-"""Beginnings of names that are set for Coffre or its platform: a program that is told what it needs gets none."""
+"""Prefixes of variables for Coffre or its platform: programs get their settings explicitly, without these."""
 NOT_FOR_GO_PROGRAMS = (*NOT_FOR_PROGRAMS, "GODEBUG", "GOTRACEBACK", "SSL_CERT_")
 
 
 def child_environment(
     environment: Mapping[str, str], *, without: Sequence[str] = (), only: Collection[str] | None = None
 ) -> dict[str, str]:
-    """Return what a program that we start gets of an environment; ``without`` are beginnings of names to leave out.
+    """Return the environment for a program that Coffre starts; ``without`` are prefixes of names to leave out.
 
-    With ``only`` it gets these names and no others. No proxy is among it: whoever starts a program that talks to a
-    platform gives it that platform's (`proxies`).
+    With ``only`` it contains these names and no others. It contains no proxy: the caller adds the proxy of the platform
+    that the program uses (`proxies`).
     """
     dropped = (*without,)
     kept = {name: value for name, value in environment.items() if not (_is_ours(name) or name.startswith(dropped))}
@@ -46,12 +46,12 @@ def child_environment(
 
 
 def _is_ours(name: str) -> bool:
-    """Tell whether a variable is one that is decided here."""
+    """Tell whether this module sets a variable."""
     return name.startswith(_LANGUAGE) or name in (*_TEMPORARY, "HOME") or name.lower().endswith("_proxy")
 
 
 def find_home(environment: Mapping[str, str]) -> Path | None:
-    """Return the user's home: HOME where it is an absolute path, else what the system's users say; None without one."""
+    """Return the user's home: HOME if it is an absolute path, else from the user database; None without one."""
     named = Path(environment.get("HOME", ""))
     if named.is_absolute():
         return named
@@ -63,11 +63,11 @@ def find_home(environment: Mapping[str, str]) -> Path | None:
 
 
 def home(environment: Mapping[str, str]) -> Path:
-    """Return the user's home; ExpectedError when neither HOME nor the system's users tell it."""
+    """Return the user's home; ExpectedError when neither HOME nor the system's user database has it."""
     found = find_home(environment)
     if found is None:
         raise ExpectedError(
-            f"this user (uid {os.getuid()}) has no home, and HOME names none", "Set HOME to a folder of this user's."
+            f"this user (uid {os.getuid()}) has no home, and HOME is not set to one", "Set HOME to its folder."
         )
     return found
 
@@ -78,9 +78,9 @@ def expand_home(path: Path, environment: Mapping[str, str]) -> Path:
 
 
 def temporary_folder() -> Path:
-    """Return the folder for temporary files: TMPDIR where it can be written, else the system's own.
+    """Return the folder for temporary files: TMPDIR if it is writable, else the system's own.
 
-    ExpectedError when there is none. The current folder, which Python falls back to, may be a customer's disk.
+    ExpectedError when there is none. Python would use the current folder, which may be a customer's disk.
     """
     try:
         found = Path(tempfile.gettempdir()).absolute()
@@ -90,6 +90,6 @@ def temporary_folder() -> Path:
     except FileNotFoundError:  # also when the current folder is gone
         pass
     raise ExpectedError(
-        "no temporary folder can be written: neither TMPDIR's nor /tmp or /var/tmp",
-        "Set TMPDIR to a folder of this user's that has some room.",
+        "no temporary folder is writable: neither TMPDIR nor /tmp or /var/tmp",
+        "Set TMPDIR to a folder of this user with free space.",
     )

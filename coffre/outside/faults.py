@@ -1,31 +1,31 @@
-"""Why something that somebody else wrote is not taken for what it should be: one word each, never a sentence."""
+"""The reasons to refuse foreign data: one word each, never a sentence."""
 
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What is wrong with one entry from outside; it is set aside and named, and what stands beside it is used."""
+    """The fault of one entry from outside; the entry is set aside and named, and the other entries are used."""
 
     TOO_LARGE = "too_large"
-    """More bytes, entries or levels than such a thing ever has."""
+    """More bytes, entries or levels than such an entry ever has."""
 
     UNREADABLE = "unreadable"
-    """Not the document, object or line that belongs there, or a value in it that no honest writer writes."""
+    """Not the expected document, object or line, or with a value that no honest writer writes."""
 
     UNBELIEVABLE_TIME = "unbelievable_time"
-    """A moment before 2000 or later than tomorrow."""
+    """A time before 2000 or later than tomorrow."""
 
     FOREIGN = "foreign"
-    """Whole and readable, and not of whom it should be: no key of ours vouches for it."""
+    """Complete and readable, but not signed by a key of ours."""
 
     OUTDATED = "outdated"
-    """Ours and genuine, and older than what is recorded to have stood there."""
+    """Ours and genuine, but older than the recorded one."""
 
     UNSEALED = "unsealed"
-    """In clear, where its machine seals what it says."""
+    """Not encrypted, although its machine encrypts its reports."""
 
     MISSEALED = "missealed"
-    """Not sealed by this machine for this place: forged, another machine's, or an earlier one put elsewhere."""
+    """Not sealed by this machine for this place: forged, from another machine, or an earlier one moved."""
 
     REPLAYED = "replayed"
-    """Whole and by its own machine, and earlier than what was seen of it before."""
+    """Complete and from its own machine, but earlier than what was seen before."""

@@ -1,4 +1,4 @@
-"""Files opened as what they should be: a plain file, by no link, of a size that was looked at first."""
+"""Opens foreign files safely: only plain files, not through a link, after a check of the size."""
 
 import os
 import stat
@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 class NotPlainFileError(OSError):
-    """A link, a folder, a pipe or a device where a plain file should be."""
+    """A link, a folder, a pipe or a device instead of a plain file."""
 
 
 class TooLargeError(OSError):
-    """A file larger than such a file ever is."""
+    """A file that is larger than expected."""
 
 
 def open_plain(path: Path | str, *, folder: int | None = None) -> int:
-    """Return a descriptor for reading a plain file; the last part of the path may be no link.
+    """Return a descriptor for reading a plain file; the last part of the path must not be a link.
 
-    ``folder`` is a descriptor that a relative path starts from. NotPlainFileError for anything else, OSError as usual.
+    ``folder`` is a descriptor as the start of a relative path. NotPlainFileError for anything else, OSError as usual.
     """
     # A pipe would wait for a writer without O_NONBLOCK.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -1,6 +1,6 @@
-"""Programs whose output somebody else decides: run with a deadline and a bound in bytes, and ended when they pass it.
+"""Runs programs with foreign output: with a deadline and a limit in bytes, and ends them beyond it.
 
-The one place where output is captured: `run` keeps a short one, `read_lines` follows a long one line by line.
+Only this module captures output: `run` keeps a short one, `read_lines` follows a long one line by line.
 """
 
 import os
@@ -19,24 +19,24 @@ from coffre.outside.environment import child_environment
 CHUNK_BYTES = 64 * 1024
 STDOUT_BYTES = 4 * 1024**2
 STDERR_BYTES = 64 * 1024
-"""What is kept of complaints: their end, which says what went wrong."""
+"""The kept part of standard error: its end, which has the reason of a failure."""
 COMPLAINTS_LIMIT_BYTES = 256 * 1024**2
-"""How much a program may complain of in all before it is taken for one that prints for ever."""
+"""The maximum of standard error before the program counts as one that prints for ever."""
 LINE_BYTES = 1024**2
 STOP_SECONDS = 15.0
-"""How long a program may take to end by itself once told to: restic removes its lock meanwhile."""
+"""The time for a program to end by itself after a request: meanwhile restic removes its lock."""
 
 
 class ProcessError(RemoteError):
-    """A program was ended by us: what it printed or how long it took is more than any honest run needs."""
+    """Coffre ended a program: its output or its duration exceeds every honest run."""
 
 
 class EndlessOutputError(ProcessError):
-    """It printed more than such a run ever prints, or a line without end."""
+    """It printed more than such a run ever prints, or an endless line."""
 
 
 class DeadlinePassedError(ProcessError):
-    """It did not end in time; with what it had said until then, of complaints the end."""
+    """It did not end in time; with its output until then and the end of its standard error."""
 
     stdout = b""
     stderr = b""
@@ -44,9 +44,9 @@ class DeadlinePassedError(ProcessError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take: seconds in all, bytes of its standard output.
+    """The limits of one run: total seconds, bytes of its standard output.
 
-    ``is_over`` is asked as output comes, with all of it and of the complaints: when it says so the program is ended.
+    ``is_over`` gets all output and standard error whenever more comes; when it returns True, the program is ended.
     """
 
     deadline_seconds: float
@@ -56,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Completed:
-    """How a run ended: its exit code (negative: the signal), all of its output, the end of its complaints."""
+    """The result of a run: its exit code (negative: the signal), its whole output, the end of its standard error."""
 
     exit_code: int
     stdout: bytes
@@ -71,12 +71,12 @@ def run(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Completed:
-    """Run a program to its end, whatever its exit code; it has ended when this returns or raises.
+    """Run a program to its end, with any exit code; it has ended when this returns or raises.
 
-    Without an ``environment`` it gets ours as every program of ours does (`environment`).
+    Without an ``environment`` it gets the usual one (`environment`).
 
-    EndlessOutputError past the limit of its output, DeadlinePassedError past that of its time; OSError when it cannot
-    be started.
+    EndlessOutputError beyond the limit of its output, DeadlinePassedError beyond that of its time; OSError when it
+    cannot be started.
     """
     process = subprocess.Popen(
         command,
@@ -101,7 +101,7 @@ def run(
 
 
 class _Exchange:
-    """What goes into one program and comes out of it, as it comes."""
+    """The input and output of one program, as it comes."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", limits: Limits, stdin: bytes) -> None:
         self._process = process
@@ -159,7 +159,7 @@ class _Exchange:
         try:
             self._unsent = self._unsent[os.write(pipe.fileno(), self._unsent[:CHUNK_BYTES]) :]
         except BrokenPipeError:
-            return True  # Its exit code says why it reads no more.
+            return True  # Its exit code shows why it stopped reading.
         return not self._unsent
 
     def _take(self, pipe: IO[bytes]) -> bool:
@@ -181,16 +181,16 @@ def endless(name: str, limit_bytes: int) -> EndlessOutputError:
     """Return the error for a program that printed more than ``limit_bytes``."""
     return EndlessOutputError(
         f"{name} printed more than {limit_bytes // 1024} KiB and was stopped",
-        "No honest run prints that much: see what answers there.",
+        "No honest run prints that much: check what answers there.",
     )
 
 
 def read_lines(
     pipe: IO[bytes], name: str, limit_bytes: int = LINE_BYTES, *, total_bytes: int | None = None
 ) -> Iterator[bytes]:
-    """Yield the lines of a buffered pipe as they come; EndlessOutputError for a longer one, or for more in all.
+    """Yield the lines of a buffered pipe as they come; EndlessOutputError for a longer line, or for more in total.
 
-    The caller ends the program then, as it does whenever it stops reading.
+    Then the caller ends the program, as always when it stops reading.
     """
     count_bytes = 0
     while line := pipe.readline(limit_bytes + 1):
@@ -203,9 +203,9 @@ def read_lines(
 
 
 class Complaints:
-    """The end of what a program complains of, read in a thread of its own so that it never waits for a reader.
+    """The end of a program's standard error, read in its own thread so that the program never waits for a reader.
 
-    One that complains for ever is killed.
+    A program with endless standard error is killed.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -215,23 +215,23 @@ class Complaints:
         self._news = threading.Condition()
         self._is_over = False
         assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-        # Its own: a pipe that somebody else still holds may outlive the caller's.
+        # Its own descriptor: a pipe that another process still holds may outlive the caller's.
         self._own_pipe = os.dup(process.stderr.fileno())
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def lines(self) -> list[str]:
-        """Wait for the end of the pipe, and return the last lines; a first one may lack its beginning."""
+        """Wait for the end of the pipe, and return the last lines; the first one may lack its beginning."""
         self._thread.join()
         return self._kept.decode("utf-8", "surrogateescape").splitlines()
 
     def wait_for(self, is_said: Callable[[bytearray], bool], seconds: float) -> None:
-        """Wait until something was said, the pipe came to its end, or the time is over."""
+        """Wait for output, for the end of the pipe, or for the end of the time."""
         with self._news:
             self._news.wait_for(lambda: self._is_over or is_said(self._kept), seconds)
 
     def refuse_endless(self) -> None:
-        """Raise EndlessOutputError when the program was killed since it complained for ever."""
+        """Raise EndlessOutputError when the program was killed for its endless standard error."""
         if self._count_bytes > COMPLAINTS_LIMIT_BYTES:
             raise endless(name_of(self._process), COMPLAINTS_LIMIT_BYTES)
 
@@ -252,13 +252,13 @@ class Complaints:
 
 
 def name_of(process: "subprocess.Popen[bytes]") -> str:
-    """Return a program's name, as errors have it."""
+    """Return a program's name for errors."""
     arguments = process.args
     return Path(os.fsdecode(arguments[0])).name if isinstance(arguments, list | tuple) else "a program"
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a program and wait for it: asked first, then forced."""
+    """End a program and wait for it: first by a request, then by force."""
     if process.poll() is not None:
         return
     process.terminate()

@@ -1,7 +1,7 @@
-"""The proxy on the way to a platform: one decision for Python, restic and Go, by the rules that Go has.
+"""Chooses the proxy to a platform: one decision for Python, restic and Go, by Go's rules.
 
-An https address goes through HTTPS_PROXY unless NO_PROXY excepts it, an http one through HTTP_PROXY; lower case counts
-after upper case. This computer's own addresses are never asked for through a proxy. SSH, mail and databases never are.
+An https address uses HTTPS_PROXY unless NO_PROXY excludes it, an http one HTTP_PROXY; upper case has priority over
+lower case. This computer's own addresses never use a proxy, and neither do SSH, mail and databases.
 """
 
 import contextlib
@@ -22,19 +22,19 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that a variable of the environment names; its password never shows."""
+    """A proxy from an environment variable; its password is never shown."""
 
     address: SplitResult
     variable: str
 
     @property
     def url(self) -> str:
-        """The whole of it, with the account that it may want."""
+        """The complete URL, with the account if there is one."""
         return self.address.geturl()
 
     @property
     def shown(self) -> str:
-        """What a person may see of it."""
+        """The part that may be shown."""
         return f"http://{self.host}:{self.port} ({self.variable})"
 
     @property
@@ -47,7 +47,7 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What it is sent with the request for a tunnel."""
+        """The headers of the request for a tunnel."""
         if self.address.username is None:
             return {}
         account = f"{unquote(self.address.username)}:{unquote(self.address.password or '')}"
@@ -55,7 +55,7 @@ class Proxy:
 
 
 def find_proxy(url: str, environment: Mapping[str, str] | None = None) -> Proxy | None:
-    """Return the proxy to a platform's address; UsageError for one that is none or of another kind than http."""
+    """Return the proxy to a platform's address; UsageError for an invalid one or another kind than http."""
     environment = os.environ if environment is None else environment
     parts = urlsplit(url)
     name = {"https": "HTTPS_PROXY", "http": "HTTP_PROXY"}.get(parts.scheme, "")
@@ -69,7 +69,7 @@ def find_proxy(url: str, environment: Mapping[str, str] | None = None) -> Proxy 
 
 
 def proxy_environment(url: str) -> dict[str, str]:
-    """Return the variables by which restic goes the same way to a platform as we do."""
+    """Return the variables that make restic use the same proxy as Coffre."""
     found = find_proxy(url)
     return {} if found is None else {found.variable.upper(): found.url}
 
@@ -83,8 +83,8 @@ def _read(value: str, variable: str) -> SplitResult:
         is_usable = False
     if not is_usable:
         raise UsageError(
-            f"{variable} names no proxy that is spoken to",
-            f"Write http://HOST:PORT into {variable}, or unset it; NO_PROXY excepts addresses.",
+            f"{variable} names no supported proxy",
+            f"Write http://HOST:PORT into {variable}, or unset it; NO_PROXY excludes addresses.",
         )
     return address
 
@@ -139,7 +139,7 @@ def _has_name(entry: str, host: str, port: int) -> bool:
 
 
 def connect(url: str, seconds: float) -> socket.socket:
-    """Return a connection to an address, by its proxy if it has one; OSError when there is none to be had."""
+    """Return a connection to an address, through its proxy if there is one; OSError without a connection."""
     parts, proxy = urlsplit(url), find_proxy(url)
     host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     if proxy is None:
@@ -150,7 +150,7 @@ def connect(url: str, seconds: float) -> socket.socket:
         way.connect()
     except http.client.HTTPException as error:
         way.close()
-        raise OSError(f"it answers like no proxy: {type(error).__name__}") from error
+        raise OSError(f"its answer is not one of a proxy: {type(error).__name__}") from error
     except OSError:
         way.close()
         raise
@@ -159,7 +159,7 @@ def connect(url: str, seconds: float) -> socket.socket:
 
 
 def refuse_broken(url: str) -> None:
-    """Raise RemoteError when the proxy to an address gives no way there: restic alone would try for 15 minutes."""
+    """Raise RemoteError when the proxy does not connect to an address: restic alone would try for 15 minutes."""
     proxy = find_proxy(url)
     if proxy is None:
         return
@@ -167,10 +167,10 @@ def refuse_broken(url: str) -> None:
         connect(url, CONNECT_SECONDS).close()
     except OSError as error:
         reason = "it did not answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise RemoteError(f"no way to {url} through the proxy {proxy.shown}: {reason}", advice(url)) from error
+        raise RemoteError(f"no connection to {url} through the proxy {proxy.shown}: {reason}", advice(url)) from error
 
 
 def advice(url: str) -> str:
-    """Say what to do about a proxy that fails."""
+    """Return what to do about a failing proxy."""
     host = urlsplit(url).hostname
-    return f"See to that proxy; if the platform is reached without one, set NO_PROXY={host}."
+    return f"Check that proxy; if the platform needs no proxy, set NO_PROXY={host}."

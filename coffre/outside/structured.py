@@ -1,6 +1,6 @@
-"""JSON that somebody else wrote: read only when it is small, flat and plain, so that whoever uses it cannot stumble.
+"""Reads foreign JSON only when it is small, flat and plain, so that it cannot break its users.
 
-Pure. What passes has no key twice, no number that is none (NaN) or that no counter reaches, no half of a character.
+Pure. It accepts no repeated key, no NaN, no number beyond a counter, no half of a character.
 """
 
 import json
@@ -9,16 +9,16 @@ from typing import Any
 from coffre.outside.faults import Fault
 
 LIMIT_DEPTH = 32
-"""How deep documents of machines and platforms go at most: theirs have 6 levels."""
+"""The maximum depth of documents of machines and platforms: theirs have 6 levels."""
 
 LARGEST_NUMBER = 2**63 - 1
-"""What counters of bytes and files hold at most."""
+"""The maximum of counters of bytes and files."""
 WIDEST_NUMBER = 2**64 - 1
-"""What RGW and Go write at most."""
+"""The longest number of RGW and Go."""
 
 
 class UnreadableJsonError(ValueError):
-    """Bytes that are no JSON of the kind that is read; ``fault`` says in which way. Nothing of them is quoted."""
+    """Bytes that are not acceptable JSON; ``fault`` says why. Their content is never quoted."""
 
     def __init__(self, message: str, fault: Fault = Fault.UNREADABLE) -> None:
         super().__init__(message)
@@ -26,9 +26,9 @@ class UnreadableJsonError(ValueError):
 
 
 def read_json(content: bytes | str, limit_bytes: int, *, keys_once: bool = True) -> Any:
-    """Return what a JSON document says; UnreadableJsonError for anything else, a larger or a deeper one.
+    """Return the content of a JSON document; UnreadableJsonError for anything else, a larger or a deeper one.
 
-    Without ``keys_once`` the last of a key that stands twice counts: RGW writes such.
+    Without ``keys_once`` the last value of a repeated key is used: RGW writes such documents.
     """
     if len(content) > limit_bytes:
         raise UnreadableJsonError(f"more than {limit_bytes} bytes", Fault.TOO_LARGE)
@@ -42,32 +42,32 @@ def read_json(content: bytes | str, limit_bytes: int, *, keys_once: bool = True)
     except RecursionError:
         raise UnreadableJsonError(f"more than {LIMIT_DEPTH} levels", Fault.TOO_LARGE) from None
     except ValueError:
-        raise UnreadableJsonError("no JSON") from None
+        raise UnreadableJsonError("not JSON") from None
     return value
 
 
 def read_json_object(content: bytes | str, limit_bytes: int) -> dict[str, Any]:
-    """Return a JSON document that is an object, as `read_json` does."""
+    """Return a JSON document that is an object, like `read_json`."""
     value = read_json(content, limit_bytes)
     if not isinstance(value, dict):
-        raise UnreadableJsonError("no JSON object")
+        raise UnreadableJsonError("not a JSON object")
     return value
 
 
 def _take_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     taken = dict(pairs)
     if len(taken) < len(pairs):
-        # Two readers would take two different ones.
-        raise UnreadableJsonError("a key twice")
+        # Two readers would use two different values.
+        raise UnreadableJsonError("a repeated key")
     return taken
 
 
 def _refuse_constant(_word: str) -> Any:
-    raise UnreadableJsonError("a number that is none")
+    raise UnreadableJsonError("an invalid number")
 
 
 def _read_number(digits: str) -> int:
-    # Longer ones Python refuses, or reads for minutes.
+    # Python refuses longer ones, or reads them for minutes.
     number = int(digits) if len(digits) <= 20 else WIDEST_NUMBER + 1
     if not -WIDEST_NUMBER <= number <= WIDEST_NUMBER:
         raise UnreadableJsonError("a number that no counter reaches", Fault.TOO_LARGE)
@@ -82,7 +82,7 @@ def _read_fraction(digits: str) -> float:
 
 
 def _check(value: Any) -> None:
-    """Look at every level without recursion: what is too deep here would end a writer of JSON later."""
+    """Check every level without recursion: a JSON writer would fail later on a document that is too deep."""
     level, depth = [value], 0
     while level:
         depth += 1

@@ -1,20 +1,20 @@
-"""Moments that somebody else wrote: believed between 2000 and tomorrow, and nowhere else. Pure."""
+"""Checks foreign times: only those between 2000 and tomorrow are accepted. Pure."""
 
 from datetime import UTC, datetime, timedelta
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LEEWAY = timedelta(days=1)
-"""How far ahead of us a clock may be and still be taken as it is."""
+"""How far ahead of this computer another clock may be."""
 
 
 class UnbelievableTimeError(ValueError):
-    """A moment that no honest clock of today gives."""
+    """A time that no correct clock of today gives."""
 
 
 def check_time(moment: datetime, now: datetime) -> datetime:
-    """Return an aware moment in UTC; UnbelievableTimeError before 2000, later than tomorrow, or past what UTC holds."""
+    """Return an aware time in UTC; UnbelievableTimeError before 2000, later than tomorrow, or beyond UTC's range."""
     if moment.tzinfo is None:
-        raise UnbelievableTimeError("a moment without a time zone")
+        raise UnbelievableTimeError("a time without a time zone")
     try:
         in_utc = moment.astimezone(UTC)
     except OverflowError:

@@ -1,1 +1,1 @@
-"""What happened to each tenant, kept for years: append-only events, daily usage, and the runs of commands."""
+"""The records of each tenant, kept for years: append-only events, daily usage, and the runs of commands."""

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class Usage:
-    """What one machine's bucket held on one day; the day's last measurement stands.
+    """The content of one machine's bucket on one day; the day's last measurement is valid.
 
     ``current_bytes`` are the current versions, which the sold quota counts; ``stored_bytes`` are all versions.
-    ``measured_on`` is a day in the tenant's time zone, ``measured_at`` the aware moment.
+    ``measured_on`` is a day in the tenant's time zone, ``measured_at`` the aware time.
     """
 
     tenant_id: str
@@ -22,7 +22,7 @@ class Usage:
 
 
 class RunOutcome(StrEnum):
-    """How a run ended. The values are in the database for ever."""
+    """The result of a run. The database keeps the values for ever."""
 
     DONE = "done"
     FAILED = "failed"
@@ -33,7 +33,7 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """One command that changes something. Without ``finished_at`` it runs still, or was killed."""
+    """One command that changes something. Without ``finished_at`` it still runs, or was killed."""
 
     id: int
     command: str

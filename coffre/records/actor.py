@@ -1,4 +1,4 @@
-"""Who runs a command, and from which commit."""
+"""The person who runs a command, and the commit of the repository."""
 
 import getpass
 import os
@@ -11,21 +11,21 @@ from coffre.workspace.git import GitRepository
 
 ACTOR_VARIABLE = "COFFRE_ACTOR"
 LIMIT = 200
-"""Characters of a name; an address has at most 254, and none that long."""
+"""The maximum number of characters of a name; an address has at most 254."""
 
 
 @dataclass(frozen=True)
 class Author:
-    """Who did it and from what: ``commit`` ends in ``+dirty`` when files differ from it, None without git."""
+    """The person and the commit of an act; ``commit`` ends in ``+dirty`` when files differ, None without git."""
 
     actor: str
     commit: str | None
 
 
 def read_author(root: Path, environment: Mapping[str, str] = os.environ) -> Author:
-    """Return COFFRE_ACTOR, else git's user.email, else the login name; and the commit that ``root`` is at.
+    """Return COFFRE_ACTOR, else git's user.email, else the login name; and the commit of ``root``.
 
-    Anybody can type each of them: it is declared, and what it says is one line that prints.
+    The name is declared and not proved: anybody can type it. It is reduced to one printable line.
     """
     git = GitRepository(root, environment)
     declared = (environment.get(ACTOR_VARIABLE, ""), git.find_email() or "", _login(environment))

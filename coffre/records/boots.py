@@ -1,4 +1,4 @@
-"""Which machines spoke under a machine's name: the one whose backups count, and each of its starts. Plain values."""
+"""The machines that reported under a machine's name: the accepted one, and each start. Plain values."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,9 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class AcceptedMachine:
-    """The machine whose backups count: digests of its installation and its hardware ("": not known), its host's name.
+    """The accepted machine: digests of its installation and its hardware ("": not known), and its host name.
 
-    ``at`` is when SMILÉO took it for that.
+    ``at`` is when SMILÉO accepted it.
     """
 
     machine_id: str
@@ -19,12 +19,12 @@ class AcceptedMachine:
 
 @dataclass(frozen=True)
 class KnownBoot:
-    """One start (``boot_id``) of a machine that spoke under this one's name, by ``key``: a digest of machine and start.
+    """One start (``boot_id``) of a machine that reported under this name, by ``key``: a digest of machine and start.
 
-    ``booted_at`` to ``last_at`` is when it ran for certain, ``first_at`` when it first reported, by the server's clock
-    (None: not known). ``is_own``: what it says counts, until ``ended_at`` when its place was given to another machine.
-    ``is_accepted``: SMILÉO saw it itself, at the machine's address. ``last_number`` is of its newest report,
-    ``let_go_number`` the one up to which it alarms no more.
+    It certainly ran from ``booted_at`` to ``last_at``, and first reported at ``first_at``, by the server's clock
+    (None: not known). ``is_own``: its reports are accepted, until ``ended_at`` when another machine replaced it.
+    ``is_accepted``: SMILÉO saw it itself, at the machine's address. ``last_number`` is the number of its newest report,
+    ``let_go_number`` the acknowledged one: reports up to it no longer raise an alarm.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""How a dataclass stands in the details of an event: plain JSON, written and read back. Pure."""
+"""Writes dataclasses to the details of an event, plain JSON, and reads them back. Pure."""
 
 import dataclasses
 import types
@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 Upgrades = Mapping[type, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
-"""How the details that earlier versions wrote become those of today, by the class that they are read as."""
+"""The migrations of details that earlier versions wrote, by the class that reads them."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """How a field stands in the details, where that is not plainly by its own name; it goes into `Annotated`.
+    """The form of a field in the details, when it is not just its own name; used in `Annotated`.
 
-    ``name`` is its name there, ``write`` gives a form of its own. An optional field is there only when it differs from
-    its default. The rest is everything that no other field names, and is a mapping.
+    ``name`` is its name there, ``write`` gives its own form. An optional field is present only when it differs from its
+    default. The rest, a mapping, is everything without a field.
     """
 
     name: str | None = None
@@ -75,7 +75,7 @@ def to_details(value: object) -> dict[str, object]:
 def from_details(kind: type[T], details: Mapping[str, Any], upgrades: Upgrades = types.MappingProxyType({})) -> T:
     """Read a dataclass back, also as an earlier version wrote it.
 
-    A field that is missing takes its default. What no field names is passed over, unless there is one for the rest.
+    A missing field gets its default. Values without a field are ignored, unless a field takes the rest.
     """
     if kind in upgrades:
         details = upgrades[kind](details)
@@ -122,7 +122,7 @@ def _read(kind: Any, value: Any, upgrades: Upgrades) -> Any:
 
 
 def _choose(kinds: list[Any], value: Any) -> Any:
-    """Return the member of a union that a value is of: its own ``kind`` says so where there is more than one."""
+    """Return the member of a union for a value: its ``kind`` selects it where there is more than one."""
     if len(kinds) == 1:
         return kinds[0]
     found = [each for each in kinds if each.kind == value["kind"]]

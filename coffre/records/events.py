@@ -1,4 +1,4 @@
-"""An event: something that happened to a tenant, who did it, from which commit. And what may never stand in one."""
+"""An event: what happened to a tenant, who did it, from which commit. Refuses events with secrets."""
 
 import json
 import re
@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from coffre.errors import RefusedError
 
 ALLOWED_KEYS = frozenset({"access_key_id", "access_key_ids", "password_handed_out"})
-"""Names that look like a secret's and are none: ids of keys, and whether a password was handed out."""
+"""Names that look like a secret's but are not: ids of keys, and whether a password was handed out."""
 _SECRET_KEY = re.compile(r"(^|_)(secrets?|passwords?|passphrases?|access)(_|$)", re.IGNORECASE)
 
 
 class EventKind(StrEnum):
-    """What can happen to a tenant. The values are in the database for ever: never rename one."""
+    """The kinds of events. The database keeps the values for ever: never rename one."""
 
     INSTALL = "install"
     UPDATE = "update"
@@ -57,10 +57,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One event, as it is appended and as it is read back.
+    """One event, as it is added and read back.
 
-    ``at`` is aware and comes back in UTC; ``commit`` is None outside a git checkout; ``machine`` is None when the event
-    is the whole tenant's; ``details`` is plain JSON without secrets; ``id`` is the database's, in the order of adding.
+    ``at`` is aware and is returned in UTC; ``commit`` is None outside a git checkout; ``machine`` is None when the
+    event is about the whole tenant; ``details`` is plain JSON without secrets; the database assigns ``id`` in ascending
+    order.
     """
 
     tenant_id: str
@@ -75,7 +76,7 @@ class Event:
 
 
 def check_recordable(event: Event) -> None:
-    """Refuse an event that could not stay for ever: with a secret in it, a local time, or more than JSON."""
+    """Refuse an event that must not be kept for ever: with a secret, a local time, or values outside JSON."""
     if event.at.tzinfo is None:
         raise ValueError(f"the time of a {event.kind} event has no time zone")
     _refuse_secrets(event.details, event.kind)
@@ -83,7 +84,7 @@ def check_recordable(event: Event) -> None:
 
 
 def storable(value: object) -> object:
-    """Return a JSON value that both databases hold: PostgreSQL refuses NUL and half characters, as file names have."""
+    """Return a JSON value for both databases: PostgreSQL refuses NUL and half characters, which file names may have."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     if isinstance(value, Mapping):
@@ -108,6 +109,6 @@ def _refuse_secrets(value: object, kind: EventKind) -> None:
 
 def _refused(kind: EventKind, what: str) -> RefusedError:
     return RefusedError(
-        f"this {kind} event was not recorded: its details hold {what}",
-        "Records are kept for years and shown to customers: this is a fault of Coffre, report it.",
+        f"this {kind} event was not recorded: its details contain {what}",
+        "Records are kept for years and shown to customers. This is a fault of Coffre: report it.",
     )

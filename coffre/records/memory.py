@@ -1,7 +1,7 @@
-"""What was seen of each machine's repository and reports: what a storage that rolls back or thins out is held against.
+"""The memory of each machine's repository and reports, to detect a storage that is rolled back or loses data.
 
-Plain values and their rows; what follows from them is a rule of the operations. Each change adds a link to the chain of
-the records, which covers all that is remembered of that machine: the newest one is what the rows have to be.
+Plain values and their rows; the rules are elsewhere. Each change adds a link to the chain of the records. The link
+covers the whole memory of that machine: the rows must match the newest link.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from coffre.records.database import tables
 
 @dataclass(frozen=True)
 class KnownSnapshot:
-    """A snapshot that was seen in storage or that its machine vouched for under a seal.
+    """A snapshot that was seen in storage or named in a sealed report of its machine.
 
-    ``report_number`` is that of the sealed report that tells of it, None when none did; ``boot`` is the key of the
-    start of the machine that took it. ``released`` says why it need not be there any more; None: it has to be.
+    ``report_number`` is the number of the sealed report that names it, None without one; ``boot`` is the key of the
+    start of the machine that took it. ``released`` is why it is no longer expected; None: it is expected.
     """
 
     snapshot_id: str
@@ -35,16 +35,16 @@ class KnownSnapshot:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered of one machine; None: not seen yet.
+    """The memory of one machine; None: not seen yet.
 
-    ``report_number`` is the highest of its sealed reports, ``accounted_number`` the one up to which every number was
-    seen (None: whatever comes next begins the count). Reports in clear count until ``sealed_since``, the server's time
-    of the first sealed one; what was written under reports/ until ``clean_until`` was looked at. ``begun_at`` is when
-    its repository was begun anew, on SMILÉO's word. Foreign keys until ``foreign_until`` were acknowledged. ``packs``
-    and ``pack_bytes`` are the most that was seen. ``accepted`` is the machine whose backups count. Since
-    ``identified_since`` it is known by more than its files; with no machine accepted the next deployment says which one
-    it is. ``is_vouched`` is False once it was changed by other means than Coffre, and stays so until somebody says why:
-    it is carried on, and every look names it.
+    ``report_number`` is the highest number of its sealed reports, ``accounted_number`` the number up to which all were
+    seen (None: the next report begins the count). Unsealed reports are accepted until ``sealed_since``, the server's
+    time of the first sealed one; everything under reports/ until ``clean_until`` was checked. ``begun_at`` is when
+    SMILÉO began a new repository. Foreign keys until ``foreign_until`` were acknowledged. ``packs`` and ``pack_bytes``
+    are the maximum that was seen. ``accepted`` is the machine whose backups are accepted. Since ``identified_since``
+    more than its files identify it; without an accepted machine, the next deployment accepts one. ``is_vouched`` is
+    False once the memory was changed without Coffre, until a person explains it: the memory is still used, and every
+    observation reports it.
     """
 
     report_number: int | None = None
@@ -64,17 +64,17 @@ class Memory:
 
     @property
     def expected(self) -> list[KnownSnapshot]:
-        """The snapshots that have to be in storage."""
+        """The snapshots that must be in storage."""
         return [known for known in self.snapshots.values() if known.released is None]
 
     @property
     def newest_reported(self) -> KnownSnapshot | None:
-        """The snapshot of the newest sealed report that tells of one, without another machine's and those released."""
+        """The snapshot of the newest sealed report with one, without other machines' and released ones."""
         told = [known for known in self.expected if known.report_number is not None and not self.is_of_other(known)]
         return max(told, key=lambda known: known.report_number or 0, default=None)
 
     def is_of_other(self, known: KnownSnapshot) -> bool:
-        """Tell whether another machine took a snapshot under this one's name."""
+        """Tell whether another machine took a snapshot under this name."""
         boot = self.boots.get(known.boot or "")
         return boot is not None and not boot.is_own
 
@@ -89,7 +89,7 @@ _ACCEPTED = {f"accepted_{each.name}": each.name for each in fields(AcceptedMachi
 
 
 def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
-    """Return what is remembered of a machine, held against its newest link."""
+    """Return the memory of a machine, compared with its newest link."""
     memory, link = read_rows(connection, tenant_id, machine), _find_link(connection, tenant_id, machine)
     if link is None:
         is_vouched = memory == Memory()
@@ -100,7 +100,7 @@ def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memo
 
 
 def read_rows(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
-    """Return what the rows say of a machine."""
+    """Return the memory in a machine's rows."""
 
     def read(table: sa.Table) -> list[dict[str, Any]]:
         rows = connection.execute(_of(table, tenant_id, machine)).mappings().all()
@@ -115,7 +115,7 @@ def read_rows(connection: sa.Connection, tenant_id: str, machine: str) -> Memory
 
 
 def list_remembered(connection: sa.Connection) -> set[tuple[str, str]]:
-    """Return the tenant and name of every machine of which rows say anything."""
+    """Return the tenant and name of every machine with rows."""
     found: set[tuple[str, str]] = set()
     for table in _TABLES:
         rows = connection.execute(sa.select(table.c.tenant_id, table.c.machine).distinct())
@@ -124,7 +124,7 @@ def list_remembered(connection: sa.Connection) -> set[tuple[str, str]]:
 
 
 def content_of(tenant_id: str, machine: str, memory: Memory) -> Content:
-    """Return what a link covers of a memory; of one that nobody vouches for, what no rows ever match."""
+    """Return the content of a memory's link; for an altered memory, a content that never matches any rows."""
     marks = _marks_of(memory)
     if not memory.is_vouched:
         marks[_CHANGED] = True
@@ -133,7 +133,7 @@ def content_of(tenant_id: str, machine: str, memory: Memory) -> Content:
 
 
 def write_memory(connection: sa.Connection, tenant_id: str, machine: str, before: Memory, after: Memory) -> None:
-    """Write what differs from what was read before in the same transaction, and the link of it before that."""
+    """Write the difference to the rows read in the same transaction, and first its link."""
     if after == before and after.is_vouched == before.is_vouched:
         return
     _add_link(connection, tenant_id, machine, after)
@@ -171,7 +171,7 @@ def _marks_of(memory: Memory) -> dict[str, object]:
 
 
 def delete_memory(connection: sa.Connection, tenant_id: str, machine: str) -> None:
-    """Forget a machine: its backups are erased."""
+    """Delete the memory of a machine: its backups are erased."""
     if read_memory(connection, tenant_id, machine) == Memory():
         return
     _add_link(connection, tenant_id, machine, Memory())
@@ -193,7 +193,7 @@ def _find_link(connection: sa.Connection, tenant_id: str, machine: str) -> sa.Ro
 
 
 def _put(connection: sa.Connection, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
-    """Write one row; the caller's transaction is the only one that writes."""
+    """Write one row; no other transaction writes at this time."""
     mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
     if connection.execute(sa.update(table).where(mine).values(**values)).rowcount == 0:
         connection.execute(sa.insert(table).values(**{**values, **key}))

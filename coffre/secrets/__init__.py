@@ -1,1 +1,1 @@
-"""Where a tenant's keys and passwords live: two encrypted bundles a tenant, each kept in two places."""
+"""A tenant's keys and passwords: two encrypted bundles per tenant, each stored in two places."""

@@ -1,4 +1,4 @@
-"""The one module that speaks to age: keys as text, sealing and opening."""
+"""Encrypts and decrypts with age; the only module that uses it."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,22 @@ from coffre.secrets.errors import CorruptBundleError, WrongIdentityError
 
 SECRET_KEY_PREFIX = "AGE-SECRET-KEY-"  # noqa: S105 (a format's prefix)
 
-# pyrage has one exception for all of it and tells the cases apart by text alone.
+# pyrage has one exception for all errors; only its text shows the case.
 _NO_MATCH = "No matching keys found"
 
 
 def new_identity() -> SecretStr:
-    """Mint an X25519 identity."""
+    """Generate an X25519 identity."""
     return SecretStr(str(x25519.Identity.generate()))
 
 
 def public_half(identity: SecretStr) -> str:
-    """Return the recipient that an identity opens for; ValueError when the text is not an X25519 identity."""
+    """Return the recipient of an identity; ValueError when the text is not an X25519 identity."""
     try:
         return str(x25519.Identity.from_str(identity.get_secret_value()).to_public())
     except pyrage.IdentityError:
         pass
-    # Raised out here so that the library's exception, which may quote the key, is not chained to it.
+    # Raised here so that the library's exception, which may quote the key, is not chained to it.
     raise ValueError("not an age X25519 identity")
 
 
@@ -45,15 +45,15 @@ def seal(content: bytes, recipients: Sequence[str]) -> bytes:
 
 
 def unseal(sealed: bytes, identities: Sequence[SecretStr], where: str) -> bytes:
-    """Decrypt with whichever identity fits; ``where`` names the file in messages."""
+    """Decrypt with the first matching identity; ``where`` names the file in messages."""
     keys = [x25519.Identity.from_str(identity.get_secret_value()) for identity in identities]
     try:
         content: bytes = pyrage.decrypt(sealed, keys)
     except pyrage.DecryptError as error:
         if str(error) == _NO_MATCH:
             raise WrongIdentityError(
-                f"{where} does not open with your identity: it is encrypted for others, or its header is damaged",
-                "Use the identity it was written with (COFFRE_IDENTITY names the file), or the recovery identity.",
+                f"your identity cannot open {where}: it is encrypted for other keys, or its header is damaged",
+                "Use an identity for which it is encrypted (COFFRE_IDENTITY names the file), or the recovery identity.",
             ) from None
-        raise CorruptBundleError(f"{where} is damaged: it is not a whole age file") from None
+        raise CorruptBundleError(f"{where} is damaged: it is not a complete age file") from None
     return content

@@ -31,20 +31,20 @@ def _check_seed(value: SecretStr) -> SecretStr:
 
 
 class _Sealed(BaseModel):
-    """Immutable, strict about its fields, and silent about its values in errors."""
+    """Immutable, with strict fields; its errors never show values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class S3Key(_Sealed):
-    """An S3 access key as the bundle keeps it."""
+    """An S3 access key as the bundle stores it."""
 
     access_key_id: Text
     secret_access_key: Secret
 
 
 class Bundle(_Sealed):
-    """What both kinds have in common: whose they are, and in which form they are written."""
+    """The common part of all kinds: the tenant, and the version of the format."""
 
     version: Literal[2] = BUNDLE_VERSION
     tenant_id: Text
@@ -52,12 +52,12 @@ class Bundle(_Sealed):
 
 
 class ControlBundle(Bundle):
-    """The keys that run a tenant's service. Without them it can be rebuilt; with them backups stay unreadable."""
+    """The keys that run a tenant's service. They can be replaced when lost, and they cannot decrypt backups."""
 
     kind: Literal["control"] = "control"
     owner_key: S3Key
     old_owner_key: S3Key | None = None
-    """The keys that a rotation replaces stay beside the new ones until nothing uses them any more."""
+    """The keys that a rotation replaces stay beside the new ones until they are no longer used."""
     machine_keys: dict[str, S3Key] = Field(default_factory=dict)
     old_machine_keys: dict[str, S3Key] = Field(default_factory=dict)
     stack_passphrase: Secret
@@ -65,12 +65,12 @@ class ControlBundle(Bundle):
     """Base64 of the raw ed25519 seed that signs the machines' orders."""
     old_signing_key: Secret | None = None
     condemned: tuple[SecretId, ...] = ()
-    """The keys whose end is decided, sorted: they are never given to the platform again."""
+    """The condemned keys, sorted: Coffre never gives them to the platform again."""
     credentials: dict[str, Secret] = Field(default_factory=dict)
-    """What `credential:` of a tenant file names: passwords by which machines are reached."""
+    """The entries that `credential:` of a tenant file names: passwords to log in to machines."""
     report_keys: dict[str, Secret] = Field(default_factory=dict)
-    """Base64 of the keys that open what machines say of themselves, each derived from its repository password: here, so
-    that a look at a report needs no password. Bundles of before have none."""
+    """Base64 of the keys that open the machines' reports, each derived from its repository password. They are here so
+    that reading a report needs no password. Older bundles have none."""
 
     @field_validator("signing_key", "old_signing_key")
     @classmethod
@@ -79,20 +79,20 @@ class ControlBundle(Bundle):
 
 
 class DataBundle(Bundle):
-    """The repository passwords, one a machine. Losing one makes every backup of that machine unreadable for ever."""
+    """The repository passwords, one per machine. A lost password makes every backup of that machine unreadable."""
 
     kind: Literal["data"] = "data"
     repository_passwords: dict[str, SealedPassword] = Field(default_factory=dict)
-    """Sealed: they are carried, compared and stored so, and read through `open_password` alone."""
+    """Sealed: they are passed on, compared and stored sealed; only `open_password` reads them."""
 
     def open_password(self, use: RecordedUse) -> SecretStr:
-        """Return the password that a recorded use is about; RefusedError when the use is not recorded."""
+        """Return the password of a recorded use; RefusedError when the use is not recorded."""
         machine = str(use.machine)
         return self.repository_passwords[machine].open(use, self.tenant_id, machine)
 
 
 class ProviderBundle(Bundle):
-    """The keys that are the provider's own and no tenant's."""
+    """The provider's own keys, which belong to no tenant."""
 
     kind: Literal["provider"] = "provider"
     records_key: Secret
@@ -108,11 +108,11 @@ B = TypeVar("B", bound=Bundle)
 
 KINDS: dict[type[Bundle], str] = {ControlBundle: "control", DataBundle: "data", ProviderBundle: "provider"}
 PROVIDER = "_provider"
-"""What stands in the place of a tenant's name and id in the provider's own bundle; no tenant can be called so."""
+"""The name and id in the provider's own bundle; no tenant can have this name."""
 
 
 def entries(bundle: Bundle) -> dict[SecretId, S3Key | SecretStr | SealedPassword]:
-    """Return each secret of a bundle under what identifies it."""
+    """Return each secret of a bundle by its identifier."""
     found: dict[SecretId, S3Key | SecretStr | SealedPassword] = {}
     if isinstance(bundle, ControlBundle):
         owner, signing = SecretId(SecretKind.OWNER_KEY), SecretId(SecretKind.SIGNING_KEY)
@@ -136,7 +136,7 @@ def entries(bundle: Bundle) -> dict[SecretId, S3Key | SecretStr | SealedPassword
 
 
 def all_secret_values(bundle: Bundle) -> set[str]:
-    """Return every secret of a bundle in clear, for tests that search for leaks."""
+    """Return every secret of a bundle unsealed, for tests that search for leaks."""
     return {_clear(entry).get_secret_value() for entry in entries(bundle).values()}
 
 
@@ -147,15 +147,15 @@ def _clear(entry: S3Key | SecretStr | SealedPassword) -> SecretStr:
 
 
 def to_document(bundle: Bundle) -> bytes:
-    """Return the bundle as JSON with its secrets in clear: what is encrypted next, and never written as it is."""
+    """Return the bundle as JSON with its secrets unsealed, for encryption; never write this to a file."""
     return json.dumps(bundle.model_dump(), default=_reveal, sort_keys=True, indent=1).encode()
 
 
 def from_document(document: bytes, model: type[B], tenant_id: str, where: str) -> B:
-    """Read a decrypted document back; ``where`` names the file in messages, which never quote what it holds."""
+    """Read a decrypted document; ``where`` names the file in messages, which never quote its content."""
     fields = _fields_of(document)
     if fields is None:
-        raise CorruptBundleError(f"{where} opens, but what it holds is not a bundle")
+        raise CorruptBundleError(f"{where} opens, but its content is not a bundle")
     _check_belongs(fields, KINDS[model], tenant_id, where)
     if fields["version"] != BUNDLE_VERSION:
         fields = migrate(fields, BUNDLE_VERSION)
@@ -163,11 +163,11 @@ def from_document(document: bytes, model: type[B], tenant_id: str, where: str) -
         return model.model_validate(fields)
     except ValidationError as error:
         places = sorted({str(problem["loc"][0]) if problem["loc"] else "all" for problem in error.errors()})
-    raise CorruptBundleError(f"{where} opens, but is not a sound {KINDS[model]} bundle: {', '.join(places)}")
+    raise CorruptBundleError(f"{where} opens, but is not a valid {KINDS[model]} bundle: {', '.join(places)}")
 
 
 def is_of_earlier_version(document: bytes) -> bool:
-    """Tell whether an earlier version wrote a decrypted document: the next save writes it in the form of today."""
+    """Tell whether an earlier version wrote a decrypted document: the next save writes it in the current format."""
     fields = _fields_of(document)
     return fields is not None and fields.get("version") != BUNDLE_VERSION
 
@@ -191,13 +191,13 @@ def _check_belongs(fields: dict[str, object], kind: str, tenant_id: str, where: 
     if fields.get("kind") != kind:
         raise ForeignBundleError(
             f"{where} is a bundle of kind {fields.get('kind')!r}, not {kind!r}",
-            "Two files were swapped or copied over each other: put the right one back from the other place.",
+            "Two files were swapped or overwritten: restore the right one from the other place.",
         )
     if fields.get("tenant_id") != tenant_id:
         raise ForeignBundleError(
             f"{where} belongs to the tenant with id {fields.get('tenant_id')!r}, not to {tenant_id!r}",
-            "Put the tenant's own bundle back, or give the tenant another name: a name used before may still have its "
-            "former customer's bundle.",
+            "Put the tenant's own bundle back, or give the tenant another name: the bundle of an earlier customer with "
+            "this name may still exist.",
         )
 
 

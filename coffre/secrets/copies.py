@@ -1,4 +1,4 @@
-"""The rules over the two copies of a bundle: which one counts, what their union is, and what a save may not drop."""
+"""The rules for the two copies of a bundle: which one is valid, their union, and what a save must not drop."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from coffre.secrets.identifiers import SecretId, SecretKind, describe
 
 @dataclass(frozen=True)
 class Copy(Generic[B]):
-    """One place's copy: the bundle that it opened to, the problem that it has, or neither when there is no file.
+    """The copy in one place: its bundle, its problem, or neither when there is no file.
 
-    ``is_earlier``: an earlier version of Coffre wrote it, and the bundle is what it was migrated to.
+    ``is_earlier``: an earlier version of Coffre wrote it, and the bundle is the migrated one.
     """
 
     path: str
@@ -24,9 +24,9 @@ class Copy(Generic[B]):
 
 @dataclass(frozen=True)
 class Judged(Generic[B]):
-    """What two copies say together; ``notice`` is a sentence when they are not equal, and the next save repairs it.
+    """The result of two copies; ``notice`` is a sentence when they are not equal, and the next save repairs this.
 
-    ``is_earlier``: an earlier version of Coffre wrote one of them, and the next save writes both in the form of today.
+    ``is_earlier``: an earlier version of Coffre wrote one of them, and the next save writes both in the current format.
     """
 
     bundle: B | None
@@ -35,10 +35,11 @@ class Judged(Generic[B]):
 
 
 def judge(primary: Copy[B], escrow: Copy[B]) -> Judged[B]:
-    """Decide what the two copies say together.
+    """Combine the two copies.
 
-    A save writes escrow first, so a run killed between leaves an escrow that is ahead: that heals by itself. An escrow
-    that lacks the file altogether never comes from a kill; it is lost or not mounted, and somebody has to look.
+    A save writes the escrow first. So a run killed between the two writes leaves a newer escrow, and the next save
+    repairs this. A missing file in the escrow never comes from a kill: it is lost or not mounted, and a person must
+    check.
     """
     for copy, other in ((primary, escrow), (escrow, primary)):
         if copy.problem is not None:
@@ -53,12 +54,12 @@ def judge(primary: Copy[B], escrow: Copy[B]) -> Judged[B]:
         )
     if primary.bundle == escrow.bundle:
         return Judged(primary.bundle, is_earlier=primary.is_earlier or escrow.is_earlier)
-    notice = f"{primary.path} and {escrow.path} differ; what either holds is used, and the next apply writes both again"
+    notice = f"{primary.path} and {escrow.path} differ; both are used together, and the next apply writes both again"
     return Judged(_union(primary, escrow), notice)
 
 
 def lost_entries(previous: B | None, following: B, dropping: Collection[SecretId] = ()) -> list[SecretId]:
-    """Return the secrets that the following bundle lacks, apart from those in ``dropping``.
+    """Return the secrets that the following bundle lacks, except those in ``dropping``.
 
     A secret that a rotation moved beside its successor is not lost.
     """
@@ -76,19 +77,19 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
     ours, theirs = primary.bundle, escrow.bundle
     assert ours is not None  # noqa: S101 (the caller has looked)
     assert theirs is not None  # noqa: S101
-    # A rotation killed between its two writes: the copy that holds all of the other's secrets is ahead.
+    # A rotation killed between its two writes: the copy that has all of the other's secrets is newer.
     for ahead, behind in ((theirs, ours), (ours, theirs)):
         if not lost_entries(behind, ahead):
             return ahead
     known = entries(theirs)
     conflicts = [each for each, secret in entries(ours).items() if each in known and known[each] != secret]
-    # A credential can be asked for again, and escrow is written first: its word is the newer one.
+    # A credential can be entered again, and the escrow is written first: its value is the newer one.
     conflicts = [each for each in conflicts if each.kind is not SecretKind.CREDENTIAL]
     if conflicts:
         raise ConflictingCopiesError(
             f"{primary.path} and {escrow.path} disagree about {', '.join(map(describe, conflicts))}",
-            "Keep both files. Find out which one the platform accepts (the older backup of either helps), then copy it "
-            "over the other.",
+            "Keep both files. Find out which one the platform accepts (an older backup of either helps), then copy it "
+            "over the other one.",
         )
     if isinstance(ours, ControlBundle) and isinstance(theirs, ControlBundle):
         united = {
@@ -108,15 +109,15 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
 
 
 def _with_way_out(copy: Copy[B], other: Copy[B]) -> BundleError:
-    """Return a copy's problem, with what the other copy's state allows the operator to do."""
+    """Return a copy's problem, with a hint that depends on the state of the other copy."""
     problem = copy.problem
     assert problem is not None  # noqa: S101 (the caller has looked)
     if other.bundle is not None:
         return type(problem)(
-            problem.message, f"Its other copy opens: keep the bad file aside, then cp {other.path} {copy.path}"
+            problem.message, f"Its other copy opens: move the bad file away, then cp {other.path} {copy.path}"
         )
     if isinstance(other.problem, type(problem)) and problem.hint:
-        return problem  # the same thing is wrong with both, and the hint says what
-    state = "is no better" if other.problem is not None else "is missing"
+        return problem  # both have the same problem, and the hint describes it
+    state = "has a problem too" if other.problem is not None else "is missing"
     hint = f"{problem.hint} Its other copy {other.path} {state}; look for a backup of either."
     return type(problem)(problem.message, hint.strip())

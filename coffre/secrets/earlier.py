@@ -1,7 +1,7 @@
-"""How earlier versions wrote a bundle, brought to the form of today. Pure.
+"""Migrates the bundles of earlier versions to the current format. Pure.
 
-Version 1 named condemned keys by English phrases. Version 2 stores them as typed values. Events of rotations that were
-recorded then hold the same phrases, and records are never rewritten.
+Version 1 named condemned keys by English phrases. Version 2 stores them as typed values. Older events of rotations
+contain the same phrases, and records are never rewritten.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 
 PHRASES_VERSION: Final = 1
-"""The last version of bundles that holds phrases."""
+"""The last version of bundles with phrases."""
 
 _MACHINE_KEY = re.compile(r"the (?P<old>old )?key of (?P<machine>.+)")
 _KEYS: Final[Mapping[str, SecretId]] = {
@@ -23,7 +23,7 @@ _KEYS: Final[Mapping[str, SecretId]] = {
 
 
 def read_phrase(phrase: object) -> SecretId | None:
-    """Return the key that a phrase of earlier versions names, None when it names none. Only rotated keys had one."""
+    """Return the key of a phrase of earlier versions, None when it names no key. Only rotated keys had phrases."""
     if not isinstance(phrase, str):
         return None
     found = _MACHINE_KEY.fullmatch(phrase)
@@ -33,9 +33,9 @@ def read_phrase(phrase: object) -> SecretId | None:
 
 
 def migrate(fields: Mapping[str, object], version: int) -> dict[str, object]:
-    """Return the fields of a bundle of an earlier version as ``version`` has them.
+    """Return the fields of a bundle of an earlier version in the format of ``version``.
 
-    A value that names no key stays as it is, and the bundle's own rules judge it.
+    A value that names no key stays unchanged, and the bundle's own rules check it.
     """
     migrated = {**fields, "version": version}
     condemned = fields.get("condemned")

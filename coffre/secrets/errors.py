@@ -1,14 +1,14 @@
-"""What can be wrong with identities, recipients and bundles, one class for each thing that code tells apart."""
+"""The errors of identities, recipients and bundles, one class for each case that code distinguishes."""
 
 from coffre.errors import ExpectedError
 
 
 class IdentityError(ExpectedError):
-    """The private key that opens bundles is missing, unreadable, badly kept, or not one of the recipients."""
+    """The private key that opens bundles is missing, unreadable, badly protected, or not one of the recipients."""
 
 
 class RecipientsError(ExpectedError):
-    """The list of public keys that bundles are encrypted for is missing, too short or not readable."""
+    """The list of recipients, the public keys of the bundles, is missing, too short or not readable."""
 
 
 class BundleError(ExpectedError):
@@ -20,16 +20,16 @@ class WrongIdentityError(BundleError):
 
 
 class CorruptBundleError(BundleError):
-    """The copy is damaged, or what it holds is not a bundle."""
+    """The copy is damaged, or its content is not a bundle."""
 
 
 class ForeignBundleError(BundleError):
-    """The copy is a sound bundle, but of another tenant, another kind or another version."""
+    """The copy is a valid bundle, but of another tenant, another kind or another version."""
 
 
 class MissingCopyError(BundleError):
-    """The escrow lacks a bundle that the secrets folder has (or neither has it, when it was asked for)."""
+    """The escrow lacks a bundle that the secrets folder has (or both lack a bundle that was requested)."""
 
 
 class ConflictingCopiesError(BundleError):
-    """Both copies open, and give different values for the same thing: no rule can choose."""
+    """Both copies open, but have different values for the same secret: no rule can choose."""

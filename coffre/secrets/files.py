@@ -1,4 +1,4 @@
-"""The file system as the secret store needs it: locks between processes, and errors in plain words."""
+"""Locks between processes, and plain error messages, for the files of the secret store."""
 
 import errno
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from coffre.workspace.locks import file_lock
 
 @contextmanager
 def locked(path: Path, place: str, wait_seconds: float) -> Iterator[None]:
-    """Hold an exclusive lock between processes (and threads); BusyError when another holds it too long."""
+    """Hold an exclusive lock between processes (and threads); BusyError when another process holds it too long."""
     busy = BusyError(f"another run is writing the same secrets in {place}", "Wait for it to end, then run this again.")
     with ExitStack() as held:
         with explained(f"write to {place}"):
@@ -21,7 +21,7 @@ def locked(path: Path, place: str, wait_seconds: float) -> Iterator[None]:
 
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Turn what the file system refuses into one sentence; ``doing`` says what was tried, with the path."""
+    """Turn an error of the file system into one sentence; ``doing`` names the attempted action, with the path."""
     try:
         yield
     except OSError as error:
@@ -36,9 +36,9 @@ def _reason(error: OSError) -> str:
 
 def _hint(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "Make room, then run the same command again; what was there before is untouched."
+        return "Make room, then run the same command again; the old file is unchanged."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "Make it readable and writable for the user who runs Coffre, then run the same command again."
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return "Mount or create the folder (`coffre secrets init` makes it the first time), then run the command again."
-    return "Put that right, then run the same command again; what was there before is untouched."
+    return "Correct that, then run the same command again; the old file is unchanged."

@@ -1,4 +1,4 @@
-"""What identifies a secret of a bundle: a typed value, and the one place that words it in English."""
+"""The identifier of a secret in a bundle, as a typed value, and its English words."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 
 class SecretKind(StrEnum):
-    """What a secret is for. Bundles and events store these values."""
+    """The purpose of a secret. Bundles and events store these values."""
 
     OWNER_KEY = "owner_key"
     MACHINE_KEY = "machine_key"
@@ -21,7 +21,7 @@ class SecretKind(StrEnum):
 
 
 class Generation(StrEnum):
-    """Which of the two keys a rotation knows: the one in use from now on, or the one that it replaces."""
+    """One of the two keys of a rotation: the new one, or the one that it replaces."""
 
     CURRENT = "current"
     OLD = "old"
@@ -48,7 +48,7 @@ class SecretId:
 
     @property
     def old(self) -> "SecretId":
-        """Identify the secret that a rotation keeps beside its successor."""
+        """Identify the old secret that a rotation keeps beside its successor."""
         return replace(self, generation=Generation.OLD)
 
 

@@ -1,4 +1,4 @@
-"""New keys and passwords from the system's random source; nothing here is stored or shown."""
+"""Generates keys and passwords from the system's random source; nothing here is stored or shown."""
 
 import base64
 import secrets
@@ -11,31 +11,31 @@ from coffre.secrets.bundles import SIGNING_SEED_BYTES, S3Key
 
 ACCESS_KEY_ID_LENGTH = 20
 SECRET_LENGTH = 43
-"""Characters of 62 kinds: 256 bits. Letters and digits alone, so that no shell, URL or file format quotes them."""
+"""The length for 256 bits with 62 different characters: only letters and digits, so that no format quotes them."""
 
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 _ID_CHARACTERS = string.ascii_uppercase + string.digits
 
 
 def new_access_key() -> S3Key:
-    """Mint an S3 key: an id of 20 capitals and digits that starts with a letter, and a secret of 256 bits."""
+    """Generate an S3 key: an id of 20 capitals and digits that starts with a letter, and a secret of 256 bits."""
     first = secrets.choice(string.ascii_uppercase)
     rest = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(ACCESS_KEY_ID_LENGTH - 1))
     return S3Key(access_key_id=first + rest, secret_access_key=_new_secret())
 
 
 def new_password() -> SecretStr:
-    """Mint a repository password of 256 bits."""
+    """Generate a repository password of 256 bits."""
     return _new_secret()
 
 
 def new_passphrase() -> SecretStr:
-    """Mint the passphrase that encrypts the secrets in a stack's state."""
+    """Generate the passphrase that encrypts the secrets in a stack's state."""
     return _new_secret()
 
 
 def new_signing_key() -> SecretStr:
-    """Mint the base64 of an ed25519 seed."""
+    """Generate the base64 of an ed25519 seed."""
     return SecretStr(base64.b64encode(secrets.token_bytes(SIGNING_SEED_BYTES)).decode())
 
 

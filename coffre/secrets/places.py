@@ -1,4 +1,4 @@
-"""The two folders that hold bundles: their file names, and what must be true of them."""
+"""The two folders of the bundles: their file names and their rules."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ BUNDLE_SUFFIX = ".age"
 
 @dataclass(frozen=True)
 class Places:
-    """The secrets folder and its escrow, under or outside the repository's ``root``."""
+    """The secrets folder and its escrow, inside or outside the repository's ``root``."""
 
     primary: Path
     escrow: Path
@@ -23,11 +23,11 @@ class Places:
 
     @property
     def escrow_recipients(self) -> Path:
-        """The escrow's own copy of the list: tells an escrow from an empty mount point, and survives the other."""
+        """The escrow's own copy of the list: it distinguishes an escrow from an empty mount point, and is a backup."""
         return self.escrow / RECIPIENTS_FILE
 
     def check_apart(self) -> None:
-        """Refuse two places that are one, or one inside the other: one accident would take both copies."""
+        """Refuse equal or nested places: one accident would destroy both copies."""
         primary, escrow = self.primary.resolve(), self.escrow.resolve()
         if primary.is_relative_to(escrow) or escrow.is_relative_to(primary):
             raise InvalidFileError(
@@ -41,5 +41,5 @@ class Places:
         return sorted(path.name for path in folder.glob(f"[!.]*{BUNDLE_SUFFIX}")) if folder.is_dir() else []
 
     def shown(self, path: Path) -> str:
-        """Return a path as messages show it: from the root when it lies below."""
+        """Return a path for messages: relative to the root when it is below."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)

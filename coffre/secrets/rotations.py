@@ -1,7 +1,8 @@
 """The rotation of a tenant's keys, as changes of its control bundle; each function returns what one save writes.
 
-A rotation mints the new key beside the old one. Once it is decided that the old one ends it is *condemned*, which is
-kept too: a run killed after that never gives it back to the platform. A key that is condemned itself is to be replaced.
+A rotation generates the new key and keeps the old one beside it. When the old key must end, it is *condemned*, and
+the bundle stores this: a run killed after that never gives it to the platform again. A condemned new key must be
+replaced too.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -17,7 +18,7 @@ from coffre.secrets.sealed import SealedPassword
 
 
 class KeyKind(StrEnum):
-    """Whose key it is."""
+    """The owner of a key."""
 
     OWNER = "owner"
     MACHINE = "machine"
@@ -54,7 +55,7 @@ SIGNING = Subject(KeyKind.SIGNING)
 
 @dataclass(frozen=True)
 class PendingRotation:
-    """A rotation that was begun and not ended; ``is_cut``: the old key counts no more, and somebody lacks the new."""
+    """A rotation in progress; ``is_cut``: the old key is revoked, and a machine lacks the new one."""
 
     secret: SecretId
     machine: str | None
@@ -62,17 +63,17 @@ class PendingRotation:
 
 
 def machine_key(machine: str) -> Subject:
-    """Return the subject that is a machine's key."""
+    """Return the subject of a machine's key."""
     return Subject(KeyKind.MACHINE, machine)
 
 
 def list_subjects(control: ControlBundle, machines: Iterable[str]) -> list[Subject]:
-    """Return the keys that a tenant with these machines has; a machine that was never applied has none."""
+    """Return the keys of a tenant with these machines; a machine that was never applied has none."""
     return [OWNER, *(machine_key(name) for name in machines if name in control.machine_keys), SIGNING]
 
 
 def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[PendingRotation, ...]:
-    """Return the rotations of a tenant with these machines that some command has yet to end."""
+    """Return the rotations in progress of a tenant with these machines."""
     return tuple(
         PendingRotation(subject.secret, subject.machine, is_condemned(control, subject))
         for subject in list_subjects(control, machines)
@@ -81,29 +82,29 @@ def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[
 
 
 def find_old(control: ControlBundle, subject: Subject) -> S3Key | SecretStr | None:
-    """Return the key that is being replaced; None when none is."""
+    """Return the key that is being replaced; None without a rotation."""
     found = entries(control).get(subject.old_secret)
     assert not isinstance(found, SealedPassword)  # noqa: S101 - those are of the other bundle
     return found
 
 
 def is_pending(control: ControlBundle, subject: Subject) -> bool:
-    """Tell whether a rotation of this key was begun, or decided, and not ended."""
+    """Tell whether a rotation of this key was begun, or decided, and not finished."""
     return find_old(control, subject) is not None or subject.secret in control.condemned
 
 
 def is_condemned(control: ControlBundle, subject: Subject) -> bool:
-    """Tell whether the key that is being replaced counts no more."""
+    """Tell whether the key that is being replaced is revoked."""
     return subject.old_secret in control.condemned
 
 
 def is_to_be_replaced_again(control: ControlBundle, subject: Subject) -> bool:
-    """Tell whether the newest key is condemned too: a thief may have it, in the middle of its delivery."""
+    """Tell whether the newest key is condemned too: a thief may have got it during its delivery."""
     return subject.secret in control.condemned
 
 
 def trusted_key(control: ControlBundle, subject: Subject) -> S3Key:
-    """Return the S3 key that the platform certainly has: the one being replaced, until its end is decided."""
+    """Return the S3 key that the platform certainly has: the one being replaced, until it is condemned."""
     old = None if is_condemned(control, subject) else find_old(control, subject)
     found = entries(control)[subject.secret] if old is None else old
     assert isinstance(found, S3Key)  # noqa: S101 - the signing key is nothing of the platform's
@@ -111,16 +112,16 @@ def trusted_key(control: ControlBundle, subject: Subject) -> S3Key:
 
 
 def signing_keys(control: ControlBundle) -> list[SecretStr]:
-    """Return the keys that sign orders: the newest, and the one being replaced until its end is decided."""
+    """Return the keys that sign orders: the newest, and the one being replaced until it is condemned."""
     old = None if is_condemned(control, SIGNING) else control.old_signing_key
     return [control.signing_key] if old is None else [control.signing_key, old]
 
 
 def start(control: ControlBundle, subjects: Sequence[Subject], *, now: bool) -> ControlBundle:
-    """Begin the rotation of these keys, all in one save; with ``now`` what they replace is condemned at once.
+    """Begin the rotation of these keys, all in one save; with ``now`` the replaced keys are condemned at once.
 
-    While one of them is pending nothing is begun beside it: the rotation under way is to be ended, whoever began it.
-    With ``now`` a rotation that had not come to its end yet starts over: a stolen machine may have its new key already.
+    While one of them is pending, no other rotation begins: the one in progress must be finished first. With ``now`` an
+    unfinished rotation starts again: a stolen machine may already have its new key.
     """
     unfinished = [subject for subject in subjects if is_pending(control, subject)]
     decided = [s for s in unfinished if is_condemned(control, s) or is_to_be_replaced_again(control, s)]
@@ -133,19 +134,19 @@ def start(control: ControlBundle, subjects: Sequence[Subject], *, now: bool) -> 
 
 
 def begin(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
-    """Mint a successor of each key and keep the key beside it; a condemned one stays so."""
+    """Generate a successor of each key and keep the key beside it; a condemned one stays condemned."""
     for subject in subjects:
         control = _begun(control, subject)
     return control
 
 
 def condemn(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
-    """Decide that the keys being replaced count no more."""
+    """Condemn the keys that are being replaced."""
     return _with_condemned(control, {subject.old_secret for subject in subjects})
 
 
 def drop(control: ControlBundle, subjects: Collection[Subject]) -> ControlBundle:
-    """Forget the keys that were replaced; the save has to name them as dropped."""
+    """Forget the replaced keys; the save must name them as dropped."""
     gone = {subject.old_secret for subject in subjects}
     machines = {subject.machine for subject in subjects}
     return control.model_copy(

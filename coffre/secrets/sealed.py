@@ -1,4 +1,4 @@
-"""A repository password as everybody carries it about: sealed. It opens for a use that is recorded alone."""
+"""A sealed repository password: it opens only for a recorded use."""
 
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ USE = "password_used"
 
 
 class RecordedUse(Protocol):
-    """The event of a use, as the records give it back: with the number that they gave it."""
+    """The event of a use, as the records return it, with its number."""
 
     @property
     def id(self) -> int | None: ...
@@ -25,7 +25,7 @@ class RecordedUse(Protocol):
 
 
 class SealedPassword:
-    """A password that can be kept, compared and stored, and not read."""
+    """A password that can be passed on, compared and stored, but not read."""
 
     __slots__ = ("_value",)
 
@@ -44,14 +44,14 @@ class SealedPassword:
         return hash(self._value)
 
     def reveal_for_storage(self) -> SecretStr:
-        """Return the password for the encrypted file that keeps it; `tests/unit/secrets/test_one_door.py` says who."""
+        """Return the password for its encrypted file; `tests/unit/secrets/test_one_door.py` lists the callers."""
         return self._value
 
     def open(self, use: RecordedUse, tenant_id: str, machine: str) -> SecretStr:
-        """Return the password for a use of it that is recorded; RefusedError for anything else."""
+        """Return the password for a recorded use; RefusedError for anything else."""
         if use.id is None or (use.kind, use.tenant_id, use.machine) != (USE, tenant_id, machine):
             raise RefusedError(
-                f"the repository password of {machine} opens only for a use of it that is recorded",
+                f"the repository password of {machine} opens only for a recorded use",
                 "This is a fault of Coffre: report it.",
             )
         return self._value

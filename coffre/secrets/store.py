@@ -38,9 +38,9 @@ Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
 class SecretStore:
-    """Reads and writes bundles. Nothing is opened before it is asked for: no identity is needed to find nothing.
+    """Reads and writes bundles. It opens a file only on request: without bundles it needs no identity.
 
-    Notices are sentences, each said once, about copies that were not equal and that the next save repairs.
+    Notices are sentences, each given once, about copies that were not equal and that the next save repairs.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class SecretStore:
         environment: Mapping[str, str] = os.environ,
         on_notice: OnNotice | None = None,
     ) -> "SecretStore":
-        """Return the store of two folders; the environment says where the operator's identity is."""
+        """Return the store of two folders; the environment gives the path of the operator's identity."""
         places = Places(primary, escrow, root)
         places.check_apart()
         return cls(places, keys.identity_path(environment), on_notice=on_notice)
 
     def find_control(self, slug: str, tenant_id: str) -> ControlBundle | None:
-        """Return a tenant's control bundle, None when neither place has it; BundleError when a copy is not sound."""
+        """Return a tenant's control bundle, None when neither place has it; BundleError when a copy is not valid."""
         return self._find(slug, tenant_id, ControlBundle)
 
     def find_data(self, slug: str, tenant_id: str) -> DataBundle | None:
-        """Return a tenant's data bundle, None when neither place has it; BundleError when a copy is not sound."""
+        """Return a tenant's data bundle, None when neither place has it; BundleError when a copy is not valid."""
         return self._find(slug, tenant_id, DataBundle)
 
     def get_control(self, slug: str, tenant_id: str) -> ControlBundle:
@@ -92,22 +92,22 @@ class SecretStore:
     def save_control(self, slug: str, bundle: ControlBundle, *, dropping: Collection[SecretId] = ()) -> bool:
         """Write a control bundle to both places; see `save_data`.
 
-        A rotated secret may move beside its successor; those in ``dropping`` may go.
+        A rotated secret may move beside its successor; those in ``dropping`` may disappear.
         """
         return self._save(slug, bundle, dropping)
 
     def save_data(self, slug: str, bundle: DataBundle, *, dropping: Collection[SecretId] = ()) -> bool:
         """Write a data bundle to escrow and to the secrets folder, then read both back and compare.
 
-        Returns whether anything was written: False when both copies already say this, in the form of today. May run
+        Returns whether anything was written: False when both copies already are equal, in the current format. May run
         again after a kill or a failure at any point. RefusedError when the bundle lacks or changes a secret that a
-        copy has: it only grows, apart from the secrets in ``dropping``, whose backups are erased.
-        Whoever uses a password first calls this and sees it return.
+        copy has: it only grows, except for the secrets in ``dropping``, whose backups are erased.
+        A caller uses a new password only after this function has returned.
         """
         return self._save(slug, bundle, dropping)
 
     def find_provider(self) -> ProviderBundle | None:
-        """Return the provider's own bundle, None when neither place has it; BundleError when a copy is not sound."""
+        """Return the provider's own bundle, None when neither place has it; BundleError when a copy is not valid."""
         return self._find(PROVIDER, PROVIDER, ProviderBundle)
 
     def save_provider(self, bundle: ProviderBundle) -> bool:
@@ -115,11 +115,11 @@ class SecretStore:
         return self._save(PROVIDER, bundle)
 
     def destroy(self, slug: str, tenant_id: str, model: type[Bundle]) -> BundleFiles:
-        """Delete every copy of a bundle, damaged and temporary ones too, and look that none is left.
+        """Delete every copy of a bundle, also damaged and temporary ones, and check that none is left.
 
-        Nothing brings it back. May run again after a kill at any point and says the same then; without any copy, now or
-        before, the places are none. RefusedError, and nothing is deleted, when no copy proves to be this tenant's, or
-        when the escrow is not there: its copy would survive.
+        This cannot be undone. May run again after a kill at any point, with the same result; without any present or
+        former copy the places are empty. RefusedError, and nothing is deleted, when no copy is proved to be this
+        tenant's, or when the escrow is missing: its copy would survive.
         """
         self._refuse_missing_escrow()
         with self._locked(slug):
@@ -134,7 +134,7 @@ class SecretStore:
             return note
 
     def forget_destroyed(self, slug: str) -> list[str]:
-        """Remove the notes of what was destroyed and the lock files; returns what was removed. The very last step."""
+        """Remove the notes of destroyed bundles and the lock files; returns what was removed. The very last step."""
         removed = []
         for folder in (self._places.primary, self._places.escrow):
             for path in [*list_notes(folder, slug), folder / f".{slug}.lock"]:
@@ -145,9 +145,9 @@ class SecretStore:
         return removed
 
     def find_files(self, slug: str, model: type[Bundle]) -> BundleFiles:
-        """Return where a bundle stands, copies put aside included, and the SHA-256 of its encrypted file.
+        """Return the places of a bundle, including renamed copies, and the SHA-256 of its encrypted file.
 
-        Touches nothing and opens nothing. ExpectedError when the escrow is not there: its copy would not be seen.
+        It changes and opens nothing. ExpectedError when the escrow is missing: its copy would not be seen.
         """
         self._refuse_missing_escrow()
         return Traces(self._places, slug, KINDS[model]).look()
@@ -176,14 +176,14 @@ class SecretStore:
         if bundle is None:
             primary, escrow = (self._places.shown(path) for path in self._paths(slug, KINDS[model]))
             raise MissingCopyError(
-                f"{slug} has no {KINDS[model]} bundle: neither {primary} nor {escrow} is there",
-                f"If {slug} was never applied, run `coffre apply {slug}`; else bring its bundles back first.",
+                f"{slug} has no {KINDS[model]} bundle: neither {primary} nor {escrow} exists",
+                f"If {slug} was never applied, run `coffre apply {slug}`; else restore its bundles first.",
             )
         return bundle
 
     def _judge(self, slug: str, tenant_id: str, model: type[B]) -> Judged[B]:
-        # The secrets folder is read before the escrow, and written after it: so whoever reads during a save
-        # may see an escrow that is ahead, never one that lacks something.
+        # The secrets folder is read before the escrow, and written after it: so a reader during a save may see a
+        # newer escrow, but never one that lacks something.
         primary, escrow = (self._read(path, tenant_id, model) for path in self._paths(slug, KINDS[model]))
         return judge(primary, escrow)
 
@@ -216,7 +216,7 @@ class SecretStore:
             if current.bundle == bundle and not current.notice and not current.is_earlier:
                 return False
             self._write_both(slug, bundle, recipients)
-            # The list may have changed between our reading it and our turn: then this bundle is nobody else's to heal.
+            # The list may have changed between our reading and our lock: then only we can correct this bundle.
             while (listed := self._check_recipients()) != recipients:
                 recipients = listed
                 self._write_both(slug, bundle, recipients)
@@ -236,12 +236,12 @@ class SecretStore:
             copy = self._read(path, bundle.tenant_id, type(bundle))
             if copy.bundle != bundle:
                 raise ExpectedError(
-                    f"{copy.path} was written, but did not read back as written",
-                    "Do not use what it holds. Check the disk or mount it is on, then run the same command again.",
+                    f"{copy.path} was written, but reading it back gave something else",
+                    "Do not use its content. Check its disk or mount, then run the same command again.",
                 )
 
     def _check_recipients(self) -> tuple[str, ...]:
-        """Return whom to encrypt for, after seeing that we could open it again and that the escrow is one."""
+        """Return the recipients, after a check that we can open the bundle again and that the escrow is valid."""
         recipients = keys.read_recipients(self._places.recipients)
         check_is_recipient(self._open_identities(), recipients, self._identity, self._places.recipients)
         self._refuse_missing_escrow()
@@ -265,7 +265,7 @@ class SecretStore:
 
     @contextmanager
     def _locked(self, slug: str) -> Iterator[None]:
-        """Lock the tenant in both places: two machines may share an escrow and nothing else."""
+        """Lock the tenant in both places: two computers may share only the escrow."""
         lock = f".{slug}.lock"
         places, wait = self._places, self._wait_seconds
         with (
@@ -278,9 +278,9 @@ class SecretStore:
 def check_is_recipient(
     identities: Sequence[SecretStr], recipients: Sequence[str], identity: Path, listed_in: Path
 ) -> None:
-    """Refuse to encrypt what we could not read back: one of our identities must be among the recipients."""
+    """Refuse to encrypt without reading back: one of our identities must be among the recipients."""
     if not {age.public_half(each) for each in identities} & set(recipients):
         raise IdentityError(
             f"the identity {identity} is not among the recipients of {listed_in}",
-            "Use the identity that is, or have one of its owners add your public key.",
+            "Use an identity of a recipient, or have one of them add your public key.",
         )

@@ -1,1 +1,1 @@
-"""Who did it, proved: the keys that a repository knows, signed commits, signed statements. No git settings count."""
+"""Proves who did an act: the repository's trusted keys, signed commits, signed statements. It ignores git settings."""

@@ -1,5 +1,5 @@
-"""Who wrote a part of a file as it stands on the branch, and who brought what others had written. Nothing is believed
-of the names in commits but that their bearers may not approve.
+"""Finds the authors of a part of a file on the branch, and who merged it. Names in commits are not proof; they only
+exclude their bearers from approval.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,25 +11,25 @@ from coffre.signing.history import Identity, Trust, list_brought
 from coffre.signing.objects import Objects
 
 Part = Callable[[bytes], str | None]
-"""Returns the part of a file that is asked about; None when the file has none."""
+"""Returns the requested part of a file; None when the file has none."""
 
 
 @dataclass(frozen=True)
 class Hand:
-    """A commit that wrote or brought the part; ``identity`` is None when no key that counts signed it."""
+    """A commit that wrote or merged the part; ``identity`` is None when no trusted key signed it."""
 
     commit: Commit
     identity: Identity | None
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Whom the commit names, which anybody can type."""
+        """The person whom the commit names; anybody can type this."""
         return tuple(dict.fromkeys((self.commit.author, self.commit.committer)))
 
 
 @dataclass(frozen=True)
 class Authorship:
-    """A part as HEAD has it: everybody who wrote on it since it came, and who merged it as it stands, unchanged."""
+    """A part in HEAD: all its authors since it was added, and who merged it unchanged."""
 
     text: str
     writers: tuple[Hand, ...]
@@ -37,7 +37,7 @@ class Authorship:
 
 
 def read_authorship(objects: Objects, trust: Trust, path: str, part: Part, now: datetime) -> Authorship | None:
-    """Return who wrote a part of HEAD's file; None when it has none."""
+    """Return the authors of a part of HEAD's file; None when it has none."""
     return _Reading(objects, trust, path, part, now).read()
 
 
@@ -68,7 +68,7 @@ class _Reading:
         return Authorship(text, tuple(writers), tuple(mergers or ()))
 
     def _write_aside(self, brought_by: Commit) -> Iterator[Hand]:
-        """Yield who wrote on the part on the branches that a merge brought."""
+        """Yield the authors of the part on the branches of a merge."""
         for side in list_brought(self._objects, brought_by, self._path):
             written = self._at(side)
             if written is not None and all(self._at(self._objects.commit(each)) != written for each in side.parents):

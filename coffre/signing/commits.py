@@ -1,4 +1,4 @@
-"""A commit as git stores it: what it is made from, who it says wrote it, and the signature over all of that. Pure."""
+"""Reads a commit as git stores it: its parents, its declared author, and the signature over everything. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _SIGNATURES = ("gpgsig", "gpgsig-sha256")
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit. ``author`` and ``committer`` are the addresses that it gives, which anybody can type.
+    """One commit. ``author`` and ``committer`` are its declared addresses, which anybody can type.
 
-    ``signed`` is what ``signature`` is of; ``committed_at`` is the committer's own word too.
+    ``signed`` is the text under ``signature``; ``committed_at`` is also only declared.
     """
 
     id: str
@@ -57,12 +57,12 @@ def read_commit(name: str, content: bytes) -> Commit:
 
 
 def _address(text: str) -> str:
-    """Return an address as text; what is not written in UTF-8 is nobody's."""
+    """Return an address as text; an address that is not UTF-8 belongs to nobody."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
 
 
 def _moment(seconds: int) -> datetime:
-    """Return the moment that a commit gives; what no calendar has is as far ahead as can be."""
+    """Return the time of a commit; an impossible time becomes the last possible one."""
     return datetime.fromtimestamp(seconds, UTC) if 0 <= seconds < _LATEST.timestamp() else _LATEST
 
 
@@ -78,7 +78,7 @@ def _read_fields(head: str) -> list[tuple[str, str]]:
 
 
 def _without_signatures(content: bytes) -> bytes:
-    """Return what was signed: the commit as it was before the signature was put in."""
+    """Return the signed text: the commit before the signature was added."""
     head, gap, message = content.partition(b"\n\n")
     kept, is_signature = [], False
     for line in head.split(b"\n"):

@@ -1,9 +1,9 @@
-"""Which keys count: the allowed-signers file along the history of a repository's own branch, and who let each key in.
+"""Finds the trusted keys: the allowed-signers file in the history of a repository's branch, and who added each key.
 
-The file as it was before a commit judges that commit, so nobody lets a key in and uses it in one go. The first file is
-where trust begins. A key that comes later counts once a commit by a known key brings it; where one person alone did so,
-the key counts as that person's own: with them it never makes two. Two people make it its holder's: one signs the
-commit, another signs the merge that brings it to the branch.
+The file before a commit judges that commit, so nobody can add a key and use it in one step. Trust begins with the
+first file. A later key is trusted once a commit by a known key adds it. When only one person did this, the key counts
+as that person's own: both together are never two people. Two people make it the holder's key: one signs the commit,
+another one signs the merge into the branch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,10 @@ _AHEAD = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose key it was, proved. ``name`` is the holder's address; ``person`` and ``controller`` tell people apart.
+    """The proved owner of a key. ``name`` is the holder's address; ``person`` and ``controller`` distinguish people.
 
-    The controller is the person without whom the key would not count, the holder as a rule. ``namespaces`` are those
-    that the key's entry names.
+    The controller is the person on whom the trust in the key depends, normally the holder. ``namespaces`` are those of
+    the key's entry.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Known:
-    """The keys that count at one point of the history: each with the person who controls it."""
+    """The trusted keys at one point of the history: each with the person who controls it."""
 
     controllers: dict[Signer, str] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class Known:
         return Identity(signer.name, person, self.controllers[signer], signer.fingerprint, signer.namespaces or ())
 
     def find_holder(self, fingerprint: str) -> Identity | None:
-        """Return whose key it is that has a fingerprint."""
+        """Return the identity of a fingerprint."""
         return next((self.identify(each) for each in self.controllers if each.fingerprint == fingerprint), None)
 
     def find(self, payload: bytes, signature: Signature | None, namespace: str, at: datetime) -> Identity | None:
-        """Return whose signature it is; None when it is nobody's that counts."""
+        """Return the identity of a signature; None without a trusted key."""
         if signature is None:
             return None
         for signer in self.controllers:
@@ -59,27 +59,27 @@ class Known:
         return None
 
     def find_person(self, address: str) -> str:
-        """Return the person whom an address means: the holder of a key where there is one."""
+        """Return the person of an address: the holder of a key if there is one."""
         return self.people.get(person_of(address), person_of(address))
 
     def is_two_people(self, one: Identity, other: Identity) -> bool:
-        """Tell whether two identities are two people's: other holders, other keys, and neither depends on the other."""
+        """Tell whether two identities are two people: other holders, other keys, and neither depends on the other."""
         return one.fingerprint != other.fingerprint and not self._names(one) & self._names(other)
 
     def is_same_person(self, one: Identity, address: str) -> bool:
-        """Tell whether an address that somebody typed is a person's, or that of who controls the person's key."""
+        """Tell whether a typed address belongs to a person, or to the controller of the person's key."""
         return bool(self._names(one) & {person_of(address), self.find_person(address)})
 
     def _names(self, one: Identity) -> set[str]:
-        # Also by what the newest file says: an entry may have joined two addresses since.
+        # Also by the newest file: an entry may have joined two addresses since.
         return {one.person, one.controller, self.find_person(one.person), self.find_person(one.controller)}
 
 
 @dataclass(frozen=True)
 class Trust:
-    """The known keys along a branch, newest commit first, and each change of them with what counted from then on.
+    """The known keys along a branch, newest commit first, and each change of them with the keys trusted from then on.
 
-    ``pending`` are the keys of HEAD's file that count for nobody, since no known key brought them.
+    ``pending`` are the untrusted keys of HEAD's file: no known key added them.
     """
 
     line: tuple[Commit, ...]
@@ -102,14 +102,14 @@ class Trust:
         return self.changes[-1][0].id if self.changes else None
 
     def known_at(self, moment: datetime) -> Known:
-        """Return what counted at a moment: by the newest file that was there then."""
+        """Return the keys trusted at a time: by the newest file of that time."""
         return next((known for commit, known in reversed(self.changes) if commit.committed_at <= moment), Known())
 
     def find_signer(self, commit: Commit, brought_by: Commit, now: datetime) -> Identity | None:
-        """Return who signed a commit, by the keys that counted before ``brought_by`` came to the branch.
+        """Return who signed a commit, by the keys trusted before ``brought_by`` came to the branch.
 
-        That is the commit itself, or the merge that brought it. Dates are the committer's word: none is believed that
-        lies before what the branch had already, or ahead of now.
+        That is the commit itself, or its merge. Dates are declared by the committer: a date before the branch's latest
+        one, or in the future, is not accepted.
         """
         at = brought_by.committed_at
         if brought_by.parents:
@@ -132,7 +132,7 @@ def read_trust(objects: Objects, place: Place, now: datetime) -> Trust:
 
 
 def walk(objects: Objects, head: str) -> Iterator[Commit]:
-    """Yield the commits of a branch, newest first: each one's first parent is the branch before it."""
+    """Yield the commits of a branch, newest first: the first parent of each is the branch before it."""
     name: str | None = head
     while name is not None:
         commit = objects.commit(name)
@@ -141,7 +141,7 @@ def walk(objects: Objects, head: str) -> Iterator[Commit]:
 
 
 def list_brought(objects: Objects, commit: Commit, path: str) -> list[Commit]:
-    """Return the commits that a merge brought, newest first, as far as they differ in a file from the branch before."""
+    """Return the commits of a merge, newest first, that differ in a file from the branch before."""
     if len(commit.parents) < 2:
         return []
     base = objects.find_file(objects.commit(commit.parents[0]), path)
@@ -200,7 +200,7 @@ class _Building:
         self._known = Known(controllers, people)
 
     def _find_controller(self, commit: Commit, signer: Signer, person: str, now: datetime) -> str | None:
-        """Return who controls a key that comes with a commit; None when nobody known brought it."""
+        """Return who controls a key that a commit adds; None when no known person added it."""
         trust = self.trust()
         brought = list_brought(self._objects, commit, self._path)
         bringing = [commit, *(each for each in brought if self._is_added_by(each, signer))]

@@ -1,7 +1,7 @@
-"""git's objects as they are, each held against its own hash: the one module that reads them.
+"""Reads git's objects, and checks each one against its own hash. Only this module reads them.
 
-Neither the settings of a user nor those of a checkout have a say: no replaced objects, grafts, mail maps, commit graphs
-or fetching. Which commit is HEAD is all that git is believed.
+It ignores the settings of the user and of the checkout: no replaced objects, grafts, mail maps, commit graphs or
+fetching. The only fact taken from git is which commit is HEAD.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from coffre.signing.commits import Commit, read_commit
 _SECONDS = 20
 _LIMIT_BYTES = 16 * 1024 * 1024
 _COMMIT_BYTES = 256 * 1024
-"""Every commit of a history is kept while it is read: one of people's has some hundred bytes."""
+"""Every commit of a history is kept in memory while it is read: a person's commit has a few hundred bytes."""
 _LINE_BYTES = 256
 _TREE_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0", re.DOTALL)
 _PLAIN_FILES = (b"100644", b"100755")
@@ -32,22 +32,22 @@ _FOLDER = b"40000"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a repository's root is in git: HEAD's commit, and the folder of the root ("" at the top)."""
+    """The place of a repository's root in git: HEAD's commit, and the folder of the root ("" at the top)."""
 
     head: str
     folder: str
 
 
 def find_place(root: Path) -> Place | None:
-    """Return where a root is in git; None where git has no commit of it. RefusedError for a history that is cut off."""
+    """Return the place of a root in git; None without a commit of it. RefusedError for a shallow history."""
     head = _ask(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     folder = _ask(root, "rev-parse", "--show-prefix")
     if head is None or folder is None:
         return None
     if _ask(root, "rev-parse", "--is-shallow-repository") != "false":
         raise RefusedError(
-            "this checkout lacks its history, so it does not tell who wrote and approved what",
-            "Fetch it whole (`git fetch --unshallow`; in a pipeline, a fetch depth of 0), then run the same again.",
+            "this checkout lacks its history, so it does not show the authors and approvers",
+            "Fetch all of it (`git fetch --unshallow`; in a pipeline, a fetch depth of 0), then run this again.",
         )
     return Place(head, folder)
 
@@ -89,22 +89,22 @@ class Objects:
         return entries
 
     def _read(self, name: str, kind: str) -> bytes:
-        """Return an object of a kind once its bytes are seen to have the hash that is its name."""
+        """Return an object of a kind after a check that its bytes match the hash in its name."""
         self._requests.write(f"{name}\n".encode())
         self._requests.flush()
         words = self._answers.readline(_LINE_BYTES).split()
         if len(words) != 3 or not words[2].isdigit():
-            raise ExpectedError(f"git has no object {name}", "Fetch the repository whole, then run the same again.")
+            raise ExpectedError(f"git has no object {name}", "Fetch the whole repository, then run this again.")
         size = int(words[2])
         if size > (_COMMIT_BYTES if kind == "commit" else _LIMIT_BYTES):
             raise ExpectedError(
-                f"git's object {name} has {size} bytes", "A repository of Coffre's has none of that size."
+                f"git's object {name} has {size} bytes", "A repository of Coffre has no object of that size."
             )
         content = self._answers.read(size)
         self._answers.read(1)
         digest = hashlib.sha256 if len(name) == 64 else hashlib.sha1
         if words[1] != kind.encode() or digest(b"%s %d\0" % (words[1], size) + content).hexdigest() != name:
-            raise RefusedError(f"git's object {name} is not what its name says", "Clone the repository anew.")
+            raise RefusedError(f"git's object {name} does not match its name", "Clone the repository again.")
         return content
 
 
@@ -137,7 +137,7 @@ def _ask(root: Path, *arguments: str) -> str | None:
 
 
 def _git(root: Path) -> list[str]:
-    # Of whom the checkout is does not matter: whatever is read is held against its hash, and nothing in it is run.
+    # The owner of the checkout does not matter: every object is checked against its hash, and nothing is executed.
     return ["git", "--no-replace-objects", "-c", "safe.directory=*", "-c", "core.commitGraph=false", "-C", str(root)]
 
 

@@ -1,7 +1,7 @@
-"""The allowed-signers file of a repository (OpenSSH's format), and whose two keys are one person's. Pure.
+"""Reads the allowed-signers file of a repository (OpenSSH's format), and finds keys of the same person. Pure.
 
-Coffre reads less of the format than OpenSSH: literal addresses, no certificate authorities, no wildcards. A line that
-it does not read counts for nobody.
+Coffre supports a part of OpenSSH's format: literal addresses, no certificate authorities, no wildcards. It ignores
+every other line.
 """
 
 import base64
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from coffre.outside.text import split_lines
 
 FILE_NAME = "allowed_signers"
-"""Beside platform.yaml: `ADDRESS[,ADDRESS] [OPTIONS] KEY-TYPE KEY [COMMENT]`, one key a line."""
+"""Beside platform.yaml: `ADDRESS[,ADDRESS] [OPTIONS] KEY-TYPE KEY [COMMENT]`, one key per line."""
 
 LIMIT_BYTES = 256 * 1024
 _KEY_TYPES = (
@@ -38,9 +38,9 @@ _NAMESPACES = re.compile(r'namespaces="([^"]*)"')
 
 @dataclass(frozen=True)
 class Signer:
-    """One key and the addresses of the person or pipeline that holds it; the first one names it.
+    """One key and the addresses of its holder, a person or a pipeline; the first address is its name.
 
-    ``line`` is the entry as ssh-keygen is given it: options included, no comment.
+    ``line`` is the entry for ssh-keygen: with options, without comment.
     """
 
     principals: tuple[str, ...]
@@ -55,14 +55,14 @@ class Signer:
 
 @dataclass(frozen=True)
 class UnreadLine:
-    """A line that counts for nobody, and why."""
+    """An ignored line, and why."""
 
     number: int
     why: str
 
 
 def read_signers(content: bytes) -> tuple[list[Signer], list[UnreadLine]]:
-    """Return the keys of an allowed-signers file, and the lines that are none that Coffre reads."""
+    """Return the keys of an allowed-signers file, and the lines that Coffre does not support."""
     signers: list[Signer] = []
     unread: list[UnreadLine] = []
     if len(content) > LIMIT_BYTES:
@@ -80,13 +80,13 @@ def read_signers(content: bytes) -> tuple[list[Signer], list[UnreadLine]]:
 
 
 def person_of(address: str) -> str:
-    """Return what all spellings of an address have in common: neither case nor a plus tells people apart."""
+    """Return the normal form of an address: case and a plus suffix do not distinguish people."""
     local, at, domain = address.strip().casefold().rpartition("@")
     return f"{local.partition('+')[0]}{at}{domain}"
 
 
 def group_people(signers: Iterable[Signer]) -> dict[str, str]:
-    """Return for each address and key whose it is: what entries share is one person's."""
+    """Return the person of each address and key: shared parts of entries belong to one person."""
     holder: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -95,7 +95,7 @@ def group_people(signers: Iterable[Signer]) -> dict[str, str]:
         return name
 
     for signer in signers:
-        # A key in two entries is held by one person, whatever addresses they give.
+        # A key in two entries belongs to one person, with any addresses.
         names = [*map(person_of, signer.principals), signer.fingerprint]
         first = root(names[0])
         for name in names[1:]:
@@ -119,7 +119,7 @@ def _read_line(text: str) -> Signer | str:
     try:
         key = base64.b64decode(found["key"], validate=True)
     except binascii.Error:
-        return "its key is not whole"
+        return "its key is incomplete"
     options = found["options"] or ""
     named = _NAMESPACES.search(options)
     return Signer(

@@ -1,4 +1,4 @@
-"""ssh-keygen, which signs and verifies: the one module that runs it. OpenSSH's own settings of a user play no part."""
+"""Signs and verifies with ssh-keygen; only this module runs it. It ignores the user's OpenSSH settings."""
 
 import base64
 import os
@@ -24,7 +24,7 @@ _MAGIC = b"SSHSIG"
 
 @dataclass(frozen=True)
 class Signature:
-    """An armored signature, with what it says of itself: that alone proves nothing."""
+    """An armored signature with its own declarations, which prove nothing alone."""
 
     text: str
     fingerprint: str
@@ -32,7 +32,7 @@ class Signature:
 
 
 def read_signature(text: str) -> Signature | None:
-    """Read an OpenSSH signature; None for anything else, a PGP or X.509 signature of a commit say."""
+    """Read an OpenSSH signature; None for anything else, for example a PGP or X.509 signature."""
     if len(text) > _LIMIT_BYTES:
         return None
     found = _ARMOR.fullmatch(text.strip() + "\n")
@@ -50,9 +50,9 @@ def read_signature(text: str) -> Signature | None:
 
 
 def sign(payload: bytes, namespace: str, key: Path) -> str:
-    """Return a signature by a private key, or by the agent's where the public key is named.
+    """Return a signature by a private key, or by the agent when the public key is named.
 
-    RefusedError without the key, or when its owner did not let it be used.
+    RefusedError without the key, or when its owner did not allow its use.
     """
     file = expand_home(key, os.environ)
     if not file.is_file():
@@ -61,12 +61,12 @@ def sign(payload: bytes, namespace: str, key: Path) -> str:
     done = _run(command, payload, _SIGN_SECONDS, child_environment(os.environ))
     if done.exit_code != 0:
         said = one_line(done.stderr.decode(errors="replace"), 300)
-        raise RefusedError(f"{key} signs nothing: {said}", "Name your own OpenSSH key with --key.")
+        raise RefusedError(f"{key} cannot sign: {said}", "Name your own OpenSSH key with --key.")
     return done.stdout.decode()
 
 
 def read_fingerprint(key: Path) -> str:
-    """Return the fingerprint of a key: by the public one beside it, else ssh-keygen works it out."""
+    """Return the fingerprint of a key: from the public key beside it, else from ssh-keygen."""
     file = expand_home(key, os.environ)
     if not file.is_file():
         raise _no_key(key)
@@ -79,11 +79,12 @@ def read_fingerprint(key: Path) -> str:
     try:
         return fingerprint_of(base64.b64decode(words[1], validate=True))
     except (IndexError, ValueError) as error:
-        raise RefusedError(f"{key} is no OpenSSH key", "Name your own with --key, or make one: ssh-keygen.") from error
+        hint = "Name your own with --key, or make one: ssh-keygen."
+        raise RefusedError(f"{key} is not an OpenSSH key", hint) from error
 
 
 def is_signed(payload: bytes, signature: Signature, namespace: str, signer: Signer, at: datetime) -> bool:
-    """Tell whether an allowed signer's key made a signature of some bytes, for a namespace, and counted at a moment."""
+    """Tell whether an allowed signer's key signed some bytes, for a namespace, and was valid at a time."""
     if signature.namespace != namespace or signature.fingerprint != signer.fingerprint:
         return False
     moment = at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
@@ -110,7 +111,7 @@ def _run(command: list[str], payload: bytes, seconds: float, environment: dict[s
 
 
 def _take(blob: bytes) -> tuple[bytes, bytes]:
-    """Return the first string of OpenSSH's encoding and what follows it; ValueError when it is cut short."""
+    """Return the first string of OpenSSH's encoding and the rest; ValueError when it is incomplete."""
     length = int.from_bytes(blob[:4], "big")
     if len(blob) < 4 + length:
         raise ValueError("cut short")

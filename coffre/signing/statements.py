@@ -1,7 +1,7 @@
-"""A signed statement: who does what to which tenant, so that it counts for that alone. Pure, but for the signing.
+"""A signed statement: who does what to which tenant; it is valid only for this act. Pure except for the signature.
 
-The text is canonical JSON: the same facts are the same bytes. It names what it is about (a digest of the text that was
-approved, or of what was seen) and the journal as it stood, so that it cannot be used again for anything else.
+The text is canonical JSON: the same facts are the same bytes. It names its subject (a digest of the approved text, or
+of the observation) and the current journal, so that it cannot be reused for anything else.
 """
 
 import json
@@ -14,14 +14,14 @@ from pathlib import Path
 from coffre.signing import ssh
 
 NAMESPACE = "coffre"
-"""What people and pipelines sign for themselves."""
+"""The namespace in which people and pipelines sign for themselves."""
 PLATFORM_NAMESPACE = "coffre-platform"
-"""What a git host's pipeline signs for a person that the host knows; its key's entry has to name this namespace."""
+"""The namespace in which a git host's pipeline signs for a person; the entry of its key must have this namespace."""
 _LIMIT = 4096
 
 
 class Act(StrEnum):
-    """What somebody says to have done. The values are in records for ever."""
+    """The act of a person. The records keep the values for ever."""
 
     APPROVE = "approve"
     ERASE = "erase"
@@ -30,10 +30,10 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """One act of one person. ``machine`` is set when it is about one machine alone.
+    """One act of one person. ``machine`` is set when it is about one machine only.
 
-    ``subject`` is the SHA-256 of what was approved or seen, ``head`` that of the journal before the act, ``departure``
-    which departure of the tenant it belongs to, ``nonce`` tells it from every other.
+    ``subject`` is the SHA-256 of the approved text or of the observation, ``head`` that of the journal before the act,
+    ``departure`` identifies the tenant's departure, ``nonce`` makes the statement unique.
     """
 
     act: Act
@@ -57,7 +57,7 @@ def new_nonce() -> str:
 
 
 def read_statement(text: str) -> Statement | None:
-    """Read a statement; None for whatever is not written exactly as one is."""
+    """Read a statement; None for a text that is not exactly in this form."""
     if len(text) > _LIMIT:
         return None
     try:
@@ -72,5 +72,5 @@ def read_statement(text: str) -> Statement | None:
 
 
 def sign_statement(statement: Statement, key: Path, namespace: str = NAMESPACE) -> str:
-    """Return the signature of a statement by somebody's key."""
+    """Return the signature of a statement by a key."""
     return ssh.sign(statement.text.encode(), namespace, key)

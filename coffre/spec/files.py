@@ -1,4 +1,4 @@
-"""The files of a repository: which there are, and their bytes."""
+"""Finds the files of a repository and reads their bytes."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ _FILE_RULE = "a tenant's file is called SLUG.yaml; move anything else out of ten
 
 
 def list_tenant_files(root: Path, problems: list[Problem]) -> list[Path]:
-    """Return tenants/*.yaml in order. Any other file there is a problem: it may be a tenant that nobody serves."""
+    """Return tenants/*.yaml in order. Any other file there is a problem: it may be a tenant without service."""
     folder = root / TENANTS_FOLDER
     try:
         if folder.is_symlink():
@@ -39,7 +39,7 @@ def list_tenant_files(root: Path, problems: list[Problem]) -> list[Path]:
 
 
 def display_name(path: Path, root: Path) -> str:
-    """Name a file as the user would: below the root without it, else as it was given."""
+    """Name a file as the user does: relative to the root when it is below, else as given."""
     try:
         shown = path.relative_to(root)
     except ValueError:
@@ -51,7 +51,7 @@ def display_name(path: Path, root: Path) -> str:
 
 
 def read_bytes(path: Path, name: str, root: Path | None = None) -> bytes | Problem:
-    """Return a file's bytes; a problem when it is no plain file, is too large, or lies behind a link below ``root``."""
+    """Return a file's bytes; a problem when it is not a plain file, too large, or behind a link below ``root``."""
     try:
         if root is not None and (link := find_link(root, path)) is not None:
             return Problem(name, 1, 1, "", f"{display_name(link, root)} is a link", _NO_LINKS)
@@ -69,7 +69,7 @@ def read_bytes(path: Path, name: str, root: Path | None = None) -> bytes | Probl
 
 
 def find_link(root: Path, path: Path) -> Path | None:
-    """Return the first part of the way from a repository's root to a file that is a link; None outside the root."""
+    """Return the first link on the path from a repository's root to a file; None outside the root."""
     if not path.is_relative_to(root):
         return None
     place = root
@@ -81,20 +81,20 @@ def find_link(root: Path, path: Path) -> Path | None:
 
 
 def _is_shared_work_folder(root: Path, place: Path) -> bool:
-    """Tell whether this is the `.coffre` of another checkout, lent by a link: such a link leads nowhere else."""
+    """Tell whether this is a link to the `.coffre` of another checkout: this link is allowed."""
     return place == root / WORK_FOLDER and place.resolve().name == WORK_FOLDER.name and place.is_dir()
 
 
 def repository_file(root: Path, named: str | Path) -> Path:
-    """Return where a file lies that the repository names, which need not be there.
+    """Return the path of a file that the repository names; the file need not exist.
 
-    Whoever writes to the repository could lead a link, a pipe or a device to what he may not read: InvalidFileError.
-    A file outside the repository is the operator's own, and may be a link.
+    A link, pipe or device is an InvalidFileError: with one, an author of the repository could read other files. A file
+    outside the repository belongs to the operator and may be a link.
     """
     path = root / named
     try:
         link, is_other = find_link(root, path), path.exists() and not path.is_file()
-    except OSError as error:  # a name longer than any
+    except OSError as error:  # the name is too long
         raise InvalidFileError(f"{display_name(path, root)}: {error.strerror}", "Name a plain file.") from error
     if link is not None:
         raise InvalidFileError(f"{display_name(link, root)} is a link", f"{_NO_LINKS[0].upper()}{_NO_LINKS[1:]}.")

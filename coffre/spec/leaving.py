@@ -1,4 +1,4 @@
-"""A tenant that leaves: who asked for what, and where its data is returned to (contract, article 14)."""
+"""The departure of a tenant: who asked for it, and how its data is returned (contract, article 14)."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -9,14 +9,14 @@ from coffre.spec.values.fields import CredentialName, Day, Email, FileModel, Fla
 
 
 class Choice(StrEnum):
-    """What the controller chose for its data at the end of the service (GDPR, article 28(3)(g))."""
+    """The controller's choice for its data at the end of the service (GDPR, article 28(3)(g))."""
 
     RETURN = "return"
     ERASE = "erase"
 
 
 class ReturnFormat(StrEnum):
-    """What is handed back: plain files, or the restic repository as it is with all that opens it."""
+    """The form of the return: plain files, or the restic repository with everything that opens it."""
 
     FILES = "files"
     REPOSITORY = "repository"
@@ -33,13 +33,13 @@ _VIA = Field(description="The kind of target: directory or s3")
 
 
 class DirectoryTarget(FileModel):
-    """A folder on the computer that runs Coffre, a disk for the customer say."""
+    """A folder on the computer that runs Coffre, for example a disk for the customer."""
 
     via: Annotated[Literal["directory"], _VIA] = "directory"
     path: Annotated[
         Text,
         AfterValidator(matching(r"/[^\x00-\x1f]+", "is not an absolute path", "write it like /mnt/disque-martin")),
-        text_schema("An absolute path; a folder of the tenant's is made in it"),
+        text_schema("An absolute path; Coffre makes a folder for the tenant in it"),
     ]
 
 
@@ -52,14 +52,14 @@ class S3Target(FileModel):
         AfterValidator(
             matching(r"https://[^\s/@?#]+/?", "is not an https address", "write it like https://s3.example")
         ),
-        text_schema("Where the customer's storage answers, https only"),
+        text_schema("The endpoint of the customer's storage, https only"),
     ]
     bucket: Annotated[
         Text,
         AfterValidator(
             matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "is not the name of a bucket", "3 to 63 of a-z 0-9 . -")
         ),
-        text_schema("The customer's bucket, which is there already"),
+        text_schema("The customer's bucket, which already exists"),
     ]
     prefix: Annotated[
         Text,
@@ -81,17 +81,17 @@ ReturnTarget = Annotated[DirectoryTarget | S3Target, Field(discriminator="via")]
 
 
 class Return(FileModel):
-    """How the customer's data is handed back."""
+    """How the customer's data is returned."""
 
-    format: Annotated[ReturnFormat, Field(description="files: plain files; repository: restic's, with what opens it")]
+    format: Annotated[ReturnFormat, Field(description="files: plain files; repository: restic's, with its password")]
     snapshots: Annotated[
         ReturnedSnapshots, Field(description="With files: the latest snapshot of each machine, or all of them")
     ] = ReturnedSnapshots.LATEST
-    to: Annotated[ReturnTarget, Field(description="Where to, like {via: directory, path: /mnt/disque-martin}")]
+    to: Annotated[ReturnTarget, Field(description="The target, like {via: directory, path: /mnt/disque-martin}")]
 
 
 class Leaving(FileModel):
-    """A departure. Its dates follow from these by `coffre offboard TENANT --plan`."""
+    """A departure. `coffre offboard TENANT --plan` shows the dates that follow from it."""
 
     notice_on: Annotated[Day, Field(description="The day on which the customer's letter arrived, like 2026-11-02")]
     ends_on: Annotated[Day, Field(description="The last day of the notice period, which the letter names")]
@@ -99,13 +99,13 @@ class Leaving(FileModel):
         Day | None,
         Field(description="The last day of service, when the customer extended the transition (Data Act, 25(5))"),
     ] = None
-    requested_by: Annotated[Label, Field(description="Who asked for it at the customer's: name and function")]
+    requested_by: Annotated[Label, Field(description="The person at the customer who asked for it: name and function")]
     approved_by: Annotated[
-        Email, Field(description="Who approved it at SMILÉO: somebody else than the author of the commit")
+        Email, Field(description="The person at SMILÉO who approved it: not the author of the commit")
     ]
     choice: Annotated[Choice, Field(description="The controller's choice: return (then erase), or erase")]
     return_: Annotated[
-        Return | None, Field(alias="return", description="How the data is handed back; with choice: return")
+        Return | None, Field(alias="return", description="How the data is returned; with choice: return")
     ] = None
     public_buyer: Annotated[
         Flag, Field(description="Whether the customer buys under the CCAG-TIC (erasure within 3 months of the return)")

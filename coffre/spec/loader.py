@@ -1,4 +1,4 @@
-"""Reads a repository, platform.yaml and tenants/*.yaml, and says everything that is wrong with it at once."""
+"""Reads a repository, platform.yaml and tenants/*.yaml, and reports all its problems at once."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What is left of a tenant file once it was checked; the id and the places are the file's, right or wrong."""
+    """The result of checking a tenant file; the id and the places are the file's, valid or not."""
 
     file: str
     document: Document
@@ -74,29 +74,29 @@ def load_repository(root: Path, files: Sequence[Path] | None = None) -> Reposito
 
 
 def reload_tenant(repository: Repository, slug: str) -> Repository:
-    """Return a repository with platform.yaml and one tenant's file as they are now; the other files are not read.
+    """Return a repository with the current platform.yaml and one tenant's current file; the other files are not read.
 
-    RefusedError when the file is gone or another tenant's by now, InvalidRepositoryError when one of the two is wrong.
+    RefusedError when the file is gone or belongs to another tenant now, InvalidRepositoryError when one is invalid.
     """
     path = repository.root / TENANTS_FOLDER / f"{slug}.yaml"
     now = load_repository(repository.root, [path]) if path.exists() else None
     if now is None or now.tenants[slug].id != repository.tenants[slug].id:
         raise RefusedError(
-            f"tenants/{slug}.yaml was taken away or given to another while this command runs",
-            "Put it back as it was, then run the same command again; what was done stays done.",
+            f"tenants/{slug}.yaml was removed, or got another tenant's id, while this command runs",
+            "Put it back as it was, then run the same command again; completed steps stay done.",
         )
     return Repository(repository.root, now.settings, {**repository.tenants, **now.tenants})
 
 
 def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:
-    """Return each file once; platform.yaml may be named and is read anyway."""
+    """Return each file once; platform.yaml is always read, named or not."""
     by_place = {path.resolve(): path for path in files}
     by_place.pop((root / PLATFORM_FILE).resolve(), None)
     return list(by_place.values())
 
 
 def _load_platform(root: Path, problems: list[Problem]) -> tuple[PlatformFile | None, list[str] | None]:
-    """Return platform.yaml, and the names of its platforms as far as they can be told when it is wrong."""
+    """Return platform.yaml, and the names of its platforms as far as they are readable when it is invalid."""
     document = _read(root / PLATFORM_FILE, PLATFORM_FILE, root, problems)
     if document is None:
         return None, None
@@ -121,7 +121,7 @@ def _load_tenant(path: Path, root: Path, platforms: list[str] | None, problems: 
 def judge_tenant(
     data: dict[str, Any], slug: str, platforms: Sequence[str] | None
 ) -> tuple[Tenant | None, list[Finding]]:
-    """Hold the plain data of one tenant file against every rule that needs no other tenant's file."""
+    """Check the plain data of one tenant file with every rule that needs no other tenant's file."""
     findings = check_tenant(data)
     if platforms is not None:
         findings += check_tenant_platform(data, platforms)
@@ -132,12 +132,12 @@ def judge_tenant(
 
 
 def _slug(path: Path, name: str, problems: list[Problem]) -> str:
-    """Return the slug that a file's name gives; for a bad name one that lets the rest of the file be checked."""
+    """Return the slug of a file's name; for an invalid name a placeholder, so that the rest of the file is checked."""
     slug = path.name.removesuffix(".yaml")
     if path.suffix != ".yaml":
         problems.append(Problem(name, 1, 1, "", "this is not a tenant file", "a tenant's file is called SLUG.yaml"))
     elif not re.fullmatch(naming.NAME_PATTERN, slug):
-        message = f"{name_problem(slug)} as the name of a tenant"
+        message = f"invalid name of a tenant: {name_problem(slug)}"
         problems.append(Problem(name, 1, 1, "", message, f"rename the file: {NAME_RULE}"))
     else:
         return slug
@@ -158,7 +158,7 @@ def _read(path: Path, name: str, root: Path, problems: list[Problem]) -> Documen
 
 def _validate(model: type[_Model], data: dict[str, Any]) -> tuple[_Model | None, list[Finding]]:
     try:
-        # A context tells the fields that they read a file, where a size has a unit and a key its own name only.
+        # The context tells the fields that they read a file: a size then needs a unit, and a key has only its own name.
         return model.model_validate(data, context={"file": True}, by_alias=True, by_name=False), []
     except ValidationError as error:
         details = error.errors(include_url=False)
@@ -167,7 +167,7 @@ def _validate(model: type[_Model], data: dict[str, Any]) -> tuple[_Model | None,
 
 def _find_shared_ids(checked: Sequence[_Checked]) -> list[Problem]:
     taken = find_taken_ids([(entry.file, entry.tenant_id) for entry in checked])
-    hint = "an id belongs to one tenant for ever; `coffre new` mints another"
+    hint = "an id belongs to one tenant for ever; `coffre new` generates another one"
     return [
         Problem(
             entry.file,

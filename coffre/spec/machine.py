@@ -1,4 +1,4 @@
-"""A machine under licence: what it is, how it is reached, and whether it is retired."""
+"""A machine under licence: its kind, its connection, and its retirement."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -10,20 +10,20 @@ from coffre.spec.values.fields import Count, CredentialName, Day, FileModel, Fla
 
 
 class MachineKind(StrEnum):
-    """Which licence a machine uses."""
+    """The licence that a machine uses."""
 
     WORKSTATION = "workstation"
     SERVER = "server"
 
 
 class AgentKind(StrEnum):
-    """What backs a machine up."""
+    """The agent that backs a machine up."""
 
     RESTIC = "restic"
     ACRONIS = "acronis"
 
 
-# Ends up on ssh's command line and in unit files: a first - and shell characters never pass.
+# Goes into ssh's command line and unit files: a leading - and shell characters are refused.
 SshUser = Annotated[
     Text,
     AfterValidator(
@@ -72,7 +72,7 @@ class WinrmConnection(FileModel):
 
 
 class PullConnection(FileModel):
-    """A machine that nobody can reach from outside: it fetches its orders from its own bucket."""
+    """A machine that cannot be reached from outside: it fetches its orders from its own bucket."""
 
     via: Annotated[Literal["pull"], _VIA] = "pull"
 
@@ -81,7 +81,7 @@ Connection = Annotated[SshConnection | WinrmConnection | PullConnection, Field(d
 
 
 class Retirement(FileModel):
-    """The end of a machine: its licence is free and its key deleted at once, its backups stay for a while."""
+    """The retirement of a machine: frees its licence and deletes its key at once; its backups stay for a while."""
 
     on: Annotated[Day, Field(description="The last day of its licence, like 2026-12-31")]
     keep_until: Annotated[Day, Field(description="The day until which its backups stay, like 2027-03-31")]
@@ -101,5 +101,5 @@ class Machine(FileModel):
 
     @property
     def is_retired(self) -> bool:
-        """Whether the file retires the machine, whatever today's date."""
+        """Whether the file retires the machine, independent of today's date."""
         return self.retired is not None

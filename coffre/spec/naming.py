@@ -1,4 +1,4 @@
-"""Every name that Coffre gives to something remote, derived from the tenant file alone: a lost state is found again."""
+"""The names of all remote resources, derived from the tenant file alone, so that a lost state can be rebuilt."""
 
 import hashlib
 from typing import Protocol
@@ -9,12 +9,12 @@ CONTROL_PREFIX = "control/"
 DESIRED_KEY = "control/desired.json"
 GATE_KEY = "control/gate.json"
 ASIDE_PREFIX = "aside/"
-"""Snapshots that were put aside, by their former keys: only the owner may write there."""
+"""Snapshots that were set aside, by their former keys: only the owner may write there."""
 APPLIED_KEY = "reports/.applied"
 
 # Slugs and machine names: together with an id they stay below RGW's and S3's limits (63 for a bucket).
 NAME_PATTERN = r"[a-z0-9][a-z0-9-]{1,38}[a-z0-9]"
-# A letter past f first: never a number, a date or hexadecimal to YAML.
+# The first letter is after f: YAML never reads it as a number, a date or hexadecimal.
 ID_PATTERN = r"[g-z][a-z0-9]{9}"
 
 _READABLE_LENGTH = 40
@@ -22,7 +22,7 @@ _DIGEST_LENGTH = 10
 
 
 class Named(Protocol):
-    """What a name is made of; a Tenant is one."""
+    """The parts of a name; a Tenant has them."""
 
     @property
     def slug(self) -> str: ...
@@ -44,8 +44,8 @@ def machine_uid(tenant: Named, machine: str) -> str:
 def bucket_name(slug: str, tenant_id: str, machine: str) -> str:
     """Name a machine's bucket.
 
-    The readable part is cut; the digest of id and machine makes the name unique, because RGW lets the same owner
-    create a bucket twice without a word.
+    The readable part is cut. The digest of id and machine makes the name unique, because RGW lets the same owner
+    create a bucket twice without an error.
     """
     readable = f"{slug}-{machine}"[:_READABLE_LENGTH]
     digest = hashlib.sha256(f"{tenant_id}/{machine}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which of the contract's options Coffre carries out; the others are SMILÉO's to do by hand, and are shown so."""
+"""The contract's options: Coffre carries some out; SMILÉO carries the others out by hand, and they are shown so."""
 
 from collections.abc import Iterable
 
@@ -8,5 +8,5 @@ CARRIED_OUT = frozenset({Option.FILE_BACKUP, Option.RESTORE})
 
 
 def option_status(options: Iterable[Option]) -> dict[str, str]:
-    """Return each option of a contract with `coffre` or `manual`: none that is sold goes unseen. Pure."""
+    """Return each option of a contract with `coffre` or `manual`, so that every sold option is shown. Pure."""
     return {option.value: "coffre" if option in CARRIED_OUT else "manual" for option in options}

@@ -1,4 +1,4 @@
-"""A backup plan: what is backed up, when, and how long it is kept."""
+"""A backup plan: its paths, its schedule and its retention."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ from coffre.spec.values.schedule import GRAMMAR, Schedule, ScheduleError, parse_
 
 
 class OperatingSystem(StrEnum):
-    """What runs on a machine."""
+    """The operating system of a machine."""
 
     LINUX = "linux"
     WINDOWS = "windows"
@@ -19,7 +19,7 @@ class OperatingSystem(StrEnum):
 
 
 LONGEST_LINE_BYTES = 4096
-"""Linux's limit for a path; for one argument of a program, which restic is given each as, it is 128 KiB."""
+"""Linux's limit for a path; its limit for one program argument, like the paths for restic, is 128 KiB."""
 
 
 def _read_schedule(value: Any) -> Any:
@@ -79,7 +79,7 @@ ScheduleText = Annotated[
 
 
 class Keep(FileModel):
-    """How long backups stay, by age and never by count: one a day within so many days, one a week within …."""
+    """How long backups stay, by age and never by count: one per day for some days, one per week for some weeks, …."""
 
     daily: Annotated[Count, Field(ge=0, le=3660, description="Days within which one backup a day stays")] = 0
     weekly: Annotated[Count, Field(ge=0, le=520, description="Weeks within which one backup a week stays")] = 0
@@ -88,7 +88,7 @@ class Keep(FileModel):
 
 
 class Plan(FileModel):
-    """What is backed up, when, and how long it is kept."""
+    """The paths, the schedule and the retention of backups."""
 
     paths: Annotated[
         Paths,

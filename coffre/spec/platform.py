@@ -1,4 +1,4 @@
-"""What platform.yaml says: the provider, its storage platforms, its working hours, and where Coffre keeps things."""
+"""The content of platform.yaml: the provider, its storage platforms, its working hours, and Coffre's folders."""
 
 import datetime
 from enum import StrEnum
@@ -54,14 +54,14 @@ _GIB = 1 << 30
 
 
 class PlatformKind(StrEnum):
-    """Which storage driver speaks to a platform."""
+    """The kind of a platform: it selects the storage driver."""
 
     CEPH = "ceph"
 
 
 def _refers(kinds: str, hint: str) -> AfterValidator:
-    """Return the check of a reference to something outside the file. Its value is never quoted: it may be a secret."""
-    return AfterValidator(matching(kinds, "this is not a reference of the kind expected here", hint, quoted=False))
+    """Return the check of a reference to something outside the file. Messages never quote its value, maybe a secret."""
+    return AfterValidator(matching(kinds, "this is not a valid reference here", hint, quoted=False))
 
 
 def _parse_clock(value: Any) -> Any:
@@ -90,7 +90,7 @@ _ENV = r"env:[A-Za-z_][A-Za-z0-9_]*"
 _PATH = r"[^\x00-\x1f:]+"
 SecretReference = Annotated[
     Text,
-    _refers(f"{_FILE}|{_ENV}", "write env:NAME or file:PATH; the credential itself never stands in this file"),
+    _refers(f"{_FILE}|{_ENV}", "write env:NAME or file:PATH; the credential itself is never in this file"),
     text_schema("env:NAME or file:PATH, never the credential itself"),
 ]
 Endpoints = Annotated[
@@ -135,7 +135,7 @@ Percent = Annotated[Count, Field(ge=0, le=400)]
 
 
 class MailSecurity(StrEnum):
-    """How the way to the mail server is protected."""
+    """The protection of the connection to the mail server."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -143,14 +143,14 @@ class MailSecurity(StrEnum):
 
 
 class Provider(FileModel):
-    """Who sells the service, as letters and certificates name it."""
+    """The company that sells the service, as letters and certificates name it."""
 
     name: Annotated[Label, Field(description="The legal name")]
     siren: Annotated[Siren, Field(description="The SIREN, 9 digits in quotes")]
     address: Annotated[Label, Field(description="The registered address, on one line")]
     country: Annotated[Country, Field(description="The country as an ISO 3166 code")] = "FR"
-    email: Annotated[Email | None, Field(description="Where customers write to")] = None
-    phone: Annotated[Phone | None, Field(description="Where customers call")] = None
+    email: Annotated[Email | None, Field(description="The address to which customers write")] = None
+    phone: Annotated[Phone | None, Field(description="The number that customers call")] = None
 
 
 class SubProcessor(FileModel):
@@ -162,10 +162,10 @@ class SubProcessor(FileModel):
 
 
 class Hosting(FileModel):
-    """Where a platform stands, and who runs it."""
+    """The place and the operator of a platform."""
 
     operator: Annotated[Label, Field(description="The company that runs the cluster")]
-    site: Annotated[Label, Field(description="The place where it stands: data centre, town")]
+    site: Annotated[Label, Field(description="Its place: data centre, town")]
     country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
     sub_processors: list[SubProcessor] = Field(
         default_factory=list, description="The companies that handle customers' data here for the provider"
@@ -173,7 +173,7 @@ class Hosting(FileModel):
 
 
 class Reserve(FileModel):
-    """What the wall adds to a sold quota so that reports and orders fit when it is full: the larger of both."""
+    """The part of the wall that leaves space for reports and orders when the quota is full: the larger value."""
 
     minimum_bytes: Annotated[Size, Field(alias="minimum", description="Never less than this, like 1 GiB")] = _GIB
     percent: Annotated[Percent, Field(description="Percent of the sold quota")] = 5
@@ -186,7 +186,7 @@ class Platform(FileModel):
     lab: Annotated[
         Flag,
         Field(
-            description="true: this is the embedded platform of `coffre lab up`, whose days can be set and whose "
+            description="true: this is the embedded platform of `coffre lab up`; its dates can be set, and its "
             "certificates are specimens"
         ),
     ] = False
@@ -203,7 +203,7 @@ class Platform(FileModel):
     ssh_config: Annotated[
         FolderPath | None, Field(description="ssh_config through which its tenants' machines are reached")
     ] = None
-    hosting: Annotated[Hosting, Field(description="Where the cluster stands, and who runs it")]
+    hosting: Annotated[Hosting, Field(description="The place and the operator of the cluster")]
     reserve: Annotated[Reserve, Field(description="What the wall adds to a sold quota for reports and orders")] = (
         Reserve()
     )
@@ -212,51 +212,49 @@ class Platform(FileModel):
     ] = 25
     object_limit: Annotated[
         Count,
-        Field(
-            ge=1000, description="How many objects one tenant's machines may have, all versions; restic's have 16 MiB"
-        ),
+        Field(ge=1000, description="The maximum number of objects of a tenant, all versions; restic's have 16 MiB"),
     ] = 5_000_000
     gateways: Annotated[
         Gateways | None,
-        Field(description="How many gateways serve the endpoint, and how late each learns of the others"),
+        Field(description="The number of gateways behind the endpoint, and the delays of their counts"),
     ] = None
     capacity_bytes: Annotated[
         Size | None,
-        Field(alias="capacity", description="What it can hold of customers' data, after replication, like 200 TiB"),
+        Field(alias="capacity", description="The space for customers' data, after replication, like 200 TiB"),
     ] = None
 
     @property
     def counting(self) -> Gateways:
-        """How the gateways count; where the file does not say, one gateway as Ceph sets it up."""
+        """The gateways; by default one gateway with Ceph's own settings."""
         return self.gateways or Gateways()
 
     @property
     def reserve_minimum_bytes(self) -> int:
-        """The least that the wall adds to a sold quota."""
+        """The minimum that the wall adds to a sold quota."""
         return self.reserve.minimum_bytes
 
     @property
     def reserve_percent(self) -> int:
-        """What the wall adds to a sold quota, when that is more than the minimum."""
+        """The percentage that the wall adds to a sold quota, when that is more than the minimum."""
         return self.reserve.percent
 
 
 class WorkingHours(FileModel):
-    """When work is done without an extra bill (article 6)."""
+    """The hours in which work is not billed extra (article 6)."""
 
     timezone: Annotated[Timezone, Field(description="The IANA time zone of these hours")] = "Europe/Paris"
     days: Annotated[Days, Field(description="The days, like Mon..Fri")]
     opens: Annotated[Clock, Field(description='The time at which work begins, in quotes, like "08:30"')]
     closes: Annotated[Clock, Field(description='The time at which work ends, in quotes, like "18:00"')]
     holidays: list[Day] = Field(
-        default_factory=list, description="The days on which nobody works, besides the public holidays of France"
+        default_factory=list, description="Days without work, besides the public holidays of France"
     )
 
 
 class Signing(FileModel):
-    """The key that signs certificates, and the X.509 certificate that vouches for it.
+    """The key that signs certificates, and its X.509 certificate.
 
-    A key on a token (PKCS#11) would be another kind of reference; none is read yet.
+    A key on a token (PKCS#11) would need another kind of reference, which Coffre does not support yet.
     """
 
     key: Annotated[SecretReference, Field(description="A file:PATH or env:NAME of the private key, PEM")]
@@ -280,33 +278,33 @@ class Mail(FileModel):
 
 
 class Proof(StrEnum):
-    """How it is known who did something: by a signature that the repository vouches for, or by a name."""
+    """How a person is identified: by a signature with a trusted key, or by a name."""
 
     PROVED = "proved"
     DECLARED = "declared"
 
 
 class Identities(FileModel):
-    """The least that counts as knowing who did it, at the end of a contract."""
+    """The proof of identity that each act at the end of a contract requires."""
 
-    approval: Annotated[Proof, Field(description="Of who wrote and who approved it: proved or declared")] = Proof.PROVED
-    erasure: Annotated[Proof, Field(description="Of who erased: proved or declared")] = Proof.PROVED
-    verification: Annotated[Proof, Field(description="Of who verified the erasure: proved or declared")] = Proof.PROVED
+    approval: Annotated[Proof, Field(description="For the author and the approver: proved or declared")] = Proof.PROVED
+    erasure: Annotated[Proof, Field(description="For the person who erases: proved or declared")] = Proof.PROVED
+    verification: Annotated[Proof, Field(description="For the person who verifies: proved or declared")] = Proof.PROVED
 
 
 class Anchor(FileModel):
-    """Where the signed head of the records is noted down, out of reach of whoever can change the database."""
+    """Where the signed head of the records is stored, out of reach of a person who can change the database."""
 
     file: Annotated[
         FolderPath | None, Field(description="A file on another file system, best on another computer; it only grows")
     ] = None
     mail: Annotated[
-        Email | None, Field(description="An address outside, which is sent the head once a day (needs mail:)")
+        Email | None, Field(description="An external address that gets the head once a day (needs mail:)")
     ] = None
 
 
 class Offboarding(FileModel):
-    """SMILÉO's own delays at the end of a contract, and how its certificates are signed."""
+    """SMILÉO's own delays at the end of a contract, and the signature of its certificates."""
 
     transition_days: Annotated[
         Count, Field(ge=0, le=30, description="Service after the notice period; at most 30 (Data Act, 25(2)(a))")
@@ -315,20 +313,20 @@ class Offboarding(FileModel):
         Count, Field(ge=30, le=365, description="To retrieve the data after it; at least 30 (Data Act, 25(2)(g))")
     ] = 30
     collect_days: Annotated[
-        Count, Field(ge=1, le=90, description="At least so many days between handing the data over and erasing it")
+        Count, Field(ge=1, le=90, description="The minimum of days between the return of the data and its erasure")
     ] = 14
     remind_before_days: Annotated[
-        Count, Field(ge=1, le=30, description="How long before the end of retrieval the customer is reminded")
+        Count, Field(ge=1, le=30, description="Days before the end of retrieval at which the customer is reminded")
     ] = 7
-    erase_within_days: Annotated[Count, Field(ge=1, le=60, description="From the first day on which it may be")] = 7
+    erase_within_days: Annotated[Count, Field(ge=1, le=60, description="From the first possible day")] = 7
     certificate_within_days: Annotated[Count, Field(ge=1, le=60, description="From the erasure")] = 7
     certificate_kept_years: Annotated[Count, Field(ge=1, le=30, description="How long certificates are kept")] = 5
     identities: Annotated[
         Identities | None,
-        Field(description="Who has to be proved by signature; default: everybody, on the embedded platform nobody"),
+        Field(description="Acts that need a signature; default: all, on the embedded platform none"),
     ] = None
     documents: Annotated[
-        FolderPath, Field(description="The folder of letters and certificates, one folder a tenant")
+        FolderPath, Field(description="The folder of letters and certificates, one folder per tenant")
     ] = str(DOCUMENTS_FOLDER)
     signing: Annotated[
         Signing | None, Field(description="The key that signs certificates; the embedded platform makes its own")
@@ -336,22 +334,22 @@ class Offboarding(FileModel):
 
 
 class Verify(FileModel):
-    """How `coffre verify`, run daily, reads every pack of every repository in turn."""
+    """The settings of `coffre verify`, which reads every pack of every repository in turn when it runs daily."""
 
-    period_days: Annotated[Count, Field(ge=1, le=366, description="All packs are read within so many days")] = 30
+    period_days: Annotated[Count, Field(ge=1, le=366, description="The days within which all packs are read")] = 30
     run_limit_bytes: Annotated[
-        Size, Field(alias="run_limit", ge=1024**2, description="The most that one run reads of one machine")
+        Size, Field(alias="run_limit", ge=1024**2, description="The maximum that one run reads of one machine")
     ] = 500 * _GIB
-    run_hours: Annotated[Count, Field(ge=1, le=24, description="How long one run reads of one machine, at most")] = 8
+    run_hours: Annotated[Count, Field(ge=1, le=24, description="The maximum duration of one run for one machine")] = 8
 
 
 class PlatformFile(FileModel):
-    """The provider's own settings, one file a repository."""
+    """The provider's own settings, one file per repository."""
 
     version: Annotated[Version, Field(description="The version of this format, 1")]
-    provider: Annotated[Provider, Field(description="Who sells the service")]
+    provider: Annotated[Provider, Field(description="The company that sells the service")]
     platforms: Annotated[dict[Name, Platform], Field(min_length=1, description="The storage platforms by name")]
-    working_hours: Annotated[WorkingHours, Field(description="When work is done without an extra bill (article 6)")]
+    working_hours: Annotated[WorkingHours, Field(description="The hours in which work is not billed extra (article 6)")]
     state: Annotated[State, Field(description=f"Where Pulumi keeps its state, like file:{STATE_FOLDER}")]
     records: Annotated[RecordsUrl, Field(description=f"The records database, like sqlite:{RECORDS_FILE}")]
     secrets: Annotated[FolderPath, Field(description=f"The folder of the secret bundles, like {SECRETS_FOLDER}")]
@@ -359,14 +357,10 @@ class PlatformFile(FileModel):
         FolderPath, Field(description="The folder of their second copy, away from the platform that they open")
     ]
     anchor: Annotated[
-        Anchor, Field(description="Where the head of the records is noted down each day: a file elsewhere, a mail")
+        Anchor, Field(description="Where the head of the records is stored each day: a file elsewhere, a mail")
     ] = Anchor()
     offboarding: Annotated[Offboarding, Field(description="Delays and signatures at the end of a contract")] = (
         Offboarding()
     )
-    verify: Annotated[Verify, Field(description="How packs are read in turn to see that they are what they were")] = (
-        Verify()
-    )
-    mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they are files only")] = (
-        None
-    )
+    verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
+    mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None

@@ -1,8 +1,8 @@
-"""The wall: RGW's hard quota, above the quota that was sold, so that the gate always comes first.
+"""The wall: RGW's hard quota, above the sold quota, so that the gate always closes first.
 
-Each gateway of a platform counts by itself: what came through it at once, what came through the others when its caches
-are renewed. So the more gateways there are and the older their caches get, the more passes the wall, and the more room
-lies between the sold quota and the wall.
+Each gateway of a platform counts by itself: it sees its own writes at once, and the writes of the others when its
+caches are renewed. So with more gateways and older caches, more data can pass the wall, and more space is needed
+between the sold quota and the wall.
 """
 
 from typing import Protocol
@@ -13,7 +13,7 @@ LOOK_SECONDS_AT_MOST = 300
 
 
 class WallTerms(Protocol):
-    """What a platform adds to a sold quota, and how its gateways count; a Platform is one."""
+    """The settings of a platform that define the wall; a Platform has them."""
 
     @property
     def reserve_minimum_bytes(self) -> int: ...
@@ -29,7 +29,7 @@ class WallTerms(Protocol):
 
 
 def wall_bytes(quota_bytes: int, platform: WallTerms) -> int:
-    """Return the hard quota of a tenant's owner: the sold quota, a reserve, and room for versions to be undeleted.
+    """Return the hard quota of a tenant's owner: the sold quota, a reserve, and space for versions to undelete.
 
     By default the larger of 1 GiB and 5 %, and 25 %. Rounded up to whole KiB, the unit in which RGW keeps quotas.
     """
@@ -38,9 +38,9 @@ def wall_bytes(quota_bytes: int, platform: WallTerms) -> int:
 
 
 def reserve_bytes(quota_bytes: int, platform: WallTerms) -> int:
-    """Return the room for reports and orders above the sold quota.
+    """Return the space for reports and orders above the sold quota.
 
-    It is never less than what the other gateways may take in before one of them knows, nor more for that than was sold.
+    It covers what the other gateways may accept before one of them knows, but at most the sold quota for that.
     """
     gateways = platform.counting
     unseen = (gateways.count - 1) * min(gateways.intake_bytes * blind_seconds(gateways), quota_bytes)
@@ -48,15 +48,15 @@ def reserve_bytes(quota_bytes: int, platform: WallTerms) -> int:
 
 
 def blind_seconds(gateways: Gateways) -> int:
-    """Return for how long a gateway may not know what came through another one."""
+    """Return how long a gateway may be unaware of the writes through another one."""
     return gateways.bucket_quota_ttl_seconds + gateways.user_quota_sync_seconds
 
 
 def beyond_wall_bytes(wall: int, gateways: Gateways) -> int:
-    """Return the most that may be taken in past a wall before every gateway has counted all.
+    """Return the maximum that gateways may accept beyond a wall before every gateway has counted everything.
 
-    Either all that comes in until the last gateway knows, or once the wall through each of the others, together with
-    what a gateway forgets of its own when its cache is renewed before it was noted down.
+    It is either everything that arrives until the last gateway knows, or once the wall through each of the others,
+    together with what a gateway loses of its own count when its cache is renewed before the count is stored.
     """
     until_known = gateways.count * gateways.intake_bytes * blind_seconds(gateways)
     forgotten = gateways.count * gateways.intake_bytes * gateways.user_quota_sync_seconds
@@ -64,13 +64,13 @@ def beyond_wall_bytes(wall: int, gateways: Gateways) -> int:
 
 
 def beyond_sold_bytes(quota_bytes: int, platform: WallTerms) -> int:
-    """Return the most that a tenant may ever store beyond what it was sold, all versions counted."""
+    """Return the maximum that a tenant may ever store beyond its sold quota, all versions counted."""
     wall = wall_bytes(quota_bytes, platform)
     return wall - quota_bytes + beyond_wall_bytes(wall, platform.counting)
 
 
 def look_seconds(quota_bytes: int, platform: WallTerms) -> int:
-    """Return how often the gate has to be looked at while backups run, so that it closes before the reserve is used."""
+    """Return how often the gate must be checked while backups run, so that it closes before the reserve is used."""
     gateways = platform.counting
     seconds = reserve_bytes(quota_bytes, platform) // (gateways.count * gateways.intake_bytes)
     return max(1, min(seconds, LOOK_SECONDS_AT_MOST))

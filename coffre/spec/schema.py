@@ -1,4 +1,4 @@
-"""JSON Schema of the two files, for editors (yaml-language-server): their shapes, not the rules over several fields."""
+"""JSON Schema of the two files, for editors (yaml-language-server): the fields, not the rules over several fields."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out the titles made of field names, which editors would show before the descriptions."""
+    """Leaves out the titles made from field names, which editors would show before the descriptions."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
@@ -21,7 +21,7 @@ class _Generator(GenerateJsonSchema):
 def tenant_schema() -> dict[str, Any]:
     """Return the JSON Schema of tenants/*.yaml."""
     schema = _schema(Tenant, "Coffre tenant file, version 1")
-    # The slug is the file's name, never a key; and pydantic does not say that a union's tag must be there.
+    # The slug is the file's name, never a key; and pydantic does not make a union's tag required.
     del schema["properties"]["slug"]
     schema["required"].remove("slug")
     for name in ("SshConnection", "WinrmConnection", "PullConnection", "DirectoryTarget", "S3Target"):
@@ -39,6 +39,6 @@ def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     for block in (schema, *schema["$defs"].values()):
         for value in block.get("properties", {}).values():
             if "patternProperties" in value:
-                # pydantic leaves keys open that do not match the pattern of names.
+                # pydantic allows keys that do not match the pattern of names.
                 value["additionalProperties"] = False
     return {"$schema": _DIALECT, **schema, "title": title}

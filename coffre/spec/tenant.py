@@ -1,4 +1,4 @@
-"""What a tenant file says, version 1."""
+"""The content of a tenant file, version 1."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -62,7 +62,7 @@ __all__ = [
 
 
 class TenantStatus(StrEnum):
-    """Where a tenant stands in its life."""
+    """The state of a tenant."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -71,7 +71,7 @@ class TenantStatus(StrEnum):
 
 
 class Option(StrEnum):
-    """What the contract's article 16 lets a customer order on top."""
+    """The options that a customer can order (contract, article 16)."""
 
     FILE_BACKUP = "file_backup"
     DATABASE_BACKUP = "database_backup"
@@ -82,32 +82,32 @@ class Option(StrEnum):
 
 
 class HoldKind(StrEnum):
-    """What a hold asks: that nothing is deleted, or also that nobody reads or writes."""
+    """The kind of a hold: nothing is deleted, or also nobody reads or writes."""
 
     PRESERVE = "preserve"
     BLOCK_ACCESS = "block_access"
 
 
 class Hold(FileModel):
-    """A judicial or contractual freeze (contract, article 12): nothing of the tenant is deleted while it stands."""
+    """A judicial or contractual freeze (contract, article 12): while it is active, nothing of the tenant is deleted."""
 
     reference: Annotated[Label, Field(description="The order or letter that asks for it")]
-    since: Annotated[Day, Field(description="The day since which it stands, like 2027-01-15")]
+    since: Annotated[Day, Field(description="Its first day, like 2027-01-15")]
     kind: Annotated[HoldKind, Field(description="preserve: nothing is deleted; block_access: nobody reads or writes")]
 
 
 class Amendment(FileModel):
-    """A change of the contract that both signed."""
+    """A change of the contract that both parties signed."""
 
     reference: Annotated[Label, Field(description="The number of the amendment, as on paper")]
-    signed_on: Annotated[Day, Field(description="The day on which both had signed it, like 2027-02-01")]
+    signed_on: Annotated[Day, Field(description="The day of the last signature, like 2027-02-01")]
 
 
 class Contract(FileModel):
-    """The order that the file carries out."""
+    """The order form that the file describes."""
 
     reference: Annotated[Label, Field(description="The number of the order form")]
-    signed_on: Annotated[Day, Field(description="The day on which both had signed it, like 2026-11-02")]
+    signed_on: Annotated[Day, Field(description="The day of the last signature, like 2026-11-02")]
     in_service_on: Annotated[
         Day, Field(description="The planned first day of service, like 2026-12-01; the real one is recorded")
     ]
@@ -116,20 +116,20 @@ class Contract(FileModel):
     registration: Annotated[
         Label | None, Field(description="The registration of a customer outside France, instead of siren")
     ] = None
-    distributor: Annotated[Label | None, Field(description="Who sold the contract, when it was not SMILÉO")] = None
+    distributor: Annotated[Label | None, Field(description="The company that sold the contract, if not SMILÉO")] = None
     amendments: list[Amendment] = Field(default_factory=list, description="The signed changes, oldest first")
 
 
 class Contact(FileModel):
-    """The one named contact of article 6."""
+    """The named contact of article 6."""
 
-    name: Annotated[Label, Field(description="The name of the one person who speaks for the customer")]
+    name: Annotated[Label, Field(description="The name of the person who speaks for the customer")]
     email: Annotated[Email, Field(description="Their e-mail address")]
     phone: Annotated[Phone, Field(description='Their phone number in quotes, like "+33 4 76 00 00 00"')]
 
 
 class TenantStorage(FileModel):
-    """The one storage space of the tenant, for all its machines together."""
+    """The storage space of the tenant, for all its machines together."""
 
     platform: Annotated[Text, Field(description="The name of one of the platforms of platform.yaml")]
     quota_bytes: Annotated[
@@ -152,19 +152,19 @@ class Tenant(FileModel):
 
     slug: Name
     version: Annotated[Version, Field(description="The version of this format, 1")]
-    id: Annotated[TenantId, Field(description="The id that `coffre new` minted for this tenant, for ever")]
+    id: Annotated[TenantId, Field(description="The id that `coffre new` generated for this tenant, for ever")]
     name: Annotated[Label, Field(description="The customer's legal name")]
-    contract: Annotated[Contract, Field(description="The order that this file carries out")]
+    contract: Annotated[Contract, Field(description="The order form that this file describes")]
     contact: Annotated[Contact, Field(description="The one named contact of article 6")]
     timezone: Annotated[Timezone, Field(description="The IANA time zone of the schedules, like Europe/Paris")] = (
         DEFAULT_TIMEZONE
     )
-    status: Annotated[TenantStatus, Field(description="Where the tenant stands in its life")] = TenantStatus.ACTIVE
+    status: Annotated[TenantStatus, Field(description="The state of the tenant")] = TenantStatus.ACTIVE
     hold: Annotated[
-        Hold | None, Field(description="A judicial or contractual freeze: nothing is deleted while it stands")
+        Hold | None, Field(description="A judicial or contractual freeze: while it is active, nothing is deleted")
     ] = None
     leaving: Annotated[
-        Leaving | None, Field(description="The end of the contract: who asked, when, and what becomes of the data")
+        Leaving | None, Field(description="The end of the contract: who asked, when, and the choice for the data")
     ] = None
     storage: Annotated[TenantStorage, Field(description="The storage space, one for all machines together")]
     licences: Annotated[

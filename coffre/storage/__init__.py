@@ -1,1 +1,1 @@
-"""The storage room: what a platform is asked to do, and how Ceph RGW does it."""
+"""Storage platforms: the protocols that Coffre uses, and their implementation for Ceph RGW."""

@@ -1,8 +1,8 @@
-"""The clock of this computer. Rules get a moment handed in; whoever acts asks here."""
+"""The clock of this computer. Pure rules take the time as a parameter; other code gets it here."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)

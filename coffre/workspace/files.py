@@ -1,4 +1,4 @@
-"""Files written whole or not at all, for their owner alone unless they say otherwise. The one module that does it."""
+"""Writes files atomically, by default readable by their owner only. No other module does this."""
 
 import os
 import stat
@@ -16,11 +16,11 @@ _TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXE
 def write_atomically(
     path: Path, content: bytes, *, mode: int = PRIVATE_FILE, is_durable: bool = True, is_alone: bool = True
 ) -> None:
-    """Put a whole file in place or none: a temporary file beside it, then a rename. After an error nothing is left.
+    """Write a file atomically: a temporary file beside it, then a rename. After an error nothing is left.
 
     ``is_durable``: file and folder are synced, so that a power cut loses neither the old file nor the new one.
-    ``is_alone``: the caller holds a lock, so that one name for the temporary file is enough, and the next write clears
-    what a killed one left. Without a lock each write has a temporary file of its own.
+    ``is_alone``: the caller holds a lock, so that one name for the temporary file is enough, and the next write removes
+    the leftovers of a killed one. Without a lock each write has its own temporary file.
     """
     temporary = temporary_name(path) if is_alone else None
     try:
@@ -41,7 +41,7 @@ def write_atomically(
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Write a private file, whole, unless it is there or another process is quicker: then theirs stands."""
+    """Write a private file atomically, unless it exists or another process is faster: then the other file stays."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         _fill(descriptor, content, PRIVATE_FILE, is_durable=True)
@@ -53,7 +53,7 @@ def write_once(path: Path, content: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return the name under which a file is written by whoever is alone; a killed write may leave it."""
+    """Return the name of the temporary file of a writer with a lock; a killed write may leave it."""
     return path.with_name(f".{path.name}.tmp")
 
 
@@ -64,7 +64,7 @@ def delete(path: Path) -> None:
 
 
 def make_private_folder(path: Path) -> bool:
-    """Make a folder that only its owner may enter; False when it was there (it is then left as it is)."""
+    """Create a folder that only its owner may enter; False when it existed (it is then not changed)."""
     if path.is_dir():
         return False
     path.mkdir(mode=PRIVATE_FOLDER, parents=True)
@@ -73,7 +73,7 @@ def make_private_folder(path: Path) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the disk keep what was renamed, made or deleted in a folder."""
+    """Sync a folder to disk: its renamed, created and deleted files."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -83,7 +83,7 @@ def sync_folder(folder: Path) -> None:
 
 def _fill(descriptor: int, content: bytes, mode: int, *, is_durable: bool) -> None:
     with os.fdopen(descriptor, "wb") as file:
-        # A mount that knows no modes refuses to set one: what stays private is not asked for.
+        # A mount without permissions refuses to set a mode: then privacy is not possible there.
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             os.fchmod(descriptor, mode)
         file.write(content)

@@ -1,4 +1,4 @@
-"""What git knows of the repository: the one module that asks it. Nothing here changes anything."""
+"""Reads facts of the repository from git; only this module calls git for them. It changes nothing."""
 
 import os
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from coffre.outside.environment import child_environment
 
 _ANSWER_BYTES = 16 * 1024**2
 _GIT_SECONDS = 10
-# A git hook sets these for its own repository, which need not be the one at the root.
+# A git hook sets these for its own repository, which may be another one.
 _HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
 class GitRepository:
-    """The checkout around a folder; each answer is None where git has none, or is not there."""
+    """The checkout around a folder; each answer is None without a checkout or without git."""
 
     def __init__(self, root: Path, environment: Mapping[str, str] = os.environ) -> None:
         self._root = root
@@ -24,7 +24,7 @@ class GitRepository:
         return self._ask("config", "user.email")
 
     def find_commit(self) -> str | None:
-        """Return the commit that the folder is at; it ends in ``+dirty`` when files differ from it."""
+        """Return the commit of the folder; it ends in ``+dirty`` when files differ from it."""
         commit = self._ask("rev-parse", "--verify", "HEAD")
         if commit is not None and self._ask("status", "--porcelain", "--", ".") != "":
             commit += "+dirty"

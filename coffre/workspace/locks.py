@@ -1,8 +1,8 @@
-"""Locks between commands, by files that are there for nothing else. A lock goes with its process, however that ends.
+"""Locks between commands, with files for this purpose only. The end of a process, in any way, releases its locks.
 
-They are the kernel's (flock), so they hold between containers that share the files. `filelock` takes them: it waits,
-leaves the file in place, and takes none on a file that was removed meanwhile. It opens no folder and keeps no caller's
-descriptor, so `work_folder` locks its folders itself, and the anchor the file that it adds a line to.
+They are kernel locks (flock), so they work between containers that share the files. `filelock` takes them: it waits,
+leaves the file in place, and takes no lock on a file that was removed meanwhile. It cannot lock a folder or a given
+descriptor, so `work_folder` locks its folders itself, and the anchor locks the file to which it adds a line.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from coffre.workspace.paths import lock_file
 
 @contextmanager
 def file_lock(path: Path, busy: BusyError, patience_seconds: float = 0) -> Iterator[None]:
-    """Hold an exclusive lock between processes and threads; raises ``busy`` when another holds it for longer.
+    """Hold an exclusive lock between processes and threads; raises ``busy`` when another process holds it longer.
 
-    OSError where the file cannot be made or the file system has no locks.
+    OSError when the file cannot be created or the file system has no locks.
     """
-    # A file that only claims a lock would stay after a kill, and be taken for one.
+    # A file that only marks a lock would stay after a kill, and look like a lock.
     lock = FileLock(path, timeout=patience_seconds, mode=PRIVATE_FILE, fallback_to_soft=False)
     try:
         lock.acquire()
@@ -36,7 +36,7 @@ def file_lock(path: Path, busy: BusyError, patience_seconds: float = 0) -> Itera
 
 @contextmanager
 def tenant_lock(root: Path, slug: str, patience_seconds: float = 0) -> Iterator[None]:
-    """Hold a tenant for the length of a change; BusyError when another command has it for longer than the patience."""
+    """Lock a tenant during a change; BusyError when another command holds it longer than the time limit."""
     path = lock_file(root, slug)
     path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     busy = BusyError(f"another command is changing {slug}", "Wait for it to end and run the same command again.")

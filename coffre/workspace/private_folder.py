@@ -1,4 +1,4 @@
-"""A folder for what must not outlive a run: in memory where there is a tmpfs, and swept when its run was killed."""
+"""A private folder for one run: in memory if there is a tmpfs; the next run removes the folders of killed ones."""
 
 import contextlib
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it is made with an unguessable name and mode 0700
 END_SECONDS = 3.0
-"""How long a process may take to end by itself once told to."""
+"""The time that a process has to end by itself after a request."""
 _NAME = re.compile(r"coffre-(?P<pid>[0-9]+)-(?P<began>[0-9]+)-[a-z0-9_]+")
 
 
 def choose_parent(fallback: Path) -> Path:
-    """Return where private folders go: memory if this system offers it, else ``fallback``, made 0700."""
+    """Return the parent of private folders: memory if this system has it, else ``fallback``, created with mode 0700."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK):
         return MEMORY
     fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -26,9 +26,9 @@ def choose_parent(fallback: Path) -> Path:
 
 @contextlib.contextmanager
 def private_folder(fallback: Path) -> Iterator[Path]:
-    """Give a new folder that only this user may enter; at the end it is removed, and whatever still runs for it ended.
+    """Give a new folder that only this user may enter; at the end, remove it and end the processes that use it.
 
-    What killed runs have left is removed first."""
+    The leftovers of killed runs are removed first."""
     parent = choose_parent(fallback)
     sweep(parent)
     pid = os.getpid()
@@ -38,13 +38,13 @@ def private_folder(fallback: Path) -> Iterator[Path]:
     finally:
         _end_processes(folder)
         shutil.rmtree(folder, ignore_errors=True)
-        # Something still wrote while it was emptied: what is left must be seen, not ignored.
+        # A process still wrote while the folder was emptied: the rest must be an error, not ignored.
         if folder.exists():
             shutil.rmtree(folder)
 
 
 def sweep(parent: Path) -> list[Path]:
-    """Remove this user's folders of runs that are gone, ending what those left running; returns what was removed."""
+    """Remove this user's folders of ended runs, and end their remaining processes; returns what was removed."""
     removed = []
     for folder in parent.glob("coffre-*"):
         match = _NAME.fullmatch(folder.name)
@@ -69,20 +69,20 @@ def _is_alive(pid: int, began: str) -> bool:
 
 
 def _began(pid: int) -> str:
-    """Return a process's start, in clock ticks since boot: a pid used again has another. Empty when there is none."""
+    """Return a process's start, in clock ticks since boot: a reused pid has another one. Empty when there is none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    # The program's name stands in brackets and may hold anything; 20 fields later comes the start time.
+    # The program's name is in brackets and may contain anything; the start time is 20 fields later.
     fields = text.rpartition(")")[2].split()
     return "" if fields[0] == "Z" else fields[19]
 
 
 def _end_processes(folder: Path) -> None:
-    """End what was started for a folder and still runs: it carries the folder's unguessable name as an argument.
+    """End the remaining processes of a folder: they have the folder's unguessable name as an argument.
 
-    Ansible's workers and ssh's shared connections leave their parent's process group, and outlive it.
+    Ansible's workers and ssh's shared connections leave their parent's process group and continue after it.
     """
     deadline = time.monotonic() + END_SECONDS
     number = signal.SIGTERM

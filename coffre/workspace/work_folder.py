@@ -1,7 +1,7 @@
-"""A folder for what lives as long as a command, under the checkout: removed at the end, also after a failure.
+"""A temporary folder for a command, in the checkout: removed at the end, also after a failure.
 
-A folder in use is locked by its command, and the lock goes with the process. So a process number that another program
-has by now keeps nothing alive, and neither does a command in another container under the same number.
+A command locks its folder, and the end of the process releases the lock. So a reused process number, or the same
+number in another container, never keeps a folder alive.
 """
 
 import fcntl
@@ -18,12 +18,12 @@ from coffre.workspace.paths import COMMAND_FOLDERS
 
 @contextmanager
 def work_folder(root: Path, prefix: str) -> Iterator[Path]:
-    """Give a private folder, removed at the end; what killed commands left under the same prefix is removed first."""
+    """Give a private folder, removed at the end; first remove leftovers of killed commands with this prefix."""
     parent = root / COMMAND_FOLDERS
     for each in (parent.parent, parent):
         each.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_abandoned(root, prefix)
-    with _alone_in(parent):  # A folder that is made, and not locked yet, would look abandoned.
+    with _alone_in(parent):  # A folder that is created but not yet locked would look abandoned.
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         lock = _lock(folder)
     try:
@@ -37,7 +37,7 @@ def work_folder(root: Path, prefix: str) -> Iterator[Path]:
 
 
 def remove_abandoned(root: Path, prefix: str = "") -> None:
-    """Remove the work folders of killed commands: such a one may hold files that were restored from a backup."""
+    """Remove the work folders of killed commands: they may contain files restored from a backup."""
     parent = root / COMMAND_FOLDERS
     if not parent.is_dir():
         return
@@ -53,12 +53,12 @@ def remove_abandoned(root: Path, prefix: str = "") -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that holds a customer's files; ExpectedError when something of it stays."""
+    """Remove a folder with a customer's files; ExpectedError when a part of it stays."""
     try:
         beneath.remove(folder)
     except OSError as error:
         raise ExpectedError(
-            f"{folder} could not be removed: {error.strerror}", "It holds a customer's files: remove it by hand now."
+            f"{folder} could not be removed: {error.strerror}", "It contains a customer's files: remove it by hand now."
         ) from error
 
 
@@ -73,7 +73,7 @@ def _alone_in(parent: Path) -> Iterator[None]:
 
 
 def _lock(folder: Path) -> int | None:
-    """Lock a folder until the descriptor is closed; None when a living command has it, or it is gone already."""
+    """Lock a folder until the descriptor is closed; None when a running command has it, or when it is gone."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except FileNotFoundError:

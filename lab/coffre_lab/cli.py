@@ -34,7 +34,7 @@ def up(
         int | None, typer.Option("--release", help="Ceph 16, 18 or 20; by default the lab's own, and 18 for a new one.")
     ] = None,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Have a lab of an older release become one of this; there is no way back.")
+        bool, typer.Option("--upgrade", help="Upgrade a lab of an older release to this one; there is no way back.")
     ] = False,
     nodes: Annotated[
         int | None,
@@ -44,7 +44,7 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """Start what is missing: Ceph, its S3 gateway, and the machines of every tenant on a platform of the lab."""
+    """Start the missing parts: Ceph, its S3 gateway, and the machines of every tenant on a platform of the lab."""
     from coffre.spec.tenant import SshConnection
 
     repository = open_repository(context)
@@ -71,29 +71,29 @@ def fetch(
         list[int] | None, typer.Argument(metavar="RELEASE", help="Ceph 16, 18 or 20 (default: 18).", show_default=False)
     ] = None,
 ) -> None:
-    """Fetch what a lab of a Ceph release needs into the tools cache, as its first `up` would: about two minutes."""
+    """Download the files of a Ceph release into the tools cache, in advance of the first `up`: about two minutes."""
     from coffre_lab.ceph.releases import DEFAULT_RELEASE
 
     for number in dict.fromkeys(releases or [DEFAULT_RELEASE]):
         _open_lab(context, number).fetch()
-        output.result(f"Ceph {number} is here")
+        output.result(f"Ceph {number} is in the cache")
 
 
 @group.command("down")
 def down(
     context: typer.Context,
-    erase: Annotated[bool, typer.Option("--erase", help="Also remove all the platform ever stored.")] = False,
+    erase: Annotated[bool, typer.Option("--erase", help="Also remove all data of the platform.")] = False,
 ) -> None:
-    """End every process, mount and network interface of the lab; what it stored stays."""
+    """End every process, mount and network interface of the lab; its data stays."""
     _open_lab(context).down(erase=erase)
     output.result(
-        "the lab is down" + (" and its data is gone" if erase else "; `coffre lab up` brings it back as it was")
+        "the lab is down" + (" and its data is gone" if erase else "; `coffre lab up` starts it again with its data")
     )
 
 
 @group.command("status")
 def status(context: typer.Context) -> None:
-    """Show what of the lab runs; ends with 1 when not all of it does."""
+    """Show the running parts of the lab; end with 1 when a part does not run."""
     found = _open_lab(context).status()
     _show(found)
     if not found.is_running:

@@ -30,18 +30,18 @@ from coffre_lab.status import DaemonStatus, LabStatus, MachineStatus
 
 REGION = "default"
 NODES = (1, 3)
-"""Of how many nodes a cluster may be: three is the least that goes on without one of them."""
+"""The possible numbers of nodes: three is the minimum that continues without one of them."""
 MON_PORT = 3300
 RGW_PORT = 7443
 
 
 def ignore_progress(_message: str) -> None:
-    """Take progress messages nobody wants to see."""
+    """Ignore progress messages."""
 
 
 @contextlib.contextmanager
 def _usual_umask() -> Iterator[None]:
-    """Make files as a system's installation does: what other users of a machine read may not be closed to them."""
+    """Make files like a system's installation: other users of a machine must be able to read them."""
     before = os.umask(0o022)
     try:
         yield
@@ -136,7 +136,7 @@ class Lab:
             ReleaseTree(self._cache, self._release or find_release(DEFAULT_RELEASE)).ensure(self._say)
 
     def down(self, *, erase: bool = False) -> None:
-        """End everything of the lab, running or half gone; with ``erase`` also remove all it ever stored."""
+        """End everything of the lab, running or incomplete; with ``erase`` also remove all its data."""
         if not self.directory.exists():
             return
         with self._locked():
@@ -158,7 +158,7 @@ class Lab:
             node.remove()
 
     def status(self) -> LabStatus:
-        """Return what runs now."""
+        """Return the running parts."""
         known = state.find_state(self._state_file)
         if known is None:
             return LabStatus(self.directory, None, None, (), ())
@@ -169,7 +169,7 @@ class Lab:
         self._machine(host).start(self._say)
 
     def stop_machine(self, host: str) -> None:
-        """End one machine, as pulling its plug would; what it had written is gone."""
+        """End one machine like a power cut; its written data is lost."""
         self._stop_machine(self._machine(host))
 
     def set_cable(self, node: int, *, plugged: bool) -> None:
@@ -252,14 +252,14 @@ class Lab:
         )
 
     def _require_nothing_left(self, known: LabState) -> None:
-        """Look again with fresh eyes that the lab is down."""
+        """Check again that the lab is down."""
         status = self._status(known)
         left = [f"process {daemon.pid} ({daemon.name})" for daemon in status.daemons if daemon.pid is not None]
         left += [f"machine {machine.host}" for machine in status.machines if machine.leader_pid is not None]
         left += [f"name space {name}" for name in nodes.list_namespaces(network.lab_token(self.directory))]
         left += [f"interface {name}" for name in network.list_interfaces(network.lab_token(self.directory))]
         if left:
-            raise RemoteError(f"the lab is not quite down; still there: {', '.join(left)}", "coffre lab down once more")
+            raise RemoteError(f"the lab is not down; still running: {', '.join(left)}", "run coffre lab down again")
 
     def _require_state(self) -> LabState:
         known = state.find_state(self._state_file)

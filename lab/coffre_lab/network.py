@@ -1,4 +1,4 @@
-"""The lab's network: one bridge with an address range that nothing else on this machine uses."""
+"""The lab's network: one bridge with an unused address range."""
 
 import hashlib
 import ipaddress
@@ -91,7 +91,7 @@ class Bridge:
     name: str
 
     def exists(self) -> bool:
-        """Tell whether the interface is there."""
+        """Tell whether the interface exists."""
         return Path(f"/sys/class/net/{self.name}").exists()
 
     def ensure(self, address: str, network: str) -> None:
@@ -109,12 +109,12 @@ class Bridge:
         processes.run(["ip", "link", "set", self.name, "up"], timeout=10)
 
     def remove(self) -> None:
-        """Remove the bridge; nothing happens when it is gone."""
+        """Remove the bridge; a missing one is fine."""
         remove_interface(self.name)
 
 
 def remove_interface(name: str) -> None:
-    """Remove a network interface if it is there; a killed machine's may go by itself at the same moment."""
+    """Remove a network interface if it exists; that of a killed machine may disappear at the same time."""
     link = Path(f"/sys/class/net/{name}")
     if not link.exists():
         return
@@ -126,6 +126,6 @@ def remove_interface(name: str) -> None:
 
 
 def list_interfaces(token: str) -> list[str]:
-    """Return the network interfaces of a lab that are there: its bridge and the machines' cables."""
+    """Return the existing network interfaces of a lab: its bridge and the machines' cables."""
     names = (entry.name for entry in Path("/sys/class/net").iterdir())
     return sorted(name for name in names if name.startswith((f"{token}-", f"vb-{token}-")))

@@ -1,7 +1,7 @@
-"""Processes of the lab: started in the background, found again by what they run, ended by process id.
+"""Processes of the lab: started in the background, found by their command line, ended by process id.
 
-There are no pid files to go stale: a daemon is the process whose command line names this lab's own file or machine,
-so a killed lab, a reboot and a reused process id all need no special case.
+There are no pid files: a daemon is the process whose command line names this lab's own file or machine, so a killed
+lab, a reboot and a reused process id need no special case.
 """
 
 import os
@@ -20,7 +20,7 @@ from coffre.outside import processes
 OUTPUT_BYTES = 64 * 1024**2
 LOG_TAIL_LINES = 15
 EXEC_SECONDS = 10.0
-# What a child of the lab gets to see: nothing of the caller's credentials, certificates or language.
+# The environment of the lab's children: without the caller's credentials, certificates or language.
 CHILD_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -69,7 +69,7 @@ def is_running(daemon: Daemon) -> bool:
 def start(daemon: Daemon) -> int:
     """Start the daemon in a session of its own, its output at the end of its log, and return its process id.
 
-    ``posix_spawn`` and not ``subprocess``: the daemon outlives its parent, so nobody shall wait for it.
+    ``posix_spawn`` and not ``subprocess``: the daemon outlives its parent, so nothing must wait for it.
     """
     daemon.log.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -116,14 +116,14 @@ def end(daemon: Daemon, *, first: signal.Signals = signal.SIGTERM, grace_seconds
 
 
 def _runs(daemon: Daemon, pid: int) -> bool:
-    """Tell whether this very process id is the daemon, and not whether some process is."""
+    """Tell whether this process id is the daemon."""
     return is_match(read_command_line(pid), daemon)
 
 
 def end_pid(
     pid: int, is_still_ours: Callable[[], bool], *, first: signal.Signals = signal.SIGTERM, grace_seconds: float = 20
 ) -> None:
-    """End one process; the handle is taken before the last look, so a reused id is never signalled."""
+    """End one process; the handle is opened before the last check, so a reused id is never signalled."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:

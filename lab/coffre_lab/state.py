@@ -1,4 +1,4 @@
-"""What a lab remembers between runs (``state.json``), and the lock that keeps two commands off one lab."""
+"""The stored state of a lab (``state.json``), and its lock against parallel commands."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence
@@ -31,11 +31,11 @@ class LabState(BaseModel):
     release: int
     """Number of the Ceph that last wrote the lab's stores: no older one may start them."""
     nodes: Annotated[int, Field(ge=1, le=3)] = 1
-    """How many nodes its cluster has."""
+    """The number of nodes of its cluster."""
     fsid: str
     osd_uuid: str
     zone_id: str = ""
-    """What the gateway itself answers when it is asked which one it is; known once it runs."""
+    """The gateway's own identity; known once it runs."""
     mon_port: int
     rgw_port: int
     hosts: dict[str, Annotated[int, Field(ge=1, le=254)]] = {}
@@ -69,7 +69,7 @@ class LabState(BaseModel):
 
     @property
     def prefix_length(self) -> int:
-        """How many bits of an address name the network."""
+        """The number of network bits of an address."""
         return ipaddress.ip_network(self.network).prefixlen
 
     def machine_address(self, host: str) -> str:
@@ -117,7 +117,7 @@ def save_state(file: Path, state: LabState) -> None:
 
 
 def write_file(file: Path, text: str, mode: int = PUBLIC_FILE) -> None:
-    """Write a file of the lab whole or not at all; the caller holds the lab's lock."""
+    """Write a file of the lab atomically; the caller holds the lab's lock."""
     write_atomically(file, text.encode(), mode=mode)
 
 
@@ -125,10 +125,10 @@ def write_file(file: Path, text: str, mode: int = PUBLIC_FILE) -> None:
 def hold_lock(file: Path, what: str, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
     """Hold the exclusive lock of a directory, waiting for another command up to ``wait_seconds``.
 
-    The holder may remove the file (an erased lab): whoever then gets the lock of the removed file takes a new one.
-    Raises BusyError naming ``what`` when the other does not end in time.
+    The holder may remove the file (an erased lab): a waiting command then locks a new file. Raises BusyError naming
+    ``what`` when the other command does not end in time.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    busy = BusyError(f"another command is at work on {what}", "wait for it to end, then try again")
+    busy = BusyError(f"another command is using {what}", "wait for it to end, then try again")
     with file_lock(file, busy, wait_seconds):
         yield

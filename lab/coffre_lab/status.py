@@ -1,4 +1,4 @@
-"""What of a lab runs, as data for the command line to print."""
+"""The running parts of a lab, as data for the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class MachineStatus:
 
 @dataclass(frozen=True)
 class LabStatus:
-    """What of a lab runs now."""
+    """The running parts of a lab."""
 
     directory: Path
     release: int | None

@@ -275,9 +275,11 @@ def test_a_platform_that_does_not_serve_is_told_in_bounded_time(applied: Trial) 
 def fail_in_every_other_way(trial: Trial) -> None:
     with trial.proxy() as proxy:
         proxy.drop()
-        trial.all_fail(*COMMANDS, says="it closed the connection without a word", hint="see that the platform is up")
+        trial.all_fail(
+            *COMMANDS, says="it closed the connection without an answer", hint="check that the platform is up"
+        )
         for certificate, why, hint in (
-            ("expired", "certificate has expired", "renews it"),
+            ("expired", "certificate has expired", "must renew it"),
             ("foreign", "unable to get local issuer certificate", "ca_file"),
         ):
             proxy.heal()
@@ -301,7 +303,7 @@ def fail_in_every_other_way(trial: Trial) -> None:
     endpoints = trial.desk.root / "endpoints.json"
     before = endpoints.read_text(encoding="utf-8")
     endpoints.write_text(json.dumps({**json.loads(before), "endpoint": "https://127.0.0.1:9"}))
-    trial.all_fail(*COMMANDS, says="Connection refused", hint="see that the platform is up")
+    trial.all_fail(*COMMANDS, says="Connection refused", hint="check that the platform is up")
     endpoints.write_text(before)
 
 
@@ -330,7 +332,7 @@ def test_a_refused_administrator_and_a_wrong_clock_are_told_apart(applied: Trial
             run = Run(done.returncode, done.stdout, done.stderr)
             applied.desk.said.append(run.output)
             assert run.code == 1, run.output
-            hold_to_one_sentence(run, "RequestTimeTooSkewed", "set the wrong one right")
+            hold_to_one_sentence(run, "RequestTimeTooSkewed", "correct the wrong one")
     applied.is_whole()
 
 
@@ -361,7 +363,7 @@ def test_lost_and_damaged_bundles_stop_everything_and_nothing_is_minted(applied:
         path.unlink()
     applied.all_fail(PLAN, APPLY, code=4, says="its secret bundles are not here", hint="do not mint new ones")
     applied.fails(*STATUS, says="its control bundle is not here", hint="Bring it back")
-    applied.all_fail(BACKUP, DRILL, RESTORE, says="has no control bundle", hint="bring its bundles back")
+    applied.all_fail(BACKUP, DRILL, RESTORE, says="has no control bundle", hint="restore its bundles")
     put_back()
     (primary / data).unlink()
     (escrow / data).unlink()
@@ -376,7 +378,7 @@ def test_lost_and_damaged_bundles_stop_everything_and_nothing_is_minted(applied:
         (primary / data).write_bytes(damaged)
         applied.all_fail(PLAN, APPLY, DRILL, says="is damaged", hint="Its other copy opens")
     (escrow / data).write_bytes(flipped)
-    applied.all_fail(PLAN, APPLY, says="is damaged", hint="is no better; look for a backup")
+    applied.all_fail(PLAN, APPLY, says="is damaged", hint="has a problem too; look for a backup")
     put_back()
 
     password = {COMPTA: minting.new_password()}
@@ -430,7 +432,7 @@ def test_records_that_are_locked_newer_or_rubbish(applied: Trial) -> None:
     file.rename(file.with_suffix(".kept"))
     for content in (b"rubbish" * 1000, whole[: len(whole) // 2]):
         file.write_bytes(content)
-        applied.all_fail(*COMMANDS, says="is damaged", hint="put a backup of it in its place")
+        applied.all_fail(*COMMANDS, says="is damaged", hint="restore a backup in its place")
         file.unlink()
     file.with_suffix(".kept").rename(file)
     applied.is_whole()
@@ -492,7 +494,7 @@ def test_programs_that_are_not_what_they_should_be(applied: Trial, tmp_path: Pat
         )
         run = Run(done.returncode, done.stdout, done.stderr)
         assert run.code == 1, run.output
-        hold_to_one_sentence(run, f"bin/{name} is not the program that set-up put there", "nothing was ordered")
+        hold_to_one_sentence(run, f"bin/{name} is not the program that set-up installed", "Nothing was sent")
     assert applied.bucket(COMPTA).find(DESIRED_KEY, MEBIBYTE) == before
     assert f"{COMPTA}: unchanged" in desk.coffre("apply", SLUG, "--yes").stdout
 

@@ -117,5 +117,5 @@ def test_an_export_is_recorded_first_and_opens_for_its_holder_alone(desk: "Desk"
     recorded = events(desk, EventKind.PASSWORD_USED)[used:]
     assert [str(details["reason"]).endswith("audit of 2026") for details in recorded] == [True]
     assert not [said for said in desk.said if password in said]
-    assert "is there already" in desk.coffre(*arguments, expect=4).stderr
+    assert "already exists" in desk.coffre(*arguments, expect=4).stderr
     assert len(events(desk, EventKind.PASSWORD_USED)) == used + 1

@@ -72,7 +72,7 @@ def test_what_is_confirmed_is_what_is_done(desk: Desk) -> None:
         line = apply.stdout.readline()
         assert line, shown
         shown += line
-    assert "undelete_days 14 → 7 on compta-01, caisse-01: what was deleted or overwritten more than 7 days ago" in shown
+    assert "undelete_days 14 → 7 on compta-01, caisse-01: objects deleted or overwritten more than 7 days ago" in shown
     assert "quota sold: 220 GiB → 225 GiB" in shown
     change_quota(desk, "226 GiB")
     _, told = apply.communicate("y\n", timeout=120)
@@ -104,7 +104,7 @@ def test_rubbish_is_no_plan(desk: Desk) -> None:
     (desk.root / "rubbish.plan").write_text('{"version": 1, "tenants": 3}')
     assert "is not a plan" in desk.coffre("apply", "--plan", "rubbish.plan", expect=3).stderr
     assert "cannot be read" in desk.coffre("apply", "--plan", "gone.plan", expect=1).stderr
-    assert "is given with something else" in desk.coffre("apply", SLUG, "--plan", "rubbish.plan", expect=2).stderr
+    assert "cannot be combined" in desk.coffre("apply", SLUG, "--plan", "rubbish.plan", expect=2).stderr
 
 
 def test_a_lost_state_is_healed_by_apply_with_nothing_made_anew(desk: Desk) -> None:

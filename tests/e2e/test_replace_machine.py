@@ -138,7 +138,7 @@ def test_after_a_dead_disk_the_new_machine_goes_on_in_the_same_repository(
     machine.replace()
     trust_the_new_machine(runbook, machine, enter)
     (rotate,) = runbook.step(2)
-    assert f"the key of {MACHINE}: replaced, the old one is refused" in enter(rotate).stdout
+    assert f"the key of {MACHINE}: replaced; the platform refuses the old key" in enter(rotate).stdout
     assert not is_accepted(desk, old)
     assert is_accepted(desk, machine.key())
     (apply,) = runbook.step(3)
@@ -159,7 +159,7 @@ def test_a_stolen_machine_is_cut_off_before_its_successor_is_there(
     plug(machine, "down")
     (rotate,) = runbook.section(STOLEN)
     cut = enter(rotate, expect=1)
-    assert f"the old one is cut and {MACHINE} cannot back up until then" in cut.stdout
+    assert f"the old key is revoked and {MACHINE} cannot back up until then" in cut.stdout
     assert not is_accepted(desk, stolen)
     plug(machine, "up")
     assert_old_machine_is_harmless(runbook, machine)
@@ -167,7 +167,7 @@ def test_a_stolen_machine_is_cut_off_before_its_successor_is_there(
     trust_the_new_machine(runbook, machine, enter)
     (apply,) = runbook.step(3)
     applied = enter(apply).stdout
-    assert f"the key of {MACHINE}: replaced, the old one is refused" in applied
+    assert f"the key of {MACHINE}: replaced; the platform refuses the old key" in applied
     assert is_accepted(desk, machine.key())
     assert not is_accepted(desk, stolen)
     _, in_place = runbook.step(4)
@@ -256,7 +256,7 @@ def test_every_command_of_the_document_was_typed_in(runbook: Runbook) -> None:
 def trust_the_new_machine(runbook: Runbook, machine: Machine, enter: Callable[..., Run]) -> None:
     look, read_on_it, replace = runbook.step(1)
     refused = enter(look, expect=4)
-    assert "(recorded, and not shown any more)" in refused.stdout
+    assert "(recorded, no longer shown)" in refused.stdout
     assert "is not the one that was recorded" in refused.stderr
     runbook.typed.add(read_on_it)
     (fingerprint,) = re.findall(r"SHA256:\S+", machine.type_in(read_on_it))

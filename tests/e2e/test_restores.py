@@ -343,7 +343,7 @@ def test_a_forged_snapshot_goes_nowhere_and_put_aside_stops_nobody(
     assert list(outside.iterdir()) == []
     assert not (tmp_path / "retour").exists()
     chosen = (SLUG, "--machine", "compta-01", "--snapshot", snapshot[:8], "--reason", "forgée")
-    assert f"snapshot {snapshot} is aside" in desk.coffre("snapshot", "set-aside", *chosen).stdout
+    assert f"snapshot {snapshot} is set aside" in desk.coffre("snapshot", "set-aside", *chosen).stdout
     (aside,) = desk.json("snapshot", "list", SLUG, "--json")
     assert (aside["snapshot"], aside["reason"]) == (snapshot, "forgée")
     desk.coffre(*restore, "--path", SOURCE, "--to", str(tmp_path / "retour"))
@@ -358,7 +358,7 @@ def undelete_and_prove(desk: Desk, at: str, repository: ResticRepository, origin
     desk.coffre("restore", SLUG, "--machine", "compta-01", "--path", SOURCE, "--to", str(target))
     assert_same(tree_here(target / SOURCE.lstrip("/")), original)
     again = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
-    assert "nothing has to come back" in again.stdout
+    assert "no object needs to come back" in again.stdout
     return done.stdout
 
 
@@ -385,7 +385,7 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
     assert service.buckets.open("compta-01").list_versions("") == versions
     said = undelete_and_prove(desk, at, repository, original, tmp_path / "retour")
     for name in (planted, trap):
-        assert f"put out of sight (a version stays): {name}" in said
+        assert f"hidden (an earlier version stays): {name}" in said
     assert "passed over: 2 keys that nothing of ours writes" in said
     kept = {version.version_id for version in service.buckets.open("compta-01").list_versions("")}
     assert {version.version_id for version in versions} <= kept
@@ -612,7 +612,7 @@ def test_what_no_place_below_a_folder_holds_comes_apart_or_is_named(desk: Desk, 
     done = desk.coffre("restore", SLUG, "--machine", "compta-01", *deep, "--to", str(tmp_path / "retour"))
     (listed,) = (tmp_path / "retour").glob("coffre-apart-*/list.jsonl")
     apart = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
-    assert f"{len(apart)} files are not in their place" in done.stderr
+    assert f"does not accept the paths of {len(apart)} files" in done.stderr
     assert all(len(line) < 1000 for line in done.stderr.splitlines())
     (bottom,) = [each for each in apart if "path_base64" not in each]
     assert (len(bottom["path"]), (listed.parent / bottom["stored_as"]).read_text()) == (4091, "au fond")

@@ -142,12 +142,12 @@ def test_a_rollback_with_a_forged_report_of_now_is_noticed_everywhere(desk: Desk
     assert (found["reports_gone"]["number"], found["reports_gone"]["known"]) == (1, 2)
     assert found["report_set_aside"]["fault"] == "unsealed"
     shown = desk.coffre("status", SLUG, expect=1).stdout
-    assert f"  ! {COMPTA}: 1 snapshot gone that nobody here took away, the newest of all {new[:8]}" in shown
+    assert f"  ! {COMPTA}: 1 snapshot gone that Coffre did not delete, the newest of all {new[:8]}" in shown
 
     drilled = desk.coffre("drill", SLUG, "--machine", COMPTA, expect=1).stdout
     assert "drill FAILED" in drilled
     assert f"snapshot {new[:8]}" in drilled, "the drill asked the bucket which snapshot it should try"
-    assert "snapshot gone that nobody here took away" in drilled
+    assert "snapshot gone that Coffre did not delete" in drilled
     said = back_up_anew(desk, expect=1)
     assert f"{COMPTA}: success" in said
     assert f"the last snapshot of this machine, {new[:8]} of " in said, "the machine itself noticed nothing"
@@ -171,7 +171,7 @@ def test_one_snapshot_less_is_noticed_and_let_go_only_with_a_reason(
     assert "2 snapshots gone" in desk.coffre("drill", SLUG, "--machine", COMPTA, expect=1).stdout
     let_go = ("acknowledge", SLUG, "--machine", COMPTA, "--yes", "--reason")
     desk.coffre(*let_go, " ", expect=2)
-    assert f"{COMPTA}: 2 snapshots are expected no more" in desk.coffre(*let_go, "a disk of the host's broke").stdout
+    assert f"{COMPTA}: 2 snapshots are no longer expected" in desk.coffre(*let_go, "a disk of the host's broke").stdout
     (event,) = backstage.events(EventKind.SNAPSHOTS_RELEASED)
     assert event.details["reason"] == "a disk of the host's broke"
     assert sorted(event.details["snapshots"]) == sorted(key.rsplit("/", 1)[1] for key in others)
@@ -249,7 +249,7 @@ def test_packs_that_are_hidden_fail_the_next_backup_until_they_are_back(desk: De
     compta.delete(*packs)
     said = desk.coffre("backup", SLUG, "--machine", COMPTA, expect=1).stdout
     assert f"{COMPTA}: failed" in said
-    assert f"{len(packs)} packs that its index names are gone" in said
+    assert f"{len(packs)} packs of its index are gone" in said
     way_out = re.search(r"`coffre (undelete [^`]*)`", said)
     assert way_out is not None
     assert way_out[1].startswith(f"undelete {SLUG} --machine {COMPTA} --at 2")

@@ -115,7 +115,7 @@ def test_every_key_is_replaced_and_no_process_shows_one(
     with watched_processes() as seen:
         rotated = desk.coffre("rotate", SLUG, "--yes")
     for name in ("the owner's key", f"the key of {COMPTA}", f"the key of {CAISSE}", "the signing key"):
-        assert f"{SLUG}: {name}: replaced, the old one is refused" in rotated.stdout
+        assert f"{SLUG}: {name}: replaced; the platform refuses the old key" in rotated.stdout
     after = backstage.control()
     kept = [before.stack_passphrase, *before.report_keys.values()]
     assert all_secret_values(before) & all_secret_values(after) == {each.get_secret_value() for each in kept}
@@ -142,18 +142,18 @@ def test_a_machine_out_of_reach_keeps_its_old_key_and_is_named(desk: Desk, backs
     with desk.out_of_reach(HOSTS[CAISSE]):
         rotated = desk.coffre("rotate", SLUG, "--yes", expect=1)
         assert f"the key of {COMPTA}: replaced" in rotated.stdout
-        assert f"the key of {CAISSE}: pending, the old one still counts" in rotated.stdout
-        assert f"the signing key: pending, the old one still counts: not taken yet by {CAISSE}" in rotated.stdout
+        assert f"the key of {CAISSE}: pending; the old key is still valid" in rotated.stdout
+        assert f"the signing key: pending; the old key is still valid: not taken yet by {CAISSE}" in rotated.stdout
         assert f"coffre rotate {SLUG}" in rotated.stderr
         pending = backstage.control()
         assert backstage.is_accepted(before.machine_keys[CAISSE], CAISSE)
         assert not backstage.is_accepted(before.machine_keys[COMPTA], COMPTA)
         planned = desk.coffre("plan", SLUG, "--exit-code", expect=6)
-        assert f"the key of {CAISSE} is being replaced" in planned.stdout
+        assert f"the key of {CAISSE}: rotation in progress" in planned.stdout
         # Nobody reaches it, and it goes on: its own timer starts the same unit.
         desk.on_machine(HOSTS[CAISSE], START_BACKUP)
         again = desk.coffre("rotate", SLUG, "--yes", expect=1)
-        assert "the rotation that was under way was continued" in again.stdout
+        assert "the rotation in progress was continued" in again.stdout
         assert backstage.control() == pending
     (machine,) = [each for each in desk.json("status", SLUG, "--json")[0]["machines"] if each["name"] == CAISSE]
     assert machine["last_result"] == "success"
@@ -173,7 +173,7 @@ def test_a_stolen_key_is_cut_before_its_machine_is_looked_for(desk: Desk, backst
     before = backstage.control()
     with desk.out_of_reach(HOSTS[CAISSE]):
         cut = desk.coffre("rotate", SLUG, "--machine", CAISSE, "--now", "--yes", expect=1)
-        assert f"the old one is cut and {CAISSE} cannot back up until then" in cut.stdout
+        assert f"the old key is revoked and {CAISSE} cannot back up until then" in cut.stdout
         assert not backstage.is_accepted(before.machine_keys[CAISSE], CAISSE)
         assert backstage.control().machine_keys[COMPTA] == before.machine_keys[COMPTA]
         assert "cut" in desk.coffre("plan", SLUG).stdout

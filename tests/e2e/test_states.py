@@ -120,11 +120,11 @@ def test_while_suspended_keys_are_replaced_and_nobody_is_let_in(desk: Desk, back
     old = backstage.key("compta-01"), backstage.key("caisse-01")
     with unplugged(lab, CAISSE):
         rotated = desk.coffre("rotate", SLUG, "--yes", expect=1).stdout
-    assert "the key of compta-01: replaced, the old one is refused" in rotated
-    assert "the key of caisse-01: pending, the old one still counts" in rotated
+    assert "the key of compta-01: replaced; the platform refuses the old key" in rotated
+    assert "the key of caisse-01: pending; the old key is still valid" in rotated
     # As it says: rotate or apply, once the machine answers.
     applied = desk.coffre("apply", SLUG, "--yes").stdout
-    assert "the key of caisse-01: replaced, the old one is refused" in applied
+    assert "the key of caisse-01: replaced; the platform refuses the old key" in applied
     assert "compta-01: left as it is: suspended" in desk.coffre("apply", SLUG, "--yes").stdout
     desk.coffre("rotate", SLUG, "--machine", "compta-01", "--now", "--yes")
     for machine, key in zip(("compta-01", "caisse-01"), old, strict=True):
@@ -183,7 +183,7 @@ def test_a_hold_that_blocks_access_keeps_everybody_out(desk: Desk, backstage: Ba
     ):
         refused = desk.coffre(*command, expect=4)
         assert "TJ-2026-118" in refused.output, command
-    assert desk.coffre("rotate", SLUG, "--yes").stdout.count("replaced, the old one is refused") == 4
+    assert desk.coffre("rotate", SLUG, "--yes").stdout.count("replaced; the platform refuses the old key") == 4
     assert backstage.bucket("compta-01").is_suspended()
     assert "hold" in desk.on_machine(
         COMPTA, "systemctl start coffre-backup.service; cat /var/lib/coffre/last-report.json"
@@ -218,7 +218,7 @@ def test_a_hold_counts_at_once_and_undoes_what_an_apply_under_way_puts_back(desk
         assert "another command is changing" in desk.coffre(*lift, expect=5).stderr
     desk.coffre(*lift)
     planned = desk.coffre("plan", SLUG).stdout
-    assert "nothing expired on compta-01, caisse-01, and does so again" in planned
+    assert "expiry starts again on compta-01, caisse-01" in planned
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert set(backstage.bucket("compta-01").list_expiry_rules()) == {"all", "locks"}
 

@@ -249,8 +249,8 @@ def test_verify_reads_every_pack_and_names_one_that_is_lost_or_altered(desk: Des
     bucket.put(altered, body[:-1] + bytes([body[-1] ^ 1]))
     bucket.hide(lost)
     damaged = desk.coffre("verify", SLUG, "--machine", "compta-01", expect=1)
-    assert f"pack {altered.rsplit('/')[-1]} is not what its name says" in damaged.stdout
-    assert f"pack {lost.rsplit('/')[-1]} is named by the index, and is not there" in damaged.stdout
+    assert f"pack {altered.rsplit('/')[-1]} does not match the hash in its name" in damaged.stdout
+    assert f"pack {lost.rsplit('/')[-1]} is in the index and not in the bucket" in damaged.stdout
     assert f"coffre undelete {SLUG} --machine compta-01" in damaged.stdout
     assert (
         "! compta-01: `coffre verify` found its repository damaged (2 packs"
@@ -316,7 +316,7 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
     partial = desk.coffre("backup", SLUG, *caisse, expect=1).stdout
     assert "caisse-01: partial" in partial
     for mount, files in (("/srv/disque", 0), ("/srv/vue", 1)):
-        said = f"! caisse-01: {mount} {files} files, 300 in the last good run: lies on a file system that is not"
+        said = f"! caisse-01: {mount} {files} files, 300 in the last good run: is on a file system that is no longer"
         assert said in partial
         assert said in desk.coffre("status", SLUG, expect=1).stdout
     assert "/srv/tableaux 0 files, 5 in the last good run: gave no file: the plan's exclude patterns" in partial
@@ -330,7 +330,7 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
 
     # A word accepts what a machine's owner may want; a pattern that covers a path is mended in the plan.
     let_go = desk.coffre("acknowledge", SLUG, *caisse, "--yes", "--reason", "the disks were sold").stdout
-    assert "accepted: /srv/disque (unmounted): 0 files are right" in let_go
+    assert "accepted: /srv/disque (unmounted): 0 files are correct" in let_go
     assert "/srv/tableaux" not in let_go
     (event,) = backstage.events(EventKind.PATHS_ACCEPTED)
     assert (event.machine, event.details["reason"]) == ("caisse-01", "the disks were sold")
@@ -338,7 +338,7 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
     (planned,) = desk.json("plan", SLUG, "--json", "--exit-code", expect=6)
     assert (planned["storage"], planned["machines"][0]["differences"]) == ([], [])
     (waiting,) = planned["machines"][1]["differences"]
-    assert f"caisse-01: {waiting.removesuffix(' not delivered yet')} say so at its next backup" in let_go
+    assert f"caisse-01: {waiting.removesuffix(' not delivered yet')} apply this at its next backup" in let_go
     assert "/srv/disque" not in desk.coffre("status", SLUG, expect=1).stdout
     desk.coffre("backup", SLUG, *caisse, expect=1)
     taken = {"/srv/disque": "accepted", "/srv/vue": "saved", "/srv/tableaux": "excluded"}
@@ -365,7 +365,7 @@ def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -
     machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
     failed, applied = machine["failed_generation"], machine["generation_applied"]
     assert (failed, applied < failed) == (machine["generation_wanted"], True)
-    said = f"  compta-01 could not apply orders {failed} and goes on with {applied}: "
+    said = f"  compta-01 could not apply orders {failed} and continues with {applied}: "
     assert said + machine["failed_generation_reason"] in desk.coffre("status", SLUG).stdout
     desk.on_machine(HOSTS["compta-01"], f"rm -r {in_the_way}")
     desk.edit(SLUG, '"daily 19:30"', '"daily 19:00"')

@@ -48,7 +48,7 @@ def test_trust_shows_the_key_that_the_machine_itself_shows_and_records_it(desk: 
     fingerprint = next(word for word in vouched.split() if word.startswith("SHA256:"))
     assert fingerprint in shown
     assert "recorded in known_hosts/atelier-durand: commit it" in shown
-    assert "recorded already" in desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
+    assert "already recorded" in desk.coffre("trust", SLUG, MACHINE, "--yes").stdout
 
 
 def test_once_trusted_the_machine_is_installed_through_sudo_and_the_service_commissioned(desk: Desk) -> None:
@@ -70,7 +70,7 @@ def test_a_changed_host_key_is_refused_until_it_is_replaced(desk: Desk, tmp_path
     assert "is not the one that was recorded" in refused.stderr
     assert f"coffre rotate {SLUG} --machine {MACHINE} --now" in refused.stderr
     replaced = desk.coffre("trust", SLUG, MACHINE, "--yes", "--replace").stdout
-    assert "(recorded, and not shown any more)" in replaced
+    assert "(recorded, no longer shown)" in replaced
     assert recorded.read_text(encoding="utf-8") == (tmp_path / "right").read_text(encoding="utf-8")
     desk.coffre("backup", SLUG)
 

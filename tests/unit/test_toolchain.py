@@ -80,7 +80,7 @@ def test_a_program_that_is_not_what_set_up_noted_is_refused(tmp_path):
     assert toolchain.sha256_program(program) == sound
     note.write_text(f"{sound}  {program}\n")
     program.write_text("damaged!")
-    with pytest.raises(ExpectedError, match="is not the program that set-up put there") as refused:
+    with pytest.raises(ExpectedError, match="is not the program that set-up installed") as refused:
         toolchain.sha256_program(program)
     assert "make setup" in refused.value.hint
     note.write_text(f"{sound}  {tmp_path / 'another'}\n")

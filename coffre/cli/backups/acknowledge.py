@@ -1,4 +1,4 @@
-"""acknowledge: what a machine's storage or paths lost is let go, with a reason."""
+"""acknowledge: accept the loss of data in a machine's storage or paths, with a reason."""
 
 from typing import Annotated
 
@@ -20,11 +20,11 @@ def acknowledge(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it may be gone; recorded.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Let go what a machine's storage lost and `coffre status` names: it alarms no more, what goes later does.
+    """Accept a loss that `coffre status` reports for a machine: it is no longer reported; later losses still are.
 
-    What the bucket keeps comes back with `coffre undelete`; this is for what does not. So with paths of the plan that
-    gave nothing or nearly nothing in the last backup: the machine's orders say that this is right, and it compares its
-    next ones with that. Recorded, with the reason.
+    First run `coffre undelete`: it restores what the bucket still keeps. Accept only what it cannot restore. The
+    command also accepts paths of the plan that gave no data or almost none in the last backup: new orders tell the
+    machine that this is correct, and it compares its next backups with it. The reason is recorded.
     """
     from coffre.cli.words.findings import describe
     from coffre.operations.acknowledge.acknowledge import acknowledge as let_go
@@ -32,13 +32,13 @@ def acknowledge(
 
     repository = open_repository(context)
     if not yes:
-        asking.confirm(f"Let go what the storage or the paths of {machine} lost?")
+        asking.confirm(f"Accept the losses in the storage and the paths of {machine}?")
     with lock_recorded(repository, tenant, "acknowledge", output.warning) as service:
         done = let_go(service, machine, reason)
     for loss in done.losses:
-        output.result(f"let go: {describe(loss)}")
+        output.result(f"accepted: {describe(loss)}")
     for path in done.paths:
-        output.result(f"accepted: {path.path} ({path.state}): {path.files} files are right")
+        output.result(f"accepted: {path.path} ({path.state}): {path.files} files are correct")
     if done.generation is not None:
-        output.result(f"{machine}: orders {done.generation} say so at its next backup")
-    output.result(f"{machine}: {done.snapshots} snapshots are expected no more")
+        output.result(f"{machine}: orders {done.generation} apply this at its next backup")
+    output.result(f"{machine}: {done.snapshots} snapshots are no longer expected")

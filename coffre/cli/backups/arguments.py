@@ -1,4 +1,4 @@
-"""What the commands on a running tenant's backups have in common: their arguments, and their exit codes."""
+"""The arguments and exit codes that the commands on a running tenant's backups share."""
 
 from typing import Annotated
 

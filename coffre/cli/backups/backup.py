@@ -1,4 +1,4 @@
-"""backup: machines backed up now, and what each path of their plans gave."""
+"""backup: back machines up now, and show the result of each path of their plans."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +27,7 @@ def backup(
     machine: Machine = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
-    """Back machines up now, wait, and say what happened."""
+    """Back machines up now, wait, and show the result."""
     from coffre.operations.backup import Outcome, back_up, choose_to_back_up
     from coffre.tenant.runs import open_recorded
 
@@ -77,7 +77,7 @@ def _show_backup(run: "MachineBackup") -> None:
 
 
 def _show_paths(report: "Report") -> None:
-    """Show what each path of the plan gave; those that gave too little are findings."""
+    """Show the files of each path of the plan; paths with too few files are findings."""
     good = [each for each in report.paths or () if each.state.is_good]
     for path in good[:SHOWN_PATHS]:
         size = "" if path.bytes is None else f", {format_bytes(path.bytes)}"

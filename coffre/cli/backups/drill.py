@@ -1,4 +1,4 @@
-"""drill: a sample restored with SMILÉO's key, and compared."""
+"""drill: restore a sample with SMILÉO's key and compare it."""
 
 import secrets
 from functools import partial
@@ -26,7 +26,8 @@ def drill(
 ) -> None:
     """Restore a sample with SMILÉO's key and compare it with what the machine reported.
 
-    Of the newest backup on record, whatever its bucket says now: a storage that lost it, or any other, fails the drill.
+    The sample comes from the newest backup on record. When the storage has lost that backup or any other, the drill
+    fails.
     """
     from coffre.agents.kinds import with_repository
     from coffre.cli.words.findings import describe

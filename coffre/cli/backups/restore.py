@@ -1,4 +1,4 @@
-"""restore: a machine's files, to a directory here or onto a machine."""
+"""restore: restore a machine's files to a directory here or onto a machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,9 +52,8 @@ def restore(
 ) -> None:
     """Restore a machine's files to a directory here, or onto a machine of the tenant.
 
-    Recorded. A restore that was cut short goes on when the same command is run again. A machine that is restored onto
-    gets the key and the password of the machine whose backup it is, in memory, for as long as it takes; it need not
-    have an agent.
+    The restore is recorded. To resume an interrupted restore, run the same command again. The destination machine holds
+    the key and the password of the backed-up machine in memory until the restore ends; it does not need an agent.
     """
     from coffre.operations.restore.restore import (
         MachineDestination,
@@ -77,7 +76,7 @@ def restore(
         )
         if isinstance(destination, MachineDestination) and in_place and not yes:
             output.warning(
-                f"files of {destination.machine} are overwritten with those of {path or 'the whole snapshot'} "
+                f"files of {destination.machine} will be overwritten with those of {path or 'the whole snapshot'} "
                 f"({machine}, {snapshot})"
             )
             asking.confirm(f"Overwrite files of {destination.machine}?")
@@ -88,7 +87,7 @@ def restore(
             else:
                 done = restore_to_directory(service, wanted, destination, watcher)
     if done.is_others:
-        output.warning(f"snapshot {done.snapshot.id[:8]} was taken by another machine under the name of {machine}")
+        output.warning(f"another machine took snapshot {done.snapshot.id[:8]} under the name of {machine}")
     if done.left_out is not None:
         output.warning(
             f"snapshot {done.left_out.id[:8]} of {done.left_out.taken_at:%Y-%m-%d %H:%M} UTC is newer and was taken by "
@@ -100,8 +99,8 @@ def restore(
     )
     if done.apart is not None:
         output.warning(
-            f"{done.apart.files} files are not in their place, which {done.to} does not take (a path over 4,095 bytes, "
-            f"or a name): they lie under other names beside {done.apart.listed_in}, which lists them"
+            f"{done.to} does not accept the paths of {done.apart.files} files (over 4,095 bytes, or a forbidden name): "
+            f"they are stored under other names beside {done.apart.listed_in}, which lists them"
         )
         if done.apart.left_out:
             output.error(f"{done.apart.left_out} entries could not be restored; {done.apart.listed_in} names them")
@@ -110,7 +109,7 @@ def restore(
 
 @dataclass(frozen=True)
 class _RestoreWatcher:
-    """Shows steps and progress of a restore."""
+    """Shows the steps and the progress of a restore."""
 
     machine: str
     on_progress: Callable[[float], None]

@@ -1,4 +1,4 @@
-"""snapshot: a snapshot that is forged or that nothing reads, put aside and brought back."""
+"""snapshot: set a forged or unreadable snapshot aside, or bring it back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 Machine = Annotated[str, typer.Option(metavar="NAME", help="The machine whose snapshot it is.")]
 SnapshotId = Annotated[str, typer.Option(metavar="ID", help="The snapshot's id, or its beginning.")]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, as the records will have it.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="The reason; recorded.")]
 
-commands = typer.Typer(no_args_is_help=True, help="Snapshots that are forged or unreadable, put aside.")
+commands = typer.Typer(no_args_is_help=True, help="Set forged or unreadable snapshots aside.")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,20 +27,20 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("set-aside")
 def set_aside(context: typer.Context, tenant: Tenant, machine: Machine, snapshot: SnapshotId, reason: Reason) -> None:
-    """Put a snapshot out of the way of restores, drills, returns and departures. Nothing is deleted; recorded.
+    """Set a snapshot aside: restores, drills, returns and departures skip it. Deletes nothing; recorded.
 
-    Returns and the certificate name it. `coffre snapshot bring-back` undoes it.
+    Returns and the certificate of erasure list it. `coffre snapshot bring-back` reverses it.
     """
     from coffre.operations.restore import setting_aside
 
     with _changing(context, tenant, "snapshot set-aside") as service:
         done = setting_aside.set_aside(service, machine, snapshot, reason)
-    output.result(f"{machine}: snapshot {one_line(done, 80)} is aside; nothing of it was deleted")
+    output.result(f"{machine}: snapshot {one_line(done, 80)} is set aside; none of its data is deleted")
 
 
 @commands.command("bring-back")
 def bring_back(context: typer.Context, tenant: Tenant, machine: Machine, snapshot: SnapshotId, reason: Reason) -> None:
-    """Put a snapshot that is aside back into its repository. Recorded."""
+    """Put a snapshot that was set aside back into its repository. Recorded."""
     from coffre.operations.restore import setting_aside
 
     with _changing(context, tenant, "snapshot bring-back") as service:
@@ -53,9 +53,9 @@ def list_snapshots(
     context: typer.Context,
     tenant: Tenant,
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="One machine (default: all).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of snapshots that are aside.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of snapshots that are set aside.")] = False,
 ) -> None:
-    """List the snapshots that are aside, with who put them there and why."""
+    """List the snapshots that are set aside, with the author and the reason."""
     from coffre.agents.kinds import with_repository
     from coffre.operations.restore.setting_aside import list_aside
     from coffre.tenant.service import open_service
@@ -70,12 +70,12 @@ def list_snapshots(
         told = f", since {each.at:%Y-%m-%d %H:%M} UTC, by {each.by}: {each.reason}" if each.at else ""
         output.result(f"{each.machine}: snapshot {one_line(each.snapshot, 80)}{told}")
     if not found:
-        output.result(f"{tenant}: no snapshot is aside")
+        output.result(f"{tenant}: no snapshot is set aside")
 
 
 @contextmanager
 def _changing(context: typer.Context, tenant: str, command: str) -> Iterator["Service"]:
-    """Open a tenant to change it: its lock first, then a look."""
+    """Lock a tenant, then open it for a change."""
     from coffre.tenant.runs import lock_recorded
 
     with lock_recorded(open_repository(context), tenant, command, output.warning) as service:

@@ -1,4 +1,4 @@
-"""undelete: a machine's repository brought back to what it was at a moment."""
+"""undelete: bring a machine's repository back to its state at a given time."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -30,20 +30,20 @@ def undelete(
         str,
         typer.Option(
             metavar="TIME",
-            help="The moment, like 2026-11-23T14:05 (the tenant's time zone) or 2026-11-23T13:05:00Z.",
+            help="The time, like 2026-11-23T14:05 (the tenant's time zone) or 2026-11-23T13:05:00Z.",
         ),
     ],
     exact: Annotated[
         bool,
-        typer.Option("--exact", help="Also put snapshots and indexes written after TIME out of sight, sound ones too."),
+        typer.Option("--exact", help="Also hide snapshots and indexes written after TIME, even sound ones."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Bring a machine's repository back to what it was at a moment: deleted and overwritten objects come back.
+    """Bring a machine's repository back to its state at TIME: restore deleted and overwritten objects.
 
-    Shows first what it would do. Nothing is deleted: what is there now stays as an earlier version, for undelete_days.
-    Backups made after TIME stay where they are sound; reports and orders are left alone. If a key of the machine was
-    stolen, cut it first: `coffre rotate --now`. Ends with `restic check`.
+    The command first shows what it will do. It deletes nothing: current objects stay as earlier versions for
+    undelete_days. Sound backups made after TIME stay; reports and orders do not change. If a key of the machine was
+    stolen, revoke it first with `coffre rotate --now`. The command ends with `restic check`.
     """
     from coffre.operations.restore import undelete as operation
     from coffre.operations.restore.versions import read_moment, refuse_too_old
@@ -56,7 +56,7 @@ def undelete(
         plan = operation.look(service, machine, moment, is_exact=exact)
         _show_undelete(machine, plan)
         if plan.is_needed and not yes:
-            asking.confirm(f"Bring {machine} back to that moment?")
+            asking.confirm(f"Bring {machine} back to that time?")
         with recorded_run(service, "undelete"):
             if plan.is_needed:
                 with output.percentage(f"bringing {machine} back") as show:
@@ -67,7 +67,7 @@ def undelete(
             if problem is not None:
                 raise ExpectedError(
                     f"{machine}: restic check: {problem.message}",
-                    "Choose a moment nearer to the damage, or add --exact if later files are what it complains of.",
+                    "Choose a time closer to the damage, or add --exact if restic reports later files.",
                 )
     output.result(f"{machine}: restic check: no errors were found")
 
@@ -82,29 +82,27 @@ def _show_undelete(machine: str, plan: "UndeletePlan") -> None:
         + (
             f"{len(plan.comebacks)} objects come back ({counted}), {format_bytes(plan.copied_bytes)}"
             if plan.comebacks
-            else "nothing has to come back"
+            else "no object needs to come back"
         )
     )
     if plan.undone_from is not None and plan.undone_to is not None:
-        output.result(
-            f"  taken back: changes from {_moment_exact(plan.undone_from)} to {_moment_exact(plan.undone_to)}"
-        )
+        output.result(f"  undone: changes from {_moment_exact(plan.undone_from)} to {_moment_exact(plan.undone_to)}")
     for key in plan.hidden[:NAMED]:
-        output.result(f"  put out of sight (a version stays): {key}")
+        output.result(f"  hidden (an earlier version stays): {key}")
     if len(plan.hidden) > NAMED:
-        output.result(f"  and {len(plan.hidden) - NAMED} more are put out of sight")
+        output.result(f"  and {len(plan.hidden) - NAMED} more are hidden")
     if plan.later:
-        output.result(f"  written later, left as they are: {len(plan.later)} objects")
+        output.result(f"  written later, unchanged: {len(plan.later)} objects")
     if plan.lost:
-        output.result(f"  deleted, and no version is left to bring back: {len(plan.lost)} objects")
+        output.result(f"  lost (deleted, no version left): {len(plan.lost)} objects")
         for key in plan.lost[:NAMED]:
             output.result(f"    {key}")
     if plan.foreign.count:
         output.result(
-            f"  passed over: {plan.foreign.count} keys that nothing of ours writes, {plan.foreign.first} among them"
+            f"  ignored: {plan.foreign.count} keys that neither restic nor Coffre writes, like {plan.foreign.first}"
         )
 
 
 def _moment_exact(moment: datetime) -> str:
-    # Fractions where there are any: two versions of an object may be of the same second.
+    # Shows fractions of a second: two versions of an object may have the same second.
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + " UTC"

@@ -1,4 +1,4 @@
-"""verify: are all packs of a repository still what the machine uploaded?"""
+"""verify: check that all packs of a repository are still what the machine uploaded."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 FAILED = 1
 _FAULTS = {
-    "lost": "is named by the index, and is not there",
-    "altered": "is not what its name says",
-    "unreadable": "is listed, and the platform does not hand it over",
-    "wrong_size": "is not as long as the index says",
+    "lost": "is in the index and not in the bucket",
+    "altered": "does not match the hash in its name",
+    "unreadable": "is listed, but the platform does not return it",
+    "wrong_size": "does not have the size that the index gives",
 }
 
 
@@ -35,11 +35,11 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
-    """See that repositories are whole: nothing lost, nothing altered.
+    """Check that repositories are complete and unchanged.
 
-    Each run checks what the index names against what is there, and reads a share of the packs, in turn, so that all are
-    read within `verify.period_days` of platform.yaml: run it daily. A run that was killed goes on. Ends with 1 when
-    something is damaged, and names it: `coffre undelete` brings earlier versions back.
+    Each run compares the index with the bucket and reads a share of the packs in turn. Run it daily: all packs are then
+    read within `verify.period_days` of platform.yaml. The next run continues an interrupted one. When something is
+    damaged, the command names it and ends with 1; `coffre undelete` brings earlier versions back.
     """
     from coffre.operations import verify as operation
     from coffre.orders.publishing import publish_programs
@@ -68,13 +68,13 @@ def verify(
 
 def _show(tenant: str, done: "Verification") -> None:
     verdict = "sound" if done.is_sound else "DAMAGED"
-    far = "all are read now" if done.position == 1.0 else f"the round is {done.position:.0%} through"
+    far = "all are read now" if done.position == 1.0 else f"{done.position:.0%} of the round is done"
     output.result(
         f"{done.machine}: {verdict}; {done.read_packs} packs read ({format_bytes(done.read_bytes)}), {far} "
         f"(begun {_day(done.round_started_at)}); the last full round ended {_day(done.last_full_round_at)}"
     )
     if done.is_cut_short:
-        output.result("  ended at its bound before its share was read: run it more often, or raise `verify.run_limit`")
+        output.result("  its time limit ended the run early: run it more often, or raise `verify.run_limit`")
     if done.problem:
         output.result(f"  {done.problem}")
     for pack in done.damaged:
@@ -84,8 +84,8 @@ def _show(tenant: str, done: "Verification") -> None:
         output.result(f"  and {more} packs more")
     if not done.is_sound:
         output.result(
-            f"  earlier versions come back by `coffre undelete {tenant} --machine {done.machine} --at TIME`, a moment "
-            "before the damage; then verify again. Ask whoever hosts the storage what happened"
+            f"  to bring earlier versions back: `coffre undelete {tenant} --machine {done.machine} --at TIME`, with a "
+            "time before the damage; then verify again. Ask the storage host what happened"
         )
 
 

@@ -1,4 +1,4 @@
-"""certificate: is a certificate of erasure whole, and whose is it?"""
+"""certificate: check that a certificate of erasure is intact, and show who signed it."""
 
 import json
 from pathlib import Path
@@ -37,22 +37,22 @@ def verify(
         Path | None,
         typer.Option(
             metavar="PEM",
-            help="The provider's own certificate, or with --signer its issuer's. Without it, only whoever has the key "
-            "that signs certificates has one to compare with.",
+            help="The provider's own certificate, or with --signer its issuer's. Without it, the command compares only "
+            "where the signing key for certificates is stored.",
             show_default=False,
         ),
     ] = None,
     signer: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="With an issuer's certificate: the name that must have signed.", show_default=False
+            metavar="NAME", help="With an issuer's certificate: the required name of the signer.", show_default=False
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The verdict with all facts, for programs.")] = False,
 ) -> None:
-    """Say whether a certificate of erasure is whole, whose key signed it, and what it states. Works offline.
+    """Show whether a certificate of erasure is intact, who signed it and what it states. Works offline.
 
-    One changed byte makes it fail. Ends with 1 unless the file is whole and signed by a key that is vouched for.
+    One changed byte makes it fail. Ends with 1 unless the file is intact and signed by a trusted key.
     """
     from coffre.offboarding.certificate.verify import verify_file
 
@@ -68,7 +68,7 @@ def verify(
 
 
 def _find_own_certificate(context: typer.Context) -> Path | None:
-    """Return the certificate of whoever runs this here; a customer has none and names a file.
+    """Return the provider's own certificate when the command runs there; a customer names a file instead.
 
     A folder that happens to be a repository proves nothing: see `find_own_certificate`.
     """
@@ -79,7 +79,7 @@ def _find_own_certificate(context: typer.Context) -> Path | None:
         root = get_globals(context).find_root()
     except UsageError:
         return None
-    # Platform.yaml alone: a tenant file with a fault has no say in this.
+    # Reads platform.yaml alone: an invalid tenant file does not matter here.
     return find_own_certificate(load_repository(root, []).settings, root)
 
 
@@ -89,14 +89,14 @@ def _show(verdict: "Verdict") -> None:
     for problem in verdict.problems:
         output.error(f"error: {problem}")
     if verdict.is_intact and verdict.is_trusted is None:
-        output.error("error: whose key signed it was not looked at: name the provider's certificate with --certificate")
+        output.error("error: the signer was not checked: name the provider's certificate with --certificate")
 
 
 def _show_facts(verdict: "Verdict") -> None:
     facts = verdict.facts
     assert facts is not None  # noqa: S101 - asked for a whole file only
     what = "statement" if verdict.number is None else f"certificate {verdict.number} of {facts['issued_on']}"
-    output.result(f"{what}: the file is whole")
+    output.result(f"{what}: the file is intact")
     output.result(f"  signed by      {verdict.signer} ({_say_who_vouches(verdict)})")
     output.result(f"  its key        SHA-256 {verdict.key_sha256}")
     if verdict.number is None:
@@ -108,7 +108,7 @@ def _show_facts(verdict: "Verdict") -> None:
 def _say_who_vouches(verdict: "Verdict") -> str:
     if verdict.is_trial:
         compared = f", the one of {verdict.vouched_by}" if verdict.vouched_by is not None else ""
-        return f"the trial key of an embedded platform{compared}: nobody stands for it, and it proves nothing"
+        return f"the test key of an embedded platform{compared}: it proves nothing"
     if verdict.is_trusted is None:
         return "not compared"
     return f"vouched for by {verdict.vouched_by}" if verdict.is_trusted else "NOT vouched for"
@@ -132,7 +132,7 @@ def _show_certificate(facts: "Mapping[str, Any]") -> None:
 
 
 def _list_people(facts: "Mapping[str, Any]") -> "list[tuple[str, str, str]]":
-    """Return who did what and how that is known; certificates of before have no signatures of people."""
+    """Return who did what and how that is known; older certificates have no signatures of people."""
     found = []
     for each in facts.get("people", []):
         key = f", key {each['key']}" if each["key"] else ""
@@ -148,23 +148,23 @@ def _show_verification(facts: "Mapping[str, Any]") -> None:
     if verification is None:
         output.result("  verification   not established")
     elif "people" in facts and verification["is_by_another"]:
-        output.result("  verification   by another person than erased, proved by signatures")
+        output.result("  verification   by another person than the eraser, proved by signatures")
     elif verification["is_by_another"] or verification.get("is_other_name"):
         name = verification["seen"]["by"]
-        output.result(f"  verification   by {name}: declared, nothing proves that it was somebody else than erased")
+        output.result(f"  verification   by {name}: declared; no proof that the eraser is a different person")
     else:
-        output.result(f"  verification   by {verification['seen']['by']}, the same person as erased")
+        output.result(f"  verification   by {verification['seen']['by']}, the same person as the eraser")
 
 
 def _show_records(facts: "Mapping[str, Any]") -> None:
-    """Show the head of the provider's records; certificates of before have none."""
+    """Show the head of the provider's records; older certificates have none."""
     from coffre.records.chain.heads import is_genuine, read_heads
 
     heads = read_heads(json.dumps({"certificate": dict(facts)}))
     if not heads:
-        output.result("  records        no head of theirs")
+        output.result("  records        no head")
         return
     head = heads[0]
-    fits = "its signature fits" if is_genuine(head) else "its signature does NOT fit"
+    fits = "its signature is valid" if is_genuine(head) else "its signature is NOT valid"
     output.result(f"  records        head {head.position} of {head.signed_at:%Y-%m-%d %H:%M} UTC, {fits}")
     output.result(f"                 SHA-256 {head.hash}, key {head.public_key}")

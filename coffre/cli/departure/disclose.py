@@ -1,4 +1,4 @@
-"""disclose: a tenant's data handed to an authority, sealed and recorded."""
+"""disclose: hand a tenant's data to an authority, sealed and recorded."""
 
 from functools import partial
 from pathlib import Path
@@ -19,18 +19,19 @@ def disclose(
     tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")],
     reference: Annotated[str, typer.Option(metavar="TEXT", help="The authority's own reference, like PV 2026/1432.")],
     to: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where to, a disk say; a folder of the tenant's is made in it.")
+        Path, typer.Option(metavar="DIR", help="The destination, for example a disk; the command makes a folder in it.")
     ],
     repository: Annotated[
-        bool, typer.Option("--repository", help="The repositories with what opens them, instead of the latest files.")
+        bool, typer.Option("--repository", help="The repositories with their passwords, instead of the latest files.")
     ] = False,
     all_snapshots: Annotated[
         bool, typer.Option("--all-snapshots", help="The files of every snapshot, instead of the latest.")
     ] = False,
 ) -> None:
-    """Hand a tenant's data to an authority, with a signed statement of what it was. The customer is told nothing.
+    """Hand a tenant's data to an authority, with a signed statement of its content. The customer is not informed.
 
-    Recorded before anything is read. Under a hold that blocks access only the reference of that hold is let in.
+    The command records the disclosure before it reads any data. Under a hold that blocks access, it accepts only the
+    reference of that hold.
     """
     from coffre.offboarding.certificate.sealed import read_tenant_key, seal_statement
     from coffre.offboarding.handover import disclose as hand_over

@@ -1,4 +1,4 @@
-"""offboard: the end of a contract, from the customer's letter to the certificate."""
+"""offboard: end a contract, from the customer's letter to the certificate."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ Day = Annotated[
         "--today",
         formats=["%Y-%m-%d"],
         metavar="DAY",
-        help="Go by this day: on the embedded platform only, to rehearse.",
+        help="Use this date instead of today: for rehearsals, only on the embedded platform.",
         show_default=False,
     ),
 ]
@@ -40,7 +40,7 @@ Day = Annotated[
 
 @dataclass(frozen=True)
 class _Asked:
-    """What every form of the command is asked for: a tenant, or one retired machine of it, on a day, and who signs."""
+    """The input of every form of the command: a tenant or one of its retired machines, a day, and the signer."""
 
     repository: "Repository"
     tenant: str
@@ -59,27 +59,27 @@ def offboard(
     context: typer.Context,
     tenant: Tenant,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Show the dates and, from live facts, all that would go. Touches nothing.")
+        bool, typer.Option("--plan", help="Show the dates and, from live facts, what would be erased. Changes nothing.")
     ] = False,
-    french: Annotated[bool, typer.Option("--french", help="With --plan: the calendar as the letter has it.")] = False,
+    french: Annotated[bool, typer.Option("--french", help="With --plan: the calendar as in the letter.")] = False,
     ics: Annotated[
         Path | None,
         typer.Option("--ics", metavar="FILE", help="With --plan: write the calendar as iCalendar.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result, for programs.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Look by another way whether all is gone: for a second person.")
+        bool, typer.Option("--verify", help="Check by other means that everything is gone: for a second person.")
     ] = False,
     approve: Annotated[
         bool,
-        typer.Option("--approve", help="Sign the departure as the branch has it: for somebody else than its author."),
+        typer.Option("--approve", help="Sign the departure that the branch declares; its author cannot do it."),
     ] = False,
     key: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             envvar="COFFRE_SIGNING_KEY",
-            help="Your OpenSSH key, which signs for what you approve, erase or verify.",
+            help="Your OpenSSH key; it signs what you approve, erase or verify.",
             show_default=False,
         ),
     ] = None,
@@ -87,7 +87,7 @@ def offboard(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Whom a git host's pipeline signs for; its key's entry names the namespace coffre-platform.",
+            help="The person for whom a pipeline signs; the entry of its key has the namespace coffre-platform.",
             show_default=False,
         ),
     ] = None,
@@ -97,31 +97,29 @@ def offboard(
     ] = None,
     attest: Annotated[
         Attested | None,
-        typer.Option(help="Record what a document of the customer's attests; with --document and --dated."),
+        typer.Option(help="Record what a document of the customer attests; with --document and --dated."),
     ] = None,
     document: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The document, a scan say.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="The document, for example a scan.", show_default=False)
     ] = None,
     dated: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The day that it bears.", show_default=False),
+        typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The date of the document.", show_default=False),
     ] = None,
     resend: Annotated[
-        bool, typer.Option("--resend", help="Send a letter again of which it is not known whether it went out.")
+        bool, typer.Option("--resend", help="Send a letter again when it is unknown whether it was sent.")
     ] = False,
     to: Annotated[
         Stage | None,
-        typer.Option(
-            help="End with 4 unless this stage is reached: for pipelines, and to be told why not.", show_default=False
-        ),
+        typer.Option(help="End with 4 and the reason unless this stage is reached; for pipelines.", show_default=False),
     ] = None,
     today: Day = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the erasure.")] = False,
 ) -> None:
-    """End a tenant's contract: do what is due today, and say what comes next and when.
+    """End a tenant's contract: do what is due today, and show the next step and its date.
 
-    `status: leaving` and a `leaving:` block in the file declare it; every run goes on where the last one stopped.
-    docs/offboarding.md is the runbook.
+    `status: leaving` and a `leaving:` block in the file declare the departure; every run continues where the last one
+    stopped. docs/offboarding.md is the runbook.
     """
     from coffre.offboarding.lifecycle.stages import refuse_unless_reached
 
@@ -129,9 +127,9 @@ def offboard(
     if sum([plan, verify, approve, attest is not None]) > 1:
         raise UsageError("--plan, --approve, --verify and --attest are four commands", "Give one of them.")
     if on_behalf_of is not None and key is None:
-        raise UsageError("--on-behalf-of says for whom a pipeline's key signs", "Give --key too.")
+        raise UsageError("--on-behalf-of needs --key", "Give the pipeline's key with --key.")
     if (french or ics is not None) and not plan:
-        raise UsageError("--french and --ics say how a plan is shown", "Give --plan too.")
+        raise UsageError("--french and --ics need --plan", "Give --plan too.")
     if plan:
         _plan(asked, french=french, ics=ics)
     elif approve:
@@ -197,7 +195,7 @@ def _show_outcome(outcome: "Outcome") -> None:
         output.result(f"  document: {path}")
     _show_waiting(outcome.waiting)
     if outcome.is_late:
-        output.warning(f"{outcome.tenant}: this is late by its calendar (coffre offboard {outcome.tenant} --plan)")
+        output.warning(f"{outcome.tenant}: this is later than its calendar (coffre offboard {outcome.tenant} --plan)")
 
 
 def _show_waiting(waiting: "Waiting | None", due: Stage | None = None) -> None:
@@ -255,9 +253,9 @@ def _show_rehearsal(found: "Rehearsal") -> None:
         output.result(f"  {sign} {entry.on}  {entry.milestone.value.replace('_', ' '):16}  {entry.source}")
     _show_waiting(found.waiting, found.due)
     if found.is_late:
-        output.warning("it is late")
+        output.warning("the departure is late")
     if found.refused:
-        output.warning(f"it cannot go on: {found.refused}")
+        output.warning(f"the departure cannot continue: {found.refused}")
     elif found.approved is not None:
         how = "proved" if found.approved.is_proved else "declared"
         output.result(
@@ -265,7 +263,7 @@ def _show_rehearsal(found: "Rehearsal") -> None:
         )
     if found.hold is not None:
         output.warning(f"a hold stands ({found.hold}): nothing is deleted")
-    output.result("what would go:")
+    output.result("to be erased:")
     _show_machines(found.machines)
     for user in found.users:
         output.result(f"  user {user.uid}: {len(user.access_key_ids)} keys")
@@ -334,11 +332,11 @@ def _show_verification(done: "Verification") -> None:
     for check in done.verified.checks:
         output.result(f"  {'passed' if check.passed else 'FAILED'}  {describe_check(check)}")
     if done.is_proved:
-        how = " (another person than erased and approved, proved by signature)"
+        how = " (another person than the eraser and the approver, proved by signature)"
     elif done.is_same_person:
-        how = " (the same person as erased: a second one is better evidence)"
+        how = " (the same person as the eraser: a second person is better evidence)"
     else:
-        how = " (declared: nothing proves that it is another person than erased)"
+        how = " (declared: no proof that this is another person than the eraser)"
     word = "verified" if done.verified.is_passed else "NOT verified"
     output.result(f"{done.tenant}: {word} by {done.actor}{how}")
 

@@ -1,4 +1,4 @@
-"""platform: is a storage platform fit for tenants?"""
+"""platform: check that a storage platform is fit for tenants."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -35,10 +35,11 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of {platform,findings}.")] = False,
 ) -> None:
-    """Say whether a platform is fit for tenants: the first thing to run on a real cluster.
+    """Check that a platform is fit for tenants: the first command to run on a real cluster.
 
-    Looks at endpoint, TLS, clock, administrator and room, and tries policies, gate, versions, lifecycle and quota on
-    users and a bucket of its own, which it removes again. No tenant is touched. Ends with 1 when there is a problem.
+    The command checks the endpoint, TLS, clock, administrator and free space. It tests policies, gate, versions,
+    lifecycle and quota on test users and a test bucket, and removes them. It changes no tenant. It ends with 1 when
+    there is a problem.
     """
     from coffre.provisioning import platforms
 

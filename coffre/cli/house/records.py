@@ -1,4 +1,4 @@
-"""records: what happened, whether it still is what was recorded, and the proof of it elsewhere."""
+"""records: show what was recorded, verify that it is unchanged, and anchor its proof elsewhere."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ UNSOUND = 1
 _DETAILS_CHARACTERS = 100
 _HEAD_BYTES = 16 << 20
 
-group = typer.Typer(help="What was recorded, and whether it still is what was recorded.", no_args_is_help=True)
+group = typer.Typer(help="Show the records, and verify that they are unchanged.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -28,19 +28,19 @@ def register(app: typer.Typer) -> None:
 
 @group.callback()
 def _group() -> None:
-    """What was recorded, and whether it still is what was recorded."""
+    """Show the records, and verify that they are unchanged."""
 
 
 @group.command("list")
 def list_events(
     context: typer.Context,
     tenant: Annotated[
-        str | None, typer.Option(metavar="TENANT", help="One tenant's, by file name or id.", show_default=False)
+        str | None, typer.Option(metavar="TENANT", help="One tenant only, by file name or id.", show_default=False)
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=100_000, metavar="COUNT", help="So many of the newest.")] = 100,
+    last: Annotated[int, typer.Option(min=1, max=100_000, metavar="COUNT", help="How many events to show.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="A list of events, with all their details.")] = False,
 ) -> None:
-    """Show the newest events, the oldest of them first."""
+    """Show the newest events, in the order of their dates."""
     from coffre.tenant.past import open_existing_records
 
     repository = open_repository(context)
@@ -75,16 +75,16 @@ def verify(
         typer.Option(
             "--head",
             metavar="FILE",
-            help="A head that was kept elsewhere: the file of a mail, a certificate's JSON, or the line itself. "
+            help="A head that is kept elsewhere: the file of a mail, a certificate's JSON, or the line itself. "
             "May be given several times.",
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="An object with everything found.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="An object with all findings.")] = False,
 ) -> None:
-    """Hold every record against the chain, and the chain against every signed head: here, in the anchor, and given.
+    """Compare every record with the chain, and the chain with every signed head (local, anchored, or given by --head).
 
-    Says the first place where the records are not what was recorded, and ends with 1. Changes nothing.
+    The command shows the first place where the records were altered, and ends with 1. It changes nothing.
     """
     from coffre.anchors.check import check_records
     from coffre.offboarding.lifecycle.keeping_after import trimmable_kinds
@@ -96,7 +96,7 @@ def verify(
     given = [head for text in heads or [] for head in _read_given(text)]
     with open_existing_records(repository, output.error) as records:
         if records is None:
-            raise ExpectedError("there are no records to verify", "If there were any, bring them back from a backup.")
+            raise ExpectedError("there are no records to verify", "If there were records, restore them from a backup.")
         check = check_records(
             repository,
             records,
@@ -115,9 +115,10 @@ def verify(
 
 @group.command("anchor")
 def anchor(context: typer.Context) -> None:
-    """Sign the end of the chain, and note it down where platform.yaml says (anchor:). For a daily timer.
+    """Sign the head of the chain and store it in the anchor that platform.yaml names (anchor:). For a daily timer.
 
-    Commands that record do the same at their end; there a failure is a warning, here it ends with 1.
+    Commands that write records do the same when they end; there a failure is only a warning, here the command ends
+    with 1.
     """
     from coffre.anchors.anchoring import anchor_records
     from coffre.records.database.store import Records
@@ -130,7 +131,7 @@ def anchor(context: typer.Context) -> None:
     for each in done:
         output.result(f"{each.place}: head {each.head.position} of {each.head.signed_at:%Y-%m-%d %H:%M} UTC")
     if not done:
-        output.result("nothing to anchor: the newest head is noted down already")
+        output.result("nothing to anchor: the anchor already has the newest head")
 
 
 def _read_given(text: str) -> "list[Head]":
@@ -146,9 +147,7 @@ def _read_given(text: str) -> "list[Head]":
             ) from error
     found = read_heads(text)
     if not found:
-        raise UsageError(
-            "what --head names holds no head", 'A head is a line that starts with {"form": 1, "database_id"'
-        )
+        raise UsageError("--head names no head", 'A head is a line that starts with {"form": 1, "database_id"')
     return found
 
 
@@ -165,15 +164,15 @@ def _show(check: "Check", anchor_file: str) -> None:
     for contradiction in check.head_faults[:1]:
         output.error(f"error: {say_contradiction(contradiction)}")
     if len(check.head_faults) > 1:
-        output.error(f"  and {len(check.head_faults) - 1} more heads that do not fit (--json lists them)")
+        output.error(f"  and {len(check.head_faults) - 1} more heads that do not match (--json lists them)")
     if not check.is_sound and check.holds_to is not None:
         head = check.holds_to.head
         output.error(
-            f"  The newest head that fits covers {head.position} records, of {head.signed_at:%Y-%m-%d %H:%M} UTC."
+            f"  The newest matching head covers {head.position} records ({head.signed_at:%Y-%m-%d %H:%M} UTC)."
         )
     for weakness in check.weaknesses:
         output.warning(say_weakness(weakness, anchor_file))
-    trimmed = f", {report.trimmed} of departed customers trimmed" if report.trimmed else ""
+    trimmed = f", {report.trimmed} of departed customers deleted" if report.trimmed else ""
     verdict = "all as recorded" if check.is_sound else "NOT as recorded"
     output.result(f"{report.tip.position} links, {report.events} events{trimmed}: {verdict}")
     if check.anchor is None:
@@ -184,4 +183,4 @@ def _show(check: "Check", anchor_file: str) -> None:
             f"newest anchor: {check.anchor.place}, head {head.position} of {head.signed_at:%Y-%m-%d %H:%M} UTC; "
             f"{report.tip.position - head.position} links are newer"
         )
-    output.result(f"{check.heads} signed heads, key {check.public_key or 'not known here'}")
+    output.result(f"{check.heads} signed heads, key {check.public_key or 'unknown here'}")

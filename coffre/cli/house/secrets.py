@@ -11,7 +11,7 @@ from coffre.cli import output
 from coffre.cli.context import open_repository
 
 group = typer.Typer(help="The keys that open the tenants' secret bundles.", no_args_is_help=True)
-recipients_group = typer.Typer(help="Who can open the bundles.", no_args_is_help=True)
+recipients_group = typer.Typer(help="List and change who can open the bundles.", no_args_is_help=True)
 
 UNSOUND = 1
 _READ_CHARACTERS = 1 << 16
@@ -32,7 +32,7 @@ def _group() -> None:
 
 @group.command("init")
 def init(context: typer.Context) -> None:
-    """Make what is missing of identity, recovery key, recipients, secrets folder and escrow. May run again."""
+    """Create the identity, recovery key, recipients, secrets folder and escrow that are missing. May run again."""
     from coffre.secrets.holders.setup import init as set_up
 
     repository = open_repository(context)
@@ -41,20 +41,20 @@ def init(context: typer.Context) -> None:
     for path in done.created:
         output.result(f"made {path.relative_to(repository.root) if path.is_relative_to(repository.root) else path}")
     if not done.created:
-        output.result("nothing to make: identity, recipients, secrets folder and escrow are all there")
+        output.result("nothing to create: the identity, recipients, secrets folder and escrow exist")
     output.result(
         f"bundles are encrypted for {len(done.recipients)} recipients; the identity in {done.identity} opens them"
     )
     if done.recovery_identity is not None:
         output.warning(
-            f"the recovery key still lies in {done.recovery_identity}: move it to a safe, off this machine. "
-            "It opens every bundle when the identity is lost."
+            f"the recovery key is still in {done.recovery_identity}: move it to a safe place off this machine. "
+            "It opens every bundle if the identity is lost."
         )
 
 
 @recipients_group.callback()
 def _recipients_group() -> None:
-    """Who can open the bundles."""
+    """List and change who can open the bundles."""
 
 
 @recipients_group.command("list")
@@ -62,7 +62,7 @@ def list_recipients(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="An object with the keys and their notes.")] = False,
 ) -> None:
-    """Show whom every bundle is encrypted for."""
+    """Show the keys for which every bundle is encrypted."""
     from coffre.operations.secrets import open_vault
     from coffre.secrets.holders import recipients
 
@@ -81,9 +81,9 @@ def list_recipients(
 def add_recipient(
     context: typer.Context,
     key: Key,
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Whose key it is: a comment in the list.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="The owner of the key: a comment in the list.")] = "",
 ) -> None:
-    """Encrypt every bundle for one more key. May run again, also after a kill."""
+    """Encrypt every bundle for one more key. May run again, also after an interruption."""
     from coffre.operations.secrets import add_recipient as add
 
     count = add(open_repository(context), key, note, output.progress)
@@ -92,14 +92,14 @@ def add_recipient(
 
 @recipients_group.command("remove")
 def remove_recipient(context: typer.Context, key: Key) -> None:
-    """Encrypt every bundle for the other keys alone. May run again, also after a kill."""
+    """Encrypt every bundle for the other keys only. May run again, also after an interruption."""
     from coffre.operations.secrets import remove_recipient as remove
 
     count = remove(open_repository(context), key, output.progress)
     output.result(f"{count} files are encrypted for the new list")
     output.warning(
-        "whoever holds the removed key could read every secret until now, and still can in copies of the old files: "
-        "replace the keys (`coffre rotate TENANT`); repository passwords stay what they were"
+        "the removed key could read every secret until now, and can still read copies of the old files: "
+        "replace the keys (`coffre rotate TENANT`); repository passwords do not change"
     )
 
 
@@ -108,7 +108,7 @@ def verify(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="An object with the findings.")] = False,
 ) -> None:
-    """Open and compare every bundle of both places; ends with 1 when something is wrong. Writes and shows no secret."""
+    """Open every bundle and compare both copies; end with 1 when something is wrong. Writes and shows no secret."""
     from coffre.operations.secrets import verify_secrets
 
     done = verify_secrets(open_repository(context), output.warning)
@@ -130,12 +130,12 @@ def export(
     context: typer.Context,
     tenant: Tenant,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The encrypted file to make.")],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why: recorded for each machine (article 12).")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason; recorded for each machine (article 12).")],
     recipient: Annotated[
-        list[str], typer.Option(metavar="KEY", help="An age public key that may open it; repeatable.")
+        list[str], typer.Option(metavar="KEY", help="An age public key that may open it; may be repeated.")
     ],
 ) -> None:
-    """Hand a tenant's secrets out in one file, encrypted for the keys named; recorded before it is written."""
+    """Export a tenant's secrets to one file, encrypted for the given keys; recorded before it is written."""
     from coffre.operations.secrets import export_secrets
     from coffre.tenant.runs import open_recorded
 
@@ -149,9 +149,9 @@ def export(
 def set_secret(
     context: typer.Context,
     tenant: Tenant,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What `credential:` of the tenant file calls it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that `credential:` of the tenant file uses.")],
 ) -> None:
-    """Store a password or key that a tenant file names, typed without echo or sent on standard input."""
+    """Store a password or key that a tenant file names; read it without echo or from standard input."""
     from coffre.tenant.estate.credentials import check_name, set_credential, users_of
     from coffre.tenant.runs import lock_recorded
     from coffre.tenant.service import find_tenant
@@ -162,13 +162,13 @@ def set_secret(
     value = _read_secret(f"{name} of {tenant}")
     with lock_recorded(repository, tenant, "secrets set", output.warning) as service:
         is_new = set_credential(service.secrets, name, value)
-    output.result(f"{name} is stored in both places" if is_new else f"{name} was stored already: nothing was written")
+    output.result(f"{name} is stored in both places" if is_new else f"{name} is already stored: nothing was written")
     if not users_of(found, name):
         output.warning(f"nothing in tenants/{tenant}.yaml names it yet: write credential: {name} where it is used")
 
 
 def _read_secret(question: str) -> SecretStr:
-    """Read a secret without echo; from standard input when it is no terminal, its last line end apart."""
+    """Read a secret without echo; from standard input when it is no terminal, without its last line end."""
     if sys.stdin.isatty():
         return SecretStr(typer.prompt(question, hide_input=True, confirmation_prompt=True, err=True))
     text = sys.stdin.read(_READ_CHARACTERS)

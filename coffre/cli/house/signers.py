@@ -1,4 +1,4 @@
-"""signers: whose keys count here, and why a key does not."""
+"""signers: show which signing keys are trusted, and why a key is not."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +18,10 @@ def register(app: typer.Typer) -> None:
 def signers(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="The keys, for programs.")] = False
 ) -> None:
-    """Show whose keys count for what they sign: those of allowed_signers, as the branch brought them.
+    """Show which signing keys are trusted: those that the branch added to allowed_signers.
 
-    A key counts once people whose keys count brought it: one signs the commit, another the merge. One that a person
-    alone brought counts as that person's. The first file is where trust begins.
+    A key is trusted once two trusted people have added it: one signs the commit, another one the merge. A key that one
+    person added alone counts as a key of that person. Trust begins with the first version of the file.
     """
     from coffre.signing.history import Trust, read_trust
     from coffre.signing.objects import find_place, open_objects
@@ -39,7 +39,7 @@ def signers(
         return
     output.table(("address", "key", "counts"), rows)
     if trust.began_at is None:
-        output.result("no key counts: there is no committed file allowed_signers with one")
+        output.result("no key is trusted: there is no committed file allowed_signers with a key")
     else:
         output.result(f"trust begins with commit {trust.began_at[:12]}; the keys are those of {_newest(trust)}")
 
@@ -52,7 +52,7 @@ def _rows(trust: "Trust") -> list[tuple[str, str, str]]:
     rows = []
     for signer, controller in trust.now.controllers.items():
         person = trust.now.find_person(signer.name)
-        counts = "yes" if controller == person else f"as {controller}'s, who alone brought it"
+        counts = "yes" if controller == person else f"as a key of {controller}, who added it alone"
         rows.append((signer.name, signer.fingerprint, counts))
-    rows += [(each.name, each.fingerprint, "no: nobody whose key counts brought it") for each in trust.pending]
+    rows += [(each.name, each.fingerprint, "no: not added by a trusted person") for each in trust.pending]
     return rows

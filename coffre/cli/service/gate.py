@@ -1,4 +1,4 @@
-"""gate: who may write backups now, and who is stopped since it fills the storage of all."""
+"""gate: which machines may write backups now, and which are stopped because they fill the tenant's storage."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,28 +27,28 @@ def gate(
         typer.Option(
             "--open",
             metavar="MACHINE",
-            help="Let a machine that was stopped go on, until it has grown by another quarter of the room.",
+            help="Let a stopped machine write again until it has used another quarter of the free space.",
             show_default=False,
         ),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why, with --open; it is recorded.", show_default=False)
+        str | None, typer.Option(metavar="TEXT", help="With --open: the reason; recorded.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The state of the gate.")] = False,
 ) -> None:
-    """Look at quota and wall, close and open the gates of a tenant's machines, and say why.
+    """Check quota and wall, open or close the gates of a tenant's machines, and show the reason.
 
-    At the sold quota all gates close. Well below the wall, which counts all versions, the machine that grows towards it
-    other than by backups that count is stopped by itself, and the others go on; it is let in again when there is room.
-    `coffre backup` and `coffre apply` do the same. Ends with 4 when a machine may not write, and with 1 when one has no
-    storage whose gate could be moved: it is named, and the others' gates are.
+    At the sold quota all gates close. The wall counts all versions. When a machine fills the storage with something
+    other than accepted backups, the gate stops this machine alone, well below the wall; the others continue. The gate
+    opens again when there is space. `coffre backup` and `coffre apply` do the same. Ends with 4 when a machine may not
+    write. Ends with 1 when a machine has no storage and so no gate: the command names it and sets the other gates.
     """
     from coffre.operations.access.gate import give_word, settle_gate
     from coffre.tenant.presence import find_unapplied
     from coffre.tenant.runs import lock_recorded
 
     if (let_go_on is None) != (not reason):
-        raise UsageError("--open and --reason belong together", "Write why the machine may go on; it is recorded.")
+        raise UsageError("--open and --reason belong together", "Write why the machine may continue; it is recorded.")
     with lock_recorded(open_repository(context), tenant, "gate", output.warning) as service:
         unmoved = dict(find_unapplied(service.tenant, service.buckets, service.log, service.tenant.active_machines()))
         if let_go_on is not None and reason:
@@ -63,7 +63,7 @@ def gate(
         for store in state.stores:
             output.result(
                 f"  {store.machine}: {format_bytes(store.stored_bytes)} stored in {store.objects} objects, all "
-                f"versions counted; {format_bytes(store.repository_bytes)} of it is its repository now"
+                f"versions counted; {format_bytes(store.repository_bytes)} of this is its current repository"
             )
     show_filling(tenant, state)
     if state.is_closed or state.filling.stopped:
@@ -73,15 +73,15 @@ def gate(
 
 
 def show_filling(tenant: str, state: "GateState") -> None:
-    """Warn of machines that are stopped, and of a wall that is reached, and by whom."""
+    """Warn of stopped machines, and of a reached wall with the machine that filled it."""
     for machine in state.filling.stopped:
         output.warning(
-            f"{machine} is stopped, the others go on: {state.explain_stop(machine)}. See what writes there with its "
-            f"key, then `coffre gate {tenant}`; `--open {machine} --reason TEXT` lets it go on"
+            f"{machine} is stopped, the others continue: {state.explain_stop(machine)}. Find out what writes with its "
+            f"key, then run `coffre gate {tenant}`; `--open {machine} --reason TEXT` lets it continue"
         )
     if state.filling.is_wall_reached:
         by = f", by {state.filling.wall_reached_by}" if state.filling.wall_reached_by else ""
         output.warning(
-            f"the wall of {tenant} is reached{by}: no machine of it can write, reports neither. Earlier versions go "
-            "`undelete_days` after they were replaced; until then a larger `reserve` in platform.yaml makes room"
+            f"the wall of {tenant} is reached{by}: its machines cannot write, not even reports. Earlier versions "
+            "expire `undelete_days` after they are replaced; until then a larger `reserve` in platform.yaml makes space"
         )

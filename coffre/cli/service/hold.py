@@ -1,4 +1,4 @@
-"""hold: confidential freezes, in the records and never in git."""
+"""hold: place, lift and list confidential holds, which are in the records and never in git."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,7 +9,7 @@ from coffre.cli import output
 from coffre.cli.context import open_repository
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
-Reference = Annotated[str, typer.Option(metavar="TEXT", help="The order or letter, as the records will have it.")]
+Reference = Annotated[str, typer.Option(metavar="TEXT", help="The reference of the order or letter; recorded.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Confidential holds: in the records, never in git.")
 
@@ -25,10 +25,13 @@ def place(
     reference: Reference,
     since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The day of the order.")],
     block_access: Annotated[
-        bool, typer.Option("--block-access", help="Nobody reads or writes either, SMILÉO neither.")
+        bool, typer.Option("--block-access", help="Also block every read and write, including SMILÉO's.")
     ] = False,
 ) -> None:
-    """Freeze a tenant without a word in git: counts at once, for every command, and is read back from the platform."""
+    """Place a confidential hold (not in git); effective immediately, for every command.
+
+    The command reads the hold back from the platform.
+    """
     from coffre.operations.holds.place import place_hold
     from coffre.spec.tenant import HoldKind
     from coffre.tenant.holds import RecordedHold
@@ -36,7 +39,7 @@ def place(
     kind = HoldKind.BLOCK_ACCESS if block_access else HoldKind.PRESERVE
     hold = RecordedHold(reference, since.date(), kind, "")
     buckets = place_hold(open_repository(context), tenant, hold, output.warning)
-    output.result(f"{tenant}: held ({kind.value}); nothing expires in {buckets} buckets, read back")
+    output.result(f"{tenant}: held ({kind.value}); nothing expires in {buckets} buckets (read back)")
 
 
 @commands.command("lift")
@@ -44,15 +47,15 @@ def lift(
     context: typer.Context,
     tenant: Tenant,
     reference: Reference,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="On whose word it ends.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Who ends the hold, and why; recorded.")],
 ) -> None:
-    """End a confidential hold; `coffre apply` then puts expiry and access back as the file has them."""
+    """Lift a confidential hold; `coffre apply` then restores the expiry and access that the file declares."""
     from coffre.tenant.holds import lift_hold
     from coffre.tenant.runs import lock_recorded
 
     with lock_recorded(open_repository(context), tenant, "hold lift", output.warning) as service:
         lift_hold(service.log, reference, reason)
-    output.result(f"{tenant}: the hold {reference} is lifted; run `coffre apply {tenant}` to let expiry begin again")
+    output.result(f"{tenant}: the hold {reference} is lifted; run `coffre apply {tenant}` to restart expiry")
 
 
 @commands.command("list")
@@ -61,7 +64,7 @@ def list_holds(
     tenant: Tenant,
     as_json: Annotated[bool, typer.Option("--json", help="A list of holds.")] = False,
 ) -> None:
-    """List the confidential holds on a tenant that stand now."""
+    """List the active confidential holds on a tenant."""
     from coffre.tenant.holds import list_recorded
     from coffre.tenant.service import open_service
 

@@ -1,4 +1,4 @@
-"""The command status: what is true of tenants right now, as a table or as JSON."""
+"""status: show the current state of tenants, as a table or as JSON."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -26,9 +26,9 @@ def status(
     tenants: Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants (default: all).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of tenants.")] = False,
 ) -> None:
-    """Show what is true right now, from the platform and the buckets.
+    """Show the current state, read from the platform and the buckets.
 
-    What is absurd or foreign there is left out, named below the table, and ends the command with 1.
+    The command leaves invalid or foreign data out, names it below the table and ends with 1.
     """
     from coffre.observation.tenant import observe
     from coffre.tenant.service import open_service
@@ -69,13 +69,13 @@ def _show_status(tenant: "TenantStatus", now: datetime) -> None:
     if tenant.wall_bytes is not None:
         output.result(
             f"  wall at {format_bytes(tenant.wall_bytes)}, all versions counted; up to "
-            f"{format_bytes(tenant.beyond_wall_bytes)} may pass it until every gateway has counted; while backups run, "
-            f"`coffre gate` is due every {tenant.gate_look_seconds} s"
+            f"{format_bytes(tenant.beyond_wall_bytes)} may exceed it until every gateway has counted; while backups "
+            f"run, run `coffre gate` every {tenant.gate_look_seconds} s"
         )
     _show_states(tenant)
     for option, how in tenant.options.items():
         if how == "manual":
-            output.result(f"  option {option}: manual, Coffre does not carry it out yet")
+            output.result(f"  option {option}: manual, not yet carried out by Coffre")
     output.table(
         [
             "  machine",
@@ -96,7 +96,7 @@ def _show_status(tenant: "TenantStatus", now: datetime) -> None:
     for machine in tenant.machines:
         if machine.failed_generation is not None:
             output.result(
-                f"  {machine.name} could not apply orders {machine.failed_generation} and goes on with "
+                f"  {machine.name} could not apply orders {machine.failed_generation} and continues with "
                 f"{_or_unknown(machine.generation_applied)}: {machine.failed_generation_reason}"
             )
     for finding in tenant.findings:
@@ -104,7 +104,7 @@ def _show_status(tenant: "TenantStatus", now: datetime) -> None:
 
 
 def _show_states(tenant: "TenantStatus") -> None:
-    """Show what a tenant's state asks for, held against what the platform lets its machines do."""
+    """Show the declared state of a tenant, compared with the access that the platform gives its machines."""
     if tenant.departure is not None:
         output.result(f"  departure: {tenant.departure} (coffre offboard {tenant.tenant} --plan)")
     if tenant.hold is not None:
@@ -113,7 +113,7 @@ def _show_states(tenant: "TenantStatus") -> None:
     if tenant.access not in (None, "open"):
         output.result(f"  machines' access to their repositories: {tenant.access}")
     elif tenant.status == "suspended" and tenant.access is not None:
-        output.result("  machines' access to their repositories: still open: run `coffre apply`")
+        output.result("  machines' access to their repositories: still open; run `coffre apply`")
     for machine in tenant.machines:
         if machine.retired is not None:
             output.result(f"  {machine.name}: {describe_retired(machine.retired)}")

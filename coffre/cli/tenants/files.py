@@ -1,4 +1,4 @@
-"""Commands about tenant files alone: nothing outside the repository is asked."""
+"""Commands that only use the files of the repository."""
 
 import sys
 from pathlib import Path
@@ -26,17 +26,17 @@ def register(app: typer.Typer) -> None:
 def new(
     context: typer.Context,
     tenant: Annotated[
-        str | None, typer.Argument(metavar="TENANT", help="The name of the file to be: a-z, 0-9 and -.")
+        str | None, typer.Argument(metavar="TENANT", help="The name of the new file: a-z, 0-9 and -.")
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YAML or JSON with a tenant file's keys, id left out: asks nothing."),
+        typer.Option(metavar="FILE", help="Ask no question; read a tenant file's keys (without id) from YAML or JSON."),
     ] = None,
     print_sheet: Annotated[
-        bool, typer.Option("--print-sheet", help="Print the questions for the customer, in French, and end.")
+        bool, typer.Option("--print-sheet", help="Print the questions for the customer, in French, and exit.")
     ] = False,
 ) -> None:
-    """Ask the collection sheet's questions (article 6) and write the tenant's file, commented."""
+    """Ask the questions of the collection sheet (article 6) and write the tenant file, with comments."""
     from coffre.spec.intake.collection_sheet import render_collection_sheet
     from coffre.spec.intake.placing import place_tenant, tenant_path
 
@@ -49,7 +49,7 @@ def new(
     tenant_path(repository.root, tenant)
     path = place_tenant(repository.root, tenant, _fill_in(repository, tenant, answers))
     shown = path.relative_to(repository.root)
-    output.result(f"wrote {shown}: read it, have it reviewed, then coffre plan {tenant}")
+    output.result(f"wrote {shown}: read it, have it reviewed, then run coffre plan {tenant}")
 
 
 def _fill_in(repository: "Repository", slug: str, answers: Path | None) -> str:
@@ -61,8 +61,8 @@ def _fill_in(repository: "Repository", slug: str, answers: Path | None) -> str:
 
     if answers is None and not sys.stdin.isatty():
         raise UsageError(
-            "the questions need a terminal, and standard input is none",
-            "Give the answers in a file: coffre new TENANT --answers FILE (a tenant file's keys, id left out).",
+            "the questions need a terminal, and standard input is not one",
+            "Give the answers in a file: coffre new TENANT --answers FILE (a tenant file's keys, without id).",
         )
     with open_known_ids(repository, output.warning) as is_known:
         tenant_id = mint_id(is_known)
@@ -99,7 +99,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of {file,line,column,path,message,hint}.")] = False,
 ) -> None:
-    """Say every problem of platform.yaml and the tenant files, offline."""
+    """List every problem of platform.yaml and the tenant files. Works offline."""
     from coffre.spec.loader import InvalidRepositoryError, load_repository
 
     try:
@@ -119,7 +119,7 @@ def check(
 
 
 def schema(
-    about: Annotated[str, typer.Argument(metavar="tenant|platform", help="Which file.")] = "tenant",
+    about: Annotated[str, typer.Argument(metavar="tenant|platform", help="The kind of file.")] = "tenant",
 ) -> None:
     """Print the JSON Schema of a tenant file or of platform.yaml, for editors."""
     from coffre.spec.schema import platform_schema, tenant_schema

@@ -1,4 +1,4 @@
-"""inventory: what Coffre knows of every machine, for people, for programs, and for Ansible."""
+"""inventory: list every machine, for people, for programs, and for Ansible."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,11 +27,11 @@ def inventory(
         bool, typer.Option("--ansible", help="An Ansible inventory (JSON), without secrets: save it as FILE.json.")
     ] = False,
 ) -> None:
-    """Show what Coffre knows of every machine, from the tenant files and the records; nothing is asked outside."""
+    """List every machine, from the tenant files and the records. Works offline."""
     from coffre.provisioning.inventory import build_ansible_inventory, list_machines
 
     if as_json and as_ansible:
-        raise UsageError("--json and --ansible are two forms", "Leave out one of the two.")
+        raise UsageError("--json and --ansible are both given", "Leave out one of the two.")
     repository = open_repository(context)
     names = choose_tenants(tenants, every or not tenants, list(repository.tenants))
     if as_ansible:

@@ -1,4 +1,4 @@
-"""plan and apply: from a tenant file to a running service."""
+"""plan and apply: show and make the changes that a tenant file requires."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -43,7 +43,7 @@ def plan(
         Path | None, typer.Option("--out", metavar="FILE", help="Save it for `apply --plan`.", show_default=False)
     ] = None,
 ) -> None:
-    """Show what apply would change. Mints no key and touches nothing."""
+    """Show what apply would change. Creates no key and changes nothing."""
     from coffre.provisioning.exact import plan_exactly, save_plans
     from coffre.provisioning.plan import refuse_orphans
 
@@ -75,13 +75,13 @@ def apply(
     tenants: Tenants = None,
     every: Every = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    storage_only: Annotated[bool, typer.Option("--storage-only", help="Leave the agents alone.")] = False,
+    storage_only: Annotated[bool, typer.Option("--storage-only", help="Do not change the agents.")] = False,
     plan_file: Annotated[
         Path | None,
         typer.Option(
             "--plan",
             metavar="FILE",
-            help="Do what `plan --out` saved there, or refuse; does not ask.",
+            help="Carry out the plan that `plan --out` saved, or refuse; does not ask.",
             show_default=False,
         ),
     ] = None,
@@ -89,14 +89,15 @@ def apply(
         bool,
         typer.Option(
             "--adopt",
-            help="After a lost Pulumi state: take what exists also where it differs from the file, and change it.",
+            help="After a lost Pulumi state: adopt existing resources that differ from the file, and change them.",
         ),
     ] = False,
     replace_orders: Annotated[
         bool,
         typer.Option(
             "--replace-orders",
-            help="Write newer orders over foreign ones, or older ones put back; those stay as an earlier version.",
+            help="Overwrite orders not signed by this tenant's keys, or old orders that were put back; the old object "
+            "stays as a previous version.",
         ),
     ] = False,
     new_repository: Annotated[
@@ -104,7 +105,7 @@ def apply(
         typer.Option(
             "--new-repository",
             metavar="MACHINE",
-            help="Give up the backups of a machine whose repository is gone and begin a new one; may be repeated.",
+            help="Give up the backups of a machine whose repository is lost, and create a new one; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -112,7 +113,7 @@ def apply(
         bool,
         typer.Option(
             "--platform-lost",
-            help="The platform was lost (contract, article 15): so for every machine whose repository is gone.",
+            help="The platform was lost (contract, article 15): --new-repository for every machine without repository.",
         ),
     ] = False,
     replace_machine: Annotated[
@@ -120,7 +121,7 @@ def apply(
         typer.Option(
             "--replace-machine",
             metavar="MACHINE",
-            help="The machine that is deployed takes the place of the one whose backups counted; may be repeated.",
+            help="The deployed machine replaces the one whose backups were accepted before; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -129,15 +130,16 @@ def apply(
         typer.Option(
             "--reason",
             metavar="TEXT",
-            help="Why backups are given up, or a machine is replaced; recorded.",
+            help="The reason to give up backups or to replace a machine; recorded.",
             show_default=False,
         ),
     ] = "",
 ) -> None:
-    """Carry the tenant files out: storage, then agents.
+    """Apply the tenant files: first the storage, then the agents.
 
-    A machine whose repository is gone, although it was seen to hold backups, is refused; the others are carried out.
-    A machine at whose address another one answers is named: new hardware, or a copy, whose backups do not count.
+    The command refuses a machine whose repository held backups and is gone, and applies the others. When another
+    machine answers at the address of a machine (new hardware, or a copy), the command names it; its backups are not
+    accepted.
     """
     from coffre.operations.acknowledge.replaced_machine import Replacement
     from coffre.provisioning.apply import apply_tenant
@@ -177,16 +179,16 @@ def apply(
 
 
 def _read_plan(path: Path, tenants: list[str] | None, every: bool, has_options: bool) -> "dict[str, ExactPlan]":
-    """Read a saved plan by tenant; it says itself whom it is for and how much is done."""
+    """Read a saved plan by tenant; the plan itself names its tenants and its options."""
     from coffre.provisioning.exact import load_plans
 
     if tenants or every or has_options:
-        raise UsageError("--plan is given with something else", "The plan says what is done, and for whom.")
+        raise UsageError("--plan cannot be combined with tenants or options", "The plan itself contains them.")
     return {each.plan.tenant: each for each in load_plans(path)}
 
 
 def _warn_of_hours(repository: "Repository") -> None:
-    """Say what an apply would say if it began now."""
+    """Show what an apply would print if it started now."""
     from coffre.provisioning.steps.out_of_hours import hours_warnings
     from coffre.workspace.clock import utc_now
 

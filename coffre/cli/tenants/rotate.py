@@ -1,4 +1,4 @@
-"""rotate: a tenant's keys replaced, and the old ones cut."""
+"""rotate: replace a tenant's keys, and revoke the old ones."""
 
 from functools import partial
 from typing import Annotated
@@ -20,42 +20,44 @@ def rotate(
     machine: Annotated[
         str | None, typer.Option(metavar="NAME", help="This machine's S3 key only.", show_default=False)
     ] = None,
-    owner: Annotated[bool, typer.Option("--owner", help="The owner's S3 key, with which SMILÉO works.")] = False,
+    owner: Annotated[bool, typer.Option("--owner", help="The owner's S3 key, which SMILÉO uses.")] = False,
     signing: Annotated[bool, typer.Option("--signing", help="The key that signs the machines' orders.")] = False,
     now: Annotated[
         bool,
         typer.Option(
-            "--now", help="A key was stolen: cut the old one first; a machine without the new one cannot back up."
+            "--now", help="For a stolen key: revoke the old key first; a machine without the new one cannot back up."
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The result, key by key.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result of each key.")] = False,
 ) -> None:
-    """Replace a tenant's keys: all of them, or those that are named.
+    """Replace a tenant's keys: all of them, or the chosen ones.
 
-    The new key is put beside the old, agents are moved, and the old one is cut once its machines have reported with
-    the new one. A machine that does not answer keeps the old one and is named (exit code 1): run it again, or apply.
+    The command adds the new key beside the old one, gives it to the agents, and revokes the old key once its machines
+    have reported with the new one. A machine that does not answer keeps the old key; the command names it and ends
+    with 1. Then run `rotate` or `apply` again.
 
-    Repository passwords stay. Whoever stole a machine knows its password, but can read its backups only with a key
-    that the platform accepts: cut that with --machine NAME --now.
+    Repository passwords do not change. The thief of a machine knows its password, but needs an accepted key to read its
+    backups: revoke that key with --machine NAME --now.
     """
     from coffre.provisioning.rotation.rotate import Choice, rotate_tenant
 
     repository = open_repository(context)
     choice = Choice(machine, owner, signing)
     if not yes:
-        question = f"Replace {describe_choice(choice)} of {tenant}" + (", the old ones cut at once?" if now else "?")
+        at_once = " and revoke the old ones at once" if now else ""
+        question = f"Replace {describe_choice(choice)} of {tenant}{at_once}?"
         asking.confirm(question)
     outcome = rotate_tenant(repository, tenant, choice, now=now, on_progress=partial(output.progress_of, tenant))
     if as_json:
         output.result_json(outcome)
     else:
         if outcome.continued:
-            output.result(f"{tenant}: the rotation that was under way was continued; nothing was begun beside it")
+            output.result(f"{tenant}: the rotation in progress was continued; no other rotation was started")
         for key in outcome.keys:
             output.result(f"{tenant}: {describe_rotation(key)}")
     for text in outcome.warnings:
         output.warning(text)
     if not outcome.is_complete:
-        output.error(f"run `coffre rotate {tenant}` or `coffre apply {tenant}` again when they answer")
+        output.error(f"run `coffre rotate {tenant}` or `coffre apply {tenant}` again when these machines answer")
         raise typer.Exit(1)

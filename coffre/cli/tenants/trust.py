@@ -1,4 +1,4 @@
-"""trust: record a machine's SSH host key, after a person has seen it."""
+"""trust: record a machine's SSH host key after a person has checked it."""
 
 from typing import Annotated
 
@@ -18,10 +18,10 @@ def trust(
     machine: Annotated[str, typer.Argument(metavar="MACHINE", help="The machine, as its tenant file names it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the fingerprint was compared before.")] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="For new hardware: take the place of the key recorded before.")
+        bool, typer.Option("--replace", help="For new hardware: replace the key that is recorded.")
     ] = False,
 ) -> None:
-    """Record a machine's SSH host key in known_hosts/TENANT, after showing it."""
+    """Show a machine's SSH host key and record it in known_hosts/TENANT."""
     from coffre.agents.reach import trust as host_keys
     from coffre.tenant.machines import find_connection, known_hosts_file
 
@@ -34,13 +34,13 @@ def trust(
         output.result(f"{scanned.name} {key.algorithm} {key.fingerprint}")
     for key in recorded:
         if key not in scanned.keys:
-            output.result(f"{scanned.name} {key.algorithm} {key.fingerprint} (recorded, and not shown any more)")
+            output.result(f"{scanned.name} {key.algorithm} {key.fingerprint} (recorded, no longer shown)")
     if not replace:
         host_keys.refuse_changed(recorded, scanned, tenant, machine)
     if not yes and set(recorded) != set(scanned.keys):
-        question = f"Are these the keys that the administrator of {machine} reads on it (`ssh-keygen -lf`)?"
+        question = f"Does the administrator of {machine} read the same keys on it (`ssh-keygen -lf`)?"
         asking.confirm(question)
     if host_keys.record(path, scanned, replace=replace):
         output.result(f"recorded in {path.relative_to(repository.root)}: commit it")
     else:
-        output.result("these keys were recorded already")
+        output.result("these keys are already recorded")

@@ -1,4 +1,4 @@
-"""What the checks of an erasure say in words; the one place that knows."""
+"""The English words for the checks of an erasure; no other module has them."""
 
 from collections.abc import Mapping, Sequence
 from typing import assert_never
@@ -58,7 +58,7 @@ _RESTORE_ANSWERS: Mapping[RestoreAnswer, str] = {
 
 
 def describe_check(check: Check) -> str:
-    """Return what a check looked at and what it saw."""
+    """Return the subject and the result of a check."""
     return f"{_name(check)}: {_say_seen(check)}"
 
 

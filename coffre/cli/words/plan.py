@@ -1,4 +1,4 @@
-"""How a plan is shown: what apply would change, in the tenant file's terms, and what that means."""
+"""Prints a plan: what apply would change, in the terms of the tenant file, and the effect."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ def show_plan(planned: "TenantPlan") -> None:
     """Print a plan."""
     output.result(f"{planned.tenant}:" if planned.is_needed else f"{planned.tenant}: nothing to change")
     if planned.secrets_to_mint:
-        output.result(f"  keys and passwords to be minted for: {', '.join(planned.secrets_to_mint)}")
+        output.result(f"  keys and passwords to create for: {', '.join(planned.secrets_to_mint)}")
     for change in planned.storage:
         _show_change(change)
     for machine in planned.machines:
@@ -32,11 +32,15 @@ def show_plan(planned: "TenantPlan") -> None:
     for note in planned.notes:
         output.result(f"  ! {describe_note(note, planned.tenant)}")
     for rotation in planned.rotations:
-        state = "the old one is cut, and somebody lacks the new one" if rotation.is_cut else "both count until then"
-        output.result(f"  ! {describe(rotation.secret)} is being replaced, which apply or rotate ends: {state}")
+        state = (
+            "the old key is revoked, and a machine still lacks the new one"
+            if rotation.is_cut
+            else "both keys are valid until `apply` or `rotate` finishes it"
+        )
+        output.result(f"  ! {describe(rotation.secret)}: rotation in progress; {state}")
     for option, how in planned.options.items():
         if how == "manual":
-            output.result(f"  ! option {option}: manual, Coffre does not carry it out yet")
+            output.result(f"  ! option {option}: manual, not yet carried out by Coffre")
 
 
 def describe_switch(switch: "AccessSwitch") -> str:
@@ -69,7 +73,7 @@ def describe_note(note: "Note", tenant: str) -> str:
 
 
 def describe_step(step: "Change") -> str:
-    """Say what apply would do beyond storage and agents, and what that means."""
+    """Say what apply would do besides storage and agents, and the effect."""
     words = _WORDS[step.kind.value]
     before, after = (_plain(step, value) for value in (step.before, step.after))
     beyond = "" if step.beyond_bytes is None else format_bytes(step.beyond_bytes)
@@ -102,28 +106,27 @@ _MACHINE_NOTES = {
     "agent_stands": "its agent still stands there, which each apply tries to remove",
 }
 _WORDS = {
-    "make repository": "repository made: {machines}",
-    "begin anew": "the backups of {machines} are given up for lost, and a new repository begins",
+    "make repository": "repository created: {machines}",
+    "begin anew": "the backups of {machines} are given up as lost, and a new repository is created",
     "expire sooner": (
-        "undelete_days {before} → {after} on {machines}: what was deleted or overwritten more than {after} days ago "
-        "goes for good, and no `coffre undelete` brings it back"
+        "undelete_days {before} → {after} on {machines}: objects deleted or overwritten more than {after} days ago "
+        "are lost, and `coffre undelete` cannot bring them back"
     ),
     "expire later": (
-        "undelete_days {before} → {after} on {machines}: what is deleted or overwritten stays {after} days, and counts "
-        "up to the wall"
+        "undelete_days {before} → {after} on {machines}: deleted or overwritten objects stay {after} days, and count "
+        "towards the wall"
     ),
     "expire again": (
-        "nothing expired on {machines}, and does so again: what was deleted or overwritten more than {after} days ago "
-        "goes for good"
+        "expiry starts again on {machines}: objects deleted or overwritten more than {after} days ago are lost"
     ),
-    "expire never": "nothing expires any more on {machines}, where it did after {before} days",
-    "close gate": "gate closed: the sold quota is reached, and {machines} may write no more backups",
+    "expire never": "expiry stops on {machines} (it was {before} days)",
+    "close gate": "gate closed: the sold quota is reached, and {machines} may not write backups",
     "open gate": "gate opened: {machines} may write backups again",
-    "stop filling": "stopped: {machines} fills the storage other than by backups",
-    "let go on": "let go on: {machines} fills the storage no more",
-    "wall": "wall: {before} → {after}: whatever is written, at most {beyond} beyond the sold quota are ever stored",
+    "stop filling": "stopped: {machines} fills the storage with something other than backups",
+    "let go on": "released: {machines} no longer fills the storage",
+    "wall": "wall: {before} → {after}: at most {beyond} beyond the sold quota can ever be stored",
     "quota_change": "quota sold: {before} → {after}",
     "licence_change": "licences sold: {before} → {after}",
     "option_change": "options: {before} → {after}",
-    "commission": "once every agent is installed, the service counts as delivered: billing starts (contract, 1c)",
+    "commission": "once every agent is installed, the service is delivered and billing starts (contract, 1c)",
 }

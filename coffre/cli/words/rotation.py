@@ -1,4 +1,4 @@
-"""How the rotation of keys is shown: what is to be replaced, and what each rotation came to."""
+"""The English words for the rotation of keys: the choice of keys and the result of each rotation."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def describe_choice(choice: "Choice") -> str:
-    """Name what is chosen."""
+    """Name the chosen keys."""
     chosen = [SecretId(SecretKind.MACHINE_KEY, choice.machine)] if choice.machine else []
     chosen += [SecretId(SecretKind.OWNER_KEY)] if choice.owner else []
     chosen += [SecretId(SecretKind.SIGNING_KEY)] if choice.signing else []
@@ -18,14 +18,14 @@ def describe_choice(choice: "Choice") -> str:
 
 
 def describe_rotation(key: "KeyOutcome") -> str:
-    """Say in one line how the rotation of a key went."""
+    """Describe the result of a key's rotation in one line."""
     name = describe(key.secret)
     if key.is_done:
-        return f"{name}: replaced, the old one is refused"
+        return f"{name}: replaced; the platform refuses the old key"
     if not key.is_cut:
-        return f"{name}: pending, the old one still counts: {_describe_wait(key)}"
-    loss = f"{key.machine} cannot back up" if key.machine else "machines without the new one take no orders"
-    return f"{name}: pending, the old one is cut and {loss} until then: {_describe_wait(key)}"
+        return f"{name}: pending; the old key is still valid: {_describe_wait(key)}"
+    loss = f"{key.machine} cannot back up" if key.machine else "machines without the new key take no orders"
+    return f"{name}: pending; the old key is revoked and {loss} until then: {_describe_wait(key)}"
 
 
 def _describe_wait(key: "KeyOutcome") -> str:

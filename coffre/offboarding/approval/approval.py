@@ -1,7 +1,7 @@
-"""Whether a departure was approved by somebody else than who wrote it: by signatures, or by names where that is enough.
+"""Checks that another person than the author approved a departure: by signatures, or by names where this is enough.
 
-Who wrote it signed the commits. Who approves it signs the merge that brings the block as it stands, or a statement
-(`coffre offboard TENANT --approve`).
+The author signs the commits. The approver signs the merge of the unchanged block, or a statement (`coffre offboard
+TENANT --approve`).
 """
 
 import hashlib
@@ -27,14 +27,14 @@ _KEY = "leaving"
 
 @dataclass(frozen=True)
 class Approver:
-    """Somebody who approved by a signature: the address that they go by, and the key."""
+    """A person who approved by a signature: the address and the key."""
 
     name: str
     identity: Identity
 
 
 def get_approval(service: Service, people: People) -> Approved:
-    """Return the departure's approval as git and the journal have it; RefusedError when there is none that counts."""
+    """Return the departure's approval from git and the journal; RefusedError without a valid one."""
     leaving = service.tenant.leaving
     assert leaving is not None  # noqa: S101 - asked of tenants that leave only
     file = file_of(service)
@@ -50,7 +50,7 @@ def get_approval(service: Service, people: People) -> Approved:
 
 
 def read_block(service: Service, people: People) -> Authorship:
-    """Return the `leaving:` block as the branch has it, and who wrote it; RefusedError when it is not committed so."""
+    """Return the `leaving:` block of the branch, and its authors; RefusedError when it is not committed as it is."""
     root, file = service.repository.root, file_of(service)
     place = find_place(root)
     written = None
@@ -60,31 +60,31 @@ def read_block(service: Service, people: People) -> Authorship:
             written = read_authorship(objects, people.trust, path, lambda content: _block_of(content, file), utc_now())
     if written is None:
         raise RefusedError(
-            f"{file} is in no git history with its `leaving:` block, so nobody can tell who asked for the departure",
+            f"the `leaving:` block of {file} is not in git, so it has no known author",
             "Commit it through a pull request, then run the same command again.",
         )
     if _block_of((root / file).read_bytes(), file) != written.text:
         raise RefusedError(
-            f"the `leaving:` block of {file} is not committed as it stands here",
-            "A departure begins from a commit, approved by somebody else than its author: commit it first.",
+            f"the committed `leaving:` block of {file} differs from the one here",
+            "A departure begins with a commit, approved by another person than its author: commit it first.",
         )
     return written
 
 
 def digest_block(written: Authorship) -> str:
-    """Return the SHA-256 of the block, which an approval is about. Pure."""
+    """Return the SHA-256 of the block, the subject of an approval. Pure."""
     return hashlib.sha256(written.text.encode()).hexdigest()
 
 
 def judge_approval(
     file: str, leaving: Leaving, written: Authorship, approvers: Sequence[Approver], known: Known
 ) -> Approved:
-    """Hold who wrote the block against who approved it; RefusedError when that is one person. Pure."""
+    """Compare the authors of the block with its approver; RefusedError when they are one person. Pure."""
     approver = known.find_person(leaving.approved_by)
     if any(_is_by(hand, leaving.approved_by, known) for hand in written.writers):
         raise RefusedError(
-            f"{leaving.approved_by} approved the departure in {file} and wrote it too",
-            "Somebody else has to approve it: put that person's address into approved_by, by their own word.",
+            f"{leaving.approved_by} wrote the departure in {file} and approved it too",
+            "Another person must approve it: with their agreement, write their address into approved_by.",
         )
     proved = next((each for each in approvers if known.find_person(each.name) == approver), None)
     hands = [hand.identity for hand in written.writers]
@@ -92,9 +92,9 @@ def judge_approval(
     is_proved = proved is not None and len(authors) == len(hands) and _is_other(proved, authors, known)
     if proved is not None and not _is_other(proved, authors, known):
         raise RefusedError(
-            f"the key that approved the departure in {file} is not another person's than the author's",
-            f"A key that one person alone brought into {FILE_NAME} never makes two with that person: somebody else "
-            "approves, or a second person brings the key.",
+            f"the key that approved the departure in {file} does not belong to another person than the author",
+            f"A key that one person added alone to {FILE_NAME} counts as a key of that person: another person must "
+            "approve, or a second person must add the key.",
         )
     newest = max(written.writers, key=lambda hand: hand.commit.committed_at)
     return Approved(
@@ -120,7 +120,7 @@ def _is_other(approver: Approver, authors: Sequence[Identity], known: Known) -> 
 
 
 def _is_by(hand: Hand, address: str, known: Known) -> bool:
-    """Tell whether a commit is of somebody's, by any of its names or by its key."""
+    """Tell whether a commit belongs to a person, by any of its names or by its key."""
     if hand.identity is not None and known.is_same_person(hand.identity, address):
         return True
     person = known.find_person(address)
@@ -143,9 +143,9 @@ def _not_proved(service: Service, file: str, leaving: Leaving, written: Authorsh
     unsigned = [hand for hand in written.writers if hand.identity is None]
     if unsigned:
         return RefusedError(
-            f"no key that counts signed commit {unsigned[0].commit.id[:12]}, which wrote the block of {file}",
-            f"Its author commits it signed (`git commit -S`, gpg.format ssh) with a key that {FILE_NAME} lists; "
-            "`coffre signers` shows whose keys count.",
+            f"no trusted key signed commit {unsigned[0].commit.id[:12]}, which wrote the block of {file}",
+            f"Its author must sign the commit (`git commit -S`, gpg.format ssh) with a key of {FILE_NAME}; "
+            "`coffre signers` shows the trusted keys.",
         )
     return RefusedError(
         f"{leaving.approved_by} has not signed the approval of the departure in {file}",

@@ -1,4 +1,4 @@
-"""offboard --approve: somebody else than the author of a departure signs it, as the branch has it."""
+"""offboard --approve: another person than the author signs the departure that the branch declares."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ from coffre.tenant.departure import BEFORE_ERASURE
 
 @dataclass(frozen=True)
 class Approval:
-    """Who approved, by which key, and the SHA-256 of the block that it is about."""
+    """The approver, the key, and the SHA-256 of the approved block."""
 
     tenant: str
     name: str
@@ -23,20 +23,20 @@ class Approval:
 
 
 def approve(repository: Repository, slug: str, asked_day: date | None, manner: Manner) -> Approval:
-    """Sign for the `leaving:` block as it is committed. RefusedError without a key that counts, and for its author."""
+    """Sign the committed `leaving:` block. RefusedError without a trusted key, and for its author."""
     with open_departure(repository, slug, "offboard --approve", asked_day, manner) as departure:
         service, people = departure.service, departure.people
         leaving = get_leaving(service)
         if departure.journal.stage is not None and departure.journal.stage not in BEFORE_ERASURE:
-            raise RefusedError(f"the data of {slug} is erased: there is nothing to approve any more")
+            raise RefusedError(f"the data of {slug} is already erased: an approval is no longer possible")
         if manner.key is None:
-            raise RefusedError("an approval is a signature", "Give --key FILE, your own OpenSSH key.")
+            raise RefusedError("an approval needs a signature", "Give --key FILE, your own OpenSSH key.")
         identity = people.identify(manner.key)
         person = manner.on_behalf_of or identity.name
         if not people.is_one(person, leaving.approved_by):
             raise RefusedError(
-                f"tenants/{slug}.yaml says that {leaving.approved_by} approves, and this is the key of {person}",
-                "The one whom approved_by names signs, with a key of their own.",
+                f"tenants/{slug}.yaml names {leaving.approved_by} as approver, but this is the key of {person}",
+                "The person in approved_by must sign, with their own key.",
             )
         written = read_block(service, people)
         judge_approval(file_of(service), leaving, written, [Approver(person, identity)], people.trust.now)

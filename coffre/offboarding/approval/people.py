@@ -1,6 +1,6 @@
-"""The people of a departure: who signed for what they did, held against the keys that the repository lets count.
+"""The people of a departure: their signed acts, checked with the trusted keys of the repository.
 
-A name without a signature is declared: it may forbid, it never proves.
+A name without a signature is only declared: it may exclude a person, but it never proves anything.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _DOES = {Act.APPROVE: "approves", Act.ERASE: "erases", Act.VERIFY: "verifies"}
 class Acted:
     """One act that a signature proves, with its entry in the journal. ``name`` is the person's address.
 
-    ``identity`` is the signer's: where a git host's pipeline signed, it vouches for the person that the host knows.
+    ``identity`` is the signer's: when a git host's pipeline signed, it signs for a person that the host knows.
     """
 
     statement: Statement
@@ -59,14 +59,14 @@ class Acted:
 
 
 class People:
-    """Who did what in a departure, as far as it is proved."""
+    """The acts of a departure with their people, as far as they are proved."""
 
     def __init__(self, service: Service, journal: Journal) -> None:
         self._service, self._journal = service, journal
 
     @cached_property
     def trust(self) -> Trust:
-        """The keys that count, by the history of this checkout; none outside git."""
+        """The trusted keys, from the history of this checkout; none outside git."""
         root = self._service.repository.root
         place = find_place(root)
         if place is None:
@@ -77,22 +77,22 @@ class People:
         return trust
 
     def is_needed(self, act: Act) -> bool:
-        """Tell whether platform.yaml wants an act proved: left out, everywhere but on the embedded platform."""
+        """Tell whether platform.yaml requires proof for an act; by default yes, except on the embedded platform."""
         identities: Identities | None = self._service.repository.settings.offboarding.identities
         if identities is None:
             return not self._service.is_embedded
         return bool(getattr(identities, _SETTINGS[act]) is Proof.PROVED)
 
     def prove(self, act: Act, subject: str, key: Path | None, on_behalf_of: str | None = None) -> Acted | None:
-        """Sign for an act and write that into the journal; what is written next belongs to it.
+        """Sign an act and write it into the journal; the next entries belong to it.
 
-        ``subject`` is the SHA-256 of what it is about. None without a key where a name is enough; RefusedError where it
-        is not, and for a key that does not count here.
+        ``subject`` is the SHA-256 of the act's subject. None without a key where a name is enough; RefusedError where
+        it is not, and for an untrusted key.
         """
         if key is None:
             if self.is_needed(act):
                 raise RefusedError(
-                    f"nobody {_DOES[act]} under a name that anybody can type: a signature is wanted",
+                    f"a person who {_DOES[act]} must sign: a typed name is not enough",
                     f"Give --key FILE, your own key that {FILE_NAME} lists (or name it in COFFRE_SIGNING_KEY).",
                 )
             return None
@@ -103,7 +103,7 @@ class People:
         return acted
 
     def list_acts(self, act: Act) -> list[Acted]:
-        """Return the acts of a kind that signatures prove, oldest first; a statement counts once, where it belongs."""
+        """Return the proved acts of a kind, oldest first; each statement is used once, at its own place."""
         found: dict[str, Acted] = {}
         entries = self._journal.entries()
         for place, entry in enumerate(entries):
@@ -114,18 +114,18 @@ class People:
         return list(found.values())
 
     def identify(self, key: Path) -> Identity:
-        """Return whose a key is; RefusedError for one that does not count."""
+        """Return the identity of a key; RefusedError for an untrusted one."""
         holder = self.trust.now.find_holder(ssh.read_fingerprint(key))
         if holder is None:
             raise _unknown(key)
         return holder
 
     def is_one(self, name: str, other: str) -> bool:
-        """Tell whether two addresses are one person's."""
+        """Tell whether two addresses belong to one person."""
         return self.trust.now.find_person(name) == self.trust.now.find_person(other)
 
     def is_two_people(self, one: Acted, other: Acted) -> bool:
-        """Tell whether two acts were two people's."""
+        """Tell whether two different people did two acts."""
         known = self.trust.now
         if self.is_one(one.name, other.name):
             return False
@@ -151,7 +151,7 @@ class People:
         return signed, statement
 
     def _read(self, entry: Entry, before: Sequence[Entry]) -> Acted | None:
-        """Return what a signed entry proves: a statement for this departure, day and journal, by a key that counted."""
+        """Return a signed entry's proof: a statement for this departure, day and journal, by a key trusted then."""
         details = entry.evidence
         signed = Signed(*(str(details.get(name, "")) for name in ("act", "statement", "signature", "namespace")))
         statement = read_statement(signed.statement)
@@ -172,7 +172,7 @@ class People:
 
 
 def _identify(signed: Signed, statement: Statement, known: Known, at: datetime) -> Identity | None:
-    """Return whose signature a statement bears, when that person may make it."""
+    """Return the signer of a statement, if that person may make it."""
     if signed.namespace not in (NAMESPACE, PLATFORM_NAMESPACE):
         return None
     found = known.find(signed.statement.encode(), read_signature(signed.signature), signed.namespace, at)
@@ -184,27 +184,27 @@ def _identify(signed: Signed, statement: Statement, known: Known, at: datetime) 
 
 
 def _refuse_other_history(journal: Journal, trust: Trust) -> None:
-    """Refuse another history than the one by which the departure was approved: it begins with other keys."""
+    """Refuse another history than the one of the approval: it begins with other keys."""
     approved = journal.find(Step.APPROVED, Approved)
     if approved is None or not approved.is_proved:
         return
     changes = {commit.id for commit, _ in trust.changes}
     if approved.signers_from != trust.began_at or approved.signers_at not in changes:
         raise RefusedError(
-            f"this checkout's history of {FILE_NAME} is not the one by which the departure was approved "
+            f"this checkout's history of {FILE_NAME} differs from the one of the departure's approval "
             f"(commit {approved.signers_at[:12]})",
-            "Go back to the branch that everybody uses; if its history was rewritten, find out by whom.",
+            "Use the branch that everybody uses; if its history was rewritten, find out who did it.",
         )
 
 
 def _unknown(key: Path) -> RefusedError:
     return RefusedError(
-        f"the key {key} counts for nobody here",
-        f"Its line has to be in {FILE_NAME} on this branch, brought there by people whose keys count already; "
-        "`coffre signers` shows whose do.",
+        f"the key {key} is not trusted here",
+        f"Its line must be in {FILE_NAME} on this branch, added by people with trusted keys; `coffre signers` "
+        "shows them.",
     )
 
 
 def digest(value: object) -> str:
-    """Return the SHA-256 of a plain value as JSON, what statements are about."""
+    """Return the SHA-256 of a plain value as JSON, for the subject of a statement."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Whether a verification was by another person than the erasure and the approval: what signatures say of that."""
+"""Checks with signatures that another person than the eraser and the approver did the verification."""
 
 from collections.abc import Mapping
 
@@ -9,27 +9,27 @@ from coffre.records.details import to_details
 from coffre.signing.statements import Act
 
 ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
-"""The steps of an erasure: whoever did one of them erased."""
+"""The steps of an erasure: the author of any of them is an eraser."""
 
 
 def digest_verification(journal: Journal, verified: Mapping[str, object]) -> str:
-    """Return the SHA-256 of what a verification is about: what was erased, by the journal, and what was seen of it.
+    """Return the SHA-256 of a verification's subject: the erasure in the journal, and the observation.
 
-    ``verified`` are the details as they are recorded: a statement signs the form in which its version wrote them.
+    ``verified`` are the recorded details: a statement signs the form of its version.
     """
     began = [to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)]
     return digest({"erased": began, "seen": {"checks": verified.get("checks")}})
 
 
 def list_erasers(journal: Journal) -> set[str]:
-    """Return the names of who erased anything of a tenant."""
+    """Return the names of the people who erased anything of a tenant."""
     return {entry.event.actor for step in ERASING for entry in journal.steps(step)}
 
 
 def is_another_person(people: People, journal: Journal, verifier: Acted) -> bool:
-    """Tell whether signatures show that a verification was by another person than whoever erased or approved.
+    """Tell whether signatures prove that another person than the erasers and the approver did the verification.
 
-    Each step of the erasure before it has to belong to a signed statement.
+    Each earlier step of the erasure must belong to a signed statement.
     """
     erasers = {acted.statement.nonce: acted for acted in people.list_acts(Act.ERASE)}
     place = verifier.entry.event.id or 0
@@ -43,7 +43,7 @@ def is_another_person(people: People, journal: Journal, verifier: Acted) -> bool
 
 
 def has_approved(people: People, journal: Journal, name: str, fingerprint: str) -> bool:
-    """Tell whether a departure was approved by somebody, by a signature of theirs."""
+    """Tell whether a person approved a departure by a signature."""
     approved = journal.find(Step.APPROVED, Approved)
     if approved is None or not approved.is_proved:
         return False

@@ -1,1 +1,1 @@
-"""The certificate of erasure: its facts from the journal, its two signed files, and how anyone verifies them."""
+"""The certificate of erasure: its facts from the journal, its two signed files, and their verification."""

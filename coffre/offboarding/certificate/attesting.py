@@ -1,4 +1,4 @@
-"""What the customer attests at the end (contract, article 14): a document of its own, kept and recorded by its hash."""
+"""The customer's attestations at the end (contract, article 14): its documents, kept and recorded by their hash."""
 
 import shutil
 from datetime import date
@@ -14,21 +14,21 @@ from coffre.tenant.service import Service
 
 
 def attest(service: Service, journal: Journal, what: Attested, document: Path, dated_on: date) -> Attestation:
-    """Keep a customer's document and record what it attests. The same document twice is recorded once."""
+    """Keep a customer's document and record its attestation. The same document twice is recorded once."""
     if journal.stage is None:
         raise RefusedError(
-            f"no departure of {service.tenant.slug} is under way",
-            f"`coffre offboard {service.tenant.slug}` begins it; an attestation belongs to one.",
+            f"{service.tenant.slug} has no departure in progress",
+            f"`coffre offboard {service.tenant.slug}` begins one; an attestation belongs to a departure.",
         )
     if journal.stage is Stage.CLOSED:
         raise RefusedError(
-            f"the departure of {service.tenant.slug} is closed: its certificate says what was received until then",
+            f"the departure of {service.tenant.slug} is closed: its certificate lists what was received before",
             "Keep the document with the certificate.",
         )
     if not document.is_file():
         raise UsageError(f"{document} is not a file", "Name the scan or the signed PDF that the customer sent.")
     if dated_on > journal.today:
-        raise UsageError(f"the document is dated {dated_on}, which is to come", "Write the date that it bears.")
+        raise UsageError(f"the document is dated {dated_on}, in the future", "Write the date of the document.")
     attested = Attestation(what, document.name, toolchain.sha256_file(document), dated_on)
     if attested in journal.read(Step.ATTESTED, Attestation):
         return attested

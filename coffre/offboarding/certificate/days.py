@@ -1,4 +1,4 @@
-"""Each act of a certificate, held against the calendar that it says it followed. Pure."""
+"""Compares each act of a certificate with its calendar. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class EarlyAct:
 
 
 def list_early(facts: CertificateFacts, *, is_embedded: bool) -> list[EarlyAct]:
-    """Return the acts that were done before their day: by the day that their entry bears, and by when it was written.
+    """Return the acts that were done before their day: by the day of their entry, and by the time it was written.
 
-    On the embedded platform the day can be set, and the first alone counts.
+    On the embedded platform the day can be set, and only the day of the entry is used.
     """
     found = []
     for what, on, at, first_on in _acts(facts):

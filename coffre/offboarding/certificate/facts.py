@@ -1,7 +1,7 @@
-"""The facts of a certificate of erasure, from recorded evidence and settings alone. Pure; nothing is filled in by hand.
+"""The facts of a certificate of erasure, only from recorded evidence and settings. Pure; a person adds nothing.
 
-What no entry of the journal establishes is absent here and shows as such: "non établi", for a customer's document "non
-reçu". What the provider did (evidence) and what the customer attests stay apart.
+A fact without an entry in the journal is absent and shown as such: "non établi", for a customer's document "non
+reçu". The provider's acts (evidence) and the customer's attestations are separate.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,15 +55,15 @@ from coffre.spec.tenant import Tenant
 E = TypeVar("E")
 
 LONGEST_RUN_DAYS = 3
-"""A run goes by the day on which it began; an erasure of millions of versions lasts over midnight."""
+"""A run uses the day on which it began; an erasure of millions of versions may last past midnight."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the facts come from: the journal's entries, other events of the tenant, its file and platform.yaml.
+    """The sources of the facts: the journal's entries, other events of the tenant, its file and platform.yaml.
 
-    ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` is what signatures prove of the people;
-    ``is_block_approved`` whether the `leaving:` block, which the calendar comes from, is still the one approved.
+    ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` are the proved people;
+    ``is_block_approved`` tells whether the `leaving:` block of the calendar is still the approved one.
     """
 
     number: str
@@ -84,7 +84,7 @@ class Sources:
 
 
 def build_facts(sources: Sources) -> CertificateFacts:
-    """Return what a certificate says, its reservations included."""
+    """Return the content of a certificate, including its reservations."""
     facts = _gather(sources)
     kept_to = Holding(is_embedded=sources.is_embedded, is_block_approved=sources.is_block_approved)
     return replace(facts, reservations=tuple(list_reservations(facts, kept_to)))
@@ -138,7 +138,7 @@ def _why_specimen(sources: Sources) -> Iterable[str]:
 
 
 def _is_of_its_day(on: date, day: date) -> bool:
-    """Tell whether a day can be the one on which a run began that wrote an entry: never later, and runs last days."""
+    """Tell whether an entry's run can have begun on a day: never later, and a run may last days."""
     return 0 <= (day - on).days <= LONGEST_RUN_DAYS
 
 
@@ -203,7 +203,7 @@ def _course(sources: Sources) -> Iterable[Reached]:
 
 
 def _scope(sources: Sources) -> list[str]:
-    """Return the machines that the certificate is about: also those of the journal that the file names no more."""
+    """Return the machines of the certificate: also those of the journal that the file no longer has."""
     if sources.machine is not None:
         return [sources.machine]
     steps = [entry.event.machine for entry in sources.entries if entry.event.machine is not None]
@@ -219,7 +219,7 @@ def _machine_facts(sources: Sources, name: str) -> MachineFacts:
         system=machine.os.value if machine is not None else "",
         returned=tuple(_list(own, Step.RETURNED, Returned)),
         agent=_find(own, Step.AGENT, Agent),
-        # The first look is the one before anything was erased.
+        # The first observation is the one before the erasure.
         began=began[0] if began else None,
         erased=_find(own, Step.BUCKET_ERASED, BucketErased),
     )
@@ -246,7 +246,7 @@ def _verification(sources: Sources) -> Verification | None:
 
 
 def _letters(others: Sequence[Event]) -> Iterable[Letter]:
-    """Return each letter as it stands last: written, sent, or not known to have gone out."""
+    """Return each letter with its last state: written, sent, or unknown."""
     newest: dict[str, Letter] = {}
     for event in others:
         if event.kind is EventKind.LETTER:
@@ -266,7 +266,7 @@ def _records_trimmed(others: Sequence[Event]) -> Seen[None] | None:
 
 
 def _commits(sources: Sources) -> tuple[str, ...]:
-    """Return the commits that the procedure was carried out from, in order; the certificate's own last."""
+    """Return the commits of the procedure, in order; the certificate's own last."""
     found = [entry.event.commit for entry in sources.entries] + [sources.commit]
     return tuple(dict.fromkeys(commit for commit in found if commit is not None))
 
@@ -285,7 +285,7 @@ def _find(sources: Sources, step: Step, kind: type[E]) -> Seen[E] | None:
 
 
 def _find_mark(sources: Sources, step: Step) -> Seen[None] | None:
-    """Return who did a step and when, for a step whose mere date is the evidence."""
+    """Return the person and the time of a step that has no other evidence."""
     found = _steps(sources.entries, step)
     return _see(sources, found[-1], None) if found else None
 

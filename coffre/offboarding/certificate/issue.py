@@ -1,4 +1,4 @@
-"""Issuing a certificate of erasure: facts, PDF, JSON, signatures, and the entry that says so. Once a departure."""
+"""Issues the certificate of erasure, once per departure: facts, PDF, JSON, signatures, and its journal entry."""
 
 import hashlib
 from datetime import UTC, date, datetime
@@ -29,10 +29,10 @@ from coffre.workspace.files import write_atomically
 
 
 def issue(service: Service, journal: Journal, today: date) -> Certificate:
-    """Make, sign and record the certificate of a departure; one that was issued is returned as it is.
+    """Make, sign and record the certificate of a departure; an issued one is returned unchanged.
 
-    It is written down in the journal here, after both files are there: a run that was killed before makes them anew,
-    for nobody was given them. RefusedError on a real platform without a signing key.
+    The journal entry is written after both files: after a kill before it, the next run makes the files again, since
+    nobody has received them. RefusedError on a real platform without a signing key.
     """
     certified = journal.find(Step.CERTIFIED, Certified)
     folder = tenant_folder(service.repository, service.tenant)
@@ -61,7 +61,7 @@ def _sources(service: Service, journal: Journal, today: date, key: CertifiedKey)
         issued_on=today,
         machine=journal.machine,
         entries=entries,
-        # Letters of a departure that was renounced are no part of this one.
+        # Letters of a renounced departure do not belong to this one.
         others=[event for event in events if event.at >= begin],
         tenant=service.tenant,
         settings=service.repository.settings,
@@ -77,7 +77,7 @@ def _sources(service: Service, journal: Journal, today: date, key: CertifiedKey)
 
 
 def _is_block_approved(service: Service, people: People, journal: Journal) -> bool:
-    """Tell whether the `leaving:` block is still the one that was approved, where the approval says which that was."""
+    """Tell whether the `leaving:` block is still the approved one, if the approval has its hash."""
     approved = journal.find(Step.APPROVED, Approved)
     if approved is None or not approved.block_sha256:
         return True
@@ -88,16 +88,16 @@ def _is_block_approved(service: Service, people: People, journal: Journal) -> bo
 
 
 def _find_head(service: Service) -> Head | None:
-    """Sign the records as they are; a certificate is issued without a head rather than not, and says so."""
+    """Sign the head of the records; on failure the certificate is issued without a head, and says so."""
     try:
         return sign_records(service.records, service.secret_store, Place.CERTIFICATE.value)
     except ExpectedError as problem:
-        service.on_notice(f"the certificate carries no head of the records: {problem.message}")
+        service.on_notice(f"the certificate has no head of the records: {problem.message}")
         return None
 
 
 def _number(service: Service, today: date) -> str:
-    """Return the number of the next certificate of a tenant; its id is in it, so that no other tenant has the same."""
+    """Return the number of the next certificate of a tenant; it contains the tenant's id, so that it is unique."""
     issued = sum(each.fact.step == Step.CERTIFIED for each in service.log.list(DepartureStep))
     return f"CE-{today.year}-{service.tenant.id.upper()}-{issued + 1:02}"
 

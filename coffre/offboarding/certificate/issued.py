@@ -1,4 +1,4 @@
-"""A certificate that was issued: its number and its two files."""
+"""An issued certificate: its number and its two files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 class Certificate:
     """An issued certificate; ``key_sha256`` is the SHA-256 of the signer's X.509 certificate (DER).
 
-    ``reservations`` are the French sentences under which it was issued; none when everything was established.
+    ``reservations`` are its reservations as French sentences; none when everything was established.
     """
 
     number: str

@@ -1,4 +1,4 @@
-"""What a certificate of erasure says, as plain values: the same for the PDF and for the JSON."""
+"""The content of a certificate of erasure, as plain values: the same for the PDF and for the JSON."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -25,15 +25,15 @@ from coffre.records.facts.departure import Stage
 E = TypeVar("E")
 
 FORMAT = 2
-"""Of the JSON: one more when a reader of the old form would misread the new one.
+"""The version of the JSON: it increases when a reader of the old form would misread the new one.
 
-2: checks, destroyed secrets and how a customer was told are typed values; in 1 they were sentences.
+2: checks, destroyed secrets and the customer's notification are typed values; in 1 they were sentences.
 """
 
 
 @dataclass(frozen=True)
 class Seen(Generic[E]):
-    """Evidence with who wrote it, when, and the day of the procedure. ``is_proved``: a signature says who it was."""
+    """Evidence with its author, time, and day of the procedure. ``is_proved``: a signature proves the author."""
 
     fact: E
     by: str
@@ -76,7 +76,7 @@ class Company:
 
 @dataclass(frozen=True)
 class Site:
-    """Where the data was: who runs the platform, and where."""
+    """The place of the data: the platform's operator and site."""
 
     operator: str
     site: str
@@ -86,7 +86,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Basis:
-    """What the erasure rests on. Of a retired machine: the days of its retirement; the rest is a departure's."""
+    """The reason for the erasure. For a retired machine: the days of its retirement; the rest is for a departure."""
 
     choice: str | None = None
     requested_by: str | None = None
@@ -102,7 +102,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class Reached:
-    """A stage of the procedure and when it was reached."""
+    """A stage of the procedure and the time when it was reached."""
 
     stage: Stage
     by: str
@@ -121,7 +121,7 @@ class Attests:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """All that is established about one machine."""
+    """All established facts about one machine."""
 
     machine: str
     system: str
@@ -133,10 +133,10 @@ class MachineFacts:
 
 @dataclass(frozen=True)
 class Verification:
-    """The newest verification, and how many before it found something.
+    """The newest verification, and the number of earlier ones that found something.
 
-    ``is_by_another``: signatures prove that it was another person than whoever erased; ``is_other_name``: the names
-    that were declared differ, which proves nothing.
+    ``is_by_another``: signatures prove that it was another person than the eraser; ``is_other_name``: the declared
+    names differ, which proves nothing.
     """
 
     seen: Seen[Verified]
@@ -146,7 +146,7 @@ class Verification:
 
 
 class Role(StrEnum):
-    """What somebody did in a departure."""
+    """The role of a person in a departure."""
 
     WROTE = "wrote"
     APPROVED = "approved"
@@ -156,9 +156,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who acted. Where it is proved, ``key`` is the fingerprint of the OpenSSH key that signed.
+    """A person with a role. When it is proved, ``key`` is the fingerprint of the signing OpenSSH key.
 
-    ``statement`` and ``signature`` are what was signed, where that was a statement and no commit.
+    ``statement`` and ``signature`` are the signed statement, when it was a statement and not a commit.
     """
 
     role: Role
@@ -171,7 +171,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter to the customer and how it went out."""
+    """A letter to the customer and its state."""
 
     kind: str
     state: str
@@ -181,7 +181,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Kept:
-    """Records that are kept, and until when."""
+    """Records that are kept, and their last day."""
 
     why: Reason
     until: date
@@ -189,9 +189,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Proof:
-    """What the certificate was made from and with; hashes are SHA-256.
+    """The sources and tools of the certificate; hashes are SHA-256.
 
-    ``journal_sha256`` is that of the journal's entries as JSON; ``signers`` are the X.509 certificates, leaf first.
+    ``journal_sha256`` is the hash of the journal's entries as JSON; ``signers`` are the X.509 certificates, leaf first.
     """
 
     journal_entries: int
@@ -201,14 +201,14 @@ class Proof:
     signature_algorithm: str
     signers: tuple[str, ...]
     records: Head | None = None
-    """The signed head of the records when it was issued; None in certificates from before there were any."""
+    """The signed head of the records at the time of issue; None in older certificates."""
 
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """Everything that a certificate says. ``specimen`` are the reasons why it proves nothing, none on a real platform.
+    """The whole content of a certificate. ``specimen`` are the reasons why it proves nothing, none on a real platform.
 
-    ``machine`` is set when it is about one retired machine alone.
+    ``machine`` is set when it is only about one retired machine.
     """
 
     number: str

@@ -1,4 +1,4 @@
-"""The certificate as a French PDF, which carries its facts as a file too."""
+"""Renders the certificate as a French PDF, with its facts as an attached file."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "certificat/certif
 
 
 def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str) -> bytes:
-    """Return the PDF to be signed; ``json_name`` is the file of the same facts as signed JSON."""
+    """Return the unsigned PDF; ``json_name`` is the file of the same facts as signed JSON."""
     content = write_json(to_details(facts))
     wordings = {
         "facts": facts,
@@ -52,7 +52,7 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
 
 
 def is_erasure_established(facts: CertificateFacts) -> bool:
-    """Tell whether evidence says that everything was erased: only then the certificate may say so."""
+    """Tell whether the evidence shows that everything was erased: only then the certificate may say so."""
     gone = all(each.erased is not None and each.erased.fact.is_gone for each in facts.machines)
     destroyed = any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets)
     verified = facts.verification is not None and facts.verification.seen.fact.is_passed
@@ -60,7 +60,7 @@ def is_erasure_established(facts: CertificateFacts) -> bool:
 
 
 def list_passwords_handed_out(facts: CertificateFacts) -> list[str]:
-    """Return the machines whose repository password the customer was given."""
+    """Return the machines of which the customer received the repository password."""
     return [each.machine for each in facts.machines if any(one.fact.password_handed_out for one in each.returned)]
 
 

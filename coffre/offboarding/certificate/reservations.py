@@ -1,4 +1,4 @@
-"""The reservations of a certificate: what is not established or not as it should be, as French sentences. Pure."""
+"""The reservations of a certificate: facts that are not established or not correct, as French sentences. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from coffre.spec.leaving import Choice
 
 @dataclass(frozen=True)
 class Holding:
-    """What acts are held to. ``is_embedded``: days may be set there, so that the moments of entries say nothing."""
+    """The required proof and days of acts. ``is_embedded``: days can be set, so the times of entries mean nothing."""
 
     is_embedded: bool = False
     is_block_approved: bool = True
 
 
 def list_reservations(facts: CertificateFacts, kept_to: Holding) -> list[str]:
-    """Return every reservation; none when all that a certificate should say is established."""
+    """Return every reservation; none when all facts of a certificate are established."""
     found = (
         *_of_machines(facts),
         *_of_the_tenant(facts),
@@ -113,7 +113,7 @@ def _of_verification(facts: CertificateFacts) -> Iterator[str]:
 
 
 def _of_people(facts: CertificateFacts) -> Iterator[str]:
-    """Say whose identity is a name that somebody typed."""
+    """Name the people whose identity is only declared."""
     for role in Role:
         names = dict.fromkeys(each.name for each in facts.people if each.role is role and not each.is_proved)
         if names:
@@ -121,7 +121,7 @@ def _of_people(facts: CertificateFacts) -> Iterator[str]:
 
 
 def _of_days(facts: CertificateFacts, kept_to: Holding) -> Iterator[str]:
-    """Say which acts were done before their day."""
+    """Name the acts that were done before their day."""
     for act in list_early(facts, is_embedded=kept_to.is_embedded):
         yield (
             f"{act.what}, le {french.format_day(act.on)} : avant son jour, "

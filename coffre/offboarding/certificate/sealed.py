@@ -1,4 +1,4 @@
-"""What is sealed at the end of a contract: certificates of erasure, as JSON and PDF, and statements to an authority."""
+"""The signed files at the end of a contract: certificates of erasure (JSON and PDF), and statements to authorities."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ FACTS_FILE = "faits.json"
 
 @dataclass(frozen=True)
 class SealedFacts:
-    """A proved file: its facts as plain JSON and the certificates of who signed, the signer's first.
+    """A verified file: its facts as plain JSON and the certificates, the signer's first.
 
     A certificate's JSON also names the PDF of the same certificate and its SHA-256. A statement has no number.
     """
@@ -33,7 +33,7 @@ class SealedFacts:
 
 
 def read_tenant_key(service: Service, now: datetime) -> CertifiedKey:
-    """Return the key that seals what is said about a tenant; see `read_signing_key` for what is refused."""
+    """Return the key that signs documents about a tenant; see `read_signing_key` for the refusals."""
     return read_signing_key(
         service.repository.settings,
         service.repository.root,
@@ -49,12 +49,12 @@ def seal_certificate(facts: Mapping[str, object], pdf_name: str, pdf_sha256: str
 
 
 def seal_statement(statement: bytes, key: CertifiedKey) -> bytes:
-    """Return a statement (a JSON object) as signed JSON; `certificate verify` reads it as it does certificates."""
+    """Return a statement (a JSON object) as signed JSON; `certificate verify` reads it like certificates."""
     return seal_json({"statement": json.loads(statement)}, key)
 
 
 def open_seal(content: bytes) -> SealedFacts:
-    """Return what a file says once its signature is proved to cover every byte; SealError otherwise."""
+    """Return the content of a file after a check that its signature covers every byte; SealError otherwise."""
     try:
         if content.startswith(b"%PDF"):
             return _read_pdf(open_pdf(content, FACTS_FILE))
@@ -62,13 +62,13 @@ def open_seal(content: bytes) -> SealedFacts:
     except SealError:
         raise
     except Exception as error:
-        # A damaged file can fail anywhere in the parsers, each with errors of its own.
-        raise SealError("it is damaged, or no certificate of erasure") from error
+        # A damaged file can raise any error of the parsers.
+        raise SealError("it is damaged, or not a certificate of erasure") from error
 
 
 def _read_pdf(sealed: Sealed) -> SealedFacts:
     if [fingerprint(each) for each in sealed.certificates] != sealed.facts["proof"]["signers"]:
-        raise SealError("it is signed with other certificates than it names")
+        raise SealError("its certificates differ from the ones that it names")
     return SealedFacts(str(sealed.facts["number"]), sealed.facts, sealed.certificates)
 
 

@@ -1,4 +1,4 @@
-"""certificate verify: whether a certificate's file is whole, and whose key signed it. Offline."""
+"""certificate verify: checks that a certificate's file is intact, and finds the signer. Offline."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from coffre.signing.seals.keys import fingerprint, is_trial, name_signer, read_c
 from coffre.signing.seals.seal import SealError
 
 LIMIT_BYTES = 64 << 20
-"""A certificate has some 100 kB."""
+"""A certificate has about 100 kB."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look at a file found. ``problems`` are sentences; a valid certificate has none.
+    """The result for a file. ``problems`` are sentences; a valid certificate has none.
 
-    ``is_trusted`` is None when no certificate was given to compare the signer's with: then the file is whole, but who
-    made it is not known. ``vouched_by`` is the file that vouched. ``is_trial``: an embedded platform's key signed,
-    which proves nothing, whatever was given. Facts are plain JSON, there only when the file is whole.
+    ``is_trusted`` is None without a trusted certificate to compare with: then the file is intact, but its signer is
+    unknown. ``vouched_by`` is the trusted file. ``is_trial``: an embedded platform's key signed, which never proves
+    anything. Facts are plain JSON, present only when the file is intact.
     """
 
     file: Path
@@ -46,10 +46,10 @@ class Verdict:
 
 
 def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None) -> Verdict:
-    """Look at a certificate's PDF or JSON; ``trusted`` is a PEM file with the provider's certificate, or its issuer's.
+    """Verify a certificate's PDF or JSON; ``trusted`` is a PEM file with the provider's certificate, or its issuer's.
 
-    An issuer vouches for everybody below it: then ``signer_name`` has to be the very name that signed.
-    ExpectedError when a file cannot be read at all.
+    An issuer signs certificates for many holders: then ``signer_name`` must be exactly the signer's name.
+    ExpectedError when a file cannot be read.
     """
     try:
         content = read_plain(path.resolve(), LIMIT_BYTES)
@@ -83,23 +83,23 @@ def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None
 def why_not_vouched_for(
     chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate], signer_name: str | None = None
 ) -> str:
-    """Say why the trusted certificates do not vouch for the first of a chain; an empty text when they do. Pure.
+    """Explain why the trusted certificates do not cover the first of a chain; an empty text when they do. Pure.
 
-    They do when it is one of them, or was issued below one of them to exactly the name that is expected.
+    They do when it is one of them, or when one of them issued it to exactly the expected name.
     """
     own = chain[0]
     if own in trusted:
         return ""
     if not _is_below(chain, trusted):
-        return "it is signed with a key that the certificate given does not vouch for"
+        return "it is signed with a key that does not belong to the given certificate"
     name = name_signer(own)
     if signer_name == name:
         return ""
     if signer_name is not None:
         return f"it is signed by {name!r}, not by {signer_name!r}"
     return (
-        f"the certificate given is an issuer's, and anybody below it can sign; this is by {name!r}: if that is who "
-        f"should have signed, give --signer {name!r} too, or the signer's own certificate"
+        f"the given certificate is an issuer's, which may have many signers; the signer is {name!r}: if this is the "
+        f"expected signer, give --signer {name!r} too, or the signer's own certificate"
     )
 
 
@@ -116,10 +116,10 @@ def _is_below(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certific
 
 
 def _look_at_trial(seal: SealedFacts) -> list[str]:
-    """Say so when an embedded platform's key signed what does not call itself a specimen."""
+    """Report a file that an embedded platform's key signed without the mark of a specimen."""
     if seal.number is None or seal.facts.get("specimen") or not is_trial(seal.certificates[0]):
         return []
-    return ["it is signed with the trial key of an embedded platform, and is not marked as a specimen"]
+    return ["it is signed with the test key of an embedded platform, and is not marked as a specimen"]
 
 
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -132,7 +132,7 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 
 def _look_at_dates(seal: SealedFacts) -> list[str]:
-    """Say whether the signer's certificate was valid on the day that the facts name; a statement names none."""
+    """Check that the signer's certificate was valid on the day of the facts; a statement has no day."""
     if seal.number is None:
         return []
     issued_on, own = date.fromisoformat(seal.facts["issued_on"]), seal.certificates[0]
@@ -142,7 +142,7 @@ def _look_at_dates(seal: SealedFacts) -> list[str]:
 
 
 def _look_at_pdf(seal: SealedFacts, path: Path) -> list[str]:
-    """Say whether the PDF that a JSON names, where it lies beside it, is the one that it names."""
+    """Check that the PDF beside a JSON is the one that it names."""
     if seal.pdf_name is None or seal.pdf_name != Path(seal.pdf_name).name:
         return []
     beside = path.with_name(seal.pdf_name)

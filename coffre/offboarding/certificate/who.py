@@ -1,4 +1,4 @@
-"""Who did what in a departure, as a certificate says it: proved by a signature, or declared by a name."""
+"""The people of a departure for its certificate: proved by a signature, or declared by a name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from coffre.signing.statements import Act
 
 @dataclass(frozen=True)
 class Who:
-    """What signatures prove: the acts by the nonce of their statement, and whether another person verified."""
+    """The proof by signatures: the acts by the nonce of their statement, and whether another person verified."""
 
     acts: Mapping[str, Acted] = field(default_factory=dict)
     is_verified_by_another: bool = False
 
     def find(self, entry: Entry) -> Acted | None:
-        """Return the signed act that an entry belongs to: one that was signed before it, by the one whom it names."""
+        """Return the signed act of an entry: signed before it, by the person whom it names."""
         acted = self.acts.get(str(entry.by))
         if acted is None or (acted.entry.event.id or 0) > (entry.event.id or 0) or acted.name != entry.event.actor:
             return None
@@ -30,7 +30,7 @@ class Who:
 
 
 def read_who(people: People, journal: Journal) -> Who:
-    """Return what signatures prove of a departure."""
+    """Return the proof by signatures of a departure."""
     acts = {acted.statement.nonce: acted for act in Act for acted in people.list_acts(act)}
     who = Who(acts)
     looks = journal.steps(Step.VERIFIED)
@@ -45,7 +45,7 @@ def read_who(people: People, journal: Journal) -> Who:
 
 
 def list_people(entries: Sequence[Entry], who: Who) -> list[Person]:
-    """Return everybody who wrote, approved, erased or verified, each once for what they did. Pure."""
+    """Return everybody who wrote, approved, erased or verified, once per role. Pure."""
     found = [*_approving(entries), *_erasing(entries, who), *_verifying(entries, who)]
     return list(dict.fromkeys(found))
 
@@ -81,6 +81,6 @@ def _person(role: Role, entry: Entry, who: Who, act: Act) -> Person:
 
 
 def _is_after_verification(entries: Sequence[Entry], entry: Entry) -> bool:
-    """Tell whether an entry is of the end: what goes after the verification is no part of what was verified."""
+    """Tell whether an entry is from the end: deletions after the verification are not part of it."""
     looks = [each.event.id or 0 for each in entries if each.step is Step.VERIFIED]
     return bool(looks) and (entry.event.id or 0) > looks[-1]

@@ -1,4 +1,4 @@
-"""Checks, destroyed secrets and how a customer was told, in the French of the certificate. Pure."""
+"""The French words of the certificate for checks, destroyed secrets and the customer's notification. Pure."""
 
 from collections.abc import Mapping
 from typing import assert_never
@@ -37,7 +37,7 @@ LOOKS: Mapping[Look, str] = {
     Look.PASSWORD: "Mot de passe des sauvegardes de",
     Look.QUOTED: "",
 }
-"""What a check looks at; the subject follows."""
+"""The name of a check; the subject follows."""
 
 _ABSENT: Mapping[Look, str] = {
     Look.BUCKET: "la plate-forme répond à l’administrateur qu’il n’existe pas",
@@ -72,7 +72,7 @@ def name_check(check: Check) -> str:
 
 
 def say_seen(check: Check) -> str:
-    """Return what a check saw."""
+    """Return the result of a check."""
     seen, look = check.seen, check.look
     match seen:
         case Absent():
@@ -116,7 +116,7 @@ def name_secret(secret: Secret) -> str:
 
 
 def say_told(told: Told) -> str:
-    """Return how the customer was told of a machine that could not be reached."""
+    """Return how the customer was informed about an unreachable machine."""
     match told:
         case ToldByLetter(on=on):
             return f"courrier du {on:%d/%m/%Y}"

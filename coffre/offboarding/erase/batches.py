@@ -1,4 +1,4 @@
-"""The batches of an erasure, and what the platform says of them."""
+"""The batches of an erasure, and their results."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from coffre.storage.driver import BucketEraser, ObjectLock, ObjectVersion, Refus
 
 @dataclass(frozen=True)
 class Batch:
-    """What one call deletes."""
+    """The versions and markers of one deletion call."""
 
     versions: Sequence[ObjectVersion] = ()
     uploads: Sequence[Upload] = ()
@@ -27,7 +27,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch: confirmed deletions, what was refused, and the locks that explain it."""
+    """The result of a batch: confirmed deletions, refusals, and the locks that explain them."""
 
     deleted: Sequence[ObjectVersion] = ()
     upload_bytes: Sequence[int] = ()
@@ -36,7 +36,7 @@ class Outcome:
 
 @dataclass
 class Sweep:
-    """What became of everything that one listing found."""
+    """The result of everything in one listing."""
 
     left: Tally = field(default_factory=Tally)
     has_deleted: bool = False
@@ -50,7 +50,7 @@ class Sweep:
         return not self.has_deleted and self.left.entries == 0
 
     def add(self, outcome: Outcome, confirmed: Tally) -> None:
-        """Take an outcome in; what was confirmed to be deleted goes into ``confirmed``."""
+        """Add an outcome; confirmed deletions go into ``confirmed``."""
         for version in outcome.deleted:
             confirmed.add(version)
         for parts_bytes in outcome.upload_bytes:
@@ -70,8 +70,8 @@ class Sweep:
 def cut_batches(versions: Iterator[ObjectVersion], size: int, limit: int) -> Iterator[list[ObjectVersion]]:
     """Cut a listing into batches of about ``size``, between two keys wherever ``limit`` entries allow it.
 
-    Many deletions of one key at the same time drive RGW into a lock-up, so a key's versions stay in one batch; those of
-    a key with more than ``limit`` follow each other in batches that begin with the key the last one ended with.
+    Many parallel deletions of one key can block RGW, so a key's versions stay in one batch. A key with more than
+    ``limit`` versions continues in following batches, each beginning with the last key of the one before.
     """
     batch: list[ObjectVersion] = []
     for version in versions:
@@ -85,7 +85,7 @@ def cut_batches(versions: Iterator[ObjectVersion], size: int, limit: int) -> Ite
 
 
 def erase_batch(bucket: BucketEraser, batch: Batch) -> Outcome:
-    """Delete what a batch names, and look up the lock of each version that was refused."""
+    """Delete a batch, and look up the lock of each refused version."""
     parts = [bucket.upload_bytes(upload) for upload in batch.uploads]
     for upload in batch.uploads:
         bucket.abort_upload(upload)

@@ -1,7 +1,7 @@
-"""The erasure of one bucket: every version, delete marker and unfinished upload, then the bucket itself, over S3.
+"""Erases one bucket over S3: every version, delete marker and unfinished upload, then the bucket itself.
 
-What must be true is asked of the platform each time: before anything, and again before each sweep. The owner's key can
-reach the owner's buckets alone, and the administrator's key deletes nothing here.
+The preconditions are checked on the platform each time: first before anything, and again before each sweep. The
+owner's key can only access the owner's buckets, and the administrator's key deletes nothing here.
 """
 
 import time
@@ -26,37 +26,37 @@ from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
 Refuse = Callable[[], None]
-"""Raises when nothing may be deleted any more: a hold was placed meanwhile, say."""
+"""Raises when nothing may be deleted, for example because a hold was placed meanwhile."""
 
 WORKERS = 8
 BATCH = 250
 UPLOADS_BATCH = 25
 MAX_SWEEPS = 6
-"""How often a bucket may have gained something while it was swept."""
+"""How often a bucket may gain something during its sweeps."""
 
 SPARE_ENTRIES = 10_000
-"""What a bucket may gain beyond as much as it held before: past it a writer is as quick as the erasure."""
+"""How much a bucket may gain beyond its original content: more means that a writer is as fast as the erasure."""
 
 MAX_UNEXPLAINED = 1000
-"""From how many refusals on, with nothing deleted at all, a sweep is not carried on with."""
+"""The number of refusals, without any deletion, after which a sweep stops."""
 
 AWAY_SECONDS = 150.0
-"""How long the platform may be away in the middle of an erasure before the run ends; the next one goes on."""
+"""How long the platform may be away during an erasure before the run ends; the next run continues."""
 
 STILL_SECONDS = 5.0
-"""How long the count of a bucket has to stay the same before nobody deletes in it: the slowest step seen took 0.1 s."""
+"""How long the count of a bucket must not change before it is idle: the slowest step seen took 0.1 s."""
 
 STILL_AT_MOST_SECONDS = 120.0
-"""After that somebody adds or deletes on purpose, and the sweeps tell."""
+"""After that time somebody adds or deletes on purpose, and the sweeps show it."""
 
 _POLL_SECONDS = 2.0
 _PROGRESS_SECONDS = 2.0
 
 
 def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
-    """Return whose the bucket of a machine is and what it holds; None when the platform has no bucket of its name.
+    """Return the owner and the content of a machine's bucket; None when the platform has no bucket of its name.
 
-    Touches nothing. RefusedError when its owner, or the tenant id that it is tagged with, is not this tenant's.
+    Changes nothing. RefusedError when its owner, or the tenant id of its tag, is not this tenant's.
     """
     name = service.buckets.name(machine)
     facts = service.storage.find_bucket(name)
@@ -81,16 +81,16 @@ def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
 
 
 def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress, *, refuse: Refuse) -> BucketErased:
-    """Erase a bucket that was identified, and return what was seen. May be killed at any point and run again.
+    """Erase an identified bucket, and return the evidence. May be killed at any point and run again.
 
-    ``refuse`` is called, in this thread, before anything and before each batch: what it raises ends the work with
-    nothing more sent than the batches under way. A platform that goes away meanwhile is waited for, some minutes.
-    Versions that a lock keeps stay, and the bucket with them. RefusedError when the bucket is not the one identified;
-    ExpectedError when it goes on gaining objects, or when the platform refuses for another reason than a lock.
+    ``refuse`` is called, in this thread, before anything and before each batch: its error ends the work, and only the
+    batches in progress are still sent. If the platform goes away, the run waits for some minutes. Locked versions stay,
+    and the bucket with them. RefusedError when the bucket is not the identified one; ExpectedError when it keeps
+    gaining objects, or when the platform refuses for another reason than a lock.
     """
     refuse_if_held(service.tenant, f"erasing the bucket of {began.machine}")
     _refuse_foreign(service, began)
-    # What was seen in it is expected no more, and the journal keeps a look from remembering it anew.
+    # Its snapshots are no longer expected, and the journal prevents an observation from recording them again.
     service.records.forget_memory(service.tenant.id, began.machine)
     erasure = _Erasure(service, began, on_progress, refuse)
     away = _Absence(service, began.bucket, on_progress)
@@ -103,11 +103,11 @@ def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress,
 
 
 def is_same_bucket(service: Service, began: ErasureBegan) -> bool:
-    """Tell whether the bucket that was identified is still there; RefusedError when another one has its name."""
+    """Tell whether the identified bucket still exists; RefusedError when another one has its name."""
     facts = service.storage.find_bucket(began.bucket)
     if facts is None:
         return False
-    # A bucket that RGW re-sharded has another instance and the same marker.
+    # After RGW re-shards a bucket, it has another instance and the same marker.
     if facts.owner != began.owner:
         raise _not_ours(service, began.bucket, f"its owner is {facts.owner}, not {began.owner}")
     if facts.lifetime_id != began.marker:
@@ -119,7 +119,7 @@ def is_same_bucket(service: Service, began: ErasureBegan) -> bool:
 
 
 class _Erasure:
-    """One bucket's erasure; what was confirmed to be deleted adds up over its sweeps."""
+    """One bucket's erasure; confirmed deletions add up over its sweeps."""
 
     def __init__(self, service: Service, began: ErasureBegan, on_progress: OnProgress, refuse: Refuse) -> None:
         self._service = service
@@ -132,7 +132,7 @@ class _Erasure:
         self.confirmed = Tally()
 
     def run(self) -> BucketErased:
-        """Sweep until a full listing finds nothing but what is locked. May run again after the platform was away."""
+        """Sweep until a full listing finds only locked versions. May run again after the platform was away."""
         sweep, is_first = Sweep(), True
         for _ in range(MAX_SWEEPS):
             self._refuse()
@@ -144,7 +144,7 @@ class _Erasure:
             try:
                 sweep = self._sweep()
             except BucketGoneError:
-                continue  # by whom else, the next look tells
+                continue  # somebody else deleted it; the next check shows who
             if sweep.is_empty and self._delete_bucket():
                 return self._result(BucketCount(), is_gone=True)
             if not sweep.has_deleted:
@@ -154,14 +154,14 @@ class _Erasure:
         raise self._inconsistent() if sweep.is_empty else self._gaining()
 
     def note_disturbance(self) -> None:
-        """Remember that requests of ours may still be under way although no answer to them came."""
+        """Remember that requests without an answer may still be in progress."""
         self._is_disturbed = True
 
     def _stop_others(self) -> None:
-        """See that nobody else deletes in the bucket: its expiry, and what a killed run had under way.
+        """Make sure that nobody else deletes in the bucket: its expiry, and the requests of a killed run.
 
-        Two deletions of one version at the same time leave a piece of it behind that no listing shows: RGW works on at
-        the requests of a client that is gone. What they still do is seen in the bucket's count.
+        Two parallel deletions of one version leave a piece of it behind that no listing shows: RGW continues the
+        requests of a client that is gone. The bucket's count shows their effect.
         """
         service, name = self._service, self._began.bucket
         bucket = service.buckets.open_named(name)
@@ -176,7 +176,7 @@ class _Erasure:
             time.sleep(STILL_SECONDS)
 
     def _sweep(self) -> Sweep:
-        """Delete what one listing finds, some batches at a time; memory is that of the batches under way."""
+        """Delete everything in one listing, some batches at a time; memory holds only the batches in progress."""
         sweep = Sweep()
         last: Future[Outcome] | None = None
         last_key: str | None = None
@@ -205,7 +205,7 @@ class _Erasure:
             yield Batch(versions=versions)
 
     def _settle(self, sweep: Sweep, running: set[Future[Outcome]]) -> set[Future[Outcome]]:
-        """Wait for a batch and count what the platform confirmed of it; returns those that still run."""
+        """Wait for a batch and count its confirmed deletions; returns the batches still running."""
         done, left = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             sweep.add(future.result(), self.confirmed)
@@ -222,7 +222,7 @@ class _Erasure:
         return left
 
     def _delete_bucket(self) -> bool:
-        """Delete the bucket, which a full listing has found empty; False when it gained something meanwhile."""
+        """Delete the bucket after a full listing found it empty; False when it gained something meanwhile."""
         self._refuse()
         try:
             self._eraser.delete_bucket()
@@ -243,36 +243,36 @@ class _Erasure:
             codes = ", ".join(sorted(sweep.codes))
             raise ExpectedError(
                 f"{where}: the platform refuses to delete {sweep.unexplained} versions without any lock ({codes})",
-                f"See the policy of bucket {self._began.bucket}: a Deny there also counts for its owner. Then run the "
-                "same command again.",
+                f"Check the policy of bucket {self._began.bucket}: a Deny there also applies to its owner. Then run "
+                "the same command again.",
             )
         if sweep.on_hold:
             raise ExpectedError(
                 f"{where}: {sweep.on_hold} versions are under a legal hold of the platform (S3 Object Lock), which has "
-                "no end; what else the bucket held is erased",
-                "Find out who placed it; it is never bypassed. Once it is lifted, run the same command again.",
+                "no end; all other content of the bucket is erased",
+                "Find out who placed it; Coffre never bypasses it. Once it is lifted, run the same command again.",
             )
 
     def _inconsistent(self) -> ExpectedError:
         where, bucket = f"{self._service.tenant.slug}/{self._began.machine}", self._began.bucket
         return ExpectedError(
-            f"{where}: the platform lists nothing in its bucket, and refuses to delete it as not empty",
-            f"The bucket's index is damaged: have the platform's operator run `radosgw-admin bucket check --fix "
+            f"{where}: the platform lists nothing in its bucket, but refuses to delete it as not empty",
+            f"The bucket's index is damaged: ask the platform's operator to run `radosgw-admin bucket check --fix "
             f"--bucket={bucket}`, then run the same command again.",
         )
 
     def _gaining(self) -> ExpectedError:
         before, where = _entries(self._began.before), f"{self._service.tenant.slug}/{self._began.machine}"
         return ExpectedError(
-            f"{where}: its bucket goes on gaining objects while it is erased: "
-            f"{self.confirmed.entries} were deleted, {before} were there before",
-            "Somebody writes with a key of the tenant's: see that every machine's user is suspended, then run the same "
+            f"{where}: its bucket keeps gaining objects during the erasure: "
+            f"{self.confirmed.entries} were deleted, it had {before} before",
+            "Somebody writes with a key of the tenant: check that every machine's user is suspended, then run the same "
             "command again.",
         )
 
 
 class _Absence:
-    """A platform that is away in the middle of an erasure: waited for until it answers, or until it took too long."""
+    """Waits for a platform that is away during an erasure, until it answers or for the maximum time."""
 
     def __init__(self, service: Service, bucket: str, on_progress: OnProgress) -> None:
         self._service = service
@@ -285,7 +285,7 @@ class _Absence:
         """Return once the platform answers again; raises ``problem`` when nothing was ``done`` for too long."""
         if done != self._done:
             self._done, self._deadline = done, time.monotonic() + AWAY_SECONDS
-        self._on_progress(f"the platform is away and waited for: {problem.message}")
+        self._on_progress(f"waiting for the platform: {problem.message}")
         while time.monotonic() < self._deadline:
             time.sleep(_POLL_SECONDS)
             with suppress(PlatformAwayError):
@@ -295,20 +295,20 @@ class _Absence:
 
 
 def _refuse_foreign(service: Service, began: ErasureBegan) -> None:
-    """Refuse what a journal says of another tenant, or of a machine whose bucket has another name. Pure."""
+    """Refuse a journal of another tenant, or of a machine whose bucket has another name. Pure."""
     expected = (service.buckets.name(began.machine), service.owner_uid, service.tenant.id)
     if (began.bucket, began.owner, began.tenant_id) != expected or not began.marker:
         raise RefusedError(
             f"the journal names bucket {began.bucket} of {began.owner} (tenant {began.tenant_id}), which is not "
             f"{service.tenant.slug}/{began.machine}'s",
-            "Nothing was touched. Somebody changed the journal or the tenant's id: find out who.",
+            "Nothing was changed. Somebody changed the journal or the tenant's id: find out who.",
         )
 
 
 def _not_ours(service: Service, bucket: str, why: str) -> RefusedError:
     return RefusedError(
         f"bucket {bucket} is not {service.tenant.slug}'s: {why}",
-        "Nothing of it was touched. Find out whose it is and how it came by this name; no erasure goes on before.",
+        "It was not changed. Find out who owns it and why it has this name; the erasure cannot continue before.",
     )
 
 
@@ -317,7 +317,7 @@ def _entries(count: BucketCount) -> int:
 
 
 def _at_least(before: BucketCount, left: BucketCount, confirmed: BucketCount) -> BucketCount:
-    """Return what was surely deleted, by this run and those before it: what was there and is no more, or more. Pure."""
+    """Return what was certainly deleted, by this run and earlier ones: at least what is now missing. Pure."""
     return BucketCount(
         **{
             each.name: max(getattr(before, each.name) - getattr(left, each.name), getattr(confirmed, each.name))

@@ -1,7 +1,7 @@
-"""What the checks of an erasure look at and see, and which secret was destroyed, as typed values. Pure.
+"""The checks of an erasure with their results, and the destroyed secrets, as typed values. Pure.
 
-The journal and the certificate's JSON keep them as they are here: the values of enums and of ``kind`` never change. The
-CLI says them in English, `certificate/wording.py` in French.
+The journal and the certificate's JSON store these values: the values of enums and of ``kind`` never change. The CLI
+has the English words, `certificate/wording.py` the French ones.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from coffre.secrets.identifiers import SecretId
 
 
 class Look(StrEnum):
-    """What a check looks at. The subject of the check is what stands behind each."""
+    """The kind of a check. The comment behind each kind is the subject of the check."""
 
     CONTENTS = "bucket_contents"  # a bucket, listed with its owner's key
     OWNED = "owned_buckets"  # no subject: all buckets that the owner's key is listed
@@ -27,12 +27,12 @@ class Look(StrEnum):
     BUNDLES = "secret_bundles"  # the tenant's slug
     STACK = "stack"  # the tenant's slug
     PASSWORD = "repository_password"  # noqa: S105 - a machine
-    QUOTED = "quoted"  # the name of a check of an earlier version, as it stands there
+    QUOTED = "quoted"  # the unchanged name of a check of an earlier version
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quoted:
-    """What an earlier version wrote down as a sentence that this one does not know, word for word."""
+    """The unchanged sentence of an earlier version that this version does not know."""
 
     kind: Literal["quoted"] = "quoted"
     text: str
@@ -40,14 +40,14 @@ class Quoted:
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """There is no such thing."""
+    """It does not exist."""
 
     kind: Literal["absent"] = "absent"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Present:
-    """It is still there; ``owner`` is the uid of a bucket's owner."""
+    """It still exists; ``owner`` is the uid of a bucket's owner."""
 
     kind: Literal["present"] = "present"
     owner: str | None = None
@@ -55,7 +55,7 @@ class Present:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a bucket holds by a full listing."""
+    """The content of a bucket in a full listing."""
 
     kind: Literal["contents"] = "contents"
     versions: int
@@ -65,7 +65,7 @@ class Contents:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """What a place has left of a tenant, by name."""
+    """The names that a place still has of a tenant."""
 
     kind: Literal["left"] = "left"
     names: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Left:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnedBuckets:
-    """Which of the ``sought`` erased buckets the platform lists to the owner's key, which it accepts."""
+    """The ``sought`` erased buckets that the platform still lists to the owner's accepted key."""
 
     kind: Literal["owned_buckets"] = "owned_buckets"
     sought: int
@@ -81,7 +81,7 @@ class OwnedBuckets:
 
 
 class KeyAnswer(StrEnum):
-    """How the platform answers a request that an access key signs."""
+    """The platform's answer to a request signed by an access key."""
 
     UNKNOWN = "unknown"
     ACCEPTED = "accepted"
@@ -91,7 +91,7 @@ class KeyAnswer(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class KeyTried:
-    """How the platform answers an access key; ``said`` quotes an answer that shows that it still knows the key."""
+    """The platform's answer to an access key; ``said`` quotes an answer that shows that it still knows the key."""
 
     kind: Literal["key_tried"] = "key_tried"
     answer: KeyAnswer
@@ -99,7 +99,7 @@ class KeyTried:
 
 
 class RestoreAnswer(StrEnum):
-    """How a restore ends."""
+    """The result of a restore."""
 
     REFUSED = "refused"
     OPENED = "opened"
@@ -109,7 +109,7 @@ class RestoreAnswer(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreTried:
-    """How a restore ends; ``said`` quotes restic."""
+    """The result of a restore; ``said`` quotes restic."""
 
     kind: Literal["restore_tried"] = "restore_tried"
     answer: RestoreAnswer
@@ -117,14 +117,14 @@ class RestoreTried:
 
 
 Seen = Absent | Present | Contents | Left | OwnedBuckets | KeyTried | RestoreTried | Quoted
-"""What a check sees."""
+"""The result of a check."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a verification: what it looks at, whether that is as it should be, and what it sees.
+    """One check of a verification: its kind, whether it passed, and its result.
 
-    ``holder`` says whose an access key is.
+    ``holder`` is the holder of an access key.
     """
 
     look: Look
@@ -150,23 +150,23 @@ class ServiceKeys:
 
 
 Secret = RepositoryPasswords | ServiceKeys | Quoted
-"""Which secret is destroyed."""
+"""A destroyed secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToldByLetter:
-    """The customer was told by a letter of that day."""
+    """The customer was informed by a letter of that day."""
 
     kind: Literal["letter"] = "letter"
     on: date
 
 
 Told = ToldByLetter | Quoted
-"""How the customer was told of a machine that could not be reached."""
+"""How the customer was informed about an unreachable machine."""
 
 
 class ChecksFailedError(RefusedError):
-    """Something is left that should be gone; the CLI says what ``failed``."""
+    """Something still exists that should be gone; the CLI words the ``failed`` checks."""
 
     def __init__(self, message: str, hint: str, failed: Sequence[Check]) -> None:
         super().__init__(message, hint)

@@ -1,4 +1,4 @@
-"""What a bucket holds, counted by a listing whose memory does not grow with the bucket."""
+"""Counts the content of a bucket with a listing in constant memory."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from coffre.tenant.service import Service
 
 @dataclass
 class Tally:
-    """A count under way; bytes are those of every version and of the parts of unfinished uploads."""
+    """A count in progress; bytes are those of every version and of the parts of unfinished uploads."""
 
     objects: int = 0
     versions: int = 0
@@ -39,12 +39,12 @@ class Tally:
 
 
 def count_bucket(service: Service, machine: str) -> BucketCount:
-    """Count what a machine's bucket holds, with the owner's key. Touches nothing; BucketGoneError without a bucket."""
+    """Count the content of a machine's bucket, with the owner's key. Read-only; BucketGoneError without a bucket."""
     return count_contents(service.storage.open_eraser(service.buckets.name(machine), service.buckets.owner_key()))
 
 
 def count_contents(bucket: BucketEraser) -> BucketCount:
-    """Count what an opened bucket holds: every version, delete marker and unfinished upload."""
+    """Count the content of an opened bucket: every version, delete marker and unfinished upload."""
     tally = Tally()
     for version in bucket.walk_versions():
         tally.add(version)

@@ -1,7 +1,7 @@
-"""What goes after a tenant's buckets: passwords, users and keys, the stack, and what is left on this computer.
+"""Destroys what remains after a tenant's buckets: passwords, users and keys, the stack, and local files.
 
-Each step looks first that what it would orphan is gone, and afterwards that what it took away is gone. Nothing here can
-delete data: a user that owns a bucket is refused by the platform too, and ``purge-data`` is never asked for.
+Each step first checks that everything depending on it is gone, and afterwards that its own deletion worked. Nothing
+here can delete data: the platform also refuses to delete a user with a bucket, and ``purge-data`` is never used.
 """
 
 from collections.abc import Callable, Collection
@@ -20,15 +20,14 @@ from coffre.workspace.paths import RUN_FOLDER, lock_file
 from coffre.workspace.work_folder import remove_abandoned
 
 Refuse = Callable[[], None]
-"""Raises when nothing may be deleted any more: a hold was placed meanwhile, say."""
+"""Raises when nothing may be deleted, for example because a hold was placed meanwhile."""
 
 
 def destroy_data_bundle(service: Service, *, refuse: Refuse, locked: Collection[str] = frozenset()) -> SecretDestroyed:
-    """Destroy the bundle of the repository passwords in every place: what was encrypted with them opens no more.
+    """Destroy the bundle of the repository passwords in every place: backups can no longer be decrypted.
 
-    May run again after a kill and says the same then. RefusedError while the tenant still owns a bucket, other than
-    those ``locked`` of which everything is erased but what the platform keeps from deletion for a while: that is made
-    unreadable at once.
+    May run again after a kill, with the same result. RefusedError while the tenant still owns a bucket, except
+    ``locked`` ones, which only contain versions under a temporary lock of the platform: these become unreadable now.
     """
     _refuse(service, "destroying the repository passwords", refuse)
     _refuse_with_buckets(service, besides=locked)
@@ -37,14 +36,14 @@ def destroy_data_bundle(service: Service, *, refuse: Refuse, locked: Collection[
 
 
 def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> SecretDestroyed | None:
-    """Destroy the repository password of one machine, in both copies of the bundle; None when there is none any more.
+    """Destroy the repository password of one machine, in both copies of the bundle; None when it no longer exists.
 
-    The fingerprint is that of the bundle that held it last. RefusedError while the machine's bucket is there.
+    The fingerprint is that of the last bundle with it. RefusedError while the machine's bucket exists.
     """
     _refuse(service, f"destroying the repository password of {machine}", refuse)
     bucket = service.buckets.name(machine)
     if service.storage.find_bucket(bucket) is not None:
-        raise _too_early(service, f"bucket {bucket} is still there")
+        raise _too_early(service, f"bucket {bucket} still exists")
     bundle = service.secrets.find_data()
     if bundle is None or machine not in bundle.repository_passwords:
         return None
@@ -57,7 +56,7 @@ def destroy_password(service: Service, machine: str, *, refuse: Refuse) -> Secre
 
 
 def _drop_report_key(service: Service, machine: str) -> None:
-    """Forget the key of a machine's reports, which is made of its password. May run twice."""
+    """Delete the key of a machine's reports, which is derived from its password. May run twice."""
     control = service.secrets.find_control()
     if control is not None and machine in control.report_keys:
         kept = {name: key for name, key in control.report_keys.items() if name != machine}
@@ -68,8 +67,8 @@ def _drop_report_key(service: Service, machine: str) -> None:
 def delete_users(service: Service, *, refuse: Refuse) -> list[UserDeleted]:
     """Delete the tenant's users on the platform with their keys, the machines' before the owner.
 
-    Returns every user that the tenant had by the platform or by its keys, each seen to be gone; may run again after a
-    kill and says the same then. RefusedError, before anything is deleted, when one of them owns a bucket.
+    Returns every user of the tenant, from the platform or its keys, each checked to be gone; may run again after a
+    kill, with the same result. RefusedError, before any deletion, when one of them owns a bucket.
     """
     _refuse(service, "deleting the users on the platform", refuse)
     control = service.secrets.find_control()
@@ -85,7 +84,7 @@ def delete_users(service: Service, *, refuse: Refuse) -> list[UserDeleted]:
 def remove_stack(service: Service, *, refuse: Refuse) -> Removed:
     """Remove the stack's state with history, backups and work folder. May run twice.
 
-    RefusedError while the platform still has a user or a bucket of the tenant's: nothing could find it any more.
+    RefusedError while the platform still has a user or a bucket of the tenant: without the stack it could not be found.
     """
     _refuse(service, "removing the stack", refuse)
     _refuse_with_users(service)
@@ -93,31 +92,31 @@ def remove_stack(service: Service, *, refuse: Refuse) -> Removed:
 
 
 def destroy_control_bundle(service: Service, *, refuse: Refuse) -> SecretDestroyed:
-    """Destroy the bundle of the service's keys in every place. May run again after a kill and says the same then.
+    """Destroy the bundle of the service's keys in every place. May run again after a kill, with the same result.
 
-    RefusedError while the platform has a user of the tenant's, or while the repository passwords are still there.
+    RefusedError while the platform has a user of the tenant, or while the repository passwords still exist.
     """
     _refuse(service, "destroying the keys of the service", refuse)
     _refuse_with_users(service)
     left = service.secrets.find_files(DataBundle).places
     if left:
-        raise _too_early(service, f"its repository passwords are still there ({', '.join(left)})")
+        raise _too_early(service, f"its repository passwords still exist ({', '.join(left)})")
     done = service.secret_store.destroy(service.tenant.slug, service.tenant.id, ControlBundle)
     return SecretDestroyed(ServiceKeys(), done.places, done.fingerprint)
 
 
 def remove_local(service: Service, *, refuse: Refuse) -> Removed:
-    """Remove what is left of the tenant under the root: notes of destroyed bundles, lock files, work folders.
+    """Remove the tenant's remaining files under the root: notes of destroyed bundles, lock files, work folders.
 
-    Letters, certificates and records are no part of it. The last step, once the journal has all evidence; may run
-    twice. RefusedError while a bundle or a stack is still there.
+    Letters, certificates and records stay. This is the last step, once the journal has all evidence; may run twice.
+    RefusedError while a bundle or a stack still exists.
     """
     tenant, root = service.tenant, service.repository.root
     _refuse(service, "removing what is left on this computer", refuse)
     for kind in (DataBundle, ControlBundle):
         left = service.secrets.find_files(kind).places
         if left:
-            raise _too_early(service, f"a secret bundle is still there ({', '.join(left)})")
+            raise _too_early(service, f"a secret bundle still exists ({', '.join(left)})")
     removed = remove_stack_files(service.repository, tenant.slug)
     removed += service.secret_store.forget_destroyed(tenant.slug)
     run_folders = [root / RUN_FOLDER / tenant.slug, staging_root(root, tenant.slug)]
@@ -127,7 +126,7 @@ def remove_local(service: Service, *, refuse: Refuse) -> Removed:
 
 
 def list_users(service: Service) -> list[str]:
-    """Return the tenant's users on the platform: the owner, and every machine's by the name that it has for ever."""
+    """Return the tenant's users on the platform: the owner, and every machine's by its permanent name."""
     owner = service.owner_uid
     return [uid for uid in service.storage.list_users(owner) if uid == owner or uid.startswith(f"{owner}.")]
 
@@ -138,14 +137,14 @@ def _delete_user(service: Service, uid: str, known: list[str], refuse: Refuse) -
     service.storage.delete_user(uid)
     if service.storage.find_owner(uid, exact=False) is not None:
         raise RemoteError(
-            f"user {uid} was deleted, and the platform still has it",
-            "Run the same command again; if it stays so, ask the platform's operator.",
+            f"user {uid} was deleted, but the platform still has it",
+            "Run the same command again; if this persists, ask the platform's operator.",
         )
     return UserDeleted(uid, tuple(key_ids))
 
 
 def _known_keys(service: Service, control: ControlBundle | None) -> dict[str, list[str]]:
-    """Return the users that the tenant's keys are of, with the ids of these keys."""
+    """Return the users of the tenant's keys, with the ids of these keys."""
     if control is None:
         return {}
     found: dict[str, list[str]] = {service.owner_uid: [control.owner_key.access_key_id]}
@@ -178,5 +177,5 @@ def _refuse_with_users(service: Service) -> None:
 def _too_early(service: Service, why: str) -> RefusedError:
     return RefusedError(
         f"{service.tenant.slug}: {why}",
-        "Nothing was touched. Run `coffre offboard` again: it takes the steps in order.",
+        "Nothing was changed. Run `coffre offboard` again: it does the steps in order.",
     )

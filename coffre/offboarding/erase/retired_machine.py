@@ -1,4 +1,4 @@
-"""offboard --machine: the backups of one retired machine erased, once the day until which they are kept is over."""
+"""offboard --machine: erases the backups of one retired machine after the last day of their retention."""
 
 from datetime import date
 
@@ -40,7 +40,7 @@ def refuse_unless_over(service: Service, machine: str, today: date) -> None:
     if retirement is None:
         raise RefusedError(
             f"{slug}/{machine} is in service: its backups are not erased",
-            "A machine ends with `retired: {on: DATE, keep_until: DATE}` in the file, applied.",
+            "To retire a machine, write `retired: {on: DATE, keep_until: DATE}` in the file and apply it.",
         )
     if today <= retirement.keep_until:
         raise RefusedError(
@@ -73,7 +73,7 @@ def _advance(departure: Departure, machine: str) -> Waiting | None:
         certificate = issue(service, journal, journal.today)
         departure.documents += [str(certificate.pdf), str(certificate.json)]
         _enter(departure, Stage.CLOSED)
-        departure.say(f"take {machine} out of tenants/{service.tenant.slug}.yaml now")
+        departure.say(f"remove {machine} from tenants/{service.tenant.slug}.yaml now")
     return None
 
 
@@ -101,7 +101,7 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
     newest = journal.find(Step.BUCKET_ERASED, BucketErased)
     if newest is not None and newest.locked is not None:
         until = newest.locked.until.date()
-        return Waiting(f"the end of the platform's own lock on {until}: what it keeps is unreadable already", until)
+        return Waiting(f"the end of the platform's own lock on {until}: the locked data is already unreadable", until)
     return None
 
 

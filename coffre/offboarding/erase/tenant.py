@@ -1,7 +1,7 @@
-"""The erasure of a tenant in its order: every bucket, the repository passwords, then users and keys.
+"""Erases a tenant in order: every bucket, the repository passwords, then users and keys.
 
-Whose each bucket is was seen before the first object goes. Each deletion is written down as soon as it is done, so that
-a run that was killed is taken up where it stopped, and the evidence tells the truth.
+The owner of each bucket is checked before the first deletion. Each deletion is recorded as soon as it is done, so that
+the next run continues an interrupted one, and the evidence is true.
 """
 
 from collections.abc import Callable
@@ -36,13 +36,13 @@ OnProgress = Callable[[str], None]
 def erase_tenant(
     service: Service, journal: Journal, prove: Callable[[str], object], say: OnProgress, on_progress: OnProgress
 ) -> Waiting | None:
-    """Erase everything of a tenant; returns what is waited for when the platform itself keeps something for a while.
+    """Erase everything of a tenant; returns the reason to wait when the platform temporarily locks something.
 
-    ``prove`` has whoever erases sign for it, before anything goes; it is given what the signature is about.
-    RefusedError without a key that signs the certificate, at a hold, at clocks that are apart, at a bucket that is not
-    this tenant's: then nothing more goes.
+    ``prove`` lets the eraser sign before any deletion; its parameter is the subject of the signature. RefusedError
+    without a key for the certificate, under a hold, with differing clocks, or for a bucket of another tenant: then
+    nothing more is deleted.
     """
-    # What could not be certified in the end is not erased in the first place.
+    # Without the certificate's key, the erasure does not begin.
     read_tenant_key(service, utc_now())
     check_day_of_erasure(service, journal.today, get_calendar(service, journal).erasure_from)
     refuse = refusing_under_hold(service, "its erasure")
@@ -58,7 +58,7 @@ def erase_tenant(
     refuse()
     _destroy_passwords(service, journal, say, refuse)
     if (until := find_lock_end(service, journal)) is not None:
-        return Waiting(f"the end of the platform's own lock on {until}: what it keeps is unreadable already", until)
+        return Waiting(f"the end of the platform's own lock on {until}: the locked data is already unreadable", until)
     refuse()
     _see_emptied(service, journal, say)
     noted = {each.uid for each in journal.read(Step.USER_DELETED, UserDeleted)}
@@ -70,7 +70,7 @@ def erase_tenant(
 
 
 def _see_emptied(service: Service, journal: Journal, say: OnProgress) -> None:
-    """List every bucket anew with the owner's key, which is the last that it is used for."""
+    """List every bucket again with the owner's key, its last use."""
     if journal.steps(Step.EMPTIED) or not service.storage.list_key_ids(service.owner_uid):
         return
     began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
@@ -78,15 +78,15 @@ def _see_emptied(service: Service, journal: Journal, say: OnProgress) -> None:
     if emptied.failed:
         raise ChecksFailedError(
             f"{service.tenant.slug} is not empty after its erasure",
-            "Run the same command again; if it stays so, find out who writes with the owner's key.",
+            "Run the same command again; if this persists, find out who writes with the owner's key.",
             emptied.failed,
         )
     journal.note(Step.EMPTIED, emptied)
-    say("listed anew with the owner's key: nothing is left")
+    say("listed again with the owner's key: nothing is left")
 
 
 def describe_erased(erased: BucketErased) -> str:
-    """Say in a sentence what was erased of a bucket. Pure."""
+    """Describe the erasure of a bucket in a sentence. Pure."""
     deleted = erased.deleted
     text = (
         f"{erased.machine}: {deleted.objects} objects, {deleted.versions} earlier versions, {deleted.markers} delete "
@@ -100,7 +100,7 @@ def describe_erased(erased: BucketErased) -> str:
 
 
 def _identify(service: Service, journal: Journal) -> list[ErasureBegan]:
-    """Return every bucket of the tenant as it was before anything of it was erased; all are looked at first."""
+    """Return every bucket of the tenant before its erasure; all are checked first."""
     known = {each.machine: each for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
     standing = list_buckets(service)
     seen = [identify_bucket(service, name) for name in standing]
@@ -108,8 +108,8 @@ def _identify(service: Service, journal: Journal) -> list[ErasureBegan]:
         before = known.get(each.machine)
         if before is not None and before.marker != each.marker:
             raise RefusedError(
-                f"bucket {each.bucket} is not the one whose erasure began: it was made again since",
-                "Find out who made it and what it holds; nothing of it was touched.",
+                f"bucket {each.bucket} is not the one whose erasure began: it was created again since",
+                "Find out who created it and what it contains; it was not changed.",
             )
         if before is None:
             journal.note(Step.ERASURE_BEGAN, each, each.machine)

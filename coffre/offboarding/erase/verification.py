@@ -1,4 +1,4 @@
-"""offboard --verify: whether all is gone, by another way than the one that erased, and by whom."""
+"""offboard --verify: verifies by other means than the erasure that everything is gone, and records by whom."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from coffre.spec.loader import Repository
 
 @dataclass(frozen=True)
 class Verification:
-    """What a verification found, and who did it.
+    """The result of a verification, and who did it.
 
-    ``is_proved``: signatures show that it was another person than whoever erased and whoever approved;
-    ``is_same_person``: it was not, or not even by name.
+    ``is_proved``: signatures show that it was another person than the eraser and the approver;
+    ``is_same_person``: it was the same person, or has the same name.
     """
 
     tenant: str
@@ -35,10 +35,10 @@ class Verification:
 def verify_erasure(
     repository: Repository, slug: str, machine: str | None, asked_day: date | None, manner: Manner
 ) -> Verification:
-    """Look for anything that is left, write down what was seen and by whom; touches nothing. May run again.
+    """Search for anything that is left, record the result and the person; deletes nothing. May run again.
 
-    RefusedError before the erasure and after the end, when the keys are gone with which to look; and for one who erased
-    or approved, where platform.yaml wants that proved.
+    RefusedError before the erasure and after the end, when the keys for the check are gone; and for the eraser or the
+    approver, where platform.yaml requires proof.
     """
     quiet = replace(manner, confirm=lambda _: None)
     with open_departure(repository, slug, "offboard --verify", asked_day, quiet, machine) as departure:
@@ -51,7 +51,7 @@ def verify_erasure(
             )
         _refuse_beforehand(departure, manner)
         verified = Verified(tuple(_look(departure, machine)))
-        # Signed once it is seen: the signature is about what was seen too.
+        # Signed after the check: the signature also covers the result.
         acted = departure.prove(Act.VERIFY, digest_verification(journal, to_details(verified)))
         is_another = acted is not None and is_another_person(departure.people, journal, acted)
         if not is_another and departure.people.is_needed(Act.VERIFY):
@@ -62,7 +62,7 @@ def verify_erasure(
 
 
 def _refuse_beforehand(departure: Departure, manner: Manner) -> None:
-    """Refuse what can be told before anything is looked at: no key, or one of who erased or approved."""
+    """Refuse early: without a key, or with a key of the eraser or the approver."""
     people, journal = departure.people, departure.journal
     if not people.is_needed(Act.VERIFY):
         return
@@ -78,8 +78,8 @@ def _refuse_beforehand(departure: Departure, manner: Manner) -> None:
 
 def _not_another(slug: str) -> RefusedError:
     return RefusedError(
-        f"that somebody else than who erased and approved verifies {slug} is not proved",
-        "Another person runs the same command, with a key of their own that none of the others brought alone.",
+        f"it is not proved that another person than the eraser and the approver verifies {slug}",
+        "Another person must run the same command, with their own key that none of the others added alone.",
     )
 
 

@@ -1,6 +1,6 @@
-"""The verification of an erasure, by another way than the one that erased: plain listings, the old keys, a restore.
+"""Verifies an erasure by other means than the erasure itself: plain listings, the old keys, a restore.
 
-A look that could not be made is an error, never a passed check: whoever is away refuses nothing.
+A check that could not be made is an error, never a passed check: an unreachable platform is not a refusal.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,14 +34,14 @@ from coffre.tenant.estate.keys import access_key
 from coffre.tenant.service import Service
 
 RESTORE_SECONDS = 45.0
-"""How long the restore that must fail may try; a refused key is told within a second."""
+"""The time limit of the restore that must fail; the platform refuses a key within a second."""
 
 _REFUSED_BY_PLATFORM = "Access Denied"
-"""restic's word for any refusal of the platform (HTTP 403)."""
+"""restic's message for any refusal of the platform (HTTP 403)."""
 
 
 def verify_emptied(service: Service, machines: Iterable[str]) -> list[Check]:
-    """List the buckets of these machines anew, with the owner's key, which must still be accepted. Touches nothing."""
+    """List the buckets of these machines again, with the owner's key, which must still be accepted. Changes nothing."""
     key = service.buckets.owner_key()
     names = [service.buckets.name(machine) for machine in machines]
     listed = sorted(set(service.storage.list_reachable_buckets(key)) & set(names))
@@ -50,9 +50,9 @@ def verify_emptied(service: Service, machines: Iterable[str]) -> list[Check]:
 
 
 def verify_gone(service: Service, control: ControlBundle, erased: Sequence[ErasureBegan]) -> list[Check]:
-    """Look that buckets, users and keys are gone, and that nothing can be restored. Touches nothing.
+    """Check that buckets, users and keys are gone, and that nothing can be restored. Changes nothing.
 
-    ``control`` is the bundle with the keys as they were. RemoteError when the platform cannot be asked.
+    ``control`` is the bundle with the old keys. RemoteError when the platform cannot be asked.
     """
     return [
         *_check_buckets(service, erased),
@@ -67,9 +67,9 @@ def verify_gone(service: Service, control: ControlBundle, erased: Sequence[Erasu
 
 
 def verify_machine_gone(service: Service, machine: str, erased: Sequence[ErasureBegan]) -> list[Check]:
-    """Look that one machine's bucket, user and password are gone, while the tenant goes on. Touches nothing.
+    """Check that one machine's bucket, user and password are gone, while the tenant continues. Changes nothing.
 
-    The bucket is asked for with the owner's key too, which the platform still takes. RemoteError when the platform
+    The bucket is also requested with the owner's key, which the platform still accepts. RemoteError when the platform
     cannot be asked.
     """
     uid = service.machine_uid(machine)
@@ -83,10 +83,10 @@ def verify_machine_gone(service: Service, machine: str, erased: Sequence[Erasure
 
 
 def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> list[Check]:
-    """Look, once its keys are destroyed too, that neither platform nor this computer has anything of the tenant left.
+    """Check, after the destruction of its keys, that neither platform nor this computer has anything of the tenant.
 
-    Letters, certificates and records stay and are not looked for. Touches nothing. RemoteError when the platform cannot
-    be asked, ExpectedError when the escrow is not there.
+    Letters, certificates and records stay and are not checked. Changes nothing. RemoteError when the platform cannot be
+    asked, ExpectedError when the escrow is missing.
     """
     slug = service.tenant.slug
     bundles = [place for kind in KINDS for place in service.secrets.find_files(kind).places]
@@ -133,14 +133,14 @@ def _check_user(service: Service, uid: str) -> Check:
 
 
 def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> Iterator[Check]:
-    """Sign a request with every access key of a bundle: it passes when the platform knows no such key."""
+    """Sign a request with every access key of a bundle: it passes when the platform does not know the key."""
     for holder, key in list_access_keys(control):
         tried = _try_key(storage, bucket, key)
         yield Check(Look.KEY, key.access_key_id, tried.answer is KeyAnswer.UNKNOWN, tried, holder)
 
 
 def list_access_keys(control: ControlBundle) -> Iterator[tuple[SecretId, S3Key]]:
-    """Yield every access key of a bundle with which secret it is. Pure."""
+    """Yield every access key of a bundle with its identifier. Pure."""
     for secret, key in entries(control).items():
         if isinstance(key, S3Key):
             yield secret, key
@@ -159,16 +159,16 @@ def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
 
 
 def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key, began: ErasureBegan) -> Check:
-    """Try to open the repository, as a restore does first, with the old key of the owner.
+    """Try to open the repository, like the start of a restore, with the old key of the owner.
 
-    The password is destroyed, and any stands in for it.
+    The password is destroyed, so any password is used.
     """
     storage = storage_of(service.storage.endpoint, began.bucket, access_key(owner_key), minting.new_password())
     try:
         formats.open(storage).snapshots(deadline_seconds=RESTORE_SECONDS)
     except RepositoryError as problem:
         if problem.is_late:
-            raise  # it ran into its deadline: the platform was away, which proves nothing
+            raise  # it reached its deadline: the platform was away, which proves nothing
         is_refused = _REFUSED_BY_PLATFORM in problem.message
         answer = RestoreAnswer.REFUSED if is_refused else RestoreAnswer.FAILED
         return Check(Look.RESTORE, began.bucket, is_refused, RestoreTried(answer=answer, said=problem.message))

@@ -1,4 +1,4 @@
-"""A tenant's data handed back at the end of its contract: as plain files or as a repository, in BagIt bags."""
+"""The return of a tenant's data at the end of its contract: as plain files or as a repository, in BagIt bags."""
 
 from coffre.offboarding.handover.disclosing import Disclosed, Seal, disclose
 from coffre.offboarding.handover.machine import PlannedReturn, plan_return, return_machine

@@ -1,4 +1,4 @@
-"""Data handed to an authority that asked for it in law (contract, article 12): sealed, recorded, without a letter."""
+"""Discloses data to an authority with a legal request (contract, article 12): sealed, recorded, without a letter."""
 
 import hashlib
 import json
@@ -32,12 +32,12 @@ STATEMENT = "etat-scelle.json"
 LONGEST_REFERENCE = 120
 
 Seal = Callable[[bytes], bytes]
-"""Takes a statement, JSON in UTF-8, and returns it signed, as a file that can be verified by itself."""
+"""Signs a statement, JSON in UTF-8, and returns it as a file that can be verified alone."""
 
 
 @dataclass(frozen=True)
 class Disclosed:
-    """A disclosure that is complete: what was handed over, and the sealed statement of it."""
+    """A complete disclosure: the data, and its sealed statement."""
 
     reference: str
     returned: tuple[Returned, ...]
@@ -46,10 +46,10 @@ class Disclosed:
 
 
 def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_progress: OnProgress) -> Disclosed:
-    """Hand every machine's data to an authority, with a sealed statement of what it was. May run twice.
+    """Hand every machine's data to an authority, with a sealed statement of its content. May run twice.
 
-    It is recorded before anything is read, and again when it is complete. No letter goes to the customer: whether that
-    one may be told is the authority's to say.
+    It is recorded before any read, and again when it is complete. The customer gets no letter: the authority decides
+    whether the customer may be informed.
     """
     check_reference(reference)
     refuse_other_than_the_blocker(service, reference)
@@ -58,7 +58,7 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
     service.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
     purpose = Purpose(f"disclosure to an authority, {reference}", reference)
     returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in machines)
-    on_progress("sealing the statement of what was handed over")
+    on_progress("sealing the statement about the disclosed data")
     sealed = seal(_statement(service, reference, returned, utc_now()))
     sealed_in = _put_statement(service, wanted, sealed)
     disclosed = Disclosed(reference, returned, sealed_in, hashlib.sha256(sealed).hexdigest())
@@ -74,17 +74,17 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
 
 
 def check_reference(reference: str) -> None:
-    """Refuse what is no reference of a request. Pure."""
+    """Refuse an invalid reference of a request. Pure."""
     if not reference.strip() or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
-        raise UsageError("this is no reference", "Write the authority's own, like PV 2026/1432, on one line.")
+        raise UsageError("this is not a reference", "Write the authority's own, like PV 2026/1432, on one line.")
 
 
 def refuse_other_than_the_blocker(service: Service, reference: str) -> None:
-    """Refuse a disclosure under a hold that blocks access, unless it is to whoever ordered the hold.
+    """Refuse a disclosure under a hold that blocks access, unless the authority that ordered the hold asks for it.
 
-    A block keeps everybody from data that an authority wants as it is. The one that it is kept for is known by the
-    reference in the tenant file, which a second person approved, or of a confidential hold in the records; only a
-    request under that very reference is let in.
+    A block denies everybody access to data that an authority wants unchanged. The reference identifies that authority:
+    it is in the tenant file, which a second person approved, or in a confidential hold of the records. Only a request
+    with the same reference is allowed.
     """
     hold = service.tenant.hold
     blockers = {each.reference for each in list_recorded(service.log) if each.kind is HoldKind.BLOCK_ACCESS}
@@ -94,7 +94,7 @@ def refuse_other_than_the_blocker(service: Service, reference: str) -> None:
 
 
 def _statement(service: Service, reference: str, returned: Sequence[Returned], at: datetime) -> bytes:
-    """Return what is sealed: who handed over what, under which reference, and the hashes that pin it. Pure."""
+    """Return the content to seal: who handed over what, under which reference, with the hashes. Pure."""
     provider, tenant = service.repository.settings.provider, service.tenant
     fields = {
         "document": "État des données communiquées",
@@ -130,7 +130,7 @@ def _statement(service: Service, reference: str, returned: Sequence[Returned], a
 
 
 def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
-    """Put the sealed statement beside the machines' bags, in place of an earlier one, and read it back."""
+    """Write the sealed statement beside the machines' bags, replacing an earlier one, and read it back."""
     if isinstance(wanted.to, S3Target):
         target = bucket_target(service, wanted.to, "")
         with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
@@ -139,11 +139,11 @@ def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
         found, place = (target.find(STATEMENT) or "").encode(), f"{target.shown}, {STATEMENT}"
     else:
         path = Path(wanted.to.path) / service.tenant.slug / STATEMENT
-        path.unlink(missing_ok=True)  # made anew: what lies there may be a link
+        path.unlink(missing_ok=True)  # written again: the existing file may be a link
         with path.open("xb") as statement:
             statement.write(sealed)
         sync(path.parent)
         found, place = path.read_bytes(), str(path)
     if found != sealed:
-        raise ExpectedError(f"the sealed statement does not come back from {place} as it was written", "Try again.")
+        raise ExpectedError(f"reading the sealed statement back from {place} gave something else", "Try again.")
     return place

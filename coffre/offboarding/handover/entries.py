@@ -1,4 +1,4 @@
-"""Every entry of a returned snapshot: what restic knows of it, what was restored, and where that lies in the bag."""
+"""The entries of a returned snapshot: restic's facts, the restored file, and its place in the bag."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from coffre.operations.restore.streamed_file import is_as_listed
 from coffre.outside.beneath import Beneath
 
 FILE, FOLDER = "file", "dir"
-# JSON leaves them as they are, and much software that reads lines takes them for the end of one.
+# JSON does not escape them, and many programs read them as the end of a line.
 _LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
 
@@ -25,10 +25,10 @@ _LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 class Entry:
     """One entry of a snapshot.
 
-    ``path`` is the machine's, absolute; ``restored`` is where restic put it and ``stored`` where it lies at last, both
-    in the bag. Links, pipes and devices lie nowhere: a manifest is about files, and a link would lead out of the bag. A
-    file ``is_apart`` that was not restored in its place: ``stored`` is where it is handed over. What could not be
-    handed over at all is ``left_out``, with the reason.
+    ``path`` is the absolute path on the machine; ``restored`` is restic's place and ``stored`` the final one, both in
+    the bag. Links, pipes and devices have no place: a manifest only lists files, and a link would lead out of the bag.
+    ``is_apart``: the file was not restored in its place; ``stored`` is its other place. ``left_out`` is the reason why
+    an entry could not be handed over at all.
     """
 
     node: Node
@@ -48,13 +48,13 @@ class Entry:
 
     @property
     def has_stand_in(self) -> bool:
-        """Whether its own name is another in the bag, not only that of a folder that it is in."""
+        """Whether its own name differs in the bag, not only that of a folder above it."""
         return self.stored is not None and os.path.basename(self.stored) != os.path.basename(self.restored)
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A snapshot as it was restored: the bag, the folder in it (below data/), and what the bag's target can hold."""
+    """A restored snapshot: the bag, the folder in it (below data/), and the limits of the bag's target."""
 
     bag: Beneath
     folder: str
@@ -66,7 +66,7 @@ class Tree:
 
 
 class MissingEntriesError(Exception):
-    """Entries of the snapshot are not on the target, or are not what they should be; ``count`` of them."""
+    """Entries of the snapshot are missing on the target, or wrong; ``count`` of them."""
 
     def __init__(self, count: int) -> None:
         super().__init__(str(count))
@@ -74,11 +74,11 @@ class MissingEntriesError(Exception):
 
 
 def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomplete: bool = False) -> Iterator[Entry]:
-    """Yield every entry of a snapshot beside what was restored of it, parents before what is in them.
+    """Yield every entry of a snapshot with its restored file, parents before their content.
 
-    ``nodes`` is restic's list, each with its path in bytes. With ``is_incomplete`` restic has said that the disk did
-    not take all of it: files that are not there as they should be are then told as such. Otherwise MissingEntriesError
-    is raised at the end when something is missing or of another size.
+    ``nodes`` is restic's list, each with its path in bytes. With ``is_incomplete`` restic reported that the disk did
+    not accept everything: then missing or wrong files are marked. Otherwise MissingEntriesError is raised at the end
+    when something is missing or has another size.
     """
     places, missing = _Places(tree), 0
     for node, path in nodes:
@@ -92,7 +92,7 @@ def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomple
         elif node.type == FILE:
             yield Entry(node, tree.folder, path, restored, places.choose_apart(restored), is_apart=True)
         else:
-            # A folder, pipe or device is all in its line. Where a link leads only the link itself says.
+            # The line of a folder, pipe or device is complete. Only a link itself has its target.
             left_out = "lien non rétabli par le support" if node.type == "symlink" else ""
             yield Entry(node, tree.folder, path, restored, None, left_out=left_out)
     if missing:
@@ -100,7 +100,7 @@ def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomple
 
 
 def to_line(entry: Entry) -> str:
-    """Return an entry as a line of the tag file. What is no UTF-8 stands beside, in base64. Pure."""
+    """Return an entry as a line of the tag file. Text that is not UTF-8 is added in base64. Pure."""
     node = entry.node
     fields: dict[str, Any] = {
         "chemin": as_listed(entry.path),
@@ -133,7 +133,7 @@ def to_line(entry: Entry) -> str:
 
 
 class _Places:
-    """Chooses where each entry lies in the bag."""
+    """Chooses the place of each entry in the bag."""
 
     def __init__(self, tree: Tree) -> None:
         self._bag = tree.bag
@@ -151,21 +151,21 @@ class _Places:
         if node.type == FOLDER:
             if stored != restored:
                 self._moved[restored] = stored
-            # What is in it lies elsewhere, and nobody could open or remove it.
+            # Its content has another place, and nobody could open or remove it.
             return stored if len(stored) <= self._longest_bytes else None
         return stored if len(stored) <= self._longest_bytes else self._aside(LONG_PATHS, restored)
 
     def choose_apart(self, restored: bytes) -> bytes:
-        """Return where a file lies that was not restored in its own place."""
+        """Return the place of a file that was not restored in its own place."""
         return self._aside(LONG_PATHS if len(restored) > self._longest_bytes else APART, restored)
 
     def _aside(self, folder: str, restored: bytes) -> bytes:
         return f"{folder}/{hashlib.sha256(restored).hexdigest()}".encode()
 
     def _find_bearers(self, folder: bytes) -> frozenset[bytes]:
-        """Return the names in a folder that stay: those that can be held, and of those that are one text a single one.
+        """Return the names of a folder that stay: the possible ones, and only one of several equal texts.
 
-        That is one in the usual, composed form of Unicode where there is one. Kept for the folders that lead here.
+        This is the one in the usual, composed form of Unicode if there is one. Cached for the folders on the path.
         """
         while self._bearers and not (folder + b"/").startswith(self._bearers[-1][0] + b"/"):
             self._bearers.pop()
@@ -186,7 +186,7 @@ class _Places:
 
 
 def _complete(entry: Entry, tree: Tree, facts: os.stat_result | None) -> Entry:
-    """Add what restic's list does not say: where links lead, which files are one, and extended attributes."""
+    """Add what restic's list lacks: the targets of links, hard links, and extended attributes."""
     if facts is None:
         return entry
     target = tree.bag.read_link(entry.restored) if stat.S_ISLNK(facts.st_mode) else None

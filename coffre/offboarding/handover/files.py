@@ -1,4 +1,4 @@
-"""A machine's snapshots as plain files in a bag: restored, read back against the repository, and listed."""
+"""Returns a machine's snapshots as plain files in a bag: restored, compared with the repository, and listed."""
 
 import time
 from collections.abc import Collection
@@ -45,9 +45,9 @@ NO_ROOM = "no space left on device"
 
 
 def write_files(job: Job) -> Written:
-    """Write a machine's snapshots into its bag, going on where an earlier call was cut short.
+    """Write a machine's snapshots into its bag, continuing an interrupted call.
 
-    restic reads what it wrote back from the disk and compares it with the repository before the manifest is made.
+    restic reads the files back from the disk and compares them with the repository before the manifest is written.
     """
     root = job.service.repository.root
     with work_folder(root, CACHE_PREFIX) as cache:
@@ -57,9 +57,9 @@ def write_files(job: Job) -> Written:
         memory = look_at_reports(job.service, job.machine)
         others = {each.id for each in listed.usable if is_others_snapshot(memory, each.id, each.tags)}
         for each in sorted(others):
-            job.on_progress(f"{job.machine}: snapshot {each} was taken by another machine under its name")
+            job.on_progress(f"{job.machine}: another machine took snapshot {each} under its name")
         for odd in listed.odd:
-            job.on_progress(f"{job.machine}: snapshot {odd.id} is left out: no restic writes such a {odd.field}")
+            job.on_progress(f"{job.machine}: snapshot {odd.id} is left out: restic does not write such a {odd.field}")
         progress = _begin(job, repository, snapshots, others)
         read_back_began = time.perf_counter()
         if not progress.is_listed:
@@ -67,7 +67,7 @@ def write_files(job: Job) -> Written:
             read_back_began = time.perf_counter()
             _read_back(job, repository, snapshots, progress)
             progress = _list_entries(job, repository, snapshots, progress)
-    job.on_progress(f"{job.machine}: hashing what was written")
+    job.on_progress(f"{job.machine}: hashing the written files")
     settling.settle(job.bag)
     payload = write_manifest(job.bag, hash_files(job.bag, settling.list_stored_files(job.bag)))
     return Written(
@@ -83,7 +83,7 @@ def write_files(job: Job) -> Written:
 
 
 def choose(snapshots: dict[str, Snapshot], wanted: ReturnedSnapshots, others: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the ids of the snapshots that come back, oldest first by the machine's clock. Pure.
+    """Return the ids of the snapshots to return, oldest first by the machine's clock. Pure.
 
     ``others`` are another machine's: the latest is one of them only when there is no other.
     """
@@ -94,24 +94,24 @@ def choose(snapshots: dict[str, Snapshot], wanted: ReturnedSnapshots, others: Co
 
 
 def folder_of(snapshot: Snapshot, wanted: ReturnedSnapshots) -> str:
-    """Return the folder below data/ that a snapshot comes into; none for the latest alone. Pure."""
+    """Return the folder of a snapshot below data/; none for the latest alone. Pure."""
     if wanted is ReturnedSnapshots.LATEST:
         return ""
     return f"{snapshot.taken_at:%Y-%m-%dT%H-%M-%SZ}-{snapshot.id[:8]}"
 
 
 def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot], others: Collection[str]) -> Progress:
-    """Choose the snapshots, or find those of the return that goes on, and see that they have room."""
+    """Choose the snapshots, or find those of the interrupted return, and check that they have room."""
     found = read_progress(job.bag)
     chosen = choose(snapshots, job.wanted.snapshots, others) if found is None else found.snapshots
     gone = [each for each in chosen if each not in snapshots]
     if gone:
         raise ExpectedError(
-            f"{job.machine}: the unfinished return in {job.bag} is of a snapshot that is not there any more",
+            f"{job.machine}: the unfinished return in {job.bag} has a snapshot that no longer exists",
             "Remove that folder and run the same command again.",
         )
     if found is None or not found.is_listed:
-        job.on_progress(f"{job.machine}: looking for room for {len(chosen)} snapshots")
+        job.on_progress(f"{job.machine}: checking the room for {len(chosen)} snapshots")
         folders = [job.bag, *([job.limits.disk] if job.limits.disk else [])]
         block_bytes = largest_block_bytes(*folders)
         larger: list[int] = []
@@ -134,7 +134,7 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
                 each, _place(job, snapshots[each]), on_progress=tell_parts(job, 1.0, f"of snapshot {each[:8]} written")
             )
         except IncompleteRestoreError as problem:
-            job.on_progress(f"{job.machine}: {job.bag} does not take all in its place ({problem.failed} errors)")
+            job.on_progress(f"{job.machine}: {job.bag} does not accept all files in place ({problem.failed} errors)")
             progress = replace(progress, incomplete=(*progress.incomplete, each))
         except RepositoryError as problem:
             raise _without_names(job, problem) from problem
@@ -145,8 +145,8 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
 
 
 def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> None:
-    """Compare what the disk gives back with the repository."""
-    job.on_progress(f"{job.machine}: reading back what was written")
+    """Compare the files on the disk with the repository."""
+    job.on_progress(f"{job.machine}: reading back the written files")
     settling.make_readable(job.bag)
     sync(job.bag)
     settling.forget_cached(job.bag)
@@ -159,14 +159,13 @@ def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot],
         if differing:
             save_progress(job.bag, forget_written(progress, each))
             raise ExpectedError(
-                f"{job.machine}: {format_bytes(differing)} that were read back from {job.bag} are not what was backed "
-                "up",
-                "Is the disk good? Run the same command again: it writes these files anew.",
+                f"{job.machine}: {format_bytes(differing)} read back from {job.bag} differ from the backup",
+                "Check the disk, then run the same command again: it writes these files again.",
             )
 
 
 def _list_misplaced(job: Job, repository: Repository, snapshot: Snapshot) -> frozenset[str]:
-    """Return the files, as restic lists them, that are not in their place as they should be."""
+    """Return restic's files that are missing or wrong in their place."""
     with Beneath(job.bag) as bag:
         root = Tree(bag, folder_of(snapshot, job.wanted.snapshots)).root
         return frozenset(
@@ -177,7 +176,7 @@ def _list_misplaced(job: Job, repository: Repository, snapshot: Snapshot) -> fro
 
 
 def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
-    """Write the tag file of entries, holding restic's list against what was restored."""
+    """Write the tag file of entries, and compare restic's list with the restored files."""
     pending, renamed, apart, left_out = job.bag / f".{ENTRIES}", 0, 0, 0
     with pending.open("w", encoding="utf-8", newline="\n") as lines, Beneath(job.bag) as bag:
         for each in progress.snapshots:
@@ -193,8 +192,8 @@ def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapsho
             except MissingEntriesError as problem:
                 save_progress(job.bag, forget_written(progress, each))
                 raise ExpectedError(
-                    f"{job.machine}: {problem.count} entries of snapshot {each[:8]} are not in {job.bag} as backed up",
-                    "Run the same command again: it writes what is missing.",
+                    f"{job.machine}: {problem.count} entries of snapshot {each[:8]} are missing or wrong in {job.bag}",
+                    "Run the same command again: it writes the missing entries.",
                 ) from problem
     pending.replace(job.bag / ENTRIES)
     listed_now = replace(progress, is_listed=True, renamed=renamed, apart=apart, left_out=left_out)
@@ -202,7 +201,7 @@ def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapsho
 
 
 def _hand_apart(job: Job, repository: Repository, bag: Beneath, snapshot: str, entry: Entry) -> Entry:
-    """Write a file to its other place, or say in its entry why no place takes it."""
+    """Write a file to its other place, or note in its entry why no place accepts it."""
     assert entry.stored is not None  # noqa: S101 - a file that is apart has its place
     try:
         write_file(repository, snapshot, entry.path, bag, entry.stored)
@@ -220,7 +219,7 @@ def _place(job: Job, snapshot: Snapshot) -> Path:
 
 
 def _without_names(job: Job, problem: RepositoryError) -> ExpectedError:
-    """Return restic's failure without the names of files: they are the customer's, and errors are logged."""
+    """Return restic's failure without file names: they belong to the customer, and errors are logged."""
     if problem.damage:
         return RemoteError(f"{job.machine}: {problem.damage}", problem.hint)
     if not problem.may_name_files:
@@ -230,14 +229,14 @@ def _without_names(job: Job, problem: RepositoryError) -> ExpectedError:
     said = job.bag / PROBLEMS
     said.write_text("\n".join([problem.message, *problem.said, ""]), encoding="utf-8", errors="backslashreplace")
     return RemoteError(
-        f"{job.machine}: restic did not finish; what it said is in {said}, since it may name the customer's files",
-        "Put right what it names; the same command then goes on where it stopped. If it says the same each time, name "
-        "another target, or return the repository instead of files.",
+        f"{job.machine}: restic did not finish; its messages are in {said}, since they may name the customer's files",
+        "Correct the cause; the same command then continues where it stopped. If the messages repeat, name another "
+        "target, or return the repository instead of files.",
     )
 
 
 def _no_room(job: Job) -> ExpectedError:
     return ExpectedError(
         f"{job.machine}: no room is left in {job.bag}",
-        "Make room, then run the same command again: it goes on where it stopped.",
+        "Make room, then run the same command again: it continues where it stopped.",
     )

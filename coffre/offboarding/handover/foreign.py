@@ -1,4 +1,4 @@
-"""A bucket's keys that neither restic nor Coffre writes: told apart from a repository's, counted, never followed."""
+"""A bucket's foreign keys, which neither restic nor Coffre writes: separated, counted, never copied."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts
 
 MAX_LISTED = 10_000
-"""A machine may put as many as it likes: more are counted only."""
+"""A machine may write any number of them: further ones are only counted."""
 
 _LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
 _SHOWN, _SHOWN_CHARACTERS = 3, 80
@@ -20,17 +20,17 @@ _SHOWN, _SHOWN_CHARACTERS = 3, 80
 
 @dataclass(frozen=True)
 class Foreign:
-    """How many keys are none of ours, and the first of them."""
+    """The number of foreign keys, and the first of them."""
 
     count: int = 0
     keys: tuple[str, ...] = ()
 
 
 def split_bucket(listed: Iterable[ObjectFacts]) -> tuple[list[ObjectFacts], Foreign]:
-    """Part what restic wrote, locks left out, from the keys that nothing of ours writes. Pure.
+    """Separate restic's keys, without locks, from foreign keys. Pure.
 
-    A machine may put any key below `restic/`, with `..` in it or a line end: to be copied, it would ask for another
-    bucket, or for something that no folder holds.
+    A machine may write any key below `restic/`, also with `..` or a line end: copying it could reach another bucket, or
+    be impossible in a folder.
     """
     objects: list[ObjectFacts] = []
     foreign: list[str] = []
@@ -46,14 +46,14 @@ def split_bucket(listed: Iterable[ObjectFacts]) -> tuple[list[ObjectFacts], Fore
 
 
 def describe_foreign(foreign: Foreign) -> str:
-    """Say which keys are left, a few by their names. Pure."""
+    """Name the keys that are left, a few of them. Pure."""
     shown = ", ".join(one_line(key, _SHOWN_CHARACTERS) for key in foreign.keys[:_SHOWN])
     more = ", …" if foreign.count > _SHOWN else ""
-    return f"{foreign.count} keys that nothing of ours writes are not handed back: {shown}{more}"
+    return f"{foreign.count} keys that neither restic nor Coffre writes are not returned: {shown}{more}"
 
 
 def list_foreign(bag: Path, foreign: Foreign) -> None:
-    """Write the names into the bag, a JSON text a line, which no terminal and no reader takes for anything else."""
+    """Write the names into the bag, one JSON text per line, safe for terminals and readers."""
     path = bag / FOREIGN_KEYS
     path.unlink(missing_ok=True)
     if foreign.count:

@@ -1,4 +1,4 @@
-"""One machine's return under way, and what a format hands over to a target."""
+"""One machine's return in progress, and the result that a format gives to a target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ OnProgress = Callable[[str], None]
 
 PARTS_TOLD = 20
 LONGEST_PATH_BYTES = 3500
-"""In a bag. No system opens more than 4,095 bytes at once: the rest is for where the bag lies, now and later."""
+"""The limit of a path in a bag. Systems accept at most 4,095 bytes: the rest is for the bag's own path."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """Why data is handed over: ``reason`` goes with the use of passwords, ``reference`` is an authority's request."""
+    """The purpose of a return: ``reason`` is recorded with the use of passwords, ``reference`` is an authority's."""
 
     reason: str
     reference: str | None = None
@@ -29,9 +29,9 @@ AT_THE_END = Purpose("return of the data at the end of the contract")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a place can hold that a bag is carried to: the longest path in the bag.
+    """The limits of a bag's target: the longest path in the bag.
 
-    ``is_windows`` asks for names that Windows can hold; ``disk`` is a folder there, whose room is needed too. No file
+    ``is_windows`` requires names that Windows accepts; ``disk`` is a folder there, which needs room too. No file may
     may be larger than ``largest_bytes``.
     """
 
@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One machine's return: ``bag`` is the folder here in which it is written; ``limits`` come from where it goes."""
+    """One machine's return: ``bag`` is the local folder in which it is written; ``limits`` come from its target."""
 
     service: Service
     machine: str
@@ -55,7 +55,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What is handed over, to tell one bag from another."""
+        """The identity of the returned data, to distinguish bags."""
         name = f"{self.service.tenant.slug}/{self.machine}"
         return name if self.purpose.reference is None else f"{name} ({self.purpose.reference})"
 
@@ -65,7 +65,7 @@ class Job:
 
 
 def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:
-    """Return what is told how much is done, and says it onward each time another twentieth is."""
+    """Return a function that receives the progress and reports it at every twentieth."""
     last = -1
 
     def tell(count: float) -> None:
@@ -80,9 +80,9 @@ def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:
 
 @dataclass(frozen=True)
 class Written:
-    """A bag that lies complete in its folder and was read back there, but for its tag files.
+    """A bag that is complete in its folder and was read back there, without its tag files.
 
-    ``set_aside`` are snapshots that are not in it: put aside, or such as no restic writes; ``flaws`` a repository's.
+    ``set_aside`` are snapshots that are not in it: set aside, or invalid for restic; ``flaws`` are a repository's.
     """
 
     payload: Payload

@@ -1,4 +1,4 @@
-"""A machine's data handed back (contract, article 14; GDPR, article 28(3)(g)): planned, written, read back."""
+"""Returns a machine's data (contract, article 14; GDPR, article 28(3)(g)): plans, writes, and reads it back."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ WRITERS = {ReturnFormat.FILES: write_files, ReturnFormat.REPOSITORY: write_repos
 
 @dataclass(frozen=True)
 class PlannedReturn:
-    """What one machine's return takes: files, their bytes, and the most that they take on the target's disk."""
+    """The size of one machine's return: files, their bytes, and their maximum on the target's disk."""
 
     machine: str
     snapshots: int
@@ -54,10 +54,10 @@ class PlannedReturn:
 
 
 def return_machine(service: Service, machine: str, wanted: Return, on_progress: OnProgress) -> Returned:
-    """Hand one machine's data back and read it back from the target. May run twice, also after a kill.
+    """Return one machine's data and read it back from the target. May run twice, also after a kill.
 
-    A return that was cut short goes on; one that is complete is read back again. RefusedError before anything is
-    written when there is no room, or the target holds something else.
+    An interrupted return continues; a complete one is read back again. RefusedError before anything is written when
+    there is no room, or the target contains something else.
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
@@ -65,7 +65,7 @@ def return_machine(service: Service, machine: str, wanted: Return, on_progress: 
 
 
 def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
-    """Write one machine's bag to its target and read it back from there, whatever the reason."""
+    """Write one machine's bag to its target and read it back from there, for any purpose."""
     staging = staging_folder(service.repository.root, service.tenant.slug, machine, wanted, purpose.reference)
     remove_others(staging)
     staged = Job(service, machine, wanted, staging, purpose, on_progress)
@@ -82,9 +82,7 @@ def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, 
         remove_folder(staging)
         return _read_back_folder(job, summary)
     if wanted.format is ReturnFormat.FILES and is_windows_disk(job.bag):
-        on_progress(
-            f"{machine}: the disk of {job.bag} is formatted for Windows: written here first, then carried there"
-        )
+        on_progress(f"{machine}: the disk of {job.bag} is formatted for Windows: written here first, then copied there")
         return _carry_over(staged, WindowsDisk(machine, job.bag))
     written = write_bag(job)
     finish(job.bag)
@@ -92,7 +90,7 @@ def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, 
 
 
 def write_bag(job: Job) -> Written:
-    """Write a bag into its folder here and read it back, or take one that lies there complete."""
+    """Write a bag into its local folder and read it back, or take a complete one from there."""
     summary = read_summary(job.bag)
     if summary is not None:
         return _written(summary, 0.0)
@@ -104,9 +102,9 @@ def write_bag(job: Job) -> Written:
 
 
 def _carry_over(job: Job, target: CarriedTarget) -> Returned:
-    """Write a bag here, carry it to its target, read all of it back from there, and remove it here.
+    """Write a bag here, copy it to its target, read all of it back from there, and remove it here.
 
-    It is removed after a failure too; what a kill left is gone on with.
+    It is also removed after a failure; after a kill, the next run continues it.
     """
     job = replace(job, limits=target.limits)
     target.refuse_foreign(job)
@@ -135,7 +133,7 @@ def _carry_over(job: Job, target: CarriedTarget) -> Returned:
 
 
 def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> list[PlannedReturn]:
-    """Return what each machine's return takes, from the repositories themselves; nothing is written.
+    """Return the size of each machine's return, from the repositories themselves; nothing is written.
 
     RefusedError when the target has no room for all of them together.
     """
@@ -144,18 +142,18 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     block_bytes = largest_block_bytes(*(each for each in (target, staging) if each is not None))
     planned = []
     for machine in with_repository(service.tenant.machines):
-        on_progress(f"{machine}: counting what comes back")
+        on_progress(f"{machine}: counting the data to return")
         planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress), block_bytes))
     needs = [Need(each.files, each.bytes, each.needed_bytes) for each in planned]
     if target is not None:
         refuse_without_room(sum(needs, Need()), target)
     if staging is not None and needs:
-        refuse_without_room(max(needs, key=lambda need: need.on_disk_bytes), staging)  # one at a time lies there
+        refuse_without_room(max(needs, key=lambda need: need.on_disk_bytes), staging)  # holds one at a time
     return planned
 
 
 def _written_folders(service: Service, wanted: Return) -> tuple[Path | None, Path | None]:
-    """Return where a return needs room: at its target when that is a disk, and here when it is carried there."""
+    """Return the folders that need room: the target when it is a disk, and the local one when the bag is copied."""
     staging = staging_root(service.repository.root, service.tenant.slug)
     if isinstance(wanted.to, S3Target):
         return None, staging
@@ -176,7 +174,7 @@ def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
 
 
 def _read_back_folder(job: Job, summary: Mapping[str, Any]) -> Returned:
-    """Hold a bag that an earlier call completed against its manifests, read from the disk."""
+    """Compare a complete bag of an earlier call with its manifests, reading from the disk."""
     _refuse_other(job, summary, str(job.bag))
     job.on_progress(f"{job.machine}: the return is complete already; reading it back")
     began = time.perf_counter()
@@ -197,24 +195,24 @@ def _read_back_bucket(job: Job, target: CarriedTarget, summary: Mapping[str, Any
 
 def _refuse_other(job: Job, summary: Mapping[str, Any], where: str) -> None:
     if (summary.get("objet"), summary.get("format")) != (job.name, job.wanted.format.value):
-        raise RefusedError(f"{where} holds the complete return of {summary.get('objet')}", "Name another target.")
+        raise RefusedError(f"{where} contains the complete return of {summary.get('objet')}", "Name another target.")
 
 
 def _refuse_changed(job: Job, where: str, changed: Sequence[str]) -> None:
     if changed:
         raise ExpectedError(
-            f"{job.machine}: {len(changed)} files in {where} are missing, strange there, or not what was written",
-            "Move what lies there away and run the same command again: it writes everything anew.",
+            f"{job.machine}: {len(changed)} files in {where} are missing, unexpected or different",
+            "Move the existing files away and run the same command again: it writes everything again.",
         )
 
 
 def _written(summary: Mapping[str, Any], read_back_seconds: float) -> Written:
-    """Read what a complete bag says of itself; ExpectedError when it is none of ours."""
+    """Read the summary of a complete bag; ExpectedError when it is not one of ours."""
     try:
         return _read_written(summary, read_back_seconds)
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(
-            f"the {SUMMARY} at the target is none that a return of ours wrote", "Name another target."
+            f"the {SUMMARY} at the target was not written by a return of Coffre", "Name another target."
         ) from error
 
 
@@ -258,13 +256,13 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
 
 
 def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
-    """Return where a machine's bag lies at a target on a disk; RefusedError when that is not there."""
+    """Return the place of a machine's bag at a target on a disk; RefusedError when the target is missing."""
     refuse_absent(Path(target.path))
     folder = Path(target.path) / service.tenant.slug / machine
     for each in (folder.parent, folder, folder / DATA):
         if each.is_symlink():
             raise RefusedError(
-                f"{each} is a link, and no return leaves one",
-                "The disk holds something else: name another target. Nothing was written.",
+                f"{each} is a link, and a return never writes links",
+                "The disk contains something else: name another target. Nothing was written.",
             )
     return folder

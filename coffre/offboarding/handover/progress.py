@@ -1,4 +1,4 @@
-"""How far the return of one machine has come, kept beside what is written, so that a killed one goes on from there."""
+"""The progress of one machine's return, stored beside its files, so that the next run continues an interrupted one."""
 
 import json
 import stat
@@ -13,16 +13,16 @@ from coffre.outside.files import NotPlainFileError, read_plain
 from coffre.spec.leaving import ReturnFormat
 
 LARGEST_BYTES = 64 << 20
-"""Of a file that tells how far a return is, or that it is complete: it names each snapshot."""
+"""The maximum size of a progress file or a summary: it names each snapshot."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is being returned, and what of it is done.
+    """The content of a return, and the completed part.
 
-    ``snapshots`` are those that were chosen when it began: it goes on with the same. ``written`` are restored,
-    ``is_listed`` says that the tag file of entries is complete, after which restic may not touch the folder again.
-    Of ``incomplete`` ones the disk did not take every entry: ``apart`` files lie elsewhere in the bag, ``left_out``
+    ``snapshots`` were chosen at the start: it continues with the same ones. ``written`` are restored, ``is_listed``
+    tells that the tag file of entries is complete, after which restic must not change the folder. The disk did not
+    accept every entry of ``incomplete`` ones: ``apart`` files have another place in the bag, ``left_out`` entries could
     entries could not be handed over.
     """
 
@@ -40,7 +40,7 @@ class Progress:
 
 
 def read_progress(bag: Path) -> Progress | None:
-    """Return what a return that was cut short has left in a folder; None when there is none, or something else."""
+    """Return the progress of an interrupted return in a folder; None when there is none, or something else."""
     fields = _read(bag / UNFINISHED)
     try:
         return None if fields is None else _progress(fields)
@@ -49,7 +49,7 @@ def read_progress(bag: Path) -> Progress | None:
 
 
 def save_progress(bag: Path, progress: Progress) -> Progress:
-    """Write how far it is, whole or not at all."""
+    """Write the progress atomically."""
     pending = bag / f"{UNFINISHED}.new"
     pending.write_text(json.dumps(asdict(progress)), encoding="utf-8")
     pending.replace(bag / UNFINISHED)
@@ -57,9 +57,9 @@ def save_progress(bag: Path, progress: Progress) -> Progress:
 
 
 def begin(bag: Path, wanted: Progress) -> Progress:
-    """Return where to go on in a folder that is new, empty, or holds the same return unfinished.
+    """Return the progress in a folder that is new, empty, or has the same unfinished return.
 
-    RefusedError for a folder that holds anything else: nothing is ever written over.
+    RefusedError for a folder with anything else: nothing is ever overwritten.
     """
     found = read_progress(bag)
     if found is None:
@@ -69,7 +69,7 @@ def begin(bag: Path, wanted: Progress) -> Progress:
         return save_progress(bag, wanted)
     if (found.owner, found.format) != (wanted.owner, wanted.format):
         raise RefusedError(
-            f"{bag} holds an unfinished return of {found.owner} as {found.format}",
+            f"{bag} contains an unfinished return of {found.owner} as {found.format}",
             "Finish that one, or name another target.",
         )
     _refuse_links(bag, found.format)
@@ -77,27 +77,25 @@ def begin(bag: Path, wanted: Progress) -> Progress:
 
 
 def _refuse_links(bag: Path, form: str) -> None:
-    """Refuse to go on where something lies beside the payload that no return leaves: tag files are written by name.
+    """Refuse to continue with unexpected files beside the payload: tag files are written by name.
 
-    The payload of a repository is written by name too; that of files may hold the machine's own links, in a cage.
+    The payload of a repository is also written by name; that of files may contain the machine's own links, in a cage.
     """
     with Beneath(bag) as below:
         kinds = [stat.S_IFMT(below.lstat(name).st_mode) for name in below.names(b"")]
         if form == ReturnFormat.REPOSITORY.value and below.find(DATA.encode()) is not None:
             kinds += [stat.S_IFMT(facts.st_mode) for _, facts in below.walk(DATA.encode())]
     if not set(kinds) <= {stat.S_IFREG, stat.S_IFDIR}:
-        raise RefusedError(
-            f"{bag} holds links or devices beside what an unfinished return leaves", "Name another target."
-        )
+        raise RefusedError(f"{bag} contains links or devices besides an unfinished return", "Name another target.")
 
 
 def read_summary(bag: Path) -> dict[str, Any] | None:
-    """Return what a complete bag says of itself; None when there is none."""
+    """Return the summary of a complete bag; None when there is none."""
     return _read(bag / SUMMARY)
 
 
 def finish(bag: Path) -> None:
-    """Take the marks of unfinished work away."""
+    """Remove the marks of unfinished work."""
     for left in (UNFINISHED, PROBLEMS):
         (bag / left).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""A machine's restic repository handed back as it is, with its password, restic itself, and a guide."""
+"""Returns a machine's restic repository unchanged, with its password, restic itself, and a guide."""
 
 import hashlib
 import os
@@ -44,9 +44,9 @@ PARTS = (
     (f"index/{_HEX * 64}",),
     (f"data/{_HEX * 2}/{_HEX * 64}",),
 )
-"""What is copied, by rclone's patterns, and in which order.
+"""The copied files, by rclone's patterns, in order.
 
-What a snapshot needs was there before it, so that a machine may write meanwhile.
+The objects of a snapshot exist before it, so a machine may write meanwhile.
 """
 
 TRANSFERS = 8
@@ -56,10 +56,10 @@ CONFIG_LIMIT_BYTES = 1024**2
 
 
 def write_repository(job: Job) -> Written:
-    """Write a machine's repository into its bag, going on where an earlier call was cut short.
+    """Write a machine's repository into its bag, continuing an interrupted call.
 
-    Every object but `config` is named by its SHA-256: that is compared with what the disk gives back, `config` with the
-    bucket's, and restic checks that the copy is whole.
+    The name of every object except `config` is its SHA-256: it is compared with the content read from the disk,
+    `config` with the bucket's, and restic checks that the copy is complete.
     """
     formats = formats_of(job)
     objects, foreign = _split(job)
@@ -97,7 +97,7 @@ def write_repository(job: Job) -> Written:
 
 
 def list_repository(job: Job) -> list[ObjectFacts]:
-    """Return the objects that are handed back: all that restic wrote but its locks."""
+    """Return the objects to return: all of restic's without its locks."""
     return _split(job)[0]
 
 
@@ -111,7 +111,7 @@ def _split(job: Job) -> tuple[list[ObjectFacts], Foreign]:
 
 
 def need_of_objects(objects: list[ObjectFacts], program_count: int, block_bytes: int = BLOCK_BYTES) -> Need:
-    """Return what a repository takes on a disk of such blocks, with so many programs that read it. Pure."""
+    """Return the size of a repository on a disk with such blocks, including so many programs that read it. Pure."""
     total_bytes = sum(each.size_bytes for each in objects)
     on_disk_bytes = sum(-(-each.size_bytes // block_bytes) * block_bytes for each in objects)
     return Need(len(objects), total_bytes, on_disk_bytes + program_count * _SMALL_PROGRAM_BYTES)
@@ -136,12 +136,12 @@ def _copy(job: Job, total_bytes: int) -> None:
 
 
 def _read_back(job: Job) -> list[HashedFile]:
-    """Hash the copy as the disk gives it back, and hold each object against its name; a bad one is copied again.
+    """Hash the copy read from the disk, and compare each object with its name; a bad one is copied again.
 
-    What the bucket itself holds under a name that is not its own, be it a machine's doing, would be bad each time: it
+    An object that is already bad in the bucket, for example through a machine, would be bad each time: it is moved
     is put beside the repository.
     """
-    job.on_progress(f"{job.machine}: reading back what was written")
+    job.on_progress(f"{job.machine}: reading back the written files")
     sync(job.bag)
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
@@ -155,14 +155,14 @@ def _read_back(job: Job) -> list[HashedFile]:
         (job.bag / path).unlink()
     if spoilt:
         raise ExpectedError(
-            f"{job.machine}: {len(spoilt)} objects that were read back from {job.bag} are not what was backed up",
-            "Is the disk good? Run the same command again: it copies them anew.",
+            f"{job.machine}: {len(spoilt)} objects read back from {job.bag} differ from the backup",
+            "Check the disk, then run the same command again: it copies them again.",
         )
     return [_beside(job.bag, each) if each.path in damaged else each for each in hashed]
 
 
 def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
-    """Return the paths of those that are what the bucket holds, which is read once more for it."""
+    """Return the paths of those that equal the bucket's objects, which are read again for this."""
     remote, rclone = _source(job)
     path = remote.path(job.service.buckets.name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
     named = {each.path.removeprefix(f"{REPOSITORY}/"): each for each in bad if Path(each.path).name != "config"}
@@ -174,7 +174,7 @@ def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
 
 
 def _beside(bag: Path, file: HashedFile) -> HashedFile:
-    """Put a damaged object where restic does not meet it; its snapshot, if it is one, is none any more."""
+    """Move a damaged object where restic does not see it; a damaged snapshot is no longer a snapshot."""
     path = f"{DAMAGED}/{file.path.removeprefix(f'{REPOSITORY}/')}"
     (bag / path).parent.mkdir(parents=True, exist_ok=True)
     (bag / file.path).rename(bag / path)
@@ -186,8 +186,8 @@ def _refuse_missing(job: Job, objects: list[ObjectFacts], hashed: list[HashedFil
     missing = {each.key.removeprefix(naming.RESTIC_PREFIX) for each in objects} - there
     if missing:
         raise ExpectedError(
-            f"{job.machine}: {len(missing)} objects of the repository are not in {job.bag}",
-            "Run the same command again: it copies what is missing.",
+            f"{job.machine}: {len(missing)} objects of the repository are missing in {job.bag}",
+            "Run the same command again: it copies the missing ones.",
         )
 
 
@@ -199,10 +199,10 @@ def _is_as_named(file: HashedFile, config: bytes | Unusable | None) -> bool:
 
 
 def _check(job: Job, formats: RepositoryFormat, password: SecretStr) -> bool:
-    """Have restic look at the copy as its owner will, and tell whether it is whole; the hashes were compared before.
+    """Check the copy with restic like its future owner; the hashes were compared before.
 
-    A machine can write an index of packs that never were, or one that restic panics over, fills the memory with, or
-    never ends to read: it stops no return by that. The bag says what restic found.
+    A machine can write an index of packs that never existed, or one on which restic panics, fills the memory or never
+    ends: this does not stop the return. The bag contains restic's result.
     """
     job.on_progress(f"{job.machine}: restic checks the copy")
     try:
@@ -210,7 +210,7 @@ def _check(job: Job, formats: RepositoryFormat, password: SecretStr) -> bool:
     except RepositoryError as problem:
         if not problem.found_errors and not problem.was_stopped:
             raise
-        job.on_progress(f"{job.machine}: it is what the bucket holds, and not whole: {problem.message}")
+        job.on_progress(f"{job.machine}: the copy equals the bucket, but is incomplete: {problem.message}")
         return False
     return True
 
@@ -222,7 +222,7 @@ def _add_programs(bag: Path, formats: RepositoryFormat) -> None:
         shutil.copyfile(program, target)
         target.chmod(0o755)
         if toolchain.sha256_file(target) != toolchain.sha256_program(program):
-            raise ExpectedError(f"restic for {build} was not written as it is", "Is the disk good? Try again.")
+            raise ExpectedError(f"restic for {build} was not written correctly", "Check the disk, then try again.")
 
 
 def _write_password(path: Path, password: SecretStr) -> None:

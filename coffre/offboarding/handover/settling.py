@@ -1,4 +1,4 @@
-"""From restored snapshots to a payload that a manifest can list, by the tag file of entries alone: may run twice."""
+"""Turns restored snapshots into a payload for a manifest, only from the tag file of entries: may run twice."""
 
 import base64
 import contextlib
@@ -15,13 +15,13 @@ from coffre.outside.beneath import Beneath
 
 _FOLDER_BITS, _FILE_BITS = 0o700, 0o400
 _FIRST_NS, _LAST_NS = -(2**63), 2**63 - 1
-"""Times that restic sets right, 1677 to 2262: of others it sets any."""
+"""The times that restic sets correctly, 1677 to 2262: for others it sets a wrong one."""
 
 
 def settle(bag: Path) -> None:
-    """Take out of the payload what no manifest lists, and give what has a name that none can hold its stand-in.
+    """Remove from the payload what a manifest cannot list, and rename entries with an unaccepted name.
 
-    All of it is in the tag file. Folders keep their time of change. No link is followed, whatever was restored.
+    Everything is in the tag file. Folders keep their modification time. No link is followed.
     """
     with Beneath(bag) as below:
         moves, emptied, touched = _clear(bag, below)
@@ -29,7 +29,7 @@ def settle(bag: Path) -> None:
         for folder in reversed(emptied):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 below.remove_folder(folder)
-        # A folder comes before what is in it: from the end, nothing is looked for under a name that is gone.
+        # A folder comes before its content: in reverse order, no path contains a renamed folder.
         for restored, stored in reversed(moves):
             target = os.path.join(os.path.dirname(restored), os.path.basename(stored))
             if restored != target and below.find(restored) is not None:
@@ -37,14 +37,14 @@ def settle(bag: Path) -> None:
         for fields in read_lines(bag):
             is_changed = fields["type"] == "dir" and restored_path(fields) in touched
             if "range_sous" in fields and (is_changed or not _FIRST_NS <= nanoseconds(fields["modifie"]) <= _LAST_NS):
-                with contextlib.suppress(OSError):  # not every time can be held there; the tag file has them all
+                with contextlib.suppress(OSError):  # the disk does not accept every time; the tag file has them all
                     set_time(below, fields)
 
 
 def _clear(bag: Path, below: Beneath) -> tuple[list[tuple[bytes, bytes]], list[bytes], set[bytes]]:
-    """Unlink what the payload does not keep.
+    """Unlink the entries that the payload does not keep.
 
-    Returns what has to be moved, the folders that will be empty and do not stay, and those that change by all that.
+    Returns the entries to move, the folders that become empty and are removed, and the changed folders.
     """
     moves: list[tuple[bytes, bytes]] = []
     emptied: list[bytes] = []
@@ -74,7 +74,7 @@ def _move_long_paths(below: Beneath, moves: list[tuple[bytes, bytes]]) -> None:
 
 
 def set_time(below: Beneath, fields: dict[str, Any]) -> None:
-    """Give what lies at an entry's place in a bag its time of change."""
+    """Set the modification time of an entry's file in the bag."""
     below.set_time(fields["range_sous"].encode(), nanoseconds(fields["modifie"]))
 
 
@@ -93,7 +93,7 @@ def read_lines(bag: Path) -> Iterator[dict[str, Any]]:
 
 
 def restored_path(fields: dict[str, Any]) -> bytes:
-    """Return where restic put an entry, in the bag. Pure."""
+    """Return restic's place of an entry in the bag. Pure."""
     if "restaure_sous_base64" in fields:
         return base64.b64decode(fields["restaure_sous_base64"])
     folder = fields.get("instantane", "").encode()
@@ -102,32 +102,32 @@ def restored_path(fields: dict[str, Any]) -> bytes:
 
 
 def nanoseconds(moment: str) -> int:
-    """Read restic's time, which has nanoseconds, as those since 1970; 0 for one outside of the calendar. Pure."""
+    """Read restic's time as nanoseconds since 1970; 0 for one outside the calendar. Pure."""
     whole, _, rest = moment.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     zone = rest[len(digits) :] if rest else ""
     try:
         seconds = datetime.fromisoformat(whole + zone).astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     except (ValueError, OverflowError):
-        return 0  # A machine may date a file to the year 0; what it said stays in the tag file.
+        return 0  # A machine may date a file to the year 0; the tag file keeps that date.
     return (seconds.days * 86400 + seconds.seconds) * 10**9 + int(digits.ljust(9, "0") or 0)
 
 
 def make_readable(bag: Path) -> None:
-    """Let this user read what was restored for it to be hashed; the machine's own modes are in the tag file.
+    """Let this user read the restored files to hash them; the machine's own modes are in the tag file.
 
-    Root reads everything as it is.
+    Root can read everything anyway.
     """
     if os.geteuid() == 0:
         return
     with Beneath(bag) as below:
         for path, facts in below.walk(DATA.encode()):
-            # A folder is told before it is gone into.
+            # A folder comes before its content.
             below.add_mode(path, _FOLDER_BITS if stat.S_ISDIR(facts.st_mode) else _FILE_BITS)
 
 
 def forget_cached(bag: Path) -> None:
-    """Have the next reading of the payload come from the disk, not from memory."""
+    """Make the next read of the payload come from the disk, not from memory."""
     with Beneath(bag) as below:
         for path, facts in below.walk(DATA.encode()):
             if stat.S_ISREG(facts.st_mode):

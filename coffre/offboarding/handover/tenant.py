@@ -1,4 +1,4 @@
-"""The return of a tenant's data, machine by machine: what is written down as handed over is not written again."""
+"""Returns a tenant's data, machine by machine: machines that are recorded as returned are skipped."""
 
 from collections.abc import Callable
 
@@ -13,13 +13,13 @@ OnProgress = Callable[[str], None]
 
 
 def return_all(service: Service, journal: Journal, say: OnProgress, on_progress: OnProgress) -> None:
-    """Hand over what is left to hand over. May run twice, also after a kill; RefusedError when there is no room."""
+    """Return the remaining machines' data. May run twice, also after a kill; RefusedError when there is no room."""
     wanted = get_leaving(service).return_
     names = list_unreturned(service, journal)
     if wanted is None or not names:
         return
     if not journal.steps(Step.RETURN_PLANNED):
-        # Room for all of them, before the first is written; what is written later takes its own part of it.
+        # Checks the room for all of them before the first one; later ones use their own part of it.
         planned = plan_return(service, wanted, on_progress)
         total = ReturnPlanned(sum(each.files for each in planned), sum(each.bytes for each in planned))
         journal.note(Step.RETURN_PLANNED, total)
@@ -30,15 +30,15 @@ def return_all(service: Service, journal: Journal, say: OnProgress, on_progress:
 
 
 def describe_returned(returned: Returned) -> str:
-    """Say in a sentence what was handed over. Pure."""
+    """Describe the returned data in a sentence. Pure."""
     renamed = f", {returned.renamed} under another name (listed)" if returned.renamed else ""
     ids = ", ".join(each[:8] for each in returned.set_aside)
-    aside = f"; put aside and not among them: {ids}" if ids else ""
+    aside = f"; set aside and not included: {ids}" if ids else ""
     flaws = returned.flaws
     foreign = f"; {flaws.foreign} foreign keys left in the bucket (listed)" if flaws.foreign else ""
     damaged = f"; {flaws.damaged} damaged objects beside the repository (data/abimes)" if flaws.damaged else ""
-    whole = "" if flaws.is_whole else "; restic does not find the repository whole: try `coffre undelete` first"
-    apart = f"; {flaws.apart} files not in their own place, which the target does not take" if flaws.apart else ""
+    whole = "" if flaws.is_whole else "; restic reports an incomplete repository: try `coffre undelete` first"
+    apart = f"; {flaws.apart} files in another place, since the target does not accept theirs" if flaws.apart else ""
     lost = f"; {flaws.left_out} entries could not be handed over (non_remis in entrees.jsonl)" if flaws.left_out else ""
     return (
         f"{returned.machine}: {returned.files} files, {format_bytes(returned.bytes)} handed over to {returned.target} "

@@ -1,4 +1,4 @@
-"""The dates of a departure, legal and contractual, from what the tenant file and platform.yaml say. Pure."""
+"""The legal and contractual dates of a departure, from the tenant file and platform.yaml. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dateutil.relativedelta import relativedelta
 from coffre.spec.leaving import Leaving
 from coffre.spec.platform import Offboarding
 
-# Months end on the same day of the month, or on its last where it is too short (Regulation 1182/71).
+# Months end on the same day of the month, or on the last day of a shorter one (Regulation 1182/71).
 LONGEST_NOTICE = relativedelta(months=2)
 LONGEST_KEPT_FOR_PUBLIC_BUYER = relativedelta(months=3)
 
@@ -30,7 +30,7 @@ class Milestone(StrEnum):
 
 
 class Source(StrEnum):
-    """The text or setting that a day comes from; `offboarding.french` has what customers read."""
+    """The legal text or setting of a day; `offboarding.french` has the words for customers."""
 
     LETTER = "the customer's letter"
     NOTICE_AT_MOST = "Data Act (EU) 2023/2854, article 25(2)(d): the customer cannot be held to a longer notice"
@@ -55,7 +55,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One day and the text or setting that it comes from."""
+    """One day with its legal text or setting."""
 
     milestone: Milestone
     on: date
@@ -66,8 +66,8 @@ class Entry:
 class Calendar:
     """The days of one departure, each inclusive, in the customer's time zone.
 
-    The machines are served up to and with ``service_ends_on``; data can be retrieved up to and with
-    ``retrieval_ends_on``; nothing is erased before ``erasure_from``.
+    The service includes ``service_ends_on``; data can be retrieved until ``retrieval_ends_on`` inclusive; nothing is
+    erased before ``erasure_from``.
     """
 
     entries: tuple[Entry, ...]
@@ -105,10 +105,10 @@ class Calendar:
 
 
 def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | None = None) -> Calendar:
-    """Return every date of a departure. ``returned_on`` is the day on which the last data was handed over, once it was.
+    """Return every date of a departure. ``returned_on`` is the day on which the last data was returned, if any.
 
-    The same dates count when the customer chose erasure without return. A return that comes late moves the end of
-    retrieval, never the other way round.
+    The same dates apply when the customer chose erasure without return. A late return delays the end of retrieval; an
+    early one does not bring it forward.
     """
     planned_end = leaving.ends_on + timedelta(days=delays.transition_days)
     service_ends_on = leaving.extended_to or planned_end

@@ -1,4 +1,4 @@
-"""The end of a departure: the stack, the control bundle and what lies here go; a last look; the certificate."""
+"""Ends a departure: removes the stack, the control bundle and local files, checks again, and issues the certificate."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ OnProgress = Callable[[str], None]
 
 
 def close(service: Service, journal: Journal, desk: Desk, say: OnProgress) -> list[str]:
-    """Take away what is left of a tenant that was erased and verified; returns the documents made. May run twice."""
+    """Remove the rest of a tenant after erasure and verification; returns the new documents. May run twice."""
     refuse = refusing_under_hold(service, "the end of its departure")
     refuse()
     if not journal.steps(Step.STACK_REMOVED):
@@ -31,7 +31,7 @@ def close(service: Service, journal: Journal, desk: Desk, say: OnProgress) -> li
     last = Verified(tuple(verify_nothing_left(service, journal.read(Step.ERASURE_BEGAN, ErasureBegan))))
     journal.note(Step.FINAL_CHECK, last)
     if not last.is_passed:
-        message, hint = f"{service.tenant.slug} cannot be closed", "Find out who made it again, and why."
+        message, hint = f"{service.tenant.slug} cannot be closed", "Find out who created it again, and why."
         raise ChecksFailedError(message, hint, last.failed)
     trim_records(service, journal)
     certificate = issue(service, journal, journal.today)

@@ -1,4 +1,4 @@
-"""The agents of a leaving tenant, taken off its machines; each run tries again those that were not reached."""
+"""Removes the agents of a leaving tenant from its machines; each run tries unreached machines again."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -24,9 +24,9 @@ GONE = (AgentOutcome.REMOVED, AgentOutcome.REMOVED_ITSELF, AgentOutcome.NEVER_IN
 
 
 def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgress) -> list[Agent]:
-    """Order the agents of these machines to remove themselves, and remove those that can be reached. May run twice.
+    """Order the agents of these machines to remove themselves, and remove the reachable ones. May run twice.
 
-    A machine that does not answer finds the order in its bucket at its next run, and says there that it followed it.
+    A machine that does not answer finds the order in its bucket at its next run, and confirms it there.
     """
     standing = list_buckets(service)
     generations: dict[str, int | None] = {}
@@ -45,15 +45,15 @@ def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgres
 
 
 def _tell_replaced(service: Service, name: str, on_progress: OnProgress) -> None:
-    """Say aloud that foreign or older orders stand there: they are replaced, and keep no customer from leaving."""
+    """Report foreign or older orders: they are replaced, so that they cannot block a departure."""
     try:
         read_orders(service, name)
     except InvalidOrdersError as problem:
-        on_progress(f"{name}: {problem.message}; the order to remove the agent is written over it")
+        on_progress(f"{name}: {problem.message}; the order to remove the agent overwrites it")
 
 
 def judge_agent(result: DeployResult | None, *, removed_itself: bool, was_installed: bool) -> AgentOutcome:
-    """Say how a machine's agent ended. Pure."""
+    """Return the outcome for a machine's agent. Pure."""
     if result is not None and result.ok:
         return AgentOutcome.REMOVED if was_installed or result.changed else AgentOutcome.NEVER_INSTALLED
     if removed_itself:
@@ -62,14 +62,14 @@ def judge_agent(result: DeployResult | None, *, removed_itself: bool, was_instal
 
 
 def followed_removal(applied: Applied | None, ordered_generation: int | None) -> bool:
-    """Tell whether a machine said that it took its agent away, by these orders or earlier ones of that kind. Pure."""
+    """Tell whether a machine confirmed the removal of its agent, by these orders or earlier ones of that kind. Pure."""
     if applied is None or not applied.removed:
         return False
     return ordered_generation is None or applied.generation_applied >= ordered_generation
 
 
 def suspend_users(service: Service, machines: Iterable[str]) -> UsersSuspended:
-    """Suspend the users of these machines on the platform, as far as they are there. May run twice."""
+    """Suspend the existing users of these machines on the platform. May run twice."""
     uids = [service.machine_uid(name) for name in machines]
     for uid in uids:
         service.storage.suspend_user(uid, True)

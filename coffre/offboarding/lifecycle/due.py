@@ -1,4 +1,4 @@
-"""What decides whether the next stage of a departure is due, gathered from the file, the records and the journal."""
+"""Gathers the facts that decide whether the next stage of a departure is due: file, records and journal."""
 
 from collections.abc import Callable
 from datetime import date
@@ -32,14 +32,14 @@ def get_leaving(service: Service) -> Leaving:
     leaving = service.tenant.leaving
     if leaving is None:
         raise RefusedError(
-            f"{service.tenant.slug} is not leaving: its file says `status: {service.tenant.status}`",
+            f"{service.tenant.slug} is not leaving: its file has `status: {service.tenant.status}`",
             "A departure begins with `status: leaving` and a `leaving:` block, in a pull request.",
         )
     return leaving
 
 
 def get_calendar(service: Service, journal: Journal) -> Calendar:
-    """Return the dates of the departure, the day of the return included once everything was returned."""
+    """Return the dates of the departure, with the day of the return once everything was returned."""
     leaving = get_leaving(service)
     returned_on = _returned_on(journal)
     is_complete = not list_unreturned(service, journal)
@@ -47,7 +47,7 @@ def get_calendar(service: Service, journal: Journal) -> Calendar:
 
 
 def gather_facts(service: Service, journal: Journal) -> Facts:
-    """Return what decides whether the next stage is due."""
+    """Return the facts that decide whether the next stage is due."""
     hold = find_hold_now(service)
     return Facts(
         today=journal.today,
@@ -63,12 +63,12 @@ def gather_facts(service: Service, journal: Journal) -> Facts:
 
 
 def has_receipt(journal: Journal) -> bool:
-    """Tell whether the customer attested that it has recovered its data; no other attestation is a receipt."""
+    """Tell whether the customer attested the recovery of its data; no other attestation is a receipt."""
     return any(each.what is Attested.DATA_RECOVERED for each in journal.read(Step.ATTESTED, Attestation))
 
 
 def list_unreturned(service: Service, journal: Journal) -> list[str]:
-    """Return the machines whose data is still to be handed over; none when the customer chose erasure."""
+    """Return the machines whose data must still be returned; none when the customer chose erasure."""
     if get_leaving(service).choice is Choice.ERASE:
         return []
     done = {each.machine for each in journal.read(Step.RETURNED, Returned)}
@@ -76,13 +76,13 @@ def list_unreturned(service: Service, journal: Journal) -> list[str]:
 
 
 def list_agents_left(service: Service, journal: Journal) -> list[str]:
-    """Return the machines whose agent is not known to be gone."""
+    """Return the machines whose agent may still exist."""
     newest = {agent.machine: agent for agent in journal.read(Step.AGENT, Agent)}
     return [name for name in service.tenant.machines if name not in newest or newest[name].outcome not in GONE]
 
 
 def find_lock_end(service: Service, journal: Journal) -> date | None:
-    """Return the day on which the last lock of the platform ends that kept something of this tenant's."""
+    """Return the day on which the platform's last lock on this tenant's data ends."""
     newest = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
     ends = [each.locked.until for each in newest.values() if each.locked is not None]
     return max(ends).astimezone(ZoneInfo(service.tenant.timezone)).date() if ends else None
@@ -95,20 +95,20 @@ def is_verified(journal: Journal) -> bool:
 
 
 def find_hold_now(service: Service) -> Hold | None:
-    """Return the hold that counts at this moment: the tenant's file is read again, no other, and so are the records."""
+    """Return the current hold: reads the tenant's file again, only this one, and the records."""
     slug = service.tenant.slug
     return combine(reload_tenant(service.repository, slug).tenants[slug].hold, list_recorded(service.log))
 
 
 def refusing_under_hold(service: Service, doing: str) -> Callable[[], None]:
-    """Return a guard for work that deletes: called between its steps, it stops at a hold that came meanwhile."""
+    """Return a guard for deletions: called between steps, it stops the work at a new hold."""
 
     def refuse() -> None:
         hold = find_hold_now(service)
         if hold is not None:
             raise RefusedError(
                 f"{service.tenant.slug} is under a hold ({describe_hold(hold)}): {doing} stops here",
-                "What is left stays as it is. Ask whoever ordered the hold; when it is lifted, run the command again.",
+                "The rest stays unchanged. Ask the authority that ordered it; once it is lifted, run this again.",
             )
 
     return refuse

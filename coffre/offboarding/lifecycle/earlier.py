@@ -1,7 +1,6 @@
-"""Evidence as earlier versions wrote it, in English sentences: read as the typed values of today. Pure.
+"""Reads the evidence of earlier versions, English sentences, into the current typed values. Pure.
 
-The journal is never rewritten, so these sentences stay in it. A sentence that is not known here is quoted, so that no
-fact is lost.
+The journal is never rewritten, so these sentences stay in it. An unknown sentence is quoted, so that no fact is lost.
 """
 
 import re
@@ -43,7 +42,7 @@ _LOOKS: Mapping[str, Look] = {
     "stack of": Look.STACK,
     "password of machine": Look.PASSWORD,
 }
-"""What the name of a check began with; the subject followed."""
+"""The beginning of a check's name; the subject followed."""
 
 _KEY = re.compile(r"the (?P<old>old )?key of (?P<machine>.+)")
 _KEY = re.compile(r"(?P<id>\S+) \((?P<whose>.+)\)")
@@ -124,7 +123,7 @@ def _split_name(name: str) -> tuple[Look, str]:
 
 
 def _read_key(subject: str) -> tuple[str, SecretId | None]:
-    """Return an access key's id and which secret it was; where that is not known, the whole text stands for the id."""
+    """Return an access key's id and its secret's identifier; if unknown, the whole text is the id."""
     found = _KEY.fullmatch(subject)
     secret = None if found is None else read_phrase(found["whose"])
     return (subject, None) if found is None or secret is None else (found["id"], secret)

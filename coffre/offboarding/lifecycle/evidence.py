@@ -1,6 +1,6 @@
-"""What a departure leaves as evidence: plain facts, written into the journal and read back for the certificate.
+"""The evidence of a departure: plain facts, written into the journal and read back for the certificate.
 
-Nothing here is typed by hand: each is made by the step that saw it. No secret stands in any of them.
+No person writes evidence: each step writes its own. Evidence contains no secret.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ E = TypeVar("E")
 
 
 class Step(StrEnum):
-    """A step of a departure that leaves evidence. The values are in the database for ever."""
+    """A step of a departure with evidence. The database keeps the values for ever."""
 
     SIGNED = "signed"
     APPROVED = "approved"
@@ -42,7 +42,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class BucketCount:
-    """What a bucket holds: current objects, earlier versions, delete markers, unfinished uploads, and their bytes."""
+    """The content of a bucket: current objects, earlier versions, delete markers, unfinished uploads, and bytes."""
 
     objects: int = 0
     versions: int = 0
@@ -57,7 +57,7 @@ class BucketCount:
 
 @dataclass(frozen=True)
 class Signed:
-    """A signed statement of somebody who acted: its text, OpenSSH's signature, and the namespace that this is for."""
+    """A signed statement about an act: its text, OpenSSH's signature, and the signature's namespace."""
 
     act: str
     statement: str
@@ -67,10 +67,10 @@ class Signed:
 
 @dataclass(frozen=True)
 class Approved:
-    """The departure as it was approved: the commits of its block, their authors, and who approved it.
+    """The approved departure: the commits of its block, their authors, and the approver.
 
-    ``is_proved``: signatures show who wrote it and that somebody else approved it. Then there are the fingerprints of
-    their keys, and ``signers_from`` and ``signers_at``, the commits with the first and the newest file of signers.
+    ``is_proved``: signatures show the authors, and that another person approved it. Then the fingerprints of their keys
+    are set, and ``signers_from`` and ``signers_at``, the commits with the first and the newest file of signers.
     """
 
     commit: str
@@ -90,21 +90,21 @@ class Approved:
 
 @dataclass(frozen=True)
 class Frozen:
-    """The machines that were shut out of their repositories, read back from the policies of their buckets."""
+    """The machines without access to their repositories, read back from the policies of their buckets."""
 
     machines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class UsersSuspended:
-    """The platform users that may do nothing any more, read back."""
+    """The suspended platform users, read back."""
 
     uids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ReturnPlanned:
-    """What all machines together were to be handed over, for which the target had room."""
+    """The planned return of all machines together, for which the target had room."""
 
     files: int
     bytes: int
@@ -112,12 +112,12 @@ class ReturnPlanned:
 
 @dataclass(frozen=True)
 class Flaws:
-    """What is not as it should be about what was handed back, by its machine, its platform or its target.
+    """The flaws of the returned data, caused by its machine, its platform or its target.
 
-    Of a repository: ``foreign`` keys of the bucket are none that restic or we write, and were left there. The content
-    of ``damaged`` objects is not what their names say: they lie beside the repository. ``is_whole`` is restic's word.
-    Of files: the target did not take ``apart`` ones in their own place, and has them in another; ``left_out`` entries
-    could not be handed over, and are named in the bag.
+    For a repository: ``foreign`` keys of the bucket are not written by restic or Coffre, and were left there. The
+    content of ``damaged`` objects does not match their names: they are beside the repository. ``is_whole`` is restic's
+    result. For files: the target did not accept ``apart`` ones in their own place and has them in another; ``left_out``
+    entries could not be handed over, and are named in the bag.
     """
 
     foreign: int = 0
@@ -129,10 +129,10 @@ class Flaws:
 
 @dataclass(frozen=True)
 class Returned:
-    """One machine's data, handed back and read back. ``target`` is shown to people; times are the writing's alone.
+    """One machine's data, returned and read back. ``target`` is shown to people; times are those of the writing only.
 
-    ``renamed`` are entries whose names the target cannot hold: they are there under other names, all listed in the bag.
-    ``set_aside`` are snapshots that were put aside, which is why they are not among what was handed back.
+    ``renamed`` are entries whose names the target does not accept: they have other names there, all listed in the bag.
+    ``set_aside`` are snapshots that were set aside and therefore not returned.
     """
 
     machine: str
@@ -153,7 +153,7 @@ class Returned:
 
 
 class Attested(StrEnum):
-    """What the customer attests (contract, article 14)."""
+    """The content of a customer's attestation (contract, article 14)."""
 
     DATA_RECOVERED = "data_recovered"
     SOFTWARE_ERASED = "software_erased"
@@ -162,7 +162,7 @@ class Attested(StrEnum):
 
 @dataclass(frozen=True)
 class Attestation:
-    """A document of the customer's: which of its duties it attests, its hash, and the day that it bears."""
+    """A customer's document: the attested duty, its hash, and its date."""
 
     what: Attested
     document: str
@@ -171,7 +171,7 @@ class Attestation:
 
 
 class AgentOutcome(StrEnum):
-    """How it went with the agent of a machine."""
+    """The outcome for a machine's agent."""
 
     REMOVED = "removed"
     REMOVED_ITSELF = "removed_itself"
@@ -181,7 +181,7 @@ class AgentOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """A machine's agent at the end; ``told`` is how the customer was told of one that could not be reached."""
+    """A machine's agent at the end; ``told`` is how the customer was informed about an unreachable one."""
 
     machine: str
     system: str
@@ -192,7 +192,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class Locked:
-    """Versions that the platform lets nobody delete before a day (S3 Object Lock, COMPLIANCE)."""
+    """Versions that nobody can delete before a day (S3 Object Lock, COMPLIANCE)."""
 
     versions: int
     until: datetime
@@ -200,9 +200,9 @@ class Locked:
 
 @dataclass(frozen=True)
 class ErasureBegan:
-    """A bucket before anything of it was erased: whose it is by the platform's word, and what it holds.
+    """A bucket before its erasure: its owner by the platform, and its content.
 
-    ``marker`` is what the platform names the bucket's data by for as long as it exists.
+    ``marker`` is the platform's name of the bucket's data for its whole life.
     """
 
     machine: str
@@ -216,11 +216,11 @@ class ErasureBegan:
 
 @dataclass(frozen=True)
 class BucketErased:
-    """A bucket after its erasure: what was deleted by this and earlier runs, and that a full re-listing found nothing.
+    """A bucket after its erasure: the deletions of this and earlier runs, and a full listing that found nothing.
 
-    ``deleted`` is at the least what the bucket held before and holds no more; what it gained meanwhile counts in as far
-    as the platform confirmed its deletion to this run. ``locked`` is what stays until its lock ends; the bucket is gone
-    only when there is none.
+    ``deleted`` is at least the content that the bucket had before and no longer has; later objects are included when
+    the platform confirmed their deletion to this run. ``locked`` stays until its lock ends; the bucket is gone only
+    without it.
     """
 
     machine: str
@@ -233,7 +233,7 @@ class BucketErased:
 
 @dataclass(frozen=True)
 class SecretDestroyed:
-    """A secret destroyed in every place where it stood; ``fingerprint`` is the SHA-256 of the encrypted file."""
+    """A secret destroyed in all its places; ``fingerprint`` is the SHA-256 of the encrypted file."""
 
     what: Secret
     places: tuple[str, ...]
@@ -242,7 +242,7 @@ class SecretDestroyed:
 
 @dataclass(frozen=True)
 class UserDeleted:
-    """A platform user and its keys, deleted; the ids of keys are no secrets."""
+    """A deleted platform user with its keys; the ids of keys are not secret."""
 
     uid: str
     access_key_ids: tuple[str, ...]
@@ -250,14 +250,14 @@ class UserDeleted:
 
 @dataclass(frozen=True)
 class Removed:
-    """What was removed of a tenant on this computer, files and folders as people find them."""
+    """The removed files and folders of a tenant on this computer."""
 
     places: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A verification as a whole; who did it is the event's actor."""
+    """A whole verification; the event's actor did it."""
 
     checks: tuple[Check, ...] = field(default=())
 
@@ -272,9 +272,9 @@ class Verified:
 
 @dataclass(frozen=True)
 class Certified:
-    """The certificate as it was issued; the hashes are SHA-256 of the two files and of the signer's certificate.
+    """The issued certificate; the hashes are SHA-256 of the two files and of the signer's certificate.
 
-    ``reservations`` are the sentences under which it was issued, in French, as it says them.
+    ``reservations`` are its reservations as French sentences.
     """
 
     number: str
@@ -291,12 +291,12 @@ _UPGRADES: details_of_records.Upgrades = {
     SecretDestroyed: earlier.upgrade_secret,
     Agent: earlier.upgrade_agent,
 }
-"""How the details that earlier versions wrote become those of today."""
+"""The migrations of the details of earlier versions."""
 
 
 def from_details(kind: type[E], details: Mapping[str, Any]) -> E:
     """Read evidence back from an event, also one of an earlier version. Pure.
 
-    What an event has beyond the evidence's fields is passed over.
+    Other fields of an event are ignored.
     """
     return details_of_records.from_details(kind, details, _UPGRADES)

@@ -1,4 +1,4 @@
-"""The end of the service: machines shut out of their repositories, and let in again when a departure is renounced."""
+"""The end of the service: denies machines access to their repositories, and restores it for a renounced departure."""
 
 from coffre.errors import RemoteError
 from coffre.offboarding.lifecycle.evidence import Frozen
@@ -9,9 +9,9 @@ from coffre.tenant.service import Service
 
 
 def freeze(service: Service) -> Frozen:
-    """Shut every machine in service out of its repository; SMILÉO's key stays. May run twice.
+    """Deny every machine in service access to its repository; SMILÉO's key still works. May run twice.
 
-    RemoteError when a policy does not say so afterwards.
+    RemoteError when a policy does not show this afterwards.
     """
     names = list_buckets(service, in_service=True)
     for name in names:
@@ -20,13 +20,13 @@ def freeze(service: Service) -> Frozen:
     if open_still:
         raise RemoteError(
             f"{service.tenant.slug}: {', '.join(open_still)} can still reach the repository",
-            "Somebody else writes the policy of these buckets: find out who, then run the same command again.",
+            "Somebody else changes the policy of these buckets: find out who, then run the same command again.",
         )
     return Frozen(tuple(names))
 
 
 def thaw(service: Service) -> None:
-    """Let every machine in service in again, its user included, as the tenant file says. May run twice."""
+    """Restore the access of every machine in service, and its user, by the tenant file. May run twice."""
     for name in list_buckets(service, in_service=True):
         service.storage.suspend_user(service.machine_uid(name), False)
         set_suspension(service.buckets, name, find_reason(service.tenant))
@@ -34,6 +34,6 @@ def thaw(service: Service) -> None:
 
 
 def list_buckets(service: Service, *, in_service: bool = False) -> list[str]:
-    """Return the machines of the file whose buckets are on the platform, retired ones too unless ``in_service``."""
+    """Return the machines of the file with a bucket on the platform, also retired ones unless ``in_service``."""
     machines = service.tenant.active_machines() if in_service else service.tenant.machines
     return service.buckets.existing().among(machines)

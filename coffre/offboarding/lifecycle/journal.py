@@ -1,4 +1,4 @@
-"""The journal of a departure: its stages and its evidence, appended to the records and read back from there."""
+"""The journal of a departure: its stages and its evidence, in the records."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ E = TypeVar("E")
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: the event, and the day of the procedure on which it was written (the lab can set that day)."""
+    """One entry: the event, and the procedure's day of the entry (the lab can set that day)."""
 
     event: Event
     on: date
@@ -32,12 +32,12 @@ class Entry:
 
     @property
     def stage(self) -> Stage | None:
-        """The stage that was reached; None for a step."""
+        """The reached stage; None for a step."""
         return self.fact.stage if isinstance(self.fact, DepartureStage) else None
 
     @property
     def step(self) -> Step | None:
-        """The step that left evidence; None for a stage, and for a step that a newer Coffre wrote."""
+        """The step with evidence; None for a stage, and for a step of a newer Coffre."""
         fact = self.fact
         if not isinstance(fact, DepartureStep) or fact.step not in list(Step):
             return None
@@ -45,7 +45,7 @@ class Entry:
 
     @property
     def by(self) -> str | None:
-        """The nonce of the signed statement that the entry belongs to."""
+        """The nonce of the entry's signed statement."""
         return self.fact.by
 
     def read(self, kind: type[E]) -> E:
@@ -54,12 +54,12 @@ class Entry:
 
     @property
     def evidence(self) -> Mapping[str, object]:
-        """What a step left as evidence, as it is recorded."""
+        """The recorded evidence of a step."""
         return self.fact.evidence if isinstance(self.fact, DepartureStep) else {}
 
 
 class Journal:
-    """The departure of a tenant, or with ``machine`` of one retired machine. Only what the last one left is seen.
+    """The departure of a tenant, or with ``machine`` of one retired machine. Only the last departure is visible.
 
     ``today`` is the procedure's day, in the tenant's time zone.
     """
@@ -75,16 +75,16 @@ class Journal:
         return self._machine
 
     def entries(self) -> list[Entry]:
-        """Return the entries of the departure under way, or of the last one; none when it was renounced."""
+        """Return the entries of the current departure, or of the last one; none when it was renounced."""
         return [_entry(event) for event in self._departures()[-1]]
 
     @property
     def departure(self) -> int:
-        """Which departure is under way: 1 is the first, and each that was renounced makes it one more."""
+        """The number of the current departure: 1 is the first, and each renounced one adds one."""
         return len(self._departures())
 
     def _departures(self) -> list[list[Event]]:
-        """Return the events of each departure, oldest first; the last one has none yet after one that was renounced."""
+        """Return the events of each departure, oldest first; after a renounced one, the last has none yet."""
         kinds = (EventKind.DEPARTURE, EventKind.DEPARTURE_STEP)
         found = self._service.records.select_events(self._service.tenant.id, kinds)
         departures: list[list[Event]] = [[]]
@@ -103,7 +103,7 @@ class Journal:
         return stages[-1] if stages else None
 
     def last_on(self) -> date | None:
-        """Return the latest day of the procedure that anything was written on."""
+        """Return the procedure's day of the latest entry."""
         return max((entry.on for entry in self.entries()), default=None)
 
     def enter(self, stage: Stage) -> None:
@@ -111,7 +111,7 @@ class Journal:
         self._service.log.append(DepartureStage(*self._opening(), stage=stage), self._machine)
 
     def sign_as(self, name: str, statement: str) -> None:
-        """Have what is written from now on be somebody's, and belong to their signed statement of this nonce."""
+        """Attribute the next entries to a person, with the nonce of their signed statement."""
         log = self._service.log
         self._service = replace(self._service, log=replace(log, author=replace(log.author, actor=name)))
         self._statement = statement
@@ -119,10 +119,10 @@ class Journal:
     def note(
         self, step: Step, evidence: object, machine: str | None = None, *, again: bool = False
     ) -> Recorded[DepartureStep]:
-        """Write evidence of a step; ``machine`` is the one that it is about.
+        """Write evidence of a step; ``machine`` is its machine.
 
-        What the newest entry of that step says already is not written twice, unless ``again``: who looks once more, and
-        sees the same, has looked.
+        Evidence equal to the newest entry of that step is not written again, unless ``again``: a repeated check with
+        the same result is still a check.
         """
         newest = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine][-1:]
         if newest and not again and newest[0].read(type(evidence)) == evidence:
@@ -135,25 +135,25 @@ class Journal:
         return [entry.read(kind) for entry in self.steps(step)]
 
     def find(self, step: Step, kind: type[E], machine: str | None = None) -> E | None:
-        """Return the newest evidence of a step, of a machine where one is named."""
+        """Return the newest evidence of a step, of a machine if one is named."""
         found = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine]
         return found[-1].read(kind) if found else None
 
     def steps(self, step: Step) -> list[Entry]:
-        """Return the entries of a step, with who wrote them and when."""
+        """Return the entries of a step, with author and time."""
         return [entry for entry in self.entries() if entry.step is step]
 
     def refuse_earlier_day(self) -> None:
-        """Refuse to go on when the clock is behind the journal: a date that goes back proves nothing."""
+        """Refuse to continue when the clock is behind the journal: a date in the past proves nothing."""
         last_on = self.last_on()
         if last_on is not None and self.today < last_on:
             raise RefusedError(
-                f"today is {self.today}, but the journal of {self._service.tenant.slug} was last written on {last_on}",
-                "Set this computer's clock right, then run the same command again; nothing was touched.",
+                f"today is {self.today}, but the journal of {self._service.tenant.slug} has an entry of {last_on}",
+                "Correct this computer's clock, then run the same command again; nothing was changed.",
             )
 
     def _opening(self) -> tuple[date, str | None, Identity, str | None]:
-        """Return what every entry begins with: the day, the machine that leaves alone, and who writes it."""
+        """Return the common fields of every entry: the day, the retired machine, and the author."""
         identity = Identity.DECLARED if self._statement is None else Identity.PROVED
         return self.today, self._machine, identity, self._statement
 
@@ -179,7 +179,7 @@ def digest_journal(entries: Iterable[Entry]) -> str:
 def _entry(event: Event) -> Entry:
     on = _read(event).on
     if on is None:
-        raise ValueError(f"entry {event.id} of the journal of {event.slug} bears no day")
+        raise ValueError(f"entry {event.id} of the journal of {event.slug} has no day")
     return Entry(event, on)
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a tenant after the end, why and until when: journal, certificate, billing facts, and nothing else."""
+"""The records kept after the end, with reason and period: journal, certificate, billing facts, and nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from coffre.spec.platform import Offboarding
 from coffre.tenant.service import Service
 
 YEARS_OF_ACCOUNTS = 10
-"""Accounts and what proves them (code de commerce, article L123-22), counted from the end of the financial year."""
+"""Accounting documents (code de commerce, article L123-22), counted from the end of the financial year."""
 
 
 class Reason(StrEnum):
-    """Why records are kept; `offboarding.french` has what customers read."""
+    """The reason to keep records; `offboarding.french` has the words for customers."""
 
     JOURNAL = "journal"
     AUTHORITIES = "authorities"
@@ -26,7 +26,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Kept:
-    """Records that stay: ``reason`` in English, for engineers; ``why`` names the reason for everything else."""
+    """Kept records: ``reason`` in English, for engineers; ``why`` is the typed reason for all other uses."""
 
     why: Reason
     reason: str
@@ -74,23 +74,23 @@ _REASONS: Mapping[EventKind, Reason | None] = {
     EventKind.NEW_REPOSITORY: None,
     EventKind.MACHINE_REPLACED: None,
 }
-"""Every kind, so that a new one has to be decided about; None goes at the end."""
+"""All kinds, so that a new one needs a decision; None means deletion at the end."""
 
 
 def judge_kinds() -> dict[EventKind, Kept]:
-    """Return the kinds of events that stay after the end, with why; all others go. Pure."""
+    """Return the kinds of events that stay after the end, with the reason; all others are deleted. Pure."""
     return {kind: _KEPT[reason] for kind, reason in _REASONS.items() if reason is not None}
 
 
 def trimmable_kinds() -> frozenset[EventKind]:
-    """Return the kinds of events that go at the end. Pure."""
+    """Return the kinds of events that are deleted at the end. Pure."""
     return frozenset(kind for kind, reason in _REASONS.items() if reason is None)
 
 
 def kept_until(reason: Reason, closed_on: date, settings: Offboarding) -> date:
     """Return the last day on which records are kept. Pure.
 
-    Accounts count from the end of the calendar year, which is taken for the provider's financial year.
+    Accounting periods count from the end of the calendar year, which is assumed to be the provider's financial year.
     """
     if reason is Reason.BILLING:
         return date(closed_on.year + YEARS_OF_ACCOUNTS, 12, 31)
@@ -102,8 +102,8 @@ def kept_until(reason: Reason, closed_on: date, settings: Offboarding) -> date:
 
 
 def trim_records(service: Service, journal: Journal) -> Mapping[EventKind, int]:
-    """Delete a tenant's records that are not kept, and record how many of each kind. May run twice.
+    """Delete a tenant's records that are not kept, and record the number of each kind. May run twice.
 
-    Returns what went now. Whether it may be done is the procedure's to know: this is the end of a verified erasure.
+    Returns the numbers deleted now. The procedure decides when this is allowed: at the end of a verified erasure.
     """
     return service.log.trim(RecordsTrimmed(journal.today), trimmable_kinds())

@@ -1,6 +1,6 @@
-"""offboard: the work that each stage of a departure asks for, done as far as it is due today.
+"""offboard: does the work of each stage of a departure, as far as it is due today.
 
-Every step may run twice, also after a kill: it looks at the journal and at what is there, and does what is missing.
+Every step may run twice, also after a kill: it compares the journal with the current state, and does the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ OnProgress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run did: the stage that is reached, what was done on the way, and what comes next, and when."""
+    """The result of one run: the reached stage, the work done, and the next step with its date."""
 
     tenant: str
     stage: Stage | None
@@ -48,11 +48,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a run goes about it: whom it tells, who is asked before anything is erased, and what is done about letters.
+    """The options of a run: progress messages, the question before an erasure, letters, and signatures.
 
-    ``confirm`` is called with a question and raises when the answer is no; ``resends`` has a letter sent again of which
-    it is not known whether it went out. ``key`` signs for what is approved, erased or verified; in a git host's
-    pipeline ``on_behalf_of`` somebody whom the host knows.
+    ``confirm`` is called with a question and raises when the answer is no; ``resends`` sends a letter again when it is
+    unknown whether it was sent. ``key`` signs approvals, erasures and verifications; in a git host's pipeline
+    ``on_behalf_of`` a person whom the host knows.
     """
 
     on_progress: OnProgress
@@ -64,7 +64,7 @@ class Manner:
 
 @dataclass
 class Departure:
-    """One tenant's departure at work, for the length of a command."""
+    """One tenant's departure, during one command."""
 
     service: Service
     journal: Journal
@@ -74,16 +74,16 @@ class Departure:
 
     @cached_property
     def people(self) -> People:
-        """Who did what, as far as it is proved."""
+        """The people of the departure, as far as they are proved."""
         return People(self.service, self.journal)
 
     @property
     def desk(self) -> Desk:
-        """Who writes to the customer."""
+        """Sends the letters to the customer."""
         return Desk(self.service, self.journal, self.manner.resends)
 
     def prove(self, act: Act, subject: str) -> Acted | None:
-        """Have whoever is at it sign for an act, where a key is given or wanted."""
+        """Let the current person sign an act, if a key is given or required."""
         acted = self.people.prove(act, subject, self.manner.key, self.manner.on_behalf_of)
         if acted is not None:
             self.manner.on_progress(f"signed by {acted.name} ({acted.identity.fingerprint})")
@@ -98,7 +98,7 @@ class Departure:
 def open_departure(
     repository: Repository, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
 ) -> Iterator[Departure]:
-    """Open a tenant's departure for a command that changes something: alone at it, recorded, never back in time."""
+    """Open a tenant's departure for a command that changes something: locked, recorded, and never back in time."""
     with lock_recorded(repository, slug, command, manner.on_progress) as service:
         journal = Journal(service, read_today(service, asked_day), machine)
         journal.refuse_earlier_day()
@@ -106,9 +106,9 @@ def open_departure(
 
 
 def offboard(repository: Repository, slug: str, asked_day: date | None, manner: Manner) -> Outcome:
-    """Do all that is due today in a tenant's departure; returns what comes next, and when. May run twice.
+    """Do everything that is due today in a tenant's departure; returns the next step and its date. May run twice.
 
-    A file that says `active` again renounces the departure, as long as nothing was erased.
+    A file with `active` again renounces the departure, as long as nothing was erased.
     """
     with open_departure(repository, slug, "offboard", asked_day, manner) as departure:
         service, journal = departure.service, departure.journal
@@ -128,7 +128,7 @@ def offboard(repository: Repository, slug: str, asked_day: date | None, manner: 
 
 
 def advance(departure: Departure) -> Waiting | None:
-    """Go from stage to stage as far as today allows; returns what the next one waits for, None at the end."""
+    """Go from stage to stage as far as today allows; returns why the next one must wait, None at the end."""
     journal = departure.journal
     while (transition := find_transition(journal.stage)) is not None:
         _settle_approval(departure, transition)
@@ -145,7 +145,7 @@ def advance(departure: Departure) -> Waiting | None:
 
 
 def _settle_approval(departure: Departure, transition: Transition) -> None:
-    """Hold the block as it stands against who wrote and approved it; a change of it needs an approval of its own."""
+    """Check the authors and the approver of the current block; a changed block needs a new approval."""
     if transition.source in (Stage.ERASED, Stage.VERIFIED):
         return
     approved = get_approval(departure.service, departure.people)
@@ -156,7 +156,7 @@ def _settle_approval(departure: Departure, transition: Transition) -> None:
 
 
 def _is_there(departure: Departure) -> bool:
-    """Tell whether the day of the notice has come: before it nothing is written."""
+    """Tell whether the day of the notice has come: nothing is written before it."""
     return departure.journal.today >= get_leaving(departure.service).notice_on
 
 
@@ -170,8 +170,8 @@ def _renounce(departure: Departure) -> Outcome:
     freezing.thaw(service)
     departure.documents += departure.desk.tell_renounced()
     journal.enter(Stage.RENOUNCED)
-    departure.say("renounced: its machines are let in again")
-    next_step = Waiting(f"`coffre apply {service.tenant.slug}`, which brings removed agents back")
+    departure.say("renounced: its machines have access again")
+    next_step = Waiting(f"`coffre apply {service.tenant.slug}`, which installs removed agents again")
     documents = tuple(departure.documents)
     return Outcome(service.tenant.slug, Stage.RENOUNCED, None, tuple(departure.done), next_step, documents=documents)
 
@@ -187,7 +187,7 @@ def _tell_notice(departure: Departure) -> None:
 def _freeze(departure: Departure) -> None:
     frozen = freezing.freeze(departure.service)
     departure.journal.note(Step.FROZEN, frozen)
-    departure.say(f"shut out of their repositories: {', '.join(frozen.machines) or 'no machine'}")
+    departure.say(f"without access to their repositories now: {', '.join(frozen.machines) or 'no machine'}")
 
 
 def _return(departure: Departure) -> None:
@@ -203,7 +203,7 @@ def _remind(departure: Departure) -> None:
 
 
 def _remove_agents(departure: Departure) -> None:
-    """Try the agents once the customer's data is acknowledged; before that nothing is taken away."""
+    """Try to remove the agents once the customer has acknowledged its data; nothing is removed before."""
     service, journal = departure.service, departure.journal
     for agent in dismantling.remove_agents(service, list_agents_left(service, journal), departure.manner.on_progress):
         before = journal.find(Step.AGENT, Agent, agent.machine)
@@ -242,7 +242,7 @@ _TRIES: dict[Stage, Callable[[Departure], None]] = {
     Stage.ACKNOWLEDGED: _remind,
     Stage.DISMANTLED: _remove_agents,
 }
-"""Tried at each run until the stage is reached, whether the day is there or not."""
+"""Tried at each run until the stage is reached, on any day."""
 
 _WORK: dict[Stage, Callable[[Departure], Waiting | None]] = {
     Stage.NOTIFIED: _tell_notice,
@@ -252,4 +252,4 @@ _WORK: dict[Stage, Callable[[Departure], Waiting | None]] = {
     Stage.ERASED: _erase,
     Stage.CLOSED: _close,
 }
-"""Done once the stage is due, before it counts as reached."""
+"""Done once the stage is due, before it is reached."""

@@ -1,4 +1,4 @@
-"""The rehearsal: everything that would go, from live facts, before anybody approves or erases. Touches nothing."""
+"""The rehearsal: everything that would be erased, from live facts, before approval and erasure. Changes nothing."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from coffre.tenant.service import Service, open_service
 
 @dataclass(frozen=True)
 class MachineFound:
-    """One machine: its agent by the records, when storage last heard of it, and what its bucket holds now."""
+    """One machine: its agent by the records, its last sign of life in the storage, and its bucket's current content."""
 
     name: str
     system: str
@@ -49,7 +49,7 @@ class UserFound:
 
 @dataclass(frozen=True)
 class RecordsFound:
-    """The records of one kind: how many, and whether and why they stay after the end."""
+    """The records of one kind: their number, and whether and why they stay after the end."""
 
     kind: str
     count: int
@@ -58,9 +58,9 @@ class RecordsFound:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a departure would do and take away.
+    """What a departure would do and erase.
 
-    ``due`` is the next stage, and ``waiting`` what it waits for; ``refused`` says why it cannot begin or go on now.
+    ``due`` is the next stage, and ``waiting`` its condition; ``refused`` is why it cannot begin or continue now.
     """
 
     tenant: str
@@ -82,7 +82,7 @@ class Rehearsal:
 
     @property
     def total(self) -> BucketCount:
-        """Everything that the buckets hold together."""
+        """The content of all buckets together."""
         held = [machine.holds for machine in self.machines if machine.holds is not None]
         return BucketCount(
             objects=sum(each.objects for each in held),
@@ -123,7 +123,7 @@ def rehearse(repository: Repository, slug: str, asked_day: date | None) -> Rehea
 
 @dataclass(frozen=True)
 class MachineRehearsal:
-    """What the end of one retired machine would take away, and from which day on."""
+    """What the end of one retired machine would erase, and from which day on."""
 
     tenant: str
     today: date
@@ -133,13 +133,13 @@ class MachineRehearsal:
 
 
 def rehearse_machine(repository: Repository, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
-    """Return what the erasure of a retired machine's backups would take away, from live facts."""
+    """Return what the erasure of a retired machine's backups would erase, from live facts."""
     with open_service(repository, slug, lambda _: None) as service:
         retirement = service.machine(machine).retired
         if retirement is None:
             raise RefusedError(
                 f"{slug}/{machine} is in service: its backups are not erased",
-                "A machine ends with `retired: {on: DATE, keep_until: DATE}` in the file, applied.",
+                "To retire a machine, write `retired: {on: DATE, keep_until: DATE}` in the file and apply it.",
             )
         hold = service.tenant.hold
         return MachineRehearsal(

@@ -1,6 +1,6 @@
-"""The stages of a departure, and what leads from each to the next: the one place where that is said. Pure.
+"""The stages of a departure and the conditions of each transition; no other module defines them. Pure.
 
-The table below is also in `docs/offboarding.md`, from where a test compares it with this one.
+The table below is also in `docs/offboarding.md`, and a test compares both.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,10 +16,10 @@ from coffre.tenant.departure import BEFORE_ERASURE
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides whether the next stage is due; ``today`` is the procedure's day in the customer's time zone.
+    """The facts that decide whether the next stage is due; ``today`` is the procedure's day for the customer.
 
-    ``unreturned`` and ``agents_left`` name machines; ``locked_until`` is the day on which the last lock of the platform
-    ends, when it keeps versions from being deleted.
+    ``unreturned`` and ``agents_left`` name machines; ``locked_until`` is the day on which the platform's last lock on
+    versions ends.
     """
 
     today: date
@@ -35,7 +35,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What the next stage waits for, and until when where that is known."""
+    """The condition of the next stage, and its date if it is known."""
 
     what: str
     until: date | None = None
@@ -43,7 +43,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Transition:
-    """One way from a stage to the next. ``wait`` tells what it waits for, None when it is due."""
+    """One transition from a stage to the next. ``wait`` returns its open condition, None when it is due."""
 
     source: Stage | None
     target: Stage
@@ -88,7 +88,7 @@ def _for_the_day_of_erasure(facts: Facts) -> Waiting | None:
         return Waiting(f"the end of a hold ({facts.hold}): nothing is deleted while it stands")
     day = facts.calendar.erasure_from
     if facts.today < day:
-        return Waiting(f"{day}, before which nothing may be erased", day)
+        return Waiting(f"{day}: nothing may be erased before", day)
     if facts.locked_until is not None and facts.today < facts.locked_until:
         return Waiting(f"the end of the platform's own lock on {facts.locked_until}", facts.locked_until)
     return None
@@ -97,7 +97,7 @@ def _for_the_day_of_erasure(facts: Facts) -> Waiting | None:
 def _for_the_verification(facts: Facts) -> Waiting | None:
     if facts.is_verified:
         return None
-    return Waiting("a verification that passes: a second person runs this command with --verify")
+    return Waiting("a passed verification: a second person runs this command with --verify")
 
 
 def _for_no_hold(facts: Facts) -> Waiting | None:
@@ -110,8 +110,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         None,
         Stage.NOTIFIED,
-        "the file says `status: leaving`, and somebody else than who wrote it approved it",
-        "the approval is recorded, the customer is told the calendar",
+        "the file has `status: leaving`, and another person than its author approved it",
+        "the approval is recorded, the customer gets the calendar",
         _for_the_notice,
     ),
     Transition(Stage.NOTIFIED, Stage.SERVING, "at once", "machines back up and restore as before", _at_once),
@@ -119,14 +119,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         Stage.SERVING,
         Stage.FROZEN,
         "the service has ended: the transition is over",
-        "machines are denied their repositories, SMILÉO's key stays",
+        "machines lose access to their repositories, SMILÉO's key still works",
         _for_the_end_of_service,
     ),
     Transition(
         Stage.FROZEN,
         Stage.RETURNED,
-        "every machine's data was handed over and read back; at once when the customer chose erasure",
-        "data is handed over, the customer is told where it is",
+        "every machine's data was returned and read back; at once when the customer chose erasure",
+        "data is returned, the customer is informed where it is",
         lambda facts: Waiting(f"the return of {', '.join(facts.unreturned)}") if facts.unreturned else None,
     ),
     Transition(
@@ -139,50 +139,50 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         Stage.ACKNOWLEDGED,
         Stage.DISMANTLED,
-        "every agent is removed, or erasure is due and the machines that were not reached are named",
+        "every agent is removed, or erasure is due and the unreached machines are named",
         "agents are removed, then the machines' users are suspended",
         _for_the_agents,
     ),
     Transition(
         Stage.DISMANTLED,
         Stage.ERASED,
-        "the first day of erasure is there, no hold stands, both clocks agree, no lock of the platform is left",
+        "the first day of erasure has come, there is no hold, both clocks agree, no lock of the platform is left",
         "buckets, then the data bundle and its escrow copy, then users and keys",
         _for_the_day_of_erasure,
     ),
     Transition(
         Stage.ERASED,
         Stage.VERIFIED,
-        "`--verify` found by another way that nothing is left",
-        "who looked, and what was seen, is in the journal",
+        "`--verify` confirmed by other means that nothing is left",
+        "the person and the result of the verification are in the journal",
         _for_the_verification,
     ),
     Transition(
         Stage.VERIFIED,
         Stage.CLOSED,
-        "no hold stands",
-        "the stack, the control bundle and what lies here go; a last look; the certificate and its letter",
+        "there is no hold",
+        "the stack, the control bundle and local files are removed; a last check; the certificate and its letter",
         _for_no_hold,
     ),
 )
 
 
 def find_transition(stage: Stage | None) -> Transition | None:
-    """Return the way on from a stage; None from an end."""
+    """Return the transition from a stage; None from an end."""
     return next((transition for transition in TRANSITIONS if transition.source is stage), None)
 
 
 def refuse_renouncing(slug: str, stage: Stage, *, has_erasure_begun: bool) -> None:
-    """Refuse to renounce a departure of which anything was erased."""
+    """Refuse to renounce a departure after the start of its erasure."""
     if stage not in BEFORE_ERASURE or has_erasure_begun:
         raise RefusedError(
             f"{slug} can no longer stay: its departure is at {stage.value} and its data is being erased or gone",
-            "Put `status: leaving` and the `leaving:` block back as they were. A customer who returns is a new tenant.",
+            "Restore `status: leaving` and the `leaving:` block. A customer who comes back is a new tenant.",
         )
 
 
 def refuse_unless_reached(slug: str, wanted: Stage, reached: Stage | None, waiting: Waiting | None) -> None:
-    """Refuse, with what it waits for and the day, when a stage that was asked for is not reached."""
+    """Refuse, with the open condition and its date, when a requested stage is not reached."""
     order = [None, *(transition.target for transition in TRANSITIONS)]
     if reached in order and wanted in order and order.index(reached) >= order.index(wanted):
         return
@@ -213,8 +213,8 @@ def render_table(transitions: Sequence[Transition] = TRANSITIONS) -> str:
     ]
     before = ", ".join(stage.value for stage in Stage if stage in BEFORE_ERASURE)
     rows.append(
-        f"| {before} | renounced | the file says `status: active` again, and nothing was erased yet "
-        "| machines are let in again; `coffre apply` brings removed agents back |"
+        f"| {before} | renounced | the file has `status: active` again, and nothing was erased yet "
+        "| machines get access again; `coffre apply` installs removed agents again |"
     )
     return "\n".join(["| from | to | when | what is done |", "| --- | --- | --- | --- |", *rows])
 

@@ -10,9 +10,9 @@ from coffre.spec.tenant import Tenant
 
 
 def render(tenant: Tenant, calendar: Calendar) -> bytes:
-    """Return a file of one all-day event a date. Pure: the same departure always gives the same bytes.
+    """Return a file with one all-day event per date. Pure: the same departure always gives the same bytes.
 
-    An event keeps its identity when its day moves, so that a file read later replaces the earlier one's events.
+    An event keeps its identity when its day moves, so that a later file replaces the events of an earlier one.
     """
     document = icalendar.Calendar()
     document.add("version", "2.0")

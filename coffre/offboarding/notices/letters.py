@@ -1,4 +1,4 @@
-"""The letters of a departure, in French: each written once, as a PDF and as the text of the e-mail that brings it."""
+"""The letters of a departure, in French: each is written once, as a PDF and as the text of its e-mail."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css")
 
 @dataclass(frozen=True)
 class LetterFacts:
-    """What a letter tells. All but the erasure's and the renouncing's need the calendar.
+    """The facts of a letter. All letters except those of the erasure and the renunciation need the calendar.
 
-    ``departure`` is 1 for a tenant's first, one more after each that was renounced; ``returned_on`` is the day on which
-    the last data was handed over; ``unreached`` are machines that keep their agent.
+    ``departure`` is 1 for a tenant's first, one more after each renounced one; ``returned_on`` is the day on which the
+    last data was returned; ``unreached`` are machines that keep their agent.
     """
 
     notice_on: date
@@ -40,7 +40,7 @@ class LetterFacts:
 
 @dataclass(frozen=True)
 class _Form:
-    """A kind of letter: its template, which also names its file, its subject, and what it cannot be written without."""
+    """A kind of letter: its template, which also names its file, its subject, and its required facts."""
 
     template: str
     title: str
@@ -82,41 +82,41 @@ _FORMS: Mapping[LetterKind, _Form] = {
 
 
 def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -> Path:
-    """Return a departure's letter of a kind, written at the first call; its e-mail's text lies beside it (.txt).
+    """Return a departure's letter of a kind, written at the first call; the text of its e-mail is beside it (.txt).
 
-    A later call returns the same file as it was, whatever the day and the facts are then.
+    A later call returns the same unchanged file, on any day and with any facts.
     """
     path = letter_path(service, kind, facts)
     if path.exists():
         return path
     form = _FORMS[kind]
     if not form.needs(facts):
-        raise ValueError(f"a {kind} letter was asked for without what it tells")
+        raise ValueError(f"a {kind} letter lacks required facts")
     wording = _word(service, kind, today, facts)
     write_atomically(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
     if kind is LetterKind.NOTICE_RECEIVED and facts.calendar is not None:
         write_atomically(calendar_path(path), ics.render(service.tenant, facts.calendar))
-    # The PDF last: where it is, the rest is too.
+    # The PDF comes last: when it exists, the rest exists too.
     write_atomically(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
     return path
 
 
 def letter_path(service: Service, kind: LetterKind, facts: LetterFacts) -> Path:
-    """Return where a departure's letter of a kind is or will be.
+    """Return the path of a departure's letter of a kind.
 
-    A renounced departure may be taken up again by the same notice, and its letters have been written.
+    The same notice may continue a renounced departure, whose letters already exist.
     """
     again = f"-{facts.departure}" if facts.departure > 1 else ""
     return tenant_folder(service.repository, service.tenant) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
 
 
 def message_path(letter: Path) -> Path:
-    """Return where the text is that the e-mail with a letter says."""
+    """Return the path of the text of a letter's e-mail."""
     return letter.with_suffix(".txt")
 
 
 def calendar_path(letter: Path) -> Path:
-    """Return where the calendar is that goes with the notice's letter."""
+    """Return the path of the calendar of the notice's letter."""
     return letter.with_suffix(".ics")
 
 
@@ -126,7 +126,7 @@ def title_of(kind: LetterKind) -> str:
 
 
 def _word(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -> dict[str, object]:
-    """Return everything that the templates of letters say."""
+    """Return all values for the templates of letters."""
     tenant, provider = service.tenant, service.repository.settings.provider
     leaving = tenant.leaving
     return_ = leaving.return_ if leaving is not None else None

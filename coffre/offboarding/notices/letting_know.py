@@ -1,4 +1,4 @@
-"""What the customer is told at each stage: a letter as a file, made once, and sent when a mail server is configured."""
+"""Informs the customer at each stage: a letter as a file, made once, and sent when a mail server is configured."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,7 @@ from coffre.tenant.service import Service
 
 @dataclass(frozen=True)
 class Desk:
-    """Who writes for a departure; ``resends`` has a letter sent again of which it is not known whether it went out."""
+    """Writes the letters of a departure; ``resends`` sends a letter again when it is unknown whether it was sent."""
 
     service: Service
     journal: Journal
@@ -27,12 +27,12 @@ class Desk:
         return self._tell(LetterKind.NOTICE_RECEIVED, self._facts_with_calendar())
 
     def tell_returned(self) -> list[str]:
-        """Say where the data is and how it is verified; nothing was handed over to who chose erasure."""
+        """Inform where the data is and how to verify it; with the choice of erasure there is no data to return."""
         facts = self._facts_of_return()
         return self._tell(LetterKind.DATA_READY, facts) if facts.returned else []
 
     def remind(self) -> list[str]:
-        """Remind the customer once, before the end of the retrieval period, unless its receipt is there."""
+        """Remind the customer once, before the end of the retrieval period, unless it has acknowledged."""
         leaving, today = self.service.tenant.leaving, self.journal.today
         calendar = get_calendar(self.service, self.journal)
         is_due = calendar.reminder_on <= today <= calendar.retrieval_ends_on
@@ -41,7 +41,7 @@ class Desk:
         return self._tell(LetterKind.REMINDER, self._facts_of_return())
 
     def tell_unreached(self) -> list[str]:
-        """Say what to do about machines that were not reached, while there is time, and note that it was told."""
+        """Inform what to do about unreached machines, while there is time, and record it."""
         left = list_agents_left(self.service, self.journal)
         found = [self.journal.find(Step.AGENT, Agent, name) for name in left]
         untold = tuple(agent for agent in found if agent is not None and agent.told is None)

@@ -1,4 +1,4 @@
-"""A departure's letters by mail: what goes with each, and the log of how far it went, kept as events."""
+"""Sends a departure's letters by mail: their attachments, and the log of their states as events."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,9 +15,9 @@ from coffre.tenant.service import Service
 
 
 def send_letter(service: Service, kind: LetterKind, path: Path, today: date, resend: bool = False) -> Posted:
-    """Send a letter to the tenant's contact, or without a mail server record that it is there to be handed over.
+    """Send a letter to the tenant's contact, or without a mail server record that it is ready for delivery.
 
-    See `send_once` for what is sent again and what is refused.
+    See `send_once` for repeated and refused sending.
     """
     to, repository = service.tenant.contact.email, service.repository
 
@@ -36,7 +36,7 @@ def send_letter(service: Service, kind: LetterKind, path: Path, today: date, res
 
 
 def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ...]:
-    """Return the files that go with a letter: itself, the notice's calendar, the newest certificate's two files."""
+    """Return a letter's attachments: itself, the notice's calendar, the newest certificate's two files."""
     files = [path]
     if kind is LetterKind.NOTICE_RECEIVED:
         files.append(calendar_path(path))
@@ -49,7 +49,7 @@ def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ..
 
 @dataclass(frozen=True)
 class LetterLog:
-    """The events about one letter's file; another departure's letter of that kind is another file."""
+    """The events of one letter's file; another departure's letter of that kind is another file."""
 
     service: Service
     kind: LetterKind

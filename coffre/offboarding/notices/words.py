@@ -1,4 +1,4 @@
-"""What customers read of a departure, in French: the names of its dates, stages, letters and things. Pure."""
+"""The French words of a departure for customers: the names of its dates, stages, letters and other things. Pure."""
 
 from collections.abc import Mapping
 
@@ -82,7 +82,7 @@ ROLES: Mapping[str, str] = {
     "erased": "Effacement",
     "verified": "Vérification",
 }
-"""What somebody did in a departure, as the certificate's model has it."""
+"""The roles of people in a departure, by the certificate's model."""
 
 ATTESTED: Mapping[Attested, str] = {
     Attested.DATA_RECOVERED: "Le client a récupéré ses données",
@@ -119,7 +119,7 @@ KEPT: Mapping[Reason, tuple[str, str, str]] = {
         "RGPD, art. 5, § 2, et art. 32 ; code civil, art. 2224",
     ),
 }
-"""What is kept after the end: what it is, why, and the text that it rests on."""
+"""The records kept after the end: description, purpose, and legal text."""
 
 
 LETTERS: Mapping[LetterKind, str] = {
@@ -150,7 +150,7 @@ def describe_calendar(calendar: Calendar) -> list[str]:
 
 
 def describe_target(target: ReturnTarget) -> str:
-    """Say where data is handed over to."""
+    """Describe the target of the return."""
     if isinstance(target, S3Target):
         place = f"{target.bucket}/{target.prefix}" if target.prefix else target.bucket
         return f"votre espace de stockage {place} ({target.endpoint.rstrip('/')})"

@@ -1,7 +1,7 @@
-"""What a link of the chain covers, as text that is the same on every database and for ever. Pure.
+"""The canonical text of a link's content, the same on every database and for ever. Pure.
 
-Form 1 is JSON without spaces, keys in the order of their code points, ASCII alone, moments in UTC to the microsecond.
-Databases give numbers back in different ways (`1e2`, `100.0`, `100`), so a number is written as its plain decimal.
+Form 1 is JSON without spaces, keys in the order of their code points, ASCII only, times in UTC to the microsecond.
+Databases return numbers in different ways (`1e2`, `100.0`, `100`), so a number is written as a plain decimal.
 """
 
 import json
@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 FORM = 1
-"""Of the text. Another way of writing gets another number, and links of the old one stay what they are."""
+"""The version of the text. Another form gets another number, and older links keep theirs."""
 
 
 def write_canonical(value: object) -> str:
-    """Return the canonical text of a JSON value, a moment or a day."""
+    """Return the canonical text of a JSON value, a time or a day."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, str):

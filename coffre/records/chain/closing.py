@@ -1,8 +1,8 @@
-"""Closing days of usage: what a tenant's machines held on a day that is over gets a link, as invoices rest on it.
+"""Closes days of usage: the usage of a tenant's machines on a past day gets a link, since invoices depend on it.
 
-A day is closed once usage of two days later is recorded: two commands around midnight may still be at the day before. A
-clock that was ahead may close a day too early; a measurement that changes a closed day closes it again, and the newest
-link counts.
+A day is closed once usage of two days later is recorded: two commands around midnight may still use the day before. A
+fast clock may close a day too early; a measurement that changes a closed day closes it again, and the newest link is
+valid.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ CLOSED_AFTER = timedelta(days=2)
 
 
 def close_days(connection: sa.Connection, linker: Linker, measured: Iterable[Usage]) -> None:
-    """Link the days that these measurements close or change; ``linker`` is from before they were written."""
+    """Link the days that these measurements close or change; ``linker`` was opened before they were written."""
     newest: dict[str, date] = {}
     changed = set()
     for each in measured:

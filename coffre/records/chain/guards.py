@@ -1,4 +1,4 @@
-"""The triggers that stand before the tables, as they should be, and whether a database still has them so."""
+"""The triggers that protect the tables, and the check that a database still has them unchanged."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _ENABLED = "O"
 
 
 def find_missing_guards(connection: sa.Connection) -> list[str]:
-    """Return the names of the triggers that are missing, disabled, or not as Coffre makes them."""
+    """Return the names of the triggers that are missing, disabled or different from Coffre's."""
     is_sqlite = connection.dialect.name == "sqlite"
     wanted = expected_guards(is_sqlite=is_sqlite)
     if is_sqlite:
@@ -34,7 +34,7 @@ def find_missing_guards(connection: sa.Connection) -> list[str]:
 
 
 def expected_guards(*, is_sqlite: bool) -> dict[str, str]:
-    """Return each trigger by its name, as the migrations leave it: on PostgreSQL with its function's body."""
+    """Return each trigger by its name, as the migrations define it: on PostgreSQL with its function's body."""
     statements = list(_list_statements(is_sqlite=is_sqlite))
     bodies = {found[1]: found[2] for text in statements if (found := _FUNCTION.match(text))}
     guards = {}
@@ -47,7 +47,7 @@ def expected_guards(*, is_sqlite: bool) -> dict[str, str]:
 
 
 def _list_statements(*, is_sqlite: bool) -> Iterator[str]:
-    """Return what every migration said, in their order: the last word on a trigger stands."""
+    """Return the statements of every migration, in order: the last one on a trigger is valid."""
     from coffre.records.database.migrations.versions import (
         r0001_first_tables,
         r0002_trimming,

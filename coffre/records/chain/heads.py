@@ -1,6 +1,6 @@
-"""Signed heads: where the chain ended at a moment, signed, as one line that anchors keep outside the database. Pure.
+"""Signed heads: the head of the chain at some time, signed, as one line for anchors outside the database. Pure.
 
-Whoever can change the database can make the whole chain anew. A head that stands where they cannot reach tells.
+A person who can change the database can recalculate the whole chain. A head out of their reach shows this.
 """
 
 import base64
@@ -18,13 +18,13 @@ from coffre.records.chain.links import Tip
 
 FORM = 1
 LINE_LIMIT_CHARACTERS = 2000
-"""A head is a line of some 400; anything longer is none."""
+"""A head has about 400 characters; a longer line is not a head."""
 _STATEMENT = "coffre-records-head"
 
 
 @dataclass(frozen=True)
 class Head:
-    """The end of a chain, signed. ``public_key`` and ``signature`` are base64 (ed25519, raw)."""
+    """The signed head of a chain. ``public_key`` and ``signature`` are base64 (ed25519, raw)."""
 
     database_id: str
     position: int
@@ -35,7 +35,7 @@ class Head:
 
 
 def sign_head(tip: Tip, key: SecretStr, now: datetime) -> Head:
-    """Sign the end of a chain with the records key, the base64 of an ed25519 seed."""
+    """Sign the head of a chain with the records key, the base64 of an ed25519 seed."""
     private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(key.get_secret_value(), validate=True))
     public = base64.b64encode(private.public_key().public_bytes_raw()).decode()
     head = Head(tip.database_id, tip.position, tip.hash, now, public, "")
@@ -43,7 +43,7 @@ def sign_head(tip: Tip, key: SecretStr, now: datetime) -> Head:
 
 
 def is_genuine(head: Head) -> bool:
-    """Tell whether a head's own key signed it; whose key that is, is another question."""
+    """Tell whether a head's own key signed it; the owner of that key is checked elsewhere."""
     try:
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(head.public_key, validate=True))
         public.verify(base64.b64decode(head.signature, validate=True), _statement(head))
@@ -59,13 +59,13 @@ def write_head(head: Head) -> str:
 
 
 def read_heads(text: str) -> list[Head]:
-    """Return every head in a text that somebody kept: an anchor's lines, a mail, a certificate's JSON."""
+    """Return every head in a text: an anchor's lines, a mail, a certificate's JSON."""
     whole = _find_in_document(text)
     return whole if whole else [head for line in text.splitlines() if (head := _read_line(line)) is not None]
 
 
 def _find_in_document(text: str) -> list[Head]:
-    """Return the head that a certificate carries."""
+    """Return the head of a certificate."""
     try:
         document = json.loads(text)
         found = _read_fields(document.get("certificate", document)["proof"]["records"])

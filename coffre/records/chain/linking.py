@@ -1,4 +1,4 @@
-"""Adding links at the chain's end, within the transaction of who records: one writer at a time, everywhere."""
+"""Adds links at the end of the chain, in the transaction of the new record: only one writer at a time."""
 
 import sqlalchemy as sa
 
@@ -11,9 +11,9 @@ _ROW = 1
 
 
 class Linker:
-    """Links that are to be added; `write` adds them. The tip stays locked until the caller's transaction ends.
+    """Links to add; `write` adds them. The tip stays locked until the caller's transaction ends.
 
-    SQLite has one writer at a time; PostgreSQL locks the tip's row, and whoever waits for it reads it as it is then.
+    SQLite has one writer at a time; PostgreSQL locks the tip's row, and a waiting writer then reads the new tip.
     """
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -22,7 +22,7 @@ class Linker:
         self._rows: list[dict[str, object]] = []
 
     def next_id(self, subject: Subject) -> int:
-        """Return the id of the next event or run: one more than any before, also than those that were trimmed."""
+        """Return the id of the next event or run: one more than all before, including deleted ones."""
         chain = tables.chain
         last = self._connection.scalar(
             sa.select(sa.func.max(chain.c.subject_id)).where(chain.c.subject == subject.value)
@@ -30,13 +30,13 @@ class Linker:
         return (last or 0) + 1
 
     def add(self, content: Content) -> None:
-        """Put a link after the last one."""
+        """Add a link after the last one."""
         link = make_link(self._tip, content)
         self._tip = Tip(self._tip.database_id, link.position, link.hash)
         self._rows.append(vars(link))
 
     def write(self) -> None:
-        """Add the links to the database: before the rows that they are about, which it would refuse without."""
+        """Write the links to the database before their rows: without its link, a row is refused."""
         if not self._rows:
             return
         table = tables.chain_tip
@@ -47,14 +47,14 @@ class Linker:
 
 
 def read_tip(connection: sa.Connection, *, is_locked: bool = False) -> Tip:
-    """Return where the chain ends; ExpectedError when the database has lost that."""
+    """Return the tip of the chain; ExpectedError when the database has lost it."""
     table = tables.chain_tip
     statement = sa.select(table.c.database_id, table.c.position, table.c.hash).where(table.c.id == _ROW)
     row = connection.execute(statement.with_for_update() if is_locked else statement).one_or_none()
     if row is None or not isinstance(row.position, int):
         raise ExpectedError(
-            "the records database has lost the end of its chain: somebody changed it by other means than Coffre",
-            "Keep it aside as it is, and put a backup of it in its place.",
+            "the records database has lost the end of its chain: somebody changed it without Coffre",
+            "Keep a copy of it unchanged, and restore a backup in its place.",
         )
     return Tip(str(row.database_id), row.position, str(row.hash))
 

@@ -1,7 +1,7 @@
-"""The chain of the records: each link covers what was recorded and the link before it. Pure.
+"""The chain of the records: each link covers a record and the link before it. Pure.
 
-What a link covers is digested with a salt of its own. Once an event is trimmed its salt goes with it: the digest that
-stays holds the chain together, and nobody can find out by guessing what it stood for.
+A link contains the digest of its record, with its own salt. When an event is deleted, its salt is deleted too: the
+remaining digest keeps the chain complete, and nobody can guess the content of the event.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from coffre.records.chain.canonical import FORM, write_canonical
 
 ACCOUNTS_FOR_LINKS = "links"
-"""In the details of an event that says what was trimmed, since there is a chain: it accounts for links without salt."""
+"""In the details of an event about deleted events, since the chain exists: it accounts for links without salt."""
 
 _START = "coffre-records-chain"
 _SALT_BYTES = 16
@@ -29,7 +29,7 @@ class Row(Protocol):
 
 
 class Subject(StrEnum):
-    """What a link is about. The values are in the database for ever: never rename one."""
+    """The subject of a link. The database keeps the values for ever: never rename one."""
 
     EVENT = "event"
     RUN = "run"
@@ -40,10 +40,10 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True)
 class Content:
-    """What a link is to cover.
+    """The content of a link.
 
-    ``subject_id`` is the row's own, None of a day of usage and of what is remembered of a machine: ``kind`` is that
-    day, or machine. ``tenant_id`` and ``kind`` stay readable in the link after an event is trimmed, so that what was
+    ``subject_id`` is the row's id; None for a day of usage and for a machine's memory, where ``kind`` is that day or
+    machine. ``tenant_id`` and ``kind`` stay readable in the link after an event is deleted, so that deleted events can
     trimmed can be counted.
     """
 
@@ -56,7 +56,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Link:
-    """One link. ``position`` counts from 1 without a gap; ``salt`` is None once what it covers was trimmed."""
+    """One link. ``position`` counts from 1 without a gap; ``salt`` is None once its record was deleted."""
 
     position: int
     form: int
@@ -71,7 +71,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Tip:
-    """Where a database's chain ends; ``hash`` is the newest link's, or with none the one that the first begins from."""
+    """The end of a database's chain; ``hash`` is the newest link's, or the start value when there is no link."""
 
     database_id: str
     position: int
@@ -79,13 +79,13 @@ class Tip:
 
 
 def new_tip() -> Tip:
-    """Return the tip of a new chain, which no other database shares."""
+    """Return the tip of a new chain, unique for this database."""
     database_id = secrets.token_hex(_SALT_BYTES)
     return Tip(database_id, 0, first_hash(database_id))
 
 
 def first_hash(database_id: str) -> str:
-    """Return what the first link of a database follows from."""
+    """Return the start value of a database's first link."""
     return _sha256([_START, database_id])
 
 
@@ -108,7 +108,7 @@ def make_link(tip: Tip, content: Content) -> Link:
 
 
 def digest_content(salt: str, content: Content) -> str:
-    """Return the salted digest of what a link covers."""
+    """Return the salted digest of a link's content."""
     text = write_canonical(
         [content.subject.value, content.subject_id, content.tenant_id, content.kind, *content.values]
     )
@@ -116,14 +116,14 @@ def digest_content(salt: str, content: Content) -> str:
 
 
 def link_hash(previous: str, link: Link) -> str:
-    """Return the hash that a link has after the one with the hash ``previous``."""
+    """Return the hash of a link after the one with the hash ``previous``."""
     return _sha256(
         [previous, link.form, link.position, link.subject, link.subject_id, link.tenant_id, link.kind, link.content]
     )
 
 
 def event_content(row: Row) -> Content:
-    """Return what the link of an event covers: all of its columns."""
+    """Return the content of an event's link: all its columns."""
     names = ("slug", "at", "actor", "commit", "machine", "details")
     return Content(
         Subject.EVENT,
@@ -135,18 +135,18 @@ def event_content(row: Row) -> Content:
 
 
 def run_content(row: Row) -> Content:
-    """Return what the first link of a run covers: who started what, and when."""
+    """Return the content of a run's first link: the person, the command and the time."""
     names = ("command", "tenants", "started_at", "actor", "commit")
     return Content(Subject.RUN, _number(row["id"]), None, None, [row[name] for name in names])
 
 
 def run_end_content(row: Row) -> Content:
-    """Return what the second link of a run covers: how it ended."""
+    """Return the content of a run's second link: its result."""
     return Content(Subject.RUN_END, _number(row["id"]), None, None, [row["finished_at"], row["outcome"]])
 
 
 def usage_day_content(tenant_id: str, day: date, rows: Iterable[Row]) -> Content:
-    """Return what the link of a closed day of usage covers: a tenant's machines in the order of their names."""
+    """Return the content of the link of a closed day of usage: a tenant's machines in the order of their names."""
     names = ("machine", "current_bytes", "stored_bytes", "measured_at")
     measured = sorted(([row[name] for name in names] for row in rows), key=lambda each: str(each[0]))
     return Content(Subject.USAGE_DAY, None, tenant_id, day.isoformat(), measured)
@@ -159,9 +159,9 @@ def memory_content(
     snapshots: Iterable[Mapping[str, object]],
     boots: Iterable[Mapping[str, object]],
 ) -> Content:
-    """Return what the link of a change of memory covers: all that is remembered of a machine from then on.
+    """Return the content of the link of a changed memory: the complete new memory of a machine.
 
-    What is None is left out, so that a column that comes later changes no link of before.
+    Values of None are left out, so that a later column does not change older links.
     """
     known = sorted((_without_none(each) for each in snapshots), key=lambda each: str(each["snapshot_id"]))
     starts = sorted((_without_none(each) for each in boots), key=lambda each: str(each["key"]))
@@ -174,7 +174,7 @@ def _without_none(values: Mapping[str, object]) -> dict[str, object]:
 
 def _number(value: object) -> int:
     if not isinstance(value, int):
-        raise TypeError("the id of a row is no number")
+        raise TypeError("the id of a row is not a number")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Holding the records against their chain: every link, what it covers, and what stands in the tables without one."""
+"""Verifies the records with their chain: every link, its content, and rows without a link."""
 
 import bisect
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,15 +31,15 @@ from coffre.records.events import EventKind
 from coffre.records.memory import Memory, content_of, list_remembered, read_rows
 
 SHOWN_FAULTS = 100
-"""Faults beyond these are counted: of a chain that was made anew everything is one."""
+"""Further faults are only counted: in a recalculated chain every link is one."""
 _BATCH = 1000
 
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a value that somebody else put into a column can raise when it is read: SQLite takes anything anywhere."""
+"""The errors that a foreign value in a column can raise when it is read: SQLite accepts any value."""
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with a record."""
+    """The kind of fault of a record."""
 
     GAP = "gap"
     BROKEN = "broken"
@@ -53,7 +53,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One place where the records are not what was recorded. Fields that the place does not have are None."""
+    """One place where the records were altered. Fields that the place does not have are None."""
 
     kind: FaultKind
     position: int | None = None
@@ -66,7 +66,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class ChainReport:
-    """What a look at the whole chain found; ``hashes`` are those of the positions that were asked for.
+    """The result of a verification of the whole chain; ``hashes`` are those of the requested positions.
 
     ``faults`` begin with the first place; ``fault_count`` also counts those that are not listed.
     """
@@ -80,9 +80,9 @@ class ChainReport:
 
 
 def verify_chain(connection: sa.Connection, asked: Collection[int], trimmable: Collection[EventKind]) -> ChainReport:
-    """Look at every link in its order; the connection shows one state of the database all the while.
+    """Verify every link in order; the connection shows one constant state of the database.
 
-    ``trimmable`` are the kinds of events that may go once their tenant has left.
+    ``trimmable`` are the kinds of events that may be deleted once their tenant has left.
     """
     tip = read_tip(connection)
     look = _Look(connection, frozenset(asked), frozenset(kind.value for kind in trimmable))
@@ -97,7 +97,7 @@ def verify_chain(connection: sa.Connection, asked: Collection[int], trimmable: C
 
 @dataclass
 class _Pending:
-    """Links of one tenant and kind whose events went, until an event accounts for them."""
+    """Links of one tenant and kind whose events were deleted, until an event accounts for them."""
 
     first: Fault
     count: int = 0
@@ -114,9 +114,9 @@ class _Look:
     _pending: dict[tuple[str, str], _Pending] = field(default_factory=dict)
     _left: set[str] = field(default_factory=set)
     _usage: dict[tuple[str, str], Link] = field(default_factory=dict)
-    """The newest link of each closed day of usage, which alone counts."""
+    """The newest link of each closed day of usage; only this one is valid."""
     _memory: dict[tuple[str, str], Link] = field(default_factory=dict)
-    """The same of what is remembered of each machine."""
+    """The same for the memory of each machine."""
 
     def find_faults(self, tip: Tip) -> Iterator[Fault]:
         position, previous = 0, first_hash(tip.database_id)
@@ -186,7 +186,7 @@ class _Look:
         return found
 
     def _learn(self, event: Mapping[str, object]) -> None:
-        """Take in what an event that is as it was recorded says about others: who left, and what was trimmed then."""
+        """Read from an unaltered event which tenant left, and which events were deleted then."""
         tenant_id, details = str(event["tenant_id"]), event["details"]
         if not isinstance(details, Mapping):
             return
@@ -232,7 +232,7 @@ def _judge_content(link: Link, found: Content) -> FaultKind | None:
 
 
 def _read_links(connection: sa.Connection) -> Iterator[sa.RowMapping]:
-    """Return each link with the columns of what it is about as the database has them, not read yet."""
+    """Return each link with the raw columns of its row."""
     chain, events, runs = tables.chain, tables.events, tables.runs
     columns = [
         sa.type_coerce(column, sa.types.NullType()).label(f"{prefix}_{column.name}")
@@ -248,7 +248,7 @@ def _read_links(connection: sa.Connection) -> Iterator[sa.RowMapping]:
 
 
 def _find_unlinked(connection: sa.Connection) -> Iterator[Fault]:
-    """Return what stands in the tables and was never linked."""
+    """Return the rows of the tables that have no link."""
     events, runs = tables.events, tables.runs
     columns = (events.c.id, events.c.tenant_id, events.c.kind)
     unlinked = sa.select(*columns).where(~_has_link(Subject.EVENT, events)).order_by(events.c.id)
@@ -266,7 +266,7 @@ def _has_link(subject: Subject, table: sa.Table) -> sa.Exists:
 
 
 def _columns(row: sa.RowMapping, prefix: str, table: sa.Table, connection: sa.Connection) -> dict[str, object]:
-    """Read the columns of a row, each as its type has it."""
+    """Read the columns of a row, each by its type."""
     found: dict[str, object] = {}
     dialect = connection.dialect
     for column in table.c:

@@ -1,4 +1,4 @@
-"""Engines for the two databases, set up so that nothing waits for ever and nothing is readable by others."""
+"""Engines for the two databases, with limited waiting times and private files."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _WRITES = "coffre_writes"
 
 
 def open_engine(location: Location, wait_seconds: float) -> sa.Engine:
-    """Return an engine; a lock that another process holds is waited for at most ``wait_seconds``."""
+    """Return an engine; it waits at most ``wait_seconds`` for a lock of another process."""
     if location.file is not None:
         _prepare_file(location.file)
         return _open_sqlite(location.url, wait_seconds)
@@ -41,14 +41,14 @@ def open_engine(location: Location, wait_seconds: float) -> sa.Engine:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Hold one transaction that writes: all of it stands afterwards, or nothing."""
+    """Hold one writing transaction: it is stored completely or not at all."""
     with engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Hold one transaction that sees the database as it is when it begins, whatever others write meanwhile."""
+    """Hold one transaction that sees the state at its start, without the later writes of others."""
     options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
@@ -62,23 +62,23 @@ def _open_sqlite(url: sa.URL, wait_seconds: float) -> sa.Engine:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # Python starts transactions by its own rules otherwise; here `_begin_sqlite` alone does.
+    # Without this, Python starts transactions by its own rules; here only `_begin_sqlite` does.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that reads first and writes later fails at once when another wrote between; one that says at its
-    # start that it writes waits for its turn.
+    # A transaction that reads first and writes later fails at once when another one wrote in between; one that
+    # declares at its start that it writes waits for its turn.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _prepare_file(file: Path) -> None:
-    """Make the database's file and folder for their owner alone.
+    """Create the database's file and folder, private to their owner.
 
-    The file of an open database is never opened here: closing it again would drop SQLite's locks of this process.
+    This never opens the file of an open database: closing it would release SQLite's locks of this process.
     """
     try:
         if not file.parent.is_dir():
@@ -89,6 +89,6 @@ def _prepare_file(file: Path) -> None:
             file.chmod(PRIVATE_FILE)
     except OSError as error:
         raise ExpectedError(
-            f"cannot make the records database {file}: {(error.strerror or '').lower()}",
+            f"cannot create the records database {file}: {(error.strerror or '').lower()}",
             "Make its folder writable for the user who runs Coffre.",
         ) from error

@@ -1,4 +1,4 @@
-"""Where the records are: what `records:` of platform.yaml says, made into a database URL."""
+"""The place of the records: turns `records:` of platform.yaml into a database URL."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ _POSTGRESQL_NAMES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 @dataclass(frozen=True)
 class Location:
-    """A database: its URL, its file when it is SQLite, and the name that messages give it (never a password)."""
+    """A database: its URL, its file for SQLite, and its name in messages (never with a password)."""
 
     url: sa.URL
     shown: str
@@ -23,7 +23,7 @@ class Location:
 
 
 def locate(reference: str, root: Path) -> Location:
-    """Read the reference: `sqlite:PATH` from the root, a PostgreSQL URL, or `env:` or `file:` that holds either."""
+    """Read the reference: `sqlite:PATH` from the root, a PostgreSQL URL, or `env:` or `file:` with one of them."""
     text = read_reference(reference, root) if reference.startswith(("env:", "file:")) else reference
     if text.startswith(_SQLITE) and not text.startswith("sqlite://"):
         return _sqlite(root, text.removeprefix(_SQLITE))
@@ -31,16 +31,16 @@ def locate(reference: str, root: Path) -> Location:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
         url = None
-    # Raised out here, and without the text: it may hold a password, and the library's exception may quote it.
+    # Raised here, and without the text: it may contain a password, and the library's exception may quote it.
     if url is None or url.drivername not in _POSTGRESQL_NAMES:
-        raise InvalidFileError("platform.yaml: records: this is no database that Coffre knows", _FORMS)
+        raise InvalidFileError("platform.yaml: records: this is not a database that Coffre knows", _FORMS)
     host = url.host or "its socket"
     shown = f"the records database {url.database or url.username or ''} at {host}{f':{url.port}' if url.port else ''}"
     return Location(url.set(drivername="postgresql+psycopg"), shown)
 
 
 def exist_records(reference: str, root: Path) -> bool:
-    """Tell whether there is a database to look into; of a server's it is taken for granted."""
+    """Tell whether the database exists; a database on a server is assumed to exist."""
     file = locate(reference, root).file
     return file is None or file.exists()
 

@@ -1,4 +1,4 @@
-"""The form of the database: brought to the one this Coffre knows, by one process at a time, and never back."""
+"""Migrates the database to this Coffre's schema, in one process at a time; there is no way back."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0006"
-"""The newest migration. Stated here so that opening an up-to-date database need not load Alembic."""
+"""The newest migration. It is stated here so that opening a current database does not load Alembic."""
 
 VERSION_TABLE = "coffre_version"
 _MIGRATION_LOCK = 0x636F6666  # any number that nobody else uses in this database
@@ -37,7 +37,7 @@ def ensure_schema(engine: sa.Engine, location: Location, wait_seconds: float) ->
 
 
 def alembic_config() -> "Config":
-    """Return Alembic's configuration: the migrations of this package, wherever it is installed."""
+    """Return Alembic's configuration with the migrations of this package, in any installation."""
     from alembic.config import Config
 
     config = Config()
@@ -54,8 +54,8 @@ def _migrate(connection: sa.Connection, version: str | None, location: Location)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise ExpectedError(
-            f"{location.shown} was written by a newer Coffre (its form is {version}, this one knows {HEAD})",
-            "Update Coffre here; records never go back to an older form.",
+            f"{location.shown} was written by a newer Coffre (its schema is {version}, this one knows {HEAD})",
+            "Update Coffre here; the schema of records cannot go back.",
         )
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
@@ -69,9 +69,9 @@ def _read_version(connection: sa.Connection) -> str | None:
 
 
 def _use_write_ahead_log(engine: sa.Engine, deadline: float) -> None:
-    """Switch a SQLite file to its write-ahead log, so that readers and a writer do not stop each other.
+    """Switch a SQLite file to its write-ahead log, so that readers and a writer do not block each other.
 
-    The file keeps the setting. SQLite does not always wait for others before this switch, so we do.
+    The file keeps the setting. SQLite does not always wait for other processes before this switch, so Coffre does.
     """
     while True:
         connection = engine.raw_connection()

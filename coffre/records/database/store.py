@@ -1,8 +1,8 @@
-"""The records database: events that are only ever added, daily usage, runs. SQLite and PostgreSQL behave the same.
+"""The records database: append-only events, daily usage, runs. SQLite and PostgreSQL behave the same.
 
-Events go in one case: those of a tenant that has left, by kind, and that is an event too. Each event, the start and the
-end of each run, each closed day of usage and each change of what is remembered of a machine has a link of one chain,
-added in the same transaction (`chain`).
+Events are deleted in one case only: those of a departed tenant, by kind, and this is recorded as an event. Each event,
+the start and the end of each run, each closed day of usage and each change of a machine's memory has a link in one
+chain, added in the same transaction (`chain`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -54,7 +54,7 @@ class Records:
 
     @classmethod
     def open(cls, reference: str, root: Path, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Self:
-        """Open what `records:` of platform.yaml refers to, made or migrated first when needed."""
+        """Open the database of `records:` in platform.yaml; create or migrate it first if needed."""
         location = locate(reference, root)
         engine = open_engine(location, wait_seconds)
         try:
@@ -66,7 +66,7 @@ class Records:
         return cls(engine, location)
 
     def close(self) -> None:
-        """Give the connections back; may run twice."""
+        """Close the connections; may run twice."""
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -78,7 +78,7 @@ class Records:
         self.close()
 
     def append(self, event: Event) -> Event:
-        """Add one event and return it as recorded, with its id; RefusedError when its details hold a secret."""
+        """Add one event and return it as recorded, with its id; RefusedError when its details contain a secret."""
         return self.append_all([event])[0]
 
     def append_all(self, events: Iterable[Event]) -> list[Event]:
@@ -92,10 +92,10 @@ class Records:
         return [replace(event, id=first + turn) for turn, event in enumerate(added)]
 
     def trim(self, trimmed: Event, kinds: Collection[EventKind]) -> dict[EventKind, int]:
-        """Delete a tenant's events of these kinds and add ``trimmed``, with how many went, all at once or not at all.
+        """Delete a tenant's events of these kinds and add ``trimmed`` with their number, all at once or not at all.
 
-        The one way in which an event ever goes: the database refuses any other. Its link stays without its salt, and
-        ``trimmed`` is what accounts for it. May run twice; nothing is added when nothing went.
+        This is the only way to delete an event: the database refuses any other. Its link stays without its salt, and
+        ``trimmed`` accounts for it. May run twice; nothing is added when nothing is deleted.
         """
         table, chain, allowed = tables.events, tables.chain, tables.trimming
         mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
@@ -121,7 +121,7 @@ class Records:
         return counts
 
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
-        """Return a tenant's events in the order they were added; None stands for any kind, any machine."""
+        """Return a tenant's events in the order they were added; None means any kind, any machine."""
         rows = self._read(_select_events(tenant_id, kind, machine).order_by(tables.events.c.id))
         return [self._event(row) for row in rows]
 
@@ -135,7 +135,7 @@ class Records:
     ) -> list[Event]:
         """Return the events of these kinds, of one tenant or of all, from ``since`` on and before ``until``.
 
-        They come in the order they were added.
+        They are in the order they were added.
         """
         table = tables.events
         statement = sa.select(table).where(table.c.kind.in_(sorted(kind.value for kind in kinds)))
@@ -150,7 +150,7 @@ class Records:
         return [self._event(row) for row in self._read(statement.order_by(table.c.id))]
 
     def find_last(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> Event | None:
-        """Return the event of a kind that was added last; without a machine, whichever machine it is about."""
+        """Return the last added event of a kind; without a machine, of any machine."""
         newest_first = _select_events(tenant_id, kind, machine).order_by(tables.events.c.id.desc())
         rows = self._read(newest_first.limit(1))
         return self._event(rows[0]) if rows else None
@@ -160,9 +160,9 @@ class Records:
         return self.find_last(tenant_id, kind, machine) is not None
 
     def record_usage(self, usages: Iterable[Usage]) -> None:
-        """Note what machines' buckets hold; a later measurement of the same day replaces the earlier one.
+        """Record the usage of machines' buckets; a later measurement of the same day replaces the earlier one.
 
-        Days that are over are closed: they get a link.
+        Past days are closed: they get a link.
         """
         measured_now = list(usages)
         rows = [_usage_row(usage) for usage in measured_now]
@@ -186,12 +186,12 @@ class Records:
         return [Usage(**row) for row in self._read(statement)]
 
     def read_memory(self, tenant_id: str, machine: str) -> Memory:
-        """Return what is remembered of a machine's repository and reports."""
+        """Return the memory of a machine's repository and reports."""
         with translated(self._location), reading(self._engine) as connection:
             return read_memory(connection, tenant_id, machine)
 
     def change_memory(self, tenant_id: str, machine: str, change: Callable[[Memory], Memory]) -> Memory:
-        """Bring what is remembered of a machine to what ``change`` makes of it as it is then; returns that."""
+        """Apply ``change`` to the current memory of a machine; returns the new memory."""
         with translated(self._location), writing(self._engine) as connection:
             _lock_memory(connection)
             before = read_memory(connection, tenant_id, machine)
@@ -200,13 +200,13 @@ class Records:
         return after
 
     def forget_memory(self, tenant_id: str, machine: str) -> None:
-        """Forget what was seen of a machine: its backups are about to be erased, or are. May run twice."""
+        """Delete the memory of a machine whose backups are erased or about to be. May run twice."""
         with translated(self._location), writing(self._engine) as connection:
             _lock_memory(connection)
             delete_memory(connection, tenant_id, machine)
 
     def start_run(self, command: str, tenants: Sequence[str], started_at: datetime, author: Author) -> int:
-        """Note that a command that changes something starts; returns the run's id for `finish_run`."""
+        """Record the start of a command that changes something; returns the run's id for `finish_run`."""
         row = {
             "command": command,
             "tenants": list(tenants),
@@ -223,7 +223,7 @@ class Records:
         return run_id
 
     def finish_run(self, run_id: int, finished_at: datetime, outcome: RunOutcome) -> None:
-        """Note how a run ended, once."""
+        """Record the end of a run, once."""
         table = tables.runs
         statement = (
             sa.update(table)
@@ -234,7 +234,7 @@ class Records:
         with translated(self._location), writing(self._engine) as connection:
             linker = Linker(connection)
             if connection.scalar(going_on) is None:
-                raise ValueError(f"run {run_id} is not one that goes on")
+                raise ValueError(f"run {run_id} is not in progress")
             linker.add(run_end_content({"id": run_id, "finished_at": finished_at, "outcome": outcome.value}))
             linker.write()
             connection.execute(statement)
@@ -245,24 +245,24 @@ class Records:
         return [_run(row) for row in rows]
 
     def read_tip(self) -> Tip:
-        """Return where the chain ends."""
+        """Return the tip of the chain."""
         with translated(self._location), self._engine.connect() as connection:
             return read_tip(connection)
 
     def find_hash(self, position: int) -> str | None:
-        """Return the hash that the chain has at a position, None beyond its end."""
+        """Return the hash of the chain at a position, None beyond its end."""
         if position == 0:
             return first_hash(self.read_tip().database_id)
         rows = self._read(sa.select(tables.chain.c.hash).where(tables.chain.c.position == position))
         return str(rows[0]["hash"]) if rows else None
 
     def add_head(self, head: Head, place: str) -> None:
-        """Note a signed head, and where it was put."""
+        """Store a signed head and its place."""
         with translated(self._location), writing(self._engine) as connection:
             connection.execute(sa.insert(tables.heads), {**vars(head), "place": place})
 
     def list_heads(self, place: str | None = None) -> list[Head]:
-        """Return the signed heads, the oldest first; None stands for any place."""
+        """Return the signed heads, the oldest first; None means any place."""
         table = tables.heads
         names = [column for column in table.c if column.name not in ("id", "place")]
         statement = sa.select(*names).order_by(table.c.id)
@@ -270,7 +270,7 @@ class Records:
         return [Head(**row) for row in rows]
 
     def find_head(self, place: str) -> Head | None:
-        """Return the head that was put in a place last."""
+        """Return the last head of a place."""
         table = tables.heads
         names = [column for column in table.c if column.name not in ("id", "place")]
         rows = self._read(sa.select(*names).where(table.c.place == place).order_by(table.c.id.desc()).limit(1))
@@ -284,7 +284,7 @@ class Records:
         return [self._event(row) for row in reversed(rows)]
 
     def verify(self, positions: Collection[int] = (), trimmable: Collection[EventKind] = ()) -> ChainReport:
-        """Hold everything recorded against the chain, in one state of the database; see `verify_chain`."""
+        """Verify all records with the chain, in one state of the database; see `verify_chain`."""
         with translated(self._location), reading(self._engine) as connection:
             return verify_chain(connection, positions, trimmable)
 
@@ -316,7 +316,7 @@ def _add_events(connection: sa.Connection, rows: Sequence[dict[str, object]]) ->
 
 
 def _lock_memory(connection: sa.Connection) -> None:
-    """Have one writer of memories at a time; of SQLite there is never another."""
+    """Allow one writer of memories at a time; SQLite never has more than one."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMORY_LOCK)))
 
@@ -332,7 +332,7 @@ def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) 
 
 
 def _insert(engine: sa.Engine, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
-    """Begin an insert that may meet an existing row; of the two dialects only the one in use is imported."""
+    """Begin an insert that may replace an existing row; imports only the dialect in use."""
     if engine.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 

@@ -1,4 +1,4 @@
-"""The tables as SQLAlchemy sees them; the migrations make them, and a test holds the two together."""
+"""The tables for SQLAlchemy; the migrations create them, and a test checks that both match."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment: aware in Python, UTC inside. SQLite has no time zones, so there it is stored without one."""
+    """A time: aware in Python, stored in UTC. SQLite has no time zones, so there it is stored without one."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -19,7 +19,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a moment without a time zone")
+            raise ValueError("a time without a time zone")
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
@@ -68,7 +68,7 @@ events = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# Which events may be deleted, for the length of the transaction that deletes them: empty otherwise.
+# The events that may be deleted, during the transaction that deletes them; otherwise empty.
 trimming = sa.Table(
     "trimming",
     metadata,
@@ -77,7 +77,7 @@ trimming = sa.Table(
 )
 
 # One link for each event, for the start and the end of each run, for each closed day of usage and for each change of
-# what is remembered of a machine (`chain`).
+# a machine's memory (`chain`).
 chain = sa.Table(
     "chain",
     metadata,
@@ -94,7 +94,7 @@ chain = sa.Table(
     sa.Index("chain_by_tenant", "tenant_id", "kind"),
 )
 
-# Where the chain ends: one row, which a writer locks before it adds a link.
+# The tip of the chain: one row, which a writer locks before it adds a link.
 chain_tip = sa.Table(
     "chain_tip",
     metadata,
@@ -104,7 +104,7 @@ chain_tip = sa.Table(
     sa.Column("hash", sa.Text(), nullable=False),
 )
 
-# The signed heads, and where each was noted down.
+# The signed heads, and the place of each one.
 heads = sa.Table(
     "heads",
     metadata,
@@ -144,8 +144,8 @@ runs = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# What was seen of machines' repositories and reports: not events, since it is rewritten as it is seen again. The newest
-# link of a machine covers all of its rows.
+# The memory of machines' repositories and reports: not events, since each observation rewrites it. The newest link of
+# a machine covers all of its rows.
 known_snapshots = sa.Table(
     "known_snapshots",
     metadata,
@@ -180,7 +180,7 @@ machine_memory = sa.Table(
     sa.Column("foreign_until", UtcDateTime()),
 )
 
-# Each start of a machine that spoke under this one's name.
+# Each start of a machine that reported under this name.
 known_boots = sa.Table(
     "known_boots",
     metadata,

@@ -1,4 +1,4 @@
-"""What databases refuse, in one sentence each; nothing above this module sees SQLAlchemy's errors."""
+"""Turns database errors into one sentence each; no other module handles SQLAlchemy's errors."""
 
 import shutil
 import sqlite3
@@ -21,7 +21,7 @@ _BUSY_HINT = "Wait for the other command to end, then run this again."
 
 @contextmanager
 def translated(location: Location) -> Iterator[None]:
-    """Turn what the database refuses into an expected error about it, without a password and without SQL."""
+    """Turn an error of the database into an expected error, without a password and without SQL."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -35,14 +35,14 @@ def _explain_sqlite(error: sqlite3.Error, location: Location) -> ExpectedError:
     code = getattr(error, "sqlite_errorcode", 0) & _SQLITE_PRIMARY_CODE
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return BusyError(f"{location.shown} is locked by another process", _BUSY_HINT)
-    # Without room for its write-ahead log SQLite calls it an error of the disk.
+    # Without space for its write-ahead log, SQLite reports an error of the disk.
     if code == sqlite3.SQLITE_FULL or (code in _UNREACHED and _is_disk_full(location)):
         return ExpectedError(
-            f"no room is left for {location.shown}", "Make room, then run this again; what was recorded is kept."
+            f"no room is left for {location.shown}", "Make room, then run this again; the records are kept."
         )
     if code in _DAMAGED:
         return ExpectedError(
-            f"{location.shown} is damaged: {error}", "Keep the file aside and put a backup of it in its place."
+            f"{location.shown} is damaged: {error}", "Move the file away and restore a backup in its place."
         )
     if code in _UNREACHED:
         return ExpectedError(
@@ -57,7 +57,7 @@ def _is_disk_full(location: Location) -> bool:
 
 def _explain_postgresql(error: BaseException, location: Location) -> ExpectedError:
     reason = _reason(error, location)
-    # Asked for by name: loading psycopg for its class costs 50 ms that a SQLite user need not pay.
+    # Compared by name: loading psycopg for its class costs 50 ms that a SQLite user must not pay.
     sqlstate: str | None = getattr(error, "sqlstate", None)
     if sqlstate in _WAITED_TOO_LONG:
         return BusyError(f"{location.shown} is locked by another process", _BUSY_HINT)
@@ -66,7 +66,7 @@ def _explain_postgresql(error: BaseException, location: Location) -> ExpectedErr
             f"no room is left for {location.shown}", "Make room on its server, then run this again; nothing is lost."
         )
     if sqlstate is not None:
-        return RemoteError(f"{location.shown} refused: {reason}", "Its role needs to own its tables and its schema.")
+        return RemoteError(f"{location.shown} refused: {reason}", "Its role must own its tables and its schema.")
     if "FATAL" in str(error):
         return RemoteError(
             f"{location.shown} refused the connection: {reason}",
@@ -79,7 +79,7 @@ def _explain_postgresql(error: BaseException, location: Location) -> ExpectedErr
 
 
 def _reason(error: BaseException, location: Location) -> str:
-    """Return the last part of libpq's first line, which says why; the password is taken out should it be there."""
+    """Return the last part of libpq's first line, which has the reason; remove the password if it is there."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else "no reason given"
     reason = first.rpartition("FATAL:")[2].rpartition(" failed: ")[2].strip()

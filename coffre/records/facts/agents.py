@@ -1,4 +1,4 @@
-"""Facts about machines: their agents, the orders they get, their place, and the keys in their name."""
+"""Facts about machines: their agents, their orders, their replacement, and their keys."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from coffre.records.facts.fact import Fact
 
 @dataclass(frozen=True)
 class AgentDeployed(Fact):
-    """An agent was deployed: the generation of its orders, its program, and the way to the machine in one line."""
+    """An agent was deployed: the generation of its orders, its program, and the connection in one line."""
 
     licence: str = ""
     generation: int = field(kw_only=True)
@@ -26,19 +26,19 @@ class Install(AgentDeployed):
 
 @dataclass(frozen=True)
 class Update(AgentDeployed):
-    """An agent took other orders, another program, or was reached by another way."""
+    """An agent got other orders or another program, or is reached by another connection."""
 
 
 @dataclass(frozen=True)
 class Removal(Fact):
-    """An agent was removed from its machine; ``is_changed``: something was there to be removed."""
+    """An agent was removed from its machine; ``is_changed``: there was something to remove."""
 
     is_changed: Annotated[bool, Stored("changed")] = False
 
 
 @dataclass(frozen=True)
 class Retirement(Fact):
-    """A machine was retired: its key ends, and its backups are kept until a day."""
+    """A machine was retired: its key is deleted, and its backups are kept until a day."""
 
     licence: str
     on: date
@@ -48,7 +48,7 @@ class Retirement(Fact):
 
 @dataclass(frozen=True)
 class OrdersIssued(Fact):
-    """A generation of orders was used, before it was written; ``renews``: it says what the last one said."""
+    """A generation of orders was used, before it was written; ``renews``: its content equals the last one."""
 
     generation: int
     differences: tuple[str, ...] = ()
@@ -57,14 +57,14 @@ class OrdersIssued(Fact):
 
 @dataclass(frozen=True)
 class OrdersWritten(Fact):
-    """A generation of orders certainly stands in the machine's bucket."""
+    """A generation of orders is certainly in the machine's bucket."""
 
     generation: int
 
 
 @dataclass(frozen=True)
 class PathSize:
-    """What a path of a machine's plan gave in a report."""
+    """The result of a path of a machine's plan in a report."""
 
     path: str
     file_count: Annotated[int, Stored("files")]
@@ -73,7 +73,7 @@ class PathSize:
 
 @dataclass(frozen=True)
 class PathsAccepted(Fact):
-    """SMILÉO took what a report says of these paths for right; ``report_number`` is that report's."""
+    """SMILÉO accepted a report's results for these paths; ``report_number`` is that report's."""
 
     reason: str = ""
     report_number: Annotated[int | None, Stored("number")] = None
@@ -82,7 +82,7 @@ class PathsAccepted(Fact):
 
 @dataclass(frozen=True)
 class AcceptedBefore:
-    """The machine whose backups counted: its host's name, a short mark of it, and since when."""
+    """The machine accepted before: its host name, its short mark, and since when."""
 
     host_name: str
     mark: str
@@ -91,7 +91,7 @@ class AcceptedBefore:
 
 @dataclass(frozen=True)
 class MachineReplaced(Fact):
-    """Another machine takes a machine's place; ``before`` is the one that had it, None when none was known."""
+    """Another machine replaces a machine; ``before`` is the former one, None when none was known."""
 
     reason: str
     before: AcceptedBefore | None = None
@@ -99,7 +99,7 @@ class MachineReplaced(Fact):
 
 @dataclass(frozen=True)
 class KeyRotated(Fact):
-    """A stage of a key's rotation; ``which`` is the kind of the key, a phrase in events of before."""
+    """A stage of a key's rotation; ``which`` is the kind of the key, a phrase in older events."""
 
     which: str
     stage: str

@@ -1,4 +1,4 @@
-"""Facts about backups: their use, drills and verifications, what was brought back, set aside or let go."""
+"""Facts about backups: password uses, drills, verifications, restores of a repository, snapshots, losses."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,19 +14,19 @@ def _write_utc(moment: datetime) -> str:
 
 
 class PackFault(StrEnum):
-    """What is wrong with a pack. The values are in the database for ever."""
+    """The fault of a pack. The database keeps the values for ever."""
 
     LOST = "lost"
-    """The repository's index names it, and the bucket has none."""
+    """The repository's index has it, and the bucket does not."""
 
     ALTERED = "altered"
-    """Its content is not what its name says."""
+    """Its content does not match the hash in its name."""
 
     UNREADABLE = "unreadable"
-    """It is listed, and the platform does not hand it over."""
+    """It is listed, but the platform does not return it."""
 
     WRONG_SIZE = "wrong_size"
-    """It is not as long as the index says."""
+    """It does not have the size that the index gives."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PasswordUsed(Fact):
 
 @dataclass(frozen=True)
 class Drilled(Fact):
-    """A drill read a sample of a snapshot's files back; ``problems`` are what restic or the comparison said."""
+    """A drill read a sample of a snapshot's files back; ``problems`` are the messages of restic or the comparison."""
 
     seed: int
     snapshot_id: Annotated[str, Stored("snapshot")]
@@ -50,7 +50,7 @@ class Drilled(Fact):
 
 @dataclass(frozen=True)
 class PackDamage:
-    """One pack that is not what it was."""
+    """One damaged pack."""
 
     pack: str
     fault: PackFault
@@ -58,7 +58,7 @@ class PackDamage:
 
 @dataclass(frozen=True)
 class VerificationRun(Fact):
-    """How far a round of verification is: ``position`` is its part from 0 to 1, ``damaged`` names some of all."""
+    """The progress of a round of verification: ``position`` is from 0 to 1, ``damaged`` names some of all."""
 
     round_started_at: datetime
     last_pack: str
@@ -73,7 +73,7 @@ class VerificationRun(Fact):
 
 @dataclass(frozen=True)
 class VerificationRound(Fact):
-    """A full round of verification ended: every pack that was there when it started was read."""
+    """A full round of verification ended: every pack that existed at its start was read."""
 
     round_started_at: datetime
     pack_count: Annotated[int, Stored("packs")]
@@ -83,7 +83,7 @@ class VerificationRound(Fact):
 
 @dataclass(frozen=True)
 class Undeleted(Fact):
-    """A repository was brought back to a moment; ``hidden`` names some of the keys that came later."""
+    """A repository was brought back to a time; ``hidden`` names some of the later keys."""
 
     to: Annotated[datetime, Stored("to", write=_write_utc)]
     brought_back_count: Annotated[int, Stored("brought_back")]
@@ -96,7 +96,7 @@ class Undeleted(Fact):
 
 @dataclass(frozen=True)
 class SnapshotSetAside(Fact):
-    """A snapshot was put beside its repository."""
+    """A snapshot was set aside."""
 
     snapshot_id: Annotated[str, Stored("snapshot")]
     reason: str
@@ -104,7 +104,7 @@ class SnapshotSetAside(Fact):
 
 @dataclass(frozen=True)
 class SnapshotBroughtBack(Fact):
-    """A snapshot that was aside was put back into its repository."""
+    """A snapshot that was set aside was put back into its repository."""
 
     snapshot_id: Annotated[str, Stored("snapshot")]
     reason: str
@@ -112,7 +112,7 @@ class SnapshotBroughtBack(Fact):
 
 @dataclass(frozen=True)
 class SnapshotsReleased(Fact):
-    """Snapshots may be gone from now on; ``reason`` and ``losses`` are there when an operator acknowledged it."""
+    """Snapshots are no longer expected; ``reason`` and ``losses`` are set when an operator acknowledged it."""
 
     why: str
     snapshot_ids: Annotated[tuple[str, ...], Stored("snapshots")]
@@ -122,7 +122,7 @@ class SnapshotsReleased(Fact):
 
 @dataclass(frozen=True)
 class NewRepository(Fact):
-    """A repository begins anew: how many snapshots were known before, and the newest of them."""
+    """A new repository begins: the number of known snapshots before, and the newest of them."""
 
     reason: str
     snapshot_count: Annotated[int, Stored("snapshots")]

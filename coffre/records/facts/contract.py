@@ -1,4 +1,4 @@
-"""Facts that the contract is about: delivery, what was sold, suspension, quota, holds, disclosures."""
+"""Facts about the contract: delivery, sold quota and licences, suspension, gates, holds, disclosures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from coffre.spec.tenant import HoldKind
 
 
 class FillReason(StrEnum):
-    """What a machine has too much of. The values are in the database for ever."""
+    """The resource that a machine uses too much. The database keeps the values for ever."""
 
     BYTES = "bytes"
     OBJECTS = "objects"
 
 
 class DisclosureState(StrEnum):
-    """How far a disclosure is. The values are in the database for ever."""
+    """The progress of a disclosure. The database keeps the values for ever."""
 
     BEGUN = "begun"
     COMPLETE = "complete"
@@ -27,14 +27,14 @@ class DisclosureState(StrEnum):
 
 @dataclass(frozen=True)
 class Commissioned(Fact):
-    """The service was delivered: the storage is up, and each of these machines has its agent."""
+    """The service was delivered: the storage works, and each of these machines has its agent."""
 
     machines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class QuotaChange(Fact):
-    """The quota that was sold, and the amendments that the tenant file names."""
+    """The sold quota, and the amendments of the tenant file."""
 
     quota_bytes: int
     amendments: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class QuotaChange(Fact):
 
 @dataclass(frozen=True)
 class LicenceChange(Fact):
-    """How many licences of each kind of machine were sold; a kind is named as the tenant file had it then."""
+    """The number of sold licences for each kind of machine, with the kind's name in the tenant file of that time."""
 
     licences: Mapping[str, int]
     amendments: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class LicenceChange(Fact):
 
 @dataclass(frozen=True)
 class OptionChange(Fact):
-    """The options that were sold, as the tenant file named them then."""
+    """The sold options, with their names in the tenant file of that time."""
 
     options: tuple[str, ...]
     amendments: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class OptionChange(Fact):
 
 @dataclass(frozen=True)
 class SuspensionChange(Fact):
-    """The service was suspended, or is no more."""
+    """The service was suspended, or resumed."""
 
     is_suspended: Annotated[bool, Stored("suspended")]
     amendments: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class SuspensionChange(Fact):
 
 @dataclass(frozen=True)
 class HoldInFile:
-    """A hold as the tenant file has it."""
+    """A hold of the tenant file."""
 
     reference: str
     since: date
@@ -75,7 +75,7 @@ class HoldInFile:
 
 @dataclass(frozen=True)
 class HoldChange(Fact):
-    """The hold of the tenant file; None when it has none any more."""
+    """The hold of the tenant file; None when it no longer has one."""
 
     hold: HoldInFile | None
     amendments: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class HoldLifted(Fact):
 
 @dataclass(frozen=True)
 class Disclosed(Fact):
-    """Data is handed to an authority. Each of ``machines`` is the evidence of one machine that was handed over."""
+    """Data is handed to an authority. Each of ``machines`` is the evidence of one machine's data."""
 
     reference: str
     state: DisclosureState
@@ -112,7 +112,7 @@ class Disclosed(Fact):
 
 @dataclass(frozen=True)
 class OutOfHoursApply(Fact):
-    """An apply started outside working hours, and why these hours are outside."""
+    """An apply started outside working hours, with the reason."""
 
     reason: str
 
@@ -130,7 +130,7 @@ class GateChange(Fact):
 
 @dataclass(frozen=True)
 class GateWord(Fact):
-    """An operator let a machine that fills the storage go on; what it had then."""
+    """An operator released a machine that fills the storage; with its usage at that time."""
 
     reason: str
     surplus_bytes: int

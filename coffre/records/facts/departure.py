@@ -1,4 +1,4 @@
-"""Facts of a departure: its stages, its steps with their evidence, its letters, and the trimming at its end."""
+"""Facts of a departure: its stages, its steps with their evidence, its letters, and the deletion of records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from coffre.records.facts.mail import MailState
 
 
 class Stage(StrEnum):
-    """Where a departure stands. The values are in the database for ever: never rename one."""
+    """The stage of a departure. The database keeps the values for ever: never rename one."""
 
     NOTIFIED = "notified"
     SERVING = "serving"
@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
 
 class LetterKind(StrEnum):
-    """What a letter is about. The values are in the database for ever."""
+    """The kind of a letter. The database keeps the values for ever."""
 
     NOTICE_RECEIVED = "notice_received"
     DATA_READY = "data_ready"
@@ -38,7 +38,7 @@ class LetterKind(StrEnum):
 
 
 class Identity(StrEnum):
-    """How it is known who wrote an entry of the journal. The values are in the database for ever."""
+    """How the author of a journal entry is known. The database keeps the values for ever."""
 
     DECLARED = "declared"
     PROVED = "proved"
@@ -46,10 +46,10 @@ class Identity(StrEnum):
 
 @dataclass(frozen=True)
 class JournalEntry(Fact):
-    """What each entry of a departure's journal says.
+    """The common part of each entry of a departure's journal.
 
-    ``on`` is the procedure's day. ``retired_machine`` is there when the departure is that machine's alone. ``by`` is
-    the nonce of the signed statement that the entry belongs to.
+    ``on`` is the procedure's day. ``retired_machine`` is set when the departure is only about that machine. ``by`` is
+    the nonce of the entry's signed statement.
     """
 
     on: date | None = None
@@ -75,7 +75,7 @@ class DepartureStep(JournalEntry):
 
 @dataclass(frozen=True)
 class LetterPosted(Fact):
-    """How far a letter went; ``sha256`` is of its file."""
+    """The state of a letter; ``sha256`` is the hash of its file."""
 
     letter: LetterKind
     file: str
@@ -88,7 +88,7 @@ class LetterPosted(Fact):
 
 @dataclass(frozen=True)
 class TrimmedCount:
-    """How many events of a kind were deleted."""
+    """The number of deleted events of a kind."""
 
     kind: str
     count: int
@@ -96,7 +96,7 @@ class TrimmedCount:
 
 @dataclass(frozen=True)
 class RecordsTrimmed(Fact):
-    """Records of a tenant that has left were deleted; ``accounts_for_links``: there was a chain by then."""
+    """Records of a departed tenant were deleted; ``accounts_for_links``: the chain existed at that time."""
 
     on: date | None = None
     trimmed: tuple[TrimmedCount, ...] = ()

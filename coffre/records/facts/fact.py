@@ -1,4 +1,4 @@
-"""What every fact is: a frozen dataclass that stands in the details of one kind of event."""
+"""The base of every fact: a frozen dataclass for the details of one kind of event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from coffre.records.details import REST
 
 @dataclass(frozen=True)
 class Fact:
-    """What one event says. A field without a default was written by every version."""
+    """The content of one event. Every version wrote the fields without a default."""
 
 
 @dataclass(frozen=True)
 class RecordedFinding:
-    """A finding as it was recorded: its kind as the version that found it named it, and the evidence."""
+    """A recorded finding: its kind, as the recording version named it, and the evidence."""
 
     kind: str
     evidence: Annotated[Mapping[str, object], REST] = field(default_factory=dict)

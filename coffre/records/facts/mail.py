@@ -1,13 +1,13 @@
-"""How far a piece of mail went, whatever it is about."""
+"""The state of a mail, for any subject."""
 
 from enum import StrEnum
 
 
 class MailState(StrEnum):
-    """How far mail went. The values are in the database for ever.
+    """The state of a mail. The database keeps the values for ever.
 
-    Mail that stayed at sending was cut off: whether it went out is not known. Without a mail server it is written only,
-    to be handed over in another way.
+    A mail that stays in the state "sending" was interrupted: it is unknown whether it was sent. Without a mail server
+    it is only written, to be delivered in another way.
     """
 
     WRITTEN = "written"

@@ -1,4 +1,4 @@
-"""Which class says what an event of each kind says: the one place where details become facts and facts details."""
+"""The class of facts for each kind of event; only this module converts between details and facts."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -12,7 +12,7 @@ from coffre.records.facts.fact import Fact
 F = TypeVar("F", bound=Fact)
 
 FactClasses = type[F] | tuple[type[F], ...]
-"""One class of facts, or several of which any counts."""
+"""One class of facts, or several alternatives."""
 
 FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.INSTALL: agents.Install,
@@ -54,29 +54,29 @@ _KINDS = {fact: kind for kind, fact in FACTS.items()}
 
 
 def kind_of(fact: type[Fact]) -> EventKind:
-    """Return the kind of the events that say such a fact."""
+    """Return the kind of the events with such a fact."""
     return _KINDS[fact]
 
 
 def write_fact(fact: Fact) -> dict[str, object]:
-    """Return what an event's details hold of a fact."""
+    """Return the details of an event for a fact."""
     return details.to_details(fact)
 
 
 def read_fact(event: Event) -> Fact:
-    """Return what an event says, also one that an earlier version wrote."""
+    """Return the fact of an event, also one that an earlier version wrote."""
     try:
         return details.from_details(FACTS[event.kind], event.details)
     except (KeyError, TypeError, ValueError) as unreadable:
         raise ExpectedError(
-            f"event {event.id} of {event.slug}, of the kind {event.kind.value}, does not say what such an event says",
-            "`coffre records verify` tells whether it was changed; if it was not, a newer Coffre wrote it.",
+            f"event {event.id} of {event.slug}, of the kind {event.kind.value}, has unexpected details",
+            "`coffre records verify` shows whether it was changed; if not, a newer Coffre wrote it.",
         ) from unreadable
 
 
 def read_as(event: Event, kinds: FactClasses[F]) -> F:
-    """Return what an event says, as a fact of one of these classes; TypeError when it is none of them."""
+    """Return the fact of an event, of one of these classes; TypeError for any other class."""
     fact = read_fact(event)
     if not isinstance(fact, kinds):
-        raise TypeError(f"an event of the kind {event.kind.value} is none of {kinds}")
+        raise TypeError(f"an event of the kind {event.kind.value} is not one of {kinds}")
     return fact

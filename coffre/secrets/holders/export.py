@@ -1,4 +1,4 @@
-"""A tenant's two bundles in one file for somebody else's age keys: encrypted in memory, never in clear on disk."""
+"""Exports a tenant's two bundles to one file for other age keys: encrypted in memory, never unencrypted on disk."""
 
 import json
 import os
@@ -16,21 +16,21 @@ EXPORT_VERSION = 1
 
 
 def check_export(path: Path, recipients: Sequence[str]) -> None:
-    """Refuse an export that could not be written or that nobody could open, before anything is recorded."""
+    """Refuse an export that cannot be written or opened, before anything is recorded."""
     if not recipients:
-        raise UsageError("nobody is named who could open the file", "Name at least one age key: --recipient age1….")
+        raise UsageError("the export has no recipient", "Name at least one age key: --recipient age1….")
     for key in recipients:
         if key.upper().startswith(age.SECRET_KEY_PREFIX):
             raise UsageError(
-                "--recipient names a private key, where a public one belongs",
-                "It stands in this shell's history now: make another, and name its public half (age1…).",
+                "--recipient names a private key instead of a public one",
+                "It is in this shell's history now: make another key, and name its public half (age1…).",
             )
         if not age.is_recipient(key):
             raise UsageError("--recipient is not an age X25519 recipient", "A public key starts with age1.")
     if path.exists() or path.is_symlink():
-        raise RefusedError(f"{path} is there already", "Name a new file; nothing is overwritten.")
+        raise RefusedError(f"{path} already exists", "Name a new file; nothing is overwritten.")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"no file can be made in {path.parent}", "Name a file in a folder that is there.")
+        raise UsageError(f"no file can be created in {path.parent}", "Name a file in an existing folder.")
 
 
 def seal_export(
@@ -52,6 +52,6 @@ def seal_export(
 
 
 def write_export(path: Path, sealed: bytes) -> None:
-    """Write the encrypted file, for its owner alone, whole or not at all."""
+    """Write the encrypted file atomically, readable by its owner only."""
     with files.explained(f"write {path}"):
         write_atomically(path, sealed)

@@ -1,4 +1,4 @@
-"""Identity files and recipient files: where they are, what they may say, and how they must be kept."""
+"""Identity files and recipient files: their paths, their format and their permissions."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -20,27 +20,27 @@ _SHARED_BITS = 0o077
 
 
 def identity_path(environment: Mapping[str, str]) -> Path:
-    """Return where the operator's identity is, or would be: COFFRE_IDENTITY, else the user's configuration folder."""
+    """Return the path of the operator's identity: COFFRE_IDENTITY, else in the user's configuration folder."""
     named = environment.get(IDENTITY_VARIABLE)
     if named:
         return expand_home(Path(named), environment).absolute()
     configured = Path(environment.get("XDG_CONFIG_HOME") or "")
-    # The XDG specification has relative paths ignored.
+    # The XDG specification says to ignore relative paths.
     base = configured if configured.is_absolute() else home(environment) / ".config"
     return base / "coffre" / IDENTITY_FILE
 
 
 def check_outside(identity: Path, root: Path) -> None:
-    """Refuse an identity under the checkout, also through a link: it would travel with the repository."""
+    """Refuse an identity inside the checkout, also through a link: it would be copied with the repository."""
     if identity.resolve().is_relative_to(root.resolve()):
         raise IdentityError(
-            f"the identity {identity} lies inside {root}",
-            f"Move it out of the checkout and name it with {IDENTITY_VARIABLE}, or leave it to the default place.",
+            f"the identity {identity} is inside {root}",
+            f"Move it out of the checkout and name it with {IDENTITY_VARIABLE}, or move it to the default place.",
         )
 
 
 def read_identities(path: Path, root: Path) -> tuple[SecretStr, ...]:
-    """Return the identities of a file (one a line, # for comments), checked for how the file is kept."""
+    """Return the identities of a file (one per line, # for comments); also check the file's permissions."""
     check_outside(path, root)
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -58,7 +58,7 @@ def read_identities(path: Path, root: Path) -> tuple[SecretStr, ...]:
     except UnicodeDecodeError:
         text = "not text"
     if mode & _SHARED_BITS:
-        raise IdentityError(f"the identity {path} is readable by others than its owner", f"Run: chmod 600 {path}")
+        raise IdentityError(f"other users can read the identity {path}", f"Run: chmod 600 {path}")
     return _parse_identities(text, path)
 
 
@@ -69,7 +69,7 @@ def read_recipients(path: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         raise RecipientsError(
             f"there is no list of recipients at {path}",
-            "Run `coffre secrets init` the first time; later, put the file back from the escrow.",
+            "The first time, run `coffre secrets init`; later, restore the file from the escrow.",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipientsError(f"the list of recipients {path} cannot be read") from error
@@ -78,7 +78,7 @@ def read_recipients(path: Path) -> tuple[str, ...]:
         raise RecipientsError(
             f"{path} has {len(recipients)} recipient{'' if len(recipients) == 1 else 's'}; "
             f"at least {MINIMUM_RECIPIENTS} different ones are needed",
-            "One lost key must never lose every backup: add the public half of a key that is kept in a safe.",
+            "One lost key must not make all backups unreadable: add the public half of a key that is in a safe.",
         )
     return recipients
 
@@ -104,8 +104,8 @@ def _parse_recipients(text: str, path: Path) -> Iterator[str]:
     for number, line in _meaningful_lines(text):
         if line.upper().startswith(age.SECRET_KEY_PREFIX):
             raise RecipientsError(
-                f"{path}:{number}: this is a private key, where public ones belong",
-                "Remove it at once and treat that key as known to everybody who could read the file.",
+                f"{path}:{number}: this is a private key instead of a public one",
+                "Remove it at once, and consider the key known to everybody who could read the file.",
             )
         if not age.is_recipient(line):
             raise RecipientsError(

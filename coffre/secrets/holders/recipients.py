@@ -1,7 +1,8 @@
-"""Who can open the bundles: the list shown, lengthened and shortened, with every bundle encrypted anew for it.
+"""Shows and changes the list of recipients, and encrypts every bundle again for the new list.
 
-At every moment each bundle is one whole file for one of the two lists, both of at least two keys and ours among them.
-A list that was changed while bundles still wait for it leaves a mark; the same command again finishes the work.
+At every moment each bundle is one complete file for the old or the new list. Both lists have at least two keys, one
+of them ours. While some bundles are not yet encrypted for the new list, a mark exists; the same command again
+finishes the work.
 """
 
 import os
@@ -29,7 +30,7 @@ OnProgress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Recipient:
-    """A public key of the list; ``note`` is the comment above it, ``is_own`` tells the one of the identity in use."""
+    """A public key of the list; ``note`` is the comment above it, ``is_own`` marks the key of the current identity."""
 
     key: str
     note: str
@@ -38,7 +39,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class RecipientList:
-    """The list as it stands; ``is_pending`` when some bundles are still encrypted for an earlier one."""
+    """The current list; ``is_pending`` when some bundles are still encrypted for an earlier one."""
 
     recipients: tuple[Recipient, ...]
     is_pending: bool
@@ -46,7 +47,7 @@ class RecipientList:
 
 @dataclass(frozen=True)
 class Vault:
-    """The two places, and the identity by which their bundles are opened."""
+    """The two places, and the identity that opens their bundles."""
 
     places: Places
     identity: Path
@@ -54,7 +55,7 @@ class Vault:
 
     @classmethod
     def open(cls, primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ) -> "Vault":
-        """Return the vault of two folders; the environment says where the operator's identity is."""
+        """Return the vault of two folders; the environment gives the path of the operator's identity."""
         places = Places(primary, escrow, root)
         places.check_apart()
         return cls(places, keys.identity_path(environment))
@@ -69,13 +70,13 @@ class Vault:
         return keys.read_identities(self.identity, self.places.root)
 
     def bundles(self) -> list[Path]:
-        """Return every bundle of both places, the escrow's first: a save writes them in this order too."""
+        """Return every bundle of both places, the escrow's first, in the order of a save."""
         places = self.places
         return [folder / name for folder in (places.escrow, places.primary) for name in places.list_bundles(folder)]
 
 
 def list_recipients(vault: Vault) -> RecipientList:
-    """Return whom the bundles are encrypted for, in the order of the file."""
+    """Return the recipients of the bundles, in the order of the file."""
     known = keys.read_recipients(vault.places.recipients)
     notes = _notes(vault.places.recipients.read_bytes().decode())
     own = {age.public_half(identity) for identity in vault.identities} if vault.identity.exists() else set()
@@ -86,7 +87,7 @@ def list_recipients(vault: Vault) -> RecipientList:
 def add_recipient(vault: Vault, key: str, note: str, on_progress: OnProgress) -> int:
     """Add a public key and encrypt every bundle for it too; returns how many files were written.
 
-    May run again, also for a key that is on the list: every bundle is then encrypted anew.
+    May run again, also for a key that is on the list: every bundle is then encrypted again.
     """
     _check_key(key)
     with _changing(vault):
@@ -97,9 +98,9 @@ def add_recipient(vault: Vault, key: str, note: str, on_progress: OnProgress) ->
 
 
 def remove_recipient(vault: Vault, key: str, on_progress: OnProgress) -> int:
-    """Take a public key off the list and encrypt every bundle for the others alone; see `add_recipient`.
+    """Remove a public key from the list and encrypt every bundle for the others only; see `add_recipient`.
 
-    RefusedError when fewer than two keys would be left. Whoever holds the key knows what the bundles held until now.
+    RefusedError when fewer than two keys would be left. The holder of the key knows the former content of the bundles.
     """
     _check_key(key)
     with _changing(vault):
@@ -111,14 +112,14 @@ def remove_recipient(vault: Vault, key: str, on_progress: OnProgress) -> int:
         if len(current) - 1 < keys.MINIMUM_RECIPIENTS:
             raise RefusedError(
                 f"the list would have {len(current) - 1} key left; at least {keys.MINIMUM_RECIPIENTS} are needed",
-                "One lost key must never lose every backup: add another first (`coffre secrets recipients add`).",
+                "One lost key must not make all backups unreadable: first `coffre secrets recipients add` another.",
             )
         text = _without(vault.places.recipients.read_bytes().decode(), key)
         return _change(vault, text, on_progress)
 
 
 def _change(vault: Vault, text: str, on_progress: OnProgress) -> int:
-    """Put a list in force: the mark, the list, the bundles, and the mark away."""
+    """Apply a list: write the mark, the list and the bundles, then remove the mark."""
     places = vault.places
     following = tuple(line for line in map(str.strip, split_lines(text)) if line and not line.startswith("#"))
     check_is_recipient(vault.identities, following, vault.identity, places.recipients)
@@ -127,7 +128,7 @@ def _change(vault: Vault, text: str, on_progress: OnProgress) -> int:
         write_atomically(vault.pending, b"Some bundles are still encrypted for an earlier list.\n")
         for path in (places.escrow_recipients, places.recipients):
             write_atomically(path, text.encode())
-    # Listed only now: a bundle that another run writes from here on is written for the new list.
+    # Listed only now: other runs write their bundles for the new list from here on.
     bundles = vault.bundles()
     for path in bundles:
         on_progress(f"encrypting {places.shown(path)} for {len(following)} recipients")
@@ -148,13 +149,13 @@ def _encrypt_anew(vault: Vault, path: Path, recipients: Sequence[str]) -> None:
             written = path.read_bytes()
         if age.unseal(written, vault.identities, shown) != content:
             raise ExpectedError(
-                f"{shown} was written, but did not read back as written",
-                "Its other copy is whole. Check the disk or mount it is on, then run the same command again.",
+                f"{shown} was written, but reading it back gave something else",
+                "Its other copy is good. Check its disk or mount, then run the same command again.",
             )
 
 
 def _check_all_open(vault: Vault) -> None:
-    """Look before anything is changed: a bundle that does not open could not be encrypted anew."""
+    """Check before any change: a bundle that does not open cannot be encrypted again."""
     for path in vault.bundles():
         shown = vault.places.shown(path)
         with files.explained(f"read {shown}"):
@@ -164,8 +165,8 @@ def _check_all_open(vault: Vault) -> None:
 def _check_key(key: str) -> None:
     if key.upper().startswith(age.SECRET_KEY_PREFIX):
         raise UsageError(
-            "this is a private key, where a public one belongs",
-            "It stands in this shell's history now: make another, and name its public half (age1…).",
+            "this is a private key instead of a public one",
+            "It is in this shell's history now: make another key, and name its public half (age1…).",
         )
     if not age.is_recipient(key):
         raise UsageError("this is not an age X25519 recipient", "A public key starts with age1; age-keygen shows it.")
@@ -183,7 +184,7 @@ def _notes(text: str) -> dict[str, str]:
 
 
 def _without(text: str, key: str) -> str:
-    """Return the list's text without a key, and without the one line of comment right above it."""
+    """Return the list's text without a key, and without the comment line above it."""
     kept: list[str] = []
     for line in split_lines(text):
         if line.strip() != key:
@@ -195,7 +196,7 @@ def _without(text: str, key: str) -> str:
 
 @contextmanager
 def _changing(vault: Vault) -> Iterator[None]:
-    """Let one command at a time change the list, where there is one and an escrow."""
+    """Let only one command at a time change the list; a list and an escrow must exist."""
     places = vault.places
     keys.read_recipients(places.recipients)
     if not places.escrow_recipients.is_file():

@@ -1,4 +1,4 @@
-"""The first set-up of a secret store: identity, recovery key, list of recipients, the two folders."""
+"""Sets up a secret store: identity, recovery key, list of recipients, and the two folders."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -39,10 +39,10 @@ _RECIPIENTS_TEXT = """\
 
 @dataclass(frozen=True)
 class SetupResult:
-    """What stands after `init`; private keys are only named by their files.
+    """The result of `init`; it names private keys only by their files.
 
-    ``created`` lists what this call made: empty when all was there. ``recovery_identity`` is set as long as the private
-    half of the recovery key still lies beside the identity, instead of in a safe.
+    ``created`` lists what this call created: empty when everything existed. ``recovery_identity`` is set while the
+    private half of the recovery key is still beside the identity, and not in a safe.
     """
 
     identity: Path
@@ -63,10 +63,10 @@ class _Setup:
 
 
 def init(primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ) -> SetupResult:
-    """Make whatever of identity, recovery key, list of recipients and folders is missing; may run again at any time.
+    """Create the missing ones of identity, recovery key, list of recipients and folders; may run again at any time.
 
-    RefusedError when bundles are there that a new key could not open, or when the list of recipients names keys and
-    none of them is at hand: minting another then would hide that the right one is lost.
+    RefusedError when bundles exist that a new key could not open, or when the list of recipients names keys and none of
+    them is here: a new key would then hide that the right one is lost.
     """
     places = Places(primary, escrow, root)
     places.check_apart()
@@ -81,7 +81,7 @@ def init(primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, s
             with files.explained(f"make {places.shown(folder)}"):
                 if make_private_folder(folder):
                     setup.created.append(folder)
-        # The list in the secrets folder comes last: with it the set-up is whole, and before it nothing can be saved.
+        # The list in the secrets folder comes last: it completes the set-up, and before it nothing can be saved.
         for path in (places.escrow_recipients, places.recipients):
             _write_missing(setup, path, recipients_text)
     return SetupResult(
@@ -105,8 +105,8 @@ def _check_may_start(setup: _Setup, listed: Path | None) -> None:
     if listed is None:
         if bundles:
             raise RefusedError(
-                f"there are bundles already ({bundles[0]}), but no recipients.txt that says who can open them",
-                f"Put {places.shown(places.recipients)} back with the public keys they were written for; "
+                f"there are already bundles ({bundles[0]}), but no recipients.txt with their recipients",
+                f"Restore {places.shown(places.recipients)} with the public keys of these bundles; "
                 "new keys could not open them.",
             )
         return
@@ -128,14 +128,14 @@ def _check_may_start(setup: _Setup, listed: Path | None) -> None:
 
 
 def _mint_recipients(setup: _Setup) -> str:
-    """Return the text of a first list of recipients; reuses the keys that a killed run left."""
+    """Return the text of a first list of recipients; reuses the keys of an interrupted run."""
     operator = _ensure_identity(setup, setup.identity, _IDENTITY_TEXT)
     recovery = _ensure_identity(setup, setup.recovery, _RECOVERY_TEXT)
     return _RECIPIENTS_TEXT.format(operator=operator, recovery=recovery)
 
 
 def _ensure_identity(setup: _Setup, path: Path, text: str) -> str:
-    """Return the public half of an identity file, made first when there is none."""
+    """Return the public half of an identity file; creates the file when there is none."""
     if not path.exists():
         secret = age.new_identity()
         _write_missing(setup, path, text.format(public=age.public_half(secret), secret=secret.get_secret_value()))

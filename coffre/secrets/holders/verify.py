@@ -1,4 +1,4 @@
-"""Whether the secrets would be there on a bad day: every copy opened and compared, nothing written or shown."""
+"""Verifies that the secrets are usable: opens and compares every copy, writes and shows nothing."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MODELS: tuple[type[ControlBundle | DataBundle], ...] = (ControlBundle, DataBund
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """Something about the secrets that an operator should put right; a warning does not make the check fail."""
+    """A problem of the secrets that an operator should correct; a warning does not make the check fail."""
 
     place: str
     message: str
@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at, and what was found; all is well when nothing was, warnings apart."""
+    """The number of checked files, and the findings; the check passes when there are only warnings."""
 
     bundles: int
     recipients: int
@@ -43,8 +43,8 @@ class Verification:
 def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]) -> Verification:
     """Open and compare all bundles of both places.
 
-    ``tenant_ids`` are those of the tenant files by slug; ``applied`` are the slugs that were applied before, which must
-    have both bundles. What is wrong is a finding, never an error of its own.
+    ``tenant_ids`` are the ids of the tenant files by slug; ``applied`` are the slugs that were applied before, which
+    must have both bundles. A problem is a finding, never an error.
     """
     recipients, findings = _check_recipients(vault)
     findings += _check_folders(vault)
@@ -62,7 +62,7 @@ def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]
 
 
 def count_recipients(sealed: bytes) -> int:
-    """Return for how many X25519 recipients a file is encrypted, by its header; 0 when it has none."""
+    """Return the number of X25519 recipients of a file, from its header; 0 when it has none."""
     header = sealed.partition(b"\n--- ")[0]
     return sum(line.startswith(b"-> X25519 ") for line in header.split(b"\n"))
 
@@ -78,7 +78,7 @@ def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[Finding]]:
     try:
         if keys.read_recipients(places.escrow_recipients) != recipients:
             message = f"names other recipients than {shown}"
-            hint = "The next apply writes it again; run `coffre secrets recipients list` to see who should be on it."
+            hint = "The next apply writes it again; `coffre secrets recipients list` shows the expected keys."
             findings.append(Finding(places.shown(places.escrow_recipients), message, hint))
     except ExpectedError as problem:
         findings.append(Finding(places.shown(places.escrow_recipients), problem.message, problem.hint))
@@ -92,7 +92,7 @@ def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[Finding]]:
                 Finding(str(vault.identity), f"is not among the recipients of {shown}", "Use the identity that is.")
             )
     if vault.pending.exists():
-        hint = "Run the `coffre secrets recipients add` or `remove` that was interrupted again."
+        hint = "Run the interrupted `coffre secrets recipients add` or `remove` again."
         findings.append(Finding(shown, "some bundles are still encrypted for an earlier list", hint))
     return recipients, findings
 
@@ -101,7 +101,7 @@ def _check_folders(vault: Vault) -> Iterator[Finding]:
     places = vault.places
     for folder in (places.primary, places.escrow):
         if not folder.is_dir():
-            yield Finding(places.shown(folder), "is not there", "Mount it if it is not mounted.")
+            yield Finding(places.shown(folder), "is missing", "Mount it if it is not mounted.")
             continue
         yield from _check_mode(vault, folder, "700")
         for path in (folder / name for name in [*places.list_bundles(folder), keys.RECIPIENTS_FILE]):
@@ -111,23 +111,23 @@ def _check_folders(vault: Vault) -> Iterator[Finding]:
     if len(folders) == len({folder.stat().st_dev for folder in folders}) + 1:
         yield Finding(
             places.shown(places.escrow),
-            f"lies on the same file system as {places.shown(places.primary)}",
-            "One broken disk would take both copies: give the escrow another medium, away from the platform.",
+            f"is on the same file system as {places.shown(places.primary)}",
+            "One broken disk would destroy both copies: move the escrow to another disk, away from the platform.",
             is_warning=True,
         )
 
 
 def _check_mode(vault: Vault, path: Path, wanted: str) -> Iterator[Finding]:
     if path.stat().st_mode & _OTHERS_BITS:
-        yield Finding(vault.places.shown(path), "is open to others than its owner", f"Run: chmod {wanted} {path}")
+        yield Finding(vault.places.shown(path), "is accessible to other users", f"Run: chmod {wanted} {path}")
 
 
 def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[Finding]:
     slug, _, kind = name.removesuffix(BUNDLE_SUFFIX).rpartition(".")
     if kind not in KINDS.values():
-        yield Finding(name, "is no bundle of Coffre's", "Move it elsewhere: nothing reads it here.", is_warning=True)
+        yield Finding(name, "is not a bundle of Coffre", "Move it elsewhere: Coffre does not read it.", is_warning=True)
     elif slug not in tenant_ids and name != f"{PROVIDER}.{KINDS[ProviderBundle]}{BUNDLE_SUFFIX}":
-        hint = f"Put tenants/{slug}.yaml back, or keep the bundle for as long as its backups exist."
+        hint = f"Put tenants/{slug}.yaml back, or keep the bundle as long as its backups exist."
         yield Finding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
 
 
@@ -142,12 +142,12 @@ def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[Finding]:
         return
     count = count_recipients(sealed)
     if count and listed and count != listed:
-        hint = "Run `coffre secrets recipients add` with a key of the list again: it encrypts every bundle anew."
+        hint = "Run `coffre secrets recipients add` with a key of the list again: it encrypts every bundle again."
         yield Finding(shown, f"is encrypted for {count} recipients, and the list has {listed}", hint)
     try:
         age.unseal(sealed, vault.identities, shown)
     except ExpectedError as problem:
-        hint = problem.hint or "If its other copy opens: keep this file aside, and copy the other one over it."
+        hint = problem.hint or "If its other copy opens: move this file away, and copy the other one to its place."
         yield Finding(shown, problem.message.removeprefix(f"{shown} "), hint)
 
 
@@ -163,7 +163,7 @@ def _check_copies(vault: Vault, slug: str, tenant_id: str, model: type[B], *, is
     if judged.notice:
         yield Finding(places.shown(places.primary / name), judged.notice, f"Run `coffre apply {slug}`.")
     if judged.bundle is None and is_needed:
-        hint = f"Bring it back from a backup: without it {slug} cannot be run, and its backups not be read."
+        hint = f"Restore it from a backup: without it, the service of {slug} and its backups are unusable."
         yield Finding(places.shown(places.primary / name), f"is in neither place, and {slug} was applied", hint)
 
 

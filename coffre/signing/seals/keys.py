@@ -1,7 +1,7 @@
-"""The key that seals documents: the one that platform.yaml names, or on the embedded platform one made here once.
+"""The key that signs documents: the one of platform.yaml, or on the embedded platform a test key made here once.
 
-A key on a token (PKCS#11) would be another kind of reference in platform.yaml, read in `read_signing_key` beside the
-others.
+A key on a token (PKCS#11) would need another kind of reference in platform.yaml, read in `read_signing_key` like
+the others.
 """
 
 from collections.abc import Callable
@@ -54,10 +54,10 @@ class CertifiedKey:
 def read_signing_key(
     settings: PlatformFile, root: Path, now: datetime, platform: str, is_embedded: Callable[[], bool]
 ) -> CertifiedKey:
-    """Return the key that seals what is said about a tenant of a platform; ExpectedError says what is wrong with it.
+    """Return the key that signs documents about a platform's tenant; ExpectedError describes what is wrong with it.
 
-    Only where platform.yaml names none it is asked whether the platform is the embedded one. RefusedError on a real
-    platform then: a trial key would prove nothing there.
+    When platform.yaml names no key, the platform must be the embedded one. RefusedError on a real platform: a test key
+    would prove nothing there.
     """
     signing = settings.offboarding.signing
     if signing is not None:
@@ -71,10 +71,10 @@ def read_signing_key(
 
 
 def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
-    """Return the certificate that whoever runs this here signs with; None where nothing shows that it is theirs.
+    """Return the provider's own certificate; None without proof that it belongs to the operator of this computer.
 
-    A folder that somebody sent may hold anything, a platform.yaml too. So the private key has to be at hand, outside
-    the folder, and belong to the certificate. An embedded platform's trial key is its own folder's, and vouches for
+    A folder from another person may contain anything, also a platform.yaml. So the private key must be present, outside
+    the folder, and belong to the certificate. The test key of an embedded platform is in its own folder and proves
     nothing.
     """
     signing = settings.offboarding.signing
@@ -93,7 +93,7 @@ def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
 
 
 def is_trial(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate is one that Coffre made for an embedded platform: it proves nothing."""
+    """Tell whether Coffre made a certificate for an embedded platform: it proves nothing."""
     return any(each.value == _LAB_NAME for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
@@ -113,7 +113,7 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def name_signer(certificate: x509.Certificate) -> str:
-    """Return the names that a certificate gives its holder, without their keys: common name, then organization."""
+    """Return the names of a certificate's holder: common name, then organization."""
     kinds = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
     names = [str(each.value) for kind in kinds for each in certificate.subject.get_attributes_for_oid(kind)]
     return ", ".join(dict.fromkeys(names)) or certificate.subject.rfc4514_string()
@@ -140,14 +140,14 @@ def is_signed_by(certificate: x509.Certificate, signature: bytes, content: bytes
 
 
 def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    """Return the certificates of a PEM file; ExpectedError when there is none to read."""
+    """Return the certificates of a PEM file; ExpectedError when it has no readable one."""
     try:
         return tuple(x509.load_pem_x509_certificates(read_plain(path.resolve(), _PEM_LIMIT_BYTES)))
     except OSError as error:
         why = error.strerror or str(error)
         raise ExpectedError(f"cannot read {path}: {why}", "Name a PEM file with a certificate.") from error
     except ValueError as error:
-        raise ExpectedError(f"{path} holds no certificate", "Name a PEM file with a certificate.") from error
+        raise ExpectedError(f"{path} contains no certificate", "Name a PEM file with a certificate.") from error
 
 
 def _read(signing: Signing, root: Path) -> CertifiedKey:
@@ -157,13 +157,13 @@ def _read(signing: Signing, root: Path) -> CertifiedKey:
     except TypeError as error:
         raise ExpectedError(
             "the key of offboarding.signing is protected by a passphrase",
-            "Name an unprotected one that only the user who runs Coffre can read.",
+            "Name an unprotected key that only the user who runs Coffre can read.",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ExpectedError("the key of offboarding.signing is no private key in PEM", "Name one.") from error
+        raise ExpectedError("the key of offboarding.signing is not a private key in PEM", "Name one.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ExpectedError(
-            "the key of offboarding.signing is neither RSA nor ECDSA", "Readers of PDF know only these."
+            "the key of offboarding.signing is neither RSA nor ECDSA", "PDF readers support only these."
         )
     return CertifiedKey(key, read_certificates(root / signing.certificate))
 
@@ -182,7 +182,7 @@ def _check(sealing: CertifiedKey, now: datetime, where: str) -> CertifiedKey:
 
 
 def _ensure_lab_key(root: Path, provider: str, now: datetime) -> CertifiedKey:
-    """Return the embedded platform's own key, made at the first call; its certificate calls itself a trial's."""
+    """Return the embedded platform's own test key, created at the first call; its certificate says so."""
     key_file, certificate_file = root / LAB_KEY, root / LAB_CERTIFICATE
     key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not key_file.exists():

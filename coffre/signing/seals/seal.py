@@ -1,4 +1,4 @@
-"""What a sealed file says once its signature was proved, whichever format it has."""
+"""The content of a signed file after the check of its signature, for every format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from cryptography import x509
 
 
 class SealError(Exception):
-    """The signature does not cover the file as it is; the message completes "FILE cannot be relied on: …"."""
+    """The signature does not match the file; the message completes "FILE cannot be relied on: …"."""
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """A proved file: its facts as plain JSON and the certificates of who signed, the signer's first."""
+    """A verified file: its facts as plain JSON and the certificates, the signer's first."""
 
     facts: Mapping[str, Any]
     certificates: tuple[x509.Certificate, ...]

@@ -1,6 +1,7 @@
-"""The signed JSON: facts, and a signature of the whole file with its own place left empty.
+"""The signed JSON: facts, and a signature over the whole file with an empty signature field.
 
-So one changed byte fails, and public tools can verify it: empty the last value, then `openssl dgst -sha256 -verify`.
+One changed byte makes it invalid, and public tools can verify it: empty the last value, then run
+`openssl dgst -sha256 -verify`.
 """
 
 import base64
@@ -19,12 +20,12 @@ _EMPTY = b'"value": ""\n  }\n}\n'
 
 
 def write_json(facts: Mapping[str, object]) -> bytes:
-    """Return facts as JSON in the one way in which sealed files have it."""
+    """Return facts as JSON in the canonical form of signed files."""
     return (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def seal_json(facts: Mapping[str, object], key: CertifiedKey) -> bytes:
-    """Return facts as signed JSON, the signature beside them; so none of them may be called "signature"."""
+    """Return facts as signed JSON with the signature beside them; no fact may have the name "signature"."""
     signature = {
         "algorithm": key.algorithm,
         "certificates": [_write_certificate(each) for each in key.certificates],
@@ -36,9 +37,9 @@ def seal_json(facts: Mapping[str, object], key: CertifiedKey) -> bytes:
 
 
 def open_json(content: bytes) -> Sealed:
-    """Return what a signed JSON says once its signature is proved to cover every byte.
+    """Return the facts of a signed JSON after a check that its signature covers every byte.
 
-    SealError when it does not; a damaged file may also fail in the parsers, with any error of theirs.
+    SealError when it does not; a damaged file may also raise any error of the parsers.
     """
     found = _SIGNATURE.search(content)
     if found is None:
@@ -48,11 +49,11 @@ def open_json(content: bytes) -> Sealed:
     signature = document["signature"]
     certificates = tuple(_read_certificate(each) for each in signature["certificates"])
     value, own = base64.b64decode(found[1], validate=True), certificates[0]
-    # Base64 can write the same bytes in more than one way.
+    # Base64 can encode the same bytes in several ways.
     if base64.b64encode(value) != found[1] or not is_signed_by(own, value, unsigned):
-        raise SealError("its signature does not fit: it was changed after it was signed")
+        raise SealError("its signature is not valid: it was changed after it was signed")
     if signature["algorithm"] != algorithm_of(own):
-        raise SealError("it names another algorithm than its key's")
+        raise SealError("its algorithm does not match its key")
     return Sealed({name: value for name, value in document.items() if name != "signature"}, certificates)
 
 

@@ -1,6 +1,6 @@
-"""The signed PDF (PAdES baseline B): pyHanko signs and validates; what lies between the signed parts is checked here.
+"""The signed PDF (PAdES baseline B): pyHanko signs and validates; this module checks the part between the signed ones.
 
-A signature covers all of a PDF but the place where it stands itself. That place must hold exactly what the signature
+A signature covers a whole PDF except its own place. That place must contain exactly the signature, in the form in
 implies, written in the one way in which this module writes it: so one changed byte fails there too.
 """
 
@@ -31,7 +31,7 @@ _DIGEST = "sha256"
 
 
 def seal_pdf(content: bytes, key: CertifiedKey, reason: str) -> bytes:
-    """Return a PDF with a signature that allows no change of it afterwards."""
+    """Return a PDF with a signature that allows no later change."""
     own, *others = (_to_asn1(each) for each in key.certificates)
     store = SimpleCertificateStore.from_certs(others)  # type: ignore[no-untyped-call]
     private_key = key.key.private_bytes(
@@ -53,24 +53,24 @@ def seal_pdf(content: bytes, key: CertifiedKey, reason: str) -> bytes:
 
 
 def open_pdf(content: bytes, facts_file: str) -> Sealed:
-    """Return the facts that a signed PDF carries as a file, once its signature is proved to cover every byte.
+    """Return the facts attached to a signed PDF, after a check that its signature covers every byte.
 
-    SealError when it does not; a damaged file may also fail in the parsers, with any error of theirs.
+    SealError when it does not; a damaged file may also raise any error of the parsers.
     """
     reader = PdfFileReader(io.BytesIO(content))
     found = reader.embedded_signatures
     if len(found) != 1:
-        raise SealError(f"it bears {len(found)} signatures instead of one")
+        raise SealError(f"it has {len(found)} signatures instead of one")
     signature = found[0]
     certificates = _check_container(content, signature)
     status = _run(_validate(signature, certificates[0]))
     if not (status.intact and status.valid) or status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
-        raise SealError("its signature does not fit: it was changed after it was signed")
+        raise SealError("its signature is not valid: it was changed after it was signed")
     return Sealed(json.loads(_read_enclosed(reader, facts_file)), certificates)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run pyHanko's work on a loop of its own: asyncio.run would leave the thread without one, which Pulumi expects."""
+    """Run pyHanko on its own event loop: asyncio.run would leave the thread without a loop, which Pulumi expects."""
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(work)
@@ -79,7 +79,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def _validate(signature: Any, own: x509.Certificate) -> Any:
-    # Whether the signer is to be trusted is asked elsewhere; here the signature alone is looked at.
+    # Other code decides whether the signer is trusted; here only the signature is checked.
     context = ValidationContext(trust_roots=[_to_asn1(own)], allow_fetching=False)
     return await async_validate_pdf_signature(
         signature, signer_validation_context=context, key_usage_settings=KeyUsageConstraints(key_usage=[])
@@ -87,7 +87,7 @@ async def _validate(signature: Any, own: x509.Certificate) -> Any:
 
 
 def _check_container(content: bytes, signature: Any) -> tuple[x509.Certificate, ...]:
-    """Check what stands between the signed parts, byte for byte; return its certificates, the signer's first."""
+    """Check the part between the signed ones, byte by byte; return its certificates, the signer's first."""
     start, first, second, last = (int(each) for each in signature.byte_range)
     if start != 0 or not 0 < first < second or second + last != len(content):
         raise SealError("its signature does not cover the whole file")
@@ -95,7 +95,7 @@ def _check_container(content: bytes, signature: Any) -> tuple[x509.Certificate, 
     digits = container.dump().hex().upper().encode()
     room = second - first - 2
     if content[first:second] != b"<" + digits.ljust(room, b"0") + b">":
-        raise SealError("its signature is not written as it was made")
+        raise SealError("its signature is not in its original form")
     signer_certificate = signature.signer_cert
     chain = [each.chosen for each in container["content"]["certificates"]]
     ordered = [signer_certificate, *(each for each in chain if each.dump() != signer_certificate.dump())]
@@ -103,11 +103,10 @@ def _check_container(content: bytes, signature: Any) -> tuple[x509.Certificate, 
 
 
 def _rebuild(found: cms.SignedData) -> cms.ContentInfo:
-    """Return the signature's container anew from what is proved elsewhere: signed attributes, signature, certificates.
+    """Return the signature's container again, from verified parts only: signed attributes, signature, certificates.
 
-    The signature covers the attributes, which name the digest and the signer's certificate. The other certificates are
-    proved by facts in the PDF that name them, which the caller compares. Whatever else a container can hold is not
-    taken over.
+    The signature covers the attributes, which name the digest and the signer's certificate. The facts in the PDF name
+    the other certificates, and the caller compares them. Any other content of a container is left out.
     """
     (info,) = found["signer_infos"]
     own = next(each.chosen for each in found["certificates"] if _is_named(each.chosen, info["sid"]))
@@ -151,13 +150,13 @@ def _is_named(certificate: asn1_x509.Certificate, sid: cms.SignerIdentifier) -> 
 
 
 def _read_enclosed(reader: PdfFileReader, name: str) -> bytes:
-    """Return a file that the PDF carries."""
+    """Return a file attached to the PDF."""
     names = reader.root["/Names"]["/EmbeddedFiles"]["/Names"]
     for place in range(1, len(names), 2):
         description = names[place]
         if description["/UF"] == name:
             return bytes(description["/EF"]["/F"].data)
-    raise SealError("it carries no facts")
+    raise SealError("it contains no facts")
 
 
 def _to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:

@@ -1,4 +1,4 @@
-"""The collection sheet as the customer reads it, in French: what article 6 has collected before the work begins."""
+"""The collection sheet for the customer, in French: article 6 requires it before the work begins."""
 
 import jinja2
 

@@ -1,4 +1,4 @@
-"""Puts the file of a new tenant into tenants/: checked among all others first, whole or not at all, never over one."""
+"""Writes the file of a new tenant into tenants/: checked with all others first, atomic, never over an existing file."""
 
 import re
 import shutil
@@ -13,13 +13,13 @@ from coffre.spec.values.fields import NAME_RULE, name_problem
 
 
 def tenant_path(root: Path, slug: str) -> Path:
-    """Return where a tenant's file belongs; UsageError when the name is not one, RefusedError when it is taken."""
+    """Return the path of a new tenant's file; UsageError for an invalid name, RefusedError when it exists."""
     if not re.fullmatch(NAME_PATTERN, slug):
-        raise UsageError(f"{name_problem(slug)} as the name of a tenant", f"Choose another: {NAME_RULE}.")
+        raise UsageError(f"invalid name of a tenant: {name_problem(slug)}", f"Choose another: {NAME_RULE}.")
     path = root / TENANTS_FOLDER / f"{slug}.yaml"
     if path.exists() or path.is_symlink():
         raise RefusedError(
-            f"{TENANTS_FOLDER}/{path.name} is there already",
+            f"{TENANTS_FOLDER}/{path.name} already exists",
             "A tenant's file is never overwritten: edit it, or give the new tenant another name.",
         )
     return path
@@ -28,12 +28,12 @@ def tenant_path(root: Path, slug: str) -> Path:
 def place_tenant(root: Path, slug: str, text: str) -> Path:
     """Write a new tenant's file and return its path.
 
-    InvalidRepositoryError when it breaks a rule among the others; RefusedError when another run was first.
+    InvalidRepositoryError when it breaks a rule together with the others; RefusedError when another run was first.
     """
     path = tenant_path(root, slug)
     try:
         path.parent.mkdir(exist_ok=True)
-        # A folder whose name begins with a dot is no tenant's, also when a kill leaves it behind.
+        # A folder whose name begins with a dot is not a tenant's, even when an interruption leaves it behind.
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
         try:
             _place(root, path, scratch / path.name, text)
@@ -42,7 +42,7 @@ def place_tenant(root: Path, slug: str, text: str) -> Path:
     except OSError as error:
         raise ExpectedError(
             f"cannot write {TENANTS_FOLDER}/{path.name}: {(error.strerror or '').lower()}",
-            "Put that right, then run the same command again; nothing was written.",
+            "Correct that, then run the same command again; nothing was written.",
         ) from error
     return path
 
@@ -52,7 +52,7 @@ def _place(root: Path, path: Path, draft: Path, text: str) -> None:
     draft.chmod(0o644)
     load_repository(root, [*list_tenant_files(root, []), draft])
     try:
-        # A link, and not a rename: it fails where a file stands.
+        # A link and not a rename: a link fails when the file exists.
         path.hardlink_to(draft)
     except FileExistsError:
         tenant_path(root, path.stem)

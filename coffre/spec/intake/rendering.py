@@ -1,6 +1,6 @@
-"""A tenant file written from its data: in the order and with the comments of the examples, read back as what it was.
+"""Writes a tenant file from its data, in the order and with the comments of the examples.
 
-Pure. The data are those of a file that was checked; whatever a reader could take for something else stands in quotes.
+Pure. The data come from a checked file; every ambiguous text is in quotes, so that the file reads back equal.
 """
 
 import json
@@ -15,7 +15,7 @@ from coffre.spec.tenant import Tenant
 
 _COMMENT_COLUMN = 37
 _INDENT = "  "
-# What is written as a block of lines; everything else stands on one line.
+# Written as a block of lines; everything else is on one line.
 _BLOCKS = ("contract", "contact", "storage", "hold")
 _NAMED_BLOCKS = ("plans", "machines")
 _COMMENTS = {
@@ -38,14 +38,14 @@ _AMENDMENTS = (
     "# A change of quota, licences or options needs the amendment that sold it:",
     "# amendments: [{reference: AV-2027-01, signed_on: 2027-02-01}]",
 )
-# Text that no reader takes for anything else, the comma apart, which ends an entry of a list.
+# Text that every reader reads as text; without the comma, which ends an entry of a list.
 _PLAIN = re.compile(r"[A-Za-zÀ-ÿ0-9/](?:[\wÀ-ÿ ./'’()&@+-]*[\wÀ-ÿ./)])?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONSTANTS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"}
 
 
 def render_tenant(slug: str, data: Mapping[str, Any]) -> str:
-    """Return the text of a tenant file; ``data`` is what the reader would read from it."""
+    """Return the text of a tenant file that reads back as ``data``."""
     lines = [
         f"# {data['name']}. The file's name is the tenant's slug.",
         f"# What is written here is carried out by `coffre apply {slug}`; `coffre plan {slug}` shows it first.",
@@ -114,7 +114,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    """Tell whether some reader takes a text for a number: 1e5, 0x1F, 010, 1_000."""
+    """Tell whether some YAML reader reads a text as a number: 1e5, 0x1F, 010, 1_000."""
     digits = text.replace("_", "").replace(" ", "")
     if digits.isdigit():
         return True

@@ -1,4 +1,4 @@
-"""libyaml's composer, resolving no types: the plain reader does, by rules of its own."""
+"""libyaml's composer without type resolution: the plain reader resolves types with its own rules."""
 
 from coffre.errors import ExpectedError
 

@@ -1,6 +1,6 @@
-"""From the bytes of a YAML file to plain data, stricter than YAML.
+"""Reads the bytes of a YAML file into plain data, more strictly than YAML.
 
-What two readers could take for two things is refused here, before any model looks at it.
+It refuses ambiguous text, which two readers could read differently, before a model sees it.
 """
 
 import itertools
@@ -26,7 +26,7 @@ _TABS_TOLD = 20
 
 @dataclass(frozen=True)
 class Document:
-    """A file that is a mapping: its nodes, its plain data, what the reader refused, and where it read nothing."""
+    """A file that is a mapping: its nodes, its plain data, the refused places and the unread ones."""
 
     root: Node
     data: dict[str, Any]
@@ -34,12 +34,12 @@ class Document:
     unread: set[Loc]
 
     def position(self, loc: Loc) -> Position:
-        """Return line and column of the value at ``loc``, or of what is around it."""
+        """Return line and column of the value at ``loc``, or of the block around it."""
         return position_of(Positions(self.root).follow(loc)[1])
 
 
 def read_document(content: bytes, file: str) -> Document | list[Problem]:
-    """Read one YAML file; a list of problems when there is no data to look at."""
+    """Read one YAML file; a list of problems when it has no readable data."""
     flaw = _check_text(content, file)
     if flaw:
         return flaw
@@ -61,7 +61,7 @@ def read_document(content: bytes, file: str) -> Document | list[Problem]:
 
 
 def _compose(text: str) -> Node | None:
-    # Imported here so that a PyYAML without libyaml is an error of the command, which the CLI can put into words.
+    # Imported here so that a PyYAML without libyaml is an error that the CLI can show.
     from coffre.spec.parsing.composer import Composer
 
     root: Node | None = Composer(text).get_single_node()
@@ -107,10 +107,10 @@ def _line_and_column(before: str) -> tuple[int, int]:
 
 
 def _check_depth(text: str, file: str) -> Problem | None:
-    """Refuse deep nesting without composing it, where it is possible at all.
+    """Refuse deep nesting, without composing it where possible.
 
-    Flow nesting costs a bracket a level; block nesting needs ever more indentation, and a list at its key's own column
-    adds one level more: so a bound on the depth is cheap, and only files beyond it are parsed twice.
+    Flow nesting needs one bracket per level; block nesting needs more indentation per level, and a list at its key's
+    own column adds one level. So an upper bound of the depth is cheap, and only files beyond it are parsed twice.
     """
     longest = max(map(len, text.splitlines()), default=0)
     if text.count("[") + text.count("{") + 2 * longest + 2 <= _SAFE_DEPTH:

@@ -1,4 +1,4 @@
-"""Reads single things out of plain data that may be wrong elsewhere: absent and misshapen look alike."""
+"""Reads single values from plain data that may be invalid elsewhere; an invalid value counts as absent."""
 
 import datetime
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def is_retired(machine: Data) -> bool:
 
 
 def find_repeated(loc: Loc, entries: Any) -> Iterator[Finding]:
-    """Yield a finding for each text of a list that an earlier entry has too."""
+    """Yield a finding for each text of a list that repeats an earlier entry."""
     seen: set[str] = set()
     for place, entry in enumerate(entries if isinstance(entries, list) else []):
         if isinstance(entry, str):

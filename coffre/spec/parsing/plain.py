@@ -1,4 +1,4 @@
-"""YAML nodes to plain data: text, whole numbers, true and false, lists and blocks of keys, and nothing else."""
+"""Turns YAML nodes into plain data: only text, whole numbers, true and false, lists and blocks of keys."""
 
 import re
 from typing import Any
@@ -16,13 +16,13 @@ _CONSTANTS = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-# Everything else that some reader takes for a number (010, 0x1F, 1_000, 22:22) stays the text it is.
+# Everything else that some reader reads as a number (010, 0x1F, 1_000, 22:22) stays text.
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FRACTION = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{0,17}([eE][-+]?[0-9]{1,2})?")
 
 
 class PlainReader:
-    """Reads one document; what it refuses is in ``problems``, and where it read nothing in ``unread``."""
+    """Reads one document; ``problems`` has the refused places, ``unread`` the unread ones."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -34,7 +34,7 @@ class PlainReader:
     def read(self, node: Node, loc: Loc = ()) -> Any:
         """Return the plain data of ``node``."""
         if id(node) in self._seen:
-            # The composer gives an alias the very node of its anchor: following it could grow without end.
+            # The composer gives an alias the node of its anchor: following it could grow without end.
             self.aliases.append(loc)
             self.unread.add(loc)
             return None

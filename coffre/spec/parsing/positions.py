@@ -1,4 +1,4 @@
-"""Where a place of a document stands in its file, and how that place is called in a message."""
+"""The position of a place of a document in its file, and its name in a message."""
 
 import re
 
@@ -19,7 +19,7 @@ def position_of(marked: Node | Event) -> Position:
 
 
 def last_line_of(node: Node) -> int:
-    """Return the last line, from 1, that a node's own text stands on: the marks of a block run into what follows it."""
+    """Return the last line, from 1, of a node's own text: the marks of a block also cover the lines after it."""
     if isinstance(node, MappingNode):
         inner = [each for pair in node.value for each in pair]
     else:
@@ -37,7 +37,7 @@ class Positions:
         self._indexes: dict[int, dict[str, tuple[Node, Node]]] = {}
 
     def follow(self, loc: Loc) -> tuple[Loc, Node, Node | None]:
-        """Follow ``loc`` as deep as the document has it.
+        """Follow ``loc`` as far as the document has it.
 
         Return the part of it that exists, the node there, and the key node that leads to it (none for the root and
         for list items). Parts that the document lacks are skipped: pydantic names union tags and missing fields too.
@@ -61,7 +61,7 @@ class Positions:
     def _index(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
         index = self._indexes.get(id(node))
         if index is None:
-            # Of two equal keys the first counts, as for the data.
+            # Of two equal keys the first one is used, as for the data.
             pairs = [(key, value) for key, value in reversed(node.value) if isinstance(key, ScalarNode)]
             index = self._indexes[id(node)] = {str(key.value): (key, value) for key, value in pairs}
         return index

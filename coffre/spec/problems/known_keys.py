@@ -1,4 +1,4 @@
-"""The keys that a model knows at a place of its file, and what they mean: for suggestions and for missing fields."""
+"""The keys that a model knows at a place of its file, and their meaning: for suggestions and missing fields."""
 
 import types
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _INJECTED = {"slug"}  # comes from the file's name
 
 
 def list_keys(model: type[BaseModel], loc: Loc) -> list[str]:
-    """Return the keys that may stand in the block at ``loc``; none where any name may stand, or no block belongs."""
+    """Return the keys of the block at ``loc``; none where any name is allowed, or where no block belongs."""
     return [key for found in _follow(model, loc) for key in _fields(found)]
 
 
@@ -31,7 +31,7 @@ def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _follow(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
-    """Return the models that may stand at ``loc``: more than one where the union's tag is not in ``loc``."""
+    """Return the possible models at ``loc``: more than one where the union's tag is not in ``loc``."""
     here: list[Any] = [model]
     for part in loc:
         here = [step for kind in here for step in _steps(kind, part)]
@@ -44,7 +44,7 @@ def _steps(kind: Any, part: str | int) -> Iterator[Any]:
         if field is not None:
             yield from _members(field.annotation)
         elif "via" in kind.model_fields and kind.model_fields["via"].default == part:
-            yield kind  # the tag of a union, which pydantic puts between
+            yield kind  # the tag of a union, which pydantic adds to the place
     elif get_origin(kind) is dict:
         yield from _members(get_args(kind)[1])
     elif get_origin(kind) is list:

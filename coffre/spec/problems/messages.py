@@ -1,4 +1,4 @@
-"""pydantic's errors in the words of this product: what the user wrote, what was expected, what to write."""
+"""Turns pydantic's errors into Coffre's messages: the written value, the expected one, and what to write."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -29,18 +29,18 @@ class _Case:
 
 
 _WAYS = "write {via: ssh, host: …, user: …}, {via: winrm, …} or {via: pull}"
-# Errors of which the place, the user's text and a bound tell everything.
+# Errors that the place, the user's text and a bound explain completely.
 _PHRASES = {
     "bool_type": (f"{VALUE} is neither true nor false", "write true or false, without quotes"),
     "list_type": (f"{VALUE} is not a list", "put it in square brackets: […]"),
-    "greater_than_equal": (f"{VALUE} is too small", "{ge} is the least"),
-    "less_than_equal": (f"{VALUE} is too large", "{le} is the most"),
+    "greater_than_equal": (f"{VALUE} is too small", "{ge} is the minimum"),
+    "less_than_equal": (f"{VALUE} is too large", "{le} is the maximum"),
     "too_short": ("has no entry", "write at least one"),
 }
 
 
 def explain(error: ErrorDetails, model: type[BaseModel]) -> Finding:
-    """Return what one of pydantic's errors about a file of this ``model`` means for whoever wrote the file."""
+    """Return one of pydantic's errors about a file of this ``model`` as a finding for the author of the file."""
     loc: Loc = error["loc"]
     is_key = bool(loc) and loc[-1] == "[key]"
     case = _Case(error, loc[:-1] if is_key else loc, model)
@@ -52,7 +52,7 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> Finding:
 
 
 def _explain_in_a_phrase(case: _Case) -> Finding:
-    message, hint = _PHRASES.get(case.error["type"], (f"{VALUE} cannot stand here", ""))
+    message, hint = _PHRASES.get(case.error["type"], (f"{VALUE} is not allowed here", ""))
     return Finding(case.loc, message, hint.format(**case.context) or _expected(case))
 
 
@@ -100,11 +100,11 @@ def _explain_block(case: _Case) -> Finding:
     if "via" in keys:
         return _explain_no_tag(case)
     hint = f"its keys are {', '.join(keys)}" if keys else "write key: value lines below it, or {} if there are none"
-    return Finding(case.loc, f"{VALUE} stands where a block of keys belongs", hint)
+    return Finding(case.loc, f"{VALUE} is here instead of a block of keys", hint)
 
 
 def _expected(case: _Case) -> str:
-    """Say what belongs at a place, from the description of its key."""
+    """Describe the expected value at a place, from the description of its key."""
     description = describe_key(case.model, case.loc)
     small = description[:1].lower() if description[1:2].islower() else description[:1]
     return f"expected: {small}{description[1:]}" if description else ""
@@ -130,5 +130,5 @@ _EXPLAIN: dict[str, Callable[[_Case], Finding]] = {
     "model_type": _explain_block,
     "model_attributes_type": _explain_block,
 }
-# Of these, no value at all is the better thing to say when there is none.
+# For these, "has no value" is the better message when there is no value.
 _OF_A_VALUE = (_EXPLAIN.keys() | _PHRASES.keys()) - {"missing", "extra_forbidden"}

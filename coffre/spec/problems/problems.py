@@ -1,4 +1,4 @@
-"""What is wrong with a file, as plain values: a finding inside a document, and a problem with its place in a file."""
+"""Problems of a file as plain values: a finding inside a document, and a problem with its place in a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Loc = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong at a place of a document, before anybody knows its line.
+    """An error at a place of a document, before its line is known.
 
     ``at_key`` asks for the position of the key instead of its value (unknown key, duplicate key, bad name);
     ``{value}`` in the message stands for the user's own text at that place.
@@ -47,5 +47,5 @@ class InvalidRepositoryError(InvalidFileError):
         self.problems = sorted(problems)
         files = len({problem.file for problem in self.problems})
         count = len(self.problems)
-        summary = f"{count} problem{'s' * (count > 1)} in {files} file{'s' * (files > 1)}; nothing was touched."
+        summary = f"{count} problem{'s' * (count > 1)} in {files} file{'s' * (files > 1)}; nothing was changed."
         super().__init__("\n".join(str(problem) for problem in self.problems), summary)

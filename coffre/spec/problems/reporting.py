@@ -1,4 +1,4 @@
-"""Findings of a document become problems of a file: with line and column, path, and the user's own text."""
+"""Turns findings of a document into problems of a file, with line, column, path, and the user's own text."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,22 @@ from coffre.spec.problems.problems import Finding, Loc, Problem
 from coffre.spec.problems.quoting import on_one_line
 from coffre.spec.values.fields import VALUE
 
-# Nobody reads more, and a hostile file could hold a hundred thousand.
+# A person does not read more, and a hostile file could have a hundred thousand.
 LIMIT = 200
-# Names and words of the file stand in messages and hints too, with whatever escape sequences its quotes hid.
+# Messages and hints also contain names and words of the file, which may hold escape sequences.
 _MESSAGE_LENGTH = 400
 
 
 def report(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
-    """Return a file's problems in order: what its reader refused, and findings about what was read.
+    """Return a file's problems in order: the reader's, and the findings about the parts that were read.
 
-    Below what was not read nothing is known, so nothing is said.
+    There are no findings below an unread place.
     """
     return _limit(sorted({*document.problems, *report_findings(document, file, findings)}), file)
 
 
 def report_findings(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
-    """Return findings about what was read as problems, in no order."""
+    """Return findings about the parts that were read as problems, in no order."""
     positions = Positions(document.root)
     problems = []
     for finding in findings:
@@ -54,7 +54,7 @@ def report_findings(document: Document, file: str, findings: Sequence[Finding]) 
 
 
 def _with_missing(loc: Loc, asked: Loc) -> Loc:
-    """Name a missing key too: the document has only what is around it."""
+    """Name a missing key too: the document has only the block around it."""
     return loc if not asked or (loc and loc[-1] == asked[-1]) else (*loc, asked[-1])
 
 

@@ -1,4 +1,4 @@
-"""What the format keeps for later: refused by its name today, so that nobody takes it for a typing error."""
+"""Keys reserved for later: refused by name, so that the message does not report a typing error."""
 
 from coffre.spec.problems.problems import Finding, Loc
 
@@ -9,7 +9,7 @@ _REMOVE = "remove it"
 
 
 def find_reserved(loc: Loc) -> Finding | None:
-    """Return the finding for an unknown key at ``loc`` when it is one kept for later."""
+    """Return the finding for an unknown key at ``loc`` when it is a reserved one."""
     key = loc[-1] if loc else None
     if (len(loc) == 1 and key in _TOP_LEVEL) or (len(loc) == 3 and loc[0] == "plans" and key in _OF_A_PLAN):
         return Finding(loc, _LATER, _REMOVE, at_key=True)

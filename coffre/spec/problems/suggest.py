@@ -1,13 +1,13 @@
-"""Did you mean: the known word nearest to a mistyped one."""
+"""Suggests the known word nearest to a mistyped one."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def find_nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word nearest to ``word``, whatever its case, or None when nothing is near."""
+    """Return the known word nearest to ``word``, in any case, or None when no word is near."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    # A very long word is nobody's typing error, and the comparison is quadratic.
+    # A very long word is not a typing error, and the comparison is quadratic.
     near = difflib.get_close_matches(word[:100].casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[near[0]] if near else None
 

@@ -1,4 +1,4 @@
-"""Rules over several fields. They look at plain data that may be wrong elsewhere, so that all problems come at once."""
+"""Rules over several fields. They read plain data that may be invalid elsewhere: all problems are shown at once."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ _ONE_ENTRY = "one machine has one entry; retire the one that is gone"
 
 @dataclass(frozen=True)
 class TakenPlace:
-    """A finding of one file that only another file makes one."""
+    """A finding of one file that exists only because of another file."""
 
     file: str
     finding: Finding
 
 
 def check_tenant(data: Data) -> list[Finding]:
-    """Return what is wrong between the fields of one tenant file."""
+    """Return the findings over several fields of one tenant file."""
     findings = list(find_repeated(("options",), data.get("options"))) + check_paths(data)
     rules = (
         _check_licences,
@@ -113,7 +113,7 @@ def _check_contract(data: Data) -> Iterator[Finding]:
         hint = 'add siren: "9 digits", or registration for a customer outside France'
         yield Finding(("contract", "siren"), "is missing", hint, at_key=True)
     elif siren is not None and registration is not None:
-        yield Finding(("contract", "registration"), "stands beside siren", "keep one of the two", at_key=True)
+        yield Finding(("contract", "registration"), "is given together with siren", "keep one of the two", at_key=True)
     order = ("signed_on", "in_service_on", "ends_on")
     yield from _check_order(contract, ("contract",), order)
     yield from _check_amendments(contract)
@@ -148,7 +148,7 @@ def _check_order(data: Data, loc: Loc, keys: Sequence[str]) -> Iterator[Finding]
 def _check_hold(data: Data) -> Iterator[Finding]:
     since, signed_on = find_day(block(data, "hold"), "since"), find_day(block(data, "contract"), "signed_on")
     if since and signed_on and since < signed_on:
-        hint = "there was nothing to hold yet: check both dates"
+        hint = "the contract did not exist yet: check both dates"
         yield Finding(("hold", "since"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
 
 
@@ -156,10 +156,10 @@ def _check_leaving(data: Data) -> Iterator[Finding]:
     status, leaving = data.get("status"), data.get("leaving")
     if status in ("leaving", "closed") and leaving is None:
         hint = "add leaving: with notice_on, ends_on, requested_by, approved_by and choice"
-        yield Finding(("status",), "{value} goes with a `leaving:` block", hint)
+        yield Finding(("status",), "{value} needs a `leaving:` block", hint)
     if leaving is not None and isinstance(status, str | None) and status not in ("leaving", "closed"):
-        hint = "write status: leaving; or remove the block when the departure is renounced"
-        yield Finding(("leaving",), "stands beside a status that is not leaving", hint, at_key=True)
+        hint = "write status: leaving; or remove the block to renounce the departure"
+        yield Finding(("leaving",), "is given, but status is not leaving", hint, at_key=True)
     if not isinstance(leaving, Mapping):
         return
     yield from _check_order(leaving, ("leaving",), ("notice_on", "ends_on", "extended_to"))
@@ -169,14 +169,14 @@ def _check_leaving(data: Data) -> Iterator[Finding]:
         yield Finding(("leaving", "notice_on"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
     if leaving.get("choice") == "return" and leaving.get("return") is None:
         hint = "add return: {format: files, to: {via: directory, path: /mnt/…}}"
-        yield Finding(("leaving", "choice"), "{value} goes with a `return:` block", hint)
+        yield Finding(("leaving", "choice"), "{value} needs a `return:` block", hint)
     if leaving.get("choice") == "erase" and leaving.get("return") is not None:
         hint = "remove the block, or write choice: return"
-        yield Finding(("leaving", "return"), "stands beside choice: erase", hint, at_key=True)
+        yield Finding(("leaving", "return"), "is given together with choice: erase", hint, at_key=True)
     returned = block(leaving, "return")
     if returned.get("format") == "repository" and "snapshots" in returned:
-        hint = "remove it: a repository is handed back with all its snapshots"
-        yield Finding(("leaving", "return", "snapshots"), "says nothing about a repository", hint, at_key=True)
+        hint = "remove it: a repository is returned with all its snapshots"
+        yield Finding(("leaving", "return", "snapshots"), "has no meaning for a repository", hint, at_key=True)
 
 
 def _check_retirements(data: Data) -> Iterator[Finding]:
@@ -230,7 +230,7 @@ def find_taken_places(places: Sequence[tuple[str, Sequence[tuple[Place, str]]]])
 
 
 def check_platform(data: Data) -> list[Finding]:
-    """Return what is wrong between the fields of platform.yaml."""
+    """Return the findings over several fields of platform.yaml."""
     findings = list(find_repeated(("working_hours", "holidays"), block(data, "working_hours").get("holidays")))
     hours = block(data, "working_hours")
     opens, closes = hours.get("opens"), hours.get("closes")
@@ -241,11 +241,11 @@ def check_platform(data: Data) -> list[Finding]:
     mail = block(data, "mail")
     if mail.get("security") == "none" and isinstance(mail.get("host"), str) and not is_this_computer(mail["host"]):
         hint = "write starttls or tls, or name the server on this computer, localhost"
-        findings.append(Finding(("mail", "security"), "{value} sends letters and a password in clear", hint))
+        findings.append(Finding(("mail", "security"), "{value} sends letters and a password unencrypted", hint))
     secrets, escrow = data.get("secrets"), data.get("escrow")
     if isinstance(secrets, str) and isinstance(escrow, str) and _overlap(secrets, escrow):
-        hint = "name a place that is lost neither with it nor with the platform"
-        findings.append(Finding(("escrow",), "the second copy stands where the first one does", hint))
+        hint = "name a place that cannot be lost together with it or with the platform"
+        findings.append(Finding(("escrow",), "the second copy is in the same place as the first one", hint))
     anchor = block(data, "anchor")
     if isinstance(anchor.get("mail"), str) and not isinstance(data.get("mail"), Mapping):
         findings.append(Finding(("anchor", "mail"), "no mail server is named", "add mail: with its host and sender"))

@@ -1,4 +1,4 @@
-"""Hours of plans against the changes of the clocks in the tenant's time zone."""
+"""Checks the hours of plans against the clock changes in the tenant's time zone."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from coffre.spec.values.timezones import DEFAULT_TIMEZONE, is_timezone
 
 
 def check_hours(data: Data) -> Iterator[Finding]:
-    """Yield the schedules whose time a change of the clocks skips or shows twice; one who leaves is left alone."""
+    """Yield the schedules whose time a clock change skips or repeats; a leaving tenant is not checked."""
     timezone = data.get("timezone", DEFAULT_TIMEZONE)
     if not isinstance(timezone, str) or not is_timezone(timezone) or data.get("status") in ("leaving", "closed"):
         return
@@ -33,11 +33,12 @@ def _find(text: object, timezone: str) -> Unlucky | None:
 def _describe(unlucky: Unlucky, timezone: str) -> str:
     days = [
         f"{what} on {day}"
-        for what, day in (("skip", unlucky.skipped_on), ("show twice", unlucky.doubled_on))
+        for what, day in (("skips", unlucky.skipped_on), ("repeats", unlucky.doubled_on))
         if day is not None
     ]
     return (
-        f"{VALUE} starts, or may start up to 15 minutes later, at a time that clocks {' and '.join(days)} ({timezone})"
+        f"{VALUE} starts, or may start up to 15 minutes later, at a time that a clock change {' and '.join(days)}"
+        f" ({timezone})"
     )
 
 
@@ -46,4 +47,4 @@ def _advise(unlucky: Unlucky) -> str:
         *([f"{unlucky.earlier:%H:%M} or earlier"] if unlucky.earlier else []),
         *([f"{unlucky.later:%H:%M} or later"] if unlucky.later else []),
     ]
-    return f"a backup would be left out, or made twice: write {', or '.join(lucky) or 'other days'}"
+    return f"a backup would be skipped or made twice: write {', or '.join(lucky) or 'other days'}"

@@ -1,4 +1,4 @@
-"""Paths of plans against the systems of the machines that use them."""
+"""Checks the paths of plans against the systems of the machines that use them."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from coffre.spec.values.unexpanded import find_in_path
 
 _SYSTEMS = [system.value for system in OperatingSystem]
 _ARGUMENT_BYTES = 24
-"""What stands around each in a command line: the option's name, quotes, and the pointer to it."""
-# Linux takes 2 MiB, macOS 1 MiB, both with the environment, and orders hold no more; Windows takes 32,767 characters.
+"""The overhead of each one in a command line: the option's name, quotes, and the pointer to it."""
+# Linux accepts 2 MiB, macOS 1 MiB, both with the environment, and orders no more; Windows accepts 32,767 characters.
 _COMMAND_LINE_BYTES = {
     OperatingSystem.LINUX: 200_000,
     OperatingSystem.MACOS: 200_000,
     OperatingSystem.WINDOWS: 30_000,
 }
 _WILDCARD = re.compile(r"[*?]|\{[^{}]*,[^{}]*\}")
-_NO_VARIABLES = ("write the path that it stands for, like /home/claire", r"write the path itself, like 'C:\Users'")
+_NO_VARIABLES = ("write the path that it means, like /home/claire", r"write the path itself, like 'C:\Users'")
 _BY_SYSTEM = "write the paths by system: {linux: [/home], windows: ['C:\\Users']}"
 
 
 def check_paths(data: Data) -> list[Finding]:
-    """Return the paths that are not absolute where they are used, and the systems that a plan forgets."""
+    """Return the paths that are not absolute where they are used, and the systems without paths."""
     findings: list[Finding] = []
     users = _users_by_plan(data)
     for name, plan in blocks(data, "plans").items():
@@ -42,7 +42,7 @@ def check_paths(data: Data) -> list[Finding]:
 
 
 def _paths_by_system(paths: Any, users: dict[str, str]) -> dict[OperatingSystem, list[str]]:
-    """Return the usable paths on each system that uses a plan, or while none does on each that it is written for."""
+    """Return the usable paths on each system that uses a plan; for an unused plan, on each system that it names."""
     found = {}
     for system in users or _SYSTEMS:
         listed = paths.get(system) if isinstance(paths, dict) else paths
@@ -54,7 +54,7 @@ def _paths_by_system(paths: Any, users: dict[str, str]) -> dict[OperatingSystem,
 
 
 def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Finding]:
-    """Check that a system can take all paths and patterns in one command line, as restic gets them."""
+    """Check that all paths and patterns fit in one command line of the system, as restic gets them."""
     paths, excludes = plan.get("paths"), plan.get("exclude")
     for system in users or (OperatingSystem.LINUX.value,):
         listed = paths.get(system) if isinstance(paths, dict) else paths
@@ -64,33 +64,33 @@ def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Findi
         )
         limit = _COMMAND_LINE_BYTES[OperatingSystem(system)]
         if size > limit:
-            message = f"{len(entries)} paths and patterns come to {size} bytes, {limit} are what {system} takes"
+            message = f"{len(entries)} paths and patterns need {size} bytes, {system} accepts {limit}"
             at = "exclude" if isinstance(excludes, list) and excludes else "paths"
-            yield Finding((*loc, at), message, "leave out whole folders instead of the files in them", at_key=True)
+            yield Finding((*loc, at), message, "exclude whole folders instead of the files in them", at_key=True)
             return
 
 
 def path_flaw(path: str, system: str) -> tuple[str, str] | None:
-    """Say why ``path`` is not an absolute path of a system, and what to write; None when it is one."""
+    """Describe why ``path`` is not an absolute path of a system, and what to write; None when it is one."""
     windows = system == OperatingSystem.WINDOWS
     parts = re.split(r"[\\/]" if windows else "/", path)
     variable = find_in_path(path)
     if variable:
-        return f"has {variable}, which nothing replaces in a path", _NO_VARIABLES[windows]
+        return f"has {variable}, but variables in a path are not replaced", _NO_VARIABLES[windows]
     absolute = re.match(r"[A-Za-z]:[\\/]", path) if windows else path.startswith("/")
     if not absolute:
         example = r"write it like 'C:\Users'" if windows else "write it from the root, like /home"
         return f"is not an absolute path on {system}", example
     if ".." in parts:
-        return "climbs up with ..", "write the path that it leads to"
+        return "contains ..", "write the path that it leads to"
     wildcard = _WILDCARD.search(path)
     if wildcard:
-        return f"has {wildcard[0]}, and paths have no wildcards", "write the folder above, and leave out the rest of it"
+        return f"has {wildcard[0]}, but paths have no wildcards", "write the folder above, and exclude the rest of it"
     forbidden = re.search(r'[<>|":]', path[2:]) if windows else None
     if forbidden:
-        return f"has {forbidden[0]}, which no name on windows has", "write the path as the machine shows it"
+        return f"has {forbidden[0]}, which windows does not allow in names", "write the path as the machine shows it"
     if not windows and _is_made_by_kernel(parts):
-        return "holds what the kernel makes up, and nothing to keep", "remove it: a backup of / leaves it out by itself"
+        return "has only files that the kernel generates", "remove it: a backup of / excludes it anyway"
     return None
 
 
@@ -117,13 +117,13 @@ def _check_list(loc: Loc, paths: list[Any], users: dict[str, str]) -> Iterator[F
 
 
 def _check_shared(loc: Loc, path: str, users: dict[str, str]) -> Iterator[Finding]:
-    """Check a path of the list that is meant for every system: the systems in use, or any when nobody uses it yet."""
+    """Check a path of a list for all systems: on the systems in use, or on any when the plan is not used yet."""
     flaws = [(system, flaw) for system in users or _SYSTEMS if (flaw := path_flaw(path, system))]
     if users and flaws:
         system, (message, hint) = flaws[0]
         yield Finding(loc, f"{VALUE} {message} ({users[system]})", hint if len(users) == 1 else _BY_SYSTEM)
     elif len(flaws) == len(_SYSTEMS):
-        # Nobody uses the plan yet: what is wrong on the system that the path is written for says most.
+        # The plan is not used yet: the problem on the system that the path fits best is the most useful one.
         message, hint = flaws[_SYSTEMS.index(_system_of(path))][1]
         yield Finding(loc, f"{VALUE} {message}", hint)
 

@@ -1,4 +1,4 @@
-"""What the plans leave out: patterns that restic refuses, and patterns that leave nothing of a path."""
+"""Checks the exclude patterns of plans: patterns that restic refuses, and patterns that exclude a whole path."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from coffre.spec.values.patterns import Pattern, PatternError, find_exclusion, p
 from coffre.spec.values.unexpanded import find_in_pattern
 
 _PAIRS_LIMIT = 100_000
-"""Patterns times paths that are held against each other; a plan that a person reads has hundreds."""
+"""The maximum of patterns times paths to compare; a plan that a person writes has hundreds."""
 _DEEPEST = 64
-# Names as different as a folder's can be: a pattern that takes all of them takes any.
+# Very different names: a pattern that matches all of them matches any name.
 _ANY_NAMES = ("a", "Z", "0", ".a", "_", "é", "a b.c", "~$a-", "x" * 255)
 
 
@@ -49,7 +49,7 @@ def _check_on_system(
         variable = find_in_pattern(text)
         if variable:
             hint = "write the path itself, with * for the part that differs, like /home/*/.cache"
-            yield Finding((*loc, place), f"{VALUE} has {variable}, which nothing replaces in a pattern", hint)
+            yield Finding((*loc, place), f"{VALUE} has {variable}, but variables in a pattern are not replaced", hint)
             continue
         try:
             entries.append(_Entry(place, parse_pattern(text, on_windows=on_windows)))
@@ -70,21 +70,21 @@ def _advise(text: str, *, on_windows: bool) -> str:
 def _check_coverage(
     loc: Loc, entries: Sequence[_Entry], paths: Sequence[str], *, on_windows: bool
 ) -> Iterator[Finding]:
-    """Find the patterns that leave nothing of a path, and the paths taken back that their folder takes along."""
+    """Find the patterns that exclude a whole path, and the ! patterns without effect because of their folder."""
     patterns = [entry.pattern for entry in entries]
     if len(patterns) * (len(paths) + sum(pattern.is_negated for pattern in patterns)) > _PAIRS_LIMIT:
-        message = f"{len(patterns)} patterns on {len(paths)} paths are more than can be held against each other"
-        yield Finding(loc, message, "leave out whole folders instead of the files in them", at_key=True)
+        message = f"{len(patterns)} patterns on {len(paths)} paths are too many to compare"
+        yield Finding(loc, message, "exclude whole folders instead of the files in them", at_key=True)
         return
     places = {id(entry.pattern): entry.place for entry in entries}
-    hint = "remove the path or the pattern, or name what is left out inside the path"
+    hint = "remove the path or the pattern, or exclude only something inside the path"
     for path in paths:
         parts = split_path(path, on_windows=on_windows)
         whole = find_exclusion(patterns, parts)
         if whole is not None:
             yield Finding(
                 (*loc, places[id(whole)]),
-                f"{VALUE} leaves out {path}, a path of the plan: nothing of it would be saved",
+                f"{VALUE} excludes {path}, a path of the plan: nothing of it would be saved",
                 hint,
             )
             continue
@@ -92,14 +92,14 @@ def _check_coverage(
         if emptied is not None:
             yield Finding(
                 (*loc, places[id(emptied)]),
-                f"{VALUE} leaves out all that {path} holds, a path of the plan: nothing of it would be saved",
+                f"{VALUE} excludes everything in {path}, a path of the plan: nothing of it would be saved",
                 hint,
             )
     yield from _check_taken_back(loc, entries, on_windows=on_windows)
 
 
 def _find_emptied(patterns: Sequence[Pattern], path: tuple[str, ...]) -> Pattern | None:
-    """Return the pattern that takes any name in a folder, when none takes a name back."""
+    """Return the pattern that matches every name in a folder, when no ! pattern includes a name again."""
     if any(pattern.is_negated for pattern in patterns):
         return None
     folder = path[:-1] if path[-1] == "" else path  # the root is written with an empty part behind it
@@ -108,7 +108,7 @@ def _find_emptied(patterns: Sequence[Pattern], path: tuple[str, ...]) -> Pattern
 
 
 def _check_taken_back(loc: Loc, entries: Sequence[_Entry], *, on_windows: bool) -> Iterator[Finding]:
-    """Find a path behind ! whose folder stays left out: restic never looks into it, and so never finds the path."""
+    """Find a path behind ! whose folder stays excluded: restic never reads that folder."""
     patterns = [entry.pattern for entry in entries]
     for entry in entries:
         if not entry.pattern.is_negated or not entry.pattern.is_literal:
@@ -122,7 +122,7 @@ def _check_taken_back(loc: Loc, entries: Sequence[_Entry], *, on_windows: bool) 
             shown = "\\".join(folder) if on_windows else "/" + "/".join(folder[1:])
             yield Finding(
                 (*loc, entry.place),
-                f"{VALUE} takes nothing back: {by.text} leaves out {shown} whole, which restic does not look into",
-                f"leave out what {shown} holds instead of the folder: {shown}{separator}*",
+                f"{VALUE} has no effect: {by.text} excludes the folder {shown}, and restic does not read it",
+                f"exclude the content of {shown} instead of the folder: {shown}{separator}*",
             )
             break

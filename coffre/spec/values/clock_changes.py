@@ -1,7 +1,7 @@
-"""Local times that clocks skip or show twice when they change: no time to start anything at.
+"""Local times that a clock change skips or repeats: no plan may start at such a time.
 
-systemd leaves out a start at a time that its day skips, and with it a whole week of a weekly plan; Task Scheduler
-promises nothing for such a day; launchd was seen to start twice. So no plan may have one, whatever its machines are.
+systemd skips a start at a time that the day skips, and with it a whole week of a weekly plan; Task Scheduler
+documents no behaviour for such a day; launchd was seen to start twice. So no plan may have such a time, on any system.
 """
 
 import functools
@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from coffre.spec.values.schedule import Schedule, Weekday
 
 FIRST_YEAR, LAST_YEAR = 2026, 2037
-"""The years whose changes are looked at: rules of today go on like that, and data of zones ends there."""
+"""The years whose changes are checked: today's rules continue, and the zone data ends there."""
 
 SPREAD = timedelta(minutes=15)
-"""Machines of one plan start over that time; some schedulers are given the later time itself."""
+"""The machines of one plan start spread over this time; some schedulers get the later time itself."""
 
 _WEEKDAYS = tuple(Weekday)
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -24,7 +24,7 @@ _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a zone's clocks: the local times, without zone, that it skips or, otherwise, shows twice."""
+    """One clock change of a zone: the local times, without zone, that it skips or repeats."""
 
     first: datetime
     end: datetime
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Unlucky:
-    """Why a schedule cannot be: the first days that skip its time and show it twice, and the nearest that can."""
+    """Why a schedule is refused: the first days that skip or repeat its time, and the nearest valid times."""
 
     skipped_on: date | None
     doubled_on: date | None
@@ -57,7 +57,7 @@ def list_changes(timezone: str) -> tuple[Change, ...]:
 
 
 def find_unlucky(schedule: Schedule, timezone: str) -> Unlucky | None:
-    """Return why a schedule of a zone cannot be, None when its time is one time on each of its days."""
+    """Return why a schedule of a zone is refused; None when its time exists exactly once on each of its days."""
     hit = list(_hits(schedule, timezone))
     if not hit:
         return None
@@ -79,7 +79,7 @@ def _hits(schedule: Schedule, timezone: str) -> Iterator[Change]:
 
 
 def _find_lucky(schedule: Schedule, timezone: str, step: timedelta) -> time | None:
-    """Return the nearest time of the same day, in one direction, that every day has once."""
+    """Return the nearest time of the same day, in one direction, that exists exactly once on every day."""
     moment = datetime.combine(date(FIRST_YEAR, 1, 1), schedule.at) + step
     while moment.date() == date(FIRST_YEAR, 1, 1):
         if next(_hits(replace(schedule, at=moment.time()), timezone), None) is None:
@@ -93,7 +93,7 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 
 def _find_change(zone: ZoneInfo, first: datetime, last: datetime) -> datetime:
-    """Return the minute from which on a zone's offset is another than at ``first``."""
+    """Return the minute at which a zone's offset changes from the one at ``first``."""
     before = _offset(zone, first)
     while last - first > _MINUTE:
         middle = first + ((last - first) // 2 // _MINUTE) * _MINUTE

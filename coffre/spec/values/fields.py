@@ -1,4 +1,4 @@
-"""Single values of the two files: their checks, in the words that the user reads. No rule over several fields here."""
+"""Checks single values of the two files, with messages for the user. No rule over several fields is here."""
 
 import datetime
 import re
@@ -22,7 +22,7 @@ from coffre.spec.problems.quoting import on_one_line
 from coffre.spec.values.sizes import SizeError, parse_size
 from coffre.spec.values.timezones import is_timezone, suggest_timezone
 
-# The one type of pydantic error that already carries our words; messages.py puts the rest into words.
+# The one type of pydantic error that already has our message; messages.py words the rest.
 OURS = "coffre"
 VALUE = "{value}"
 
@@ -40,15 +40,15 @@ class FileModel(BaseModel):
 
 def _expect_text(value: Any) -> str:
     if isinstance(value, bool | int | float):
-        refuse(f"{VALUE} is not text to YAML", f"write it in quotes: {VALUE}")
+        refuse(f"YAML does not read {VALUE} as text", f"write it in quotes: {VALUE}")
     if not isinstance(value, str):
-        refuse(f"{VALUE} stands where text belongs")
+        refuse(f"{VALUE} is here instead of text")
     return value
 
 
 def _check_label(text: str) -> str:
     if not text.strip():
-        refuse(f"{VALUE} is blank", "write it out, or leave the key away if it is optional")
+        refuse(f"{VALUE} is blank", "write a value, or remove the key if it is optional")
     if text != text.strip():
         refuse(f"{VALUE} begins or ends with a space", "remove it")
     if len(text) > 200:
@@ -59,7 +59,7 @@ def _check_label(text: str) -> str:
 
 
 def matching(pattern: str, message: str, hint: str, *, quoted: bool = True) -> Callable[[str], str]:
-    """Return a check that the whole text fits a pattern; ``quoted`` is off where the text may be a secret."""
+    """Return a check that the whole text matches a pattern; ``quoted`` is False where the text may be a secret."""
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
@@ -87,7 +87,7 @@ def _parse_date(value: Any) -> Any:
 
 
 def _parse_size(value: Any, info: ValidationInfo) -> Any:
-    # Code that builds a model gives bytes; in a file (the loader's context) a bare number has no unit.
+    # Code that builds a model gives bytes; in a file (the loader's context) a number without unit is refused.
     if info.context is None and isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -97,9 +97,9 @@ def _parse_size(value: Any, info: ValidationInfo) -> Any:
     except SizeError as error:
         refuse(f"{VALUE} {error.problem}", error.hint)
     if count == 0:
-        refuse(f"{VALUE} is no room at all", "write it like 200 GiB (binary) or 200 Go (decimal)")
+        refuse(f"{VALUE} is no space at all", "write it like 200 GiB (binary) or 200 Go (decimal)")
     if count > 1 << 60:
-        refuse(f"{VALUE} is more than any platform holds", "1024 PiB is the limit")
+        refuse(f"{VALUE} is too large for any platform", "1024 PiB is the limit")
     return count
 
 
@@ -114,7 +114,7 @@ def is_luhn_valid(digits: str) -> bool:
 
 def _check_siren(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
-        refuse(f"{VALUE} is a number to YAML, which loses its leading zeros", f'write it in quotes: "{value:09}"')
+        refuse(f"YAML reads {VALUE} as a number, without leading zeros", f'write it in quotes: "{value:09}"')
     digits = re.sub(r"[ \u00a0\u202f.]", "", _expect_text(value))
     if not re.fullmatch(r"[0-9]{9}", digits):
         hint = "the first 9 digits of a SIRET are the SIREN" if re.fullmatch(r"[0-9]{14}", digits) else ""
@@ -122,9 +122,7 @@ def _check_siren(value: Any) -> Any:
     if digits != value:
         refuse(f"{VALUE} has separators", f'write "{digits}"')
     if digits == "000000000" or not is_luhn_valid(digits):
-        refuse(
-            f"{VALUE} is not a SIREN: its check digit does not fit", "compare it with the order form, digit by digit"
-        )
+        refuse(f"{VALUE} is not a SIREN: its check digit is wrong", "compare it with the order form, digit by digit")
     return digits
 
 
@@ -144,9 +142,7 @@ def _check_name(text: str) -> str:
 
 def _check_version(version: int) -> int:
     if version != 1:
-        refuse(
-            f"{VALUE} is a version that this Coffre does not know", "write 1, or use the Coffre that the file is for"
-        )
+        refuse(f"{VALUE} is a version that this Coffre does not know", "write 1, or use the Coffre version of the file")
     return version
 
 
@@ -154,10 +150,10 @@ NAME_RULE = "use 3 to 40 of a-z, 0-9 and -, beginning and ending with a letter o
 
 
 def name_problem(text: str) -> str:
-    """Say what is wrong with a slug or machine name, most telling reason first."""
+    """Describe what is wrong with a slug or machine name, with the most useful reason first."""
     if not 3 <= len(text) <= 40:
         return f'"{on_one_line(text)}" has {len(text)} characters'
-    return f'"{text}" may not be a name'
+    return f'"{text}" is not allowed as a name'
 
 
 def text_schema(description: str, **more: Any) -> WithJsonSchema:
@@ -186,10 +182,10 @@ TenantId = Annotated[
     Text,
     AfterValidator(
         matching(
-            naming.ID_PATTERN, "is not an id", "`coffre new` mints one: a letter from g to z, then 9 of a-z and 0-9"
+            naming.ID_PATTERN, "is not an id", "`coffre new` generates one: a letter from g to z, then 9 of a-z and 0-9"
         )
     ),
-    text_schema("Minted once by `coffre new`, never changed, never reused", pattern=f"^{naming.ID_PATTERN}$"),
+    text_schema("Generated once by `coffre new`, never changed, never reused", pattern=f"^{naming.ID_PATTERN}$"),
 ]
 Email = Annotated[
     Text,
@@ -208,7 +204,7 @@ Phone = Annotated[
     AfterValidator(matching(_PHONE, "is not a phone number", 'write it in quotes, like "+33 4 76 00 00 00"')),
     WithJsonSchema({"type": "string", "pattern": f"^{_PHONE}$"}),
 ]
-# Host and user names reach ssh's command line: nothing that begins with - may pass.
+# Host and user names go into ssh's command line: a leading - is refused.
 Host = Annotated[
     Text,
     AfterValidator(

@@ -1,4 +1,4 @@
-"""Where a connection leads, however it is written, and whether that is this computer. Pure: nothing is resolved."""
+"""Compares the target of a connection in any notation, also with this computer. Pure: it resolves no name."""
 
 import ipaddress
 import re
@@ -8,7 +8,7 @@ from typing import Any
 from coffre.spec.parsing.lookup import Data
 
 Place = tuple[str, str]
-"""A host and a port in the one form in which they are compared."""
+"""A host and a port in the normal form for comparison."""
 
 _DEFAULT_PORT = 22
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
@@ -35,7 +35,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def find_place(connection: Data) -> Place | None:
-    """Return where a connection of a tenant file leads; None when it says no host that could be one."""
+    """Return the target of a connection of a tenant file; None when it has no possible host."""
     host = connection.get("host")
     if not isinstance(host, str):
         return None
@@ -43,7 +43,7 @@ def find_place(connection: Data) -> Place | None:
 
 
 def canonical_host(host: str) -> str:
-    """Return a host in one form: small letters without the last dot, an address as the number it stands for."""
+    """Return a host in normal form: small letters without the last dot, an address as its number."""
     name = host.lower().rstrip(".")
     address = _find_address(name)
     return str(address) if address is not None else name
@@ -70,7 +70,7 @@ def _find_address(name: str) -> _Address | None:
 
 
 def _unwrapped(name: str) -> _Address | None:
-    """Return an address of IPv6, or the one of IPv4 that it only wraps."""
+    """Return an address of IPv6, or the IPv4 address that it contains."""
     try:
         address = ipaddress.IPv6Address(name.partition("%")[0])
     except ValueError:
@@ -81,9 +81,9 @@ def _unwrapped(name: str) -> _Address | None:
 
 
 def _find_ipv4(name: str) -> ipaddress.IPv4Address | None:
-    """Return the address that the C library reads in a text: one to four numbers, also octal or hexadecimal.
+    """Return the address that the C library reads from a text: one to four numbers, also octal or hexadecimal.
 
-    The last number fills what the others leave: 127.1 is 127.0.0.1, and so is 2130706433.
+    The last number fills the remaining bytes: 127.1 is 127.0.0.1, and so is 2130706433.
     """
     parts = name.split(".")
     if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts):

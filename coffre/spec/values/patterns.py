@@ -1,7 +1,7 @@
-"""What restic 0.18 makes of a pattern: whether it is well formed, and which paths it leaves out.
+"""How restic 0.18 reads a pattern: whether it is well formed, and which paths it excludes.
 
-A pattern is a path whose parts may have wildcards, `**` for any number of parts, and `!` before it to take back what
-earlier patterns leave out. Only on Windows is a backslash a separator; elsewhere it takes the next character literally.
+A pattern is a path whose parts may have wildcards, `**` for any number of parts, and `!` before it to include again
+what earlier patterns exclude. Only on Windows is a backslash a separator; elsewhere it escapes the next character.
 """
 
 import ntpath
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 _ROOT = "/"
 _ANY_PARTS = ""
-"""How restic keeps `**`, and so what it makes of the empty part of the pattern `/`."""
+"""How restic stores `**`, and therefore also the empty part of the pattern `/`."""
 _LONGEST_NAME = 255
-"""No system has longer names; a longer part of a path is matched by its equal alone, which bounds the work."""
+"""No system has longer names; a longer part of a path matches only an equal text, which bounds the work."""
 
 
 class PatternError(ValueError):
-    """A pattern is malformed: restic refuses the backup for it, or leaves out nothing at all on some files."""
+    """A malformed pattern: restic refuses the backup, or excludes nothing on some files."""
 
 
 @dataclass(frozen=True)
 class _Class:
-    """A character class such as ``[^a-z]``."""
+    """A character class like ``[^a-z]``."""
 
     ranges: tuple[tuple[str, str], ...]
     is_negated: bool
@@ -60,24 +60,24 @@ class Pattern:
         return is_rooted and all(isinstance(part, str) and part != _ANY_PARTS for part in self.parts)
 
     def matches(self, path: tuple[str, ...]) -> bool:
-        """Tell whether the pattern names the path of these parts or a folder above it, whatever `!` says."""
+        """Tell whether the pattern matches the path of these parts or a folder above it, ignoring `!`."""
         return _match(self.parts, path)
 
 
 def parse_pattern(text: str, *, on_windows: bool = False) -> Pattern:
-    """Read a pattern that is not empty; PatternError says what is wrong with it."""
+    """Read a pattern that is not empty; PatternError describes what is wrong with it."""
     is_negated = text.startswith("!")
     parts = _split(text[is_negated:], on_windows=on_windows)
     return Pattern(text, is_negated, tuple(_parse_part(part, has_escapes=not on_windows) for part in parts))
 
 
 def split_path(path: str, *, on_windows: bool = False) -> tuple[str, ...]:
-    """Return the parts of an absolute path that patterns are held against."""
+    """Return the parts of an absolute path to compare with patterns."""
     return tuple(_split(path, on_windows=on_windows))
 
 
 def find_exclusion(patterns: Sequence[Pattern], path: tuple[str, ...]) -> Pattern | None:
-    """Return the pattern by which a path is left out once all have had their say, in their order; None if it is not."""
+    """Return the pattern that excludes a path, after all patterns in their order; None if it is not excluded."""
     by: Pattern | None = None
     for pattern in patterns:
         if pattern.is_negated == (by is not None) and pattern.matches(path):
@@ -149,23 +149,23 @@ def _literal(part: str, place: int, *, has_escapes: bool) -> tuple[str, int]:
 def _match(parts: tuple[_Part, ...], path: tuple[str, ...]) -> bool:
     if parts[0] == _ROOT:
         return path[0] == _ROOT and _begins(parts, path, 0)
-    # A pattern that does not begin at the root may begin at any part, but is never held against the root itself.
+    # A pattern that does not begin at the root may begin at any part, but is never compared with the root itself.
     return any(_begins(parts, path, start) for start in range(path[0] == _ROOT, len(path)))
 
 
 def _begins(parts: tuple[_Part, ...], path: tuple[str, ...], start: int) -> bool:
-    """Tell whether the path has the parts of a pattern from ``start`` on; what is below is left out with its folder."""
+    """Tell whether the path has the parts of a pattern from ``start`` on; everything below is excluded too."""
     reached = {start}
     for number, part in enumerate(parts, 1):
         if part == _ANY_PARTS:
-            # restic lengthens a pattern up to the whole path, wherever it begins, and counts each `**` to come as one.
+            # restic extends a pattern up to the whole path, from any start, and counts each following `**` as one.
             limit = min(len(path), start + len(path) - (len(parts) - number))
             reached = set(range(min(reached), limit + 1))
         else:
             reached = {place + 1 for place in reached if place < len(path) and _takes(part, path[place])}
         if not reached:
             return False
-    # `**` in front stands for at least one part of a path, never for the empty beginning alone.
+    # A leading `**` matches at least one part of a path, never the empty beginning alone.
     return max(reached) > start
 
 
@@ -176,7 +176,7 @@ def _takes(part: _Part, name: str) -> bool:
 
 
 def _wild_match(tokens: tuple[_Token, ...], name: str) -> bool:
-    """Match as far as it goes; at a mismatch let the last star take one character more."""
+    """Match as far as possible; at a mismatch extend the last star by one character."""
     at, here, star, star_at = 0, 0, -1, 0
     while here < len(name):
         if at < len(tokens) and tokens[at] == _STAR:

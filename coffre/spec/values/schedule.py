@@ -1,4 +1,4 @@
-"""When a plan runs: ``DAYS HH:MM``, a grammar small enough for systemd, Task Scheduler and launchd alike."""
+"""The schedule of a plan: ``DAYS HH:MM``, a grammar that systemd, Task Scheduler and launchd all support."""
 
 import datetime
 import re
@@ -21,7 +21,7 @@ class Weekday(StrEnum):
 
 
 _WEEK = tuple(Weekday)
-# What people write for a day in English or French, by its first letters.
+# The usual spellings of a day in English or French, by its first letters.
 _MEANT = {
     "mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun",
     "lu": "Mon", "ma": "Tue", "me": "Wed", "je": "Thu", "ve": "Fri", "di": "Sun",
@@ -29,7 +29,7 @@ _MEANT = {
 
 
 class ScheduleError(ValueError):
-    """A text is no schedule; ``problem`` completes a sentence about the text, ``hint`` says what to write."""
+    """A text is not a schedule; ``problem`` completes a sentence about the text, ``hint`` says what to write."""
 
     def __init__(self, problem: str, hint: str = GRAMMAR) -> None:
         super().__init__(f"{problem}; {hint}")
@@ -78,7 +78,7 @@ def _parse_range(text: str) -> list[Weekday]:
     end = _parse_day(last)
     if _WEEK.index(start) >= _WEEK.index(end):
         raise ScheduleError(
-            f"has a range of days that runs backwards ({text})", "the week begins on Mon and ends on Sun"
+            f"has a range of days in the wrong order ({text})", "the week begins on Mon and ends on Sun"
         )
     return list(_WEEK[_WEEK.index(start) : _WEEK.index(end) + 1])
 
@@ -99,12 +99,10 @@ def _parse_day(text: str) -> Weekday:
 def _parse_time(text: str) -> datetime.time:
     match = re.fullmatch(r"([0-9]{1,2})[:hH.]([0-9]{2})", text)
     if match is None:
-        raise ScheduleError(f'has no time where "{text[:30]}" stands')
+        raise ScheduleError(f'has "{text[:30]}" instead of a time')
     hour, minute = int(match[1]), int(match[2])
     if hour > 23 or minute > 59:
-        raise ScheduleError(
-            f"has a time that no clock shows ({text})", "hours run from 00 to 23, minutes from 00 to 59"
-        )
+        raise ScheduleError(f"has an impossible time ({text})", "hours run from 00 to 23, minutes from 00 to 59")
     if text != f"{hour:02}:{minute:02}":
-        raise ScheduleError(f"has a time in another form ({text})", f"write {hour:02}:{minute:02}")
+        raise ScheduleError(f"has a time in the wrong form ({text})", f"write {hour:02}:{minute:02}")
     return datetime.time(hour, minute)

@@ -1,4 +1,4 @@
-"""Amounts of storage as people write them. Binary and decimal tera differ by 10 %, so neither is ever guessed."""
+"""Reads and writes amounts of storage. Binary and decimal tera differ by 10 %, so Coffre never guesses the unit."""
 
 import re
 
@@ -6,16 +6,16 @@ _BINARY = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB"
 _DECIMAL = {"ko": 10**3, "Mo": 10**6, "Go": 10**9, "To": 10**12, "Po": 10**15}
 _UNITS = _BINARY | _DECIMAL
 _LETTERS = "KMGTP"
-# The user's figure may have French separators: a comma, and spaces of any width between groups of three.
+# The user's number may have French separators: a comma, and spaces of any width between groups of three.
 _FIGURE = re.compile(r"([0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]{1,15})(?:[.,]([0-9]{1,6}))?")
 _SIZE = re.compile(rf"({_FIGURE.pattern})[ \u00a0\u202f]*([^\W\d_]*)")
 _SOLD_DIGITS = 7
-"""No quota is sold with more; a size that would take them was counted."""
+"""The maximum number of digits of a sold quota; a size that needs more was measured."""
 EXAMPLE = "write it like 200 GiB (binary) or 200 Go (decimal)"
 
 
 class SizeError(ValueError):
-    """A text is no size; ``problem`` completes a sentence about the text, ``hint`` says what to write."""
+    """A text is not a size; ``problem`` completes a sentence about the text, ``hint`` says what to write."""
 
     def __init__(self, problem: str, hint: str) -> None:
         super().__init__(f"{problem}; {hint}")
@@ -24,7 +24,7 @@ class SizeError(ValueError):
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes in ``text``, such as ``2 TiB`` or ``1,5 To``; SizeError says what to write instead."""
+    """Return the bytes of ``text``, like ``2 TiB`` or ``1,5 To``; SizeError says what to write instead."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise SizeError("is not a size", EXAMPLE)
@@ -40,18 +40,18 @@ def group_digits(number: int) -> str:
 
 
 def format_bytes(count: int) -> str:
-    """Write bytes for people, in the largest binary unit that they fill, with at most two decimals."""
+    """Write bytes for people, in the largest possible binary unit, with at most two decimals."""
     for unit, factor in reversed(_BINARY.items()):
-        # From half a hundredth below, it would be written as 1024 of the next smaller unit.
+        # Half a hundredth below the next unit, rounding would show 1024 of the smaller unit.
         if abs(count) >= factor - factor // 1024 * 5 // 1000:
             return f"{count / factor:.2f}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{count} B"
 
 
 def format_sold(count: int) -> str:
-    """Write bytes as they are sold, in the unit that takes the fewest digits; a decimal size has the binary beside it.
+    """Write bytes as they are sold, in the unit with the fewest digits; a decimal size also shows the binary one.
 
-    A size that was written `500 Go` reads `500 Go (465.66 GiB)`, one that was written `2 TiB` reads `2 TiB`.
+    A size written `500 Go` is shown as `500 Go (465.66 GiB)`, a size written `2 TiB` as `2 TiB`.
     """
     exact = [
         (len(re.sub("[ .]", "", figure)), unit in _DECIMAL, -factor, f"{figure} {unit}")
@@ -65,7 +65,7 @@ def format_sold(count: int) -> str:
 
 
 def _figure(count: int, factor: int) -> str | None:
-    """Return how many of a unit a count is, None when that takes more than three decimals or is less than one."""
+    """Return a count in a unit, None when it needs more than three decimals or is less than one."""
     thousandths, rest = divmod(count * 1000, factor)
     if rest or count < factor:
         return None
@@ -95,7 +95,7 @@ def _unit_error(figure: str, whole: str, fraction: str | None, unit: str) -> Siz
 
 
 def _bytes_hint(count: int) -> str:
-    """Say how to write a number that can only count bytes; nothing for a small one."""
+    """Suggest how to write a number that can only be bytes; nothing for a small one."""
     for units in (_BINARY, _DECIMAL):
         for unit, factor in reversed(units.items()):
             if count >= 10**6 and count % factor == 0:
@@ -109,7 +109,7 @@ def _both_readings(figure: str, whole: str, fraction: str | None, letter: str) -
         try:
             count = _count_bytes(whole, fraction, _UNITS[unit], unit)
         except SizeError:
-            continue  # a tenth of a GiB is no whole number of bytes, and would be refused in its turn
+            continue  # a tenth of a GiB is not a whole number of bytes, and would be refused too
         readings.append(f"{figure} {unit} ({group_digits(count)} bytes)")
     return "write " + " or ".join(readings) if readings else EXAMPLE
 

@@ -1,4 +1,4 @@
-"""IANA time zones, as this computer knows them."""
+"""The IANA time zones of this computer."""
 
 import functools
 import re
@@ -9,13 +9,13 @@ from coffre.spec.problems.suggest import find_nearest
 
 DEFAULT_TIMEZONE = "Europe/Paris"
 
-# posix/… and right/… are other ways of counting, localtime is this computer's own: none is an IANA name.
+# posix/… and right/… are other ways of counting, localtime is this computer's own: they are not IANA names.
 _IANA = re.compile(r"(?!posix|right|localtime|Factory)[A-Za-z][A-Za-z0-9+_-]*(/[A-Za-z0-9+_-]+){0,2}")
 
 
 @functools.cache
 def is_timezone(name: str) -> bool:
-    """Tell whether ``name`` is an IANA time zone; ExpectedError when this computer has no time zone data at all."""
+    """Tell whether ``name`` is an IANA time zone; ExpectedError when this computer has no time zone data."""
     if not _IANA.fullmatch(name):
         return False
     try:
@@ -28,7 +28,7 @@ def is_timezone(name: str) -> bool:
 
 
 def suggest_timezone(name: str) -> str | None:
-    """Return the time zone that ``name`` was probably meant to be: by its spelling, or by its city."""
+    """Return the time zone that ``name`` probably means, by its spelling or its city."""
     zones = sorted(zone for zone in available_timezones() if "/" in zone)
     cities = {zone.rpartition("/")[2].lower(): zone for zone in zones}
     city = cities.get(name.strip().lower().replace(" ", "_"))

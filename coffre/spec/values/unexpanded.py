@@ -1,15 +1,15 @@
-"""Variables in paths and patterns: a shell would put something in their place, restic and the agent do not."""
+"""Finds variables in paths and patterns: a shell replaces them, restic and the agent do not."""
 
 import re
 
 _KNOWN = (
     "HOME|USER|LOGNAME|PWD|HOSTNAME|TMPDIR|USERNAME|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA|TEMP|TMP|XDG_[A-Z_]+"
 )
-# These have no other meaning, wherever they stand in a name.
+# These have no other meaning, at any place in a name.
 _ANYWHERE = re.compile(
     rf"\$\{{[^{{}}]+\}}|\$\([^()]+\)|`[^`]+`|\{{\{{.*?\}}\}}|\$env:[A-Za-z_]+|\$({_KNOWN})(?![A-Za-z0-9_])"
 )
-# Names may have $ and % (Windows' $Recycle.Bin, Word's ~$letter.docx): a part that is nothing else is a variable.
+# Names may have $ and % (Windows' $Recycle.Bin, Word's ~$letter.docx): only a whole part counts as a variable.
 _WHOLE = re.compile(r"%[A-Za-z_][A-Za-z0-9_()]*%")
 _WHOLE_IN_PATH = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _HOME = re.compile(r"~[A-Za-z0-9._-]*")

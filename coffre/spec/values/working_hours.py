@@ -1,4 +1,4 @@
-"""Whether a moment is working time, by platform.yaml and France's public holidays: other work is billed. Pure."""
+"""Tells whether a time is working time, by platform.yaml and France's public holidays: other work is billed. Pure."""
 
 import datetime
 from functools import cache
@@ -15,14 +15,14 @@ _WEEK = tuple(Weekday)
 
 
 def why_not(hours: WorkingHours, moment: datetime.datetime) -> str:
-    """Return why an aware moment is no working time, empty when it is: from opens, up to closes and not at it."""
+    """Return why a time is outside working hours, empty when inside: from opens (included) to closes (excluded)."""
     local = _local(hours, moment)
     if _is_holiday(hours, local.date()):
         return f"{local:%Y-%m-%d} is a holiday"
     weekday = _WEEK[local.weekday()]
     if weekday not in hours.days:
-        return f"{weekday} is no working day"
-    # Compared as the clock on the wall shows them: an hour that a change of time repeats or skips needs no rule.
+        return f"{weekday} is not a working day"
+        # Compares local clock times: an hour that a clock change repeats or skips needs no rule.
     if not hours.opens <= local.time() < hours.closes:
         return f"{local:%H:%M} is not between {hours.opens:%H:%M} and {hours.closes:%H:%M}, {hours.timezone}"
     return ""
@@ -35,7 +35,7 @@ def _is_holiday(hours: WorkingHours, day: datetime.date) -> bool:
 @cache
 def _public_holidays() -> "HolidayBase":
     """Return France's public holidays of every year."""
-    # Imported here: it takes 0.1 s, which every command would spend.
+    # Imported here: the import takes 0.1 s, which every command would spend.
     from holidays import country_holidays
 
     return country_holidays("FR")
@@ -43,5 +43,5 @@ def _public_holidays() -> "HolidayBase":
 
 def _local(hours: WorkingHours, moment: datetime.datetime) -> datetime.datetime:
     if moment.tzinfo is None:
-        raise ValueError("a moment without a time zone is not on any calendar")
+        raise ValueError("a time without a time zone has no calendar day")
     return moment.astimezone(ZoneInfo(hours.timezone))

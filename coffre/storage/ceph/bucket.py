@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 _VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 _SWITCH_ATTEMPTS = 3
 _MAX_VERSIONS = 5000
-"""Of one key, when the first is looked for: five pages."""
+"""The maximum of one key's versions in the search for the first one: five pages."""
 _BAD_REQUEST, _NO_SUCH_RANGE = 400, 416
 _PART_BYTES = 1 << 20
 _READ_PATIENCE_SECONDS = 900.0
-"""How long one object may take; a gateway that drips is one that does not hand it over."""
+"""The maximum duration for one object; a slower gateway counts as one that does not return it."""
 
 
 @dataclass(frozen=True)
 class _Switch:
-    """A statement that goes on and off while the service runs; ``word`` names it in errors."""
+    """A policy statement that is switched on and off at run time; ``word`` names it in errors."""
 
     sid: str
     word: str
@@ -82,7 +82,7 @@ class CephBucket:
     def _read(self, key: str, limit_bytes: int, which: Mapping[str, Any]) -> bytes | Unusable | None:
         try:
             with self._errors(f"read {key} of bucket {self.name}"):
-                # One byte more than is taken tells a larger object; an object may have terabytes.
+                # One byte more than the limit shows a larger object; an object may have terabytes.
                 answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=0-{limit_bytes}", **which)
                 with closing(answer["Body"]) as body:
                     content = body.read(limit_bytes + 1)
@@ -92,7 +92,7 @@ class CephBucket:
             if refusal.http_status == _NO_SUCH_RANGE:
                 return b""  # An empty object has no first byte.
             if refusal.http_status == _BAD_REQUEST:
-                return Unusable(Fault.UNREADABLE)  # Its writer encrypted it with a key of its own (SSE-C).
+                return Unusable(Fault.UNREADABLE)  # Its writer encrypted it with its own key (SSE-C).
             raise
         return content if len(content) <= limit_bytes else Unusable(Fault.TOO_LARGE)
 
@@ -111,7 +111,7 @@ class CephBucket:
         except NoSuchKeyError:
             return None
         except RgwError as refusal:
-            # Encrypted by its writer with a key of its own (SSE-C): nobody else can read it, so it is no pack.
+            # Its writer encrypted it with its own key (SSE-C): nobody else can read it, so it is not a pack.
             if refusal.http_status != _BAD_REQUEST:
                 raise
         return digest.hexdigest()
@@ -162,32 +162,32 @@ class CephBucket:
             self._s3.delete_object(Bucket=self.name, Key=key)
 
     def is_gate_closed(self) -> bool:
-        """Tell whether the machine is kept from writing backups; a bucket of no machine counts as closed."""
+        """Tell whether the machine cannot write backups; a bucket without machine counts as closed."""
         live = self._read_policy()
         return _machine(live) is None or policy.has_switch(live, policy.GATE_SID)
 
     def set_gate(self, closed: bool) -> bool:
-        """Add or take away the gate's statement and read it back; every other statement stays as it is.
+        """Add or remove the gate's statement and read it back; every other statement stays unchanged.
 
-        Raises RefusedError when there is no policy to carry the gate, or no machine to let in.
+        Raises RefusedError when there is no policy for the gate, or no machine.
         """
         return self._set_switch(_GATE, closed)
 
     def is_stopped(self) -> bool:
-        """Tell whether the machine may write nothing at all; a bucket of no machine has none to stop."""
+        """Tell whether the machine may write nothing at all; a bucket without machine is not stopped."""
         return policy.has_switch(self._read_policy(), policy.STOP_SID)
 
     def set_stop(self, stopped: bool) -> bool:
-        """Add or take away the stop's statement and read it back, as `set_gate` does with the gate's."""
+        """Add or remove the stop's statement and read it back, as `set_gate` does with the gate's."""
         return self._set_switch(_STOP, stopped)
 
     def is_suspended(self) -> bool:
-        """Tell whether the machine is shut out of its repository; a bucket of no machine counts as shut."""
+        """Tell whether the machine has no access to its repository; a bucket without machine counts as suspended."""
         live = self._read_policy()
         return _machine(live) is None or policy.has_switch(live, policy.SUSPENSION_SID)
 
     def set_suspension(self, suspended: bool) -> bool:
-        """Add or take away the suspension's statement and read it back, as `set_gate` does with the gate's."""
+        """Add or remove the suspension's statement and read it back, as `set_gate` does with the gate's."""
         return self._set_switch(_SUSPENSION, suspended)
 
     def list_expiry_rules(self) -> list[str]:
@@ -210,7 +210,7 @@ class CephBucket:
 
     def probe_server_time(self) -> datetime:
         with self._errors(f"ask for bucket {self.name}"):
-            # Not HEAD, to which RGW refuses without saying why.
+            # Not HEAD: RGW refuses it without a reason.
             answer = self._s3.get_bucket_location(Bucket=self.name)
             return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
 
@@ -237,7 +237,7 @@ class CephBucket:
                 return False
             if machine is None:
                 raise RefusedError(
-                    f"bucket {self.name} has no policy that lets a machine write, so it has no {switch.word} to move",
+                    f"bucket {self.name} has no policy that lets a machine write, so it has no {switch.word} to change",
                     "run `coffre apply` for the tenant first",
                 )
             statement = switch.statement(self.name, machine) if is_on else None
@@ -245,12 +245,12 @@ class CephBucket:
             if policy.is_same(live, wanted):
                 return False
             self._write_policy(wanted)
-            # Two writers of one policy can overtake each other, and RGW has no conditional write for it.
+            # Two writers of one policy can overwrite each other, and RGW has no conditional write for it.
             if policy.has_switch(self._read_policy(), switch.sid) == is_on:
                 return True
         raise RefusedError(
-            f"the {switch.word} of bucket {self.name} was moved back by another writer each time",
-            "see who else runs Coffre on this tenant, then try again",
+            f"another writer changed the {switch.word} of bucket {self.name} back each time",
+            "check who else runs Coffre on this tenant, then try again",
         )
 
     def _read_policy(self) -> policy.Document:

@@ -1,4 +1,4 @@
-"""From a platform of platform.yaml to a connection: its endpoints file and its administrator's credential, resolved."""
+"""Connects to a platform of platform.yaml: resolves its endpoints file and its administrator's credential."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +16,12 @@ LIMIT_BYTES = 1024**2
 
 
 def connect(platform: Platform, root: Path) -> CephStorage:
-    """Return the platform's storage; nothing is asked of it yet. Raises ExpectedError for what cannot be read."""
+    """Return the platform's storage, without a request to it. Raises ExpectedError for unreadable settings."""
     return CephStorage(read_endpoint(platform, root), read_admin_key(platform, root))
 
 
 def read_endpoint(platform: Platform, root: Path) -> Endpoint:
-    """Resolve `endpoints:`; what platform.yaml says of CA and region wins over the endpoints file."""
+    """Resolve `endpoints:`; CA and region of platform.yaml override the endpoints file."""
     where = f"endpoints ({platform.endpoints})"
     values = _read_json(platform.endpoints, root, where)
     ca_file = platform.ca_file or values.get("ca_file")
@@ -34,7 +34,7 @@ def read_endpoint(platform: Platform, root: Path) -> Endpoint:
 
 
 def read_admin_key(platform: Platform, root: Path) -> AccessKey:
-    """Resolve `admin_credential:`; the value is never quoted in an error."""
+    """Resolve `admin_credential:`; errors never quote the value."""
     where = f"admin_credential ({platform.admin_credential})"
     values = _read_json(platform.admin_credential, root, where)
     return AccessKey(_text(values, "access_key_id", where), _text(values, "secret_access_key", where))
@@ -47,15 +47,15 @@ def _read_json(reference: str, root: Path, where: str) -> Mapping[str, Any]:
         hint = f"{problem.hint} If this is the embedded platform, `coffre lab up` writes it.".strip()
         raise ExpectedError(problem.message, hint) from problem
     except UnreadableJsonError as error:
-        raise InvalidFileError(f"{where}: {error}", "see platform.yaml for what it should hold") from error
+        raise InvalidFileError(f"{where}: {error}", "the comments of platform.yaml describe its content") from error
     for name in ("ca_file", "region", "fsid"):
         if not isinstance(values.get(name), str | None):
-            raise InvalidFileError(f"{where}: {name} is no text", "see platform.yaml for what it should hold")
+            raise InvalidFileError(f"{where}: {name} is not text", "the comments of platform.yaml describe its content")
     return values
 
 
 def _text(values: Mapping[str, Any], name: str, where: str) -> str:
     value = values.get(name)
     if not isinstance(value, str) or not value:
-        raise InvalidFileError(f"{where} has no {name}", "see platform.yaml for what it should hold")
+        raise InvalidFileError(f"{where} has no {name}", "the comments of platform.yaml describe its content")
     return value

@@ -1,4 +1,4 @@
-"""A tenant's storage on Ceph RGW as its stack declares it: program, digest, drift, and the provider that makes it."""
+"""A tenant's storage on Ceph RGW as its stack declares it: program, digest, drift, and provider."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CephDeclaration:
-    """One tenant's storage, and the platform on which it is made; whoever only declares it needs no key of that."""
+    """One tenant's storage and its platform; a declaration alone needs no key of the platform."""
 
     storage: TenantStorage
     platform: Platform
@@ -38,9 +38,9 @@ class CephDeclaration:
 
     @property
     def digest(self) -> str:
-        """A digest of the storage and of the code that makes resources of it.
+        """A digest of the storage and of the code that declares its resources.
 
-        Keyed by the owner's secret, so that it tells nobody whether a guess at another secret is right.
+        It is keyed by the owner's secret, so that it cannot confirm a guess at another secret.
         """
         key = self.storage.owner_key.secret_access_key.encode()
         digest = hmac.new(key, json.dumps(asdict(self.storage), sort_keys=True, default=str).encode(), hashlib.sha256)
@@ -83,7 +83,7 @@ class CephDeclaration:
 
 
 def _list_sources() -> list[Path]:
-    """Return the files of the component, and of the documents and resources that it is made of."""
+    """Return the source files of the component, its documents and its resources."""
     import stacks
 
     return [
@@ -94,7 +94,7 @@ def _list_sources() -> list[Path]:
 
 
 def _with_secret(inputs: Mapping[str, Any], secret_of: SecretOf) -> dict[str, Any]:
-    """Return a resource's inputs with the secret of its access key in clear, which the state holds encrypted."""
+    """Return a resource's inputs with the decrypted secret of its access key; the state has it encrypted."""
     if "secret_access_key" not in inputs:
         return dict(inputs)
     return {**inputs, "secret_access_key": secret_of(str(inputs["access_key_id"]))}

@@ -1,4 +1,4 @@
-"""Whether a platform still holds what a stack's state says: the provider's own reading, asked directly and at once."""
+"""Compares a platform with a stack's state, with the provider's own reads, directly and in parallel."""
 
 import threading
 from collections import defaultdict
@@ -17,14 +17,14 @@ from coffre.storage.platform import RecordedResource
 T = TypeVar("T")
 
 THREADS = 8
-"""More only wait for each other: a reading is mostly this process's own work."""
+"""More threads would only wait for each other: a read is mostly work of this process."""
 
 
 def find_drift(endpoint: Endpoint, admin_key: AccessKey, resources: Sequence[RecordedResource]) -> list[str]:
-    """Return the names of the resources that the platform has otherwise, or not at all; their inputs are in clear.
+    """Return the names of the resources that are missing or different on the platform; their inputs are decrypted.
 
-    Raises UnreachableError when nobody answers, UnavailableError when the platform cannot. What a platform refuses to
-    tell counts as drift: the refresh that follows says why.
+    Raises UnreachableError without an answer, UnavailableError when the platform cannot serve. A refused read counts
+    as drift: the refresh that follows shows the reason.
     """
     platform = RgwPlatform(endpoint, admin_key)
     platform.admin = _RememberingAdmin(endpoint, admin_key)
@@ -47,7 +47,7 @@ def _has_drifted(platform: RgwPlatform, recorded: RecordedResource) -> bool:
 
 
 class _RememberingAdmin(AdminClient):
-    """Asks for each user and bucket once, whichever of their resources comes first."""
+    """Reads each user and bucket once, for all of their resources."""
 
     def __init__(self, endpoint: Endpoint, key: AccessKey) -> None:
         super().__init__(endpoint, key)

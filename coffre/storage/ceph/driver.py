@@ -23,7 +23,7 @@ CAPABILITIES = Capabilities(
 
 
 class CephDriver:
-    """Users by the Admin Ops API, buckets by S3, resources by our own Pulumi provider."""
+    """Uses the Admin Ops API for users, S3 for buckets, and our own Pulumi provider for resources."""
 
     capabilities = CAPABILITIES
 

@@ -1,6 +1,6 @@
-"""A bucket on RGW opened to be emptied for good, with its owner's key; implements the driver's BucketEraser.
+"""Empties a bucket on RGW for ever, with its owner's key; implements the driver's BucketEraser.
 
-No call here carries `x-amz-bypass-governance-retention`: what is locked stays.
+No call here sends `x-amz-bypass-governance-retention`: locked versions stay.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 DELETE_SECONDS = 240.0
-"""How long one DeleteObjects may take: RGW works through its keys one by one, and others load it as well."""
+"""The maximum duration of one DeleteObjects: RGW deletes its keys one by one, and has other load as well."""
 
 
 class CephBucketEraser:
-    """Listing and bulk deletion by a lean client, the rare calls by botocore; safe to use from many threads."""
+    """Uses a small client for listings and bulk deletion, botocore for rare calls; safe to use from many threads."""
 
     def __init__(self, name: str, endpoint: Endpoint, key: AccessKey, client: S3Client) -> None:
         self.name = name
@@ -59,8 +59,8 @@ class CephBucketEraser:
             doing = f"list the versions of bucket {self.name}"
             query: Parameters = {"versions": "", "encoding-type": "url", "max-keys": 1000, **markers}
             page = contents.read_versions(self._http.call_s3(doing, "GET", self._path, query))
-            # The last entry of a page is held back until the next was fetched: RGW goes on after it, and passes over
-            # the rest of its key when it was deleted meanwhile.
+            # The last entry of a page is yielded only after the next page was fetched: RGW continues after it, and
+            # skips the rest of its key when it was deleted meanwhile.
             if last is not None:
                 yield last
             if not page.is_truncated:
@@ -134,7 +134,7 @@ class CephBucketEraser:
 
     @cached_property
     def _has_locks(self) -> bool:
-        """Whether the bucket has S3 Object Lock: none is made with it, and from Ceph 20 on its owner can add it."""
+        """Whether the bucket has S3 Object Lock: Coffre never sets it, but from Ceph 20 on its owner can add it."""
         try:
             with self._errors("read the object lock"):
                 self._s3.get_object_lock_configuration(Bucket=self.name)
@@ -143,7 +143,7 @@ class CephBucketEraser:
         return True
 
     def _delete_odd(self, version: ObjectVersion) -> RefusedDelete | None:
-        """Delete a version whose key cannot stand in XML by itself; None when it is gone, or not such a one."""
+        """Delete a version whose key XML cannot contain; None when it is gone, or when XML can contain its key."""
         if contents.is_writable_in_xml(version.key):
             return None
         try:
@@ -154,9 +154,9 @@ class CephBucketEraser:
         return None
 
     def _refuse_standstill(self, doing: str, page: Sequence[object], last: object) -> None:
-        """Refuse a listing that says there is more and does not move on: what it hides would count as erased."""
+        """Refuse a listing that announces more and makes no progress: the hidden rest would count as erased."""
         if not page or page[-1] == last:
-            raise RgwError(doing, "NoProgress", 200, "it says that there is more, and does not give it")
+            raise RgwError(doing, "NoProgress", 200, "it announces more entries and does not send them")
 
     def _errors(self, doing: str) -> Any:
         return rgw_errors(f"{doing} of bucket {self.name}", self._s3.meta.endpoint_url)

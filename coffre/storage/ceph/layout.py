@@ -1,4 +1,4 @@
-"""What a tenant's storage is made of: from its file and its keys to names, wall and buckets. Pure."""
+"""Derives a tenant's storage from its file and its keys: names, wall and buckets. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
 
 TENANT_ID_TAG = "coffre-tenant-id"
-"""The tag of each bucket that holds its tenant's id: what an erasure will compare with its journal."""
+"""The bucket tag with the tenant's id: an erasure compares it with its journal."""
 
 
 @dataclass(frozen=True)
 class MachineStorage:
-    """A machine's bucket; its user and that one's key, both None for a retired machine."""
+    """A machine's bucket, with its user and that user's key; both are None for a retired machine."""
 
     name: str
     bucket: str
@@ -26,9 +26,9 @@ class MachineStorage:
 
 @dataclass(frozen=True)
 class TenantStorage:
-    """Everything a tenant's storage is made of; sizes in bytes.
+    """All parts of a tenant's storage; sizes in bytes.
 
-    With ``keeps_everything`` (a hold) no lifecycle rule takes anything away.
+    With ``keeps_everything`` (a hold) no lifecycle rule deletes anything.
     """
 
     owner_uid: str

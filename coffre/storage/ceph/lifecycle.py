@@ -1,4 +1,4 @@
-"""The lifecycle rules of a machine's bucket, as a map by rule id: pure documents, no call to anything."""
+"""The lifecycle rules of a machine's bucket, as a map by rule id. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,9 +11,9 @@ _LOCKS = "locks"
 
 
 def rules(undelete_days: int) -> dict[str, Rule]:
-    """Return the rules by id: old versions go after ``undelete_days``, lock files after 1 day, uploads after 2.
+    """Return the rules by id: old versions expire after ``undelete_days``, lock files after 1 day, uploads after 2.
 
-    Ids are always set, since RGW gives a random one to a rule without.
+    Ids are always set, since RGW gives a random id to a rule without one.
     """
     return {
         "all": {
@@ -33,7 +33,7 @@ def rules(undelete_days: int) -> dict[str, Rule]:
 
 
 def find_undelete_days(live: Mapping[str, Rule]) -> int | None:
-    """Return after how many days, at the least, earlier versions of backups go; None when no rule takes them."""
+    """Return the minimum number of days after which earlier versions of backups expire; None without such a rule."""
     found = [
         rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
         for name, rule in live.items()
@@ -43,15 +43,15 @@ def find_undelete_days(live: Mapping[str, Rule]) -> int | None:
 
 
 def by_id(live: Iterable[Mapping[str, Any]]) -> dict[str, Rule]:
-    """Return S3's list of rules as a map by id, in one form whichever way RGW spells the prefix.
+    """Return S3's list of rules as a map by id, in normal form: RGW writes a prefix in several ways.
 
-    RGW answers sorted by id, and with a top-level ``Prefix`` where an empty Filter was given.
+    RGW answers sorted by id, and with a top-level ``Prefix`` for an empty Filter.
     """
     return dict(sorted((str(rule.get("ID", "")), normalise(rule)) for rule in live))
 
 
 def normalise(rule: Mapping[str, Any]) -> Rule:
-    """Return a rule without id, its prefix at the top; a filter that is more than a prefix stays as it is."""
+    """Return a rule without id, with its prefix at the top; a filter with more than a prefix stays unchanged."""
     result = {name: value for name, value in rule.items() if name not in ("ID", "Filter", "Prefix")}
     condition = rule.get("Filter") or {}
     if set(condition) - {"Prefix"}:

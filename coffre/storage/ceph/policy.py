@@ -1,7 +1,7 @@
-"""The bucket policy of a machine's bucket, statement by statement: pure documents, no call to anything.
+"""The bucket policy of a machine's bucket, statement by statement. Pure.
 
-Statements are told apart by their Sid. Three of them are switches that belong to nobody's program: the gate, the stop
-and the suspension are added and removed while the service runs, and whoever writes the rest must preserve them.
+A Sid identifies a statement. Three statements are switches and not part of the Pulumi program: the gate, the stop and
+the suspension are added and removed at run time, and every writer of the other statements must preserve them.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ GATE_SID = "CoffreGateClosed"
 STOP_SID = "CoffreWritesStopped"
 SUSPENSION_SID = "CoffreSuspended"
 
-# Switched while the service runs; every other writer preserves them.
+# Switched at run time; every other writer preserves them.
 SWITCH_SIDS = frozenset({GATE_SID, STOP_SID, SUSPENSION_SID})
 
 LIMIT_BYTES = 256 * 1024
@@ -42,10 +42,10 @@ def user_arn(uid: str) -> str:
 
 
 def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Statement]:
-    """Return the statements of a machine's bucket by Sid; a retired machine (None) has none of its own.
+    """Return the statements of a machine's bucket by Sid; a retired machine (None) has no statement.
 
-    A writer owns its objects in RGW, so the owner needs its right by name, and the machine could open its objects to
-    the world by ACL whatever it is allowed: hence the two Deny (measured on 16.2.15, as is that restic works so).
+    In RGW a writer owns its objects. So the owner needs its right by name, and the machine could publish its objects
+    with an ACL: this is the reason for the two Deny (measured on 16.2.15; restic works with them).
     """
     result = {OWNER_SID: _statement("Allow", owner, ["s3:*"], _both(bucket))}
     known = [owner]
@@ -62,21 +62,21 @@ def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Statem
 
 
 def gate_statement(bucket: str, machine: str) -> Statement:
-    """Return what closes the gate: restic fails within a second, while restore, check and reports go on."""
+    """Return the statement that closes the gate: restic fails within a second; restore, check and reports work."""
     return _statement("Deny", machine, ["s3:PutObject"], _objects(bucket, _GATED))
 
 
 def stop_statement(bucket: str, machine: str) -> Statement:
-    """Return what stops a machine that fills its tenant's storage: it writes nothing at all, reports and locks neither.
+    """Return the statement that stops a machine which fills its tenant's storage: it writes nothing, not even reports.
 
-    A closed gate leaves these open, and a machine may fill the wall by them as well. Deletes go with it: each leaves a
-    marker, which counts as an object. Reading stays.
+    A closed gate still allows reports and locks, and a machine may fill the wall with them. Deletes are denied too:
+    each one leaves a marker, which counts as an object. Reading stays allowed.
     """
     return _statement("Deny", machine, ["s3:DeleteObject", "s3:PutObject"], _objects(bucket, ("*",)))
 
 
 def suspension_statement(bucket: str, machine: str) -> Statement:
-    """Return what shuts a machine out of its repository, reading included; control/ and reports/ stay open to it."""
+    """Return the statement that denies a machine its repository, also reading; control/ and reports/ stay open."""
     return _statement("Deny", machine, ["s3:*"], _objects(bucket, ("restic/*",)))
 
 
@@ -90,7 +90,7 @@ def render(policy: Document) -> str:
 
 
 def parse(text: str) -> Document:
-    """Read a live policy, whatever text RGW was given; one that is none of S3's is empty."""
+    """Read a live policy, in any text form; a text that is not an S3 policy counts as empty."""
     try:
         policy = read_json_object(text, LIMIT_BYTES)
     except UnreadableJsonError:
@@ -103,7 +103,7 @@ def parse(text: str) -> Document:
 def by_sid(policy: Document) -> dict[str, Statement]:
     """Return the normalised statements of a document by Sid.
 
-    One without a Sid, or with a Sid used before, gets a name from its content, so that nothing hides from a comparison.
+    A statement without a Sid, or with a repeated Sid, gets a name from its content, so that the comparison includes it.
     """
     result: dict[str, Statement] = {}
     for statement in _list(policy.get("Statement", [])):
@@ -116,12 +116,12 @@ def by_sid(policy: Document) -> dict[str, Statement]:
 
 
 def owned(policy: Document) -> dict[str, Statement]:
-    """Return every statement but the switches: what the Pulumi resource answers for."""
+    """Return every statement except the switches: the part of the Pulumi resource."""
     return {sid: statement for sid, statement in by_sid(policy).items() if sid not in SWITCH_SIDS}
 
 
 def normalise(statement: Mapping[str, Any]) -> Statement:
-    """Return a statement without Sid in one form: lists sorted and without repeats, a scalar as a list of one."""
+    """Return a statement without Sid in normal form: lists sorted and without repeats, a scalar as a list of one."""
     result: Statement = {}
     for name, value in statement.items():
         if name == "Sid":
@@ -140,13 +140,13 @@ def is_same(one: Document, other: Document) -> bool:
 
 
 def with_statements(policy: Document, wanted: Mapping[str, Statement]) -> Document:
-    """Return a policy of the wanted statements and the switches of the given one."""
+    """Return a policy with the wanted statements and the switches of the given one."""
     switches = {sid: each for sid, each in by_sid(policy).items() if sid in SWITCH_SIDS}
     return document({**{sid: normalise(each) for sid, each in wanted.items()}, **switches})
 
 
 def with_switch(policy: Document, sid: str, statement: Statement | None) -> Document:
-    """Return the policy with one switch set (a statement) or taken away (None), all else as it is."""
+    """Return the policy with one switch set (a statement) or removed (None); the rest is unchanged."""
     others = [each for each in _list(policy.get("Statement", [])) if each.get("Sid") != sid]
     added = [] if statement is None else [{"Sid": sid, **statement}]
     return {**policy, "Statement": [*others, *added]}
@@ -157,7 +157,7 @@ def has_switch(policy: Document, sid: str) -> bool:
 
 
 def find_principal(policy: Document, sid: str) -> str | None:
-    """Return the uid that a statement is for, None when there is no such statement or it names no single user."""
+    """Return the uid of a statement, None when there is no such statement or it does not name a single user."""
     statement = by_sid(policy).get(sid)
     if statement is None:
         return None
@@ -178,7 +178,7 @@ def list_uids(by_name: Mapping[str, Statement]) -> list[str]:
 
 
 def list_principals(by_name: Mapping[str, Statement]) -> list[str]:
-    """Return every principal or exception that the statements name: a uid, or whatever else stands there, sorted."""
+    """Return every principal or exception that the statements name, sorted; not all need to be uids."""
     names = set()
     for statement in by_name.values():
         for role in ("Principal", "NotPrincipal"):
@@ -194,8 +194,8 @@ def list_principals(by_name: Mapping[str, Statement]) -> list[str]:
 def refuse_lockout(policy: Document, owner: str) -> None:
     """Refuse a document whose Deny could reach the owner.
 
-    Deny beats the owner's Allow, and a locked out owner cannot even delete the policy: only the platform's own
-    administrators could undo it. Anything that is not plainly about another user counts as reaching the owner.
+    A Deny overrides the owner's Allow, and an owner without access cannot even delete the policy: only the platform's
+    own administrators could undo it. Every Deny that is not clearly about another user counts as reaching the owner.
     """
     for sid, statement in by_sid(policy).items():
         effect = statement.get("Effect")
@@ -203,7 +203,7 @@ def refuse_lockout(policy: Document, owner: str) -> None:
             continue
         if effect != "Deny" or _may_reach(statement, owner):
             raise RefusedError(
-                f"policy statement {sid} could shut out the owner {owner}: not written",
+                f"policy statement {sid} could deny access to the owner {owner}: not written",
                 "a Deny must name other users one by one (Principal), or list the owner among its exceptions "
                 "(NotPrincipal)",
             )

@@ -1,7 +1,7 @@
-"""Programs for machines on RGW: one bucket a platform that anybody may read, which counts for no tenant's quota.
+"""Programs for machines on RGW: one public bucket per platform, outside every tenant's quota.
 
-A program's key is its SHA-256, and the machine takes it only when signed orders name that SHA-256: who writes to the
-bucket can keep machines from a program, and give them no other.
+The key of a program is its SHA-256, and a machine accepts it only when signed orders name that SHA-256: a writer to
+the bucket can withhold a program, but cannot replace it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PART_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Published:
-    """An object as anybody sees it: its size, and RGW's MD5 of an object put whole."""
+    """An object as seen without a key: its size, and RGW's MD5 of an object written in one piece."""
 
     size_bytes: int
     etag: str
@@ -63,7 +63,7 @@ def object_key(sha256: str) -> str:
 
 
 def wanted_policy() -> policy.Document:
-    """Return the bucket's policy: anybody may read programs, and nobody but the bucket's owner may do more. Pure."""
+    """Return the bucket's policy: everybody may read programs, only the bucket's owner may do more. Pure."""
     statement = {
         "Sid": READ_SID,
         "Effect": "Allow",
@@ -75,12 +75,12 @@ def wanted_policy() -> policy.Document:
 
 
 def new_key_id(now_seconds: float) -> str:
-    """Return the id of a key for one upload; it tells when it was minted. Pure but for chance."""
+    """Return the id of a key for one upload; it contains the time of its creation. Pure except for randomness."""
     return f"{_KEY_MARK}{int(now_seconds):010d}{secrets.token_hex(4).upper()}"
 
 
 def is_stale(access_key_id: str, now_seconds: float) -> bool:
-    """Tell whether a key was left by an upload that was killed: older than any upload takes, or none of ours. Pure."""
+    """Tell whether a key was left by an interrupted upload: older than any upload lasts, or not ours. Pure."""
     minted = access_key_id.removeprefix(_KEY_MARK)[:10]
     if not access_key_id.startswith(_KEY_MARK) or not minted.isdecimal():
         return True
@@ -109,10 +109,10 @@ class ProgramShelf:
         )
 
     def publish(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
-        """Have a program where machines fetch it. May run twice, and beside another.
+        """Publish a program for machines. May run twice, also in parallel.
 
-        One request when it is there by size and MD5, which are the platform's word; with ``proves``, or when they
-        differ, the program is read and hashed as a machine would. ExpectedError when it is not there afterwards.
+        One request is enough when size and MD5 match, as the platform states them. With ``proves``, or when they
+        differ, the program is read and hashed as a machine does. ExpectedError when it is not there afterwards.
         """
         wanted = _local_facts(path, path.stat().st_size, path.stat().st_mtime_ns)
         found = self.find(sha256)
@@ -123,25 +123,25 @@ class ProgramShelf:
         body = path.read_bytes()
         if hashlib.sha256(body).hexdigest() != sha256:
             raise ExpectedError(
-                f"{path} is not the program that orders are to name: its SHA-256 is not {sha256}",
-                "Somebody replaces it right now, or it is damaged: build it again with `make setup`.",
+                f"{path} is not the expected program: its SHA-256 is not {sha256}",
+                "Another process is replacing it, or it is damaged: build it again with `make setup`.",
             )
         with self._writer() as s3:
             self._ensure_bucket(s3)
-            # As good as a conditional write, which RGW lacks: two writers of one key write the same bytes.
+            # This needs no conditional write, which RGW lacks: two writers of one key write the same bytes.
             with self._errors(f"publish {path.name} for machines"):
                 s3.put_object(Bucket=BUCKET, Key=object_key(sha256), Body=body)
         if self.read_sha256(sha256, len(body)) != sha256:
             raise ExpectedError(
-                f"{path.name} was published for machines, and then was not there as it was put",
-                f"Look at bucket {BUCKET} on {self._base}; nothing was ordered of any machine. Then apply again.",
+                f"{path.name} was published for machines, but reading it back gave something else",
+                f"Check bucket {BUCKET} on {self._base}, then apply again. No machine got new orders.",
             )
         return Publication.PUT if found is None else Publication.REPLACED
 
     def read_sha256(self, sha256: str, limit_bytes: int) -> str | None:
-        """Read a program as a machine would and hash it; None when there is none.
+        """Read a program as a machine does and hash it; None when there is none.
 
-        Of one that is larger than the limit only so much is read, and its hash is another's.
+        Of a program beyond the limit only the first part is read, so its hash differs.
         """
         doing = "read a program for machines"
         digest, read_bytes = hashlib.sha256(), 0
@@ -158,14 +158,14 @@ class ProgramShelf:
                     if read_bytes > limit_bytes:
                         break
             finally:
-                # What was not read of it is not read now either.
+                # The rest of it is not read.
                 answer.close()
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         return digest.hexdigest()
 
     def find(self, sha256: str) -> Published | None:
-        """Look a program up as a machine would: without any right of our own; None when there is none to be read."""
+        """Look a program up as a machine does: without a key; None when there is no readable one."""
         doing = "look for a program for machines"
         try:
             answer = self._pool.request("HEAD", _path(sha256))
@@ -179,7 +179,7 @@ class ProgramShelf:
 
     @contextmanager
     def _writer(self) -> Iterator[S3Client]:
-        """Open the bucket's owner with a key of its own for this one upload; keys of killed uploads go as well."""
+        """Open the bucket with a new key of its owner for this one upload; also delete keys of interrupted uploads."""
         now = time.time()
         for known in self._ensure_user():
             if is_stale(known, now):
@@ -196,20 +196,20 @@ class ProgramShelf:
             self._forget(key.access_key_id)
 
     def _ensure_user(self) -> list[str]:
-        """Make the bucket's owner where it is missing; returns the ids of its keys."""
+        """Create the bucket's owner if it is missing; returns the ids of its keys."""
         user = self._admin.find_user(USER)
         if user is None:
             try:
                 self._admin.create_user(USER, "Coffre: programs for machines", max_buckets=1)
             except UserAlreadyExistsError:
-                user = self._admin.find_user(USER)  # Another apply was quicker.
+                user = self._admin.find_user(USER)  # Another apply was faster.
         return [] if user is None else [key.access_key_id for key in user.keys]
 
     def _forget(self, access_key_id: str) -> None:
         try:
             self._admin.delete_key(USER, access_key_id)
         except UnknownKeyError:
-            return  # Another apply was quicker.
+            return  # Another apply was faster.
 
     def _ensure_bucket(self, s3: S3Client) -> None:
         try:
@@ -217,8 +217,8 @@ class ProgramShelf:
                 self._create_bucket(s3)
         except (AccessRefusedError, BucketAlreadyExistsError) as error:
             raise RefusedError(
-                f"bucket {BUCKET} belongs to somebody else, so no program can be published for machines",
-                f"Find out who made it: on a platform of Coffre's that name is user {USER}'s.",
+                f"bucket {BUCKET} belongs to another user, so Coffre cannot publish programs for machines",
+                f"Find out who made it: on a platform of Coffre it must belong to user {USER}.",
             ) from error
         wanted = wanted_policy()
         if not policy.is_same(self._read_policy(s3), wanted):
@@ -238,7 +238,7 @@ class ProgramShelf:
             with self._errors(f"make bucket {BUCKET}"):
                 s3.create_bucket(Bucket=BUCKET)
         except RgwError as error:
-            # Another apply was quicker: the one bucket that the user may have is there now.
+            # Another apply was faster: the one bucket that the user may have exists now.
             if error.code != "TooManyBuckets" or not self._has_bucket(s3):
                 raise
 
@@ -254,5 +254,5 @@ class ProgramShelf:
 
 
 def _path(sha256: str) -> str:
-    """Return where a program is, below the platform's address."""
+    """Return the path of a program below the platform's address."""
     return f"/{BUCKET}/{object_key(sha256)}"

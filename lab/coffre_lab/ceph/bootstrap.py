@@ -1,4 +1,4 @@
-"""Systems in a folder, made of packages from this machine's own sources, fetched as it fetches its own."""
+"""Builds systems in a folder, from packages of this machine's own package sources."""
 
 import os
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def install(tree: Path, suite: str, packages: Sequence[str], scratch: Path) -> N
     )
     command = ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase", "--dpkgopt=force-unsafe-io"]
     command += [f"--aptopt={settings}", f"--include={','.join(packages)}", suite, str(tree)]
-    # Dies with us, and in name spaces of its own: whatever ends the build leaves no process and no mount behind.
+    # It ends with this process, in its own name spaces: after any end, the build leaves no process and no mount behind.
     own = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     environment = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     environment["TMPDIR"] = str(scratch)

@@ -1,4 +1,4 @@
-"""A Ceph of its own, on one node or several: made once, started and ended daemon by daemon."""
+"""The lab's own Ceph, on one node or several: created once, started and ended daemon by daemon."""
 
 import json
 import secrets
@@ -35,7 +35,7 @@ BALANCER = "haproxy"
 
 @dataclass(frozen=True)
 class Ceph:
-    """The lab's cluster, everything of which lies in ``settings.directory``."""
+    """The lab's cluster; all its files are in ``settings.directory``."""
 
     settings: CephSettings
     nodes: tuple[Node, ...]
@@ -44,7 +44,7 @@ class Ceph:
 
     @property
     def config_file(self) -> Path:
-        """The cluster's ``ceph.conf``, which also tells its processes from everybody else's."""
+        """The cluster's ``ceph.conf``, which also identifies its processes."""
         return self.settings.directory / "ceph.conf"
 
     @property
@@ -109,7 +109,7 @@ class Ceph:
         return all(processes.is_running(daemon) for daemon in self.daemons.values())
 
     def start(self, on_progress: Callable[[str], None]) -> None:
-        """Start what does not run, making the cluster when there is none, and return once the gateway answers."""
+        """Start the stopped daemons, create the cluster if there is none, and return once the gateway answers."""
         self.tree.ensure(on_progress)
         self._make_files()
         began = time.monotonic()
@@ -168,7 +168,7 @@ class Ceph:
         write_file(file, wanted)
 
     def _make_monitor(self) -> None:
-        """Make the monitor's store with the keys of every identity in it; anything half made is made again."""
+        """Make the monitor's store with the keys of every identity; an incomplete store is made again."""
         directory, settings = self.settings.directory, self.settings
         processes.end(self.daemons["mon"])
         shutil.rmtree(directory / "mon")
@@ -195,7 +195,7 @@ class Ceph:
         self.tool("ceph-osd", "--mkfs", "--id", str(number), "--osd-uuid", own)
 
     def _require_release(self) -> None:
-        """Have the cluster refuse an OSD of an older release, which an upgrade must say once all run; may run twice."""
+        """Make the cluster refuse OSDs of older releases, as an upgrade requires once all run; may run twice."""
         name = self.tree.release.name
         if json.loads(self.ceph(["osd", "dump", "--format", "json"]))["require_osd_release"] != name:
             self.ceph(["osd", "require-osd-release", name, "--yes-i-really-mean-it"])
@@ -215,7 +215,7 @@ class Ceph:
                 return False
 
     def read_zone_id(self) -> str:
-        """Return the id of the gateway's zone: what it answers when it is asked which one it is."""
+        """Return the id of the gateway's zone, from its own answer."""
         return str(json.loads(self.radosgw_admin(["zone", "get"]))["id"])
 
     def ensure_admin(self, file: Path) -> None:

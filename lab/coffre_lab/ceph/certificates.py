@@ -18,13 +18,13 @@ VALID_DAYS = 3650
 
 @dataclass(frozen=True)
 class Certificates:
-    """Where the lab's certificates lie: ``ca.pem`` for clients, ``gateway.pem`` (key and certificate) for RGW."""
+    """The files of the lab's certificates: ``ca.pem`` for clients, ``gateway.pem`` (key and certificate) for RGW."""
 
     directory: Path
 
     @property
     def ca_file(self) -> Path:
-        """The authority's certificate, which clients are given."""
+        """The authority's certificate, for clients."""
         return self.directory / "ca.pem"
 
     @property
@@ -77,7 +77,7 @@ def issue(addresses: Sequence[str], now: datetime.datetime) -> tuple[str, str]:
 def _start(
     subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime.datetime
 ) -> x509.CertificateBuilder:
-    """Begin a certificate; an hour's margin lets a machine whose clock is late believe it."""
+    """Begin a certificate, valid one hour earlier for machines with a slow clock."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -1,4 +1,4 @@
-"""The texts that make a Ceph of one node or several: configuration, keys, balancer. Pure; ``ceph.py`` runs it."""
+"""The configuration of a Ceph of one node or several: settings, keys, balancer. Pure; ``ceph.py`` runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,31 +11,31 @@ _CAPABILITIES = {
     "osd": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"},
     "client.rgw": {"mon": "allow rw", "osd": "allow rwx", "mgr": "allow rw"},
 }
-"""What each kind of the cluster's own identities may do."""
+"""The capabilities of each kind of the cluster's own identities."""
 MONITOR, MANAGER = "mon.a", "mgr.x"
 GATEWAYS = 2
-"""How many gateways a cluster of several nodes has, each on a node of its own."""
+"""The number of gateways of a cluster of several nodes, each on its own node."""
 
 _NOT_LOGGED = (
     *("auth", "bdev", "bluefs", "bluestore", "context", "crush", "finisher", "journal", "monc", "ms"),
     *("objclass", "objecter", "optracker", "osd", "rocksdb", "throttle", "timer"),
 )
-"""What the daemons would note down in memory for a report of a crash, at a third of the OSD's time (measured)."""
+"""The debug messages that daemons would keep in memory for a crash report, at a third of the OSD's time (measured)."""
 
 _NOT_LOADED = (
     *("alerts", "influx", "insights", "iostat", "localpool", "mirroring", "nfs", "osd_perf_query", "osd_support"),
     *("prometheus", "restful", "selftest", "snap_schedule", "stats", "telegraf", "test_orchestrator", "zabbix"),
 )
-"""The manager's modules that nobody switches on: reading them takes half of its start and of its memory (measured)."""
+"""Unused modules of the manager: loading them takes half of its start and of its memory (measured)."""
 
 
 @dataclass(frozen=True)
 class CephSettings:
-    """What a lab decides about its Ceph."""
+    """A lab's settings of its Ceph."""
 
     directory: Path
     address: str
-    """Where the object storage is found: the gateway's own address, or that of the balancer in front of several."""
+    """The address of the object storage: the gateway's own, or that of the balancer in front of several."""
     network: str
     fsid: str
     mon_port: int
@@ -45,13 +45,13 @@ class CephSettings:
     nodes: tuple[str, ...]
     """The nodes' addresses. The monitor and the manager are on the first, an OSD is on each."""
     osd_size_bytes: int = 64 * 1024**3
-    """A store is a sparse file: it takes what is written, never this."""
+    """The maximum size: a store is a sparse file and only uses the written bytes."""
     lifecycle_day_seconds: int | None = None
-    """Length of a day for lifecycle rules, for a test that needs tomorrow; None for real days."""
+    """The length of a day for lifecycle rules, for tests with a shorter one; None for real days."""
 
     @property
     def has_nodes(self) -> bool:
-        """Whether there are several nodes: then each object lies on three of them, and a balancer stands in front."""
+        """Whether there are several nodes: then each object is on three of them, and a balancer is in front."""
         return len(self.nodes) > 1
 
     @property
@@ -67,7 +67,7 @@ class CephSettings:
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """Everybody who needs a key."""
+        """All identities that need a key."""
         return ("mon.", "client.admin", MANAGER, *self.osds.values(), *self.gateways.values())
 
     @property
@@ -86,7 +86,7 @@ def render_keyring(keys: Mapping[str, str]) -> str:
 
 
 def _capabilities(identity: str) -> Mapping[str, str]:
-    """Return what an identity may do: that of its kind, whatever its number."""
+    """Return the capabilities of an identity: those of its kind, for any number."""
     kind = next(kind for kind in _CAPABILITIES if f"{identity}.".startswith(f"{kind}."))
     return _CAPABILITIES[kind]
 
@@ -116,7 +116,7 @@ def render_config(settings: CephSettings) -> str:
         "err to stderr = true",
         "log to syslog = false",
         "mon cluster log to file = false",
-        # A unix socket's path has a limit that a lab deep in a file system would pass.
+        # The path of a unix socket has a limit that a lab deep in a file system would exceed.
         "admin socket =",
         f"run dir = {directory}/run",
         f"crash dir = {directory}/crash",
@@ -132,7 +132,7 @@ def render_config(settings: CephSettings) -> str:
         "mon data avail warn = 2",
         "mon data avail crit = 1",
         "mgr initial modules =",
-        # One monitor has nobody to wait for: pools are made in a fraction of a second.
+        # A single monitor waits for no other: pools are made in a fraction of a second.
         "paxos propose interval = 0.05",
         "paxos min wait = 0.01",
         *(f"debug {subsystem} = 0/0" for subsystem in _NOT_LOGGED),
@@ -153,7 +153,7 @@ def render_config(settings: CephSettings) -> str:
 
 
 def render_balancer(settings: CephSettings) -> str:
-    """Return ``haproxy.cfg``: TLS in front of the gateways and behind it; one that is away is left out in 2 seconds."""
+    """Return ``haproxy.cfg``: TLS on both sides of the balancer; an unreachable gateway is left out in 2 seconds."""
     lines = [
         "global",
         "  maxconn 2000",
@@ -188,7 +188,7 @@ def _osd(settings: CephSettings, number: int, name: str) -> list[str]:
         "bluestore block create = true",
         f"bluestore block size = {settings.osd_size_bytes}",
         "osd memory target = 1073741824",
-        # A gateway killed hard leaves watches that hold up metadata writes until they expire.
+        # A killed gateway leaves watches that delay metadata writes until they expire.
         "osd client watch timeout = 12",
     ]
     if settings.has_nodes:
@@ -203,11 +203,11 @@ def _gateway(settings: CephSettings, number: int, name: str) -> list[str]:
         f"public addr = {settings.nodes[number]}",
         f"rgw frontends = beast ssl_endpoint={settings.nodes[number]}:{settings.rgw_port}"
         f" ssl_certificate={settings.gateway_file} tcp_nodelay=1",
-        # At level 1 the gateway logs each request's address, and a new key's secret stands in that address: release 16
-        # by the first of these, 18 and 20 by the second, which 16 takes without a word.
+        # At level 1 the gateway logs each request's URL, which contains the secret of a new key: release 16 by the
+        # first of these settings, 18 and 20 by the second, which 16 accepts without an error.
         "debug rgw = 0/0",
         "debug rgw access = 0/0",
-        # All that Coffre uses: without this any key may have the gateway speak to an address of its choice.
+        # The APIs that Coffre uses: without this, any key can make the gateway send requests to any address.
         "rgw enable apis = s3, admin",
         "rgw thread pool size = 64",
         "rgw enable usage log = true",

@@ -10,22 +10,22 @@ NAMESPACES = Path("/run/netns")
 
 @dataclass(frozen=True)
 class Node:
-    """One node: its address, and the name space that has it; None: the lab's bridge itself."""
+    """One node: its address, and its name space; None: the lab's bridge itself."""
 
     address: str
     namespace: str | None = None
 
     @property
     def cable(self) -> str:
-        """The interface on this machine's side, of the same name as the name space."""
+        """The interface on this machine's side, with the same name as the name space."""
         return self.namespace or ""
 
     def enter(self) -> tuple[str, ...]:
-        """Return the words that a command begins with to run on this node."""
+        """Return the prefix of a command that runs on this node."""
         return () if self.namespace is None else ("nsenter", f"--net={NAMESPACES / self.namespace}", "--")
 
     def ensure(self, bridge: str, prefix_length: int) -> None:
-        """Have the name space with its address, and its cable plugged in."""
+        """Create the name space with its address, and plug its cable in."""
         if self.namespace is None:
             return
         place = NAMESPACES / self.namespace
@@ -43,11 +43,11 @@ class Node:
         processes.run(["ip", "link", "set", self.cable, "master", bridge, "up"], timeout=10)
 
     def set_cable(self, *, plugged: bool) -> None:
-        """Plug the cable in or pull it: nothing is refused then, and nothing arrives."""
+        """Plug the cable in or pull it: without it, packets are lost without an error."""
         processes.run(["ip", "link", "set", self.cable, "up" if plugged else "down"], timeout=10)
 
     def remove(self) -> None:
-        """Remove name space and cable; what is gone already is as good."""
+        """Remove name space and cable; missing ones are fine."""
         if self.namespace is None:
             return
         network.remove_interface(self.cable)
@@ -56,7 +56,7 @@ class Node:
 
 
 def list_namespaces(token: str) -> list[str]:
-    """Return the name spaces of a lab that are there."""
+    """Return the existing name spaces of a lab."""
     if not NAMESPACES.is_dir():
         return []
     return sorted(entry.name for entry in NAMESPACES.iterdir() if entry.name.startswith(f"{token}-"))

@@ -1,7 +1,7 @@
-"""The Ceph releases that a lab can have: Debian's own packages of one suite each, in a tree of the tools cache.
+"""The Ceph releases for a lab: Debian's own packages of one suite each, in a tree of the tools cache.
 
-Nothing of them is installed on this machine. Daemons and tools run in mount name spaces of their own, where the tree is
-the system and the lab's directory lies at its own path; the mounts end with the process.
+They are not installed on this machine. Daemons and tools run in their own mount name spaces, where the tree is the
+system and the lab's directory has its own path; the mounts end with the process.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from coffre_lab.ceph.trees import ensure_tree
 
 PACKAGES = ("ceph-common", "ceph-mgr", "ceph-mon", "ceph-osd", "haproxy", "radosgw")
 TREE = "tree"
-"""The folder of a cluster on which its release's system is mounted, seen by its own processes alone."""
+"""The folder of a cluster on which its release's system is mounted, visible only to its own processes."""
 
 _ENTER = """
 system=$1 root=$2 lab=$3; shift 3
@@ -36,11 +36,11 @@ exec chroot . "$@"
 
 
 _NO_SUITE = "does not have a Release file"
-"""What apt says of a suite that a mirror does not have; one that cannot be reached is another matter."""
+"""apt's message for a suite that a mirror lacks; an unreachable mirror has another one."""
 
 
 class NotOfferedError(ExpectedError):
-    """A release of Ceph cannot be had: its suite has another one by now, or the mirror has no such suite."""
+    """A release of Ceph is not available: its suite has another one now, or the mirror has no such suite."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,37 @@ RELEASES = {each.number: each for each in (
     Release(18, "reef", "trixie"),
     Release(20, "tentacle", "forky"),
 )}  # fmt: skip
-"""In the order of their age. Ceph lets a cluster go on by two numbers at most at a time."""
+"""In the order of their age. Ceph allows an upgrade by at most two numbers at a time."""
 DEFAULT_RELEASE = 18
 
 
 def find_release(number: int) -> Release:
-    """Return a release by its number; UsageError for one that labs cannot have."""
+    """Return a release by its number; UsageError for one that the lab does not support."""
     if number not in RELEASES:
-        raise UsageError(f"the lab has no Ceph {number}", f"its releases: {', '.join(map(str, RELEASES))}")
+        raise UsageError(f"the lab does not support Ceph {number}", f"its releases: {', '.join(map(str, RELEASES))}")
     return RELEASES[number]
 
 
 def list_steps(running: int, wanted: int) -> list[Release]:
-    """Return the releases by which a cluster goes from one to a newer one, the last one included."""
+    """Return the releases of an upgrade from one to a newer one, the last one included."""
     return [release for number, release in RELEASES.items() if running < number <= wanted]
 
 
 def list_releases(directory: Path, running: int, wanted: Release | None, *, may_upgrade: bool) -> list[Release]:
     """Return the releases that `up` starts one after the other: the lab's own, then those of an upgrade. Pure.
 
-    RefusedError when the wanted one is older than the lab of ``directory``, or newer and it may not become that.
+    RefusedError when the wanted one is older than the lab of ``directory``, or newer without permission to upgrade.
     """
     own = find_release(running)
     if wanted is not None and wanted.number < running:
         raise RefusedError(
-            f"the lab in {directory} is one of Ceph {running}, and its stores are no {wanted.number}'s",
+            f"the lab in {directory} runs Ceph {running}, and Ceph {wanted.number} cannot use its stores",
             f"Start it with --release {running}, or erase it: `coffre lab down --erase`.",
         )
     if wanted is not None and wanted.number > running and not may_upgrade:
         raise RefusedError(
-            f"the lab in {directory} is one of Ceph {running}",
-            f"Have it become one of {wanted.number}, which cannot be taken back: "
+            f"the lab in {directory} runs Ceph {running}",
+            f"Upgrade it to {wanted.number}, which cannot be undone: "
             f"`coffre lab up --release {wanted.number} --upgrade`.",
         )
     return [own, *list_steps(running, (wanted or own).number)]
@@ -97,7 +97,7 @@ def read_version(printed: str) -> str:
     """Return the version in what ``ceph-mon --version`` prints, as 18.2.7."""
     found = re.search(r"ceph version (\d+(?:\.\d+)*)", printed)
     if found is None:
-        raise ExpectedError(f"ceph-mon says no version but: {printed.strip()[:200]}", "remove its tree from the cache")
+        raise ExpectedError(f"ceph-mon prints no version: {printed.strip()[:200]}", "remove its tree from the cache")
     return found[1]
 
 
@@ -115,7 +115,7 @@ class ReleaseTree:
         return self.cache / f"ceph-{self.release.number}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
     def ensure(self, on_progress: Callable[[str], None]) -> None:
-        """Have the tree, made first if need be; NotOfferedError when the suite has another release by now."""
+        """Make the tree if it is missing; NotOfferedError when the suite has another release now."""
         ensure_tree(
             self.directory, f"the lab's Ceph {self.release.number}", partial(self._build, on_progress=on_progress)
         )
@@ -129,13 +129,13 @@ class ReleaseTree:
             if _NO_SUITE not in error.message:
                 raise
             raise NotOfferedError(
-                f"this computer's Debian mirror has no {release.suite}, whose Ceph {release.number} is wanted",
+                f"this computer's Debian mirror lacks {release.suite}, the suite of Ceph {release.number}",
                 "Start the lab with another --release.",
             ) from error
         version = read_version(processes.run(["chroot", str(tree), "ceph-mon", "--version"], timeout=30))
         if int(version.partition(".")[0]) != release.number:
             raise NotOfferedError(
-                f"Debian's {release.suite} has Ceph {version} now, and no {release.number}",
+                f"Debian's {release.suite} has Ceph {version} now, not {release.number}",
                 "Start the lab with another --release; Coffre is not tested on this one.",
             )
         on_progress(f"Ceph: {version} made ready in {time.monotonic() - began:.0f} s")

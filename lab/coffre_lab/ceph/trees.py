@@ -1,4 +1,4 @@
-"""Systems in folders of the tools cache, made once and shared by all labs: complete under its name, or not there."""
+"""Systems in folders of the tools cache, made once and shared by all labs: complete, or missing."""
 
 import os
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from coffre_lab.state import hold_lock
 
 
 def ensure_tree(directory: Path, what: str, build: Callable[[Path, Path], None]) -> None:
-    """Have the tree ``directory``, made first if need be; other commands that need it wait.
+    """Make the tree ``directory`` if it is missing; other commands that need it wait.
 
-    ``build`` gets the folder to make it in and one for its own files; what a killed build left is removed.
+    ``build`` gets the folder for the tree and one for its own files; leftovers of a killed build are removed.
     """
     with hold_lock(directory.with_name(f"{directory.name}.lock"), what, wait_seconds=BUILD_SECONDS):
         if directory.exists():

@@ -1,4 +1,4 @@
-"""Which of this machine's own package sources the base system of the lab's machines is made from. Pure."""
+"""Chooses this machine's package sources for the base system of the lab's machines. Pure."""
 
 import re
 from collections.abc import Mapping

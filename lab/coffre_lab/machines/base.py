@@ -1,4 +1,4 @@
-"""The base system that all machines of all labs run over, read only: made once a recipe, in the tools cache."""
+"""The read-only base system of all machines of all labs: made once per recipe, in the tools cache."""
 
 import hashlib
 import platform
@@ -30,7 +30,7 @@ SUDO_USER = "operateur"
 """An ordinary user with sudo, for connections that become root."""
 
 SSH_DIRECTORY = "etc/ssh/lab"
-"""Where each machine finds its own host key and the lab's authorised key, mounted from the lab's directory."""
+"""The folder of each machine's host key and the lab's authorised key, mounted from the lab's directory."""
 
 FILES = {
     "etc/ssh/sshd_config.d/lab.conf": (
@@ -71,7 +71,7 @@ class Base:
         return self.cache / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
     def ensure(self, on_progress: Callable[[str], None]) -> Path:
-        """Return the tree, made first if need be; a tree under this name is always complete."""
+        """Return the tree, and make it if it is missing; a tree with this name is always complete."""
         ensure_tree(self.directory, "the lab's base system", partial(self._build, on_progress=on_progress))
         return self.directory
 
@@ -99,7 +99,7 @@ def _customise(tree: Path) -> None:
     (tree / SSH_DIRECTORY).mkdir()
     for key in (tree / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
-    # How this machine fetches packages, and from where, is nobody's business in the lab's machines.
+    # The lab's machines must not contain this machine's package sources and settings.
     for pattern in ("apt.conf.d/99mmdebstrap", "sources.list", "sources.list.d/*"):
         for file in (tree / "etc/apt").glob(pattern):
             file.unlink()

@@ -1,7 +1,7 @@
-"""A control group of its own for each machine, where no systemd of the host gives it one.
+"""Gives each machine its own control group on a host without systemd.
 
 Without it all machines of the host would share the groups ``payload`` and ``supervisor``, and one machine's systemd
-would take another's services for its own.
+would treat another's services as its own.
 """
 
 import contextlib

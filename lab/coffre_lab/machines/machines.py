@@ -1,6 +1,6 @@
 """The machines to deploy to: systemd in a container each (systemd-nspawn), over one read-only base.
 
-What a machine writes is in memory and gone when it stops. Its address, host key and host name stay the same.
+A machine writes to memory, and its data is lost when it stops. Its address, host key and host name stay the same.
 """
 
 import contextlib
@@ -151,11 +151,11 @@ class Machine:
         processes.run([*inside, "/bin/sh", "-c", f"echo 'Machine {self.host}' >/srv/lisezmoi.txt"], timeout=10)
 
     def stop(self) -> None:
-        """End the machine at once, as pulling its plug would, and clear what nspawn leaves behind."""
+        """End the machine at once, like a power cut, and remove nspawn's leftovers."""
         leader = self.find_leader()
         if leader is not None:
             processes.end_pid(leader, lambda: self.find_leader() == leader, first=signal.SIGKILL)
-        # Its first process gone, nspawn clears up and ends by itself.
+        # Without its first process, nspawn cleans up and ends by itself.
         with contextlib.suppress(RemoteError):
             processes.wait_until(lambda: not self.is_running(), "nspawn does not end", seconds=10)
         processes.end(self.daemon())

@@ -135,12 +135,12 @@ def test_nothing_goes_before_its_turn(office, service, control):
     for step in (destroy_data_bundle, delete_users):
         with pytest.raises(RefusedError, match="still owns"):
             step(service, refuse=allow)
-    with pytest.raises(RefusedError, match="is still there"):
+    with pytest.raises(RefusedError, match="still exist"):
         destroy_password(service, "poste-01", refuse=allow)
     for step in (remove_stack, destroy_control_bundle):
         with pytest.raises(RefusedError, match="the platform still has"):
             step(service, refuse=allow)
-    with pytest.raises(RefusedError, match="a secret bundle is still there"):
+    with pytest.raises(RefusedError, match="a secret bundle still exist"):
         remove_local(service, refuse=allow)
     assert everything(office) == before
     assert len(service.storage.list_users(service.owner_uid)) == 3

@@ -202,7 +202,7 @@ def test_a_bucket_that_goes_on_gaining_is_given_up_with_one_clear_error(service,
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        with pytest.raises(ExpectedError, match="goes on gaining objects") as caught:
+        with pytest.raises(ExpectedError, match="keeps gaining objects") as caught:
             erase(service, began)
     finally:
         ended.set()

@@ -100,7 +100,7 @@ def test_503_for_a_minute_is_waited_for(office, service, began, tmp_path):
                 proxy.answer_503(60)
 
         erased = erase(faulty, began, refuse=fail_once, said=said)
-    assert any("the platform is away and waited for" in text for text in said)
+    assert any("waiting for the platform" in text for text in said)
     assert (erased.is_gone, erased.deleted) == (True, began.before)
 
 

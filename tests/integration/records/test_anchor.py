@@ -185,7 +185,7 @@ def test_an_older_anchor_put_in_place_of_the_newer_is_found(desk: Desk) -> None:
 
 def test_an_anchor_that_is_gone_is_not_begun_again(desk: Desk) -> None:
     desk.anchor.unlink()
-    with pytest.raises(ExpectedError, match="is not there, and it was before"):
+    with pytest.raises(ExpectedError, match="existed before and is missing now"):
         desk.anchored()
     check = desk.check()
     assert not check.is_sound
@@ -229,7 +229,7 @@ def _key(desk: Desk) -> Any:
 def test_a_lost_key_is_not_minted_again(desk: Desk) -> None:
     for folder in (".coffre/secrets", "elsewhere/escrow"):
         (desk.repository.root / folder / "_provider.provider.age").unlink()
-    with pytest.raises(RefusedError, match="the secret store has no key of theirs"):
+    with pytest.raises(RefusedError, match="the secret store has lost their key"):
         desk.anchored()
     check = desk.check()
     assert check.is_sound

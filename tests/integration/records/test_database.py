@@ -202,7 +202,7 @@ def test_a_run_ends_once(records: Records) -> None:
     run = records.start_run("apply", [], NOON, CLAIRE)
     records.finish_run(run, NOON, RunOutcome.DONE)
     for wrong in (run, run + 1):
-        with pytest.raises(ValueError, match="is not one that goes on"):
+        with pytest.raises(ValueError, match="is not in progress"):
             records.finish_run(wrong, NOON, RunOutcome.FAILED)
     assert records.list_runs()[0].outcome is RunOutcome.DONE
 

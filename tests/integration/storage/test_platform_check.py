@@ -69,8 +69,8 @@ def scratch_users(world):
 
 
 RELEASE_FINDINGS = {
-    16: ("Ceph 16 (Pacific): nothing in it is mended since", Verdict.WARNING, Verdict.WARNING),
-    18: ("Ceph 17 (Quincy) to 18 (Reef): nothing in it is mended since", Verdict.WARNING, Verdict.WARNING),
+    16: ("Ceph 16 (Pacific): it gets no fixes since", Verdict.WARNING, Verdict.WARNING),
+    18: ("Ceph 17 (Quincy) to 18 (Reef): it gets no fixes since", Verdict.WARNING, Verdict.WARNING),
     20: ("Ceph 20 (Tentacle)", Verdict.OK, Verdict.UNKNOWN),
 }
 """By the number of the lab's Ceph: what the check says of it, and what of its known holes."""
@@ -138,14 +138,14 @@ def test_a_gateway_that_learns_later_than_platform_yaml_says_is_a_problem(world,
         platform = platform_at(tmp_path, world.endpoint, world.admin_key, gateways={**both, **said})
         found = check(platform, tmp_path)["gateways"]
         assert found.verdict is Verdict.PROBLEM, found
-        assert "for more than 4 s after another is full; platform.yaml says 2 s" in found.sentence
+        assert "for more than 4 s after another one is full; platform.yaml says 2 s" in found.sentence
 
 
 def test_apis_that_coffre_does_not_use_are_named_with_the_setting(world, open_gateway, tmp_path):
     finding = check(platform_at(tmp_path, open_gateway, world.admin_key), tmp_path)["apis"]
     assert finding.verdict is Verdict.WARNING
     assert (
-        "APIs answer that Coffre does not use: sns, pubsub, sts, iam, s3website, swift, swift_auth; s3select answers"
+        "APIs that Coffre does not use: sns, pubsub, sts, iam, s3website, swift, swift_auth; s3select answers"
         in finding.sentence
     )
     assert "`rgw_enable_apis = s3, admin`" in finding.advice

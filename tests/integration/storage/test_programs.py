@@ -148,6 +148,6 @@ def test_a_program_is_read_no_further_than_it_is_long(shelf, world, program):
 
 def test_a_program_under_another_hash_is_never_published(shelf, program):
     path, _ = program
-    with pytest.raises(ExpectedError, match="is not the program that orders are to name"):
+    with pytest.raises(ExpectedError, match="is not the expected program"):
         shelf.publish(path, "0" * 64)
     assert shelf.find("0" * 64) is None

@@ -81,7 +81,7 @@ def test_a_policy_that_could_lock_the_owner_out_is_never_written(world, owner, m
     statements = policy.statements(machine.bucket, owner.uid, machine.uid)
     statements["Oops"] = policy.gate_statement(machine.bucket, owner.uid)
     before = read_policy(world, owner, machine.bucket)
-    with pytest.raises(RefusedError, match="could shut out the owner"):
+    with pytest.raises(RefusedError, match="could deny access to the owner"):
         world.resource("BucketPolicy").update({"bucket": machine.bucket, "statements": statements})
     assert read_policy(world, owner, machine.bucket) == before
 

@@ -49,7 +49,7 @@ def test_answers_from_a_file_ask_nothing(root: Path) -> None:
     assert run(root, "check").stdout.startswith("1 tenants with 0 machines: no problem")
     again = run(root, "new", "garage-blanc", "--answers", "answers.yaml")
     assert again.returncode == 4
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     assert not (root / ".coffre").exists(), "a look for known ids makes no database"
 
 

@@ -45,7 +45,7 @@ def test_honest_records_are_anchored_and_verified(root: Path) -> None:
     assert code == 0
     assert "3 links, 3 events: all as recorded" in said
     assert "head 3 of" in said
-    assert run(root, "anchor") == (0, "nothing to anchor: the newest head is noted down already\n")
+    assert run(root, "anchor") == (0, "nothing to anchor: the anchor already has the newest head\n")
 
 
 def test_a_use_of_a_password_that_was_deleted_is_named(root: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_database_made_anew_contradicts_the_anchor(root: Path) -> None:
     Records.open("sqlite:.coffre/records.db", root).close()
     code, said = run(root, "verify")
     assert code == 1
-    assert "is of another database" in said
+    assert "belongs to another database" in said
 
 
 def test_a_head_that_was_kept_is_compared(root: Path, tmp_path: Path) -> None:

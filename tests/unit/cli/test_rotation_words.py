@@ -32,25 +32,25 @@ def test_what_is_to_be_replaced_is_named(choice: Choice, words: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced, the old one is refused"),
+        (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced; the platform refuses the old key"),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, False, UNREPORTED, SILENT),
-            "the key of compta-01: pending, the old one still counts: compta-01 has not reported with the new one yet; "
+            "the key of compta-01: pending; the old key is still valid: compta-01 has not reported with the new one yet; "
             "it did not answer",
         ),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, True, UNREPORTED),
-            "the key of compta-01: pending, the old one is cut and compta-01 cannot back up until then: "
+            "the key of compta-01: pending; the old key is revoked and compta-01 cannot back up until then: "
             "compta-01 has not reported with the new one yet",
         ),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, False, BUSY),
-            "the key of compta-01: pending, the old one still counts: "
+            "the key of compta-01: pending; the old key is still valid: "
             "a backup is under way, perhaps still with the old one",
         ),
         (
             KeyOutcome(SIGNING.secret, None, False, True, UNTAKEN, SILENT),
-            "the signing key: pending, the old one is cut and machines without the new one take no orders until then: "
+            "the signing key: pending; the old key is revoked and machines without the new key take no orders until then: "
             "not taken yet by compta-01, caisse-01; compta-01: it did not answer",
         ),
     ],

@@ -42,8 +42,8 @@ def test_the_quota_is_shown_as_it_was_sold(capsys: pytest.CaptureFixture[str]) -
 def test_the_wall_is_told_with_what_may_pass_it(capsys: pytest.CaptureFixture[str]) -> None:
     _show_status(status(wall_bytes=650_000_000_000, beyond_wall_bytes=3 * 2**30, gate_look_seconds=95), NOW)
     assert capsys.readouterr().out.splitlines()[1] == (
-        "  wall at 605.36 GiB, all versions counted; up to 3 GiB may pass it until every gateway has counted; while "
-        "backups run, `coffre gate` is due every 95 s"
+        "  wall at 605.36 GiB, all versions counted; up to 3 GiB may exceed it until every gateway has counted; while "
+        "backups run, run `coffre gate` every 95 s"
     )
 
 

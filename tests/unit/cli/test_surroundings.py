@@ -102,7 +102,7 @@ def test_a_result_that_nothing_holds_is_a_failure(arguments: tuple[str, ...]) ->
         )
     assert done.returncode == 1
     assert done.stderr == (
-        "error: what this command printed was not written whole: no space left on device\n  What was done stays done.\n"
+        "error: the output of this command is incomplete: no space left on device\n  Completed steps stay done.\n"
     )
 
 
@@ -161,7 +161,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
 
     code, _, err = run("check", before=leave_nothing)
     assert code == 2
-    assert b"the folder that this command was started in is gone" in err
+    assert b"the current folder no longer exists" in err
 
 
 @pytest.mark.parametrize("stdin", [subprocess.DEVNULL, b"\xe9\n"])

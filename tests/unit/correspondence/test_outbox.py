@@ -83,7 +83,9 @@ def test_what_may_have_gone_out_is_refused_until_somebody_says_resend(server: Se
     with pytest.raises(type(failure)):
         send(log)
     server.failure = None
-    with pytest.raises(RefusedError, match=r"whether the invoice 12 went out is not known: .* at 2027-01-05 12:00 UTC"):
+    with pytest.raises(
+        RefusedError, match=r"it is unknown whether the invoice 12 was sent: .* of 2027-01-05 12:00 UTC"
+    ):
         send(log)
     assert not server.taken
     assert send(log, resend=True).is_new

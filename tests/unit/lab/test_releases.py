@@ -13,7 +13,10 @@ NEWER = "ceph version 21.2.0 (f817ceb7f187defb1d021d6328fa833eb8e943b3) umbrella
 def test_a_release_that_labs_do_not_have_is_refused_with_those_they_have():
     with pytest.raises(UsageError) as refused:
         find_release(17)
-    assert (refused.value.message, refused.value.hint) == ("the lab has no Ceph 17", "its releases: 16, 18, 20")
+    assert (refused.value.message, refused.value.hint) == (
+        "the lab does not support Ceph 17",
+        "its releases: 16, 18, 20",
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_the_numbers_of_a_range_can_run_out():
 def test_a_held_lock_is_waited_for_then_reported(tmp_path):
     with (
         state.hold_lock(tmp_path / "lock", "it"),
-        pytest.raises(BusyError, match="another command is at work on it"),
+        pytest.raises(BusyError, match="another command is using it"),
         state.hold_lock(tmp_path / "lock", "it", wait_seconds=0),
     ):
         pass

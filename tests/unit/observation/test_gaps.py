@@ -43,7 +43,7 @@ def say(*found: Any) -> list[str]:
 def test_only_paths_that_gave_too_little_are_named() -> None:
     last = report_of(path_of(PathState.EMPTY), path_of(PathState.SAVED, "/etc"), path_of(PathState.ACCEPTED, "/opt"))
     assert say(*judge_gaps(WANTED, last, None)) == [
-        "compta-01: /srv gave no file; if that is right, `coffre acknowledge`"
+        "compta-01: /srv gave no file; if this is correct, run `coffre acknowledge`"
     ]
     assert judge_gaps(WANTED, None, None) == ()
     assert judge_gaps(WANTED, report_of(paths=None), None) == (), "an agent of before tells of no path"
@@ -70,22 +70,22 @@ def test_every_state_has_words_and_figures(state: PathState) -> None:
 def test_a_path_with_more_files_and_nearly_no_bytes_says_how_many_bytes_went() -> None:
     path = path_of(PathState.SHRUNK, "/home", files=25, files_before=17, bytes=11_684, bytes_before=73_400_320)
     assert say(*judge_gaps(WANTED, report_of(path), None)) == [
-        "compta-01: /home 25 files (11.41 KiB), 17 (70 MiB) in the last good run: gave nearly nothing; "
-        "if that is right, `coffre acknowledge`"
+        "compta-01: /home 25 files (11.41 KiB), 17 (70 MiB) in the last good run: gave almost no data; "
+        "if this is correct, run `coffre acknowledge`"
     ]
 
 
 def test_an_unmounted_file_system_is_named() -> None:
     path = path_of(PathState.UNMOUNTED, mount_point="/srv/disk")
     (said,) = say(*judge_gaps(WANTED, report_of(path), None))
-    assert "not mounted any more (/srv/disk)" in said
+    assert "no longer mounted (/srv/disk)" in said
 
 
 def test_packs_that_are_gone_name_the_way_out() -> None:
     whole_at = NOW + timedelta(milliseconds=601)
     last = report_of(result=ReportResult.FAILED, integrity=Integrity.PACKS_MISSING, missing_packs=12)
     (said,) = say(*judge_gaps(WANTED, last, whole_at))
-    assert "12 packs that its index names are gone" in said
+    assert "12 packs of its index are gone" in said
     assert "`coffre undelete martin --machine compta-01 --at 2026-11-23T12:00:00.601000Z`" in said
     assert judge_gaps(WANTED, report_of(integrity=Integrity.WHOLE), whole_at) == ()
 

@@ -43,6 +43,6 @@ def test_the_bag_lists_them_escaped_and_an_earlier_list_goes(tmp_path: Path) -> 
 
 def test_foreign_keys_are_counted_and_a_few_are_shown_escaped() -> None:
     said = describe_foreign(Foreign(4, ("\x1b[2J\n", "y" * 1000, "a", "b")))
-    assert said.startswith("4 keys that nothing of ours writes are not handed back: \\x1b[2J, ")
+    assert said.startswith("4 keys that neither restic nor Coffre writes are not returned: \\x1b[2J, ")
     assert said.isprintable()
     assert len(said) < 300

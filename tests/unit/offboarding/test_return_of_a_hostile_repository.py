@@ -30,7 +30,7 @@ def test_content_that_restic_cannot_get_through_is_handed_back_as_not_whole(
 ) -> None:
     is_whole, said = check(monkeypatch, code)
     assert not is_whole
-    assert said[-1] == "pc-1: it is what the bucket holds, and not whole: it does not end well"
+    assert said[-1] == "pc-1: the copy equals the bucket, but is incomplete: it does not end well"
 
 
 @pytest.mark.parametrize("code", [10, 11, 12, 126])

@@ -97,5 +97,5 @@ def test_the_current_folder_is_no_temporary_one(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ExpectedError, match="no temporary folder can be written"):
+    with pytest.raises(ExpectedError, match="no temporary folder is writable"):
         temporary_folder()

@@ -62,5 +62,5 @@ def test_what_no_honest_writer_writes_is_refused(content, fault):
 def test_an_object_is_asked_for():
     assert read_json_object("{}", 10) == {}
     assert read_json('{"a": 1, "a": 2}', 100, keys_once=False) == {"a": 2}
-    with pytest.raises(UnreadableJsonError, match="no JSON object"):
+    with pytest.raises(UnreadableJsonError, match="not a JSON object"):
         read_json_object("[]", 10)

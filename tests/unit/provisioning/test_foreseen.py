@@ -36,13 +36,13 @@ def test_every_step_has_its_words(kind: ChangeKind) -> None:
     [
         (
             Change(ChangeKind.EXPIRE_SOONER, ("compta-01", "caisse-01"), 14, 7),
-            "undelete_days 14 → 7 on compta-01, caisse-01: what was deleted or overwritten more than 7 days ago goes "
-            "for good, and no `coffre undelete` brings it back",
+            "undelete_days 14 → 7 on compta-01, caisse-01: objects deleted or overwritten more than 7 days ago are "
+            "lost, and `coffre undelete` cannot bring them back",
         ),
         (Change(ChangeKind.QUOTA, (), 200 * 2**30, 2**40), "quota sold: 200 GiB → 1 TiB"),
         (
             Change(ChangeKind.WALL, (), None, 650_000_000_000, 151 * 2**30),
-            "wall: none → 605.36 GiB: whatever is written, at most 151 GiB beyond the sold quota are ever stored",
+            "wall: none → 605.36 GiB: at most 151 GiB beyond the sold quota can ever be stored",
         ),
         (Change(ChangeKind.OPTIONS, (), (), ("restore_tests",)), "options: none → restore_tests"),
         (Change(ChangeKind.LICENCES, (), ("server 1",), ("server 2",)), "licences sold: server 1 → server 2"),

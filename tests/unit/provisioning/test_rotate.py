@@ -381,7 +381,7 @@ def test_now_cuts_first_and_a_machine_that_is_down_gets_the_new_key_later(world:
     world.down = {"compta-01"}
     old = world.control.machine_keys["compta-01"].access_key_id
     (outcome,) = world.run([COMPTA], now=True)
-    assert "the old one is cut and compta-01 cannot back up" in describe_rotation(outcome)
+    assert "the old key is revoked and compta-01 cannot back up" in describe_rotation(outcome)
     assert old not in world.live_ids()
     assert not world.works("compta-01")
     assert world.works("caisse-01")

@@ -30,7 +30,7 @@ def event(**details: object) -> Event:
     ],
 )
 def test_secret_in_the_details_is_refused_and_not_repeated(details: dict[str, object]) -> None:
-    with pytest.raises(RefusedError, match="this install event was not recorded: its details hold") as caught:
+    with pytest.raises(RefusedError, match="this install event was not recorded: its details contain") as caught:
         check_recordable(event(**details))
     assert "hunter2" not in caught.value.message + caught.value.hint
 

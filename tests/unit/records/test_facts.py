@@ -137,7 +137,7 @@ def test_a_fact_is_written_as_before_byte_for_byte(before: list[Event], place: i
 )
 def test_what_is_missing_or_absurd_in_an_event_is_said(kind: EventKind, details: dict[str, object]) -> None:
     event = Event("k7", "martin", kind, MOMENT, "claire", details=details, id=7)
-    with pytest.raises(ExpectedError, match=f"event 7 of martin, of the kind {kind.value}, does not say"):
+    with pytest.raises(ExpectedError, match=f"event 7 of martin, of the kind {kind.value}, has unexpected details"):
         read_fact(event)
 
 

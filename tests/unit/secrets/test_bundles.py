@@ -130,14 +130,14 @@ def test_foreign_document_is_told_by_what_it_is(data: DataBundle, change: dict[s
 )
 def test_unsound_document_is_corrupt_and_not_quoted(control: ControlBundle, change: dict[str, object]) -> None:
     document = json.dumps(json.loads(to_document(control)) | change).encode()
-    with pytest.raises(CorruptBundleError, match=f"not a sound control bundle: {next(iter(change))}$") as caught:
+    with pytest.raises(CorruptBundleError, match=f"not a valid control bundle: {next(iter(change))}$") as caught:
         from_document(document, ControlBundle, TENANT_ID, "a.control.age")
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"\xff", b"hunter2"])
 def test_what_is_no_document_is_corrupt(document: bytes) -> None:
-    with pytest.raises(CorruptBundleError, match="what it holds is not a bundle"):
+    with pytest.raises(CorruptBundleError, match="its content is not a bundle"):
         from_document(document, DataBundle, TENANT_ID, "a.data.age")
 
 

@@ -113,7 +113,7 @@ def test_nothing_goes_while_the_escrow_is_not_there(vault):
 def test_a_copy_that_comes_back_is_an_error(vault, monkeypatch):
     saved(vault)
     monkeypatch.setattr(destruction, "delete", lambda path: None)
-    with pytest.raises(ExpectedError, match="was deleted and is still there"):
+    with pytest.raises(ExpectedError, match="was deleted and still exists"):
         destroy(vault)
 
 

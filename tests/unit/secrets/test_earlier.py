@@ -206,7 +206,7 @@ def test_an_export_is_in_the_form_of_today(before: Vault) -> None:
 @pytest.mark.parametrize("condemned", [["the key to everything"], ["the key of "], [7], "the owner's key", [["x"]]])
 def test_what_the_version_before_never_wrote_is_corrupt(condemned: object, control: ControlBundle) -> None:
     document = json.loads(to_document(control)) | {"version": 1, "condemned": condemned}
-    with pytest.raises(CorruptBundleError, match=r"not a sound control bundle: condemned$"):
+    with pytest.raises(CorruptBundleError, match=r"not a valid control bundle: condemned$"):
         from_document(json.dumps(document).encode(), ControlBundle, TENANT_ID, "a.control.age")
 
 

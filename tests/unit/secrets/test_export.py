@@ -39,7 +39,7 @@ def test_the_file_opens_for_its_holder_and_shows_nothing(
 @pytest.mark.parametrize(
     ("recipients", "said"),
     [
-        ([], "nobody is named"),
+        ([], "has no recipient"),
         (["age1x"], "not an age X25519 recipient"),
         ([HOLDER.get_secret_value()], "names a private key"),
     ],
@@ -52,5 +52,5 @@ def test_a_file_that_nobody_could_open_is_refused(tmp_path: Path, recipients: li
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "martin.age").write_text("older")
-    with pytest.raises(RefusedError, match="is there already"):
+    with pytest.raises(RefusedError, match="already exists"):
         check_export(tmp_path / "martin.age", [KEY])

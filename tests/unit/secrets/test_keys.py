@@ -30,7 +30,7 @@ def test_identity_that_is_not_a_recipient_opens_nothing(vault: "Vault", data: Da
     other = tmp_path / "other.txt"
     other.write_text(age.new_identity().get_secret_value())
     other.chmod(0o600)
-    with pytest.raises(WrongIdentityError, match="does not open with your identity") as caught:
+    with pytest.raises(WrongIdentityError, match="your identity cannot open") as caught:
         vault.store(COFFRE_IDENTITY=str(other)).find_data(SLUG, TENANT_ID)
     assert "COFFRE_IDENTITY" in caught.value.hint
     with pytest.raises(IdentityError, match="is not among the recipients"):
@@ -48,7 +48,7 @@ def test_no_identity(vault: "Vault", data: DataBundle) -> None:
 def test_identity_kept_badly_is_refused(vault: "Vault", data: DataBundle) -> None:
     vault.store().save_data(SLUG, data)
     vault.identity.chmod(0o640)
-    with pytest.raises(IdentityError, match="readable by others") as caught:
+    with pytest.raises(IdentityError, match="other users can read") as caught:
         vault.store().find_data(SLUG, TENANT_ID)
     assert caught.value.hint == f"Run: chmod 600 {vault.identity}"
 
@@ -62,7 +62,7 @@ def test_identity_under_the_checkout_is_refused(vault: "Vault", data: DataBundle
     if linked:
         named = vault.base / "link.txt"
         named.symlink_to(inside)
-    with pytest.raises(IdentityError, match="lies inside"):
+    with pytest.raises(IdentityError, match="is inside"):
         vault.store(COFFRE_IDENTITY=str(named)).find_data(SLUG, TENANT_ID)
 
 

@@ -103,7 +103,7 @@ def test_a_password_opens_for_its_recorded_use(data: DataBundle) -> None:
 )
 def test_it_opens_for_nothing_else(data: DataBundle, changes: dict[str, object]) -> None:
     sealed = data.repository_passwords["pc-1"]
-    with pytest.raises(RefusedError, match="opens only for a use of it that is recorded") as caught:
+    with pytest.raises(RefusedError, match="opens only for a recorded use") as caught:
         sealed.open(use(**changes), data.tenant_id, "pc-1")
     assert "hunter2" not in caught.value.message + caught.value.hint
 

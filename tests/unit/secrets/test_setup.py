@@ -79,7 +79,7 @@ def test_named_identity_is_made_where_it_is_named(bare_vault: "Vault") -> None:
 
 def test_identity_under_the_checkout_is_refused_before_anything_is_made(bare_vault: "Vault") -> None:
     environment = {"COFFRE_IDENTITY": str(bare_vault.root / "identity.txt")}
-    with pytest.raises(IdentityError, match="lies inside"):
+    with pytest.raises(IdentityError, match="is inside"):
         init(bare_vault.primary, bare_vault.escrow, bare_vault.root, environment=environment)
     assert bare_vault.everything() == {}
 
@@ -101,7 +101,7 @@ def test_lost_lists_of_recipients_are_not_made_up_while_bundles_exist(vault: "Va
     vault.store().save_data(SLUG, data)
     for folder in (vault.primary, vault.escrow):
         (folder / "recipients.txt").unlink()
-    with pytest.raises(RefusedError, match=f"there are bundles already \\({SLUG}.data.age\\)"):
+    with pytest.raises(RefusedError, match=f"there are already bundles \\({SLUG}.data.age\\)"):
         vault.init()
 
 

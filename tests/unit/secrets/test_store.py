@@ -144,7 +144,7 @@ def test_escrow_ahead_is_used_said_and_healed(vault: "Vault", data: DataBundle) 
     larger = grown(data)
     seal_as(vault.copies()[1], larger, vault)
     assert vault.store().find_data(SLUG, TENANT_ID) == larger
-    assert "differ; what either holds is used" in vault.notices[0]
+    assert "differ; both are used together" in vault.notices[0]
     assert vault.store().save_data(SLUG, larger) is True
     vault.notices.clear()
     assert vault.store().find_data(SLUG, TENANT_ID) == larger
@@ -208,7 +208,7 @@ def test_bundle_missing_from_escrow_is_an_error_that_says_how_to_put_it_back(vau
 
 
 def test_bundle_missing_from_both_places_is_an_error_when_it_is_needed(vault: "Vault") -> None:
-    with pytest.raises(MissingCopyError, match=f"{SLUG} has no data bundle: neither .* nor .* is there") as caught:
+    with pytest.raises(MissingCopyError, match=f"{SLUG} has no data bundle: neither .* nor .* exists") as caught:
         vault.store().get_data(SLUG, TENANT_ID)
     assert "coffre apply" in caught.value.hint
     with pytest.raises(MissingCopyError, match=f"{SLUG} has no control bundle"):
@@ -226,7 +226,7 @@ def test_damaged_copy_is_named_and_the_other_is_offered(
     made = {"cut": sound[:-3], "flip": sound[:-1] + bytes([sound[-1] ^ 1])}
     bad.write_bytes(made[damage] if isinstance(damage, str) else damage)
     before = vault.everything()
-    with pytest.raises(CorruptBundleError, match="is damaged: it is not a whole age file") as caught:
+    with pytest.raises(CorruptBundleError, match="is damaged: it is not a complete age file") as caught:
         vault.store().find_data(SLUG, TENANT_ID)
     assert bad.name in caught.value.message
     assert "Its other copy opens" in caught.value.hint
@@ -243,7 +243,7 @@ def test_both_copies_damaged_says_so(vault: "Vault", data: DataBundle) -> None:
         copy.write_bytes(b"junk")
     with pytest.raises(CorruptBundleError) as caught:
         vault.store().find_data(SLUG, TENANT_ID)
-    assert "is no better; look for a backup of either" in caught.value.hint
+    assert "has a problem too; look for a backup of either" in caught.value.hint
 
 
 def test_bundle_of_another_tenant_kind_or_version_is_foreign(
@@ -252,7 +252,7 @@ def test_bundle_of_another_tenant_kind_or_version_is_foreign(
     vault.store().save_data(SLUG, data)
     with pytest.raises(ForeignBundleError, match=f"belongs to the tenant with id '{TENANT_ID}', not to 'other'") as it:
         vault.store().find_data(SLUG, "other")
-    assert "former customer" in it.value.hint
+    assert "earlier customer" in it.value.hint
     with pytest.raises(ForeignBundleError):
         vault.store().save_data(SLUG, data.model_copy(update={"tenant_id": "other"}))
     seal_as(vault.copies()[0], control, vault)
@@ -311,7 +311,7 @@ def test_save_that_does_not_read_back_is_an_error(
         "write_atomically",
         lambda path, content: None if path.parent == vault.escrow else write_atomically(path, content),
     )
-    with pytest.raises(ExpectedError, match="did not read back as written") as caught:
+    with pytest.raises(ExpectedError, match="reading it back gave something else") as caught:
         vault.store().save_data(SLUG, grown(data))
     assert str(vault.copies()[1]) in caught.value.message
 

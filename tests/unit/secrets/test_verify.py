@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TENANT_ID = "k7f3q9wz2m"
 SLUG = "boulangerie-martin"
-APART = "lies on the same file system as"
+APART = "is on the same file system as"
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ BROKEN: dict[str, tuple[Callable[["Vault"], object], str]] = {
     "both lost": (lambda vault: [path.unlink() for path in vault.copies()], "is in neither place, and boulangerie"),
     "damaged": (lambda vault: vault.copies()[0].write_bytes(b"rubbish"), "is damaged"),
     "swapped": (lambda vault: shutil.copy(vault.copies("control")[0], vault.copies("data")[0]), "is a bundle of kind"),
-    "open to all": (lambda vault: vault.copies()[0].chmod(0o644), "is open to others than its owner"),
-    "open folder": (lambda vault: vault.primary.chmod(0o755), "is open to others than its owner"),
+    "open to all": (lambda vault: vault.copies()[0].chmod(0o644), "is accessible to other users"),
+    "open folder": (lambda vault: vault.primary.chmod(0o755), "is accessible to other users"),
     "one recipient": (
         lambda vault: (vault.primary / "recipients.txt").write_text(age.public_half(age.new_identity()) + "\n"),
         "at least 2 different ones",
@@ -68,7 +68,7 @@ BROKEN: dict[str, tuple[Callable[["Vault"], object], str]] = {
     ),
     "interrupted": (lambda vault: (vault.primary / ".recipients-pending").touch(), "for an earlier list"),
     "identity lost": (lambda vault: vault.identity.unlink(), "there is no identity at"),
-    "escrow not mounted": (lambda vault: shutil.rmtree(vault.escrow), "is not there"),
+    "escrow not mounted": (lambda vault: shutil.rmtree(vault.escrow), "is missing"),
 }
 
 

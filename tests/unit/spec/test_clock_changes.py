@@ -63,7 +63,7 @@ def test_check_says_which_days_and_what_to_write() -> None:
     data = {"plans": {"nuit": {"schedule": ["Mon..Fri 02:30", "Sun 02:30", "Sun 2h30", 7]}, "rien": {}}}
     (finding,) = check_hours(data)
     assert finding.loc == ("plans", "nuit", "schedule", 1)
-    assert "clocks skip on 2026-03-29 and show twice on 2026-10-25 (Europe/Paris)" in finding.message
+    assert "a clock change skips on 2026-03-29 and repeats on 2026-10-25 (Europe/Paris)" in finding.message
     assert "write 01:45 or earlier, or 03:00 or later" in finding.hint
     assert not list(check_hours({**data, "timezone": "Asia/Tokyo"}))
     assert not list(check_hours({**data, "timezone": "Nowhere/Land"}))

@@ -110,7 +110,7 @@ def test_what_may_be_stored_beyond_what_was_sold_is_one_figure() -> None:
 
 
 def test_addresses_are_one_for_each_gateway() -> None:
-    with pytest.raises(ValueError, match="1 addresses are named for 2 gateways"):
+    with pytest.raises(ValueError, match="1 addresses are given for 2 gateways"):
         Gateways(count=2, addresses=["https://rgw1.example:7443"])
     with pytest.raises(ValueError, match="is not a gateway's address"):
         Gateways(count=1, addresses=["rgw1.example"])

@@ -75,7 +75,7 @@ def test_a_path_of_which_something_stays_is_not(patterns: list[str], path: str) 
 )
 def test_what_is_taken_back_out_of_a_folder_that_stays_out_is_refused(patterns: list[str], says: str) -> None:
     [found] = findings(patterns, "/srv")
-    assert "takes nothing back" in found.message
+    assert "has no effect" in found.message
     assert found.hint.endswith(says)
 
 
@@ -86,7 +86,7 @@ def test_what_is_taken_back_with_its_folders_is_not() -> None:
 
 def test_more_than_can_be_compared_is_refused_in_a_moment() -> None:
     [found] = findings([f"*{number}*" for number in range(1001)], *[f"/srv/{number}x" for number in range(100)])
-    assert "more than can be held against each other" in found.message
+    assert "are too many to compare" in found.message
 
 
 @pytest.mark.parametrize(
@@ -94,20 +94,20 @@ def test_more_than_can_be_compared_is_refused_in_a_moment() -> None:
     [
         ("/home/*", "linux", "no wildcards"),
         ("/home/{a,b}", "macos", "no wildcards"),
-        ("~", "linux", "nothing replaces"),
-        ("~claire/docs", "macos", "nothing replaces"),
-        ("/home/$USER", "linux", "nothing replaces"),
-        ("/home/${user}-docs", "linux", "nothing replaces"),
-        ("$(hostname)", "linux", "nothing replaces"),
-        ("/srv/{{ inventory_hostname }}/x", "linux", "nothing replaces"),
-        ("$env:USERPROFILE\\Documents", "windows", "nothing replaces"),
-        ("%USERPROFILE%", "windows", "nothing replaces"),
-        ("C:\\Users\\%USERNAME%\\Documents", "windows", "nothing replaces"),
+        ("~", "linux", "are not replaced"),
+        ("~claire/docs", "macos", "are not replaced"),
+        ("/home/$USER", "linux", "are not replaced"),
+        ("/home/${user}-docs", "linux", "are not replaced"),
+        ("$(hostname)", "linux", "are not replaced"),
+        ("/srv/{{ inventory_hostname }}/x", "linux", "are not replaced"),
+        ("$env:USERPROFILE\\Documents", "windows", "are not replaced"),
+        ("%USERPROFILE%", "windows", "are not replaced"),
+        ("C:\\Users\\%USERNAME%\\Documents", "windows", "are not replaced"),
         ("C:\\Users\\*", "windows", "no wildcards"),
-        ('C:\\a"b', "windows", "no name on windows"),
+        ('C:\\a"b', "windows", "windows does not allow"),
         ("/proc", "linux", "kernel"),
         ("//sys/./class", "linux", "kernel"),
-        ("/dev/shm/../sda", "linux", "climbs up"),
+        ("/dev/shm/../sda", "linux", "contains .."),
         ("/dev/sda", "linux", "kernel"),
     ],
 )

@@ -24,7 +24,7 @@ def hours(**changes: Any) -> WorkingHours:
         ("2026-11-24 08:29:59", "08:29 is not between 08:30 and 18:00, Europe/Paris"),
         ("2026-11-24 17:59:59", ""),
         ("2026-11-24 18:00:00", "18:00 is not between 08:30 and 18:00, Europe/Paris"),
-        ("2026-11-28 10:00:00", "Sat is no working day"),
+        ("2026-11-28 10:00:00", "Sat is not a working day"),
         ("2026-11-11 10:00:00", "2026-11-11 is a holiday"),
         ("2026-11-10 23:59:59", "23:59 is not between 08:30 and 18:00, Europe/Paris"),
         ("2026-11-11 00:00:00", "2026-11-11 is a holiday"),

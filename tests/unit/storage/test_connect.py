@@ -48,8 +48,8 @@ def test_platform_yaml_wins_over_the_endpoints_file(platform, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("no json hunter2hunter2", ": no JSON"),
-        ("[]", "no JSON object"),
+        ("no json hunter2hunter2", ": not JSON"),
+        ("[]", "not a JSON object"),
         ('{"secret_access_key": "hunter2hunter2"}', "has no access_key_id"),
     ],
 )

@@ -62,7 +62,10 @@ def test_a_gateway_that_cannot_serve_is_told_from_one_that_refuses(code, status)
             "HTTPSConnectionPool(host='10.0.0.1', port=1): Read timed out. (read timeout=45.0)",
             "it did not answer in time",
         ),
-        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)", "without a word"),
+        (
+            "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)",
+            "without an answer",
+        ),
     ],
 )
 def test_silence_is_told_in_plain_words(cause, says):
@@ -73,5 +76,5 @@ def test_an_expired_certificate_is_not_the_ca_files_fault():
     error = faults.unreachable(
         "list", "https://10.0.0.1", "certificate verify failed: certificate has expired (_ssl.c:1)"
     )
-    assert "renews it" in error.hint
+    assert "must renew it" in error.hint
     assert "ca_file" not in error.hint

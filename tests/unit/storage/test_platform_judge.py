@@ -27,8 +27,8 @@ def wire(**changes) -> Wire:
         ({}, OK, "answers"),
         ({"status": 403}, OK, "answers"),
         ({"status": 503}, PROBLEM, "answers HTTP 503"),
-        ({"failure": "nobody listens there", "status": None}, PROBLEM, "nobody listens there"),
-        ({"distrust_code": 20, "status": None}, UNKNOWN, "was not asked anything"),
+        ({"failure": "no program listens there", "status": None}, PROBLEM, "no program listens there"),
+        ({"distrust_code": 20, "status": None}, UNKNOWN, "no request was sent"),
     ],
 )
 def test_endpoint(changes, verdict, words):
@@ -86,7 +86,7 @@ def administrator(caps, **flags):
 @pytest.mark.parametrize(
     ("caps", "flags", "verdict", "words"),
     [
-        ({"users": "*", "buckets": "*", "metadata": "read"}, {"system": "false"}, OK, "nothing that Coffre"),
+        ({"users": "*", "buckets": "*", "metadata": "read"}, {"system": "false"}, OK, "no right that Coffre"),
         ({"users": "*", "buckets": "read, write", "metadata": "*", "usage": "*"}, {}, OK, ""),
         ({"users": "*", "buckets": "*", "metadata": "*", "zone": "read"}, {}, OK, ""),
         ({"users": "*", "buckets": "*", "metadata": "*", "zone": "*"}, {}, WARNING, "zone"),
@@ -109,20 +109,20 @@ NOVEMBER_2026 = date(2026, 11, 28)
 @pytest.mark.parametrize(
     ("features", "verdict", "words"),
     [
-        ((False, False, False), Verdict.WARNING, "Ceph 16 (Pacific): nothing in it is mended since 2024-03-04"),
+        ((False, False, False), Verdict.WARNING, "Ceph 16 (Pacific): it gets no fixes since 2024-03-04"),
         (
             (True, True, False),
             Verdict.WARNING,
-            "Ceph 17 (Quincy) to 18 (Reef): nothing in it is mended since 2026-03-20",
+            "Ceph 17 (Quincy) to 18 (Reef): it gets no fixes since 2026-03-20",
         ),
         ((True, True, True), Verdict.OK, "Ceph 19 (Squid) to 21 (Umbrella); Coffre is tested on 16, 18, 20"),
         ((True, True, True, "Ceph Object Gateway (tentacle)"), Verdict.OK, "Ceph 20 (Tentacle)"),
         (
             (True, True, True, "Ceph Object Gateway (squid)"),
             Verdict.WARNING,
-            "Ceph 19 (Squid): nothing in it is mended",
+            "Ceph 19 (Squid): it gets no fixes",
         ),
-        ((True, True, True, "Ceph Object Gateway (reef)"), Verdict.WARNING, "Ceph 18 (Reef): nothing in it is mended"),
+        ((True, True, True, "Ceph Object Gateway (reef)"), Verdict.WARNING, "Ceph 18 (Reef): it gets no fixes"),
         ((False, False, False, "nginx"), Verdict.WARNING, "Ceph 16 (Pacific): "),
     ],
 )
@@ -135,13 +135,13 @@ def test_the_release_is_named_as_far_as_it_shows_and_whether_it_lives(features, 
 @pytest.mark.parametrize(
     ("features", "verdict", "advice"),
     [
-        ((False, False, False), Verdict.WARNING, "Upgrade to one that does: 19.2.6 or 20.2.4, or newer."),
-        ((True, True, True, "Ceph Object Gateway (tentacle)"), Verdict.UNKNOWN, "from 20.2.4 on they are mended"),
-        ((True, True, True), Verdict.UNKNOWN, "from 19.2.6, 20.2.4 on they are mended"),
+        ((False, False, False), Verdict.WARNING, "Upgrade to a version that does: 19.2.6 or 20.2.4, or newer."),
+        ((True, True, True, "Ceph Object Gateway (tentacle)"), Verdict.UNKNOWN, "they are fixed from 20.2.4 on"),
+        ((True, True, True), Verdict.UNKNOWN, "they are fixed from 19.2.6, 20.2.4 on"),
         (
             (True, True, True, "Ceph Object Gateway (umbrella)"),
             Verdict.UNKNOWN,
-            "it is not known whether they are mended",
+            "it is unknown whether they are fixed",
         ),
     ],
 )
@@ -161,7 +161,7 @@ def test_another_cluster_is_a_problem(expected, told, verdict):
 
 @pytest.mark.parametrize(
     ("median_ms", "connect_ms", "verdict", "words"),
-    [(1.0, 0.5, OK, ""), (43.9, 1.5, WARNING, "tcp_nodelay=1"), (45.0, 40.0, WARNING, "way to the platform")],
+    [(1.0, 0.5, OK, ""), (43.9, 1.5, WARNING, "tcp_nodelay=1"), (45.0, 40.0, WARNING, "network to the platform")],
 )
 def test_forty_milliseconds_more_than_the_way_there_are_nagles(median_ms, connect_ms, verdict, words):
     finding = judge_wire.judge_latency(median_ms, connect_ms)
@@ -236,14 +236,14 @@ def test_only_what_an_old_check_made_is_abandoned(uid, is_abandoned):
 
 
 def test_nothing_but_a_checks_own_user_is_ever_removed():
-    with pytest.raises(ValueError, match="no user of a platform check"):
+    with pytest.raises(ValueError, match="not a user of a platform check"):
         scratch.remove(None, None, "boulangerie-martin-k7f3q9wz2m")
 
 
 @pytest.mark.parametrize(
     ("answering", "verdict", "words"),
     [
-        ((), OK, "none answers"),
+        ((), OK, "can be switched off are off"),
         ((Api.SELECT,), OK, "s3select answers, has no setting"),
         ((Api.SNS,), WARNING, "does not use: sns"),
         ((Api.SWIFT_AUTH,), WARNING, "does not use: swift_auth"),
@@ -261,26 +261,27 @@ def test_apis_that_can_be_switched_off_are_named_with_the_setting(answering, ver
 @pytest.mark.parametrize(
     ("gateways", "lateness", "verdict", "words"),
     [
-        (None, None, UNKNOWN, "how many gateways serve this endpoint is not said"),
+        (None, None, UNKNOWN, "the number of gateways is not set"),
         (Gateways(), None, OK, "one gateway"),
         (Gateways(count=2), None, UNKNOWN, "was not measured; platform.yaml says 780 s"),
         (
             Gateways(count=2),
             judge_trials.Lateness(3 << 20, 41.2, 75.0),
             OK,
-            "2 gateways know that a quota is full after 41.2 s; platform.yaml says 780 s; 3 MiB passed",
+            "2 gateways know that a quota is full after 41.2 s; platform.yaml says 780 s; "
+            "meanwhile the others accepted 3 MiB",
         ),
         (
             Gateways(count=2),
             judge_trials.Lateness(3 << 20, None, 75.0),
             UNKNOWN,
-            "do not learn of each other within 75 s",
+            "do not see each other's writes within 75 s",
         ),
         (
             Gateways(count=2, bucket_quota_ttl_seconds=30, user_quota_sync_seconds=15),
             judge_trials.Lateness(3 << 20, None, 47.0),
             PROBLEM,
-            "for more than 47 s after another is full; platform.yaml says 45 s",
+            "for more than 47 s after another one is full; platform.yaml says 45 s",
         ),
     ],
 )

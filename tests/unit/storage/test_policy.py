@@ -126,7 +126,7 @@ def test_our_own_documents_never_reach_the_owner(machine):
 )
 def test_a_deny_that_could_reach_the_owner_is_refused(statement):
     document = policy.document({**policy.statements(BUCKET, OWNER, MACHINE), "Bad": statement})
-    with pytest.raises(RefusedError, match=f"statement Bad could shut out the owner {OWNER}"):
+    with pytest.raises(RefusedError, match=f"statement Bad could deny access to the owner {OWNER}"):
         policy.refuse_lockout(document, OWNER)
 
 

@@ -1,7 +1,7 @@
-"""A BagIt bag (RFC 8493) on a disk here: payload under data/, manifests of SHA-256, and tag files about it.
+"""A BagIt bag (RFC 8493) on a local disk: payload under data/, manifests of SHA-256, and tag files.
 
-The `bagit` library makes bags by moving what is there into them, follows links out of them and keeps every name in
-memory; it is what our bags are verified with.
+The `bagit` library moves files into its bags, follows links out of them and keeps every name in memory, so Coffre
+writes its bags itself; they are verified with that library.
 """
 
 import json
@@ -36,7 +36,7 @@ class HashedFile:
 
 @dataclass(frozen=True)
 class Payload:
-    """What a manifest lists, and the SHA-256 of the manifest itself."""
+    """The content of a manifest, and the SHA-256 of the manifest itself."""
 
     files: int
     bytes: int
@@ -44,9 +44,9 @@ class Payload:
 
 
 def hash_files(bag: Path, paths: Iterable[str]) -> Iterator[HashedFile]:
-    """Yield every file's hash in the order of ``paths``, two read at once (hashing does not hold Python's lock).
+    """Yield every file's hash in the order of ``paths``, reading two at a time (hashing releases Python's lock).
 
-    Only regular files that no link leads to are read, as far as they were at first; OSError for anything else.
+    Only regular files without a link in their path are read, up to their first size; OSError for anything else.
     """
     waiting: deque[Future[list[HashedFile]]] = deque()
     remaining = iter(paths)
@@ -78,7 +78,7 @@ def read_manifest(bag: Path, name: str = MANIFEST) -> Iterator[tuple[str, str]]:
 
 
 def write_tags(bag: Path, information: Iterable[tuple[str, str]], summary: Mapping[str, object]) -> None:
-    """Write what makes a folder with a manifest a bag; the summary last, since it says that the bag is complete.
+    """Write the other files of a bag beside its manifest; the summary last, since it marks the bag as complete.
 
     Every file beside data/ is in the tag manifest.
     """
@@ -97,7 +97,7 @@ def write_tags(bag: Path, information: Iterable[tuple[str, str]], summary: Mappi
 
 
 def find_changed(bag: Path, name: str = MANIFEST) -> list[str]:
-    """Return the paths of a manifest whose file is gone or is not what the manifest says, read from the disk."""
+    """Return the paths of a manifest whose file is missing or different, read from the disk."""
     lines = read_manifest(bag, name)
     wanted: deque[tuple[str, str]] = deque()
     changed: list[str] = []
@@ -119,7 +119,7 @@ def find_changed(bag: Path, name: str = MANIFEST) -> list[str]:
 
 
 def sync(folder: Path) -> None:
-    """Have the file system of a folder write what it holds back in memory."""
+    """Make the file system of a folder write its cached data to disk."""
     subprocess.run(["sync", "--file-system", folder], check=True, env=child_environment(os.environ))
 
 

@@ -1,4 +1,4 @@
-"""The tag files of a bag: who hands over what, how it is verified, and how a tree is made again from it."""
+"""Writes the tag files of a bag: its origin, its verification, and how to restore a tree from it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ _DESCRIPTIONS = {
 
 
 def describe(job: Job, written: Written) -> None:
-    """Write the tag files of a bag that is otherwise complete; the last one says that it is."""
+    """Write the tag files of an otherwise complete bag; the last one marks it as complete."""
     template = toolchain.bundled(f"templates/{TEMPLATES[job.wanted.format]}")
     (job.bag / README).write_text(_render(template, job, written).rstrip() + "\n", encoding="utf-8")
     if job.wanted.format is ReturnFormat.FILES:
@@ -52,7 +52,7 @@ def describe(job: Job, written: Written) -> None:
 
 
 def identity(job: Job) -> list[str]:
-    """Return the lines of bag-info.txt that say what a bag is, whenever and whatever of it was written. Pure."""
+    """Return the lines of bag-info.txt that identify a bag, at any time and progress. Pure."""
     tenant = job.service.tenant
     what = _DESCRIPTIONS[job.wanted.format].format(machine=job.machine)
     reference = job.purpose.reference
@@ -84,7 +84,7 @@ def _pair(line: str) -> tuple[str, str]:
 
 
 def oxum(payload: Payload) -> str:
-    """Return a payload's bytes and files as RFC 8493 writes them. Pure."""
+    """Return a payload's bytes and files in the form of RFC 8493. Pure."""
     return f"{payload.bytes}.{payload.files}"
 
 

@@ -1,4 +1,4 @@
-"""A bucket that the customer names, as the target of a return: reached with the customer's own key."""
+"""A customer's bucket as the target of a return, with the customer's own key."""
 
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.offboarding.handover.job import Limits
@@ -23,12 +23,12 @@ def bucket_target(service: Service, target: S3Target, machine: str) -> CarriedTa
         called="the customer's bucket",
         limits=Limits(longest_bytes=LONGEST_KEY_BYTES - len(prefix.encode()) - 1),
     )
-    # The platform's authority is trusted beside the system's: a customer may have its bucket on that platform.
+    # The platform's authority is trusted in addition to the system's: the customer's bucket may be on that platform.
     return CarriedTarget(machine, place, Rclone([remote], service.storage.endpoint.ca_file))
 
 
 def read_credential(service: Service, name: str) -> AccessKey:
-    """Return the customer's S3 key that a tenant file names, kept as ACCESS_KEY_ID:SECRET_ACCESS_KEY."""
+    """Return the customer's S3 key that a tenant file names, stored as ACCESS_KEY_ID:SECRET_ACCESS_KEY."""
     slug = service.tenant.slug
     value = service.secrets.control().credentials.get(name)
     if value is None:
@@ -39,7 +39,7 @@ def read_credential(service: Service, name: str) -> AccessKey:
     access_key_id, colon, secret = value.get_secret_value().partition(":")
     if not (access_key_id and colon and secret):
         raise InvalidFileError(
-            f"the credential {name} of {slug} is no S3 key",
+            f"the credential {name} of {slug} is not an S3 key",
             f"Store it again with `coffre secrets set {slug} {name}`: ACCESS_KEY_ID:SECRET_ACCESS_KEY.",
         )
     return AccessKey(access_key_id, secret)

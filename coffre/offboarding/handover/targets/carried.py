@@ -1,4 +1,4 @@
-"""A bag that is carried, once it lies complete here, to a place that cannot take it while it is made; and read back."""
+"""Copies a complete bag to a target on which it cannot be built, and reads it back."""
 
 import json
 import tempfile
@@ -24,7 +24,7 @@ LARGEST_TEXT_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Place:
-    """Where a machine's bag goes: as rclone names it, as people do, what kind of place it is, and what it can hold."""
+    """The target of a machine's bag: its name for rclone and for people, its kind, and its limits."""
 
     path: str
     shown: str
@@ -33,9 +33,9 @@ class Place:
 
 
 class CarriedTarget:
-    """The place of one machine's bag, beyond this computer. Nothing is ever written over there.
+    """The remote place of one machine's bag. Nothing is ever overwritten there.
 
-    Every failure is an ExpectedError that names no file of the customer's.
+    Every failure is an ExpectedError without names of the customer's files.
     """
 
     def __init__(self, machine: str, place: Place, rclone: Rclone) -> None:
@@ -47,7 +47,7 @@ class CarriedTarget:
         self.limits = place.limits
 
     def find_summary(self) -> dict[str, Any] | None:
-        """Return what a complete bag there says of itself; None when there is none."""
+        """Return the summary of a complete bag there; None when there is none."""
         text = self.find(SUMMARY)
         try:
             fields = None if text is None else json.loads(text)
@@ -56,7 +56,7 @@ class CarriedTarget:
         return fields if fields is None or isinstance(fields, dict) else {}
 
     def refuse_foreign(self, job: Job) -> None:
-        """Refuse a place that holds anything else than the same return, unfinished."""
+        """Refuse a place with anything else than the same unfinished return."""
         with self._explained():
             there = self._rclone.list_names(self._path)
             if not there:
@@ -64,13 +64,13 @@ class CarriedTarget:
             mark = self._read(BAG_INFO) if BAG_INFO in there else ""
         if not set(identity(job)) <= set(mark.splitlines()):
             raise RefusedError(
-                f"{self.shown} holds something already", "Name another target: a return never overwrites."
+                f"{self.shown} already contains something", "Name another target: a return never overwrites."
             )
 
     def upload(self, job: Job, total_bytes: int) -> None:
-        """Carry a bag there, but for the summary; what is there already in its size stays, and is read back as all is.
+        """Copy a bag there, without the summary; existing files of the same size stay, and are read back like all.
 
-        First comes what tells whose it is, should this be cut short.
+        The files that identify the bag come first, in case of an interruption.
         """
         tell = tell_parts(job, total_bytes, f"carried to {self._called}")
         with self._explained():
@@ -80,7 +80,7 @@ class CarriedTarget:
             self._rclone.copy(str(job.bag), self._path, *options, on_bytes=tell)
 
     def upload_again(self, job: Job, paths: Sequence[str]) -> None:
-        """Carry some files of a bag there whatever lies there."""
+        """Copy some files of a bag there, overwriting existing ones."""
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=temporary_folder()) as names, self._explained():
             names.writelines(f"{path}\n" for path in paths)
             names.flush()
@@ -88,32 +88,32 @@ class CarriedTarget:
             self._rclone.copy(str(job.bag), self._path, *options, is_again=True)
 
     def complete(self, job: Job) -> None:
-        """Say there that the bag is complete: the summary comes last, and is read back."""
+        """Mark the bag there as complete: the summary comes last, and is read back."""
         self.carry(job.bag, SUMMARY)
         if self.find(SUMMARY) != (job.bag / SUMMARY).read_text(encoding="utf-8"):
             raise ExpectedError(
-                f"{self._machine}: {SUMMARY} does not come back from {self.shown} as it was written",
-                "Is the target good? Run the same command again.",
+                f"{self._machine}: reading {SUMMARY} back from {self.shown} gave something else",
+                "Check the target, then run the same command again.",
             )
 
     def carry(self, folder: Path, name: str, *, is_again: bool = True) -> None:
-        """Carry one file of a folder there."""
+        """Copy one file of a folder there."""
         with self._explained():
             self._rclone.copy(str(folder), self._path, f"--include=/{name}", is_again=is_again)
 
     def find(self, name: str) -> str | None:
-        """Return a small text that lies there; None when there is none."""
+        """Return a small text from there; None when there is none."""
         with self._explained():
             return self._read(name) if name in self._rclone.list_names(self._path) else None
 
     def find_changed(self, job: Job, bag: Path, total_bytes: int) -> list[str]:
-        """Read every file back; returns the paths that are missing, or are not what the manifests of ``bag`` say.
+        """Read every file back; returns the paths that are missing, or differ from the manifests of ``bag``.
 
-        What lies among the payload and is in no manifest is returned too.
+        It also returns files in the payload that no manifest lists.
         """
         tell = tell_parts(job, total_bytes, f"read back from {self._called}")
         wanted = {path: sha256 for name in (MANIFEST, TAG_MANIFEST) for sha256, path in read_manifest(bag, name)}
-        # An earlier try leaves one of the same size, and of a bag that was made at another time.
+        # An earlier attempt leaves a file of the same size, but of a bag made at another time.
         wanted[TAG_MANIFEST] = toolchain.sha256_file(bag / TAG_MANIFEST)
         wanted.pop(SUMMARY, None)
         changed = []
@@ -136,8 +136,8 @@ class CarriedTarget:
             self._rclone.copy(self._path, folder, f"--include=/{name}", f"--max-size={LARGEST_TEXT_BYTES}B")
             try:
                 return read_plain(Path(folder, name), LARGEST_TEXT_BYTES).decode("utf-8", "replace")
-            except FileNotFoundError as error:  # a link, which rclone leaves out, or larger than such a text ever is
-                raise RefusedError(f"{self.shown}: {name} there is none of ours", "Name another target.") from error
+            except FileNotFoundError as error:  # a link, which rclone leaves out, or a text that is too large
+                raise RefusedError(f"{self.shown}: {name} is not from Coffre", "Name another target.") from error
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""One run of rclone, which carries objects between buckets and folders: secrets by environment, nothing in its file."""
+"""Runs rclone, which copies objects between buckets and folders: secrets by environment, no configuration file."""
 
 import os
 import re
@@ -25,14 +25,14 @@ KEPT_LINES = 200
 PRINTED_BYTES = 8 * 1024**3
 """The longest listing: 30 million objects with their hashes."""
 NOTHING_THERE = 3
-"""rclone's exit code for a folder that is not there; in an existing bucket every folder is."""
-# Only these are repeated: any other word may be of a customer's file name.
+"""rclone's exit code for a missing folder; in an existing bucket every folder exists."""
+# Only these words are repeated: any other one may be part of a customer's file name.
 _S3_CODE = re.compile(
     r"\b(AccessDenied|EntityTooLarge|InternalError|InvalidAccessKeyId|NoSuchBucket|PermanentRedirect|QuotaExceeded|"
     r"RequestTimeTooSkewed|ServiceUnavailable|SignatureDoesNotMatch|SlowDown)\b"
 )
 _SETTINGS = (
-    # rclone would write names that it takes for awkward in another way; ours are chosen to need none.
+    # rclone would encode names with special characters; ours are chosen to need no encoding.
     "--local-encoding=None",
     "--s3-encoding=None",
     "--s3-no-check-bucket",
@@ -46,11 +46,11 @@ _SETTINGS = (
 )
 
 OnBytes = Callable[[int], None]
-"""Told from time to time how many bytes were carried."""
+"""Called from time to time with the number of copied bytes."""
 
 
 class RcloneError(RemoteError):
-    """rclone ended badly. ``said`` may name a customer's files: it goes into no message and no log."""
+    """rclone failed. ``said`` may name a customer's files: it goes into no message and no log."""
 
     def __init__(self, message: str, hint: str, said: str) -> None:
         super().__init__(message, hint)
@@ -59,7 +59,7 @@ class RcloneError(RemoteError):
 
 @dataclass(frozen=True)
 class Remote:
-    """A bucket's service as rclone is told of it; ``name`` is what its paths begin with."""
+    """A bucket's service for rclone; ``name`` is the prefix of its paths."""
 
     name: str
     url: str
@@ -82,7 +82,7 @@ class Remote:
 
 
 class Rclone:
-    """rclone with the services that it may speak to, and the authorities that vouch for them."""
+    """rclone with its allowed services, and their trusted authorities."""
 
     def __init__(self, remotes: Sequence[Remote], ca_file: Path | None) -> None:
         self._environment = {name: value for each in remotes for name, value in each.environment().items()}
@@ -93,23 +93,23 @@ class Rclone:
     def copy(
         self, source: str, target: str, *options: str, is_again: bool = False, on_bytes: OnBytes | None = None
     ) -> None:
-        """Copy what is missing or of another size; what is there already stays, unless this ``is_again``."""
+        """Copy missing objects and those of another size; existing ones stay, unless this ``is_again``."""
         skipped = "--ignore-times" if is_again else "--size-only"
         for _ in self._stream(["copy", skipped, *options, source, target], on_bytes):
             continue
 
     def list_names(self, path: str, *options: str) -> list[str]:
-        """Return the names below a path; none where there is nothing."""
+        """Return the names below a path; none where nothing exists."""
         return [line.rstrip("\n") for line in self._stream(["lsf", *options, path], None)]
 
     def hash_objects(self, path: str, *options: str, on_bytes: OnBytes | None = None) -> Iterator[tuple[str, str]]:
-        """Yield the path and the SHA-256 of every object below one, by reading each back in full."""
+        """Yield the path and the SHA-256 of every object below a path, reading each one completely."""
         for line in self._stream(["hashsum", "sha256", "--download", *options, path], on_bytes):
             sha256, _, name = line.rstrip("\n").partition("  ")
             yield name, sha256
 
     def _stream(self, arguments: Sequence[str], on_bytes: OnBytes | None) -> Iterator[str]:
-        """Run rclone and yield the lines that it prints; it has ended when this returns, raises or is closed."""
+        """Run rclone and yield its output lines; it has ended when this returns, raises or is closed."""
         for url in self._urls:
             refuse_broken(url)
         with _certificates(self._ca_file) as certificates:
@@ -140,7 +140,7 @@ class Rclone:
         )
         try:
             if prints:
-                # A bucket that lists itself for ever fills no disk here: the kernel ends rclone at that size.
+                # A bucket with an endless listing cannot fill the disk here: the kernel ends rclone at that size.
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (PRINTED_BYTES, PRINTED_BYTES))
             assert process.stderr is not None  # noqa: S101 - a pipe was asked for
             for line in processes.read_lines(process.stderr, "rclone"):
@@ -158,7 +158,7 @@ class Rclone:
 
 @contextmanager
 def _certificates(ca_file: Path | None) -> Iterator[list[str]]:
-    """Trust a platform's own authority beside the system's: rclone takes a file for the only ones there are."""
+    """Trust a platform's own authority in addition to the system's: rclone would use only the given file."""
     if ca_file is None:
         yield []
         return
@@ -171,7 +171,7 @@ def _certificates(ca_file: Path | None) -> Iterator[list[str]]:
 
 
 def _hear(line: bytes, said: deque[str], on_bytes: OnBytes | None) -> None:
-    """Take one line of rclone's log: figures go to whoever wants them, the rest is kept for the end."""
+    """Process one line of rclone's log: report the numbers, keep the rest for the end."""
     try:
         fields = read_json_object(line, processes.LINE_BYTES)
     except UnreadableJsonError:
@@ -185,27 +185,27 @@ def _hear(line: bytes, said: deque[str], on_bytes: OnBytes | None) -> None:
 
 
 def _explain(code: int, said: Sequence[str]) -> RcloneError:
-    """Return what went wrong without the names that it went wrong with."""
+    """Describe the failure without file names."""
     text = "\n".join(said)
     if "no space left on device" in text:
-        return RcloneError("no room is left", "Make room, then run the same command again: it goes on.", text)
+        return RcloneError("no room is left", "Make room, then run the same command again: it continues.", text)
     if code == NOTHING_THERE:
         return RcloneError(
-            "there is no such bucket or folder",
-            "Have the customer name a bucket that is there, or plug the disk in again, then run this again.",
+            "the bucket or folder does not exist",
+            "Ask the customer for an existing bucket, or plug the disk in again, then run this again.",
             text,
         )
     if "file too large" in text:
         return RcloneError(
-            "a file is larger than the target takes",
-            "A disk of FAT32 takes none above 4 GiB: format it as exFAT, or return the repository.",
+            "a file is too large for the target",
+            "A FAT32 disk accepts no file above 4 GiB: format it as exFAT, or return the repository.",
             text,
         )
     codes = list(dict.fromkeys(_S3_CODE.findall(text)))
     named = f" ({', '.join(codes[:3])})" if codes else ""
     return RcloneError(
-        f"rclone could not carry everything: it ended with {code}{named}",
-        "Run the same command again: what is there stays, and it goes on where it stopped.",
+        f"rclone could not copy everything: it ended with {code}{named}",
+        "Run the same command again: it keeps existing files and continues where it stopped.",
         text,
     )
 

@@ -1,4 +1,4 @@
-"""Whether a target has room for a return: asked before anything is written."""
+"""Checks before any write whether a target has room for a return."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +12,13 @@ from coffre.spec.values.sizes import format_bytes
 
 BLOCK_BYTES = 4096
 TAG_BYTES_EACH = 512
-"""About what an entry takes in manifest and tag files."""
+"""The approximate size of an entry in manifest and tag files."""
 FIXED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Need:
-    """What something takes on a disk at most; holes in files are counted as if they were written."""
+    """The maximum size of something on a disk; holes in files count as written."""
 
     files: int = 0
     bytes: int = 0
@@ -29,12 +29,12 @@ class Need:
 
 
 def largest_block_bytes(*folders: Path) -> int:
-    """Return the largest piece in which the disks of folders give room: a disk of exFAT gives 128 KiB at a time."""
+    """Return the largest block size of the folders' disks: an exFAT disk allocates 128 KiB at a time."""
     return max(BLOCK_BYTES, *(os.statvfs(existing(each)).f_frsize for each in folders))
 
 
 def need_of(nodes: Iterable[Node], block_bytes: int = BLOCK_BYTES) -> Need:
-    """Return what the entries of a snapshot take on a disk of such blocks. Pure."""
+    """Return the size of a snapshot's entries on a disk with such blocks. Pure."""
     files = total_bytes = on_disk_bytes = 0
     for node in nodes:
         files += 1
@@ -45,7 +45,7 @@ def need_of(nodes: Iterable[Node], block_bytes: int = BLOCK_BYTES) -> Need:
 
 
 def count_larger(nodes: Iterable[Node], largest_bytes: int, larger: list[int]) -> Iterator[Node]:
-    """Yield the entries as they come, and note the sizes of files that are larger than a disk holds."""
+    """Yield the entries as they come, and note the sizes of files that are too large for a disk."""
     for node in nodes:
         if node.size_bytes > largest_bytes:
             larger.append(node.size_bytes)
@@ -53,10 +53,10 @@ def count_larger(nodes: Iterable[Node], largest_bytes: int, larger: list[int]) -
 
 
 def refuse_larger(larger: Sequence[int], largest_bytes: int, folder: Path) -> None:
-    """Refuse a disk for which files are too large, however much room it has."""
+    """Refuse a disk for which files are too large, with any amount of room."""
     if larger:
         raise RefusedError(
-            f"{len(larger)} files are larger than the {format_bytes(largest_bytes)} that one may have on the disk of "
+            f"{len(larger)} files are larger than {format_bytes(largest_bytes)}, the limit of a file on the disk of "
             f"{folder}: the largest has {format_bytes(max(larger))}",
             "Format the disk as exFAT or NTFS, name another target, or return the repository instead of files; nothing "
             "was written.",
@@ -64,36 +64,36 @@ def refuse_larger(larger: Sequence[int], largest_bytes: int, folder: Path) -> No
 
 
 def refuse_absent(target: Path) -> None:
-    """Refuse a target that is not there, as that of a disk that is not plugged in.
+    """Refuse a missing target, for example of a disk that is not plugged in.
 
-    Made here it would lie on this computer's own disk.
+    If Coffre created it, it would be on this computer's own disk.
     """
     if not target.is_dir():
         raise RefusedError(
-            f"there is no folder {target}",
-            "Plug the disk in, or make that folder, then run the same command again; nothing was written.",
+            f"the folder {target} does not exist",
+            "Plug the disk in, or create that folder, then run the same command again; nothing was written.",
         )
 
 
 def refuse_without_room(need: Need, folder: Path, present_bytes: int = 0) -> None:
-    """Refuse to begin when a folder's file system cannot take it; ``present_bytes`` of it are there already."""
+    """Refuse to begin without enough room on a folder's file system; ``present_bytes`` of it exist already."""
     facts = os.statvfs(existing(folder))
     free_bytes = facts.f_bavail * facts.f_frsize
     wanted_bytes = max(0, need.on_disk_bytes - present_bytes) + FIXED_BYTES
     if wanted_bytes > free_bytes:
         raise RefusedError(
-            f"{folder} has room for {format_bytes(free_bytes)}, and up to {format_bytes(wanted_bytes)} are needed",
+            f"{folder} has room for {format_bytes(free_bytes)}, but up to {format_bytes(wanted_bytes)} are needed",
             "Make room or name another target, then run the same command again; nothing was written.",
         )
     if facts.f_files and not present_bytes and need.files > facts.f_favail:
         raise RefusedError(
-            f"the file system of {folder} can take {facts.f_favail} more files, and {need.files} are needed",
+            f"the file system of {folder} has room for {facts.f_favail} more files, but {need.files} are needed",
             "Name another target, or return the repository instead of files; nothing was written.",
         )
 
 
 def present_bytes(folder: Path) -> int:
-    """Return what a folder takes on its disk."""
+    """Return the size of a folder on its disk."""
     if not folder.is_dir():
         return 0
     with Beneath(folder) as below:
@@ -101,5 +101,5 @@ def present_bytes(folder: Path) -> int:
 
 
 def existing(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that is there."""
+    """Return a folder, or the nearest existing one above it."""
     return next(each for each in [folder, *folder.parents] if each.exists())

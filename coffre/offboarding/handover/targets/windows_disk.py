@@ -1,6 +1,6 @@
 """A disk formatted for Windows (exFAT, NTFS, FAT) as the target of a return of files.
 
-It holds neither links nor every name, and takes "A" and "a" for one: a machine's files cannot be restored there.
+It accepts no links and not every name, and does not distinguish "A" and "a": restic cannot restore directly there.
 """
 
 import errno
@@ -21,9 +21,9 @@ from coffre.outside.beneath import Beneath
 
 
 def is_windows_disk(folder: Path) -> bool:
-    """Tell whether a folder's disk cannot hold a machine's files as they are. Leaves nothing there.
+    """Tell whether a folder's disk cannot store a machine's files unchanged. Leaves nothing there.
 
-    restic would stop at each link there, and write a file over its namesake in capitals.
+    restic would fail at each link there, and overwrite a file with another one that differs only in case.
     """
     with tempfile.TemporaryDirectory(prefix=".coffre-", dir=existing(folder)) as place:
         base = os.fsencode(place)
@@ -33,16 +33,16 @@ def is_windows_disk(folder: Path) -> bool:
                 os.close(os.open(os.path.join(base, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             os.link(os.path.join(base, b"a"), os.path.join(base, b"b"))
         except OSError as error:
-            return error.errno != errno.ENOSPC  # that there is no room, the look for room says
+            return error.errno != errno.ENOSPC  # the check for room reports a full disk
     return False
 
 
 FAT_LARGEST_BYTES = 2**32 - 1
-"""Of one file on a disk formatted as FAT: its size has 32 bits there."""
+"""The limit of a file on a FAT disk: its size has 32 bits."""
 
 
 def largest_file_bytes(folder: Path, mounts: str) -> int:
-    """Return how large a file may be on a folder's disk; ``mounts`` is the kernel's mountinfo. Pure."""
+    """Return the maximum size of a file on a folder's disk; ``mounts`` is the kernel's mountinfo. Pure."""
     best, kind = "", ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
@@ -63,32 +63,32 @@ class WindowsDisk(CarriedTarget):
         self._folder = folder
 
     def refuse_foreign(self, job: Job) -> None:
-        """Refuse a folder that holds anything else than the same return, unfinished."""
+        """Refuse a folder with anything else than the same unfinished return."""
         if not self._folder.exists():
             return
         with Beneath(self._folder) as below:
             if any(not stat.S_ISDIR(facts.st_mode) and not stat.S_ISREG(facts.st_mode) for _, facts in below.walk()):
-                # NTFS has links, and rclone writes through those of its target.
-                raise RefusedError(f"{self.shown} holds links, and no return leaves one", "Name another target.")
+                # NTFS has links, and rclone follows those of its target.
+                raise RefusedError(f"{self.shown} contains links, which a return never writes", "Name another target.")
         super().refuse_foreign(job)
 
     def upload(self, job: Job, total_bytes: int) -> None:
-        """Carry a bag there, but for the summary, with the times of its folders."""
+        """Copy a bag there, without the summary, with the times of its folders."""
         self._folder.mkdir(parents=True, exist_ok=True)
         super().upload(job, total_bytes)
         with Beneath(self._folder) as below:
             for fields in read_lines(job.bag):
                 if fields["type"] == "dir":
-                    with suppress(OSError):  # not every time can be held there; the tag file of entries has them all
+                    with suppress(OSError):  # the disk does not accept every time; the tag file of entries has them all
                         set_time(below, fields)
 
     def find_changed(self, job: Job, bag: Path, total_bytes: int) -> list[str]:
-        """Read every file back from the disk itself; returns the paths that are not what the manifests say."""
+        """Read every file back from the disk itself; returns the paths that differ from the manifests."""
         sync(self._folder)
         forget_cached(self._folder)
         return super().find_changed(job, bag, total_bytes)
 
     def complete(self, job: Job) -> None:
-        """Say there that the bag is complete, once all else is on the disk."""
+        """Mark the bag there as complete, once everything else is on the disk."""
         super().complete(job)
         sync(self._folder)

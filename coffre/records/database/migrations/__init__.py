@@ -1,1 +1,1 @@
-"""The steps from one form of the database to the next, run by Alembic when records are opened."""
+"""The migrations of the database's schema; Alembic runs them when records are opened."""

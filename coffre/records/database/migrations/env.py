@@ -1,4 +1,4 @@
-"""What Alembic runs for a migration, on the connection and in the transaction that `schema.py` holds."""
+"""Alembic's script for a migration, on the connection and in the transaction of `schema.py`."""
 
 from alembic import context
 

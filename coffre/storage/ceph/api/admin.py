@@ -1,4 +1,4 @@
-"""The Admin Ops API in the words that Coffre uses: users, keys, the user's quota, buckets and what they hold."""
+"""A client of the Admin Ops API: users, keys, the user's quota, buckets and their content."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ from coffre.storage.driver import AccessKey, Endpoint
 
 T = TypeVar("T")
 
-# Concurrent writes on one user answer 500 and write nothing (measured): about 6 s in all.
+# Concurrent writes on one user get 500 and write nothing (measured): about 6 s in total.
 _ATTEMPTS = 8
 _FIRST_WAIT_SECONDS = 0.05
 _PAGE = 1000
@@ -35,12 +35,12 @@ _KEY_OF_NOBODY = (
     "InvalidAccessKeyId",
     "InvalidAccessKey",
 )
-"""What RGW answers when it is asked whose an access key is that nobody has: 16 the first, 18 and 20 the second."""
+"""RGW's answers to the question which user has an unknown access key: 16 gives the first, 18 and 20 the second."""
 
 
 @dataclass(frozen=True)
 class AdminUser:
-    """A user as the Admin API tells it; ``quota_bytes`` is None when its user_quota is not enforced.
+    """A user as the Admin API returns it; ``quota_bytes`` is None when its user_quota is not enforced.
 
     ``max_buckets``: -1 none allowed, 0 no limit (RGW's own numbers).
     """
@@ -55,9 +55,9 @@ class AdminUser:
 
 @dataclass(frozen=True)
 class AdminBucket:
-    """A bucket as the Admin API tells it; ``stored_bytes`` counts all versions and unfinished parts.
+    """A bucket as the Admin API returns it; ``stored_bytes`` counts all versions and unfinished parts.
 
-    ``instance`` is another one after RGW re-sharded the index, ``marker`` never.
+    ``instance`` changes when RGW re-shards the index, ``marker`` never changes.
     """
 
     name: str
@@ -69,9 +69,9 @@ class AdminBucket:
 
 
 class AdminClient:
-    """A lean client of one platform's Admin Ops API; safe to use from many threads.
+    """A small client of one platform's Admin Ops API; safe to use from many threads.
 
-    Writes on one user wait for each other here, and are repeated when somebody else's write met ours.
+    Writes on one user wait for each other here, and are repeated after a conflict with another writer.
     """
 
     def __init__(self, endpoint: Endpoint, key: AccessKey) -> None:
@@ -81,7 +81,7 @@ class AdminClient:
         self._locks_guard = threading.Lock()
 
     def list_cluster_ids(self) -> list[str]:
-        """Return the cluster's fsid (from Ceph 17 on) and its zone's id, as far as this release and our rights tell."""
+        """Return the cluster's fsid (from Ceph 17 on) and its zone's id, as far as release and rights allow."""
         questions: tuple[tuple[str, dict[str, str], Callable[[Any], Any]], ...] = (
             ("/admin/info", {}, lambda answer: answer["info"]["storage_backends"][0]["cluster_id"]),
             ("/admin/config", {"type": "zone"}, lambda answer: answer["id"]),
@@ -93,7 +93,7 @@ class AdminClient:
             except (KeyError, IndexError, TypeError):
                 continue
             except RgwError as refusal:
-                # A release that has no such call, or an administrator without `info=read` or `zone=read`.
+                # A release without this call, or an administrator without `info=read` or `zone=read`.
                 if refusal.code not in ("MethodNotAllowed", "AccessDenied", "NoSuchKey"):
                     raise
         return found
@@ -116,12 +116,12 @@ class AdminClient:
         except RgwError as refusal:
             if refusal.code not in _KEY_OF_NOBODY:
                 raise
-            # When the administrator's own key is what is refused, this second question is refused as well.
+            # When the platform refuses the administrator's own key, it refuses this second question as well.
             self.find_user(access_key_id)
             return None
 
     def create_user(self, uid: str, display_name: str, max_buckets: int) -> None:
-        """Create a user without a key; raises UserAlreadyExistsError, whatever the existing one looks like."""
+        """Create a user without a key; raises UserAlreadyExistsError, also when the existing one is equal."""
         values = {"display-name": display_name, "max-buckets": max_buckets, "generate-key": False}
         self._write(uid, f"create user {uid}", "PUT", "/admin/user", values)
 
@@ -130,7 +130,7 @@ class AdminClient:
         self._write(uid, f"modify user {uid}", "POST", "/admin/user", values)
 
     def suspend_user(self, uid: str, suspended: bool) -> None:
-        """Suspend or enable a user: at once and on every gateway; it keeps keys, quota and buckets."""
+        """Suspend or enable a user: at once and on every gateway; the user keeps keys, quota and buckets."""
         self._write(uid, f"suspend user {uid}", "POST", "/admin/user", {"suspended": suspended})
 
     def delete_user(self, uid: str) -> None:
@@ -138,7 +138,7 @@ class AdminClient:
         self._write(uid, f"delete user {uid}", "DELETE", "/admin/user", {})
 
     def put_key(self, uid: str, key: AccessKey) -> None:
-        """Give a user a key, or that key another secret; raises KeyExistsError when it is another user's."""
+        """Give a user a key, or change the secret of that key; raises KeyExistsError when another user has it."""
         values = {
             "key": "",
             "access-key": key.access_key_id,
@@ -165,7 +165,7 @@ class AdminClient:
         self._write(uid, f"set the user_quota of {uid}", "PUT", "/admin/user", values)
 
     def used_bytes(self, uid: str, exact: bool) -> int:
-        """Return what counts against the user_quota; unless ``exact``, as of RGW's last own count."""
+        """Return the bytes that count for the user_quota; without ``exact``, from RGW's last own count."""
         doing = f"read the use of user {uid}"
         try:
             answer = self._get(doing, "/admin/user", uid=uid, stats=True, sync=exact)
@@ -175,7 +175,7 @@ class AdminClient:
             return count((answer.get("stats") or {}).get("size", 0))
 
     def list_users_page(self, count: int, marker: str | None = None) -> tuple[list[str], str | None]:
-        """Return one page of all uids, and where the next begins (None at the end)."""
+        """Return one page of all uids, and the marker of the next one (None at the end)."""
         return self._list_metadata_page("list users", "user", count, marker)
 
     def list_users(self) -> list[str]:
@@ -188,7 +188,7 @@ class AdminClient:
         return sorted(uids)
 
     def walk_bucket_instances(self) -> Iterator[str]:
-        """Yield RGW's own record of every bucket that there is or was, as NAME:INSTANCE (without rgw_tenant)."""
+        """Yield RGW's own record of every present or former bucket, as NAME:INSTANCE (without rgw_tenant)."""
         marker: str | None = None
         progress = Progress("list bucket records")
         while True:
@@ -204,7 +204,7 @@ class AdminClient:
             answer = self._get(doing, "/admin/bucket", uid=uid)
         except NoSuchUserError:
             return []
-        # From Ceph 20 on nothing at all is answered of a user that nobody has; of one that is there that is no answer.
+        # From Ceph 20 on, an empty body is the answer for an unknown user; for an existing user it is invalid.
         if answer is None and self.find_user(uid) is None:
             return []
         with reading(doing):
@@ -272,7 +272,7 @@ def _read_user(answer: dict[str, Any]) -> AdminUser:
         max_buckets=whole(answer["max_buckets"]),
         suspended=bool(answer["suspended"]),
         quota_bytes=whole(quota["max_size"]) if quota.get("enabled") else None,
-        # A subuser's key has "uid:subuser" for its user.
+        # The user of a subuser's key is "uid:subuser".
         keys=tuple(
             AccessKey(word(each["access_key"]), word(each["secret_key"]))
             for each in answer.get("keys", [])

@@ -1,4 +1,4 @@
-"""What a platform answers, bounded: bytes and time of one answer, pages of a listing, and what its fields may be."""
+"""Limits and checks for a platform's answers: bytes and time of one answer, pages of a listing, types of fields."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from coffre.outside.structured import WIDEST_NUMBER
 from coffre.storage.ceph.api.faults import AbsurdAnswerError
 
 ANSWER_BYTES = 16 * 1024**2
-"""The largest answer that is no object: 1000 names of 1024 bytes, each byte written in three."""
+"""The largest answer without an object: 1000 names of 1024 bytes, each byte escaped as three."""
 ANSWER_SECONDS = 300.0
-"""How long one such answer may take once it has begun."""
+"""The maximum duration of one such answer once it has begun."""
 MAX_PAGES = 100_000
 """The longest listing: 100 million entries."""
 MAX_NAME_LENGTH = 4096
@@ -25,7 +25,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 def read_bounded(response: urllib3.BaseHTTPResponse, doing: str) -> bytes:
-    """Return the whole body of an answer; AbsurdAnswerError past `ANSWER_BYTES` or `ANSWER_SECONDS`."""
+    """Return the whole body of an answer; AbsurdAnswerError beyond `ANSWER_BYTES` or `ANSWER_SECONDS`."""
     content, until = bytearray(), time.monotonic() + ANSWER_SECONDS
     while chunk := response.read1(_CHUNK_BYTES):
         content += chunk
@@ -36,22 +36,22 @@ def read_bounded(response: urllib3.BaseHTTPResponse, doing: str) -> bytes:
 
 
 class Progress:
-    """Refuses a listing that goes round in a circle or has no end; one is made for each listing."""
+    """Refuses a circular or endless listing; each listing has its own instance."""
 
     def __init__(self, doing: str) -> None:
         self._doing = doing
         self._seen: set[int] = set()
 
     def go_on(self, *marker: object) -> None:
-        """Take where the next page begins; AbsurdAnswerError when that was there before, or after too many pages."""
+        """Take the marker of the next page; AbsurdAnswerError when it came before, or after too many pages."""
         place = hash(marker)
         if place in self._seen or len(self._seen) >= MAX_PAGES:
-            raise AbsurdAnswerError(self._doing, "it says that there is more, and gives the same again, or for ever")
+            raise AbsurdAnswerError(self._doing, "the listing is circular or has no end")
         self._seen.add(place)
 
 
 def walk_pages(pages: Iterable[Mapping[str, Any]], doing: str, *markers: str) -> Iterator[Mapping[str, Any]]:
-    """Yield botocore's pages of a listing; ``markers`` name where the next one begins."""
+    """Yield botocore's pages of a listing; ``markers`` name the fields with the start of the next page."""
     progress = Progress(doing)
     for page in pages:
         yield page
@@ -61,36 +61,36 @@ def walk_pages(pages: Iterable[Mapping[str, Any]], doing: str, *markers: str) ->
 
 @contextmanager
 def reading(doing: str) -> Iterator[None]:
-    """Turn what a missing field, or one of another type, raises inside the block into AbsurdAnswerError."""
+    """Turn the error of a missing or mistyped field inside the block into AbsurdAnswerError."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as problem:
-        raise AbsurdAnswerError(doing, "a field is missing, or of another kind") from problem
+        raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from problem
 
 
 def count(value: object) -> int:
-    """Return a number of things or bytes as a platform tells it; ValueError for anything else."""
+    """Return a platform's count of things or bytes; ValueError for anything else."""
     if type(value) is not int or not 0 <= value <= WIDEST_NUMBER:
         raise ValueError("no count")
     return value
 
 
 def whole(value: object) -> int:
-    """Return a setting that may be negative (-1: none); ValueError for anything else."""
+    """Return a platform's setting that may be negative (-1: none); ValueError for anything else."""
     if type(value) is not int or not -WIDEST_NUMBER <= value <= WIDEST_NUMBER:
         raise ValueError("no whole number")
     return value
 
 
 def word(value: object) -> str:
-    """Return a name as a platform tells it; ValueError for anything else."""
+    """Return a platform's name of something; ValueError for anything else."""
     if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH:
         raise ValueError("no name")
     return value
 
 
 def moment(value: datetime) -> datetime:
-    """Return a time as a platform tells it, in UTC; one past the calendar is its end, which nobody believes."""
+    """Return a platform's time in UTC; a time after the last calendar day becomes that day, which callers refuse."""
     if value.tzinfo is None:
         raise ValueError("no moment")
     try:

@@ -1,6 +1,6 @@
-"""The XML by which S3 lists a bucket's versions and uploads, and by which it is told to delete many. Pure.
+"""The XML of S3's listings of versions and uploads, and of its bulk deletion. Pure.
 
-Lean on purpose: a bucket holds millions of keys, and botocore takes five times the cycles for each (measured).
+It is small for speed: a bucket holds millions of keys, and botocore needs five times the cycles for each (measured).
 """
 
 import re
@@ -54,7 +54,7 @@ def read_uploads(answer: bytes) -> UploadsPage:
 
 
 def is_writable_in_xml(key: str) -> bool:
-    """Tell whether a key can stand in a request's XML: S3 allows characters that XML 1.0 has no way to write."""
+    """Tell whether a request's XML can contain a key: S3 allows characters that XML 1.0 cannot express."""
     return _NOT_XML.search(key) is None
 
 
@@ -68,9 +68,9 @@ def write_delete(versions: Sequence[ObjectVersion]) -> bytes:
 
 
 def read_refused(answer: bytes, asked: Sequence[ObjectVersion]) -> list[RefusedDelete]:
-    """Return which of the versions asked for an answer to DeleteObjects does not confirm as deleted.
+    """Return the requested versions that an answer to DeleteObjects does not confirm as deleted.
 
-    One that the answer does not mention at all counts as not confirmed.
+    A version that the answer does not mention counts as not confirmed.
     """
     root = _parse(answer, "DeleteResult")
     confirmed: set[tuple[str, str]] = set()
@@ -90,10 +90,10 @@ def read_refused(answer: bytes, asked: Sequence[ObjectVersion]) -> list[RefusedD
 
 def _parse(answer: bytes, wanted: str) -> ElementTree.Element:
     try:
-        # The answer of the platform that we signed for, over TLS; expat fetches nothing and bounds its expansions.
+        # The platform's answer to our signed request, over TLS; expat fetches nothing and limits its expansions.
         root = ElementTree.fromstring(answer)  # noqa: S314
     except ElementTree.ParseError as problem:
-        raise _unlike(wanted, "it is no XML, or not all of it") from problem
+        raise _unlike(wanted, "it is not complete XML") from problem
     tag = root.tag.removeprefix(_NAMESPACE)
     if tag != wanted:
         raise _unlike(wanted, f"it is {tag}")
@@ -103,7 +103,7 @@ def _parse(answer: bytes, wanted: str) -> ElementTree.Element:
 def _unlike(wanted: str, why: str) -> RemoteError:
     return RemoteError(
         f"the platform's answer is not S3's {wanted}: {why}",
-        "See what stands between this computer and the platform, then run the same command again.",
+        "Check what is between this computer and the platform, then run the same command again.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What RGW answers when it says no: one class a code, and the one place where botocore's errors become ours."""
+"""RGW's refusals: one class per error code; only this module turns botocore's errors into Coffre's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from coffre.storage.driver import (
 
 
 class RgwError(RemoteError):
-    """RGW refused a call; ``code`` is its own word for it."""
+    """RGW refused a call; ``code`` is its error code."""
 
     def __init__(self, doing: str, code: str, status: int, detail: str = "", hint: str = "") -> None:
         said = f"{code}: {detail}" if detail and detail != code else code
@@ -26,7 +26,7 @@ class RgwError(RemoteError):
 
 
 class GoneError(RgwError):
-    """The thing asked for does not exist."""
+    """The requested thing does not exist."""
 
 
 class NoSuchUserError(GoneError): ...
@@ -73,25 +73,25 @@ class WallReachedError(RgwError, QuotaExceededError): ...
 
 
 class ConcurrentWriteError(RgwError):
-    """Two writes met on one user; nothing was written and the same call may succeed (measured on 16.2.15)."""
+    """Two writes on one user collided; nothing was written and the same call may succeed (measured on 16.2.15)."""
 
 
 class UnavailableError(RgwError, PlatformAwayError):
-    """The gateway, or what stands before it, answers that it cannot serve now; asked several times."""
+    """The gateway, or a proxy in front of it, answered several times that it cannot serve now."""
 
 
 class AbsurdAnswerError(RemoteError):
-    """The platform's answer is none that RGW gives: too large, without end, or of other fields."""
+    """The platform's answer is not one of RGW: too large, without end, or with other fields."""
 
     def __init__(self, doing: str, why: str) -> None:
         super().__init__(
-            f"{doing}: the platform's answer is none of RGW's: {why}",
-            "See what stands between this computer and the platform, and who runs it, before trusting what it says.",
+            f"{doing}: the platform's answer is not one of RGW: {why}",
+            "Check what is between this computer and the platform, and who runs it, before you trust its answers.",
         )
 
 
 class UnreachableError(PlatformAwayError):
-    """The platform did not answer, or its certificate is not vouched for."""
+    """The platform did not answer, or its certificate is not trusted."""
 
 
 _CLASSES: dict[str, type[RgwError]] = {
@@ -127,23 +127,23 @@ _CLASSES: dict[str, type[RgwError]] = {
 UNAVAILABLE_STATUSES = (502, 503, 504)
 
 _HINTS = {
-    "AccessDenied": "the key has no right to do this; for the administrator's, see its capabilities "
+    "AccessDenied": "the key has no right to do this; for the administrator's key, check its capabilities "
     "(users=*;buckets=*;metadata=*)",
-    "SignatureDoesNotMatch": "the secret does not belong to this access key: for the administrator's, compare it with "
-    "`admin_credential:` of platform.yaml, else with the secret store; nothing was changed",
-    "InvalidAccessKeyId": "no user has this access key: for the administrator's, compare it with `admin_credential:` "
-    "of platform.yaml, else with the secret store",
-    "RequestTimeTooSkewed": "this computer's clock and the platform's are more than 15 minutes apart: set "
-    "the wrong one right (`timedatectl`; `coffre platform check` measures), then run the same command again",
+    "SignatureDoesNotMatch": "the secret does not belong to this access key: compare the administrator's key with "
+    "`admin_credential:` of platform.yaml, other keys with the secret store; nothing was changed",
+    "InvalidAccessKeyId": "no user has this access key: compare the administrator's key with `admin_credential:` "
+    "of platform.yaml, other keys with the secret store",
+    "RequestTimeTooSkewed": "this computer's clock and the platform's differ by more than 15 minutes: correct "
+    "the wrong one (`timedatectl`; `coffre platform check` measures), then run the same command again",
     "UserSuspended": "the user is suspended on the platform; enable it first",
-    "QuotaExceeded": "the tenant's wall is reached: raise it for the time of the work, or free space",
-    "UnknownError": "another write was under way on this user; run the same command again",
-    "ConcurrentModification": "another write was under way on this user; run the same command again",
+    "QuotaExceeded": "the tenant's wall is reached: raise it during the work, or free space",
+    "UnknownError": "another write on this user was in progress; run the same command again",
+    "ConcurrentModification": "another write on this user was in progress; run the same command again",
 }
 
 
 def error_of(doing: str, code: str, status: int, detail: str = "") -> RgwError:
-    """Return the typed error for RGW's code; ``doing`` says what was tried, and on what."""
+    """Return the typed error for RGW's code; ``doing`` names the attempted action and its subject."""
     if status in UNAVAILABLE_STATUSES:
         return _unavailable(doing, code, status)
     kind = _CLASSES.get(code, RgwError)
@@ -153,14 +153,14 @@ def error_of(doing: str, code: str, status: int, detail: str = "") -> RgwError:
 
 
 def _unavailable(doing: str, code: str, status: int) -> UnavailableError:
-    # A proxy before the gateway has no code of RGW's.
+    # A proxy in front of the gateway does not send RGW's codes.
     named = code if code.isalpha() else "ServiceUnavailable"
     return UnavailableError(
         doing,
         named,
         status,
-        hint="the platform is up and cannot serve now (starting, overloaded or under maintenance); it was asked "
-        "several times: wait, then run the same command again",
+        hint="the platform is up but cannot serve now (starting, overloaded or under maintenance), even after "
+        "several attempts: wait, then run the same command again",
     )
 
 
@@ -173,36 +173,36 @@ def unreachable(doing: str, url: str, cause: str) -> UnreachableError:
         is_dated = "expired" in reason or "not yet valid" in reason
         return UnreachableError(
             f"{doing}: the certificate of {url}{by} is not accepted: {reason}",
-            "the platform's operator renews it; see also that this computer's clock is right"
+            "the platform's operator must renew it; also check that this computer's clock is right"
             if is_dated
             else "compare ca_file of the platform's endpoints with the authority that signed its certificate; "
             "no secret was sent",
         )
     return UnreachableError(
         f"{doing}: no answer from {url}{by}: {_reason(cause)}",
-        "see that the platform is up and that this computer reaches it" if proxy is None else advice(url),
+        "check that the platform is up and that this computer reaches it" if proxy is None else advice(url),
     )
 
 
 def _reason(cause: str) -> str:
-    """Return the last part of a library's nested message, where the operating system speaks."""
+    """Return the last part of a library's nested message: the one of the operating system."""
     line = " ".join(cause.split()).split(" (_ssl.c", 1)[0].rsplit(": ", 1)[-1].rstrip("\"')")
     if "Tunnel connection failed" in cause:
         return f"it answers {line}"
     if "EOF occurred in violation of protocol" in line or line == "Remote end closed connection without response":
-        return "it closed the connection without a word"
+        return "it closed the connection without an answer"
     if "read timeout=" in line or "timed out" in line.lower():
         return "it did not answer in time"
     return line if len(line) <= 160 else line[:159] + "…"
 
 
-# What S3 HEAD calls answer: a status without a code.
+# S3 HEAD calls return a status without a code.
 _BARE_STATUS = {"404": "NoSuchKey", "403": "AccessDenied", "400": "BadRequest"}
 
 
 @contextmanager
 def rgw_errors(doing: str, url: str = "the platform") -> Iterator[None]:
-    """Turn what botocore raises inside the block into our errors."""
+    """Turn botocore's errors inside the block into ours."""
     try:
         yield
     except ClientError as error:
@@ -213,5 +213,5 @@ def rgw_errors(doing: str, url: str = "the platform") -> Iterator[None]:
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
     except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
-        # botocore reads what it is given as S3 would write it; a time that it cannot place is its bare RuntimeError.
-        raise AbsurdAnswerError(doing, "a field is missing, or of another kind") from error
+        # botocore expects S3's own format; for a time that it cannot read it raises a bare RuntimeError.
+        raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from error

@@ -1,6 +1,6 @@
-"""S3 clients for RGW: how they are signed, checked and pooled, whatever the environment says about AWS.
+"""S3 clients for RGW: their signatures, checks and connection pools, independent of the AWS environment variables.
 
-botocore makes them: boto3 around it adds only transfer managers. It is imported when the first client is made.
+botocore makes them; boto3 would only add transfer managers. It is imported when the first client is made.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 32
 _ATTEMPTS = 9
-"""botocore waits 0.05 s before the second one and about twice as long before each further: some 6 s in all."""
+"""botocore waits 0.05 s before the second attempt and about twice as long before each further one: about 6 s."""
 
 _BEGAN = "coffre_began"
 
@@ -34,7 +34,7 @@ _session: Session | None = None
 
 
 def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
-    """Return a client that speaks for one key; the first takes 0.1 s, later ones 4 ms."""
+    """Return a client for one key; the first one takes 0.1 s, later ones 4 ms."""
     from botocore.config import Config
     from botocore.handlers import add_expect_header
 
@@ -51,7 +51,7 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
         read_timeout=READ_SECONDS,
         proxies={} if proxy is None else {urlsplit(endpoint.url).scheme: proxy.url},
     )
-    with _guard:  # making clients is not safe from several threads, using one is
+    with _guard:  # creating clients is not safe from several threads, using one is
         client = _the_session().create_client(
             "s3",
             endpoint_url=endpoint.url,
@@ -62,8 +62,8 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
             use_ssl=endpoint.url.startswith("https:"),
             config=config,
         )
-    # botocore asks before it sends a body (Expect: 100-continue), sends none when it is refused, and goes on with the
-    # same connection. A balancer that waits for that body takes the next call for it: RGW answers 405 to what is left.
+    # botocore asks before it sends a body (Expect: 100-continue), sends none when it is refused, and reuses the
+    # connection. A load balancer that waits for the body reads the next call as the body: RGW answers 405 to the rest.
     client.meta.events.unregister("before-call.s3", add_expect_header)
     client.meta.events.register("request-created.s3", _end_in_time)
     wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it

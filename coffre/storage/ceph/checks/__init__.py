@@ -1,1 +1,1 @@
-"""What `coffre platform check` looks at on a Ceph platform: the looking, and the rules that judge what was seen."""
+"""The checks of `coffre platform check` on a Ceph platform: the measurements, and the rules that judge them."""

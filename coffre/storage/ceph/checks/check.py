@@ -1,4 +1,4 @@
-"""The check of one platform, from the first packet to trials in a bucket of its own. Nothing of a tenant is touched."""
+"""The check of one platform, from the first packet to trials in a test bucket. It changes nothing of a tenant."""
 
 import statistics
 import time
@@ -54,13 +54,13 @@ _READERS = 8
 def check_platform(
     platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
 ) -> list[PlatformFinding]:
-    """Look at a platform and try what Coffre relies on; ``tenants`` are those sold on it.
+    """Check a platform and try what Coffre needs; ``tenants`` are those sold on it.
 
-    What cannot be looked at because something before it failed is left out, and one finding says so.
+    A check that needs an earlier, failed one is left out, and one finding says so.
     """
     try:
         endpoint, key = read_endpoint(platform, root), read_admin_key(platform, root)
-        on_progress(f"looking at {endpoint.url}")
+        on_progress(f"checking {endpoint.url}")
         wire = look(endpoint)
     except ExpectedError as trouble:
         return [problem("settings", trouble.message, trouble.hint), _rest()]
@@ -76,12 +76,12 @@ def check_platform(
 
 
 def _rest() -> PlatformFinding:
-    return unknown("everything else", "it was not looked at", "Put right what is named above, then check again.")
+    return unknown("everything else", "it was not checked", "Correct what is named above, then check again.")
 
 
 @dataclass(frozen=True)
 class _Visit:
-    """What is looked at with the administrator's key."""
+    """The checks with the administrator's key."""
 
     endpoint: Endpoint
     key: AccessKey
@@ -110,14 +110,14 @@ class _Visit:
         try:
             record = http.call("read the administrator's own user", "GET", "/admin/user", parameters)
         except RgwError as refusal:
-            # RGW says AccessDenied for a missing capability, and other words for a wrong key, secret or clock.
+            # RGW answers AccessDenied for a missing capability, and other codes for a wrong key, secret or clock.
             if refusal.code != "AccessDenied":
                 raise
             return judge_lacking(self._lacking(http))
         return judge_capabilities(parse_administrator(record))
 
     def _lacking(self, http: SignedHttp) -> list[str]:
-        """Name the capabilities that are seen to be missing when the administrator may not even read itself."""
+        """Name the missing capabilities when the administrator may not even read its own user."""
         questions: dict[str, tuple[str, dict[str, Any]]] = {
             "buckets=*": ("/admin/bucket", {"bucket": f"{scratch.PREFIX}none"}),
             "metadata=read": ("/admin/metadata/user", {"max-entries": 1}),
@@ -155,9 +155,9 @@ class _Visit:
         try:
             left = scratch.remove_abandoned(admin, self.endpoint, now, self.on_progress)
             if left:
-                found.append(ok("leftovers", f"{left} users that an earlier, interrupted check had left are removed"))
+                found.append(ok("leftovers", f"{left} users of an earlier, interrupted check are removed"))
             with scratch.scratch(admin, self.endpoint, now) as place:
-                self.on_progress("asking for APIs that are not used")
+                self.on_progress("checking the unused APIs")
                 found.append(judge_apis(find_answering(place, self.endpoint)))
                 found += Trials(place, admin).run(self.on_progress)
                 found.append(self._gateways(place, admin))
@@ -196,7 +196,7 @@ class _Visit:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Whether a gateway knows a call, and its answer where it gave one."""
+    """Whether a gateway knows a call, and its answer if any."""
 
     is_known: bool
     answer: Any = None
@@ -206,7 +206,7 @@ def _ask(http: SignedHttp, path: str, parameters: dict[str, Any]) -> _Asked:
     try:
         return _Asked(True, http.call(f"ask for {path}", "GET", path, parameters))
     except RgwError as refusal:
-        # RGW answers so for an Admin call that this release does not have (seen on 16.2.15).
+        # RGW's answer to an Admin call that this release does not have (seen on 16.2.15).
         return _Asked(refusal.code != "MethodNotAllowed")
 
 
@@ -219,7 +219,7 @@ def _fsid(info: Any) -> str | None:
 
 
 def _used_by_all(admin: AdminClient, owners: Sequence[str]) -> int:
-    """Return what all users of the platform use, by RGW's own last count; tenants' machines own nothing."""
+    """Return the bytes of all users of the platform, by RGW's own last count; tenants' machines own nothing."""
     machines = tuple(f"{owner}." for owner in owners)
     uids = [uid for uid in admin.list_users() if not uid.startswith(machines)]
     with ThreadPoolExecutor(_READERS) as pool:

@@ -1,4 +1,4 @@
-"""How late the gateways of a platform learn of each other, tried: one fills a quota, another goes on writing."""
+"""Measures how late the gateways of a platform see each other's writes: one fills a quota, another one still writes."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from coffre.storage.ceph.checks.scratch import Scratch, empty
 from coffre.storage.driver import Endpoint
 
 PATIENCE_SECONDS = 75.0
-"""How long a gateway is given to learn of the others, whatever platform.yaml says."""
+"""How long the check waits for a gateway to see the others' writes, independent of platform.yaml."""
 QUOTA_BYTES = 16 << 20
 _PIECE_BYTES = 512 << 10
 _DROP_BYTES = 64 << 10
@@ -44,7 +44,7 @@ def try_gateways(
             _Writer(client, scratch.bucket, url, number)
             for number, (client, url) in enumerate(zip(clients, gateways.addresses, strict=True))
         ]
-        # Each has counted something of its own then, and goes by what it remembers.
+        # Now each one has counted something itself, and uses its own cached count.
         for writer in writers:
             writer.takes(_DROP_BYTES)
         time.sleep(_PAUSE_SECONDS)
@@ -52,7 +52,7 @@ def try_gateways(
         began = time.monotonic()
         while first.takes(_PIECE_BYTES):
             if time.monotonic() - began > PATIENCE_SECONDS:
-                raise RemoteError(f"{first.url} takes writes past a full quota", "Look at what `quota` says above.")
+                raise RemoteError(f"{first.url} accepts writes past a full quota", "Read the finding `quota` above.")
         on_progress(f"waiting up to {watched:.0f} s until every gateway knows that a quota is full")
         return _watch(others, watched)
 
@@ -74,14 +74,14 @@ def _watch(others: Sequence["_Writer"], watched_seconds: float) -> Lateness:
 
 
 class _Writer:
-    """Writes through one gateway, under names of its own."""
+    """Writes through one gateway, under its own names."""
 
     def __init__(self, client: Any, bucket: str, url: str, number: int) -> None:
         self._client, self._bucket, self.url = client, bucket, url
         self._prefix, self._written = f"restic/data/gateway-{number}", 0
 
     def takes(self, size_bytes: int) -> bool:
-        """Tell whether the gateway takes one more piece."""
+        """Tell whether the gateway accepts one more piece."""
         self._written += 1
         try:
             with rgw_errors(f"write through the gateway {self.url}", self.url):

@@ -1,4 +1,4 @@
-"""The rules about what stands behind an endpoint: administrator, release, cluster, room. Pure."""
+"""The rules about the cluster behind an endpoint: administrator, release, cluster, space. Pure."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,12 +14,12 @@ USED_PROBLEM_PERCENT = 90
 _NEEDED = {"users": "*", "buckets": "*", "metadata": "read"}
 _USEFUL = {*_NEEDED, "usage", "info", "ratelimit", "accounts"}
 _TO_KNOW_THE_PLATFORM = ("zone", "read")
-"""By this a gateway says which cluster it is; a zone may not be changed by it."""
+"""The capability to read the identity of the cluster; it does not allow changes of a zone."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release of Ceph: its name, and the day after which its makers mend nothing in it any more."""
+    """A release of Ceph: its name, and the day after which it gets no fixes."""
 
     name: str
     end_of_life: date
@@ -33,25 +33,25 @@ RELEASES = {
     20: Release("Tentacle", date(2027, 6, 1)),
     21: Release("Umbrella", date(2028, 10, 28)),
 }
-"""As docs.ceph.com, "Ceph Releases (index)", has them in November 2026; days to come are estimates there."""
+"""From docs.ceph.com, "Ceph Releases (index)", in November 2026; future days are estimates there."""
 TESTED = (16, 18, 20)
 """The releases on which Coffre's own tests run."""
 
-HOLES = "CVE-2025-30156 (weak encryption, the gateway's too) and CVE-2026-50152 (secrets for whoever may only read)"
+HOLES = "CVE-2025-30156 (weak encryption, also in the gateway) and CVE-2026-50152 (secrets for read-only users)"
 _MENDED = {19: "19.2.6", 20: "20.2.4"}
-"""The first version of a release in which both holes are mended; of older releases none was published."""
+"""The first version of a release that fixes both holes; older releases have no such version."""
 
 
 @dataclass(frozen=True)
 class Administrator:
-    """The administrator's own user: capabilities by type, and whether RGW's checks do not bind it at all."""
+    """The administrator's own user: capabilities by type, and whether it bypasses RGW's checks."""
 
     capabilities: Mapping[str, str]
     is_unbound: bool
 
 
 def parse_administrator(record: Mapping[str, object]) -> Administrator:
-    """Read what the Admin API tells of a user."""
+    """Read a user from the Admin API's answer."""
     listed = record.get("caps")
     caps = {str(each["type"]): str(each["perm"]) for each in listed} if isinstance(listed, list) else {}
     flags = (str(record.get(name, "false")).lower() for name in ("system", "admin"))
@@ -64,7 +64,7 @@ def judge_capabilities(administrator: Administrator) -> PlatformFinding:
     if administrator.is_unbound:
         return warning(
             name,
-            "the administrator is a system or admin user: it may read every customer's bucket, past every policy",
+            "the administrator is a system or admin user: it may read every customer's bucket despite every policy",
             "Make a user with `--caps=users=*;buckets=*;metadata=read` and without --system or --admin for Coffre.",
         )
     lacking = [f"{kind}={right}" for kind, right in _NEEDED.items() if not _covers(have.get(kind, ""), right)]
@@ -74,10 +74,10 @@ def judge_capabilities(administrator: Administrator) -> PlatformFinding:
     if more:
         return warning(
             name,
-            f"the administrator may more than Coffre needs: {', '.join(more)}",
-            f"Take it away: `radosgw-admin caps rm --caps={more[0]}={have[more[0]]}` with the administrator's --uid.",
+            f"the administrator has more rights than Coffre needs: {', '.join(more)}",
+            f"Remove them: `radosgw-admin caps rm --caps={more[0]}={have[more[0]]}` with the administrator's --uid.",
         )
-    return ok(name, "the administrator has users=*, buckets=*, metadata=read, and nothing that Coffre does not need")
+    return ok(name, "the administrator has users=*, buckets=*, metadata=read, and no right that Coffre does not need")
 
 
 def judge_lacking(lacking: Collection[str]) -> PlatformFinding:
@@ -95,7 +95,7 @@ def _covers(have: str, needed: str) -> bool:
 
 @dataclass(frozen=True)
 class Features:
-    """Which calls the gateway knows; RGW tells no version, so these tell it."""
+    """The calls that the gateway knows; RGW does not show its version, so they indicate it."""
 
     has_info: bool
     has_rate_limits: bool
@@ -104,7 +104,7 @@ class Features:
 
 
 def find_release(features: Features) -> tuple[int, int]:
-    """Return the oldest and the newest release that a gateway can be, by what it says and by the calls it knows."""
+    """Return the oldest and the newest possible release of a gateway, by its answers and the calls it knows."""
     named = re.fullmatch(r"Ceph Object Gateway \((\w+)\)", features.server or "")
     own = [number for number, release in RELEASES.items() if named and release.name.lower() == named[1].lower()]
     if own:
@@ -115,7 +115,7 @@ def find_release(features: Features) -> tuple[int, int]:
 
 
 def judge_release(features: Features, today: date) -> list[PlatformFinding]:
-    """Name the Ceph release as far as it shows: whether it lives, whether it was tried, and which holes it may have."""
+    """Judge the Ceph release as far as it is visible: its support, Coffre's tests, and its possible holes."""
     oldest, newest = find_release(features)
     title = " to ".join(f"{number} ({RELEASES[number].name})" for number in dict.fromkeys((oldest, newest)))
     tried = "" if {oldest, newest} <= set(TESTED) else f"; Coffre is tested on {', '.join(map(str, TESTED))}"
@@ -123,9 +123,9 @@ def judge_release(features: Features, today: date) -> list[PlatformFinding]:
     if today > ended:
         life = warning(
             "release",
-            f"Ceph {title}: nothing in it is mended since {ended.isoformat()}{tried}",
+            f"Ceph {title}: it gets no fixes since {ended.isoformat()}{tried}",
             "Plan its upgrade with the platform's operator: "
-            f"{', '.join(str(number) for number, each in RELEASES.items() if each.end_of_life >= today)} live.",
+            f"{', '.join(str(number) for number, each in RELEASES.items() if each.end_of_life >= today)} get fixes.",
         )
     else:
         life = ok("release", f"Ceph {title}{tried}")
@@ -137,23 +137,23 @@ def _judge_holes(oldest: int, newest: int) -> PlatformFinding:
     if newest < min(_MENDED):
         return warning(
             name,
-            f"no version of Ceph {newest} mends {HOLES}",
-            f"Upgrade to one that does: {' or '.join(_MENDED.values())}, or newer.",
+            f"no version of Ceph {newest} fixes {HOLES}",
+            f"Upgrade to a version that does: {' or '.join(_MENDED.values())}, or newer.",
         )
     mended = ", ".join(version for number, version in _MENDED.items() if oldest <= number <= newest)
-    which = f"from {mended} on they are" if mended else "for this release it is not known whether they are"
+    which = f"they are fixed from {mended} on" if mended else "for this release it is unknown whether they are fixed"
     return unknown(
         name,
-        f"whether {HOLES} are mended here cannot be read from outside",
-        f"Ask the operator for the exact version: {which} mended.",
+        f"it is not visible from outside whether {HOLES} are fixed here",
+        f"Ask the operator for the exact version: {which}.",
     )
 
 
 def judge_cluster(expected_fsid: str | None, told_fsid: str | None) -> PlatformFinding:
-    """Compare the cluster that answers with the one that the endpoints file is about."""
+    """Compare the cluster that answers with the one of the endpoints file."""
     name = "cluster"
     if told_fsid is None:
-        return unknown(name, "the gateway does not tell its cluster's fsid (from Ceph 17 on, with info=read, it does)")
+        return unknown(name, "the gateway does not show its cluster's fsid (from Ceph 17 on, with info=read, it does)")
     if expected_fsid is None:
         return warning(
             name, f"the cluster's fsid is {told_fsid}; the endpoints file has none", "Write it there as `fsid`."
@@ -162,14 +162,14 @@ def judge_cluster(expected_fsid: str | None, told_fsid: str | None) -> PlatformF
         return problem(
             name,
             f"another cluster answers: fsid {told_fsid}, the endpoints file says {expected_fsid}",
-            "Apply nothing. Find out which one the tenants live on, and put the endpoints file right.",
+            "Apply nothing. Find out which cluster has the tenants, and correct the endpoints file.",
         )
     return ok(name, f"the cluster is the one of the endpoints file, fsid {told_fsid}")
 
 
 @dataclass(frozen=True)
 class Room:
-    """What was sold on a platform against what it has, in bytes; ``capacity_bytes`` None: nobody told."""
+    """The sold and the available space of a platform, in bytes; ``capacity_bytes`` None: unknown."""
 
     tenants: int
     sold_bytes: int
@@ -187,38 +187,38 @@ def judge_room(room: Room) -> PlatformFinding:
     if room.capacity_bytes is None:
         return unknown(
             name,
-            f"{sold}; how much the platform holds is not known",
-            "Write what it can hold (`ceph df`, MAX AVAIL + STORED of the data pool) as `capacity:` in platform.yaml.",
+            f"{sold}; the capacity of the platform is unknown",
+            "Write its capacity (`ceph df`, MAX AVAIL + STORED of the data pool) as `capacity:` in platform.yaml.",
         )
     percent = 100 * room.used_bytes / room.capacity_bytes
     sentence = f"{sold}, which is {percent:.0f} % of {format_bytes(room.capacity_bytes)}"
     if percent > USED_PROBLEM_PERCENT:
-        return problem(name, sentence, "Add room now: at 95 % a Ceph cluster stops every write, of every customer.")
+        return problem(name, sentence, "Add space now: at 95 % a Ceph cluster stops every write, of every customer.")
     if percent > USED_WARNING_PERCENT:
-        return warning(name, sentence, "Order more room before it reaches 90 %.")
+        return warning(name, sentence, "Order more space before it reaches 90 %.")
     if room.sold_bytes > room.capacity_bytes:
         return warning(
             name,
-            f"{sentence}; more was sold than there is",
-            "Sell no more quota here before there is more room, and watch what is used.",
+            f"{sentence}; more space is sold than exists",
+            "Sell no more quota here before there is more space, and watch the used space.",
         )
     return ok(name, sentence)
 
 
 def reminders() -> list[PlatformFinding]:
-    """Return what cannot be seen from outside, and has to be looked at on the platform."""
+    """Return what is not visible from outside and must be checked on the platform."""
     return [
         unknown(
             "lifecycle hours",
-            "when old versions are deleted cannot be read from outside",
+            "the hours in which old versions are deleted are not visible from outside",
             "On the platform: `ceph config get client.rgw rgw_lifecycle_work_time` (00:00-06:00 unless set); keep it "
             "out of the backups' hours.",
         ),
         unknown(
             "logs",
-            "whether the gateways log requests cannot be read from outside, and RGW takes the secret of a new key in "
-            "an address",
-            "Set `debug_rgw = 0/0` and `debug_rgw_access = 0/0` on the gateways (from Ceph 18 on it takes both), "
+            "it is not visible from outside whether the gateways log requests; RGW receives the secret of a new key "
+            "in a URL",
+            "Set `debug_rgw = 0/0` and `debug_rgw_access = 0/0` on the gateways (from Ceph 18 on both are needed), "
             "and log no query strings in any proxy in front of them.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The rules about what was tried in a bucket of the check's own: do policy, gate and quota hold. Pure."""
+"""The rules about the trials in a test bucket: whether policy, gate and quota work. Pure."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ LATE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class PolicyTrial:
-    """How the policy of a machine's bucket worked: who could do what."""
+    """The effect of a machine bucket's policy: who could do what."""
 
     owner_may_delete: bool
     machine_may_write: bool
@@ -24,7 +24,7 @@ class PolicyTrial:
 
 @dataclass(frozen=True)
 class Lateness:
-    """What the last gateway to learn still took in, and for how long; None seconds: all the while it was watched."""
+    """What the slowest gateway still accepted, and for how long; None seconds: longer than the check waited."""
 
     passed_bytes: int
     learnt_after_seconds: float | None
@@ -36,11 +36,11 @@ def judge_policy(trial: PolicyTrial) -> PlatformFinding:
     wrong = [
         text
         for text, is_wrong in (
-            ("the owner is shut out of a machine's objects", not trial.owner_may_delete),
+            ("the owner has no access to a machine's objects", not trial.owner_may_delete),
             ("a machine cannot write its backups", not trial.machine_may_write),
             ("a machine can delete its backups", trial.machine_may_delete),
             ("an Allow for another user has no effect", not trial.stranger_is_let_in),
-            ("a Deny with NotPrincipal does not shut strangers out", not trial.stranger_is_shut_out),
+            ("a Deny with NotPrincipal does not stop other users", not trial.stranger_is_shut_out),
         )
         if is_wrong
     ]
@@ -48,7 +48,7 @@ def judge_policy(trial: PolicyTrial) -> PlatformFinding:
         return problem(
             name, f"bucket policies do not work as Coffre needs: {'; '.join(wrong)}", "Do not apply a tenant here."
         )
-    return ok(name, "bucket policies hold: a machine writes and cannot delete, its owner may, strangers are kept out")
+    return ok(name, "bucket policies work: a machine writes and cannot delete, its owner can, others have no access")
 
 
 def judge_gate(closed_after_seconds: float | None) -> PlatformFinding:
@@ -57,24 +57,24 @@ def judge_gate(closed_after_seconds: float | None) -> PlatformFinding:
         return problem(
             name,
             "a closed gate did not stop writes within 10 s",
-            "Look at the gateways' metadata cache; apply nothing.",
+            "Check the gateways' metadata cache; apply nothing.",
         )
     if closed_after_seconds > GATE_SECONDS:
         return warning(
             name,
             f"a closed gate takes {closed_after_seconds:.1f} s to stop writes",
-            "Backups may pass the sold quota for that long; look at the gateways' metadata cache.",
+            "Backups may exceed the sold quota for that long; check the gateways' metadata cache.",
         )
     return ok(name, f"a closed gate stops writes {_after(closed_after_seconds)}")
 
 
 def judge_quota(limit_bytes: int, refused_after_seconds: float | None) -> PlatformFinding:
-    """Judge how long after a full user quota writes still went through."""
+    """Judge how long writes still succeeded after the user quota was full."""
     name = "quota"
     full = f"writes past a full user quota of {format_bytes(limit_bytes)}"
     if refused_after_seconds is None:
         return problem(
-            name, f"{full} went on for more than 10 s: the wall does not hold", "See rgw_*_quota_* of the gateways."
+            name, f"{full} continued for more than 10 s: the wall does not work", "Check rgw_*_quota_* of the gateways."
         )
     if refused_after_seconds > LATE_SECONDS:
         return warning(
@@ -98,24 +98,24 @@ def judge_freed(freed_after_seconds: float | None) -> PlatformFinding:
 
 
 def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> PlatformFinding:
-    """Judge what platform.yaml says of the gateways against what was measured; no Lateness: nothing could be."""
+    """Compare the gateways of platform.yaml with the measurement; without Lateness nothing could be measured."""
     name = "gateways"
     if gateways is None:
         return unknown(
             name,
-            "how many gateways serve this endpoint is not said, and each counts quotas by itself; one is assumed",
+            "the number of gateways is not set, and each one counts quotas by itself; Coffre assumes one",
             "Write `gateways:` with their count and cache times in platform.yaml: reserve and wall follow from it.",
         )
     said = f"platform.yaml says {blind_seconds(gateways)} s"
     if gateways.count == 1:
-        return ok(name, "one gateway, by platform.yaml: it has nobody to learn from")
+        return ok(name, "platform.yaml declares one gateway: there is no delay between gateways")
     if lateness is None:
         return unknown(
             name,
-            f"how late {gateways.count} gateways learn of each other was not measured; {said}",
-            "Write each one's own address as `gateways: {addresses: […]}` in platform.yaml, where they can be reached.",
+            f"the delay between {gateways.count} gateways was not measured; {said}",
+            "Write the address of each reachable gateway as `gateways: {addresses: […]}` in platform.yaml.",
         )
-    passed = f"{format_bytes(lateness.passed_bytes)} passed through the others meanwhile"
+    passed = f"meanwhile the others accepted {format_bytes(lateness.passed_bytes)}"
     if lateness.learnt_after_seconds is not None:
         return ok(
             name,
@@ -125,22 +125,22 @@ def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> Plat
     if lateness.watched_seconds < blind_seconds(gateways):
         return unknown(
             name,
-            f"{gateways.count} gateways do not learn of each other within {lateness.watched_seconds:.0f} s; {said}",
-            "Lower rgw_bucket_quota_ttl and rgw_user_quota_bucket_sync_interval on the gateways: until they know, a "
-            "full tenant is taken in once more through each of them.",
+            f"{gateways.count} gateways do not see each other's writes within {lateness.watched_seconds:.0f} s; {said}",
+            "Lower rgw_bucket_quota_ttl and rgw_user_quota_bucket_sync_interval on the gateways: until they know, each "
+            "of them accepts the quota of a full tenant once more.",
         )
     return problem(
         name,
-        f"a gateway goes on taking writes for more than {lateness.watched_seconds:.0f} s after another is full; {said}",
+        f"a gateway accepts writes for more than {lateness.watched_seconds:.0f} s after another one is full; {said}",
         "Read rgw_bucket_quota_ttl and rgw_user_quota_bucket_sync_interval on each gateway, and write them there.",
     )
 
 
 def judge_switch(name: str, *, works: bool, does: str, consequence: str) -> PlatformFinding:
-    """Judge something that a gateway either does or does not."""
+    """Judge a feature that a gateway either has or does not have."""
     if works:
         return ok(name, does)
-    return problem(name, f"not so on this platform: {does}", consequence)
+    return problem(name, f"this is not true on this platform: {does}", consequence)
 
 
 def judge_conditional_write(*, is_honoured: bool) -> PlatformFinding:

@@ -1,4 +1,4 @@
-"""The rules about the way to a platform: does it answer, over TLS that can be trusted, in time. Pure."""
+"""The rules about the connection to a platform: whether it answers, over trusted TLS, in time. Pure."""
 
 from datetime import datetime
 
@@ -11,27 +11,27 @@ CLOCK_WARNING_SECONDS = 60
 CLOCK_PROBLEM_SECONDS = 300
 SLOW_MS = 20.0
 STALL_MS = (30.0, 60.0)
-"""What Nagle's algorithm against delayed acknowledgements adds to a small call: 40 ms, give or take the platform."""
+"""The delay that Nagle's algorithm with delayed acknowledgements adds to a small call: about 40 ms."""
 
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 
 
 def judge_answer(wire: Wire, url: str) -> PlatformFinding:
-    """Judge whether anybody serves S3 there."""
+    """Judge whether the endpoint serves S3."""
     name = "endpoint"
     if wire.distrust_code is not None:
-        return unknown(name, f"{url} was not asked anything: its certificate is not accepted")
+        return unknown(name, f"no request was sent to {url}: its certificate is not accepted")
     if wire.failure or wire.status is None:
         return problem(
             name,
-            f"no answer from {url}: {wire.failure or 'it said nothing'}",
-            "See that the platform is up, that `endpoint` is right, and that this computer reaches it.",
+            f"no answer from {url}: {wire.failure or 'it sent nothing'}",
+            "Check that the platform is up, that `endpoint` is right, and that this computer reaches it.",
         )
     if wire.status >= 500:
         return problem(
             name,
-            f"{url} answers HTTP {wire.status}: a gateway is there, and does not serve",
-            "Look at the gateways and, if there is one, at the load balancer in front of them; then check again.",
+            f"{url} answers HTTP {wire.status}: the gateway does not serve",
+            "Check the gateways and, if there is one, the load balancer in front of them; then check again.",
         )
     milliseconds = (wire.connect_seconds or 0.0) * 1000
     return ok(name, f"{url} answers (connecting takes {milliseconds:.1f} ms)")
@@ -42,16 +42,16 @@ def judge_certificate(wire: Wire, now: datetime) -> PlatformFinding:
     if not wire.is_tls:
         return problem(
             name,
-            "the endpoint is plain http: keys travel signed, but backups' names, orders and reports are readable",
+            "the endpoint is plain http: keys are not sent, but names of backups, orders and reports are readable",
             "Give the gateway a certificate and write https:// in the endpoints file.",
         )
     if wire.distrust_code is not None:
         return _judge_distrust(name, wire, now)
     if wire.expires_at is None:
-        return unknown(name, "no TLS connection came about, so no certificate was seen")
+        return unknown(name, "there was no TLS connection, so no certificate was seen")
     days = (wire.expires_at - now).days
-    sentence = f"the certificate is vouched for, its names match, and it is valid for {_days(days)} more"
-    advice = f"Renew it before {wire.expires_at:%Y-%m-%d}: from then on no agent backs up."
+    sentence = f"the certificate is trusted, its names match, and it is valid for {_days(days)} more"
+    advice = f"Renew it before {wire.expires_at:%Y-%m-%d}: after that day no agent can back up."
     if days < EXPIRY_PROBLEM_DAYS:
         return problem(name, sentence, advice)
     return warning(name, sentence, advice) if days < EXPIRY_WARNING_DAYS else ok(name, sentence)
@@ -61,34 +61,34 @@ def _judge_distrust(name: str, wire: Wire, now: datetime) -> PlatformFinding:
     if wire.distrust_code == _EXPIRED:
         since = f" on {wire.expires_at:%Y-%m-%d}" if wire.expires_at is not None and wire.expires_at <= now else ""
         return problem(
-            name, f"the certificate expired{since}", "Renew it (or its authority's); no agent backs up until then."
+            name, f"the certificate expired{since}", "Renew it (or its authority's); no agent can back up until then."
         )
     if wire.distrust_code == _NOT_YET_VALID:
         return problem(
-            name, "the certificate is not valid yet", "Compare this computer's clock, then see when it was made."
+            name, "the certificate is not valid yet", "Check this computer's clock, then the date of the certificate."
         )
     if wire.distrust_code in (_OTHER_NAME, _OTHER_ADDRESS):
         return problem(
             name,
             "the certificate is for another name than the endpoint's",
-            "Write the name that it has into `endpoint`, or have one made for this name.",
+            "Write the certificate's name into `endpoint`, or have a certificate made for this name.",
         )
     return problem(
         name,
-        f"the certificate is of an authority that is not trusted here: {wire.distrust}",
-        "Compare ca_file with the authority that signed it; if nobody changed it, somebody may stand in between.",
+        f"the certificate's authority is not trusted here: {wire.distrust}",
+        "Compare ca_file with the authority that signed it; if nobody changed it, this may be a man in the middle.",
     )
 
 
 def judge_tls_version(wire: Wire) -> PlatformFinding:
     name = "tls"
     if wire.tls_version is None:
-        return unknown(name, "no TLS connection came about")
+        return unknown(name, "there was no TLS connection")
     if wire.speaks_plain:
         return problem(
             name,
             f"{wire.tls_version}, but the same port also serves plain http",
-            "Have the gateway, or what stands in front of it, refuse plain http.",
+            "Have the gateway, or the proxy in front of it, refuse plain http.",
         )
     if wire.tls_version not in ("TLSv1.2", "TLSv1.3"):
         return problem(name, f"{wire.tls_version} is broken", "Allow TLS 1.2 and 1.3 only.")
@@ -98,13 +98,13 @@ def judge_tls_version(wire: Wire) -> PlatformFinding:
 def judge_clock(offset_seconds: float | None) -> PlatformFinding:
     name = "clock"
     if offset_seconds is None:
-        return unknown(name, "the endpoint did not tell its time")
+        return unknown(name, "the endpoint did not send its time")
     size = abs(offset_seconds)
     if size <= CLOCK_WARNING_SECONDS:
-        return ok(name, f"this computer's clock and the platform's are {size:.0f} s apart")
+        return ok(name, f"this computer's clock and the platform's differ by {size:.0f} s")
     way = "ahead of" if offset_seconds > 0 else "behind"
     sentence = f"the platform's clock is {_duration(size)} {way} this computer's"
-    advice = "See which of the two is wrong (`chronyc tracking`), and put it right."
+    advice = "Find out which of the two is wrong (`chronyc tracking`), and correct it."
     if size <= CLOCK_PROBLEM_SECONDS:
         return warning(name, sentence, advice)
     return problem(
@@ -121,10 +121,10 @@ def judge_latency(median_ms: float, connect_ms: float) -> PlatformFinding:
     if low <= median_ms - connect_ms <= high:
         return warning(
             name,
-            f"{sentence}, {median_ms - connect_ms:.0f} ms more than the way there: the mark of small packets that wait",
+            f"{sentence}, {median_ms - connect_ms:.0f} ms more than a connection: small packets are delayed",
             "Add tcp_nodelay=1 to `rgw_frontends = beast …` on the gateways: it saves 40 ms on each small call.",
         )
-    return warning(name, sentence, "Look at the way to the platform, and at its load.")
+    return warning(name, sentence, "Check the network to the platform, and its load.")
 
 
 def _days(count: int) -> str:

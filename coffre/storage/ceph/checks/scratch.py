@@ -1,6 +1,6 @@
-"""Users and a bucket of a check's own: made, and taken away whatever happens; what a killed check left goes next time.
+"""The test users and the test bucket of a check: created and always removed; the next check removes leftovers.
 
-Nothing of a tenant has such a name: a slug and an id never make ``coffre-check-`` and a moment.
+No tenant has such a name: a slug and an id never make ``coffre-check-`` and a time.
 """
 
 import base64
@@ -19,7 +19,7 @@ from coffre.storage.driver import AccessKey, Endpoint
 
 PREFIX = "coffre-check-"
 ABANDONED_AFTER = timedelta(minutes=15)
-"""A check takes a minute at most; what is older belongs to one that was killed."""
+"""A check takes one minute at most; older users belong to an interrupted check."""
 
 _NAME = re.compile(rf"{PREFIX}(?P<at>[0-9]{{8}}t[0-9]{{6}}z)-[0-9a-f]{{8}}(\.(machine|stranger))?")
 _MOMENT = "%Y%m%dt%H%M%Sz"
@@ -41,12 +41,12 @@ class Scratch:
 
 
 def name_of(moment: datetime) -> str:
-    """Return a new name for a check's own things; its moment tells later when it was left behind."""
+    """Return a new name for a check's users and bucket; the time in it shows later how old they are."""
     return f"{PREFIX}{moment.astimezone(UTC):{_MOMENT}}-{secrets.token_hex(4)}"
 
 
 def is_abandoned(uid: str, now: datetime) -> bool:
-    """Tell whether a user was left by a check that ended without clearing up. Pure."""
+    """Tell whether a user was left by a check that ended without cleaning up. Pure."""
     match = _NAME.fullmatch(uid)
     if match is None:
         return False
@@ -58,7 +58,7 @@ def is_abandoned(uid: str, now: datetime) -> bool:
 
 @contextmanager
 def scratch(admin: AdminClient, endpoint: Endpoint, now: datetime) -> Iterator[Scratch]:
-    """Make a check's own users and bucket for the time of the block, and remove them also after an error or Ctrl-C."""
+    """Create a check's users and bucket for the block, and remove them also after an error or Ctrl-C."""
     name = name_of(now)
     uids = [name, f"{name}.machine", f"{name}.stranger"]
     clients: list[Any] = []
@@ -83,18 +83,18 @@ def scratch(admin: AdminClient, endpoint: Endpoint, now: datetime) -> Iterator[S
 
 
 def remove_abandoned(admin: AdminClient, endpoint: Endpoint, now: datetime, on_progress: Callable[[str], None]) -> int:
-    """Remove what earlier checks left behind; returns how many users went."""
+    """Remove the leftovers of earlier checks; returns the number of removed users."""
     left = [uid for uid in admin.list_users() if is_abandoned(uid, now)]
     for uid in reversed(left):
-        on_progress(f"removing {uid}, which an earlier check has left")
+        on_progress(f"removing {uid}, left by an earlier check")
         remove(admin, endpoint, uid)
     return len(left)
 
 
 def remove(admin: AdminClient, endpoint: Endpoint, uid: str) -> None:
-    """Delete a check's user with the bucket of its name, and nothing else; one that is gone already is no error."""
+    """Delete a check's user with the bucket of its name, and nothing else; a missing user is not an error."""
     if _NAME.fullmatch(uid) is None:
-        raise ValueError(f"{uid} is no user of a platform check")
+        raise ValueError(f"{uid} is not a user of a platform check")
     if admin.find_user(uid) is None:
         return
     if uid in admin.list_buckets(uid):

@@ -1,4 +1,4 @@
-"""What Coffre relies on, tried on a scratch bucket: policies, gate, versions, lifecycle, public access, quota."""
+"""Tries what Coffre needs on a test bucket: policies, gate, versions, lifecycle, public access, quota."""
 
 import itertools
 import time
@@ -30,7 +30,7 @@ _KEY = "restic/data/00/scratch"
 
 
 class Trials:
-    """The trials of one scratch bucket, in an order in which each leaves what the next needs."""
+    """The trials of one test bucket; each one prepares the next."""
 
     def __init__(self, scratch: Scratch, admin: AdminClient) -> None:
         self._scratch = scratch
@@ -38,7 +38,7 @@ class Trials:
         self._statements = policy.statements(scratch.bucket, scratch.owner_uid, scratch.machine_uid)
 
     def run(self, on_progress: Callable[[str], None]) -> list[PlatformFinding]:
-        """Make every trial; one that RGW refuses to begin is a finding itself, and the others go on."""
+        """Make every trial; when RGW refuses to start one, this is a finding, and the others continue."""
         trials: list[tuple[str, Callable[[], PlatformFinding]]] = [
             ("versioning", self._try_versioning),
             ("policy", self._try_policy),
@@ -51,7 +51,7 @@ class Trials:
         ]
         found = []
         for name, trial in trials:
-            on_progress(f"trying {name} on a bucket of its own")
+            on_progress(f"trying {name} on a test bucket")
             try:
                 found.append(trial())
             except RemoteError as refusal:
@@ -119,8 +119,8 @@ class Trials:
         return judge_switch(
             "lifecycle",
             works=live == wanted,
-            does="lifecycle rules are taken and read back as they were written",
-            consequence="Old versions would stay for ever, or go too early: do not apply a tenant here.",
+            does="lifecycle rules are accepted and read back as they were written",
+            consequence="Old versions would stay for ever, or expire too early: do not apply a tenant here.",
         )
 
     def _try_public_access(self) -> PlatformFinding:
@@ -193,7 +193,7 @@ class Trials:
         return self._scratch.owner.get_object(Bucket=self._scratch.bucket, Key="reports/public")
 
     def _may(self, call: Callable[[], object], refusals: tuple[str, ...] = ()) -> bool:
-        """Tell whether RGW lets somebody do something; any other trouble is raised."""
+        """Tell whether RGW allows something; any other error is raised."""
         try:
             with self._errors("call"):
                 call()
@@ -219,7 +219,7 @@ def _unsigned(marker: object) -> Callable[..., object]:
 
 
 def _within(condition: Callable[[], bool]) -> float | None:
-    """Return after how many seconds something became true; None when it did not within our patience."""
+    """Return after how many seconds something became true; None when it did not in time."""
     began = time.monotonic()
     while True:
         is_so = condition()

@@ -1,4 +1,4 @@
-"""What an endpoint shows to anybody: the way there, TLS, its certificate, its clock. No key is used, nothing signed."""
+"""Observes an endpoint without a key: the connection, TLS, the certificate, the clock."""
 
 import contextlib
 import http.client
@@ -19,19 +19,19 @@ from coffre.storage.ceph.api.signed_http import trust
 from coffre.storage.driver import Endpoint
 
 ANSWER_SECONDS = 10.0
-"""How long an endpoint may take for one step: connecting, TLS, its answer."""
+"""The maximum duration of one step of an endpoint: connection, TLS, answer."""
 ANSWER_BYTES = 1024**2
-"""The most that is read of an answer: nothing is kept of it but its headers."""
+"""The maximum that is read of an answer: only its headers are used."""
 _PLAIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Wire:
-    """What was seen on the way to an endpoint; None where it was not seen.
+    """The observation of an endpoint; None where something was not seen.
 
-    ``failure`` says why there was no answer; ``distrust_code`` is OpenSSL's number for why the certificate is refused.
-    ``clock_offset_seconds`` is how far the endpoint is ahead of this computer; ``speaks_plain`` whether it also serves
-    without TLS.
+    ``failure`` is the reason for no answer; ``distrust_code`` is OpenSSL's code for a refused certificate.
+    ``clock_offset_seconds`` is how far the endpoint's clock is ahead of this computer's; ``speaks_plain`` whether it
+    also serves without TLS.
     """
 
     is_tls: bool
@@ -48,7 +48,7 @@ class Wire:
 
 
 def look(endpoint: Endpoint) -> Wire:
-    """Connect once as anybody would and say what was seen; InvalidFileError when the CA file cannot be used."""
+    """Connect once without a key and return the observation; InvalidFileError when the CA file cannot be used."""
     parts = urlsplit(endpoint.url)
     is_tls = parts.scheme == "https"
     host, port = parts.hostname or "", parts.port or (443 if is_tls else 80)
@@ -110,12 +110,12 @@ def _offset(answer: http.client.HTTPResponse, middle: datetime) -> float | None:
         stated = parsedate_to_datetime(answer.headers["Date"])
     except (TypeError, ValueError):
         return None
-    # The header has whole seconds, cut off: half a second later is its middle.
+    # The header has whole seconds, rounded down: half a second more is the middle.
     return (stated.astimezone(UTC) - middle).total_seconds() + 0.5
 
 
 def _authority_expiries(certificate: x509.Certificate, ca_file: Path | None) -> list[datetime]:
-    """Return when the authority of our CA file that signed a certificate expires; nothing when it is not in there."""
+    """Return when the authority of our CA file that signed a certificate expires; None when it is not in the file."""
     if ca_file is None:
         return []
     authorities = x509.load_pem_x509_certificates(ca_file.read_bytes())
@@ -123,7 +123,7 @@ def _authority_expiries(certificate: x509.Certificate, ca_file: Path | None) -> 
 
 
 def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Tell by the signature: a renewed authority has the name of the old one."""
+    """Compare by the signature: a renewed authority has the same name as the old one."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -132,7 +132,7 @@ def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> b
 
 
 def _presented(url: str, host: str) -> x509.Certificate | None:
-    """Return the certificate that is shown, whoever signed it; nothing is sent over that connection."""
+    """Return the endpoint's certificate, by any signer; nothing is sent over that connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -147,7 +147,7 @@ def _presented(url: str, host: str) -> x509.Certificate | None:
 
 
 def _answers_plainly(url: str, host: str) -> bool:
-    """Tell whether the port of TLS also serves requests without it."""
+    """Tell whether the TLS port also serves requests without TLS."""
     connection = http.client.HTTPConnection(host)
     with contextlib.closing(connection):
         try:
@@ -159,13 +159,13 @@ def _answers_plainly(url: str, host: str) -> bool:
 
 
 def _reason(error: Exception, host: str) -> str:
-    """Say in plain words why nobody answered."""
+    """Explain why there was no answer."""
     if isinstance(error, socket.gaierror):
         return f"the name {host} does not resolve"
     if isinstance(error, TimeoutError):
         return f"it did not answer within {ANSWER_SECONDS:.0f} seconds"
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return "no program listens there"
     if isinstance(error, ConnectionResetError | BrokenPipeError | http.client.RemoteDisconnected | ssl.SSLEOFError):
         return "it closed the connection without an answer"
     if isinstance(error, ssl.SSLError):

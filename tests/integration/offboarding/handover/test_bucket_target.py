@@ -143,7 +143,7 @@ def test_a_complete_return_is_read_back_from_the_bucket_and_not_written_again(de
     body = bytearray(customer.read(bucket, key))
     body[5000] ^= 1
     customer.s3.put_object(Bucket=bucket, Key=key, Body=bytes(body))
-    with pytest.raises(ExpectedError, match=r"1 files in s3://.* are missing, strange there, or not"):
+    with pytest.raises(ExpectedError, match=r"1 files in s3://.* are missing, unexpected or different"):
         do_return(desk, customer.wanted(bucket))
 
 
@@ -166,7 +166,7 @@ def test_what_lies_there_already_is_never_written_over(desk, customer, source):
     bucket = customer.bucket()
     theirs = f"retour/2026/{SLUG}/{COMPTA}/bagit.txt"
     customer.s3.put_object(Bucket=bucket, Key=theirs, Body=b"theirs")
-    with pytest.raises(RefusedError, match="holds something already"):
+    with pytest.raises(RefusedError, match="already contains something"):
         do_return(desk, customer.wanted(bucket))
     assert customer.objects(bucket) == {theirs: 6}
     assert staged(desk) == []
@@ -201,7 +201,7 @@ def test_a_killed_return_to_a_bucket_goes_on_and_leaves_nothing_here(desk, custo
     ("credential", "bucket", "said"),
     [
         ("NOBODYSKEY:secret", None, "InvalidAccessKeyId"),
-        (None, "no-such-bucket-anywhere", "there is no such bucket"),
+        (None, "no-such-bucket-anywhere", "the bucket or folder does not exist"),
     ],
 )
 def test_what_the_customers_storage_refuses_is_said_without_names_or_secrets(
@@ -237,7 +237,7 @@ def test_a_full_bucket_of_the_customers_is_said_and_the_return_goes_on_later(des
 def test_a_credential_that_is_no_key_is_named_but_not_quoted(desk, customer, source, value, kind):
     store(desk, value)
     try:
-        with pytest.raises(kind, match=f"the credential {CREDENTIAL} of {SLUG} is no S3 key") as problem:
+        with pytest.raises(kind, match=f"the credential {CREDENTIAL} of {SLUG} is not an S3 key") as problem:
             do_return(desk, customer.wanted("any-bucket"))
         assert value not in problem.value.message
     finally:

@@ -123,5 +123,5 @@ def test_a_disclosure_is_not_taken_for_the_return_nor_for_another(desk, source, 
 
 @pytest.mark.parametrize("reference", ["", "  ", "two\nlines", "x" * 121])
 def test_what_is_no_reference_is_refused(desk, source, tmp_path, reference):
-    with desk.service() as service, pytest.raises(UsageError, match="this is no reference"):
+    with desk.service() as service, pytest.raises(UsageError, match="this is not a reference"):
         disclose(service, reference, wanted_files(tmp_path), seal, desk.progress.append)

@@ -101,8 +101,8 @@ def test_keys_that_restic_never_writes_are_left_and_named_and_stop_nothing(bag, 
     with desk.service() as service:
         listed = {each.key for each in service.buckets.open(COMPTA).list_objects("")}
     assert set(ODD_KEYS) <= listed
-    [said] = {text for text in desk.progress if "nothing of ours writes" in text}
-    assert f"{len(ODD_KEYS)} keys that nothing of ours writes are not handed back: " in said
+    [said] = {text for text in desk.progress if "neither restic nor Coffre writes" in text}
+    assert f"{len(ODD_KEYS)} keys that neither restic nor Coffre writes are not returned: " in said
     assert said.isprintable()
     assert returned.flaws == Flaws(len(ODD_KEYS))
     assert f"{len(ODD_KEYS)} foreign keys left in the bucket" in describe_returned(returned)
@@ -240,7 +240,7 @@ def test_a_byte_that_the_disk_changed_is_found_and_copied_again(desk, source, tm
             path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
     with desk.service() as service:
-        with pytest.raises(ExpectedError, match=r"1 objects that were read back from .* are not what was backed up"):
+        with pytest.raises(ExpectedError, match=r"1 objects read back from .* differ from the backup"):
             return_machine(service, COMPTA, wanted_repository(tmp_path), damage)
         return_machine(service, COMPTA, wanted_repository(tmp_path), damage)
     assert damaged[0][0].read_bytes() == damaged[0][1]
@@ -251,15 +251,15 @@ def test_an_object_that_is_missing_is_found(desk, source, tmp_path):
         if "reading back" in text:
             next((tmp_path / SLUG / COMPTA / "data" / "depot" / "data").glob("*/*")).unlink()
 
-    with desk.service() as service, pytest.raises(ExpectedError, match="1 objects of the repository are not in"):
+    with desk.service() as service, pytest.raises(ExpectedError, match="1 objects of the repository are missing in"):
         return_machine(service, COMPTA, wanted_repository(tmp_path), lose)
 
 
 def test_a_target_without_room_is_said_before_anything_is_written(desk, source, tmp_path):
     with small_disk(tmp_path / "disk", "8m") as disk, desk.service() as service:
-        with pytest.raises(RefusedError, match="has room for 8 MiB, and up to"):
+        with pytest.raises(RefusedError, match="has room for 8 MiB, but up to"):
             return_machine(service, COMPTA, wanted_repository(disk), desk.progress.append)
-        with pytest.raises(RefusedError, match="has room for 8 MiB, and up to"):
+        with pytest.raises(RefusedError, match="has room for 8 MiB, but up to"):
             plan_return(service, wanted_repository(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
 
@@ -289,6 +289,6 @@ def test_objects_that_are_not_what_their_names_say_lie_beside_the_repository_and
         returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "two"), desk.progress.append)
         machine.close()
     assert returned.flaws == Flaws(damaged=len(garbage) + 1, is_whole=False)
-    assert "does not find the repository whole" in describe_returned(returned)
+    assert "restic reports an incomplete repository" in describe_returned(returned)
     assert "ne trouve pas ce dépôt entier" in (Path(returned.target) / "LISEZMOI.txt").read_text(encoding="utf-8")
     assert_verifies(Path(returned.target))

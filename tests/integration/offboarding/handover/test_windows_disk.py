@@ -92,7 +92,7 @@ def test_a_complete_return_is_read_back_from_the_disk_and_not_written_again(desk
         assert {path: path.stat().st_mtime_ns for path in disk.rglob("*")} == before
         assert (again.manifest_sha256, again.renamed) == (first.manifest_sha256, first.renamed)
         (disk / SLUG / COMPTA / "data" / "photos.tar").write_bytes(b"other")
-        with pytest.raises(ExpectedError, match=r"1 files in .* are missing, strange there, or not"):
+        with pytest.raises(ExpectedError, match=r"1 files in .* are missing, unexpected or different"):
             do_return(desk, wanted_files(disk))
 
 
@@ -131,7 +131,7 @@ def kill_while_carried(desk: Desk, wanted: Return) -> None:
 def test_a_disk_without_room_is_said_before_anything_is_written(desk, source, tmp_path):
     with windows_disk(tmp_path / "disk", "exfat", mib=64) as disk, desk.service() as service:
         for attempt in (plan_return, lambda *given: return_machine(given[0], COMPTA, *given[1:])):
-            with pytest.raises(RefusedError, match=rf"{disk}.* has room for .* MiB, and up to .* MiB are needed"):
+            with pytest.raises(RefusedError, match=rf"{disk}.* has room for .* MiB, but up to .* MiB are needed"):
                 attempt(service, wanted_files(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
     assert staged(desk) == []
@@ -175,7 +175,7 @@ def test_a_folder_that_holds_something_else_is_refused(desk, source, tmp_path):
     with windows_disk(tmp_path / "disk", "exfat") as disk:
         (disk / SLUG / COMPTA).mkdir(parents=True)
         (disk / SLUG / COMPTA / "theirs").touch()
-        with pytest.raises(RefusedError, match=r"holds something already"):
+        with pytest.raises(RefusedError, match=r"already contains something"):
             do_return(desk, wanted_files(disk))
         assert [each.name for each in (disk / SLUG / COMPTA).iterdir()] == ["theirs"]
 
@@ -194,7 +194,7 @@ def test_a_file_that_is_too_large_for_the_disk_is_said(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
-        with pytest.raises(RcloneError, match="a file is larger than the target takes") as problem:
+        with pytest.raises(RcloneError, match="a file is too large for the target") as problem:
             Rclone([], None).copy(str(tmp_path / "from"), str(tmp_path / "to"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

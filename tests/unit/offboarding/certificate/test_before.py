@@ -48,7 +48,7 @@ def test_a_certificate_of_before_verifies_and_calls_nobody_proved(file: Path) ->
     result = CliRunner().invoke(app, ["certificate", "verify", str(file), "--certificate", str(LAB)])
     assert result.exit_code == 0
     assert "by paul@smileo.example (declared)" in result.output
-    assert "by marc@smileo.example: declared, nothing proves" in result.output
+    assert "by marc@smileo.example: declared; no proof" in result.output
     assert "another person" not in result.output
 
 

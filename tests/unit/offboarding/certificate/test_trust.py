@@ -191,7 +191,7 @@ def test_a_certificate_of_before_verifies_and_its_people_are_declared(
     code, said = verify(tmp_path, str(old), "--certificate", str(pem), monkeypatch=monkeypatch)
     assert code == 0
     assert "approved       by paul@smileo.example (declared)" in said
-    assert "declared, nothing proves that it was somebody else" in said
+    assert "declared; no proof that the eraser is a different person" in said
     assert "another person" not in said
     result = CliRunner().invoke(app, ["certificate", "verify", str(old), "--certificate", str(pem), "--json"])
     assert json.loads(result.stdout)["vouched_by"] == str(pem)

@@ -42,7 +42,7 @@ def test_a_pdf_is_sealed_with_the_facts_that_it_carries(key: CertifiedKey) -> No
     content = seal_pdf(page, key, "Facture 12")
     sealed = open_pdf(content, FACTS_FILE)
     assert (sealed.facts, sealed.certificates) == (INVOICE, key.certificates)
-    with pytest.raises(SealError, match="carries no facts"):
+    with pytest.raises(SealError, match="contains no facts"):
         open_pdf(content, "faits.json")
     with pytest.raises(SealError, match="changed after it was signed"):
         open_pdf(content.replace(b"Facture 12", b"Facture 13"), FACTS_FILE)
