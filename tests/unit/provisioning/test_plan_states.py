@@ -1,0 +1,89 @@
+"""What a plan says of a tenant's state, looked at on a platform in memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from coffre.observation.retired import RetiredStatus
+from coffre.operations.access.suspension import settle_suspension
+from coffre.operations.restore.versions import CONFIG_KEY
+from coffre.provisioning.steps.notes import (
+    HoldNote,
+    MachineNote,
+    NoteKind,
+    RepositoryGoneNote,
+    RetiredNote,
+    TenantNote,
+)
+from coffre.provisioning.steps.states import AccessSwitch, StatesPlan, plan_states
+from coffre.records.database.store import Records
+from coffre.records.facts.contract import HoldInFile
+from coffre.records.memory import KnownSnapshot
+from coffre.spec.tenant import HoldKind, Tenant
+from coffre.tenant.service import Service
+from tests.builders import machine_with, tenant_with
+from tests.doubles.buckets import InMemoryEstate
+from tests.doubles.service import log_of, open_in_memory
+
+COMPTA, CAISSE, OLD = "compta-01", "caisse-01", "vieux-pc"
+MACHINES = {
+    COMPTA: machine_with(),
+    CAISSE: machine_with(),
+    OLD: machine_with(retired={"on": "2026-11-01", "keep_until": "2099-12-31"}),
+}
+RETIRED = RetiredNote(OLD, RetiredStatus(date(2026, 11, 1), date(2099, 12, 31), False, False))
+
+
+def tenant_of(**changes: object) -> Tenant:
+    return tenant_with(machines=MACHINES, **changes)
+
+
+@pytest.fixture
+def estate() -> InMemoryEstate:
+    return InMemoryEstate.of_all(tenant_of())
+
+
+Opening = Callable[[Tenant], Service]
+
+
+@pytest.fixture
+def open_with(estate: InMemoryEstate, tmp_path: Path) -> Iterator[Opening]:
+    with Records.open("sqlite:records.db", tmp_path) as records:
+        yield lambda tenant: open_in_memory(tenant, estate, log_of(tenant, records), tmp_path)
+
+
+def test_a_state_that_was_carried_out_needs_no_switch(estate: InMemoryEstate, open_with: Opening) -> None:
+    active, suspended = tenant_of(), tenant_of(status="suspended")
+    existing = estate.buckets.existing()
+    assert plan_states(open_with(active), existing, []) == StatesPlan((), (RETIRED,))
+    notes = (TenantNote(NoteKind.SUSPENDED), RETIRED)
+    due = (AccessSwitch((COMPTA, CAISSE), "suspended"),)
+    assert plan_states(open_with(suspended), existing, []) == StatesPlan(due, notes)
+    settle_suspension(suspended, estate.buckets)
+    assert plan_states(open_with(suspended), existing, []) == StatesPlan((), notes)
+    assert plan_states(open_with(active), existing, []).changes == (AccessSwitch((COMPTA, CAISSE), None),)
+
+
+def test_a_hold_and_an_agent_that_stands_on_a_retired_machine_are_noted(
+    estate: InMemoryEstate, open_with: Opening
+) -> None:
+    held = tenant_of(hold={"reference": "TJ-1", "since": "2026-11-20", "kind": "block_access"})
+    planned = plan_states(open_with(held), estate.buckets.existing(), [OLD])
+    assert planned.changes == (AccessSwitch((COMPTA, CAISSE), "hold"),)
+    hold = HoldNote(HoldInFile("TJ-1", date(2026, 11, 20), HoldKind.BLOCK_ACCESS))
+    assert planned.notes == (hold, RETIRED, MachineNote(NoteKind.AGENT_STANDS, OLD))
+
+
+def test_a_repository_that_was_seen_and_is_gone_is_noted_with_what_it_held(
+    estate: InMemoryEstate, open_with: Opening
+) -> None:
+    service = open_with(tenant_of())
+    seen = {each * 64: KnownSnapshot(each * 64, datetime(2026, 11, 20, tzinfo=UTC)) for each in ("a", "b")}
+    for machine in (COMPTA, CAISSE):
+        service.memory.change(machine, lambda known: replace(known, snapshots=seen))
+    estate.bucket(CAISSE).put(CONFIG_KEY, b"config")
+    planned = plan_states(service, estate.buckets.existing(), [])
+    assert planned == StatesPlan((), (RETIRED, RepositoryGoneNote(COMPTA, 2)))
