@@ -103,7 +103,7 @@ def test_a_bucket_that_is_gone_or_never_was_is_said_to_be(service, machine):
     assert erase(service, began).is_gone
 
 
-def test_a_bucket_of_another_tenant_under_the_expected_name_is_refused_untouched(office, service, machine):
+def test_a_bucket_of_another_tenant_under_the_expected_name_is_refused_untouched(office, service, machine, monkeypatch):
     other = office.add_tenant("fremd-01")
     with office.service(other) as stranger:
         fill(stranger, "fremd-01", ["restic/data/theirs"])
@@ -112,7 +112,7 @@ def test_a_bucket_of_another_tenant_under_the_expected_name_is_refused_untouched
         ours = begin(service, machine)
         # The name that this tenant expects is the other one's bucket.
         lied = replace(service)
-        object.__setattr__(lied, "bucket_name", lambda _machine: theirs)
+        monkeypatch.setattr(lied.buckets, "name", lambda _machine: theirs)
         with pytest.raises(RefusedError, match="its owner is"):
             identify_bucket(lied, machine)
         with pytest.raises(RefusedError, match="its owner is"):

@@ -35,8 +35,8 @@ def test_what_is_to_be_replaced_is_named(choice: Choice, words: str) -> None:
         (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced; the platform refuses the old key"),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, False, UNREPORTED, SILENT),
-            "the key of compta-01: pending; the old key is still valid: compta-01 has not reported with the new one yet; "
-            "it did not answer",
+            "the key of compta-01: pending; the old key is still valid: "
+            "compta-01 has not reported with the new one yet; it did not answer",
         ),
         (
             KeyOutcome(COMPTA.secret, "compta-01", False, True, UNREPORTED),
@@ -50,8 +50,8 @@ def test_what_is_to_be_replaced_is_named(choice: Choice, words: str) -> None:
         ),
         (
             KeyOutcome(SIGNING.secret, None, False, True, UNTAKEN, SILENT),
-            "the signing key: pending; the old key is revoked and machines without the new key take no orders until then: "
-            "not taken yet by compta-01, caisse-01; compta-01: it did not answer",
+            "the signing key: pending; the old key is revoked and machines without the new key take no orders until "
+            "then: not taken yet by compta-01, caisse-01; compta-01: it did not answer",
         ),
     ],
 )

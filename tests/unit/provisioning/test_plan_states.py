@@ -6,10 +6,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-
-from coffre.observation.retired import RetiredStatus
-from coffre.operations.access.suspension import settle_suspension
-from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.provisioning.steps.notes import (
     HoldNote,
     MachineNote,
@@ -19,6 +15,10 @@ from coffre.provisioning.steps.notes import (
     TenantNote,
 )
 from coffre.provisioning.steps.states import AccessSwitch, StatesPlan, plan_states
+
+from coffre.observation.retired import RetiredStatus
+from coffre.operations.access.suspension import settle_suspension
+from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.records.database.store import Records
 from coffre.records.facts.contract import HoldInFile
 from coffre.records.memory import KnownSnapshot
