@@ -125,12 +125,12 @@ def main() -> None:
 def _die_with_parent() -> None:
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died in between, and the kernel will not tell any more
+    if os.getppid() != parent:  # it died in between, and the kernel no longer reports it
         sys.exit(1)
 
 
 async def _serve(engine_address: str) -> None:
-    """Serve whoever is of this process's user: Pulumi is, and the port is open to all users of this computer."""
+    """Serve only processes of this user, like Pulumi: all users of this computer can reach the port."""
     servicer = OneLineServicer(engine_address, RgwProvider())
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, servicer.interrupt)
@@ -159,7 +159,7 @@ async def _serve_until_exit(servicer: OneLineServicer, address: Path, on_ready: 
 def served(provider: RgwProvider, address: Path) -> Iterator[Path]:
     """Serve a provider from a thread for the time of the block, on a Unix socket at this path, which is given back.
 
-    Whoever may open the path may do all that the provider can: keep it in a private folder.
+    Access to the path gives all rights of the provider: keep it in a private folder.
     """
     loop = asyncio.new_event_loop()
     servicer = OneLineServicer("", provider)
