@@ -1,11 +1,11 @@
-"""What the check of a platform found: a verdict, a plain sentence, and what to do."""
+"""The findings of a platform's check: a verdict, a plain sentence, and what to do."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a finding stands. Only `problem` makes the command fail."""
+    """The verdict of a finding. Only `problem` makes the command fail."""
 
     OK = "ok"
     WARNING = "warning"
@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class PlatformFinding:
-    """One thing that was looked at; ``advice`` says what to do, and is empty where nothing is to be done."""
+    """One check; ``advice`` is what to do, and is empty when nothing is needed."""
 
     name: str
     verdict: Verdict

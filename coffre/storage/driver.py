@@ -1,4 +1,4 @@
-"""What Coffre asks of a storage platform, whatever its kind: plain values and two protocols."""
+"""The interface of storage platforms of every kind: plain values and protocols."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -22,9 +22,9 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a platform answers, and the certificate authority that vouches for it (None: the system's).
+    """The endpoint of a platform, and its certificate authority (None: the system's).
 
-    ``platform_id`` is the platform's own identity where it is known: it tells whether two things live on one platform.
+    ``platform_id`` is the platform's own identity if known: it tells whether two things are on the same platform.
     """
 
     url: str
@@ -60,7 +60,7 @@ class ObjectFacts:
 
 @dataclass(frozen=True)
 class Unusable:
-    """An object that is there and is not read: larger than such an object ever is, or locked by its writer's own key.
+    """An existing object that is not read: too large, or encrypted with its writer's own key.
 
     At most the limit that the caller gave was read of it.
     """
@@ -86,11 +86,11 @@ class ObjectVersion:
 
 @dataclass(frozen=True)
 class BucketFacts:
-    """Whose a bucket is and which one, by the platform's own record.
+    """The owner and the identity of a bucket, by the platform's own record.
 
-    ``lifetime_id`` stays for the bucket's life, and no other bucket has it, also none of the same name made later;
-    ``index_id`` is of the index that lists its objects, which a platform may make anew. ``entries`` counts versions
-    and no delete markers; ``stored_bytes`` are theirs and those of unfinished uploads. Both are the platform's count.
+    ``lifetime_id`` is constant during the bucket's life and unique, also among later buckets of the same name;
+    ``index_id`` identifies the index of its objects, which a platform may rebuild. ``entries`` counts versions without
+    delete markers; ``stored_bytes`` are theirs and those of unfinished uploads. Both are the platform's count.
     """
 
     name: str
@@ -103,7 +103,7 @@ class BucketFacts:
 
 @dataclass(frozen=True)
 class Contents:
-    """How much a bucket holds of everything that can be in one."""
+    """The complete content of a bucket, in numbers."""
 
     versions: int = 0
     markers: int = 0
@@ -116,7 +116,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Upload:
-    """A multipart upload that nobody finished."""
+    """An unfinished multipart upload."""
 
     key: str
     upload_id: str
@@ -124,7 +124,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class RefusedDelete:
-    """A version that the platform did not delete, and its word for why."""
+    """A version that the platform did not delete, and its error code."""
 
     version: ObjectVersion
     code: str
@@ -132,30 +132,30 @@ class RefusedDelete:
 
 @dataclass(frozen=True)
 class ObjectLock:
-    """What keeps a version from being deleted (S3 Object Lock): until when, or None for a legal hold, without end."""
+    """The lock of a version against deletion (S3 Object Lock): its end, or None for a legal hold without end."""
 
     until: datetime | None
 
 
 class Publication(StrEnum):
-    """How a program came to be where machines fetch it."""
+    """The result of publishing a program for machines."""
 
     THERE = "there"
     PUT = "put"
     REPLACED = "replaced"
-    """Something else stood under its hash: whoever can write there kept machines from it."""
+    """The key of its hash had another content: a writer withheld the program from machines."""
 
 
 class QuotaExceededError(RemoteError):
-    """The wall is reached: the platform takes no more bytes of this tenant, not even orders and reports."""
+    """The wall is reached: the platform refuses all writes of this tenant, even orders and reports."""
 
 
 class PlatformAwayError(RemoteError):
-    """The platform gave no answer, or answered that it cannot serve now: nothing is known of what it did."""
+    """The platform gave no answer, or cannot serve now: the effect of the call is unknown."""
 
 
 class BucketGoneError(RemoteError):
-    """There is no such bucket."""
+    """The bucket does not exist."""
 
 
 class BucketHoldsSomethingError(RemoteError):
@@ -169,29 +169,29 @@ class Bucket(Protocol):
     def name(self) -> str: ...
 
     def current_bytes(self) -> int:
-        """Sum the current objects by listing them: what the sold quota counts."""
+        """Sum the current objects in a listing: the sold quota counts these bytes."""
 
     def list_objects(self, prefix: str) -> Sequence[ObjectFacts]: ...
 
     def walk_objects(self, prefix: str) -> Iterator[ObjectFacts]:
-        """Yield the current objects in the order of their keys; memory stays the same whatever the bucket holds."""
+        """Yield the current objects in the order of their keys, in constant memory."""
 
     def find_newest_at(self, prefix: str) -> datetime | None:
         """Return when an object was last written under a prefix, by the server's clock and never by its name.
 
-        Which object it was is not told: some platforms' listings have whole seconds, and several may share one.
+        It does not name the object: some platforms list whole seconds, and several objects may share one.
         """
 
     def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
-        """Return an object's content; Unusable when it has more than ``limit_bytes``, of which no more is ever read."""
+        """Return an object's content; Unusable when it has more than ``limit_bytes``; never reads beyond that."""
 
     def find_first(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
-        """Return an object's content as it was first written, like `find`; None when too many versions lie above it."""
+        """Return an object's first content, like `find`; None when there are too many versions after it."""
 
     def read_sha256(self, key: str, limit_bytes: int) -> str | None:
-        """Read a current object through and return the SHA-256 of its content; None when there is none.
+        """Read a current object completely and return the SHA-256 of its content; None when there is none.
 
-        Nothing is kept. Of what is longer than the limit only that much and a little is read: its hash is another's.
+        Nothing is kept. Beyond the limit only a little more is read, so the hash of a longer object differs.
         """
 
     def exists(self, key: str) -> bool: ...
@@ -223,34 +223,34 @@ class Bucket(Protocol):
         """Close or open the gate; True when that changed something. May run twice."""
 
     def is_stopped(self) -> bool:
-        """Tell whether the machine may write nothing at all, reports and locks neither."""
+        """Tell whether the machine may write nothing at all, not even reports and locks."""
 
     def set_stop(self, stopped: bool) -> bool:
-        """Stop a machine that fills the storage, or let it go on; True when that changed something. May run twice."""
+        """Stop a machine that fills the storage, or release it; True when that changed something. May run twice."""
 
     def is_suspended(self) -> bool:
-        """Tell whether the machine is shut out of its repository, reading included."""
+        """Tell whether the machine has no access to its repository, not even for reading."""
 
     def set_suspension(self, suspended: bool) -> bool:
-        """Shut the machine out of its repository or let it in; True when that changed something. May run twice."""
+        """Deny or restore the machine's access to its repository; True when that changed something. May run twice."""
 
     def list_expiry_rules(self) -> Sequence[str]:
         """Name the rules by which the platform itself deletes from the bucket; none under a hold."""
 
     def undelete_days(self) -> int | None:
-        """Return after how many days the platform takes earlier versions away; None: never."""
+        """Return after how many days the platform deletes earlier versions; None: never."""
 
     def clear_expiry_rules(self) -> None:
-        """Take every such rule away: nothing is deleted any more by the platform itself."""
+        """Remove every such rule: the platform itself no longer deletes anything."""
 
     def probe_server_time(self) -> datetime:
         """Return the server's clock as of one signed request."""
 
 
 class BucketEraser(Protocol):
-    """One bucket, opened with its owner's key to be emptied for good: nothing that goes here ever comes back.
+    """One bucket, opened with its owner's key to empty it for ever: these deletions cannot be undone.
 
-    Only the offboarding room opens one. A lock on an object is never bypassed.
+    Only the offboarding package opens one. A lock on an object is never bypassed.
     """
 
     @property
@@ -262,7 +262,7 @@ class BucketEraser(Protocol):
     def walk_versions(self) -> Iterator[ObjectVersion]:
         """Yield every version and delete marker, the versions of one key in a row, newest first.
 
-        Memory stays the same whatever the bucket holds, and what was yielded may be deleted meanwhile.
+        It uses constant memory, and yielded entries may be deleted meanwhile.
         Raises BucketGoneError.
         """
 
@@ -270,26 +270,26 @@ class BucketEraser(Protocol):
         """Yield every unfinished upload, as `walk_versions` does with versions."""
 
     def upload_bytes(self, upload: Upload) -> int:
-        """Return what the parts of an unfinished upload take; 0 when it is gone."""
+        """Return the size of an unfinished upload's parts; 0 when it is gone."""
 
     def delete_versions(self, versions: Sequence[ObjectVersion]) -> Sequence[RefusedDelete]:
         """Delete at most `MAX_DELETED` versions and markers; returns those that the platform did not confirm.
 
-        May run twice: what is gone already is confirmed like the rest.
+        May run twice: already deleted entries are confirmed like the rest.
         """
 
     def abort_upload(self, upload: Upload) -> None:
-        """Give up an unfinished upload with its parts; what is gone already is as good."""
+        """Abort an unfinished upload with its parts; a missing one is fine."""
 
     def find_lock(self, version: ObjectVersion) -> ObjectLock | None:
-        """Return what keeps a version from being deleted; None when nothing does."""
+        """Return the lock of a version against deletion; None when there is none."""
 
     def delete_bucket(self) -> None:
-        """Delete the empty bucket; gone already is as good. BucketHoldsSomethingError when it is not empty."""
+        """Delete the empty bucket; a missing one is fine. BucketHoldsSomethingError when it is not empty."""
 
 
 MAX_DELETED = 1000
-"""What one call deletes at most (S3, DeleteObjects)."""
+"""The maximum of deletions in one call (S3, DeleteObjects)."""
 
 
 class Buckets(Protocol):
@@ -300,83 +300,83 @@ class Buckets(Protocol):
     def open_eraser(self, name: str, key: AccessKey) -> BucketEraser: ...
 
     def find_bucket(self, name: str) -> BucketFacts | None:
-        """Return whose a bucket is; None when the platform says that there is none."""
+        """Return the owner of a bucket; None when the platform answers that it does not exist."""
 
     def list_owned_buckets(self, uid: str) -> Sequence[str]:
-        """Return the buckets that a user owns; none when there is no such user."""
+        """Return the buckets that a user owns; none when the user does not exist."""
 
     def stored_bytes(self, bucket: str) -> int:
-        """Return what a bucket holds in all: every version and unfinished uploads, which a hard quota counts."""
+        """Return the total size of a bucket: every version and unfinished upload, as a hard quota counts."""
 
 
 class Users(Protocol):
     """The users of a platform, with the administrator's rights over them."""
 
     def find_owner(self, uid: str, exact: bool = True) -> OwnerFacts | None:
-        """Return what a user owns and uses; ``exact`` has the platform count first, else figures may lag."""
+        """Return a user's buckets and usage; ``exact`` makes the platform count first, else the numbers may be old."""
 
     def list_users(self, prefix: str) -> Sequence[str]: ...
 
     def list_key_ids(self, uid: str) -> Sequence[str]:
-        """Return the ids of a user's keys; none when there is no such user."""
+        """Return the ids of a user's keys; none when the user does not exist."""
 
     def add_key(self, uid: str, key: AccessKey) -> None:
-        """Give a user a key beside those it has; may run twice."""
+        """Add a key to a user's keys; may run twice."""
 
     def delete_key(self, uid: str, access_key_id: str) -> None:
-        """Take a key from a user, at once; may run twice."""
+        """Delete a key of a user, at once; may run twice."""
 
     def suspend_user(self, uid: str, suspended: bool) -> bool:
-        """Suspend a user, or enable it; True when that changed something. It keeps keys, quota and buckets.
+        """Suspend a user, or enable it; True when that changed something. The user keeps keys, quota and buckets.
 
-        Suspending one that is gone changes nothing; enabling it raises RemoteError.
+        Suspending a missing user changes nothing; enabling it raises RemoteError.
         """
 
     def delete_user(self, uid: str) -> None:
         """Delete a user that owns no bucket, with its keys; may run twice."""
 
     def extra_room(self, uid: str, extra_bytes: int) -> AbstractContextManager[None]:
-        """Make room of ``extra_bytes`` above use or hard quota, whichever is larger, for the time of the block.
+        """Raise the hard quota by ``extra_bytes`` above usage or quota, the larger of both, during the block.
 
-        Where the platform has no hard quota there is nothing to do.
+        Without a hard quota on the platform there is nothing to do.
         """
 
 
 class Witness(Protocol):
-    """What a platform says of what is gone: asked after an erasure, by other calls than those that erased."""
+    """The platform's answers about deleted things: asked after an erasure, with other calls than the erasure's."""
 
     def list_leftovers(self, buckets: Collection[str]) -> Sequence[str]:
-        """Return what the platform's own metadata still has of buckets of these names, deleted ones included."""
+        """Return the entries of the platform's own metadata about buckets of these names, also of deleted ones."""
 
     def list_reachable_buckets(self, key: AccessKey) -> Sequence[str]:
-        """Return the buckets that are listed to a key over S3, its own; the key has to be accepted."""
+        """Return the buckets that S3 lists to a key; the key must be accepted."""
 
     def accepts_key(self, bucket: str, key: AccessKey) -> bool:
-        """Tell whether a signed request with this key is let in; False only when the platform knows no such key."""
+        """Tell whether the platform accepts a signed request with this key; False only for an unknown key."""
 
 
 class ProgramShelf(Protocol):
-    """Where machines fetch the programs that their orders name, by SHA-256, outside any tenant's quota."""
+    """The programs that machines fetch by the SHA-256 in their orders, outside any tenant's quota."""
 
     def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
-        """Have a program where every machine of the platform may fetch it.
+        """Publish a program for every machine of the platform.
 
-        Quick when it is there by size and checksum, the platform's word; with ``proves``, or when these differ,
-        it is read and hashed. ExpectedError when it is not there afterwards.
+        Fast when size and checksum match, as the platform states them; with ``proves``, or when they differ, it is
+        read and hashed. ExpectedError when it is not there afterwards.
         """
 
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
-        """Read a published program as a machine does, up to a limit, and hash it; None when there is none."""
+        """Read a published program like a machine, up to a limit, and hash it; None when there is none."""
 
 
 class Storage(Buckets, Users, Witness, ProgramShelf, Protocol):
-    """One platform, seen with its administrator's rights."""
+    """One platform, with its administrator's rights."""
 
     @property
     def endpoint(self) -> Endpoint: ...
 
     def list_platform_ids(self) -> Collection[str]:
-        """Return what the running platform says it is; none when it does not say."""
+        """Return the running platform's own identity; none when it does not give one."""
 
     def probe_server_time(self) -> datetime:
         """Return the platform's clock as of one signed request."""

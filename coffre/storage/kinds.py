@@ -1,4 +1,4 @@
-"""Which driver a kind of platform has. The only module outside of a kind's own room that knows of it."""
+"""Maps a kind of platform to its driver. No other module outside a kind's own package knows it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ def _ceph() -> PlatformDriver:
 
 
 DRIVERS: dict[str, Callable[[], PlatformDriver]] = {PlatformKind.CEPH: _ceph}
-"""How to get the driver of each kind; its libraries are read then and not before."""
+"""Loads the driver of each kind; its libraries are only imported then."""
 
 
 def driver_of(platform: Platform) -> PlatformDriver:
@@ -24,5 +24,5 @@ def driver_of(platform: Platform) -> PlatformDriver:
 
 
 def connect(platform: Platform, root: Path) -> Storage:
-    """Return a platform's storage; nothing is asked of it yet. ExpectedError for settings that cannot be read."""
+    """Return a platform's storage, without a request to it. ExpectedError for unreadable settings."""
     return driver_of(platform).connect(platform, root)

@@ -1,4 +1,4 @@
-"""A kind of storage platform, whatever it is: what it can do, and what it gives to the rooms above."""
+"""The interface of a kind of storage platform: its capabilities, and its services for the other packages."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,15 +14,15 @@ from coffre.storage.checking import PlatformFinding
 from coffre.storage.driver import AccessKey, Storage
 
 PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
-"""Stands for a key that does not exist yet in a preview, which creates nothing with it."""
+"""A placeholder for a key that does not exist yet, in a preview, which creates nothing with it."""
 
 OnProgress = Callable[[str], None]
 SecretOf = Callable[[str], str | None]
-"""Gives the secret of an access key by its id; None for a key that is not known."""
+"""Returns the secret of an access key by its id; None for an unknown key."""
 
 
 class QuotaScope(StrEnum):
-    """Whose bytes the platform itself refuses beyond a limit."""
+    """The level at which the platform itself enforces a limit."""
 
     OWNER = "owner"
     ACCOUNT = "account"
@@ -31,20 +31,20 @@ class QuotaScope(StrEnum):
 
 
 class KeyOrigin(StrEnum):
-    """Who makes the secret of an access key."""
+    """The origin of the secret of an access key."""
 
     CHOSEN = "chosen"
-    """Coffre does: a platform that was lost comes back with the same keys."""
+    """Coffre generates it: a lost platform is rebuilt with the same keys."""
     GIVEN = "given"
-    """The platform does."""
+    """The platform generates it."""
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a kind of platform can do.
+    """The capabilities of a kind of platform.
 
-    ``bucket_limit`` is how many buckets one owner may have, None without a limit. ``has_object_lock``: versions can be
-    locked against deletion (S3 Object Lock). ``has_policies``: a bucket has a policy of statements, with denials.
+    ``bucket_limit`` is the maximum number of buckets of one owner, None without a limit. ``has_object_lock``: versions
+    can be locked against deletion (S3 Object Lock). ``has_policies``: a bucket has a policy of statements.
     """
 
     hard_quota: QuotaScope
@@ -76,7 +76,7 @@ def placeholder_keys(machines: Mapping[str, Machine]) -> TenantKeys:
 
 @dataclass(frozen=True)
 class RecordedResource:
-    """One resource as a stack's state has it: Pulumi's type token, its id and its inputs, secrets encrypted."""
+    """One resource in a stack's state: Pulumi's type token, its id and its inputs, with encrypted secrets."""
 
     urn: str
     token: str
@@ -93,11 +93,11 @@ class Provider(Protocol):
 
     @property
     def package(self) -> str:
-        """The package of its resources, with which their type tokens begin."""
+        """The package of its resources, the prefix of their type tokens."""
 
     @property
     def adopted(self) -> set[str]:
-        """The URNs of the resources that were there when they were to be created, and were taken as they are."""
+        """The URNs of existing resources that were adopted instead of created."""
 
 
 class Declaration(Protocol):
@@ -105,25 +105,25 @@ class Declaration(Protocol):
 
     @property
     def digest(self) -> str:
-        """A digest of all that goes into it, secrets included; nobody can test a guess at a secret on it."""
+        """A digest of its whole content, with secrets; it cannot confirm a guess at a secret."""
 
     def program(self) -> None:
         """Declare the resources, as Pulumi's program."""
 
     def program_without_keys(self) -> None:
-        """Declare the resources for a reader without secrets: keys stand as the state has them."""
+        """Declare the resources for a reader without secrets: keys are taken from the state."""
 
     def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
-        """Return the names of the resources that the platform has otherwise than the state says, or not at all."""
+        """Return the names of the resources that are missing or different on the platform."""
 
     def prepare(self) -> None:
-        """Begin what takes a while and is needed once Pulumi runs; returns at once."""
+        """Start slow preparations that Pulumi needs later; returns at once."""
 
     def served(self, address: Path, *, takes_unequal: bool) -> AbstractContextManager[Provider | None]:
-        """Serve the provider of the resources on a Unix socket for the time of the block.
+        """Serve the provider of the resources on a Unix socket during the block.
 
-        None where Pulumi starts the provider by itself. With ``takes_unequal`` it takes and changes what exists without
-        standing in the state also when it is not equal.
+        None where Pulumi starts the provider by itself. With ``takes_unequal`` it also adopts and changes existing
+        resources that are not in the state and differ.
         """
 
 
@@ -134,12 +134,12 @@ class PlatformDriver(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def connect(self, platform: Platform, root: Path) -> Storage:
-        """Return a platform's storage; nothing is asked of it yet. ExpectedError for settings that cannot be read."""
+        """Return a platform's storage, without a request to it. ExpectedError for unreadable settings."""
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> Declaration:
-        """Return what a tenant's storage with these keys should be; nothing is asked of the platform yet."""
+        """Return the declaration of a tenant's storage with these keys, without a request to the platform."""
 
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
     ) -> Sequence[PlatformFinding]:
-        """Look at a platform and try what Coffre relies on; whatever is wrong is a finding, never an error."""
+        """Check a platform and try what Coffre needs; every problem is a finding, never an error."""

@@ -98,7 +98,7 @@ def test_a_lab_goes_on_from_the_oldest_release_to_the_newest_with_all_it_holds(d
     fill(lab)
     lab.down()
 
-    with pytest.raises(RefusedError, match=f"is one of Ceph {oldest}"):
+    with pytest.raises(RefusedError, match=f"runs Ceph {oldest}"):
         Lab(directory, release=newest).up()
     assert lab.status().is_stopped
 

@@ -32,7 +32,7 @@ class Limits:
     """The limits of a bag's target: the longest path in the bag.
 
     ``is_windows`` requires names that Windows accepts; ``disk`` is a folder there, which needs room too. No file may
-    may be larger than ``largest_bytes``.
+    be larger than ``largest_bytes``.
     """
 
     longest_bytes: int = LONGEST_PATH_BYTES

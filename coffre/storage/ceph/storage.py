@@ -1,4 +1,4 @@
-"""One Ceph platform seen with its administrator's key; implements the driver's Storage."""
+"""One Ceph platform with its administrator's key; implements the driver's Storage."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts, 
 
 
 class CephStorage:
-    """Users by the Admin Ops API, buckets by S3; safe to use from many threads."""
+    """Uses the Admin Ops API for users, S3 for buckets; safe to use from many threads."""
 
     def __init__(self, endpoint: Endpoint, admin_key: AccessKey) -> None:
         self.endpoint = endpoint
@@ -110,7 +110,7 @@ class CephStorage:
             self.admin.delete_user(uid)
 
     def accepts_key(self, bucket: str, key: AccessKey) -> bool:
-        # A client of its own: a key that is asked about is not one to keep.
+        # A separate client: this key is only checked and not kept.
         client = make_client(self.endpoint, key)
         try:
             with rgw_errors(f"list bucket {bucket} with access key {key.access_key_id}", self.endpoint.url):
@@ -121,10 +121,10 @@ class CephStorage:
 
     @contextmanager
     def extra_room(self, uid: str, extra_bytes: int) -> Iterator[None]:
-        """Raise a user's wall for the time of the block, and put it back whatever happens.
+        """Raise a user's wall during the block, and always put it back.
 
-        The room is above what is used when that is more than the wall, since RGW lets some writes pass it. It takes
-        effect at once. A process killed inside leaves the wall raised: the next `apply` puts it back.
+        The room is above the usage when this exceeds the wall, since RGW lets some writes pass it. It takes effect at
+        once. After a kill inside the block the wall stays raised: the next `apply` puts it back.
         """
         with self._raising[uid]:
             user = self.admin.find_user(uid)

@@ -65,9 +65,9 @@ def test_a_state_of_version_1_is_one_of_the_ceph_that_debian_12_has(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({"release": 16}, "is one of Ceph 18, and its stores are no 16's", "--release 18, or erase it"),
-        ({"release": 16, "may_upgrade": True}, "its stores are no 16's", "or erase it"),
-        ({"release": 20}, "is one of Ceph 18", "coffre lab up --release 20 --upgrade"),
+        ({"release": 16}, "runs Ceph 18, and Ceph 16 cannot use its stores", "--release 18, or erase it"),
+        ({"release": 16, "may_upgrade": True}, "Ceph 16 cannot use its stores", "or erase it"),
+        ({"release": 20}, "runs Ceph 18", "coffre lab up --release 20 --upgrade"),
         ({"nodes": 3}, "was made with --nodes 1 and keeps that", "Start it without --nodes, or erase it"),
     ],
 )

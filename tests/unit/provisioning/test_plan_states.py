@@ -6,20 +6,25 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from coffre.provisioning.steps.notes import (
+
+from coffre.observation.retired import RetiredStatus
+from coffre.operations.access.suspension import settle_suspension
+from coffre.operations.restore.versions import CONFIG_KEY
+from coffre.provisioning import notes
+from coffre.provisioning.steps import access
+from coffre.provisioning.terms.context import FULLY, Context
+from coffre.provisioning.terms.found import AccessSwitch, pick
+from coffre.provisioning.terms.notes import (
     HoldNote,
     MachineNote,
+    Note,
     NoteKind,
     RepositoryGoneNote,
     RetiredNote,
     TenantNote,
 )
-from coffre.provisioning.steps.states import AccessSwitch, StatesPlan, plan_states
-
-from coffre.observation.retired import RetiredStatus
-from coffre.operations.access.suspension import settle_suspension
-from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.records.database.store import Records
+from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import HoldInFile
 from coffre.records.memory import KnownSnapshot
 from coffre.spec.tenant import HoldKind, Tenant
@@ -55,26 +60,34 @@ def open_with(estate: InMemoryEstate, tmp_path: Path) -> Iterator[Opening]:
         yield lambda tenant: open_in_memory(tenant, estate, log_of(tenant, records), tmp_path)
 
 
+def switches(service: Service) -> tuple[AccessSwitch, ...]:
+    return pick(access.look(context_of(service)), AccessSwitch)
+
+
+def noted(service: Service) -> tuple[Note, ...]:
+    return notes.note(context_of(service))
+
+
+def context_of(service: Service) -> Context:
+    return Context(service, FULLY, service.buckets.existing(), lambda _: None)
+
+
 def test_a_state_that_was_carried_out_needs_no_switch(estate: InMemoryEstate, open_with: Opening) -> None:
-    active, suspended = tenant_of(), tenant_of(status="suspended")
-    existing = estate.buckets.existing()
-    assert plan_states(open_with(active), existing, []) == StatesPlan((), (RETIRED,))
-    notes = (TenantNote(NoteKind.SUSPENDED), RETIRED)
-    due = (AccessSwitch((COMPTA, CAISSE), "suspended"),)
-    assert plan_states(open_with(suspended), existing, []) == StatesPlan(due, notes)
-    settle_suspension(suspended, estate.buckets)
-    assert plan_states(open_with(suspended), existing, []) == StatesPlan((), notes)
-    assert plan_states(open_with(active), existing, []).changes == (AccessSwitch((COMPTA, CAISSE), None),)
+    active, suspended = open_with(tenant_of()), open_with(tenant_of(status="suspended"))
+    assert (switches(active), noted(active)) == ((), (RETIRED,))
+    assert switches(suspended) == (AccessSwitch((COMPTA, CAISSE), "suspended"),)
+    assert noted(suspended) == (TenantNote(NoteKind.SUSPENDED), RETIRED)
+    settle_suspension(suspended.tenant, estate.buckets)
+    assert switches(suspended) == ()
+    assert switches(active) == (AccessSwitch((COMPTA, CAISSE), None),)
 
 
-def test_a_hold_and_an_agent_that_stands_on_a_retired_machine_are_noted(
-    estate: InMemoryEstate, open_with: Opening
-) -> None:
-    held = tenant_of(hold={"reference": "TJ-1", "since": "2026-11-20", "kind": "block_access"})
-    planned = plan_states(open_with(held), estate.buckets.existing(), [OLD])
-    assert planned.changes == (AccessSwitch((COMPTA, CAISSE), "hold"),)
+def test_a_hold_and_an_agent_that_stands_on_a_retired_machine_are_noted(open_with: Opening) -> None:
+    held = open_with(tenant_of(hold={"reference": "TJ-1", "since": "2026-11-20", "kind": "block_access"}))
+    held.log.append(Install(generation=1), OLD)
+    assert switches(held) == (AccessSwitch((COMPTA, CAISSE), "hold"),)
     hold = HoldNote(HoldInFile("TJ-1", date(2026, 11, 20), HoldKind.BLOCK_ACCESS))
-    assert planned.notes == (hold, RETIRED, MachineNote(NoteKind.AGENT_STANDS, OLD))
+    assert noted(held) == (hold, RETIRED, MachineNote(NoteKind.AGENT_STANDS, OLD))
 
 
 def test_a_repository_that_was_seen_and_is_gone_is_noted_with_what_it_held(
@@ -85,5 +98,4 @@ def test_a_repository_that_was_seen_and_is_gone_is_noted_with_what_it_held(
     for machine in (COMPTA, CAISSE):
         service.memory.change(machine, lambda known: replace(known, snapshots=seen))
     estate.bucket(CAISSE).put(CONFIG_KEY, b"config")
-    planned = plan_states(service, estate.buckets.existing(), [])
-    assert planned == StatesPlan((), (RETIRED, RepositoryGoneNote(COMPTA, 2)))
+    assert noted(service) == (RETIRED, RepositoryGoneNote(COMPTA, 2))

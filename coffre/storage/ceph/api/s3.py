@@ -72,9 +72,9 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
 
 
 class _BoundedSession:
-    """botocore's way to the wire, which reads whole whatever is answered: here no more than an answer ever has.
+    """botocore's HTTP session, which reads complete answers: here only up to the limit of an answer.
 
-    What a caller streams is left to the caller.
+    Streamed answers are read by the caller.
     """
 
     def __init__(self, session: Any, url: str) -> None:
@@ -102,7 +102,7 @@ class _BoundedSession:
         return response
 
     def _refuse_broken_proxy(self) -> None:
-        """Raise UnreachableError when it is the proxy that gives no way: botocore would ask it nine times."""
+        """Raise UnreachableError when the proxy does not connect: botocore would try nine times."""
         try:
             refuse_broken(self._url)
         except RemoteError as problem:
@@ -113,14 +113,14 @@ class _BoundedSession:
 
 
 def load_in_background() -> None:
-    """Have botocore read what S3 is (0.1 s) while the caller waits for something else; clients made meanwhile wait."""
+    """Let botocore load its S3 model (0.1 s) while the caller waits for something else; new clients wait for it."""
     if _session is None:
         nowhere = Endpoint("https://localhost")
         threading.Thread(target=make_client, args=(nowhere, AccessKey("none", "none")), name="s3").start()
 
 
 def _end_in_time(request: AWSRequest, **_event: object) -> None:
-    """Begin no further attempt of a call that has waited long already: botocore repeats what was not answered in time.
+    """Start no further attempt of a call that has already waited long: botocore repeats calls without an answer.
 
     Raises botocore's own ReadTimeoutError.
     """
@@ -132,7 +132,7 @@ def _end_in_time(request: AWSRequest, **_event: object) -> None:
 
 
 class ClientCache:
-    """The S3 clients of one endpoint, one a key, for a process that works for many buckets of few owners."""
+    """The S3 clients of one endpoint, one per key, for a process with many buckets of few owners."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -146,7 +146,7 @@ class ClientCache:
 
 
 def _the_session() -> Session:
-    """Return a session that knows botocore's defaults only: no AWS_* variable, no ~/.aws."""
+    """Return a session with botocore's defaults only: no AWS_* variable, no ~/.aws."""
     global _session
     if _session is None:
         from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider

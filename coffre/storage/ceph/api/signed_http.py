@@ -1,4 +1,4 @@
-"""Signed HTTP to RGW: one pooled urllib3 client and botocore's S3 signer, nothing else of botocore."""
+"""Signed HTTP to RGW: one pooled urllib3 client and botocore's S3 signer only."""
 
 import base64
 import hashlib
@@ -23,14 +23,14 @@ from coffre.storage.ceph.api.answers import ANSWER_BYTES, read_bounded
 from coffre.storage.ceph.api.faults import UNAVAILABLE_STATUSES, AbsurdAnswerError, error_of, unreachable
 from coffre.storage.driver import AccessKey, Endpoint
 
-# A gateway killed hard stalls metadata writes on the others for 26 s (measured), so a short limit would turn a slow
-# success into a failure that has happened all the same.
+# A killed gateway delays metadata writes on the others for 26 s (measured), so a short limit would report a slow
+# success as a failure.
 READ_SECONDS = 45.0
 CONNECT_SECONDS = 10.0
 _CONNECTIONS = 32
 
 Parameters = Mapping[str, str | int | bool | None]
-"""The query of a request; what is None is left out."""
+"""The query of a request; values of None are left out."""
 
 MAX_REFUSAL_BYTES = 64 * 1024
 MAX_CODE_LENGTH = 100
@@ -38,7 +38,7 @@ _XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
 
 
 class _Patience(urllib3.Retry):
-    """Sends nothing again that was not answered in time: twice the time would not make the platform answer."""
+    """Never repeats a request without an answer in time: more time would not help."""
 
     def increment(
         self,
@@ -112,8 +112,8 @@ class SignedHttp:
     ) -> bytes:
         """Make one call of S3 and return its answer, XML for most; ``path`` is quoted already.
 
-        One with a body is sent once: RGW works on at what nobody waits for any more, and two deletions of one version
-        at a time leave a piece of it behind that no listing shows (measured on 16.2.15).
+        A request with a body is sent once: RGW continues abandoned requests, and two parallel deletions of one version
+        leave a piece of it behind that no listing shows (measured on 16.2.15).
         """
         return self._send(doing, method, path, parameters, body)
 
@@ -123,10 +123,10 @@ class SignedHttp:
         try:
             return parsedate_to_datetime(stated).astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
-            raise RemoteError(f"{self._base} does not say what time it is", "Ask whoever runs the platform.") from error
+            raise RemoteError(f"{self._base} does not send its time", "Ask the operator of the platform.") from error
 
     def ask_plainly(self, doing: str, path: str) -> Mapping[str, str]:
-        """Return the headers of what an unsigned GET is answered, whatever the answer is."""
+        """Return the headers of any answer to an unsigned GET."""
         try:
             response = self._pool.urlopen("GET", path, preload_content=False, decode_content=False)
             read_bounded(response, doing)
@@ -181,7 +181,7 @@ class SignedHttp:
 
 
 def pool_of(url: str, **settings: Any) -> urllib3.HTTPConnectionPool:
-    """Return the connections to one host, by the proxy that leads there if there is one."""
+    """Return the connections to one host, through its proxy if there is one."""
     proxy = find_proxy(url)
     if proxy is None:
         return urllib3.connection_from_url(url, **settings)
@@ -191,7 +191,7 @@ def pool_of(url: str, **settings: Any) -> urllib3.HTTPConnectionPool:
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:
-    """Return what an endpoint's certificate is checked against; InvalidFileError when its CA file cannot be used."""
+    """Return the trusted authorities for an endpoint; InvalidFileError when its CA file cannot be used."""
     try:
         return ssl.create_default_context(cafile=endpoint.ca_file)
     except OSError as error:  # also what OpenSSL raises for a file without a certificate
@@ -202,7 +202,7 @@ def trust(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def _query(parameters: Parameters) -> str:
-    """Return the query string as the signature wants it: sorted, every name with a value; None is left out."""
+    """Return the query string in the form of the signature: sorted, every name with a value; None is left out."""
     pairs = []
     for name, value in sorted(parameters.items()):
         if value is None:
@@ -213,7 +213,7 @@ def _query(parameters: Parameters) -> str:
 
 
 def _code(body: bytes) -> str | None:
-    """Return RGW's word for a refusal: the Admin Ops API answers in JSON, S3 in XML."""
+    """Return RGW's code of a refusal: the Admin Ops API answers in JSON, S3 in XML."""
     try:
         answer = read_json_object(body, ANSWER_BYTES)
     except UnreadableJsonError:

@@ -1,4 +1,4 @@
-"""What the resources work with: the Admin API, and an S3 client of whoever owns a bucket."""
+"""The access of the resources to the platform: the Admin API, and an S3 client of a bucket's owner."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ class OpenBucket:
 
     @contextmanager
     def doing(self, verb: str) -> Iterator[None]:
-        """Run S3 calls; what RGW says no to is told as ``verb`` of this bucket."""
+        """Run S3 calls; RGW's refusals are reported as ``verb`` of this bucket."""
         with rgw_errors(f"{verb} of bucket {self.facts.name}", self.url):
             yield
 
     @contextmanager
     def if_there(self) -> Iterator[None]:
-        """Run a deletion; a bucket that went away meanwhile is as good."""
+        """Run a deletion; a bucket that is already gone is fine."""
         try:
             yield
         except NoSuchBucketError:

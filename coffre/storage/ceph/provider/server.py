@@ -30,12 +30,12 @@ def main() -> None:
 def _die_with_parent() -> None:
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died in between, and the kernel will not tell any more
+    if os.getppid() != parent:  # it died in between, and the kernel no longer reports it
         sys.exit(1)
 
 
 async def _serve(engine_address: str) -> None:
-    """Serve whoever is of this process's user: Pulumi is, and the port is open to all users of this computer."""
+    """Serve only processes of this user, like Pulumi: all users of this computer can reach the port."""
     servicer = OneLineServicer(engine_address, RgwProvider())
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, servicer.interrupt)

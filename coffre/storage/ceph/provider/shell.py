@@ -1,4 +1,4 @@
-"""The thin shell between Pulumi's protocol and the resources: values in and out, threads, one-line errors."""
+"""Connects Pulumi's protocol to the resources: values in and out, threads, one-line errors."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ class RgwProvider(protocol.Provider):
         return protocol.GetSchemaResponse(json.dumps(package_schema(version("coffre"))))
 
     async def check_config(self, request: protocol.CheckRequest) -> protocol.CheckResponse:
-        """Refuse a setting that there is not: one misspelt would otherwise count for nothing without a word."""
+        """Refuse an unknown setting: otherwise a misspelt one would be ignored without an error."""
         failures = [
             protocol.CheckFailure(name, f"is not a setting of the provider; it has {', '.join(SETTINGS)}")
             for name in request.new_inputs
