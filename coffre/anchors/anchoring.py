@@ -20,7 +20,7 @@ from coffre.records.database.store import Records
 from coffre.secrets import minting
 from coffre.secrets.bundles import PROVIDER, ProviderBundle
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.workspace.clock import utc_now
 
 HEAD_FILE = "coffre-records-head.json"
@@ -85,7 +85,7 @@ def sign_records(records: Records, secrets: SecretStore, place: str) -> Head:
     return head
 
 
-def anchor_records(repository: Repository, records: Records, secrets: SecretStore, now: datetime) -> list[Anchored]:
+def anchor_records(repository: Checkout, records: Records, secrets: SecretStore, now: datetime) -> list[Anchored]:
     """Store the head of the chain in every place where it is due; returns the stored heads. May run at any time.
 
     RefusedError when the anchor and the records contradict each other. An error in one place does not stop the others;
@@ -116,7 +116,7 @@ def anchor_records(repository: Repository, records: Records, secrets: SecretStor
 
 
 def anchor_quietly(
-    repository: Repository, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
+    repository: Checkout, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
 ) -> None:
     """Anchor after a command; an error stops nothing and is given as a notice."""
     try:
@@ -153,7 +153,7 @@ def _anchor_in_file(path: Path, place: str, records: Records, secrets: SecretSto
 
 
 def _anchor_by_mail(
-    repository: Repository, address: str, records: Records, secrets: SecretStore, now: datetime
+    repository: Checkout, address: str, records: Records, secrets: SecretStore, now: datetime
 ) -> Anchored | None:
     place, settings = mail_place(address), repository.settings.mail
     last = records.find_head(place)

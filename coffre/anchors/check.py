@@ -15,7 +15,7 @@ from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 
 OLD_AFTER = timedelta(days=2)
 GIVEN = "given"
@@ -61,7 +61,7 @@ class HeadFault:
 
 
 @dataclass(frozen=True)
-class Check:
+class AnchorCheck:
     """The result of a verification of the records.
 
     ``holds_to`` is the newest head that matches the chain, ``anchor`` the newest one outside the database;
@@ -82,14 +82,14 @@ class Check:
 
 
 def check_records(
-    repository: Repository,
+    repository: Checkout,
     records: Records,
     secrets: SecretStore,
     *,
     given: Sequence[Head],
     trimmable: Collection[EventKind],
     now: datetime,
-) -> Check:
+) -> AnchorCheck:
     """Verify the whole chain and every head: the database's, the anchor's, and the given ones. Writes nothing."""
     weaknesses: list[Weakness] = []
     noted = [Placed("records", head) for head in records.list_heads()]
@@ -109,7 +109,7 @@ def check_records(
     # Mails and certificates also hold heads outside; only the records say so.
     anchor = _newest(outside) or _newest(_sent(records, repository))
     _weigh(repository, anchor, now, weaknesses)
-    return Check(
+    return AnchorCheck(
         report=report,
         heads=len(placed),
         head_faults=tuple(sorted(faults, key=lambda each: (each.head.position, each.head.signed_at))),
@@ -134,7 +134,7 @@ def judge_head(head: Head, report: ChainReport, key: str | None) -> Contradictio
 
 
 def _read_file(
-    repository: Repository, records: Records, weaknesses: list[Weakness]
+    repository: Checkout, records: Records, weaknesses: list[Weakness]
 ) -> tuple[list[Placed], list[HeadFault]]:
     """Return the heads of the anchor's file, and the recorded ones that it has lost."""
     path = repository.settings.anchor.file
@@ -162,7 +162,7 @@ def _find_key(secrets: SecretStore, weaknesses: list[Weakness]) -> str | None:
     return public_key_of(key)
 
 
-def _sent(records: Records, repository: Repository) -> list[Placed]:
+def _sent(records: Records, repository: Checkout) -> list[Placed]:
     address = repository.settings.anchor.mail
     place = f"{Place.MAIL.value}:{address}"
     last = None if address is None else records.find_head(place)
@@ -173,7 +173,7 @@ def _newest(placed: Iterable[Placed]) -> Placed | None:
     return max(placed, key=lambda each: (each.head.position, each.head.signed_at), default=None)
 
 
-def _weigh(repository: Repository, anchor: Placed | None, now: datetime, weaknesses: list[Weakness]) -> None:
+def _weigh(repository: Checkout, anchor: Placed | None, now: datetime, weaknesses: list[Weakness]) -> None:
     settings = repository.settings.anchor
     if settings.file is None and settings.mail is None:
         weaknesses.append(Weakness.NO_ANCHOR)
@@ -183,7 +183,7 @@ def _weigh(repository: Repository, anchor: Placed | None, now: datetime, weaknes
         weaknesses.append(Weakness.SAME_DISK)
 
 
-def _is_on_same_disk(path: Path, repository: Repository) -> bool:
+def _is_on_same_disk(path: Path, repository: Checkout) -> bool:
     reference = repository.settings.records
     place = repository.root / reference.removeprefix("sqlite:") if reference.startswith("sqlite:") else repository.root
     try:

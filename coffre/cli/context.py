@@ -14,7 +14,7 @@ from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError, UsageError
 
 if TYPE_CHECKING:
-    from coffre.spec.loader import Repository
+    from coffre.spec.loader import Checkout
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def get_globals(context: typer.Context) -> Globals:
     return options
 
 
-def open_repository(context: typer.Context) -> "Repository":
+def open_repository(context: typer.Context) -> "Checkout":
     """Read and check platform.yaml and every tenant file; no command starts with an invalid file."""
     from coffre.spec.loader import load_repository
 

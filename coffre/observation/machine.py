@@ -68,7 +68,7 @@ class MachineStatus:
 
 
 @dataclass(frozen=True)
-class Look:
+class MachineLook:
     """One look at a machine's bucket; the switches are None for a retired machine, which has none.
 
     ``keeps_all``: no hold is on, or the platform deletes nothing by itself.
@@ -83,7 +83,7 @@ class Look:
     is_stopped: bool
 
 
-def look_at_machine(service: Service, name: str, now: datetime) -> Look | Finding:
+def look_at_machine(service: Service, name: str, now: datetime) -> MachineLook | Finding:
     """Look at a machine's bucket; what is odd in it is a finding, and so is a bucket that cannot be looked at."""
     try:
         return _look(service, name, now)
@@ -118,7 +118,7 @@ def unknown_machine(tenant: Tenant, name: str, now: datetime) -> MachineStatus:
     return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
 
 
-def _look(service: Service, name: str, now: datetime) -> Look:
+def _look(service: Service, name: str, now: datetime) -> MachineLook:
     tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.buckets.open(name)
     seen = sighting.look(service, name, now)
     last, success = seen.reported.last, seen.reported.success
@@ -159,7 +159,7 @@ def _look(service: Service, name: str, now: datetime) -> Look:
         _judge_verification(name, status.verification),
         () if machine.is_retired else judge_gaps(find_wanted(service, name), last, seen.whole_at),
     )
-    return Look(
+    return MachineLook(
         status=status,
         findings=tuple(finding for part in found for finding in part),
         is_gate_closed=None if machine.is_retired else bucket.is_gate_closed(),

@@ -10,7 +10,7 @@ from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import Room, judge_filling
 from coffre.observation.machine import (
-    Look,
+    MachineLook,
     MachineStatus,
     hear_machine,
     judge_absence,
@@ -50,7 +50,7 @@ class HoldStatus:
 
 
 @dataclass(frozen=True)
-class TenantStatus:
+class TenantObservation:
     """One tenant, as `coffre status --json` gives it; ``findings`` is what was left out of it or cannot be true.
 
     ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
@@ -76,7 +76,7 @@ class TenantStatus:
     findings: tuple[Finding, ...] = ()
 
 
-def observe(service: Service, now: datetime) -> TenantStatus:
+def observe(service: Service, now: datetime) -> TenantObservation:
     """Look at one tenant. Before its first apply there is nothing to see, and everything live is None.
 
     What cannot be true or cannot be looked at is a finding; only a platform that does not answer ends the look.
@@ -91,7 +91,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     existing = service.buckets.snapshot(owner.buckets if owner is not None else ())
     stage = find_stage(service.log)
     machines: list[MachineStatus] = []
-    looks: list[Look] = []
+    looks: list[MachineLook] = []
     findings: list[Finding] = []
     is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
     for name, machine in tenant.machines.items():
@@ -99,7 +99,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
             machines.append(hear_machine(service, name, now))
             continue
         look = look_at_machine(service, name, now) if existing.has(name) else None
-        if isinstance(look, Look):
+        if isinstance(look, MachineLook):
             looks.append(look)
             machines.append(look.status)
             findings += look.findings
@@ -116,7 +116,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     held_buckets = all(look.keeps_all for look in looks)
     quota_bytes = tenant.storage.quota_bytes
     wall = (owner.wall_bytes if owner is not None else None) or wall_bytes(quota_bytes, service.platform)
-    return TenantStatus(
+    return TenantObservation(
         tenant=tenant.slug,
         status="closed" if stage is Stage.CLOSED else tenant.status.value,
         quota_bytes=quota_bytes,
@@ -135,7 +135,7 @@ def observe(service: Service, now: datetime) -> TenantStatus:
     )
 
 
-def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[Look]) -> list[Finding]:
+def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[MachineLook]) -> list[Finding]:
     """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
     stores = [look.store for look in looks]
     stopped_now = [look.status.name for look in looks if look.is_stopped]

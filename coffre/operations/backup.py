@@ -38,7 +38,7 @@ OnProgress = Callable[[str, str], None]
 """Called with a machine's name and what it does."""
 
 
-class Outcome(StrEnum):
+class BackupOutcome(StrEnum):
     """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer.
 
     `stopped`: not started, since the machine fills the storage of all. `unapplied`: not started, since it has no
@@ -66,7 +66,7 @@ class MachineBackup:
     """
 
     machine: str
-    outcome: Outcome
+    outcome: BackupOutcome
     message: str
     report: Report | None = None
     in_storage: bool | None = None
@@ -76,7 +76,7 @@ class MachineBackup:
 
     @property
     def is_success(self) -> bool:
-        return self.outcome is Outcome.SUCCESS and not self.losses
+        return self.outcome is BackupOutcome.SUCCESS and not self.losses
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def back_up(
 
     def run(machine: str) -> MachineBackup:
         if machine in unapplied:
-            return MachineBackup(machine, Outcome.UNAPPLIED, f"not started: {_sentence(unapplied[machine])}")
+            return MachineBackup(machine, BackupOutcome.UNAPPLIED, f"not started: {_sentence(unapplied[machine])}")
         if gate.is_closed and machine in on_platform:
-            return MachineBackup(machine, Outcome.QUOTA, f"not started: {gate.explanation}")
+            return MachineBackup(machine, BackupOutcome.QUOTA, f"not started: {gate.explanation}")
         if machine in gate.filling.stopped:
-            return MachineBackup(machine, Outcome.STOPPED, f"not started: {gate.explain_stop(machine)}")
+            return MachineBackup(machine, BackupOutcome.STOPPED, f"not started: {gate.explain_stop(machine)}")
         return _back_up_one(service, machine, on_progress, deadline_seconds, clock)
 
     with ThreadPoolExecutor(max_workers=max(1, len(machines))) as executor:
@@ -164,11 +164,11 @@ def _back_up_one(
             clock,
         )
     except RemoteError as problem:
-        return MachineBackup(machine, Outcome.UNREACHABLE, _sentence(problem))
+        return MachineBackup(machine, BackupOutcome.UNREACHABLE, _sentence(problem))
     except ExpectedError as problem:
-        return MachineBackup(machine, Outcome.FAILED, _sentence(problem))
+        return MachineBackup(machine, BackupOutcome.FAILED, _sentence(problem))
     if not driver_of(service.machine(machine)).needs_bucket:
-        return MachineBackup(machine, Outcome(report.result.value), report.message, report)
+        return MachineBackup(machine, BackupOutcome(report.result.value), report.message, report)
     return _witness(service, machine, report)
 
 
@@ -184,7 +184,7 @@ def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
         is_own=identity.is_own(seen.memory, report),
     )
     gaps = judge_gaps(find_wanted(service, machine), report, seen.whole_at)
-    is_own = judged.outcome is not Outcome.OTHER_MACHINE
+    is_own = judged.outcome is not BackupOutcome.OTHER_MACHINE
     return replace(judged, losses=seen.losses, others=seen.others, gaps=gaps if is_own else ())
 
 
@@ -200,14 +200,14 @@ def judge_report(
         message = (
             f"{report.result.value}, on another machine than the one whose backups count: it is stored and not counted"
         )
-        return MachineBackup(machine, Outcome.OTHER_MACHINE, message, report, in_storage=is_stored)
+        return MachineBackup(machine, BackupOutcome.OTHER_MACHINE, message, report, in_storage=is_stored)
     if report.result in SNAPSHOT_RESULTS and not is_stored:
         message = f"the machine reports snapshot {report.snapshot_id}, but its bucket has none"
-        return MachineBackup(machine, Outcome.FAILED, message, report, in_storage=False)
+        return MachineBackup(machine, BackupOutcome.FAILED, message, report, in_storage=False)
     message = report.message
     if not is_delivered:
         message = f"{message}; the report is still on the machine".removeprefix("; ")
-    return MachineBackup(machine, Outcome(report.result.value), message, report, in_storage=is_delivered)
+    return MachineBackup(machine, BackupOutcome(report.result.value), message, report, in_storage=is_delivered)
 
 
 def _sentence(problem: ExpectedError) -> str:

@@ -12,8 +12,8 @@ from coffre.records.facts.agents import OrdersIssued
 from coffre.records.facts.contract import Commissioned
 from coffre.secrets.holders import export, recipients, verify
 from coffre.secrets.holders.recipients import Vault
-from coffre.secrets.holders.verify import Verification
-from coffre.spec.loader import Repository
+from coffre.secrets.holders.verify import BundleVerification
+from coffre.spec.loader import Checkout
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.estate.passwords import use_password
@@ -25,25 +25,25 @@ from coffre.tenant.service import open_secrets
 OnProgress = Callable[[str], None]
 
 
-def open_vault(repository: Repository) -> Vault:
+def open_vault(repository: Checkout) -> Vault:
     """Open the two places that platform.yaml names."""
     root, settings = repository.root, repository.settings
     return Vault.open(root / settings.secrets, root / settings.escrow, root)
 
 
-def add_recipient(repository: Repository, key: str, note: str, on_progress: OnProgress) -> int:
+def add_recipient(repository: Checkout, key: str, note: str, on_progress: OnProgress) -> int:
     """Let another key open every bundle; the command is recorded. Returns how many files were encrypted anew."""
     with _recorded(repository, "secrets recipients add", on_progress):
         return recipients.add_recipient(open_vault(repository), key, note, on_progress)
 
 
-def remove_recipient(repository: Repository, key: str, on_progress: OnProgress) -> int:
+def remove_recipient(repository: Checkout, key: str, on_progress: OnProgress) -> int:
     """Let a key open no bundle from now on; the command is recorded. Returns how many files were encrypted anew."""
     with _recorded(repository, "secrets recipients remove", on_progress):
         return recipients.remove_recipient(open_vault(repository), key, on_progress)
 
 
-def verify_secrets(repository: Repository, on_notice: OnProgress) -> Verification:
+def verify_secrets(repository: Checkout, on_notice: OnProgress) -> BundleVerification:
     """Open and compare every bundle of both places.
 
     Reading is no use of a password, since none leaves this function: the records get a run, and no event. Records that
@@ -83,7 +83,7 @@ def _was_applied(log: Log) -> bool:
 
 
 @contextmanager
-def _recorded(repository: Repository, command: str, on_notice: OnProgress) -> Iterator[None]:
+def _recorded(repository: Checkout, command: str, on_notice: OnProgress) -> Iterator[None]:
     with (
         Records.open(repository.settings.records, repository.root) as records,
         recorded_in(
@@ -97,7 +97,7 @@ def _recorded(repository: Repository, command: str, on_notice: OnProgress) -> It
         yield
 
 
-def _anchoring(repository: Repository, records: Records, on_notice: OnProgress) -> Anchoring:
+def _anchoring(repository: Checkout, records: Records, on_notice: OnProgress) -> Anchoring:
     def anchor(*, is_told: bool) -> None:
         anchor_quietly(repository, records, open_secrets(repository, on_notice), on_notice if is_told else None)
 

@@ -51,7 +51,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Verification:
+class RepositoryVerification:
     """What one run found about a machine.
 
     ``problem`` is what the check of the structure says, empty when all is well; ``damaged`` are packs that are not what
@@ -80,7 +80,7 @@ def bounds_of(settings: Verify) -> Bounds:
     return Bounds(timedelta(days=settings.period_days), settings.run_limit_bytes, settings.run_hours * 3600.0)
 
 
-def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> Verification:
+def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> RepositoryVerification:
     """Check a machine's repository and read its next share of packs; records who read what, and what was found.
 
     May be killed and run again: it goes on. Packs that came meanwhile are read in this round or the next.
@@ -105,7 +105,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
         note()
         raise
     ended, damaged = note(), {**reading.round.damaged, **lost}
-    return Verification(
+    return RepositoryVerification(
         machine=machine,
         problem=problem,
         damaged=tuple(name_damaged(damaged)),

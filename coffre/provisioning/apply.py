@@ -24,7 +24,7 @@ from coffre.provisioning.steps import (
 )
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.done import MachineOutcome
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.runs import lock_recorded
 from coffre.workspace.clock import utc_now
 
@@ -56,7 +56,7 @@ class TenantOutcome:
 
 
 def apply_tenant(
-    repository: Repository,
+    repository: Checkout,
     slug: str,
     *,
     on_progress: OnProgress,

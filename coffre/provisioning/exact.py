@@ -14,7 +14,7 @@ from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.plan import TenantPlan, plan_service
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.secrets.store import OnNotice
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.service import Service, open_service
 from coffre.workspace.files import write_atomically
 
@@ -61,7 +61,7 @@ def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
     )
 
 
-def plan_exactly(repository: Repository, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
+def plan_exactly(repository: Checkout, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
     """Return what apply would change for one tenant, and what that was made from."""
     with open_service(repository, slug, on_notice) as service:
         return make_exact(service, plan_service(service, intent))

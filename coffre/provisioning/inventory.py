@@ -13,7 +13,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.agents import AgentDeployed
 from coffre.records.facts.registry import read_fact
 from coffre.spec import naming
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Machine, SshConnection, Tenant, WinrmConnection
 from coffre.tenant.machines import find_connection, known_hosts_file
 from coffre.tenant.past import OnNotice, open_existing_records
@@ -49,7 +49,7 @@ class KnownMachine:
     commissioned_at: datetime | None = None
 
 
-def list_machines(repository: Repository, slugs: Sequence[str], on_notice: OnNotice) -> list[KnownMachine]:
+def list_machines(repository: Checkout, slugs: Sequence[str], on_notice: OnNotice) -> list[KnownMachine]:
     """Return every machine of these tenants, by tenant and name; records that cannot be read only make a notice."""
     tenants = [find_tenant(repository, slug) for slug in slugs]
     with open_existing_records(repository, on_notice) as records:
@@ -92,7 +92,7 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> Know
     )
 
 
-def build_ansible_inventory(repository: Repository, slugs: Sequence[str]) -> dict[str, Any]:
+def build_ansible_inventory(repository: Checkout, slugs: Sequence[str]) -> dict[str, Any]:
     """Return an Ansible inventory of the machines that SMILÉO reaches, a group a tenant, without any secret.
 
     Machines that are retired or only fetch their orders are left out.
@@ -110,7 +110,7 @@ def build_ansible_inventory(repository: Repository, slugs: Sequence[str]) -> dic
     return {"all": {"children": groups}}
 
 
-def _host_variables(repository: Repository, tenant: Tenant, name: str) -> dict[str, Any]:
+def _host_variables(repository: Checkout, tenant: Tenant, name: str) -> dict[str, Any]:
     machine = tenant.machines[name]
     known: dict[str, Any] = {"coffre_tenant": tenant.slug, "coffre_machine": name, "coffre_os": machine.os.value}
     recorded = known_hosts_file(repository.root, tenant.slug)

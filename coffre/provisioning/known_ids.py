@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.past import OnNotice, open_existing_records
 
 
@@ -15,7 +15,7 @@ class IsKnown(Protocol):
 
 
 @contextmanager
-def open_known_ids(repository: Repository, on_notice: OnNotice) -> Iterator[IsKnown]:
+def open_known_ids(repository: Checkout, on_notice: OnNotice) -> Iterator[IsKnown]:
     """Yield the question whether an id was ever a tenant's; records that cannot be opened only make a notice.
 
     Ids are drawn from 2 * 10^15, so the records are a second look, not what makes an id unique.

@@ -11,7 +11,7 @@ from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.found import AccessSwitch, Change, Found, MachinePlan, SecretToMint, pick
 from coffre.provisioning.terms.notes import Note
 from coffre.secrets.rotations import PendingRotation
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.options import option_status
 from coffre.tenant.service import Service
 
@@ -39,7 +39,7 @@ class TenantPlan:
         return bool(changes or any(plan.action != "none" for plan in self.machines))
 
 
-def refuse_orphans(repository: Repository) -> None:
+def refuse_orphans(repository: Checkout) -> None:
     """Refuse (RefusedError) when a stack exists whose tenant file is gone."""
     rules.refuse_orphan_stacks(state_folder(repository).list_stacks(), repository.tenants)
 

@@ -8,7 +8,7 @@ from coffre import toolchain
 from coffre.agents.kinds import list_repository_formats
 from coffre.errors import ExpectedError, RefusedError
 from coffre.provisioning.rules import judge_escrow
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.platform import Platform
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown, warning
 from coffre.storage.kinds import connect, driver_of
@@ -27,7 +27,7 @@ class PlatformReport:
         return any(finding.verdict is Verdict.PROBLEM for finding in self.findings)
 
 
-def check(repository: Repository, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
+def check(repository: Checkout, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
     """Check one platform; whatever is wrong with it is a finding, never an error."""
     platform = repository.settings.platforms[name]
     tenants = [tenant for tenant in repository.tenants.values() if tenant.storage.platform == name]
@@ -35,7 +35,7 @@ def check(repository: Repository, name: str, now: datetime, on_progress: Callabl
     return PlatformReport(name, (*findings, _check_programs(repository, platform), _check_escrow(repository, name)))
 
 
-def _check_programs(repository: Repository, platform: Platform) -> PlatformFinding:
+def _check_programs(repository: Checkout, platform: Platform) -> PlatformFinding:
     """Read the programs that machines fetch as they do, and hash them: sizes and checksums are the host's word."""
     name = "programs"
     try:
@@ -71,7 +71,7 @@ def judge_programs(by_build: Mapping[str, bool | None]) -> PlatformFinding:
     return ok(name, f"read and hashed as machines fetch it: restic for {', '.join(there)}")
 
 
-def _check_escrow(repository: Repository, platform_name: str) -> PlatformFinding:
+def _check_escrow(repository: Checkout, platform_name: str) -> PlatformFinding:
     root, settings, name = repository.root, repository.settings, "escrow"
     places = [root / settings.secrets, root / settings.escrow]
     if not all(place.is_dir() for place in places):

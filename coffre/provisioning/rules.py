@@ -127,7 +127,7 @@ def refuse_lost_secrets(
 
 
 @dataclass(frozen=True)
-class Remains:
+class RepositoryRemains:
     """What a bucket has of a repository, and how many snapshots of it were seen that have to be there."""
 
     has_config: bool
@@ -140,7 +140,7 @@ class Remains:
         return self.has_config and self.has_keys
 
 
-def refuse_lost_repository(slug: str, machine: str, remains: Remains, *, renews: bool) -> None:
+def refuse_lost_repository(slug: str, machine: str, remains: RepositoryRemains, *, renews: bool) -> None:
     """Refuse to make a new repository where one was: its history would be lost with nobody told.
 
     An initialisation that was cut off leaves a key alone, and may be repeated. ``renews``: the operator gives what is

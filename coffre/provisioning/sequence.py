@@ -30,7 +30,7 @@ def _nothing(_: Context) -> Sequence[Found]:
 
 
 @dataclass(frozen=True)
-class Step:
+class ApplyStep:
     """One step; ``do`` takes the context and what earlier steps gave."""
 
     do: Callable[..., Any]
@@ -38,20 +38,20 @@ class Step:
 
 
 STEPS = (
-    Step(guard.do),
-    Step(secrets.do, secrets.look),
-    Step(access.shut_out),
-    Step(orders.publish),
-    Step(retirement.order_removals, retirement.look),
-    Step(storage.do, storage.look),
-    Step(retirement.forget),
-    Step(access.do, access.look),
-    Step(rotation.resume, rotation.look),
-    Step(repositories.do, repositories.look),
-    Step(orders.do),
-    Step(access.settle_gates, access.look_at_gates),
-    Step(commitments.do, commitments.look),
-    Step(deployment.do, deployment.look),
-    Step(rotation.end),
-    Step(commitments.deliver, commitments.look_at_delivery),
+    ApplyStep(guard.do),
+    ApplyStep(secrets.do, secrets.look),
+    ApplyStep(access.shut_out),
+    ApplyStep(orders.publish),
+    ApplyStep(retirement.order_removals, retirement.look),
+    ApplyStep(storage.do, storage.look),
+    ApplyStep(retirement.forget),
+    ApplyStep(access.do, access.look),
+    ApplyStep(rotation.resume, rotation.look),
+    ApplyStep(repositories.do, repositories.look),
+    ApplyStep(orders.do),
+    ApplyStep(access.settle_gates, access.look_at_gates),
+    ApplyStep(commitments.do, commitments.look),
+    ApplyStep(deployment.do, deployment.look),
+    ApplyStep(rotation.end),
+    ApplyStep(commitments.deliver, commitments.look_at_delivery),
 )

@@ -14,7 +14,7 @@ from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER, display_name, list_
 from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.messages import explain
-from coffre.spec.problems.problems import Finding, InvalidRepositoryError, Problem
+from coffre.spec.problems.problems import FileProblem, InvalidRepositoryError, Problem
 from coffre.spec.problems.reporting import LIMIT, report, report_findings
 from coffre.spec.rules.across_fields import (
     check_platform,
@@ -28,13 +28,13 @@ from coffre.spec.tenant import Tenant
 from coffre.spec.values.fields import NAME_RULE, name_problem
 from coffre.spec.values.hosts import Place
 
-__all__ = ["InvalidRepositoryError", "Problem", "Repository", "judge_tenant", "load_repository", "reload_tenant"]
+__all__ = ["Checkout", "InvalidRepositoryError", "Problem", "judge_tenant", "load_repository", "reload_tenant"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Repository:
+class Checkout:
     """A checked repository: the provider's settings and its tenants by slug, in their order."""
 
     root: Path
@@ -56,7 +56,7 @@ class _Checked:
         return self.document.data.get("id")
 
 
-def load_repository(root: Path, files: Sequence[Path] | None = None) -> Repository:
+def load_repository(root: Path, files: Sequence[Path] | None = None) -> Checkout:
     """Read platform.yaml and every tenant file below ``root``, or only ``files`` instead of all.
 
     InvalidRepositoryError holds every problem of every file read. Whether ids are unique is judged among those files.
@@ -70,10 +70,10 @@ def load_repository(root: Path, files: Sequence[Path] | None = None) -> Reposito
     if problems or settings is None:
         raise InvalidRepositoryError(problems)
     tenants = {entry.tenant.slug: entry.tenant for entry in checked if entry.tenant is not None}
-    return Repository(root, settings, dict(sorted(tenants.items())))
+    return Checkout(root, settings, dict(sorted(tenants.items())))
 
 
-def reload_tenant(repository: Repository, slug: str) -> Repository:
+def reload_tenant(repository: Checkout, slug: str) -> Checkout:
     """Return a repository with the current platform.yaml and one tenant's current file; the other files are not read.
 
     RefusedError when the file is gone or belongs to another tenant now, InvalidRepositoryError when one is invalid.
@@ -85,7 +85,7 @@ def reload_tenant(repository: Repository, slug: str) -> Repository:
             f"tenants/{slug}.yaml was removed, or got another tenant's id, while this command runs",
             "Put it back as it was, then run the same command again; completed steps stay done.",
         )
-    return Repository(repository.root, now.settings, {**repository.tenants, **now.tenants})
+    return Checkout(repository.root, now.settings, {**repository.tenants, **now.tenants})
 
 
 def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:
@@ -120,13 +120,13 @@ def _load_tenant(path: Path, root: Path, platforms: list[str] | None, problems: 
 
 def judge_tenant(
     data: dict[str, Any], slug: str, platforms: Sequence[str] | None
-) -> tuple[Tenant | None, list[Finding]]:
+) -> tuple[Tenant | None, list[FileProblem]]:
     """Check the plain data of one tenant file with every rule that needs no other tenant's file."""
     findings = check_tenant(data)
     if platforms is not None:
         findings += check_tenant_platform(data, platforms)
     if "slug" in data:
-        findings.append(Finding(("slug",), "is the name of the file", "remove it", at_key=True))
+        findings.append(FileProblem(("slug",), "is the name of the file", "remove it", at_key=True))
     tenant, more = _validate(Tenant, {**data, "slug": slug})
     return tenant, findings + more
 
@@ -156,7 +156,7 @@ def _read(path: Path, name: str, root: Path, problems: list[Problem]) -> Documen
     return None
 
 
-def _validate(model: type[_Model], data: dict[str, Any]) -> tuple[_Model | None, list[Finding]]:
+def _validate(model: type[_Model], data: dict[str, Any]) -> tuple[_Model | None, list[FileProblem]]:
     try:
         # The context tells the fields that they read a file: a size then needs a unit, and a key has only its own name.
         return model.model_validate(data, context={"file": True}, by_alias=True, by_name=False), []
@@ -183,7 +183,7 @@ def _find_shared_ids(checked: Sequence[_Checked]) -> list[Problem]:
 
 def _find_shared_places(checked: Sequence[_Checked]) -> list[Problem]:
     documents = {entry.file: entry.document for entry in checked}
-    taken: dict[str, list[Finding]] = {}
+    taken: dict[str, list[FileProblem]] = {}
     for each in find_taken_places([(entry.file, entry.places) for entry in checked]):
         taken.setdefault(each.file, []).append(each.finding)
     return [problem for file, findings in taken.items() for problem in report_findings(documents[file], file, findings)]

@@ -11,7 +11,7 @@ from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.signing.authors import read_authorship
 from coffre.signing.history import read_trust
 from coffre.signing.objects import find_place, open_objects
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.parsing.documents import Document, read_document
 from coffre.storage.driver import Storage
 from coffre.workspace.clock import utc_now
@@ -21,7 +21,7 @@ _MARKED = "lab: true"
 _RECORD_BYTES = 1024**2
 
 
-def why_not_embedded(repository: Repository, platform_name: str, storage: Storage) -> str:
+def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage) -> str:
     """Return why a platform does not count as the embedded one; an empty text when it is. Asks the running cluster.
 
     A platform that platform.yaml does not mark is asked nothing.

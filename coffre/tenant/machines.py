@@ -9,7 +9,7 @@ from coffre.agents.kinds import driver_of
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.files import repository_file
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.tenant import SshConnection, Tenant
 from coffre.tenant.service import find_machine, find_tenant
 
@@ -19,7 +19,7 @@ def known_hosts_file(root: Path, slug: str) -> Path:
     return repository_file(root, f"known_hosts/{slug}")
 
 
-def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshConnection, Path | None]:
+def find_connection(repository: Checkout, slug: str, name: str) -> tuple[SshConnection, Path | None]:
     """Return how a machine is reached by SSH, and the platform's ssh_config if it has one."""
     tenant = find_tenant(repository, slug)
     connection = find_machine(tenant, name).connection
@@ -32,13 +32,13 @@ def find_connection(repository: Repository, slug: str, name: str) -> tuple[SshCo
     return connection, repository_file(repository.root, ssh_config) if ssh_config else None
 
 
-def slugs_by_id(repository: Repository) -> dict[str, str]:
+def slugs_by_id(repository: Checkout) -> dict[str, str]:
     """Return the slug of every tenant by its id, which is all that an agent knows of its tenant."""
     return {tenant.id: slug for slug, tenant in repository.tenants.items()}
 
 
 @contextmanager
-def open_machine(repository: Repository, tenant: Tenant, name: str) -> Iterator[SshMachine]:
+def open_machine(repository: Checkout, tenant: Tenant, name: str) -> Iterator[SshMachine]:
     """Open a machine for the length of an operation; RefusedError when another's agent stands there."""
     slug = tenant.slug
     connection, ssh_config = find_connection(repository, slug, name)

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from coffre.errors import ExpectedError
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 
 OnNotice = Callable[[str], None]
 
 
 @contextmanager
-def open_existing_records(repository: Repository, on_notice: OnNotice) -> Iterator[Records | None]:
+def open_existing_records(repository: Checkout, on_notice: OnNotice) -> Iterator[Records | None]:
     """Yield the records, None when nothing was ever recorded or, with a notice, when they cannot be opened."""
     records = _find(repository, on_notice)
     try:
@@ -22,7 +22,7 @@ def open_existing_records(repository: Repository, on_notice: OnNotice) -> Iterat
             records.close()
 
 
-def _find(repository: Repository, on_notice: OnNotice) -> Records | None:
+def _find(repository: Checkout, on_notice: OnNotice) -> Records | None:
     reference, root = repository.settings.records, repository.root
     try:
         return Records.open(reference, root) if exist_records(reference, root) else None

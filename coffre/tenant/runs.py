@@ -11,7 +11,7 @@ from coffre.records.activity import RunOutcome
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
-from coffre.spec.loader import Repository, reload_tenant
+from coffre.spec.loader import Checkout, reload_tenant
 from coffre.tenant.service import Service, find_tenant, open_service
 from coffre.workspace.clock import utc_now
 from coffre.workspace.locks import tenant_lock
@@ -70,7 +70,7 @@ def _outcome_of(problem: BaseException) -> RunOutcome:
 
 @contextmanager
 def lock_service(
-    repository: Repository, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
+    repository: Checkout, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
 ) -> Iterator[Service]:
     """Take a tenant's lock first, and only then look: for whatever changes it.
 
@@ -94,14 +94,14 @@ def lock_again(service: Service, patience_seconds: float) -> Iterator[Service]:
 
 
 @contextmanager
-def lock_recorded(repository: Repository, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+def lock_recorded(repository: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
     """Take a tenant's lock, then look, for a command that is recorded."""
     with lock_service(repository, slug, on_notice) as service, recorded_run(service, command):
         yield service
 
 
 @contextmanager
-def open_recorded(repository: Repository, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+def open_recorded(repository: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
     """Open one tenant's service for a command that is recorded and changes nothing of the tenant."""
     with open_service(repository, slug, on_notice) as service, recorded_run(service, command):
         yield service

@@ -13,7 +13,7 @@ from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
@@ -31,7 +31,7 @@ from coffre.workspace.clock import utc_now
 class Service:
     """What an operation needs of one tenant; nothing in it is opened twice in a command."""
 
-    repository: Repository
+    repository: Checkout
     tenant: Tenant
     storage: Storage
     secrets: TenantSecrets
@@ -95,7 +95,7 @@ def local_today(tenant: Tenant) -> date:
     return utc_now().astimezone(ZoneInfo(tenant.timezone)).date()
 
 
-def find_tenant(repository: Repository, slug: str) -> Tenant:
+def find_tenant(repository: Checkout, slug: str) -> Tenant:
     """Return a tenant of the repository; UsageError names those that there are."""
     tenant = repository.tenants.get(slug)
     if tenant is None:
@@ -113,19 +113,19 @@ def find_machine(tenant: Tenant, name: str) -> Machine:
     return machine
 
 
-def open_secrets(repository: Repository, on_notice: OnNotice) -> SecretStore:
+def open_secrets(repository: Checkout, on_notice: OnNotice) -> SecretStore:
     """Open the secret store that platform.yaml names; ``on_notice`` is told of copies that had to be healed."""
     root, settings = repository.root, repository.settings
     return SecretStore.open(root / settings.secrets, root / settings.escrow, root, on_notice=on_notice)
 
 
-def open_storage(repository: Repository, platform_name: str) -> Storage:
+def open_storage(repository: Checkout, platform_name: str) -> Storage:
     """Connect to a platform of platform.yaml."""
     return connect(repository.settings.platforms[platform_name], repository.root)
 
 
 @contextmanager
-def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iterator[Service]:
+def open_service(repository: Checkout, slug: str, on_notice: OnNotice) -> Iterator[Service]:
     """Open one tenant's service for the length of a command: its file, its log, and the holds that the log has."""
     in_file = find_tenant(repository, slug)
     with _open_log(repository, in_file) as log:
@@ -143,7 +143,7 @@ def open_service(repository: Repository, slug: str, on_notice: OnNotice) -> Iter
 
 
 @contextmanager
-def _open_log(repository: Repository, tenant: Tenant) -> Iterator[TenantLog]:
+def _open_log(repository: Checkout, tenant: Tenant) -> Iterator[TenantLog]:
     """Give a tenant's log; the records are opened when it needs them, and closed at the end."""
     reference, root = repository.settings.records, repository.root
     with ExitStack() as opened:

@@ -5,7 +5,7 @@ from typing import Any
 
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import TenantLog
@@ -42,7 +42,7 @@ def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root:
     """Return the service of a tenant file over what an apply has made in memory; its records are those of the log."""
     settings = PlatformFile.model_validate(_PLATFORM)
     return Service(
-        repository=Repository(root, settings, {tenant.slug: tenant}),
+        repository=Checkout(root, settings, {tenant.slug: tenant}),
         tenant=tenant,
         storage=estate.storage,
         secrets=estate.secrets,

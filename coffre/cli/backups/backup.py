@@ -28,7 +28,7 @@ def backup(
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
     """Back machines up now, wait, and show the result."""
-    from coffre.operations.backup import Outcome, back_up, choose_to_back_up
+    from coffre.operations.backup import BackupOutcome, back_up, choose_to_back_up
     from coffre.tenant.runs import open_recorded
 
     with open_recorded(open_repository(context), tenant, "backup", output.warning) as service:
@@ -46,7 +46,7 @@ def backup(
     show_filling(tenant, done.gate_after)
     if all(run.is_success for run in done.machines):
         return
-    kept_out = (Outcome.SUCCESS, Outcome.QUOTA, Outcome.STOPPED)
+    kept_out = (BackupOutcome.SUCCESS, BackupOutcome.QUOTA, BackupOutcome.STOPPED)
     is_full = not any(run.losses or run.outcome not in kept_out for run in done.machines)
     raise typer.Exit(REFUSED if is_full else FAILED)
 

@@ -12,7 +12,7 @@ from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
 
 if TYPE_CHECKING:
-    from coffre.operations.verify import Verification
+    from coffre.operations.verify import RepositoryVerification
 
 FAILED = 1
 _FAULTS = {
@@ -66,7 +66,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _show(tenant: str, done: "Verification") -> None:
+def _show(tenant: str, done: "RepositoryVerification") -> None:
     verdict = "sound" if done.is_sound else "DAMAGED"
     far = "all are read now" if done.position == 1.0 else f"{done.position:.0%} of the round is done"
     output.result(

@@ -18,12 +18,12 @@ from coffre.records.facts.departure import Stage
 from coffre.spec.values.sizes import format_bytes
 
 if TYPE_CHECKING:
-    from coffre.offboarding.erase.verification import Verification
+    from coffre.offboarding.erase.verification import ErasureVerification
     from coffre.offboarding.lifecycle.calendar import Calendar
-    from coffre.offboarding.lifecycle.procedure import Manner, Outcome
+    from coffre.offboarding.lifecycle.procedure import DepartureOutcome, Manner
     from coffre.offboarding.lifecycle.rehearsal import MachineFound, Rehearsal
     from coffre.offboarding.lifecycle.stages import Waiting
-    from coffre.spec.loader import Repository
+    from coffre.spec.loader import Checkout
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 Day = Annotated[
@@ -42,7 +42,7 @@ Day = Annotated[
 class _Asked:
     """The input of every form of the command: a tenant or one of its retired machines, a day, and the signer."""
 
-    repository: "Repository"
+    repository: "Checkout"
     tenant: str
     machine: str | None
     day: date | None
@@ -156,7 +156,7 @@ def _failed_checks_in_words() -> Iterator[None]:
         raise RefusedError(f"{problem.message}: {describe_checks(problem.failed)}", problem.hint) from problem
 
 
-def _run(asked: _Asked, *, yes: bool, resend: bool) -> "Outcome":
+def _run(asked: _Asked, *, yes: bool, resend: bool) -> "DepartureOutcome":
     from coffre.offboarding.erase.retired_machine import offboard_machine
     from coffre.offboarding.lifecycle.procedure import Manner
     from coffre.offboarding.lifecycle.procedure import offboard as run
@@ -187,7 +187,7 @@ def _ask(question: str) -> None:
     asking.confirm(question)
 
 
-def _show_outcome(outcome: "Outcome") -> None:
+def _show_outcome(outcome: "DepartureOutcome") -> None:
     output.result(f"{outcome.tenant}: {outcome.stage.value if outcome.stage else 'not begun'}")
     for text in outcome.done:
         output.result(f"  {text}")
@@ -326,7 +326,7 @@ def _verify(asked: _Asked) -> None:
         raise typer.Exit(1)
 
 
-def _show_verification(done: "Verification") -> None:
+def _show_verification(done: "ErasureVerification") -> None:
     from coffre.cli.words.checks import describe_check
 
     for check in done.verified.checks:

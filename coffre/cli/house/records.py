@@ -12,7 +12,7 @@ from coffre.errors import ExpectedError, UsageError
 from coffre.outside.text import one_line
 
 if TYPE_CHECKING:
-    from coffre.anchors.check import Check
+    from coffre.anchors.check import AnchorCheck
     from coffre.records.chain.heads import Head
 
 UNSOUND = 1
@@ -151,11 +151,11 @@ def _read_given(text: str) -> "list[Head]":
     return found
 
 
-def _plain_report(check: "Check") -> dict[str, object]:
+def _plain_report(check: "AnchorCheck") -> dict[str, object]:
     return {name: value for name, value in vars(check.report).items() if name != "hashes"}
 
 
-def _show(check: "Check", anchor_file: str) -> None:
+def _show(check: "AnchorCheck", anchor_file: str) -> None:
     report = check.report
     for fault in report.faults[:1]:
         output.error(f"error: {say_fault(fault)}")

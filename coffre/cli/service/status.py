@@ -12,7 +12,7 @@ from coffre.spec.values.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
     from coffre.observation.machine import MachineStatus
-    from coffre.observation.tenant import TenantStatus
+    from coffre.observation.tenant import TenantObservation
 
 FAILED = 1
 
@@ -36,7 +36,7 @@ def status(
     repository = open_repository(context)
     now = datetime.now(UTC)
     names = tenants or list(repository.tenants)
-    seen: list[TenantStatus] = []
+    seen: list[TenantObservation] = []
     failed: list[str] = []
     for name in names:
         with (
@@ -52,7 +52,7 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def _show_status(tenant: "TenantStatus", now: datetime) -> None:
+def _show_status(tenant: "TenantObservation", now: datetime) -> None:
     from coffre.cli.words.findings import describe
 
     if tenant.departure == "closed":
@@ -103,7 +103,7 @@ def _show_status(tenant: "TenantStatus", now: datetime) -> None:
         output.result(f"  ! {describe(finding)}")
 
 
-def _show_states(tenant: "TenantStatus") -> None:
+def _show_states(tenant: "TenantObservation") -> None:
     """Show the declared state of a tenant, compared with the access that the platform gives its machines."""
     if tenant.departure is not None:
         output.result(f"  departure: {tenant.departure} (coffre offboard {tenant.tenant} --plan)")

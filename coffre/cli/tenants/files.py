@@ -12,7 +12,7 @@ from coffre.errors import UsageError
 
 if TYPE_CHECKING:
     from coffre.spec.intake.new import Question
-    from coffre.spec.loader import Repository
+    from coffre.spec.loader import Checkout
 
 INTERRUPTED = 130
 
@@ -52,7 +52,7 @@ def new(
     output.result(f"wrote {shown}: read it, have it reviewed, then run coffre plan {tenant}")
 
 
-def _fill_in(repository: "Repository", slug: str, answers: Path | None) -> str:
+def _fill_in(repository: "Checkout", slug: str, answers: Path | None) -> str:
     """Return the text of the file, from a file of answers or from the person at the terminal."""
     from coffre.provisioning.known_ids import open_known_ids
     from coffre.spec.files import display_name, read_bytes

@@ -19,7 +19,7 @@ from coffre.errors import UsageError
 if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
     from coffre.provisioning.exact import ExactPlan
-    from coffre.spec.loader import Repository
+    from coffre.spec.loader import Checkout
 
 Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")]
 Every = Annotated[bool, typer.Option("--all", help="Every tenant of tenants/.")]
@@ -187,7 +187,7 @@ def _read_plan(path: Path, tenants: list[str] | None, every: bool, has_options: 
     return {each.plan.tenant: each for each in load_plans(path)}
 
 
-def _warn_of_hours(repository: "Repository") -> None:
+def _warn_of_hours(repository: "Checkout") -> None:
     """Show what an apply would print if it started now."""
     from coffre.provisioning.steps.out_of_hours import hours_warnings
     from coffre.workspace.clock import utc_now

@@ -5,12 +5,12 @@ from typing import assert_never
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Check,
     Contents,
+    ErasureCheck,
+    ErasureLook,
     KeyAnswer,
     KeyTried,
     Left,
-    Look,
     OwnedBuckets,
     Present,
     Quoted,
@@ -19,29 +19,32 @@ from coffre.offboarding.erase.checks import (
 )
 from coffre.secrets.identifiers import describe
 
-_LOOKS: Mapping[Look, str] = {
-    Look.CONTENTS: "contents of bucket",
-    Look.OWNED: "buckets listed to the owner's key",
-    Look.BUCKET: "bucket",
-    Look.RECORD: "platform's record of bucket",
-    Look.USER: "user",
-    Look.KEY: "access key",
-    Look.RESTORE: "restore from bucket",
-    Look.BUNDLES: "secret bundles of",
-    Look.STACK: "stack of",
-    Look.PASSWORD: "password of machine",
-    Look.QUOTED: "",
+_LOOKS: Mapping[ErasureLook, str] = {
+    ErasureLook.CONTENTS: "contents of bucket",
+    ErasureLook.OWNED: "buckets listed to the owner's key",
+    ErasureLook.BUCKET: "bucket",
+    ErasureLook.RECORD: "platform's record of bucket",
+    ErasureLook.USER: "user",
+    ErasureLook.KEY: "access key",
+    ErasureLook.RESTORE: "restore from bucket",
+    ErasureLook.BUNDLES: "secret bundles of",
+    ErasureLook.STACK: "stack of",
+    ErasureLook.PASSWORD: "password of machine",
+    ErasureLook.QUOTED: "",
 }
-_ABSENT: Mapping[Look, str] = {
-    Look.BUCKET: "the administrator is told that there is none",
-    Look.CONTENTS: "the platform answers that there is no such bucket",
-    Look.PASSWORD: "the bundle has none",
+_ABSENT: Mapping[ErasureLook, str] = {
+    ErasureLook.BUCKET: "the administrator is told that there is none",
+    ErasureLook.CONTENTS: "the platform answers that there is no such bucket",
+    ErasureLook.PASSWORD: "the bundle has none",
 }
-_PRESENT: Mapping[Look, str] = {Look.BUCKET: "it is there", Look.PASSWORD: "the bundle has it still"}
-_LISTS: Mapping[Look, str] = {
-    Look.RECORD: "bucket.instance lists",
-    Look.BUNDLES: "the secrets folder and the escrow have",
-    Look.STACK: "Pulumi's folders have",
+_PRESENT: Mapping[ErasureLook, str] = {
+    ErasureLook.BUCKET: "it is there",
+    ErasureLook.PASSWORD: "the bundle has it still",
+}
+_LISTS: Mapping[ErasureLook, str] = {
+    ErasureLook.RECORD: "bucket.instance lists",
+    ErasureLook.BUNDLES: "the secrets folder and the escrow have",
+    ErasureLook.STACK: "Pulumi's folders have",
 }
 _KEY_ANSWERS: Mapping[KeyAnswer, str] = {
     KeyAnswer.UNKNOWN: "a signed request is answered: InvalidAccessKeyId",
@@ -57,22 +60,22 @@ _RESTORE_ANSWERS: Mapping[RestoreAnswer, str] = {
 }
 
 
-def describe_check(check: Check) -> str:
+def describe_check(check: ErasureCheck) -> str:
     """Return the subject and the result of a check."""
     return f"{_name(check)}: {_say_seen(check)}"
 
 
-def describe_checks(checks: Sequence[Check]) -> str:
+def describe_checks(checks: Sequence[ErasureCheck]) -> str:
     """Return checks as one line."""
     return "; ".join(describe_check(check) for check in checks)
 
 
-def _name(check: Check) -> str:
+def _name(check: ErasureCheck) -> str:
     holder = f" ({describe(check.holder)})" if check.holder is not None else ""
     return f"{_LOOKS[check.look]} {check.subject}".strip() + holder
 
 
-def _say_seen(check: Check) -> str:
+def _say_seen(check: ErasureCheck) -> str:
     seen, look = check.seen, check.look
     match seen:
         case Absent():

@@ -8,7 +8,7 @@ from coffre.offboarding.approval.approval import Approver, digest_block, file_of
 from coffre.offboarding.lifecycle.due import get_leaving
 from coffre.offboarding.lifecycle.procedure import Manner, open_departure
 from coffre.signing.statements import Act
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.departure import BEFORE_ERASURE
 
 
@@ -22,7 +22,7 @@ class Approval:
     block_sha256: str
 
 
-def approve(repository: Repository, slug: str, asked_day: date | None, manner: Manner) -> Approval:
+def approve(repository: Checkout, slug: str, asked_day: date | None, manner: Manner) -> Approval:
     """Sign the committed `leaving:` block. RefusedError without a trusted key, and for its author."""
     with open_departure(repository, slug, "offboard --approve", asked_day, manner) as departure:
         service, people = departure.service, departure.people

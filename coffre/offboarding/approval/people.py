@@ -13,7 +13,7 @@ from pathlib import Path
 
 from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.evidence import Approved, Signed, Step
-from coffre.offboarding.lifecycle.journal import Entry, Journal, digest_journal
+from coffre.offboarding.lifecycle.journal import Journal, JournalLine, digest_journal
 from coffre.signing import ssh
 from coffre.signing.history import Identity, Known, Trust, read_trust
 from coffre.signing.objects import find_place, open_objects
@@ -45,7 +45,7 @@ class Acted:
 
     statement: Statement
     identity: Identity
-    entry: Entry
+    entry: JournalLine
     signed: Signed
 
     @property
@@ -150,7 +150,7 @@ class People:
             raise _unknown(key)
         return signed, statement
 
-    def _read(self, entry: Entry, before: Sequence[Entry]) -> Acted | None:
+    def _read(self, entry: JournalLine, before: Sequence[JournalLine]) -> Acted | None:
         """Return a signed entry's proof: a statement for this departure, day and journal, by a key trusted then."""
         details = entry.evidence
         signed = Signed(*(str(details.get(name, "")) for name in ("act", "statement", "signature", "namespace")))

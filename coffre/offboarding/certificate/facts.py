@@ -14,6 +14,7 @@ from coffre.offboarding.certificate.model import (
     Attests,
     Basis,
     CertificateFacts,
+    CertifiedVerification,
     Company,
     Controller,
     Kept,
@@ -24,7 +25,6 @@ from coffre.offboarding.certificate.model import (
     Reached,
     Seen,
     Site,
-    Verification,
 )
 from coffre.offboarding.certificate.reservations import Holding, list_reservations
 from coffre.offboarding.certificate.who import Who, list_people
@@ -42,7 +42,7 @@ from coffre.offboarding.lifecycle.evidence import (
     UserDeleted,
     Verified,
 )
-from coffre.offboarding.lifecycle.journal import Entry, digest_journal
+from coffre.offboarding.lifecycle.journal import JournalLine, digest_journal
 from coffre.offboarding.lifecycle.keeping_after import Reason, kept_until
 from coffre.records.chain.heads import Head
 from coffre.records.events import Event, EventKind
@@ -69,7 +69,7 @@ class Sources:
     number: str
     issued_on: date
     machine: str | None
-    entries: Sequence[Entry]
+    entries: Sequence[JournalLine]
     others: Sequence[Event]
     tenant: Tenant
     settings: PlatformFile
@@ -225,7 +225,7 @@ def _machine_facts(sources: Sources, name: str) -> MachineFacts:
     )
 
 
-def _is_about(entry: Entry, machine: str) -> bool:
+def _is_about(entry: JournalLine, machine: str) -> bool:
     return machine in (entry.event.machine, entry.evidence.get("machine"))
 
 
@@ -233,7 +233,7 @@ def _find_attestation(sources: Sources, what: Attested) -> Seen[Attestation] | N
     return next((each for each in reversed(_list(sources, Step.ATTESTED, Attestation)) if each.fact.what is what), None)
 
 
-def _verification(sources: Sources) -> Verification | None:
+def _verification(sources: Sources) -> CertifiedVerification | None:
     entries, looks = sources.entries, _list(sources, Step.VERIFIED, Verified)
     if not looks:
         return None
@@ -242,7 +242,7 @@ def _verification(sources: Sources) -> Verification | None:
     erasers = {entry.event.actor for entry in entries if entry.step in erasing and entry.event.at < last.at}
     failed = sum(not each.fact.is_passed for each in looks[:-1])
     is_other_name = bool(erasers) and person_of(last.by) not in {person_of(each) for each in erasers}
-    return Verification(last, sources.who.is_verified_by_another, failed, is_other_name)
+    return CertifiedVerification(last, sources.who.is_verified_by_another, failed, is_other_name)
 
 
 def _letters(others: Sequence[Event]) -> Iterable[Letter]:
@@ -271,7 +271,7 @@ def _commits(sources: Sources) -> tuple[str, ...]:
     return tuple(dict.fromkeys(commit for commit in found if commit is not None))
 
 
-def _steps(entries: Sequence[Entry], step: Step) -> list[Entry]:
+def _steps(entries: Sequence[JournalLine], step: Step) -> list[JournalLine]:
     return [entry for entry in entries if entry.step is step]
 
 
@@ -290,5 +290,5 @@ def _find_mark(sources: Sources, step: Step) -> Seen[None] | None:
     return _see(sources, found[-1], None) if found else None
 
 
-def _see(sources: Sources, entry: Entry, fact: E) -> Seen[E]:
+def _see(sources: Sources, entry: JournalLine, fact: E) -> Seen[E]:
     return Seen(fact, entry.event.actor, entry.event.at, entry.on, sources.who.is_proved(entry))

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from coffre.offboarding.lifecycle.calendar import Entry as Day
+from coffre.offboarding.lifecycle.calendar import CalendarEntry as Day
 from coffre.offboarding.lifecycle.evidence import (
     Agent,
     Approved,
@@ -132,7 +132,7 @@ class MachineFacts:
 
 
 @dataclass(frozen=True)
-class Verification:
+class CertifiedVerification:
     """The newest verification, and the number of earlier ones that found something.
 
     ``is_by_another``: signatures prove that it was another person than the eraser; ``is_other_name``: the declared
@@ -227,7 +227,7 @@ class CertificateFacts:
     users: tuple[Seen[UserDeleted], ...]
     stack_removed: Seen[None] | None
     local_removed: Seen[None] | None
-    verification: Verification | None
+    verification: CertifiedVerification | None
     emptied: Seen[Verified] | None
     final_check: Seen[Verified] | None
     letters: tuple[Letter, ...]

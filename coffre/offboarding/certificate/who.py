@@ -7,7 +7,7 @@ from coffre.offboarding.approval.people import Acted, People
 from coffre.offboarding.approval.second_person import ERASING, digest_verification, is_another_person
 from coffre.offboarding.certificate.model import Person, Role
 from coffre.offboarding.lifecycle.evidence import Approved, Step
-from coffre.offboarding.lifecycle.journal import Entry, Journal
+from coffre.offboarding.lifecycle.journal import Journal, JournalLine
 from coffre.signing.statements import Act
 
 
@@ -18,14 +18,14 @@ class Who:
     acts: Mapping[str, Acted] = field(default_factory=dict)
     is_verified_by_another: bool = False
 
-    def find(self, entry: Entry) -> Acted | None:
+    def find(self, entry: JournalLine) -> Acted | None:
         """Return the signed act of an entry: signed before it, by the person whom it names."""
         acted = self.acts.get(str(entry.by))
         if acted is None or (acted.entry.event.id or 0) > (entry.event.id or 0) or acted.name != entry.event.actor:
             return None
         return acted
 
-    def is_proved(self, entry: Entry) -> bool:
+    def is_proved(self, entry: JournalLine) -> bool:
         return self.find(entry) is not None
 
 
@@ -44,13 +44,13 @@ def read_who(people: People, journal: Journal) -> Who:
     return Who(acts, is_by_another)
 
 
-def list_people(entries: Sequence[Entry], who: Who) -> list[Person]:
+def list_people(entries: Sequence[JournalLine], who: Who) -> list[Person]:
     """Return everybody who wrote, approved, erased or verified, once per role. Pure."""
     found = [*_approving(entries), *_erasing(entries, who), *_verifying(entries, who)]
     return list(dict.fromkeys(found))
 
 
-def _approving(entries: Sequence[Entry]) -> Iterator[Person]:
+def _approving(entries: Sequence[JournalLine]) -> Iterator[Person]:
     steps = [entry for entry in entries if entry.step is Step.APPROVED]
     if not steps:
         return
@@ -61,26 +61,26 @@ def _approving(entries: Sequence[Entry]) -> Iterator[Person]:
     yield Person(Role.APPROVED, approved.approved_by, approved.is_proved, approved.approver_key)
 
 
-def _erasing(entries: Sequence[Entry], who: Who) -> Iterator[Person]:
+def _erasing(entries: Sequence[JournalLine], who: Who) -> Iterator[Person]:
     for entry in entries:
         if entry.step in ERASING and not _is_after_verification(entries, entry):
             yield _person(Role.ERASED, entry, who, Act.ERASE)
 
 
-def _verifying(entries: Sequence[Entry], who: Who) -> Iterator[Person]:
+def _verifying(entries: Sequence[JournalLine], who: Who) -> Iterator[Person]:
     looks = [entry for entry in entries if entry.step is Step.VERIFIED]
     if looks:
         yield _person(Role.VERIFIED, looks[-1], who, Act.VERIFY)
 
 
-def _person(role: Role, entry: Entry, who: Who, act: Act) -> Person:
+def _person(role: Role, entry: JournalLine, who: Who, act: Act) -> Person:
     acted = who.find(entry)
     if acted is None or acted.statement.act is not act:
         return Person(role, entry.event.actor)
     return Person(role, acted.name, True, acted.identity.fingerprint, acted.statement.text, acted.signed.signature)
 
 
-def _is_after_verification(entries: Sequence[Entry], entry: Entry) -> bool:
+def _is_after_verification(entries: Sequence[JournalLine], entry: JournalLine) -> bool:
     """Tell whether an entry is from the end: deletions after the verification are not part of it."""
     looks = [each.event.id or 0 for each in entries if each.step is Step.VERIFIED]
     return bool(looks) and (entry.event.id or 0) > looks[-1]

@@ -5,12 +5,12 @@ from typing import assert_never
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Check,
     Contents,
+    ErasureCheck,
+    ErasureLook,
     KeyAnswer,
     KeyTried,
     Left,
-    Look,
     OwnedBuckets,
     Present,
     Quoted,
@@ -24,32 +24,32 @@ from coffre.offboarding.erase.checks import (
 )
 from coffre.secrets.identifiers import Generation, SecretId
 
-LOOKS: Mapping[Look, str] = {
-    Look.CONTENTS: "Contenu de l’espace",
-    Look.OWNED: "Espaces listés avec la clé du propriétaire",
-    Look.RECORD: "Fiche de l’espace tenue par la plate-forme",
-    Look.RESTORE: "Tentative de restauration depuis l’espace",
-    Look.BUCKET: "Espace",
-    Look.USER: "Compte",
-    Look.KEY: "Clé d’accès",
-    Look.BUNDLES: "Fichiers de secrets de",
-    Look.STACK: "Configuration technique de",
-    Look.PASSWORD: "Mot de passe des sauvegardes de",
-    Look.QUOTED: "",
+LOOKS: Mapping[ErasureLook, str] = {
+    ErasureLook.CONTENTS: "Contenu de l’espace",
+    ErasureLook.OWNED: "Espaces listés avec la clé du propriétaire",
+    ErasureLook.RECORD: "Fiche de l’espace tenue par la plate-forme",
+    ErasureLook.RESTORE: "Tentative de restauration depuis l’espace",
+    ErasureLook.BUCKET: "Espace",
+    ErasureLook.USER: "Compte",
+    ErasureLook.KEY: "Clé d’accès",
+    ErasureLook.BUNDLES: "Fichiers de secrets de",
+    ErasureLook.STACK: "Configuration technique de",
+    ErasureLook.PASSWORD: "Mot de passe des sauvegardes de",
+    ErasureLook.QUOTED: "",
 }
 """The name of a check; the subject follows."""
 
-_ABSENT: Mapping[Look, str] = {
-    Look.BUCKET: "la plate-forme répond à l’administrateur qu’il n’existe pas",
-    Look.CONTENTS: "la plate-forme répond qu’il n’existe pas",
-    Look.PASSWORD: "aucun",
+_ABSENT: Mapping[ErasureLook, str] = {
+    ErasureLook.BUCKET: "la plate-forme répond à l’administrateur qu’il n’existe pas",
+    ErasureLook.CONTENTS: "la plate-forme répond qu’il n’existe pas",
+    ErasureLook.PASSWORD: "aucun",
 }
-_NOTHING_LEFT: Mapping[Look, str] = {
-    Look.RECORD: "aucune entrée bucket.instance",
-    Look.BUNDLES: "aucun, ni dans le dossier des secrets ni au séquestre",
-    Look.STACK: "aucune",
+_NOTHING_LEFT: Mapping[ErasureLook, str] = {
+    ErasureLook.RECORD: "aucune entrée bucket.instance",
+    ErasureLook.BUNDLES: "aucun, ni dans le dossier des secrets ni au séquestre",
+    ErasureLook.STACK: "aucune",
 }
-_LEFT: Mapping[Look, str] = {Look.RECORD: "entrées bucket.instance"}
+_LEFT: Mapping[ErasureLook, str] = {ErasureLook.RECORD: "entrées bucket.instance"}
 
 _KEY_ANSWERS: Mapping[KeyAnswer, str] = {
     KeyAnswer.UNKNOWN: "requête signée refusée : InvalidAccessKeyId",
@@ -65,13 +65,13 @@ _RESTORE_ANSWERS: Mapping[RestoreAnswer, str] = {
 }
 
 
-def name_check(check: Check) -> str:
+def name_check(check: ErasureCheck) -> str:
     """Return the name of a check."""
     holder = f" ({_name_holder(check.holder)})" if check.holder is not None else ""
     return f"{LOOKS[check.look]} {check.subject}".strip() + holder
 
 
-def say_seen(check: Check) -> str:
+def say_seen(check: ErasureCheck) -> str:
     """Return the result of a check."""
     seen, look = check.seen, check.look
     match seen:

@@ -26,7 +26,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchOutcome:
     """The result of a batch: confirmed deletions, refusals, and the locks that explain them."""
 
     deleted: Sequence[ObjectVersion] = ()
@@ -49,7 +49,7 @@ class Sweep:
     def is_empty(self) -> bool:
         return not self.has_deleted and self.left.entries == 0
 
-    def add(self, outcome: Outcome, confirmed: Tally) -> None:
+    def add(self, outcome: BatchOutcome, confirmed: Tally) -> None:
         """Add an outcome; confirmed deletions go into ``confirmed``."""
         for version in outcome.deleted:
             confirmed.add(version)
@@ -84,14 +84,14 @@ def cut_batches(versions: Iterator[ObjectVersion], size: int, limit: int) -> Ite
         yield batch
 
 
-def erase_batch(bucket: BucketEraser, batch: Batch) -> Outcome:
+def erase_batch(bucket: BucketEraser, batch: Batch) -> BatchOutcome:
     """Delete a batch, and look up the lock of each refused version."""
     parts = [bucket.upload_bytes(upload) for upload in batch.uploads]
     for upload in batch.uploads:
         bucket.abort_upload(upload)
     refused = bucket.delete_versions(batch.versions) if batch.versions else []
     kept = {(each.version.key, each.version.version_id) for each in refused}
-    return Outcome(
+    return BatchOutcome(
         deleted=[each for each in batch.versions if (each.key, each.version_id) not in kept],
         upload_bytes=parts,
         refused=[(each, bucket.find_lock(each.version)) for each in refused],

@@ -12,7 +12,7 @@ from dataclasses import fields
 from itertools import islice
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.offboarding.erase.batches import Batch, Outcome, Sweep, cut_batches, erase_batch
+from coffre.offboarding.erase.batches import Batch, BatchOutcome, Sweep, cut_batches, erase_batch
 from coffre.offboarding.erase.counting import Tally, count_contents
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, ErasureBegan, Locked
 from coffre.operations.holds.settle import refuse_if_held
@@ -178,10 +178,10 @@ class _Erasure:
     def _sweep(self) -> Sweep:
         """Delete everything in one listing, some batches at a time; memory holds only the batches in progress."""
         sweep = Sweep()
-        last: Future[Outcome] | None = None
+        last: Future[BatchOutcome] | None = None
         last_key: str | None = None
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="erase") as executor:
-            running: set[Future[Outcome]] = set()
+            running: set[Future[BatchOutcome]] = set()
             try:
                 for batch in self._batches():
                     if last is not None and last_key is not None and batch.first_key == last_key:
@@ -204,7 +204,7 @@ class _Erasure:
         for versions in cut_batches(self._eraser.walk_versions(), BATCH, MAX_DELETED):
             yield Batch(versions=versions)
 
-    def _settle(self, sweep: Sweep, running: set[Future[Outcome]]) -> set[Future[Outcome]]:
+    def _settle(self, sweep: Sweep, running: set[Future[BatchOutcome]]) -> set[Future[BatchOutcome]]:
         """Wait for a batch and count its confirmed deletions; returns the batches still running."""
         done, left = wait(running, return_when=FIRST_COMPLETED)
         for future in done:

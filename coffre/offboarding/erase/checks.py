@@ -14,7 +14,7 @@ from coffre.errors import RefusedError
 from coffre.secrets.identifiers import SecretId
 
 
-class Look(StrEnum):
+class ErasureLook(StrEnum):
     """The kind of a check. The comment behind each kind is the subject of the check."""
 
     CONTENTS = "bucket_contents"  # a bucket, listed with its owner's key
@@ -121,13 +121,13 @@ Seen = Absent | Present | Contents | Left | OwnedBuckets | KeyTried | RestoreTri
 
 
 @dataclass(frozen=True)
-class Check:
+class ErasureCheck:
     """One check of a verification: its kind, whether it passed, and its result.
 
     ``holder`` is the holder of an access key.
     """
 
-    look: Look
+    look: ErasureLook
     subject: str
     passed: bool
     seen: Seen
@@ -168,6 +168,6 @@ Told = ToldByLetter | Quoted
 class ChecksFailedError(RefusedError):
     """Something still exists that should be gone; the CLI words the ``failed`` checks."""
 
-    def __init__(self, message: str, hint: str, failed: Sequence[Check]) -> None:
+    def __init__(self, message: str, hint: str, failed: Sequence[ErasureCheck]) -> None:
         super().__init__(message, hint)
         self.failed = tuple(failed)

@@ -13,24 +13,26 @@ from coffre.offboarding.handover.targets.staging import machine_root
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
 from coffre.offboarding.lifecycle.due import is_verified, refusing_under_hold
 from coffre.offboarding.lifecycle.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
-from coffre.offboarding.lifecycle.procedure import Departure, Manner, Outcome, open_departure
+from coffre.offboarding.lifecycle.procedure import Departure, DepartureOutcome, Manner, open_departure
 from coffre.offboarding.lifecycle.stages import Waiting
 from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import remove_folder
 
 
 def offboard_machine(
-    repository: Repository, slug: str, machine: str, asked_day: date | None, manner: Manner
-) -> Outcome:
+    repository: Checkout, slug: str, machine: str, asked_day: date | None, manner: Manner
+) -> DepartureOutcome:
     """Erase a retired machine's bucket and its password, then wait for a verification, then close. May run twice."""
     with open_departure(repository, slug, "offboard --machine", asked_day, manner, machine) as departure:
         waiting = _advance(departure, machine)
         documents = tuple(departure.documents)
-        return Outcome(slug, departure.journal.stage, None, tuple(departure.done), waiting, documents=documents)
+        return DepartureOutcome(
+            slug, departure.journal.stage, None, tuple(departure.done), waiting, documents=documents
+        )
 
 
 def refuse_unless_over(service: Service, machine: str, today: date) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.second_person import digest_verification, has_approved, is_another_person, list_erasers
-from coffre.offboarding.erase.checks import Check
+from coffre.offboarding.erase.checks import ErasureCheck
 from coffre.offboarding.erase.verifying import verify_gone, verify_machine_gone
 from coffre.offboarding.lifecycle.evidence import ErasureBegan, Step, Verified
 from coffre.offboarding.lifecycle.procedure import Departure, Manner, open_departure
@@ -14,11 +14,11 @@ from coffre.records.details import to_details
 from coffre.records.facts.departure import Stage
 from coffre.signing.signers import person_of
 from coffre.signing.statements import Act
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 
 
 @dataclass(frozen=True)
-class Verification:
+class ErasureVerification:
     """The result of a verification, and who did it.
 
     ``is_proved``: signatures show that it was another person than the eraser and the approver;
@@ -33,8 +33,8 @@ class Verification:
 
 
 def verify_erasure(
-    repository: Repository, slug: str, machine: str | None, asked_day: date | None, manner: Manner
-) -> Verification:
+    repository: Checkout, slug: str, machine: str | None, asked_day: date | None, manner: Manner
+) -> ErasureVerification:
     """Search for anything that is left, record the result and the person; deletes nothing. May run again.
 
     RefusedError before the erasure and after the end, when the keys for the check are gone; and for the eraser or the
@@ -58,7 +58,7 @@ def verify_erasure(
             raise _not_another(slug)
         event = journal.note(Step.VERIFIED, verified, again=True)
         is_same = not is_another and person_of(event.actor) in {person_of(each) for each in list_erasers(journal)}
-        return Verification(slug, event.actor, is_same, verified, is_another)
+        return ErasureVerification(slug, event.actor, is_same, verified, is_another)
 
 
 def _refuse_beforehand(departure: Departure, manner: Manner) -> None:
@@ -83,7 +83,7 @@ def _not_another(slug: str) -> RefusedError:
     )
 
 
-def _look(departure: Departure, machine: str | None) -> Sequence[Check]:
+def _look(departure: Departure, machine: str | None) -> Sequence[ErasureCheck]:
     service = departure.service
     began = departure.journal.read(Step.ERASURE_BEGAN, ErasureBegan)
     if machine is not None:

@@ -10,12 +10,12 @@ from coffre.agents.repository import RepositoryError, RepositoryFormat
 from coffre.errors import RemoteError
 from coffre.offboarding.erase.checks import (
     Absent,
-    Check,
     Contents,
+    ErasureCheck,
+    ErasureLook,
     KeyAnswer,
     KeyTried,
     Left,
-    Look,
     OwnedBuckets,
     Present,
     RestoreAnswer,
@@ -40,16 +40,16 @@ _REFUSED_BY_PLATFORM = "Access Denied"
 """restic's message for any refusal of the platform (HTTP 403)."""
 
 
-def verify_emptied(service: Service, machines: Iterable[str]) -> list[Check]:
+def verify_emptied(service: Service, machines: Iterable[str]) -> list[ErasureCheck]:
     """List the buckets of these machines again, with the owner's key, which must still be accepted. Changes nothing."""
     key = service.buckets.owner_key()
     names = [service.buckets.name(machine) for machine in machines]
     listed = sorted(set(service.storage.list_reachable_buckets(key)) & set(names))
-    owned = Check(Look.OWNED, "", not listed, OwnedBuckets(sought=len(names), names=tuple(listed)))
+    owned = ErasureCheck(ErasureLook.OWNED, "", not listed, OwnedBuckets(sought=len(names), names=tuple(listed)))
     return [owned, *(_check_contents(service, name, key) for name in names)]
 
 
-def verify_gone(service: Service, control: ControlBundle, erased: Sequence[ErasureBegan]) -> list[Check]:
+def verify_gone(service: Service, control: ControlBundle, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check that buckets, users and keys are gone, and that nothing can be restored. Changes nothing.
 
     ``control`` is the bundle with the old keys. RemoteError when the platform cannot be asked.
@@ -66,7 +66,7 @@ def verify_gone(service: Service, control: ControlBundle, erased: Sequence[Erasu
     ]
 
 
-def verify_machine_gone(service: Service, machine: str, erased: Sequence[ErasureBegan]) -> list[Check]:
+def verify_machine_gone(service: Service, machine: str, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check that one machine's bucket, user and password are gone, while the tenant continues. Changes nothing.
 
     The bucket is also requested with the owner's key, which the platform still accepts. RemoteError when the platform
@@ -78,11 +78,11 @@ def verify_machine_gone(service: Service, machine: str, erased: Sequence[Erasure
         *_check_buckets(service, erased),
         *(_check_contents(service, began.bucket, service.buckets.owner_key()) for began in erased),
         _check_user(service, uid),
-        _check_gone(Look.PASSWORD, machine, is_gone=machine not in bundle.repository_passwords),
+        _check_gone(ErasureLook.PASSWORD, machine, is_gone=machine not in bundle.repository_passwords),
     ]
 
 
-def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> list[Check]:
+def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check, after the destruction of its keys, that neither platform nor this computer has anything of the tenant.
 
     Letters, certificates and records stay and are not checked. Changes nothing. RemoteError when the platform cannot be
@@ -94,32 +94,32 @@ def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> lis
     return [
         *_check_buckets(service, erased),
         *_check_users(service, None),
-        _check_left(Look.BUNDLES, slug, bundles),
-        _check_left(Look.STACK, slug, stack),
+        _check_left(ErasureLook.BUNDLES, slug, bundles),
+        _check_left(ErasureLook.STACK, slug, stack),
     ]
 
 
-def _check_contents(service: Service, name: str, key: AccessKey) -> Check:
+def _check_contents(service: Service, name: str, key: AccessKey) -> ErasureCheck:
     try:
         found = service.storage.open_bucket(name, key).count_contents()
     except BucketGoneError:
-        return Check(Look.CONTENTS, name, passed=True, seen=Absent())
+        return ErasureCheck(ErasureLook.CONTENTS, name, passed=True, seen=Absent())
     seen = Contents(versions=found.versions, markers=found.markers, uploads=found.uploads)
-    return Check(Look.CONTENTS, name, not found.is_anything, seen)
+    return ErasureCheck(ErasureLook.CONTENTS, name, not found.is_anything, seen)
 
 
-def _check_buckets(service: Service, erased: Sequence[ErasureBegan]) -> Iterator[Check]:
+def _check_buckets(service: Service, erased: Sequence[ErasureBegan]) -> Iterator[ErasureCheck]:
     for began in erased:
         facts = service.storage.find_bucket(began.bucket)
         seen = Absent() if facts is None else Present(owner=facts.owner)
-        yield Check(Look.BUCKET, began.bucket, facts is None, seen)
+        yield ErasureCheck(ErasureLook.BUCKET, began.bucket, facts is None, seen)
     records = service.storage.list_leftovers([began.bucket for began in erased])
     for began in erased:
         left = [record for record in records if record.partition(":")[0] == began.bucket]
-        yield _check_left(Look.RECORD, began.bucket, left)
+        yield _check_left(ErasureLook.RECORD, began.bucket, left)
 
 
-def _check_users(service: Service, control: ControlBundle | None) -> Iterator[Check]:
+def _check_users(service: Service, control: ControlBundle | None) -> Iterator[ErasureCheck]:
     machines = set(service.tenant.machines)
     if control is not None:
         machines |= {*control.machine_keys, *control.old_machine_keys}
@@ -128,15 +128,15 @@ def _check_users(service: Service, control: ControlBundle | None) -> Iterator[Ch
         yield _check_user(service, uid)
 
 
-def _check_user(service: Service, uid: str) -> Check:
-    return _check_gone(Look.USER, uid, is_gone=service.storage.find_owner(uid, exact=False) is None)
+def _check_user(service: Service, uid: str) -> ErasureCheck:
+    return _check_gone(ErasureLook.USER, uid, is_gone=service.storage.find_owner(uid, exact=False) is None)
 
 
-def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> Iterator[Check]:
+def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> Iterator[ErasureCheck]:
     """Sign a request with every access key of a bundle: it passes when the platform does not know the key."""
     for holder, key in list_access_keys(control):
         tried = _try_key(storage, bucket, key)
-        yield Check(Look.KEY, key.access_key_id, tried.answer is KeyAnswer.UNKNOWN, tried, holder)
+        yield ErasureCheck(ErasureLook.KEY, key.access_key_id, tried.answer is KeyAnswer.UNKNOWN, tried, holder)
 
 
 def list_access_keys(control: ControlBundle) -> Iterator[tuple[SecretId, S3Key]]:
@@ -158,7 +158,7 @@ def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
     return KeyTried(answer=KeyAnswer.ACCEPTED if is_accepted else KeyAnswer.UNKNOWN)
 
 
-def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key, began: ErasureBegan) -> Check:
+def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key, began: ErasureBegan) -> ErasureCheck:
     """Try to open the repository, like the start of a restore, with the old key of the owner.
 
     The password is destroyed, so any password is used.
@@ -171,8 +171,10 @@ def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key
             raise  # it reached its deadline: the platform was away, which proves nothing
         is_refused = _REFUSED_BY_PLATFORM in problem.message
         answer = RestoreAnswer.REFUSED if is_refused else RestoreAnswer.FAILED
-        return Check(Look.RESTORE, began.bucket, is_refused, RestoreTried(answer=answer, said=problem.message))
-    return Check(Look.RESTORE, began.bucket, passed=False, seen=RestoreTried(answer=RestoreAnswer.OPENED))
+        return ErasureCheck(
+            ErasureLook.RESTORE, began.bucket, is_refused, RestoreTried(answer=answer, said=problem.message)
+        )
+    return ErasureCheck(ErasureLook.RESTORE, began.bucket, passed=False, seen=RestoreTried(answer=RestoreAnswer.OPENED))
 
 
 def _list_formats(service: Service, machine: str) -> list[RepositoryFormat]:
@@ -184,9 +186,9 @@ def _list_formats(service: Service, machine: str) -> list[RepositoryFormat]:
     return [] if found is None else [found]
 
 
-def _check_gone(look: Look, subject: str, *, is_gone: bool) -> Check:
-    return Check(look, subject, is_gone, Absent() if is_gone else Present())
+def _check_gone(look: ErasureLook, subject: str, *, is_gone: bool) -> ErasureCheck:
+    return ErasureCheck(look, subject, is_gone, Absent() if is_gone else Present())
 
 
-def _check_left(look: Look, subject: str, names: Sequence[str]) -> Check:
-    return Check(look, subject, not names, Left(names=tuple(names)))
+def _check_left(look: ErasureLook, subject: str, names: Sequence[str]) -> ErasureCheck:
+    return ErasureCheck(look, subject, not names, Left(names=tuple(names)))

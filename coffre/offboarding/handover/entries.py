@@ -22,7 +22,7 @@ _LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
 
 @dataclass(frozen=True)
-class Entry:
+class SnapshotEntry:
     """One entry of a snapshot.
 
     ``path`` is the absolute path on the machine; ``restored`` is restic's place and ``stored`` the final one, both in
@@ -73,7 +73,9 @@ class MissingEntriesError(Exception):
         self.count = count
 
 
-def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomplete: bool = False) -> Iterator[Entry]:
+def read_entries(
+    tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomplete: bool = False
+) -> Iterator[SnapshotEntry]:
     """Yield every entry of a snapshot with its restored file, parents before their content.
 
     ``nodes`` is restic's list, each with its path in bytes. With ``is_incomplete`` restic reported that the disk did
@@ -86,20 +88,20 @@ def read_entries(tree: Tree, nodes: Iterable[tuple[Node, bytes]], *, is_incomple
         facts = tree.bag.find(restored)
         if is_as_listed(node, facts):
             stored = places.choose(node, restored)
-            yield _complete(Entry(node, tree.folder, path, restored, stored), tree, facts)
+            yield _complete(SnapshotEntry(node, tree.folder, path, restored, stored), tree, facts)
         elif not is_incomplete:
             missing += 1
         elif node.type == FILE:
-            yield Entry(node, tree.folder, path, restored, places.choose_apart(restored), is_apart=True)
+            yield SnapshotEntry(node, tree.folder, path, restored, places.choose_apart(restored), is_apart=True)
         else:
             # The line of a folder, pipe or device is complete. Only a link itself has its target.
             left_out = "lien non rétabli par le support" if node.type == "symlink" else ""
-            yield Entry(node, tree.folder, path, restored, None, left_out=left_out)
+            yield SnapshotEntry(node, tree.folder, path, restored, None, left_out=left_out)
     if missing:
         raise MissingEntriesError(missing)
 
 
-def to_line(entry: Entry) -> str:
+def to_line(entry: SnapshotEntry) -> str:
     """Return an entry as a line of the tag file. Text that is not UTF-8 is added in base64. Pure."""
     node = entry.node
     fields: dict[str, Any] = {
@@ -185,7 +187,7 @@ class _Places:
         return frozenset(chosen.values())
 
 
-def _complete(entry: Entry, tree: Tree, facts: os.stat_result | None) -> Entry:
+def _complete(entry: SnapshotEntry, tree: Tree, facts: os.stat_result | None) -> SnapshotEntry:
     """Add what restic's list lacks: the targets of links, hard links, and extended attributes."""
     if facts is None:
         return entry
@@ -195,7 +197,9 @@ def _complete(entry: Entry, tree: Tree, facts: os.stat_result | None) -> Entry:
     attributes = tree.bag.attributes(entry.restored)
     if target is None and hard_link is None and not attributes:
         return entry
-    return Entry(entry.node, entry.folder, entry.path, entry.restored, entry.stored, target, hard_link, attributes)
+    return SnapshotEntry(
+        entry.node, entry.folder, entry.path, entry.restored, entry.stored, target, hard_link, attributes
+    )
 
 
 def _is_text(value: bytes) -> bool:

@@ -14,14 +14,14 @@ from coffre.offboarding.handover.bag.bag import hash_files, sync, write_manifest
 from coffre.offboarding.handover.bag.layout import DATA, ENTRIES, PROBLEMS
 from coffre.offboarding.handover.entries import (
     FILE,
-    Entry,
     MissingEntriesError,
+    SnapshotEntry,
     Tree,
     read_entries,
     to_line,
 )
 from coffre.offboarding.handover.job import Job, Written, tell_parts
-from coffre.offboarding.handover.progress import Progress, begin, forget_written, read_progress, save_progress
+from coffre.offboarding.handover.progress import ReturnProgress, begin, forget_written, read_progress, save_progress
 from coffre.offboarding.handover.targets.room import (
     Need,
     count_larger,
@@ -100,7 +100,7 @@ def folder_of(snapshot: Snapshot, wanted: ReturnedSnapshots) -> str:
     return f"{snapshot.taken_at:%Y-%m-%dT%H-%M-%SZ}-{snapshot.id[:8]}"
 
 
-def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot], others: Collection[str]) -> Progress:
+def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot], others: Collection[str]) -> ReturnProgress:
     """Choose the snapshots, or find those of the interrupted return, and check that they have room."""
     found = read_progress(job.bag)
     chosen = choose(snapshots, job.wanted.snapshots, others) if found is None else found.snapshots
@@ -120,10 +120,12 @@ def _begin(job: Job, repository: Repository, snapshots: dict[str, Snapshot], oth
         refuse_larger(larger, job.limits.largest_bytes, folders[-1])
         for folder in folders:
             refuse_without_room(need, folder, present_bytes(folder) if found is not None or folder != job.bag else 0)
-    return begin(job.bag, Progress(job.name, job.wanted.format.value, chosen))
+    return begin(job.bag, ReturnProgress(job.name, job.wanted.format.value, chosen))
 
 
-def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
+def _restore(
+    job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: ReturnProgress
+) -> ReturnProgress:
     (job.bag / DATA).mkdir(exist_ok=True)
     for each in progress.snapshots:
         if each in progress.written:
@@ -144,7 +146,7 @@ def _restore(job: Job, repository: Repository, snapshots: dict[str, Snapshot], p
     return progress if progress.written_at else replace(progress, written_at=utc_now().isoformat())
 
 
-def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> None:
+def _read_back(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: ReturnProgress) -> None:
     """Compare the files on the disk with the repository."""
     job.on_progress(f"{job.machine}: reading back the written files")
     settling.make_readable(job.bag)
@@ -175,7 +177,9 @@ def _list_misplaced(job: Job, repository: Repository, snapshot: Snapshot) -> fro
         )
 
 
-def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: Progress) -> Progress:
+def _list_entries(
+    job: Job, repository: Repository, snapshots: dict[str, Snapshot], progress: ReturnProgress
+) -> ReturnProgress:
     """Write the tag file of entries, and compare restic's list with the restored files."""
     pending, renamed, apart, left_out = job.bag / f".{ENTRIES}", 0, 0, 0
     with pending.open("w", encoding="utf-8", newline="\n") as lines, Beneath(job.bag) as bag:
@@ -200,7 +204,7 @@ def _list_entries(job: Job, repository: Repository, snapshots: dict[str, Snapsho
     return save_progress(job.bag, listed_now)
 
 
-def _hand_apart(job: Job, repository: Repository, bag: Beneath, snapshot: str, entry: Entry) -> Entry:
+def _hand_apart(job: Job, repository: Repository, bag: Beneath, snapshot: str, entry: SnapshotEntry) -> SnapshotEntry:
     """Write a file to its other place, or note in its entry why no place accepts it."""
     assert entry.stored is not None  # noqa: S101 - a file that is apart has its place
     try:

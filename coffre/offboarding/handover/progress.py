@@ -17,7 +17,7 @@ LARGEST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReturnProgress:
     """The content of a return, and the completed part.
 
     ``snapshots`` were chosen at the start: it continues with the same ones. ``written`` are restored, ``is_listed``
@@ -39,7 +39,7 @@ class Progress:
     left_out: int = 0
 
 
-def read_progress(bag: Path) -> Progress | None:
+def read_progress(bag: Path) -> ReturnProgress | None:
     """Return the progress of an interrupted return in a folder; None when there is none, or something else."""
     fields = _read(bag / UNFINISHED)
     try:
@@ -48,7 +48,7 @@ def read_progress(bag: Path) -> Progress | None:
         return None
 
 
-def save_progress(bag: Path, progress: Progress) -> Progress:
+def save_progress(bag: Path, progress: ReturnProgress) -> ReturnProgress:
     """Write the progress atomically."""
     pending = bag / f"{UNFINISHED}.new"
     pending.write_text(json.dumps(asdict(progress)), encoding="utf-8")
@@ -56,7 +56,7 @@ def save_progress(bag: Path, progress: Progress) -> Progress:
     return progress
 
 
-def begin(bag: Path, wanted: Progress) -> Progress:
+def begin(bag: Path, wanted: ReturnProgress) -> ReturnProgress:
     """Return the progress in a folder that is new, empty, or has the same unfinished return.
 
     RefusedError for a folder with anything else: nothing is ever overwritten.
@@ -100,14 +100,14 @@ def finish(bag: Path) -> None:
         (bag / left).unlink(missing_ok=True)
 
 
-def forget_written(progress: Progress, snapshot: str) -> Progress:
+def forget_written(progress: ReturnProgress, snapshot: str) -> ReturnProgress:
     """Return the progress without a snapshot: it is restored again. Pure."""
     return replace(progress, written=tuple(each for each in progress.written if each != snapshot))
 
 
-def _progress(fields: dict[str, Any]) -> Progress:
+def _progress(fields: dict[str, Any]) -> ReturnProgress:
     texts = {name: tuple(fields.get(name, ())) for name in ("snapshots", "written", "incomplete")}
-    return Progress(**{**fields, **texts})
+    return ReturnProgress(**{**fields, **texts})
 
 
 def _read(path: Path) -> dict[str, Any] | None:

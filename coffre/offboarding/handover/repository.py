@@ -20,7 +20,7 @@ from coffre.offboarding.handover.bag.bag import HashedFile, hash_files, sync, wr
 from coffre.offboarding.handover.bag.layout import DAMAGED, DATA, PASSWORD, PROGRAMS, REPOSITORY
 from coffre.offboarding.handover.foreign import Foreign, describe_foreign, list_foreign, split_bucket
 from coffre.offboarding.handover.job import Job, Written, tell_parts
-from coffre.offboarding.handover.progress import Progress, begin, read_progress, save_progress
+from coffre.offboarding.handover.progress import ReturnProgress, begin, read_progress, save_progress
 from coffre.offboarding.handover.settling import forget_cached
 from coffre.offboarding.handover.targets.rclone import Rclone, RcloneError, Remote
 from coffre.offboarding.handover.targets.room import (
@@ -67,7 +67,7 @@ def write_repository(job: Job) -> Written:
         job.on_progress(f"{job.machine}: {describe_foreign(foreign)}")
     need = need_of_objects(objects, len(formats.list_programs()), largest_block_bytes(job.bag))
     refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
-    progress = begin(job.bag, Progress(job.name, job.wanted.format.value, ()))
+    progress = begin(job.bag, ReturnProgress(job.name, job.wanted.format.value, ()))
     password = use_password(job.service.secrets, job.service.log, job.machine, f"{job.reason}: handed over with it")
     (job.bag / DATA).mkdir(exist_ok=True)
     list_foreign(job.bag, foreign)

@@ -54,7 +54,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CalendarEntry:
     """One day with its legal text or setting."""
 
     milestone: Milestone
@@ -70,7 +70,7 @@ class Calendar:
     erased before ``erasure_from``.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[CalendarEntry, ...]
 
     @property
     def notice_on(self) -> date:
@@ -129,19 +129,21 @@ def plan_calendar(leaving: Leaving, delays: Offboarding, returned_on: date | Non
             certificate_due_on, certificate_source = max(limit, erasure_due_on), Source.CERTIFICATE_DUE_PUBLIC
     remind_on = retrieval_ends_on - timedelta(days=delays.remind_before_days)
     entries = [
-        Entry(Milestone.NOTICE, leaving.notice_on, Source.LETTER),
-        Entry(Milestone.NOTICE_AT_MOST, leaving.notice_on + LONGEST_NOTICE, Source.NOTICE_AT_MOST),
-        Entry(Milestone.NOTICE_ENDS, leaving.ends_on, Source.LETTER),
-        Entry(Milestone.SERVICE_ENDS, service_ends_on, Source.EXTENSION if leaving.extended_to else Source.TRANSITION),
-        Entry(Milestone.REMINDER, remind_on, Source.REMINDER),
-        Entry(Milestone.RETRIEVAL_ENDS, retrieval_ends_on, Source.COLLECTION if is_late else Source.RETRIEVAL),
-        Entry(Milestone.ERASURE_FROM, erasure_from, Source.ERASURE_FROM),
-        Entry(Milestone.ERASURE_DUE, erasure_due_on, erasure_source),
-        Entry(Milestone.CERTIFICATE_DUE, certificate_due_on, certificate_source),
+        CalendarEntry(Milestone.NOTICE, leaving.notice_on, Source.LETTER),
+        CalendarEntry(Milestone.NOTICE_AT_MOST, leaving.notice_on + LONGEST_NOTICE, Source.NOTICE_AT_MOST),
+        CalendarEntry(Milestone.NOTICE_ENDS, leaving.ends_on, Source.LETTER),
+        CalendarEntry(
+            Milestone.SERVICE_ENDS, service_ends_on, Source.EXTENSION if leaving.extended_to else Source.TRANSITION
+        ),
+        CalendarEntry(Milestone.REMINDER, remind_on, Source.REMINDER),
+        CalendarEntry(Milestone.RETRIEVAL_ENDS, retrieval_ends_on, Source.COLLECTION if is_late else Source.RETRIEVAL),
+        CalendarEntry(Milestone.ERASURE_FROM, erasure_from, Source.ERASURE_FROM),
+        CalendarEntry(Milestone.ERASURE_DUE, erasure_due_on, erasure_source),
+        CalendarEntry(Milestone.CERTIFICATE_DUE, certificate_due_on, certificate_source),
     ]
     return Calendar(tuple(sorted(entries, key=_by_day)))
 
 
-def _by_day(entry: Entry) -> tuple[date, int]:
+def _by_day(entry: CalendarEntry) -> tuple[date, int]:
     order: Sequence[Milestone] = list(Milestone)
     return entry.on, order.index(entry.milestone)

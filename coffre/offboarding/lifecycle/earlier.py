@@ -11,10 +11,10 @@ from typing import Any
 from coffre.offboarding.erase.checks import (
     Absent,
     Contents,
+    ErasureLook,
     KeyAnswer,
     KeyTried,
     Left,
-    Look,
     OwnedBuckets,
     Present,
     Quoted,
@@ -30,17 +30,17 @@ from coffre.offboarding.erase.checks import (
 from coffre.secrets.earlier import read_phrase
 from coffre.secrets.identifiers import SecretId
 
-_LOOKS: Mapping[str, Look] = {
-    "contents of bucket": Look.CONTENTS,
-    "buckets listed to the owner's key": Look.OWNED,
-    "platform's record of bucket": Look.RECORD,
-    "restore from bucket": Look.RESTORE,
-    "bucket": Look.BUCKET,
-    "user": Look.USER,
-    "access key": Look.KEY,
-    "secret bundles of": Look.BUNDLES,
-    "stack of": Look.STACK,
-    "password of machine": Look.PASSWORD,
+_LOOKS: Mapping[str, ErasureLook] = {
+    "contents of bucket": ErasureLook.CONTENTS,
+    "buckets listed to the owner's key": ErasureLook.OWNED,
+    "platform's record of bucket": ErasureLook.RECORD,
+    "restore from bucket": ErasureLook.RESTORE,
+    "bucket": ErasureLook.BUCKET,
+    "user": ErasureLook.USER,
+    "access key": ErasureLook.KEY,
+    "secret bundles of": ErasureLook.BUNDLES,
+    "stack of": ErasureLook.STACK,
+    "password of machine": ErasureLook.PASSWORD,
 }
 """The beginning of a check's name; the subject followed."""
 
@@ -92,7 +92,7 @@ def upgrade_check(details: Mapping[str, Any]) -> Mapping[str, Any]:
         return details
     look, subject = _split_name(details["name"])
     holder = None
-    if look is Look.KEY:
+    if look is ErasureLook.KEY:
         subject, holder = _read_key(subject)
     return {
         "look": look,
@@ -115,11 +115,11 @@ def upgrade_agent(details: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**details, "told": _read_told(told)} if isinstance(told, str) else details
 
 
-def _split_name(name: str) -> tuple[Look, str]:
+def _split_name(name: str) -> tuple[ErasureLook, str]:
     for words, look in _LOOKS.items():
         if name == words or name.startswith(f"{words} "):
             return look, name.removeprefix(words).removeprefix(" ")
-    return Look.QUOTED, name
+    return ErasureLook.QUOTED, name
 
 
 def _read_key(subject: str) -> tuple[str, SecretId | None]:

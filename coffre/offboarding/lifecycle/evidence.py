@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from coffre.offboarding.erase.checks import Check, Secret, Told
+from coffre.offboarding.erase.checks import ErasureCheck, Secret, Told
 from coffre.offboarding.lifecycle import earlier
 from coffre.records import details as details_of_records
 from coffre.tenant.departure import ERASURE_BEGAN
@@ -259,14 +259,14 @@ class Removed:
 class Verified:
     """A whole verification; the event's actor did it."""
 
-    checks: tuple[Check, ...] = field(default=())
+    checks: tuple[ErasureCheck, ...] = field(default=())
 
     @property
     def is_passed(self) -> bool:
         return bool(self.checks) and not self.failed
 
     @property
-    def failed(self) -> list[Check]:
+    def failed(self) -> list[ErasureCheck]:
         return [check for check in self.checks if not check.passed]
 
 
@@ -287,7 +287,7 @@ class Certified:
 
 
 _UPGRADES: details_of_records.Upgrades = {
-    Check: earlier.upgrade_check,
+    ErasureCheck: earlier.upgrade_check,
     SecretDestroyed: earlier.upgrade_secret,
     Agent: earlier.upgrade_agent,
 }

@@ -20,7 +20,7 @@ E = TypeVar("E")
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalLine:
     """One entry: the event, and the procedure's day of the entry (the lab can set that day)."""
 
     event: Event
@@ -74,7 +74,7 @@ class Journal:
     def machine(self) -> str | None:
         return self._machine
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[JournalLine]:
         """Return the entries of the current departure, or of the last one; none when it was renounced."""
         return [_entry(event) for event in self._departures()[-1]]
 
@@ -139,7 +139,7 @@ class Journal:
         found = [entry for entry in self.steps(step) if machine is None or entry.event.machine == machine]
         return found[-1].read(kind) if found else None
 
-    def steps(self, step: Step) -> list[Entry]:
+    def steps(self, step: Step) -> list[JournalLine]:
         """Return the entries of a step, with author and time."""
         return [entry for entry in self.entries() if entry.step is step]
 
@@ -158,7 +158,7 @@ class Journal:
         return self.today, self._machine, identity, self._statement
 
 
-def digest_journal(entries: Iterable[Entry]) -> str:
+def digest_journal(entries: Iterable[JournalLine]) -> str:
     """Return the SHA-256 of journal entries, each as one line of JSON."""
     digest = hashlib.sha256()
     for entry in entries:
@@ -176,11 +176,11 @@ def digest_journal(entries: Iterable[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _entry(event: Event) -> Entry:
+def _entry(event: Event) -> JournalLine:
     on = _read(event).on
     if on is None:
         raise ValueError(f"entry {event.id} of the journal of {event.slug} has no day")
-    return Entry(event, on)
+    return JournalLine(event, on)
 
 
 def _read(event: Event) -> JournalEntry:

@@ -25,7 +25,7 @@ from coffre.offboarding.lifecycle.stages import Transition, Waiting, find_transi
 from coffre.offboarding.notices.letting_know import Desk
 from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.departure import find_stage
 from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
@@ -34,7 +34,7 @@ OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DepartureOutcome:
     """The result of one run: the reached stage, the work done, and the next step with its date."""
 
     tenant: str
@@ -96,7 +96,7 @@ class Departure:
 
 @contextmanager
 def open_departure(
-    repository: Repository, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
+    repository: Checkout, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
 ) -> Iterator[Departure]:
     """Open a tenant's departure for a command that changes something: locked, recorded, and never back in time."""
     with lock_recorded(repository, slug, command, manner.on_progress) as service:
@@ -105,7 +105,7 @@ def open_departure(
         yield Departure(service, journal, manner)
 
 
-def offboard(repository: Repository, slug: str, asked_day: date | None, manner: Manner) -> Outcome:
+def offboard(repository: Checkout, slug: str, asked_day: date | None, manner: Manner) -> DepartureOutcome:
     """Do everything that is due today in a tenant's departure; returns the next step and its date. May run twice.
 
     A file with `active` again renounces the departure, as long as nothing was erased.
@@ -116,7 +116,7 @@ def offboard(repository: Repository, slug: str, asked_day: date | None, manner: 
             return _renounce(departure)
         waiting = advance(departure)
         facts = gather_facts(service, journal)
-        return Outcome(
+        return DepartureOutcome(
             slug,
             journal.stage,
             facts.calendar,
@@ -160,7 +160,7 @@ def _is_there(departure: Departure) -> bool:
     return departure.journal.today >= get_leaving(departure.service).notice_on
 
 
-def _renounce(departure: Departure) -> Outcome:
+def _renounce(departure: Departure) -> DepartureOutcome:
     service, journal = departure.service, departure.journal
     stage = find_stage(service.log)
     if stage is None:
@@ -173,7 +173,9 @@ def _renounce(departure: Departure) -> Outcome:
     departure.say("renounced: its machines have access again")
     next_step = Waiting(f"`coffre apply {service.tenant.slug}`, which installs removed agents again")
     documents = tuple(departure.documents)
-    return Outcome(service.tenant.slug, Stage.RENOUNCED, None, tuple(departure.done), next_step, documents=documents)
+    return DepartureOutcome(
+        service.tenant.slug, Stage.RENOUNCED, None, tuple(departure.done), next_step, documents=documents
+    )
 
 
 def _nothing(_: Departure) -> None:

@@ -22,7 +22,7 @@ from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.departure import Stage
 from coffre.secrets.bundles import KINDS
 from coffre.spec import naming
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.service import Service, open_service
 
 
@@ -93,7 +93,7 @@ class Rehearsal:
         )
 
 
-def rehearse(repository: Repository, slug: str, asked_day: date | None) -> Rehearsal:
+def rehearse(repository: Checkout, slug: str, asked_day: date | None) -> Rehearsal:
     """Return what the departure of a tenant would do, from live facts."""
     with open_service(repository, slug, lambda _: None) as service:
         leaving = get_leaving(service)
@@ -132,7 +132,7 @@ class MachineRehearsal:
     machine: MachineFound
 
 
-def rehearse_machine(repository: Repository, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
+def rehearse_machine(repository: Checkout, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
     """Return what the erasure of a retired machine's backups would erase, from live facts."""
     with open_service(repository, slug, lambda _: None) as service:
         retirement = service.machine(machine).retired

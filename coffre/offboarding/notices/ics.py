@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import icalendar
 
-from coffre.offboarding.lifecycle.calendar import Calendar, Entry
+from coffre.offboarding.lifecycle.calendar import Calendar, CalendarEntry
 from coffre.offboarding.notices import words
 from coffre.spec.tenant import Tenant
 
@@ -25,7 +25,7 @@ def render(tenant: Tenant, calendar: Calendar) -> bytes:
     return content
 
 
-def _render_entry(tenant: Tenant, notice_on: date, entry: Entry) -> icalendar.Event:
+def _render_entry(tenant: Tenant, notice_on: date, entry: CalendarEntry) -> icalendar.Event:
     event = icalendar.Event()
     event.add("uid", f"{tenant.id}-{notice_on:%Y%m%d}-{entry.milestone.value}@coffre")
     event.add("dtstamp", datetime.combine(notice_on, time(), UTC))

@@ -4,7 +4,7 @@ from coffre.errors import BusyError
 from coffre.operations.access.suspension import set_suspension
 from coffre.operations.holds.settle import settle_hold
 from coffre.secrets.store import OnNotice
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 60
 """How long a command that changes the tenant is waited for; an erasure stops at a hold within a second."""
 
 
-def place_hold(repository: Repository, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
+def place_hold(repository: Checkout, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
     """Record a hold and see to it that the platform deletes nothing; returns of how many buckets that was read back.
 
     The record alone does not wait for the tenant's lock: it is what stops an erasure that has the lock. It counts from

@@ -9,11 +9,11 @@ from pathlib import Path
 from coffre.errors import BusyError
 from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.engine.state import PROJECT, has_owner
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.workspace.paths import PULUMI_HOME, stack_folder
 
 
-def remove_stack_files(repository: Repository, slug: str) -> list[str]:
+def remove_stack_files(repository: Checkout, slug: str) -> list[str]:
     """Remove a stack's state, history, backups, locks, logs and work folder; returns what was there, from the root.
 
     The caller has seen that the platform has nothing of the tenant left: this alone would orphan it. May run twice.
@@ -28,7 +28,7 @@ def remove_stack_files(repository: Repository, slug: str) -> list[str]:
     return remove_files(_list_all(repository, slug), repository.root)
 
 
-def list_stack_files(repository: Repository, slug: str) -> list[str]:
+def list_stack_files(repository: Checkout, slug: str) -> list[str]:
     """Return what there is of a stack, as `remove_stack_files` would remove it; touches nothing."""
     return [_shown(path, repository.root) for path in _list_all(repository, slug) if path.exists()]
 
@@ -59,7 +59,7 @@ def list_traces(home: Path, slug: str) -> Iterator[Path]:
             yield path
 
 
-def _list_all(repository: Repository, slug: str) -> list[Path]:
+def _list_all(repository: Checkout, slug: str) -> list[Path]:
     home = repository.root / PULUMI_HOME
     files = state_folder(repository).list_files(slug)
     return [*files, stack_folder(repository.root, slug), *list_traces(home, slug)]

@@ -13,7 +13,7 @@ from coffre.workspace.files import write_atomically
 
 
 @dataclass(frozen=True)
-class Look:
+class StackLook:
     """What a look found: ``is_settled`` nothing is to be done, ``has_drift`` the platform is not as the state says."""
 
     is_settled: bool
@@ -33,14 +33,14 @@ class Settlement:
     secret_of: SecretOf
     note: Path
 
-    def look(self, wanted: Declaration) -> Look:
+    def look(self, wanted: Declaration) -> StackLook:
         """Look at state and platform, held against what the stack's program declares."""
         state = self.state.read(self.stack)
         if state is None:
-            return Look(is_settled=False, has_drift=False, has_pending_operations=False)
+            return StackLook(is_settled=False, has_drift=False, has_pending_operations=False)
         has_drift = bool(wanted.find_drift(state.resources, self.secret_of))
         is_wanted = self._read() == _line(wanted, state.digest)
-        return Look(
+        return StackLook(
             is_settled=is_wanted and not has_drift and not state.has_pending_operations,
             has_drift=has_drift,
             has_pending_operations=state.has_pending_operations,

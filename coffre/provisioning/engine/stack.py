@@ -12,7 +12,7 @@ from coffre.provisioning.engine.settlement import Settlement
 from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Declaration, TenantKeys
 from coffre.tenant.service import Service
@@ -29,7 +29,7 @@ def declare(service: Service, keys: TenantKeys) -> Declaration:
     return driver_of(service.platform).declare(service.tenant, service.platform, service.repository.root, keys)
 
 
-def state_folder(repository: Repository) -> StateFolder:
+def state_folder(repository: Checkout) -> StateFolder:
     """Return Pulumi's backend for `state:` of platform.yaml, `file:PATH` under the root."""
     reference = repository.settings.state
     if reference.startswith("file:"):
@@ -46,7 +46,7 @@ class TenantStack:
     """
 
     def __init__(
-        self, repository: Repository, service: Service, control: ControlBundle | None, scratch: Path | None = None
+        self, repository: Checkout, service: Service, control: ControlBundle | None, scratch: Path | None = None
     ) -> None:
         slug = service.tenant.slug
         if scratch is None:

@@ -27,7 +27,7 @@ from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Machine
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.keys import access_key
@@ -281,7 +281,7 @@ class TenantRotation:
 
 
 def rotate_tenant(
-    repository: Repository, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
+    repository: Checkout, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
 ) -> RotationOutcome:
     """Rotate a tenant's keys; with ``now`` the old ones are cut before any agent is moved. May run twice."""
     with lock_recorded(repository, slug, "rotate", on_progress) as service:

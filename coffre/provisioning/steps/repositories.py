@@ -11,7 +11,7 @@ from coffre.observation.reports import recall
 from coffre.operations.acknowledge.acknowledge import begin_anew, check_reason
 from coffre.operations.repository import look_at_remains, make_repository
 from coffre.provisioning import rules
-from coffre.provisioning.rules import Remains
+from coffre.provisioning.rules import RepositoryRemains
 from coffre.provisioning.steps.rotation import Resumed
 from coffre.provisioning.terms.context import Context, Renewal
 from coffre.provisioning.terms.done import Initialised
@@ -75,7 +75,7 @@ def foresee_repositories(
         if owned_buckets.has(name):
             remains = _look_at_remains(service, name)
         else:
-            remains = Remains(
+            remains = RepositoryRemains(
                 has_config=False, has_keys=False, has_backups=False, known_snapshots=_count_known(service, name)
             )
         if remains.is_whole:
@@ -114,9 +114,9 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
     return refused
 
 
-def _look_at_remains(service: Service, name: str) -> Remains:
+def _look_at_remains(service: Service, name: str) -> RepositoryRemains:
     found = look_at_remains(service.buckets.open(name))
-    return Remains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
+    return RepositoryRemains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
 
 
 def _count_known(service: Service, name: str) -> int:

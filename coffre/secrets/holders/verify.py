@@ -18,7 +18,7 @@ _MODELS: tuple[type[ControlBundle | DataBundle], ...] = (ControlBundle, DataBund
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class BundleFinding:
     """A problem of the secrets that an operator should correct; a warning does not make the check fail."""
 
     place: str
@@ -28,19 +28,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verification:
+class BundleVerification:
     """The number of checked files, and the findings; the check passes when there are only warnings."""
 
     bundles: int
     recipients: int
-    findings: tuple[Finding, ...]
+    findings: tuple[BundleFinding, ...]
 
     @property
     def is_sound(self) -> bool:
         return all(finding.is_warning for finding in self.findings)
 
 
-def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]) -> Verification:
+def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]) -> BundleVerification:
     """Open and compare all bundles of both places.
 
     ``tenant_ids`` are the ids of the tenant files by slug; ``applied`` are the slugs that were applied before, which
@@ -58,7 +58,7 @@ def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]
         for model in _MODELS:
             findings += _check_copies(vault, slug, tenant_id, model, is_needed=slug in applied)
     findings += _check_copies(vault, PROVIDER, PROVIDER, ProviderBundle, is_needed=False)
-    return Verification(len(names), len(recipients), tuple(sorted(set(findings))))
+    return BundleVerification(len(names), len(recipients), tuple(sorted(set(findings))))
 
 
 def count_recipients(sealed: bytes) -> int:
@@ -67,41 +67,43 @@ def count_recipients(sealed: bytes) -> int:
     return sum(line.startswith(b"-> X25519 ") for line in header.split(b"\n"))
 
 
-def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[Finding]]:
+def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[BundleFinding]]:
     places = vault.places
     shown = places.shown(places.recipients)
     findings = []
     try:
         recipients = keys.read_recipients(places.recipients)
     except ExpectedError as problem:
-        return (), [Finding(shown, problem.message, problem.hint)]
+        return (), [BundleFinding(shown, problem.message, problem.hint)]
     try:
         if keys.read_recipients(places.escrow_recipients) != recipients:
             message = f"names other recipients than {shown}"
             hint = "The next apply writes it again; `coffre secrets recipients list` shows the expected keys."
-            findings.append(Finding(places.shown(places.escrow_recipients), message, hint))
+            findings.append(BundleFinding(places.shown(places.escrow_recipients), message, hint))
     except ExpectedError as problem:
-        findings.append(Finding(places.shown(places.escrow_recipients), problem.message, problem.hint))
+        findings.append(BundleFinding(places.shown(places.escrow_recipients), problem.message, problem.hint))
     try:
         own = {age.public_half(identity) for identity in vault.identities}
     except ExpectedError as problem:
-        findings.append(Finding(str(vault.identity), problem.message, problem.hint))
+        findings.append(BundleFinding(str(vault.identity), problem.message, problem.hint))
     else:
         if not own & set(recipients):
             findings.append(
-                Finding(str(vault.identity), f"is not among the recipients of {shown}", "Use the identity that is.")
+                BundleFinding(
+                    str(vault.identity), f"is not among the recipients of {shown}", "Use the identity that is."
+                )
             )
     if vault.pending.exists():
         hint = "Run the interrupted `coffre secrets recipients add` or `remove` again."
-        findings.append(Finding(shown, "some bundles are still encrypted for an earlier list", hint))
+        findings.append(BundleFinding(shown, "some bundles are still encrypted for an earlier list", hint))
     return recipients, findings
 
 
-def _check_folders(vault: Vault) -> Iterator[Finding]:
+def _check_folders(vault: Vault) -> Iterator[BundleFinding]:
     places = vault.places
     for folder in (places.primary, places.escrow):
         if not folder.is_dir():
-            yield Finding(places.shown(folder), "is missing", "Mount it if it is not mounted.")
+            yield BundleFinding(places.shown(folder), "is missing", "Mount it if it is not mounted.")
             continue
         yield from _check_mode(vault, folder, "700")
         for path in (folder / name for name in [*places.list_bundles(folder), keys.RECIPIENTS_FILE]):
@@ -109,7 +111,7 @@ def _check_folders(vault: Vault) -> Iterator[Finding]:
                 yield from _check_mode(vault, path, "600")
     folders = [folder for folder in (places.primary, places.escrow) if folder.is_dir()]
     if len(folders) == len({folder.stat().st_dev for folder in folders}) + 1:
-        yield Finding(
+        yield BundleFinding(
             places.shown(places.escrow),
             f"is on the same file system as {places.shown(places.primary)}",
             "One broken disk would destroy both copies: move the escrow to another disk, away from the platform.",
@@ -117,54 +119,60 @@ def _check_folders(vault: Vault) -> Iterator[Finding]:
         )
 
 
-def _check_mode(vault: Vault, path: Path, wanted: str) -> Iterator[Finding]:
+def _check_mode(vault: Vault, path: Path, wanted: str) -> Iterator[BundleFinding]:
     if path.stat().st_mode & _OTHERS_BITS:
-        yield Finding(vault.places.shown(path), "is accessible to other users", f"Run: chmod {wanted} {path}")
+        yield BundleFinding(vault.places.shown(path), "is accessible to other users", f"Run: chmod {wanted} {path}")
 
 
-def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[Finding]:
+def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[BundleFinding]:
     slug, _, kind = name.removesuffix(BUNDLE_SUFFIX).rpartition(".")
     if kind not in KINDS.values():
-        yield Finding(name, "is not a bundle of Coffre", "Move it elsewhere: Coffre does not read it.", is_warning=True)
+        yield BundleFinding(
+            name, "is not a bundle of Coffre", "Move it elsewhere: Coffre does not read it.", is_warning=True
+        )
     elif slug not in tenant_ids and name != f"{PROVIDER}.{KINDS[ProviderBundle]}{BUNDLE_SUFFIX}":
         hint = f"Put tenants/{slug}.yaml back, or keep the bundle as long as its backups exist."
-        yield Finding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
+        yield BundleFinding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
 
 
-def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[Finding]:
+def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[BundleFinding]:
     shown = vault.places.shown(path)
     try:
         sealed = path.read_bytes()
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Finding(shown, f"cannot be read: {(error.strerror or '').lower()}", "Make it readable for its owner.")
+        yield BundleFinding(
+            shown, f"cannot be read: {(error.strerror or '').lower()}", "Make it readable for its owner."
+        )
         return
     count = count_recipients(sealed)
     if count and listed and count != listed:
         hint = "Run `coffre secrets recipients add` with a key of the list again: it encrypts every bundle again."
-        yield Finding(shown, f"is encrypted for {count} recipients, and the list has {listed}", hint)
+        yield BundleFinding(shown, f"is encrypted for {count} recipients, and the list has {listed}", hint)
     try:
         age.unseal(sealed, vault.identities, shown)
     except ExpectedError as problem:
         hint = problem.hint or "If its other copy opens: move this file away, and copy the other one to its place."
-        yield Finding(shown, problem.message.removeprefix(f"{shown} "), hint)
+        yield BundleFinding(shown, problem.message.removeprefix(f"{shown} "), hint)
 
 
-def _check_copies(vault: Vault, slug: str, tenant_id: str, model: type[B], *, is_needed: bool) -> Iterator[Finding]:
+def _check_copies(
+    vault: Vault, slug: str, tenant_id: str, model: type[B], *, is_needed: bool
+) -> Iterator[BundleFinding]:
     places = vault.places
     name = f"{slug}.{KINDS[model]}{BUNDLE_SUFFIX}"
     try:
         copies = [_read(vault, folder / name, tenant_id, model) for folder in (places.primary, places.escrow)]
         judged = judge(*copies)
     except ExpectedError as problem:
-        yield Finding(places.shown(places.primary / name), problem.message, problem.hint)
+        yield BundleFinding(places.shown(places.primary / name), problem.message, problem.hint)
         return
     if judged.notice:
-        yield Finding(places.shown(places.primary / name), judged.notice, f"Run `coffre apply {slug}`.")
+        yield BundleFinding(places.shown(places.primary / name), judged.notice, f"Run `coffre apply {slug}`.")
     if judged.bundle is None and is_needed:
         hint = f"Restore it from a backup: without it, the service of {slug} and its backups are unusable."
-        yield Finding(places.shown(places.primary / name), f"is in neither place, and {slug} was applied", hint)
+        yield BundleFinding(places.shown(places.primary / name), f"is in neither place, and {slug} was applied", hint)
 
 
 def _read(vault: Vault, path: Path, tenant_id: str, model: type[B]) -> Copy[B]:

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.problems import FileProblem, Loc
 
 Data = Mapping[str, Any]
 
@@ -38,11 +38,11 @@ def is_retired(machine: Data) -> bool:
     return machine.get("retired") is not None
 
 
-def find_repeated(loc: Loc, entries: Any) -> Iterator[Finding]:
+def find_repeated(loc: Loc, entries: Any) -> Iterator[FileProblem]:
     """Yield a finding for each text of a list that repeats an earlier entry."""
     seen: set[str] = set()
     for place, entry in enumerate(entries if isinstance(entries, list) else []):
         if isinstance(entry, str):
             if entry in seen:
-                yield Finding((*loc, place), "{value} is listed twice", "keep it once")
+                yield FileProblem((*loc, place), "{value} is listed twice", "keep it once")
             seen.add(entry)

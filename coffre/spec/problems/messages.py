@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from coffre.spec.problems.known_keys import describe_key, list_keys
-from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.reserved import find_reserved
 from coffre.spec.problems.suggest import did_you_mean, find_nearest
 from coffre.spec.values.fields import OURS, VALUE
@@ -39,7 +39,7 @@ _PHRASES = {
 }
 
 
-def explain(error: ErrorDetails, model: type[BaseModel]) -> Finding:
+def explain(error: ErrorDetails, model: type[BaseModel]) -> FileProblem:
     """Return one of pydantic's errors about a file of this ``model`` as a finding for the author of the file."""
     loc: Loc = error["loc"]
     is_key = bool(loc) and loc[-1] == "[key]"
@@ -47,60 +47,60 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> Finding:
     explain_it = _EXPLAIN.get(error["type"])
     finding = explain_it(case) if explain_it else _explain_in_a_phrase(case)
     if finding.loc == case.loc and error["input"] is None and error["type"] in _OF_A_VALUE:
-        finding = Finding(finding.loc, "has no value", _expected(case) or finding.hint or "write one")
-    return Finding(finding.loc, finding.message, finding.hint, is_key or finding.at_key)
+        finding = FileProblem(finding.loc, "has no value", _expected(case) or finding.hint or "write one")
+    return FileProblem(finding.loc, finding.message, finding.hint, is_key or finding.at_key)
 
 
-def _explain_in_a_phrase(case: _Case) -> Finding:
+def _explain_in_a_phrase(case: _Case) -> FileProblem:
     message, hint = _PHRASES.get(case.error["type"], (f"{VALUE} is not allowed here", ""))
-    return Finding(case.loc, message, hint.format(**case.context) or _expected(case))
+    return FileProblem(case.loc, message, hint.format(**case.context) or _expected(case))
 
 
-def _explain_ours(case: _Case) -> Finding:
-    return Finding(case.loc, case.context["message"], case.context["hint"])
+def _explain_ours(case: _Case) -> FileProblem:
+    return FileProblem(case.loc, case.context["message"], case.context["hint"])
 
 
-def _explain_missing(case: _Case) -> Finding:
-    return Finding(case.loc, "is missing", _expected(case), at_key=True)
+def _explain_missing(case: _Case) -> FileProblem:
+    return FileProblem(case.loc, "is missing", _expected(case), at_key=True)
 
 
-def _explain_unknown_key(case: _Case) -> Finding:
+def _explain_unknown_key(case: _Case) -> FileProblem:
     reserved = find_reserved(case.loc)
     if reserved is not None:
         return reserved
     hint = did_you_mean(str(case.loc[-1]), list_keys(case.model, case.loc[:-1]))
-    return Finding(case.loc, "is an unknown key", hint, at_key=True)
+    return FileProblem(case.loc, "is an unknown key", hint, at_key=True)
 
 
-def _explain_choice(case: _Case) -> Finding:
+def _explain_choice(case: _Case) -> FileProblem:
     words = re.findall(r"'([^']*)'", str(case.context.get("expected", "")))
-    return Finding(case.loc, f"{VALUE} is not known here", _suggest(case.error["input"], words))
+    return FileProblem(case.loc, f"{VALUE} is not known here", _suggest(case.error["input"], words))
 
 
-def _explain_tag(case: _Case) -> Finding:
+def _explain_tag(case: _Case) -> FileProblem:
     words = re.findall(r"'([^']*)'", case.context["expected_tags"])
-    return Finding((*case.loc, "via"), f"{VALUE} is not known here", _suggest(case.context["tag"], words))
+    return FileProblem((*case.loc, "via"), f"{VALUE} is not known here", _suggest(case.context["tag"], words))
 
 
-def _explain_no_tag(case: _Case) -> Finding:
+def _explain_no_tag(case: _Case) -> FileProblem:
     if isinstance(case.error["input"], dict):
-        return Finding((*case.loc, "via"), "is missing", _WAYS, at_key=True)
-    return Finding(case.loc, f"{VALUE} does not say how the machine is reached", _WAYS)
+        return FileProblem((*case.loc, "via"), "is missing", _WAYS, at_key=True)
+    return FileProblem(case.loc, f"{VALUE} does not say how the machine is reached", _WAYS)
 
 
-def _explain_number(case: _Case) -> Finding:
+def _explain_number(case: _Case) -> FileProblem:
     text = case.error["input"]
     if isinstance(text, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
-        return Finding(case.loc, f"{VALUE} is text, not a number", f"write it without quotes: {text}")
-    return Finding(case.loc, f"{VALUE} is not a whole number", "write plain digits")
+        return FileProblem(case.loc, f"{VALUE} is text, not a number", f"write it without quotes: {text}")
+    return FileProblem(case.loc, f"{VALUE} is not a whole number", "write plain digits")
 
 
-def _explain_block(case: _Case) -> Finding:
+def _explain_block(case: _Case) -> FileProblem:
     keys = list_keys(case.model, case.loc)
     if "via" in keys:
         return _explain_no_tag(case)
     hint = f"its keys are {', '.join(keys)}" if keys else "write key: value lines below it, or {} if there are none"
-    return Finding(case.loc, f"{VALUE} is here instead of a block of keys", hint)
+    return FileProblem(case.loc, f"{VALUE} is here instead of a block of keys", hint)
 
 
 def _expected(case: _Case) -> str:
@@ -117,7 +117,7 @@ def _suggest(value: Any, words: Sequence[str]) -> str:
     return "write " + " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
-_EXPLAIN: dict[str, Callable[[_Case], Finding]] = {
+_EXPLAIN: dict[str, Callable[[_Case], FileProblem]] = {
     OURS: _explain_ours,
     "missing": _explain_missing,
     "extra_forbidden": _explain_unknown_key,

@@ -9,7 +9,7 @@ Loc = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Finding:
+class FileProblem:
     """An error at a place of a document, before its line is known.
 
     ``at_key`` asks for the position of the key instead of its value (unknown key, duplicate key, bad name);

@@ -7,7 +7,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from coffre.spec.parsing.characters import explain_odd
 from coffre.spec.parsing.documents import Document
 from coffre.spec.parsing.positions import Positions, path_text, position_of
-from coffre.spec.problems.problems import Finding, Loc, Problem
+from coffre.spec.problems.problems import FileProblem, Loc, Problem
 from coffre.spec.problems.quoting import on_one_line
 from coffre.spec.values.fields import VALUE
 
@@ -17,7 +17,7 @@ LIMIT = 200
 _MESSAGE_LENGTH = 400
 
 
-def report(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
+def report(document: Document, file: str, findings: Sequence[FileProblem]) -> list[Problem]:
     """Return a file's problems in order: the reader's, and the findings about the parts that were read.
 
     There are no findings below an unread place.
@@ -25,7 +25,7 @@ def report(document: Document, file: str, findings: Sequence[Finding]) -> list[P
     return _limit(sorted({*document.problems, *report_findings(document, file, findings)}), file)
 
 
-def report_findings(document: Document, file: str, findings: Sequence[Finding]) -> list[Problem]:
+def report_findings(document: Document, file: str, findings: Sequence[FileProblem]) -> list[Problem]:
     """Return findings about the parts that were read as problems, in no order."""
     positions = Positions(document.root)
     problems = []

@@ -1,6 +1,6 @@
 """Keys reserved for later: refused by name, so that the message does not report a typing error."""
 
-from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.problems import FileProblem, Loc
 
 _TOP_LEVEL = {"site", "notify", "hooks", "price_list", "reseller"}
 _OF_A_PLAN = {"databases", "hooks"}
@@ -8,9 +8,9 @@ _LATER = "is not supported yet"
 _REMOVE = "remove it"
 
 
-def find_reserved(loc: Loc) -> Finding | None:
+def find_reserved(loc: Loc) -> FileProblem | None:
     """Return the finding for an unknown key at ``loc`` when it is a reserved one."""
     key = loc[-1] if loc else None
     if (len(loc) == 1 and key in _TOP_LEVEL) or (len(loc) == 3 and loc[0] == "plans" and key in _OF_A_PLAN):
-        return Finding(loc, _LATER, _REMOVE, at_key=True)
+        return FileProblem(loc, _LATER, _REMOVE, at_key=True)
     return None

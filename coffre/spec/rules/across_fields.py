@@ -8,7 +8,7 @@ from typing import Any
 
 from coffre.spec.machine import MachineKind
 from coffre.spec.parsing.lookup import Data, block, blocks, find_day, find_repeated, is_retired, plural
-from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.suggest import did_you_mean
 from coffre.spec.rules.hours import check_hours
 from coffre.spec.rules.paths import check_paths
@@ -22,10 +22,10 @@ class TakenPlace:
     """A finding of one file that exists only because of another file."""
 
     file: str
-    finding: Finding
+    finding: FileProblem
 
 
-def check_tenant(data: Data) -> list[Finding]:
+def check_tenant(data: Data) -> list[FileProblem]:
     """Return the findings over several fields of one tenant file."""
     findings = list(find_repeated(("options",), data.get("options"))) + check_paths(data)
     rules = (
@@ -42,13 +42,13 @@ def check_tenant(data: Data) -> list[Finding]:
     return findings + [finding for rule in rules for finding in rule(data)]
 
 
-def check_tenant_platform(data: Data, platforms: Iterable[str]) -> list[Finding]:
+def check_tenant_platform(data: Data, platforms: Iterable[str]) -> list[FileProblem]:
     """Return the finding that a tenant's platform is not in platform.yaml."""
     name = block(data, "storage").get("platform")
     known = list(platforms)
     if not isinstance(name, str) or name in known:
         return []
-    return [Finding(("storage", "platform"), "{value} is not in platform.yaml", did_you_mean(name, known))]
+    return [FileProblem(("storage", "platform"), "{value} is not in platform.yaml", did_you_mean(name, known))]
 
 
 def find_taken_ids(ids: Sequence[tuple[str, Any]]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def find_taken_ids(ids: Sequence[tuple[str, Any]]) -> dict[str, str]:
     return taken
 
 
-def _check_licences(data: Data) -> Iterator[Finding]:
+def _check_licences(data: Data) -> Iterator[FileProblem]:
     licences = data.get("licences")
     if not isinstance(licences, Mapping):
         return
@@ -75,14 +75,14 @@ def _check_licences(data: Data) -> Iterator[Finding]:
         hint = "retire a machine, or raise it with the amendment that sells more"
         if kind in licences:
             message = f"{plural(granted, 'licence')} for {plural(len(names), 'machine')} ({shown})"
-            yield Finding(("licences", kind.value), message, hint)
+            yield FileProblem(("licences", kind.value), message, hint)
         else:
-            yield Finding(
+            yield FileProblem(
                 ("licences",), f"no {kind} licence for {plural(len(names), 'machine')} ({shown})", hint, at_key=True
             )
 
 
-def _check_plans_exist(data: Data) -> Iterator[Finding]:
+def _check_plans_exist(data: Data) -> Iterator[FileProblem]:
     plans = data.get("plans")
     if not isinstance(plans, Mapping):
         return
@@ -90,36 +90,38 @@ def _check_plans_exist(data: Data) -> Iterator[Finding]:
         plan = machine.get("plan")
         if isinstance(plan, str) and plan not in plans:
             hint = did_you_mean(plan, plans) or "add it under plans"
-            yield Finding(("machines", name, "plan"), "there is no plan {value}", hint)
+            yield FileProblem(("machines", name, "plan"), "there is no plan {value}", hint)
 
 
-def _check_plans(data: Data) -> Iterator[Finding]:
+def _check_plans(data: Data) -> Iterator[FileProblem]:
     for name, plan in blocks(data, "plans").items():
         loc: Loc = ("plans", name)
         keep = plan.get("keep")
         if isinstance(keep, Mapping) and not any(keep.values()):
             hint = "write for example {daily: 30, weekly: 12, monthly: 12}"
-            yield Finding((*loc, "keep"), "no backup would be kept", hint)
+            yield FileProblem((*loc, "keep"), "no backup would be kept", hint)
         for key in ("schedule", "exclude"):
             yield from find_repeated((*loc, key), plan.get(key))
 
 
-def _check_contract(data: Data) -> Iterator[Finding]:
+def _check_contract(data: Data) -> Iterator[FileProblem]:
     contract = data.get("contract")
     if not isinstance(contract, Mapping):
         return
     siren, registration = contract.get("siren"), contract.get("registration")
     if siren is None and registration is None:
         hint = 'add siren: "9 digits", or registration for a customer outside France'
-        yield Finding(("contract", "siren"), "is missing", hint, at_key=True)
+        yield FileProblem(("contract", "siren"), "is missing", hint, at_key=True)
     elif siren is not None and registration is not None:
-        yield Finding(("contract", "registration"), "is given together with siren", "keep one of the two", at_key=True)
+        yield FileProblem(
+            ("contract", "registration"), "is given together with siren", "keep one of the two", at_key=True
+        )
     order = ("signed_on", "in_service_on", "ends_on")
     yield from _check_order(contract, ("contract",), order)
     yield from _check_amendments(contract)
 
 
-def _check_amendments(contract: Data) -> Iterator[Finding]:
+def _check_amendments(contract: Data) -> Iterator[FileProblem]:
     amendments = contract.get("amendments")
     seen: set[str] = set()
     latest = find_day(contract, "signed_on")
@@ -129,76 +131,78 @@ def _check_amendments(contract: Data) -> Iterator[Finding]:
         loc: Loc = ("contract", "amendments", place)
         reference = entry.get("reference")
         if isinstance(reference, str) and reference in seen:
-            yield Finding((*loc, "reference"), "{value} is listed twice", "each amendment has a number of its own")
+            yield FileProblem((*loc, "reference"), "{value} is listed twice", "each amendment has a number of its own")
         seen.add(str(reference))
         day = find_day(entry, "signed_on")
         if day and latest and day < latest:
             hint = "list amendments oldest first, and check the dates"
-            yield Finding((*loc, "signed_on"), f"{{value}} is before the signature that precedes it ({latest})", hint)
+            yield FileProblem(
+                (*loc, "signed_on"), f"{{value}} is before the signature that precedes it ({latest})", hint
+            )
         latest = day or latest
 
 
-def _check_order(data: Data, loc: Loc, keys: Sequence[str]) -> Iterator[Finding]:
+def _check_order(data: Data, loc: Loc, keys: Sequence[str]) -> Iterator[FileProblem]:
     known = [(key, day) for key in keys if (day := find_day(data, key))]
     for (earlier_key, earlier), (later_key, later) in itertools.pairwise(known):
         if later < earlier:
-            yield Finding((*loc, later_key), f"{{value}} is before {earlier_key} ({earlier})", "check both dates")
+            yield FileProblem((*loc, later_key), f"{{value}} is before {earlier_key} ({earlier})", "check both dates")
 
 
-def _check_hold(data: Data) -> Iterator[Finding]:
+def _check_hold(data: Data) -> Iterator[FileProblem]:
     since, signed_on = find_day(block(data, "hold"), "since"), find_day(block(data, "contract"), "signed_on")
     if since and signed_on and since < signed_on:
         hint = "the contract did not exist yet: check both dates"
-        yield Finding(("hold", "since"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
+        yield FileProblem(("hold", "since"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
 
 
-def _check_leaving(data: Data) -> Iterator[Finding]:
+def _check_leaving(data: Data) -> Iterator[FileProblem]:
     status, leaving = data.get("status"), data.get("leaving")
     if status in ("leaving", "closed") and leaving is None:
         hint = "add leaving: with notice_on, ends_on, requested_by, approved_by and choice"
-        yield Finding(("status",), "{value} needs a `leaving:` block", hint)
+        yield FileProblem(("status",), "{value} needs a `leaving:` block", hint)
     if leaving is not None and isinstance(status, str | None) and status not in ("leaving", "closed"):
         hint = "write status: leaving; or remove the block to renounce the departure"
-        yield Finding(("leaving",), "is given, but status is not leaving", hint, at_key=True)
+        yield FileProblem(("leaving",), "is given, but status is not leaving", hint, at_key=True)
     if not isinstance(leaving, Mapping):
         return
     yield from _check_order(leaving, ("leaving",), ("notice_on", "ends_on", "extended_to"))
     signed_on, notice_on = find_day(block(data, "contract"), "signed_on"), find_day(leaving, "notice_on")
     if signed_on and notice_on and notice_on < signed_on:
         hint = "there was nothing to end yet: check both dates"
-        yield Finding(("leaving", "notice_on"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
+        yield FileProblem(("leaving", "notice_on"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
     if leaving.get("choice") == "return" and leaving.get("return") is None:
         hint = "add return: {format: files, to: {via: directory, path: /mnt/…}}"
-        yield Finding(("leaving", "choice"), "{value} needs a `return:` block", hint)
+        yield FileProblem(("leaving", "choice"), "{value} needs a `return:` block", hint)
     if leaving.get("choice") == "erase" and leaving.get("return") is not None:
         hint = "remove the block, or write choice: return"
-        yield Finding(("leaving", "return"), "is given together with choice: erase", hint, at_key=True)
+        yield FileProblem(("leaving", "return"), "is given together with choice: erase", hint, at_key=True)
     returned = block(leaving, "return")
     if returned.get("format") == "repository" and "snapshots" in returned:
         hint = "remove it: a repository is returned with all its snapshots"
-        yield Finding(("leaving", "return", "snapshots"), "has no meaning for a repository", hint, at_key=True)
+        yield FileProblem(("leaving", "return", "snapshots"), "has no meaning for a repository", hint, at_key=True)
 
 
-def _check_retirements(data: Data) -> Iterator[Finding]:
+def _check_retirements(data: Data) -> Iterator[FileProblem]:
     for name, machine in blocks(data, "machines").items():
         yield from _check_order(block(machine, "retired"), ("machines", name, "retired"), ("on", "keep_until"))
 
 
-def _check_connections(data: Data) -> Iterator[Finding]:
+def _check_connections(data: Data) -> Iterator[FileProblem]:
     seen: dict[Place, str] = {}
     for name, machine in blocks(data, "machines").items():
         connection = block(machine, "connection")
         loc = ("machines", name, "connection")
         if connection.get("via") == "winrm" and machine.get("os") in ("linux", "macos"):
-            yield Finding((*loc, "via"), "winrm reaches windows machines only", "write ssh, or correct os")
+            yield FileProblem((*loc, "via"), "winrm reaches windows machines only", "write ssh, or correct os")
         place = find_place(connection)
         if place is None or is_retired(machine):
             continue
         if is_this_computer(place[0]):
             hint = "write the name by which SMILÉO reaches the customer's machine"
-            yield Finding((*loc, "host"), "{value} is the computer that runs Coffre itself", hint)
+            yield FileProblem((*loc, "host"), "{value} is the computer that runs Coffre itself", hint)
         elif place in seen:
-            yield Finding((*loc, "host"), f"{{value}} is the host of {seen[place]} too", _ONE_ENTRY)
+            yield FileProblem((*loc, "host"), f"{{value}} is the host of {seen[place]} too", _ONE_ENTRY)
         seen.setdefault(place, name)
 
 
@@ -223,32 +227,34 @@ def find_taken_places(places: Sequence[tuple[str, Sequence[tuple[Place, str]]]])
                 loc = ("machines", name, "connection", "host")
                 taken.append(
                     TakenPlace(
-                        file, Finding(loc, f"{{value}} is the host of {earlier} in {earlier_file} too", _ONE_ENTRY)
+                        file, FileProblem(loc, f"{{value}} is the host of {earlier} in {earlier_file} too", _ONE_ENTRY)
                     )
                 )
     return taken
 
 
-def check_platform(data: Data) -> list[Finding]:
+def check_platform(data: Data) -> list[FileProblem]:
     """Return the findings over several fields of platform.yaml."""
     findings = list(find_repeated(("working_hours", "holidays"), block(data, "working_hours").get("holidays")))
     hours = block(data, "working_hours")
     opens, closes = hours.get("opens"), hours.get("closes")
     if isinstance(opens, str) and isinstance(closes, str) and len(opens) == len(closes) == 5 and closes <= opens:
         findings.append(
-            Finding(("working_hours", "closes"), f"{{value}} is not after opens ({opens})", "check both times")
+            FileProblem(("working_hours", "closes"), f"{{value}} is not after opens ({opens})", "check both times")
         )
     mail = block(data, "mail")
     if mail.get("security") == "none" and isinstance(mail.get("host"), str) and not is_this_computer(mail["host"]):
         hint = "write starttls or tls, or name the server on this computer, localhost"
-        findings.append(Finding(("mail", "security"), "{value} sends letters and a password unencrypted", hint))
+        findings.append(FileProblem(("mail", "security"), "{value} sends letters and a password unencrypted", hint))
     secrets, escrow = data.get("secrets"), data.get("escrow")
     if isinstance(secrets, str) and isinstance(escrow, str) and _overlap(secrets, escrow):
         hint = "name a place that cannot be lost together with it or with the platform"
-        findings.append(Finding(("escrow",), "the second copy is in the same place as the first one", hint))
+        findings.append(FileProblem(("escrow",), "the second copy is in the same place as the first one", hint))
     anchor = block(data, "anchor")
     if isinstance(anchor.get("mail"), str) and not isinstance(data.get("mail"), Mapping):
-        findings.append(Finding(("anchor", "mail"), "no mail server is named", "add mail: with its host and sender"))
+        findings.append(
+            FileProblem(("anchor", "mail"), "no mail server is named", "add mail: with its host and sender")
+        )
     return findings
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from coffre.spec.parsing.lookup import Data, blocks
-from coffre.spec.problems.problems import Finding
+from coffre.spec.problems.problems import FileProblem
 from coffre.spec.values.clock_changes import Unlucky, find_unlucky
 from coffre.spec.values.fields import VALUE
 from coffre.spec.values.schedule import ScheduleError, parse_schedule
 from coffre.spec.values.timezones import DEFAULT_TIMEZONE, is_timezone
 
 
-def check_hours(data: Data) -> Iterator[Finding]:
+def check_hours(data: Data) -> Iterator[FileProblem]:
     """Yield the schedules whose time a clock change skips or repeats; a leaving tenant is not checked."""
     timezone = data.get("timezone", DEFAULT_TIMEZONE)
     if not isinstance(timezone, str) or not is_timezone(timezone) or data.get("status") in ("leaving", "closed"):
@@ -20,7 +20,7 @@ def check_hours(data: Data) -> Iterator[Finding]:
         for place, text in enumerate(schedule if isinstance(schedule, list) else []):
             unlucky = _find(text, timezone)
             if unlucky is not None:
-                yield Finding(("plans", name, "schedule", place), _describe(unlucky, timezone), _advise(unlucky))
+                yield FileProblem(("plans", name, "schedule", place), _describe(unlucky, timezone), _advise(unlucky))
 
 
 def _find(text: object, timezone: str) -> Unlucky | None:

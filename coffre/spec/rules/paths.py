@@ -6,7 +6,7 @@ from typing import Any
 
 from coffre.spec.parsing.lookup import Data, blocks, find_repeated, is_retired
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.rules.patterns import check_patterns
 from coffre.spec.values.fields import VALUE
 from coffre.spec.values.unexpanded import find_in_path
@@ -25,9 +25,9 @@ _NO_VARIABLES = ("write the path that it means, like /home/claire", r"write the 
 _BY_SYSTEM = "write the paths by system: {linux: [/home], windows: ['C:\\Users']}"
 
 
-def check_paths(data: Data) -> list[Finding]:
+def check_paths(data: Data) -> list[FileProblem]:
     """Return the paths that are not absolute where they are used, and the systems without paths."""
-    findings: list[Finding] = []
+    findings: list[FileProblem] = []
     users = _users_by_plan(data)
     for name, plan in blocks(data, "plans").items():
         loc: Loc = ("plans", name, "paths")
@@ -53,7 +53,7 @@ def _paths_by_system(paths: Any, users: dict[str, str]) -> dict[OperatingSystem,
     return found or {OperatingSystem.LINUX: []}
 
 
-def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Finding]:
+def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[FileProblem]:
     """Check that all paths and patterns fit in one command line of the system, as restic gets them."""
     paths, excludes = plan.get("paths"), plan.get("exclude")
     for system in users or (OperatingSystem.LINUX.value,):
@@ -66,7 +66,7 @@ def _check_amount(loc: Loc, plan: Data, users: dict[str, str]) -> Iterator[Findi
         if size > limit:
             message = f"{len(entries)} paths and patterns need {size} bytes, {system} accepts {limit}"
             at = "exclude" if isinstance(excludes, list) and excludes else "paths"
-            yield Finding((*loc, at), message, "exclude whole folders instead of the files in them", at_key=True)
+            yield FileProblem((*loc, at), message, "exclude whole folders instead of the files in them", at_key=True)
             return
 
 
@@ -109,30 +109,30 @@ def _users_by_plan(data: Data) -> dict[str, dict[str, str]]:
     return plans
 
 
-def _check_list(loc: Loc, paths: list[Any], users: dict[str, str]) -> Iterator[Finding]:
+def _check_list(loc: Loc, paths: list[Any], users: dict[str, str]) -> Iterator[FileProblem]:
     yield from find_repeated(loc, paths)
     for place, path in enumerate(paths):
         if isinstance(path, str) and path.strip():
             yield from _check_shared((*loc, place), path, users)
 
 
-def _check_shared(loc: Loc, path: str, users: dict[str, str]) -> Iterator[Finding]:
+def _check_shared(loc: Loc, path: str, users: dict[str, str]) -> Iterator[FileProblem]:
     """Check a path of a list for all systems: on the systems in use, or on any when the plan is not used yet."""
     flaws = [(system, flaw) for system in users or _SYSTEMS if (flaw := path_flaw(path, system))]
     if users and flaws:
         system, (message, hint) = flaws[0]
-        yield Finding(loc, f"{VALUE} {message} ({users[system]})", hint if len(users) == 1 else _BY_SYSTEM)
+        yield FileProblem(loc, f"{VALUE} {message} ({users[system]})", hint if len(users) == 1 else _BY_SYSTEM)
     elif len(flaws) == len(_SYSTEMS):
         # The plan is not used yet: the problem on the system that the path fits best is the most useful one.
         message, hint = flaws[_SYSTEMS.index(_system_of(path))][1]
-        yield Finding(loc, f"{VALUE} {message}", hint)
+        yield FileProblem(loc, f"{VALUE} {message}", hint)
 
 
 def _system_of(path: str) -> str:
     return OperatingSystem.WINDOWS if re.match(r"[A-Za-z]:|[%\\]", path) else OperatingSystem.LINUX
 
 
-def _check_by_system(loc: Loc, paths: dict[str, Any], users: dict[str, str]) -> Iterator[Finding]:
+def _check_by_system(loc: Loc, paths: dict[str, Any], users: dict[str, str]) -> Iterator[FileProblem]:
     for system, entries in paths.items():
         if system not in _SYSTEMS or not isinstance(entries, list):
             continue
@@ -140,7 +140,7 @@ def _check_by_system(loc: Loc, paths: dict[str, Any], users: dict[str, str]) -> 
         for place, path in enumerate(entries):
             flaw = path_flaw(path, system) if isinstance(path, str) and path.strip() else None
             if flaw:
-                yield Finding((*loc, system, place), f"{VALUE} {flaw[0]}", flaw[1])
+                yield FileProblem((*loc, system, place), f"{VALUE} {flaw[0]}", flaw[1])
     for system, machine in users.items():
         if system not in paths:
-            yield Finding(loc, f"no paths for {system}, the system of {machine}", f"add {system}: […]", at_key=True)
+            yield FileProblem(loc, f"no paths for {system}, the system of {machine}", f"add {system}: […]", at_key=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from coffre.spec.parsing.lookup import Data
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.problems.problems import Finding, Loc
+from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.values.fields import VALUE
 from coffre.spec.values.patterns import Pattern, PatternError, find_exclusion, parse_pattern, split_path
 from coffre.spec.values.unexpanded import find_in_pattern
@@ -25,7 +25,7 @@ class _Entry:
     pattern: Pattern
 
 
-def check_patterns(loc: Loc, plan: Data, paths: dict[OperatingSystem, list[str]]) -> Iterator[Finding]:
+def check_patterns(loc: Loc, plan: Data, paths: dict[OperatingSystem, list[str]]) -> Iterator[FileProblem]:
     """Check the patterns of a plan against the absolute paths that it has on each system where it is used."""
     texts = plan.get("exclude")
     told: set[Loc] = set()
@@ -40,7 +40,7 @@ def check_patterns(loc: Loc, plan: Data, paths: dict[OperatingSystem, list[str]]
 
 def _check_on_system(
     loc: Loc, texts: Sequence[str], system: OperatingSystem, paths: Sequence[str]
-) -> Iterator[Finding]:
+) -> Iterator[FileProblem]:
     on_windows = system == OperatingSystem.WINDOWS
     entries: list[_Entry] = []
     for place, text in enumerate(texts):
@@ -49,13 +49,15 @@ def _check_on_system(
         variable = find_in_pattern(text)
         if variable:
             hint = "write the path itself, with * for the part that differs, like /home/*/.cache"
-            yield Finding((*loc, place), f"{VALUE} has {variable}, but variables in a pattern are not replaced", hint)
+            yield FileProblem(
+                (*loc, place), f"{VALUE} has {variable}, but variables in a pattern are not replaced", hint
+            )
             continue
         try:
             entries.append(_Entry(place, parse_pattern(text, on_windows=on_windows)))
         except PatternError as error:
             hint = _advise(text, on_windows=on_windows)
-            yield Finding((*loc, place), f"{VALUE} {error}, so restic refuses every backup on {system}", hint)
+            yield FileProblem((*loc, place), f"{VALUE} {error}, so restic refuses every backup on {system}", hint)
     yield from _check_coverage(loc, entries, paths, on_windows=on_windows)
 
 
@@ -69,12 +71,12 @@ def _advise(text: str, *, on_windows: bool) -> str:
 
 def _check_coverage(
     loc: Loc, entries: Sequence[_Entry], paths: Sequence[str], *, on_windows: bool
-) -> Iterator[Finding]:
+) -> Iterator[FileProblem]:
     """Find the patterns that exclude a whole path, and the ! patterns without effect because of their folder."""
     patterns = [entry.pattern for entry in entries]
     if len(patterns) * (len(paths) + sum(pattern.is_negated for pattern in patterns)) > _PAIRS_LIMIT:
         message = f"{len(patterns)} patterns on {len(paths)} paths are too many to compare"
-        yield Finding(loc, message, "exclude whole folders instead of the files in them", at_key=True)
+        yield FileProblem(loc, message, "exclude whole folders instead of the files in them", at_key=True)
         return
     places = {id(entry.pattern): entry.place for entry in entries}
     hint = "remove the path or the pattern, or exclude only something inside the path"
@@ -82,7 +84,7 @@ def _check_coverage(
         parts = split_path(path, on_windows=on_windows)
         whole = find_exclusion(patterns, parts)
         if whole is not None:
-            yield Finding(
+            yield FileProblem(
                 (*loc, places[id(whole)]),
                 f"{VALUE} excludes {path}, a path of the plan: nothing of it would be saved",
                 hint,
@@ -90,7 +92,7 @@ def _check_coverage(
             continue
         emptied = _find_emptied(patterns, parts)
         if emptied is not None:
-            yield Finding(
+            yield FileProblem(
                 (*loc, places[id(emptied)]),
                 f"{VALUE} excludes everything in {path}, a path of the plan: nothing of it would be saved",
                 hint,
@@ -107,7 +109,7 @@ def _find_emptied(patterns: Sequence[Pattern], path: tuple[str, ...]) -> Pattern
     return first if first is not None and None not in rest else None
 
 
-def _check_taken_back(loc: Loc, entries: Sequence[_Entry], *, on_windows: bool) -> Iterator[Finding]:
+def _check_taken_back(loc: Loc, entries: Sequence[_Entry], *, on_windows: bool) -> Iterator[FileProblem]:
     """Find a path behind ! whose folder stays excluded: restic never reads that folder."""
     patterns = [entry.pattern for entry in entries]
     for entry in entries:
@@ -120,7 +122,7 @@ def _check_taken_back(loc: Loc, entries: Sequence[_Entry], *, on_windows: bool) 
                 continue
             separator = "\\" if on_windows else "/"
             shown = "\\".join(folder) if on_windows else "/" + "/".join(folder[1:])
-            yield Finding(
+            yield FileProblem(
                 (*loc, entry.place),
                 f"{VALUE} has no effect: {by.text} excludes the folder {shown}, and restic does not read it",
                 f"exclude the content of {shown} instead of the folder: {shown}{separator}*",

@@ -6,7 +6,7 @@ import pytest
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
-from coffre.offboarding.erase.checks import KeyAnswer, KeyTried, Look, RestoreAnswer
+from coffre.offboarding.erase.checks import ErasureLook, KeyAnswer, KeyTried, RestoreAnswer
 from coffre.offboarding.erase.destroying import (
     delete_users,
     destroy_control_bundle,
@@ -94,9 +94,15 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
 
     checks = verify_gone(service, control, erased)
     assert failed(checks) == []
-    assert {check.look for check in checks} == {Look.BUCKET, Look.RECORD, Look.USER, Look.KEY, Look.RESTORE}
-    assert {check.seen.answer for check in checks if check.look is Look.RESTORE} == {RestoreAnswer.REFUSED}
-    assert {check.holder for check in checks if check.look is Look.KEY} == {
+    assert {check.look for check in checks} == {
+        ErasureLook.BUCKET,
+        ErasureLook.RECORD,
+        ErasureLook.USER,
+        ErasureLook.KEY,
+        ErasureLook.RESTORE,
+    }
+    assert {check.seen.answer for check in checks if check.look is ErasureLook.RESTORE} == {RestoreAnswer.REFUSED}
+    assert {check.holder for check in checks if check.look is ErasureLook.KEY} == {
         SecretId(SecretKind.OWNER_KEY),
         *(SecretId(SecretKind.MACHINE_KEY, name) for name in MACHINES),
     }
@@ -173,20 +179,23 @@ def test_the_password_of_one_machine_goes_alone(service, erased):
 
 def test_what_is_still_there_fails_its_check_and_no_other(service, control, erased):
     checks = verify_gone(service, control, erased)
-    assert (Look.USER, service.owner_uid) in failed(checks)
+    assert (ErasureLook.USER, service.owner_uid) in failed(checks)
     looks = [look for look, _ in failed(checks)]
-    assert (looks.count(Look.KEY), looks.count(Look.RESTORE)) == (3, 2)
-    assert not {Look.BUCKET, Look.RECORD} & set(looks)
-    assert {check.seen for check in checks if check.look is Look.KEY} == {KeyTried(answer=KeyAnswer.NO_BUCKET)}
+    assert (looks.count(ErasureLook.KEY), looks.count(ErasureLook.RESTORE)) == (3, 2)
+    assert not {ErasureLook.BUCKET, ErasureLook.RECORD} & set(looks)
+    assert {check.seen for check in checks if check.look is ErasureLook.KEY} == {KeyTried(answer=KeyAnswer.NO_BUCKET)}
     slug = service.tenant.slug
-    assert {(Look.BUNDLES, slug), (Look.STACK, slug)} <= set(failed(verify_nothing_left(service, erased)))
+    assert {(ErasureLook.BUNDLES, slug), (ErasureLook.STACK, slug)} <= set(failed(verify_nothing_left(service, erased)))
 
 
 def test_a_bucket_that_holds_something_fails_its_checks(service, control):
     began = identify_bucket(service, "poste-01")
-    assert failed(verify_emptied(service, ["poste-01"])) == [(Look.OWNED, ""), (Look.CONTENTS, began.bucket)]
+    assert failed(verify_emptied(service, ["poste-01"])) == [
+        (ErasureLook.OWNED, ""),
+        (ErasureLook.CONTENTS, began.bucket),
+    ]
     found = failed(verify_gone(service, control, [began]))
-    assert {(Look.BUCKET, began.bucket), (Look.RECORD, began.bucket)} <= set(found)
+    assert {(ErasureLook.BUCKET, began.bucket), (ErasureLook.RECORD, began.bucket)} <= set(found)
 
 
 def test_a_platform_that_is_away_verifies_nothing(office, service, control, erased, tmp_path):

@@ -30,7 +30,7 @@ from coffre.records.facts.departure import LetterKind
 from coffre.records.facts.mail import MailState
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.tenant.service import Service
 from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
 
@@ -237,7 +237,7 @@ def test_without_a_mail_server_a_letter_is_a_file_and_is_recorded_once(tmp_path:
 
 
 @contextmanager
-def anchoring(folder: Path, inbox: Inbox) -> Iterator[tuple[Repository, Records, SecretStore, list[str]]]:
+def anchoring(folder: Path, inbox: Inbox) -> Iterator[tuple[Checkout, Records, SecretStore, list[str]]]:
     """Open real records that are anchored by that server, and hear what is told of it."""
     root = folder / "checkout"
     root.mkdir()

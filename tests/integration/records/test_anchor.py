@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from coffre.anchors.anchoring import anchor_quietly, anchor_records, file_place, sign_records
-from coffre.anchors.check import Check, Contradiction, Weakness, check_records
+from coffre.anchors.check import AnchorCheck, Contradiction, Weakness, check_records
 from coffre.anchors.file import add_to_anchor, read_anchor
 from coffre.errors import ExpectedError, RefusedError
 from coffre.records.chain.heads import Head, read_heads, sign_head, write_head
@@ -21,7 +21,7 @@ from coffre.records.events import EventKind
 from coffre.secrets import minting
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.platform import Anchor, PlatformFile
 from coffre.workspace.clock import utc_now
 from tests.tampering import event, recompute, unguarded
@@ -54,7 +54,7 @@ class Desk:
     """A repository with records, a secret store and an anchor."""
 
     database: "Database"
-    repository: Repository
+    repository: Checkout
     records: Records
     secrets: SecretStore
     engine: sa.Engine
@@ -66,7 +66,7 @@ class Desk:
     def anchored(self, now: datetime | None = None) -> int:
         return len(anchor_records(self.repository, self.records, self.secrets, now or utc_now()))
 
-    def check(self, *given: Head, now: datetime | None = None) -> Check:
+    def check(self, *given: Head, now: datetime | None = None) -> AnchorCheck:
         return check_records(
             self.repository, self.records, self.secrets, given=given, trimmable=TRIMMABLE, now=now or utc_now()
         )
@@ -91,7 +91,7 @@ def desk(database: "Database", tmp_path_factory: pytest.TempPathFactory) -> Iter
     settings = PlatformFile.model_validate({**PLATFORM, "records": database.reference, "anchor": {"file": ANCHOR}})
     made = sa.create_engine(database.url.replace("postgresql://", "postgresql+psycopg://"))
     with Records.open(database.reference, database.root) as records:
-        found = Desk(database, Repository(root, settings, {}), records, secrets, made)
+        found = Desk(database, Checkout(root, settings, {}), records, secrets, made)
         records.append_all([event(EventKind.INSTALL, "pc-1"), event(EventKind.PASSWORD_USED, "pc-1", reason="drill")])
         assert found.anchored() == 1
         records.append(event(EventKind.DRILL, "pc-1"))

@@ -9,12 +9,12 @@ from coffre.cli import output
 from coffre.cli.service.status import _show_status
 from coffre.observation.machine import MachineStatus
 from coffre.observation.retired import RetiredStatus
-from coffre.observation.tenant import LicenceStatus, TenantStatus
+from coffre.observation.tenant import LicenceStatus, TenantObservation
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def status(**changes: object) -> TenantStatus:
+def status(**changes: object) -> TenantObservation:
     plain = {
         "tenant": "acme",
         "status": "active",
@@ -28,7 +28,7 @@ def status(**changes: object) -> TenantStatus:
         "options": {},
         "machines": (),
     }
-    return TenantStatus(**{**plain, **changes})  # type: ignore[arg-type]
+    return TenantObservation(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 def test_the_quota_is_shown_as_it_was_sold(capsys: pytest.CaptureFixture[str]) -> None:

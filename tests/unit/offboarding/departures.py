@@ -10,9 +10,9 @@ from typing import Any
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Check,
+    ErasureCheck,
+    ErasureLook,
     Left,
-    Look,
     RepositoryPasswords,
     RestoreAnswer,
     RestoreTried,
@@ -45,7 +45,7 @@ from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
 from coffre.secrets import minting
 from coffre.secrets.bundles import PROVIDER, ProviderBundle
-from coffre.spec.loader import Repository
+from coffre.spec.loader import Checkout
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import Stage
@@ -184,7 +184,7 @@ def open_service(
     platform = PlatformFile.model_validate({**PLATFORM, "platforms": {"lab": lab}, **settings})
     kept: Any = records or InMemoryRecords()
     yield Service(
-        repository=Repository(root, platform, {tenant.slug: tenant}),
+        repository=Checkout(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
         storage=Cluster(),  # type: ignore[arg-type]
         secrets=None,  # type: ignore[arg-type]
@@ -292,20 +292,23 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
 def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smileo.example") -> None:
     """Add a verification by another person, and what goes last."""
     checks = tuple(
-        Check(look, service.buckets.name(name), True, seen)
+        ErasureCheck(look, service.buckets.name(name), True, seen)
         for name in service.tenant.machines
         for look, seen in (
-            (Look.BUCKET, Absent()),
-            (Look.RESTORE, RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Stat: Access Denied.")),
+            (ErasureLook.BUCKET, Absent()),
+            (
+                ErasureLook.RESTORE,
+                RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Stat: Access Denied."),
+            ),
         )
     )
     other = replace(service, log=replace(service.log, author=Author(actor, "1a2b3c4d5e6f")))
     looking = Journal(other, ended_on(4))
-    looking.note(Step.VERIFIED, Verified((*checks, Check(Look.USER, service.owner_uid, True, Absent()))))
+    looking.note(Step.VERIFIED, Verified((*checks, ErasureCheck(ErasureLook.USER, service.owner_uid, True, Absent()))))
     journal.today = ended_on(5)
     journal.enter(Stage.VERIFIED)
     journal.note(Step.STACK_REMOVED, Removed((".coffre/state/.pulumi/stacks/coffre/martin.json",)))
     places = ("secrets/martin.control.age", "escrow/martin.control.age")
     journal.note(Step.SECRET_DESTROYED, SecretDestroyed(ServiceKeys(), places, HASH))
     journal.note(Step.LOCAL_REMOVED, Removed(()))
-    journal.note(Step.FINAL_CHECK, Verified((Check(Look.STACK, "martin", True, Left()),)))
+    journal.note(Step.FINAL_CHECK, Verified((ErasureCheck(ErasureLook.STACK, "martin", True, Left()),)))

@@ -8,12 +8,12 @@ import pytest
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Check,
     Contents,
+    ErasureCheck,
+    ErasureLook,
     KeyAnswer,
     KeyTried,
     Left,
-    Look,
     OwnedBuckets,
     Present,
     Quoted,
@@ -59,9 +59,9 @@ SEEN: list[Seen] = [
     *(RestoreTried(answer=answer, said="no") for answer in RestoreAnswer),
     Quoted(text="something"),
 ]
-PASSED = Check(Look.USER, "martin-k7", True, Absent())
-FAILED = Check(
-    Look.KEY,
+PASSED = ErasureCheck(ErasureLook.USER, "martin-k7", True, Absent())
+FAILED = ErasureCheck(
+    ErasureLook.KEY,
     "AKIA1",
     False,
     KeyTried(answer=KeyAnswer.ACCEPTED),
@@ -93,7 +93,7 @@ EVIDENCE = [
     SecretDestroyed(Quoted(text="the data bundle"), (), "ef" * 32),
     UserDeleted("martin-k7.m1", ("AKIA1", "AKIA2")),
     Verified((PASSED, FAILED)),
-    *(Verified((Check(Look.BUCKET, "b", False, seen),)) for seen in SEEN),
+    *(Verified((ErasureCheck(ErasureLook.BUCKET, "b", False, seen),)) for seen in SEEN),
 ]
 
 

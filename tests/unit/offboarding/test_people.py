@@ -16,7 +16,7 @@ from coffre.offboarding.approval.second_person import digest_verification, is_an
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.certificate.who import list_people, read_who
-from coffre.offboarding.erase.checks import Absent, Check, Look, RepositoryPasswords
+from coffre.offboarding.erase.checks import Absent, ErasureCheck, ErasureLook, RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import (
     Approved,
     BucketCount,
@@ -38,7 +38,7 @@ from tests.unit.offboarding.departures import HASH, LEAVING, copy_event, leaving
 
 ANNA, PAUL, MARC = "anna@smileo.example", "paul@smileo.example", "marc@smileo.example"
 ERASED_ON, VERIFIED_ON = date(2027, 5, 1), date(2027, 5, 4)
-PASSED = Verified((Check(Look.USER, "x", True, Absent()),))
+PASSED = Verified((ErasureCheck(ErasureLook.USER, "x", True, Absent()),))
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_a_journal_that_was_written_over_proves_nothing(
     if fault == "rewritten":
         change("bucket_erased", is_gone=False)
     elif fault == "result":
-        change("verified", **to_details(Verified((Check(Look.USER, "y", True, Absent()),))))
+        change("verified", **to_details(Verified((ErasureCheck(ErasureLook.USER, "y", True, Absent()),))))
     elif fault == "moved":
         journal.insert(0, replace(journal.pop(places["verify"]), id=0))
     elif fault == "another day":

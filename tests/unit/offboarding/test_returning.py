@@ -15,11 +15,11 @@ from coffre.agents.repository import Node, Snapshot, as_listed
 from coffre.agents.restic.repository.output import read_node
 from coffre.errors import RefusedError
 from coffre.offboarding.handover.bag.bag import HashedFile, find_changed, read_manifest, write_manifest
-from coffre.offboarding.handover.entries import Entry, MissingEntriesError, Tree, read_entries, to_line
+from coffre.offboarding.handover.entries import MissingEntriesError, SnapshotEntry, Tree, read_entries, to_line
 from coffre.offboarding.handover.files import choose, folder_of
 from coffre.offboarding.handover.job import Job, Limits
 from coffre.offboarding.handover.names import may_be_held, stand_in
-from coffre.offboarding.handover.progress import Progress, begin, read_progress
+from coffre.offboarding.handover.progress import ReturnProgress, begin, read_progress
 from coffre.offboarding.handover.settling import nanoseconds, restored_path
 from coffre.offboarding.handover.targets.room import Need, count_larger, need_of, refuse_larger, refuse_without_room
 from coffre.offboarding.handover.targets.staging import remove_others, staging_folder
@@ -166,7 +166,7 @@ def refusal(error: int) -> Callable[..., None]:
 
 def test_an_entry_knows_where_it_was_restored(tmp_path: Path) -> None:
     node = Node("/x\ufffd/\ufffd\n", "file", 3, 0o640, 1, 2, "2026-11-25T18:43:26Z")
-    entry = Entry(node, "s1", b"/x\xe9/\xff\n", b"data/s1/x\xe9/\xff\n", b"data/s1/x_~1/__~2")
+    entry = SnapshotEntry(node, "s1", b"/x\xe9/\xff\n", b"data/s1/x\xe9/\xff\n", b"data/s1/x_~1/__~2")
     fields = json.loads(to_line(entry))
     assert restored_path(fields) == entry.restored
     assert (fields["chemin"], fields["mode"], fields["range_sous"]) == (
@@ -174,12 +174,12 @@ def test_an_entry_knows_where_it_was_restored(tmp_path: Path) -> None:
         "0640",
         "data/s1/x_~1/__~2",
     )
-    plain = Entry(Node("/a/b", "symlink", 0), "", b"/a/b", b"data/a/b", None, target=b"/c")
+    plain = SnapshotEntry(Node("/a/b", "symlink", 0), "", b"/a/b", b"data/a/b", None, target=b"/c")
     assert restored_path(json.loads(to_line(plain))) == b"data/a/b"
 
 
 def test_a_line_of_the_tag_file_is_one_line_for_everybody() -> None:
-    line = to_line(Entry(Node("/a\u2028b\x85c", "dir", 0), "", "/a\u2028b\x85c".encode(), b"x", b"y"))
+    line = to_line(SnapshotEntry(Node("/a\u2028b\x85c", "dir", 0), "", "/a\u2028b\x85c".encode(), b"x", b"y"))
     assert len(line.splitlines()) == 1
     assert json.loads(line)["chemin"] == "/a\u2028b\x85c"
 
@@ -252,13 +252,13 @@ def test_a_manifest_is_read_back_as_written_and_tells_what_changed(tmp_path: Pat
 
 def test_only_the_same_return_goes_on_in_a_folder(tmp_path: Path) -> None:
     bag = tmp_path / "bag"
-    first = Progress("martin/compta-01", "files", ("a", "b"))
+    first = ReturnProgress("martin/compta-01", "files", ("a", "b"))
     assert begin(bag, first) == first
     assert bag.stat().st_mode & 0o777 == 0o700
-    assert begin(bag, Progress("martin/compta-01", "files", ("newer",))).snapshots == ("a", "b")
+    assert begin(bag, ReturnProgress("martin/compta-01", "files", ("newer",))).snapshots == ("a", "b")
     assert read_progress(bag) == first
     with pytest.raises(RefusedError, match="unfinished return of martin/compta-01 as files"):
-        begin(bag, Progress("martin/compta-01", "repository", ()))
+        begin(bag, ReturnProgress("martin/compta-01", "repository", ()))
 
 
 def test_a_bag_made_for_one_target_form_or_reason_is_never_taken_for_another(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_links_in_the_payload_are_the_machines_own_unless_it_is_a_repository(
     tmp_path: Path, form: str, is_refused: bool
 ) -> None:
     """A machine may have a folder /depot with links in it, and its return may be cut short."""
-    wanted = Progress("martin/compta-01", form, ("1a",))
+    wanted = ReturnProgress("martin/compta-01", form, ("1a",))
     assert begin(tmp_path / "bag", wanted) == wanted
     (tmp_path / "bag" / "data" / "depot").mkdir(parents=True)
     (tmp_path / "bag" / "data" / "depot" / "link").symlink_to("/etc")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.offboarding.erase.checks import KeyAnswer, KeyTried, Look
+from coffre.offboarding.erase.checks import ErasureLook, KeyAnswer, KeyTried
 from coffre.offboarding.erase.verifying import list_access_keys, try_access_keys
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
@@ -60,7 +60,9 @@ def test_every_access_key_of_a_bundle_is_tried_under_its_holder() -> None:
 )
 def test_a_key_passes_only_when_the_platform_does_not_know_it(answer: Any, tried: KeyTried) -> None:
     checks = list(try_access_keys(Gate(answer), "a-bucket", CONTROL))  # type: ignore[arg-type]
-    assert [(check.look, check.passed, check.seen) for check in checks] == [(Look.KEY, answer is False, tried)] * 4
+    assert [(check.look, check.passed, check.seen) for check in checks] == [
+        (ErasureLook.KEY, answer is False, tried)
+    ] * 4
 
 
 def test_a_platform_that_is_away_answers_for_no_key() -> None:

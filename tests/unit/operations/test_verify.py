@@ -90,7 +90,7 @@ class Desk:
         if self.problem is not None:
             raise self.problem
 
-    def verify(self) -> module.Verification:
+    def verify(self) -> module.RepositoryVerification:
         return module.verify(self, MACHINE, lambda text: None, lambda: self.now)  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ from coffre.agents.restic.repository import format as restic_format
 from coffre.agents.restic.repository.new_repository import new_repository
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations import repository as opening
-from coffre.provisioning.rules import Remains
+from coffre.provisioning.rules import RepositoryRemains
 from coffre.provisioning.steps import repositories
 from coffre.provisioning.terms.context import NO_RENEWAL
 from coffre.storage.driver import AccessKey
@@ -43,7 +43,7 @@ class FolderBucket:
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
     bucket = FolderBucket(tmp_path / "repository")
-    remains = Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
+    remains = RepositoryRemains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
     monkeypatch.setattr(repositories, "_look_at_remains", lambda service, name: remains)
     monkeypatch.setattr(opening, "use_password", lambda secrets, log, name, reason: PASSWORD)
     opened = ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)

@@ -4,7 +4,7 @@ import pytest
 
 from coffre.errors import RefusedError
 from coffre.provisioning.rules import (
-    Remains,
+    RepositoryRemains,
     judge_escrow,
     refuse_lost_repository,
     refuse_lost_secrets,
@@ -51,16 +51,28 @@ def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None
 @pytest.mark.parametrize(
     ("remains", "renews", "said"),
     [
-        (Remains(has_config=False, has_keys=False, has_backups=False, known_snapshots=0), False, None),
+        (RepositoryRemains(has_config=False, has_keys=False, has_backups=False, known_snapshots=0), False, None),
         # An initialisation that was cut off.
-        (Remains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0), False, None),
-        (Remains(has_config=False, has_keys=False, has_backups=False, known_snapshots=3), False, "held 3 snapshots"),
-        (Remains(has_config=False, has_keys=False, has_backups=False, known_snapshots=3), True, None),
-        (Remains(has_config=False, has_keys=True, has_backups=True, known_snapshots=0), True, "bucket holds backups"),
-        (Remains(has_config=True, has_keys=False, has_backups=False, known_snapshots=0), True, "has no keys any more"),
+        (RepositoryRemains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0), False, None),
+        (
+            RepositoryRemains(has_config=False, has_keys=False, has_backups=False, known_snapshots=3),
+            False,
+            "held 3 snapshots",
+        ),
+        (RepositoryRemains(has_config=False, has_keys=False, has_backups=False, known_snapshots=3), True, None),
+        (
+            RepositoryRemains(has_config=False, has_keys=True, has_backups=True, known_snapshots=0),
+            True,
+            "bucket holds backups",
+        ),
+        (
+            RepositoryRemains(has_config=True, has_keys=False, has_backups=False, known_snapshots=0),
+            True,
+            "has no keys any more",
+        ),
     ],
 )
-def test_no_repository_is_made_where_one_was(remains: Remains, renews: bool, said: str | None) -> None:
+def test_no_repository_is_made_where_one_was(remains: RepositoryRemains, renews: bool, said: str | None) -> None:
     if said is None:
         return refuse_lost_repository("martin", "compta-01", remains, renews=renews)
     with pytest.raises(RefusedError, match=said) as caught:

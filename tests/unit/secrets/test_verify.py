@@ -9,7 +9,7 @@ import pytest
 from coffre.secrets import age
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values
 from coffre.secrets.holders.recipients import Vault as KeyVault
-from coffre.secrets.holders.verify import Finding, verify
+from coffre.secrets.holders.verify import BundleFinding, verify
 
 if TYPE_CHECKING:
     from conftest import Vault
@@ -26,7 +26,7 @@ def filled(vault: "Vault", data: DataBundle, control: ControlBundle) -> "Vault":
     return vault
 
 
-def look(vault: "Vault", applied: tuple[str, ...] = (SLUG,)) -> list[Finding]:
+def look(vault: "Vault", applied: tuple[str, ...] = (SLUG,)) -> list[BundleFinding]:
     before = vault.everything()
     keys = KeyVault.open(vault.primary, vault.escrow, vault.root, environment=vault.environment)
     found = verify(keys, {SLUG: TENANT_ID, "atelier": "t4x8m2ph6c"}, applied)

@@ -3,12 +3,12 @@
 import pytest
 
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.problems.problems import Finding
+from coffre.spec.problems.problems import FileProblem
 from coffre.spec.rules.paths import path_flaw
 from coffre.spec.rules.patterns import check_patterns
 
 
-def findings(patterns: list[str], *paths: str, system: OperatingSystem = OperatingSystem.LINUX) -> list[Finding]:
+def findings(patterns: list[str], *paths: str, system: OperatingSystem = OperatingSystem.LINUX) -> list[FileProblem]:
     return list(check_patterns((), {"exclude": patterns}, {system: list(paths)}))
 
 

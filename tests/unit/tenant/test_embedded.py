@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coffre.offboarding.lifecycle.clock import read_today
-from coffre.spec.loader import Repository, load_repository
+from coffre.spec.loader import Checkout, load_repository
 from coffre.tenant.embedded import judge_cluster, why_not_embedded
 from coffre.tenant.service import local_today
 from tests.signers import Person, SignedRepository, make_person
@@ -33,7 +33,7 @@ def test_the_cluster_s_own_answer_has_to_be_the_record_s(recorded: set[str], tol
     assert bool(said) == bool(expected)
 
 
-def desk(root: Path, *, lab: bool = True, record: object = None) -> Repository:
+def desk(root: Path, *, lab: bool = True, record: object = None) -> Checkout:
     text = (REPOSITORY / "platform.yaml").read_text(encoding="utf-8")
     text = text.replace("    lab: true ", "    lab: true " if lab else "    # lab ")
     (root / "platform.yaml").write_text(text, encoding="utf-8")
@@ -46,7 +46,7 @@ def desk(root: Path, *, lab: bool = True, record: object = None) -> Repository:
     return load_repository(root)
 
 
-def why(repository: Repository, *told: str) -> str:
+def why(repository: Checkout, *told: str) -> str:
     return why_not_embedded(repository, "lab", Cluster(told))  # type: ignore[arg-type]
 
 

@@ -48,7 +48,7 @@ _SHOWN, _LONGEST_REASON = 200, 1000
 
 
 @dataclass(frozen=True)
-class MachineFacts:
+class RestoreHost:
     """What a machine has: its system and architecture, and by name the SHA-256 of each program of ours that it has."""
 
     system: str
@@ -65,20 +65,20 @@ class Program:
     sha256: str
 
 
-def look_at(machine: SshMachine) -> MachineFacts:
+def look_at(machine: SshMachine) -> RestoreHost:
     """Ask a machine what it is; raises the errors of `ssh_errors` when it cannot be asked."""
     done = machine.run(["sh", "-c", _LOOK], LOOK_SECONDS)
     return read_facts(done.stdout)
 
 
-def read_facts(said: str) -> MachineFacts:
+def read_facts(said: str) -> RestoreHost:
     """Read what a machine answers. Pure."""
     facts = {name: value for name, _, value in (line.partition("=") for line in said.splitlines())}
     sha256 = {name: facts[name] for name in INSTALLED if facts.get(name)}
-    return MachineFacts(facts.get("system", ""), facts.get("architecture", ""), sha256)
+    return RestoreHost(facts.get("system", ""), facts.get("architecture", ""), sha256)
 
 
-def choose_sent(facts: MachineFacts, machine: str, programs: Sequence[Program]) -> list[Program]:
+def choose_sent(facts: RestoreHost, machine: str, programs: Sequence[Program]) -> list[Program]:
     """Return the programs that have to be sent; RefusedError for a machine on which ours do not run. Pure."""
     missing = [program for program in programs if facts.sha256.get(program.name) != program.sha256]
     here = (platform.system(), platform.machine())

@@ -11,8 +11,8 @@ from coffre.agents.repository import BucketStorage, RemoteRestore
 from coffre.agents.restic.repository import remote_restore
 from coffre.agents.restic.repository.process import ResticError
 from coffre.agents.restic.repository.remote_restore import (
-    MachineFacts,
     Program,
+    RestoreHost,
     build_arguments,
     choose_sent,
     explain_end,
@@ -57,12 +57,12 @@ def test_programs_are_sent_only_where_they_lack_and_run():
     known = read_facts(f"system={here[0]}\narchitecture={here[1]}\ncoffre-agent=def\nrestic=abc\n")
     assert choose_sent(known, "m", [restic, agent]) == []
     assert choose_sent(replace(known, sha256={"restic": "abc"}), "m", [restic, agent]) == [agent]
-    assert choose_sent(MachineFacts(*here, {"restic": "other"}), "m", [restic, agent]) == [restic, agent]
+    assert choose_sent(RestoreHost(*here, {"restic": "other"}), "m", [restic, agent]) == [restic, agent]
     assert choose_sent(read_facts(""), "m", []) == []
     with pytest.raises(RefusedError, match="runs Linux on riscv64"):
-        choose_sent(MachineFacts("Linux", "riscv64"), "m", [restic])
+        choose_sent(RestoreHost("Linux", "riscv64"), "m", [restic])
     with pytest.raises(RefusedError, match=r"runs Li\\x1b\[2J on ") as refused:
-        choose_sent(MachineFacts("Li\x1b[2J", "x" * 5000), "m", [restic])
+        choose_sent(RestoreHost("Li\x1b[2J", "x" * 5000), "m", [restic])
     assert len(str(refused.value)) < 600
 
 

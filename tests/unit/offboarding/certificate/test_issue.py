@@ -29,7 +29,7 @@ from coffre.offboarding.certificate.sealed import (
     seal_statement,
 )
 from coffre.offboarding.certificate.verify import verify_file
-from coffre.offboarding.erase.checks import Absent, Check, Look
+from coffre.offboarding.erase.checks import Absent, ErasureCheck, ErasureLook
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Flaws, Locked, Step, Verified
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import is_genuine, read_heads
@@ -134,7 +134,7 @@ def test_a_day_set_by_hand_or_a_trial_platform_shows_as_a_specimen(
     with open_service(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as service:
         today = datetime.now(UTC).date()
         journal = Journal(service, today)
-        journal.note(Step.VERIFIED, Verified((Check(Look.USER, "x", True, Absent()),)))
+        journal.note(Step.VERIFIED, Verified((ErasureCheck(ErasureLook.USER, "x", True, Absent()),)))
         certificate = issue(service, journal, today)
         assert facts_of(certificate)["specimen"] == []
         assert "SPÉCIMEN" not in text_of(certificate.pdf)

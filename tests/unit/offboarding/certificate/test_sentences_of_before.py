@@ -19,7 +19,15 @@ from coffre.offboarding.approval.second_person import digest_verification
 from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.verify import open_seal
-from coffre.offboarding.erase.checks import Check, Look, Quoted, RepositoryPasswords, RestoreTried, Secret, ToldByLetter
+from coffre.offboarding.erase.checks import (
+    ErasureCheck,
+    ErasureLook,
+    Quoted,
+    RepositoryPasswords,
+    RestoreTried,
+    Secret,
+    ToldByLetter,
+)
 from coffre.offboarding.lifecycle.evidence import Agent, SecretDestroyed, Step, Verified, from_details
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.events import Event, EventKind
@@ -58,7 +66,7 @@ def shown_on(pdf: Path) -> str:
 @pytest.mark.parametrize("each", SENTENCES["checks"], ids=lambda each: each["recorded"]["name"])
 def test_a_check_reads_in_french_and_in_english_as_it_did(each: dict[str, Any]) -> None:
     recorded, (name, seen) = each["recorded"], each["french"]
-    check = from_details(Check, recorded)
+    check = from_details(ErasureCheck, recorded)
     assert check.passed is recorded["passed"]
     assert wording.name_check(check) == name
     assert wording.say_seen(check) == NOT_KNOWN_THEN.get(seen, seen)
@@ -66,22 +74,22 @@ def test_a_check_reads_in_french_and_in_english_as_it_did(each: dict[str, Any]) 
 
 
 def test_a_check_is_quoted_only_where_the_version_before_had_no_words_for_it() -> None:
-    found = [(from_details(Check, each["recorded"]), each) for each in SENTENCES["checks"]]
-    assert {check.look for check, _ in found} == set(Look)
+    found = [(from_details(ErasureCheck, each["recorded"]), each) for each in SENTENCES["checks"]]
+    assert {check.look for check, _ in found} == set(ErasureLook)
     quoted = [each["recorded"]["seen"] for check, each in found if isinstance(check.seen, Quoted)]
     assert [text.partition(":")[0] for text in quoted] == [
         "list bucket martin-compta-01-779e82c9b5 with access key AKIA0000000000000006",
         "there is no repository there",
         "a sentence of its own",
     ]
-    assert [each["recorded"]["name"] for check, each in found if check.look is Look.QUOTED] == [
+    assert [each["recorded"]["name"] for check, each in found if check.look is ErasureLook.QUOTED] == [
         "something that nobody knows any more"
     ]
 
 
 def test_restic_is_quoted_where_it_was_refused() -> None:
     (said,) = {each["recorded"]["seen"] for each in SENTENCES["checks"] if "Access Denied" in each["recorded"]["seen"]}
-    checks = [from_details(Check, each["recorded"]) for each in SENTENCES["checks"]]
+    checks = [from_details(ErasureCheck, each["recorded"]) for each in SENTENCES["checks"]]
     assert said in {check.seen.said for check in checks if isinstance(check.seen, RestoreTried)}
 
 

@@ -9,12 +9,12 @@ from coffre.cli.words.checks import describe_check
 from coffre.offboarding.certificate.wording import LOOKS, name_check, name_secret, say_seen, say_told
 from coffre.offboarding.erase.checks import (
     Absent,
-    Check,
     Contents,
+    ErasureCheck,
+    ErasureLook,
     KeyAnswer,
     KeyTried,
     Left,
-    Look,
     OwnedBuckets,
     Present,
     Quoted,
@@ -29,69 +29,73 @@ from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 
 BUCKET, UID = "martin-compta-01-779e82c9b5", "martin-k7f3q9wz2m"
 
-WORDS: list[tuple[Look, Seen, str]] = [
-    (Look.BUCKET, Absent(), "la plate-forme répond à l’administrateur qu’il n’existe pas"),
-    (Look.CONTENTS, Absent(), "la plate-forme répond qu’il n’existe pas"),
-    (Look.USER, Absent(), "inexistant"),
-    (Look.PASSWORD, Absent(), "aucun"),
-    (Look.USER, Present(), "toujours présent"),
-    (Look.PASSWORD, Present(), "toujours présent"),
-    (Look.BUCKET, Present(owner=UID), f"toujours présent, propriétaire {UID}"),
+WORDS: list[tuple[ErasureLook, Seen, str]] = [
+    (ErasureLook.BUCKET, Absent(), "la plate-forme répond à l’administrateur qu’il n’existe pas"),
+    (ErasureLook.CONTENTS, Absent(), "la plate-forme répond qu’il n’existe pas"),
+    (ErasureLook.USER, Absent(), "inexistant"),
+    (ErasureLook.PASSWORD, Absent(), "aucun"),
+    (ErasureLook.USER, Present(), "toujours présent"),
+    (ErasureLook.PASSWORD, Present(), "toujours présent"),
+    (ErasureLook.BUCKET, Present(owner=UID), f"toujours présent, propriétaire {UID}"),
     (
-        Look.CONTENTS,
+        ErasureLook.CONTENTS,
         Contents(versions=3, markers=2, uploads=1),
         "versions : 3 ; marqueurs de suppression : 2 ; envois inachevés : 1",
     ),
-    (Look.RECORD, Left(), "aucune entrée bucket.instance"),
-    (Look.RECORD, Left(names=("a:1", "a:2")), "entrées bucket.instance : a:1, a:2"),
-    (Look.BUNDLES, Left(), "aucun, ni dans le dossier des secrets ni au séquestre"),
-    (Look.BUNDLES, Left(names=("a",)), "restent : a"),
-    (Look.STACK, Left(), "aucune"),
-    (Look.STACK, Left(names=("a",)), "restent : a"),
-    (Look.OWNED, OwnedBuckets(sought=2), "clé acceptée ; espaces recherchés : 2 ; espaces listés : aucun"),
-    (Look.OWNED, OwnedBuckets(sought=2, names=("a",)), "clé acceptée ; espaces recherchés : 2 ; espaces listés : a"),
-    (Look.KEY, KeyTried(answer=KeyAnswer.UNKNOWN), "requête signée refusée : InvalidAccessKeyId"),
-    (Look.KEY, KeyTried(answer=KeyAnswer.ACCEPTED), "la clé est encore acceptée"),
-    (Look.KEY, KeyTried(answer=KeyAnswer.NO_BUCKET), "la clé est encore acceptée, l’espace n’existe pas"),
+    (ErasureLook.RECORD, Left(), "aucune entrée bucket.instance"),
+    (ErasureLook.RECORD, Left(names=("a:1", "a:2")), "entrées bucket.instance : a:1, a:2"),
+    (ErasureLook.BUNDLES, Left(), "aucun, ni dans le dossier des secrets ni au séquestre"),
+    (ErasureLook.BUNDLES, Left(names=("a",)), "restent : a"),
+    (ErasureLook.STACK, Left(), "aucune"),
+    (ErasureLook.STACK, Left(names=("a",)), "restent : a"),
+    (ErasureLook.OWNED, OwnedBuckets(sought=2), "clé acceptée ; espaces recherchés : 2 ; espaces listés : aucun"),
     (
-        Look.KEY,
+        ErasureLook.OWNED,
+        OwnedBuckets(sought=2, names=("a",)),
+        "clé acceptée ; espaces recherchés : 2 ; espaces listés : a",
+    ),
+    (ErasureLook.KEY, KeyTried(answer=KeyAnswer.UNKNOWN), "requête signée refusée : InvalidAccessKeyId"),
+    (ErasureLook.KEY, KeyTried(answer=KeyAnswer.ACCEPTED), "la clé est encore acceptée"),
+    (ErasureLook.KEY, KeyTried(answer=KeyAnswer.NO_BUCKET), "la clé est encore acceptée, l’espace n’existe pas"),
+    (
+        ErasureLook.KEY,
         KeyTried(answer=KeyAnswer.REFUSED, said="UserSuspended"),
         "la plate-forme connaît encore la clé, et répond : UserSuspended",
     ),
     (
-        Look.RESTORE,
+        ErasureLook.RESTORE,
         RestoreTried(answer=RestoreAnswer.REFUSED, said="restic failed: Access Denied."),
         "refusée par la plate-forme (réponse de restic : Access Denied)",
     ),
-    (Look.RESTORE, RestoreTried(answer=RestoreAnswer.OPENED), "restic a ouvert le dépôt"),
-    (Look.RESTORE, RestoreTried(answer=RestoreAnswer.RESTORED), "la dernière sauvegarde a pu être restaurée"),
+    (ErasureLook.RESTORE, RestoreTried(answer=RestoreAnswer.OPENED), "restic a ouvert le dépôt"),
+    (ErasureLook.RESTORE, RestoreTried(answer=RestoreAnswer.RESTORED), "la dernière sauvegarde a pu être restaurée"),
     (
-        Look.RESTORE,
+        ErasureLook.RESTORE,
         RestoreTried(answer=RestoreAnswer.FAILED, said="wrong password"),
         "échouée sans que la plate-forme l’ait refusée ; réponse de restic : wrong password",
     ),
-    (Look.QUOTED, Quoted(text="something new"), "something new"),
+    (ErasureLook.QUOTED, Quoted(text="something new"), "something new"),
 ]
 
 
 @pytest.mark.parametrize(("look", "seen", "words"), WORDS)
-def test_what_is_seen_is_said_in_french(look: Look, seen: Seen, words: str) -> None:
-    assert say_seen(Check(look, BUCKET, False, seen)) == words
+def test_what_is_seen_is_said_in_french(look: ErasureLook, seen: Seen, words: str) -> None:
+    assert say_seen(ErasureCheck(look, BUCKET, False, seen)) == words
 
 
 def test_there_are_words_for_everything_that_can_be_looked_at_and_seen() -> None:
-    assert {look for look, _, _ in WORDS} == set(Look) == set(LOOKS)
+    assert {look for look, _, _ in WORDS} == set(ErasureLook) == set(LOOKS)
     assert {type(seen) for _, seen, _ in WORDS} == set(get_args(Seen))
     answers = {seen.answer for _, seen, _ in WORDS if isinstance(seen, KeyTried | RestoreTried)}
     assert answers == {*KeyAnswer, *RestoreAnswer}
 
 
-@pytest.mark.parametrize("look", list(Look))
-def test_every_look_has_a_french_and_an_english_name_that_keep_its_subject(look: Look) -> None:
-    check = Check(look, BUCKET, True, Absent())
+@pytest.mark.parametrize("look", list(ErasureLook))
+def test_every_look_has_a_french_and_an_english_name_that_keep_its_subject(look: ErasureLook) -> None:
+    check = ErasureCheck(look, BUCKET, True, Absent())
     assert name_check(check).endswith(BUCKET)
     assert f"{BUCKET}: " in describe_check(check)
-    assert name_check(Check(Look.OWNED, "", True, OwnedBuckets(sought=1))) == LOOKS[Look.OWNED]
+    assert name_check(ErasureCheck(ErasureLook.OWNED, "", True, OwnedBuckets(sought=1))) == LOOKS[ErasureLook.OWNED]
 
 
 @pytest.mark.parametrize(
@@ -112,13 +116,15 @@ def test_every_look_has_a_french_and_an_english_name_that_keep_its_subject(look:
     ],
 )
 def test_whose_a_key_was_is_said(holder: SecretId, french: str, english: str) -> None:
-    check = Check(Look.KEY, "AKIA1", True, KeyTried(answer=KeyAnswer.UNKNOWN), holder)
+    check = ErasureCheck(ErasureLook.KEY, "AKIA1", True, KeyTried(answer=KeyAnswer.UNKNOWN), holder)
     assert name_check(check) == f"Clé d’accès AKIA1 ({french})"
     assert describe_check(check).startswith(f"access key AKIA1 ({english}): ")
 
 
 def test_a_platform_that_still_knows_a_key_is_quoted_to_the_operator() -> None:
-    check = Check(Look.KEY, "AKIA1", False, KeyTried(answer=KeyAnswer.REFUSED, said="RGW said UserSuspended"))
+    check = ErasureCheck(
+        ErasureLook.KEY, "AKIA1", False, KeyTried(answer=KeyAnswer.REFUSED, said="RGW said UserSuspended")
+    )
     assert describe_check(check) == "access key AKIA1: the platform knows the key: RGW said UserSuspended"
 
 
