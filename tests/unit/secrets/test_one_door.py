@@ -28,7 +28,7 @@ READING = {
 """All that gives a password in clear, or the file that holds it, or takes one apart."""
 
 ALLOWED = {
-    ("tenant/passwords.py", "open_password"): "the door: it records the use first",
+    ("tenant/estate/passwords.py", "open_password"): "the door: it records the use first",
     ("secrets/bundles.py", "open_password"): "where it is defined",
     ("secrets/bundles.py", "reveal_for_storage"): "writing the bundle, for the encrypted file",
     ("secrets/bundles.py", "to_document"): "where it is defined",

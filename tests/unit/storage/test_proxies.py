@@ -83,7 +83,7 @@ def test_the_variables_are_those_of_go(environment: dict[str, str], found: str |
 
 @pytest.mark.parametrize("value", ["socks5://p:1", "https://p:1", "http://", "http://p:99999", "http://p:x"])
 def test_a_proxy_of_another_kind_is_refused(value: str) -> None:
-    with pytest.raises(UsageError, match="HTTPS_PROXY names no proxy that is spoken to"):
+    with pytest.raises(UsageError, match="HTTPS_PROXY names no supported proxy"):
         find_proxy(URL, {"HTTPS_PROXY": value})
 
 
