@@ -123,7 +123,7 @@ class MemoryDeclaration:
 
     def _is_there(self, resource: RecordedResource) -> bool:
         if resource.token == USER:
-            return bool(self.platform.list_users(resource.resource_id))
+            return resource.resource_id in self.platform.list_users(resource.resource_id)
         return resource.token != BUCKET or self.platform.find_bucket(resource.resource_id) is not None
 
 
@@ -172,7 +172,7 @@ class MemoryProvider(protocol.Provider):
     def _put(self, values: Mapping[str, Any]) -> None:
         if "uid" in values:
             wall, uid = values.get("wall_bytes"), values["uid"]
-            if not self._platform.list_users(uid):
+            if uid not in self._platform.list_users(uid):
                 self._platform.make_user(uid, AccessKey(values["key_id"], values["secret"]))
             self._platform.set_wall(uid, None if wall is None else int(wall))
         elif self._platform.find_bucket(values["name"]) is None:
