@@ -1,4 +1,4 @@
-"""What the records know of paths that SMILÉO has accepted as a machine reported them: empty, missing, or less."""
+"""The recorded paths that SMILÉO has accepted as a machine reported them: empty, missing, or with less content."""
 
 from coffre.agents.desired import AcceptedPath
 from coffre.agents.report import Report, ReportPath
@@ -7,7 +7,7 @@ from coffre.tenant.estate.log import Log
 
 
 def find_accepted(log: Log, machine: str) -> tuple[AcceptedPath, ...]:
-    """Return the last word on each path of a machine, in the order of the paths."""
+    """Return the last acceptance of each path of a machine, in the order of the paths."""
     words: dict[str, AcceptedPath] = {}
     for each in log.list(PathsAccepted, machine):
         number = each.fact.report_number
@@ -18,16 +18,16 @@ def find_accepted(log: Log, machine: str) -> tuple[AcceptedPath, ...]:
 
 
 def list_acceptable(last: Report | None) -> tuple[ReportPath, ...]:
-    """Return the paths of a report that SMILÉO can accept as they are: numbered, since the machine compares numbers."""
+    """Return the report's paths that SMILÉO can accept: those with numbers, since the machine compares numbers."""
     if last is None or not last.number:
         return ()
     return tuple(each for each in last.paths or () if each.state.may_be_accepted)
 
 
 def record_accepted(log: Log, machine: str, last: Report | None, reason: str) -> tuple[ReportPath, ...]:
-    """Record that what a machine's last report says of its paths is right, and why; orders have to be written then.
+    """Record that a machine's last report on its paths is correct, and why; orders must then be written.
 
-    Returns the paths. What they give from now on is compared with that, until a later good run.
+    Returns the paths. Their later content is compared with these values, until a later good run.
     """
     paths = list_acceptable(last)
     known = {(word.path, word.number) for word in find_accepted(log, machine)}

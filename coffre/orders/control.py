@@ -30,7 +30,7 @@ from coffre.tenant.service import Service, find_machine
 from coffre.workspace.clock import utc_now
 
 WALL_MARGIN_BYTES = 1024**2
-"""How far the wall is raised, for the length of one write, to put an order for a tenant that stands at it."""
+"""By how much the wall is raised during one write, to store an order of a tenant that has reached it."""
 
 
 GATE_LIMIT_BYTES = 64 * 1024
@@ -39,7 +39,7 @@ MAX_REASON = 200
 
 @dataclass(frozen=True)
 class GateOrder:
-    """What a machine is told of its gate, and why it is closed."""
+    """What a machine is told about its gate, and why the gate is closed."""
 
     is_closed: bool
     reason: str
@@ -47,11 +47,11 @@ class GateOrder:
 
 @dataclass(frozen=True)
 class Orders:
-    """A machine's orders: the generation that stands now, and what differs from what its tenant file wants.
+    """A machine's orders: their current generation, and the differences from its tenant file.
 
-    ``generation`` is None when there are none yet; ``differences`` are named as `desired.list_differences` does.
-    ``due``: a machine with this generation has all that is ordered, since what came after says the same.
-    ``needs_renewal``: they say what they should, and do not count for long any more; no change for anybody.
+    ``generation`` is None when there are none yet; ``differences`` have the names of `desired.list_differences`.
+    ``due``: a machine that applied this generation has all its orders, since the later ones have the same content.
+    ``needs_renewal``: the orders are correct but soon expire; no visible change.
     """
 
     machine: str
@@ -62,15 +62,15 @@ class Orders:
 
     @property
     def is_due(self) -> bool:
-        """Whether new orders have to be written."""
+        """Whether new orders must be written."""
         return self.generation is None or bool(self.differences) or self.needs_renewal
 
 
 def read_orders(service: Service, machine: str) -> dict[str, Any] | None:
-    """Return the payload of a machine's desired.json, its signature verified; None when there is none.
+    """Return the payload of a machine's desired.json, with a verified signature; None when there is none.
 
-    InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: somebody else put it
-    there. OutdatedOrdersError when it is genuine and older than what is recorded to have stood there.
+    InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: it is foreign.
+    OutdatedOrdersError when it is genuine but older than the recorded generation.
     """
     bucket = service.buckets.open(machine)
     document = _find_document(bucket)
@@ -107,7 +107,7 @@ def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | 
 
 
 def _refuse_elsewhere(tenant: Tenant, machine: str, orders: Mapping[str, Any]) -> None:
-    """Refuse orders of another machine: one key signs those of all machines of a tenant."""
+    """Refuse orders of another machine: one key signs the orders of all machines of a tenant."""
     if (orders.get("tenant_id"), orders.get("machine")) != (tenant.id, machine):
         raise desired.InvalidOrdersError(
             "control/desired.json is signed, and for another machine than this bucket's", fault=Fault.FOREIGN
@@ -121,7 +121,7 @@ def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any
 
 
 def refuse_foreign_orders(service: Service, machines: Iterable[str]) -> None:
-    """Refuse to go on over orders that are not ours, or not our newest; what cannot be read is left to a later step."""
+    """Refuse foreign or outdated orders; an unreadable document is left to a later step."""
     for machine in machines:
         with contextlib.suppress(RemoteError):
             read_orders(service, machine)
@@ -130,9 +130,9 @@ def refuse_foreign_orders(service: Service, machines: Iterable[str]) -> None:
 def plan_orders(
     tenant: Tenant, log: Log, machine: str, current: Mapping[str, Any] | None, *, removes: bool = False
 ) -> Orders:
-    """Compare a machine's orders as they stand (None: there are none) with what its tenant file wants.
+    """Compare a machine's current orders (None: there are none) with its tenant file.
 
-    With ``removes`` its agent is to remove itself, whatever the file says of the machine.
+    With ``removes`` its agent must remove itself, regardless of the file.
     """
     if current is None:
         return Orders(machine, None, ())
@@ -144,12 +144,13 @@ def plan_orders(
 
 
 def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False, removes: bool = False) -> Orders:
-    """Bring a machine's orders to what its tenant file wants; returns them as they stand then. May run twice.
+    """Write a machine's orders as its tenant file wants them; returns the new state. May run twice.
 
-    With ``removes`` they have the agent remove itself, whatever the file says of the machine.
+    With ``removes`` they tell the agent to remove itself, regardless of the file.
 
-    RefusedError when what stands was not signed by this tenant's keys, or is older than what stood there, unless
-    ``replaces_foreign``: then it becomes an earlier version of ours, and ours is newer than all that were recorded.
+    RefusedError when this tenant's keys did not sign the current document, or when it is older than an earlier one,
+    unless ``replaces_foreign``: then it becomes an earlier version, and the new orders have a higher generation than
+    all recorded ones.
     """
     bucket, control = service.buckets.open(machine), service.secrets.control()
     document = _find_document(bucket)
@@ -162,7 +163,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
     orders, seeds = plan_orders(service.tenant, service.log, machine, current, removes=removes), _signing_seeds(control)
     last = max(generations.find_last_used(service.log, machine), generations.find_written(service.log, machine))
     if document is not None and not _is_vouched_for(document, seeds):
-        # Only a key that counts no more signed it, and whoever took that key may have: never signed again as it is.
+        # Only a revoked key signed it, and a thief of that key may have written it: never sign this content again.
         orders = replace(orders, differences=(*orders.differences, "signing key"))
     if orders.generation is not None and not orders.is_due:
         _sign_again(service.buckets, bucket, document, seeds)
@@ -172,7 +173,7 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
     payload = _payload(service.tenant, service.log, machine, desired.Issue(generation, utc_now()), removes=removes)
     document = desired.sign(desired.encode_payload(payload), *seeds)
     renews = orders.generation is not None and not orders.differences
-    # Recorded before it is written: a generation is never used for two different orders, whatever gets lost.
+    # Recorded before the write: one generation never has two different contents, even after a loss.
     service.log.append(OrdersIssued(generation, tuple(orders.differences), renews), machine)
     _put(service.buckets, bucket, naming.DESIRED_KEY, document)
     generations.confirm_written(service.log, machine, generation)
@@ -180,10 +181,10 @@ def write_orders(service: Service, machine: str, *, replaces_foreign: bool = Fal
 
 
 def sign_orders(service: Service, machine: str) -> Orders:
-    """Bring the signatures of a machine's orders to the keys that sign now, and change nothing of what they say.
+    """Sign a machine's orders with the current keys, without any change of their content.
 
-    Orders that only a key vouches for which counts no more are written anew. Returns them as they stand then (None for
-    a generation: there are none, and `apply` writes them). May run twice.
+    Orders that only a revoked key signed are written again. Returns the new state (generation None: there are no
+    orders, and `apply` writes them). May run twice.
     """
     bucket = service.buckets.open(machine)
     document = _find_document(bucket)
@@ -198,7 +199,7 @@ def sign_orders(service: Service, machine: str) -> Orders:
 
 
 def put_gate_order(buckets: TenantBuckets, machine: str, *, is_closed: bool, reason: str, since: datetime) -> bool:
-    """Tell a machine whether its gate is closed, and why; writes and returns True only when it says something new."""
+    """Tell a machine whether its gate is closed, and why; writes and returns True only for new content."""
     bucket = buckets.open(machine)
     current = find_gate_order(bucket)
     if current is None and not is_closed:
@@ -210,13 +211,13 @@ def put_gate_order(buckets: TenantBuckets, machine: str, *, is_closed: bool, rea
     }
     if isinstance(current, GateOrder) and (current.is_closed, current.reason) == (order["closed"], order["reason"]):
         return False
-    # Anything else than our own order is written anew: only SMILÉO's key may write there.
+    # Everything except our own order is replaced: only SMILÉO's key may write there.
     _put(buckets, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
     return True
 
 
 def find_gate_order(bucket: Bucket) -> GateOrder | SetAside | None:
-    """Return what a bucket's gate.json tells its machine; None when there is none."""
+    """Return the content of a bucket's gate.json; None when there is none."""
     body = bucket.find(naming.GATE_KEY, GATE_LIMIT_BYTES)
     if body is None:
         return None
@@ -224,7 +225,7 @@ def find_gate_order(bucket: Bucket) -> GateOrder | SetAside | None:
 
 
 def read_gate_order(body: bytes) -> GateOrder | SetAside:
-    """Read a gate.json; nobody signs it, so only what Coffre itself writes is taken. Pure."""
+    """Read a gate.json; it has no signature, so only the form that Coffre writes is accepted. Pure."""
     try:
         order = read_json_object(body, GATE_LIMIT_BYTES)
     except UnreadableJsonError as problem:
@@ -238,7 +239,7 @@ def read_gate_order(body: bytes) -> GateOrder | SetAside:
 
 
 def _put(buckets: TenantBuckets, bucket: Bucket, key: str, body: bytes) -> None:
-    """Put an order; at the wall RGW refuses even the owner, so the wall is raised for the length of the write."""
+    """Write an order; at the wall RGW refuses even the owner, so the wall is raised during the write."""
     try:
         bucket.put(key, body)
     except QuotaExceededError:
@@ -247,7 +248,7 @@ def _put(buckets: TenantBuckets, bucket: Bucket, key: str, body: bytes) -> None:
 
 
 def wanted_orders(tenant: Tenant, log: Log, machine: str) -> dict[str, Any]:
-    """Return what a machine's tenant file orders, without generation and moment."""
+    """Return the orders that a machine's tenant file wants, without generation and time."""
     payload = _payload(tenant, log, machine, desired.Issue(1, utc_now()))
     return {name: value for name, value in payload.items() if name not in desired.NOT_ORDERS}
 
@@ -265,7 +266,7 @@ def _payload(tenant: Tenant, log: Log, machine: str, issue: desired.Issue, *, re
 
 
 def _sign_again(buckets: TenantBuckets, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:
-    """Give a document the signatures of these keys, where it has others: the payload and its generation stay."""
+    """Replace the signatures of a document by those of these keys, if they differ; the payload does not change."""
     if isinstance(document, bytes) and not desired.is_signed_by(document, _public_keys(seeds)):
         _put(buckets, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
 
@@ -283,12 +284,12 @@ def _public_keys(seeds: Sequence[bytes]) -> list[bytes]:
 
 
 def _signing_seeds(control: ControlBundle) -> list[bytes]:
-    """Return the seeds that sign orders now: two while machines move from one key to the next."""
+    """Return the seeds that sign orders now: two during the change from one key to the next."""
     return [_seed(key) for key in rotations.signing_keys(control)]
 
 
 def _known_seeds(control: ControlBundle) -> list[bytes]:
-    """Return the seeds that may have signed what stands in a bucket, one that counts no more included."""
+    """Return all seeds that may have signed a stored document, including the revoked one."""
     return [_seed(key) for key in (control.signing_key, control.old_signing_key) if key is not None]
 
 

@@ -1,4 +1,4 @@
-"""The programs that orders name, brought to where machines fetch them by themselves."""
+"""Publishes the programs that orders name, in the place where machines download them."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,14 +8,14 @@ from coffre.spec.tenant import Machine, OperatingSystem, Tenant
 from coffre.storage.driver import ProgramShelf, Publication
 
 OnReplaced = Callable[[str], None]
-"""Called with one sentence when something else stood where a program belongs."""
+"""Called with one sentence when a foreign object was in the place of a program."""
 
 
 def publish_programs(tenant: Tenant, storage: ProgramShelf, on_replaced: OnReplaced, *, proves: bool = False) -> None:
-    """Publish the programs that the tenant's machines are ordered to run; one short request each when it is there.
+    """Publish the programs that the tenant's orders name; one short request for each that is already there.
 
-    Called before orders are written: orders never name a program that cannot be fetched. May run twice. With ``proves``
-    each is read and hashed, since its checksum is only the platform's word.
+    Called before orders are written: orders never name a program that cannot be downloaded. May run twice. With
+    ``proves`` each one is read and hashed, since its checksum is only the platform's statement.
     """
     for (system, name), program in sorted(list_ordered(tenant.active_machines()).items()):
         published = storage.publish_program(program.path, program.sha256, proves=proves)

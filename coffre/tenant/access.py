@@ -1,21 +1,21 @@
-"""Who may reach a tenant's backups by its file alone: its machines, SMILÉO, or nobody. Pure."""
+"""Who can access a tenant's backups according to its file alone: its machines, SMILÉO, or none of them. Pure."""
 
 from coffre.errors import RefusedError
 from coffre.spec.tenant import HoldKind, Tenant, TenantStatus
 
 SUSPENDED, HELD, LEFT = "suspended", "hold", "leaving"
-"""Why, as `control/gate.json` tells a machine."""
+"""The reason, as `control/gate.json` gives it to a machine."""
 
 
 def find_reason(tenant: Tenant) -> str | None:
-    """Return why a tenant file shuts its machines out; None when it does not. Pure."""
+    """Return why a tenant file blocks the access of its machines; None when it does not. Pure."""
     if tenant.hold is not None and tenant.hold.kind is HoldKind.BLOCK_ACCESS:
         return HELD
     return SUSPENDED if tenant.status is TenantStatus.SUSPENDED else None
 
 
 def refuse_while_blocked(tenant: Tenant) -> None:
-    """Refuse to read or change a tenant's backups while a hold of kind block_access stands. Pure."""
+    """Refuse to read or change a tenant's backups while a hold of kind block_access is in force. Pure."""
     if tenant.hold is not None and tenant.hold.kind is HoldKind.BLOCK_ACCESS:
         raise RefusedError(
             f"{tenant.slug} is under a hold that blocks every access ({tenant.hold.reference}, since "

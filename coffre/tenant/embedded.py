@@ -1,6 +1,6 @@
-"""Whether a platform is the embedded one, where days may be set and certificates are specimens.
+"""Tells whether a platform is the embedded one, where days may be set and certificates are specimens.
 
-Two have to say so: platform.yaml as it was reviewed, and the running cluster, which is asked who it is.
+Two sources must agree: the reviewed platform.yaml, and the running cluster, which gives its identity.
 """
 
 from collections.abc import Collection
@@ -22,9 +22,9 @@ _RECORD_BYTES = 1024**2
 
 
 def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage) -> str:
-    """Return why a platform does not count as the embedded one; an empty text when it is. Asks the running cluster.
+    """Return why a platform is not accepted as the embedded one; an empty text when it is. Asks the running cluster.
 
-    A platform that platform.yaml does not mark is asked nothing.
+    A platform without the mark in platform.yaml is not asked.
     """
     platform, root = repository.settings.platforms[platform_name], repository.root
     if not platform.lab:
@@ -37,7 +37,7 @@ def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage)
 
 
 def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:
-    """Hold what the running cluster says it is against the lab's own record; an empty text when they agree. Pure."""
+    """Compare the identity of the running cluster with the lab's own record; an empty text when they match. Pure."""
     if not recorded:
         return "`coffre lab up` has left no record of it here"
     if not told:
@@ -48,7 +48,7 @@ def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:
 
 
 def _find_unreviewed(root: Path, platform_name: str) -> str:
-    """Say what speaks against the mark: in git it counts once it is committed, by a known key where keys are known."""
+    """Say why the mark is not accepted: it must be committed, and by a known key in a repository with known keys."""
     place = find_place(root)
     if place is None:
         return ""
@@ -68,7 +68,7 @@ def _find_unreviewed(root: Path, platform_name: str) -> str:
         line = [commit.id for commit in trust.line]
         later = set(line[: line.index(began)]) if began is not None else set()
         unsigned = [hand for hand in written.writers if hand.identity is None]
-        # What was there when the first keys came is as good as they are.
+        # Content that is older than the first keys is trusted like them.
         if later and any(hand.commit.id in later or hand.commit.id not in line for hand in unsigned):
             return f"no key that counts signed the commit that wrote `lab: true` of {platform_name}"
     return ""

@@ -1,4 +1,4 @@
-"""Confidential holds: in the records, never in git. Each counts like `hold:` of the tenant file, for every command."""
+"""Confidential holds: in the records, never in git. For every command each is like `hold:` of the tenant file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from coffre.spec.tenant import Hold, HoldKind, Tenant
 from coffre.tenant.estate.log import Log, Recorded
 
 SHOWN_REFERENCE = "confidential, see `coffre hold list`"
-"""What plans, logs and reports call one: its own reference is for those who may read the records."""
+"""The name of a confidential hold in plans, logs and reports: only readers of the records may see its reference."""
 
 
 @dataclass(frozen=True)
 class RecordedHold:
-    """One hold that the records have, and who placed it."""
+    """One hold of the records, and who placed it."""
 
     reference: str
     since: date
@@ -24,7 +24,7 @@ class RecordedHold:
 
 
 def list_standing(found: Sequence[Recorded[HoldPlaced | HoldLifted]]) -> list[RecordedHold]:
-    """Return the holds that were placed and not lifted since, oldest first; in the order of recording. Pure."""
+    """Return the holds that were placed and not lifted since, oldest first, from facts in order of recording. Pure."""
     standing: dict[str, RecordedHold] = {}
     for each in found:
         fact = each.fact
@@ -36,7 +36,7 @@ def list_standing(found: Sequence[Recorded[HoldPlaced | HoldLifted]]) -> list[Re
 
 
 def combine(in_file: Hold | None, recorded: Sequence[RecordedHold]) -> Hold | None:
-    """Return the one hold that counts: the strictest kind, since the earliest day. Pure."""
+    """Combine all holds into one: the strictest kind, since the earliest day. Pure."""
     if not recorded:
         return in_file
     kinds = {hold.kind for hold in recorded} | ({in_file.kind} if in_file is not None else set())
@@ -48,17 +48,17 @@ def combine(in_file: Hold | None, recorded: Sequence[RecordedHold]) -> Hold | No
 
 
 def under_recorded(tenant: Tenant, recorded: Sequence[RecordedHold]) -> Tenant:
-    """Return a tenant of a file under every hold that counts: the file's own and these. Pure."""
+    """Return the tenant of a file under all its holds: the file's own and these. Pure."""
     return tenant.model_copy(update={"hold": combine(tenant.hold, recorded)}) if recorded else tenant
 
 
 def list_recorded(log: Log) -> list[RecordedHold]:
-    """Return the confidential holds on a tenant that stand now."""
+    """Return the confidential holds on a tenant that are in force now."""
     return list_standing(log.list((HoldPlaced, HoldLifted)))
 
 
 def record_hold(log: Log, hold: RecordedHold) -> None:
-    """Write a hold into the records: it counts from now on. May run twice; UsageError when it stands otherwise."""
+    """Record a hold: it is in force from now on. May run twice; UsageError when it is recorded with other values."""
     standing = next((each for each in list_recorded(log) if each.reference == hold.reference), None)
     if standing is not None:
         if (standing.since, standing.kind) == (hold.since, hold.kind):
@@ -71,7 +71,7 @@ def record_hold(log: Log, hold: RecordedHold) -> None:
 
 
 def lift_hold(log: Log, reference: str, reason: str) -> None:
-    """Write that a hold was lifted, and on whose word. UsageError when none of that reference stands."""
+    """Record that a hold was lifted, with the reason. UsageError when no hold of that reference is in force."""
     known = [each.reference for each in list_recorded(log)]
     if reference not in known:
         raise UsageError(

@@ -15,12 +15,12 @@ from coffre.tenant.service import find_machine, find_tenant
 
 
 def known_hosts_file(root: Path, slug: str) -> Path:
-    """Return where a tenant's SSH host keys are recorded: public, in git, reviewed like any other change."""
+    """Return the file of a tenant's recorded SSH host keys: public, in git, reviewed like any other change."""
     return repository_file(root, f"known_hosts/{slug}")
 
 
 def find_connection(repository: Checkout, slug: str, name: str) -> tuple[SshConnection, Path | None]:
-    """Return how a machine is reached by SSH, and the platform's ssh_config if it has one."""
+    """Return the SSH connection of a machine, and the platform's ssh_config if it has one."""
     tenant = find_tenant(repository, slug)
     connection = find_machine(tenant, name).connection
     if not isinstance(connection, SshConnection):
@@ -33,13 +33,13 @@ def find_connection(repository: Checkout, slug: str, name: str) -> tuple[SshConn
 
 
 def slugs_by_id(repository: Checkout) -> dict[str, str]:
-    """Return the slug of every tenant by its id, which is all that an agent knows of its tenant."""
+    """Return the slug of every tenant by its id: an agent knows only the id of its tenant."""
     return {tenant.id: slug for slug, tenant in repository.tenants.items()}
 
 
 @contextmanager
 def open_machine(repository: Checkout, tenant: Tenant, name: str) -> Iterator[SshMachine]:
-    """Open a machine for the length of an operation; RefusedError when another's agent stands there."""
+    """Open a machine for the duration of an operation; RefusedError when the agent of another one is on it."""
     slug = tenant.slug
     connection, ssh_config = find_connection(repository, slug, name)
     with SshMachine(

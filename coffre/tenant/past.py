@@ -1,4 +1,4 @@
-"""The records as they are: looked into where they exist, never made for a look, never a reason to stop."""
+"""The existing records, for readers: never created for a read, and an error in them does not stop the command."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ OnNotice = Callable[[str], None]
 
 @contextmanager
 def open_existing_records(repository: Checkout, on_notice: OnNotice) -> Iterator[Records | None]:
-    """Yield the records, None when nothing was ever recorded or, with a notice, when they cannot be opened."""
+    """Yield the records; None when nothing was ever recorded or, with a notice, when they cannot be opened."""
     records = _find(repository, on_notice)
     try:
         yield records

@@ -1,4 +1,4 @@
-"""Whether a tenant's storage is there at all: asked before anything signs with a key that nobody would know."""
+"""Tells whether a tenant's storage exists: checked before a request is signed with a key that no platform knows."""
 
 from collections.abc import Collection, Mapping
 
@@ -15,10 +15,10 @@ _LEFT_TRACES = (Commissioned, OrdersWritten, OrdersIssued, Install)
 
 
 def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]) -> None:
-    """Refuse work on machines without storage, and with none named on a tenant without any.
+    """Refuse work on machines without storage; when none is named, refuse a tenant without any storage.
 
-    It was never applied, or is erased, or its platform was lost: RefusedError says which, by the records, and what to
-    do.
+    The tenant was never applied, or is erased, or its platform was lost: RefusedError says which, from the records,
+    and what to do.
     """
     elsewhere = [name for name in machines if not driver_of(tenant.machines[name]).needs_bucket]
     if elsewhere:
@@ -36,9 +36,9 @@ def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines:
 def find_unapplied(
     tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]
 ) -> Mapping[str, RefusedError]:
-    """Return which of these machines have no storage, each with why: for work that the others of a tenant go on with.
+    """Return the machines among these without storage, each with the reason: the tenant's other machines can go on.
 
-    RefusedError when none of them has any: there is nothing to go on with.
+    RefusedError when none of them has storage: then no machine can go on.
     """
     missing = _list_missing(tenant, buckets, log, machines)
     if missing and len(missing) == len(machines):
@@ -47,7 +47,7 @@ def find_unapplied(
 
 
 def _list_missing(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]) -> list[str]:
-    """Return which of these machines lack the bucket that they need; RefusedError when the tenant has none at all."""
+    """Return the machines among these that lack their bucket; RefusedError when the tenant has no bucket at all."""
     existing, in_need = buckets.existing(), with_bucket(tenant.machines)
     if in_need and not existing:
         raise _without_any(tenant, log)
@@ -72,7 +72,7 @@ def _without_any(tenant: Tenant, log: Log) -> RefusedError:
 
 
 def _explain(tenant: Tenant, log: Log, missing: Collection[str]) -> RefusedError:
-    """Say why machines of a tenant that has storage have none: what is gone comes first."""
+    """Say why machines of a tenant with storage have none: a lost bucket is reported first."""
     slug, platform = tenant.slug, tenant.storage.platform
     gone = [name for name in missing if log.has(_LEFT_TRACES, name)]
     if gone:

@@ -1,4 +1,4 @@
-"""Each command that does something to a tenant, recorded with who ran it, from which commit, and how it ended."""
+"""Records each command that acts on a tenant: who ran it, from which commit, and how it ended."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from coffre.workspace.locks import tenant_lock
 
 
 class Anchoring(Protocol):
-    """Anchors the records; with ``is_told`` the operator hears of it when that fails."""
+    """Anchors the records; with ``is_told`` the operator gets a notice when that fails."""
 
     def __call__(self, *, is_told: bool) -> None: ...
 
 
 @contextmanager
 def recorded_run(service: Service, command: str) -> Iterator[None]:
-    """Record a command from its start: one that was killed stays without an end, and shows so."""
+    """Record a command from its start: a killed command has no recorded end, and this is visible."""
     records = service.records
 
     def anchor(*, is_told: bool) -> None:
@@ -39,16 +39,16 @@ def recorded_run(service: Service, command: str) -> Iterator[None]:
 def recorded_in(
     records: Records, author: Author, command: str, slugs: Sequence[str], anchor: Anchoring
 ) -> Iterator[None]:
-    """Record a command that is about several tenants, or about none; ``anchor`` runs once its end is recorded.
+    """Record a command about several tenants, or about none; ``anchor`` runs after its end is recorded.
 
-    After a command that failed nothing is said of an anchor that fails too: mostly for the same cause, and the one
-    sentence that counts is the command's own.
+    After a failed command, a failure of the anchor gives no notice: it mostly has the same cause, and the operator
+    needs the command's own message.
     """
     run_id = records.start_run(command, slugs, utc_now(), author)
     try:
         yield
     except BaseException as problem:
-        # What ended the command is what the operator must hear of; an end that cannot be noted shows as a run without.
+        # The operator must see the error that ended the command; an unrecorded end shows as a run without end.
         with contextlib.suppress(ExpectedError):
             records.finish_run(run_id, utc_now(), _outcome_of(problem))
             if isinstance(problem, Exception):
@@ -72,10 +72,10 @@ def _outcome_of(problem: BaseException) -> RunOutcome:
 def lock_service(
     repository: Checkout, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
 ) -> Iterator[Service]:
-    """Take a tenant's lock first, and only then look: for whatever changes it.
+    """Take a tenant's lock, and only then read: for commands that change the tenant.
 
-    The tenant's file, its holds and its records are read under the lock: what another command or a colleague changed
-    until then counts. BusyError when another command has the tenant for longer than the patience.
+    The tenant's file, its holds and its records are read under the lock: earlier changes of another command or a
+    colleague are included. BusyError when another command has the tenant for longer than the patience.
     """
     find_tenant(repository, slug)
     with (
@@ -87,7 +87,7 @@ def lock_service(
 
 @contextmanager
 def lock_again(service: Service, patience_seconds: float) -> Iterator[Service]:
-    """Take the lock of a tenant whose service is open without it, for one step that changes it, and look anew."""
+    """Take the lock of a tenant whose service was opened without it, for one step that changes it, and read again."""
     slug = service.tenant.slug
     with lock_service(service.repository, slug, service.on_notice, patience_seconds=patience_seconds) as now:
         yield now
@@ -95,13 +95,13 @@ def lock_again(service: Service, patience_seconds: float) -> Iterator[Service]:
 
 @contextmanager
 def lock_recorded(repository: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
-    """Take a tenant's lock, then look, for a command that is recorded."""
+    """Take a tenant's lock, then read, for a recorded command."""
     with lock_service(repository, slug, on_notice) as service, recorded_run(service, command):
         yield service
 
 
 @contextmanager
 def open_recorded(repository: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
-    """Open one tenant's service for a command that is recorded and changes nothing of the tenant."""
+    """Open one tenant's service for a recorded command that does not change the tenant."""
     with open_service(repository, slug, on_notice) as service, recorded_run(service, command):
         yield service

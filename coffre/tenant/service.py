@@ -1,4 +1,4 @@
-"""One tenant's service, opened: its file, its platform, its secrets and its records, handed to every operation."""
+"""One tenant's open service, which every operation gets: its file, its platform, its secrets and its records."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,7 +39,7 @@ class Service:
     """The bundles of all tenants, and the provider's own."""
     log: TenantLog
     on_notice: OnNotice
-    """Told what an operator should know although the command goes on."""
+    """Gets what an operator should know although the command goes on."""
 
     @property
     def owner_uid(self) -> str:
@@ -47,11 +47,11 @@ class Service:
 
     @property
     def records(self) -> Records:
-        """The records, opened when first asked for: looking at a tenant that was never applied makes no database."""
+        """The records, opened on first use: reading a tenant that was never applied creates no database."""
         return self.log.open_records()
 
     def find_records(self) -> Records | None:
-        """Return the records where anything was ever recorded, None elsewhere: a look makes no database."""
+        """Return the records, None when nothing was ever recorded: reading creates no database."""
         return self.log.find_records()
 
     @property
@@ -61,7 +61,7 @@ class Service:
 
     @cached_property
     def memory(self) -> TenantMemory:
-        """What is remembered of the machines of this tenant."""
+        """The memory of this tenant's machines."""
         return TenantMemory(self.tenant.id, self.log.open_records)
 
     @cached_property
@@ -75,12 +75,12 @@ class Service:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the platform is the embedded one, by platform.yaml as reviewed and by what the cluster answers."""
+        """Whether the platform is the embedded one, by the reviewed platform.yaml and the answer of the cluster."""
         return not self.why_not_embedded
 
     @cached_property
     def why_not_embedded(self) -> str:
-        """Why the platform does not count as the embedded one; empty when it is."""
+        """Why the platform is not accepted as the embedded one; empty when it is."""
         return why_not_embedded(self.repository, self.tenant.storage.platform, self.storage)
 
     def machine(self, name: str) -> Machine:
@@ -91,12 +91,12 @@ class Service:
 
 
 def local_today(tenant: Tenant) -> date:
-    """Return the day that it is for a tenant."""
+    """Return today's date in a tenant's time zone."""
     return utc_now().astimezone(ZoneInfo(tenant.timezone)).date()
 
 
 def find_tenant(repository: Checkout, slug: str) -> Tenant:
-    """Return a tenant of the repository; UsageError names those that there are."""
+    """Return a tenant of the repository; UsageError lists the existing ones."""
     tenant = repository.tenants.get(slug)
     if tenant is None:
         raise UsageError(
@@ -106,7 +106,7 @@ def find_tenant(repository: Checkout, slug: str) -> Tenant:
 
 
 def find_machine(tenant: Tenant, name: str) -> Machine:
-    """Return a machine of a tenant file; UsageError names those that there are."""
+    """Return a machine of a tenant file; UsageError lists the existing ones."""
     machine = tenant.machines.get(name)
     if machine is None:
         raise UsageError(f"{tenant.slug} has no machine {name!r}", f"It has: {', '.join(tenant.machines)}.")
@@ -114,7 +114,7 @@ def find_machine(tenant: Tenant, name: str) -> Machine:
 
 
 def open_secrets(repository: Checkout, on_notice: OnNotice) -> SecretStore:
-    """Open the secret store that platform.yaml names; ``on_notice`` is told of copies that had to be healed."""
+    """Open the secret store of platform.yaml; ``on_notice`` gets the names of repaired copies."""
     root, settings = repository.root, repository.settings
     return SecretStore.open(root / settings.secrets, root / settings.escrow, root, on_notice=on_notice)
 
@@ -126,7 +126,7 @@ def open_storage(repository: Checkout, platform_name: str) -> Storage:
 
 @contextmanager
 def open_service(repository: Checkout, slug: str, on_notice: OnNotice) -> Iterator[Service]:
-    """Open one tenant's service for the length of a command: its file, its log, and the holds that the log has."""
+    """Open one tenant's service for the duration of a command: its file, its log, and the holds of its log."""
     in_file = find_tenant(repository, slug)
     with _open_log(repository, in_file) as log:
         tenant = under_recorded(in_file, list_recorded(log))
@@ -144,7 +144,7 @@ def open_service(repository: Checkout, slug: str, on_notice: OnNotice) -> Iterat
 
 @contextmanager
 def _open_log(repository: Checkout, tenant: Tenant) -> Iterator[TenantLog]:
-    """Give a tenant's log; the records are opened when it needs them, and closed at the end."""
+    """Give a tenant's log; the records are opened on first use, and closed at the end."""
     reference, root = repository.settings.records, repository.root
     with ExitStack() as opened:
 

@@ -1,4 +1,4 @@
-"""The buckets of one tenant: by the names of its machines, opened with the owner's key."""
+"""The buckets of one tenant, found by the names of its machines and opened with the owner's key."""
 
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
@@ -14,7 +14,7 @@ from coffre.tenant.estate.secrets import TenantSecrets
 
 @dataclass(frozen=True)
 class ExistingBuckets:
-    """The buckets that a tenant's owner had on the platform at one look, by name; none without an owner."""
+    """The buckets of a tenant's owner on the platform at one moment, by name; none without an owner."""
 
     slug: str
     tenant_id: str
@@ -28,12 +28,12 @@ class ExistingBuckets:
         return naming.bucket_name(self.slug, self.tenant_id, machine) in self.names
 
     def among(self, machines: Iterable[str]) -> list[str]:
-        """Return which of these machines have their bucket."""
+        """Return the machines among these that have their bucket."""
         return [name for name in machines if self.has(name)]
 
 
 class TenantBuckets:
-    """What a command has in hand of the buckets of one tenant."""
+    """What a command can do with the buckets of one tenant."""
 
     def __init__(self, tenant: Named, storage: Storage, secrets: TenantSecrets) -> None:
         self._tenant = tenant
@@ -46,27 +46,27 @@ class TenantBuckets:
         return naming.owner_uid(self._tenant)
 
     def name(self, machine: str) -> str:
-        """Name a machine's bucket, which may not be there."""
+        """Return the name of a machine's bucket, which may not exist."""
         return naming.bucket_name(self._tenant.slug, self._tenant.id, machine)
 
     def open(self, machine: str) -> Bucket:
-        """Open a machine's bucket with the owner's key. Asks the platform nothing."""
+        """Open a machine's bucket with the owner's key. Sends no request to the platform."""
         return self.open_named(self.name(machine))
 
     def open_named(self, name: str) -> Bucket:
-        """Open a bucket with the owner's key by its own name, as a journal has it."""
+        """Open a bucket with the owner's key by its own name, for example a name from a journal."""
         return self._storage.open_bucket(name, self.owner_key())
 
     def owner_key(self) -> AccessKey:
-        """Return the owner's key that the platform certainly has: while it is rotated, the old one until its cut."""
+        """Return the owner's key that the platform certainly has: during a rotation, the old one until it is revoked."""
         return access_key(rotations.trusted_key(self._secrets.control(), rotations.OWNER))
 
     def find_facts(self, machine: str) -> BucketFacts | None:
-        """Return what the platform itself counts in a machine's bucket; None when there is none."""
+        """Return the platform's own count of a machine's bucket; None when there is no bucket."""
         return self._storage.find_bucket(self.name(machine))
 
     def extra_room(self, extra_bytes: int) -> AbstractContextManager[None]:
-        """Make room above the tenant's wall for the time of the block; see `Users.extra_room`."""
+        """Make room above the tenant's wall for the duration of the block; see `Users.extra_room`."""
         return self._storage.extra_room(self.owner_uid, extra_bytes)
 
     def existing(self) -> ExistingBuckets:
@@ -74,7 +74,7 @@ class TenantBuckets:
         return self.snapshot(self._storage.list_owned_buckets(self.owner_uid))
 
     def snapshot(self, owned: Collection[str]) -> ExistingBuckets:
-        """Return what a look at the owner told of its buckets."""
+        """Return the buckets found in a read of the owner."""
         return ExistingBuckets(self._tenant.slug, self._tenant.id, frozenset(owned))
 
     def has(self, machine: str) -> bool:

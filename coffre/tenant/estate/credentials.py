@@ -1,4 +1,4 @@
-"""The credentials that tenant files name: kept in the control bundle, and used to reach machines only."""
+"""The credentials named in tenant files: stored in the control bundle, and only used to connect to machines."""
 
 import re
 
@@ -15,9 +15,9 @@ LIMIT_CHARACTERS = 4096
 
 
 def set_credential(secrets: TenantSecrets, name: str, value: SecretStr) -> bool:
-    """Store a credential under its name, in place of an earlier one; False when it is what was stored already.
+    """Store a credential under its name, in place of an earlier one; False when the stored value is the same.
 
-    MissingCopyError before the tenant's first apply, which makes its bundle.
+    MissingCopyError before the tenant's first apply, which creates its bundle.
     """
     check_name(name)
     check_value(value)
@@ -28,7 +28,7 @@ def set_credential(secrets: TenantSecrets, name: str, value: SecretStr) -> bool:
 
 
 def users_of(tenant: Tenant, name: str) -> list[str]:
-    """Return what names a credential: machines by their connection, and the return to a customer's bucket. Pure."""
+    """Return what uses a credential: machines for their connection, and the return to a customer's bucket. Pure."""
     machines = [
         machine
         for machine, entry in tenant.machines.items()
@@ -40,13 +40,13 @@ def users_of(tenant: Tenant, name: str) -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuse what no tenant file could name."""
+    """Refuse a name that a tenant file cannot contain."""
     if not re.fullmatch(NAME_PATTERN, name):
         raise UsageError("this is no name of a credential", "Use a-z, 0-9, - and _, as `credential:` in the file does.")
 
 
 def check_value(value: SecretStr) -> None:
-    """Refuse a value that cannot be a password: nothing, several lines, or far too much."""
+    """Refuse a value that cannot be a password: empty, of several lines, or much too long."""
     text = value.get_secret_value()
     if not text:
         raise UsageError("the value is empty", "Type it, or send it on standard input.")

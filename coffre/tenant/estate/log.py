@@ -1,4 +1,4 @@
-"""The log of one tenant: what was recorded of it, read and written as typed facts."""
+"""The log of one tenant: its records, read and written as typed facts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from coffre.records.facts.registry import FactClasses, kind_of, read_as, write_f
 from coffre.workspace.clock import utc_now
 
 if TYPE_CHECKING:
-    from coffre.records.database.store import Records  # which reads a heavy library
+    from coffre.records.database.store import Records  # which imports a heavy library
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
@@ -21,7 +21,7 @@ F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 @dataclass(frozen=True)
 class Recorded(Generic[F_co]):
-    """A fact as it is recorded: who recorded it, when, and about which machine (None: about the whole tenant).
+    """A recorded fact: who recorded it, when, and about which machine (None: about the whole tenant).
 
     ``id`` is in the order of adding; ``commit`` is None outside a git checkout.
     """
@@ -40,7 +40,7 @@ class Recorded(Generic[F_co]):
 
 
 class Log(Protocol):
-    """What a command has in hand of the records of one tenant. A look never makes a database."""
+    """What a command can do with the records of one tenant. Reading never creates a database."""
 
     @property
     def tenant_id(self) -> str: ...
@@ -49,10 +49,10 @@ class Log(Protocol):
     def slug(self) -> str: ...
 
     def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
-        """Record a fact, with who, from which commit and when."""
+        """Record a fact, with its author, commit and time."""
 
     def last(self, kinds: FactClasses[F], machine: str | None = None) -> Recorded[F] | None:
-        """Return the fact that was recorded last; without a machine, whichever machine it is about."""
+        """Return the fact that was recorded last; without a machine, the last one of any machine."""
 
     def list(
         self,
@@ -61,7 +61,7 @@ class Log(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Sequence[Recorded[F]]:
-        """Return the facts in the order in which they were recorded, from ``since`` on and before ``until``."""
+        """Return the facts in the order of recording, from ``since`` (included) to ``until`` (excluded)."""
 
     def has(self, kinds: FactClasses[Fact], machine: str | None = None) -> bool:
         """Tell whether such a fact was ever recorded."""
@@ -69,9 +69,9 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class TenantLog:
-    """The log of a tenant in the records database, which is opened when it is needed.
+    """The log of a tenant in the records database, which is opened on first use.
 
-    ``find_records`` returns None as long as nothing was ever recorded; ``open_records`` makes the database.
+    ``find_records`` returns None when nothing was ever recorded; ``open_records`` creates the database.
     """
 
     tenant_id: str
@@ -83,14 +83,14 @@ class TenantLog:
 
     @classmethod
     def read(cls, records: "Records", tenant_id: str, slug: str, author: Author) -> "TenantLog":
-        """Return the log of a tenant in records that are open."""
+        """Return the log of a tenant in open records."""
         return cls(tenant_id, slug, author, lambda: records, lambda: records)
 
     def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
         return _recorded(self.open_records().append(self._event(fact, machine)), fact)
 
     def trim(self, trimmed: RecordsTrimmed, kinds: Collection[EventKind]) -> Mapping[EventKind, int]:
-        """Delete what is recorded of these kinds, and record that with the counts, which are returned."""
+        """Delete the events of these kinds, record the deletion with its counts, and return the counts."""
         return self.open_records().trim(self._event(trimmed, None), kinds)
 
     def _event(self, fact: Fact, machine: str | None) -> Event:
@@ -133,12 +133,12 @@ class TenantLog:
 
 
 def fact_of(recorded: Recorded[F] | None) -> F | None:
-    """Return the fact of what was recorded, None when nothing was."""
+    """Return the fact of a recorded fact, None for None."""
     return None if recorded is None else recorded.fact
 
 
 def read_recorded(event: Event, kinds: FactClasses[F]) -> Recorded[F]:
-    """Return an event that was recorded, as the fact that it says; TypeError when it is none of these classes."""
+    """Return a recorded event as its fact; TypeError when it is none of these classes."""
     return _recorded(event, read_as(event, kinds))
 
 

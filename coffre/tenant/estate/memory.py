@@ -1,4 +1,4 @@
-"""What is remembered of one tenant's machines, so that what is lost is missed: read and changed in the records."""
+"""The memory of one tenant's machines, which makes losses visible: read and changed in the records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TenantMemory:
-    """The memory of a tenant in the records database, which is opened when it is needed."""
+    """The memory of a tenant in the records database, which is opened on first use."""
 
     tenant_id: str
     open_records: "Callable[[], Records]"
@@ -22,5 +22,5 @@ class TenantMemory:
         return self.open_records().read_memory(self.tenant_id, machine)
 
     def change(self, machine: str, change: Callable[[Memory], Memory]) -> Memory:
-        """Bring what is remembered of a machine to what ``change`` makes of it as it is then; returns that."""
+        """Apply ``change`` to the current memory of a machine, store the result and return it."""
         return self.open_records().change_memory(self.tenant_id, machine, change)

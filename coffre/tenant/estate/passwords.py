@@ -1,6 +1,6 @@
-"""The one door to a customer's repository passwords: nobody passes without saying why (contract, article 12).
+"""The only access to a customer's repository passwords: each use is recorded with its reason (contract, article 12).
 
-The secret store hands passwords out sealed, and they open for the event of their use alone.
+The secret store returns sealed passwords, and only the event of their use unseals them.
 """
 
 from pydantic import SecretStr
@@ -14,7 +14,7 @@ from coffre.tenant.estate.secrets import TenantSecrets
 def use_password(secrets: TenantSecrets, log: Log, machine: str, reason: str) -> SecretStr:
     """Return a machine's repository password, after recording who uses it and why.
 
-    The event is written first: a use that could not be recorded does not happen.
+    The event is written first: if it cannot be recorded, the password is not used.
     """
     bundle = secrets.data()
     if machine not in bundle.repository_passwords:

@@ -1,4 +1,4 @@
-"""The secrets of one tenant: its two bundles, each decrypted once and again only after its files have changed."""
+"""The secrets of one tenant: its two bundles, each decrypted once, and again only when its files have changed."""
 
 from collections.abc import Callable, Collection
 from typing import Generic, Protocol
@@ -10,38 +10,38 @@ from coffre.secrets.store import SecretStore, Stamps
 
 
 class TenantSecrets(Protocol):
-    """What a command has in hand of the secrets of one tenant. Repository passwords are sealed in it.
+    """What a command can do with the secrets of one tenant. Repository passwords in it are sealed.
 
     `use_password` of `coffre.tenant.estate.passwords` opens one, and records that use.
     """
 
     def find_control(self) -> ControlBundle | None:
-        """Return the control bundle, None when there is none; BundleError when a copy is not sound."""
+        """Return the control bundle, None when there is none; BundleError when a copy is damaged."""
 
     def control(self) -> ControlBundle:
         """Return the control bundle; MissingCopyError when there is none."""
 
     def find_data(self) -> DataBundle | None:
-        """Return the data bundle, None when there is none; BundleError when a copy is not sound."""
+        """Return the data bundle, None when there is none; BundleError when a copy is damaged."""
 
     def data(self) -> DataBundle:
         """Return the data bundle; MissingCopyError when there is none."""
 
     def save_control(self, following: ControlBundle, *, dropping: Collection[SecretId] = ()) -> bool:
-        """Write the control bundle; see `SecretStore.save_control`. A save that failed changes nothing that is read."""
+        """Write the control bundle; see `SecretStore.save_control`. After a failed save, reads give the earlier one."""
 
     def save_data(self, following: DataBundle, *, dropping: Collection[SecretId] = ()) -> bool:
         """Write the data bundle; see `SecretStore.save_data`."""
 
     def find_files(self, model: type[Bundle]) -> BundleFiles:
-        """Return where a bundle stands, without opening it; see `SecretStore.find_files`."""
+        """Return the files of a bundle, without opening it; see `SecretStore.find_files`."""
 
 
 class StoredSecrets:
     """The secrets of a tenant in the secret store.
 
-    A command may read them for hours without the tenant's lock, and another one changes them meanwhile: before each
-    look the files are asked whether they are those that were decrypted.
+    A command may read them for hours without the tenant's lock while another one changes them: before each read, the
+    stamps of the files are compared with those of the decrypted ones.
     """
 
     def __init__(self, store: SecretStore, slug: str, tenant_id: str) -> None:
@@ -82,7 +82,7 @@ class StoredSecrets:
 
 
 class _Decrypted(Generic[B]):
-    """A bundle as it was decrypted last, with the stamps that its files had before."""
+    """The bundle that was decrypted last, with the stamps that its files had before."""
 
     def __init__(self, find_stamps: Callable[[], Stamps], decrypt: Callable[[], B | None]) -> None:
         self._find_stamps = find_stamps
@@ -90,7 +90,7 @@ class _Decrypted(Generic[B]):
         self._last: tuple[Stamps, B | None] | None = None
 
     def find(self) -> B | None:
-        # The stamps come first: what changes while the files are read shows at the next look.
+        # The stamps come first: a change while the files are read then shows at the next read.
         stamps, last = self._find_stamps(), self._last
         if last is None or last[0] != stamps:
             last = self._last = (stamps, self._decrypt())
