@@ -1,1 +1,1 @@
-"""The Pulumi program: one component file a platform kind, resources only, no logic."""
+"""The Pulumi program: one component file per kind of platform, resources only, no logic."""

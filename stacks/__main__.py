@@ -1,6 +1,6 @@
-"""The program of a person's plain `pulumi preview` or `pulumi stack`: read only.
+"""The program of a manual `pulumi preview` or `pulumi stack`: read only.
 
-It holds no secrets and mints none: keys stand as the state has them. It refuses to be the program of an update.
+It has no secrets and creates none: it takes the keys from the state. It refuses to run in an update.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from coffre.storage.platform import placeholder_keys
 
 
 def declare_stack() -> None:
-    """Declare the stack that is selected, from its tenant file."""
+    """Declare the selected stack, from its tenant file."""
     if not pulumi.runtime.is_dry_run():
         raise pulumi.RunError("this program only previews; `coffre apply` is what changes a tenant")
     repository = load_repository(Path(pulumi.get_root_directory()))

@@ -1,4 +1,4 @@
-"""A tenant's storage on Ceph RGW: its owner, the wall around it, and for each machine a user and a bucket."""
+"""A tenant's storage on Ceph RGW: its owner, the owner's wall, and a user and a bucket for each machine."""
 
 import pulumi
 
@@ -11,7 +11,7 @@ from coffre.storage.driver import AccessKey
 class CephTenantStorage(pulumi.ComponentResource):
     """Users, keys, wall, buckets and their policies of one tenant.
 
-    With ``keys_from_state`` the keys given are not looked at, those in the state stand: for a reader without secrets.
+    With ``keys_from_state`` the given keys are ignored and those of the state are used: for a reader without secrets.
     """
 
     def __init__(self, storage: TenantStorage, *, keys_from_state: bool = False) -> None:
@@ -25,7 +25,7 @@ class CephTenantStorage(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         owner_key = self._key(storage.owner_uid, storage.owner_key, owner)
-        # RGW answers 500 to two Admin API writes on one user at a time: user, key and quota are a chain.
+        # RGW answers 500 to two simultaneous Admin API writes on one user: user, key and quota are a chain.
         wall = rgw.UserQuota(
             f"{storage.owner_uid}-wall",
             uid=storage.owner_uid,
@@ -43,7 +43,7 @@ class CephTenantStorage(pulumi.ComponentResource):
             if machine.uid is None or machine.key is None
             else [self._machine_user(machine, machine.uid, machine.key)]
         )
-        # The wall stands before the first bucket does: nothing is ever written without it.
+        # The wall exists before the first bucket: nothing is ever written without it.
         bucket = rgw.Bucket(
             machine.bucket,
             name=machine.bucket,

@@ -1,7 +1,7 @@
-"""What the buckets of a tenant do, on a real platform and in memory: one suite that each of them passes.
+"""The contract of a tenant's buckets, on a real platform and in memory: both pass the same tests.
 
-A module that imports these tests gives them an `estate`: an owner on a platform with a key in the tenant's secrets, and
-a way to make buckets of its machines. It owns none at first.
+A module that imports these tests gives them an `estate`: an owner on a platform, whose key is in the tenant's
+secrets, and a function that creates buckets for its machines. At first the owner has no bucket.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ COMPTA, CAISSE = "compta-01", "caisse-01"
 
 @dataclass(frozen=True)
 class Owner:
-    """What names are made of."""
+    """The values that names are built from."""
 
     slug: str
     id: str
@@ -31,7 +31,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Estate:
-    """A tenant's buckets, the secrets whose owner's key opens them, and a function that makes a machine's bucket."""
+    """A tenant's buckets, the secrets with the owner's key that opens them, and a function that creates a bucket."""
 
     owner: Owner
     storage: Storage
@@ -78,7 +78,7 @@ def test_a_bucket_is_opened_with_the_owners_rights(estate: Estate) -> None:
 
 
 def test_a_bucket_is_opened_with_the_key_that_is_trusted_then(estate: Estate) -> None:
-    """A rotation changes it within one command."""
+    """A rotation changes the key within one command."""
     estate.make_bucket(COMPTA)
     buckets, owner_uid = estate.buckets, estate.buckets.owner_uid
     first = estate.secrets.control().owner_key

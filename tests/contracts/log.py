@@ -1,6 +1,6 @@
-"""What every log of a tenant does, the one of the records and that of the tests: one suite that each of them passes.
+"""The contract of a tenant's log, for the one in the records and the one of the tests: both pass the same tests.
 
-A module that imports these tests gives them a `log`, whose clock goes on by a minute with each fact.
+A module that imports these tests gives them a `log`, whose clock advances by one minute with each fact.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
-"""What the secrets of a tenant do, those of the secret store and those of the tests: one suite that each passes.
+"""The contract of a tenant's secrets, for those of the secret store and those of the tests: both pass the same tests.
 
-A module that imports these tests gives them `secrets`, of a tenant of the id TENANT_ID that has none yet.
+A module that imports these tests gives them `secrets`, of a tenant with the id TENANT_ID that has none yet.
 """
 
 import pytest
@@ -63,7 +63,7 @@ def test_the_same_is_not_written_again(secrets: TenantSecrets) -> None:
 
 
 def test_a_later_save_is_what_is_read(secrets: TenantSecrets) -> None:
-    """A rotation reads the key that is trusted, saves, and reads again: both in one command."""
+    """A rotation reads the trusted key, saves, and reads again, all in one command."""
     first = make_control()
     secrets.save_control(first)
     assert rotations.trusted_key(secrets.control(), rotations.OWNER) == first.owner_key

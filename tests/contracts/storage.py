@@ -1,7 +1,7 @@
-"""What every storage platform does, the real ones and those of the tests: one suite that each of them passes.
+"""The contract of every storage platform, the real ones and those of the tests: all pass the same tests.
 
-A module that imports these tests gives them a `place`, a platform with an owner and a way to make buckets of it, and
-another such one, `walled`.
+A module that imports these tests gives them a `place`, a platform with an owner and a function that creates buckets
+for it, and a second one, `walled`.
 """
 
 import secrets
@@ -30,7 +30,7 @@ LIMIT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Place:
-    """A platform, an owner on it with its key and a wall, and a function that makes a machine's bucket of the owner."""
+    """A platform, an owner on it with a key and a wall, and a function that creates a bucket for the owner."""
 
     storage: Storage
     owner: str
@@ -72,7 +72,7 @@ def test_a_listing_is_in_the_order_of_keys_and_of_one_prefix(place: Place) -> No
     assert bucket.current_bytes() == 9 + 9 + 17
     newest = bucket.find_newest_at("reports/")
     assert newest is not None
-    # The clock of an answer has whole seconds.
+    # The time in an answer has whole seconds.
     assert newest < bucket.probe_server_time() + timedelta(seconds=1)
     bucket.copy("reports/1", "reports/3")
     assert bucket.read_sha256("reports/3", LIMIT_BYTES) == bucket.read_sha256("reports/1", LIMIT_BYTES)
@@ -119,7 +119,7 @@ def test_the_owner_s_facts_count_every_version(place: Place) -> None:
 
 
 def test_no_byte_passes_the_wall_but_with_extra_room(walled: Place) -> None:
-    """On an owner of its own: a platform may go on refusing for a while after what was too much is gone."""
+    """With a separate owner: a platform may still refuse for a while after the excess is deleted."""
     bucket = walled.bucket("wall")
     more = b"x" * (walled.wall_bytes + 1)
     with pytest.raises(QuotaExceededError):

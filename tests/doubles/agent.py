@@ -1,6 +1,6 @@
-"""A kind of agent without orders and repository, for tests: each is a file of this computer.
+"""A kind of agent for tests, without orders and repository: each agent is a file of this computer.
 
-`agent: acronis` of tenant files stands for it, the one kind that files may name and Coffre does not drive yet.
+In tenant files it uses the name `agent: acronis`, the only kind that files may name and Coffre does not drive yet.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from coffre.spec.tenant import Machine, OperatingSystem
 
 @dataclass(frozen=True)
 class FileAgents:
-    """Agents that are a file each, with their reports in it; an Agents."""
+    """Agents that are one file each, with their reports in it; implements Agents."""
 
     folder: Path
 
@@ -65,7 +65,7 @@ class FileAgents:
 
 
 class FileKind:
-    """The kind of those agents; an AgentDriver."""
+    """The kind of those agents; implements AgentDriver."""
 
     takes_orders = False
     repositories: RepositoryFormat | None = None

@@ -15,7 +15,7 @@ from tests.doubles.storage import MemoryPlatform
 
 @dataclass(frozen=True)
 class InMemoryEstate:
-    """What an apply has made of a tenant: its owner and its key, and the buckets of some machines."""
+    """What an apply has created for a tenant: its owner with a key, and the buckets of some machines."""
 
     tenant: Named
     storage: MemoryPlatform
@@ -24,7 +24,7 @@ class InMemoryEstate:
 
     @classmethod
     def of(cls, tenant: Named, *machines: str, wall_bytes: int | None = None) -> "InMemoryEstate":
-        """Make the owner of a tenant with a key, and the buckets of these machines."""
+        """Create the owner of a tenant with a key, and the buckets of these machines."""
         control = ControlBundle(
             tenant_id=tenant.id,
             owner_key=minting.new_access_key(),
@@ -41,7 +41,7 @@ class InMemoryEstate:
 
     @classmethod
     def of_all(cls, tenant: Tenant, *, wall_bytes: int | None = None) -> "InMemoryEstate":
-        """Make what an apply of the whole file makes."""
+        """Create what an apply of the whole file creates."""
         return cls.of(tenant, *tenant.machines, wall_bytes=wall_bytes)
 
     def make_bucket(self, machine: str) -> None:

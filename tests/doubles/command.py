@@ -1,4 +1,4 @@
-"""The command `coffre` of somebody who has the other kinds of these tests: `python -m tests.doubles.command …`."""
+"""The command `coffre` with the other kinds of these tests: `python -m tests.doubles.command …`."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ from coffre.storage.kinds import DRIVERS as PLATFORMS
 from tests.doubles.agent import FileKind
 
 AGENTS_FOLDER = "COFFRE_TEST_AGENTS"
-"""The environment's name of the folder that stands for all machines of the other kind of agent."""
+"""The environment variable with the folder of all machines of the other kind of agent."""
 PLATFORM_FILE = "COFFRE_TEST_PLATFORM"
-"""The environment's name of the file that holds the other kind of platform, where that is in use: its agents then need
-a bucket there."""
+"""The environment variable with the file of the other kind of platform, when it is in use: its agents then need a
+bucket there."""
 
 
 def know_other_kinds() -> None:

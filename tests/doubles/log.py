@@ -1,4 +1,4 @@
-"""A log in memory: what a command has in hand of the records of one tenant, without a database."""
+"""A log in memory: a command's access to the records of one tenant, without a database."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from coffre.workspace.clock import utc_now
 
 @dataclass
 class InMemoryLog:
-    """Facts of one tenant, each of which goes the way of JSON and back."""
+    """Facts of one tenant, each converted to JSON and back."""
 
     tenant_id: str = "k7f3q9wz2m"
     slug: str = "boulangerie-martin"

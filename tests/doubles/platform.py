@@ -1,6 +1,6 @@
-"""A kind of platform for tests: in memory, kept in a file between commands, its resources by a small Pulumi provider.
+"""A kind of platform for tests: in memory, saved in a file between commands, its resources by a small Pulumi provider.
 
-`kind: ceph` of platform.yaml stands for it, the one kind that files may name.
+In platform.yaml it uses the name `kind: ceph`, the only kind that files may name.
 """
 
 import atexit
@@ -42,7 +42,7 @@ USER, BUCKET = "memory:index:User", "memory:index:Bucket"
 
 @cache
 def open_platform(file: Path) -> MemoryPlatform:
-    """Return the platform as the last command left it; what this one makes of it is kept at its end."""
+    """Return the platform as the last command left it; its state is saved at the end of this command."""
     platform: MemoryPlatform = pickle.loads(file.read_bytes()) if file.exists() else MemoryPlatform()  # noqa: S301
     platform.now = datetime.now(UTC)
     atexit.register(lambda: file.write_bytes(pickle.dumps(platform)))
@@ -50,7 +50,7 @@ def open_platform(file: Path) -> MemoryPlatform:
 
 
 class MemoryDriver:
-    """The kind of that platform; a PlatformDriver."""
+    """The kind of that platform; implements PlatformDriver."""
 
     capabilities = Capabilities(QuotaScope.OWNER, KeyOrigin.CHOSEN, None, has_object_lock=False, has_policies=False)
 
@@ -90,7 +90,7 @@ def _user(uid: str, key: AccessKey, wall: int | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class MemoryDeclaration:
-    """A tenant's users and buckets; a Declaration."""
+    """A tenant's users and buckets; implements Declaration."""
 
     platform: MemoryPlatform
     users: Mapping[str, Mapping[str, Any]]
@@ -113,7 +113,7 @@ class MemoryDeclaration:
         return [each.name for each in resources if not self._is_there(each)]
 
     def prepare(self) -> None:
-        """There is nothing to prepare."""
+        """Nothing to prepare."""
 
     @contextmanager
     def served(self, address: Path, *, takes_unequal: bool) -> Iterator["MemoryProvider"]:
@@ -128,7 +128,7 @@ class MemoryDeclaration:
 
 
 class MemoryProvider(protocol.Provider):
-    """Makes users and buckets; a Provider."""
+    """Creates users and buckets; implements Provider."""
 
     package = "memory"
 

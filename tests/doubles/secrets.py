@@ -1,4 +1,4 @@
-"""The secrets of a tenant in memory: what a command has in hand of them, without files and without age."""
+"""The secrets of a tenant in memory: a command's access to them, without files and without age."""
 
 import hashlib
 from collections.abc import Collection
@@ -15,7 +15,7 @@ B = TypeVar("B", ControlBundle, DataBundle)
 
 
 class InMemorySecrets:
-    """Two bundles at most; a save keeps the rule of the real one, by which a secret is only lost on purpose."""
+    """Two bundles at most; like the real store, a save loses a secret only on purpose."""
 
     def __init__(
         self,

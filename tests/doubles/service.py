@@ -1,4 +1,4 @@
-"""A tenant's service without a platform, an identity or a lock: what an operation is given, in memory."""
+"""A tenant's service in memory, for operations: without a platform, an identity or a lock."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ _PLATFORM: dict[str, Any] = {
 
 
 def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path) -> Service:
-    """Return the service of a tenant file over what an apply has made in memory; its records are those of the log."""
+    """Return the service of a tenant file over an estate in memory; its records are those of the log."""
     settings = PlatformFile.model_validate(_PLATFORM)
     return Service(
         repository=Checkout(root, settings, {tenant.slug: tenant}),
@@ -53,5 +53,5 @@ def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root:
 
 
 def log_of(tenant: Tenant, records: Records) -> TenantLog:
-    """Return the log of a tenant in records that are open."""
+    """Return the log of a tenant in open records."""
     return TenantLog.read(records, tenant.id, tenant.slug, AUTHOR)

@@ -1,4 +1,4 @@
-"""A storage platform in memory: Storage, Bucket and BucketEraser of the driver, under the contract of the real ones."""
+"""A storage platform in memory: Storage, Bucket and BucketEraser of the driver, tested by the contract of real ones."""
 
 import hashlib
 import itertools
@@ -46,7 +46,7 @@ class _User:
 
 @dataclass
 class _State:
-    """One bucket: its versions, newest last, its switches, and the days after which earlier versions go."""
+    """One bucket: its versions, newest last, its switches, and the days after which earlier versions expire."""
 
     owner: str
     lifetime_id: str
@@ -61,7 +61,7 @@ class _State:
 
 
 class MemoryPlatform:
-    """One platform; its clock moves by a second with each write, and no further by itself."""
+    """One platform; its clock advances by one second with each write, and never on its own."""
 
     def __init__(self, url: str = "https://memory.invalid") -> None:
         self.endpoint = Endpoint(url, platform_id="memory")
@@ -71,7 +71,7 @@ class MemoryPlatform:
         self._programs: dict[str, bytes] = {}
         self._numbers = itertools.count(1)
 
-    # What a test makes of it.
+    # What a test creates.
 
     def make_user(self, uid: str, key: AccessKey, wall_bytes: int | None = None) -> None:
         self._users[uid] = _User({key.access_key_id: key.secret_access_key}, wall_bytes)
@@ -152,7 +152,7 @@ class MemoryPlatform:
     def stored_bytes(self, bucket: str) -> int:
         return self._buckets[bucket].stored_bytes if bucket in self._buckets else 0
 
-    # What it says of itself, and of what is gone.
+    # Its identity and its leftovers.
 
     def list_platform_ids(self) -> Collection[str]:
         return ["memory"]
@@ -182,7 +182,7 @@ class MemoryPlatform:
         content = self._programs.get(sha256)
         return None if content is None else hashlib.sha256(content[: limit_bytes + 1]).hexdigest()
 
-    # For the buckets alone.
+    # Only for the buckets.
 
     def state_of(self, name: str) -> _State:
         if name not in self._buckets:
@@ -215,7 +215,7 @@ class MemoryPlatform:
 
 
 class MemoryBucket:
-    """One bucket; whoever opens it has the owner's rights."""
+    """One bucket; every key opens it with the owner's rights."""
 
     def __init__(self, platform: MemoryPlatform, name: str, opened_with: AccessKey | None = None) -> None:
         self.name = name
@@ -341,7 +341,7 @@ class MemoryBucket:
 
 
 class MemoryEraser:
-    """One bucket to be emptied for good."""
+    """One bucket to be erased permanently."""
 
     def __init__(self, platform: MemoryPlatform, name: str) -> None:
         self.name = name
@@ -370,7 +370,7 @@ class MemoryEraser:
         return []
 
     def abort_upload(self, upload: Upload) -> None:
-        """There are none."""
+        """There are no uploads."""
 
     def find_lock(self, version: ObjectVersion) -> ObjectLock | None:
         return None
