@@ -1,4 +1,4 @@
-"""What is true of one machine right now, from its bucket: reports, snapshots, orders, and what is odd among them."""
+"""The current state of one machine, from its bucket: reports, snapshots, orders, and irregular objects among them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,14 +35,14 @@ from coffre.tenant.service import Service
 
 @dataclass(frozen=True)
 class MachineStatus:
-    """One machine. None means not known.
+    """One machine. None means unknown.
 
-    ``retired`` is None for a machine in service. The two witnesses are kept apart: ``last_success_at`` and
-    ``last_result`` are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket holds;
-    ``witnesses_agree`` is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are
-    newer orders than the machine follows, which it could not apply for the reason beside it. ``orders_seen_at``: when
-    the machine last read orders on the storage that it may obey, as of its newest report. ``paths`` is what each path
-    of the plan gave in its newest run, and ``integrity`` what reading its snapshot back showed.
+    ``retired`` is None for a machine in service. The two sources are separate: ``last_success_at`` and ``last_result``
+    are what the agent reports, ``newest_snapshot_at`` and ``snapshots`` what the bucket contains; ``witnesses_agree``
+    is False when the agent claims a snapshot that storage does not have. ``failed_generation`` are newer orders than
+    the current ones, which the machine could not apply for the reason beside it. ``orders_seen_at`` is when the machine
+    last read valid orders from storage, by its newest report. ``paths`` is what each path of the plan gave in its
+    newest run, and ``integrity`` the result of reading its snapshot back.
     """
 
     name: str
@@ -69,9 +69,9 @@ class MachineStatus:
 
 @dataclass(frozen=True)
 class MachineLook:
-    """One look at a machine's bucket; the switches are None for a retired machine, which has none.
+    """One read of a machine's bucket; the switches are None for a retired machine, which has none.
 
-    ``keeps_all``: no hold is on, or the platform deletes nothing by itself.
+    ``keeps_all``: there is no hold, or the platform deletes nothing by itself.
     """
 
     status: MachineStatus
@@ -84,7 +84,7 @@ class MachineLook:
 
 
 def look_at_machine(service: Service, name: str, now: datetime) -> MachineLook | Finding:
-    """Look at a machine's bucket; what is odd in it is a finding, and so is a bucket that cannot be looked at."""
+    """Read a machine's bucket; irregular content is a finding, and so is a bucket that cannot be read."""
     try:
         return _look(service, name, now)
     except PlatformAwayError:
@@ -94,12 +94,12 @@ def look_at_machine(service: Service, name: str, now: datetime) -> MachineLook |
 
 
 def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
-    """Say that a machine's bucket is gone from the platform, when it was seen to hold anything."""
+    """Report that a machine's bucket is gone from the platform, if it had known snapshots."""
     return continuity.judge_absence(name, recall(service, name))
 
 
 def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
-    """Return what a machine's agent says of it, for a kind whose machines have no bucket to look at."""
+    """Return what a machine's agent says of it, for a kind whose machines have no bucket."""
     tenant = service.tenant
     heard = driver_of(tenant.machines[name]).hear(AgentOwner(tenant.id, name))
     last_success_at = heard.success.finished_at if heard.success else None
@@ -112,7 +112,7 @@ def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
 
 
 def unknown_machine(tenant: Tenant, name: str, now: datetime) -> MachineStatus:
-    """Return what is said of a machine of which nothing can be seen."""
+    """Return the status of a machine that cannot be observed."""
     agent = tenant.machines[name].agent.value
     retired = _retired_status(tenant, name, now)
     return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
@@ -190,7 +190,7 @@ def _judge_odd_objects(name: str, seen: Sighting) -> list[Finding]:
 
 
 def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:
-    """Return the generation of a machine's orders, and what is wrong with SMILÉO's documents in its bucket."""
+    """Return the generation of a machine's orders, and the faults of SMILÉO's documents in its bucket."""
     generation, findings = None, []
     try:
         orders = read_orders(service, name)
@@ -244,7 +244,7 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
 
 
 def _find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
-    """Return since when a machine is expected to back up: its installation, or the end of a suspension after it."""
+    """Return the time since when a machine must back up: its installation, or the end of a later suspension."""
     if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(log):
         return None
     installed = log.last(Install, name)

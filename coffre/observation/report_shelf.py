@@ -1,8 +1,8 @@
-"""What lies under reports/ of a bucket: which reports are believed, newest first, and what is set aside. Bounded.
+"""Reads reports/ of a bucket: the trusted reports, newest first, and those set aside. In bounded memory.
 
-A machine seals and numbers what it says; from its first sealed report on nothing else is believed of it. The names of
-its reports carry a tag that nobody else can make: whoever floods the bucket puts no honest report out of sight. Names
-without a tag are of agents of before, and reports in clear of earlier ones, which go by the server's clock.
+A machine seals and numbers its reports; after its first sealed report no other form is trusted. The names of its
+reports carry a tag that only it can compute: a flood of the bucket hides no honest report. Names without a tag come
+from earlier agent versions, as do reports in clear, which are ordered by the server's clock.
 """
 
 import heapq
@@ -19,32 +19,32 @@ from coffre.records.memory import Memory
 from coffre.storage.driver import Bucket, ObjectFacts, Unusable
 
 LOOK_BACK_REPORTS = 60
-"""How many reports are read in search of one; twice a day makes a month."""
+"""The maximum number of reports read to find one; at two per day this is a month."""
 
 LOOK_BACK_UNNUMBERED = 5
-"""How many are read of those that their machine could not number: each is of a run on a full disk."""
+"""The maximum for reports that their machine could not number: each is from a run on a full disk."""
 
 MAX_NUMBERS = 100_000
-"""How many numbers above those accounted for are kept in mind; years of reports that nobody has looked at."""
+"""How many numbers above the accounted one are remembered: years of reports that no command has read."""
 
 MAX_EARLIER = 20
-"""Of how many reports that somebody wrote over the first version is looked for."""
+"""For how many overwritten reports the first version is read."""
 
 _INSTANT = timedelta(microseconds=1)
 
 Until = Callable[[Report], bool]
-"""Tells of a believed report whether those before it are needed no more."""
+"""Tells for a trusted report whether the reports before it are not needed."""
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What a machine says: its believed reports, newest first as far as they were read, and what was set aside.
+    """A machine's reports: the trusted ones, newest first as far as they were read, and those set aside.
 
-    ``others`` are believed as well, of another machine that has this one's files: they count for nothing.
-    Of sealed ones: ``numbers`` are those listed above the number accounted for, ``highest`` the highest that opened;
-    ``replayed`` is an earlier one that the server dates after it; ``sealed_since`` and ``clean_until`` are what a
-    memory may take over. ``lacks_key``: there are sealed reports, and nothing here to open them with. ``unread`` counts
-    what was not looked at, since there is more of it than a machine writes.
+    ``others`` are valid too, but from another machine with this one's files: they say nothing about this machine. For
+    sealed reports: ``numbers`` are those listed above the accounted number, ``highest`` is the highest one that opened;
+    ``replayed`` is an earlier one that the server dates after it; ``sealed_since`` and ``clean_until`` are values for
+    the memory. ``lacks_key``: there are sealed reports, but no key here to open them. ``unread`` counts the reports
+    that were not read, since there are more than a machine writes.
     """
 
     reports: tuple[Report, ...] = ()
@@ -73,16 +73,16 @@ def is_success(report: Report) -> bool:
 
 @dataclass(order=True, frozen=True)
 class _Ranked:
-    """An object in one of the orders in which they are read."""
+    """An object with its rank in one of the orders of reading."""
 
     rank: tuple[int, datetime, str] | tuple[datetime, str]
     facts: ObjectFacts = field(compare=False)
 
 
 class _Newest:
-    """The highest of all that were offered, in bounded memory.
+    """The objects with the highest ranks, in bounded memory.
 
-    Those dropped are counted but for the ones until ``looked_at``, which a look before this one may have seen.
+    Dropped objects are counted, except those until ``looked_at``, which an earlier read may have seen.
     """
 
     def __init__(self, limit: int, looked_at: datetime | None = None) -> None:
@@ -104,7 +104,7 @@ class _Newest:
 
 
 class _Pile:
-    """Sealed reports that are looked for among each other alone: others, however many, push none of these out."""
+    """Sealed reports that compete only with each other: any number of other reports displaces none of these."""
 
     def __init__(self, memory: Memory) -> None:
         self.by_number = _Newest(LOOK_BACK_REPORTS)
@@ -130,7 +130,7 @@ class _Pile:
 
 @dataclass
 class _Forged:
-    """Objects whose very names their machine did not make: counted, never opened."""
+    """Objects with a name that their machine did not make: counted, never opened."""
 
     count: int = 0
     newest: ObjectFacts | None = None
@@ -147,21 +147,21 @@ class _Forged:
 
 
 class Shelf:
-    """What lies under reports/, seen object by object in bounded memory, then read."""
+    """The objects below reports/, seen one by one in bounded memory, then read."""
 
     def __init__(self, memory: Memory, now: datetime, opener: Opener | None) -> None:
         self._memory = memory
         self._now = now
         self._opener = opener
         self._own = _Pile(memory)
-        # Of agents of before, whose names anybody can make: the numbers that come next are not pushed out by high ones.
+        # Reports without a tag, whose names anybody can make: high numbers must not displace the next numbers.
         self._near, self._far = _Pile(memory), _Pile(memory)
         self._forged = _Forged()
         self._in_clear = _Newest(LOOK_BACK_REPORTS)
 
     def see(self, facts: ObjectFacts) -> None:
-        """Take note of one object of the bucket; what is no report's key is passed over."""
-        # The platform may date an object as it likes: in time to come it is as good as now.
+        """Register one object of the bucket; a key that is no report's is ignored."""
+        # The platform can give an object any date: now replaces a date in the future.
         facts = replace(facts, modified_at=min(facts.modified_at, self._now))
         number = read_number(facts.key)
         if number is not None and self._opener is not None and read_tag(facts.key) is not None:
@@ -178,7 +178,7 @@ class Shelf:
             self._in_clear.offer(_Ranked((facts.modified_at, facts.key), facts))
 
     def read(self, bucket: Bucket, until: Until = is_success) -> Reported:
-        """Open what has to be looked at: all that is new, and by their numbers as far back as ``until``."""
+        """Open the necessary reports: all new ones, and earlier ones by number as far back as ``until``."""
         read = _Sealed(bucket, self._opener, self._now)
         piles = (self._own, self._near, self._far)
         unread = [facts for pile in piles for facts in pile.unread]
@@ -190,7 +190,7 @@ class Shelf:
         is_sealing = self._memory.sealed_since is not None or bool(read.reports)
         highest = max((report.number or 0 for _, report in read.reports.values()), default=0) or None
         replayed = self._find_replayed(read, machines)
-        # What was looked at and acknowledged is not named again; it is believed no more for that.
+        # An object that was read and acknowledged is not named again; it is still not trusted.
         new = {facts.key for facts in unread}
         odd_sealed = (*(each for each in read.aside.values() if each.key in new), *self._forged.sum_up())
         if not is_sealing:
@@ -222,7 +222,7 @@ class Shelf:
             report = read.open(facts)
             if report is not None and identity.is_own(machines, report) and until(report):
                 return
-        # Whatever is of an agent of before is older than what has its machine's tag.
+        # Every report of an earlier agent version is older than the reports with the machine's tag.
         for facts in _by_number(self._near, self._far):
             report = read.open(facts)
             if report is not None and identity.is_own(machines, report) and until(report):
@@ -237,9 +237,9 @@ class Shelf:
         return frozenset(self._own.numbers - bad_own | (of_before - bad_of_before))
 
     def _find_replayed(self, read: "_Sealed", machines: Memory) -> str | None:
-        """Return an earlier report that the server dates after the newest one: it was put there again.
+        """Return an earlier report that the server dates after the newest one: it was written again.
 
-        Another machine that has this one's files counts by itself, from where it was copied.
+        Another machine with this one's files is left out: it goes on with its own numbers after the copy.
         """
         for pile in (self._own, self._near, self._far):
             if pile.newest is not None:
@@ -258,9 +258,9 @@ class Shelf:
         return None
 
     def _find_clean_until(self, read: "_Sealed", unread: list[ObjectFacts]) -> datetime | None:
-        """Return until when everything was looked at; what was set aside is looked at each time.
+        """Return the time until which everything was read; it stays before the first report that was set aside.
 
-        So is what there was no look at beside it: a flood goes on being told whole, whatever came first of it.
+        Then it also stays before the first unread report: every read counts a whole flood again, in any order.
         """
         odd = [facts.modified_at for facts in unread if facts.key in read.aside]
         if self._forged.first_at is not None:
@@ -273,9 +273,9 @@ class Shelf:
         return min(odd) - _INSTANT if odd else max(facts.modified_at for facts in unread)
 
     def _count_unread(self, read: "_Sealed", aside: tuple[SetAside, ...]) -> int:
-        """Count what was not looked at, where what was looked at is not all honest: then it is a flood.
+        """Count the unread reports if some were set aside, since this is a flood; 0 otherwise.
 
-        Names that the machine itself made count once one of them was written over: there may be as many as it has.
+        Unread names with the machine's tag are only counted if one was overwritten: the machine may have many of them.
         """
         if not aside:
             return 0
@@ -285,7 +285,7 @@ class Shelf:
 
 
 def _is_new(facts: ObjectFacts, memory: Memory) -> bool:
-    # In the very second that was looked at last more may have come: from Ceph 20 on a listing has whole seconds.
+    # More may have come in the same second as the last read: from Ceph 20 on a listing has whole seconds.
     return memory.clean_until is None or facts.modified_at >= memory.clean_until
 
 
@@ -308,7 +308,7 @@ class _Sealed:
         self.lacks_key = False
 
     def open(self, facts: ObjectFacts) -> Report | None:
-        """Return the report that an object is; None when it is none, which is then set aside."""
+        """Return an object's report; None when it is not valid, and then it is set aside."""
         if facts.key not in self._done:
             self._done.add(facts.key)
             self._read(facts)
@@ -330,7 +330,7 @@ class _Sealed:
             self.reports[facts.key] = (facts, report)
 
     def _look_below(self, opener: Opener, key: str) -> Report | None:
-        """Return what stood there first: nobody but the machine knew that name before it wrote there."""
+        """Return the first version of an object: only the machine knew that name before it wrote there."""
         if self._earlier >= MAX_EARLIER or not opener.is_own_name(key):
             return None
         self._earlier += 1
@@ -349,7 +349,7 @@ class _Sealed:
 
 
 def _in_order(reports: Iterable[Report]) -> tuple[Report, ...]:
-    """Order sealed reports, newest first: by number; one that its machine could not number by its own clock."""
+    """Order sealed reports, newest first: by number, and one without number by its machine's clock."""
     found = list(reports)
     ordered = sorted((each for each in found if each.number), key=lambda each: each.number or 0, reverse=True)
     for each in sorted((each for each in found if not each.number), key=lambda each: each.finished_at):
@@ -361,7 +361,7 @@ def _in_order(reports: Iterable[Report]) -> tuple[Report, ...]:
 def _read_in_clear(
     bucket: Bucket, objects: Iterable[ObjectFacts], now: datetime, until: Until
 ) -> tuple[tuple[Report, ...], tuple[SetAside, ...]]:
-    """Read reports of a machine that has never sealed one."""
+    """Read the reports of a machine that has never sealed one."""
     reports: list[Report] = []
     aside: list[SetAside] = []
     for facts in objects:
@@ -382,7 +382,7 @@ def _read_in_clear(
 
 
 def _judge_in_clear(bucket: Bucket, objects: Iterable[ObjectFacts]) -> Iterator[SetAside]:
-    """Name what lies beside the reports of a machine that seals them; it is looked at only to say what it is."""
+    """Name reports in clear beside a machine's sealed reports; they are only read to describe them."""
     for facts in objects:
         body = bucket.find(facts.key, SEALED_LIMIT_BYTES)
         if isinstance(body, Unusable):

@@ -1,4 +1,4 @@
-"""The reports that agents put in their buckets, and their word on their orders: what of it is believed here."""
+"""The reports in agents' buckets, and the agents' statements on their orders: decides which are trusted."""
 
 from datetime import datetime
 
@@ -20,14 +20,14 @@ from coffre.workspace.clock import utc_now
 
 
 def find_opener(service: Service, machine: str) -> Opener | None:
-    """Return what opens a machine's sealed documents; None before the apply that derives its key."""
+    """Return the opener of a machine's sealed documents; None before the apply that derives its key."""
     control = service.secrets.find_control()
     key = control.report_keys.get(machine) if control is not None else None
     return None if key is None else Opener(key, service.tenant.id, machine)
 
 
 def recall(service: Service, machine: str) -> Memory:
-    """Return what is remembered of a machine, nothing once its erasure has begun; a look makes no records."""
+    """Return the memory of a machine, empty once its erasure has begun; reading creates no records."""
     records = service.find_records()
     if records is None or is_being_erased(service.log, machine):
         return Memory()
@@ -35,7 +35,7 @@ def recall(service: Service, machine: str) -> Memory:
 
 
 def list_reports(service: Service, machine: str, until: Until = is_success) -> tuple[Report, ...]:
-    """Return a machine's believed reports, newest first, as far as ``until``."""
+    """Return a machine's trusted reports, newest first, as far back as ``until``."""
     bucket = service.buckets.open(machine)
     shelf = Shelf(recall(service, machine), utc_now(), find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
@@ -46,7 +46,7 @@ def list_reports(service: Service, machine: str, until: Until = is_success) -> t
 def look_at_applied(
     service: Service, machine: str, bucket: Bucket, memory: Memory, now: datetime
 ) -> Applied | SetAside | None:
-    """Return what a machine said when it last applied its orders; None when it never did."""
+    """Return a machine's statement on its last applied orders; None when it never applied any."""
     key, opener = naming.APPLIED_KEY, find_opener(service, machine)
     body = bucket.find(key, SEALED_LIMIT_BYTES)
     if body is None:
@@ -67,7 +67,7 @@ def look_at_applied(
 
 
 def find_own_applied(service: Service, machine: str) -> Applied | None:
-    """Return what `find_applied` does, unless another machine that has this one's files says it."""
+    """Return the result of `find_applied`, except a statement of another machine with this one's files."""
     found = find_applied(service, machine)
     if found is None or identity.is_foreign(recall(service, machine), found.identity, found.at):
         return None
@@ -75,14 +75,14 @@ def find_own_applied(service: Service, machine: str) -> Applied | None:
 
 
 def find_applied(service: Service, machine: str) -> Applied | None:
-    """Return what a machine said when it last applied its orders; None when it never did, or nobody vouches for it."""
+    """Return a machine's statement on its last applied orders; None when there is none, or it is not authenticated."""
     bucket = service.buckets.open(machine)
     found = look_at_applied(service, machine, bucket, recall(service, machine), utc_now())
     return found if isinstance(found, Applied) else None
 
 
 def find_wanted(service: Service, machine: str) -> Wanted:
-    """Return what is wanted of a machine's paths now."""
+    """Return what is wanted from a machine's paths now."""
     facts = service.tenant.machines[machine]
     paths = service.tenant.plans[facts.plan].paths_for(facts.os)
     accepted = {(word.path, word.number) for word in find_accepted(service.log, machine)}

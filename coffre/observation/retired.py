@@ -1,4 +1,4 @@
-"""Retired machines: they back up no more, and their backups are kept for a while. Pure."""
+"""Retired machines: they no longer back up, and their backups are kept for a period. Pure."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,9 +8,9 @@ from coffre.spec.tenant import Retirement, Tenant
 
 @dataclass(frozen=True)
 class RetiredStatus:
-    """A retired machine's days, and what becomes of its backups.
+    """A retired machine's dates, and the future of its backups.
 
-    ``is_kept_by_hold``: the day ``keep_until`` is over, and a hold keeps the backups all the same.
+    ``is_kept_by_hold``: the day ``keep_until`` has passed, but a hold still keeps the backups.
     """
 
     on: date
@@ -20,12 +20,12 @@ class RetiredStatus:
 
 
 def is_erasable(tenant: Tenant, retirement: Retirement, today: date) -> bool:
-    """Tell whether the day until which a retired machine's backups stay is over, and no hold keeps them."""
+    """Tell whether the period of a retired machine's backups is over, and no hold keeps them."""
     return tenant.hold is None and today > retirement.keep_until
 
 
 def judge_retirement(tenant: Tenant, retirement: Retirement, today: date) -> RetiredStatus:
-    """Return what is kept of a retired machine, and for how long."""
+    """Return what is kept of a retired machine, and until when."""
     may_be_erased = is_erasable(tenant, retirement, today)
     return RetiredStatus(
         on=retirement.on,

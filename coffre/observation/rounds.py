@@ -1,4 +1,4 @@
-"""How far verifying is, in the records: the round under way, the last full one, and what was found damaged."""
+"""The recorded progress of verification: the round in progress, the last full one, and the damage found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MAX_TEXT = 300
 
 @dataclass(frozen=True)
 class Found:
-    """How far the round is, and what is known to be damaged: read in this round or before it, or named by the check."""
+    """The position of the round, and the known damage: read in this round or before it, or named by the check."""
 
     round: Round
     lost: Mapping[str, PackFault]
@@ -26,7 +26,7 @@ class Found:
 
 @dataclass(frozen=True)
 class VerificationStatus:
-    """What the records say of verifying one machine; None and 0 where nothing was read yet.
+    """The recorded verification of one machine; None and 0 where nothing was read yet.
 
     Every pack that was there at ``last_full_round_started_at`` was read between then and ``last_full_round_at``.
     """
@@ -42,7 +42,7 @@ class VerificationStatus:
 
 
 def find_round(log: Log, machine: str) -> Round | None:
-    """Return the round under way; None before the first. One that has ended goes on as a new one's beginning: None."""
+    """Return the round in progress, or after a full one a new one with its altered packs; None if there is neither."""
     last = log.last(VerificationRun, machine)
     if last is None:
         return None
@@ -54,7 +54,7 @@ def find_round(log: Log, machine: str) -> Round | None:
 
 
 def record_run(log: Log, machine: str, found: Found, *, is_complete: bool) -> datetime | None:
-    """Note how far a run is and what it found, and the end of a full round; returns when the last full round ended."""
+    """Record a run's position and findings, and the end of a full round; returns when the last full round ended."""
     ended = log.append(describe_run(found, is_complete=is_complete), machine)
     if is_complete:
         full = VerificationRound(
@@ -70,7 +70,7 @@ def record_run(log: Log, machine: str, found: Found, *, is_complete: bool) -> da
 
 
 def find_status(log: Log, machine: str) -> VerificationStatus | None:
-    """Return what is known of verifying a machine; None when it was never done."""
+    """Return the verification status of a machine; None when it was never verified."""
     last = log.last(VerificationRun, machine)
     if last is None:
         return None
@@ -87,7 +87,7 @@ def find_status(log: Log, machine: str) -> VerificationStatus | None:
 
 
 def describe_run(found: Found, *, is_complete: bool) -> VerificationRun:
-    """Return how far a run is and what it found, as it is recorded. Pure."""
+    """Return a run's position and findings in the form of a record. Pure."""
     return VerificationRun(
         round_started_at=found.round.started_at,
         last_pack=found.round.last_pack,

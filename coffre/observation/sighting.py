@@ -1,4 +1,4 @@
-"""One look at a machine's bucket, held against what was seen before, and remembered where records exist."""
+"""Reads a machine's bucket once, compares it with what was seen before, and remembers it where records exist."""
 
 import heapq
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from coffre.workspace.clock import utc_now
 
 SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
 MAX_ASIDE = 1000
-"""How many odd snapshot objects of a machine are counted."""
+"""How many irregular snapshot objects of a machine are counted."""
 
 _CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
 _KEYS_PREFIX = f"{naming.RESTIC_PREFIX}keys/"
@@ -35,12 +35,12 @@ _CLOCK_STEP = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Sighting:
-    """What was seen of a machine; ``losses`` is what was there before and is not any more.
+    """What was seen of a machine; ``losses`` is what was there before and is now missing.
 
-    ``newest_snapshot_at`` is of the snapshot objects whose time can be and that no other machine made, ``snapshots``
-    counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are keys that
-    nothing of ours writes; they count for nothing else than ``current_bytes``. ``whole_at`` is when all of the last
-    successful backup was in storage.
+    ``newest_snapshot_at`` is the newest of the snapshot objects with a plausible time that no other machine made,
+    ``snapshots`` counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are
+    keys that neither Coffre, restic nor an agent writes; they only add to ``current_bytes``. ``whole_at`` is when the
+    last successful backup was completely in storage.
     """
 
     reported: Reported
@@ -59,10 +59,10 @@ class Sighting:
 
 
 def look(service: Service, machine: str, now: datetime | None = None, *, until: Until = is_success) -> Sighting:
-    """Look at a machine's bucket in one listing; what was learned is remembered where records exist."""
+    """Read a machine's bucket in one listing; the result is remembered where records exist."""
     now = now or utc_now()
-    # In this order: what is remembered first, then reports, then snapshots. Whatever a report speaks of, or another
-    # command remembers meanwhile, is then in the listing of snapshots, or gone.
+    # In this order: first the memory, then reports, then snapshots. A snapshot of a report, or one that another command
+    # remembers meanwhile, is then in the listing of snapshots, or gone.
     bucket, before, began_at = service.buckets.open(machine), recall(service, machine), utc_now()
     survey = _Survey(before, now, find_opener(service, machine))
     for facts in bucket.walk_objects(""):
@@ -89,7 +89,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
 
 
 def look_at_reports(service: Service, machine: str) -> Memory:
-    """Learn from a machine's reports alone, a short list whatever its repository holds; returns what is known then."""
+    """Learn from a machine's reports alone, a short listing for any size of repository; returns the new memory."""
     bucket, before, began_at = service.buckets.open(machine), recall(service, machine), utc_now()
     shelf = Shelf(before, began_at, find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
@@ -112,7 +112,7 @@ def _learn(memory: Memory, seen: Seen, applied: Applied | SetAside | None) -> Me
 
 
 class _Survey:
-    """All that one listing of a bucket tells, in bounded memory."""
+    """The content of one listing of a bucket, in bounded memory."""
 
     def __init__(self, memory: Memory, now: datetime, opener: Opener | None) -> None:
         self.shelf = Shelf(memory, now, opener)
@@ -166,9 +166,9 @@ class _Survey:
             heapq.heappop(self._moments)
 
     def find_whole_at(self, success: Report | None) -> datetime | None:
-        """Return when all of a successful backup was in storage, by storage's own clock: its snapshot comes last.
+        """Return when a successful backup was completely in storage, by storage's clock: its snapshot comes last.
 
-        Where that is gone, by the machine's clock, which was compared to the second.
+        If that object is gone, by the machine's clock, which was compared to the second.
         """
         if success is None:
             return None
@@ -176,7 +176,7 @@ class _Survey:
         return stored_at or success.by_server(success.finished_at) + _CLOCK_STEP
 
     def find_newest_snapshot(self, memory: Memory) -> datetime | None:
-        """Return when the newest snapshot came that is not known to be another machine's."""
+        """Return when the newest snapshot arrived, without those known to be another machine's."""
         return max(
             (at for at, snapshot_id in self._moments if not identity.is_others_snapshot(memory, snapshot_id, ())),
             default=None,

@@ -1,4 +1,4 @@
-"""What machines' buckets hold: by a listing what is current, by the platform's own count what is stored in all."""
+"""The content of machines' buckets: current objects by a listing, all stored bytes by the platform's own count."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,12 +16,12 @@ _REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("d
 
 
 def is_of_repository(key: str) -> bool:
-    """Tell whether an object counts as backups: locks do not, nor what restic would not call so. Pure."""
+    """Tell whether an object is part of the backups: not a lock, and not a key that restic would not write. Pure."""
     return key.startswith(_REPOSITORY_PREFIXES) and not is_foreign(key)
 
 
 def read_store(buckets: TenantBuckets, machine: str) -> MachineStore:
-    """Measure one machine's bucket, by a listing of its own."""
+    """Measure one machine's bucket, with a listing of its own."""
     current_bytes = repository_bytes = 0
     for facts in buckets.open(machine).walk_objects(""):
         current_bytes += facts.size_bytes
@@ -31,20 +31,20 @@ def read_store(buckets: TenantBuckets, machine: str) -> MachineStore:
 
 
 def count_store(buckets: TenantBuckets, machine: str, current_bytes: int, repository_bytes: int) -> MachineStore:
-    """Add to what a listing told the platform's own count of all versions."""
+    """Combine the numbers of a listing with the platform's own count of all versions."""
     found = buckets.find_facts(machine)
     stored_bytes, objects = (0, 0) if found is None else (found.stored_bytes, found.entries)
     return MachineStore(machine, current_bytes, repository_bytes, stored_bytes, objects)
 
 
 def room_of(tenant: Tenant, platform: Platform) -> Room:
-    """Return the bounds of a tenant, as its file and platform.yaml have them. Pure."""
+    """Return the limits of a tenant, from its file and platform.yaml. Pure."""
     quota_bytes = tenant.storage.quota_bytes
     return Room(quota_bytes, wall_bytes(quota_bytes, platform), platform.object_limit)
 
 
 def find_words(log: Log, machines: Iterable[str]) -> Mapping[str, Word]:
-    """Return the last word that was given on each of these machines."""
+    """Return the last permission that was given for each of these machines."""
     found = {name: log.last(GateWord, name) for name in machines}
     return {
         name: Word(last.fact.surplus_bytes, last.fact.object_count) for name, last in found.items() if last is not None

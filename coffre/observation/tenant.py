@@ -1,4 +1,4 @@
-"""What is true of a tenant right now, from live facts: the platform, the buckets, the reports in them."""
+"""The current state of a tenant, from live facts: the platform, the buckets, the reports in them."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from coffre.tenant.service import Service
 
 @dataclass(frozen=True)
 class LicenceStatus:
-    """Licences of one kind: granted by the contract, used by machines that are not retired."""
+    """Licences of one kind: granted by the contract, and used by machines that are not retired."""
 
     granted: int
     used: int
@@ -40,7 +40,7 @@ class LicenceStatus:
 class HoldStatus:
     """The hold of a tenant file; ``since`` is its day, ISO 8601.
 
-    ``in_force``: read back from every bucket just now; False until an apply has carried it out, None when not known.
+    ``in_force``: read back from every bucket just now; False until an apply has carried it out, None when unknown.
     """
 
     reference: str
@@ -51,12 +51,12 @@ class HoldStatus:
 
 @dataclass(frozen=True)
 class TenantObservation:
-    """One tenant, as `coffre status --json` gives it; ``findings`` is what was left out of it or cannot be true.
+    """One tenant, for `coffre status --json`; ``findings`` is what could not be read or contradicts itself.
 
-    ``gate`` and ``access`` are what the platform lets its machines in service do, whatever the file says: ``access`` is
-    open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the stage
-    that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted,
-    ``gate_look_seconds`` how often the gate is to be looked at while backups run.
+    ``gate`` and ``access`` are what the platform allows to the machines in service, regardless of the file: ``access``
+    is open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the
+    stage that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted,
+    ``gate_look_seconds`` how often the gate must be checked while backups run.
     """
 
     tenant: str
@@ -77,9 +77,9 @@ class TenantObservation:
 
 
 def observe(service: Service, now: datetime) -> TenantObservation:
-    """Look at one tenant. Before its first apply there is nothing to see, and everything live is None.
+    """Read one tenant's state. Before its first apply nothing exists, and every live value is None.
 
-    What cannot be true or cannot be looked at is a finding; only a platform that does not answer ends the look.
+    Contradictory or unreadable content is a finding; only a platform that does not answer ends the read.
     """
     tenant = service.tenant
     owner = service.storage.find_owner(service.owner_uid)
@@ -136,7 +136,7 @@ def observe(service: Service, now: datetime) -> TenantObservation:
 
 
 def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[MachineLook]) -> list[Finding]:
-    """Find who is stopped, or will be, since it fills the storage, and whether the wall is reached, and by whom."""
+    """Find the machines that are stopped, or will be, because they fill the storage; and who has reached the wall."""
     stores = [look.store for look in looks]
     stopped_now = [look.status.name for look in looks if look.is_stopped]
     filling = judge_filling(stores, room, stopped_now, find_words(log, tenant.active_machines()))
@@ -159,7 +159,7 @@ def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[MachineL
 
 
 def judge_gates(closed: Sequence[bool]) -> str | None:
-    """Sum up the gates of a tenant's buckets: open, closed, or partly closed, which is nobody's wish. Pure."""
+    """Sum up the gates of a tenant's buckets: open, closed, or partly closed, which is never intended. Pure."""
     if not closed:
         return None
     if all(closed):
@@ -168,7 +168,7 @@ def judge_gates(closed: Sequence[bool]) -> str | None:
 
 
 def judge_access(suspended: Collection[bool]) -> str | None:
-    """Sum up the switches of a tenant's machines: open, suspended, or partly suspended; None without any. Pure."""
+    """Sum up the access of a tenant's machines: open, suspended, or partly suspended; None without machines. Pure."""
     if not suspended:
         return None
     if all(suspended):
@@ -177,13 +177,13 @@ def judge_access(suspended: Collection[bool]) -> str | None:
 
 
 def hold_status(tenant: Tenant, in_force: bool | None) -> HoldStatus | None:
-    """Return a tenant's hold as `coffre status` gives it. Pure."""
+    """Return a tenant's hold in the form of `coffre status`. Pure."""
     hold = tenant.hold
     return None if hold is None else HoldStatus(hold.reference, f"{hold.since:%Y-%m-%d}", hold.kind.value, in_force)
 
 
 def count_licences(tenant: Tenant) -> dict[str, LicenceStatus]:
-    """Count what is granted and used of each kind; a retired machine uses none (contract, article 1a). Pure."""
+    """Count the granted and used licences of each kind; a retired machine uses none (contract, article 1a). Pure."""
     used = Counter(machine.kind for machine in tenant.machines.values() if machine.retired is None)
     kinds = [kind for kind in MachineKind if kind in tenant.licences or kind in used]
     return {kind.value: LicenceStatus(tenant.licences.get(kind, 0), used[kind]) for kind in kinds}

@@ -1,7 +1,7 @@
-"""Whether a machine's storage still has what was seen in it before: rules over plain values. Pure.
+"""Compares a machine's storage with what was seen in it before: rules over plain values. Pure.
 
-A storage that rolls back, thins out or empties a bucket cannot change what SMILÉO remembers, nor write a report that
-its machine did not seal. What goes with our knowledge is released first (`coffre.operations.acknowledge.acknowledge`).
+A storage that rolls back, thins out or empties a bucket cannot change SMILÉO's memory, nor write a report that its
+machine did not seal. An intended deletion is released first (`coffre.operations.acknowledge.acknowledge`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ from coffre.observation.report_shelf import Reported
 from coffre.records.memory import KnownSnapshot, Memory
 
 MAX_KNOWN = 20_000
-"""How many snapshots of a machine are kept in mind because they lie there; those that it vouches for always are."""
+"""How many snapshots of a machine are remembered because storage lists them; those in its reports always are."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Stored:
 
 
 NOT_LISTED = Stored(frozenset(), has_config=False, keys=0, packs=0, pack_bytes=0)
-"""Of a repository that was not looked at: nothing is learned from it."""
+"""The value for a repository that was not listed: nothing is learned from it."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at a machine's bucket: the reports were listed before the snapshots, from ``began_at`` on."""
+    """One read of a machine's bucket: the reports were listed before the snapshots, from ``began_at`` on."""
 
     reported: Reported
     stored: Stored
@@ -44,7 +44,7 @@ class Seen:
 
 
 def learn(memory: Memory, seen: Seen) -> Memory:
-    """Return what is remembered after a look. It only grows, so that looks may overtake each other."""
+    """Return the memory after a read of the bucket. It only grows, so that reads may overtake each other."""
     reported, stored = seen.reported, seen.stored
     memory = identity.learn(memory, (*reported.reports, *reported.others))
     number = max(filter(None, (memory.report_number, reported.highest)), default=None)
@@ -61,14 +61,14 @@ def learn(memory: Memory, seen: Seen) -> Memory:
 
 
 def learn_check_in(memory: Memory, applied: Applied | SetAside | None) -> Memory:
-    """Return what is remembered after a machine's word on its orders, believed ones only."""
+    """Return the memory after a machine's statement on its orders; only a trusted statement changes it."""
     if not isinstance(applied, Applied) or not applied.number:
         return memory
     return replace(memory, check_in_number=max(applied.number, memory.check_in_number or 0))
 
 
 def judge(machine: str, before: Memory, after: Memory, seen: Seen) -> tuple[Finding, ...]:
-    """Say what is not there any more of what was seen; ``after`` is what was learned from this look."""
+    """Report what was seen before and is now missing; ``after`` is the memory after this read."""
     reported, stored = seen.reported, seen.stored
     changed = [] if before.is_vouched else [Finding(FindingKind.MEMORY_CHANGED, machine)]
     found = [*changed, *_judge_snapshots(machine, after, stored), *_judge_packs(machine, before, stored)]
@@ -78,14 +78,14 @@ def judge(machine: str, before: Memory, after: Memory, seen: Seen) -> tuple[Find
 
 
 def judge_absence(machine: str, memory: Memory) -> tuple[Finding, ...]:
-    """Say that a machine's whole bucket is gone, when it held anything."""
+    """Report that a machine's whole bucket is gone, if it had known snapshots."""
     known = len(memory.expected)
     gone = (Finding(FindingKind.REPOSITORY_GONE, machine, {"what": "bucket", "known": known}),) if known else ()
     return gone if memory.is_vouched else (*gone, Finding(FindingKind.MEMORY_CHANGED, machine))
 
 
 def find_lack(stored: Stored) -> str | None:
-    """Name what a repository lacks to be one: everything, config or keys; None when it has them."""
+    """Name the missing parts of a repository: everything, config or keys; None when it has them."""
     if not stored.has_config and not stored.keys and not stored.packs and not stored.snapshots:
         return "everything"
     if not stored.has_config:
@@ -94,7 +94,7 @@ def find_lack(stored: Stored) -> str | None:
 
 
 def release(memory: Memory, ids: Iterable[str], why: str, at: datetime) -> Memory:
-    """Return a memory in which these snapshots may be gone, and packs with them."""
+    """Return a memory in which these snapshots may be missing, and packs with them."""
     gone = {
         each: replace(memory.snapshots[each], released=why, released_at=at) for each in ids if each in memory.snapshots
     }
@@ -102,13 +102,13 @@ def release(memory: Memory, ids: Iterable[str], why: str, at: datetime) -> Memor
 
 
 def begin_anew(memory: Memory, why: str, at: datetime) -> Memory:
-    """Return a memory in which a repository begins anew: nothing of before has to be there, reports neither."""
+    """Return a memory in which a repository starts again: earlier content and reports may be missing."""
     released = release(memory, [known.snapshot_id for known in memory.expected], why, at)
     return replace(released, accounted_number=None, begun_at=at, clean_until=at, foreign_until=at, is_vouched=True)
 
 
 def acknowledge(memory: Memory, gone: Iterable[str], why: str, at: datetime) -> Memory:
-    """Return a memory in which what is missing now alarms no more; what goes later does."""
+    """Return a memory in which what is missing now raises no alarm; later losses do."""
     released = release(memory, gone, why, at)
     sealed_since = None if memory.sealed_since is None else at
     return replace(
@@ -117,7 +117,7 @@ def acknowledge(memory: Memory, gone: Iterable[str], why: str, at: datetime) -> 
 
 
 def _account(memory: Memory, reported: Reported) -> int | None:
-    """Return the number up to which every report was seen: from the first one that comes where the count begins."""
+    """Return the number up to which every report was seen; a new count starts at the first report that comes."""
     accounted, highest = memory.accounted_number, reported.highest or 0
     if accounted is None:
         begun = min((each for each in reported.numbers if each > (memory.report_number or 0)), default=None)
@@ -136,7 +136,7 @@ def _learn_snapshots(memory: Memory, seen: Seen) -> Mapping[str, KnownSnapshot]:
             if len(known) < MAX_KNOWN:
                 known[snapshot_id] = KnownSnapshot(snapshot_id, seen.began_at)
         elif (released_at := known[snapshot_id].released_at) is not None and released_at < seen.began_at:
-            # Brought back: from now on it has to stay again.
+            # It was restored: from now on it is expected again.
             known[snapshot_id] = replace(known[snapshot_id], released=None, released_at=None)
     for snapshot_id, report in _claims(memory, seen.reported):
         claimed = known.get(snapshot_id) or KnownSnapshot(snapshot_id, seen.began_at)
@@ -148,7 +148,7 @@ def _learn_snapshots(memory: Memory, seen: Seen) -> Mapping[str, KnownSnapshot]:
 
 
 def _claims(memory: Memory, reported: Reported) -> Iterator[tuple[str, Report | None]]:
-    """Yield the snapshots that a machine's sealed reports vouch for, with the report that tells of its own."""
+    """Yield the snapshots named in a machine's sealed reports, each with the report of its own run."""
     for report in (*reported.reports, *reported.others):
         if report.number is None:
             continue
@@ -160,7 +160,7 @@ def _claims(memory: Memory, reported: Reported) -> Iterator[tuple[str, Report | 
 
 
 def _is_of_before(memory: Memory, report: Report, moment: datetime) -> bool:
-    """Tell whether something is of before the repository began anew; the machine's clock is corrected by its report."""
+    """Tell whether a time is before the new start of the repository; the report corrects the machine's clock."""
     if memory.begun_at is None:
         return False
     return report.by_server(moment) < memory.begun_at
@@ -198,7 +198,7 @@ def _judge_packs(machine: str, before: Memory, stored: Stored) -> Iterator[Findi
 
 def _judge_reports(machine: str, before: Memory, after: Memory, reported: Reported) -> Iterator[Finding]:
     known = before.report_number
-    # While the count is open, whatever comes next begins it.
+    # A count without a beginning starts at the next report.
     if known is not None and before.accounted_number is not None and (reported.highest or 0) < known:
         yield Finding(FindingKind.REPORTS_GONE, machine, {"number": reported.highest, "known": known})
     accounted, highest = after.accounted_number, reported.highest or 0

@@ -1,10 +1,10 @@
-"""A machine that fills its tenant's storage: seen well below the wall, and stopped, while the others go on. Pure.
+"""Finds a machine that fills its tenant's storage, and stops it well below the wall; the others go on. Pure.
 
-The wall counts every version of every object, the sold quota only current ones. Who overwrites one name again and
-again, or floods reports/ and locks, which a closed gate leaves open, grows towards the wall without growing towards the
-quota; at the wall nobody of the tenant may write, not even a report. What is no current object of the repository counts
-here as surplus: earlier versions, reports, locks, unfinished uploads. Of an honest machine that is what was pruned and
-can still be undeleted; the room between quota and wall is made for it.
+The wall limits all versions of every object, the sold quota only current ones. A machine that overwrites one name
+repeatedly, or floods reports/ and locks, which a closed gate leaves open, approaches the wall but not the quota; at
+the wall no machine of the tenant can write, not even a report. Everything except current objects of the repository is
+called surplus here: earlier versions, reports, locks, unfinished uploads. For an honest machine this is pruned data
+that can still be undeleted; the room between quota and wall is made for it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,20 +14,20 @@ from itertools import takewhile
 from coffre.records.facts.contract import FillReason
 
 CLOSE_AT, REOPEN_AT = 0.5, 0.25
-"""Parts of the room between quota and wall: when the growing machine is stopped, and below what it is let in again."""
+"""Parts of the room between quota and wall: a growing machine is stopped at the first, allowed again at the second."""
 LEFT_TO_OTHERS, PRESSING_AT, LEFT_WHEN_PRESSING = 0.5, 0.75, 0.25
-"""How much surplus the machines that go on may have together then, as a part of that room; less when more is used."""
+"""How much surplus the other machines may then have together, as a part of that room; less when more is used."""
 WORD_HOLDS = 0.25
-"""By how much of that room a machine may grow on an operator's word."""
+"""By which part of that room a machine may grow after an operator's permission."""
 OBJECTS_CLOSE_AT, OBJECTS_LEFT, OBJECTS_REOPEN_AT = 0.75, 0.5, 0.5
-"""The same as parts of the bound on objects."""
+"""The same as parts of the limit on objects."""
 WALL_MARGIN_BYTES = 32 * 1024**2
-"""The wall counts as reached when no pack of restic's fits below it any more."""
+"""The wall is considered reached when no pack of restic fits below it."""
 
 
 @dataclass(frozen=True)
 class MachineStore:
-    """What one machine's bucket holds: current objects, those of the repository among them, and all versions of all.
+    """The content of one machine's bucket: current objects, the repository's among them, and all versions of all.
 
     ``objects`` counts every version, delete marker and part of an upload.
     """
@@ -45,7 +45,7 @@ class MachineStore:
 
 @dataclass(frozen=True)
 class Room:
-    """What a tenant was sold, what its wall is, and how many objects its machines may have together."""
+    """A tenant's sold quota, its wall, and how many objects its machines may have together."""
 
     quota_bytes: int
     wall_bytes: int
@@ -58,7 +58,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Word:
-    """An operator's word that a machine may go on: what its surplus and its objects were when it was given."""
+    """An operator's permission for a machine to go on: its surplus and its number of objects at that time."""
 
     surplus_bytes: int
     objects: int
@@ -66,7 +66,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Filling:
-    """Which machines are to be stopped, and why; whether the wall is reached, and by whom (None: nobody's surplus)."""
+    """Which machines must stop, and why; whether the wall is reached, and by which machine (None: no surplus)."""
 
     stopped: Mapping[str, FillReason] = field(default_factory=dict)
     is_wall_reached: bool = False
@@ -84,7 +84,7 @@ def judge_filling(
     stopped_now: Collection[str] = (),
     words: Mapping[str, Word] | None = None,
 ) -> Filling:
-    """Say which machines are to be stopped. Those stopped now stay so until there is clearly room again."""
+    """Return the machines that must stop. A stopped one stays stopped until there is clearly room again."""
     stored_bytes = sum(store.stored_bytes for store in stores)
     is_wall_reached = stored_bytes >= room.wall_bytes - min(WALL_MARGIN_BYTES, room.spare_bytes // 8)
     largest = max(stores, key=lambda store: store.surplus_bytes, default=None)
@@ -92,7 +92,7 @@ def judge_filling(
         **dict.fromkeys(_by_objects(stores, room, stopped_now), FillReason.OBJECTS),
         **dict.fromkeys(_by_bytes(stores, room, stopped_now), FillReason.BYTES),
     }
-    # Only now: nobody else is stopped in place of one that may go on.
+    # Applied last: no other machine is stopped instead of one that may go on.
     excused = {store.machine for store in stores if _is_excused(store, (words or {}).get(store.machine), room)}
     named = largest.machine if largest is not None and largest.surplus_bytes > 0 else None
     stopped = {machine: reason for machine, reason in filling.items() if machine not in excused}
@@ -103,8 +103,8 @@ def _by_bytes(stores: Sequence[MachineStore], room: Room, stopped_now: Collectio
     spare, stored_bytes = room.spare_bytes, sum(store.stored_bytes for store in stores)
     surplus_bytes = sum(store.surplus_bytes for store in stores)
     nears_wall = stored_bytes >= room.quota_bytes + spare * CLOSE_AT
-    # Past all spare room the surplus takes from what was sold, however far the wall is. A repository that was pruned to
-    # less than half, all at once, would look the same.
+    # A surplus beyond all spare room takes sold room, at any distance from the wall. A repository that was pruned to
+    # less than half at once would look the same.
     takes_sold_room = surplus_bytes >= spare
     if not nears_wall and not takes_sold_room:
         is_clear = stored_bytes < room.quota_bytes + spare * REOPEN_AT and surplus_bytes < spare * CLOSE_AT
@@ -136,7 +136,7 @@ def _by_objects(stores: Sequence[MachineStore], room: Room, stopped_now: Collect
 
 
 def _largest_until(amounts: Sequence[tuple[str, int]], left: float, stopped_now: Collection[str]) -> list[str]:
-    """Take the largest, those stopped now first, at least one, until what the rest have together fits."""
+    """Take the largest, already stopped ones first, at least one, until the sum of the others fits."""
     taken: list[str] = []
     total = sum(amount for _, amount in amounts)
     for name, amount in sorted(amounts, key=lambda each: (each[0] not in stopped_now, -each[1], each[0])):
@@ -148,7 +148,7 @@ def _largest_until(amounts: Sequence[tuple[str, int]], left: float, stopped_now:
 
 
 def _is_excused(store: MachineStore, word: Word | None, room: Room) -> bool:
-    """Tell whether an operator's word still holds: until the machine has grown by another quarter of the room."""
+    """Tell whether an operator's permission is valid: until the machine has grown by another quarter of the room."""
     if word is None:
         return False
     return (

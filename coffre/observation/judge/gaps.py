@@ -1,6 +1,6 @@
-"""What a machine's last report says is not in its backup: paths that gave too little, packs that are gone. Pure.
+"""Says what is missing from a machine's backup by its last report: paths with too little data, lost packs. Pure.
 
-The agent decides (`agent/internal/sources`); here is what SMILÉO is told of it.
+The agent decides (`agent/internal/sources`); this module reads what it tells SMILÉO.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,12 +12,12 @@ from coffre.agents.report_paths import Integrity, PathState
 from coffre.findings import Finding, FindingKind
 
 MAX_PATHS = 20
-"""How many paths of a machine are named one by one."""
+"""How many paths of a machine are named individually."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Whose machine it is, and what is wanted of it now: its plan's paths, less what was accepted of a report."""
+    """A machine and what is wanted from it now: its plan's paths, without what was accepted of a report."""
 
     slug: str
     machine: str
@@ -26,9 +26,9 @@ class Wanted:
 
 
 def judge_gaps(wanted: Wanted, last: Report | None, whole_at: datetime | None) -> tuple[Finding, ...]:
-    """Say what the last run's snapshot lacks of what is wanted now; what the plan has dropped since is no gap.
+    """Report what the last run's snapshot lacks of the plan; a path that has left the plan since is no gap.
 
-    ``whole_at`` is when the last success was in storage: to then a damaged repository is brought back.
+    ``whole_at`` is when the last success was in storage: a damaged repository is restored to that time.
     """
     if last is None:
         return ()
@@ -51,7 +51,7 @@ def _judge_integrity(wanted: Wanted, last: Report, whole_at: datetime | None) ->
             "count": last.missing_packs,
             "tenant": wanted.slug,
             "machine": wanted.machine,
-            # To the microsecond: a second less leaves out what that backup wrote last.
+            # To the microsecond: without the fraction, the last writes of that backup would be missing.
             "whole_at": None if whole_at is None else whole_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         },
     )
@@ -65,7 +65,7 @@ def _name_paths(machine: str, bad: list[ReportPath]) -> Iterator[Finding]:
 
 
 def evidence_of(path: ReportPath) -> dict[str, str | int | None]:
-    """Return what shows that a path gave too little."""
+    """Return the values that show that a path gave too little."""
     return {
         "path": path.path,
         "state": path.state.value,
@@ -79,7 +79,7 @@ def evidence_of(path: ReportPath) -> dict[str, str | int | None]:
 
 
 def judge_snapshot_paths(machine: str, told: Report | None, lacking: Collection[str]) -> tuple[Finding, ...]:
-    """Say which paths of the plan a drill cannot restore from: by the report, or by the snapshot's own list."""
+    """Return the paths of the plan that a drill cannot restore, by the report or by the snapshot's own list."""
     if told is None or told.paths is None:
         return ()
     bad = [each for each in told.paths if not each.state.is_good]

@@ -1,9 +1,9 @@
-"""Which machine it is that backs up under a machine's name: rules over plain values. Pure.
+"""Decides which machine backs up under a machine's name: rules over plain values. Pure.
 
-An agent's files are copied with the disk that they lie on; the machine is not. What an agent says of itself is held
-against the machine that SMILÉO accepted: another installation or other hardware is another machine, until somebody says
-otherwise. A copy that shares both is found by time: one machine has one start at a time, so of two that overlap one is
-another machine's. What another machine says is kept, stored and named, and counts for nothing.
+A copy of a disk copies the agent's files too, but it is another machine. The agent's identity is compared with the
+machine that SMILÉO accepted: another installation or other hardware is another machine, until an operator accepts it.
+A copy with the same values is found by time: one machine has one boot at a time, so if two boots overlap, one is
+another machine's. What another machine says is kept, stored and named, but never trusted.
 """
 
 import hashlib
@@ -19,25 +19,25 @@ from coffre.records.boots import AcceptedMachine, KnownBoot
 from coffre.records.memory import Memory
 
 MARGIN = timedelta(minutes=1)
-"""How far two starts have to overlap: clocks are known to the second."""
+"""How much two boots must overlap: clocks are known to the second."""
 
 MAX_BOOTS = 1000
-"""How many starts are kept in mind; the oldest of the machine's own go first."""
+"""How many boots are remembered; the oldest of the machine's own are dropped first."""
 
 LONGEST_NAME = 255
 
 UNNAMED = "unnamed"
-"""The key of what says not which machine it is, where its machine is known to say it."""
+"""The key of a statement without identity, from a machine that gave one before."""
 
 TAG_PREFIX = "machine-"
 
 _LATER = "+"
-"""Ends the key of a start that went on after its machine's place was given away."""
+"""The end of the key of a boot that goes on after its machine's place was given away."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """One thing that an agent said: ``at`` by the server's clock (None: not known), ``begun_at`` as it is at best."""
+    """One statement of an agent: ``at`` by the server's clock (None: unknown), ``begun_at`` its best known start."""
 
     identity: Identity | None
     begun_at: datetime
@@ -46,12 +46,12 @@ class Word:
 
 
 def seen_by_us(said: Identity, at: datetime) -> Word:
-    """Return the word of an agent that SMILÉO deployed itself: its clock was compared with nobody's."""
+    """Return the statement of an agent that SMILÉO deployed itself: its clock was compared with no other."""
     return Word(said.model_copy(update={"booted_at": None}), at)
 
 
 def learn(memory: Memory, reports: Iterable[Report]) -> Memory:
-    """Return what is known of machines after these reports, whatever their order. It only grows."""
+    """Return what is known of machines after these reports, in any order. It only grows."""
     words = [_word_of(report) for report in reports]
     for word in sorted(words, key=lambda each: (each.begun_at, each.number or 0)):
         memory = hear(memory, word)
@@ -59,7 +59,7 @@ def learn(memory: Memory, reports: Iterable[Report]) -> Memory:
 
 
 def is_own(memory: Memory, report: Report) -> bool:
-    """Tell whether a report is of the machine whose backups count."""
+    """Tell whether a report is from the accepted machine."""
     word = _word_of(report)
     if _could_not_say(memory, word):
         return True
@@ -68,7 +68,7 @@ def is_own(memory: Memory, report: Report) -> bool:
 
 
 def is_foreign(memory: Memory, said: Identity | None, at: datetime) -> bool:
-    """Tell whether an agent's word is certainly of another machine than the one that counts."""
+    """Tell whether an agent's statement is certainly from another machine than the accepted one."""
     if said is None:
         return False
     boot = memory.boots.get(boot_key(memory, Word(said, at)))
@@ -76,14 +76,14 @@ def is_foreign(memory: Memory, said: Identity | None, at: datetime) -> bool:
 
 
 def boot_of(memory: Memory, report: Report) -> str | None:
-    """Return the key of the start that a report is of, None when nothing is known of it."""
+    """Return the key of a report's boot, None when the boot is unknown."""
     word = _word_of(report)
     key = boot_key(memory, word)
     return key if key in memory.boots and not _could_not_say(memory, word) else None
 
 
 def hear(memory: Memory, word: Word) -> Memory:
-    """Return what is known of machines after one word."""
+    """Return what is known of machines after one statement."""
     if _could_not_say(memory, word):
         return memory
     if memory.identified_since is None:
@@ -98,7 +98,7 @@ def hear(memory: Memory, word: Word) -> Memory:
 
 
 def boot_key(memory: Memory, word: Word) -> str:
-    """Return the key of the start that a word is of. One that goes on after its place was given away has another."""
+    """Return the key of a statement's boot. A boot that goes on after its place was given away has another key."""
     if word.identity is None:
         return UNNAMED
     said = word.identity
@@ -111,7 +111,7 @@ def boot_key(memory: Memory, word: Word) -> str:
 
 
 def differences(accepted: AcceptedMachine | None, said: Identity) -> tuple[str, ...]:
-    """Name in what a machine differs from the accepted one; what either does not know says nothing."""
+    """Name the differences between a machine and the accepted one; an unknown value is no difference."""
     if accepted is None:
         return ()
     pairs = {
@@ -122,9 +122,9 @@ def differences(accepted: AcceptedMachine | None, said: Identity) -> tuple[str, 
 
 
 def accept(memory: Memory, said: Identity, at: datetime) -> Memory:
-    """Return a memory in which the machine that SMILÉO sees at the machine's address is the one that counts.
+    """Return a memory that accepts the machine that SMILÉO sees at the machine's address.
 
-    What other machines saved under the name until now stays what it was; so does what this one saved before it counted.
+    Earlier backups under the name do not change their owner, neither other machines' nor this one's.
     """
     word = seen_by_us(said, at)
     accepted = AcceptedMachine(said.machine_id, said.hardware_id, _shown(said.host_name), at)
@@ -139,7 +139,7 @@ def accept(memory: Memory, said: Identity, at: datetime) -> Memory:
 
 
 def give_away(memory: Memory, at: datetime) -> Memory:
-    """Return a memory in which the machine's place waits for the one of the next deployment, on SMILÉO's word."""
+    """Return a memory in which, by SMILÉO's decision, the machine of the next deployment takes this place."""
     ended = {
         key: replace(each, ended_at=at) if each.is_own and each.ended_at is None else each
         for key, each in memory.boots.items()
@@ -148,13 +148,13 @@ def give_away(memory: Memory, at: datetime) -> Memory:
 
 
 def let_go(memory: Memory) -> Memory:
-    """Return a memory in which other machines alarm no more for what they did until now; it never counts."""
+    """Return a memory in which other machines' past backups raise no alarm; those are still never trusted."""
     boots = {key: replace(each, let_go_number=each.last_number or 0) for key, each in _others(memory).items()}
     return replace(memory, boots=dict(memory.boots) | boots)
 
 
 def judge(machine: str, memory: Memory) -> tuple[Finding, ...]:
-    """Name the machines that back up under this one's name and are another, each once, the last to speak first."""
+    """Name the other machines that back up under this one's name, each once, the latest to report first."""
     newest: dict[tuple[str, str], KnownBoot] = {}
     for boot in _others(memory).values():
         if boot.let_go_number is not None and (boot.last_number or 0) <= boot.let_go_number:
@@ -167,7 +167,7 @@ def judge(machine: str, memory: Memory) -> tuple[Finding, ...]:
 
 
 def is_others_snapshot(memory: Memory, snapshot_id: str, tags: Iterable[str]) -> bool:
-    """Tell whether another machine took a snapshot, by its machine's report, else by the mark that it bears."""
+    """Tell whether another machine took a snapshot, by its machine's report, else by the snapshot's tag."""
     known = memory.snapshots.get(snapshot_id)
     if known is not None and known.boot in memory.boots:
         return memory.is_of_other(known)
@@ -179,7 +179,7 @@ def is_others_snapshot(memory: Memory, snapshot_id: str, tags: Iterable[str]) ->
 
 
 def tag_of(machine_id: str, hardware_id: str) -> str:
-    """Return the mark that a machine's agent gives its snapshots, as it does."""
+    """Return the tag that a machine's agent gives its snapshots, computed as the agent does."""
     return TAG_PREFIX + hashlib.sha256(f"{machine_id}\n{hardware_id}".encode()).hexdigest()[:16]
 
 
@@ -206,7 +206,7 @@ def _others(memory: Memory) -> dict[str, KnownBoot]:
 def _word_of(report: Report) -> Word:
     offset = report.clock_offset_seconds
     if offset is None or abs(offset) > LONGEST_OFFSET_SECONDS:
-        # By a clock that nobody compared: of no use for when, good enough for what came first.
+        # No clock was compared with this one: it cannot date a boot, but it gives the order.
         said = report.identity and report.identity.model_copy(update={"booted_at": None})
         return Word(said, report.started_at, None, report.number)
     fast = timedelta(seconds=offset)
@@ -217,13 +217,13 @@ def _word_of(report: Report) -> Word:
 
 
 def _could_not_say(memory: Memory, word: Word) -> bool:
-    """Tell whether a word is of an agent of before, which could not say on which machine it is."""
+    """Tell whether a statement is from an earlier agent version, which could not give its machine's identity."""
     since = memory.identified_since
     return word.identity is None and (since is None or word.begun_at <= since + MARGIN)
 
 
 def _accept_first(memory: Memory, word: Word) -> Memory:
-    """Take the first machine that says which one it is for the one that counts: nobody has seen another."""
+    """Accept the first machine that gives its identity: no other one is known."""
     assert word.identity is not None  # noqa: S101 - hear has looked
     said = word.identity
     accepted = AcceptedMachine(said.machine_id, said.hardware_id, _shown(said.host_name), word.begun_at)
@@ -261,7 +261,7 @@ def _heard_again(known: KnownBoot, word: Word) -> KnownBoot:
 
 
 def _judge_overlaps(boots: Mapping[str, KnownBoot], heard: KnownBoot) -> dict[str, KnownBoot]:
-    """Return the starts that count no more, since they overlap with one that came first: no machine runs twice."""
+    """Return the boots that are no longer trusted, since they overlap with an earlier one: no machine runs twice."""
     lost = {}
     for each in boots.values():
         if each.key == heard.key or not each.is_own or each.ended_at is not None or not _overlap(each, heard):
@@ -272,20 +272,20 @@ def _judge_overlaps(boots: Mapping[str, KnownBoot], heard: KnownBoot) -> dict[st
 
 
 def _rank(boot: KnownBoot) -> tuple[bool, bool, datetime | None, str]:
-    """Order starts by whom is believed: first what SMILÉO saw itself, then who reported first."""
+    """Order boots by trust: first those that SMILÉO saw itself, then by the first report."""
     return not boot.is_accepted, boot.first_at is not None, boot.first_at, boot.key
 
 
 def _overlap(one: KnownBoot, other: KnownBoot) -> bool:
     if one.boot_id == other.boot_id:
-        return False  # One start, of which an agent could not tell everything each time; or none that is known.
+        return False  # The same boot, for which an agent did not always give all values; or an unknown boot.
     if one.booted_at is None or other.booted_at is None or one.last_at is None or other.last_at is None:
         return False
     return one.booted_at + MARGIN < other.last_at and other.booted_at + MARGIN < one.last_at
 
 
 def _was_its_own(boots: Mapping[str, KnownBoot], boot: KnownBoot, accepted: AcceptedMachine) -> bool:
-    """Tell whether a start before a machine was accepted was its own: it is of it, and nothing else ran meanwhile."""
+    """Tell whether a boot before the acceptance was the accepted machine's: same identity, and no overlap."""
     if boot.key == UNNAMED or boot.key.endswith(_LATER) or boot.ended_at is not None:
         return boot.is_own
     if differences(accepted, Identity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)):
@@ -299,7 +299,7 @@ def _differ(one: KnownBoot, other: KnownBoot) -> bool:
 
 
 def _bounded(boots: dict[str, KnownBoot]) -> dict[str, KnownBoot]:
-    """Drop the oldest when there are too many; other machines' are kept the longest."""
+    """Drop the oldest when there are too many; other machines' boots are kept longest."""
     excess = len(boots) - MAX_BOOTS
     if excess <= 0:
         return boots
@@ -309,7 +309,7 @@ def _bounded(boots: dict[str, KnownBoot]) -> dict[str, KnownBoot]:
 
 
 def _shown(host_name: str) -> str:
-    """Return a machine's word for itself as every database holds it and every terminal shows it."""
+    """Return a machine's own name in a form that every database stores and every terminal shows."""
     return one_line(host_name, LONGEST_NAME)
 
 

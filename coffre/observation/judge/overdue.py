@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 from coffre.spec.tenant import Schedule, Weekday
 
 GRACE = timedelta(hours=12)
-"""How long after its scheduled time a run may still be under way: the agent's own deadline for one run."""
+"""How long after its scheduled time a run may still be in progress: the agent's own deadline for one run."""
 
 _WEEKDAYS = tuple(Weekday)
 
 
 def find_last_due(schedules: Iterable[Schedule], timezone: str, until: datetime) -> datetime | None:
-    """Return the last scheduled moment at or before ``until`` (aware) within a week; None: nothing is scheduled."""
+    """Return the last scheduled time at or before ``until`` (aware) within a week; None when nothing is scheduled."""
     zone = ZoneInfo(timezone)
     local = until.astimezone(zone)
     moments = []
@@ -22,7 +22,7 @@ def find_last_due(schedules: Iterable[Schedule], timezone: str, until: datetime)
             on = local.date() - timedelta(days=days_ago)
             if _WEEKDAYS[on.weekday()] in schedule.days:
                 moments.append(datetime.combine(on, schedule.at, zone))
-    # `coffre check` refuses times that clocks skip; whatever is in force from before starts nothing on such a day.
+    # `coffre check` refuses times that a clock change skips; older orders with such a time start nothing on that day.
     moments = [each for each in moments if each.astimezone(UTC).astimezone(zone).time() == each.time()]
     return max((moment for moment in moments if moment <= until), default=None)
 
@@ -35,9 +35,9 @@ def is_overdue(
     expected_since: datetime | None,
     last_success_at: datetime | None,
 ) -> bool:
-    """Tell whether a run that should have ended by now left no success; a machine not yet installed is never late.
+    """Tell whether a run that should be over has no success; a machine that is not yet installed is never late.
 
-    ``expected_since``: since when runs are expected of it, None when they are not.
+    ``expected_since``: the time since when it must back up, None when it must not.
     """
     due_at = find_last_due(schedules, timezone, now - GRACE)
     if due_at is None or expected_since is None or due_at < expected_since:

@@ -1,8 +1,8 @@
-"""The rules of reading every pack of a repository in turn: how far each run goes, and when a round is late. Pure.
+"""The rules for reading every pack of a repository in turn: how far each run reads, when a round is late. Pure.
 
-A pack's name is the SHA-256 of its content, so reading it and hashing it proves that it is, byte for byte, what the
-machine uploaded: no password is needed, and nothing of the customer's is decrypted. Packs are read in the order of
-their names, which as hashes are spread evenly: how far a name is on the way from 000… to fff… is how far the round is.
+A pack's name is the SHA-256 of its content, so reading and hashing it proves that it is, byte for byte, what the
+machine uploaded: no password is needed, and no customer data is decrypted. Packs are read in the order of their
+names, which are spread evenly like all hashes: the position of a name between 000… and fff… is that of the round.
 """
 
 import re
@@ -17,18 +17,18 @@ _PACK = re.compile(r"restic/data/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 _POSITION_DIGITS = 8
 
 LEAST_BYTES = 1024**3
-"""So much is read each time when there is so much: a small repository is read whole, whenever somebody asks."""
+"""The minimum that each run reads, if there is as much: a small repository is read completely by every run."""
 MAX_NAMED = 100
-"""How many damaged packs are named and kept in a record; the rest is counted."""
+"""How many damaged packs are named and recorded; the others are only counted."""
 
 
 READ_FAULTS = (PackFault.ALTERED, PackFault.UNREADABLE)
-"""What reading finds, and only reading again takes back; the rest each check of the structure finds anew."""
+"""Faults that only a read finds, and only another read clears; every check of the structure finds the others again."""
 
 
 @dataclass(frozen=True)
 class DamagedPack:
-    """One pack that is not what it was; ``name`` is 64 hexadecimal digits."""
+    """One pack whose content has changed or is lost; ``name`` is 64 hexadecimal digits."""
 
     name: str
     fault: PackFault
@@ -36,14 +36,14 @@ class DamagedPack:
 
 @dataclass(frozen=True)
 class Round:
-    """One reading of every pack, over many runs; ``last_pack`` is the last one read, empty at the beginning."""
+    """One read of every pack, over many runs; ``last_pack`` is the last one read, empty at the beginning."""
 
     started_at: datetime
     last_pack: str = ""
     packs: int = 0
     read_bytes: int = 0
     damaged: Mapping[str, PackFault] = field(default_factory=dict)
-    """What was found altered in this round or before it, by name, and was not read as sound since."""
+    """The packs found altered in this round or before it, by name, and not read as intact since."""
 
     @property
     def position(self) -> float:
@@ -52,7 +52,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The period in which all is to be read, and the most that one run reads of one machine, in bytes and seconds."""
+    """The period in which every pack must be read, and the maximum of one run per machine, in bytes and seconds."""
 
     period: timedelta
     limit_bytes: int
@@ -60,25 +60,25 @@ class Bounds:
 
 
 def pack_of(key: str) -> str | None:
-    """Return the name of the pack that an object holds; None for what is no pack of restic's shape."""
+    """Return the name of the pack in an object; None for a key that has not the form of restic's packs."""
     match = _PACK.fullmatch(key)
     return match[2] if match else None
 
 
 def key_of(pack: str) -> str:
-    """Return the object that holds a pack."""
+    """Return the key of the object that contains a pack."""
     return f"{DATA_PREFIX}{pack[:2]}/{pack}"
 
 
 def position_of(pack: str) -> float:
-    """Return how far a pack's name is on the way from the first name to the last, 0 to 1."""
+    """Return the position of a pack's name between the first name and the last, 0 to 1."""
     return float(int(pack[:_POSITION_DIGITS], 16)) / float(16**_POSITION_DIGITS)
 
 
 def wanted_position(round_: Round, now: datetime, period: timedelta) -> float:
-    """Return how far this run goes: a day's share on from where the round stands, or to where it should be by now.
+    """Return the position where this run ends: one day's share further, or the position due now if that is further.
 
-    Run daily, a round ends within the period; a run that was left out is made up for by the next. More runs end it
+    With one run per day, a round ends within the period; the next run makes up for a missed one. More runs end it
     sooner.
     """
     share = timedelta(days=1) / period
@@ -87,15 +87,15 @@ def wanted_position(round_: Round, now: datetime, period: timedelta) -> float:
 
 
 def is_late(last_full_started_at: datetime | None, expected_since: datetime | None, now: datetime, days: int) -> bool:
-    """Tell whether packs went unread for longer than the period: what was there at its beginning was read by its end.
+    """Tell whether packs went unread for longer than the period; a full round reads all packs that exist at its start.
 
-    Counted from the beginning of the last full round, or since there is something to read: twice the period is the most
-    that lies between two readings of one pack.
+    The time starts at the beginning of the last full round, or when there is something to read: two reads of one pack
+    are at most twice the period apart.
     """
     since = last_full_started_at or expected_since
     return since is not None and now - since > timedelta(days=2 * days)
 
 
 def name_damaged(damaged: Mapping[str, PackFault]) -> Sequence[DamagedPack]:
-    """Return damaged packs by name, as many as are named."""
+    """Return damaged packs in the order of their names, at most `MAX_NAMED`."""
     return [DamagedPack(name, damaged[name]) for name in sorted(damaged)[:MAX_NAMED]]

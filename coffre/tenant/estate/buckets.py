@@ -58,7 +58,7 @@ class TenantBuckets:
         return self._storage.open_bucket(name, self.owner_key())
 
     def owner_key(self) -> AccessKey:
-        """Return the owner's key that the platform certainly has: during a rotation, the old one until it is revoked."""
+        """Return the owner's key that the platform certainly has: during a rotation, the old one until its end."""
         return access_key(rotations.trusted_key(self._secrets.control(), rotations.OWNER))
 
     def find_facts(self, machine: str) -> BucketFacts | None:
