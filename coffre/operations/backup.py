@@ -1,4 +1,4 @@
-"""A backup now: the quota looked at, the agent started, its report read on the machine and then in the bucket."""
+"""Runs a backup now: checks the quota, starts the agent, reads its report on the machine and then in the bucket."""
 
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -26,24 +26,23 @@ from coffre.tenant.runs import lock_again
 from coffre.tenant.service import Service, find_machine
 
 DEADLINE_SECONDS = 12 * 3600
-"""How long a backup is waited for; the agent ends its own run at the deadline of its orders."""
+"""The maximum wait for a backup; the agent ends its own run at the deadline of its orders."""
 
 GATE_PATIENCE_SECONDS = 60
-"""How long another command that changes the tenant is waited for before the gate is looked at."""
+"""The maximum wait for another command that changes the tenant, before the gate is checked."""
 
 SNAPSHOT_RESULTS = (ReportResult.SUCCESS, ReportResult.PARTIAL)
 """The results that claim a snapshot."""
 
 OnProgress = Callable[[str, str], None]
-"""Called with a machine's name and what it does."""
+"""Called with a machine's name and its current action."""
 
 
 class BackupOutcome(StrEnum):
-    """How a machine's backup ended; `unreachable`: nobody knows, the machine did not answer.
+    """How a machine's backup ended; `unreachable`: unknown, the machine did not answer.
 
-    `stopped`: not started, since the machine fills the storage of all. `unapplied`: not started, since it has no
-    storage that it could write to, not yet or no more. `other_machine`: it ran, on another machine than the one whose
-    backups count.
+    `stopped`: not started, since the machine fills the tenant's storage. `unapplied`: not started, since it has no
+    storage to write to, not yet or no longer. `other_machine`: it ran on another machine than the accepted one.
     """
 
     SUCCESS = "success"
@@ -58,11 +57,11 @@ class BackupOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class MachineBackup:
-    """One machine's run. ``in_storage``: whether the bucket holds the snapshot and the report (None: not looked).
+    """One machine's run. ``in_storage``: whether the bucket has the snapshot and the report (None: not checked).
 
-    ``losses`` is what the bucket held before and holds no more, however the run itself ended; ``gaps`` is what this
-    run's snapshot lacks; ``others`` names the machines that back up under this one's name, which does not take from its
-    own run.
+    ``losses`` is what the bucket had before and has lost, regardless of the run's result; ``gaps`` is what this run's
+    snapshot lacks; ``others`` names the machines that back up under this one's name, which does not change the result
+    of its own run.
     """
 
     machine: str
@@ -94,10 +93,10 @@ def back_up(
     on_progress: OnProgress,
     deadline_seconds: int = DEADLINE_SECONDS,
 ) -> TenantBackup:
-    """Back the machines up now, all at once, and say of each how it ended; never longer than the deadline.
+    """Back the machines up now, in parallel, and return how each ended; never longer than the deadline.
 
-    A machine without storage is named, and the others are backed up. RefusedError when none of these has any, and while
-    the tenant is suspended. Ctrl-C ends the waiting, not the backups: they go on, on the machines.
+    A machine without storage is named, and the others are backed up. RefusedError when none of these has storage, and
+    while the tenant is suspended. Ctrl-C ends the wait, not the backups: they go on, on the machines.
     """
     unapplied: dict[str, RefusedError] = {}
     on_platform = [name for name in machines if driver_of(service.machine(name)).needs_bucket]
@@ -133,7 +132,7 @@ def back_up(
 
 
 def _settle_after(service: Service, before: GateState, unapplied: Collection[str]) -> GateState:
-    """Look at the gate again, unless a command has the tenant that will do so itself: the runs are what counts here."""
+    """Check the gate again, unless another command has the tenant and does it itself: the runs matter more here."""
 
     def say(machine: str, refused: RefusedError) -> None:
         if machine not in unapplied:
@@ -173,8 +172,8 @@ def _back_up_one(
 
 
 def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
-    """Hold what the machine says against what the bucket holds: its report, and the snapshot it speaks of."""
-    # As far back as the last success: where a snapshot is not whole, it says to when `undelete` goes back.
+    """Compare the machine's report with the bucket: the report itself, and the snapshot that it names."""
+    # Read back to the last success: for an incomplete snapshot, it gives the time for `undelete`.
     seen = look(service, machine, until=is_success if report.integrity is not Integrity.WHOLE else _is_run_of(report))
     judged = judge_report(
         machine,
@@ -195,7 +194,7 @@ def _is_run_of(report: Report) -> Until:
 def judge_report(
     machine: str, report: Report, *, is_stored: bool, is_delivered: bool, is_own: bool = True
 ) -> MachineBackup:
-    """Say how a run ended by both witnesses: a snapshot that only the machine knows of is none. Pure."""
+    """Decide how a run ended from both sources: a snapshot that only the machine knows is a failure. Pure."""
     if not is_own:
         message = (
             f"{report.result.value}, on another machine than the one whose backups count: it is stored and not counted"
@@ -215,7 +214,7 @@ def _sentence(problem: ExpectedError) -> str:
 
 
 def choose_to_back_up(tenant: Tenant, machine: str | None) -> list[str]:
-    """Return the machines that `coffre backup` is about: the one named, or all in service; RefusedError for none."""
+    """Return the machines for `coffre backup`: the named one, or all in service; RefusedError when there is none."""
     if machine is None:
         names = list(tenant.active_machines())
         if not names:

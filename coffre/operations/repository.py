@@ -1,4 +1,4 @@
-"""A machine's repository, opened from here through the one door to its password."""
+"""Opens a machine's repository from this computer, through the only access to its password."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from coffre.workspace.clock import utc_now
 def open_repository(service: Service, machine: str, reason: str, cache_dir: Path | None = None) -> Repository:
     """Open a machine's repository with the owner's key; records who opens it and why.
 
-    With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once.
-    The platform is asked one thing first: what reads the repository may try for long to reach one that is down.
+    With ``cache_dir`` its structure is cached there, still encrypted, and read once.
+    The platform gets one request first: restic may retry for a long time when the platform is down.
     """
     bucket = service.buckets.open(machine)
     bucket.probe_server_time()
@@ -26,10 +26,10 @@ def open_repository(service: Service, machine: str, reason: str, cache_dir: Path
 
 
 def make_repository(service: Service, machine: str) -> None:
-    """Make the repository of a machine whose bucket holds neither config nor backups; it is then opened.
+    """Create the repository of a machine whose bucket has neither config nor backups, then open it.
 
-    A key file that an initialisation left which was cut off is taken away first, since it might be tried for the new
-    config: it opens nothing, and stays as an earlier version.
+    A key file of an interrupted initialisation is hidden first, since restic might try it with the new config: it
+    opens nothing, and stays as an earlier version.
     """
     bucket = service.buckets.open(machine)
     password = use_password(service.secrets, service.log, machine, "initialise the repository")
@@ -49,7 +49,7 @@ def _repository(service: Service, machine: str, password: SecretStr, cache_dir: 
 
 
 def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: SecretStr | None) -> BucketStorage:
-    """Return a bucket of the tenant's platform as an agent's repository takes it."""
+    """Return a bucket of the tenant's platform in the form of an agent's repository."""
     return BucketStorage(
         endpoint_url=endpoint.url,
         region=endpoint.region,
@@ -62,9 +62,9 @@ def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: Secret
 
 
 def look_at_remains(bucket: Bucket) -> Remains:
-    """Return what lies in a machine's bucket of a repository; only of one that lacks something the backups too.
+    """Return the remains of a repository in a machine's bucket; backups are only checked when another part is missing.
 
-    Keys that nothing of ours writes are none of it.
+    Foreign keys are ignored.
     """
     has_config = bucket.exists(f"{naming.RESTIC_PREFIX}config")
     has_keys = _has_any(bucket, "keys")

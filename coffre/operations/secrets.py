@@ -1,4 +1,4 @@
-"""The secrets of all tenants as a whole: who can open them, whether they would open, and handing one tenant's out."""
+"""The secrets of all tenants: their recipients, the check that they can be opened, and the export of one tenant's."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,28 +26,28 @@ OnProgress = Callable[[str], None]
 
 
 def open_vault(repository: Checkout) -> Vault:
-    """Open the two places that platform.yaml names."""
+    """Open the two folders of platform.yaml."""
     root, settings = repository.root, repository.settings
     return Vault.open(root / settings.secrets, root / settings.escrow, root)
 
 
 def add_recipient(repository: Checkout, key: str, note: str, on_progress: OnProgress) -> int:
-    """Let another key open every bundle; the command is recorded. Returns how many files were encrypted anew."""
+    """Add a key that opens every bundle; the command is recorded. Returns how many files were encrypted again."""
     with _recorded(repository, "secrets recipients add", on_progress):
         return recipients.add_recipient(open_vault(repository), key, note, on_progress)
 
 
 def remove_recipient(repository: Checkout, key: str, on_progress: OnProgress) -> int:
-    """Let a key open no bundle from now on; the command is recorded. Returns how many files were encrypted anew."""
+    """Remove a key: it opens no bundle from now on; the command is recorded. Returns how many files were encrypted again."""
     with _recorded(repository, "secrets recipients remove", on_progress):
         return recipients.remove_recipient(open_vault(repository), key, on_progress)
 
 
 def verify_secrets(repository: Checkout, on_notice: OnProgress) -> BundleVerification:
-    """Open and compare every bundle of both places.
+    """Open and compare every bundle of both folders.
 
-    Reading is no use of a password, since none leaves this function: the records get a run, and no event. Records that
-    are missing or broken do not stop it: on a bad day this is what one wants to know.
+    This is no use of a password, since none leaves this function: the records get a run, and no event. Missing or
+    broken records do not stop it: after an incident, this check is needed most.
     """
     ids = {slug: tenant.id for slug, tenant in repository.tenants.items()}
     with open_existing_records(repository, on_notice) as records:
@@ -62,10 +62,10 @@ def verify_secrets(repository: Checkout, on_notice: OnProgress) -> BundleVerific
 
 
 def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys: Sequence[str]) -> list[str]:
-    """Hand a tenant's bundles out, encrypted for ``keys``, and return the machines whose passwords are in them.
+    """Export a tenant's bundles, encrypted for ``keys``, and return the machines whose passwords are in them.
 
-    Each password is a use of it, recorded with the reason before anything is written; a record may stand for a file
-    that was then not written, never the other way round.
+    Each password counts as used: the use is recorded with the reason before anything is written. There may be a record
+    without a file, but never a file without a record.
     """
     if not reason.strip():
         raise ExpectedError("no reason is given", "Say why the secrets are handed out: --reason TEXT.")

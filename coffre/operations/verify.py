@@ -1,7 +1,7 @@
-"""verify: is every pack of a machine's repository still there, and still what the machine uploaded?
+"""Verifies that every pack of a machine's repository is still there, and still what the machine uploaded.
 
-The structure is checked each time, which tells at once what the index names and the bucket lacks. Of the packs' content
-a bounded share is read each time, in turn; how far the round is stands in the records, so a killed run goes on.
+The structure is checked each time, which shows at once what the index names and the bucket lacks. Of the packs'
+content a limited share is read each time, in turn; the position is recorded, so the run after a killed one goes on.
 """
 
 import time
@@ -42,9 +42,9 @@ from coffre.workspace.work_folder import work_folder
 READERS = 4
 WORK_PREFIX = "verify-"
 CHECKPOINT_SECONDS = 60.0
-"""How much of a killed run is lost at most."""
+"""The maximum that is lost of a killed run."""
 MAX_PACK_BYTES = 1024**3
-"""Of what is larger only so much is read, and its hash is another's: restic's own have 128 MiB at most."""
+"""Of a larger object only so much is read, and its hash is different: restic's own packs have 128 MiB at most."""
 
 OnProgress = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -52,11 +52,11 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class RepositoryVerification:
-    """What one run found about a machine.
+    """The result of one run for a machine.
 
-    ``problem`` is what the check of the structure says, empty when all is well; ``damaged`` are packs that are not what
-    they were, of which at most `MAX_NAMED` are named; ``position`` is how far the round is, 1 when it has just ended.
-    ``is_cut_short``: a bound on bytes or time ended the run before its share was read.
+    ``problem`` is the error of the structure check, empty without error; ``damaged`` are altered or lost packs, of
+    which at most `MAX_NAMED` are named; ``position`` is that of the round, 1 when it has just ended.
+    ``is_cut_short``: a limit on bytes or time ended the run before its share was read.
     """
 
     machine: str
@@ -76,14 +76,14 @@ class RepositoryVerification:
 
 
 def bounds_of(settings: Verify) -> Bounds:
-    """Return what platform.yaml says of verifying."""
+    """Return the limits of platform.yaml for verification."""
     return Bounds(timedelta(days=settings.period_days), settings.run_limit_bytes, settings.run_hours * 3600.0)
 
 
 def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> RepositoryVerification:
-    """Check a machine's repository and read its next share of packs; records who read what, and what was found.
+    """Check a machine's repository and read its next share of packs; records who read what, and the findings.
 
-    May be killed and run again: it goes on. Packs that came meanwhile are read in this round or the next.
+    May be killed and run again: it goes on. Packs that arrive meanwhile are read in this round or the next.
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
@@ -96,7 +96,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
         found = recorded_rounds.Found(reading.round, lost, problem)
         return recorded_rounds.record_run(service.log, machine, found, is_complete=reading.is_complete)
 
-    # At once: what the check found is known even when the reading is killed.
+    # At once: the findings of the check are known even if the reads are killed.
     note()
     try:
         reading.run(on_progress, note)
@@ -125,7 +125,7 @@ def list_machines(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
 
 
 def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:
-    """Have restic hold index, snapshots and trees against the listing; returns its problem and the packs it names."""
+    """Make restic compare index, snapshots and trees with the listing; returns its error and the packs it names."""
     with work_folder(service.repository.root, WORK_PREFIX) as folder:
         repository = open_repository(service, machine, "verify: check the structure of the repository", folder)
         try:
@@ -138,7 +138,7 @@ def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, Pac
 
 
 class _Reading:
-    """One run's reading of packs; ``round`` is how far it is, checkpoints in the records included."""
+    """One run's reads of packs; ``round`` is the current position, recorded at checkpoints."""
 
     def __init__(self, buckets: TenantBuckets, log: Log, machine: str, clock: Clock, bounds: Bounds) -> None:
         self._clock, self._bounds = clock, bounds
@@ -150,7 +150,7 @@ class _Reading:
         self.is_cut_short = self.is_complete = False
 
     def run(self, on_progress: OnProgress, note: Callable[[], object]) -> None:
-        """Read this run's share; ``note`` is called now and then, to record how far it is."""
+        """Read this run's share; ``note`` is called regularly, to record the position."""
         self._read_damaged_again()
         wanted = wanted_position(self.round, self._clock(), self._bounds.period)
         on_progress(f"reading packs, from {self.round.position:.0%} of the round")
@@ -171,7 +171,7 @@ class _Reading:
                 executor.shutdown(cancel_futures=True)
 
     def _list_share(self, wanted: float) -> Iterator[tuple[str, ObjectFacts]]:
-        """Yield this run's packs, in the order of their names; sets ``is_complete`` when the last was among them."""
+        """Yield this run's packs in the order of their names; sets ``is_complete`` when the last pack is among them."""
         listed_bytes = 0
         for facts in self._bucket.walk_objects(DATA_PREFIX):
             pack = pack_of(facts.key)
@@ -203,11 +203,11 @@ class _Reading:
             damaged[pack] = found
         elif found is not None and found != pack:
             damaged[pack] = PackFault.ALTERED
-        # None: gone since it was listed. It was pruned, or the next check of the structure misses it.
+        # None: deleted since the listing. It was pruned, or the next structure check reports it missing.
         self.round = replace(self.round, damaged=damaged)
 
     def _read_damaged_again(self) -> None:
-        """Read first what was not as it should be: undelete may have brought it back."""
+        """First read the damaged packs again: undelete may have restored them."""
         for pack in sorted(self.round.damaged):
             self._judge(pack, _hash(self._bucket, pack, MAX_PACK_BYTES))
 

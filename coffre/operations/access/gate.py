@@ -1,6 +1,6 @@
-"""The gate: machines may write backups until the sold quota is reached (contract, articles 2 and 8).
+"""The gate: machines can write backups until the sold quota is reached (contract, articles 2 and 8).
 
-One that fills the storage, other than with backups that count, is stopped before
+A machine that fills the storage with other data than its current backups is stopped before that
 (`coffre.observation.judge.filling`).
 """
 
@@ -25,17 +25,17 @@ from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 QUOTA, FILLING = "quota", "filling"
-"""Why, as `control/gate.json` tells a machine."""
+"""The reasons, as `control/gate.json` gives them to a machine."""
 
 OnRefused = Callable[[str, RefusedError], object]
-"""Called with a machine whose gate cannot be moved, and why."""
+"""Called with a machine whose gate cannot be changed, and the reason."""
 
 
 @dataclass(frozen=True)
 class GateState:
-    """The gate of a whole tenant, and why: current bytes of all its machines against the sold quota.
+    """The gate of a whole tenant, and its reason: the current bytes of all its machines, compared with the sold quota.
 
-    ``filling`` says which machines are stopped for themselves, whatever the gate, and whether the wall is reached.
+    ``filling`` names the machines that are stopped individually, at any gate, and tells whether the wall is reached.
     """
 
     is_closed: bool
@@ -61,12 +61,12 @@ class GateState:
 
 
 def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
-    """Close the gate from the sold quota on. Pure."""
+    """Close the gate when the sold quota is reached. Pure."""
     return GateState(used_bytes >= quota_bytes, used_bytes, quota_bytes)
 
 
 def measure(service: Service) -> tuple[MachineStore, ...]:
-    """Count what each machine's bucket holds now, and record it as the day's volume (contract, article 10)."""
+    """Measure the content of each machine's bucket, and record it as the day's volume (contract, article 10)."""
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
     present = service.buckets.existing().among(service.tenant.machines)
@@ -86,7 +86,7 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
 
 
 class GateMove(StrEnum):
-    """What becomes of a machine's gate."""
+    """The change of a machine's gate."""
 
     CLOSE = "close"
     OPEN = "open"
@@ -95,18 +95,18 @@ class GateMove(StrEnum):
 
 
 def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateState:
-    """Look at quota and wall, and put every machine's gate where they want it: the one function that does.
+    """Compare the usage with quota and wall, and set every machine's gate accordingly; only this function does.
 
-    A retired machine has no gate, and its backups count; one without a bucket has neither. A bucket that takes no gate,
-    such as one that an apply has left unfinished, is told to ``on_refused`` and the others go on; without it that is a
-    RefusedError.
+    A retired machine has no gate, but its backups are included; a machine without a bucket has neither. A bucket whose
+    gate cannot be set, for example after an interrupted apply, is reported to ``on_refused`` and the others go on;
+    without ``on_refused`` it is a RefusedError.
     """
     stores = measure(service)
     measured = {store.machine for store in stores}
     active = [name for name in service.tenant.active_machines() if name in measured]
     stopped_now = [name for name in active if service.buckets.open(name).is_stopped()]
     state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
-    # Who is stopped first: the orders that are written after it need room below the wall.
+    # Stopped machines first: the orders that are written afterwards need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         try:
             set_gate(service.tenant, service.buckets, service.log, name, state)
@@ -118,9 +118,9 @@ def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateSt
 
 
 def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, state: GateState) -> bool:
-    """Open or close one machine's gate: the policy first, which stops it, then the order, which tells it why.
+    """Open or close one machine's gate: first the policy, which blocks it, then the order, which gives it the reason.
 
-    A machine that is shut out altogether goes on being told so. Returns whether something changed; may run twice. A
+    A machine whose access is suspended still gets that reason. Returns whether something changed; may run twice. A
     change is recorded.
     """
     bucket, is_filling = buckets.open(machine), machine in state.filling.stopped
@@ -138,7 +138,7 @@ def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, sta
 
 
 def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
-    """Return which machines' gates `settle_gate` would move, and where to; ``machines`` are those with a bucket."""
+    """Return the machines whose gates `settle_gate` would change, by change; ``machines`` are those with a bucket."""
     buckets = {name: service.buckets.open(name) for name in machines}
     stores = tuple(read_store(service.buckets, name) for name in machines)
     active = [name for name in service.tenant.active_machines() if name in buckets]
@@ -169,9 +169,9 @@ def _judge(
 
 
 def give_word(service: Service, machine: str, reason: str) -> None:
-    """Record an operator's word that a machine which fills the storage may go on, until it has grown by as much again.
+    """Record an operator's permission for a machine that fills the storage, until it has grown by as much again.
 
-    `settle_gate` then lets it in.
+    `settle_gate` then opens its gate.
     """
     if service.machine(machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")

@@ -1,4 +1,4 @@
-"""Tenants whose machines are shut out of their repositories: suspended, or under a hold that blocks access."""
+"""Tenants whose machines have no access to their repositories: suspended, or under a hold that blocks access."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -13,26 +13,26 @@ from coffre.workspace.clock import utc_now
 
 
 def shut_out_early(tenant: Tenant, buckets: TenantBuckets, existing: ExistingBuckets) -> None:
-    """Shut the machines out of the buckets that are there, before anything else can fail. Lets nobody in."""
+    """Block the machines' access to the existing buckets, before another step can fail. Allows no access."""
     reason = find_reason(tenant)
     if reason is None:
         return
     for name in existing.among(with_bucket(tenant.active_machines())):
-        # An apply that was killed left a bucket without a policy: storage is finished first then.
+        # A killed apply left a bucket without a policy: then the storage step completes it first.
         with contextlib.suppress(RefusedError):
             set_suspension(buckets, name, reason)
 
 
 def settle_suspension(tenant: Tenant, buckets: TenantBuckets) -> None:
-    """Shut every machine in service out of its repository, or let it in, as the tenant file says. May run twice."""
+    """Block or allow every active machine's access to its repository, as the tenant file says. May run twice."""
     for name in with_bucket(tenant.active_machines()):
         set_suspension(buckets, name, find_reason(tenant))
 
 
 def set_suspension(buckets: TenantBuckets, machine: str, reason: str | None) -> bool:
-    """Shut one machine out, or with no reason let it in: the policy first, then the order that tells it why.
+    """Block one machine's access, or allow it without a reason: first the policy, then the order with the reason.
 
-    Returns whether something changed. Letting a machine in leaves its gate to `settle_gate`, which comes next.
+    Returns whether something changed. Allowed access does not set the gate: `settle_gate` comes next.
     """
     changed = buckets.open(machine).set_suspension(reason is not None)
     if reason is None:
@@ -41,10 +41,10 @@ def set_suspension(buckets: TenantBuckets, machine: str, reason: str | None) -> 
 
 
 def find_shut_out(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str]) -> Mapping[str, RefusedError]:
-    """Return which of these machines the platform does not let in although the file does, each with why.
+    """Return the machines among these that the platform blocks although the file allows them, each with the reason.
 
-    An apply that did not come to its end leaves one so. RefusedError when backups may not start at all: by the file, by
-    what stands on the platform of all of these machines, and when the tenant has left.
+    An unfinished apply can leave this state. RefusedError when backups are not allowed at all: by the file, because the
+    platform blocks all these machines, or because the tenant has left.
     """
     refuse_while_blocked(tenant)
     if tenant.status is TenantStatus.SUSPENDED:

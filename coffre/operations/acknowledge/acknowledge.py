@@ -1,6 +1,6 @@
-"""The word that what is gone may be gone: recorded with who says so and why. The only way out of what is remembered.
+"""Records that a loss is accepted, by whom and why. Nothing else removes an expectation from the memory.
 
-Whoever takes snapshots or packs out of sight for SMILÉO (undelete, set-aside, pruning) says so here, before and after.
+Operations that hide snapshots or packs from SMILÉO (undelete, set-aside, pruning) call it before and after.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,9 +31,9 @@ _IDS_AN_EVENT = 1000
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What is expected no more: the losses as they stood, how many snapshots are among them, and paths that gave less.
+    """What is no longer expected: the losses, the number of snapshots among them, and paths that gave less.
 
-    ``generation`` is that of the orders that tell the machine of the paths, None when there are none.
+    ``generation`` is that of the orders that tell the machine about the paths, None when there are none.
     """
 
     machine: str
@@ -44,22 +44,22 @@ class Acknowledged:
 
 
 def release_snapshots(log: Log, memory: TenantMemory, machine: str, ids: Iterable[str], why: str) -> None:
-    """Record that these snapshots of a machine may be gone, and expect them and their packs no more. May run twice."""
+    """Record that these snapshots may be missing; they and their packs are no longer expected. May run twice."""
     gone = list(ids)
     _record_released(log, machine, gone, SnapshotsReleased(why, ()))
     memory.change(machine, lambda known: continuity.release(known, gone, why, utc_now()))
 
 
 def expect_no_more(memory: TenantMemory, machine: str, ids: Sequence[str], why: str) -> None:
-    """Expect snapshots no more, of which an event was recorded; once more when they are out of sight.
+    """Remove snapshots with a recorded release from the expected ones; called again once they are hidden.
 
-    A look may have seen them since they were released, and would expect them again.
+    A read between the release and the hiding may have seen them, and would expect them again.
     """
     memory.change(machine, lambda known: continuity.release(known, ids, why, utc_now()))
 
 
 def begin_anew(log: Log, memory: TenantMemory, machine: str, reason: str) -> None:
-    """Record that a machine's repository begins anew, and expect nothing of before any more."""
+    """Record that a machine's repository starts again; its earlier content is no longer expected."""
     known = memory.read(machine).expected
     newest = max(known, key=lambda each: each.seen_at, default=None)
     log.append(NewRepository(reason, len(known), newest.snapshot_id if newest is not None else None), machine)
@@ -67,10 +67,10 @@ def begin_anew(log: Log, memory: TenantMemory, machine: str, reason: str) -> Non
 
 
 def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
-    """Record that what a machine's storage lost is known, and why: it alarms no more, what goes later does.
+    """Record that the losses of a machine's storage are known, and why: they raise no alarm, later losses do.
 
-    So with paths of its plan that gave nothing or nearly nothing in its last run: its orders say that this is right.
-    RefusedError while the repository itself is gone: that is brought back, or begun anew by `coffre apply`.
+    The same for paths of its plan that gave nothing or nearly nothing in its last run: its orders say that this is
+    correct. RefusedError while the repository itself is gone: restore it, or create a new one with `coffre apply`.
     """
     check_reason(reason)
     service.machine(machine)
@@ -83,7 +83,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
             f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
     paths = record_accepted(service.log, machine, seen.reported.last, reason)
-    # Also when all of them were accepted before: a kill may have come between the word and the orders.
+    # Also if all of them were accepted before: a kill may have come between the record and the orders.
     generation = write_orders(service, machine).generation if list_acceptable(seen.reported.last) else None
     gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
     if not (seen.losses or seen.others or seen.reported.aside or seen.foreign.count):
@@ -102,7 +102,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
 
 
 def check_reason(reason: str) -> None:
-    """Refuse to let something go without a word on why."""
+    """Refuse to accept a loss without a reason."""
     if not reason.strip():
         raise UsageError("no reason is given", "Say why: --reason TEXT.")
 

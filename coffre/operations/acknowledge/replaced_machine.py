@@ -1,4 +1,4 @@
-"""Which machine's backups count: the one that SMILÉO deploys an agent to, and the word that another takes its place."""
+"""Decides which machine is accepted: the one that SMILÉO deploys an agent to, or its replacement by an operator."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from coffre.workspace.clock import utc_now
 
 @dataclass(frozen=True)
 class Replacement:
-    """The operator's word that other machines take the places of these, and why."""
+    """The operator's decision that other machines replace these, and the reason."""
 
     machines: tuple[str, ...] = ()
     reason: str = ""
@@ -28,10 +28,10 @@ NO_REPLACEMENT = Replacement()
 
 
 def meet(memory: TenantMemory, machine: str, said: Identity | None) -> tuple[str, ...]:
-    """Hold the machine that answers at a machine's address against the one whose backups count.
+    """Compare the machine at a machine's address with the accepted one.
 
-    The first one is accepted, and so is the next one after its place was given away. Returns in what another one
-    differs (see `identity.judge`); empty for the right one, and for an agent that cannot say which it is.
+    The first machine is accepted, and also the next one after its place was given away. Returns the differences of
+    another machine (see `identity.judge`); empty for the accepted one, and for an agent that gives no identity.
     """
     if said is None or not any((said.machine_id, said.hardware_id, said.boot_id)):
         return ()
@@ -49,7 +49,7 @@ def meet(memory: TenantMemory, machine: str, said: Identity | None) -> tuple[str
 
 
 def give_away(tenant: Tenant, log: Log, memory: TenantMemory, replacement: Replacement) -> None:
-    """Record that other machines take these places, and why: the next deployment says which ones. May run twice."""
+    """Record that other machines replace these, and why: the next deployment shows which ones. May run twice."""
     if replacement.machines:
         check_reason(replacement.reason)
     for name in replacement.machines:

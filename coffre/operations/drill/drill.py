@@ -1,6 +1,6 @@
-"""A drill: a sample of a machine's files read with SMILÉO's key, away from the machine, and compared.
+"""A drill: reads a sample of a machine's files with SMILÉO's key, away from the machine, and compares it.
 
-What a machine backed up is somebody else's: a drill makes no file of it here. Each is streamed, counted and hashed.
+The backed-up data belongs to the customer: a drill writes no file of it here. Files are streamed, counted and hashed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,11 +31,11 @@ WORK_PREFIX = "drill-"
 
 @dataclass(frozen=True)
 class Drill:
-    """What a drill found. ``problems`` is empty when every file came back as it should.
+    """The result of a drill. ``problems`` is empty when every file was read completely and matches.
 
-    ``losses`` is what storage had before and has no more, ``gaps`` the paths of the plan of which the snapshot has no
-    file: with any of them no drill passes, whatever came back. ``others`` names the machines that back up under this
-    one's name: none of their snapshots is drilled.
+    ``losses`` is what storage had before and has lost, ``gaps`` the paths of the plan without any file in the snapshot:
+    with either of them no drill passes, whatever the comparison gives. ``others`` names the machines that back up under
+    this one's name: their snapshots are not drilled.
     """
 
     machine: str
@@ -55,10 +55,10 @@ class Drill:
 
 
 def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
-    """Read a sample of the newest snapshot on record and compare it; records who read what, why, and the result.
+    """Read a sample of the newest recorded snapshot and compare it; records who read what, why, and the result.
 
-    Some files are always compared with hashes that the agent took on the machine: a drill without any proves too little
-    and fails, saying so. Nothing of the machine's is written here.
+    Some files are always compared with hashes that the agent took on the machine: a drill without any proves too
+    little, fails and says so. No data of the machine is written here.
     """
     refuse_while_blocked(service.tenant)
     service.machine(machine)
@@ -82,14 +82,14 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             done = _read_and_compare(machine, repository, snapshot_id, sample)
             gaps = judge_snapshot_paths(machine, newest.told, lacking)
         except (RepositoryError, HostileSnapshotError) as problem:
-            # The sample could not even be chosen: the list of files does not come out of the repository, or is forged.
+            # No sample could be chosen: the list of files is unreadable in the repository, or forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
     return _settle(service.log, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
 
 
 def _settle(log: Log, done: Drill, paths: Sequence[str]) -> Drill:
-    """Record how a drill ended."""
+    """Record the result of a drill."""
     drilled = Drilled(
         seed=done.seed,
         snapshot_id=done.snapshot_id,
@@ -104,7 +104,7 @@ def _settle(log: Log, done: Drill, paths: Sequence[str]) -> Drill:
 
 @dataclass(frozen=True)
 class _Newest:
-    """The snapshot that a drill is about, what the agent said of its files, and what storage lost meanwhile."""
+    """The snapshot to drill, what the agent reported of its files, and what storage has lost meanwhile."""
 
     snapshot_id: str
     hashes: list[ReportedHash]
@@ -115,15 +115,15 @@ class _Newest:
 
     @property
     def roots(self) -> list[str]:
-        """The paths of the plan that gave files, as the snapshot has them."""
+        """The paths of the plan that gave files, in the form of the snapshot."""
         paths = (self.told.paths if self.told is not None else None) or ()
         return list(dict.fromkeys(each.stored_as for each in paths if each.files and each.stored_as))
 
 
 def _newest_reported(service: Service, machine: str) -> _Newest:
-    """Return the newest snapshot of which a sealed report was seen, whatever the bucket has to say now.
+    """Return the newest snapshot with a sealed report seen by Coffre, regardless of the bucket's current content.
 
-    Of a machine that has never sealed a report, what its newest one in clear speaks of.
+    For a machine that has never sealed a report, the snapshot of its newest report in clear.
     """
     expected = {each.snapshot_id: each.released is None for each in recall(service, machine).snapshots.values()}
     seen = look(
@@ -172,7 +172,7 @@ def _read_and_compare(machine: str, repository: Repository, snapshot_id: str, sa
 
 @contextmanager
 def _cache_folder(root: Path) -> Iterator[Path | None]:
-    """Give a folder for the repository's structure, so that it is read once, not for each file; None without room."""
+    """Give a folder for the repository's structure, so that it is read once, not per file; None without room."""
     with ExitStack() as opened:
         try:
             folder = opened.enter_context(work_folder(root, WORK_PREFIX))

@@ -1,6 +1,6 @@
-"""Which files a drill restores: reproducible from its printed seed. Pure.
+"""Chooses the files that a drill restores: reproducible from its printed seed. Pure.
 
-A path is the name's own bytes: those that are no UTF-8 stand in it as Python's surrogates, so that no two are alike.
+A path has the exact bytes of the name: bytes that are no UTF-8 become Python's surrogates, so that no two are equal.
 """
 
 import random
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 REPORTED_FILES = 8
-"""Files whose hashes the agent reported: the drill's proof, since nobody at SMILÉO could have made those hashes."""
+"""Files whose hashes the agent reported: the drill's proof, since SMILÉO could not have computed those hashes."""
 
 OTHER_FILES = 12
-"""Files restored besides: their size is compared, and restic itself compares every blob with its name."""
+"""Other restored files: their size is compared, and restic itself compares every blob with its name."""
 
 SAMPLE_BYTES = 256 * 1024**2
-"""The most that one drill restores."""
+"""The maximum that one drill restores."""
 
 
 MAX_ROOTS = 40
-"""Of how many paths of a plan a file is sure to be among the restored."""
+"""For how many paths of a plan a drill certainly restores a file."""
 
 
 def exact_bytes(path: str) -> bytes:
@@ -28,7 +28,7 @@ def exact_bytes(path: str) -> bytes:
 
 
 def readable(path: str) -> str:
-    """Return a path as text that can be shown and stored; each byte that is no UTF-8 is written out."""
+    """Return a path as text that can be shown and stored; each byte that is no UTF-8 is escaped."""
     return exact_bytes(path).decode("utf-8", "backslashreplace")
 
 
@@ -42,7 +42,7 @@ class SnapshotFile:
 
 @dataclass(frozen=True)
 class ReportedHash:
-    """What the agent said of a file that did not change during its run."""
+    """What the agent reported of a file that did not change during its run."""
 
     path: str
     size_bytes: int
@@ -73,8 +73,8 @@ def choose_sample(
 ) -> Sample:
     """Choose a drill's sample; the same snapshot, report and seed give the same one.
 
-    Only reported files that the snapshot has are taken: one that it lacks was excluded, or the report lies. Of each of
-    ``roots``, the paths of the plan as the snapshot has them, at least one file is taken, of 40 of them at most.
+    Only reported files in the snapshot are taken: a missing one was excluded, or the report is false. From each of
+    ``roots``, the paths of the plan in the form of the snapshot, at least one file is taken, for at most 40 of them.
     """
     chooser = random.Random(seed)  # noqa: S311 - a sample, not a secret
     in_snapshot = {file.path for file in files}
@@ -97,7 +97,7 @@ def choose_sample(
 
 
 def find_empty(files: Sequence[SnapshotFile], roots: Sequence[str]) -> list[str]:
-    """Return the roots in which a snapshot has no file at all."""
+    """Return the roots without any file in a snapshot."""
     left = set(roots)
     for file in files:
         left -= {root for root in left if is_in(file.path, root)}
@@ -107,7 +107,7 @@ def find_empty(files: Sequence[SnapshotFile], roots: Sequence[str]) -> list[str]
 
 
 def is_in(path: str, root: str) -> bool:
-    """Tell whether a path of a snapshot is a folder or file, or lies in it."""
+    """Tell whether a path of a snapshot is a folder or file, or is inside it."""
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 

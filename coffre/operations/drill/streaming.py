@@ -1,4 +1,4 @@
-"""Files of a snapshot streamed, counted and hashed: what a drill reads, none of it written here."""
+"""Streams files of a snapshot, counts and hashes them: the reads of a drill, which write nothing here."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from coffre.agents.repository import Repository, RepositoryError
 from coffre.operations.drill.sampling import Sample, exact_bytes, readable
 
 STREAMED_AT_ONCE = 4
-"""Each file is a run of restic's own, which waits for the platform most of the time."""
+"""Each file is a process of restic, which mostly waits for the platform."""
 BEGIN_SECONDS = 15 * 60.0
 SLOWEST_BYTES_PER_SECOND = 100_000
 
 
 @dataclass(frozen=True)
 class Streamed:
-    """What came of one file: bytes counted (one too many at most), their SHA-256, and why it ended early."""
+    """The result for one file: bytes counted (at most one too many), their SHA-256, and why it ended early."""
 
     size_bytes: int
     sha256: str
@@ -39,7 +39,7 @@ def stream_sample(repository: Repository, snapshot_id: str, sample: Sample) -> d
 
 
 def stream_file(repository: Repository, snapshot_id: str, path: bytes, size_bytes: int) -> Streamed:
-    """Read one file; a repository that gives more than its listing says is not read further."""
+    """Read one file; the read stops when the repository gives more than its listing says."""
     digest, count = hashlib.sha256(), 0
     deadline_seconds = BEGIN_SECONDS + size_bytes / SLOWEST_BYTES_PER_SECOND
     try:
@@ -56,7 +56,7 @@ def stream_file(repository: Repository, snapshot_id: str, path: bytes, size_byte
 
 
 def compare(sample: Sample, streamed: Mapping[str, Streamed]) -> Iterator[str]:
-    """Yield what is wrong: missing, of another size, or of other content than was reported. Pure."""
+    """Yield the faults: missing, of another size, or with other content than reported. Pure."""
     yield from dict.fromkeys(each.problem for each in streamed.values() if each.problem)
     for path, size_bytes in sample.sizes.items():
         found, shown = streamed.get(path), readable(path)

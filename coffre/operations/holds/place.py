@@ -1,4 +1,4 @@
-"""A confidential hold, placed: recorded first, then carried out on the platform and read back."""
+"""Places a confidential hold: records it first, then carries it out on the platform and reads it back."""
 
 from coffre.errors import BusyError
 from coffre.operations.access.suspension import set_suspension
@@ -12,20 +12,20 @@ from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.runs import lock_service, open_recorded
 
 PATIENCE_SECONDS = 60
-"""How long a command that changes the tenant is waited for; an erasure stops at a hold within a second."""
+"""The maximum wait for a command that changes the tenant; an erasure stops at a hold within a second."""
 
 
 def place_hold(repository: Checkout, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
-    """Record a hold and see to it that the platform deletes nothing; returns of how many buckets that was read back.
+    """Record a hold and make sure that the platform deletes nothing; returns how many buckets were read back.
 
-    The record alone does not wait for the tenant's lock: it is what stops an erasure that has the lock. It counts from
-    then on, also when the platform cannot be reached or another command does not end: the error says so, and the same
-    command (or `coffre apply`) finishes it.
+    The record alone does not wait for the tenant's lock: it stops an erasure that has the lock. The hold is in force
+    from then on, even if the platform cannot be reached or another command does not end: the error says so, and the
+    same command (or `coffre apply`) finishes it.
     """
     with open_recorded(repository, slug, "hold place", on_notice) as service:
         record_hold(service.log, hold)
         try:
-            # The lock first, then a look: what an apply put in place before, under the lock, is undone here.
+            # First the lock, then the read: rules that an apply set before, under the lock, are removed here.
             with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
                 return carry_out(held.tenant, held.buckets)
         except BusyError as error:
@@ -36,7 +36,7 @@ def place_hold(repository: Checkout, slug: str, hold: RecordedHold, on_notice: O
 
 
 def carry_out(tenant: Tenant, buckets: TenantBuckets) -> int:
-    """See to it that the platform does what a tenant's hold says; returns of how many buckets that was read back."""
+    """Make sure that the platform applies a tenant's hold; returns how many buckets were read back."""
     names = buckets.existing().among(tenant.machines)
     settle_hold(tenant, buckets, names)
     reason = find_reason(tenant)

@@ -1,6 +1,6 @@
-"""Holds: while one stands nothing of the tenant is deleted, neither by Coffre nor by the platform itself.
+"""Holds: during a hold nothing of the tenant is deleted, neither by Coffre nor by the platform itself.
 
-What a hold forbids is deleting *data*. Keys are none: a machine may be retired and a key rotated under a hold.
+A hold forbids to delete *data*. Keys are not data: a machine may be retired and a key rotated under a hold.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,9 +13,9 @@ from coffre.tenant.estate.buckets import TenantBuckets
 
 
 def refuse_if_held(tenant: Tenant, doing: str) -> None:
-    """Refuse to delete anything of a tenant under a hold: whoever deletes data asks here first. Pure.
+    """Refuse to delete anything of a tenant under a hold: every function that deletes data calls this first. Pure.
 
-    The file's word is enough, whether it was carried out yet or not. ``doing`` is said as in "erasing the bucket of M".
+    The file alone is enough, before or after it is carried out. ``doing`` is worded like "erasing the bucket of M".
     """
     if tenant.hold is not None:
         raise RefusedError(
@@ -30,18 +30,18 @@ def describe_hold(hold: Hold | HoldInFile) -> str:
 
 
 def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str] | None = None) -> None:
-    """See to it that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
+    """Make sure that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
 
-    ``machines`` are those that have a bucket, by default all of the file.
+    ``machines`` are those with a bucket, by default all machines of the file.
 
-    ExpectedError when a rule stands all the same: then the hold does not count.
+    ExpectedError when a rule is still there: then the hold is not in force.
     """
     if tenant.hold is None:
         return
     names = with_bucket(tenant.machines) if machines is None else machines
     for name in names:
         bucket = buckets.open(name)
-        # The stack has taken away those that it knew of.
+        # The stack has removed the rules that it knew.
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
     left = find_expiring(buckets, names)
@@ -54,6 +54,6 @@ def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str
 
 
 def find_expiring(buckets: TenantBuckets, machines: Iterable[str]) -> dict[str, list[str]]:
-    """Return the machines whose bucket has rules that delete, with the names of the rules, read live."""
+    """Return the machines whose bucket has rules that delete, with the rules' names, read from the platform."""
     rules = {name: list(buckets.open(name).list_expiry_rules()) for name in machines}
     return {name: found for name, found in rules.items() if found}

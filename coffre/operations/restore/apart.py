@@ -1,4 +1,4 @@
-"""What a directory did not take of a restore, put into one folder of it under other names, with a list of all of it."""
+"""Writes the files that a restore's directory refused into one folder of it, under other names, with a list of all."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ LIST = b"list.jsonl"
 
 @dataclass(frozen=True)
 class Apart:
-    """What came apart: ``files`` under other names, entries that were ``left_out``, and the file that lists both."""
+    """The result: ``files`` stored under other names, entries that were ``left_out``, and the file that lists both."""
 
     files: int
     left_out: int
@@ -28,9 +28,9 @@ class Apart:
 
 
 def hand_apart(repository: Repository, snapshot: str, path: str | None, target: Path) -> Apart:
-    """Write every file of a snapshot (with ``path``, below that alone) that ``target`` lacks into one folder of it.
+    """Write every file of a snapshot that ``target`` lacks into one folder of it (with ``path``, only those below it).
 
-    May run twice. Folders that are missing are not made: the list has the whole path of what would lie in them.
+    May run twice. Missing folders are not created: the list has the full path of every entry.
     """
     folder = f"coffre-apart-{snapshot[:8]}".encode()
     files = left_out = 0
@@ -56,7 +56,7 @@ def hand_apart(repository: Repository, snapshot: str, path: str | None, target: 
 
 
 def _hand_over(repository: Repository, snapshot: str, node: Node, exact: bytes, below: Beneath, place: bytes) -> str:
-    """Write one entry to its other place; returns why it is not there, empty when it is."""
+    """Write one entry to its other place; returns why it is not stored, empty when it is."""
     if node.type != "file":
         return f"a {node.type} has no content to hand over"
     try:

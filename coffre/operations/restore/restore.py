@@ -1,4 +1,4 @@
-"""A restore by SMILÉO, to a directory here or onto a machine of the tenant; each use of a password is recorded."""
+"""Restores by SMILÉO, to a local directory or to a machine of the tenant; each use of a password is recorded."""
 
 import os
 import posixpath
@@ -36,17 +36,17 @@ from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 
 MARKER = ".coffre-restore-unfinished"
-"""In a directory that a restore has begun to fill; holds the snapshot and the path, so that only the same goes on."""
+"""In a directory of an unfinished restore: contains the snapshot and the path, so that only the same one continues."""
 
 LONGEST_MARK_BYTES = 64 * 1024
 
 DEFAULT_FOLDER = "/var/lib/coffre-restore"
-"""On a machine: where restores go when no folder is named, one folder a snapshot."""
+"""The default folder for restores on a machine, with one folder per snapshot."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to restore: a machine's snapshot (an id's beginning, or "latest"), or one absolute path of it."""
+    """What to restore: a machine's snapshot (the start of an id, or "latest"), or one absolute path of it."""
 
     machine: str
     snapshot: str
@@ -55,9 +55,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was restored; ``to`` is where, as an operator reads it; ``apart`` what that place did not take as it is.
+    """What was restored; ``to`` is the place in words for an operator; ``apart`` is what that place refused.
 
-    ``is_others``: another machine took it under this one's name. ``left_out`` is a newer snapshot that is another's.
+    ``is_others``: another machine took it under this one's name. ``left_out`` is a newer snapshot of another machine.
     """
 
     machine: str
@@ -71,7 +71,7 @@ class Restored:
 
 @dataclass(frozen=True)
 class Choice:
-    """The snapshot that is meant; whether it is another machine's, and which newer one was left out for being that."""
+    """The chosen snapshot; whether it is another machine's, and the newer one left out as another machine's."""
 
     snapshot: Snapshot
     is_others: bool = False
@@ -80,7 +80,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class MachineDestination:
-    """A machine of the tenant; ``folder`` on it, None for the default one. ``in_place``: over what is there."""
+    """A machine of the tenant; ``folder`` on it, None for the default one. ``in_place``: overwrites existing files."""
 
     machine: str
     folder: str | None = None
@@ -90,7 +90,7 @@ class MachineDestination:
 def read_destination(
     text: str, machines: Collection[str], *, folder: str | None, in_place: bool, is_there: Callable[[str], bool]
 ) -> Path | MachineDestination:
-    """Tell a directory here (a `/` or a `.` in it) from a machine (its bare name); UsageError when it could be both.
+    """Distinguish a local directory (a `/` or a `.` in it) from a machine (its bare name); UsageError when ambiguous.
 
     ``is_there`` says whether a path exists here. Pure.
     """
@@ -117,9 +117,9 @@ def read_destination(
 
 
 def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher: Watcher) -> Restored:
-    """Restore into a directory here that is new or empty, or in which the same restore was cut short.
+    """Restore into a local directory that is new or empty, or in which the same restore was interrupted.
 
-    Nothing is ever written over: a directory that holds anything else is refused.
+    Nothing is ever overwritten: a directory with other content is refused.
     """
     refuse_while_blocked(service.tenant)
     service.machine(wanted.machine)
@@ -145,15 +145,15 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
         summary = problem.summary
         watcher.on_step(f"{target} does not take all in its place ({problem.failed} errors): handing that over apart")
         apart = hand_apart(repository, chosen.id, path, target)
-    with suppress(IsADirectoryError):  # the machine's own, should it have had a folder of that name
+    with suppress(IsADirectoryError):  # a folder of the machine itself with that name
         marker.unlink(missing_ok=True)
     return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out, apart)
 
 
 def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDestination, watcher: Watcher) -> Restored:
-    """Restore onto a machine of the tenant, with the key and the password of the machine whose backup it is.
+    """Restore to a machine of the tenant, with the key and the password of the machine that the backup comes from.
 
-    The owner's key never leaves this computer. The target need not have an agent: restic is sent when it lacks it.
+    The owner's key never leaves this computer. The target needs no agent: restic is sent when it is missing.
     """
     refuse_while_blocked(service.tenant)
     refuse_target(service.tenant, destination.machine)
@@ -166,7 +166,7 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
         formats.look_at(ssh)
         if destination.in_place:
             formats.refuse_ours(path, destination.machine)
-        # A refused key would have restic on the machine try for 15 minutes.
+        # With a refused key, restic on the machine would retry for 15 minutes.
         service.storage.open_bucket(service.buckets.name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
         where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = f"restore {wanted.snapshot} onto {destination.machine}, {where}"
@@ -190,7 +190,7 @@ def choose_folder(destination: MachineDestination, source: str, snapshot: Snapsh
 
 
 def refuse_target(tenant: Tenant, name: str) -> None:
-    """Refuse a machine that cannot be restored onto. Pure."""
+    """Refuse a machine that cannot be the target of a restore. Pure."""
     machine = tenant.machines[name]
     if tenant.status is TenantStatus.SUSPENDED:
         raise RefusedError(
@@ -219,10 +219,10 @@ def normalise_path(path: str | None) -> str | None:
 
 
 def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Collection[str] = ()) -> Snapshot:
-    """Return the snapshot that is meant: the newest for "latest", else the one whose id begins so. Pure.
+    """Return the wanted snapshot: the newest for "latest", else the one whose id starts with the text. Pure.
 
     ``others`` are the ids of those that another machine took under this one's name: none of them is the latest.
-    HostileSnapshotError for one that no honest restic writes: it is never the latest, and refused when it is asked for.
+    HostileSnapshotError for one that no honest restic writes: it is never the latest, and refused on request.
     """
     snapshots = listed.usable
     odd = [each for each in listed.odd if each.id.startswith(wanted)]
@@ -250,7 +250,7 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
 
 
 def _choose(service: Service, repository: Repository, wanted: Wanted, path: str | None) -> Choice:
-    """Return the snapshot that is meant, having read the whole of its list: it is sound, and it holds the path."""
+    """Return the wanted snapshot after reading its complete list: the list is intact, and the path is in it."""
     memory, listed = look_at_reports(service, wanted.machine), repository.list_snapshots()
     others = {each.id for each in listed.usable if identity.is_others_snapshot(memory, each.id, each.tags)}
     chosen = choose_snapshot(listed, wanted.snapshot, wanted.machine, others)
@@ -280,10 +280,10 @@ def _machine_key(service: Service, machine: str) -> AccessKey:
 
 
 def _read_marker(target: Path) -> str | None:
-    """Return what a restore that was cut short has left in a directory, None when it has left nothing."""
+    """Return what an interrupted restore has left in a directory, None when it has left nothing."""
     try:
         return os.fsdecode(read_plain(target / MARKER, LONGEST_MARK_BYTES)).rstrip("\n")
-    except OSError:  # none there, or something that no restore of ours has left
+    except OSError:  # it does not exist, or no restore of ours has written it
         return None
 
 

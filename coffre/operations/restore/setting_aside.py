@@ -1,7 +1,7 @@
-"""Snapshots put aside: no restore, drill, return or departure meets them any more, and nothing of them is deleted.
+"""Sets snapshots aside: restores, drills, returns and departures no longer see them, and nothing of them is deleted.
 
-A snapshot that a machine forged, or that nothing reads, would stop each of these. Its object is copied beside the
-repository, where no rule of the platform lets it expire, and then hidden. Nothing of it is read for that.
+A snapshot that a machine forged, or that cannot be read, would stop each of these. Its object is copied beside the
+repository, where no rule of the platform lets it expire, and then hidden. Its content is not read for that.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ WALL_MARGIN_BYTES = 1024**2
 
 @dataclass(frozen=True)
 class AsideSnapshot:
-    """A snapshot that is aside now; who put it there, when and why, by the records, None where these have nothing."""
+    """A snapshot that is set aside; the records' author, time and reason, None where they have none."""
 
     machine: str
     snapshot: str
@@ -35,7 +35,7 @@ class AsideSnapshot:
 
 
 def set_aside(service: Service, machine: str, beginning: str, reason: str) -> str:
-    """Put the snapshot whose id begins so aside and return its id; recorded first. May run twice, also after a kill."""
+    """Set aside the snapshot whose id starts so and return its id; recorded first. May run twice, also after a kill."""
     _refuse_empty(reason)
     bucket = _open(service, machine)
     snapshot = _choose(bucket, SNAPSHOTS_PREFIX, beginning)
@@ -51,7 +51,7 @@ def set_aside(service: Service, machine: str, beginning: str, reason: str) -> st
 
 
 def bring_back(service: Service, machine: str, beginning: str, reason: str) -> str:
-    """Put a snapshot that is aside back into its repository; recorded first. May run twice, also after a kill."""
+    """Put a snapshot that is set aside back into its repository; recorded first. May run twice, also after a kill."""
     _refuse_empty(reason)
     bucket = _open(service, machine)
     snapshot = _choose_aside(bucket, beginning)
@@ -63,13 +63,13 @@ def bring_back(service: Service, machine: str, beginning: str, reason: str) -> s
 
 
 def list_aside_ids(bucket: Bucket) -> tuple[str, ...]:
-    """Return the ids of the snapshots of a machine's bucket that are aside: those that its repository lacks by that."""
+    """Return the ids of the snapshots of a bucket that are set aside, and therefore missing in its repository."""
     listed = bucket.list_objects(ASIDE_SNAPSHOTS_PREFIX)
     return tuple(sorted(_name(each, ASIDE_SNAPSHOTS_PREFIX) for each in listed))
 
 
 def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
-    """Return what is aside of a machine, with what the records say of it."""
+    """Return the snapshots of a machine that are set aside, with their records."""
     service.machine(machine)
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
@@ -94,7 +94,7 @@ def _refuse_empty(reason: str) -> None:
 
 
 def _choose(bucket: Bucket, prefix: str, beginning: str) -> ObjectFacts | None:
-    """Return the one snapshot whose name begins so, by its object's name alone; None when there is none."""
+    """Return the one snapshot whose name starts so, by its object's name alone; None when there is none."""
     if len(beginning) < SHORTEST_BEGINNING:
         raise UsageError(f"--snapshot {beginning} is too short", f"Write at least {SHORTEST_BEGINNING} characters.")
     found = [each for each in bucket.list_objects(prefix + beginning) if _name(each, prefix)]
@@ -118,7 +118,7 @@ def _name(snapshot: ObjectFacts, prefix: str) -> str:
 
 
 def _copy(service: Service, bucket: Bucket, snapshot: ObjectFacts, to: str) -> None:
-    """Copy an object on the platform; at the wall, which counts the copy, the wall is raised for it."""
+    """Copy an object on the platform; at the wall, which includes the copy, the wall is raised for it."""
     try:
         bucket.copy(snapshot.key, to)
     except QuotaExceededError:

@@ -1,4 +1,4 @@
-"""One file of a snapshot written beside where it belongs, when a disk does not take it in its own place."""
+"""Writes one file of a snapshot to another place, when a disk refuses it in its own place."""
 
 import errno
 import hashlib
@@ -11,26 +11,26 @@ from coffre.agents.repository import Node, Repository
 from coffre.outside.beneath import Beneath
 
 NEVER_RESTORED = ("socket", "irregular")
-"""What restic notes and does not make again: nothing of them is data."""
+"""Types that restic lists and does not create again: none of them has data."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NotTakenError(Exception):
-    """The disk does not take the file there either; says why. Nothing of it is left."""
+    """The disk refuses the file there too; says why. Nothing of it is left."""
 
 
 def is_as_listed(node: Node, facts: os.stat_result | None) -> bool:
-    """Tell whether what lies there may be an entry of restic's list. Pure."""
+    """Tell whether what is on the disk may be an entry of restic's list. Pure."""
     if facts is None:
         return node.type in NEVER_RESTORED
     return node.type != "file" or (stat.S_ISREG(facts.st_mode) and facts.st_size == node.size_bytes)
 
 
 def write_file(repository: Repository, snapshot: str, path: bytes, below: Beneath, place: bytes) -> None:
-    """Write the file that a snapshot has at ``path`` to ``place``, whose folder is made, and read it back.
+    """Write the file that a snapshot has at ``path`` to ``place``, in a new folder if needed, and read it back.
 
-    What an earlier try left there is replaced. OSError when there is no room, NotTakenError for anything else that the
-    disk says; RepositoryError when the repository does not give it.
+    The result of an earlier attempt is replaced. OSError when there is no room, NotTakenError for every other error of
+    the disk; RepositoryError when the repository does not give the file.
     """
     with _told(below, place):
         folder = place.rpartition(b"/")[0]

@@ -1,4 +1,4 @@
-"""A machine's repository as it was at a moment: overwritten and deleted objects brought back from their versions."""
+"""Brings a machine's repository back to an earlier time: restores overwritten and deleted objects from versions."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -22,17 +22,17 @@ from coffre.tenant.service import Service
 
 WORKERS = 8
 WALL_MARGINS_BYTES = (1024**2, 16 * 1024**2, 256 * 1024**2)
-"""By how much more than what is left the wall is raised, try after try: machines write, and RGW's count lags."""
+"""How far above the remaining copies the wall is raised, per attempt: machines write, and RGW's count lags."""
 MAX_READ_BYTES = 64 * 1024**2
-"""What is larger is no index, snapshot or key file of restic's: those end at some 10 MB."""
+"""A larger object is no index, snapshot or key file of restic: those are about 10 MB at most."""
 MAX_NAMED = 20
 
 OnProgress = Callable[[float], None]
-"""Called with the part that is done, 0 to 1."""
+"""Called with the completed part, 0 to 1."""
 
 
 def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> UndeletePlan:
-    """Return what would bring a machine's repository back to a moment; changes nothing."""
+    """Return the plan that brings a machine's repository back to a time; changes nothing."""
     refuse_while_blocked(service.tenant)
     service.machine(machine)
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
@@ -43,9 +43,9 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
 
 
 def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: OnProgress) -> None:
-    """Carry a plan out. Nothing is deleted: what was current stays as a version. May be killed and planned again.
+    """Carry a plan out. Nothing is deleted: current objects stay as versions. May be killed and planned again.
 
-    At the wall, which counts every copy, the wall is raised for the length of the work.
+    At the wall, which includes every copy, the wall is raised during the work.
     """
     undeleted = Undeleted(
         to=plan.at,
@@ -82,7 +82,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
 
 
 def check(service: Service, machine: str) -> RepositoryError | None:
-    """Run `restic check` on a machine's repository; returns what is wrong with it, None when all is well."""
+    """Run `restic check` on a machine's repository; returns its error, None when there is none."""
     try:
         open_repository(service, machine, "check after undelete").check()
     except RepositoryError as problem:
@@ -102,9 +102,9 @@ class _Progress:
 
 
 def _bring_back(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progress) -> list[Comeback]:
-    """Copy versions onto their keys; returns those that the wall kept from it.
+    """Copy versions onto their keys; returns those that the wall refused.
 
-    Snapshots come when all that they need is there, as restic writes them: their dates say when it was.
+    Snapshots are copied once everything that they need is there, in restic's own order: their dates give that time.
     """
     snapshots = [each for each in comebacks if each.key.startswith(SNAPSHOTS_PREFIX)]
     others = [each for each in comebacks if not each.key.startswith(SNAPSHOTS_PREFIX)]

@@ -1,10 +1,10 @@
-"""Which versions bring a repository back to what it was at a moment: rules over a full listing. Pure.
+"""Chooses the versions that bring a repository back to an earlier time: rules over a full listing. Pure.
 
-What was current at the moment becomes current again. What was written later stays where it is: restic merges indexes
-and passes over packs that none of them names, so later backups survive beside the earlier state. Only later index,
-snapshot and key files that are not what their name says (restic names them by their SHA-256) have to go out of sight,
-since one such file stops restic; so does a foreign key that restic takes for such a file, whenever it came. Locks are
-left alone: reading needs none, and those of then would keep backups out.
+What was current at that time becomes current again. Later objects stay where they are: restic merges indexes and
+ignores packs that no index names, so later backups survive beside the earlier state. Only later index, snapshot and
+key files whose content does not match their name (restic names them by their SHA-256) must be hidden, since one such
+file stops restic; so does a foreign key that restic takes for such a file, of any date. Locks are not restored: reads
+need none, and old ones would block backups.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ from coffre.storage.driver import ObjectVersion
 CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
 LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
 READ_BY_EVERY_COMMAND = tuple(f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("index", "snapshots", "keys"))
-"""What restic reads whole at each start: one bad file among them stops it, while a pack that nothing names does not."""
+"""What restic reads completely at each start: one bad file stops it, while a pack that no index names does not."""
 
 _ORDER = ("config", "keys", "data", "index", "snapshots")
-"""Packs before the indexes that name them, snapshots last: what is found half done is never believed too much."""
+"""Packs before the indexes that name them, snapshots last: a partial result never claims data that is not there."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,11 @@ class Comeback:
 
 @dataclass(frozen=True)
 class UndeletePlan:
-    """What brings a repository back to a moment.
+    """What brings a repository back to an earlier time.
 
-    ``hidden`` are keys written later that get a delete marker, ``later`` those that stay as they are; ``lost`` existed
-    and cannot come back, because no version is left. ``undone_from`` and ``undone_to`` are the first and the last of
-    the changes that are taken back. ``foreign`` are keys that nothing of ours writes: they count for nothing, and are
-    left where they are but for those in ``hidden``.
+    ``hidden`` are later keys that get a delete marker, ``later`` those that stay unchanged; ``lost`` existed and cannot
+    be restored, because no version is left. ``undone_from`` and ``undone_to`` are the first and the last of the changes
+    that are undone. ``foreign`` are foreign keys: they are ignored and stay in place, except those in ``hidden``.
     """
 
     at: datetime
@@ -61,7 +60,7 @@ class UndeletePlan:
 
     @property
     def copied_bytes(self) -> int:
-        """What the copies will take of the tenant's wall."""
+        """How much of the tenant's wall the copies will take."""
         return sum(comeback.size_bytes for comeback in self.comebacks)
 
 
@@ -75,9 +74,9 @@ def plan_undelete(
 ) -> UndeletePlan:
     """Return what brings the repository of a full listing back to ``at``.
 
-    ``unsound`` are keys written later whose content is not what their name says; with ``is_exact`` every later index,
-    snapshot and key file goes out of sight. ``foreign`` are keys that `part_foreign` took out of the listing.
-    RefusedError when there was no repository at that moment.
+    ``unsound`` are later keys whose content does not match their name; with ``is_exact`` every later index, snapshot
+    and key file is hidden. ``foreign`` are the keys that `part_foreign` removed from the listing. RefusedError when
+    there was no repository at that time.
     """
     comebacks: list[Comeback] = []
     passed_over = ForeignKeys()
@@ -122,7 +121,7 @@ def plan_undelete(
 
 
 def part_foreign(versions: Iterable[ObjectVersion]) -> tuple[list[ObjectVersion], list[str]]:
-    """Part a listing from foreign keys, of which those are returned that are there now."""
+    """Separate foreign keys from a listing; returns the listing without them, and those that exist now."""
     ours: list[ObjectVersion] = []
     foreign: list[str] = []
     for version in versions:
@@ -134,7 +133,7 @@ def part_foreign(versions: Iterable[ObjectVersion]) -> tuple[list[ObjectVersion]
 
 
 def list_later(versions: Iterable[ObjectVersion], at: datetime) -> list[ObjectVersion]:
-    """Return the current index, snapshot and key files that were written after ``at``: those that have to be sound."""
+    """Return the current index, snapshot and key files written after ``at``: their content must match their name."""
     return [
         history[0]
         for key, history in _by_key(versions).items()
@@ -144,7 +143,7 @@ def list_later(versions: Iterable[ObjectVersion], at: datetime) -> list[ObjectVe
 
 
 def count_by_kind(keys: Iterable[str]) -> Mapping[str, int]:
-    """Count keys by restic's own folders, in the order in which they come back."""
+    """Count keys by restic's own folders, in the order in which they are restored."""
     counts: dict[str, int] = {}
     for kind in sorted((_kind(key) for key in keys), key=_rank_of_kind):
         counts[kind] = counts.get(kind, 0) + 1
@@ -152,7 +151,7 @@ def count_by_kind(keys: Iterable[str]) -> Mapping[str, int]:
 
 
 def read_moment(text: str, timezone: str, now: datetime) -> datetime:
-    """Read a moment in ISO 8601, in UTC; without an offset it is local time of ``timezone``.
+    """Read a time in ISO 8601 and return it in UTC; without an offset it is local time of ``timezone``.
 
     UsageError for anything else, for a local time that a clock change skips or repeats, and for the future.
     """
@@ -172,7 +171,7 @@ def read_moment(text: str, timezone: str, now: datetime) -> datetime:
 
 
 def refuse_too_old(tenant: Tenant, moment: datetime, now: datetime) -> None:
-    """Refuse a moment whose versions may be gone; a hold keeps everything from its first day on."""
+    """Refuse a time whose versions may be gone; a hold keeps everything from its first day on."""
     since = now
     if tenant.hold is not None:
         began = datetime.combine(tenant.hold.since, datetime.min.time(), ZoneInfo(tenant.timezone))
@@ -216,7 +215,7 @@ def _first_after(history: Sequence[ObjectVersion], then: ObjectVersion) -> Objec
 
 
 def _was_deleted_unseen(history: Sequence[ObjectVersion], then: ObjectVersion | None) -> bool:
-    """Tell whether the oldest thing known of a key is its deletion after the moment: what was deleted is gone."""
+    """Tell whether the oldest known version of a key is its deletion after that time: the object before it is lost."""
     return then is None and history[-1].is_marker
 
 
