@@ -1,4 +1,4 @@
-"""apply: the steps of a tenant, done in their order. What a step needs of an earlier one it takes as a value."""
+"""apply: runs the steps of a tenant in their order. A step takes the results of earlier steps as values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class TenantOutcome:
-    """What an apply did. ``commissioned_at`` is set once the service was delivered, by this apply or an earlier one."""
+    """The result of an apply. ``commissioned_at`` is set after the delivery of the service, now or earlier."""
 
     tenant: str
     storage: tuple[ResourceChange, ...]
@@ -64,10 +64,10 @@ def apply_tenant(
     planned: ExactPlan | None = None,
     clock: Clock = utc_now,
 ) -> TenantOutcome:
-    """Carry one tenant's file out. May run twice, also after a kill: each step looks first and does what is missing.
+    """Apply one tenant's file. May run twice, also after a kill: each step looks first and does what is missing.
 
-    With ``planned``, a plan that was made with the same intent, that is done and nothing else, or RefusedError.
-    Machines that are refused leave the others to be carried out.
+    With ``planned``, a plan made with the same intent, exactly its changes are made, or RefusedError. A refused machine
+    does not stop the others.
     """
     with lock_recorded(repository, slug, "apply", on_progress) as service:
         if planned is not None:

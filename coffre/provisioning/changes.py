@@ -1,4 +1,4 @@
-"""What a preview or an update says: each change of each resource, as plain values."""
+"""The result of a preview or an update: each change of each resource, as plain values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from coffre.errors import RefusedError
 
 _MINTED_KIND = "AccessKey"
-"""A key that is minted between plan and apply stands in a plan by its user's name alone."""
+"""A key that is created between plan and apply appears in a plan only by its user's name."""
 
 
 @dataclass(frozen=True, order=True)
 class PropertyChange:
-    """One property of a resource, before and after; both None where a value is a document, too long to compare by eye.
+    """One property of a resource, before and after; both None where a value is a document, too long for a visual check.
 
-    Secrets arrive here as `[secret]`: the engine masks them.
+    Secrets are already `[secret]` here: the engine masks them.
     """
 
     path: str
@@ -23,10 +23,10 @@ class PropertyChange:
 
 @dataclass(frozen=True, order=True)
 class ResourceChange:
-    """One change of one resource, and what differs.
+    """One change of one resource, and the differences.
 
-    ``operation`` is create, adopt, update, replace or delete; to adopt is to take into the stack's state what the
-    platform has already.
+    ``operation`` is create, adopt, update, replace or delete; to adopt is to add an existing resource of the platform
+    to the stack's state.
     """
 
     operation: str
@@ -34,11 +34,11 @@ class ResourceChange:
     name: str
     properties: tuple[PropertyChange, ...] = ()
     inputs_sha256: str = ""
-    """Of the inputs that the change leads to, secrets masked: tells whether another change of the same is meant."""
+    """The hash of the wanted inputs, with masked secrets: it shows whether another change has the same result."""
 
 
 def refuse_other_changes(tenant: str, planned: Iterable[ResourceChange], now: Iterable[ResourceChange]) -> None:
-    """Refuse (RefusedError) changes that are not the planned ones. Pure."""
+    """Refuse (RefusedError) changes that differ from the planned ones. Pure."""
     others = differing_changes(planned, now)
     if others:
         raise RefusedError(
@@ -48,7 +48,7 @@ def refuse_other_changes(tenant: str, planned: Iterable[ResourceChange], now: It
 
 
 def differing_changes(planned: Iterable[ResourceChange], now: Iterable[ResourceChange]) -> list[str]:
-    """Name the resources whose change is not the one planned. Pure."""
+    """Name the resources whose change differs from the planned one. Pure."""
     return differing(_by_resource(planned), _by_resource(now), "")
 
 
@@ -62,5 +62,5 @@ def _by_resource(changes: Iterable[ResourceChange]) -> dict[str, ResourceChange]
 
 
 def differing(before: Mapping[str, object], after: Mapping[str, object], prefix: str) -> list[str]:
-    """Name the entries of two maps that are not equal. Pure."""
+    """Name the entries that differ between two maps. Pure."""
     return [f"{prefix}{name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]

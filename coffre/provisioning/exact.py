@@ -1,4 +1,4 @@
-"""Exact plans: what `plan --out` saved is what `apply --plan` does, or it refuses."""
+"""Exact plans: `apply --plan` does exactly what `plan --out` saved, or it refuses."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ VERSION = 3
 
 @dataclass(frozen=True)
 class ExactPlan:
-    """One tenant's plan, and what it was made from: the commit, and the SHA-256 of the two files that say it."""
+    """One tenant's plan and its sources: the commit, and the SHA-256 of the two files."""
 
     plan: TenantPlan
     commit: str | None
@@ -33,7 +33,7 @@ class ExactPlan:
 
 @dataclass(frozen=True)
 class PlanFile:
-    """What a file of plans holds; ``version`` is the file's form. No secret is in it."""
+    """The content of a file of plans; ``version`` is the file's format. It has no secret."""
 
     version: int
     tenants: tuple[ExactPlan, ...]
@@ -51,7 +51,7 @@ _PARTS = {
 
 
 def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
-    """Tie a plan to the files and the commit that it was made from."""
+    """Bind a plan to its source files and commit."""
     root = service.repository.root
     return ExactPlan(
         plan=plan,
@@ -62,13 +62,13 @@ def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
 
 
 def plan_exactly(repository: Checkout, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
-    """Return what apply would change for one tenant, and what that was made from."""
+    """Return what apply would change for one tenant, with the sources of the plan."""
     with open_service(repository, slug, on_notice) as service:
         return make_exact(service, plan_service(service, intent))
 
 
 def save_plans(path: Path, plans: Sequence[ExactPlan]) -> None:
-    """Write the plans to a file that only its owner reads, whole or not at all."""
+    """Write the plans to a file that only its owner can read, completely or not at all."""
     document = PlanFile(VERSION, tuple(plans))
     text = json.dumps(_ADAPTER.dump_python(document, mode="json"), indent=2, ensure_ascii=False)
     try:
@@ -91,7 +91,7 @@ def load_plans(path: Path) -> tuple[ExactPlan, ...]:
 
 
 def refuse_unless_same(planned: ExactPlan, now: ExactPlan) -> None:
-    """Refuse to go on when what would be done now is not what was planned; says each difference. Pure."""
+    """Refuse when the changes of now differ from the planned ones; the error names each difference. Pure."""
     differences = list_differences(planned, now)
     if differences:
         raise RefusedError(
@@ -101,7 +101,7 @@ def refuse_unless_same(planned: ExactPlan, now: ExactPlan) -> None:
 
 
 def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
-    """Name what differs between two plans of one tenant. Pure."""
+    """Name the differences between two plans of one tenant. Pure."""
     found = [
         f"{what} is another"
         for what, one, other in (

@@ -1,4 +1,4 @@
-"""What Coffre knows of every machine: what its tenant file says, its names, and what was recorded. Nothing is asked."""
+"""What Coffre knows of every machine: its tenant file, its names, and the records. No machine or platform is asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ _RUNS = (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL)
 
 @dataclass(frozen=True)
 class KnownMachine:
-    """One machine. What records say (``generation`` and below) is None where nothing was recorded.
+    """One machine. Values from the records (``generation`` and below) are None where nothing was recorded.
 
     ``bucket`` and ``uid`` are None for an agent that has none on the platform, ``uid`` also for a retired machine,
-    whose user is deleted; ``installed_at`` is when the agent came to run what ``generation`` and ``agent_sha256`` name;
+    whose user is deleted; ``installed_at`` is when the agent began to run the ``generation`` and ``agent_sha256``;
     ``commissioned_at`` is the tenant's.
     """
 
@@ -50,7 +50,7 @@ class KnownMachine:
 
 
 def list_machines(repository: Checkout, slugs: Sequence[str], on_notice: OnNotice) -> list[KnownMachine]:
-    """Return every machine of these tenants, by tenant and name; records that cannot be read only make a notice."""
+    """Return every machine of these tenants, by tenant and name; unreadable records only give a notice."""
     tenants = [find_tenant(repository, slug) for slug in slugs]
     with open_existing_records(repository, on_notice) as records:
         return [
@@ -61,7 +61,7 @@ def list_machines(repository: Checkout, slugs: Sequence[str], on_notice: OnNotic
 
 
 def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> KnownMachine:
-    """Put together what is known of a machine; ``events`` are its tenant's, oldest first. Pure."""
+    """Combine what is known of a machine; ``events`` are its tenant's, oldest first. Pure."""
     machine = tenant.machines[name]
     retired, has_bucket = machine.retired, bool(with_bucket({name: machine}))
     commissioned_at, last = None, None
@@ -93,9 +93,9 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> Know
 
 
 def build_ansible_inventory(repository: Checkout, slugs: Sequence[str]) -> dict[str, Any]:
-    """Return an Ansible inventory of the machines that SMILÉO reaches, a group a tenant, without any secret.
+    """Return an Ansible inventory of the machines that SMILÉO connects to, one group per tenant, without any secret.
 
-    Machines that are retired or only fetch their orders are left out.
+    Retired machines, and machines that only fetch their orders, are left out.
     """
     groups = {}
     for slug in slugs:
@@ -105,7 +105,7 @@ def build_ansible_inventory(repository: Checkout, slugs: Sequence[str]) -> dict[
             for name in tenant.active_machines()
             if (variables := _host_variables(repository, tenant, name))
         }
-        # Ansible takes no hyphen in a group's name.
+        # Ansible allows no hyphen in a group's name.
         groups[slug.replace("-", "_")] = {"hosts": hosts}
     return {"all": {"children": groups}}
 

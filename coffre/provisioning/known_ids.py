@@ -1,4 +1,4 @@
-"""The ids of the past: an id belongs to one tenant for ever, so a new one is minted past the files and the records."""
+"""Known ids: an id belongs to one tenant for ever, so a new one must differ from those in files and records."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +16,9 @@ class IsKnown(Protocol):
 
 @contextmanager
 def open_known_ids(repository: Checkout, on_notice: OnNotice) -> Iterator[IsKnown]:
-    """Yield the question whether an id was ever a tenant's; records that cannot be opened only make a notice.
+    """Yield the function that tells whether an id was ever a tenant's; unreadable records only give a notice.
 
-    Ids are drawn from 2 * 10^15, so the records are a second look, not what makes an id unique.
+    Ids are drawn from 2 * 10^15: the records are a second check, not the reason why an id is unique.
     """
     in_files = {tenant.id for tenant in repository.tenants.values()}
     with open_existing_records(repository, on_notice) as records:

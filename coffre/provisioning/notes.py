@@ -1,4 +1,4 @@
-"""What holds of a tenant and needs no change: its suspension, its hold, machines that are retired or refused."""
+"""The state of a tenant that needs no change: its suspension, its hold, machines that are retired or refused."""
 
 from datetime import date
 
@@ -24,7 +24,7 @@ from coffre.tenant.service import Service, local_today
 
 
 def note(at: Context) -> tuple[Note, ...]:
-    """Return what holds now and needs nothing: looks, and touches nothing."""
+    """Return the current notes; changes nothing."""
     tenant = at.tenant
     waiting = (MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.service, at.existing))
     lost = note_lost_repositories(at.service, at.existing)
@@ -32,7 +32,7 @@ def note(at: Context) -> tuple[Note, ...]:
 
 
 def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
-    """Say of each retired machine what is kept of it, and of a date to come that it counts already. Pure."""
+    """Return what is kept of each retired machine, and tell when a future date already applies. Pure."""
     notes: list[Note] = []
     for name, machine in tenant.machines.items():
         if machine.retired is not None:

@@ -1,4 +1,4 @@
-"""What apply would change: the looks of all its steps, without minting, writing or touching anything."""
+"""What apply would change: the looks of all its steps; creates, writes and changes nothing."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ from coffre.tenant.service import Service
 
 @dataclass(frozen=True)
 class TenantPlan:
-    """What apply would change for one tenant, by kind and in the order in which it is done.
+    """What apply would change for one tenant, by kind and in the order of the steps.
 
-    ``secrets_to_mint`` names whose keys do not exist yet; ``notes`` is what holds now and needs nothing.
+    ``secrets_to_mint`` names the owners of the keys to create; ``notes`` is the current state that needs no change.
     """
 
     tenant: str
@@ -45,7 +45,7 @@ def refuse_orphans(repository: Checkout) -> None:
 
 
 def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
-    """Return what apply would change for the tenant of an open service, live facts looked at."""
+    """Return what apply would change for the tenant of an open service, compared with live facts."""
     at = make_context(service, intent, _say_nothing)
     found: list[Found] = [change for step in STEPS for change in step.look(at)]
     return TenantPlan(
@@ -62,4 +62,4 @@ def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
 
 
 def _say_nothing(_: str) -> None:
-    """A look has no progress to tell."""
+    """A look reports no progress."""

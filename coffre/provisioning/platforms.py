@@ -1,4 +1,4 @@
-"""The check of platforms against what platform.yaml and the tenant files say of them."""
+"""Checks platforms: compares them with platform.yaml and the tenant files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from coffre.tenant.embedded import why_not_embedded
 
 @dataclass(frozen=True)
 class PlatformReport:
-    """What was found about one platform of platform.yaml."""
+    """The findings about one platform of platform.yaml."""
 
     platform: str
     findings: tuple[PlatformFinding, ...]
@@ -28,7 +28,7 @@ class PlatformReport:
 
 
 def check(repository: Checkout, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
-    """Check one platform; whatever is wrong with it is a finding, never an error."""
+    """Check one platform; every fault is a finding, never an error."""
     platform = repository.settings.platforms[name]
     tenants = [tenant for tenant in repository.tenants.values() if tenant.storage.platform == name]
     findings = driver_of(platform).check(platform, repository.root, tenants, now, on_progress)
@@ -36,7 +36,7 @@ def check(repository: Checkout, name: str, now: datetime, on_progress: Callable[
 
 
 def _check_programs(repository: Checkout, platform: Platform) -> PlatformFinding:
-    """Read the programs that machines fetch as they do, and hash them: sizes and checksums are the host's word."""
+    """Read and hash the programs as machines do: sizes and checksums are only the host's statement."""
     name = "programs"
     try:
         storage = connect(platform, repository.root)
@@ -50,12 +50,12 @@ def _check_programs(repository: Checkout, platform: Platform) -> PlatformFinding
 
 
 def judge_program(wanted_sha256: str, read_sha256: str | None) -> bool | None:
-    """Tell whether what is published under a hash has that hash; None when nothing is. Pure."""
+    """Tell whether a published object has the hash in its name; None when there is none. Pure."""
     return None if read_sha256 is None else read_sha256 == wanted_sha256
 
 
 def judge_programs(by_build: Mapping[str, bool | None]) -> PlatformFinding:
-    """Sum up the programs of all systems: True is there, False is something else, None was never needed. Pure."""
+    """Sum up the programs of all systems: True is correct, False has other content, None was never needed. Pure."""
     name = "programs"
     swapped = [build for build, is_right in by_build.items() if is_right is False]
     if swapped:

@@ -1,4 +1,4 @@
-"""The rules that say no before anything is touched. Pure: facts in, a refusal that says what to write instead out."""
+"""The rules that refuse before any change. Pure: they take facts, and a refusal says what to write instead."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from coffre.tenant.departure import STILL_SERVED
 
 
 def refuse_unsupported(tenant: Tenant) -> None:
-    """Refuse what a tenant file may say and Coffre does not carry out yet: better than doing half of it silently."""
+    """Refuse what a tenant file may contain but Coffre does not support yet: a silent partial result is worse."""
     for name, machine in tenant.machines.items():
         reason = why_unsupported(machine)
         if reason:
@@ -23,9 +23,9 @@ def refuse_unsupported(tenant: Tenant) -> None:
 
 
 def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: Mapping[str, Stage]) -> None:
-    """Refuse to change a service that has ended, or whose departure says something else than its file.
+    """Refuse to change a service that has ended, or whose departure contradicts its file.
 
-    ``leaving_machines`` are the retired ones of which anything was erased, with how far that is.
+    ``leaving_machines`` are the retired machines whose erasure has begun, each with its stage.
     """
     slug, goes_on = tenant.slug, f"`coffre offboard {tenant.slug}` goes on from here."
     if stage is Stage.CLOSED:
@@ -51,7 +51,7 @@ def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: M
 
 
 def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> None:
-    """Refuse to go on while a stack exists whose tenant file is gone: removing text never removes a service."""
+    """Refuse while a stack exists whose tenant file is gone: removing text never removes a service."""
     orphans = sorted(set(stacks) - set(tenants))
     if not orphans:
         return
@@ -65,10 +65,10 @@ def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> Non
 
 
 def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known_machines: Iterable[str]) -> None:
-    """Refuse a file in which a machine no longer stands although its bucket exists.
+    """Refuse a file that no longer names a machine although its bucket exists.
 
-    ``owned_buckets`` are the buckets that the tenant's owner has on the platform, ``known_machines`` the names that
-    Coffre ever gave a key to: a bucket's name ends in a digest and does not tell its machine.
+    ``owned_buckets`` are the buckets of the tenant's owner on the platform, ``known_machines`` the names for which
+    Coffre ever created a key: a bucket's name ends in a digest and does not give its machine.
     """
     expected = {naming.bucket_name(tenant.slug, tenant.id, name) for name in tenant.machines}
     vanished = sorted(set(owned_buckets) - expected)
@@ -89,10 +89,10 @@ def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known
 
 
 def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:
-    """Refuse an escrow that would be lost together with what it is the second copy of; returns a warning or nothing.
+    """Refuse an escrow that would be lost together with the original; returns a warning, or an empty text.
 
     ``is_apart`` tells whether secrets and escrow are on different file systems, ``is_lab`` whether the platform is the
-    embedded one, where one disk has to do.
+    embedded one, where one disk is enough.
     """
     if is_apart:
         return ""
@@ -107,7 +107,7 @@ def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:
 def refuse_lost_secrets(
     tenant: Tenant, owned_buckets: Collection[str] | None, known_passwords: Collection[str] | None
 ) -> None:
-    """Refuse to mint in place of what was lost: a new password for an old repository would hide that it cannot be read.
+    """Refuse to replace lost secrets: a new password for an old repository would hide that it cannot be read.
 
     ``owned_buckets`` is None when the owner is not on the platform, ``known_passwords`` when there are no bundles.
     """
@@ -128,7 +128,7 @@ def refuse_lost_secrets(
 
 @dataclass(frozen=True)
 class RepositoryRemains:
-    """What a bucket has of a repository, and how many snapshots of it were seen that have to be there."""
+    """The parts of a repository in a bucket, and how many of its snapshots were seen and are expected."""
 
     has_config: bool
     has_keys: bool
@@ -141,10 +141,10 @@ class RepositoryRemains:
 
 
 def refuse_lost_repository(slug: str, machine: str, remains: RepositoryRemains, *, renews: bool) -> None:
-    """Refuse to make a new repository where one was: its history would be lost with nobody told.
+    """Refuse to create a new repository in place of an earlier one: its history would be lost without notice.
 
-    An initialisation that was cut off leaves a key alone, and may be repeated. ``renews``: the operator gives what is
-    gone for lost; over what is left of one nothing is made even then.
+    An interrupted initialisation leaves only a key, and may be repeated. ``renews``: the operator accepts the loss of
+    a repository that is gone; a partly existing one is refused even then.
     """
     comes_back = f"Bring back what the bucket keeps: `coffre undelete {slug} --machine {machine} --at TIME`"
     if remains.has_config:

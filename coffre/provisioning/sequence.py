@@ -1,7 +1,7 @@
-"""The steps of an apply, in their order: each looks, giving its changes, and does, giving what later steps take.
+"""The steps of an apply in their order: `look` gives a step's changes, `do` gives the value that later steps take.
 
-A plan is all looks. An apply does each, and hands on what it gave: `apply.py` says which step needs what of which. Who
-reads the list otherwise (drift, review) takes the looks it is about.
+A plan runs all looks. An apply does each step and passes its result on: `apply.py` says which step needs which result.
+Other readers of the list (drift, review) take the looks that they need.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,13 +25,13 @@ from coffre.provisioning.terms.found import Found
 
 
 def _nothing(_: Context) -> Sequence[Found]:
-    """What a step changes that has no look of its own is found by another one's, or is no change of the tenant's."""
+    """For a step without a look of its own: another step finds its changes, or it changes nothing of the tenant."""
     return ()
 
 
 @dataclass(frozen=True)
 class ApplyStep:
-    """One step; ``do`` takes the context and what earlier steps gave."""
+    """One step; ``do`` takes the context and the results of earlier steps."""
 
     do: Callable[..., Any]
     look: Callable[[Context], Sequence[Found]] = _nothing

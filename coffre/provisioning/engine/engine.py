@@ -1,4 +1,4 @@
-"""The one module that runs Pulumi: a tenant's stack previewed and brought up through the Automation API."""
+"""Runs Pulumi through the Automation API: previews and updates a tenant's stack. Only this module runs it."""
 
 import asyncio
 import contextlib
@@ -25,28 +25,28 @@ from coffre.storage.platform import Declaration
 from coffre.workspace.paths import PULUMI_HOME
 
 PARALLEL_RESOURCES = 32
-"""Resources at a time; Pulumi's own default is 4 a core."""
+"""Resources in parallel; Pulumi's own default is 4 per core."""
 
 PROGRAM_END_SECONDS = 5.0
 """How long the program of a failed run may take to stop."""
 
 MAX_REASONS = 3
-"""How many reasons a failed run is told with: a platform that goes away is one for each resource."""
+"""The maximum number of reasons for a failed run: a platform that goes away gives one per resource."""
 
 TORN_LOCK_SECONDS = 10.0
-"""How old the beginning of a lock is that nobody writes any more: it is some hundred bytes, written at once."""
+"""The age from which an incomplete lock is abandoned: it is some hundred bytes, written at once."""
 
 LOCK_PATIENCE_SECONDS = 15.0
-"""How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were seen."""
+"""How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were measured."""
 
 _NO_ROOM = "no space left on device"
 Program = Callable[[], None]
 
 
 class _LeanStack(automation.Stack):
-    """A stack that starts the CLI for its updates alone: each start costs 0.2 s.
+    """A stack that starts the CLI only for its updates: each start costs 0.2 s.
 
-    It does not select itself, since every call names its stack, and asks for neither outputs nor history.
+    It does not select itself, since every call names its stack, and reads neither outputs nor history.
     """
 
     def __init__(self, name: str, workspace: automation.LocalWorkspace, mode: StackInitMode) -> None:
@@ -69,8 +69,8 @@ class _LeanStack(automation.Stack):
 class StackEngine:
     """Runs one tenant's stack.
 
-    ``state`` is where Pulumi keeps it, ``work_dir`` the stack's own folder, made here from Pulumi.yaml; ``declared`` is
-    what it should be, by a provider that runs in this process where the kind of platform has one.
+    ``state`` is Pulumi's backend, ``work_dir`` the stack's own folder, created here with Pulumi.yaml; ``declared`` is
+    the wanted state, with a provider in this process if the kind of platform has one.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class StackEngine:
             "PULUMI_CONFIG_PASSPHRASE": passphrase,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            # A crash then loses the update's own record and nothing else: the provider adopts what it finds equal.
+            # A crash then loses only the update's own record: the provider adopts equal resources.
             "PULUMI_SKIP_CHECKPOINTS": "true",
-            # Update plans are still called an experiment.
+            # Pulumi still calls update plans experimental.
             "PULUMI_EXPERIMENTAL": "true",
         }
         self._workspace = automation.LocalWorkspace(
@@ -112,9 +112,9 @@ class StackEngine:
     def preview(
         self, *, refresh: bool, takes_unequal: bool = False, plan_file: Path | None = None
     ) -> list[ResourceChange]:
-        """Return what `up` would change; touches neither platform nor state. ``refresh`` has Pulumi look itself.
+        """Return what `up` would change; changes neither platform nor state. ``refresh`` makes Pulumi read it all.
 
-        ``plan_file`` is where Pulumi writes its own plan of it, secrets encrypted.
+        Pulumi writes its own plan to ``plan_file``, with encrypted secrets.
         """
         recorder = Recorder()
         with self._running(recorder, takes_unequal=takes_unequal) as inline:
@@ -138,11 +138,11 @@ class StackEngine:
         takes_unequal: bool = False,
         plan_file: Path | None = None,
     ) -> list[ResourceChange]:
-        """Bring the platform to what is declared, or only some resources by URN; returns what was changed.
+        """Change the platform as declared, or only some resources by URN; returns the changes made.
 
-        A lock that a killed run left is taken away first. Ctrl-C lets what runs come to its end, then stops. What
-        exists without standing in the state is adopted when it is equal, with ``takes_unequal`` also when it is not.
-        With ``plan_file`` nothing but what Pulumi planned there is done.
+        The lock of a killed run is removed first. Ctrl-C lets running operations end, then stops. A resource that
+        exists but is missing in the state is adopted when it is equal, with ``takes_unequal`` also when it differs.
+        With ``plan_file`` only the changes of that plan of Pulumi are made.
         """
         self.free_stale_lock(on_progress)
         recorder = Recorder(on_progress)
@@ -167,7 +167,7 @@ class StackEngine:
         return recorder.changes()
 
     def _open(self) -> _LeanStack:
-        # Pulumi writes the second file together with the first; without it a stack's secrets cannot be opened.
+        # Pulumi writes the second file together with the first; without it a stack's secrets cannot be decrypted.
         settings = self._work_dir / f"Pulumi.{self._slug}.yaml"
         if not self._state.file_of(self._slug).exists():
             mode = StackInitMode.CREATE
@@ -176,9 +176,9 @@ class StackEngine:
         return _LeanStack(self._slug, self._workspace, mode)
 
     def free_stale_lock(self, on_progress: OnProgress) -> None:
-        """Take away the lock of a run that was killed, after seeing that its process is gone.
+        """Remove the lock of a killed run, after checking that its process is gone.
 
-        Pulumi outlives a killed command by a few seconds, so its end is waited for.
+        Pulumi outlives a killed command by a few seconds, so its end is awaited.
         """
         self._clear_torn_locks()
         locks = self._state.list_locks(self._slug)
@@ -199,7 +199,7 @@ class StackEngine:
 
     @contextmanager
     def _mended(self) -> Iterator[None]:
-        """See to it that a run that fails leaves a state that can be read: it could be read when the run began."""
+        """Make sure that a failed run leaves a readable state: it was readable when the run began."""
         try:
             yield
         except BaseException:
@@ -215,7 +215,7 @@ class StackEngine:
 
     @contextmanager
     def _running(self, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[Program]:
-        """Serve the provider and give the program for the time of one run; explain how it failed."""
+        """Serve the provider and give the program during one run; explain a failure."""
         with (
             _translated(self._slug, recorder, self._command),
             _ended(self._declared.program) as inline,
@@ -233,7 +233,7 @@ class StackEngine:
 
 @contextmanager
 def _translated(slug: str, recorder: Recorder, command: PulumiProcess) -> Iterator[None]:
-    """Turn what the Automation API raises into what an operator can act on."""
+    """Turn the Automation API's exceptions into errors that an operator can act on."""
     try:
         yield
         command.raise_interrupt()
@@ -248,7 +248,7 @@ def _translated(slug: str, recorder: Recorder, command: PulumiProcess) -> Iterat
 
 
 def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError:
-    """Say why a run failed: by its resources' own errors, else by what Pulumi said last. Pure."""
+    """Say why a run failed: by its resources' own errors, else by Pulumi's last message. Pure."""
     again = f"run `coffre apply {slug}` again"
     if not errors and _NO_ROOM in text:
         place = next((word for word in text.split() if word.startswith("/")), "its folder").rstrip(":")
@@ -267,7 +267,7 @@ def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError
 
 
 def _without_repeated_advice(errors: Sequence[str]) -> list[str]:
-    """Return errors, each "what happened; what to do", with the same advice given once. Pure."""
+    """Return errors, each "what happened; what to do", without repeated advice. Pure."""
     given: set[str] = set()
     shown = []
     for text in errors:
@@ -279,10 +279,10 @@ def _without_repeated_advice(errors: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _ended(program: Program) -> Iterator[Program]:
-    """Give the program to run, and see to it that a failed run ends it.
+    """Give the program to run, and make sure that a failed run ends it.
 
-    The Automation API leaves the program of a failed run waiting for outputs that never come, in a thread for which the
-    interpreter would wait at its exit.
+    After a failed run the Automation API leaves the program waiting for outputs that never come, in a thread that would
+    block the exit of the interpreter.
     """
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -304,7 +304,7 @@ def _ended(program: Program) -> Iterator[Program]:
 
 
 def _write_project(work_dir: Path) -> None:
-    """Write a work folder's Pulumi.yaml: the project's own, without the folder of the program, which is inline here."""
+    """Write a work folder's Pulumi.yaml: the project's own, without the program's folder, since it is inline here."""
     settings = yaml.safe_load(toolchain.bundled("Pulumi.yaml").read_text(encoding="utf-8"))
     settings.pop("main", None)
     (work_dir / "Pulumi.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")

@@ -1,8 +1,8 @@
-"""The loopback that one Pulumi and we talk over: a network of its own where the system lets us make one.
+"""The loopback between one Pulumi and this process: a network of its own where the system permits one.
 
-Pulumi serves ports of its own, the resource monitor's among them, and asks nobody who they are: whoever reaches one
-reads the stack's state. In a network of their own nobody but our two processes can. Where none can be made, our own
-ports still let in that Pulumi alone, and Pulumi's own stay open to the users of this computer.
+Pulumi opens ports of its own, the resource monitor's among them, without authentication: every process that reaches
+one can read the stack's state. In a private network only our two processes can. Where none can be created, our own
+ports still accept only that Pulumi, and Pulumi's ports stay open to the users of this computer.
 """
 
 import ctypes
@@ -29,17 +29,17 @@ _HOST = "127.0.0.1"
 
 
 class Loopback:
-    """Starts a Pulumi, serves it on ports that only it may use, and reaches the ports that it serves.
+    """Starts a Pulumi, serves it on ports that only it may use, and connects to its ports.
 
-    Everything that has to happen in its network happens in one thread, which lives as long as this: a socket and a
-    process stay in the network they were made in.
+    One thread does everything that must happen in its network, and lives as long as this object: a socket and a process
+    stay in the network where they were created.
     """
 
     def __init__(self) -> None:
         self._closing = ExitStack()
         self._inside = self._closing.enter_context(ThreadPoolExecutor(1, thread_name_prefix="loopback"))
         self.is_private = self._inside.submit(_enter_own_network).result()
-        """Whether it is a network of its own; without the right to make one it is this computer's loopback."""
+        """Whether it is a network of its own; without the right to create one it is this computer's loopback."""
         self._tables = Path(f"/proc/{os.getpid()}/task/{self._inside.submit(threading.get_native_id).result()}/net")
         self._folder = self._closing.enter_context(private_folder())
         self._pid: int | None = None
@@ -54,26 +54,26 @@ class Loopback:
         self._closing.close()
 
     def start(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
-        """Start Pulumi in this network; from now on it is the one that may come in."""
+        """Start Pulumi in this network; from now on only this process may connect."""
         starting = self._inside.submit(lambda: subprocess.Popen(command, **options))
         process: subprocess.Popen[bytes] = starting.result()
         self._pid = process.pid
         return process
 
     def new_address(self) -> Path:
-        """Return a path for a Unix socket, in a folder that only this user may enter."""
+        """Return a path for a Unix socket, in a folder that is private to this user."""
         self._count += 1
         return self._folder / str(self._count)
 
     def open_door(self, behind: Path) -> int:
-        """Return a port of this network behind which the Unix socket answers; the Pulumi of this network may use it."""
+        """Return a port of this network that forwards to the Unix socket; only this network's Pulumi may use it."""
         listener = self._inside.submit(socket.create_server, (_HOST, 0)).result()
         door = Door(listener, str(behind), self._is_our_pulumi, self._tables)
         self._closing.callback(door.close)
         return door.port
 
     def reach(self, address: str) -> str:
-        """Return the address under which gRPC reaches from here what Pulumi serves on a port of this network."""
+        """Return the address with which gRPC connects from here to a Pulumi port of this network."""
         if not self.is_private:
             return address
         port = int(address.removeprefix(f"{_HOST}:"))
@@ -96,7 +96,7 @@ class Loopback:
 
 
 def _enter_own_network() -> bool:
-    """Move this thread to a new network with a loopback alone; False where that may not be."""
+    """Move this thread to a new network that has only a loopback; False where this is not permitted."""
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET) != 0:
         return False
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:

@@ -1,4 +1,4 @@
-"""One Pulumi process: started in a group of its own, interrupted once and then waited for, ended with us."""
+"""One Pulumi process: starts it in a group of its own, interrupts it once and waits, and ends it with this process."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from coffre.outside.processes import EndlessOutputError, read_lines
 from coffre.provisioning.engine.loopback import Loopback
 
 OUTPUT_BYTES = 256 * 1024**2
-"""The most that a command prints: a whole state, for one."""
+"""The maximum output of a command, for example a whole state."""
 
 OnOutput = Callable[[str], object]
 StartProcess = Callable[..., "subprocess.Popen[bytes]"]
@@ -27,13 +27,13 @@ StartProcess = Callable[..., "subprocess.Popen[bytes]"]
 class PulumiProcess(PulumiCommand):
     """Runs the CLI for the Automation API.
 
-    Ctrl-C reaches this process alone: Pulumi is then told once, finishes what is under way, gives its lock back and
-    ends, and only after that the interrupt goes on. A second Ctrl-C ends Pulumi at once. When this process is killed,
-    the kernel tells Pulumi (`setpriv --pdeathsig`).
+    Ctrl-C reaches only this process: Pulumi then gets one signal, finishes its current operations, releases its lock
+    and ends, and only then the interrupt is raised. A second Ctrl-C ends Pulumi at once. When this process is killed,
+    the kernel sends Pulumi a signal (`setpriv --pdeathsig`).
     """
 
     def __init__(self, program: Path) -> None:
-        # The inherited constructor would run the program to learn the version, which set-up has seen to.
+        # The inherited constructor would run the program to read its version, which set-up has checked.
         self.command = str(program)
         self.version = VersionInfo.parse(toolchain.PULUMI_VERSION)
         self._is_interrupted = False
@@ -41,7 +41,7 @@ class PulumiProcess(PulumiCommand):
 
     @contextmanager
     def started_in(self, loopback: Loopback) -> Iterator[None]:
-        """Start Pulumi in another network for the time of the block."""
+        """Start Pulumi in another network during the block."""
         self._start = loopback.start
         try:
             yield
@@ -77,7 +77,7 @@ class PulumiProcess(PulumiCommand):
         return result
 
     def raise_interrupt(self) -> None:
-        """Raise the KeyboardInterrupt that was held back while Pulumi came to its end."""
+        """Raise the KeyboardInterrupt that was held back until Pulumi had ended."""
         if self._is_interrupted:
             self._is_interrupted = False
             raise KeyboardInterrupt
@@ -94,7 +94,7 @@ class PulumiProcess(PulumiCommand):
 
 
 class _Reader:
-    """Reads one pipe in a thread, line by line; Pulumi is killed when there is no end of them."""
+    """Reads one pipe in a thread, line by line; Pulumi is killed when the output exceeds the limit."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", pipe: IO[bytes], on_line: OnOutput | None) -> None:
         self._process = process
@@ -104,7 +104,7 @@ class _Reader:
         self._thread.start()
 
     def text(self) -> str:
-        """Wait for the end, and return everything; EndlessOutputError when there was none."""
+        """Wait for the end, and return all output; EndlessOutputError when there was too much."""
         self._thread.join()
         if self._refusal is not None:
             raise self._refusal

@@ -1,8 +1,8 @@
-"""The servers that the Automation API makes for one run, put behind doors.
+"""Puts access control before the servers that the Automation API creates for one run.
 
-It makes them itself and on ports open to every user of this computer: the inline program's, which hands every key of
-the stack to whoever says that he is the engine, and that of the engine's events. There is no setting for it, so the
-two names that it makes them by stand for ours.
+It creates them itself, on ports open to every user of this computer: the inline program's server, which gives every
+key of the stack to a client that claims to be the engine, and the server for the engine's events. No setting changes
+this, so the two names with which it creates them are replaced by ours.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _loopback: ContextVar[Loopback | None] = ContextVar("loopback", default=None)
 
 @contextmanager
 def served_over(loopback: Loopback) -> Iterator[None]:
-    """Put the servers that the Automation API makes in this block behind doors of a loopback."""
+    """Put the servers that the Automation API creates in this block behind doors of a loopback."""
     token = _loopback.set(loopback)
     try:
         yield
@@ -31,7 +31,7 @@ def served_over(loopback: Loopback) -> Iterator[None]:
 
 
 class _Server:
-    """A gRPC server that listens on a Unix socket, and tells the port of its door."""
+    """A gRPC server that listens on a Unix socket, and gives the port of its door."""
 
     def __init__(self, server: Any, loopback: Loopback) -> None:
         self._server = server
@@ -48,7 +48,7 @@ class _Server:
 
 
 class _Grpc:
-    """The module grpc, but for its servers."""
+    """The module grpc, except its servers."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(grpc, name)
@@ -59,7 +59,7 @@ class _Grpc:
 
 
 class _Program(LanguageServer):
-    """The inline program's server, which reaches the engine in its network."""
+    """The inline program's server, which connects to the engine in its network."""
 
     def __init__(self, program: Any) -> None:
         super().__init__(program)

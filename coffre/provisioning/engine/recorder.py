@@ -1,4 +1,4 @@
-"""What Pulumi's engine tells of a run: each change once, each error once, and what is waited for."""
+"""Collects what Pulumi's engine reports of a run: each change once, each error once, and slow steps."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ from coffre.provisioning.changes import PropertyChange, ResourceChange
 OnProgress = Callable[[str], None]
 
 LONG_SECONDS = 5.0
-"""From when on a step takes long: a healthy platform takes a fraction of a second."""
+"""The time from which a step is slow: a healthy platform takes a fraction of a second."""
 
 _NOT_OURS = ("pulumi:", "coffre:")
-"""The stack, its providers, and the components that group resources: what they come to is resources' changes."""
+"""The stack, its providers, and the components that group resources: their changes are those of resources."""
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _CHANGES = {
@@ -31,7 +31,7 @@ _CHANGES = {
 
 
 class Recorder:
-    """Gathers the engine's events of one run: each change once, each error once."""
+    """Collects the engine's events of one run: each change once, each error once."""
 
     def __init__(self, on_progress: OnProgress | None = None) -> None:
         self._on_progress = on_progress
@@ -70,7 +70,7 @@ class Recorder:
 
     @contextmanager
     def telling_what_takes_long(self) -> Iterator[None]:
-        """Say once of each step that takes long that it is still waited for."""
+        """Report each slow step once while it is awaited."""
         ended = threading.Event()
         watching = threading.Thread(target=self._tell_what_takes_long, args=(ended,), daemon=True)
         watching.start()
@@ -92,7 +92,7 @@ class Recorder:
 
     def _note_error(self, event: events.DiagnosticEvent) -> None:
         text = last_line(_COLOUR_TAG.sub("", event.message)).removeprefix("error: ")
-        # The engine's own closing lines say only that something above them failed.
+        # The engine's own closing lines only say that something before them failed.
         if text in ("update failed", "preview failed", "refresh failed") or text in self.errors:
             return
         name = event.urn.rsplit("::", 1)[-1] if event.urn else ""
@@ -120,6 +120,6 @@ def _shown(value: object) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of what Pulumi printed, where its reason is."""
+    """Return the last line of Pulumi's output, which has the reason."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "Pulumi gave no reason"

@@ -1,4 +1,4 @@
-"""The end of a tenant's stack: Pulumi's files of it, once nothing that it made exists any more."""
+"""The end of a tenant's stack: removes Pulumi's files of it, once none of its resources exists."""
 
 import gzip
 import re
@@ -14,10 +14,10 @@ from coffre.workspace.paths import PULUMI_HOME, stack_folder
 
 
 def remove_stack_files(repository: Checkout, slug: str) -> list[str]:
-    """Remove a stack's state, history, backups, locks, logs and work folder; returns what was there, from the root.
+    """Remove a stack's state, history, backups, locks, logs and work folder; returns the removed paths, from the root.
 
-    The caller has seen that the platform has nothing of the tenant left: this alone would orphan it. May run twice.
-    BusyError while a Pulumi of this computer, or of another one, holds the stack.
+    The caller has checked that the platform has nothing left of the tenant: otherwise its resources would be orphaned.
+    May run twice. BusyError while a Pulumi of this computer, or of another one, has the stack's lock.
     """
     folder = state_folder(repository)
     held = [lock for lock in folder.list_locks(slug) if has_owner(lock)]
@@ -29,12 +29,12 @@ def remove_stack_files(repository: Checkout, slug: str) -> list[str]:
 
 
 def list_stack_files(repository: Checkout, slug: str) -> list[str]:
-    """Return what there is of a stack, as `remove_stack_files` would remove it; touches nothing."""
+    """Return the existing files of a stack, as `remove_stack_files` would remove them; changes nothing."""
     return [_shown(path, repository.root) for path in _list_all(repository, slug) if path.exists()]
 
 
 def remove_files(paths: Iterable[Path], root: Path) -> list[str]:
-    """Remove files and folders, a link as itself; returns those that were there, as people find them."""
+    """Remove files and folders, a link as itself; returns the removed ones, in a readable form."""
     removed = []
     for path in paths:
         if path.is_dir() and not path.is_symlink():
@@ -48,7 +48,7 @@ def remove_files(paths: Iterable[Path], root: Path) -> list[str]:
 
 
 def list_traces(home: Path, slug: str) -> Iterator[Path]:
-    """Yield what Pulumi's own folder has of a stack: the logs of its runs, and the note of where it was selected."""
+    """Yield the traces of a stack in Pulumi's own folder: the logs of its runs, and the record of its selection."""
     run = re.compile(rf"organization\+{PROJECT}\+{re.escape(slug)}-\d{{8}}T\d{{6}}.*\.log")
     named = re.compile(rf"(?<![a-z0-9-]){re.escape(slug)}(?![a-z0-9-])".encode())
     for path in sorted((home / "logs").glob("*.log")):
@@ -74,4 +74,4 @@ def _unpacked(path: Path) -> bytes:
     try:
         return gzip.decompress(packed)
     except (OSError, EOFError):
-        return packed  # of a run that was killed, or of a Pulumi that writes plain text
+        return packed  # the log of a killed run, or of a Pulumi that writes plain text

@@ -1,4 +1,4 @@
-"""A tenant's stack: its program, where Pulumi keeps its state, and the engine that runs it."""
+"""A tenant's stack: its program, the backend of its state, and the engine that runs it."""
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
@@ -40,9 +40,9 @@ def state_folder(repository: Checkout) -> StateFolder:
 
 
 class TenantStack:
-    """One tenant's stack, looked at first and brought up by Pulumi only when there is something to do.
+    """One tenant's stack: read first, and updated by Pulumi only when there is something to do.
 
-    With ``scratch``, state and work folder are in there and nowhere else: the preview of a tenant that has no stack.
+    With ``scratch``, state and work folder are only in there: for the preview of a tenant that has no stack.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class TenantStack:
         )
 
     def preview(self, declaration: Declaration, *, takes_unequal: bool = False) -> list[ResourceChange]:
-        """Return what `up` would change; touches neither platform nor state."""
+        """Return what `up` would change; changes neither platform nor state."""
         look = self._settlement.look(declaration)
         if look.is_settled:
             return []
@@ -79,10 +79,10 @@ class TenantStack:
         only: Collection[str] | None = None,
         takes_unequal: bool = False,
     ) -> list[ResourceChange]:
-        """Bring the platform to what is declared; returns what was changed. May run twice, also after a kill.
+        """Change the platform as declared; returns the changes made. May run twice, also after a kill.
 
-        With ``only`` nothing but the resources of these names is touched. What exists without standing in the state is
-        adopted when it is equal, with ``takes_unequal`` also when it is not.
+        With ``only`` just the resources of these names are changed. A resource that exists but is missing in the state
+        is adopted when it is equal, with ``takes_unequal`` also when it differs.
         """
         look = self._settlement.look(declaration)
         if look.is_settled:
@@ -106,9 +106,9 @@ class TenantStack:
         *,
         takes_unequal: bool = False,
     ) -> list[ResourceChange]:
-        """Bring the platform to what is declared if that is what was planned, else RefusedError and nothing is touched.
+        """Change the platform as declared if this is what was planned, else RefusedError and no change.
 
-        Pulumi is held to its own plan of the same moment: nothing that happens in between slips in.
+        Pulumi is bound to its own plan of the same moment: no change in between is included.
         """
         look = self._settlement.look(declaration)
         if look.is_settled and not planned:

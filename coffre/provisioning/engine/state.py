@@ -1,4 +1,4 @@
-"""Pulumi's `file://` backend as it lies on disk: stacks, their state, and who holds their locks.
+"""Pulumi's `file://` backend on disk: stacks, their state, and the owners of their locks.
 
 The layout is documented by Pulumi (`.pulumi/stacks/PROJECT/STACK.json`, `.pulumi/locks/organization/PROJECT/STACK/`).
 """
@@ -20,10 +20,10 @@ _PULUMIS_OWN = "pulumi:"
 """The stack itself, and the providers of its resources."""
 
 PROGRAM = "pulumi"
-"""The name under which the kernel knows a process that can hold a lock."""
+"""The kernel's name of a process that can have a lock."""
 
 _UNREADABLE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
-"""What the readers below raise for a document that is none of Pulumi's."""
+"""The exceptions of the readers below for a document that Pulumi did not write."""
 
 
 class DamagedStateError(ExpectedError):
@@ -41,7 +41,7 @@ class StackState:
 
 @dataclass(frozen=True)
 class StackLock:
-    """Who holds a stack: a process of some computer, since a moment."""
+    """The owner of a stack's lock: a process of some computer, since a time."""
 
     host: str
     pid: int
@@ -73,7 +73,7 @@ class StateFolder:
         return self._folder / "stacks" / PROJECT / f"{stack}.json"
 
     def read(self, stack: str) -> StackState | None:
-        """Return a stack's state, None when there is none; DamagedStateError when it is not what Pulumi writes."""
+        """Return a stack's state, None when there is none; DamagedStateError when Pulumi did not write it so."""
         path = self.file_of(stack)
         try:
             text = path.read_bytes()
@@ -89,9 +89,9 @@ class StateFolder:
             ) from None
 
     def list_files(self, stack: str) -> list[Path]:
-        """Return everything that this folder has of a stack: state with its spares, history, backups and locks."""
+        """Return all files of a stack in this folder: state with its spare copies, history, backups and locks."""
         stacks = self._folder / "stacks" / PROJECT
-        # The name of a stack holds no dot, so that no other's files begin like these.
+        # A stack's name has no dot, so no other stack's files start like these.
         files = sorted(stacks.glob(f"{stack}.*")) if stacks.is_dir() else []
         folders = [self._folder / kind / PROJECT / stack for kind in ("history", "backups")]
         folders.append(self._folder / "locks" / "organization" / PROJECT / stack)
@@ -103,7 +103,7 @@ class StateFolder:
         return [each.urn for each in (state.resources if state else ()) if each.urn.rsplit("::", 1)[-1] in names]
 
     def list_locks(self, stack: str) -> list[StackLock]:
-        """Return the locks on a stack; a lock that cannot be read counts as one of an unknown owner."""
+        """Return the locks on a stack; an unreadable lock is returned with an unknown owner."""
         folder = self._folder / "locks" / "organization" / PROJECT / stack
         if not folder.is_dir():
             return []
@@ -112,15 +112,15 @@ class StateFolder:
             try:
                 found.append(read_lock(path.read_bytes()))
             except FileNotFoundError:
-                continue  # given back meanwhile
+                continue  # released meanwhile
             except _UNREADABLE:
                 found.append(StackLock("an unknown computer", 0, datetime.fromtimestamp(0, UTC)))
         return found
 
     def mend(self, stack: str) -> None:
-        """Put the state before the last run back where that run has torn it, as Pulumi does on a full disk.
+        """Restore the state before the last run where that run has damaged it, as Pulumi does on a full disk.
 
-        Only renames, which need no room; the torn file stays beside. What the run made is adopted by the next.
+        It only renames, which needs no room; the damaged file stays beside. The next run adopts what that run created.
         """
         with contextlib.suppress(DamagedStateError):
             self.read(stack)
@@ -133,7 +133,7 @@ class StateFolder:
             spare.replace(path)
 
     def list_torn_locks(self, stack: str) -> list[Path]:
-        """Return the locks that Pulumi began to write and could not, on a full disk say: it stumbles over them."""
+        """Return the locks that Pulumi began to write and could not, for example on a full disk: it fails on them."""
         folder = self._folder / "locks" / "organization" / PROJECT / stack
         return sorted(folder.glob("*.tmp")) if folder.is_dir() else []
 
@@ -157,16 +157,16 @@ def read_lock(text: bytes) -> StackLock:
 
 
 def is_owner_gone(lock: StackLock, host: str, program: str | None) -> bool:
-    """Tell whether the process that took a lock is surely no more. Pure.
+    """Tell whether the process that took a lock has certainly ended. Pure.
 
-    ``host`` is this computer, ``program`` what runs there under the lock's process id now (None: nothing). Of another
-    computer nothing is known; a process that is not Pulumi has only inherited the number.
+    ``host`` is this computer, ``program`` the program that has the lock's process id there now (None: none). For
+    another computer this is unknown; a process that is not Pulumi has only the same number.
     """
     return lock.host == host and program != PROGRAM
 
 
 def has_owner(lock: StackLock) -> bool:
-    """Look whether a lock's process may still be at work."""
+    """Tell whether a lock's process may still be running."""
     return not is_owner_gone(lock, socket.gethostname(), _program_of(lock.pid))
 
 
@@ -176,5 +176,5 @@ def _program_of(pid: int) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
-    # A zombie has ended and only waits to be counted.
+    # A zombie has ended and only waits for its parent.
     return None if fields.get("State", "Z")[:1] in "ZX" else fields.get("Name")

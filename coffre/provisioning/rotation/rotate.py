@@ -1,7 +1,7 @@
-"""rotate: new keys beside the old, agents moved, and each old key cut once nothing uses it any more.
+"""rotate: adds new keys beside the old ones, updates the agents, and revokes each old key when it is no longer used.
 
-Where a rotation stands is in the control bundle alone (`coffre.secrets.rotations`), so that a run killed anywhere is
-ended by the next `rotate` or `apply`: with the same new keys, and no old key given back.
+Only the control bundle stores the state of a rotation (`coffre.secrets.rotations`), so the next `rotate` or `apply`
+completes a run that was killed at any point: with the same new keys, and no old key added again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be rotated: with nothing chosen, every key of the tenant."""
+    """The keys to rotate: without a choice, every key of the tenant."""
 
     machine: str | None = None
     owner: bool = False
@@ -50,9 +50,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class KeyOutcome:
-    """One key's rotation: done, or what it waits for. ``is_cut``: the old key counts no more, done or not.
+    """One key's rotation: done, or what it waits for. ``is_cut``: the old key is revoked, done or not.
 
-    ``machine_messages`` are what kept the command from the machines that need the key, by machine.
+    ``machine_messages`` are the errors of the machines that need the key, by machine.
     """
 
     secret: SecretId
@@ -65,7 +65,7 @@ class KeyOutcome:
 
 @dataclass(frozen=True)
 class RotationOutcome:
-    """What a rotation came to."""
+    """The result of a rotation."""
 
     tenant: str
     keys: tuple[KeyOutcome, ...]
@@ -78,7 +78,7 @@ class RotationOutcome:
 
 
 class TenantRotation:
-    """A tenant's rotations under way: each step looks at the bundle and the platform first, and may run twice."""
+    """A tenant's rotations in progress: each step reads the bundle and the platform first, and may run twice."""
 
     def __init__(self, service: Service, control: ControlBundle, on_progress: OnProgress) -> None:
         self._service = service
@@ -93,19 +93,19 @@ class TenantRotation:
         return rotations.list_subjects(self.control, self._machines())
 
     def resume(self) -> None:
-        """Go on, after the whole stack was brought up, with the rotations that an earlier command left pending."""
+        """Continue, after the update of the whole stack, the rotations that an earlier command left pending."""
         pending = self.pending(self.all_keys())
         self.put_new_keys(pending)
         self.cut(pending, is_stack_done=True)
 
     def start(self, subjects: Sequence[Subject], *, now: bool) -> None:
-        """Mint what is new and put it in escrow, unless a rotation is under way, which is continued."""
+        """Create the new keys and save them in escrow, or continue a rotation in progress."""
         self._save(rotations.start(self.control, subjects, now=now))
         for subject in self.pending(subjects):
             self._record_once(subject, "begun")
 
     def put_new_keys(self, subjects: Iterable[Subject]) -> None:
-        """Give the platform each new key beside the old one, and see that it takes the owner's."""
+        """Add each new key to the platform beside the old one, and check that the owner's new key is accepted."""
         storage = self._service.storage
         for subject in self.pending(subjects):
             uid = self._uid(subject)
@@ -119,10 +119,10 @@ class TenantRotation:
                 self._probe_owner()
 
     def cut(self, subjects: Iterable[Subject], *, is_stack_done: bool = False) -> None:
-        """Take every condemned key from the platform, and see that it is refused.
+        """Delete every condemned key from the platform, and check that it is refused.
 
-        With ``is_stack_done`` this command has brought the whole stack up before. A key that is condemned itself gets
-        its successor, and is cut as well.
+        With ``is_stack_done`` this command has updated the whole stack before. A new key that is condemned itself gets
+        a successor, and is revoked as well.
         """
         while True:
             due = [s for s in self.pending(subjects) if rotations.is_condemned(self.control, s) and s not in self._cut]
@@ -139,13 +139,13 @@ class TenantRotation:
             is_stack_done = False
 
     def sign_orders(self) -> None:
-        """Bring the signatures of every machine's orders to the keys that sign now."""
+        """Sign every machine's orders with the current keys."""
         publish_programs(self._service.tenant, self._service.storage, self._on_progress)
         for name in with_orders(self._service.tenant.active_machines()):
             sign_orders(self._service, name)
 
     def move_agents(self, subjects: Iterable[Subject]) -> tuple[MachineOutcome, ...]:
-        """Give machines what they lack: orders that their key vouches for first, then new S3 key and new public key."""
+        """Update machines: first orders signed with a key that they trust, then the new S3 key and public key."""
         tenant = self._service.tenant
         names = machines_to_move(self.pending(subjects), self._machines())
         if not names:
@@ -159,7 +159,7 @@ class TenantRotation:
         return deploy(self._service, secrets, orders, self._on_progress, only=names)
 
     def settle(self, subjects: Sequence[Subject], deployed: Sequence[MachineOutcome] = ()) -> list[KeyOutcome]:
-        """End each rotation that nothing waits for any more: cut the old key, then forget it."""
+        """End each rotation that waits for nothing: revoke the old key, then forget it."""
         pending = self.pending(subjects)
         machines = machines_to_move(pending, self._machines())
         witnesses = {name: self._read_witness(name) for name in machines}
@@ -184,12 +184,12 @@ class TenantRotation:
         ]
 
     def _replace_again(self, subjects: Iterable[Subject]) -> list[Subject]:
-        """Replace keys that are condemned themselves: what they replaced is cut, so it makes room first."""
+        """Replace new keys that are condemned; the keys that these replaced are revoked first, which makes room."""
         doomed = [s for s in subjects if rotations.is_to_be_replaced_again(self.control, s)]
         ready = [s for s in doomed if s in self._cut or rotations.find_old(self.control, s) is None]
         if not ready:
             return []
-        # Two saves: killed between them, the bundle still says which key has to be replaced.
+        # Two saves: after a kill between them, the bundle still names the key to replace.
         self._save(rotations.drop(self.control, ready), dropping=[subject.old_secret for subject in ready])
         self._save(rotations.begin(self.control, ready))
         self._cut.difference_update(ready)
@@ -203,7 +203,7 @@ class TenantRotation:
         service = self._service
         if not is_stack_done:
             declaration = declare(service, current_keys(service.tenant, self.control))
-            # Opened with the bundle as it is by now: the stack compares the platform's keys with those of the bundle.
+            # Opened with the current bundle: the stack compares the platform's keys with those of the bundle.
             stack = TenantStack(service.repository, service, self.control)
             stack.up(declaration, self._on_progress, only=[f"{self._uid(subject)}-key" for subject in due])
         for subject in due:
@@ -211,10 +211,10 @@ class TenantRotation:
 
     def _verify_cut(self, subject: Subject, uid: str) -> None:
         old = rotations.find_old(self.control, subject)
-        assert isinstance(old, S3Key)  # noqa: S101 - what is condemned is kept until it is seen to be refused
+        assert isinstance(old, S3Key)  # noqa: S101 - a condemned key is kept until its refusal is checked
         storage = self._service.storage
         if old.access_key_id in storage.list_key_ids(uid):
-            # The stack's state was lost meanwhile, and the new one never knew it.
+            # The stack's state was lost meanwhile, and the new one never knew the key.
             storage.delete_key(uid, old.access_key_id)
         machine = subject.machine or next(iter(self._machines()), None)
         is_there = old.access_key_id in storage.list_key_ids(uid)
@@ -227,7 +227,7 @@ class TenantRotation:
         self._on_progress(f"{describe(subject.old_secret)} is refused")
 
     def _probe_owner(self) -> None:
-        """See that the owner's new key lists and reads policies."""
+        """Check that the owner's new key can list and read policies."""
         key = access_key(self.control.owner_key)
         for name in self._machines():
             bucket = self._service.storage.open_bucket(self._service.buckets.name(name), key)
@@ -238,7 +238,7 @@ class TenantRotation:
         bucket = self._service.buckets.open(machine)
         applied = find_applied(self._service, machine)
         report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
-        # Who is shut out does nothing there, and could not take its lock away.
+        # A machine without access does nothing there, and could not remove its lock.
         shut_out = bucket.is_suspended() or bucket.is_stopped()
         locked_at = None if shut_out else bucket.find_newest_at(LOCKS_PREFIX)
         return Witness(
@@ -248,7 +248,7 @@ class TenantRotation:
         )
 
     def _machines(self) -> dict[str, Machine]:
-        """Return the machines in service that have a bucket, and so a user and a key."""
+        """Return the machines in service that have a bucket, and therefore a user and a key."""
         return with_bucket(self._service.tenant.active_machines())
 
     def _newest(self, subject: Subject) -> S3Key:
@@ -267,7 +267,7 @@ class TenantRotation:
             self.control = control
 
     def _record_once(self, subject: Subject, stage: str) -> None:
-        """Record a stage of a rotation, unless the run that was killed here had recorded it."""
+        """Record a stage of a rotation, unless a killed run has already recorded it."""
         old = rotations.find_old(self.control, subject)
         fact = KeyRotated(
             which=subject.secret.kind.value,
@@ -283,7 +283,7 @@ class TenantRotation:
 def rotate_tenant(
     repository: Checkout, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
 ) -> RotationOutcome:
-    """Rotate a tenant's keys; with ``now`` the old ones are cut before any agent is moved. May run twice."""
+    """Rotate a tenant's keys; with ``now`` the old ones are revoked before any agent is updated. May run twice."""
     with lock_recorded(repository, slug, "rotate", on_progress) as service:
         _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
         warning = check_escrow(service)
@@ -301,7 +301,7 @@ def rotate_tenant(
 
 
 def choose_subjects(service: Service, control: ControlBundle, choice: Choice) -> list[Subject]:
-    """Return the keys that a choice is about; UsageError for an unknown machine, RefusedError for one without a key."""
+    """Return the chosen keys; UsageError for an unknown machine, RefusedError for one without a key."""
     everything = rotations.list_subjects(control, with_bucket(service.tenant.active_machines()))
     if choice == Choice():
         return everything
@@ -321,7 +321,7 @@ def choose_subjects(service: Service, control: ControlBundle, choice: Choice) ->
 
 
 def _refuse_what_is_not_there(service: Service, owned_buckets: ExistingBuckets) -> None:
-    """Refuse a tenant that was never applied, or whose platform was lost: keys come after users and buckets."""
+    """Refuse a tenant that was never applied, or whose platform was lost: users and buckets come before keys."""
     missing = [name for name in with_bucket(service.tenant.active_machines()) if not owned_buckets.has(name)]
     if missing:
         raise RefusedError(
@@ -331,14 +331,14 @@ def _refuse_what_is_not_there(service: Service, owned_buckets: ExistingBuckets) 
 
 
 def _about(subject: Subject, messages: Mapping[str, str]) -> dict[str, str]:
-    """Return the messages about a key's machine, or about all machines when the key is theirs together."""
+    """Return the messages about a key's machine, or about all machines when they share the key."""
     if subject == rotations.SIGNING:
         return dict(messages)
     return {name: message for name, message in messages.items() if name == subject.machine}
 
 
 def _as_recorded_now(fact: KeyRotated) -> KeyRotated:
-    """Return what a rotation's event says in the form of today: earlier versions named the key by a phrase."""
+    """Return a rotation's event in the current form: earlier versions named the key by a phrase."""
     key = read_phrase(fact.which)
     return fact if key is None else replace(fact, which=key.kind.value)
 

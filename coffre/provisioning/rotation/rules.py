@@ -1,4 +1,4 @@
-"""When an old key may go: what machines say in their buckets, held against the control bundle. Pure."""
+"""Decides when an old key can be revoked: compares the content of machines' buckets with the control bundle. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject, is_condemned
 
 LOCK_LIFE = timedelta(minutes=30)
-"""How old a lock of restic's may get before it is a dead run's: restic's own rule; a living one renews it."""
+"""The age from which a lock of restic is stale: restic's own rule; a running restic renews its lock."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """What a machine's bucket says: the keys it was seen to work with last, and whether a backup is under way."""
+    """The content of a machine's bucket: the keys that it last used, and whether a backup is in progress."""
 
     access_key_ids: frozenset[str]
     signing_public_key: str | None
@@ -23,7 +23,7 @@ class Witness:
 
 
 def is_at_work(locked_at: datetime | None, now: datetime) -> bool:
-    """Tell whether somebody works in a repository, by its newest lock; both times are the server's."""
+    """Tell whether a process works in a repository, by its newest lock; both times are the server's."""
     return locked_at is not None and now - locked_at < LOCK_LIFE
 
 
@@ -37,16 +37,16 @@ class PendingCause(StrEnum):
 
 @dataclass(frozen=True)
 class PendingReason:
-    """What a rotation waits for, and the machines that have to act first."""
+    """What a rotation waits for, and the machines that must act first."""
 
     cause: PendingCause
     machines: tuple[str, ...]
 
 
 def waits_for(control: ControlBundle, subject: Subject, witnesses: Mapping[str, Witness]) -> PendingReason | None:
-    """Return what keeps a rotation from its end; None when nothing does.
+    """Return what prevents the end of a rotation; None when nothing does.
 
-    ``witnesses`` are those of every machine that the key is about.
+    ``witnesses`` are those of every machine that uses the key.
     """
     if subject.kind is KeyKind.OWNER:
         return None
@@ -63,7 +63,7 @@ def waits_for(control: ControlBundle, subject: Subject, witnesses: Mapping[str, 
 
 
 def machines_to_move(subjects: Collection[Subject], machines: Collection[str]) -> list[str]:
-    """Name the machines whose agents have to be given something new, of all that the tenant has."""
+    """Return the machines of the tenant whose agents need an update for these keys."""
     if any(subject.kind is KeyKind.SIGNING for subject in subjects):
         return list(machines)
     return [name for name in machines if name in {subject.machine for subject in subjects}]

@@ -1,4 +1,4 @@
-"""Who may reach what is stored: nothing of a held tenant expires, and machines are shut out or let in as it says."""
+"""Access to stored data: a held tenant's data never expires, and machines are blocked or allowed as its file says."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,13 +22,13 @@ _MOVES = {
 
 
 def shut_out(at: Context, guarded: Guarded, escrowed: Escrowed) -> ShutOut:
-    """Shut the machines out of the buckets that are there, before anything else can fail. Lets nobody in."""
+    """Block the machines' access to the existing buckets, before another step can fail. Allows no access."""
     shut_out_early(at.tenant, at.service.buckets, at.existing)
     return ShutOut()
 
 
 def look(at: Context) -> list[AccessSwitch | Change]:
-    """Return the suspensions that would be switched, and what becomes of the expiry of earlier versions."""
+    """Return the suspensions to change, and the changes of the expiry of earlier versions."""
     buckets = at.service.buckets
     suspended = {
         name: buckets.open(name).is_suspended() for name in at.existing.among(with_bucket(at.tenant.active_machines()))
@@ -37,32 +37,32 @@ def look(at: Context) -> list[AccessSwitch | Change]:
 
 
 def do(at: Context, provisioned: Provisioned) -> Admitted:
-    """Carry out holds, then suspensions, on every bucket."""
+    """Apply holds, then suspensions, to every bucket."""
     settle_hold(at.tenant, at.service.buckets)
     settle_suspension(at.tenant, at.service.buckets)
     return Admitted()
 
 
 def look_at_gates(at: Context) -> list[Change]:
-    """Return the gates that would be moved."""
+    """Return the gates to change."""
     moves = look_at_gate(at.service, at.existing.among(at.tenant.machines))
     return [Change(_MOVES[move], tuple(machines)) for move, machines in moves.items()]
 
 
 def settle_gates(at: Context, ordered: Ordered) -> GateState:
-    """Put every machine's gate where quota and wall want it. Who is in service has its orders."""
+    """Set every machine's gate by quota and wall. Machines in service already have their orders."""
     return settle(at.service)
 
 
 def judge_switches(tenant: Tenant, suspended: Mapping[str, bool]) -> tuple[AccessSwitch, ...]:
-    """Name the suspensions that apply would switch; ``suspended`` is what stands, by machine. Pure."""
+    """Return the suspensions that apply would change; ``suspended`` is the current state, by machine. Pure."""
     reason = find_reason(tenant)
     moved = tuple(name for name, is_on in suspended.items() if is_on is (reason is None))
     return (AccessSwitch(moved, reason),) if moved else ()
 
 
 def judge_expiry(stands: int | None, wanted: int | None) -> ChangeKind | None:
-    """Tell what becomes of the days after which a bucket's earlier versions go; None for none. Pure."""
+    """Return the change of the days after which a bucket's earlier versions expire; None for no change. Pure."""
     if stands == wanted:
         return None
     if wanted is None:

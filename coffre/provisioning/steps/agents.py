@@ -1,4 +1,4 @@
-"""The agents of a tenant's machines: deployed, judged, and recorded as installed with the orders they took."""
+"""The agents of a tenant's machines: deployed, checked, and recorded as installed with the orders they applied."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ class Installed:
 
 
 def wanted_on(orders: Orders | None, machine: Machine) -> Installed | None:
-    """Return what a machine should run by its orders and the agent at hand; None before its first orders.
+    """Return what a machine should run by its orders and the available agent; None before its first orders.
 
     ``orders`` is None for an agent that takes none: it runs generation 0.
     """
@@ -52,7 +52,7 @@ def wanted_on(orders: Orders | None, machine: Machine) -> Installed | None:
 
 
 def digest_inputs(service: Service, name: str) -> str:
-    """Return a digest of all that a machine would be given but its secrets: programs, settings, orders, its address."""
+    """Return a digest of all inputs of a machine except its secrets: programs, settings, orders, its address."""
     machine, endpoint = service.machine(name), service.storage.endpoint
     driver = driver_of(machine)
     control = service.secrets.find_control()
@@ -68,7 +68,7 @@ def digest_inputs(service: Service, name: str) -> str:
 
 
 def find_installed(log: Log, machine: str) -> Installed | None:
-    """Return what a machine was last recorded to run; None: it was never installed, or was retired since."""
+    """Return what a machine runs by the last record; None when it was never installed, or was retired since."""
     last = fact_of(log.last((Install, Update, Removal, Retirement), machine))
     return Installed(last.generation, last.agent_sha256) if isinstance(last, AgentDeployed) else None
 
@@ -94,7 +94,7 @@ def deploy(
 
 
 def way_to_agents(service: Service, on_progress: Callable[[str], None]) -> kinds.Way:
-    """Return what every kind needs to get to the agents of a tenant."""
+    """Return what every kind needs to connect to the agents of a tenant."""
     return kinds.Way(
         service.repository.root / RUN_FOLDER,
         slugs_by_id(service.repository),
@@ -103,7 +103,7 @@ def way_to_agents(service: Service, on_progress: Callable[[str], None]) -> kinds
 
 
 def _missing_credential(service: Service, secrets: Escrowed, name: str) -> str:
-    """Say that a machine's password is not in the bundle, and how to put it there; empty when nothing is missing."""
+    """Say that a machine's password is not in the bundle, and how to store it; empty when nothing is missing."""
     credential = credential_name(service.machine(name))
     if credential is None or credential in secrets.control.credentials:
         return ""
@@ -111,7 +111,7 @@ def _missing_credential(service: Service, secrets: Escrowed, name: str) -> str:
 
 
 def credential_name(machine: Machine) -> str | None:
-    """Return the name of the secret by which a machine is reached, None when there is none. Pure."""
+    """Return the name of the secret for the connection to a machine, None when there is none. Pure."""
     return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
 
 
@@ -135,7 +135,7 @@ def _settle(service: Service, result: DeployResult, orders: Orders | None) -> Ma
 
 
 def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -> MachineOutcome:
-    """Say that another machine than the one whose backups count has the agent now. Pure."""
+    """Report when the machine with the agent is another one than the accepted machine. Pure."""
     if not differs:
         return outcome
     what = "it ran while that one did" if "start" in differs else f"other {' and '.join(differs)}"
@@ -147,14 +147,14 @@ def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -
 
 
 def lacks_only_renewal(installed: Installed | None, wanted: Installed | None, due: int) -> bool:
-    """Tell whether a machine has all that is ordered, by orders that newer ones only renew. Pure."""
+    """Tell whether a machine has all its orders, and newer ones only renew them. Pure."""
     if installed is None or wanted is None or installed.agent_sha256 != wanted.agent_sha256:
         return False
     return 0 < due <= installed.generation < wanted.generation
 
 
 def describe_way(connection: Connection) -> str:
-    """Return the way to a machine in one line: how, as whom, where. Pure."""
+    """Return the connection to a machine in one line: protocol, user, address. Pure."""
     if isinstance(connection, PullConnection):
         return connection.via
     port = connection.port if isinstance(connection, SshConnection) else WINRM_PORT
@@ -162,13 +162,13 @@ def describe_way(connection: Connection) -> str:
 
 
 def find_way(log: Log, machine: str) -> str | None:
-    """Return by which way a machine was last reached; None when that was never recorded."""
+    """Return the last recorded connection to a machine; None when none was recorded."""
     last = log.last((Install, Update), machine)
     return None if last is None else last.fact.connection
 
 
 def target_of(service: Service, name: str) -> Target:
-    """Return a machine and the way to it, as the agents' driver takes it."""
+    """Return a machine and its connection, in the form of the agents' driver."""
     slug, machine = service.tenant.slug, service.machine(name)
     if isinstance(machine.connection, PullConnection):
         raise RefusedError(
@@ -210,17 +210,17 @@ def _find_credential(service: Service, name: str) -> SecretStr | None:
 
 
 def leave(service: Service, why: str) -> tuple[MachineOutcome, ...]:
-    """Say of every machine in service that its agent is left as it is."""
+    """Return the outcome of every machine in service when the agents are left unchanged, with the reason."""
     return tuple(MachineOutcome(name, MachineState.LEFT, why) for name in service.tenant.active_machines())
 
 
 def judge_machine(
     result: DeployResult, installed: Installed | None, wanted: Installed | None, due: int = 0
 ) -> MachineOutcome:
-    """Say how a machine stands after its deployment. Pure.
+    """Return the state of a machine after its deployment. Pure.
 
     A machine that did not answer is pending when it waits for something: its agent, a newer one, or newer orders. With
-    the generation ``due`` or a later one it has all that is ordered.
+    the generation ``due`` or a later one it has all its orders.
     """
     name = result.machine
     message = result.message.removeprefix(f"{name}: ")

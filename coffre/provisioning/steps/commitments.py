@@ -1,4 +1,4 @@
-"""What a tenant file commits to, recorded on each change: quota, licences, options and states, and the delivery."""
+"""The commitments of a tenant file, recorded on each change: quota, licences, options and states, and the delivery."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,10 +25,10 @@ from coffre.tenant.estate.log import Log, fact_of
 
 C = TypeVar("C", bound=Fact)
 Commitment = QuotaChange | LicenceChange | OptionChange | SuspensionChange | HoldChange
-"""One figure or state of the contract."""
+"""One number or state of the contract."""
 
 USUAL = (SuspensionChange(is_suspended=False), HoldChange(hold=None))
-"""What a tenant is taken for as long as nothing of that kind is recorded."""
+"""The values assumed for a tenant while nothing of that kind is recorded."""
 
 
 _COMMITTED: Mapping[type, ChangeKind] = {
@@ -39,7 +39,7 @@ _COMMITTED: Mapping[type, ChangeKind] = {
 
 
 def look(at: Context) -> list[Change]:
-    """Return what the contract's figures become, as the records will have it."""
+    """Return the changes of the contract's values, as the records will have them."""
     changes = []
     for each in commitments(at.tenant):
         last, kind = find_last(at.service.log, each), _COMMITTED.get(type(each))
@@ -49,14 +49,14 @@ def look(at: Context) -> list[Change]:
 
 
 def do(at: Context, gate: GateState) -> Recorded:
-    """Record each commitment that differs from the last record of it, with the amendments that the file names."""
+    """Record each commitment that differs from its last record, with the amendments that the file names."""
     record_changes(at.service.log, at.tenant)
     return Recorded()
 
 
 def look_at_delivery(at: Context) -> list[Change]:
-    """Return the delivery of the service, where it is still to come and agents are deployed."""
-    # Shut out: its agents are left as they are.
+    """Return the delivery of the service, if it is still to come and agents are deployed."""
+    # Without access: its agents are left unchanged.
     is_open = not at.intent.storage_only and find_reason(at.tenant) is None
     return [Change(ChangeKind.COMMISSION)] if is_open and not at.service.log.has(Commissioned) else []
 
@@ -74,7 +74,7 @@ def deliver(at: Context, recorded: Recorded, deployed: Deployed) -> Delivery:
 
 
 def commitments(tenant: Tenant) -> list[Commitment]:
-    """Return what a tenant file commits to, with the amendments that it names. Pure."""
+    """Return the commitments of a tenant file, with the amendments that it names. Pure."""
     held = None if tenant.hold is None else HoldInFile(tenant.hold.reference, tenant.hold.since, tenant.hold.kind)
     amendments = tuple(amendment.reference for amendment in tenant.contract.amendments)
     return [
@@ -87,18 +87,18 @@ def commitments(tenant: Tenant) -> list[Commitment]:
 
 
 def is_new(commitment: Commitment, last: Commitment | None) -> bool:
-    """Tell whether a commitment differs from the last one recorded, whatever amendments each names. Pure."""
+    """Tell whether a commitment differs from the last recorded one, regardless of the amendments. Pure."""
     bare = replace(commitment, amendments=())
     return bare not in USUAL if last is None else bare != replace(last, amendments=())
 
 
 def find_last(log: Log, commitment: C) -> C | None:
-    """Return what was recorded last of that which a commitment is about."""
+    """Return the last record of the same kind of commitment."""
     return fact_of(log.last(type(commitment)))
 
 
 def record_changes(log: Log, tenant: Tenant) -> None:
-    """Record each commitment that differs from the last record of it, with the amendments that the file names."""
+    """Record each commitment that differs from its last record, with the amendments that the file names."""
     for commitment in commitments(tenant):
         if is_new(commitment, find_last(log, commitment)):
             log.append(commitment)

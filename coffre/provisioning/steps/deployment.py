@@ -1,4 +1,4 @@
-"""The agents of all machines: what apply would do to each, and how each stands after it."""
+"""The agents of all machines: what apply would do to each, and its state afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,12 +33,12 @@ from coffre.tenant.access import find_reason
 
 
 def look(at: Context) -> list[MachinePlan]:
-    """Return what would be done to each machine in service; none where agents are left alone."""
+    """Return what would be done to each machine in service; none when agents are left unchanged."""
     if at.intent.storage_only:
         return []
     active = at.tenant.active_machines()
     if find_reason(at.tenant) is not None:
-        # Shut out: their agents are left as they are.
+        # Without access: their agents are left unchanged.
         return [MachinePlan(name, "none", ()) for name in active]
     return [_look_at(at, name) for name in active]
 
@@ -66,7 +66,7 @@ def _look_at(at: Context, name: str) -> MachinePlan:
 
 
 def _name_other_way(recorded: str | None, wanted: str) -> tuple[str, ...]:
-    """Name the change of a machine's connection: its agent, and its password, would go to another place."""
+    """Name the change of a machine's connection: its agent, and its password, would be sent to another address."""
     return () if recorded in (None, wanted) else (f"connection {recorded} is now {wanted}",)
 
 
@@ -87,12 +87,12 @@ def do(
 ) -> Deployed:
     """Remove the agents of retired machines, and install or repair those of machines in service.
 
-    Machines whose repository is refused are left alone.
+    Machines whose repository is refused are left unchanged.
     """
     refused = [MachineOutcome(name, MachineState.REFUSED, why) for name, why in initialised.refused.items()]
     if at.intent.storage_only:
         return Deployed(tuple(refused))
-    # A retired machine's successor may have its host: its agent comes after the other has gone.
+    # The successor of a retired machine may use its host: its agent comes after the removal of the other one.
     retired = remove_agents(at.service, removals.to_remove, at.on_progress)
     fit = [name for name in at.tenant.active_machines() if name not in initialised.refused]
     agents = _settle_agents(at, resumed, {name: ordered.orders.get(name) for name in fit})
@@ -102,8 +102,8 @@ def do(
 def _settle_agents(at: Context, resumed: Resumed, orders: Mapping[str, Orders | None]) -> tuple[MachineOutcome, ...]:
     """Deploy the agents of machines in service.
 
-    While these are shut out that could not be tried, and what stands there harms nobody: only those are deployed that a
-    rotation waits for, since orders and reports stay open to them.
+    While the machines have no access, a deployment could not be tested, and the current agents do no harm: only
+    machines that a rotation waits for are deployed, since they can still read orders and write reports.
     """
     reason, rotation = find_reason(at.tenant), resumed.rotation
     if reason is None:

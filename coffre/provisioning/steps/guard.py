@@ -1,4 +1,4 @@
-"""Before anything is done: what rules forbid, what somebody else wrote, and what the buckets have lost."""
+"""The checks before any change: rules, foreign or older orders, and losses of the buckets."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from coffre.provisioning.terms.done import Guarded
 
 
 def do(at: Context, now: datetime) -> Guarded:
-    """Refuse what must not go on, remember what buckets hold, and record the operator's word on replaced machines."""
+    """Refuse what must not continue, remember what buckets contain, and record the decision on replaced machines."""
     service, intent = at.service, at.intent
     if not intent.replaces_orders:
         ordered = (*with_orders(at.tenant.active_machines()), *retirement.list_ordered(service))

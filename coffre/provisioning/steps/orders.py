@@ -8,14 +8,14 @@ from coffre.provisioning.terms.done import Guarded, Initialised, Ordered, Publis
 
 
 def publish(at: Context, guarded: Guarded) -> Published:
-    """Publish the programs that orders name: orders never name one that cannot be fetched."""
+    """Publish the programs that orders name: orders never name one that cannot be downloaded."""
     warnings: list[str] = []
     publish_programs(at.tenant, at.service.storage, warnings.append)
     return Published(tuple(warnings))
 
 
 def do(at: Context, published: Published, initialised: Initialised) -> Ordered:
-    """Bring the orders of every machine in service to what the file wants."""
+    """Write the orders of every machine in service as the file wants them."""
     names = with_orders(at.tenant.active_machines())
     replaces_foreign = at.intent.replaces_orders
     return Ordered({name: write_orders(at.service, name, replaces_foreign=replaces_foreign) for name in names})

@@ -1,4 +1,4 @@
-"""The restic repositories of an apply: made where none ever was, and never over one that was seen and is gone."""
+"""The restic repositories of an apply: created where none ever was, never in place of one that was seen and is gone."""
 
 from collections.abc import Callable
 
@@ -25,21 +25,21 @@ OnProgress = Callable[[str], None]
 
 
 def look(at: Context) -> list[Change]:
-    """Return the repositories that would be made, and those that would begin over a lost one."""
+    """Return the repositories that would be created, and those that would start again after a loss."""
     missing, renewed = foresee_repositories(at.service, at.intent.renewal, at.existing)
     found = ((ChangeKind.MAKE_REPOSITORY, missing), (ChangeKind.BEGIN_ANEW, renewed))
     return [Change(kind, tuple(machines)) for kind, machines in found if machines]
 
 
 def do(at: Context, resumed: Resumed) -> Initialised:
-    """Make the repository of each bucket that has none, with the owner's key as the rotation left it."""
+    """Create the repository of each bucket that has none, with the owner's key after the rotation."""
     return Initialised(initialise_repositories(at.service, at.intent.renewal, at.on_progress))
 
 
 def look_at_losses(at: Context) -> tuple[Finding, ...]:
-    """Remember what machines' buckets hold before anything is changed; returns what they held before and hold no more.
+    """Remember the content of machines' buckets before any change; returns what they had before and have lost.
 
-    RefusedError, and nothing is changed, when a machine is named for a new repository and has its own.
+    RefusedError without any change when a machine is named for a new repository and has its own.
     """
     service, renewal = at.service, at.intent.renewal
     if renewal.is_asked:
@@ -54,7 +54,7 @@ def look_at_losses(at: Context) -> tuple[Finding, ...]:
         try:
             seen = sighting.look(service, name)
         except RemoteError:
-            continue  # The owner's key is being replaced, say: a later step tells, or can read.
+            continue  # For example, the owner's key is being replaced: a later step reports it, or can read.
         if name in renewal.machines and continuity.find_lack(seen.stored) is None:
             raise RefusedError(
                 f"{service.tenant.slug}/{name} has its repository, with {seen.snapshots} snapshots",
@@ -68,7 +68,7 @@ def look_at_losses(at: Context) -> tuple[Finding, ...]:
 def foresee_repositories(
     service: Service, renewal: Renewal, owned_buckets: ExistingBuckets
 ) -> tuple[list[str], list[str]]:
-    """Return the machines whose repository would be made, and those where one would begin over a lost one."""
+    """Return the machines whose repository would be created, and those where one would start again after a loss."""
     missing: list[str] = []
     renewed: list[str] = []
     for name in with_repository(service.tenant.active_machines()):
@@ -89,9 +89,9 @@ def foresee_repositories(
 
 
 def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
-    """Make the repository of each bucket that has none; the machines themselves may not.
+    """Create the repository of each bucket that has none; the machines themselves may not.
 
-    Returns the machines that are refused, each with why and what to do: theirs was there, and is gone or incomplete.
+    Returns the refused machines, each with reason and remedy: their repository existed and is gone or incomplete.
     """
     missing, refused = [], {}
     for name in with_repository(service.tenant.active_machines()):
@@ -120,9 +120,9 @@ def _look_at_remains(service: Service, name: str) -> RepositoryRemains:
 
 
 def _count_known(service: Service, name: str) -> int:
-    """Return how many snapshots of a machine were seen that have to be there."""
+    """Return how many snapshots of a machine were seen and are expected."""
     known = len(recall(service, name).expected)
     if known:
         return known
-    # Records of before hold no snapshots, and each drill names one.
+    # Records of earlier versions have no snapshots, but each drill names one.
     return int(isinstance(fact_of(service.log.last((Drilled, NewRepository), name)), Drilled))

@@ -1,7 +1,7 @@
-"""The retirement of machines: users and keys deleted at once, agents removed as soon as a machine can be reached.
+"""The retirement of machines: deletes users and keys at once, removes agents as soon as a machine can be reached.
 
-A retired machine's key is dead from the first apply on, whether or not the machine could be reached: its agent may go
-on standing there, and saves nothing any more. Its bucket and its repository password stay.
+A retired machine's key is invalid from the first apply on, even if the machine could not be reached: its agent may
+still be there, but saves nothing. Its bucket and its repository password stay.
 """
 
 from collections.abc import Callable, Collection
@@ -38,19 +38,19 @@ OnProgress = Callable[[str], None]
 
 
 def list_retired(tenant: Tenant) -> list[str]:
-    """Return the machines that the file retires. Pure."""
+    """Return the retired machines of the file. Pure."""
     return [name for name, machine in tenant.machines.items() if machine.is_retired]
 
 
 def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
-    """Return the retired machines whose retirement was not carried out: they still have a key. Pure."""
+    """Return the retired machines whose retirement is incomplete: they still have a key. Pure."""
     if control is None:
         return []
     return [name for name in list_retired(tenant) if name in control.machine_keys or name in control.old_machine_keys]
 
 
 def list_leaving(service: Service, control: ControlBundle | None) -> list[str]:
-    """Return the retired machines whose retirement was not carried out: they have a key, or need none and an agent."""
+    """Return the retired machines whose retirement is incomplete: they have a key, or need none and have an agent."""
     with_keys, in_need = list_with_keys(service.tenant, control), with_bucket(service.tenant.machines)
     return [
         name
@@ -60,29 +60,29 @@ def list_leaving(service: Service, control: ControlBundle | None) -> list[str]:
 
 
 def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]:
-    """Return the retired machines from which the agent is still to be removed.
+    """Return the retired machines whose agent must still be removed.
 
-    A machine that is only being retired now is among them although nothing was ever recorded as installed: a deployment
-    that failed leaves files too.
+    A machine that is retired by this apply is included even if no installation was ever recorded: a failed deployment
+    leaves files too.
     """
     fresh = list_with_keys(service.tenant, control)
     return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service.log, name)]
 
 
 def list_standing(service: Service, owned_buckets: ExistingBuckets) -> list[str]:
-    """Return the retired machines whose agent was installed and never removed; the bare look makes no records."""
+    """Return the retired machines whose agent was installed and never removed; reading creates no records."""
     in_need = with_bucket(service.tenant.machines)
     there = owned_buckets.among(name for name in list_retired(service.tenant) if name in in_need)
     return [name for name in there if has_agent(service.log, name)]
 
 
 def list_ordered(service: Service) -> list[str]:
-    """Return the retired machines that get orders once more: to remove their agents."""
+    """Return the retired machines that get a last order: to remove their agents."""
     return list_with_keys(service.tenant, service.secrets.find_control())
 
 
 def look(at: Context) -> list[MachinePlan]:
-    """Return the machines whose agent would be removed; none where agents are left alone."""
+    """Return the machines whose agent would be removed; none when agents are left unchanged."""
     if at.intent.storage_only:
         return []
     leaving = list_leaving(at.service, at.service.secrets.find_control())
@@ -100,10 +100,10 @@ def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_o
 
 
 def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgotten:
-    """See to it that retired machines have neither user nor key on the platform, then forget the keys.
+    """Make sure that retired machines have neither user nor key on the platform, then forget the keys.
 
-    The stack has deleted what it knew of and taken the machines out of the policies. May run twice, also after a kill:
-    the retirement is recorded once for each key. RemoteError when the platform still has one.
+    The stack has deleted the users and keys that it knew and removed the machines from the policies. May run twice,
+    also after a kill: the retirement is recorded once per key. RemoteError when the platform still has one.
     """
     service, control = at.service, escrowed.control
     names = list_with_keys(service.tenant, control)
@@ -141,7 +141,7 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
 
 
 def remove_agents(service: Service, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
-    """Take the agents off these retired machines, and say of every retired machine how it stands. May run twice."""
+    """Remove the agents of these retired machines, and return the state of every retired machine. May run twice."""
     requests: dict[AgentKind, list[RemoveRequest]] = {}
     for name in machines:
         requests.setdefault(service.machine(name).agent, []).append(RemoveRequest(target_of(service, name)))
@@ -150,9 +150,9 @@ def remove_agents(service: Service, machines: Collection[str], on_progress: OnPr
 
 
 def judge_removal(machine: str, result: DeployResult, *, has_agent: bool, retired: RetiredStatus) -> MachineOutcome:
-    """Say how a retired machine stands after its removal. Pure.
+    """Return the state of a retired machine after its removal. Pure.
 
-    One that does not answer holds up no apply: nothing depends on it any more, and many a retired machine is scrap.
+    A machine that does not answer delays no apply: nothing depends on it, and many retired machines are scrapped.
     """
     message = result.message.removeprefix(f"{machine}: ")
     if result.ok:

@@ -1,4 +1,4 @@
-"""Keys that are being replaced: what an apply goes on with, and what it ends."""
+"""Keys that are being replaced: continues their rotations, and ends those that are complete."""
 
 from dataclasses import dataclass
 
@@ -11,27 +11,27 @@ from coffre.secrets.rotations import PendingRotation, pending_rotations
 
 @dataclass(frozen=True)
 class Resumed:
-    """The platform has each new key beside the old one; ``secrets`` are those of now."""
+    """The platform has each new key beside the old one; ``secrets`` are the current ones."""
 
     rotation: TenantRotation
     secrets: Escrowed
 
 
 def look(at: Context) -> tuple[PendingRotation, ...]:
-    """Return the rotations that are under way."""
+    """Return the rotations in progress."""
     control = at.service.secrets.find_control()
     return () if control is None else pending_rotations(control, with_bucket(at.tenant.active_machines()))
 
 
 def resume(at: Context, escrowed: Escrowed, forgotten: Forgotten, admitted: Admitted) -> Resumed:
-    """Go on with the rotations that an earlier command left, now that the whole stack is up."""
+    """Continue the rotations of an earlier command, now that the whole stack is updated."""
     rotation = TenantRotation(at.service, forgotten.control, at.on_progress)
     rotation.resume()
-    # With the keys that it had to replace once more.
+    # With the keys that had to be replaced a second time.
     return Resumed(rotation, Escrowed(rotation.control, escrowed.data))
 
 
 def end(at: Context, resumed: Resumed, deployed: Deployed) -> tuple[KeyOutcome, ...]:
-    """End each rotation that nothing waits for any more."""
+    """End each rotation that waits for nothing."""
     rotation = resumed.rotation
     return tuple(rotation.settle(rotation.all_keys(), deployed.machines))

@@ -1,4 +1,4 @@
-"""A tenant's secrets: those that exist, and those that the next apply will mint."""
+"""A tenant's secrets: the existing ones, and those that the next apply will create."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ from coffre.tenant.service import Service
 
 
 def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
-    """Name the machines that have no key or no repository password yet ("owner" for the tenant itself). Pure."""
+    """Name the machines without a key or a repository password ("owner" for the tenant itself). Pure."""
     active = tenant.active_machines()
     keys, passwords = with_bucket(active), with_repository(active)
     if control is None or data is None:
@@ -32,21 +32,21 @@ def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBun
 
 
 def look(at: Context) -> list[SecretToMint]:
-    """Return the keys and passwords that do not exist yet, by whose they are."""
+    """Return the keys and passwords that do not exist yet, by their owner."""
     secrets = at.service.secrets
     return [SecretToMint(name) for name in missing_secrets(at.tenant, secrets.find_control(), secrets.find_data())]
 
 
 def do(at: Context, guarded: Guarded) -> Escrowed:
-    """Mint what is missing, and put it in escrow before it is used."""
+    """Create the missing secrets, and save them in escrow before use."""
     return ensure_secrets(at.service, at.on_progress)
 
 
 def check_escrow(service: Service) -> str:
-    """Hold the escrow's place against the rule, before a password is first used; returns a warning or nothing."""
+    """Check the place of the escrow by the rule, before the first use of a password; returns a warning or nothing."""
     root, settings = service.repository.root, service.repository.settings
     places = [root / settings.secrets, root / settings.escrow]
-    # A folder that is missing is the store's own, clearer error.
+    # For a missing folder, the secret store has its own, clearer error.
     if not all(place.is_dir() for place in places):
         return ""
     is_apart = len({place.stat().st_dev for place in places}) == len(places)
@@ -54,9 +54,9 @@ def check_escrow(service: Service) -> str:
 
 
 def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Escrowed:
-    """Return the tenant's secrets, minting what is missing; what is minted stands in escrow before this returns.
+    """Return the tenant's secrets after creating the missing ones; new ones are in escrow before this returns.
 
-    May run twice: nothing that exists is ever minted again.
+    May run twice: an existing secret is never created again.
     """
     tenant = service.tenant
     control = service.secrets.find_control()
@@ -65,16 +65,16 @@ def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Escr
     if missing:
         on_progress(f"minting keys and passwords for {', '.join(missing)}, and putting them in escrow")
     whole = Escrowed(_completed_control(tenant, control), _completed_data(tenant, data))
-    # Also without anything new: a save writes only what a copy lacks, and fails when the escrow could not take it.
+    # Also without a new secret: a save only writes what a copy lacks, and fails when the escrow could not store it.
     service.secrets.save_data(whole.data)
     service.secrets.save_control(whole.control)
     return replace(whole, control=ensure_report_keys(service, whole.control))
 
 
 def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundle:
-    """Return the control bundle with the key of each machine's reports, derived where it lacks: a use of its password.
+    """Return the control bundle with every machine's report key; deriving a missing one is a use of its password.
 
-    Done once a machine, so that looking at its reports uses no password. The passwords stand in escrow already.
+    Done once per machine, so that reading its reports uses no password. The passwords are already in escrow.
     """
     lacking = [name for name in with_repository(service.tenant.active_machines()) if name not in control.report_keys]
     if not lacking:
@@ -89,9 +89,9 @@ def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundl
 
 
 def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
-    """Return the keys that the stack owns, and the placeholder where the next apply will mint one. Pure.
+    """Return the keys of the stack, and a placeholder where the next apply will create one. Pure.
 
-    A key that is being replaced stays the stack's until its end is decided; its successor stands beside it meanwhile.
+    A key that is being replaced stays in the stack until it is condemned; meanwhile its successor exists beside it.
     """
     if control is None:
         return placeholder_keys(with_bucket(tenant.machines))
@@ -108,7 +108,7 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
 
 
 def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> ControlBundle:
-    """Return the bundle with a key for each machine; what it has is kept, also for machines that have gone."""
+    """Return the bundle with a key for each machine; existing keys are kept, also of machines that are gone."""
     if existing is None:
         return ControlBundle(
             tenant_id=tenant.id,

@@ -15,7 +15,7 @@ from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 
 
 def look(at: Context) -> list[ResourceChange | Change]:
-    """Return each change of each resource, and what the wall becomes."""
+    """Return each change of each resource, and the change of the wall."""
     service, tenant = at.service, at.tenant
     control = service.secrets.find_control()
     declaration = declare(service, current_keys(tenant, control))
@@ -30,9 +30,9 @@ def look(at: Context) -> list[ResourceChange | Change]:
 def do(
     at: Context, escrowed: Escrowed, removals: RemovalsOrdered, planned: Sequence[ResourceChange] | None
 ) -> Provisioned:
-    """Bring the platform to what the file wants: with ``planned`` by these changes and no other, or RefusedError.
+    """Change the platform as the file wants: with ``planned`` exactly by these changes, or RefusedError.
 
-    The keys stand in escrow. Machines that are retired have their last orders: their keys go now.
+    The keys are in escrow. Retired machines have their last orders: their keys are deleted now.
     """
     service, takes_unequal = at.service, at.intent.takes_unequal
     stack = TenantStack(service.repository, service, escrowed.control)

@@ -1,4 +1,4 @@
-"""What every step is given: the tenant in hand, how the apply is asked for, and what its owner has."""
+"""The input of every step: the open tenant, the options of the apply, and the owner's existing buckets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ OnProgress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Renewal:
-    """The operator's word that the history of these machines is lost and a new repository begins, and why.
+    """The operator's decision that these machines' history is lost and a new repository starts, and the reason.
 
-    ``is_platform_lost``: so for every machine whose repository is gone (contract, article 15).
+    ``is_platform_lost``: the same for every machine whose repository is gone (contract, article 15).
     """
 
     machines: frozenset[str] = field(default_factory=frozenset)
@@ -37,13 +37,13 @@ NO_RENEWAL = Renewal()
 
 @dataclass(frozen=True)
 class Intent:
-    """How an apply is asked for.
+    """The options of an apply.
 
-    With ``storage_only`` agents are left alone. With ``takes_unequal`` resources that exist without standing in the
-    stack's state are taken and changed also when they are not equal: for a state that was lost. With
-    ``replaces_orders`` new orders are written over such as this tenant's keys did not sign, or older ones put back.
-    A machine whose repository is gone although snapshots of it were seen is refused, unless ``renewal`` names it. The
-    machines that ``replacement`` names are other ones from now on: those that are deployed.
+    With ``storage_only`` agents are left unchanged. With ``takes_unequal`` resources that exist but are missing in the
+    stack's state are adopted and changed also when they differ: for a state that was lost. With ``replaces_orders`` new
+    orders overwrite orders that this tenant's keys did not sign, or restored older ones. A machine whose repository is
+    gone although snapshots of it were seen is refused, unless ``renewal`` names it. The machines that ``replacement``
+    names are replaced: the machines of this deployment are accepted from now on.
     """
 
     storage_only: bool = False
@@ -63,7 +63,7 @@ FULLY = Intent()
 
 @dataclass(frozen=True)
 class Context:
-    """A tenant's service, open, and the apply that is wanted; ``existing`` are the buckets that its owner has."""
+    """A tenant's open service, and the options of the apply; ``existing`` are the owner's existing buckets."""
 
     service: Service
     intent: Intent
@@ -76,12 +76,12 @@ class Context:
 
 
 def make_context(service: Service, intent: Intent, on_progress: OnProgress) -> Context:
-    """Refuse (RefusedError) what rules forbid by live facts, before anything else is looked at."""
+    """Refuse (RefusedError) what rules forbid by live facts, before any other read."""
     return Context(service, intent, refuse_what_rules_forbid(service), on_progress)
 
 
 def refuse_what_rules_forbid(service: Service) -> ExistingBuckets:
-    """Hold the file against live facts before anything is done; returns the buckets that the tenant's owner has."""
+    """Compare the file with live facts before any change; returns the existing buckets of the tenant's owner."""
     rules.refuse_by_departure(service.tenant, find_stage(service.log), list_leaving_machines(service.log))
     rules.refuse_unsupported(service.tenant)
     owner = service.storage.find_owner(service.owner_uid)

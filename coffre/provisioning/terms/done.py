@@ -1,4 +1,4 @@
-"""What each step did, as the value that later steps take: what comes too early does not type-check."""
+"""The result of each step, as the value that later steps take: a step in the wrong order does not type-check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from coffre.secrets.bundles import ControlBundle, DataBundle
 
 @dataclass(frozen=True)
 class Guarded:
-    """Nothing speaks against the apply; ``losses`` is what buckets held before and hold no more."""
+    """No rule forbids the apply; ``losses`` is what buckets had before and have lost."""
 
     losses: tuple[Finding, ...]
     warnings: tuple[str, ...]
@@ -22,7 +22,7 @@ class Guarded:
 
 @dataclass(frozen=True)
 class Escrowed:
-    """A tenant's two bundles, whole for the machines of its file, and in escrow."""
+    """A tenant's two bundles, complete for the machines of its file, and in escrow."""
 
     control: ControlBundle
     data: DataBundle
@@ -30,12 +30,12 @@ class Escrowed:
 
 @dataclass(frozen=True)
 class ShutOut:
-    """Machines that the file shuts out are, as far as their buckets are there."""
+    """The machines that the file blocks have no access, as far as their buckets exist."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Machines can fetch what orders name; ``warnings`` name what stood in a program's place."""
+    """Machines can download the programs of orders; ``warnings`` name foreign objects found in a program's place."""
 
     warnings: tuple[str, ...]
 
@@ -44,7 +44,7 @@ class Published:
 class RemovalsOrdered:
     """Agents of machines that are being retired have the order to remove themselves, while they can read it.
 
-    ``to_remove`` are the retired machines whose agent is still to be removed.
+    ``to_remove`` are the retired machines whose agent must still be removed.
     """
 
     to_remove: tuple[str, ...]
@@ -52,26 +52,26 @@ class RemovalsOrdered:
 
 @dataclass(frozen=True)
 class Provisioned:
-    """The platform has what the file wants; ``changes`` were needed for it."""
+    """The platform has what the file wants; ``changes`` were made for it."""
 
     changes: tuple[ResourceChange, ...]
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """Retired machines have neither user nor key; ``control`` is the bundle without these."""
+    """Retired machines have neither user nor key; ``control`` is the bundle without them."""
 
     control: ControlBundle
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """Holds and suspensions stand on every bucket as the file says."""
+    """Holds and suspensions are on every bucket as the file says."""
 
 
 @dataclass(frozen=True)
 class Initialised:
-    """Each machine has its repository, but those that are ``refused``, each with why and what to do."""
+    """Each machine has its repository, except the ``refused`` ones, each with the reason and the remedy."""
 
     refused: Mapping[str, str]
 
@@ -85,14 +85,14 @@ class Ordered:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The records have what the file commits to."""
+    """The records have the commitments of the file."""
 
 
 class MachineState(StrEnum):
-    """How a machine stands after an apply. `pending` and `failed` are tried again by the next one.
+    """The state of a machine after an apply. The next apply retries `pending` and `failed`.
 
-    `refused`: its repository is not what it was, and nothing is done to it before somebody decides. `other`: it has its
-    agent, and is not the machine whose backups count.
+    `refused`: its repository has changed, and nothing is done to it without a decision. `other`: it has its agent, but
+    is not the accepted machine.
     """
 
     INSTALLED = "installed"
@@ -131,7 +131,7 @@ class MachineOutcome:
 
 @dataclass(frozen=True)
 class Deployed:
-    """How every machine stands; no machine was worked on with ``storage_only``."""
+    """The state of every machine; with ``storage_only`` every agent is left unchanged."""
 
     machines: tuple[MachineOutcome, ...]
 

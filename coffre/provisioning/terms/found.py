@@ -1,4 +1,4 @@
-"""What a look of a step gives: the changes that an apply would make, each a plain value."""
+"""The result of a step's look: the changes that an apply would make, each a plain value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from coffre.records.events import EventKind
 from coffre.secrets.rotations import PendingRotation
 
 OWNER = "owner"
-"""Stands for the tenant itself among the machines whose secrets are minted."""
+"""The name of the tenant itself among the machines whose secrets are created."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SecretToMint:
 class MachinePlan:
     """What apply would do to one machine: ``install``, ``update``, ``remove`` or ``none``, and why.
 
-    ``inputs_sha256`` is of all that the machine is given but its secrets: programs, settings, orders.
+    ``inputs_sha256`` is the hash of all inputs of the machine except its secrets: programs, settings, orders.
     """
 
     machine: str
@@ -35,7 +35,7 @@ class MachinePlan:
 
 @dataclass(frozen=True)
 class AccessSwitch:
-    """Machines that are shut out of their repositories for a reason, or, without one, let in again."""
+    """Machines whose access to their repositories is blocked for a reason, or allowed again without one."""
 
     machines: tuple[str, ...]
     reason: str | None = None
@@ -46,7 +46,7 @@ class ChangeKind(StrEnum):
 
     MAKE_REPOSITORY = "make repository"
     BEGIN_ANEW = "begin anew"
-    """The backups of a machine are given up, and a new repository begins."""
+    """The backups of a machine are abandoned, and a new repository starts."""
     EXPIRE_SOONER = "expire sooner"
     EXPIRE_LATER = "expire later"
     EXPIRE_AGAIN = "expire again"
@@ -67,10 +67,10 @@ Value = int | tuple[str, ...] | None
 
 @dataclass(frozen=True)
 class Change:
-    """One such change, and the machines it is about; none: the tenant.
+    """One such change, and its machines; without machines it is about the tenant.
 
     ``before`` and ``after`` are in the unit of the kind: days, bytes, or names. Days of None: nothing expires.
-    ``beyond_bytes`` of a wall is the most that may be stored beyond the sold quota then.
+    ``beyond_bytes`` of a wall is the maximum that can then be stored above the sold quota.
     """
 
     kind: ChangeKind
@@ -85,5 +85,5 @@ F = TypeVar("F", bound=Found)
 
 
 def pick(found: Iterable[Found], kind: type[F]) -> tuple[F, ...]:
-    """Return what is of one kind, in its order. Pure."""
+    """Return the values of one kind, in their order. Pure."""
     return tuple(each for each in found if isinstance(each, kind))

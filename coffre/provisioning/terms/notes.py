@@ -1,4 +1,4 @@
-"""What a plan says of a tenant's state that needs no change: one type a note, told apart by its kind."""
+"""The notes of a plan on a tenant's state that needs no change: one type per note, distinguished by its kind."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from coffre.records.facts.contract import HoldInFile
 
 
 class NoteKind(StrEnum):
-    """What a note says. Plan files store these values."""
+    """The content of a note. Plan files store these values."""
 
     HOLD = "hold"
     LEAVING = "leaving"
@@ -56,7 +56,7 @@ class MachineNote:
 
 @dataclass(frozen=True)
 class RepositoryGoneNote:
-    """A machine's repository is gone, and so many snapshots were seen in it: apply refuses the machine."""
+    """A machine's repository is gone, and this many snapshots were seen in it: apply refuses the machine."""
 
     machine: str
     snapshots: int
