@@ -1,4 +1,4 @@
-"""What an agent says each time it has applied its orders: `reports/.applied`, written with the key that it then has."""
+"""An agent's statement after each apply of its orders: `reports/.applied`, written with its current key."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,10 +12,10 @@ from coffre.agents.report import Count, Line, check_moment, parse_document
 class Applied(BaseModel):
     """One successful `coffre-agent apply`; ``at`` is the machine's own clock, the public key base64 of the raw one.
 
-    ``number`` counts what the machine says of its orders, upwards (None: an agent older than this field).
+    ``number`` counts the machine's statements on its orders (None: an agent older than this field).
     """
 
-    # A newer agent may say more than this Coffre knows of.
+    # A newer agent may report more fields than this Coffre knows.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -28,12 +28,12 @@ class Applied(BaseModel):
     agent_version: Line = ""
     number: Count | None = None
     removed: bool = False
-    """The orders were to remove the agent: this is the last that it says."""
+    """The orders were to remove the agent: this is its last statement."""
     identity: Identity | None = None
 
 
 def parse_applied(body: bytes, now: datetime) -> Applied:
-    """Read what an agent put; InvalidReportError says which field is wrong, without quoting it."""
+    """Read an agent's document; InvalidReportError names the wrong field, without quoting it."""
     applied = parse_document(body, Applied, "reports/.applied")
     check_moment(applied.at, now, "reports/.applied", "at")
     return applied

@@ -1,4 +1,4 @@
-"""What a machine is told to do: `control/desired.json`, built, signed, verified and compared. Pure."""
+"""The orders of a machine: `control/desired.json`, built, signed, verified and compared. Pure."""
 
 import base64
 import json
@@ -21,17 +21,17 @@ RUN_DEADLINE_SECONDS = 12 * 3600
 """How long one backup run may take before the agent ends it."""
 
 MAX_SIGNATURES = 8
-"""How many signatures of a document are looked at; ours has one or two."""
+"""How many signatures of a document are read; ours has one or two."""
 
 NOT_ORDERS = ("generation", "issued_at")
 
 LASTS = timedelta(days=90)
-"""How long after `issued_at` a machine may newly take orders; agents know the same figure (orders.go).
+"""How long after `issued_at` a machine may apply orders for the first time; agents have the same value (orders.go).
 
-What is signed and stolen or kept back is worth something for a quarter at most, and a machine that is off for a long
-holiday still takes what waits for it. It counts from `issued_at`, which documents have had from the first, so agents of
-every version take these. What a machine has applied stays in force for ever: an old order is no reason to stop backups.
-A removal never expires: it waits for a machine that nobody reached, for as long as that takes.
+Stolen or withheld orders can be used for a quarter at most, and a machine that is off for a long holiday still applies
+the waiting ones. The time starts at `issued_at`, which the first documents already had, so agents of every version
+accept these. Applied orders stay in force for ever: old orders are no reason to stop backups. A removal never
+expires: it waits for an unreachable machine, for any time.
 """
 RENEW_AFTER = LASTS / 2
 
@@ -39,11 +39,11 @@ Payload = Mapping[str, Any]
 
 
 LIMIT_BYTES = 2 * 1024**2
-"""The largest document that is read: agents take 1 MiB, and a tenant file has no more."""
+"""The largest document that is read: agents accept 1 MiB, and a tenant file has no more."""
 
 
 class InvalidOrdersError(RefusedError):
-    """A `control/desired.json` not to be trusted, in the way that ``fault`` says: FOREIGN is not signed by our keys."""
+    """A `control/desired.json` that is not trusted, for the reason in ``fault``: FOREIGN is not signed by our keys."""
 
     def __init__(self, message: str, hint: str = "", fault: Fault = Fault.UNREADABLE) -> None:
         super().__init__(message, hint)
@@ -51,7 +51,7 @@ class InvalidOrdersError(RefusedError):
 
 
 class OutdatedOrdersError(InvalidOrdersError):
-    """Genuine orders that are older than those that stood there: somebody put them back."""
+    """Genuine orders that are older than the recorded ones: they were restored."""
 
     def __init__(self, message: str, hint: str, generation: int, recorded: int) -> None:
         super().__init__(message, hint, Fault.OUTDATED)
@@ -61,7 +61,7 @@ class OutdatedOrdersError(InvalidOrdersError):
 
 @dataclass(frozen=True)
 class AcceptedPath:
-    """SMILÉO's word that what the report of this number said of a path is right: so many files and bytes."""
+    """SMILÉO's acceptance of a path with the content in the report of this number: so many files and bytes."""
 
     path: str
     number: int
@@ -71,7 +71,7 @@ class AcceptedPath:
 
 @dataclass(frozen=True)
 class Issue:
-    """One writing of orders: its generation (from 1) and its moment, aware."""
+    """One version of orders: its generation (from 1) and its time, aware."""
 
     generation: int
     issued_at: datetime
@@ -87,9 +87,9 @@ def build_payload(
     remove: bool = False,
     accepted: Collection[AcceptedPath] = (),
 ) -> dict[str, Any]:
-    """Return a machine's orders as its tenant file wants them; KeyError for a machine that the file does not have.
+    """Return a machine's orders as its tenant file wants them; KeyError for a machine that is not in the file.
 
-    ``programs`` are those that the machine is to run, each under its name.
+    ``programs`` are those that the machine must run, each under its name.
     """
     facts = tenant.machines[machine]
     plan = tenant.plans[facts.plan]
@@ -109,7 +109,7 @@ def build_payload(
                 {"days": [str(day) for day in schedule.days], "at": f"{schedule.at:%H:%M}"}
                 for schedule in plan.schedule
             ],
-            # Only where there is something: an agent of before takes no orders that it does not understand.
+            # Only when not empty: an earlier agent version refuses orders with unknown fields.
             **({"accepted": words} if words else {}),
         },
         **{name: {"version": each.version, "sha256": each.sha256} for name, each in programs.items()},
@@ -119,12 +119,12 @@ def build_payload(
 
 
 def encode_payload(payload: Payload) -> bytes:
-    """Return the payload's one canonical form: sorted keys, no white space, UTF-8; this is what gets signed."""
+    """Return the payload in its canonical form, which is signed: sorted keys, no white space, UTF-8."""
     return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def is_renewal_due(orders: Payload, now: datetime) -> bool:
-    """Tell whether less than half of the time is left in which a machine may newly take these orders. Pure."""
+    """Tell whether less than half of the time is left in which a machine may first apply these orders. Pure."""
     if orders.get("remove"):
         return False
     try:
@@ -135,20 +135,20 @@ def is_renewal_due(orders: Payload, now: datetime) -> bool:
 
 
 def next_generation(current_in_bucket: int | None, in_records: int | None) -> int:
-    """Return 1 + the larger of both: a bucket put back to an older state must not make an agent refuse new orders."""
+    """Return 1 + the larger of both: after a bucket was restored to an older state, agents must accept new orders."""
     return 1 + max(current_in_bucket or 0, in_records or 0)
 
 
 def list_differences(first: Payload, second: Payload) -> tuple[str, ...]:
-    """Name what two payloads order differently, the plan by its parts (`plan.paths`), sorted."""
+    """Name the differences between two payloads, the plan by its parts (`plan.paths`), sorted."""
     one, other = _flat(first), _flat(second)
     return tuple(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
 
 
 def sign(payload: bytes, *seeds: bytes) -> bytes:
-    """Return the document for the bucket: the payload, and one ed25519 signature a key.
+    """Return the document for the bucket: the payload, and one ed25519 signature per key.
 
-    ``seeds`` are raw 32-byte private keys: two while machines move from an old key to a new one.
+    ``seeds`` are raw 32-byte private keys: two during the change from an old key to a new one.
     """
     signatures = [Ed25519PrivateKey.from_private_bytes(seed).sign(payload) for seed in seeds]
     document = {
@@ -159,15 +159,15 @@ def sign(payload: bytes, *seeds: bytes) -> bytes:
 
 
 def sign_again(document: bytes, *seeds: bytes) -> bytes:
-    """Return a document with the same payload and the signatures of these keys in place of those it has."""
+    """Return a document with the same payload, and the signatures of these keys in place of the earlier ones."""
     payload, _ = _open_envelope(document)
     return sign(payload, *seeds)
 
 
 def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
-    """Return the payload of a signed document; InvalidOrdersError unless one of the raw 32-byte keys vouches for it.
+    """Return the payload of a signed document; InvalidOrdersError unless one of the raw 32-byte keys has signed it.
 
-    Nothing of the payload is looked at before one of its signatures holds.
+    The payload is only read after one of its signatures is verified.
     """
     payload, signatures = _open_envelope(document)
     if not any(_holds(payload, signature, key) for signature in signatures for key in public_keys):
@@ -190,12 +190,12 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
 
 
 def public_key_of(seed: bytes) -> bytes:
-    """Return the raw 32-byte public key that belongs to a signing seed: what a machine is installed with."""
+    """Return the raw 32-byte public key of a signing seed: a machine's installation includes it."""
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
 def is_signed_by(document: bytes, public_keys: Collection[bytes]) -> bool:
-    """Tell whether a document carries exactly the signatures of these keys, no fewer and no more."""
+    """Tell whether a document has exactly the signatures of these keys, no fewer and no more."""
     payload, signatures = _open_envelope(document)
     return len(signatures) == len(public_keys) and all(
         any(_holds(payload, signature, key) for signature in signatures) for key in public_keys

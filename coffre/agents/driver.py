@@ -1,4 +1,4 @@
-"""What Coffre asks of a kind of agent, whatever it is: plain requests and results, and the protocol between them."""
+"""The protocol of every kind of agent: plain requests and results, and the calls that Coffre makes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,15 +16,16 @@ from coffre.agents.repository import BucketStorage, RepositoryFormat
 from coffre.spec.tenant import Machine, OperatingSystem, SshConnection, WinrmConnection
 
 OnProgress = Callable[[str, str], None]
-"""Called with a machine's name and what is done on it."""
+"""Called with a machine's name and the current action on it."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A tenant's machine and the way to it; ``known_hosts`` is the tenant's file of recorded host keys.
+    """A tenant's machine and its connection; ``known_hosts`` is the tenant's file of recorded host keys.
 
-    ``credential`` is what `credential:` of the tenant file names: the account's password on Windows, sudo's elsewhere.
-    ``authorities`` vouch for the certificates of the tenant's Windows machines (None: those this computer trusts).
+    ``credential`` is the secret of `credential:` in the tenant file: the account's password on Windows, sudo's
+    elsewhere. ``authorities`` sign the certificates of the tenant's Windows machines (None: those that this computer
+    trusts).
     """
 
     slug: str
@@ -39,27 +40,27 @@ class Target:
 
     @property
     def trust_command(self) -> str:
-        """What an operator types to record this machine's host key."""
+        """The command with which an operator records this machine's host key."""
         return f"coffre trust {self.slug} {self.machine}"
 
 
 @dataclass(frozen=True)
 class AgentOwner:
-    """The tenant and the machine that an agent works for; empty what its configuration does not say."""
+    """The tenant and the machine that an agent works for; empty where its configuration does not say."""
 
     tenant_id: str
     machine: str
 
     def is_another(self, wanted: "AgentOwner") -> bool:
-        """Tell whether anything that is said here is said otherwise there."""
+        """Tell whether a value that is set here differs there."""
         return self.tenant_id not in ("", wanted.tenant_id) or self.machine not in ("", wanted.machine)
 
 
 @dataclass(frozen=True)
 class OrdersTrust:
-    """Which orders an agent takes: those that the raw ed25519 key signed, and no older ones than this generation.
+    """Which orders an agent accepts: those signed by the raw ed25519 key, with at least this generation.
 
-    ``least_generation`` is 0 where no generation was ever recorded.
+    ``least_generation`` is 0 when no generation was ever recorded.
     """
 
     signing_public_key: bytes
@@ -68,7 +69,7 @@ class OrdersTrust:
 
 @dataclass(frozen=True)
 class SeenNumbers:
-    """The highest numbers that SMILÉO has seen of a machine's reports and check-ins; it goes on above them."""
+    """The highest numbers that SMILÉO has seen in a machine's reports and check-ins; the agent continues above them."""
 
     reports: int = 0
     check_ins: int = 0
@@ -78,8 +79,8 @@ class SeenNumbers:
 class DeployRequest:
     """A machine that should have its agent.
 
-    ``storage`` is the machine's bucket, None for a kind of agent without one; ``trust`` says which orders count, None
-    for a kind that takes none.
+    ``storage`` is the machine's bucket, None for a kind of agent without one; ``trust`` says which orders are accepted,
+    None for a kind without orders.
     """
 
     target: Target
@@ -90,19 +91,19 @@ class DeployRequest:
 
 @dataclass(frozen=True)
 class RemoveRequest:
-    """A machine that should have nothing of ours any more."""
+    """A machine from which everything of ours must be removed."""
 
     target: Target
 
 
 @dataclass(frozen=True)
 class DeployResult:
-    """How it went on one machine.
+    """The result on one machine.
 
     ``changes`` are the steps that changed something, or would have; ``message`` is empty when ``ok``, else one sentence
-    with what to do, without any secret. ``unreachable`` covers all that kept us from working on it: nobody answered,
-    the host key, the login, sudo. ``agent_version`` is what the agent there says of itself, empty when it said nothing;
-    ``identity`` which machine it says to be on (None: it said nothing, or is older than that).
+    with the remedy, without any secret. ``unreachable`` covers every obstacle before the work: no answer, the host key,
+    the login, sudo. ``agent_version`` is the agent's own statement, empty without one; ``identity`` is its statement on
+    its machine (None: without one, or from an older agent).
     """
 
     slug: str
@@ -127,9 +128,9 @@ class OrderedProgram:
 
 @dataclass(frozen=True)
 class AgentBuild:
-    """What a machine would be installed with; the hashes are of files here, SHA-256 in hexadecimal.
+    """The programs to install on a machine; the hashes are of files here, SHA-256 in hexadecimal.
 
-    ``agent_sha256`` tells one version of the agent from another; ``programs_sha256`` are of all that is sent there.
+    ``agent_sha256`` identifies a version of the agent; ``programs_sha256`` are of all programs that are sent.
     """
 
     agent_sha256: str
@@ -138,7 +139,7 @@ class AgentBuild:
 
 @dataclass(frozen=True)
 class Heard:
-    """What an agent says of its runs elsewhere than in a bucket: its last run, and the last that succeeded."""
+    """An agent's statement on its runs outside a bucket: its last run, and the last successful one."""
 
     last: Report | None = None
     success: Report | None = None
@@ -146,31 +147,31 @@ class Heard:
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, as following a run needs it."""
+    """The time functions needed to follow a run."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 Reach = Callable[[], AbstractContextManager[SshMachine]]
-"""Opens the way to a machine, for a kind of agent that needs one."""
+"""Opens the connection to a machine, for a kind of agent that needs one."""
 
 
 class Agents(Protocol):
-    """The agents of some machines, at hand for the length of a command.
+    """The agents of some machines, available during a command.
 
-    A machine that does not answer never holds the others up; results keep the requests' order.
+    A machine that does not answer never delays the others; results keep the requests' order.
     """
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
-        """Install or repair the agent and have it apply its orders; changes nothing where all is as it should be."""
+        """Install or repair the agent and make it apply its orders; changes nothing that is already correct."""
 
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
-        """Take everything of ours off the machines and nothing else; what is gone already is no error."""
+        """Remove everything of ours from the machines and nothing else; what is already gone is no error."""
 
 
 class AgentDriver(Protocol):
-    """One kind of agent: what it needs of the platform, and how it is installed, run, and looked at."""
+    """One kind of agent: what it needs from the platform, and how it is installed, run and observed."""
 
     @property
     def needs_bucket(self) -> bool:
@@ -182,26 +183,26 @@ class AgentDriver(Protocol):
 
     @property
     def repositories(self) -> RepositoryFormat | None:
-        """How it keeps backups in the machine's bucket; None: it keeps none there that SMILÉO could open."""
+        """The format of its backups in the machine's bucket; None when SMILÉO could open none there."""
 
     def gets_to(self, machine: Machine) -> bool:
-        """Tell whether this kind can be installed on a machine's system by the way that its connection names."""
+        """Tell whether this kind can be installed on a machine's system over its connection."""
 
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         """Return the programs that orders name for machines of a system, by name; none for a kind without orders."""
 
     def find_build(self, system: OperatingSystem) -> AgentBuild:
-        """Return what a machine of this system would be installed with; ExpectedError when a file is missing."""
+        """Return the programs to install on a machine of this system; ExpectedError when a file is missing."""
 
     def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
-        """Return the way to the agents of machines.
+        """Return the access to the agents of machines.
 
-        ``scratch`` is where private files go on a system without a tmpfs; ``slugs`` are the tenants' by their ids, by
-        which another's agent is named.
+        ``scratch`` is the place of private files on a system without a tmpfs; ``slugs`` are the tenants' by their ids,
+        used to name the agent of another tenant.
         """
 
     def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
-        """Refuse (RefusedError) a machine that has another's agent, or is this computer."""
+        """Refuse (RefusedError) a machine that has the agent of another machine or tenant, or is this computer."""
 
     def back_up(
         self,
@@ -211,10 +212,10 @@ class AgentDriver(Protocol):
         on_progress: Callable[[str], None],
         clock: Clock,
     ) -> Report:
-        """Start a machine's backup, or join one that runs already, and return its report.
+        """Start a machine's backup, or join a running one, and return its report.
 
         ExpectedError when it could not be started, ended without a report, or goes on after the deadline.
         """
 
     def hear(self, target: AgentOwner) -> Heard:
-        """Return what an agent says of its runs, for a kind whose machines have no bucket to say it in."""
+        """Return an agent's statement on its runs, for a kind whose machines have no bucket for it."""

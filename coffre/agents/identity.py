@@ -1,5 +1,5 @@
-"""Which machine it is that speaks: what its agent says to tell it apart from a copy of its disk. See the agent's
-`identity` package for where each value comes from."""
+"""The identity of a machine as its agent reports it, to distinguish it from a copy of its disk. The agent's `identity`
+package says where each value comes from."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,15 +8,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from coffre.outside.times import UnbelievableTimeError, check_time
 
-# A digest of a value that the machine keeps to itself; empty: not known, which says nothing.
+# A digest of a value that never leaves the machine; empty when unknown, which proves nothing.
 Mark = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
 
 
 class Identity(BaseModel):
-    """What tells one machine from another.
+    """The values that distinguish one machine from another.
 
     ``machine_id`` is of the installation, which a copied disk keeps; ``hardware_id`` of the mainboard or the virtual
-    machine; ``boot_id`` of one start, which began at ``booted_at`` by the machine's own clock. ``host_name`` is for
+    machine; ``boot_id`` of one boot, which began at ``booted_at`` by the machine's own clock. ``host_name`` is for
     people.
     """
 
@@ -29,7 +29,7 @@ class Identity(BaseModel):
     host_name: Annotated[str, Field(max_length=255)] = ""
 
     def believable(self, now: datetime) -> "Identity":
-        """Return it without a start that no honest clock gives: the rest of it says no less for that."""
+        """Return the identity without a boot time that no correct clock gives: the other values stay valid."""
         if self.booted_at is None:
             return self
         try:

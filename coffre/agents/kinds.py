@@ -1,4 +1,4 @@
-"""The kinds of agent that there are: the one place that knows the driver of each."""
+"""The kinds of agent: only this module knows the driver of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def driver_of(machine: Machine) -> AgentDriver:
 
 
 def why_unsupported(machine: Machine) -> str:
-    """Say which part of a machine's entry no agent can carry out, as the file has it; empty when all of it can be."""
+    """Say which part of a machine's entry no agent supports, in the words of the file; empty when all are supported."""
     driver = DRIVERS.get(machine.agent)
     if driver is None:
         return f"`agent: {machine.agent}`"
@@ -34,7 +34,7 @@ def why_unsupported(machine: Machine) -> str:
 
 
 def repositories_of(name: str, machine: Machine) -> RepositoryFormat:
-    """Return how a machine's repository is opened; RefusedError when SMILÉO can open none."""
+    """Return the format of a machine's repository; RefusedError when SMILÉO can open none."""
     found = driver_of(machine).repositories
     if found is None:
         raise RefusedError(
@@ -45,7 +45,7 @@ def repositories_of(name: str, machine: Machine) -> RepositoryFormat:
 
 
 def with_bucket(machines: Mapping[str, Machine]) -> dict[str, Machine]:
-    """Return the machines that have a bucket of their own by the kind of their agent."""
+    """Return the machines that have a bucket of their own, by the kind of their agent."""
     return {name: machine for name, machine in machines.items() if driver_of(machine).needs_bucket}
 
 
@@ -61,7 +61,7 @@ def with_repository(machines: Mapping[str, Machine]) -> dict[str, Machine]:
 
 @dataclass(frozen=True)
 class Way:
-    """What every kind needs to get to its agents, as `AgentDriver.connect` has it, and who is told of each machine."""
+    """What every kind needs to connect to its agents (see `AgentDriver.connect`), and the progress callback."""
 
     scratch: Path
     slugs: Mapping[str, str]
@@ -72,13 +72,13 @@ class Way:
 
 
 def deploy(requests: Mapping[AgentKind, Sequence[DeployRequest]], way: Way) -> dict[str, DeployResult]:
-    """Install or repair the agents of all kinds; returns how it went, by machine."""
+    """Install or repair the agents of all kinds; returns the results by machine."""
     done = (way.to(kind).deploy(each, way.on_progress) for kind, each in requests.items() if each)
     return {result.machine: result for results in done for result in results}
 
 
 def remove(requests: Mapping[AgentKind, Sequence[RemoveRequest]], way: Way) -> dict[str, DeployResult]:
-    """Take the agents of all kinds off their machines; returns how it went, by machine."""
+    """Remove the agents of all kinds from their machines; returns the results by machine."""
     done = (way.to(kind).remove(each, way.on_progress) for kind, each in requests.items() if each)
     return {result.machine: result for results in done for result in results}
 

@@ -1,6 +1,6 @@
-"""What an agent says of one backup run: sealed under `reports/` in the bucket, `last-report.json` on the machine.
+"""An agent's report of one backup run: sealed under `reports/` in the bucket, `last-report.json` on the machine.
 
-Agents of before put it there in clear, as `reports/*.json`.
+Earlier agent versions wrote it there in clear, as `reports/*.json`.
 """
 
 import base64
@@ -20,14 +20,14 @@ from coffre.outside.times import UnbelievableTimeError, check_time
 Document = TypeVar("Document", bound=BaseModel)
 
 LIMIT_BYTES = 1024**2
-"""The largest report that is read: a machine may write anything under reports/, and we write at most some kilobytes."""
+"""The largest report that is read: a machine can write anything under reports/; a normal report has some kilobytes."""
 
 LONGEST_OFFSET_SECONDS = 86_400.0
-"""A clock that is further off than that says nothing of when."""
+"""A clock with a larger offset gives no usable time."""
 
 
 class ReportResult(StrEnum):
-    """How a run ended; `partial`: there is a snapshot, and it lacks something."""
+    """How a run ended; `partial`: there is a snapshot, but it lacks something."""
 
     SUCCESS = "success"
     PARTIAL = "partial"
@@ -36,9 +36,9 @@ class ReportResult(StrEnum):
 
 
 class InvalidReportError(ExpectedError):
-    """An object that is not a report of today: a machine wrote something else, or another version of it.
+    """An object that is no valid report: a machine wrote something else, or another version.
 
-    ``fault`` is in which way, ``field`` where in it (empty: the whole).
+    ``fault`` is the kind of fault, ``field`` its place (empty: the whole document).
     """
 
     def __init__(self, message: str, hint: str = "", fault: Fault = Fault.UNREADABLE, field: str = "") -> None:
@@ -49,26 +49,26 @@ class InvalidReportError(ExpectedError):
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-# Handed to restic as an argument and made part of an object's key: nothing but hexadecimal passes.
+# An argument of restic and a part of an object's key: only hexadecimal is accepted.
 SnapshotId = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 Count = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
-# Agents cut what is longer; a path has 4,096 bytes on Linux and 32,767 characters on Windows.
+# Agents cut longer texts; a path has 4,096 bytes on Linux and 32,767 characters on Windows.
 Line = Annotated[str, Field(max_length=4096)]
 Text = Annotated[str, Field(max_length=65_536)]
 Path = Annotated[str, Field(max_length=32_767)]
 MAX_ENTRIES = 1000
-"""Of each list in a report; agents write 20."""
+"""The maximum of each list in a report; agents write 20."""
 
 
 class _ReportModel(BaseModel):
-    # A newer agent may say more than this Coffre knows of.
+    # A newer agent may report more fields than this Coffre knows.
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class ReportSample(_ReportModel):
-    """A file that did not change while the run read it: what a drill compares a restore with.
+    """A file that did not change while the run read it: a drill compares its restore with it.
 
-    ``path_base64`` has the bytes of a path that is no UTF-8 ("": it is, or an agent older than this field).
+    ``path_base64`` has the bytes of a path that is not UTF-8 ("": it is UTF-8, or an agent older than this field).
     """
 
     path: Path
@@ -78,7 +78,7 @@ class ReportSample(_ReportModel):
 
     @property
     def exact_path(self) -> str:
-        """The path with the bytes that are no UTF-8 as Python's surrogates; as it is shown when they are not known."""
+        """The path, with non-UTF-8 bytes as Python's surrogates; the displayed path when the bytes are unknown."""
         try:
             exact = base64.b64decode(self.path_base64, validate=True)
         except ValueError:
@@ -87,10 +87,10 @@ class ReportSample(_ReportModel):
 
 
 class ReportPath(_ReportModel):
-    """What one path of the plan gave; ``stored_as`` is where the snapshot has it: elsewhere when it is a link.
+    """What one path of the plan gave; ``stored_as`` is its place in the snapshot: another one for a link.
 
-    ``files_before`` and ``bytes_before`` are what it gave in the last good run, None when none is known; ``bytes`` is
-    None when a file system did not say. ``mount_point`` is what is not mounted any more, usually empty.
+    ``files_before`` and ``bytes_before`` are what it gave in the last good run, None when unknown; ``bytes`` is None
+    when a file system did not give it. ``mount_point`` is a file system that is no longer mounted, usually empty.
     """
 
     path: Path
@@ -104,24 +104,24 @@ class ReportPath(_ReportModel):
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether the path is a link, and the snapshot has what it leads to. On Windows C:\\x is stored as /C/x."""
+        """Whether the path is a link, and the snapshot has its target. On Windows C:\\x is stored as /C/x."""
         return self.path.startswith("/") and self.stored_as not in ("", self.path.rstrip("/") or "/")
 
 
 class Report(_ReportModel):
     """One finished run. Times are the machine's own clock; readers order reports by the server's.
 
-    ``bytes_added`` is what the repository grew by, ``bytes_processed`` the size of the files looked at;
-    ``clock_offset_seconds`` is the machine's clock minus the server's, None when no server answered.
-    ``access_key_id`` is the key that the run used ("": an agent older than this field); ``failed_generation`` is newer
-    than ``generation_applied``, and could not be applied for the reason beside it. ``orders_seen_at``: when the machine
-    last read orders on the storage that it may obey (None: never, or an agent older than this field). ``number`` counts
-    the machine's reports one by one (None: an agent older than this field; 0: it could not keep count, its disk
-    was full). ``missing_snapshot_id`` is the machine's own last snapshot, which storage did not have any more, made at
-    the moment beside it. ``identity`` says which machine it is (None: an agent older than this field). ``paths`` are
-    what each path of the plan gave, those that are not as they should be first (None: nothing was saved, or an agent
-    older than this field), of ``paths_count`` in all. ``integrity`` is what reading the snapshot back showed (None:
-    there is none, or an older agent), ``missing_packs`` how many packs the index names that storage lacks.
+    ``bytes_added`` is the growth of the repository, ``bytes_processed`` the size of the files read;
+    ``clock_offset_seconds`` is the machine's clock minus the server's, None when no server answered. ``access_key_id``
+    is the key that the run used ("": an agent older than this field); ``failed_generation`` is newer than
+    ``generation_applied``, and could not be applied for the reason beside it. ``orders_seen_at``: when the machine last
+    read valid orders from storage (None: never, or an agent older than this field). ``number`` counts the machine's
+    reports one by one (None: an agent older than this field; 0: it could not keep count, its disk was full).
+    ``missing_snapshot_id`` is the machine's own last snapshot that storage no longer had, made at the time beside it.
+    ``identity`` says which machine it is (None: an agent older than this field). ``paths`` are what each path of the
+    plan gave, the deficient ones first (None: nothing was saved, or an agent older than this field), of ``paths_count``
+    in all. ``integrity`` is the result of reading the snapshot back (None: there is none, or an older agent),
+    ``missing_packs`` how many packs the index names but storage lacks.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -159,7 +159,7 @@ class Report(_ReportModel):
     missing_packs: Count = 0
 
     def by_server(self, moment: datetime) -> datetime:
-        """Return a moment of the machine's own clock as the server's would have it, as far as both were compared."""
+        """Convert a time of the machine's own clock to the server's, as far as the two were compared."""
         offset = self.clock_offset_seconds
         return moment if offset is None or abs(offset) > LONGEST_OFFSET_SECONDS else moment - timedelta(seconds=offset)
 
@@ -170,7 +170,7 @@ class Report(_ReportModel):
 
 
 def parse_report(body: bytes, now: datetime) -> Report:
-    """Read a report; InvalidReportError says which field is wrong, without quoting it."""
+    """Read a report; InvalidReportError names the wrong field, without quoting it."""
     report = parse_document(body, Report, "a report")
     check_moment(report.started_at, now, "a report", "started_at")
     check_moment(report.finished_at, now, "a report", "finished_at")
@@ -184,7 +184,7 @@ def parse_report(body: bytes, now: datetime) -> Report:
 
 
 def check_moment(moment: datetime, now: datetime, name: str, field: str) -> None:
-    """Refuse (InvalidReportError) a document whose moment no honest clock of today gives."""
+    """Refuse (InvalidReportError) a document with a time that no correct clock gives today."""
     try:
         check_time(moment, now)
     except UnbelievableTimeError as problem:
@@ -197,7 +197,7 @@ def check_moment(moment: datetime, now: datetime, name: str, field: str) -> None
 
 
 def parse_document(body: bytes, model: type[Document], name: str) -> Document:
-    """Read what an agent put under reports/; InvalidReportError says which field is wrong, without quoting it."""
+    """Read an agent's document under reports/; InvalidReportError names the wrong field, without quoting it."""
     try:
         return model.model_validate(read_json_object(body, LIMIT_BYTES))
     except UnreadableJsonError as problem:

@@ -1,26 +1,26 @@
-"""What an agent says of each path of its plan, and of the snapshot that it read back: the words of its report."""
+"""The values of an agent's report: the state of each path of its plan, and the integrity of its snapshot."""
 
 from enum import StrEnum
 
 
 class PathState(StrEnum):
-    """Whether a path of the plan gave what it should; `unknown`: in the word of a newer agent."""
+    """Whether a path of the plan gave the expected content; `unknown`: a value of a newer agent."""
 
     SAVED = "saved"
-    """What is there is in the snapshot."""
+    """Its content is in the snapshot."""
     ACCEPTED = "accepted"
-    """It gave nothing, and SMILÉO has said that this is right."""
+    """It gave nothing, and SMILÉO has accepted this."""
     MISSING = "missing"
     EMPTY = "empty"
     EXCLUDED = "excluded"
-    """There are files in it, and the plan's patterns leave out all of them."""
+    """It has files, but the plan's patterns exclude all of them."""
     UNREADABLE = "unreadable"
     SHRUNK = "shrunk"
-    """It gave nearly nothing of what it gave in the last good run."""
+    """It gave nearly nothing compared with the last good run."""
     UNMOUNTED = "unmounted"
-    """A file system that held its files in the last good run is not mounted."""
+    """A file system that had its files in the last good run is not mounted."""
     LINK_REFUSED = "link_refused"
-    """A link that a plain user set to what is not his own, or one that leads in circles."""
+    """A link of an ordinary user to files that are not the user's own, or one that forms a loop."""
     UNKNOWN = "unknown"
 
     @property
@@ -29,12 +29,12 @@ class PathState(StrEnum):
 
     @property
     def may_be_accepted(self) -> bool:
-        """Whether SMILÉO can say that this is right; anything else is mended on the machine or in the plan."""
+        """Whether SMILÉO can accept this state; any other must be corrected on the machine or in the plan."""
         return self in (PathState.MISSING, PathState.EMPTY, PathState.SHRUNK, PathState.UNMOUNTED)
 
 
 class Integrity(StrEnum):
-    """What reading a new snapshot back showed; `unknown`: in the word of a newer agent."""
+    """The result of reading a new snapshot back; `unknown`: a value of a newer agent."""
 
     WHOLE = "whole"
     PACKS_MISSING = "packs_missing"
@@ -44,12 +44,12 @@ class Integrity(StrEnum):
 
 
 def read_state(value: object) -> object:
-    """Read a state; a newer agent may know more of them."""
+    """Read a state; a newer agent may have more of them."""
     return PathState.UNKNOWN if isinstance(value, str) and value not in set(PathState) else value
 
 
 def read_integrity(value: object) -> object:
-    """Read an integrity as `read_state` does; an empty one is none."""
+    """Read an integrity as `read_state` does; an empty one is None."""
     if value == "":
         return None
     return Integrity.UNKNOWN if isinstance(value, str) and value not in set(Integrity) else value

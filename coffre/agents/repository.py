@@ -1,6 +1,6 @@
-"""A repository of backups, as SMILÉO opens it without the machine: plain values, and the protocols behind them.
+"""A repository of backups that SMILÉO opens without the machine: plain values, and the protocols for them.
 
-What stands in a repository comes from a customer's machine: every reader here takes it for hostile input.
+The content of a repository comes from a customer's machine: every reader here treats it as hostile input.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -16,21 +16,21 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.outside.faults import Fault
 
 LONG_SECONDS = 24 * 3600.0
-"""For what reads a whole snapshot, or a whole repository."""
+"""For an operation that reads a whole snapshot, or a whole repository."""
 
 QUICK_SECONDS = 60.0
-"""For what reads or writes a handful of objects."""
+"""For an operation that reads or writes a handful of objects."""
 
 REPLACED = "\ufffd"
-"""What a listing has for each byte of a name that is no UTF-8."""
+"""A listing has this for each byte of a name that is not UTF-8."""
 
 OnFraction = Callable[[float], None]
-"""Called with the part that is done, 0 to 1."""
+"""Called with the completed part, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot: its full id, when it was taken by the machine's clock, what of, and the marks that it bears."""
+    """One snapshot: its full id, its time by the machine's clock, its paths, and its tags."""
 
     id: str
     taken_at: datetime
@@ -43,7 +43,7 @@ class Snapshot:
 class Node:
     """One entry of a snapshot; ``type`` is file, dir, symlink, …; ``path`` is absolute.
 
-    Each byte that is no UTF-8 is U+FFFD in ``path``. ``mode`` has Unix's permission bits; ``mtime`` is ISO 8601, with
+    Each byte that is not UTF-8 is U+FFFD in ``path``. ``mode`` has Unix's permission bits; ``mtime`` is ISO 8601, with
     nanoseconds and offset.
     """
 
@@ -58,7 +58,7 @@ class Node:
 
 @dataclass(frozen=True)
 class RestoreSummary:
-    """What a restore brought back; files are entries of any type."""
+    """The result of a restore; files are entries of any type."""
 
     files: int
     restored_bytes: int
@@ -66,7 +66,7 @@ class RestoreSummary:
 
 @dataclass(frozen=True)
 class OddSnapshot:
-    """A snapshot that no honest agent writes: named, and left out of every choice; ``field`` is what is odd in it."""
+    """A snapshot that no honest agent writes: it is named, but never chosen; ``field`` is its irregular field."""
 
     id: str
     fault: Fault
@@ -75,7 +75,7 @@ class OddSnapshot:
 
 @dataclass(frozen=True)
 class SnapshotList:
-    """A repository's snapshots: those that can be chosen, oldest first by the machine's clock, and the odd ones."""
+    """A repository's snapshots: the usable ones, oldest first by the machine's clock, and the irregular ones."""
 
     usable: tuple[Snapshot, ...]
     odd: tuple[OddSnapshot, ...] = ()
@@ -83,7 +83,7 @@ class SnapshotList:
 
 @dataclass(frozen=True)
 class Remains:
-    """What lies where a repository should be."""
+    """The parts found in the place of a repository."""
 
     has_config: bool
     has_keys: bool
@@ -92,9 +92,9 @@ class Remains:
 
 @dataclass(frozen=True)
 class BucketStorage:
-    """Where a machine's backups go and with which key; ``ca_file`` None: the authorities that this computer trusts.
+    """The storage of a machine's backups and its key; ``ca_file`` None: the authorities that this computer trusts.
 
-    ``repository_password`` is None for an agent that keeps no repository there.
+    ``repository_password`` is None for an agent that has no repository there.
     """
 
     endpoint_url: str
@@ -107,18 +107,18 @@ class BucketStorage:
 
 
 def password_of(storage: BucketStorage) -> SecretStr:
-    """Return the password of the repository in a bucket, for a kind of agent that keeps one there."""
+    """Return the password of the repository in a bucket, for a kind of agent that has one there."""
     assert storage.repository_password is not None  # noqa: S101 - the driver says that it has repositories
     return storage.repository_password
 
 
 class RepositoryError(RemoteError):
-    """A repository does not give what was asked of it.
+    """A repository cannot give what was requested.
 
-    ``is_late``: the program that reads it was ended at its deadline, so nothing is known; ``was_stopped``: then, or by
-    a signal. ``found_errors``: it looked, and the repository is not whole. ``may_name_files``: the message may name the
-    customer's files. ``said`` are the last lines of what it said, without secrets; ``damage`` says in a few words,
-    without any name of a file, what of the repository is not as it was written (empty: it does not say so).
+    ``is_late``: the program that reads it was ended at its deadline, so the result is unknown; ``was_stopped``: ended
+    then, or by a signal. ``found_errors``: it ran, and the repository is damaged. ``may_name_files``: the message may
+    name the customer's files. ``said`` are its last lines of output, without secrets; ``damage`` says in a few words,
+    without any file name, which part of the repository has changed or is lost (empty: it does not say so).
     ``damaged_packs`` are the packs that it names, each with whether it is missing.
     """
 
@@ -146,7 +146,7 @@ class RepositoryError(RemoteError):
 
 
 class IncompleteRestoreError(RepositoryError):
-    """Everything was restored but ``failed`` single entries, which the target does not take in their place."""
+    """Everything was restored except ``failed`` single entries, which the target refused."""
 
     def __init__(self, problem: RepositoryError, summary: RestoreSummary, failed: int) -> None:
         super().__init__(problem.message, problem.hint, may_name_files=True, said=problem.said)
@@ -168,25 +168,25 @@ class HostileSnapshotError(RefusedError):
 
 
 def as_listed(name: bytes) -> str:
-    """Return a name as a listing has it: each byte that is no UTF-8 is U+FFFD. Pure."""
+    """Return a name in the form of a listing: each byte that is not UTF-8 is U+FFFD. Pure."""
     text = name.decode("utf-8", "surrogateescape")
     return "".join(REPLACED if "\udc80" <= character <= "\udcff" else character for character in text)
 
 
 class Repository(Protocol):
-    """One repository, opened. Reading takes no lock. Every method raises RepositoryError."""
+    """One open repository. Reads take no lock. Every method raises RepositoryError."""
 
     def open(self) -> None:
-        """Open the repository; returns only when its password does so."""
+        """Open the repository; returns only when its password opens it."""
 
     def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
-        """Return every snapshot that can be chosen, oldest first by the machine's clock."""
+        """Return every usable snapshot, oldest first by the machine's clock."""
 
     def list_snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> SnapshotList:
-        """Return every snapshot; one that no honest agent writes is named beside those that can be chosen."""
+        """Return every snapshot; one that no honest agent writes is named beside the usable ones."""
 
     def ls(self, snapshot: str) -> Iterator[Node]:
-        """Yield every entry of a snapshot as it is read, each compared with what a tree of files may be.
+        """Yield every entry of a snapshot as it is read, each checked as part of a valid file tree.
 
         HostileSnapshotError at the entry or at the end. ``snapshot`` is a full id.
         """
@@ -195,36 +195,36 @@ class Repository(Protocol):
         """Yield every entry as `ls` does, with its path in bytes."""
 
     def check_snapshot(self, snapshot: str) -> None:
-        """Refuse a snapshot that no honest agent writes, by its whole listing; quick when that was read before."""
+        """Refuse a snapshot that no honest agent writes, by its whole listing; fast after an earlier read of it."""
 
     def has_path(self, snapshot: str, path: str) -> bool:
-        """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
+        """Tell whether a snapshot has an absolute path, file or folder. This checks the whole snapshot."""
 
     def find_link(self, snapshot: str, path: str) -> str | None:
-        """Return the link in a snapshot that stands on the way to an absolute path, None when none does."""
+        """Return the link in a snapshot that is part of an absolute path, None when there is none."""
 
     def restore(
         self, snapshot: str, target: Path, *, includes: Sequence[str] = (), on_progress: OnFraction | None = None
     ) -> RestoreSummary:
-        """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
+        """Restore a snapshot, or only some absolute paths of it with everything below them, under ``target``.
 
-        The whole of it is checked before anything is written, and what writes is in a cage: RefusedError without one.
-        IncompleteRestoreError when all is there but entries that the target does not take.
+        The whole snapshot is checked before any write, and the writer runs in a cage: RefusedError without one.
+        IncompleteRestoreError when everything is there except entries that the target refused.
         """
 
     def compare(self, snapshot: str, target: Path, skipped: Collection[str] = ()) -> int:
-        """Read what a restore wrote under ``target`` against the repository; returns the bytes that differ."""
+        """Compare the files of a restore under ``target`` with the repository; returns how many bytes differ."""
 
     def dump(self, snapshot: str, path: bytes, deadline_seconds: float = LONG_SECONDS) -> Generator[bytes, None, None]:
         """Yield the content of one file of a snapshot in blocks; nothing is written here."""
 
     def check(self, *, read_data: bool = False) -> None:
-        """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
+        """Check the repository's structure, with ``read_data`` every pack's content; returns only without error."""
 
 
 @dataclass(frozen=True)
 class RemoteRestore:
-    """What is restored from where, and where to: ``folder`` on the machine, None for in place, over what is there."""
+    """The source and the target of a restore: ``folder`` on the machine, None for in place, over existing files."""
 
     storage: BucketStorage
     snapshot_id: str
@@ -233,7 +233,7 @@ class RemoteRestore:
 
 
 class Watcher(Protocol):
-    """What is told while a restore goes on."""
+    """Gets the progress of a restore."""
 
     def on_step(self, text: str) -> None: ...
 
@@ -241,7 +241,7 @@ class Watcher(Protocol):
 
 
 class RepositoryFormat(Protocol):
-    """How a kind of agent keeps backups in a machine's bucket, and how they are opened without the machine."""
+    """The format of an agent's backups in a machine's bucket, and how to open them without the machine."""
 
     def open(
         self,
@@ -252,24 +252,24 @@ class RepositoryFormat(Protocol):
     ) -> Repository:
         """Return the repository in a bucket; nothing is read yet.
 
-        With ``cache_dir`` what is read of its structure is kept there, still encrypted, and read once. ``look`` tells
-        what lies in the bucket, where the repository cannot be opened.
+        With ``cache_dir`` its structure is cached there, still encrypted, and read once. ``look`` returns the content
+        of the bucket when the repository cannot be opened.
         """
 
     def open_copy(self, folder: Path, password: SecretStr) -> Repository:
-        """Return a copy of a repository in a folder here."""
+        """Return a copy of a repository in a local folder."""
 
     def make(self, password: SecretStr, now: datetime) -> Sequence[tuple[str, bytes]]:
-        """Return the objects of a new repository that this password opens, in the order in which they are written."""
+        """Return the objects of a new repository for this password, in the order in which they are written."""
 
     def list_programs(self) -> Mapping[str, Path]:
-        """Return the program that reads it, for every system that it is there for, by system and processor."""
+        """Return the program that reads it for every available system, by system and processor."""
 
     def look_at(self, machine: SshMachine) -> None:
-        """Ask a machine what it is, before anything is sent there; raises the errors of `ssh_errors`."""
+        """Read a machine's system, before any program is sent there; raises the errors of `ssh_errors`."""
 
     def refuse_ours(self, path: str | None, machine: str) -> None:
-        """Refuse to put back in place what makes the machine's agent itself. Pure."""
+        """Refuse an in-place restore of the files of the machine's agent itself. Pure."""
 
     def restore_on(self, machine: SshMachine, restore: RemoteRestore, watcher: Watcher) -> RestoreSummary:
-        """Restore on a machine and return what came back. Running it again after it was killed goes on."""
+        """Restore on a machine and return the result. A second run after a kill continues."""

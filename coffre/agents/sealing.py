@@ -1,8 +1,8 @@
-"""What agents seal for SMILÉO alone: reports and check-ins, encrypted and vouched for by their own machine. Pure.
+"""Opens what agents seal for SMILÉO alone: reports and check-ins, encrypted and authenticated by their machine. Pure.
 
-The key comes from the machine's repository password, which neither the storage's host nor another machine knows. A
-seal binds tenant, machine and object key: a document opens nowhere else. The name of its object carries a tag of the
-machine, so that a listing tells its reports from others. The agent's side is agent/internal/report.
+The key is derived from the machine's repository password, which neither the storage host nor another machine knows. A
+seal binds tenant, machine and object key: a document opens nowhere else. The name of its object has a tag of the
+machine, so that a listing shows which reports are its own. The agent's side is agent/internal/report.
 """
 
 import base64
@@ -22,7 +22,7 @@ from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec import naming
 
 VERSION = 2
-"""Of the envelope; a report in clear has version 1."""
+"""The version of the envelope; a report in clear has version 1."""
 
 SEALED_LIMIT_BYTES = 2 * LIMIT_BYTES
 """The largest envelope that is read: base64 adds a third."""
@@ -41,29 +41,29 @@ _NAME = re.compile(
 
 
 class UnsealedReportError(InvalidReportError):
-    """A document in clear where its machine seals what it says; or one that this machine did not seal for this key."""
+    """A document in clear from a machine that seals; or one that this machine did not seal for this object key."""
 
 
 def derive_key(repository_password: SecretStr) -> SecretStr:
-    """Return a machine's report key, base64: reading reports with it opens no backup."""
+    """Return a machine's report key, base64: it opens reports, but no backup."""
     derivation = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=_KEY_LABEL)
     return SecretStr(base64.b64encode(derivation.derive(repository_password.get_secret_value().encode())).decode())
 
 
 def read_number(object_key: str) -> int | None:
-    """Return the number that a sealed report's key begins with; None for any other object. It proves nothing yet."""
+    """Return the number at the start of a sealed report's key; None for another object. The number is not verified."""
     match = _NAME.fullmatch(object_key)
     return int(match["number"]) if match else None
 
 
 def read_tag(object_key: str) -> str | None:
-    """Return the tag in a sealed report's key; None where there is none, as agents of before name them."""
+    """Return the tag in a sealed report's key; None without one, as in the names of earlier agent versions."""
     match = _NAME.fullmatch(object_key)
     return match["tag"] if match else None
 
 
 class Opener:
-    """Opens what one machine has sealed."""
+    """Opens the sealed documents of one machine."""
 
     def __init__(self, key: SecretStr, tenant_id: str, machine: str) -> None:
         raw = base64.b64decode(key.get_secret_value(), validate=True)
@@ -72,12 +72,12 @@ class Opener:
         self._whose = f"{tenant_id}\n{machine}"
 
     def report_key(self, number: int, run_id: str) -> str:
-        """Return the object key under which the machine puts its report of that number."""
+        """Return the object key under which the machine stores its report of that number."""
         said = f"{number:010d}-{run_id}"
         return f"{naming.REPORTS_PREFIX}{said}-{self._tag(said)}.sealed"
 
     def is_own_name(self, object_key: str) -> bool:
-        """Tell whether the machine itself made this name of a report: nobody else knows one before it is used."""
+        """Tell whether the machine itself created this name of a report: only it knows a name before it is used."""
         match = _NAME.fullmatch(object_key)
         return match is not None and hmac.compare_digest(match["tag"] or "", self._tag(match["said"]))
 
@@ -86,10 +86,10 @@ class Opener:
         return hmac.new(self._name_key, text.encode(), sha256).digest()[:_TAG_BYTES].hex()
 
     def open(self, object_key: str, document: bytes) -> bytes:
-        """Return what the machine sealed under this object key; InvalidReportError for anything else.
+        """Return what the machine sealed under this object key; InvalidReportError for any other document.
 
-        Its fault is UNSEALED for a document in clear, MISSEALED for what this machine did not seal, or not for this
-        key: forged, another machine's, or its own from elsewhere.
+        The fault is UNSEALED for a document in clear, MISSEALED for one that this machine did not seal, or not for this
+        key: forged, another machine's, or its own from another place.
         """
         try:
             envelope = read_json_object(document, SEALED_LIMIT_BYTES)
@@ -111,7 +111,7 @@ class Opener:
 
 
 def is_sealed(document: bytes) -> bool:
-    """Tell whether a document has the form of a sealed one, whoever wrote it."""
+    """Tell whether a document has the form of a sealed one, by any author."""
     try:
         return isinstance(read_json_object(document, SEALED_LIMIT_BYTES).get("sealed"), str)
     except UnreadableJsonError:

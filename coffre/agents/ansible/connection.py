@@ -1,4 +1,4 @@
-"""How Ansible reaches a machine, as variables of its inventory. Pure."""
+"""The connection of Ansible to a machine, as variables of its inventory. Pure."""
 
 import base64
 import shlex
@@ -8,19 +8,19 @@ from coffre.agents.driver import Target
 from coffre.agents.reach.ssh import CONNECT_SECONDS, DEFAULT_PORT, ssh_options
 from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
-# Ansible's modules write there, which only macOS needs: the login's own user makes it 0700 under an unguessable name.
+# Ansible's modules write there, which only macOS needs: the login user creates it as 0700 with a random name.
 MACOS_TEMPORARY = "/var/tmp/.coffre-ansible"  # noqa: S108
 WINRM_PORT = 5986
-"""PowerShell remoting over https; the one without TLS, 5985, is never spoken."""
+"""PowerShell remoting over https; 5985, without TLS, is never used."""
 
 WINRM_PLUGIN = "psrp"
 
 Inventory = dict[str, Any]
-"""Groups of hosts, as Ansible reads them from JSON."""
+"""Groups of hosts, in the form that Ansible reads as JSON."""
 
 
 def host_name(target: Target) -> str:
-    """Name a machine in the inventory; neither slugs nor machine names hold a dot."""
+    """Return a machine's name in the inventory; neither slugs nor machine names have a dot."""
     return f"{target.slug}.{target.machine}"
 
 
@@ -30,13 +30,13 @@ def list_hosts(inventory: Inventory) -> list[str]:
 
 
 def needs_windows_collection(inventory: Inventory) -> bool:
-    """Tell whether a machine of an inventory is reached by WinRM."""
+    """Tell whether an inventory has a machine with a WinRM connection."""
     hosts = (variables for group in inventory.values() for variables in group["hosts"].values())
     return any(variables["ansible_connection"] == WINRM_PLUGIN for variables in hosts)
 
 
 def connection_variables(target: Target, token: str) -> dict[str, Any]:
-    """Return what Ansible needs to reach a machine; ``token`` makes its temporary names there unguessable."""
+    """Return Ansible's variables for the connection to a machine; ``token`` makes its temporary names unguessable."""
     if isinstance(target.connection, WinrmConnection):
         return _winrm_variables(target, target.connection)
     return _ssh_variables(target, target.connection, token)
@@ -44,9 +44,9 @@ def connection_variables(target: Target, token: str) -> dict[str, Any]:
 
 def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dict[str, Any]:
     variables: dict[str, Any] = {
-        # Ours, beside the playbooks: ssh with every command in a frame.
+        # Our plugin, beside the playbooks: ssh with a frame around every command.
         "ansible_connection": "framed_ssh",
-        # A terminal would mix what is printed.
+        # A terminal would mix the two outputs.
         "ansible_ssh_use_tty": False,
         "ansible_host": connection.host,
         "ansible_user": connection.user,
@@ -57,10 +57,10 @@ def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dic
         variables |= {
             "ansible_remote_tmp": f"{MACOS_TEMPORARY}-{token}",
             "ansible_python_interpreter": "auto_silent",
-            # What start-up files print would break sftp.
+            # The output of start-up files would break sftp.
             "ansible_ssh_transfer_method": "piped",
         }
-    # Only where the tenant file says so: else ssh_config may.
+    # Only if the tenant file has a port: otherwise ssh_config may set it.
     if connection.port != DEFAULT_PORT:
         variables["ansible_port"] = connection.port
     if connection.become and target.credential is not None:
@@ -69,7 +69,7 @@ def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dic
 
 
 def _winrm_variables(target: Target, connection: WinrmConnection) -> dict[str, Any]:
-    """Return the way to a Windows machine: PowerShell remoting over TLS, its certificate always checked."""
+    """Return the connection to a Windows machine: PowerShell remoting over TLS, its certificate always checked."""
     variables: dict[str, Any] = {
         "ansible_connection": WINRM_PLUGIN,
         "ansible_host": connection.host,

@@ -1,4 +1,4 @@
-"""What a failure in Ansible's words means on the machine: the cause, and what mends it. Pure."""
+"""Explains a failure reported by Ansible: its cause on the machine, and the remedy. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _PYTHON = (
 
 @dataclass(frozen=True)
 class _Meaning:
-    """A sign in Ansible's words, what it means, what mends it; ``is_login`` when nothing was done there yet."""
+    """A sign in Ansible's message, its meaning, the remedy; ``is_login`` when nothing was done on the machine yet."""
 
     sign: str
     cause: str
@@ -88,7 +88,7 @@ _MEANINGS = (
 
 
 def explain_login(outcome: HostOutcome, account: Account) -> ExpectedError | None:
-    """Return the error when nobody could work on the machine as this user, or as root from there; None otherwise."""
+    """Return the error when no work was possible on the machine as this user, or as root from there; None otherwise."""
     refusal = find_sudo_refusal(outcome.reason, account)
     if refusal is not None:
         return refusal
@@ -102,7 +102,7 @@ def explain_login(outcome: HostOutcome, account: Account) -> ExpectedError | Non
 
 
 def explain_failure(outcome: HostOutcome, account: Account) -> ExpectedError:
-    """Return why a step failed: its cause where it is known, and always the end of what was said."""
+    """Return why a step failed: its cause where it is known, and always the end of the output."""
     meaning = _find(outcome.reason)
     if meaning is not None:
         return _say(meaning, outcome, account)
@@ -111,7 +111,7 @@ def explain_failure(outcome: HostOutcome, account: Account) -> ExpectedError:
 
 
 def is_known(reason: str) -> bool:
-    """Tell whether Ansible's words have a meaning of their own here, whatever Ansible calls the machine."""
+    """Tell whether Ansible's message has a known meaning here, even if Ansible calls the machine unreachable."""
     return _find(reason) is not None
 
 

@@ -1,4 +1,4 @@
-"""What Ansible's events say of each host: whether it went well, what changed, the first clear reason if not. Pure."""
+"""Reads Ansible's events for each host: whether it succeeded, what changed, the first clear reason if not. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ from coffre.outside.structured import UnreadableJsonError, read_json_object
 HIDDEN = "its output is hidden because it handles secrets"
 
 SAID_BYTES = 64 * 1024
-"""What is kept of a machine's words."""
+"""How much of a machine's output is kept."""
 MAX_VERSION_LENGTH = 64
 
 Event = Mapping[str, Any]
 _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
-"""How Ansible begins where the cause is in what the command itself said."""
+"""How Ansible's message begins when the cause is in the command's own output."""
 
 
 APPLY = "Have the agent apply its orders"
-"""The task, in the role of every system, whose output is the agent's own word."""
+"""The task, in every system's role, whose output is the agent's own."""
 
 OWN_CHECK = "Validating arguments against arg spec"
-"""How Ansible names the task that it puts before a role's own: no progress worth a line."""
+"""The name of the task that Ansible puts before a role's own: it is no progress to report."""
 
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """How a playbook ended on one host.
+    """The result of a playbook on one host.
 
     ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are
-    empty when it went well; ``reason`` is what the task or ssh said, several lines perhaps. ``agent_version`` is what
-    the agent says of itself, empty when it was not asked; ``identity`` which machine it says to be on.
+    empty after a success; ``reason`` is the output of the task or ssh, sometimes of several lines. ``agent_version`` is
+    the agent's own statement, empty when it was not asked; ``identity`` is its statement on its machine.
     """
 
     ok: bool
@@ -47,7 +47,7 @@ class HostOutcome:
 
 
 class EventLog:
-    """Gathers the events of one run, in any order of hosts; ``on_task`` is called as a host begins a task."""
+    """Collects the events of one run, in any order of hosts; ``on_task`` is called when a host begins a task."""
 
     def __init__(self, on_task: Callable[[str, str], None]) -> None:
         self._on_task = on_task
@@ -59,10 +59,10 @@ class EventLog:
         self._agent_versions: dict[str, str] = {}
         self._identities: dict[str, Identity | None] = {}
         self.has_begun = False
-        """Whether Ansible came as far as to run a play."""
+        """Whether Ansible began a play."""
 
     def add(self, event: Event) -> None:
-        """Take one event of our callback plugin (`playbooks/callback_plugins`), which has them from Ansible."""
+        """Take one event of our callback plugin (`playbooks/callback_plugins`), which gets it from Ansible."""
         data = event.get("event_data", {})
         kind, host, task = event.get("event", ""), data.get("host"), _task_name(data)
         self.has_begun = self.has_begun or kind == "playbook_on_play_start"
@@ -70,7 +70,7 @@ class EventLog:
             self._ended = {host: data.get("changed", {}).get(host, 0) for host in data.get("processed", {})}
         if host is None:
             return
-        # What a module says comes from the machine.
+        # A module's result comes from the machine.
         result = data.get("res")
         result = result if isinstance(result, Mapping) else {}
         if kind == "runner_on_ok" and task == APPLY:
@@ -91,9 +91,9 @@ class EventLog:
             self._unreachable.setdefault(host, find_reason(result))
 
     def outcome(self, host: str, output: str = "") -> HostOutcome:
-        """Return how it ended on a host; one that no event speaks of did not go well.
+        """Return the result on a host; a host without any event has failed.
 
-        ``output`` is the end of what Ansible printed: why it ended early, if it did.
+        ``output`` is the end of Ansible's output: the reason if it ended early.
         """
         changes = self._list_changes(host)
         if host in self._unreachable:
@@ -108,14 +108,14 @@ class EventLog:
         return HostOutcome(True, False, changes, agent_version=version, identity=identity)
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
-        """Name what changed. Of a task with secrets no event tells; the sums at the end do, by what is missing."""
+        """Name the changes. A task with secrets gives no event; the totals at the end show it by the difference."""
         tasks = self._changes.get(host, [])
         is_short = self._ended.get(host, 0) > sum(is_certain for _, is_certain in tasks)
         return tuple(dict.fromkeys(task for task, is_certain in tasks if is_certain or is_short))
 
 
 def read_agent_version(said: object) -> str:
-    """Return the version in what the agent prints of an apply; empty when there is none, as from an older agent."""
+    """Return the version in the agent's output of an apply; empty when there is none, as from an older agent."""
     try:
         version = read_json_object(str(said), SAID_BYTES).get("agent_version", "")
     except UnreadableJsonError:
@@ -124,7 +124,7 @@ def read_agent_version(said: object) -> str:
 
 
 def read_identity(said: object) -> Identity | None:
-    """Return which machine the agent says to be on, in what it prints of an apply; None from an older agent."""
+    """Return the agent's statement on its machine, in its output of an apply; None from an older agent."""
     try:
         found = read_json_object(str(said), SAID_BYTES).get("identity")
         return None if found is None else Identity.model_validate(found)
@@ -133,7 +133,7 @@ def read_identity(said: object) -> Identity | None:
 
 
 def find_reason(result: Mapping[str, Any]) -> str:
-    """Return what a failed task gives as its reason, the most telling text first."""
+    """Return a failed task's reason, the clearest text first."""
     if "censored" in result:
         return HIDDEN
     items = result.get("results")
@@ -150,7 +150,7 @@ def _reason_of(result: Mapping[str, Any]) -> str:
     if "censored" in result:
         return HIDDEN
     message = str(result.get("msg", ""))[-SAID_BYTES:].removeprefix("Task failed: ")
-    # A command's own words tell more than "non-zero return code", a module's traceback less than its message.
+    # A command's own output is clearer than "non-zero return code", a module's traceback less than its message.
     texts = [str(result.get(key, ""))[-SAID_BYTES:] for key in ("stderr", "module_stderr", "stdout")]
     said = next((text for text in texts if significant_lines(text.splitlines())), "")
     if not message or message.startswith(_SAYS_NOTHING):
@@ -161,10 +161,10 @@ def _reason_of(result: Mapping[str, Any]) -> str:
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Return a reason as one line, its decoration left out; of a long one the end, where the cause stands."""
+    """Return a reason as one line, without decoration; for a long one its end, which has the cause."""
     return shorten(text, limit)
 
 
 def _task_name(data: Mapping[str, Any]) -> str:
-    """Name a task by its sentence, without the role's name that Ansible puts before it."""
+    """Return a task's name, without the role's name that Ansible puts before it."""
     return str(data.get("task", "")).rpartition(" : ")[2]

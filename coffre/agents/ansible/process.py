@@ -1,6 +1,6 @@
-"""One ansible-playbook from its start to its end: events as they come, the end of its complaints, nothing kept beside.
+"""Runs one ansible-playbook: gives events as they come and the end of its output, and leaves no file behind.
 
-Machines decide how much Ansible prints and remembers, so all of it is bounded here.
+Machines decide how much Ansible prints and remembers, so all of it is limited here.
 """
 
 import contextlib
@@ -18,9 +18,9 @@ from coffre.outside.processes import CHUNK_BYTES, LINE_BYTES, STDERR_BYTES, Dead
 from coffre.outside.structured import read_json_object
 
 MEMORY_BYTES = 512 * 1024**2
-"""What each of Ansible's processes may take for its data; with forty machines it takes about an eighth of that."""
+"""The maximum data of each of Ansible's processes; with forty machines it uses about an eighth of that."""
 LOOK_SECONDS = 1.0
-"""How often is looked whether Ansible has ended while something it left behind still holds its pipes."""
+"""How often this process checks whether Ansible has ended while a child process still has its pipes open."""
 DESCRIPTOR = "COFFRE_EVENTS_DESCRIPTOR"
 
 OnEvent = Callable[[Mapping[str, Any]], None]
@@ -28,7 +28,7 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Ended:
-    """How Ansible ended: its exit code (negative: the signal), and the end of all that it printed."""
+    """The end of Ansible: its exit code (negative: the signal), and the end of its output."""
 
     exit_code: int
     output: str
@@ -41,13 +41,13 @@ def play(
     deadline_seconds: float,
     on_event: OnEvent,
 ) -> Ended:
-    """Run ansible-playbook in ``folder`` and call ``on_event`` in this thread with what its callback plugin tells.
+    """Run ansible-playbook in ``folder`` and call ``on_event`` in this thread with the events of its callback plugin.
 
-    It has ended when this returns or raises, Ctrl-C included; its workers end with the folder. DeadlinePassedError when
-    it took too long.
+    Ansible has ended when this returns or raises, Ctrl-C included; its workers end with the folder. DeadlinePassedError
+    when it took too long.
     """
     reader, writer = os.pipe()
-    # Killed workers leave Ansible waiting for ever: it ends with whoever started it.
+    # When its workers are killed, Ansible waits for ever: it ends with the process that started it.
     guards = ["prlimit", f"--data={MEMORY_BYTES}", "setpriv", "--pdeathsig=KILL"]
     with os.fdopen(reader, "rb", buffering=0) as events:
         try:
@@ -60,7 +60,7 @@ def play(
                 stderr=subprocess.STDOUT,
                 bufsize=0,
                 pass_fds=[writer],
-                # Ctrl-C is for us; Ansible is ended by us.
+                # This process handles Ctrl-C, and ends Ansible itself.
                 start_new_session=True,
             )
         finally:
@@ -83,7 +83,7 @@ def _ended_after(process: "subprocess.Popen[bytes]") -> Iterator[IO[bytes]]:
 
 
 class _Following:
-    """What comes out of one Ansible."""
+    """The output of one Ansible."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes]", printed: IO[bytes], events: IO[bytes], on_event: OnEvent

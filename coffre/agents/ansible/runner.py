@@ -1,4 +1,4 @@
-"""The one module that runs Ansible: the bundled playbooks, over an inventory that is on disk no longer than the run."""
+"""Runs Ansible: the bundled playbooks, with an inventory that is on disk only during the run. Only this module does."""
 
 import json
 import os
@@ -18,26 +18,26 @@ from coffre.workspace.private_folder import private_folder
 
 MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
-"""For the whole of a run; programs of 55 MB over a customer's slow line take minutes."""
+"""For a whole run; sending programs of 55 MB over a customer's slow line takes minutes."""
 SSH_FOLDER = "ssh"
 
-# While it waits for machines Ansible looks a thousand times a second whether one has answered: a seventh of its time.
+# While it waits for machines, Ansible polls for answers a thousand times a second: a seventh of its time.
 _SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
 
 WithFolder = Callable[[Inventory, Path], Inventory]
 
 OnTask = Callable[[str, str], None]
-"""Called with an inventory host and the task it begins."""
+"""Called with an inventory host and the task that it begins."""
 
 
 def run_playbook(
     playbook: str, inventory: Inventory, scratch: Path, on_task: OnTask, *, with_folder: WithFolder | None = None
 ) -> dict[str, HostOutcome]:
-    """Run one of the bundled playbooks over an inventory and say how it ended on each host.
+    """Run one of the bundled playbooks with an inventory and return the result for each host.
 
-    ``with_folder`` tells the machines of the inventory the run's private folder here.
+    ``with_folder`` adds this run's private folder on this computer to the inventory.
 
-    The inventory, which may hold secrets, and all that Ansible writes stay in a private folder, in memory where the
+    The inventory, which may contain secrets, and all files of Ansible are in a private folder, in memory where the
     system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
     Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
     """
@@ -61,9 +61,9 @@ def run_playbook(
 
 
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
-    """Return Ansible's environment: without what is set for anybody else's Ansible, every file in our folder. Pure."""
+    """Return Ansible's environment: without the user's settings for Ansible, with every file in our folder. Pure."""
     kept = child_environment(environment, without=(*NOT_FOR_PROGRAMS, "ANSIBLE_", "VAULT_", "PYTHON"))
-    # The first word counts for ssh: Ansible's own time limit is one for start-up files and sudo too.
+    # ssh uses the first value of an option: Ansible's own time limit also covers start-up files and sudo.
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s -o ConnectTimeout={CONNECT_SECONDS}"
     return {
         **kept,
@@ -80,12 +80,12 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_FORKS": str(forks),
         "ANSIBLE_CALLBACK_PLUGINS": str(toolchain.bundled("playbooks") / "callback_plugins"),
         "ANSIBLE_STDOUT_CALLBACK": "coffre_events",
-        # Our plugins leave nothing compiled beside themselves.
+        # Our plugins leave no compiled files beside themselves.
         "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_DISPLAY_TRACEBACK": "error",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_GATHERING": "explicit",
-        # What a machine calls its facts overrides no variable of ours.
+        # The facts of a machine must not override our variables.
         "ANSIBLE_INJECT_FACT_VARS": "False",
         "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
         "ANSIBLE_NO_TARGET_SYSLOG": "True",
@@ -97,7 +97,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
 
 
 def list_collection_folders(environment: Mapping[str, str]) -> list[Path]:
-    """Return where Ansible's collections may be: beside our packages, where ansible-galaxy puts them, the system's."""
+    """Return the folders where Ansible's collections may be: our packages', ansible-galaxy's, the system's."""
     user = find_home(environment)
     return [
         Path(sysconfig.get_path("purelib")),
@@ -117,7 +117,7 @@ def refuse_without_collection(folders: Sequence[Path]) -> None:
 
 
 def _prepare(folder: Path, inventory: Inventory) -> Path:
-    """Write what Ansible reads, for this user alone, and give it our own way to the OpenSSH client."""
+    """Write Ansible's input files, private to this user, and set our own OpenSSH client."""
     (folder / "ansible.cfg").touch(mode=0o600)
     (folder / "ansible.cfg").write_text(_SETTINGS, encoding="utf-8")
     (folder / "inventory").mkdir(mode=0o700)
@@ -126,6 +126,6 @@ def _prepare(folder: Path, inventory: Inventory) -> Path:
     file.write_text(json.dumps(inventory), encoding="utf-8")
     (folder / SSH_FOLDER).mkdir(mode=0o700)
     for name in bounded_ssh.NAMES:
-        # A link: a system may forbid to run what lies in memory.
+        # A link: a system may forbid to run a program in memory.
         (folder / SSH_FOLDER / name).symlink_to(toolchain.find_tool("coffre-bounded"))
     return file

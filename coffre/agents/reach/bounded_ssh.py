@@ -1,10 +1,10 @@
-"""`coffre-bounded`: the OpenSSH client as Ansible starts it, left as soon as a machine prints more than any task needs.
+"""`coffre-bounded`: the OpenSSH client for Ansible, ended when a machine prints more than any task needs.
 
-Ansible keeps whatever a machine prints. Called by the name of a link, `ssh`, `sftp` or `scp`, this runs the program of
-that name with its own arguments and input, and hands on at most `OUTPUT_BYTES` of what it prints. It reads on while
-Ansible does not: that one first sends all it has, to a machine that may print instead of listening.
+Ansible keeps all output of a machine. Called by the name of a link, `ssh`, `sftp` or `scp`, this runs the program of
+that name with its own arguments and input, and forwards at most `OUTPUT_BYTES` of its output. It reads the output even
+while Ansible does not: Ansible first sends all its input, to a machine that may print instead of reading.
 
-Ansible starts it for every task on every machine, so that it reads none but the smallest libraries.
+Ansible starts it for every task on every machine, so it imports only the smallest libraries.
 """
 
 import os
@@ -14,24 +14,24 @@ import stat
 import sys
 
 OUTPUT_BYTES = 128 * 1024
-"""The most that one task may print in all: the longest honest one shows a file's first 64 KiB."""
+"""The maximum output of one task: the longest normal one shows a file's first 64 KiB."""
 CHUNK_BYTES = 64 * 1024
 PAUSE_SECONDS = 1.0
-"""An Ansible that has something to send makes no longer pause."""
+"""An Ansible with input to send never pauses longer."""
 NAMES = ("ssh", "sftp", "scp")
 SSH_FAILED = 255
 ENDLESS = f"coffre: it printed more than {OUTPUT_BYTES // 1024} KiB and was left"
-"""What stands at the end of the complaints then."""
+"""The last line of the error output in that case."""
 _IN, _OUT, _ERR = 0, 1, 2
 
 
 def main() -> None:
-    """Run the program that this is called as, and end as it does; as an ssh that failed when it printed too much."""
-    name = os.path.basename(sys.argv[0])  # noqa: PTH119 - reading pathlib takes longer than all else here
+    """Run the program of this name and end with its exit code; like a failed ssh when it printed too much."""
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119 - importing pathlib takes longer than everything else here
     if name not in NAMES:
         sys.exit("coffre-bounded is started by Ansible, as ssh, sftp or scp")
     relay = _Relay([name, *sys.argv[1:]])
-    # Ansible ends us when it waits no longer, and may close its pipes at any time.
+    # Ansible ends this process after its own timeout, and may close its pipes at any time.
     signal.signal(signal.SIGTERM, lambda _number, _frame: relay.kill())
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     relay.follow()
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 class _Relay:
-    """One program and what it prints, on its way to Ansible."""
+    """One program, and its output on the way to Ansible."""
 
     def __init__(self, command: list[str]) -> None:
         self._targets: dict[int, int] = {}
@@ -49,7 +49,7 @@ class _Relay:
             source, printed = os.pipe()
             self._targets[source] = target
             actions += [(os.POSIX_SPAWN_DUP2, printed, target)]
-        # What Python ignores for itself is as usual for the program.
+        # Signals that Python ignores for itself have their default action in the program.
         self._pid = os.posix_spawnp(
             command[0], command, os.environ, file_actions=actions, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
         )
@@ -59,7 +59,7 @@ class _Relay:
         self._unsent = {_OUT: b"", _ERR: b""}
         self._count_bytes = 0
         self.exit_code = 0
-        """Known once all was followed; below zero it is the signal that ended the program."""
+        """Known after the end of the program; below zero it is the signal that ended it."""
         for each in (*self._targets, *self._unsent):
             os.set_blocking(each, False)
 
@@ -74,7 +74,7 @@ class _Relay:
             return  # it had ended
 
     def follow(self) -> None:
-        """Hand on what the program prints until it has ended, or is ended since it prints too much."""
+        """Forward the program's output until it has ended, or is ended because it prints too much."""
         sources = {*self._targets, self._ended}
         while self._ended in sources and not self.is_endless:
             for source in self._wait(sources):
@@ -83,18 +83,18 @@ class _Relay:
         if self.is_endless and self._ended in sources:
             self.kill()
         self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        # A connection that others share goes on in the background and keeps the pipes: their end never comes.
+        # A shared connection goes on in the background and keeps the pipes open: they never reach their end.
         for source in self._targets:
             while not self.is_endless and self._take(source):
                 pass
 
     def finish(self) -> None:
-        """Hand on the rest, or the reason."""
+        """Forward the rest, or the reason."""
         if self.is_endless:
             self._unsent = {_OUT: b"", _ERR: f"\n{ENDLESS}\n".encode()}
         waiting = [target for target in self._unsent if not self._send(target)]
         if waiting or self.is_endless:
-            # An Ansible that still sends reads nothing, and a pipe that breaks meanwhile is all it would tell of.
+            # An Ansible that still sends does not read, and would only report a broken pipe.
             _throw_away_input()
             os.close(_IN)
         for target, unsent in self._unsent.items():
@@ -103,13 +103,13 @@ class _Relay:
                 unsent = unsent[os.write(target, unsent) :]
 
     def _wait(self, sources: set[int]) -> list[int]:
-        """Send what Ansible takes, and wait for more: for something to read, or for room."""
+        """Send what Ansible reads, and wait for more output to read, or for room to write."""
         waiting = [target for target in self._unsent if not self._send(target)]
         readable, _, _ = select.select(sources, waiting, [])
         return readable
 
     def _take(self, source: int) -> bytes | None:
-        """Read what is there; None when that is nothing yet, and empty when nothing more comes."""
+        """Read the available output; None when there is none yet, and empty at its end."""
         try:
             chunk = os.read(source, CHUNK_BYTES)
         except BlockingIOError:
@@ -119,7 +119,7 @@ class _Relay:
         return chunk
 
     def _send(self, target: int) -> bool:
-        """Write as much as there is room for; whether that was all."""
+        """Write as much as there is room for; returns whether that was all."""
         try:
             while self._unsent[target]:
                 self._unsent[target] = self._unsent[target][os.write(target, self._unsent[target]) :]
@@ -129,7 +129,7 @@ class _Relay:
 
 
 def _throw_away_input() -> None:
-    """Take what Ansible sends until it has sent all; what is no pipe, a terminal, brings nothing."""
+    """Read Ansible's input until it has sent all; only from a pipe, since a terminal sends nothing."""
     if not stat.S_ISFIFO(os.fstat(_IN).st_mode):
         return
     while select.select([_IN], [], [], PAUSE_SECONDS)[0] and os.read(_IN, CHUNK_BYTES):

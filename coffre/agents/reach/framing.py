@@ -1,7 +1,7 @@
-"""The frame around a command on a customer's machine, whatever its login shell is and whoever else speaks there. Pure.
+"""The frame around a command on a customer's machine, for any login shell and any other output there. Pure.
 
-The text that ssh carries is understood by every login shell alike and only starts /bin/sh. Marks with a random word
-tell what the command says from what start-up files, sudo or a job in the background say; no position means anything.
+Every login shell understands the text that ssh sends in the same way, and it only starts /bin/sh. Marks with a random
+word separate the command's output from that of start-up files, sudo or a background job; positions are never used.
 """
 
 import re
@@ -12,10 +12,10 @@ from enum import Enum
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SURROUNDINGS = f"LC_ALL=C; PATH={PATH}${{PATH:+:$PATH}}; export LC_ALL PATH; umask 022"
-"""What a command finds on every machine, without a quote: start-up files and sudo's settings decide none of it."""
+"""The environment of a command on every machine, without a quote: start-up files and sudo's settings change nothing."""
 
-# Both outputs get the mark line by line: whatever others write between, or before, or later, stays apart, and so do the
-# two where a start-up file has put them together.
+# Both outputs get the mark line by line: other output between, before or after stays separate, and so do the two
+# outputs when a start-up file has joined them.
 _MARKING = """
 marked() { while IFS= read -r line; do printf '%s%s:%s\\n' "$mark" "$1" "$line"; done; }
 say() { printf '\\n%s %s\\n' "$mark" "$1"; }
@@ -36,15 +36,15 @@ class Stage(Enum):
     """How far a framed command came."""
 
     NOTHING = "nothing"
-    """The login shell has run nothing of ours."""
+    """The login shell has not run our command."""
     SHELL = "shell"
-    """/bin/sh was run; sudo, where there is one, has not started the command."""
+    """/bin/sh has run; sudo, where it is used, has not started the command."""
     COMMAND = "command"
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a framed command came to; ``exit_code`` is None when its end did not come through."""
+    """The result of a framed command; ``exit_code`` is None when its end did not arrive."""
 
     stdout: str
     stderr: str
@@ -53,22 +53,22 @@ class Said:
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame; ``mark`` is a random word. With ``terminal`` the command has one, and its pipes stay as they are."""
+    """One frame; ``mark`` is a random word. With ``terminal`` the command gets a terminal, and keeps its pipes."""
 
     mark: str
     terminal: bool = False
 
     def run(self, argv: Sequence[str], *, become: bool) -> str:
-        """Return the text that runs a command, as root by sudo with ``become``; `read` finds its words."""
+        """Return the text that runs a command, as root by sudo with ``become``; `read` finds its output."""
         sudo = ["sudo", "-n", "--"] if become else []
         command = shlex.join([*sudo, "/bin/sh", "-c", _FRAMED, "coffre", self.mark, *argv])
         over = f"printf '\\n%s\\n' '{self.over}'"
         return self._send(f"printf '\\n%s shell\\n' {self.mark} >&2\n{command}\n{over}; {over} >&2")
 
     def enclose(self, text: str) -> str:
-        """Return the text that runs another, written for sh: `read` finds its output, `cut` its complaints.
+        """Return the text that runs another, written for sh: `read` finds its output, `cut` its error output.
 
-        Those are not marked: sudo's question for a password is among them, and has no end of line.
+        Error output is not marked: sudo's password prompt is part of it, and has no end of line.
         """
         return self._send(
             f'mark={self.mark}{_MARKING}{{ (\n{text}\n); code=$?; say "end $code"; }} | marked 1; say end >&2'
@@ -76,12 +76,12 @@ class Frame:
 
     @property
     def begin(self) -> str:
-        """The line after which a command speaks, on both its outputs."""
+        """The line before a command's output, on both its outputs."""
         return f"{self.mark} begin"
 
     @property
     def over(self) -> str:
-        """The line after which nothing of ours speaks any more, whether the command began or not."""
+        """The line after all our output, whether the command began or not."""
         return f"{self.mark} over"
 
     def reached(self, said: str) -> Stage:
@@ -91,18 +91,18 @@ class Frame:
         return Stage.SHELL if f"{self.mark} shell" in said else Stage.NOTHING
 
     def read(self, *parts: str) -> Said:
-        """Take a command's words out of its two outputs; a line that broke off counts for nothing."""
+        """Extract a command's output from its two streams; an incomplete line is ignored."""
         outputs: dict[str, list[str]] = {"1": [], "2": []}
         for line in (line for part in parts for line in part.split("\n")[:-1]):
             which, text = self.own(line)
             if which:
                 outputs[which].append(text)
         (stdout, code), (stderr, _) = (self._end("\n".join(lines)) for lines in outputs.values())
-        # Without the end of the first output nobody knows that it is whole.
+        # Without the end mark of the first output, it may be incomplete.
         return Said(stdout, stderr, code)
 
     def own(self, line: str) -> tuple[str, str]:
-        """Return on which output, 1 or 2, the command said a line, and what; nothing for a line of somebody else's."""
+        """Return the output, 1 or 2, and the text of a command's line; empty for a line that is not the command's."""
         found = re.search(rf"{re.escape(self.mark)}([12]):(.*)", line, re.DOTALL)
         return (found[1], found[2]) if found else ("", "")
 
@@ -111,17 +111,17 @@ class Frame:
         return (body[1:], int(code)) if found and _EXIT_CODE.fullmatch(code) else (text, None)
 
     def is_over(self, *outputs: bytes | bytearray) -> bool:
-        """Tell whether two outputs have come to their end: what a start-up file has left running may hold them open."""
-        # Asked at every piece that comes: looking at all of it each time would cost seconds.
+        """Tell whether two outputs have ended: a process left by a start-up file may keep them open."""
+        # Called for every piece that arrives: reading all of it each time would cost seconds.
         return sum(output[-_TAIL_BYTES:].count(f"{self.over}\n".encode()) for output in outputs) > 1
 
     def cut(self, text: str) -> str:
-        """Return the complaints of what was enclosed; nothing when it never began."""
+        """Return the error output of what was enclosed; empty when it never began."""
         _, found, rest = text.partition(f"{self.begin}\n")
         return rest.partition(f"\n{self.mark} end")[0] if found else ""
 
     def before(self, *outputs: str) -> str:
-        """Return what was said on the outputs before the command began, without the marks."""
+        """Return the text on the outputs before the command began, without the marks."""
         heads = [output.partition(self.begin)[0].partition(self.over)[0] for output in outputs]
         return "\n".join(line for line in "\n".join(heads).split("\n") if self.mark not in line)
 
@@ -130,9 +130,9 @@ class Frame:
 
 
 def for_any_shell(text: str) -> str:
-    """Return one line that sh, bash, zsh, ksh, fish, csh and tcsh all understand alike: it runs a text in /bin/sh.
+    """Return one line that runs a text in /bin/sh: sh, bash, zsh, ksh, fish, csh and tcsh all read it the same way.
 
-    Quotes, `!`, line ends and backslashes, which these shells read in as many ways, travel as octal numbers.
+    Quotes, `!`, line ends and backslashes, which these shells read differently, are sent as octal numbers.
     """
     encoded = "".join(
         chr(byte) if _PLAIN.match(chr(byte)) else f"\\0{byte:03o}" for byte in text.encode("utf-8", "surrogateescape")
@@ -141,9 +141,9 @@ def for_any_shell(text: str) -> str:
 
 
 def _with_terminal(text: str) -> str:
-    """Return a text that runs another with a controlling terminal, which a sudo with `requiretty` asks for.
+    """Return a text that runs another with a controlling terminal, which sudo needs with `requiretty`.
 
-    Its standard input and outputs stay the pipes that they are: on a terminal they would be mixed and changed.
+    Its standard input and outputs stay pipes: on a terminal they would be mixed and changed.
     """
     inside = shlex.quote(f"exec <&3 >&4 2>&5 3<&- 4>&- 5>&-\n{text}")
     return (

@@ -1,8 +1,8 @@
-"""Files for a machine in one command: the stream that carries them, and the text of sh that places each. Pure.
+"""Sends files to a machine in one command: the stream with their content, and the sh text that places each. Pure.
 
-The content comes by standard input, so that no process list shows any of it; sh, tar and coreutils are all that is
-needed there. A file lies beside its place, with its owner and its rights, until its sum is seen to be right; then it
-takes the place in one step. What a killed run has left there is overwritten by the next.
+The content is sent on standard input, so that no process list shows it; the machine only needs sh, tar and coreutils.
+A file is written beside its place, with its owner and its mode, until its checksum is verified; then one rename moves
+it there. The next run overwrites the remains of a killed one.
 """
 
 import io
@@ -18,7 +18,7 @@ _NEW = ".new"
 
 @dataclass(frozen=True)
 class PlacedFile:
-    """A file and its absolute place; ``mode`` are its rights, ``sha256`` what it must have when it has arrived."""
+    """A file and its absolute path; ``mode`` are its permissions, ``sha256`` is checked after it has arrived."""
 
     path: str
     mode: int
@@ -28,7 +28,7 @@ class PlacedFile:
 
 @dataclass(frozen=True)
 class Placement:
-    """What a machine is to have, all of it root's: folders with their rights, files, links with their targets."""
+    """What a machine must have, all owned by root: folders with their modes, files, links with their targets."""
 
     folders: Mapping[str, int]
     files: Sequence[PlacedFile]
@@ -49,7 +49,7 @@ def make_archive(placement: Placement) -> bytes:
 
 
 def make_command(placement: Placement) -> str:
-    """Return what sh runs as root with the archive on its standard input. It fails where one step does."""
+    """Return the sh text to run as root with the archive on its standard input. It fails when one step fails."""
     lines = ["set -e"]
     for folder, mode in placement.folders.items():
         lines.append(f"install -d -o root -g root -m {mode:04o} -- {shlex.quote(folder)}")

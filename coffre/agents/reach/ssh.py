@@ -1,4 +1,4 @@
-"""The one module that runs the OpenSSH client: commands on a tenant's machine, its host key always checked."""
+"""Runs commands on a tenant's machine with OpenSSH; host keys are always checked. Only this module runs the client."""
 
 import contextlib
 import os
@@ -32,22 +32,22 @@ CONNECT_SECONDS = 10
 DEFAULT_PORT = 22
 SSH_FAILED = 255
 STDOUT_BYTES = 2 * 1024**2
-"""The most that a command on a machine may print: a report has 1 MiB at most."""
+"""The maximum output of a command on a machine: a report has 1 MiB at most."""
 KEEP_SECONDS = 20
-"""How long a shared connection outlives a run that was killed before it could end it."""
+"""How long a shared connection outlives a run that was killed before it could close it."""
 SETTLE_SECONDS = 10.0
-"""How long the last complaints may take to come through once the rest has."""
+"""How long the last error output may take to arrive after the rest."""
 LINGER_SECONDS = 2.0
-"""How long ssh may take to end once the command has."""
+"""How long ssh may take to end after the command."""
 BEGIN_SECONDS = 60
 """How long a long command may take to begin: the connection, start-up files, sudo."""
 CLIENT_VARIABLES = ("LC_ALL", "PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
-"""What the ssh programs need of our environment: no secret of ours."""
+"""The variables that the ssh programs need from our environment: none is a secret of ours."""
 
 
 @dataclass(frozen=True)
 class CompletedRun:
-    """What a command on a machine ended with."""
+    """The result of a command on a machine."""
 
     exit_code: int
     stdout: str
@@ -55,9 +55,9 @@ class CompletedRun:
 
 
 def ssh_options(known_hosts: Path, ssh_config: Path | None) -> list[str]:
-    """Return the options that every connection to a tenant's machine is made with, Ansible's included. Pure.
+    """Return the options of every connection to a tenant's machine, Ansible's included. Pure.
 
-    Host keys come from the tenant's own file (and a global one that ``ssh_config`` may name); nothing is ever asked.
+    Host keys come from the tenant's own file (and a global one in ``ssh_config`` if set); ssh never asks a question.
     """
     config = ["-F", str(ssh_config)] if ssh_config else []
     settings = {
@@ -76,19 +76,19 @@ def ssh_options(known_hosts: Path, ssh_config: Path | None) -> list[str]:
 
 
 def _quote_file(path: Path) -> str:
-    """Write a file name as ssh_config wants it: quoted, since a blank separates two files, and % doubled."""
+    """Write a file name for ssh_config: quoted, since a blank separates two files, and with % doubled."""
     return '"' + str(path).replace("%", "%%") + '"'
 
 
 def control_path(folder: Path) -> str:
-    """Return where a shared connection's socket is, as ssh_config wants it: a folder's name may hold blanks. Pure."""
+    """Return the path of a shared connection's socket for ssh_config: a folder's name may have blanks. Pure."""
     return _quote_file(folder).removesuffix('"') + '/%C"'
 
 
 class SshMachine:
-    """One machine over one shared connection, made at the first command and ended with the block.
+    """One machine over one shared connection, opened by the first command and closed with the block.
 
-    ``trust`` is the command an operator types to record its host key; it only appears in hints.
+    ``trust`` is the command with which an operator records its host key; it only appears in hints.
     """
 
     def __init__(
@@ -109,34 +109,34 @@ class SshMachine:
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        # A socket's path has 108 bytes at most, so never a folder of the checkout.
+        # A socket's path has 108 bytes at most, so it is never in a folder of the checkout.
         self._sockets = self._held.enter_context(private_folder(temporary_folder()))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Leaving the folder ends the ssh that holds its socket.
+        # Closing the folder ends the ssh that has its socket.
         self._held.close()
         self._sockets = None
 
     @property
     def folder(self) -> Path:
-        """The private folder of this connection, here; only while it is open."""
+        """The private folder of this connection on this computer; only while it is open."""
         assert self._sockets is not None  # noqa: S101 - asked within the block
         return self._sockets
 
     @property
     def name(self) -> str:
-        """The machine's host name, as the tenant file has it."""
+        """The machine's host name in the tenant file."""
         return self._connection.host
 
     def run(self, argv: Sequence[str], timeout_seconds: float, stdin: str | None = None) -> CompletedRun:
-        """Run a command as root (by sudo where the connection says so) and return how it ended, whatever its exit code.
+        """Run a command as root (by sudo if the connection has it) and return its result, for every exit code.
 
-        What start-up files or anything else on the machine print is no part of its output. Raises one of `ssh_errors`
-        when the machine could not be asked. A command that passes its time is left to the machine's sshd to end, and
-        UnreachableError says so; one that prints for ever is left as well, and EndlessOutputError says that.
+        The output of start-up files or other processes on the machine is not included. Raises one of `ssh_errors` when
+        the command could not run. A command that exceeds its time is left to the machine's sshd to end, with
+        UnreachableError; one that prints without end is left as well, with EndlessOutputError.
         """
         while True:
             frame = self._frame()
@@ -149,10 +149,10 @@ class SshMachine:
 
     @contextlib.contextmanager
     def started(self, argv: Sequence[str]) -> Iterator["Started"]:
-        """Start a command as root and give its pipes once it has begun; at the end of the block the line to it is cut.
+        """Start a command as root and give its pipes once it has begun; the end of the block closes its connection.
 
-        The command reads the end of its standard input then, and when this process dies: that is its sign to end.
-        Until it has begun nothing is sent to the machine, so that no start-up file reads what is meant for it.
+        Then, and when this process dies, the command reads the end of its standard input: this is its signal to end.
+        Nothing is sent to the machine before it has begun, so that no start-up file reads its input.
         """
         with contextlib.ExitStack() as held:
             started = held.enter_context(self._start(argv))
@@ -182,12 +182,12 @@ class SshMachine:
             process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
-                    # What could not be sent any more breaks the pipe a second time.
+                    # Unsent input breaks the pipe a second time.
                     with contextlib.suppress(BrokenPipeError):
                         pipe.close()
 
     def _hang_up(self) -> None:
-        """End the shared connection: it holds a command's pipes for as long as anything on the machine does."""
+        """End the shared connection: it keeps a command's pipes open as long as any process on the machine does."""
         if self._sockets is not None:
             ending = ["ssh", *self._shared(), "-O", "exit", self._target]
             settled = child_environment(os.environ, only=CLIENT_VARIABLES)
@@ -215,7 +215,7 @@ class SshMachine:
         return processes.Limits(timeout_seconds, STDOUT_BYTES, frame.is_over)
 
     def _learns_from(self, frame: Frame, done: CompletedRun) -> bool:
-        """Tell whether a command that sudo refused is worth a second try: this time with a terminal."""
+        """Tell whether a command that sudo refused should be tried again, with a terminal."""
         before = frame.before(done.stdout, done.stderr)
         if self._terminal or not self._connection.become or not wants_terminal(before):
             return False
@@ -223,7 +223,7 @@ class SshMachine:
         return True
 
     def _explain(self, frame: Frame, done: CompletedRun) -> ExpectedError:
-        """Return what it means that a command did not begin, or did not end."""
+        """Return the error for a command that did not begin, or did not end."""
         said = f"{done.stdout}\n{done.stderr}"
         reached, before = frame.reached(said), frame.before(done.stdout, done.stderr)
         if reached is Stage.COMMAND and frame.begin not in done.stdout:
@@ -234,7 +234,7 @@ class SshMachine:
             return explain_sudo(self._account, before)
         if done.exit_code < 0:
             return explain_silence(self._account, reached, "the command", BEGIN_SECONDS)
-        # ssh's own 255 comes with its complaint; the same code from a login shell does not.
+        # ssh's own 255 comes with an error message; the same code from a login shell does not.
         if done.exit_code == SSH_FAILED and (done.stderr.strip() or not done.stdout):
             return explain_ssh(frame.before(done.stderr), self.name, self._trust)
         return explain_shell(self._account, before, done.exit_code)
@@ -274,7 +274,7 @@ class SshMachine:
 
 
 class Started:
-    """A command that goes on on a machine.
+    """A command that is running on a machine.
 
     ``has_begun`` is False when ssh ended, or was ended after BEGIN_SECONDS, before the command began.
     """
@@ -295,7 +295,7 @@ class Started:
             watch.cancel()
 
     def lines(self, total_bytes: int) -> Iterator[str]:
-        """Yield what the command itself prints, line by line; EndlessOutputError for more than ``total_bytes``."""
+        """Yield the command's own output, line by line; EndlessOutputError for more than ``total_bytes``."""
         end, over = f"{self.frame.mark} end ", f"{self.frame.over}\n".encode()
         for line in self._read(total_bytes):
             which, text = self.frame.own(line.decode("utf-8", "replace").removesuffix("\n"))
@@ -307,7 +307,7 @@ class Started:
                 return
 
     def end(self) -> CompletedRun:
-        """Wait for the command's end and return its exit code and complaints; SSH_FAILED when the line broke before."""
+        """Wait for the command's end and return exit code and error output; SSH_FAILED after a broken connection."""
         over = f"{self.frame.over}\n".encode()
         self._complaints.wait_for(lambda kept: over in kept, SETTLE_SECONDS)
         self._finish()
@@ -315,12 +315,12 @@ class Started:
         return CompletedRun(SSH_FAILED if said.exit_code is None else said.exit_code, "", said.stderr)
 
     def end_unbegun(self) -> CompletedRun:
-        """Wait for the end of a command that never began, and return all that was said meanwhile."""
+        """Wait for the end of a command that never began, and return all output until then."""
         code = self._finish()
         return CompletedRun(code, self._before.decode("utf-8", "replace"), self._complained())
 
     def _finish(self) -> int:
-        """Wait for ssh's end, which may not come by itself: what a start-up file has left running holds the line."""
+        """Wait for ssh's end, or end it: a process left by a start-up file can keep the connection open."""
         try:
             return self._process.wait(LINGER_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What an SSH client's complaint means, as errors told apart by what the operator does next. Pure."""
+"""Explains an SSH client's error messages, as errors distinguished by the operator's next action. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,33 +9,33 @@ from coffre.outside.text import one_line, visible
 
 NO_COMMAND = "no command was run by the login shell, which ended with code"
 NO_OUTPUT = "the end of a command did not come through, and ssh ended with code"
-"""How Ansible's connection plugin begins to say these two."""
+"""The beginning of these two messages of Ansible's connection plugin."""
 _SHOWN = 300
-"""The most characters that are shown of what a login shell says."""
+"""The maximum number of characters shown of a login shell's output."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Whom we log in as: the machine as the operator calls it, and the user there."""
+    """The login: the operator's name for the machine, and the user there."""
 
     machine: str
     user: str
 
 
 class UnreachableError(RemoteError):
-    """Nobody answered at the machine's address, or the line broke: it may work later."""
+    """The machine's address did not answer, or the connection broke: it may work later."""
 
 
 class LoginRefusedError(RemoteError):
-    """The machine answered and did not let us in."""
+    """The machine answered but refused the login."""
 
 
 class SudoRefusedError(RemoteError):
-    """We are in, and the user may not become root without being asked for a password."""
+    """The login works, but the user may not become root without a password prompt."""
 
 
 class LoginShellError(RemoteError):
-    """We are in, and what the machine runs for this user runs no command of ours."""
+    """The login works, but the user's login program does not run our command."""
 
 
 class UnknownHostKeyError(RefusedError):
@@ -43,7 +43,7 @@ class UnknownHostKeyError(RefusedError):
 
 
 class ChangedHostKeyError(RefusedError):
-    """The machine shows another host key than the one recorded: another machine answers, or it was installed anew."""
+    """The machine shows another host key than the recorded one: another machine answers, or it was reinstalled."""
 
 
 _UNREACHABLE = (
@@ -84,11 +84,11 @@ _SUDO = (
     ("must be owned by uid 0", "sudo is not installed as root's there: have the administrator repair the package."),
     ("no new privileges", "Something holds its sessions without privileges: look at sshd's unit on the machine."),
 )
-"""What sudo says when it refuses, in the C locale, and what mends it."""
+"""sudo's messages when it refuses, in the C locale, and the remedy for each."""
 
 
 def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
-    """Return what an `ssh` that ended with 255 complains about; ``trust`` is the command that records the host key."""
+    """Return the error for an `ssh` that ended with 255; ``trust`` is the command that records the host key."""
     text = stderr.lower()
     if "remote host identification has changed" in text:
         return ChangedHostKeyError(
@@ -115,12 +115,12 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
 
 
 def wants_terminal(said: str) -> bool:
-    """Tell whether sudo refused since the command had no terminal (`requiretty`)."""
+    """Tell whether sudo refused because the command had no terminal (`requiretty`)."""
     return any(_NO_TERMINAL in line for line in said.lower().splitlines() if "sudo" in line)
 
 
 def find_sudo_refusal(said: str, account: Account) -> SudoRefusedError | None:
-    """Return the error when sudo, in the C locale, refused; None when nothing says so."""
+    """Return the error when sudo, in the C locale, refused; None without such a message."""
     for line in said.splitlines():
         text = line.lower()
         is_sudo = "sudo" in text or text.startswith("sorry, user")
@@ -131,7 +131,7 @@ def find_sudo_refusal(said: str, account: Account) -> SudoRefusedError | None:
 
 
 def explain_sudo(account: Account, said: str) -> SudoRefusedError:
-    """Return what it means that sudo did not start a command, by what was said before."""
+    """Return the error when sudo did not start a command, from the output before it."""
     known = find_sudo_refusal(said, account)
     reason = last_line(said) or "it gave no reason"
     return known or _refusal(account, reason, "Try `sudo -n true` as {user} on the machine.")
@@ -145,7 +145,7 @@ def _refusal(account: Account, reason: str, hint: str) -> SudoRefusedError:
 
 
 def explain_shell(account: Account, said: str, exit_code: int) -> LoginShellError:
-    """Return what it means that a login ended without having run our command, by what was said meanwhile."""
+    """Return the error when a login ended without running our command, from the output until then."""
     words = shorten(said, _SHOWN).rstrip(".")
     hint = (
         f"Give {account.user} there a login shell that runs commands (`usermod --shell /bin/sh {account.user}`) and "
@@ -161,7 +161,7 @@ def explain_shell(account: Account, said: str, exit_code: int) -> LoginShellErro
 
 
 def explain_lost_output(account: Account) -> LoginShellError:
-    """Return what it means that a command ran and nothing of what it printed came through."""
+    """Return the error when a command ran and none of its output arrived."""
     return LoginShellError(
         f"{account.machine}: what commands print does not reach us",
         f"Look for a redirection (`exec >`) in the start-up files of {account.user} on the machine.",
@@ -169,7 +169,7 @@ def explain_lost_output(account: Account) -> LoginShellError:
 
 
 def explain_silence(account: Account, reached: Stage, command: str, seconds: float) -> ExpectedError:
-    """Return what it means that a command did not answer in time, by how far it came."""
+    """Return the error when a command did not answer in time, by how far it came."""
     if reached is Stage.NOTHING:
         return LoginShellError(
             f"{account.machine}: the login shell of {account.user} did not come to run a command within "
@@ -188,7 +188,7 @@ def explain_silence(account: Account, reached: Stage, command: str, seconds: flo
 
 
 def shorten(said: str, limit: int) -> str:
-    """Return what was said as one line without decoration; of a long one the end, where the cause stands."""
+    """Return a message as one line without decoration; for a long one its end, which has the cause."""
     whole = " ".join(" ".join(significant_lines(said.splitlines())).split())
     line = visible(whole[-limit:])
     if len(whole) <= limit and len(line) <= limit:
@@ -199,7 +199,7 @@ def shorten(said: str, limit: int) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line that has a message."""
     lines = significant_lines(text.splitlines())
     return lines[-1] if lines else ""
 

@@ -1,4 +1,4 @@
-"""A machine's SSH host keys: asked for, shown as fingerprints, and recorded in the tenant's known_hosts file."""
+"""A machine's SSH host keys: read from it, shown as fingerprints, and recorded in the tenant's known_hosts file."""
 
 import base64
 import contextlib
@@ -39,7 +39,7 @@ class HostKey:
 
 @dataclass(frozen=True)
 class ScannedHost:
-    """What a machine shows: ``name`` is what ssh will look its keys up by (`[host]:port` for an unusual port)."""
+    """The keys that a machine shows: ``name`` is ssh's name for the look-up (`[host]:port` for an unusual port)."""
 
     name: str
     keys: tuple[HostKey, ...]
@@ -53,7 +53,7 @@ class _Address:
 
 
 def scan(connection: SshConnection, ssh_config: Path | None) -> ScannedHost:
-    """Ask a machine for its host keys, at the address that ssh itself would connect to. Nothing is recorded.
+    """Read a machine's host keys, at the address that ssh itself would use. Nothing is recorded.
 
     UnreachableError when it does not answer; ExpectedError when it can only be reached through another machine.
     """
@@ -68,13 +68,13 @@ def scan(connection: SshConnection, ssh_config: Path | None) -> ScannedHost:
 
 
 def find_recorded(known_hosts: Path, name: str) -> tuple[HostKey, ...]:
-    """Return the keys that are recorded for a name, sorted; none when the tenant has no file yet."""
+    """Return the recorded keys of a name, sorted; none when the tenant has no file yet."""
     recorded = read_lines(_read_file(known_hosts))
     return tuple(sorted({key for known, key in recorded if known == name}))
 
 
 def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str, machine: str) -> None:
-    """Refuse (RefusedError) a machine that does not show a key recorded for it, with the two ways on. Pure."""
+    """Refuse (RefusedError) a machine that does not show its recorded key, with the two possible actions. Pure."""
     if not is_conflict(recorded, scanned.keys):
         return
     raise RefusedError(
@@ -87,9 +87,9 @@ def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str,
 
 
 def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) -> bool:
-    """Write a machine's keys to the tenant's file, at once or not at all; False when it has just these.
+    """Write a machine's keys to the tenant's file, completely or not at all; False when they are already there.
 
-    RefusedError when others are recorded for that name, unless ``replace``. The file is public and belongs in git.
+    RefusedError when other keys are recorded for that name, unless ``replace``. The file is public and belongs in git.
     """
     lines = _read_file(known_hosts)
     recorded = set(find_recorded(known_hosts, scanned.name))
@@ -110,7 +110,7 @@ def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) ->
 
 
 def is_conflict(recorded: Iterable[HostKey], shown: Iterable[HostKey]) -> bool:
-    """Tell whether a recorded key is no longer shown: new keys beside the old are no conflict. Pure."""
+    """Tell whether a recorded key is no longer shown: new keys beside the old ones are no conflict. Pure."""
     return not set(recorded) <= set(shown)
 
 
@@ -128,7 +128,7 @@ def read_lines(lines: Iterable[str]) -> list[tuple[str, HostKey]]:
 
 
 def _resolve(connection: SshConnection, ssh_config: Path | None) -> _Address:
-    """Return where ssh would connect, and by which name it would look the host key up."""
+    """Return the address to which ssh would connect, and the name with which it would look up the host key."""
     config = ["-F", str(ssh_config)] if ssh_config else []
     port = ["-p", str(connection.port)] if connection.port != DEFAULT_PORT else []
     stdout, stderr = _call(["ssh", "-G", *config, *port, "--", connection.host], RESOLVE_SECONDS)
@@ -159,7 +159,7 @@ def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
 
 
 def _read_file(known_hosts: Path) -> list[str]:
-    """Return the lines of a tenant's file, whatever stands in them; ExpectedError when it is no such file."""
+    """Return the lines of a tenant's file with any content; ExpectedError when it is not readable as such a file."""
     try:
         content = read_plain(known_hosts, FILE_BYTES)
     except FileNotFoundError:

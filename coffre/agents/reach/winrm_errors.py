@@ -1,11 +1,11 @@
-"""What a refused WinRM connection means, as errors told apart by what the operator does next. Pure."""
+"""Explains a refused WinRM connection, as errors distinguished by the operator's next action. Pure."""
 
 from coffre.agents.reach.ssh_errors import LoginRefusedError, UnreachableError, last_line
 from coffre.errors import ExpectedError, RefusedError
 
 
 class UntrustedCertificateError(RefusedError):
-    """The machine shows a certificate that nobody vouches for: perhaps another machine answers."""
+    """The machine shows a certificate that no trusted authority signed: perhaps another machine answers."""
 
 
 _LOGIN = ("failed to authenticate", "401", "logon failure", "credentials were rejected", "access is denied")
@@ -20,7 +20,7 @@ _UNREACHABLE = (
 
 
 def explain_winrm(reason: str, machine: str) -> ExpectedError:
-    """Return what PowerShell remoting complains about when it could not begin."""
+    """Return the error for a PowerShell remoting that could not begin."""
     text = reason.lower()
     if "pypsrp" in text and "not installed" in text:
         return ExpectedError("pypsrp, which speaks WinRM, is not installed", "Run `make setup`.")

@@ -1,4 +1,4 @@
-"""Where a machine's repository is, as restic names it."""
+"""The address of a machine's repository, in the form of restic."""
 
 from coffre.spec import naming
 

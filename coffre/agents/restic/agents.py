@@ -30,10 +30,11 @@ __all__ = ["AGENT", "RESTIC", "AgentPrograms", "ResticAgents", "judge"]
 
 
 class ResticAgents:
-    """Drives coffre-agent and restic on machines that SSH or WinRM reaches; an Agents.
+    """Drives coffre-agent and restic on machines with an SSH or WinRM connection; implements Agents.
 
-    ``scratch`` is where a run's private files go on a system without a tmpfs; ``programs`` are those for Linux, unless
-    they are the ones that set-up built; ``slugs`` are the tenants' by their ids, by which another's agent is named.
+    ``scratch`` is the place of a run's private files on a system without a tmpfs; ``programs`` are those for Linux, by
+    default the ones that set-up built; ``slugs`` are the tenants' by their ids, used to name the agent of another
+    tenant.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class ResticAgents:
         self._programs = programs
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
-        """Install or repair the agent on each machine and have it apply its orders. May run twice."""
+        """Install or repair the agent on each machine and make it apply its orders. May run twice."""
         systems = {request.target.system for request in requests}
         inventory = build_deploy_inventory(
             requests,
@@ -80,21 +81,21 @@ class ResticAgents:
 
 
 _NO_MEMORY = ("MemoryError", "malloc failure", "Cannot allocate memory")
-"""How Python, OpenSSL and the system say that a process has all the memory that it may have."""
+"""The messages of Python, OpenSSL and the system for a process that has reached its memory limit."""
 
 
 def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> DeployResult:
-    """Say in an operator's words how it went on a machine. Pure."""
+    """Return the result on a machine, in words for an operator. Pure."""
     unreachable, message = outcome.unreachable, ""
     endless = _find_endless(target, outcome)
     if endless is not None:
-        # Somebody answers there: this is no machine to wait for.
+        # The machine answers: waiting for it would not help.
         unreachable, message = False, _sentence(endless)
     elif not outcome.ok:
         login = None
         if not isinstance(target.connection, WinrmConnection):
             login = explain_login(outcome, Account(target.machine, target.connection.user))
-        # Ansible calls a refused login, and a refused sudo, now unreachable and now failed.
+        # Ansible sometimes calls a refused login, or a refused sudo, unreachable and sometimes failed.
         unreachable = login is not None or (unreachable and not is_known(outcome.reason))
         message = _sentence(login or _explain(target, outcome, slugs))
     return DeployResult(
@@ -111,7 +112,7 @@ def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> Dep
 
 
 def _find_endless(target: Target, outcome: HostOutcome) -> EndlessOutputError | None:
-    """Return the error when a machine was left since it printed, or answered, more than any honest one."""
+    """Return the error when a machine was left because it printed, or answered, more than any honest one."""
     name, where = target.machine, "the programs there that answer us"
     if ENDLESS in outcome.reason:
         where = f"the login shell of {target.connection.user} there, at its sudo and its sshd"

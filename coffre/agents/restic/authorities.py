@@ -1,4 +1,4 @@
-"""The certificates that a machine is to know the platform by."""
+"""The CA certificates with which a machine verifies the platform."""
 
 import ssl
 from pathlib import Path
@@ -7,7 +7,7 @@ from coffre.errors import ExpectedError
 
 
 def read_authorities(ca_file: Path | None) -> bytes:
-    """Return them in PEM: those of the platform's own authority, or the ones that this computer trusts."""
+    """Return them in PEM: those of the platform's own authority, or those that this computer trusts."""
     source = ca_file or Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
     try:
         return source.read_bytes()

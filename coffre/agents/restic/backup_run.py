@@ -1,4 +1,4 @@
-"""A backup started on a machine over SSH and followed to its end: by the unit's invocation, never by guessing."""
+"""Starts a backup on a machine over SSH and follows it to its end: by the unit's invocation id, without guesses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ UNIT = "coffre-backup.service"
 LAST_REPORT = "/var/lib/coffre/last-report.json"
 COMMAND_SECONDS = 30.0
 STARTING_SECONDS = 30.0
-"""How long systemd may take to begin a unit that it accepted to start."""
+"""How long systemd may take to start a unit after it accepted the request."""
 LOST_SECONDS = 120.0
-"""How long the line to a machine may be broken while its backup goes on."""
+"""How long the connection to a machine may be broken while its backup goes on."""
 
 _RUNNING = ("active", "activating", "deactivating", "reloading")
 _PROPERTIES = ("LoadState", "ActiveState", "Result", "ExecMainStatus", "InvocationID")
 
 
 class BackupRunError(ExpectedError):
-    """The run could not be started, or ended without saying how."""
+    """The run could not be started, or ended without a report."""
 
 
 class RunsCommands(Protocol):
-    """What following a run needs of a machine; SshMachine is one."""
+    """What a run's follower needs from a machine; SshMachine implements it."""
 
     @property
     def name(self) -> str: ...
@@ -38,7 +38,7 @@ class RunsCommands(Protocol):
 
 @dataclass(frozen=True)
 class UnitState:
-    """What systemd says of the unit; ``invocation_id`` is empty when it never ran or nobody remembers."""
+    """systemd's state of the unit; ``invocation_id`` is empty when the unit never ran, or systemd has forgotten it."""
 
     is_loaded: bool
     is_running: bool
@@ -48,7 +48,7 @@ class UnitState:
 
 
 def read_unit_state(text: str) -> UnitState:
-    """Read `systemctl show`. Pure."""
+    """Read the output of `systemctl show`. Pure."""
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return UnitState(
         is_loaded=fields.get("LoadState") == "loaded",
@@ -62,10 +62,10 @@ def read_unit_state(text: str) -> UnitState:
 def start_and_wait(
     machine: RunsCommands, deadline_seconds: float, on_progress: Callable[[str], None], clock: Clock | None = None
 ) -> Report:
-    """Start the machine's backup, or join one that runs already, and return its report.
+    """Start the machine's backup, or join a running one, and return its report.
 
-    Raises the errors of `ssh_errors` when the machine cannot be asked, BackupRunError when the agent is not installed,
-    the run ended without a report, or the deadline passed: the run then goes on, on the machine.
+    Raises the errors of `ssh_errors` when the machine cannot be reached, BackupRunError when the agent is not
+    installed, the run ended without a report, or the deadline passed: the run then goes on, on the machine.
     """
     return _Follower(machine, on_progress, clock or Clock()).follow(deadline_seconds)
 
@@ -102,7 +102,7 @@ class _Follower:
             raise BackupRunError(f"{self._machine.name}: {UNIT} could not be started: {done.stderr.strip()}")
 
     def _wait(self, joined: str | None, before: str | None, deadline_seconds: float) -> UnitState:
-        """Wait until the run has ended; the state returned names the invocation that was followed."""
+        """Wait until the run has ended; the returned state has the invocation that was followed."""
         target, lost_at = joined, None
         while True:
             elapsed = self._clock.now() - self._began
@@ -134,7 +134,7 @@ class _Follower:
         report = self._find_report()
         if report is not None and report.run_id == ended.invocation_id:
             return report
-        # systemd forgot the invocation (the unit was unloaded): a report that was not there before is the run's.
+        # systemd forgot the invocation (the unit was unloaded): a new report is the run's.
         if report is not None and not ended.invocation_id and report.run_id != earlier_run_id:
             return report
         raise BackupRunError(
@@ -170,5 +170,5 @@ class _Follower:
 
 
 def _pause_seconds(elapsed_seconds: float) -> float:
-    """Look often at a short run and seldom at a long one."""
+    """Poll a short run often and a long one rarely."""
     return min(10.0, max(0.5, elapsed_seconds / 20))

@@ -1,4 +1,4 @@
-"""From requests to the inventory that the playbooks run over. Pure: file contents and hashes come in as values."""
+"""Builds the playbooks' inventory from requests. Pure: file contents and hashes come in as values."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ CA_FILES = {LINUX: "/etc/coffre/ca.pem", WINDOWS: r"C:\ProgramData\Coffre\ca.pem
 
 @dataclass(frozen=True)
 class Installable:
-    """A program to install: its name on the machine, where it is here, and the SHA-256 that it must have."""
+    """A program to install: its name on the machine, its path here, and its required SHA-256."""
 
     name: str
     path: Path
@@ -31,7 +31,7 @@ class Installable:
 
 @dataclass(frozen=True)
 class Installation:
-    """What a run's machines get alike; ``token`` makes its temporary names on the machines unguessable."""
+    """The values that all machines of a run share; ``token`` makes its temporary names on the machines unguessable."""
 
     programs: Mapping[OperatingSystem, Sequence[Installable]]
     token: str
@@ -52,7 +52,7 @@ def build_deploy_inventory(
                 {"name": program.name, "path": str(program.path), "sha256": program.sha256}
                 for program in installation.programs[target.system]
             ],
-            # In base64: Ansible would take braces in a value for a template of its own.
+            # In base64: Ansible would take braces in a value for a template.
             f"{role}_settings": _base64(render_settings(request)),
             f"{role}_certificates": _base64(certificates[name]),
             f"{role}_credentials": _base64(render_credentials(request)),
@@ -62,13 +62,13 @@ def build_deploy_inventory(
 
 
 def list_apply_arguments(request: DeployRequest) -> list[str]:
-    """Return what the agent is told besides its orders: where its numbers go on if it has forgotten them."""
+    """Return the agent's arguments besides its orders: where its numbers continue if it has forgotten them."""
     seen = request.seen
     return ["--reports-after", str(seen.reports), "--check-ins-after", str(seen.check_ins)]
 
 
 def build_remove_inventory(targets: Sequence[Target], token: str) -> Inventory:
-    """Return the inventory of a removal; the only secrets in it are those by which machines are reached."""
+    """Return the inventory of a removal; its only secrets are those for the connections to machines."""
     inventory = _empty()
     for target in targets:
         inventory[GROUPS[target.system]]["hosts"][host_name(target)] = {
@@ -79,7 +79,7 @@ def build_remove_inventory(targets: Sequence[Target], token: str) -> Inventory:
 
 
 def with_private_folder(inventory: Inventory, folder: Path) -> Inventory:
-    """Return an inventory that tells every machine the run's private folder here, which this computer alone has."""
+    """Return an inventory that gives every machine the run's private folder, which only this computer has."""
     return {
         group: {
             "hosts": {
@@ -96,13 +96,13 @@ def _role_of(group: str) -> str:
 
 
 def _owner_variables(target: Target) -> dict[str, str]:
-    """Return whose the agent is to be: another's is left alone."""
+    """Return the owner that the agent must have: the agent of another owner is not changed."""
     role = ROLES[target.system]
     return {f"{role}_tenant_id": target.tenant_id, f"{role}_machine": target.machine}
 
 
 def render_settings(request: DeployRequest) -> bytes:
-    """Return agent.json: who the machine is, where its bucket is, which orders count (key and least generation)."""
+    """Return agent.json: the machine's identity, its bucket, and which orders it accepts (key and least generation)."""
     storage, trust = bucket_of(request), _trust_of(request)
     return _document(
         {

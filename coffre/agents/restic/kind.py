@@ -20,11 +20,11 @@ _WAYS: Mapping[OperatingSystem, type[SshConnection] | type[WinrmConnection]] = {
     OperatingSystem.MACOS: SshConnection,
     OperatingSystem.WINDOWS: WinrmConnection,
 }
-"""The one way by which agents get to the machines of each system."""
+"""The only connection to the agents on machines of each system."""
 
 
 class ResticKind:
-    """The kind of agent that is Coffre's own; an AgentDriver."""
+    """Coffre's own kind of agent; implements AgentDriver."""
 
     needs_bucket = True
     takes_orders = True
@@ -52,7 +52,7 @@ class ResticKind:
 
     def back_up(
         self,
-        target: AgentOwner,  # noqa: ARG002 - whoever is reached says whose it is
+        target: AgentOwner,  # noqa: ARG002 - the connection determines the machine
         reach: Reach,
         deadline_seconds: float,
         on_progress: Callable[[str], None],
@@ -62,7 +62,7 @@ class ResticKind:
             return start_and_wait(machine, deadline_seconds, on_progress, clock)
 
     def hear(self, target: AgentOwner) -> Heard:  # noqa: ARG002
-        """Return nothing: its machines say all of it in their buckets."""
+        """Return nothing: its machines report everything in their buckets."""
         return Heard()
 
 

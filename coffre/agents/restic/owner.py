@@ -1,4 +1,4 @@
-"""Whose agent stands on a machine, by the configuration found there: looked at before anything of ours is done."""
+"""Reads the owner of the agent on a machine from its configuration, before anything is changed there."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from coffre.errors import RefusedError
 from coffre.spec.naming import ID_PATTERN, NAME_PATTERN
 
 LOOK = "See that no other agent is there"
-"""The task, in the role of every system, that fails on a machine with somebody else's agent."""
+"""The task, in every system's role, that fails on a machine with the agent of another owner."""
 
 LOOK_SECONDS = 60.0
 _HERE = "this is the computer that Coffre runs on"
@@ -25,14 +25,14 @@ if [ -f /etc/coffre/agent.json ] && [ ! -L /etc/coffre/agent.json ]; then head -
 
 
 def read_owner(text: str) -> AgentOwner:
-    """Return whose an agent is by the text of its agent.json, empty when there is none, or damaged. Pure."""
+    """Return an agent's owner from the text of its agent.json, empty when there is none, or it is damaged. Pure."""
     tenant_id = re.search(rf'"tenant_id": *"({ID_PATTERN})"', text)
     machine = re.search(rf'"machine": *"({NAME_PATTERN})"', text)
     return AgentOwner(tenant_id[1] if tenant_id else "", machine[1] if machine else "")
 
 
 def refuse_another(machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
-    """Refuse a machine that has another's agent, or is this computer; ``slugs`` are the tenants' by their ids."""
+    """Refuse a machine with the agent of another owner, or this computer; ``slugs`` are the tenants' by their ids."""
     done = machine.run(["sh", "-c", _LOOK, "coffre-look", str(machine.folder)], LOOK_SECONDS)
     where, _, configuration = done.stdout.partition("\n")
     found = read_owner(configuration)
@@ -43,13 +43,13 @@ def refuse_another(machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Ma
 
 
 def describe(owner: AgentOwner, slugs: Mapping[str, str]) -> str:
-    """Name an agent by its owner: the tenant's slug where there is a file of it. Pure."""
+    """Name an agent by its owner: by the tenant's slug if it has a file. Pure."""
     unknown = f"an unknown tenant ({owner.tenant_id or 'its configuration is damaged'})"
     return f"the agent of {owner.machine or 'a machine'} of {slugs.get(owner.tenant_id, unknown)}"
 
 
 def explain_look(slug: str, machine: str, reason: str, slugs: Mapping[str, str]) -> RefusedError:
-    """Return what the failed look of a role means, from what it said. Pure."""
+    """Return the error for the failed check of a role, from its output. Pure."""
     found = _FOUND.search(reason)
     if found is None:
         return _refusal(slug, machine, f"{machine}: {_HERE if _HERE in reason else 'another agent stands there'}")

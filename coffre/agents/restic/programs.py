@@ -1,4 +1,4 @@
-"""The two programs of a machine, by its system: where they are here, and the hashes they must have."""
+"""The two programs of a machine, by its system: their paths here, and their required hashes."""
 
 import platform
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ AGENT = "coffre-agent"
 RESTIC = "restic"
 CROSS_BUILD = "tools/cross-build.sh"
 
-# One processor a system, since orders name one restic by its hash: every Mac since 2020 has Apple's own.
+# One processor per system, since orders name one restic by its hash: every Mac since 2020 has Apple's own.
 _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64"}
 _BUILDS = {OperatingSystem.WINDOWS: "windows-amd64", OperatingSystem.MACOS: "darwin-arm64"}
 
 
 @dataclass(frozen=True)
 class AgentPrograms:
-    """The two programs of a machine, and the SHA-256 that each must have (None: whatever the file has)."""
+    """The two programs of a machine, and the SHA-256 that each must have (None: the file's own)."""
 
     agent: Path
     restic: Path
@@ -40,7 +40,7 @@ class AgentPrograms:
         )
 
     def installables(self) -> list[Installable]:
-        """Return both with their hashes; ExpectedError when a file is not the program that it should be."""
+        """Return both with their hashes; ExpectedError when a file is not the expected program."""
         return [
             _installable(AGENT + self.suffix, self.agent, self.agent_sha256),
             _installable(RESTIC + self.suffix, self.restic, self.restic_sha256),
@@ -48,7 +48,7 @@ class AgentPrograms:
 
 
 def list_restic_builds() -> dict[str, Path]:
-    """Return restic for every system that it is there for, by system and processor: this computer's own at least."""
+    """Return restic for every available system, by system and processor: at least this computer's own."""
     processor = _PROCESSORS.get(platform.machine(), platform.machine())
     found = {f"linux-{processor}": AgentPrograms.find().restic}
     for folder in sorted((toolchain.cache_directory() / "cross").glob("*-*")):

@@ -112,9 +112,9 @@ class StackEngine:
     def preview(
         self, *, refresh: bool, takes_unequal: bool = False, plan_file: Path | None = None
     ) -> list[ResourceChange]:
-        """Return what `up` would change; changes neither platform nor state. ``refresh`` makes Pulumi read it all.
+        """Return what `up` would change; changes neither platform nor state.
 
-        Pulumi writes its own plan to ``plan_file``, with encrypted secrets.
+        With ``refresh`` Pulumi reads the platform first. It writes its own plan to ``plan_file``, secrets encrypted.
         """
         recorder = Recorder()
         with self._running(recorder, takes_unequal=takes_unequal) as inline:

@@ -1,4 +1,4 @@
-"""The cage that restic restores in: what it may write, what it may read, and nothing else of this computer."""
+"""The cage in which restic restores: it limits what restic can write and read on this computer."""
 
 import json
 import os
@@ -22,12 +22,12 @@ _AUTHORITIES = (
     "/usr/share/ca-certificates",
     "/usr/local/share/ca-certificates",
 )
-"""Where systems keep the authorities that they trust; no private key lies there."""
+"""The folders of the authorities that systems trust; they have no private keys."""
 
 
 @dataclass(frozen=True)
 class Cage:
-    """The folders that restic may write in, and what it may read besides; paths stay what they are outside."""
+    """The folders that restic may write in, and the other paths it may read; paths are the same inside and outside."""
 
     write: tuple[Path, ...] = ()
     read: tuple[Path, ...] = ()
@@ -45,12 +45,12 @@ class Cage:
 
 
 def authorities(ca_file: Path | None) -> tuple[Path, ...]:
-    """Return what has to be readable for a server's certificate to be checked."""
+    """Return the paths that must be readable to verify a server's certificate."""
     return (ca_file,) if ca_file else tuple(Path(each) for each in _AUTHORITIES)
 
 
 def no_cage(said: str) -> RefusedError:
-    """Return the refusal of a restore that nothing would confine; ``said`` is what the kernel said."""
+    """Return the refusal of a restore without a cage; ``said`` is the kernel's message."""
     return RefusedError(
         f"as root Coffre restores only in a cage, and none can be made here: {said}",
         "A backup is a customer's: restoring it may reach nothing but the target. The cage takes CAP_SYS_ADMIN, mount "

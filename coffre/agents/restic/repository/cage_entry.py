@@ -1,12 +1,12 @@
-"""Enters a cage and becomes the program that was asked for: run by itself, with nothing of Coffre, by `cage.py`.
+"""Enters a cage and executes the given program: `cage.py` runs this file alone, without any import of Coffre.
 
-The cage is a mount namespace with a root of its own: memory, read-only, in it the folders that may be written (nosuid,
-nodev, noexec) and the few files that may be read. Few capabilities, and no new ones. It is gone with its last process.
-A user who is not root has no cage: a namespace of users would change whose files can be made. Landlock keeps such a one
-from writing elsewhere, where the kernel has it; the modes of that user's own files stay in reach.
+The cage is a mount namespace with its own root: a read-only file system in memory, with the writable folders (nosuid,
+nodev, noexec) and the few readable files. It keeps few capabilities and gains no new ones. It ends with its last
+process. A user who is not root has no cage: a user namespace would limit the owners that files can get. Landlock then
+prevents writes elsewhere, if the kernel has it; all files that this user can read stay readable.
 
-Argument 1 is JSON: `write`, `read` (paths, bound where they are), `program`, `parent` (a process id). The rest is the
-command line. Ends with EXIT_CODE and one line when no cage can be made.
+Argument 1 is JSON: `write`, `read` (paths, mounted at the same place), `program`, `parent` (a process id). The rest is
+the command line. Ends with EXIT_CODE and one line when no cage can be created.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ import struct
 import sys
 
 EXIT_CODE = 97
-"""What restic never ends with."""
+"""An exit code that restic never uses."""
 PROGRAM = "/restic"
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -34,17 +34,17 @@ PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_A
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 LANDLOCK_WRITES, LANDLOCK_TRUNCATE = 0b11_1111_1111_0010, 1 << 14
-"""Writing files; removing folders and files; making each kind of entry; linking and renaming between folders."""
+"""Write files; remove folders and files; create each kind of entry; link and rename between folders."""
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
 
 CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SYS_ADMIN, MKNOD, SETFCAP = 0, 1, 3, 4, 21, 27, 31
 KEPT = (CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP)
 
-# SYS_ADMIN is for `trusted.` attributes alone: what else it allows is closed by system call, where the numbers are
-# known. Their order: mount umount2 pivot_root setns unshare swapon swapoff sethostname setdomainname quotactl bpf
+# SYS_ADMIN is only for `trusted.` attributes: its other uses are blocked by system call, where the numbers are known.
+# Their order: mount umount2 pivot_root setns unshare swapon swapoff sethostname setdomainname quotactl bpf
 # ptrace keyctl, then open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr quotactl_fd: the same on all
-# machines. The agent closes the same ones on machines.
+# machines. The agent blocks the same ones on machines.
 _NEWER = (428, 429, 430, 431, 432, 433, 442, 443)
 _CLOSED = {
     "x86_64": (0xC000003E, (165, 166, 155, 308, 272, 167, 168, 170, 171, 179, 321, 101, 250, *_NEWER)),
@@ -53,21 +53,21 @@ _CLOSED = {
 
 
 class CageError(Exception):
-    """No cage can be made here; says what is missing."""
+    """No cage can be created here; says what is missing."""
 
 
 def main() -> None:
     wanted, command = json.loads(sys.argv[1]), sys.argv[2:]
     try:
         program = enter(wanted["write"], wanted["read"], wanted["program"], wanted["parent"])
-        os.execve(program, command, dict(os.environ))  # noqa: S606 (what is run is what was asked for)
+        os.execve(program, command, dict(os.environ))  # noqa: S606 (the requested program is run)
     except (CageError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(EXIT_CODE)
 
 
 def enter(write: list[str], read: list[str], program: str, parent: int) -> str:
-    """Go into the cage and return where the program lies in it."""
+    """Enter the cage and return the program's path in it."""
     _die_with(parent)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call("no new privileges", _LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -80,12 +80,12 @@ def enter(write: list[str], read: list[str], program: str, parent: int) -> str:
     _drop_capabilities((*KEPT, SYS_ADMIN) if has_filter else KEPT)
     if has_filter:
         _close_system_calls()
-    _die_with(parent)  # a change of rights may have forgotten it
+    _die_with(parent)  # a change of credentials may have reset it
     return PROGRAM
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel end this process when the one that started it ends, however that ends."""
+    """Make the kernel end this process when its parent ends for any reason."""
     _call("prctl pdeathsig", _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
     if os.getppid() != parent:
         sys.exit(EXIT_CODE)
@@ -93,7 +93,7 @@ def _die_with(parent: int) -> None:
 
 def _unshare() -> None:
     _call("a mount namespace of its own", _LIBC.unshare(CLONE_NEWNS))
-    # Nothing that is mounted from here on is seen outside.
+    # Later mounts are not visible outside.
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
 
 
@@ -119,7 +119,7 @@ def _make_root(write: list[str], read: list[str], program: str) -> None:
 
 
 def _open(path: str, *, is_written: bool) -> int:
-    """Hold what is bound, so that nobody swaps it; a folder that is written may be no link."""
+    """Keep a mounted path open, so that it cannot be replaced; a writable folder must not be a link."""
     flags = os.O_PATH | os.O_CLOEXEC
     try:
         if not is_written:
@@ -155,7 +155,7 @@ def _permitted() -> int:
 
 
 def _close_system_calls() -> None:
-    """Answer EPERM to the system calls that SYS_ADMIN would open, and to those of another architecture."""
+    """Answer EPERM to the system calls that SYS_ADMIN would allow, and to those of another architecture."""
     architecture, closed = _CLOSED[platform.machine()]
     load, equal, give = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
     allowed, refused = 0x7FFF0000, 0x00050000 | 1
@@ -176,7 +176,7 @@ def landlock_version() -> int:
 
 
 def _write_only_below(folders: list[str]) -> None:
-    """Have Landlock refuse every file made, written, linked or removed elsewhere; nothing where it is too old for that.
+    """Make Landlock refuse to create, write, link or remove files elsewhere; does nothing where it is too old for that.
 
     Its first version forbids hard links between folders altogether.
     """

@@ -1,7 +1,7 @@
-"""What of a repository is gone or damaged, out of what restic says; no wrong password and no lost line is that. Pure.
+"""Finds lost or damaged parts of a repository in restic's output; a wrong password or a lost line is none. Pure.
 
-restic 0.18 has one exit code for a wrong password and for key files that are gone, one for a repository that was never
-made and for one whose config is gone, and 1 or a stack of its own for everything else.
+restic 0.18 has one exit code for a wrong password and for lost key files, one for a repository that never existed and
+for one whose config is lost, and 1 or a stack trace for everything else.
 """
 
 import re
@@ -28,7 +28,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Damage:
-    """What is not as it was written; ``is_gone``: not there at all. ``name`` is what restic says of its name."""
+    """A lost or altered part; ``is_gone``: it does not exist. ``name`` is what restic gives of its name."""
 
     part: Part
     name: str = ""
@@ -79,7 +79,7 @@ _NOT_TAKEN = re.compile(
     "|invalid or incomplete multibyte or wide character|operation not permitted|operation not supported"
     r"|numerical result out of range|argument list too long|value too large for defined data type)\Z"
 )
-"""How errors end of a system that does not take an entry, whatever stands before that."""
+"""The ends of a system's errors when it refuses an entry, after any text."""
 
 
 def list_damaged_packs(lines: Iterable[str]) -> dict[str, bool]:
@@ -94,9 +94,9 @@ def list_damaged_packs(lines: Iterable[str]) -> dict[str, bool]:
 
 
 def find_damage(lines: Iterable[str]) -> Damage | None:
-    """Return what restic's complaints say is damaged, the part that all others hang on first; None when nothing is.
+    """Return the damage in restic's error messages, first the part on which all others depend; None without damage.
 
-    A message about a file begins with what failed and names the file after that: no name of a customer's is taken for
+    A message about a file begins with the fault and then names the file: a customer's file name is never taken for
     restic's own words.
     """
     said = [_text(line) for line in lines]
@@ -109,10 +109,10 @@ def find_damage(lines: Iterable[str]) -> Damage | None:
 
 
 def count_failed_entries(exit_code: int | None, lines: Iterable[str]) -> int | None:
-    """Return how many errors a restore had that were all about single entries, and went on; None for any other end.
+    """Return the number of a restore's errors if all are about single entries, and it went on; None for any other end.
 
-    A name that the target does not take, a path or a file that is too long there: all else was restored. What is
-    damaged in the repository, or a full disk, is no matter of one entry.
+    For example, a name that the target refuses, or a path or a file that is too long there: everything else was
+    restored. Damage of the repository, or a full disk, is not about one entry.
     """
     texts = [_text(line) for line in lines]
     ends = [match for text, _ in texts if (match := _ENTRIES_FAILED.match(text))]
@@ -123,9 +123,9 @@ def count_failed_entries(exit_code: int | None, lines: Iterable[str]) -> int | N
 
 
 def judge_remains(exit_code: int | None, remains: Remains) -> Damage | None:
-    """Return what is gone of a repository that restic does not find, or opens with no key; None when nothing is.
+    """Return the lost part of a repository that restic does not find, or that no key opens; None when none is lost.
 
-    A key file alone is what an initialisation leaves that was cut off.
+    A key file alone is the remains of an interrupted initialisation.
     """
     if exit_code == NO_REPOSITORY and not remains.has_config and remains.has_backups:
         return Damage(Part.CONFIG, is_gone=True)
@@ -135,7 +135,7 @@ def judge_remains(exit_code: int | None, remains: Remains) -> Damage | None:
 
 
 def _text(line: str) -> tuple[str, bool]:
-    """Return what a line of standard error says, and whether it is about one file of a backup."""
+    """Return the message of a line of standard error, and whether it is about one file of a backup."""
     fields: Mapping[str, Any] = read_line(line)
     error = fields.get("error")
     if isinstance(error, Mapping):

@@ -1,4 +1,4 @@
-"""How a run of restic ended, in a sentence and what to do: its exit code and its reason, never a stack. Pure."""
+"""Explains the end of a restic run in a sentence, with the remedy: exit code and reason, never a stack trace. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +9,9 @@ from coffre.agents.restic.repository.output import read_line
 
 MAX_DETAILS = 3
 MAX_DETAIL_LENGTH = 600
-"""Of one message: a path has up to 4,096 bytes, and what went wrong with it stands at the end."""
+"""The maximum of one message: a path has up to 4,096 bytes, and the fault comes at its end."""
 MAX_REASON_LENGTH = 300
-"""Of restic's own words beside a sentence of ours."""
+"""The maximum of restic's own words beside our sentence."""
 
 EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
     1: ("restic failed", "Reading changes nothing in the repository: once that is put right, run the command again."),
@@ -41,14 +41,14 @@ _PLACE_HINT = (
     "such files over under other names, in one folder with a list."
 )
 
-# A frame of Go's stack is two lines, the second with a tab, a file and a line's number.
+# A frame of Go's stack is two lines; the second has a tab, a file and a line number.
 _FRAME = re.compile(r"(?:\A|\n)[^\n]+\n\t[^\n]+\.(?:go|s):\d+[^\n]*")
 _GOROUTINE = re.compile(r"goroutine \d+ \[")
 _CRASH = re.compile(r"(?:panic|fatal error|runtime): ")
 
 
 def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
-    """Return what an exit code means as a sentence without its full stop, restic's own reason included, and a hint."""
+    """Return an exit code's meaning as a sentence without full stop, with restic's own reason, and a hint."""
     lines = list(stderr)
     crash = _find_crash(lines)
     if crash is not None:
@@ -56,7 +56,7 @@ def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
         meaning = describe_damage(damage) if damage else "restic broke off over what it read in the repository"
         return f"{meaning}: {crash}", _DAMAGE_HINT if damage else _CRASH_HINT
     conclusion, details = _reasons(lines)
-    # The first details are the cause; what follows them is restic's advice.
+    # The first details are the cause; the following ones are restic's advice.
     reasons = [*conclusion, *details[:MAX_DETAILS]]
     failed = count_failed_entries(code, lines)
     if failed is not None:
@@ -72,12 +72,12 @@ def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
 
 
 def explain_damage(damage: Damage) -> tuple[str, str]:
-    """Return what is said of damage that the bucket itself shows, and a hint."""
+    """Return the message for damage that the bucket itself shows, and a hint."""
     return describe_damage(damage), _DAMAGE_HINT
 
 
 def describe_damage(damage: Damage) -> str:
-    """Return in a few words what of a repository is damaged or gone."""
+    """Return in a few words which part of a repository is damaged or lost."""
     name = f" {damage.name[:12]}" if damage.name else ""
     if damage.part is Part.INDEX and damage.is_gone:
         return f"the repository's index does not lead to all that its snapshots hold ({damage.name[:12]} for one)"
@@ -90,13 +90,13 @@ def describe_damage(damage: Damage) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return a text of at most ``limit`` characters, its beginning and its end."""
+    """Return a text of at most ``limit`` characters, with its beginning and its end."""
     half = (limit - 3) // 2
     return text if len(text) <= limit else f"{text[:half]} … {text[-half:]}"
 
 
 def without_stack(text: str) -> str:
-    """Return a message of restic's without the frames of Go's stack that it prints after some."""
+    """Return a message of restic without the frames of Go's stack that it prints after some."""
     return _FRAME.sub("", text)
 
 
@@ -109,7 +109,7 @@ def _find_crash(lines: Sequence[str]) -> str | None:
 
 
 def _reasons(stderr: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return restic's concluding error and what it said before, each text once and as one line."""
+    """Return restic's final error and its earlier messages, each once and as one line."""
     conclusion: dict[str, None] = {}
     details: dict[str, None] = {}
     for line in stderr:

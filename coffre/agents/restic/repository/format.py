@@ -1,4 +1,4 @@
-"""restic's repositories as a RepositoryFormat: how they are opened, made, and restored from on a machine."""
+"""The format of restic's repositories: opens them, creates them, and restores from them on a machine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Key:
 
 
 class ResticFormat:
-    """Repositories that restic reads and writes, under `restic/` of a machine's bucket; a RepositoryFormat."""
+    """Repositories of restic, under `restic/` of a machine's bucket; implements RepositoryFormat."""
 
     def open(
         self,
@@ -47,7 +47,7 @@ class ResticFormat:
         return ResticRepository(str(folder), None, password)
 
     def make(self, password: SecretStr, now: datetime) -> Sequence[tuple[str, bytes]]:
-        """Return the key file, then the config: a key alone is nobody's repository, a config alone a damaged one."""
+        """Return the key file, then the config: a key alone is no repository, a config alone is a damaged one."""
         new = new_repository(password, now)
         return (
             (f"{naming.RESTIC_PREFIX}keys/{new.key_name}", new.key),

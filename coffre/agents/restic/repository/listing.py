@@ -1,8 +1,8 @@
-"""A snapshot's listing held against what a tree of files may be, before anything of it is restored or read. Pure.
+"""Checks that a snapshot's listing is a valid file tree, before anything of it is restored or read. Pure.
 
-A machine writes whatever it wants into its own repository, and restic restores what it finds: of a name that stands in
-a folder as a link and again as a folder, the second is written through the first. No listing that passes here has that.
-Memory is that of the folders which lead to one entry, and eight bytes for each larger folder.
+A machine can write anything into its own repository, and restic restores what it finds: if a name is in a folder both
+as a link and as a folder, the second is written through the first. No listing that passes here has that. Memory only
+grows with the folders that lead to one entry, plus eight bytes for each larger folder.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ from coffre.agents.restic.repository.output import read_node
 from coffre.outside.processes import LINE_BYTES, endless
 
 MAX_DEPTH = 2048
-"""Folders in each other. A path that restic reads on Linux has at most 4,095 bytes, and a name at least one."""
+"""Nested folders. A path that restic reads on Linux has at most 4,095 bytes, and a name at least one."""
 MAX_NAME_BYTES = 1024
 """Windows allows 255 characters, of up to three bytes each; other systems 255 bytes."""
 MAX_PATH_BYTES = 64 * 1024
 MAX_ENTRIES = 100_000_000
 MAX_REPEATED = 1_000_000
 MAX_REPEATED_TO_NEW = 1000
-"""A few trees that name each other twice make more entries than any disk has: so many may be in folders that were
-listed before, to the last inode, and so many times those that were not. Copies of a folder have inodes of their own."""
+"""A few trees that name each other twice make more entries than any disk has: beyond MAX_REPEATED, folders that were
+listed before may have at most this many entries per new entry. A copy of a folder is new: its inodes differ."""
 SMALLEST_REMEMBERED = 64
-"""Entries of a folder that is known again when it is listed another time."""
+"""From this number of entries on, a folder is recognised when it is listed again."""
 MAX_HELD_NAMES = 100_000
-"""Names of the folders at hand that are no UTF-8; beyond that they are compared by their bytes alone."""
+"""Names that are not UTF-8 in the current folders; beyond that number only their bytes are compared."""
 LARGEST_FILE_BYTES = 2**63 - 1
 
 TYPES: Final = ("file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular")
@@ -35,7 +35,7 @@ TYPES: Final = ("file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "i
 
 @dataclass
 class _Folder:
-    """A folder that is being listed: its path, and what of its names has to be known to see one twice."""
+    """A folder that is being listed: its path, and the part of its names that shows a repeated one."""
 
     path: str
     last: bytes = b""
@@ -46,10 +46,10 @@ class _Folder:
 
 
 class Listing:
-    """The check of one snapshot: every line of `restic ls --json` goes through `read`, then comes `end`.
+    """The check of one snapshot: every line of `restic ls --json` goes through `read`, then `end` is called.
 
-    Names that are no UTF-8 look the same once restic has replaced their bytes: ``has_twins`` says that two did, and
-    that `BytesListing` has to look at the bytes themselves.
+    Names that are not UTF-8 look the same after restic has replaced their bytes: ``has_twins`` says that two did, and
+    that `BytesListing` must compare the bytes themselves.
     """
 
     def __init__(self, snapshot: str) -> None:
@@ -62,7 +62,7 @@ class Listing:
         self._known: set[bytes] = set()
 
     def read(self, fields: Mapping[str, Any]) -> Node | None:
-        """Return the entry of a line, None for that of the snapshot itself; HostileSnapshotError for a bad one."""
+        """Return a line's entry, None for the line of the snapshot itself; HostileSnapshotError for an invalid one."""
         kind = fields.get("message_type")
         if kind == "snapshot" and not self._begun:
             self._begun = True
@@ -123,7 +123,7 @@ class Listing:
         return folder
 
     def _leave(self, folder: _Folder) -> None:
-        """Count what a folder held, and whether the same was listed before."""
+        """Count the entries of a folder, and check whether the same folder was listed before."""
         self._held -= len(folder.odd)
         if not self._folders:
             return
@@ -157,7 +157,7 @@ class Listing:
 
 
 class BytesListing:
-    """The check of the names themselves, of a listing that `Listing` lets pass: no folder has the same one twice."""
+    """The check of the names' bytes, for a listing accepted by `Listing`: no folder has the same name twice."""
 
     def __init__(self, snapshot: str) -> None:
         self._snapshot = snapshot
@@ -165,10 +165,10 @@ class BytesListing:
         self._folders: list[tuple[bytes, bytes]] = [(b"", b"")]
 
     def read(self, path: bytes) -> None:
-        """Take the next path of the listing; HostileSnapshotError when its folder has that name already."""
+        """Take the next path of the listing; HostileSnapshotError when its folder already has that name."""
         self._entries += 1
         parent, _, name = path.rpartition(b"/")
-        # What is no folder may stay among those that lead here: nothing stands in it.
+        # A path that is no folder may stay in the list: nothing is inside it.
         while self._folders and self._folders[-1][0] != parent:
             self._folders.pop()
         if not self._folders or not name or self._folders[-1][1] >= name:
@@ -180,9 +180,9 @@ class BytesListing:
 
 
 def pair_bytes(snapshot: str, nodes: Iterable[Node], lines: Iterable[bytes]) -> Iterator[tuple[Node, bytes]]:
-    """Yield each entry beside its path in bytes, from restic's two forms of one listing.
+    """Yield each entry with its path in bytes, from restic's two forms of one listing.
 
-    ``lines`` are those of the plain form: a path has as many line ends there as its name has.
+    ``lines`` are those of the plain form: a path there has as many line ends as its name.
     """
     rest = iter(lines)
     for node in nodes:
@@ -196,7 +196,7 @@ def pair_bytes(snapshot: str, nodes: Iterable[Node], lines: Iterable[bytes]) -> 
 
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of what comes in blocks, each with its end; EndlessOutputError for one that has none."""
+    """Yield the lines of a stream of blocks, each with its end; EndlessOutputError for one without end."""
     rest = b""
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")

@@ -1,8 +1,8 @@
-"""The two files of a new repository, in place of `restic init` (format version 2, doc/design.rst of restic).
+"""Creates the two files of a new repository, in place of `restic init` (format version 2, doc/design.rst of restic).
 
-restic has a password cost half a second of scrypt each time that a repository is opened, since people choose bad ones,
-and has no option for less. Ours are 256 random bits, which no work makes harder to guess: so every backup, drill and
-restore begins without that wait. restic itself opens the repository before anybody relies on it.
+restic spends half a second of scrypt at each opening of a repository, since users choose weak passwords, and has no
+option for less. Our passwords are 256 random bits, which need no scrypt cost: so every backup, drill and restore begins
+without that wait. restic itself opens the repository before it is used.
 """
 
 import base64
@@ -20,14 +20,14 @@ SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 10, 8, 1
 """One MiB of memory and 3 ms."""
 SALT_BYTES = 64
 POLYNOMIAL_DEGREE = 53
-"""Of the random polynomial by whose remainders restic cuts files into chunks: irreducible, else it refuses it."""
+"""The degree of the random polynomial whose remainders set restic's chunks: it must be irreducible."""
 
 _CLAMPED = bytes([255, 255, 255, 15, 252, 255, 255, 15, 252, 255, 255, 15, 252, 255, 255, 15])
 
 
 @dataclass(frozen=True)
 class NewRepository:
-    """What to write, the key file first: a key alone is nobody's repository, a config alone is a damaged one."""
+    """The files to write, the key file first: a key alone is no repository, a config alone is a damaged one."""
 
     key_name: str
     key: bytes
@@ -36,7 +36,7 @@ class NewRepository:
 
 @dataclass(frozen=True)
 class SealingKey:
-    """What seals a file: AES-256 in counter mode, authenticated by Poly1305-AES."""
+    """The key that seals a file: AES-256 in counter mode, authenticated by Poly1305-AES."""
 
     encrypt: bytes
     mac_k: bytes
@@ -45,12 +45,12 @@ class SealingKey:
     def seal(self, content: bytes) -> bytes:
         nonce = secrets.token_bytes(16)
         text = Cipher(algorithms.AES(self.encrypt), modes.CTR(nonce)).encryptor().update(content)
-        block = Cipher(algorithms.AES(self.mac_k), modes.ECB()).encryptor()  # noqa: S305 - Poly1305-AES is made so
+        block = Cipher(algorithms.AES(self.mac_k), modes.ECB()).encryptor()  # noqa: S305 - Poly1305-AES is defined so
         return nonce + text + Poly1305.generate_tag(_clamp(self.mac_r) + block.update(nonce), text)
 
 
 def new_repository(password: SecretStr, now: datetime) -> NewRepository:
-    """Make a repository that this password opens; each call makes another one."""
+    """Create a repository that this password opens; each call creates another one."""
     master = SealingKey(secrets.token_bytes(32), secrets.token_bytes(16), _clamp(secrets.token_bytes(16)))
     key = _make_key_file(master, password, now)
     config = {"version": 2, "id": secrets.token_hex(32), "chunker_polynomial": f"{_find_polynomial():x}"}
@@ -58,7 +58,7 @@ def new_repository(password: SecretStr, now: datetime) -> NewRepository:
 
 
 def is_irreducible(polynomial: int) -> bool:
-    """Tell whether a polynomial over the integers modulo 2, a bit each coefficient, has no divisor (Ben-Or's test)."""
+    """Tell whether a polynomial over the integers modulo 2, one bit per coefficient, has no divisor (Ben-Or's test)."""
     degree, power = polynomial.bit_length() - 1, 0b10
     for _ in range(degree // 2):
         power = _square(power, polynomial)
@@ -92,7 +92,7 @@ def _make_key_file(master: SealingKey, password: SecretStr, now: datetime) -> by
 
 
 def _find_polynomial() -> int:
-    """Choose an irreducible polynomial at random; one of some thirty tried is."""
+    """Choose a random irreducible polynomial; about one in thirty is irreducible."""
     while True:
         polynomial = 1 << POLYNOMIAL_DEGREE | secrets.randbits(POLYNOMIAL_DEGREE) | 1
         if is_irreducible(polynomial):
@@ -100,7 +100,7 @@ def _find_polynomial() -> int:
 
 
 def _square(polynomial: int, modulus: int) -> int:
-    """Square over the integers modulo 2, where it spreads the bits, and reduce."""
+    """Square over the integers modulo 2, where squaring spreads the bits, and reduce."""
     return _remainder(int("0".join(f"{polynomial:b}"), 2), modulus)
 
 

@@ -1,4 +1,4 @@
-"""What restic 0.18 prints with --json, as plain values. Pure."""
+"""Reads the output of restic 0.18 with --json as plain values. Pure."""
 
 import json
 import re
@@ -11,28 +11,28 @@ from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
 from coffre.outside.times import check_time
 
-# The characters of restic's patterns; a path that holds one means the character itself.
+# The characters of restic's patterns; in a path each means the character itself.
 _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]])")
 
-# Go keeps these apart from the permission bits (io/fs, FileMode).
+# Go stores these outside the permission bits (io/fs, FileMode).
 _GO_MODE_BITS = {1 << 23: 0o4000, 1 << 22: 0o2000, 1 << 20: 0o1000}
 
 MAX_HOST_LENGTH = 1024
 SNAPSHOT_ID = re.compile("[0-9a-f]{8,64}")
 
-# Lines may be any length up to the reader's bound, and are many: no more is checked here than what ends a reader.
+# Lines are many, and of any length up to the reader's limit: only faults that would break a reader are checked here.
 _LINES = json.JSONDecoder()
 
 
 class OddOutputError(RemoteError):
-    """restic printed what restic never prints: another program stands there, or one that was changed."""
+    """The output is not restic's: another program is in its place, or a modified one."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"restic printed what is no {what}", "Is the restic here the one that set-up put there?")
 
 
 def read_line(line: str) -> dict[str, Any]:
-    """Return one line of output as an object; empty for anything that is no JSON object."""
+    """Return one line of output as an object; empty for a line that is no JSON object."""
     try:
         value = _LINES.decode(line)
     except (ValueError, RecursionError):
@@ -41,7 +41,7 @@ def read_line(line: str) -> dict[str, Any]:
 
 
 def read_snapshot(fields: Mapping[str, Any], now: datetime) -> Snapshot | OddSnapshot:
-    """Read one element of `snapshots --json`; its content is the machine's word, its id restic's."""
+    """Read one element of `snapshots --json`; its content comes from the machine, its id from restic."""
     snapshot_id = fields.get("id")
     if not isinstance(snapshot_id, str) or SNAPSHOT_ID.fullmatch(snapshot_id) is None:
         raise OddOutputError("snapshot")
@@ -61,7 +61,7 @@ def read_snapshot(fields: Mapping[str, Any], now: datetime) -> Snapshot | OddSna
 
 
 def read_snapshots(text: str, now: datetime) -> SnapshotList:
-    """Read what `snapshots --json` prints, all of it."""
+    """Read the complete output of `snapshots --json`."""
     try:
         elements = _LINES.decode(text or "[]") or []
     except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ def read_snapshots(text: str, now: datetime) -> SnapshotList:
 
 
 def read_node(fields: Mapping[str, Any]) -> Node:
-    """Read one node line of `ls --json`; OddOutputError for what restic does not print."""
+    """Read one node line of `ls --json`; OddOutputError for a line that restic does not print."""
     mode = _number(fields, "mode", 2**32)
     permissions = mode & 0o777 | sum(bit for go_bit, bit in _GO_MODE_BITS.items() if mode & go_bit)
     owner = (_number(fields, "uid", 2**32), _number(fields, "gid", 2**32))
@@ -91,12 +91,12 @@ def read_restore_summary(fields: Mapping[str, Any]) -> RestoreSummary:
 
 
 def read_size(fields: Mapping[str, Any]) -> int:
-    """Return the bytes of the file that a line of `restore --verbose --json` is about."""
+    """Return the size of the file in a line of `restore --verbose --json`."""
     return _number(fields, "size", 2**64)
 
 
 def read_fraction(fields: Mapping[str, Any]) -> float:
-    """Return the part that is done by a status line, 0 to 1."""
+    """Return the completed part in a status line, 0 to 1."""
     done = fields.get("percent_done", 0.0)
     return float(min(max(done, 0), 1)) if isinstance(done, int | float) and done == done else 0.0
 
@@ -109,9 +109,9 @@ def _number(fields: Mapping[str, Any], name: str, limit: int) -> int:
 
 
 def read_time(text: object) -> datetime:
-    """Read restic's time, which has nanoseconds; the answer is UTC. ValueError for what Python's calendar lacks."""
+    """Read restic's time, which has nanoseconds; the result is UTC. ValueError for a time outside Python's calendar."""
     if not isinstance(text, str):
-        raise ValueError("no time")  # noqa: TRY004 - one error for whatever is no time
+        raise ValueError("no time")  # noqa: TRY004 - one error for every value that is no time
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except OverflowError:
@@ -119,5 +119,5 @@ def read_time(text: object) -> datetime:
 
 
 def exact_pattern(path: str) -> str:
-    """Return the restic pattern that means this path and what is below it, nothing else."""
+    """Return the restic pattern for this path and everything below it, and nothing else."""
     return _PATTERN_CHARACTERS.sub(r"\\\1", path)

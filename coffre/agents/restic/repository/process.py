@@ -1,4 +1,4 @@
-"""One run of the restic program: secrets by environment, output line by line, ended at the latest at a deadline."""
+"""Runs restic once: secrets in the environment, output line by line, with a deadline at which it is ended."""
 
 import io
 import os
@@ -19,13 +19,13 @@ BLOCK_BYTES = 1024**2
 
 
 FOUND_ERRORS, CRASHED, INCOMPLETE = 1, 2, 3
-"""restic's exit codes when it found errors, when what it read made it panic, and when a part of the work failed."""
+"""restic's exit codes for errors found, for a panic on its input, and for a partly failed operation."""
 
 
 class ResticError(RepositoryError):
-    """restic ended badly; ``exit_code_of_restic`` is None when it was ended at its deadline, or never ran.
+    """restic failed; ``exit_code_of_restic`` is None when it was ended at its deadline, or never ran.
 
-    ``damaged`` is what of the repository is not as it was written, None when it does not say so.
+    ``damaged`` is the altered or lost part of the repository, None when restic names none.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class ResticError(RepositoryError):
 
 @dataclass(frozen=True)
 class ResticCommand:
-    """A command and what it needs; secrets stand in ``secret_environment`` alone and never in ``arguments``."""
+    """A command and its needs; secrets are only in ``secret_environment``, never in ``arguments``."""
 
     program: Path
     arguments: Sequence[str]
     secret_environment: Mapping[str, str]
     deadline_seconds: float
     line_bytes: int = LINE_BYTES
-    """The longest line that is taken: what restic prints is what a machine wrote into its repository."""
+    """The longest accepted line: restic prints what a machine wrote into its repository."""
 
 
 def stream(command: ResticCommand) -> Iterator[str]:
-    """Run restic and yield the lines of its standard output as they come.
+    """Run restic and yield the lines of its standard output as they arrive.
 
     ResticError when it fails or passes its deadline. The program has ended when this returns, raises or is closed.
     """
@@ -82,7 +82,7 @@ def stream_bytes(command: ResticCommand) -> Iterator[bytes]:
 
 @contextmanager
 def _running(command: ResticCommand) -> Iterator[io.BufferedReader]:
-    """Run restic for as long as its output is read; whoever leaves before its end is told nothing of how it ended."""
+    """Run restic while its output is read; a reader that stops early gets no result of restic."""
     process = subprocess.Popen(
         [str(command.program), *command.arguments],
         env={**child_environment(os.environ, without=NOT_FOR_GO_PROGRAMS), **command.secret_environment},

@@ -1,6 +1,6 @@
-"""A restore run on a machine over SSH: the programs sent there when they are not, its secrets by standard input alone.
+"""Runs a restore on a machine over SSH: sends missing programs, and the secrets only by standard input.
 
-Into a folder the agent's own program restores, in a cage, wherever the machine allows one.
+A restore into a folder uses the agent's own program, in a cage where the machine allows one.
 """
 
 import base64
@@ -29,27 +29,27 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.outside.text import one_line
 
 INSTALLED = {AGENT: "/usr/local/lib/coffre/coffre-agent", RESTIC: "/usr/local/lib/coffre/restic"}
-"""Where an agent's deployment puts its programs; each is used when it is the very one that would be sent."""
+"""Where an agent's deployment puts its programs; each is used if it is identical to the one to send."""
 
 OURS = ("/etc/coffre", "/usr/local/lib/coffre", "/usr/local/bin/sauvegarde-restaurer", "/var/lib/coffre")
-"""What is never restored in place: another machine's identity, or an agent older than the one that is there."""
+"""The paths that are never restored in place: another machine's identity, or an older agent than the current one."""
 
 LOOK_SECONDS = 30.0
 SIGNALLED = 128
 OUTPUT_BYTES = 4 * 1024**3
-"""The most that a restore prints of its progress; none of it is kept."""
+"""The maximum output of a restore's progress; none of it is kept."""
 _LOOK = "echo system=$(uname -s); echo architecture=$(uname -m); " + "; ".join(
     f"echo {name}=$(sha256sum <{path} 2>/dev/null | cut -c 1-64)" for name, path in INSTALLED.items()
 )
 _SCRIPT = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 _BLOCK_BYTES = 1024**2
 _SHOWN, _LONGEST_REASON = 200, 1000
-"""The most characters that are shown of what a machine says of itself, and of why it failed."""
+"""The maximum number of characters shown of a machine's description, and of a failure's reason."""
 
 
 @dataclass(frozen=True)
 class RestoreHost:
-    """What a machine has: its system and architecture, and by name the SHA-256 of each program of ours that it has."""
+    """The state of a machine: its system, its architecture, and by name the SHA-256 of each program of ours on it."""
 
     system: str
     architecture: str
@@ -58,7 +58,7 @@ class RestoreHost:
 
 @dataclass(frozen=True)
 class Program:
-    """One program that the restore runs: the file here, and its SHA-256."""
+    """One program of the restore: its file here, and its SHA-256."""
 
     name: str
     path: Path
@@ -66,20 +66,20 @@ class Program:
 
 
 def look_at(machine: SshMachine) -> RestoreHost:
-    """Ask a machine what it is; raises the errors of `ssh_errors` when it cannot be asked."""
+    """Read a machine's system; raises the errors of `ssh_errors` when it cannot be reached."""
     done = machine.run(["sh", "-c", _LOOK], LOOK_SECONDS)
     return read_facts(done.stdout)
 
 
 def read_facts(said: str) -> RestoreHost:
-    """Read what a machine answers. Pure."""
+    """Read a machine's answer. Pure."""
     facts = {name: value for name, _, value in (line.partition("=") for line in said.splitlines())}
     sha256 = {name: facts[name] for name in INSTALLED if facts.get(name)}
     return RestoreHost(facts.get("system", ""), facts.get("architecture", ""), sha256)
 
 
 def choose_sent(facts: RestoreHost, machine: str, programs: Sequence[Program]) -> list[Program]:
-    """Return the programs that have to be sent; RefusedError for a machine on which ours do not run. Pure."""
+    """Return the programs to send; RefusedError for a machine on which ours do not run. Pure."""
     missing = [program for program in programs if facts.sha256.get(program.name) != program.sha256]
     here = (platform.system(), platform.machine())
     if missing and (facts.system, facts.architecture) != here:
@@ -93,12 +93,12 @@ def choose_sent(facts: RestoreHost, machine: str, programs: Sequence[Program]) -
 
 
 def build_arguments(restore: RemoteRestore) -> list[str]:
-    """Return restic's arguments; nothing secret is in them. Pure."""
+    """Return restic's arguments; they contain no secret. Pure."""
     storage = restore.storage
     snapshot, excludes, path = restore.snapshot_id, [], restore.path
     target = restore.folder or "/"
     if restore.folder is None:
-        # restic knows no exclusion beside an inclusion: a folder that holds what is ours is restored as the root.
+        # restic allows no exclusion beside an inclusion: a folder that contains our files is restored as the root.
         held = [ours for ours in OURS if path is None or ours.startswith(f"{path}/")]
         if held and path is not None:
             snapshot, target, path = f"{snapshot}:{path}", path, None
@@ -122,7 +122,7 @@ def build_arguments(restore: RemoteRestore) -> list[str]:
 
 
 def refuse_ours(path: str | None, machine: str) -> None:
-    """Refuse to put back in place what makes the machine's agent itself. Pure."""
+    """Refuse an in-place restore of the files of the machine's agent itself. Pure."""
     if path is not None and any(path == ours or path.startswith(f"{ours}/") for ours in OURS):
         raise RefusedError(
             f"{path} belongs to the agent of {machine} and is never put back in place",
@@ -131,10 +131,10 @@ def refuse_ours(path: str | None, machine: str) -> None:
 
 
 def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) -> RestoreSummary:
-    """Restore on a machine and return what came back. Running it again after it was killed goes on.
+    """Restore on a machine and return the result. A second run after a kill continues.
 
-    The machine gets the key and the password of ``restore.storage`` in the environment of one process; nothing of them
-    is in a file or in an argument there or here. When this process dies, the machine ends restic and clears up.
+    The machine gets the key and the password of ``restore.storage`` in the environment of one process; they are in no
+    file and no argument there or here. When this process dies, the machine ends restic and cleans up.
     """
     names = (RESTIC,) if restore.folder is None else (RESTIC, AGENT)
     programs = [_find_program(name) for name in names]
@@ -149,7 +149,7 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
 
 
 def build_call(restore: RemoteRestore, programs: Sequence[Program], sent: Sequence[Program]) -> list[str]:
-    """Return the script's arguments; nothing secret is in them. Pure but for the sizes of what is sent."""
+    """Return the script's arguments; they contain no secret. Pure except for the sizes of the files to send."""
     mark = "" if restore.folder is None else f"{restore.snapshot_id} {restore.path or '/'}"
     call = [restore.folder or "/", mark]
     by_name = {program.name: program for program in programs}
@@ -166,15 +166,15 @@ def _find_program(name: str) -> Program:
 
 
 def _send(started: Started, storage: BucketStorage, programs: Sequence[Program], watcher: Watcher) -> None:
-    """Send secrets and programs; standard input stays open, as the sign that this process lives."""
+    """Send secrets and programs; standard input stays open, as the signal that this process is alive."""
     lines = [
         storage.access_key_id.encode(),
         storage.secret_access_key.get_secret_value().encode(),
         password_of(storage).get_secret_value().encode(),
-        # Always: in a cage there is no list of authorities but this one.
+        # Always: a cage has no other list of authorities.
         base64.b64encode(read_authorities(storage.ca_file)),
     ]
-    # A machine that ended already says why in its exit code.
+    # A machine that has already ended gives the reason in its exit code.
     with contextlib.suppress(BrokenPipeError):
         started.stdin.write(b"".join(line + b"\n" for line in lines))
         for program in programs:
@@ -212,7 +212,7 @@ def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: l
 
 
 def explain_end(code: int, lines: list[str], machine: str) -> ExpectedError:
-    """Return what an exit code of the script, or of restic, means. Pure."""
+    """Return the error for an exit code of the script, or of restic. Pure."""
     said = one_line(lines[-1], _LONGEST_REASON) if lines else "it gave no reason"
     if code == 83:
         return RefusedError(f"{machine}: {said}", "Name a new folder with --into: a restore never overwrites.")

@@ -1,4 +1,4 @@
-"""A machine's restic repository, opened from here with the owner's key: what SMILÉO does to it, apart from backups."""
+"""A machine's restic repository, opened from here with the owner's key: all of SMILÉO's operations except backups."""
 
 import os
 import re
@@ -56,7 +56,7 @@ _FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class KeyPair(Protocol):
-    """One S3 key pair, as storage has it."""
+    """One S3 key pair, in the form of the storage."""
 
     @property
     def access_key_id(self) -> str: ...
@@ -66,11 +66,11 @@ class KeyPair(Protocol):
 
 
 class ResticRepository:
-    """One restic repository, with a key (None: it is in a folder here) and its password; a Repository.
+    """One restic repository, with a key (None: it is in a local folder) and its password; implements Repository.
 
-    Reading takes no lock, so that the repository of a full or frozen tenant can be read. Nothing is cached on this
-    computer unless ``cache_dir`` names a directory. ``ca_file`` None means the system's certificate authorities.
-    Every method raises ResticError.
+    Reads take no lock, so that the repository of a full or frozen tenant can be read. Nothing is cached on this
+    computer unless ``cache_dir`` names a directory. ``ca_file`` None means the system's certificate authorities. Every
+    method raises ResticError.
     """
 
     def __init__(
@@ -94,16 +94,16 @@ class ResticRepository:
         self._sound: set[str] = set()
 
     def open(self) -> None:
-        """Have restic open the repository; returns only when this password does so."""
+        """Open the repository with restic; returns only when this password opens it."""
         self._run(["cat", "config", "--no-lock"], QUICK_SECONDS)
 
     def snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> list[Snapshot]:
-        """Return every snapshot that can be chosen, oldest first by the machine's clock."""
+        """Return every usable snapshot, oldest first by the machine's clock."""
         return list(self.list_snapshots(deadline_seconds).usable)
 
     def list_snapshots(self, deadline_seconds: float = QUICK_SECONDS) -> SnapshotList:
-        """Return every snapshot; one that no honest restic writes is named beside those that can be chosen."""
-        # All in one line.
+        """Return every snapshot; one that no honest restic writes is named beside the usable ones."""
+        # restic prints all snapshots in one line.
         lines = self._stream(["snapshots", "--no-lock"], deadline_seconds, line_bytes=SNAPSHOTS_BYTES)
         with closing(lines):
             return read_snapshots(next(lines, ""), datetime.now(UTC))
@@ -111,9 +111,9 @@ class ResticRepository:
     def ls(self, snapshot: str) -> Iterator[Node]:
         """Yield every entry of a snapshot as it is read; the program ends when the iterator is closed.
 
-        Each was held against what a tree of files may be: HostileSnapshotError, at the entry or at the end. Who reads
-        to the end has seen the whole of what a restore of that id makes: trees are named by their hash. ``snapshot`` is
-        a full id.
+        Each entry is checked as part of a valid file tree: HostileSnapshotError, at the entry or at the end. A reader
+        that reaches the end has seen everything that a restore of that id creates: trees are named by their hash.
+        ``snapshot`` is a full id.
         """
         listing = Listing(_full_id(snapshot))
         with self._explained(snapshot):
@@ -128,7 +128,7 @@ class ResticRepository:
         self._sound.add(snapshot)
 
     def ls_bytes(self, snapshot: str) -> Iterator[tuple[Node, bytes]]:
-        """Yield every entry as `ls` does, with its path in bytes: restic is asked for both forms of its listing."""
+        """Yield every entry as `ls` does, with its path in bytes: restic prints both forms of its listing."""
         listing, listed_bytes = Listing(_full_id(snapshot)), BytesListing(snapshot)
         lines = self._stream(["ls", "--no-lock", "--", snapshot], LISTING_SECONDS)
         plain = self._stream_plain(["ls", "--quiet", "--no-lock", "--", snapshot], LISTING_SECONDS)
@@ -140,23 +140,23 @@ class ResticRepository:
             listing.end()
 
     def check_snapshot(self, snapshot: str) -> None:
-        """Refuse a snapshot that no honest restic writes, by its whole listing; quick when that was read before."""
+        """Refuse a snapshot that no honest restic writes, by its whole listing; fast after an earlier read of it."""
         if snapshot not in self._sound:
             for _ in self.ls(snapshot):
                 continue
 
     def has_path(self, snapshot: str, path: str) -> bool:
-        """Tell whether a snapshot holds an absolute path, file or folder. The whole snapshot is checked by that."""
+        """Tell whether a snapshot has an absolute path, file or folder. This checks the whole snapshot."""
         exact, is_there = os.fsencode(path), False
         wanted = as_listed(exact)
         for node in self.ls(snapshot):
             is_there = is_there or node.path == wanted
-        if is_there and REPLACED in wanted:  # other bytes may be shown the same
+        if is_there and REPLACED in wanted:  # other bytes may have the same display
             return any(each == exact for _, each in self.ls_bytes(snapshot))
         return is_there
 
     def find_link(self, snapshot: str, path: str) -> str | None:
-        """Return the link in a snapshot that stands on the way to an absolute path, None when none does."""
+        """Return the link in a snapshot that is part of an absolute path, None when there is none."""
         wanted = as_listed(os.fsencode(path))
         links = (node.path for node in self.ls(snapshot) if node.type == "symlink")
         return next((link for link in links if wanted.startswith(f"{link}/")), None)
@@ -169,12 +169,12 @@ class ResticRepository:
         includes: Sequence[str] = (),
         on_progress: OnFraction | None = None,
     ) -> RestoreSummary:
-        """Restore a snapshot, or only some absolute paths of it with what is below them, under ``target``.
+        """Restore a snapshot, or only some absolute paths of it with everything below them, under ``target``.
 
         The names are taken literally, not as patterns. A name that the snapshot lacks restores nothing: the summary's
-        count tells. What was restored before a failure stays in ``target``. ``snapshot`` is a full id. The whole of it
-        is checked before anything is written, and restic writes in a cage: RefusedError without one.
-        IncompleteRestoreError when all is there but entries that the target does not take.
+        count shows it. Files restored before a failure stay in ``target``. ``snapshot`` is a full id. The whole
+        snapshot is checked before any write, and restic writes in a cage: RefusedError without one.
+        IncompleteRestoreError when everything is there except entries that the target refused.
         """
         self.check_snapshot(snapshot)
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -197,10 +197,10 @@ class ResticRepository:
         return summary
 
     def compare(self, snapshot: str, target: Path, skipped: Collection[str] = ()) -> int:
-        """Read what a restore wrote under ``target`` against the repository; returns the bytes that are not as there.
+        """Compare the files of a restore under ``target`` with the repository; returns how many bytes differ.
 
-        Nothing is written. Empty files and entries without content are not looked at, nor those whose paths in restic's
-        listing are ``skipped``.
+        Nothing is written. Empty files and entries without content are not compared, nor those whose paths in restic's
+        listing are in ``skipped``.
         """
         self.check_snapshot(snapshot)
         target = target.resolve()
@@ -225,7 +225,7 @@ class ResticRepository:
         yield from self._stream_plain(arguments, deadline_seconds)
 
     def check(self, *, read_data: bool = False) -> None:
-        """Check the repository's structure, with ``read_data`` every pack's content; returns only when all is well."""
+        """Check the repository's structure, with ``read_data`` every pack's content; returns only without error."""
         self._run(["check", "--no-lock", *(["--read-data"] if read_data else [])], LONG_SECONDS)
 
     def _run(self, arguments: Sequence[str], deadline_seconds: float) -> None:
@@ -256,7 +256,7 @@ class ResticRepository:
             raise
 
     def _raise_what_is_gone(self, problem: ResticError) -> None:
-        """Look at the repository's own objects where restic's exit code may mean that they are gone."""
+        """Check the repository's own objects when restic's exit code may mean that they are lost."""
         if self._look is None or problem.exit_code_of_restic not in (NO_REPOSITORY, NO_KEY_OPENS):
             return
         damage = judge_remains(problem.exit_code_of_restic, self._look())
@@ -298,11 +298,11 @@ class ResticRepository:
 
     @contextmanager
     def _explained(self, snapshot: str) -> Iterator[None]:
-        """Say of which snapshot it is that the list could not be read."""
+        """Name the snapshot whose listing could not be read."""
         try:
             yield
         except ResticError as problem:
-            # 2 is a panic of Go: over a tree that is none. Without config or key no snapshot is better than another.
+            # 2 is a panic of Go, caused by an invalid tree. Without config or key every snapshot fails the same way.
             damage = problem.damaged
             if problem.exit_code_of_restic not in (1, 2) or (damage and damage.part in (Part.CONFIG, Part.KEY)):
                 raise
@@ -312,7 +312,7 @@ class ResticRepository:
 
 
 def _full_id(snapshot: str) -> str:
-    """Refuse what may mean another snapshot a moment later: "latest", or the beginning of an id."""
+    """Refuse a name whose snapshot may change: "latest", or the beginning of an id."""
     if not _FULL_ID.fullmatch(snapshot):
         raise ResticError(
             f"{snapshot[:80]!r} is not the full id of a snapshot", "Name one that `coffre restore` lists."
