@@ -51,7 +51,7 @@ class Orders:
 
     ``generation`` is None when there are none yet; ``differences`` have the names of `desired.list_differences`.
     ``due``: a machine that applied this generation has all its orders, since the later ones have the same content.
-    ``needs_renewal``: the orders are correct but soon expire; no visible change.
+    ``needs_renewal``: the orders are correct but soon expire; a renewal changes nothing else.
     """
 
     machine: str

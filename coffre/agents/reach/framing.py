@@ -12,7 +12,7 @@ from enum import Enum
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SURROUNDINGS = f"LC_ALL=C; PATH={PATH}${{PATH:+:$PATH}}; export LC_ALL PATH; umask 022"
-"""The environment of a command on every machine, without a quote: start-up files and sudo's settings change nothing."""
+"""A command's environment on every machine, as text without quotes; start-up files and sudo cannot change it."""
 
 # Both outputs get the mark line by line: other output between, before or after stays separate, and so do the two
 # outputs when a start-up file has joined them.

@@ -1,4 +1,4 @@
-"""Finds a machine that fills its tenant's storage, and stops it well below the wall; the others go on. Pure.
+"""Finds a machine that fills its tenant's storage well below the wall: it is stopped, and the others go on. Pure.
 
 The wall limits all versions of every object, the sold quota only current ones. A machine that overwrites one name
 repeatedly, or floods reports/ and locks, which a closed gate leaves open, approaches the wall but not the quota; at

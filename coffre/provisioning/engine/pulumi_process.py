@@ -33,7 +33,7 @@ class PulumiProcess(PulumiCommand):
     """
 
     def __init__(self, program: Path) -> None:
-        # The inherited constructor would run the program to read its version, which set-up has checked.
+        # The inherited constructor would run the program to read its version, which set-up ensures.
         self.command = str(program)
         self.version = VersionInfo.parse(toolchain.PULUMI_VERSION)
         self._is_interrupted = False

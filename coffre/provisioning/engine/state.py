@@ -73,7 +73,7 @@ class StateFolder:
         return self._folder / "stacks" / PROJECT / f"{stack}.json"
 
     def read(self, stack: str) -> StackState | None:
-        """Return a stack's state, None when there is none; DamagedStateError when Pulumi did not write it so."""
+        """Return a stack's state, None when there is none; DamagedStateError for a document that is not Pulumi's."""
         path = self.file_of(stack)
         try:
             text = path.read_bytes()

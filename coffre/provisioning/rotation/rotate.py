@@ -295,7 +295,7 @@ def rotate_tenant(
         rotation.put_new_keys(subjects)
         rotation.cut(subjects)
         for name in with_bucket(service.tenant.active_machines()):
-            look(service, name)  # What a new agent has to go on above.
+            look(service, name)  # Remembers the report numbers: a new agent must continue above them.
         keys = rotation.settle(subjects, rotation.move_agents(subjects))
         return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
 

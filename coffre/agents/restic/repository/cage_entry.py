@@ -3,7 +3,7 @@
 The cage is a mount namespace with its own root: a read-only file system in memory, with the writable folders (nosuid,
 nodev, noexec) and the few readable files. It keeps few capabilities and gains no new ones. It ends with its last
 process. A user who is not root has no cage: a user namespace would limit the owners that files can get. Landlock then
-prevents writes elsewhere, if the kernel has it; all files that this user can read stay readable.
+prevents writes elsewhere, if the kernel has it; it does not protect the modes of that user's own files.
 
 Argument 1 is JSON: `write`, `read` (paths, mounted at the same place), `program`, `parent` (a process id). The rest is
 the command line. Ends with EXIT_CODE and one line when no cage can be created.
