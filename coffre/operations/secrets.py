@@ -38,7 +38,7 @@ def add_recipient(repository: Checkout, key: str, note: str, on_progress: OnProg
 
 
 def remove_recipient(repository: Checkout, key: str, on_progress: OnProgress) -> int:
-    """Remove a key: it opens no bundle now; the command is recorded. Returns how many files were encrypted again."""
+    """Remove a key from every bundle; the command is recorded. Returns how many files were encrypted again."""
     with _recorded(repository, "secrets recipients remove", on_progress):
         return recipients.remove_recipient(open_vault(repository), key, on_progress)
 

@@ -42,7 +42,7 @@ def list_leaving_machines(log: Log) -> dict[str, Stage]:
 
 
 def is_being_erased(log: Log, machine: str) -> bool:
-    """Tell whether the erasure of a machine's backups has begun: from then on, we delete them, permanently."""
+    """Tell whether the erasure of a machine's backups has begun: from then on, what is missing was deleted by us."""
     begun = [each.id for each in log.list(DepartureStep, machine) if each.fact.step == ERASURE_BEGAN]
     departures = log.list(DepartureStage) if begun else []
     renounced = [each.id for each in departures if each.fact.stage is Stage.RENOUNCED]

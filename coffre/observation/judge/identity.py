@@ -261,7 +261,7 @@ def _heard_again(known: KnownBoot, word: Word) -> KnownBoot:
 
 
 def _judge_overlaps(boots: Mapping[str, KnownBoot], heard: KnownBoot) -> dict[str, KnownBoot]:
-    """Return the boots that are no longer trusted, since they overlap with a more trusted one: no machine runs twice."""
+    """Return the boots that are no longer trusted: they overlap with a more trusted one, and no machine runs twice."""
     lost = {}
     for each in boots.values():
         if each.key == heard.key or not each.is_own or each.ended_at is not None or not _overlap(each, heard):

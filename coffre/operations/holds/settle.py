@@ -1,6 +1,6 @@
 """Holds: during a hold nothing of the tenant is deleted, neither by Coffre nor by the platform itself.
 
-A hold forbids to delete *data*. Keys are not data: a machine may be retired and a key rotated under a hold.
+A hold forbids the deletion of *data*. Keys are not data: a machine may be retired and a key rotated under a hold.
 """
 
 from collections.abc import Collection, Iterable

@@ -145,7 +145,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
         summary = problem.summary
         watcher.on_step(f"{target} does not take all in its place ({problem.failed} errors): handing that over apart")
         apart = hand_apart(repository, chosen.id, path, target)
-    with suppress(IsADirectoryError):  # a folder of the machine itself with that name
+    with suppress(IsADirectoryError):  # the restored files may have a folder of that name
         marker.unlink(missing_ok=True)
     return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out, apart)
 
