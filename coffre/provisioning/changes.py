@@ -42,8 +42,8 @@ def refuse_other_changes(tenant: str, planned: Iterable[ResourceChange], now: It
     others = differing_changes(planned, now)
     if others:
         raise RefusedError(
-            f"{tenant}: this is not what was planned any more: {'; '.join(others)}",
-            "No resource was touched. Make a new plan, look at it, and apply that.",
+            f"{tenant}: the plan is out of date; changed since then: {'; '.join(others)}",
+            "No resource was changed. Make a new plan, check it, and apply it.",
         )
 
 

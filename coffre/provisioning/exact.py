@@ -91,19 +91,19 @@ def load_plans(path: Path) -> tuple[ExactPlan, ...]:
 
 
 def refuse_unless_same(planned: ExactPlan, now: ExactPlan) -> None:
-    """Refuse when the changes of now differ from the planned ones; the error names each difference. Pure."""
+    """Refuse (RefusedError) a plan that is out of date; names each difference. Pure."""
     differences = list_differences(planned, now)
     if differences:
         raise RefusedError(
-            f"{now.plan.tenant}: this is not what was planned any more: {'; '.join(differences)}",
-            "Nothing was touched. Make a new plan, look at it, and apply that.",
+            f"{now.plan.tenant}: the plan is out of date; changed since then: {'; '.join(differences)}",
+            "Nothing was changed. Make a new plan, check it, and apply it.",
         )
 
 
 def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
     """Name the differences between two plans of one tenant. Pure."""
     found = [
-        f"{what} is another"
+        what
         for what, one, other in (
             ("the commit", planned.commit, now.commit),
             ("the tenant file", planned.tenant_file_sha256, now.tenant_file_sha256),

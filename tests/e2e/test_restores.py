@@ -386,7 +386,7 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
     said = undelete_and_prove(desk, at, repository, original, tmp_path / "retour")
     for name in (planted, trap):
         assert f"hidden (an earlier version stays): {name}" in said
-    assert "passed over: 2 keys that nothing of ours writes" in said
+    assert "2 keys that neither restic nor Coffre writes" in said
     kept = {version.version_id for version in service.buckets.open("compta-01").list_versions("")}
     assert {version.version_id for version in versions} <= kept
     (event,) = backstage.events(EventKind.UNDELETE)

@@ -176,7 +176,7 @@ def test_a_stolen_key_is_cut_before_its_machine_is_looked_for(desk: Desk, backst
         assert f"the old key is revoked and {CAISSE} cannot back up until then" in cut.stdout
         assert not backstage.is_accepted(before.machine_keys[CAISSE], CAISSE)
         assert backstage.control().machine_keys[COMPTA] == before.machine_keys[COMPTA]
-        assert "cut" in desk.coffre("plan", SLUG).stdout
+        assert "revoked" in desk.coffre("plan", SLUG).stdout
     assert f"the key of {CAISSE}: replaced" in desk.coffre("apply", SLUG, "--yes").stdout
     assert backstage.is_settled()
     assert "success, snapshot" in desk.coffre("backup", SLUG, "--machine", CAISSE).stdout

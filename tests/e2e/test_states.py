@@ -211,7 +211,7 @@ def test_a_hold_counts_at_once_and_undoes_what_an_apply_under_way_puts_back(desk
         assert set(backstage.bucket("compta-01").list_expiry_rules()) == {"all", "locks"}
     said, told = placing.communicate(timeout=120)
     assert placing.returncode == 0, told
-    assert "nothing expires in 2 buckets, read back" in said
+    assert "nothing expires in 2 buckets (read back)" in said
     assert not backstage.bucket("compta-01").list_expiry_rules()
     with tenant_lock(desk.root, SLUG):
         lift = ("hold", "lift", SLUG, "--reference", "instruction 9", "--reason", "levée")

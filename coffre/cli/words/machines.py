@@ -29,7 +29,7 @@ _STATES = {
     "updated": "updated",
     "unchanged": "unchanged",
     "renewed": "unchanged, its orders renewed",
-    "unreached": "not reached, nothing waits for it",
+    "unreached": "unreachable; already up to date",
     "left": "left as it is",
     "removed": "retired, agent removed",
     "retired": "retired",

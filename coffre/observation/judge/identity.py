@@ -224,7 +224,7 @@ def _could_not_say(memory: Memory, word: Word) -> bool:
 
 def _accept_first(memory: Memory, word: Word) -> Memory:
     """Accept the first machine that gives its identity: no other one is known."""
-    assert word.identity is not None  # noqa: S101 - hear has looked
+    assert word.identity is not None  # noqa: S101 - hear has checked it
     said = word.identity
     accepted = AcceptedMachine(said.machine_id, said.hardware_id, _shown(said.host_name), word.begun_at)
     return replace(memory, accepted=accepted, identified_since=word.begun_at)

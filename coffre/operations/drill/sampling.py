@@ -1,6 +1,6 @@
 """Chooses the files that a drill restores: reproducible from its printed seed. Pure.
 
-A path has the exact bytes of the name: bytes that are no UTF-8 become Python's surrogates, so that no two are equal.
+A path has the exact bytes of the name: bytes that are not UTF-8 become Python's surrogates, so that no two are equal.
 """
 
 import random
@@ -28,7 +28,7 @@ def exact_bytes(path: str) -> bytes:
 
 
 def readable(path: str) -> str:
-    """Return a path as text that can be shown and stored; each byte that is no UTF-8 is escaped."""
+    """Return a path as text that can be shown and stored; each byte that is not UTF-8 is escaped."""
     return exact_bytes(path).decode("utf-8", "backslashreplace")
 
 

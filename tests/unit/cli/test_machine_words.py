@@ -52,7 +52,7 @@ STATES = {
     MachineState.UPDATED: "updated",
     MachineState.UNCHANGED: "unchanged",
     MachineState.RENEWED: "unchanged, its orders renewed",
-    MachineState.UNREACHED: "not reached, nothing waits for it",
+    MachineState.UNREACHED: "unreachable; already up to date",
     MachineState.LEFT: "left as it is",
     MachineState.REMOVED: "retired, agent removed",
     MachineState.RETIRED: "retired",
