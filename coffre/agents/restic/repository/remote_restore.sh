@@ -1,21 +1,21 @@
-# Restores a snapshot on this machine with programs that it has or is sent. Run by `sh -c` as root over SSH.
+# Restores a snapshot on this machine with its own or received programs. Run by `sh -c` as root over SSH.
 #
-# Into a folder it is coffre-agent that restores: it holds the folder and runs restic in a cage. In place restic runs alone.
-# Standard input: access key id, secret key, repository password and certificate authorities (base64), one a line; then
-# restic and the agent, those that are sent; then nothing, for as long as the caller lives. Secrets stand in the
-# environment alone: no argument, no file. Exit codes from 80 on are this script's and the agent's own, all others restic's.
+# Into a folder, coffre-agent restores: it keeps the folder open and runs restic in a cage. In place, restic runs alone.
+# Standard input: access key id, secret key, repository password and certificate authorities (base64), one per line; then
+# restic and the agent, if they are sent; then nothing, while the caller lives. Secrets are only in the environment: in no
+# argument and no file. Exit codes from 80 on are those of this script and the agent, all others are restic's.
 set -u
 umask 077
 ulimit -c 0
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN RESTIC_REPOSITORY RESTIC_REPOSITORY_FILE RESTIC_PASSWORD_FILE \
   RESTIC_PASSWORD_COMMAND RESTIC_CACERT SSL_CERT_FILE SSL_CERT_DIR GODEBUG
 
-folder=$1       # restored to; / for in place
-mark=$2         # what the marker of an unfinished restore says; empty in place
-restic=$3       # this machine's own, used when none is sent
-restic_bytes=$4 # size of the one that is sent; 0: none
-restic_sha=$5   # what the one that is run must have
-agent=$6        # the same three of coffre-agent
+folder=$1       # target folder; / for in place
+mark=$2         # content of the marker of an unfinished restore; empty in place
+restic=$3       # this machine's own, used if none is sent
+restic_bytes=$4 # size of the sent one; 0: none is sent
+restic_sha=$5   # required SHA-256 of the one to run
+agent=$6        # the same three values for coffre-agent
 agent_bytes=$7
 agent_sha=$8
 shift 8         # the rest: restic's arguments
@@ -29,16 +29,16 @@ fail() {
   exit "$1"
 }
 
-read_line() { # a builtin reads no byte past its line
+read_line() { # a builtin reads nothing after its line
   IFS= read -r line <&3 || fail 80 'the line broke before the restore began'
 }
 
 make_work_folder() {
-  # What is sent is there twice for a moment.
+  # The sent programs are stored twice for a short time.
   needed_kib=$(((restic_bytes + agent_bytes) / 512 + 1024))
   for parent in /dev/shm /run /root; do
     [ -d "$parent" ] || continue
-    for left in "$parent"/.coffre-restore-*; do # what killed runs have left
+    for left in "$parent"/.coffre-restore-*; do # remains of killed runs
       pid=${left##*/.coffre-restore-}
       pid=${pid%%-*}
       case $pid in '' | *[!0-9]*) continue ;; esac
@@ -57,7 +57,7 @@ make_work_folder() {
 
 receive_programs() {
   [ $((restic_bytes + agent_bytes)) -gt 0 ] || return 0
-  # In one piece: not every `head` stops reading where it stops writing.
+  # All at once: some versions of `head` read further than they write.
   head -c $((restic_bytes + agent_bytes)) <&3 >"$work/sent" || fail 85 "the programs could not be written to $work"
   if [ "$restic_bytes" -gt 0 ]; then
     restic=$work/restic
@@ -98,7 +98,7 @@ AWS_ACCESS_KEY_ID=$key_id AWS_SECRET_ACCESS_KEY=$secret RESTIC_PASSWORD=$passwor
   RESTIC_PROGRESS_FPS=1 TMPDIR=$work "$@" 3<&- &
 child=$!
 unset secret password line
-# The caller never sends more: the end of its input means that it is gone.
+# The caller sends nothing more: the end of its input means that it is gone.
 (
   while IFS= read -r _ <&3; do :; done
   kill "$child"
