@@ -1,9 +1,10 @@
 # Restores a snapshot on this machine with its own or received programs. Run by `sh -c` as root over SSH.
 #
 # Into a folder, coffre-agent restores: it keeps the folder open and runs restic in a cage. In place, restic runs alone.
-# Standard input: access key id, secret key, repository password and certificate authorities (base64), one per line; then
-# restic and the agent, if they are sent; then nothing, while the caller lives. Secrets are only in the environment: in no
-# argument and no file. Exit codes from 80 on are those of this script and the agent, all others are restic's.
+# Standard input: access key id, secret key, repository password and certificate authorities (base64), one per line;
+# then restic and the agent, if they are sent; then nothing, while the caller lives. Secrets are only in the
+# environment: in no argument and no file. Exit codes from 80 on are those of this script and the agent, all others are
+# restic's.
 set -u
 umask 077
 ulimit -c 0
