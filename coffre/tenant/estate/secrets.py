@@ -16,13 +16,13 @@ class TenantSecrets(Protocol):
     """
 
     def find_control(self) -> ControlBundle | None:
-        """Return the control bundle, None when there is none; BundleError when a copy is damaged."""
+        """Return the control bundle, None when there is none; BundleError when a copy cannot be used."""
 
     def control(self) -> ControlBundle:
         """Return the control bundle; MissingCopyError when there is none."""
 
     def find_data(self) -> DataBundle | None:
-        """Return the data bundle, None when there is none; BundleError when a copy is damaged."""
+        """Return the data bundle, None when there is none; BundleError when a copy cannot be used."""
 
     def data(self) -> DataBundle:
         """Return the data bundle; MissingCopyError when there is none."""

@@ -1,4 +1,4 @@
-"""Finds lost or damaged parts of a repository in restic's output; a wrong password or a lost connection is none. Pure.
+"""Finds lost or damaged parts of a repository in restic's output: no wrong password, no lost connection. Pure.
 
 restic 0.18 has one exit code for a wrong password and for lost key files, one for a repository that never existed and
 for one whose config is lost, and 1 or a stack trace for everything else.
