@@ -1,8 +1,9 @@
 """The kinds of agent: only this module knows the driver of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from coffre.agents.driver import AgentDriver, Agents, DeployRequest, DeployResult, OnProgress, RemoveRequest
 from coffre.agents.repository import RepositoryFormat
@@ -10,12 +11,19 @@ from coffre.agents.restic.kind import ResticKind
 from coffre.errors import RefusedError
 from coffre.spec.tenant import AgentKind, Machine
 
+R = TypeVar("R", DeployRequest, RemoveRequest)
+
 DRIVERS: dict[AgentKind, AgentDriver] = {AgentKind.RESTIC: ResticKind()}
+
+
+def find_driver(machine: Machine) -> AgentDriver | None:
+    """Return the driver of a machine's agent; None for a kind that Coffre does not drive yet."""
+    return DRIVERS.get(machine.agent)
 
 
 def driver_of(machine: Machine) -> AgentDriver:
     """Return the driver of a machine's agent; RefusedError for a kind that Coffre does not drive yet."""
-    driver = DRIVERS.get(machine.agent)
+    driver = find_driver(machine)
     if driver is None:
         raise RefusedError(
             f"`agent: {machine.agent}` is not supported yet", f"It can be: {', '.join(sorted(DRIVERS))}."
@@ -25,7 +33,7 @@ def driver_of(machine: Machine) -> AgentDriver:
 
 def why_unsupported(machine: Machine) -> str:
     """Say which part of a machine's entry no agent supports, in the words of the file; empty when all are supported."""
-    driver = DRIVERS.get(machine.agent)
+    driver = find_driver(machine)
     if driver is None:
         return f"`agent: {machine.agent}`"
     if not driver.gets_to(machine):
@@ -46,17 +54,22 @@ def repositories_of(name: str, machine: Machine) -> RepositoryFormat:
 
 def with_bucket(machines: Mapping[str, Machine]) -> dict[str, Machine]:
     """Return the machines that have a bucket of their own, by the kind of their agent."""
-    return {name: machine for name, machine in machines.items() if driver_of(machine).needs_bucket}
+    return _where(machines, lambda driver: driver.needs_bucket)
 
 
 def with_orders(machines: Mapping[str, Machine]) -> dict[str, Machine]:
     """Return the machines whose agents follow signed orders in their bucket."""
-    return {name: machine for name, machine in machines.items() if driver_of(machine).takes_orders}
+    return _where(machines, lambda driver: driver.takes_orders)
 
 
 def with_repository(machines: Mapping[str, Machine]) -> dict[str, Machine]:
     """Return the machines whose repository SMILÉO can open."""
-    return {name: machine for name, machine in machines.items() if driver_of(machine).repositories is not None}
+    return _where(machines, lambda driver: driver.repositories is not None)
+
+
+def _where(machines: Mapping[str, Machine], has: Callable[[AgentDriver], bool]) -> dict[str, Machine]:
+    drivers = {name: find_driver(machine) for name, machine in machines.items()}
+    return {name: machines[name] for name, driver in drivers.items() if driver is not None and has(driver)}
 
 
 @dataclass(frozen=True)
@@ -67,20 +80,27 @@ class Way:
     slugs: Mapping[str, str]
     on_progress: OnProgress
 
-    def to(self, kind: AgentKind) -> Agents:
-        return DRIVERS[kind].connect(self.scratch, self.slugs)
 
-
-def deploy(requests: Mapping[AgentKind, Sequence[DeployRequest]], way: Way) -> dict[str, DeployResult]:
-    """Install or repair the agents of all kinds; returns the results by machine."""
-    done = (way.to(kind).deploy(each, way.on_progress) for kind, each in requests.items() if each)
+def deploy(machines: Mapping[str, Machine], requests: Iterable[DeployRequest], way: Way) -> dict[str, DeployResult]:
+    """Install or repair the agents of these machines, kind by kind; returns the results by machine."""
+    done = (agents.deploy(each, way.on_progress) for agents, each in _by_kind(machines, requests, way))
     return {result.machine: result for results in done for result in results}
 
 
-def remove(requests: Mapping[AgentKind, Sequence[RemoveRequest]], way: Way) -> dict[str, DeployResult]:
-    """Remove the agents of all kinds from their machines; returns the results by machine."""
-    done = (way.to(kind).remove(each, way.on_progress) for kind, each in requests.items() if each)
+def remove(machines: Mapping[str, Machine], requests: Iterable[RemoveRequest], way: Way) -> dict[str, DeployResult]:
+    """Remove the agents of these machines, kind by kind; returns the results by machine."""
+    done = (agents.remove(each, way.on_progress) for agents, each in _by_kind(machines, requests, way))
     return {result.machine: result for results in done for result in results}
+
+
+def _by_kind(machines: Mapping[str, Machine], requests: Iterable[R], way: Way) -> Iterator[tuple[Agents, list[R]]]:
+    """Yield the agents of each kind with the requests for them; nothing of a kind that Coffre does not drive yet."""
+    found: dict[AgentKind, list[R]] = {}
+    for request in requests:
+        found.setdefault(machines[request.target.machine].agent, []).append(request)
+    for kind, each in found.items():
+        if kind in DRIVERS:
+            yield DRIVERS[kind].connect(way.scratch, way.slugs), each
 
 
 def list_repository_formats() -> list[RepositoryFormat]:

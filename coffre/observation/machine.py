@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
 from coffre.agents.driver import AgentOwner
-from coffre.agents.kinds import driver_of
+from coffre.agents.kinds import find_driver
 from coffre.agents.report import ReportPath
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
@@ -101,7 +101,10 @@ def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
 def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
     """Return what a machine's agent says of it, for a kind whose machines have no bucket."""
     tenant = service.tenant
-    heard = driver_of(tenant.machines[name]).hear(AgentOwner(tenant.id, name))
+    driver = find_driver(tenant.machines[name])
+    if driver is None:
+        return unknown_machine(tenant, name, now)
+    heard = driver.hear(AgentOwner(tenant.id, name))
     last_success_at = heard.success.finished_at if heard.success else None
     return replace(
         unknown_machine(tenant, name, now),

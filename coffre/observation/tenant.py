@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.agents.kinds import driver_of, with_bucket
+from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import Room, judge_filling
@@ -94,15 +94,16 @@ def observe(service: Service, now: datetime) -> TenantObservation:
     looks: list[MachineLook] = []
     findings: list[Finding] = []
     is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
-    for name, machine in tenant.machines.items():
-        if not driver_of(machine).needs_bucket:
-            machines.append(hear_machine(service, name, now))
-            continue
+    in_need = with_bucket(tenant.machines)
+    for name in tenant.machines:
         look = look_at_machine(service, name, now) if existing.has(name) else None
         if isinstance(look, MachineLook):
             looks.append(look)
             machines.append(look.status)
             findings += look.findings
+            continue
+        if look is None and name not in in_need:
+            machines.append(hear_machine(service, name, now))
             continue
         machines.append(unknown_machine(service.tenant, name, now))
         if look is not None:

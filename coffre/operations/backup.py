@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from coffre.agents.driver import AgentOwner, Clock
-from coffre.agents.kinds import driver_of
+from coffre.agents.kinds import driver_of, with_bucket
 from coffre.agents.report import Report, ReportResult
 from coffre.agents.report_paths import Integrity
 from coffre.errors import BusyError, ExpectedError, RefusedError, RemoteError
@@ -99,7 +99,7 @@ def back_up(
     while the tenant is suspended. Ctrl-C ends the wait, not the backups: they go on, on the machines.
     """
     unapplied: dict[str, RefusedError] = {}
-    on_platform = [name for name in machines if driver_of(service.machine(name)).needs_bucket]
+    on_platform = with_bucket({name: service.machine(name) for name in machines})
     with lock_again(service, GATE_PATIENCE_SECONDS) as now:
         unapplied.update(find_unapplied(now.tenant, now.buckets, now.log, machines))
         there = [name for name in on_platform if name not in unapplied]

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from coffre.agents.kinds import why_unsupported, with_repository
+from coffre.agents.kinds import why_unsupported, with_bucket, with_repository
 from coffre.errors import RefusedError
 from coffre.records.facts.departure import Stage
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.departure import STILL_SERVED
+from coffre.tenant.estate.buckets import ExistingBuckets
 
 
 def refuse_unsupported(tenant: Tenant) -> None:
@@ -86,6 +87,17 @@ def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known
         f"{tenant.slug}: machine {machine} is gone from the file but its bucket {bucket} still exists",
         "Put the machine back, with `retired: {on: DATE, keep_until: DATE}` if it is no longer to be backed up.",
     )
+
+
+def refuse_changed_agents(tenant: Tenant, existing: ExistingBuckets) -> None:
+    """Refuse a file that gives a machine with a bucket an agent that keeps none: its backups would be nobody's."""
+    in_need = with_bucket(tenant.machines)
+    for name in existing.among(name for name in tenant.machines if name not in in_need):
+        agent = tenant.machines[name].agent
+        raise RefusedError(
+            f"{tenant.slug}/{name} has backups in its bucket, and `agent: {agent}` keeps none there",
+            "Write its earlier agent into the file again: a machine cannot change its agent yet. Nothing was changed.",
+        )
 
 
 def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from coffre.agents.kinds import driver_of, with_bucket
+from coffre.agents.kinds import with_bucket
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
@@ -20,7 +20,8 @@ def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines:
     The tenant was never applied, or is erased, or its platform was lost: RefusedError says which, from the records,
     and what to do.
     """
-    elsewhere = [name for name in machines if not driver_of(tenant.machines[name]).needs_bucket]
+    in_need = with_bucket(tenant.machines)
+    elsewhere = [name for name in machines if name not in in_need]
     if elsewhere:
         kinds = sorted({tenant.machines[name].agent.value for name in elsewhere})
         raise RefusedError(

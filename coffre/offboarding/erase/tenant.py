@@ -6,7 +6,6 @@ the next run continues an interrupted one, and the evidence is true.
 
 from collections.abc import Callable
 
-from coffre.agents.kinds import with_bucket
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.people import digest
 from coffre.offboarding.certificate.sealed import read_tenant_key
@@ -47,7 +46,7 @@ def erase_tenant(
     check_day_of_erasure(service, journal.today, get_calendar(service, journal).erasure_from)
     refuse = refusing_under_hold(service, "its erasure")
     refuse()
-    prove(digest([service.buckets.name(name) for name in with_bucket(service.tenant.machines)]))
+    prove(digest([service.buckets.name(name) for name in service.tenant.machines]))
     began = _identify(service, journal)
     gone = {each.machine for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
     for each in began:

@@ -15,7 +15,6 @@ from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.agents import Removal
 from coffre.spec import naming
-from coffre.spec.tenant import AgentKind
 from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
@@ -34,13 +33,13 @@ def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgres
         if name in standing and not service.machine(name).is_retired:
             _tell_replaced(service, name, on_progress)
             generations[name] = write_orders(service, name, removes=True, replaces_foreign=True).generation
-    asked: dict[AgentKind, list[RemoveRequest]] = {}
+    asked = []
     for name in names:
         try:
-            asked.setdefault(service.machine(name).agent, []).append(RemoveRequest(target_of(service, name)))
+            asked.append(RemoveRequest(target_of(service, name)))
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
-    results = kinds.remove(asked, way_to_agents(service, on_progress))
+    results = kinds.remove(service.tenant.machines, asked, way_to_agents(service, on_progress))
     return [_settle(service, name, results.get(name), generations.get(name), name in standing) for name in names]
 
 

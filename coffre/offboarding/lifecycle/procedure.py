@@ -23,6 +23,7 @@ from coffre.offboarding.lifecycle.evidence import Agent, Approved, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Transition, Waiting, find_transition, is_late, refuse_renouncing
 from coffre.offboarding.notices.letting_know import Desk
+from coffre.provisioning.rules import refuse_changed_agents
 from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.loader import Checkout
@@ -100,6 +101,8 @@ def open_departure(
 ) -> Iterator[Departure]:
     """Open a tenant's departure for a command that changes something: locked, recorded, and never back in time."""
     with lock_recorded(repository, slug, command, manner.on_progress) as service:
+        # What cannot be returned, and would be erased, must not be passed over.
+        refuse_changed_agents(service.tenant, service.buckets.existing())
         journal = Journal(service, read_today(service, asked_day), machine)
         journal.refuse_earlier_day()
         yield Departure(service, journal, manner)

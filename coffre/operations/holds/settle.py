@@ -5,7 +5,6 @@ A hold forbids the deletion of *data*. Keys are not data: a machine may be retir
 
 from collections.abc import Collection, Iterable
 
-from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError, RefusedError
 from coffre.records.facts.contract import HoldInFile
 from coffre.spec.tenant import Hold, Tenant
@@ -32,13 +31,13 @@ def describe_hold(hold: Hold | HoldInFile) -> str:
 def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str] | None = None) -> None:
     """Make sure that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
 
-    ``machines`` are those with a bucket, by default all machines of the file.
+    ``machines`` are those with a bucket, by default all machines of the file that have one on the platform.
 
     ExpectedError when a rule is still there: then the hold is not in force.
     """
     if tenant.hold is None:
         return
-    names = with_bucket(tenant.machines) if machines is None else machines
+    names = buckets.existing().among(tenant.machines) if machines is None else machines
     for name in names:
         bucket = buckets.open(name)
         # The stack has removed the rules that it knew.

@@ -23,7 +23,7 @@ from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineStat
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
-from coffre.spec.tenant import AgentKind, Connection, Machine, PullConnection, SshConnection
+from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.estate.passwords import use_password
@@ -84,11 +84,8 @@ def deploy(
     """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice."""
     names = [name for name in service.tenant.active_machines() if only is None or name in only]
     locked = {name: lacking for name in names if (lacking := _missing_credential(service, secrets, name))}
-    requests: dict[AgentKind, list[DeployRequest]] = {}
-    for name in names:
-        if name not in locked:
-            requests.setdefault(service.machine(name).agent, []).append(_request(service, secrets, name))
-    results = kinds.deploy(requests, way_to_agents(service, on_progress))
+    requests = [_request(service, secrets, name) for name in names if name not in locked]
+    results = kinds.deploy(service.tenant.machines, requests, way_to_agents(service, on_progress))
     settled = {name: _settle(service, result, orders[name]) for name, result in results.items()}
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
 

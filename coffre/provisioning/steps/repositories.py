@@ -1,8 +1,10 @@
 """The restic repositories of an apply: created where none ever was, never in place of one that was seen and is gone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from coffre.agents.kinds import with_bucket, with_repository
+from coffre.agents.repository import Remains
 from coffre.errors import RefusedError, RemoteError
 from coffre.findings import Finding
 from coffre.observation import sighting
@@ -23,11 +25,13 @@ from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
 
+NOTHING = Remains(has_config=False, has_keys=False, has_backups=False)
+
 
 def look(at: Context) -> list[Change]:
     """Return the repositories that would be created, and those that would start again after a loss."""
-    missing, renewed = foresee_repositories(at.service, at.intent.renewal, at.existing)
-    found = ((ChangeKind.MAKE_REPOSITORY, missing), (ChangeKind.BEGIN_ANEW, renewed))
+    judged = _judge(at.service, at.intent.renewal, at.existing)
+    found = ((ChangeKind.MAKE_REPOSITORY, judged.missing), (ChangeKind.BEGIN_ANEW, judged.renewed))
     return [Change(kind, tuple(machines)) for kind, machines in found if machines]
 
 
@@ -65,27 +69,30 @@ def look_at_losses(at: Context) -> tuple[Finding, ...]:
     return tuple(loss for loss in losses if not (loss.machine and renewal.covers(loss.machine)))
 
 
-def foresee_repositories(
-    service: Service, renewal: Renewal, owned_buckets: ExistingBuckets
-) -> tuple[list[str], list[str]]:
-    """Return the machines whose repository would be created, and those where one would start again after a loss."""
-    missing: list[str] = []
-    renewed: list[str] = []
+@dataclass(frozen=True)
+class _Judged:
+    """Machines without a whole repository: it was never created, it is lost and given up, or it is refused."""
+
+    missing: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def _judge(service: Service, renewal: Renewal, existing: ExistingBuckets) -> _Judged:
+    """Sort the machines without a whole repository. A bucket that does not exist holds nothing."""
+    judged = _Judged()
     for name in with_repository(service.tenant.active_machines()):
-        if owned_buckets.has(name):
-            remains = _look_at_remains(service, name)
-        else:
-            remains = RepositoryRemains(
-                has_config=False, has_keys=False, has_backups=False, known_snapshots=_count_known(service, name)
-            )
+        found = look_at_remains(service.buckets.open(name)) if existing.has(name) else NOTHING
+        remains = RepositoryRemains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
         if remains.is_whole:
             continue
         try:
             rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
-        except RefusedError:
+        except RefusedError as problem:
+            judged.refused[name] = f"{problem.message}. {problem.hint}"
             continue
-        (renewed if renewal.covers(name) else missing).append(name)
-    return missing, renewed
+        (judged.renewed if renewal.covers(name) else judged.missing).append(name)
+    return judged
 
 
 def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
@@ -93,30 +100,14 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
 
     Returns the refused machines, each with reason and remedy: their repository existed and is gone or incomplete.
     """
-    missing, refused = [], {}
-    for name in with_repository(service.tenant.active_machines()):
-        remains = _look_at_remains(service, name)
-        if remains.is_whole:
-            continue
-        try:
-            rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
-        except RefusedError as problem:
-            refused[name] = f"{problem.message}. {problem.hint}"
-            continue
-        if renewal.covers(name):
-            begin_anew(service.log, service.memory, name, renewal.reason)
-        missing.append(name)
-    if not missing:
-        return refused
-    for name in missing:
-        on_progress(f"initialising the repository of {name}")
-        make_repository(service, name)
-    return refused
-
-
-def _look_at_remains(service: Service, name: str) -> RepositoryRemains:
-    found = look_at_remains(service.buckets.open(name))
-    return RepositoryRemains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
+    judged = _judge(service, renewal, service.buckets.existing())
+    for name in judged.renewed:
+        begin_anew(service.log, service.memory, name, renewal.reason)
+    for name in service.tenant.active_machines():
+        if name in judged.missing or name in judged.renewed:
+            on_progress(f"initialising the repository of {name}")
+            make_repository(service, name)
+    return judged.refused
 
 
 def _count_known(service: Service, name: str) -> int:

@@ -29,7 +29,7 @@ from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirem
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
-from coffre.spec.tenant import AgentKind, Tenant
+from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.service import Service, local_today
@@ -142,10 +142,8 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
 
 def remove_agents(service: Service, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
     """Remove the agents of these retired machines, and return the state of every retired machine. May run twice."""
-    requests: dict[AgentKind, list[RemoveRequest]] = {}
-    for name in machines:
-        requests.setdefault(service.machine(name).agent, []).append(RemoveRequest(target_of(service, name)))
-    results = kinds.remove(requests, way_to_agents(service, on_progress))
+    requests = [RemoveRequest(target_of(service, name)) for name in machines]
+    results = kinds.remove(service.tenant.machines, requests, way_to_agents(service, on_progress))
     return tuple(_settle_removal(service, name, results.get(name)) for name in list_retired(service.tenant))
 
 

@@ -93,4 +93,6 @@ def refuse_what_rules_forbid(service: Service) -> ExistingBuckets:
     known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
     owned = owner.buckets if owner is not None else ()
     rules.refuse_vanished_machines(tenant, owned, known_machines)
-    return service.buckets.snapshot(owned)
+    existing = service.buckets.snapshot(owned)
+    rules.refuse_changed_agents(tenant, existing)
+    return existing

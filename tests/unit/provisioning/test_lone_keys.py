@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
+from coffre.agents.repository import Remains
 from coffre.agents.restic.repository import format as restic_format
 from coffre.agents.restic.repository.new_repository import new_repository
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations import repository as opening
-from coffre.provisioning.rules import RepositoryRemains
 from coffre.provisioning.steps import repositories
 from coffre.provisioning.terms.context import NO_RENEWAL
 from coffre.storage.driver import AccessKey
@@ -43,8 +43,9 @@ class FolderBucket:
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
     bucket = FolderBucket(tmp_path / "repository")
-    remains = RepositoryRemains(has_config=False, has_keys=True, has_backups=False, known_snapshots=0)
-    monkeypatch.setattr(repositories, "_look_at_remains", lambda service, name: remains)
+    remains = Remains(has_config=False, has_keys=True, has_backups=False)
+    monkeypatch.setattr(repositories, "look_at_remains", lambda bucket: remains)
+    monkeypatch.setattr(repositories, "_count_known", lambda service, name: 0)
     monkeypatch.setattr(opening, "use_password", lambda secrets, log, name, reason: PASSWORD)
     opened = ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
     monkeypatch.setattr(opening, "_repository", lambda *_: opened)
@@ -58,7 +59,7 @@ def initialise(bucket):
     service = SimpleNamespace(
         tenant=tenant,
         machine=tenant.machines.__getitem__,
-        buckets=SimpleNamespace(open=lambda name: bucket),
+        buckets=SimpleNamespace(open=lambda name: bucket, existing=lambda: SimpleNamespace(has=lambda name: True)),
         secrets=None,
         log=None,
     )

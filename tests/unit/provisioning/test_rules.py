@@ -1,18 +1,23 @@
 """Nothing is deleted because text disappeared, and nothing is minted over what was lost."""
 
+from dataclasses import replace
+
 import pytest
 
 from coffre.errors import RefusedError
 from coffre.provisioning.rules import (
     RepositoryRemains,
     judge_escrow,
+    refuse_changed_agents,
     refuse_lost_repository,
     refuse_lost_secrets,
     refuse_orphan_stacks,
     refuse_unsupported,
     refuse_vanished_machines,
 )
+from coffre.spec import naming
 from coffre.spec.naming import bucket_name
+from coffre.tenant.estate.buckets import ExistingBuckets
 from tests.builders import machine_with, tenant_with
 
 TENANT = tenant_with()
@@ -123,3 +128,15 @@ def test_windows_by_winrm_and_macs_by_ssh_are_carried_out(system: str, connectio
     plans = {"office": {"paths": paths, "schedule": ["daily 19:00"], "keep": {"daily": 3}}}
     machines = {"compta-01": machine_with(os=system, connection=connection)}
     refuse_unsupported(tenant_with(plans=plans, machines=machines))
+
+
+def test_a_machine_with_a_bucket_keeps_its_agent_until_it_can_be_moved() -> None:
+    tenant = tenant_with(machines={"compta-01": machine_with(agent="acronis")})
+    existing = ExistingBuckets(tenant.slug, tenant.id, frozenset())
+    refuse_changed_agents(tenant, existing)
+    standing = frozenset({naming.bucket_name(tenant.slug, tenant.id, "compta-01")})
+    refuse_changed_agents(TENANT, replace(existing, names=standing))
+    with pytest.raises(
+        RefusedError, match="compta-01 has backups in its bucket, and `agent: acronis` keeps none there"
+    ):
+        refuse_changed_agents(tenant, replace(existing, names=standing))
