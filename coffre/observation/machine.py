@@ -16,7 +16,7 @@ from coffre.observation.judge.filling import MachineStore
 from coffre.observation.judge.gaps import judge_gaps
 from coffre.observation.judge.overdue import is_overdue
 from coffre.observation.judge.pack_rounds import is_late
-from coffre.observation.reports import find_wanted, recall
+from coffre.observation.reports import find_wanted
 from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.observation.rounds import VerificationStatus, find_status
 from coffre.observation.sighting import Sighting
@@ -95,7 +95,7 @@ def look_at_machine(service: Service, name: str, now: datetime) -> MachineLook |
 
 def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
     """Report that a machine's bucket is gone from the platform, if it had known snapshots."""
-    return continuity.judge_absence(name, recall(service, name))
+    return continuity.judge_absence(name, service.memory.recall(name))
 
 
 def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:

@@ -14,7 +14,6 @@ from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, Unusable
-from coffre.tenant.departure import is_being_erased
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
@@ -26,18 +25,10 @@ def find_opener(service: Service, machine: str) -> Opener | None:
     return None if key is None else Opener(key, service.tenant.id, machine)
 
 
-def recall(service: Service, machine: str) -> Memory:
-    """Return the memory of a machine, empty once its erasure has begun; reading creates no records."""
-    records = service.find_records()
-    if records is None or is_being_erased(service.log, machine):
-        return Memory()
-    return records.read_memory(service.tenant.id, machine)
-
-
 def list_reports(service: Service, machine: str, until: Until = is_success) -> tuple[Report, ...]:
     """Return a machine's trusted reports, newest first, as far back as ``until``."""
     bucket = service.buckets.open(machine)
-    shelf = Shelf(recall(service, machine), utc_now(), find_opener(service, machine))
+    shelf = Shelf(service.memory.recall(machine), utc_now(), find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)
     return shelf.read(bucket, until).reports
@@ -69,7 +60,7 @@ def look_at_applied(
 def find_own_applied(service: Service, machine: str) -> Applied | None:
     """Return the result of `find_applied`, except a statement of another machine with this one's files."""
     found = find_applied(service, machine)
-    if found is None or identity.is_foreign(recall(service, machine), found.identity, found.at):
+    if found is None or identity.is_foreign(service.memory.recall(machine), found.identity, found.at):
         return None
     return found
 
@@ -77,7 +68,7 @@ def find_own_applied(service: Service, machine: str) -> Applied | None:
 def find_applied(service: Service, machine: str) -> Applied | None:
     """Return a machine's statement on its last applied orders; None when there is none, or it is not authenticated."""
     bucket = service.buckets.open(machine)
-    found = look_at_applied(service, machine, bucket, recall(service, machine), utc_now())
+    found = look_at_applied(service, machine, bucket, service.memory.recall(machine), utc_now())
     return found if isinstance(found, Applied) else None
 
 

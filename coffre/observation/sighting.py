@@ -12,14 +12,13 @@ from coffre.observation.judge import continuity, identity
 from coffre.observation.judge.continuity import NOT_LISTED, Seen, Stored
 from coffre.observation.key_shapes import ForeignKeys, is_foreign
 from coffre.observation.report_shelf import Reported, Shelf, Until, is_success
-from coffre.observation.reports import find_opener, look_at_applied, recall
+from coffre.observation.reports import find_opener, look_at_applied
 from coffre.observation.stores import is_of_repository
 from coffre.outside.faults import Fault
 from coffre.outside.times import UnbelievableTimeError, check_time
 from coffre.records.memory import Memory
 from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts
-from coffre.tenant.departure import is_being_erased
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
@@ -63,7 +62,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
     now = now or utc_now()
     # In this order: first the memory, then reports, then snapshots. A snapshot of a report, or one that another command
     # remembers meanwhile, is then in the listing of snapshots, or gone.
-    bucket, before, began_at = service.buckets.open(machine), recall(service, machine), utc_now()
+    bucket, before, began_at = service.buckets.open(machine), service.memory.recall(machine), utc_now()
     survey = _Survey(before, now, find_opener(service, machine))
     for facts in bucket.walk_objects(""):
         survey.see(facts)
@@ -90,7 +89,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
 
 def look_at_reports(service: Service, machine: str) -> Memory:
     """Learn from a machine's reports alone, a short listing for any size of repository; returns the new memory."""
-    bucket, before, began_at = service.buckets.open(machine), recall(service, machine), utc_now()
+    bucket, before, began_at = service.buckets.open(machine), service.memory.recall(machine), utc_now()
     shelf = Shelf(before, began_at, find_opener(service, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)
@@ -99,11 +98,9 @@ def look_at_reports(service: Service, machine: str) -> Memory:
 
 
 def _remember(service: Service, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
-    records = service.find_records()
     after = _learn(before, seen, applied)
-    if records is None or after == before or is_being_erased(service.log, machine):
-        return after
-    records.change_memory(service.tenant.id, machine, lambda fresh: _learn(fresh, seen, applied))
+    if after != before:
+        service.memory.learn(machine, lambda fresh: _learn(fresh, seen, applied))
     return after
 
 

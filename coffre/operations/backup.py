@@ -20,10 +20,11 @@ from coffre.observation.sighting import look
 from coffre.operations.access.gate import GateState, settle_gate
 from coffre.operations.access.suspension import find_shut_out
 from coffre.spec.tenant import Tenant
+from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import open_machine
 from coffre.tenant.presence import find_unapplied
 from coffre.tenant.runs import lock_again
-from coffre.tenant.service import Service, find_machine
+from coffre.tenant.service import Service
 
 DEADLINE_SECONDS = 12 * 3600
 """The maximum wait for a backup; the agent ends its own run at the deadline of its orders."""

@@ -41,11 +41,10 @@ def make_repository(service: Service, machine: str) -> None:
 
 
 def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
-    buckets = service.buckets
-    bucket = buckets.open(machine)
-    storage = storage_of(service.storage.endpoint, bucket.name, buckets.owner_key(), password)
+    bucket = service.buckets.open(machine)
+    place = storage_of(service.storage.endpoint, bucket.name, service.buckets.owner_key(), password)
     formats = repositories_of(machine, service.machine(machine))
-    return formats.open(storage, cache_dir=cache_dir, look=lambda: look_at_remains(bucket))
+    return formats.open(place, cache_dir=cache_dir, look=lambda: look_at_remains(bucket))
 
 
 def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: SecretStr | None) -> BucketStorage:

@@ -26,7 +26,8 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
-from coffre.tenant.service import Service, find_machine
+from coffre.tenant.lookup import find_machine
+from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 WALL_MARGIN_BYTES = 1024**2

@@ -15,9 +15,9 @@ from coffre.records.facts.registry import read_fact
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Machine, SshConnection, Tenant, WinrmConnection
+from coffre.tenant.lookup import find_tenant
 from coffre.tenant.machines import find_connection, known_hosts_file
 from coffre.tenant.past import OnNotice, open_existing_records
-from coffre.tenant.service import find_tenant
 
 _RUNS = (EventKind.INSTALL, EventKind.UPDATE, EventKind.REMOVAL)
 

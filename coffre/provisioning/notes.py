@@ -3,7 +3,6 @@
 from datetime import date
 
 from coffre.agents.kinds import with_repository
-from coffre.observation.reports import recall
 from coffre.observation.retired import judge_retirement
 from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.provisioning.steps.retirement import list_standing
@@ -20,7 +19,8 @@ from coffre.provisioning.terms.notes import (
 from coffre.records.facts.contract import HoldInFile
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.estate.buckets import ExistingBuckets
-from coffre.tenant.service import Service, local_today
+from coffre.tenant.lookup import local_today
+from coffre.tenant.service import Service
 
 
 def note(at: Context) -> tuple[Note, ...]:
@@ -46,7 +46,7 @@ def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> 
     """Name the machines that apply will refuse: their repositories were seen, and are gone."""
     notes: list[Note] = []
     for name in with_repository(service.tenant.active_machines()):
-        known = len(recall(service, name).expected)
+        known = len(service.memory.recall(name).expected)
         has_bucket = owned_buckets.has(name)
         if known and not (has_bucket and service.buckets.open(name).exists(CONFIG_KEY)):
             notes.append(RepositoryGoneNote(name, known))

@@ -4,6 +4,8 @@ Two sources must agree: the reviewed platform.yaml, and the running cluster, whi
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from coffre.outside.files import read_plain
@@ -19,6 +21,25 @@ from coffre.workspace.clock import utc_now
 _FILE = "platform.yaml"
 _MARKED = "lab: true"
 _RECORD_BYTES = 1024**2
+
+
+@dataclass(frozen=True)
+class EmbeddedProof:
+    """Whether a platform is the embedded one. The cluster is asked on first use, and once."""
+
+    checkout: Checkout
+    platform_name: str
+    storage: Storage
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the platform is the embedded one, by the reviewed platform.yaml and the answer of the cluster."""
+        return not self.why_not
+
+    @cached_property
+    def why_not(self) -> str:
+        """Why the platform is not accepted as the embedded one; empty when it is."""
+        return why_not_embedded(self.checkout, self.platform_name, self.storage)
 
 
 def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage) -> str:

@@ -11,7 +11,7 @@ from coffre.errors import RefusedError
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import SshConnection, Tenant
-from coffre.tenant.service import find_machine, find_tenant
+from coffre.tenant.lookup import find_machine, find_tenant
 
 
 def known_hosts_file(root: Path, slug: str) -> Path:

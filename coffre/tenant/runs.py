@@ -12,7 +12,8 @@ from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout, reload_tenant
-from coffre.tenant.service import Service, find_tenant, open_service
+from coffre.tenant.lookup import find_tenant
+from coffre.tenant.service import Service, open_service
 from coffre.workspace.clock import utc_now
 from coffre.workspace.locks import tenant_lock
 

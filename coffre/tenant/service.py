@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date
 from functools import cache, cached_property
-from zoneinfo import ZoneInfo
 
-from coffre.errors import UsageError
 from coffre.records.actor import Author, read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
@@ -18,13 +15,13 @@ from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect
-from coffre.tenant.embedded import why_not_embedded
+from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.secrets import StoredSecrets, TenantSecrets
 from coffre.tenant.holds import list_recorded, under_recorded
-from coffre.workspace.clock import utc_now
+from coffre.tenant.lookup import find_machine, find_tenant
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Service:
     @cached_property
     def memory(self) -> TenantMemory:
         """The memory of this tenant's machines."""
-        return TenantMemory(self.tenant.id, self.log.open_records)
+        return TenantMemory(self.log)
 
     @cached_property
     def buckets(self) -> TenantBuckets:
@@ -73,44 +70,16 @@ class Service:
     def platform(self) -> Platform:
         return self.repository.settings.platforms[self.tenant.storage.platform]
 
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the platform is the embedded one, by the reviewed platform.yaml and the answer of the cluster."""
-        return not self.why_not_embedded
-
     @cached_property
-    def why_not_embedded(self) -> str:
-        """Why the platform is not accepted as the embedded one; empty when it is."""
-        return why_not_embedded(self.repository, self.tenant.storage.platform, self.storage)
+    def embedded(self) -> EmbeddedProof:
+        """Whether the platform is the embedded one; asked on first use."""
+        return EmbeddedProof(self.repository, self.tenant.storage.platform, self.storage)
 
     def machine(self, name: str) -> Machine:
         return find_machine(self.tenant, name)
 
     def machine_uid(self, machine: str) -> str:
         return naming.machine_uid(self.tenant, machine)
-
-
-def local_today(tenant: Tenant) -> date:
-    """Return today's date in a tenant's time zone."""
-    return utc_now().astimezone(ZoneInfo(tenant.timezone)).date()
-
-
-def find_tenant(repository: Checkout, slug: str) -> Tenant:
-    """Return a tenant of the repository; UsageError lists the existing ones."""
-    tenant = repository.tenants.get(slug)
-    if tenant is None:
-        raise UsageError(
-            f"there is no tenant {slug!r}", f"tenants/ has: {', '.join(repository.tenants) or 'none yet'}."
-        )
-    return tenant
-
-
-def find_machine(tenant: Tenant, name: str) -> Machine:
-    """Return a machine of a tenant file; UsageError lists the existing ones."""
-    machine = tenant.machines.get(name)
-    if machine is None:
-        raise UsageError(f"{tenant.slug} has no machine {name!r}", f"It has: {', '.join(tenant.machines)}.")
-    return machine
 
 
 def open_secrets(repository: Checkout, on_notice: OnNotice) -> SecretStore:

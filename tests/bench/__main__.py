@@ -228,7 +228,7 @@ def measure_steps(desk: Desk, slug: str) -> list[Row]:
         with open_service(repository, slug, say) as service:
             control = service.secrets.control()
             declaration = declare(service, current_keys(service.tenant, control))
-            stack = TenantStack(repository, service, control)
+            stack = TenantStack(repository, service.tenant.slug, control)
             return timed(lambda: stack.up(declaration, say))
 
     def changed(number: int) -> float:

@@ -153,8 +153,8 @@ def set_secret(
 ) -> None:
     """Store a password or key that a tenant file names; read it without echo or from standard input."""
     from coffre.tenant.estate.credentials import check_name, set_credential, users_of
+    from coffre.tenant.lookup import find_tenant
     from coffre.tenant.runs import lock_recorded
-    from coffre.tenant.service import find_tenant
 
     repository = open_repository(context)
     found = find_tenant(repository, tenant)

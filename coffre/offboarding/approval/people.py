@@ -28,8 +28,9 @@ from coffre.signing.statements import (
     read_statement,
     sign_statement,
 )
+from coffre.spec.loader import Checkout
 from coffre.spec.platform import Identities, Proof
-from coffre.tenant.service import Service
+from coffre.tenant.embedded import EmbeddedProof
 from coffre.workspace.clock import utc_now
 
 _SETTINGS = {Act.APPROVE: "approval", Act.ERASE: "erasure", Act.VERIFY: "verification"}
@@ -61,13 +62,13 @@ class Acted:
 class People:
     """The acts of a departure with their people, as far as they are proved."""
 
-    def __init__(self, service: Service, journal: Journal) -> None:
-        self._service, self._journal = service, journal
+    def __init__(self, checkout: Checkout, embedded: EmbeddedProof, journal: Journal) -> None:
+        self._checkout, self._embedded, self._journal = checkout, embedded, journal
 
     @cached_property
     def trust(self) -> Trust:
         """The trusted keys, from the history of this checkout; none outside git."""
-        root = self._service.repository.root
+        root = self._checkout.root
         place = find_place(root)
         if place is None:
             return Trust((), {}, (), ())
@@ -78,9 +79,9 @@ class People:
 
     def is_needed(self, act: Act) -> bool:
         """Tell whether platform.yaml requires proof for an act; by default yes, except on the embedded platform."""
-        identities: Identities | None = self._service.repository.settings.offboarding.identities
+        identities: Identities | None = self._checkout.settings.offboarding.identities
         if identities is None:
-            return not self._service.is_embedded
+            return not self._embedded.is_proved
         return bool(getattr(identities, _SETTINGS[act]) is Proof.PROVED)
 
     def prove(self, act: Act, subject: str, key: Path | None, on_behalf_of: str | None = None) -> Acted | None:
@@ -136,7 +137,7 @@ class People:
         namespace = NAMESPACE if on_behalf_of is None else PLATFORM_NAMESPACE
         statement = Statement(
             act=act,
-            tenant=self._service.tenant.id,
+            tenant=self._journal.tenant_id,
             machine=self._journal.machine,
             departure=self._journal.departure,
             subject=subject,
@@ -158,7 +159,7 @@ class People:
         if statement is None:
             return None
         is_here = (
-            statement.tenant == self._service.tenant.id
+            statement.tenant == self._journal.tenant_id
             and statement.machine == self._journal.machine
             and statement.departure == self._journal.departure
             and statement.day == entry.on

@@ -54,7 +54,7 @@ def issue(service: Service, journal: Journal, today: date) -> Certificate:
 
 def _sources(service: Service, journal: Journal, today: date, key: CertifiedKey) -> Sources:
     events = service.records.list_events(service.tenant.id)
-    entries, people = journal.entries(), People(service, journal)
+    entries, people = journal.entries(), People(service.repository, service.embedded, journal)
     begin = entries[0].event.at if entries else datetime.max.replace(tzinfo=UTC)
     return Sources(
         number=_number(service, today),
@@ -65,7 +65,7 @@ def _sources(service: Service, journal: Journal, today: date, key: CertifiedKey)
         others=[event for event in events if event.at >= begin],
         tenant=service.tenant,
         settings=service.repository.settings,
-        is_embedded=service.is_embedded,
+        is_embedded=service.embedded.is_proved,
         coffre_version=coffre.__version__,
         commit=service.author.commit,
         signature_algorithm=key.algorithm,

@@ -39,7 +39,7 @@ def read_tenant_key(service: Service, now: datetime) -> CertifiedKey:
         service.repository.root,
         now,
         service.tenant.storage.platform,
-        lambda: service.is_embedded,
+        lambda: service.embedded.is_proved,
     )
 
 

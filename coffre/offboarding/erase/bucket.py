@@ -16,12 +16,15 @@ from coffre.offboarding.erase.batches import Batch, BatchOutcome, Sweep, cut_bat
 from coffre.offboarding.erase.counting import Tally, count_contents
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, ErasureBegan, Locked
 from coffre.operations.holds.settle import refuse_if_held
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import (
     MAX_DELETED,
     BucketGoneError,
     BucketHoldsSomethingError,
     PlatformAwayError,
+    Storage,
 )
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
@@ -63,12 +66,12 @@ def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
     if facts is None:
         return None
     if facts.owner != service.owner_uid:
-        raise _not_ours(service, name, f"its owner is {facts.owner}, not {service.owner_uid}")
+        raise _not_ours(service.tenant.slug, name, f"its owner is {facts.owner}, not {service.owner_uid}")
     eraser = service.storage.open_eraser(name, service.buckets.owner_key())
     tenant_id = eraser.find_tenant_id()
     if tenant_id != service.tenant.id:
         tagged = "it has no tenant's tag" if tenant_id is None else f"it is tagged as tenant {tenant_id}'s"
-        raise _not_ours(service, name, f"{tagged}, not as {service.tenant.id}'s")
+        raise _not_ours(service.tenant.slug, name, f"{tagged}, not as {service.tenant.id}'s")
     return ErasureBegan(
         machine=machine,
         bucket=name,
@@ -91,9 +94,9 @@ def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress,
     refuse_if_held(service.tenant, f"erasing the bucket of {began.machine}")
     _refuse_foreign(service, began)
     # Its snapshots are no longer expected, and the journal prevents an observation from recording them again.
-    service.records.forget_memory(service.tenant.id, began.machine)
-    erasure = _Erasure(service, began, on_progress, refuse)
-    away = _Absence(service, began.bucket, on_progress)
+    service.memory.forget(began.machine)
+    erasure = _Erasure(service.tenant, service.storage, service.buckets, began, on_progress, refuse)
+    away = _Absence(service.storage, began.bucket, on_progress)
     while True:
         try:
             return erasure.run()
@@ -102,29 +105,39 @@ def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress,
             erasure.note_disturbance()
 
 
-def is_same_bucket(service: Service, began: ErasureBegan) -> bool:
+def is_same_bucket(tenant: Tenant, storage: Storage, buckets: TenantBuckets, began: ErasureBegan) -> bool:
     """Tell whether the identified bucket still exists; RefusedError when another one has its name."""
-    facts = service.storage.find_bucket(began.bucket)
+    facts = storage.find_bucket(began.bucket)
     if facts is None:
         return False
     # After RGW re-shards a bucket, it has another instance and the same marker.
     if facts.owner != began.owner:
-        raise _not_ours(service, began.bucket, f"its owner is {facts.owner}, not {began.owner}")
+        raise _not_ours(tenant.slug, began.bucket, f"its owner is {facts.owner}, not {began.owner}")
     if facts.lifetime_id != began.marker:
-        raise _not_ours(service, began.bucket, f"it was made after {began.marker} was identified")
-    tenant_id = service.storage.open_eraser(began.bucket, service.buckets.owner_key()).find_tenant_id()
+        raise _not_ours(tenant.slug, began.bucket, f"it was made after {began.marker} was identified")
+    tenant_id = storage.open_eraser(began.bucket, buckets.owner_key()).find_tenant_id()
     if tenant_id != began.tenant_id:
-        raise _not_ours(service, began.bucket, f"its tenant's tag is {tenant_id or 'gone'}, not {began.tenant_id}")
+        raise _not_ours(tenant.slug, began.bucket, f"its tenant's tag is {tenant_id or 'gone'}, not {began.tenant_id}")
     return True
 
 
 class _Erasure:
     """One bucket's erasure; confirmed deletions add up over its sweeps."""
 
-    def __init__(self, service: Service, began: ErasureBegan, on_progress: OnProgress, refuse: Refuse) -> None:
-        self._service = service
+    def __init__(
+        self,
+        tenant: Tenant,
+        storage: Storage,
+        buckets: TenantBuckets,
+        began: ErasureBegan,
+        on_progress: OnProgress,
+        refuse: Refuse,
+    ) -> None:
+        self._tenant = tenant
+        self._storage = storage
+        self._buckets = buckets
         self._began = began
-        self._eraser = service.storage.open_eraser(began.bucket, service.buckets.owner_key())
+        self._eraser = storage.open_eraser(began.bucket, buckets.owner_key())
         self._refuse = refuse
         self._on_progress = on_progress
         self._said_at = time.monotonic()
@@ -136,7 +149,7 @@ class _Erasure:
         sweep, is_first = Sweep(), True
         for _ in range(MAX_SWEEPS):
             self._refuse()
-            if not is_same_bucket(self._service, self._began):
+            if not is_same_bucket(self._tenant, self._storage, self._buckets, self._began):
                 return self._result(BucketCount(), is_gone=True)
             if is_first:
                 self._stop_others()
@@ -163,13 +176,13 @@ class _Erasure:
         Two parallel deletions of one version leave a piece of it behind that no listing shows: RGW continues the
         requests of a client that is gone. The bucket's count shows their effect.
         """
-        service, name = self._service, self._began.bucket
-        bucket = service.buckets.open_named(name)
+        name = self._began.bucket
+        bucket = self._buckets.open_named(name)
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
         entries, deadline = _entries(self._began.before), time.monotonic() + STILL_AT_MOST_SECONDS
         while time.monotonic() < deadline:
-            facts = service.storage.find_bucket(name)
+            facts = self._storage.find_bucket(name)
             if facts is None or (facts.entries == entries and not self._is_disturbed):
                 return
             self._is_disturbed, entries = False, facts.entries
@@ -228,7 +241,7 @@ class _Erasure:
             self._eraser.delete_bucket()
         except BucketHoldsSomethingError:
             return False
-        return self._service.storage.find_bucket(self._began.bucket) is None
+        return self._storage.find_bucket(self._began.bucket) is None
 
     def _result(self, left: BucketCount, *, is_gone: bool, locked: Locked | None = None) -> BucketErased:
         began = self._began
@@ -238,7 +251,7 @@ class _Erasure:
         return BucketErased(began.machine, began.bucket, deleted, left, is_gone, locked)
 
     def _refuse_unexplained(self, sweep: Sweep) -> None:
-        where = f"{self._service.tenant.slug}/{self._began.machine}"
+        where = f"{self._tenant.slug}/{self._began.machine}"
         if sweep.unexplained:
             codes = ", ".join(sorted(sweep.codes))
             raise ExpectedError(
@@ -254,7 +267,7 @@ class _Erasure:
             )
 
     def _inconsistent(self) -> ExpectedError:
-        where, bucket = f"{self._service.tenant.slug}/{self._began.machine}", self._began.bucket
+        where, bucket = f"{self._tenant.slug}/{self._began.machine}", self._began.bucket
         return ExpectedError(
             f"{where}: the platform lists nothing in its bucket, but refuses to delete it as not empty",
             f"The bucket's index is damaged: ask the platform's operator to run `radosgw-admin bucket check --fix "
@@ -262,7 +275,7 @@ class _Erasure:
         )
 
     def _gaining(self) -> ExpectedError:
-        before, where = _entries(self._began.before), f"{self._service.tenant.slug}/{self._began.machine}"
+        before, where = _entries(self._began.before), f"{self._tenant.slug}/{self._began.machine}"
         return ExpectedError(
             f"{where}: its bucket keeps gaining objects during the erasure: "
             f"{self.confirmed.entries} were deleted, it had {before} before",
@@ -274,8 +287,8 @@ class _Erasure:
 class _Absence:
     """Waits for a platform that is away during an erasure, until it answers or for the maximum time."""
 
-    def __init__(self, service: Service, bucket: str, on_progress: OnProgress) -> None:
-        self._service = service
+    def __init__(self, storage: Storage, bucket: str, on_progress: OnProgress) -> None:
+        self._storage = storage
         self._bucket = bucket
         self._on_progress = on_progress
         self._done = -1
@@ -289,7 +302,7 @@ class _Absence:
         while time.monotonic() < self._deadline:
             time.sleep(_POLL_SECONDS)
             with suppress(PlatformAwayError):
-                self._service.storage.find_bucket(self._bucket)
+                self._storage.find_bucket(self._bucket)
                 return
         raise problem
 
@@ -305,9 +318,9 @@ def _refuse_foreign(service: Service, began: ErasureBegan) -> None:
         )
 
 
-def _not_ours(service: Service, bucket: str, why: str) -> RefusedError:
+def _not_ours(slug: str, bucket: str, why: str) -> RefusedError:
     return RefusedError(
-        f"bucket {bucket} is not {service.tenant.slug}'s: {why}",
+        f"bucket {bucket} is not {slug}'s: {why}",
         "It was not changed. Find out who owns it and why it has this name; the erasure cannot continue before.",
     )
 

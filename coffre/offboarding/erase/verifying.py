@@ -163,9 +163,9 @@ def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key
 
     The password is destroyed, so any password is used.
     """
-    storage = storage_of(service.storage.endpoint, began.bucket, access_key(owner_key), minting.new_password())
+    place = storage_of(service.storage.endpoint, began.bucket, access_key(owner_key), minting.new_password())
     try:
-        formats.open(storage).snapshots(deadline_seconds=RESTORE_SECONDS)
+        formats.open(place).snapshots(deadline_seconds=RESTORE_SECONDS)
     except RepositoryError as problem:
         if problem.is_late:
             raise  # it reached its deadline: the platform was away, which proves nothing

@@ -4,7 +4,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from coffre.errors import RefusedError
-from coffre.tenant.service import Service, local_today
+from coffre.tenant.lookup import local_today
+from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 CLOCK_TOLERANCE_SECONDS = 300.0
@@ -14,10 +15,10 @@ def read_today(service: Service, asked: date | None) -> date:
     """Return the customer's current day, or on the embedded platform the requested one; elsewhere RefusedError."""
     if asked is None:
         return local_today(service.tenant)
-    if not service.is_embedded:
+    if not service.embedded.is_proved:
         raise RefusedError(
             f"--today is refused: {service.tenant.storage.platform} is not the platform that `coffre lab up` made here "
-            f"({service.why_not_embedded})",
+            f"({service.embedded.why_not})",
             "On a real platform the day is always today.",
         )
     return asked
@@ -32,7 +33,7 @@ def check_day_of_erasure(service: Service, today: date, first_on: date) -> None:
     began = utc_now()
     stated = service.storage.probe_server_time()
     refuse_apart((stated - began).total_seconds())
-    if today == local_today(service.tenant) or not service.is_embedded:
+    if today == local_today(service.tenant) or not service.embedded.is_proved:
         refuse_before(first_on, (today, day_of(stated, service.tenant.timezone)))
 
 

@@ -13,8 +13,7 @@ from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import DepartureStage, DepartureStep, Identity, JournalEntry, Stage
 from coffre.records.facts.registry import read_fact
-from coffre.tenant.estate.log import Recorded, read_recorded
-from coffre.tenant.service import Service
+from coffre.tenant.estate.log import Recorded, TenantLog, read_recorded
 
 E = TypeVar("E")
 
@@ -64,11 +63,15 @@ class Journal:
     ``today`` is the procedure's day, in the tenant's time zone.
     """
 
-    def __init__(self, service: Service, today: date, machine: str | None = None) -> None:
-        self._service = service
+    def __init__(self, log: TenantLog, today: date, machine: str | None = None) -> None:
+        self._log = log
         self._machine = machine
         self.today = today
         self._statement: str | None = None
+
+    @property
+    def tenant_id(self) -> str:
+        return self._log.tenant_id
 
     @property
     def machine(self) -> str | None:
@@ -86,7 +89,7 @@ class Journal:
     def _departures(self) -> list[list[Event]]:
         """Return the events of each departure, oldest first; after a renounced one, the last has none yet."""
         kinds = (EventKind.DEPARTURE, EventKind.DEPARTURE_STEP)
-        found = self._service.records.select_events(self._service.tenant.id, kinds)
+        found = self._log.open_records().select_events(self._log.tenant_id, kinds)
         departures: list[list[Event]] = [[]]
         for event in found:
             fact = _read(event)
@@ -108,12 +111,11 @@ class Journal:
 
     def enter(self, stage: Stage) -> None:
         """Write that a stage is reached."""
-        self._service.log.append(DepartureStage(*self._opening(), stage=stage), self._machine)
+        self._log.append(DepartureStage(*self._opening(), stage=stage), self._machine)
 
     def sign_as(self, name: str, statement: str) -> None:
         """Attribute the next entries to a person, with the nonce of their signed statement."""
-        log = self._service.log
-        self._service = replace(self._service, log=replace(log, author=replace(log.author, actor=name)))
+        self._log = replace(self._log, author=replace(self._log.author, actor=name))
         self._statement = statement
 
     def note(
@@ -128,7 +130,7 @@ class Journal:
         if newest and not again and newest[0].read(type(evidence)) == evidence:
             return read_recorded(newest[0].event, DepartureStep)
         fact = DepartureStep(*self._opening(), step=step.value, evidence=to_details(evidence))
-        return self._service.log.append(fact, machine or self._machine)
+        return self._log.append(fact, machine or self._machine)
 
     def read(self, step: Step, kind: type[E]) -> list[E]:
         """Return all evidence of a step, oldest first."""
@@ -148,7 +150,7 @@ class Journal:
         last_on = self.last_on()
         if last_on is not None and self.today < last_on:
             raise RefusedError(
-                f"today is {self.today}, but the journal of {self._service.tenant.slug} has an entry of {last_on}",
+                f"today is {self.today}, but the journal of {self._log.slug} has an entry of {last_on}",
                 "Correct this computer's clock, then run the same command again; nothing was changed.",
             )
 

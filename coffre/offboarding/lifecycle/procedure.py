@@ -76,7 +76,7 @@ class Departure:
     @cached_property
     def people(self) -> People:
         """The people of the departure, as far as they are proved."""
-        return People(self.service, self.journal)
+        return People(self.service.repository, self.service.embedded, self.journal)
 
     @property
     def desk(self) -> Desk:
@@ -103,7 +103,7 @@ def open_departure(
     with lock_recorded(repository, slug, command, manner.on_progress) as service:
         # What cannot be returned, and would be erased, must not be passed over.
         refuse_changed_agents(service.tenant, service.buckets.existing())
-        journal = Journal(service, read_today(service, asked_day), machine)
+        journal = Journal(service.log, read_today(service, asked_day), machine)
         journal.refuse_earlier_day()
         yield Departure(service, journal, manner)
 

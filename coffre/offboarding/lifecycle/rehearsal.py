@@ -97,7 +97,7 @@ def rehearse(repository: Checkout, slug: str, asked_day: date | None) -> Rehears
     """Return what the departure of a tenant would do, from live facts."""
     with open_service(repository, slug, lambda _: None) as service:
         leaving = get_leaving(service)
-        journal = Journal(service, read_today(service, asked_day))
+        journal = Journal(service.log, read_today(service, asked_day))
         facts = gather_facts(service, journal)
         transition = find_transition(journal.stage)
         approved, refused = _look_at_approval(service, journal)
@@ -153,7 +153,7 @@ def rehearse_machine(repository: Checkout, slug: str, machine: str, asked_day: d
 
 def _look_at_approval(service: Service, journal: Journal) -> tuple[Approved | None, str]:
     try:
-        return get_approval(service, People(service, journal)), ""
+        return get_approval(service, People(service.repository, service.embedded, journal)), ""
     except ExpectedError as problem:
         return None, f"{problem.message}. {problem.hint}"
 

@@ -138,7 +138,7 @@ def _word(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -
         "tenant": tenant,
         "leaving": leaving,
         "today": today,
-        "is_specimen": service.is_embedded,
+        "is_specimen": service.embedded.is_proved,
         "reach": _reach(provider.email, provider.phone),
         "notice_on": facts.notice_on,
         "calendar": facts.calendar,

@@ -11,6 +11,7 @@ from coffre.correspondence.smtp import Message
 from coffre.offboarding.notices.letters import calendar_path, message_path, title_of
 from coffre.records.facts.departure import LetterKind, LetterPosted
 from coffre.records.facts.mail import MailState
+from coffre.tenant.estate.log import Log
 from coffre.tenant.service import Service
 
 
@@ -19,20 +20,20 @@ def send_letter(service: Service, kind: LetterKind, path: Path, today: date, res
 
     See `send_once` for repeated and refused sending.
     """
-    to, repository = service.tenant.contact.email, service.repository
+    to, settings = service.tenant.contact.email, service.repository.settings
 
     def write() -> Message:
         return Message(
             to=to,
-            sender_name=repository.settings.provider.name,
+            sender_name=settings.provider.name,
             subject=f"{title_of(kind)} – contrat {service.tenant.contract.reference}",
             text=message_path(path).read_text(encoding="utf-8"),
             files={each.name: each.read_bytes() for each in list_files(service, kind, path)},
         )
 
     mailing = Mailing(f"the letter {path.name}", to, write)
-    log = LetterLog(service, kind, path, today)
-    return send_once(mailing, log, repository.settings.mail, repository.root, resend=resend)
+    letters = LetterLog(service.log, kind, path, today)
+    return send_once(mailing, letters, settings.mail, service.repository.root, resend=resend)
 
 
 def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ...]:
@@ -51,16 +52,16 @@ def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ..
 class LetterLog:
     """The events of one letter's file; another departure's letter of that kind is another file."""
 
-    service: Service
+    log: Log
     kind: LetterKind
     path: Path
     today: date
 
     def find_last(self) -> Logged | None:
-        posted = self.service.log.list(LetterPosted)
+        posted = self.log.list(LetterPosted)
         last = next((each for each in reversed(posted) if each.fact.file == self.path.name), None)
         return None if last is None else Logged(last.fact.state, last.at)
 
     def write(self, state: MailState, *, to: str | None = None, message_id: str | None = None) -> None:
         sha256 = toolchain.sha256_file(self.path)
-        self.service.log.append(LetterPosted(self.kind, self.path.name, sha256, state, self.today, to, message_id))
+        self.log.append(LetterPosted(self.kind, self.path.name, sha256, state, self.today, to, message_id))

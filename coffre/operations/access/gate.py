@@ -139,17 +139,17 @@ def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, sta
 
 def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
     """Return the machines whose gates `settle_gate` would change, by change; ``machines`` are those with a bucket."""
-    buckets = {name: service.buckets.open(name) for name in machines}
+    opened = {name: service.buckets.open(name) for name in machines}
     stores = tuple(read_store(service.buckets, name) for name in machines)
-    active = [name for name in service.tenant.active_machines() if name in buckets]
-    stopped_now = [name for name in active if buckets[name].is_stopped()]
+    active = [name for name in service.tenant.active_machines() if name in opened]
+    stopped_now = [name for name in active if opened[name].is_stopped()]
     state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
     moves: dict[GateMove, list[str]] = {}
     for name in active:
         stops, was_stopped = name in state.filling.stopped, name in stopped_now
         if stops != was_stopped:
             moves.setdefault(GateMove.STOP if stops else GateMove.LET_GO_ON, []).append(name)
-        elif not stops and state.is_closed != buckets[name].is_gate_closed():
+        elif not stops and state.is_closed != opened[name].is_gate_closed():
             moves.setdefault(GateMove.CLOSE if state.is_closed else GateMove.OPEN, []).append(name)
     return moves
 

@@ -12,7 +12,7 @@ from coffre.records.memory import Memory
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.memory import TenantMemory
-from coffre.tenant.service import find_machine
+from coffre.tenant.lookup import find_machine
 from coffre.workspace.clock import utc_now
 
 

@@ -13,7 +13,6 @@ from coffre.agents.repository import REPLACED, HostileSnapshotError, Repository,
 from coffre.errors import UsageError
 from coffre.findings import Finding
 from coffre.observation.judge.gaps import judge_snapshot_paths
-from coffre.observation.reports import recall
 from coffre.observation.sighting import look
 from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
 from coffre.operations.drill.streaming import compare, stream_sample
@@ -125,7 +124,7 @@ def _newest_reported(service: Service, machine: str) -> _Newest:
 
     For a machine that has never sealed a report, the snapshot of its newest report in clear.
     """
-    expected = {each.snapshot_id: each.released is None for each in recall(service, machine).snapshots.values()}
+    expected = {each.snapshot_id: each.released is None for each in service.memory.recall(machine).snapshots.values()}
     seen = look(
         service,
         machine,

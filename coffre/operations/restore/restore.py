@@ -251,8 +251,8 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
 
 def _choose(service: Service, repository: Repository, wanted: Wanted, path: str | None) -> Choice:
     """Return the wanted snapshot after reading its complete list: the list is intact, and the path is in it."""
-    memory, listed = look_at_reports(service, wanted.machine), repository.list_snapshots()
-    others = {each.id for each in listed.usable if identity.is_others_snapshot(memory, each.id, each.tags)}
+    learned, listed = look_at_reports(service, wanted.machine), repository.list_snapshots()
+    others = {each.id for each in listed.usable if identity.is_others_snapshot(learned, each.id, each.tags)}
     chosen = choose_snapshot(listed, wanted.snapshot, wanted.machine, others)
     if path is None:
         repository.check_snapshot(chosen.id)

@@ -46,9 +46,8 @@ class TenantStack:
     """
 
     def __init__(
-        self, repository: Checkout, service: Service, control: ControlBundle | None, scratch: Path | None = None
+        self, repository: Checkout, slug: str, control: ControlBundle | None, scratch: Path | None = None
     ) -> None:
-        slug = service.tenant.slug
         if scratch is None:
             assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
             self._state, self._work_dir = state_folder(repository), stack_folder(repository.root, slug)

@@ -204,7 +204,7 @@ class TenantRotation:
         if not is_stack_done:
             declaration = declare(service, current_keys(service.tenant, self.control))
             # Opened with the current bundle: the stack compares the platform's keys with those of the bundle.
-            stack = TenantStack(service.repository, service, self.control)
+            stack = TenantStack(service.repository, service.tenant.slug, self.control)
             stack.up(declaration, self._on_progress, only=[f"{self._uid(subject)}-key" for subject in due])
         for subject in due:
             self._verify_cut(subject, str(self._uid(subject)))

@@ -249,5 +249,5 @@ def _request(service: Service, secrets: Escrowed, name: str) -> DeployRequest:
 
 
 def _seen_numbers(service: Service, name: str) -> SeenNumbers:
-    memory = service.memory.read(name)
-    return SeenNumbers(memory.report_number or 0, memory.check_in_number or 0)
+    seen = service.memory.read(name)
+    return SeenNumbers(seen.report_number or 0, seen.check_in_number or 0)

@@ -9,7 +9,6 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.findings import Finding
 from coffre.observation import sighting
 from coffre.observation.judge import continuity
-from coffre.observation.reports import recall
 from coffre.operations.acknowledge.acknowledge import begin_anew, check_reason
 from coffre.operations.repository import look_at_remains, make_repository
 from coffre.provisioning import rules
@@ -53,7 +52,7 @@ def look_at_losses(at: Context) -> tuple[Finding, ...]:
     losses: list[Finding] = []
     for name in with_bucket(service.tenant.active_machines()):
         if not at.existing.has(name):
-            losses += continuity.judge_absence(name, recall(service, name))
+            losses += continuity.judge_absence(name, service.memory.recall(name))
             continue
         try:
             seen = sighting.look(service, name)
@@ -112,7 +111,7 @@ def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnP
 
 def _count_known(service: Service, name: str) -> int:
     """Return how many snapshots of a machine were seen and are expected."""
-    known = len(recall(service, name).expected)
+    known = len(service.memory.recall(name).expected)
     if known:
         return known
     # Records of earlier versions have no snapshots, but each drill names one.

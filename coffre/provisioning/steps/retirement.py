@@ -32,7 +32,8 @@ from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import Log, fact_of
-from coffre.tenant.service import Service, local_today
+from coffre.tenant.lookup import local_today
+from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
 

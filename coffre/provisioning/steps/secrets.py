@@ -50,7 +50,7 @@ def check_escrow(service: Service) -> str:
     if not all(place.is_dir() for place in places):
         return ""
     is_apart = len({place.stat().st_dev for place in places}) == len(places)
-    return judge_escrow(is_apart=is_apart, is_lab=service.is_embedded)
+    return judge_escrow(is_apart=is_apart, is_lab=service.embedded.is_proved)
 
 
 def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Escrowed:

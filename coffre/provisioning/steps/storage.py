@@ -20,10 +20,10 @@ def look(at: Context) -> list[ResourceChange | Change]:
     control = service.secrets.find_control()
     declaration = declare(service, current_keys(tenant, control))
     if control is not None and tenant.slug in state_folder(service.repository).list_stacks():
-        stack = TenantStack(service.repository, service, control)
+        stack = TenantStack(service.repository, service.tenant.slug, control)
         return [*stack.preview(declaration, takes_unequal=at.intent.takes_unequal), *_look_at_wall(at)]
     with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
-        stack = TenantStack(service.repository, service, None, scratch=Path(folder))
+        stack = TenantStack(service.repository, service.tenant.slug, None, scratch=Path(folder))
         return [*stack.preview(declaration), *_look_at_wall(at)]
 
 
@@ -35,7 +35,7 @@ def do(
     The keys are in escrow. Retired machines have their last orders: their keys are deleted now.
     """
     service, takes_unequal = at.service, at.intent.takes_unequal
-    stack = TenantStack(service.repository, service, escrowed.control)
+    stack = TenantStack(service.repository, service.tenant.slug, escrowed.control)
     declaration = declare(service, current_keys(at.tenant, escrowed.control))
     if planned is None:
         changes = stack.up(declaration, at.on_progress, takes_unequal=takes_unequal)

@@ -13,7 +13,8 @@ from coffre.errors import RefusedError
 from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure, read_today
 from coffre.provisioning.steps.secrets import check_escrow
-from coffre.tenant.service import Service, local_today
+from coffre.tenant.lookup import local_today
+from coffre.tenant.service import Service
 
 DAY = date(2027, 3, 2)
 
@@ -46,7 +47,7 @@ def test_the_running_cluster_says_that_it_is_the_lab(service, identity):
     told = service.storage.list_platform_ids()
     assert told
     assert set(told) <= set(identity.values())
-    assert service.is_embedded
+    assert service.embedded.is_proved
     assert read_today(service, DAY) == DAY
     assert check_escrow(service)
 
@@ -54,7 +55,7 @@ def test_the_running_cluster_says_that_it_is_the_lab(service, identity):
 def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(office, service, identity, tmp_path):
     """Another root whose platform.yaml calls the cluster a real one; its own answer lies in state.json beside it."""
     with written_by_hand(office, service.tenant.slug, tmp_path, identity, marked=False) as real:
-        assert not real.is_embedded
+        assert not real.embedded.is_proved
         with pytest.raises(RefusedError, match="--today is refused"):
             read_today(real, DAY)
         with pytest.raises(RefusedError, match="names no signing key"):
@@ -66,7 +67,7 @@ def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(
 def test_a_marked_platform_whose_cluster_is_another_is_a_real_one(office, service, tmp_path):
     other = {"fsid": "0b1c9f6e-0000-4000-8000-000000000000", "zone_id": "0b1c9f6e-1111-4000-8000-000000000000"}
     with written_by_hand(office, service.tenant.slug, tmp_path, other, marked=True) as real:
-        assert "another cluster answers" in real.why_not_embedded
+        assert "another cluster answers" in real.embedded.why_not
         with pytest.raises(RefusedError, match="another cluster answers"):
             read_today(real, DAY)
 

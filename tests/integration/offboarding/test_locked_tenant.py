@@ -12,7 +12,7 @@ from coffre.offboarding.erase.tenant import erase_tenant
 from coffre.offboarding.lifecycle.evidence import BucketErased, SecretDestroyed, Step, UserDeleted
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.spec.leaving import Choice, Leaving
-from coffre.tenant.service import local_today
+from coffre.tenant.lookup import local_today
 from tests.integration.offboarding.office import fill, owner_s3
 
 FREE, LOCKED = "poste-01", "poste-02"
@@ -58,7 +58,7 @@ def until(service):
 
 
 def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service, until):
-    journal = Journal(service, local_today(service.tenant))
+    journal = Journal(service.log, local_today(service.tenant))
     waiting = erase_tenant(service, journal, quietly, quietly, quietly)
     assert waiting is not None
     assert waiting.until == until.astimezone(ZoneInfo(service.tenant.timezone)).date()

@@ -13,6 +13,7 @@ from coffre.findings import Finding, FindingKind
 from coffre.observation import machine as module
 from coffre.observation.judge.filling import MachineStore
 from coffre.outside.faults import Fault
+from coffre.records.memory import Memory
 from coffre.storage.driver import ObjectFacts, PlatformAwayError, Unusable
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
@@ -69,7 +70,7 @@ def look(monkeypatch):
             tenant=tenant,
             buckets=SimpleNamespace(open=lambda machine: bucket),
             secrets=SimpleNamespace(find_control=lambda: None),
-            find_records=lambda: None,
+            memory=SimpleNamespace(recall=lambda machine: Memory(), learn=lambda machine, change: None),
             log=InMemoryLog(),
             repository=SimpleNamespace(settings=SimpleNamespace(verify=SimpleNamespace(period_days=30))),
         )

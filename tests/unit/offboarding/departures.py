@@ -237,7 +237,7 @@ def ended_on(day: int) -> date:
 def write_whole_departure(service: Service, *, without: frozenset[Step] = frozenset()) -> Journal:
     """Write the journal of a departure that went as it should, one machine out of reach; some steps can be left out."""
     tenant = service.tenant
-    journal = Journal(service, NOTICE_ON)
+    journal = Journal(service.log, NOTICE_ON)
     count = BucketCount(objects=1204, versions=310, markers=12, uploads=1, bytes=42_949_672_960)
 
     def note(step: Step, evidence: object, machine: str | None = None) -> None:
@@ -303,7 +303,7 @@ def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smil
         )
     )
     other = replace(service, log=replace(service.log, author=Author(actor, "1a2b3c4d5e6f")))
-    looking = Journal(other, ended_on(4))
+    looking = Journal(other.log, ended_on(4))
     looking.note(Step.VERIFIED, Verified((*checks, ErasureCheck(ErasureLook.USER, service.owner_uid, True, Absent()))))
     journal.today = ended_on(5)
     journal.enter(Stage.VERIFIED)

@@ -96,16 +96,16 @@ def opened(repository: SignedRepository, settings: dict[str, Any] | None = None,
 def approval(repository: SignedRepository, signed_by: Person | None = None, **more: Any) -> Approved:
     """Return the approval, after somebody signed for the block as it is committed."""
     with opened(repository, **more) as service:
-        journal = Journal(service, TODAY)
+        journal = Journal(service.log, TODAY)
         if signed_by is not None:
             sign(service, journal, signed_by)
-        return get_approval(service, People(service, journal))
+        return get_approval(service, People(service.repository, service.embedded, journal))
 
 
 def sign(service: Service, journal: Journal, who: Person, subject: str | None = None) -> None:
     from coffre.offboarding.approval.approval import digest_block, read_block
 
-    people = People(service, journal)
+    people = People(service.repository, service.embedded, journal)
     people.prove(Act.APPROVE, subject or digest_block(read_block(service, people)), who.key)
 
 
@@ -217,12 +217,12 @@ def test_an_approval_is_of_the_block_that_was_signed_and_of_no_later_one(
 ) -> None:
     leave(repository, anna)
     with opened(repository) as service:
-        journal = Journal(service, TODAY)
+        journal = Journal(service.log, TODAY)
         sign(service, journal, paul)
-        assert get_approval(service, People(service, journal)).is_proved
+        assert get_approval(service, People(service.repository, service.embedded, journal)).is_proved
         leave(repository, anna, BLOCK.replace("2027-02-28", "2027-01-31"))
         with pytest.raises(RefusedError, match="has not signed"):
-            get_approval(service, People(service, journal))
+            get_approval(service, People(service.repository, service.embedded, journal))
 
 
 def test_an_approval_of_another_tenant_or_departure_is_none(
@@ -230,7 +230,7 @@ def test_an_approval_of_another_tenant_or_departure_is_none(
 ) -> None:
     leave(repository, anna)
     with opened(repository) as service:
-        journal = Journal(service, TODAY)
+        journal = Journal(service.log, TODAY)
         sign(service, journal, paul)
         (signed,) = journal.steps(Step.SIGNED)
         journal.enter(Stage.NOTIFIED)
@@ -238,12 +238,12 @@ def test_an_approval_of_another_tenant_or_departure_is_none(
         details = {name: value for name, value in signed.event.details.items() if name != "on"}
         copy_event(service, signed.event.kind, {**details, "on": TODAY.isoformat()})
         with pytest.raises(RefusedError, match="has not signed"):
-            get_approval(service, People(service, journal))
+            get_approval(service, People(service.repository, service.embedded, journal))
     other = leaving_tenant(slug="martin", id="n22222222a")
     with open_service(repository.root, other, **PROVED) as service:
         copy_event(service, signed.event.kind, {**details, "on": TODAY.isoformat()})
         with pytest.raises(RefusedError, match="has not signed"):
-            get_approval(service, People(service, Journal(service, TODAY)))
+            get_approval(service, People(service.repository, service.embedded, Journal(service.log, TODAY)))
 
 
 def test_an_expired_key_approves_nothing(repository: SignedRepository, anna: Person, paul: Person) -> None:
@@ -282,14 +282,14 @@ def test_a_rewritten_history_of_the_keys_is_not_the_one_that_approved(
 ) -> None:
     leave(repository, anna)
     with opened(repository) as service:
-        journal = Journal(service, TODAY)
+        journal = Journal(service.log, TODAY)
         sign(service, journal, paul)
-        journal.note(Step.APPROVED, get_approval(service, People(service, journal)))
+        journal.note(Step.APPROVED, get_approval(service, People(service.repository, service.embedded, journal)))
         (repository.root / ".git").rename(tmp_path / "kept")
         forged = SignedRepository(repository.root)
         forged.commit(anna, allowed_signers=anna.entry() + other.entry())
         with pytest.raises(RefusedError, match="differs from the one of the departure's approval"):
-            get_approval(service, People(service, journal))
+            get_approval(service, People(service.repository, service.embedded, journal))
 
 
 def test_the_block_ends_with_its_own_last_line() -> None:

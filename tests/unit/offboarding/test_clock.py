@@ -10,7 +10,7 @@ from coffre.offboarding.lifecycle.clock import check_day_of_erasure, day_of, rea
 from coffre.offboarding.lifecycle.evidence import Frozen, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.facts.departure import Stage
-from coffre.tenant.service import local_today
+from coffre.tenant.lookup import local_today
 from tests.builders import tenant_with
 from tests.unit.offboarding.departures import open_service
 
@@ -38,15 +38,15 @@ def test_the_day_can_be_set_on_the_embedded_platform_only(tmp_path: Path) -> Non
 
 def test_a_journal_never_goes_back_in_time(tmp_path: Path) -> None:
     with open_service(tmp_path, tenant_with()) as service:
-        Journal(service, date(2027, 3, 2)).enter(Stage.NOTIFIED)
-        Journal(service, date(2027, 3, 2)).refuse_earlier_day()
+        Journal(service.log, date(2027, 3, 2)).enter(Stage.NOTIFIED)
+        Journal(service.log, date(2027, 3, 2)).refuse_earlier_day()
         with pytest.raises(RefusedError, match="2027-03-02"):
-            Journal(service, date(2027, 3, 1)).refuse_earlier_day()
+            Journal(service.log, date(2027, 3, 1)).refuse_earlier_day()
 
 
 def test_what_the_journal_says_already_is_written_once_and_a_second_look_twice(tmp_path: Path) -> None:
     with open_service(tmp_path, tenant_with()) as service:
-        journal = Journal(service, date(2027, 3, 2))
+        journal = Journal(service.log, date(2027, 3, 2))
         for again in (False, False, True):
             journal.note(Step.FROZEN, Frozen(("compta-01",)), again=again)
         assert len(journal.steps(Step.FROZEN)) == 2

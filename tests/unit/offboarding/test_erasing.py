@@ -104,7 +104,7 @@ def service_of(platform):
             open_named=lambda name: platform.open_bucket(name, "the owner's"),
             owner_key=lambda: "the owner's",
         ),
-        records=SimpleNamespace(forget_memory=lambda tenant_id, machine: None),
+        memory=SimpleNamespace(forget=lambda machine: None),
     )
 
 

@@ -49,7 +49,7 @@ def test_trimming_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
         Records.open("sqlite:records.db", tmp_path) as records,
         open_service(tmp_path, leaving_tenant(), records=records) as service,
     ):
-        journal = Journal(service, CLOSED_ON)
+        journal = Journal(service.log, CLOSED_ON)
         journal.enter(Stage.VERIFIED)
         service.log.append(PasswordUsed("restore"), "compta-01")
         service.log.append(Install(generation=1), "compta-01")

@@ -82,8 +82,10 @@ def add(repository: SignedRepository, who: Person, entry: str) -> None:
 
 
 def erase(service: Service, who: Person | None, *, machine: str = "compta-01", **how: Any) -> Journal:
-    journal = Journal(service, ERASED_ON)
-    People(service, journal).prove(Act.ERASE, HASH, who.key if who is not None else None, **how)
+    journal = Journal(service.log, ERASED_ON)
+    People(service.repository, service.embedded, journal).prove(
+        Act.ERASE, HASH, who.key if who is not None else None, **how
+    )
     bucket, count = service.buckets.name(machine), BucketCount(objects=3)
     began = ErasureBegan(machine, bucket, "a.1.1", service.owner_uid, service.tenant.id, count)
     journal.note(Step.ERASURE_BEGAN, began, machine)
@@ -94,8 +96,8 @@ def erase(service: Service, who: Person | None, *, machine: str = "compta-01", *
 
 def verify(service: Service, who: Person | None, **how: Any) -> bool:
     """Verify as somebody; returns whether it is proved to be another person's."""
-    journal = Journal(service, VERIFIED_ON)
-    people = People(service, journal)
+    journal = Journal(service.log, VERIFIED_ON)
+    people = People(service.repository, service.embedded, journal)
     subject = digest_verification(journal, to_details(PASSED))
     acted = people.prove(Act.VERIFY, subject, who.key if who is not None else None, **how)
     is_another = acted is not None and is_another_person(people, journal, acted)
@@ -104,7 +106,7 @@ def verify(service: Service, who: Person | None, **how: Any) -> bool:
 
 
 def certificate(service: Service) -> tuple[Certificate, dict[str, Any], str]:
-    made = issue(service, Journal(service, VERIFIED_ON), VERIFIED_ON)
+    made = issue(service, Journal(service.log, VERIFIED_ON), VERIFIED_ON)
     facts: dict[str, Any] = json.loads(made.json.read_text(encoding="utf-8"))["certificate"]
     text = " ".join(page.extract_text() for page in pypdf.PdfReader(made.pdf).pages)
     return made, facts, " ".join(text.replace("\u00a0", " ").split())
@@ -112,8 +114,8 @@ def certificate(service: Service) -> tuple[Certificate, dict[str, Any], str]:
 
 def is_by_another(service: Service) -> bool:
     """Return what a certificate would say of the verification."""
-    journal = Journal(service, VERIFIED_ON)
-    return read_who(People(service, journal), journal).is_verified_by_another
+    journal = Journal(service.log, VERIFIED_ON)
+    return read_who(People(service.repository, service.embedded, journal), journal).is_verified_by_another
 
 
 def events(service: Service) -> list[Event]:
@@ -178,8 +180,8 @@ def test_an_erasure_without_a_signature_is_nobody_s_so_that_nobody_is_another(
 
 
 def test_who_approved_does_not_verify(service: Service, anna: Person, paul: Person) -> None:
-    journal = Journal(service, ERASED_ON)
-    people = People(service, journal)
+    journal = Journal(service.log, ERASED_ON)
+    people = People(service.repository, service.embedded, journal)
     begun = (people.trust.began_at or "", people.trust.changed_at or "")
     approved = Approved("a" * 40, ("julie@x.example",), PAUL, "Claire", "erase", ERASED_ON, ERASED_ON, "", True, "k")
     journal.note(Step.APPROVED, replace(approved, signers_from=begun[0], signers_at=begun[1]))
@@ -199,7 +201,7 @@ def test_a_statement_of_another_tenant_is_none_here(
     erase(service, paul)
     for event in (copied, verified):
         copy_event(service, event.kind, event.details)
-    assert not People(service, Journal(service, VERIFIED_ON)).list_acts(Act.VERIFY)
+    assert not People(service.repository, service.embedded, Journal(service.log, VERIFIED_ON)).list_acts(Act.VERIFY)
     assert not is_by_another(service)
 
 
@@ -243,10 +245,10 @@ def test_another_departure_s_verification_does_not_count_for_this_one(
     erase(service, paul)
     assert verify(service, anna)
     kept = next(event for event in events(service) if event.details.get("act") == "verify")
-    Journal(service, VERIFIED_ON).enter(Stage.RENOUNCED)
+    Journal(service.log, VERIFIED_ON).enter(Stage.RENOUNCED)
     erase(service, paul)
     copy_event(service, kept.kind, kept.details)
-    assert not People(service, Journal(service, VERIFIED_ON)).list_acts(Act.VERIFY)
+    assert not People(service.repository, service.embedded, Journal(service.log, VERIFIED_ON)).list_acts(Act.VERIFY)
 
 
 def test_a_pipeline_signs_for_those_whom_its_git_host_knows(
@@ -261,8 +263,8 @@ def test_a_pipeline_signs_for_those_whom_its_git_host_knows(
     erase(service, pipeline, on_behalf_of=PAUL)
     assert not verify(service, pipeline, on_behalf_of="Paul+1@smileo.example")
     assert verify(service, pipeline, on_behalf_of=MARC)
-    journal = Journal(service, VERIFIED_ON)
-    people = list_people(journal.entries(), read_who(People(service, journal), journal))
+    journal = Journal(service.log, VERIFIED_ON)
+    people = list_people(journal.entries(), read_who(People(service.repository, service.embedded, journal), journal))
     assert [(each.name, each.is_proved) for each in people] == [(PAUL, True), (MARC, True)]
 
 
@@ -270,11 +272,11 @@ def test_a_pipeline_signs_for_those_whom_its_git_host_knows(
 def test_platform_yaml_says_that_a_name_is_not_enough(repository: SignedRepository, act: str) -> None:
     for settings in ({}, {"offboarding": {"identities": {act: "proved"}}}):
         with open_service(repository.root, leaving_tenant(), **settings) as service:
-            people = People(service, Journal(service, ERASED_ON))
+            people = People(service.repository, service.embedded, Journal(service.log, ERASED_ON))
             with pytest.raises(RefusedError, match="must sign"):
                 people.prove(Act.ERASE if act == "erasure" else Act.VERIFY, HASH, None)
     with open_service(repository.root, leaving_tenant(), offboarding={"identities": {act: "declared"}}) as service:
-        people = People(service, Journal(service, ERASED_ON))
+        people = People(service.repository, service.embedded, Journal(service.log, ERASED_ON))
         assert people.prove(Act.ERASE if act == "erasure" else Act.VERIFY, HASH, None) is None
 
 

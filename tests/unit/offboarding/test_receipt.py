@@ -15,6 +15,6 @@ from tests.unit.offboarding.departures import open_service
 @pytest.mark.parametrize("what", list(Attested))
 def test_recovered_data_alone_is_a_receipt(what: Attested, tmp_path: Path) -> None:
     with open_service(tmp_path, tenant_with()) as service:
-        journal = Journal(service, date(2027, 2, 1))
+        journal = Journal(service.log, date(2027, 2, 1))
         journal.note(Step.ATTESTED, Attestation(what, "recu.pdf", "ab" * 32, date(2027, 2, 1)))
         assert has_receipt(journal) is (what is Attested.DATA_RECOVERED)

@@ -15,6 +15,7 @@ from coffre.records.facts.agents import MachineReplaced
 from coffre.tenant.estate.memory import TenantMemory
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
+from tests.doubles.service import log_of
 
 MACHINE = "compta-01"
 HERE = Identity(machine_id="ab" * 16, hardware_id="cd" * 16, boot_id="01" * 16, host_name="compta-01")
@@ -23,12 +24,9 @@ NEW = Identity(machine_id="ef" * 16, hardware_id="98" * 16, boot_id="02" * 16, h
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Any]:
+    tenant = tenant_with()
     with Records.open("sqlite:.coffre/records.db", tmp_path) as records:
-        yield SimpleNamespace(
-            memory=TenantMemory("k7f3q9wz2m", lambda: records),
-            tenant=tenant_with(),
-            log=InMemoryLog(),
-        )
+        yield SimpleNamespace(memory=TenantMemory(log_of(tenant, records)), tenant=tenant, log=InMemoryLog())
 
 
 def test_the_first_machine_that_is_deployed_is_the_one_and_stays_it_after_a_reboot_and_a_rename(service: Any) -> None:

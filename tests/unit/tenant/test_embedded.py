@@ -8,7 +8,7 @@ import pytest
 from coffre.offboarding.lifecycle.clock import read_today
 from coffre.spec.loader import Checkout, load_repository
 from coffre.tenant.embedded import judge_cluster, why_not_embedded
-from coffre.tenant.service import local_today
+from coffre.tenant.lookup import local_today
 from tests.signers import Person, SignedRepository, make_person
 from tests.unit.offboarding.departures import Cluster, leaving_tenant, open_service
 
@@ -87,5 +87,5 @@ def test_where_keys_count_the_mark_has_to_be_signed_by_one(tmp_path: Path) -> No
 def test_the_day_is_the_real_one_where_the_cluster_is_another(tmp_path: Path) -> None:
     with open_service(tmp_path, leaving_tenant(), is_embedded=True) as service:
         service.storage.ids = ("another",)  # type: ignore[attr-defined]
-        assert not service.is_embedded
+        assert not service.embedded.is_proved
         assert read_today(service, None) == local_today(service.tenant)

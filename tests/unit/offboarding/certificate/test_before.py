@@ -57,7 +57,7 @@ def test_there_is_one_of_each_kind() -> None:
 
 
 def test_a_journal_of_before_reads_and_its_digest_is_the_same(service: Service) -> None:
-    journal = Journal(service, ended_on(5))
+    journal = Journal(service.log, ended_on(5))
     entries = journal.entries()
     facts = json.loads(FILES[0].read_text(encoding="utf-8"))["certificate"]
     before = [entry for entry in entries if entry.event.details.get("step") != Step.CERTIFIED.value]
@@ -65,7 +65,7 @@ def test_a_journal_of_before_reads_and_its_digest_is_the_same(service: Service) 
     approved = journal.find(Step.APPROVED, Approved)
     assert approved is not None
     assert not approved.is_proved
-    who = read_who(People(service, journal), journal)
+    who = read_who(People(service.repository, service.embedded, journal), journal)
     assert not who.is_verified_by_another
     assert [(each.role, each.name, each.is_proved) for each in list_people(entries, who)] == [
         ("wrote", "anna@smileo.example", False),

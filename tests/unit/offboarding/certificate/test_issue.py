@@ -99,7 +99,7 @@ def test_both_files_verify_and_say_the_same(issued: tuple[Certificate, Path]) ->
 def test_an_issued_certificate_is_returned_and_not_made_again(service: Service) -> None:
     certificate = issue_whole(service)
     before = certificate.pdf.read_bytes(), certificate.json.read_bytes()
-    journal = Journal(service, ended_on(9))
+    journal = Journal(service.log, ended_on(9))
     assert issue(service, journal, ended_on(9)) == certificate
     assert (certificate.pdf.read_bytes(), certificate.json.read_bytes()) == before
     assert len(journal.steps(Step.CERTIFIED)) == 1
@@ -133,7 +133,7 @@ def test_a_day_set_by_hand_or_a_trial_platform_shows_as_a_specimen(
     assert len(facts_of(issued[0])["specimen"]) == 2
     with open_service(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as service:
         today = datetime.now(UTC).date()
-        journal = Journal(service, today)
+        journal = Journal(service.log, today)
         journal.note(Step.VERIFIED, Verified((ErasureCheck(ErasureLook.USER, "x", True, Absent()),)))
         certificate = issue(service, journal, today)
         assert facts_of(certificate)["specimen"] == []
@@ -158,7 +158,7 @@ def test_missing_evidence_is_a_reservation_and_never_filled_in(service: Service)
 
 
 def test_nothing_recorded_gives_a_document_that_says_so(service: Service) -> None:
-    certificate = issue(service, Journal(service, TODAY), TODAY)
+    certificate = issue(service, Journal(service.log, TODAY), TODAY)
     assert "L’effacement n’a pas été vérifié." in certificate.reservations
     assert "certifie que" not in text_of(certificate.pdf)
 
@@ -305,7 +305,7 @@ def test_signing_and_verifying_leave_the_threads_event_loop_alone(service: Servi
         own = asyncio.new_event_loop()
         asyncio.set_event_loop(own)
         try:
-            open_seal(issue(service, Journal(service, TODAY), TODAY).pdf.read_bytes())
+            open_seal(issue(service, Journal(service.log, TODAY), TODAY).pdf.read_bytes())
             return asyncio.get_event_loop_policy().get_event_loop() is own
         finally:
             own.close()

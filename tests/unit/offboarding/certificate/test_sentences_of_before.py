@@ -119,7 +119,7 @@ def test_how_a_customer_was_told_reads_as_it_did(recorded: str, told: object) ->
 
 
 def test_a_certificate_of_a_journal_of_before_says_what_it_said(service: Service) -> None:
-    certificate = issue(service, Journal(service, TODAY), TODAY)
+    certificate = issue(service, Journal(service.log, TODAY), TODAY)
     before, now = (open_seal(pdf.read_bytes()).facts for pdf in (FOLDER / "certificat.pdf", certificate.pdf))
     assert shown_on(certificate.pdf) == shown_on(FOLDER / "certificat.pdf")
     assert now["proof"]["journal_sha256"] == before["proof"]["journal_sha256"]
@@ -128,13 +128,13 @@ def test_a_certificate_of_a_journal_of_before_says_what_it_said(service: Service
 
 
 def test_a_statement_that_the_version_before_had_signed_is_about_the_same(service: Service) -> None:
-    journal = Journal(service, TODAY)
+    journal = Journal(service.log, TODAY)
     (entry,) = journal.steps(Step.VERIFIED)
     assert digest_verification(journal, entry.event.details) == SENTENCES["verification_sha256"]
 
 
 def test_what_was_written_before_is_not_written_once_more(service: Service) -> None:
-    journal = Journal(service, TODAY)
+    journal = Journal(service.log, TODAY)
     written = len(journal.entries())
     for step, kind in ((Step.FINAL_CHECK, Verified), (Step.SECRET_DESTROYED, SecretDestroyed)):
         found = journal.find(step, kind)
