@@ -87,7 +87,7 @@ def leave(repository: SignedRepository, who: Person | str, block: str = BLOCK, *
 
 
 @contextmanager
-def opened(repository: SignedRepository, settings: dict[str, Any] | None = None, **leaving: Any) -> Iterator[Service]:
+def departing(repository: SignedRepository, settings: dict[str, Any] | None = None, **leaving: Any) -> Iterator[Service]:
     tenant = leaving_tenant(slug="martin", leaving={**LEAVING, **leaving})
     with open_service(repository.root, tenant, **(PROVED if settings is None else settings)) as service:
         yield service
@@ -95,7 +95,7 @@ def opened(repository: SignedRepository, settings: dict[str, Any] | None = None,
 
 def approval(repository: SignedRepository, signed_by: Person | None = None, **more: Any) -> Approved:
     """Return the approval, after somebody signed for the block as it is committed."""
-    with opened(repository, **more) as service:
+    with departing(repository, **more) as service:
         journal = Journal(service.log, TODAY)
         if signed_by is not None:
             sign(service, journal, signed_by)
@@ -216,7 +216,7 @@ def test_an_approval_is_of_the_block_that_was_signed_and_of_no_later_one(
     repository: SignedRepository, anna: Person, paul: Person
 ) -> None:
     leave(repository, anna)
-    with opened(repository) as service:
+    with departing(repository) as service:
         journal = Journal(service.log, TODAY)
         sign(service, journal, paul)
         assert get_approval(service, People(service.repository, service.embedded, journal)).is_proved
@@ -229,7 +229,7 @@ def test_an_approval_of_another_tenant_or_departure_is_none(
     repository: SignedRepository, anna: Person, paul: Person
 ) -> None:
     leave(repository, anna)
-    with opened(repository) as service:
+    with departing(repository) as service:
         journal = Journal(service.log, TODAY)
         sign(service, journal, paul)
         (signed,) = journal.steps(Step.SIGNED)
@@ -281,7 +281,7 @@ def test_a_rewritten_history_of_the_keys_is_not_the_one_that_approved(
     repository: SignedRepository, anna: Person, paul: Person, other: Person, tmp_path: Path
 ) -> None:
     leave(repository, anna)
-    with opened(repository) as service:
+    with departing(repository) as service:
         journal = Journal(service.log, TODAY)
         sign(service, journal, paul)
         journal.note(Step.APPROVED, get_approval(service, People(service.repository, service.embedded, journal)))
