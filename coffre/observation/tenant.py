@@ -85,8 +85,9 @@ def observe(service: Service, now: datetime) -> TenantObservation:
     owner = service.storage.find_owner(service.owner_uid)
     if owner is not None and service.secrets.find_control() is None:
         raise ExpectedError(
-            f"{tenant.slug} exists on its platform, but its control bundle is not here",
-            "Bring it back from the escrow or from where the tenant was applied; no new keys are minted over the old.",
+            f"{tenant.slug} exists on its platform, but its control bundle is not on this computer",
+            "Restore it from the escrow, or copy it from the computer where the tenant was applied. Coffre creates no "
+            "new keys in place of the old ones.",
         )
     existing = service.buckets.snapshot(owner.buckets if owner is not None else ())
     stage = find_stage(service.log)
