@@ -143,13 +143,15 @@ def _settle_after(service: Service, before: GateState, unapplied: Collection[str
         with lock_again(service, GATE_PATIENCE_SECONDS) as now:
             return settle_gate(now, say)
     except BusyError as error:
-        service.on_notice(f"the gate was not looked at after the backup: {error.message}; run `coffre gate` after it")
+        service.on_notice(
+            f"the gate was not checked after the backup: {error.message}; run `coffre gate` when that command has ended"
+        )
         return before
 
 
 def _pause(interrupted: threading.Event, seconds: float) -> None:
     if interrupted.wait(seconds):
-        raise ExpectedError("no longer waited for", "`coffre status` shows how it ended.")
+        raise ExpectedError("the wait was interrupted", "The backup continues; `coffre status` shows its result.")
 
 
 def _back_up_one(
@@ -198,11 +200,12 @@ def judge_report(
     """Decide how a run ended from both sources: a snapshot that only the machine knows is a failure. Pure."""
     if not is_own:
         message = (
-            f"{report.result.value}, on another machine than the one whose backups count: it is stored and not counted"
+            f"{report.result.value}, but on another machine than the accepted one: the snapshot is stored, but not "
+            f"accepted as a backup of {machine}"
         )
         return MachineBackup(machine, BackupOutcome.OTHER_MACHINE, message, report, in_storage=is_stored)
     if report.result in SNAPSHOT_RESULTS and not is_stored:
-        message = f"the machine reports snapshot {report.snapshot_id}, but its bucket has none"
+        message = f"the machine reports snapshot {report.snapshot_id}, but its bucket does not contain it"
         return MachineBackup(machine, BackupOutcome.FAILED, message, report, in_storage=False)
     message = report.message
     if not is_delivered:
@@ -224,7 +227,8 @@ def choose_to_back_up(tenant: Tenant, machine: str | None) -> list[str]:
     retirement = find_machine(tenant, machine).retired
     if retirement is not None:
         raise RefusedError(
-            f"{tenant.slug}/{machine} is retired since {retirement.on:%Y-%m-%d}: it has no key to back up with",
-            "Its backups can be restored. Take `retired:` out of the file and apply to take it into service again.",
+            f"{tenant.slug}/{machine} is retired since {retirement.on:%Y-%m-%d}: it has no key for backups",
+            "Its backups can be restored. To put it back into service, remove `retired:` from the file and run "
+            "`coffre apply`.",
         )
     return [machine]

@@ -68,7 +68,7 @@ def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys
     without a file, but never a file without a record.
     """
     if not reason.strip():
-        raise ExpectedError("no reason is given", "Say why the secrets are handed out: --reason TEXT.")
+        raise ExpectedError("no reason is given", "Say why the secrets are exported: --reason TEXT.")
     export.check_export(to, keys)
     control, data = secrets.control(), secrets.data()
     machines = sorted(data.repository_passwords)

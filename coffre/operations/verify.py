@@ -88,7 +88,7 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     refuse_while_blocked(service.tenant)
     service.machine(machine)
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    on_progress("checking what the index names against what is there")
+    on_progress("checking the structure of the repository")
     problem, lost = _check_structure(service, machine)
     reading = _Reading(service.buckets, service.log, machine, clock, bounds_of(service.repository.settings.verify))
 

@@ -257,7 +257,9 @@ def test_what_cannot_be_restored_is_said_at_once(desk: Desk, lab: Any, tmp_path:
     restore = ("restore", SLUG, "--machine", "compta-01")
     assert "Write ./retour for a directory" in desk.coffre(*restore, "--to", "retour", expect=2).stderr
     (desk.root / "caisse-01").mkdir()
-    assert "could be the machine" in desk.coffre(*restore, "--to", "caisse-01", expect=2).stderr
+    assert (
+        "is the name of both a machine and a directory" in desk.coffre(*restore, "--to", "caisse-01", expect=2).stderr
+    )
     (desk.root / "caisse-01").rmdir()
     missing = desk.coffre(*restore, "--to", str(tmp_path / "x"), "--path", "/nulle/part", expect=2)
     assert "has no /nulle/part" in missing.stderr
@@ -470,9 +472,9 @@ def test_on_the_machine_its_administrator_restores_in_french(desk: Desk, service
 
 def test_a_moment_that_cannot_be_is_refused(desk: Desk) -> None:
     undelete = ("undelete", SLUG, "--machine", "compta-01", "--yes", "--at")
-    assert "still to come" in desk.coffre(*undelete, "2999-01-01T00:00Z", expect=2).stderr
+    assert "is in the future" in desk.coffre(*undelete, "2999-01-01T00:00Z", expect=2).stderr
     assert "too long ago" in desk.coffre(*undelete, "2020-01-01T00:00", expect=4).stderr
-    assert "is not a moment" in desk.coffre(*undelete, "hier", expect=2).stderr
+    assert "is not a date and a time" in desk.coffre(*undelete, "hier", expect=2).stderr
 
 
 RESTORE_UNCHECKED = """

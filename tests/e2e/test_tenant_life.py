@@ -307,7 +307,7 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
     assert set(states_of(desk, "caisse-01", expect=0).values()) == {"saved"}
     desk.coffre("drill", SLUG, *caisse)
     restore = ("restore", SLUG, *caisse, "--to", str(tmp_path / "restored"), "--path")
-    assert "/home is a link there: write what it leads to" in desk.coffre(*restore, "/home/x", expect=2).stderr
+    assert "/home is a link: write the path it points to" in desk.coffre(*restore, "/home/x", expect=2).stderr
     desk.coffre(*restore, "/data/home")
 
     desk.on_machine(host, UNMOUNT)
@@ -406,7 +406,10 @@ def test_a_machine_that_is_not_applied_yet_is_named_and_stops_nobody(desk: Desk,
     done = desk.coffre("backup", SLUG, expect=1).stdout
     assert "compta-01: success" in done
     shut_out = f"{SLUG}: the platform does not let caisse-01 write yet"
-    assert f"caisse-01: unapplied\n  not started: {shut_out}. The file does: run `coffre apply {SLUG}`.\n" in done
+    assert (
+        f"caisse-01: unapplied\n  not started: {shut_out}. The tenant file allows it: run `coffre apply {SLUG}`.\n"
+        in done
+    )
     other = desk.coffre("backup", SLUG, "--machine", "compta-01")
     assert "compta-01: success" in other.stdout
     assert "warning: caisse-01: bucket " in other.stderr

@@ -53,10 +53,10 @@ class GateState:
         """Say why one machine is stopped."""
         store = next(store for store in self.stores if store.machine == machine)
         if self.filling.stopped[machine] is FillReason.OBJECTS:
-            return f"it has {store.objects} objects, all versions counted, and makes the most of the tenant's"
+            return f"it has {store.objects} objects (all versions included), a large share of the tenant's objects"
         return (
-            f"it fills the storage: {format_bytes(store.surplus_bytes)} of earlier versions, reports and locks, beside "
-            f"a repository of {format_bytes(store.repository_bytes)}"
+            f"it fills the storage: {format_bytes(store.surplus_bytes)} of earlier versions, reports and locks, in "
+            f"addition to a repository of {format_bytes(store.repository_bytes)}"
         )
 
 

@@ -50,13 +50,13 @@ def find_shut_out(tenant: Tenant, buckets: TenantBuckets, machines: Collection[s
     if tenant.status is TenantStatus.SUSPENDED:
         raise RefusedError(
             f"{tenant.slug} is suspended: its machines may not back up",
-            "SMILÉO may still restore. Write `status: active` and run `coffre apply` to let them in again.",
+            "SMILÉO can still restore. To allow backups again, write `status: active` and run `coffre apply`.",
         )
     shut = [name for name in machines if buckets.open(name).is_suspended()]
     if shut and tenant.status is TenantStatus.LEAVING:
         raise RefusedError(
-            f"{tenant.slug} has left: the service has ended, and its machines are shut out ({', '.join(shut)})",
-            f"SMILÉO may still restore. `coffre offboard {tenant.slug} --plan` says what comes next.",
+            f"{tenant.slug} has left: the service has ended, and its machines have no access ({', '.join(shut)})",
+            f"SMILÉO can still restore. `coffre offboard {tenant.slug} --plan` shows the next step.",
         )
     if shut and len(shut) == len(machines):
         raise _still_shut_out(tenant, shut)
@@ -66,5 +66,5 @@ def find_shut_out(tenant: Tenant, buckets: TenantBuckets, machines: Collection[s
 def _still_shut_out(tenant: Tenant, machines: Collection[str]) -> RefusedError:
     return RefusedError(
         f"{tenant.slug}: the platform does not let {', '.join(machines)} write yet",
-        f"The file does: run `coffre apply {tenant.slug}`.",
+        f"The tenant file allows it: run `coffre apply {tenant.slug}`.",
     )

@@ -78,8 +78,8 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
     seen = look(service, machine)
     if any(loss.kind in (FindingKind.REPOSITORY_GONE, FindingKind.REPORT_KEY_LACKING) for loss in seen.losses):
         raise RefusedError(
-            f"{service.tenant.slug}/{machine}: its repository cannot be opened as it is",
-            "Bring it back with `coffre undelete`; or, when all of it is lost, begin a new one with `coffre apply "
+            f"{service.tenant.slug}/{machine}: its repository cannot be opened",
+            "Restore it with `coffre undelete`. If it is completely lost, create a new one with `coffre apply "
             f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
     paths = record_accepted(service.log, machine, seen.reported.last, reason)
@@ -104,7 +104,7 @@ def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
 def check_reason(reason: str) -> None:
     """Refuse to accept a loss without a reason."""
     if not reason.strip():
-        raise UsageError("no reason is given", "Say why: --reason TEXT.")
+        raise UsageError("no reason is given", "Give the reason: --reason TEXT.")
 
 
 def _record_released(log: Log, machine: str, ids: Sequence[str], released: SnapshotsReleased) -> None:

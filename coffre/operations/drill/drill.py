@@ -141,8 +141,8 @@ def _newest_reported(service: Service, machine: str) -> _Newest:
     if snapshot_id is None:
         raise UsageError(
             f"{machine} has no report of a backup yet"
-            + (", but another machine has, under its name" if seen.others else ""),
-            f"Run `coffre backup {service.tenant.slug}` first; `coffre status` says what its bucket holds.",
+            + (", but another machine sends reports under its name" if seen.others else ""),
+            f"Run `coffre backup {service.tenant.slug}` first; `coffre status` shows what its bucket contains.",
         )
     hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples] if told else []
     return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others, told)

@@ -69,4 +69,4 @@ def compare(sample: Sample, streamed: Mapping[str, Streamed]) -> Iterator[str]:
     for file in sample.reported:
         found = streamed.get(file.path)
         if found is not None and found.size_bytes == file.size_bytes and found.sha256 != file.sha256:
-            yield f"{readable(file.path)}: its content is not what the machine reported"
+            yield f"{readable(file.path)}: its content differs from what the machine reported"

@@ -30,8 +30,8 @@ def place_hold(repository: Checkout, slug: str, hold: RecordedHold, on_notice: O
                 return carry_out(held.tenant, held.buckets)
         except BusyError as error:
             raise BusyError(
-                f"{slug}: the hold is recorded and counts, but rules that delete may still stand: {error.message}",
-                "Wait for it to end and run the same command again, which then reads every bucket back.",
+                f"{slug}: the hold is recorded and in force, but rules that delete may still exist: {error.message}",
+                "Wait until that command ends and run this one again: it then checks every bucket.",
             ) from error
 
 

@@ -19,7 +19,8 @@ def refuse_if_held(tenant: Tenant, doing: str) -> None:
     if tenant.hold is not None:
         raise RefusedError(
             f"{tenant.slug} is under a hold ({describe_hold(tenant.hold)}): {doing} is refused",
-            "Ask whoever ordered it; when it is lifted, take `hold:` out of the tenant file and run `coffre apply`.",
+            "Ask the person who ordered the hold. When it is lifted, remove `hold:` from the tenant file and run "
+            "`coffre apply`.",
         )
 
 
@@ -46,9 +47,9 @@ def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str
     left = find_expiring(buckets, names)
     if left:
         raise ExpectedError(
-            f"{tenant.slug}: the hold ({describe_hold(tenant.hold)}) does NOT count yet: rules that delete stand on "
+            f"{tenant.slug}: the hold ({describe_hold(tenant.hold)}) is NOT in force yet: rules that delete exist on "
             + ", ".join(f"{name} ({', '.join(rules)})" for name, rules in left.items()),
-            "Somebody else writes the lifecycle of these buckets: find out who, then run the same command again.",
+            "Somebody else changes the lifecycle of these buckets: find out who, then run the same command again.",
         )
 
 

@@ -65,7 +65,8 @@ def _hand_over(repository: Repository, snapshot: str, node: Node, exact: bytes, 
         return str(problem)
     except OSError as problem:
         raise ExpectedError(
-            "no room is left for the restore", "Make room, then run the same command again: it goes on."
+            "no room is left for the restore",
+            "Make room, then run the same command again: it continues.",
         ) from problem
     return ""
 

@@ -98,10 +98,13 @@ def read_destination(
     if folder is not None and in_place:
         raise UsageError("--into and --in-place are both given", "Leave out one of the two.")
     if folder is not None and (not folder.startswith("/") or not folder.strip("/.")):
-        raise UsageError(f"--into {folder} is not a folder", "Write it from the root, like /srv/retour.")
+        raise UsageError(f"--into {folder} is not a folder", "Write an absolute path below /, like /srv/retour.")
     if "/" in text or "." in text:
         if about_machines:
-            raise UsageError(f"{about_machines} goes with a machine, and {text} is a directory here", "")
+            raise UsageError(
+                f"{about_machines} is only for a restore to a machine, but {text} is a directory here",
+                "Leave it out, or name a machine with --to.",
+            )
         return Path(text)
     if text not in machines:
         raise UsageError(
@@ -110,7 +113,7 @@ def read_destination(
         )
     if not about_machines and is_there(text):
         raise UsageError(
-            f"--to {text} could be the machine or the directory here",
+            f"--to {text} is the name of both a machine and a directory here",
             f"Write ./{text} for the directory, or add --into {DEFAULT_FOLDER}/… for the machine.",
         )
     return MachineDestination(text, folder, in_place)
@@ -143,7 +146,10 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
         summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
     except IncompleteRestoreError as problem:
         summary = problem.summary
-        watcher.on_step(f"{target} does not take all in its place ({problem.failed} errors): handing that over apart")
+        watcher.on_step(
+            f"{target} does not accept every file in its place ({problem.failed} errors): "
+            "writing the other files into a separate folder"
+        )
         apart = hand_apart(repository, chosen.id, path, target)
     with suppress(IsADirectoryError):  # the restored files may have a folder of that name
         marker.unlink(missing_ok=True)
@@ -202,7 +208,7 @@ def refuse_target(tenant: Tenant, name: str) -> None:
     if machine.os is not OperatingSystem.LINUX:
         raise RefusedError(
             f"{name} runs {machine.os.value}: Coffre restores onto Linux machines only",
-            "Restore to a directory here and copy it over.",
+            "Restore to a directory here and copy the files to the machine.",
         )
 
 
@@ -212,7 +218,7 @@ def normalise_path(path: str | None) -> str | None:
         return None
     if not path.startswith("/"):
         raise UsageError(
-            f"--path {path} does not begin at the root", "Write it like /home/claire, on Windows like /C/Users/Claire."
+            f"--path {path} is not an absolute path", "Write it like /home/claire, on Windows like /C/Users/Claire."
         )
     normal = posixpath.normpath(path).replace("//", "/", 1)
     return None if normal == "/" else normal
@@ -229,7 +235,7 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
     if listed.odd and not snapshots and wanted == "latest":
         odd = list(listed.odd[:1])
     if len(odd) == 1 and not any(each.id.startswith(wanted) for each in snapshots):
-        raise HostileSnapshotError(odd[0].id, f"its {odd[0].field} cannot be")
+        raise HostileSnapshotError(odd[0].id, f"its {odd[0].field} is invalid")
     if not snapshots:
         raise UsageError(f"{machine} has no snapshot yet", "Run `coffre backup` first.")
     by_age = sorted(snapshots, key=lambda snapshot: snapshot.taken_at)
@@ -246,7 +252,7 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
         return found[0]
     last = ", ".join(f"{snapshot.id[:8]} ({snapshot.taken_at:%Y-%m-%d %H:%M} UTC)" for snapshot in by_age[-10:])
     problem = "no snapshot" if not found else f"{len(found)} snapshots"
-    raise UsageError(f"{machine} has {problem} beginning with {wanted!r}", f"The last ones are {last}.")
+    raise UsageError(f"{machine} has {problem} whose id begins with {wanted!r}", f"The last ones are {last}.")
 
 
 def _choose(service: Service, repository: Repository, wanted: Wanted, path: str | None) -> Choice:
@@ -258,9 +264,9 @@ def _choose(service: Service, repository: Repository, wanted: Wanted, path: str 
         repository.check_snapshot(chosen.id)
     elif not repository.has_path(chosen.id, path):
         link = repository.find_link(chosen.id, path)
-        hint = "Write the path as on the machine."
+        hint = "Write the path as it is on the machine."
         if link is not None:
-            hint = f"{link} is a link there: write what it leads to; `coffre status --json` says where it is stored."
+            hint = f"{link} is a link: write the path it points to; `coffre status --json` shows where it is stored."
         raise UsageError(f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", hint)
     newer = [each for each in listed.usable if each.id in others and each.taken_at > chosen.taken_at]
     left_out = max(newer, key=lambda each: each.taken_at, default=None) if wanted.snapshot == "latest" else None
@@ -273,7 +279,7 @@ def _machine_key(service: Service, machine: str) -> AccessKey:
     if machine not in control.machine_keys or service.tenant.machines[machine].is_retired:
         raise RefusedError(
             f"{machine} has no key of its own, and no other key may leave this computer",
-            "Restore to a directory here and copy it over.",
+            "Restore to a directory here and copy the files to the machine.",
         )
     key = rotations.trusted_key(control, rotations.machine_key(machine))
     return access_key(key)

@@ -90,7 +90,9 @@ def _open(service: Service, machine: str) -> Bucket:
 
 def _refuse_empty(reason: str) -> None:
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
-        raise UsageError("--reason is no reason", f"Write why, on one line of at most {LONGEST_REASON} characters.")
+        raise UsageError(
+            "--reason is empty, too long or unprintable", f"Write one line of at most {LONGEST_REASON} characters."
+        )
 
 
 def _choose(bucket: Bucket, prefix: str, beginning: str) -> ObjectFacts | None:
@@ -102,14 +104,17 @@ def _choose(bucket: Bucket, prefix: str, beginning: str) -> ObjectFacts | None:
     if len(found) == 1 or len(exact) == 1:
         return (exact or found)[0]
     if found:
-        raise UsageError(f"{len(found)} snapshots begin with {beginning}", "Write more of the id.")
+        raise UsageError(f"{len(found)} snapshots begin with {beginning}", "Write more characters of the id.")
     return None
 
 
 def _choose_aside(bucket: Bucket, beginning: str) -> ObjectFacts:
     found = _choose(bucket, ASIDE_SNAPSHOTS_PREFIX, beginning)
     if found is None:
-        raise UsageError(f"no snapshot whose id begins with {beginning}", "`coffre snapshot list` names those aside.")
+        raise UsageError(
+            f"no snapshot that is set aside has an id that begins with {beginning}",
+            "`coffre snapshot list` lists the snapshots that are set aside.",
+        )
     return found
 
 

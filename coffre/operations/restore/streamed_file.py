@@ -47,7 +47,7 @@ def write_file(repository: Repository, snapshot: str, path: bytes, below: Beneat
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         if below.hash_file(place) != (digest.hexdigest(), written_bytes):
-            raise OSError(errno.EIO, "it does not come back as it was written")
+            raise OSError(errno.EIO, "the data read back differs from the data written")
 
 
 @contextmanager

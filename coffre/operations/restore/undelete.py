@@ -72,8 +72,8 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
             left = _bring_back(bucket, left, done)
     if left:
         raise QuotaExceededError(
-            f"{service.tenant.slug}: the wall was reached again with {len(left)} objects to bring back",
-            "Machines are writing meanwhile. Run the same command again: what is back stays.",
+            f"{service.tenant.slug}: the wall was reached again; {len(left)} objects are still to be restored",
+            "Machines are writing at the same time. Run the same command again: the restored objects stay.",
         )
     for key in plan.hidden:
         bucket.hide(key)

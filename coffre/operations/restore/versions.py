@@ -106,7 +106,7 @@ def plan_undelete(
     if not was_there:
         raise RefusedError(
             f"there was no repository at {at:%Y-%m-%d %H:%M:%S} UTC, or nothing is left of it",
-            "Name a moment between its first backup and the damage.",
+            "Give a time between its first backup and the damage.",
         )
     return UndeletePlan(
         at,
@@ -161,12 +161,12 @@ def read_moment(text: str, timezone: str, now: datetime) -> datetime:
     except ValueError:
         read = None
     if read is None or not any(sign in text for sign in "T :"):
-        raise UsageError(f"{text!r} is not a moment", how)
+        raise UsageError(f"{text!r} is not a date and a time", how)
     if read.tzinfo is None:
         read = _localise(read, timezone)
     moment = read.astimezone(UTC)
     if moment > now:
-        raise UsageError(f"{moment:%Y-%m-%d %H:%M:%S} UTC is still to come", how)
+        raise UsageError(f"{moment:%Y-%m-%d %H:%M:%S} UTC is in the future", how)
     return moment
 
 
@@ -181,8 +181,7 @@ def refuse_too_old(tenant: Tenant, moment: datetime, now: datetime) -> None:
         raise RefusedError(
             f"{moment:%Y-%m-%d %H:%M:%S} UTC is too long ago: {tenant.slug} keeps old versions for "
             f"{tenant.storage.undelete_days} days (storage.undelete_days)",
-            f"Name a moment after {oldest:%Y-%m-%d %H:%M} UTC. What is still in the repository, "
-            "`coffre restore` brings back.",
+            f"Give a time after {oldest:%Y-%m-%d %H:%M} UTC. If the repository still has it, use `coffre restore`.",
         )
 
 
@@ -191,7 +190,7 @@ def _localise(naive: datetime, timezone: str) -> datetime:
     first, second = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
         raise UsageError(
-            f"{naive:%Y-%m-%d %H:%M} is not one moment in {timezone}: the clocks change then",
+            f"{naive:%Y-%m-%d %H:%M} is skipped or repeated in {timezone}: the clocks change at that time",
             f"Write it with its offset, like {first.astimezone(UTC):%Y-%m-%dT%H:%M}Z.",
         )
     return first

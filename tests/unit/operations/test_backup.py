@@ -27,7 +27,7 @@ def report_of(result: ReportResult, snapshot_id: str | None = "a" * 64) -> Repor
 def test_a_snapshot_that_storage_does_not_have_is_a_failure(result: ReportResult) -> None:
     done = judge_report("compta-01", report_of(result), is_stored=False, is_delivered=True)
     assert (done.outcome, done.in_storage) == (BackupOutcome.FAILED, False)
-    assert "its bucket has none" in done.message
+    assert "its bucket does not contain it" in done.message
     assert judge_report("compta-01", report_of(result), is_stored=True, is_delivered=True).outcome.value == result.value
 
 
@@ -41,4 +41,4 @@ def test_a_run_of_another_machine_is_no_success_whatever_it_stored() -> None:
     report = report_of(ReportResult.SUCCESS)
     done = judge_report("compta-01", report, is_stored=True, is_delivered=True, is_own=False)
     assert (done.outcome, done.in_storage, done.is_success) == (BackupOutcome.OTHER_MACHINE, True, False)
-    assert done.message.startswith("success, on another machine")
+    assert done.message.startswith("success, but on another machine")

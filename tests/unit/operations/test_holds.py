@@ -56,7 +56,7 @@ def test_only_the_buckets_that_are_there_are_settled() -> None:
 
 def test_a_rule_that_stands_all_the_same_is_told(estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryBucket, "clear_expiry_rules", lambda bucket: None)
-    with pytest.raises(ExpectedError, match=r"does NOT count yet: .* compta-01 \(all, locks\)"):
+    with pytest.raises(ExpectedError, match=r"is NOT in force yet: .* compta-01 \(all, locks\)"):
         settle_hold(tenant_of(HOLD), estate.buckets)
 
 
@@ -108,7 +108,7 @@ def test_a_hold_is_recorded_and_carried_out_by_the_tenant_as_it_is_under_the_loc
 
 def test_a_hold_counts_from_its_record_on_although_another_command_has_the_tenant(desk: Any) -> None:
     desk.is_busy = True
-    with pytest.raises(BusyError, match="the hold is recorded and counts, but rules that delete may still stand"):
+    with pytest.raises(BusyError, match="the hold is recorded and in force, but rules that delete may still exist"):
         place_it(HOLD)
     assert [each.reference for each in list_recorded(desk.log)] == ["TJ-1"]
     assert find_expiring(desk.estate.buckets, [COMPTA]) == {COMPTA: ["all", "locks"]}

@@ -29,9 +29,9 @@ def test_the_name_of_a_machine_is_the_machine():
     [
         ({"text": "retour"}, "neither a directory nor a machine"),
         ({"text": ""}, "neither a directory nor a machine"),
-        ({"text": "caisse-01", "there": ["caisse-01"]}, "could be the machine or the directory"),
-        ({"text": "./x", "folder": "/srv/x"}, "--into goes with a machine"),
-        ({"text": "./x", "in_place": True}, "--in-place goes with a machine"),
+        ({"text": "caisse-01", "there": ["caisse-01"]}, "is the name of both a machine and a directory"),
+        ({"text": "./x", "folder": "/srv/x"}, "--into is only for a restore to a machine"),
+        ({"text": "./x", "in_place": True}, "--in-place is only for a restore to a machine"),
         ({"text": "caisse-01", "folder": "/srv/x", "in_place": True}, "both given"),
         ({"text": "caisse-01", "folder": "srv"}, "is not a folder"),
         ({"text": "caisse-01", "folder": "//."}, "is not a folder"),
@@ -45,7 +45,7 @@ def test_what_could_be_two_things_or_none_is_refused_with_what_to_write(given, p
 def test_paths_have_one_form():
     assert normalise_path(None) is normalise_path("/") is normalise_path("//") is None
     assert normalise_path("/home//claire/") == "/home/claire"
-    with pytest.raises(UsageError, match="does not begin at the root"):
+    with pytest.raises(UsageError, match="is not an absolute path"):
         normalise_path("home")
 
 

@@ -53,9 +53,9 @@ def test_latest_is_the_newest_by_time_and_a_beginning_must_be_unique() -> None:
     snapshots = SnapshotList((snapshot("eeee0000", 1), snapshot("abcd1234", 3), snapshot("abff5678", 5)))
     assert choose_snapshot(snapshots, "latest", "compta-01").id == "abff5678"
     assert choose_snapshot(snapshots, "ee", "compta-01").id == "eeee0000"
-    with pytest.raises(UsageError, match="2 snapshots beginning with 'ab'"):
+    with pytest.raises(UsageError, match="2 snapshots whose id begins with 'ab'"):
         choose_snapshot(snapshots, "ab", "compta-01")
-    with pytest.raises(UsageError, match="no snapshot beginning with 'zz'"):
+    with pytest.raises(UsageError, match="no snapshot whose id begins with 'zz'"):
         choose_snapshot(snapshots, "zz", "compta-01")
     with pytest.raises(UsageError, match="compta-01 has no snapshot yet"):
         choose_snapshot(SnapshotList(()), "latest", "compta-01")
@@ -75,6 +75,6 @@ def test_a_snapshot_of_the_year_0_is_never_the_latest_and_refused_by_name() -> N
     listed = SnapshotList((snapshot("abcd1234", 3),), (odd,))
     assert choose_snapshot(listed, "latest", "compta-01").id == "abcd1234"
     for wanted, seen in (("0dd0", listed), ("latest", SnapshotList((), (odd,)))):
-        with pytest.raises(HostileSnapshotError, match=f"snapshot {odd.id} is refused: its time cannot be") as refused:
+        with pytest.raises(HostileSnapshotError, match=f"snapshot {odd.id} is refused: its time is invalid") as refused:
             choose_snapshot(seen, wanted, "compta-01")
         assert "coffre snapshot set-aside" in refused.value.hint

@@ -49,7 +49,7 @@ def test_one_machine_that_is_still_shut_out_stops_no_other() -> None:
     assert find_shut_out(*seen(), both) == {}
     (one,) = find_shut_out(*seen("caisse-01"), both).items()
     assert (one[0], one[1].message) == ("caisse-01", "martin: the platform does not let caisse-01 write yet")
-    assert one[1].hint == "The file does: run `coffre apply martin`."
+    assert one[1].hint == "The tenant file allows it: run `coffre apply martin`."
     with pytest.raises(RefusedError, match="does not let compta-01, caisse-01 write yet"):
         find_shut_out(*seen(*both), both)
     with pytest.raises(RefusedError, match="is suspended: its machines may not back up"):

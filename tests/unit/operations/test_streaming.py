@@ -45,7 +45,7 @@ def test_a_missing_file_a_wrong_size_and_a_wrong_content_are_named():
         "a pack is damaged",
         "/gone: not restored",
         "/short: 1 bytes instead of 2",
-        "/changed: its content is not what the machine reported",
+        "/changed: its content differs from what the machine reported",
     ]
 
 

@@ -110,7 +110,7 @@ def test_a_wall_reached_again_is_said_and_hides_nothing():
     bucket = FullBucket(0, sizes)
     service = serve(bucket, [])
     service.buckets.extra_room = contextmanager(lambda extra_bytes: iter([None]))
-    with pytest.raises(QuotaExceededError, match="reached again with 1 objects"):
+    with pytest.raises(QuotaExceededError, match="reached again; 1 objects"):
         module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), lambda fraction: None)
     assert bucket.hidden == []
 
