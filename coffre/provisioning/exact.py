@@ -41,12 +41,12 @@ class PlanFile:
 
 _ADAPTER = TypeAdapter(PlanFile)
 _PARTS = {
-    "secrets_to_mint": "secrets to mint",
+    "secrets_to_mint": "secrets to create",
     "options": "options",
     "rotations": "rotations",
     "access": "access",
-    "notes": "what holds now",
-    "steps": "what else is done",
+    "notes": "notes on the current state",
+    "steps": "other changes",
 }
 
 

@@ -61,14 +61,17 @@ def judge_programs(by_build: Mapping[str, bool | None]) -> PlatformFinding:
     if swapped:
         return problem(
             name,
-            f"what stands in coffre-programs for {', '.join(swapped)} is not what was put there: "
-            "machines refuse it, and cannot upgrade",
-            "Find out who writes there; `coffre verify TENANT` of a tenant with such machines writes it again.",
+            f"the programs for {', '.join(swapped)} in bucket coffre-programs are not those that Coffre published: "
+            "machines refuse them, and cannot upgrade",
+            "Find out who writes to that bucket. `coffre verify TENANT` of a tenant with such machines publishes the "
+            "programs again.",
         )
     there = [build for build, is_right in by_build.items() if is_right]
     if not there:
-        return ok(name, "no program is published for machines yet: the first apply does it")
-    return ok(name, f"read and hashed as machines fetch it: restic for {', '.join(there)}")
+        return ok(name, "no program is published for machines yet; the first apply publishes them")
+    return ok(
+        name, f"the published programs have the right hash, as machines download them: restic for {', '.join(there)}"
+    )
 
 
 def _check_escrow(repository: Checkout, platform_name: str) -> PlatformFinding:

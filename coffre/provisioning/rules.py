@@ -18,8 +18,8 @@ def refuse_unsupported(tenant: Tenant) -> None:
         reason = why_unsupported(machine)
         if reason:
             raise RefusedError(
-                f"{tenant.slug}: machine {name}: {reason} is not carried out yet",
-                "Take the machine out of this change; nothing of this tenant was touched.",
+                f"{tenant.slug}: machine {name}: {reason} is not supported yet",
+                "Remove the machine from this change; nothing of this tenant was changed.",
             )
 
 
@@ -28,26 +28,26 @@ def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: M
 
     ``leaving_machines`` are the retired machines whose erasure has begun, each with its stage.
     """
-    slug, goes_on = tenant.slug, f"`coffre offboard {tenant.slug}` goes on from here."
+    slug, goes_on = tenant.slug, f"Continue with `coffre offboard {tenant.slug}`."
     if stage is Stage.CLOSED:
         raise RefusedError(
             f"{slug} has left: its departure is closed, and ids are never used again",
-            f"Take tenants/{slug}.yaml away, or keep it with `status: closed`. A customer who returns is a new tenant.",
+            f"Delete tenants/{slug}.yaml, or keep it with `status: closed`. A customer who returns is a new tenant.",
         )
     if tenant.status is TenantStatus.CLOSED:
-        raise RefusedError(f"{slug}: `status: closed` is written before its departure is closed", goes_on)
+        raise RefusedError(f"{slug}: the file says `status: closed`, but its departure is not closed yet", goes_on)
     if stage is not None and tenant.status is not TenantStatus.LEAVING:
         raise RefusedError(
             f"{slug}: the file says `status: {tenant.status}`, but its departure is at {stage.value}",
-            f"Run `coffre offboard {slug}`: it ends the departure, which is then renounced.",
+            f"Run `coffre offboard {slug}`: it marks the departure as renounced.",
         )
     if stage is not None and stage not in STILL_SERVED:
         raise RefusedError(f"{slug} is leaving: its service has ended (its departure is at {stage.value})", goes_on)
     for name, reached in leaving_machines.items():
         if name in tenant.machines and reached is not Stage.RENOUNCED:
             raise RefusedError(
-                f"{slug}/{name}: this retired machine's backups are being erased or gone (it is at {reached.value})",
-                f"Finish with `coffre offboard {slug} --machine {name}`, then take the machine out of the file.",
+                f"{slug}/{name}: the backups of this retired machine are being erased or gone (stage {reached.value})",
+                f"Finish with `coffre offboard {slug} --machine {name}`, then remove the machine from the file.",
             )
 
 
@@ -59,9 +59,9 @@ def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> Non
     first = orphans[0]
     raise RefusedError(
         f"tenants/{first}.yaml is gone but its storage still exists"
-        + (f" (so are: {', '.join(orphans[1:])})" if orphans[1:] else ""),
+        + (f" (also: {', '.join(orphans[1:])})" if orphans[1:] else ""),
         f"Put tenants/{first}.yaml back (`git log --diff-filter=D -- tenants/{first}.yaml` finds it). "
-        "A customer leaves by `status: leaving` in the file, never by its removal.",
+        "To end a customer's service, write `status: leaving` in the file; never remove the file.",
     )
 
 
@@ -81,11 +81,11 @@ def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known
     if machine is None:
         raise RefusedError(
             f"{tenant.slug}: bucket {bucket} belongs to this tenant, but no machine of the file has it",
-            "Find out whose backups it holds (`radosgw-admin bucket stats --bucket` on the platform) before going on.",
+            "First find out whose backups it contains (`radosgw-admin bucket stats --bucket` on the platform).",
         )
     raise RefusedError(
-        f"{tenant.slug}: machine {machine} is gone from the file but its bucket {bucket} still exists",
-        "Put the machine back, with `retired: {on: DATE, keep_until: DATE}` if it is no longer to be backed up.",
+        f"{tenant.slug}: machine {machine} is no longer in the file, but its bucket {bucket} still exists",
+        "Put the machine back, with `retired: {on: DATE, keep_until: DATE}` if it needs no more backups.",
     )
 
 
@@ -95,7 +95,7 @@ def refuse_changed_agents(tenant: Tenant, existing: ExistingBuckets) -> None:
     for name in existing.among(name for name in tenant.machines if name not in in_need):
         agent = tenant.machines[name].agent
         raise RefusedError(
-            f"{tenant.slug}/{name} has backups in its bucket, and `agent: {agent}` keeps none there",
+            f"{tenant.slug}/{name} has backups in its bucket, but `agent: {agent}` stores none there",
             "Write its earlier agent into the file again: a machine cannot change its agent yet. Nothing was changed.",
         )
 
@@ -109,10 +109,10 @@ def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:
     if is_apart:
         return ""
     if is_lab:
-        return "the escrow is on the same disk as the secrets: good enough for the embedded platform, and for no other"
+        return "the escrow is on the same disk as the secrets: only the embedded platform allows this"
     raise RefusedError(
         "the escrow is on the same file system as the secrets: one broken disk would make every backup unreadable",
-        "Put `escrow:` of platform.yaml on another medium, away from the platform it opens.",
+        "Set `escrow:` in platform.yaml to a folder on another medium, separate from the platform.",
     )
 
 
@@ -127,14 +127,15 @@ def refuse_lost_secrets(
         return
     if known_passwords is None:
         raise RefusedError(
-            f"{tenant.slug} exists on its platform, but its secret bundles are not here",
-            "Bring them back from the escrow or from where it was applied; do not mint new ones over existing backups.",
+            f"{tenant.slug} exists on its platform, but its secret bundles are not on this computer",
+            "Restore them from the escrow, or copy them from the computer where the tenant was applied. Do not create "
+            "new ones: they cannot open the existing backups.",
         )
     for name in with_repository(tenant.active_machines()):
         if naming.bucket_name(tenant.slug, tenant.id, name) in owned_buckets and name not in known_passwords:
             raise RefusedError(
                 f"{tenant.slug}/{name} has a bucket, but its repository password is in neither bundle copy",
-                "Bring the data bundle back from the escrow: without it the backups in that bucket cannot be read.",
+                "Restore the data bundle from the escrow: without it the backups in that bucket cannot be read.",
             )
 
 
@@ -158,16 +159,16 @@ def refuse_lost_repository(slug: str, machine: str, remains: RepositoryRemains, 
     An interrupted initialisation leaves only a key, and may be repeated. ``renews``: the operator accepts the loss of
     a repository that is gone; a partly existing one is refused even then.
     """
-    comes_back = f"Bring back what the bucket keeps: `coffre undelete {slug} --machine {machine} --at TIME`"
+    comes_back = f"Restore what the bucket still has: `coffre undelete {slug} --machine {machine} --at TIME`"
     if remains.has_config:
         raise RefusedError(f"{slug}/{machine}: its repository has no keys any more", f"{comes_back}.")
     if remains.has_backups:
         raise RefusedError(
-            f"{slug}/{machine}: its bucket holds backups, but the repository's config is gone", f"{comes_back}."
+            f"{slug}/{machine}: its bucket has backups, but the repository's config is gone", f"{comes_back}."
         )
     if remains.known_snapshots and not renews:
         raise RefusedError(
             f"{slug}/{machine}: its repository is gone, and it held {remains.known_snapshots} snapshots",
-            f"{comes_back}; or, when all of it is lost, begin a new one, which is recorded: "
+            f"{comes_back}. If it is completely lost, create a new one (Coffre records this): "
             f"`coffre apply {slug} --new-repository {machine} --reason TEXT`.",
         )

@@ -361,13 +361,15 @@ def test_lost_and_damaged_bundles_stop_everything_and_nothing_is_minted(applied:
 
     for path in keep:
         path.unlink()
-    applied.all_fail(PLAN, APPLY, code=4, says="its secret bundles are not here", hint="do not mint new ones")
+    applied.all_fail(
+        PLAN, APPLY, code=4, says="its secret bundles are not on this computer", hint="Do not create new ones"
+    )
     applied.fails(*STATUS, says="its control bundle is not on this computer", hint="Restore it")
     applied.all_fail(BACKUP, DRILL, RESTORE, says="has no control bundle", hint="restore its bundles")
     put_back()
     (primary / data).unlink()
     (escrow / data).unlink()
-    applied.all_fail(PLAN, APPLY, code=4, says="its secret bundles are not here")
+    applied.all_fail(PLAN, APPLY, code=4, says="its secret bundles are not on this computer")
     put_back()
 
     (escrow / data).unlink()

@@ -180,7 +180,7 @@ def test_a_lock_whose_process_is_gone_is_freed_and_others_are_not(desk: Desk) ->
     ended.wait()
     write_lock(folder, socket.gethostname(), ended.pid)
     healed = desk.coffre("apply", SLUG, "--yes", "--storage-only")
-    assert "freeing the stack from the lock of a run that was killed" in healed.stderr
+    assert "removing the stack's lock, which a killed run left behind" in healed.stderr
     assert list(folder.glob("*.json")) == []
 
     change_quota(desk, "203 GiB")

@@ -76,7 +76,7 @@ def agents_of(desk: Desk) -> list[str]:
 
 def test_coffre_without_that_kind_refuses_the_machine_by_name(desk: Desk) -> None:
     refused = Desk.coffre(desk, "plan", SLUG, expect=4)
-    assert f"machine {MACHINE}: `agent: acronis` is not carried out yet" in refused.output
+    assert f"machine {MACHINE}: `agent: acronis` is not supported yet" in refused.output
     for shown in ("status", "inventory"):
         assert MACHINE in Desk.coffre(desk, shown).stdout
 

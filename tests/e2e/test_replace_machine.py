@@ -223,7 +223,7 @@ def test_an_agent_that_is_deployed_to_a_copy_is_named_and_its_backups_are_kept_a
     """A container's installation is all that tells it from another: it gets another one, and starts again."""
     machine.type_in("echo 0123456789abcdef0123456789abcdef >/etc/machine-id")
     applied = desk.coffre("apply", SLUG, "--yes", expect=1).stdout
-    assert f"{MACHINE}: another machine answers there: not the one whose backups count (other installation)" in applied
+    assert f"{MACHINE}: another machine answers there: it is not the accepted one (other installation)" in applied
     backed_up = desk.coffre("backup", SLUG, "--machine", MACHINE, expect=1).stdout
     assert f"{MACHINE}: other_machine" in backed_up
     desk.coffre("apply", SLUG, "--replace-machine", MACHINE, "--yes", expect=2)

@@ -278,7 +278,7 @@ def test_no_new_repository_is_begun_where_one_was(desk: Desk, backstage: Backsta
     again = ("apply", SLUG, "--yes", "--new-repository", CAISSE)
     desk.coffre(*again, expect=2)  # without a word on why
     refused = desk.coffre("apply", SLUG, "--yes", "--new-repository", COMPTA, "--reason", "x", expect=4).stderr
-    assert f"{COMPTA} has its repository" in refused
+    assert f"{COMPTA} still has its repository" in refused
     assert f"{CAISSE}: unchanged" in desk.coffre(*again, "--reason", "its host emptied it").stdout
     (event,) = backstage.events(EventKind.NEW_REPOSITORY)
     assert (event.machine, event.details["reason"], event.details["snapshots"]) == (CAISSE, "its host emptied it", 1)

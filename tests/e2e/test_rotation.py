@@ -196,7 +196,7 @@ def test_a_stolen_signing_key_counts_no_more_at_once(desk: Desk, backstage: Back
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--machine", COMPTA], "putting the new key of boulangerie-martin-k7f3q9wz2m.compta-01"),
+        (["--machine", COMPTA], "adding the new key of boulangerie-martin-k7f3q9wz2m.compta-01"),
         (["--machine", COMPTA], "Write the agent's configuration and its credentials"),
         ([], "replace AccessKey"),
         (["--machine", COMPTA], "the old key of compta-01 is refused"),

@@ -265,7 +265,7 @@ def test_a_retired_machine_is_restorable_and_not_backed_up(desk: Desk, tmp_path:
     path = desk.tenant_file(SLUG)
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: text.index("  caisse-01:")], encoding="utf-8")
-    assert "machine caisse-01 is gone from the file" in desk.coffre("apply", SLUG, "--yes", expect=4).stderr
+    assert "machine caisse-01 is no longer in the file" in desk.coffre("apply", SLUG, "--yes", expect=4).stderr
     path.write_text(text, encoding="utf-8")
 
 
@@ -329,6 +329,6 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> N
 
 def kill_midway(desk: Desk, *arguments: str) -> None:
     """Start a command and kill it, with all it started, once storage begins to change."""
-    command = Stopping(arguments, at=["its user and key are deleted"], cwd=desk.root, environment=desk.environment)
+    command = Stopping(arguments, at=["deleting its user and key"], cwd=desk.root, environment=desk.environment)
     assert command.reaches()
     command.kill_group()

@@ -552,7 +552,7 @@ def test_nothing_is_deleted_because_text_disappeared(desk: Desk, backstage: Back
     text = desk.tenant_file(SLUG).read_text(encoding="utf-8")
     desk.tenant_file(SLUG).write_text(text[: text.index("  caisse-01:")], encoding="utf-8")
     for command in (("plan", SLUG), ("apply", SLUG, "--yes")):
-        assert "machine caisse-01 is gone from the file" in desk.coffre(*command, expect=4).stderr
+        assert "machine caisse-01 is no longer in the file" in desk.coffre(*command, expect=4).stderr
     desk.tenant_file(SLUG).unlink()
     for command in (("plan", "--all"), ("apply", "--all", "--yes")):
         assert f"tenants/{SLUG}.yaml is gone" in desk.coffre(*command, expect=4).stderr
@@ -567,7 +567,7 @@ def test_no_password_is_minted_in_place_of_a_lost_one(desk: Desk, tmp_path: Path
     folders = [desk.root / ".coffre" / name for name in ("secrets", "escrow")]
     for folder in folders:
         shutil.move(folder / f"{SLUG}.data.age", tmp_path / folder.name)
-    assert "its secret bundles are not here" in desk.coffre("apply", SLUG, "--yes", expect=4).stderr
+    assert "its secret bundles are not on this computer" in desk.coffre("apply", SLUG, "--yes", expect=4).stderr
     for folder in folders:
         shutil.move(tmp_path / folder.name, folder / f"{SLUG}.data.age")
     desk.coffre("plan", SLUG)

@@ -190,11 +190,11 @@ class StackEngine:
         if held:
             raise BusyError(
                 f"the stack of {self._slug} is locked by {held[0]}",
-                "Wait for it to end and run the same command again. If that computer is gone for good: "
+                "Wait for it to end and run the same command again. If that computer no longer exists, run: "
                 f"PULUMI_BACKEND_URL={self._state.backend} pulumi cancel --stack {self._slug}",
             )
         if self._state.list_locks(self._slug):
-            on_progress(f"freeing the stack from the lock of a run that was killed ({locks[0]})")
+            on_progress(f"removing the stack's lock, which a killed run left behind ({locks[0]})")
             self._open().cancel()
 
     @contextmanager
@@ -240,7 +240,7 @@ def _translated(slug: str, recorder: Recorder, command: PulumiProcess) -> Iterat
     except automation_errors.ConcurrentUpdateError as error:
         raise BusyError(
             f"the stack of {slug} is locked by another run",
-            "Wait for it to end and run the same command again; if nothing runs any more, `pulumi cancel` frees it.",
+            "Wait for it to end and run the same command again; if no other run exists, `pulumi cancel` unlocks it.",
         ) from error
     except automation_errors.CommandError as error:
         command.raise_interrupt()
@@ -254,15 +254,15 @@ def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError
         place = next((word for word in text.split() if word.startswith("/")), "its folder").rstrip(":")
         return RemoteError(
             f"storage of {slug}: no room is left for Pulumi's state on this computer's disk ({place})",
-            f"Make room and {again}: what was made on the platform is found there, with the same keys.",
+            f"Make room and {again}: it finds what this run created on the platform, with the same keys.",
         )
     reasons = _without_repeated_advice(errors[:MAX_REASONS]) or [
         last_line(text).removeprefix("stderr: ").removeprefix("error: ")
     ]
     if len(errors) > MAX_REASONS:
-        reasons.append(f"and {len(errors) - MAX_REASONS} more like these")
+        reasons.append(f"and {len(errors) - MAX_REASONS} more errors")
     return RemoteError(
-        f"storage of {slug}: {'; '.join(reasons)}", f"What was done stays done; put that right and {again}."
+        f"storage of {slug}: {'; '.join(reasons)}", f"The changes made so far stay. Correct the cause and {again}."
     )
 
 

@@ -87,7 +87,7 @@ class Recorder:
                 if urn not in told and time.monotonic() - began > LONG_SECONDS and self._on_progress is not None:
                     told.add(urn)
                     self._on_progress(
-                        f"still waiting for the platform: {doing} (half a minute when a gateway has died)"
+                        f"still waiting for the platform: {doing} (it takes half a minute when a gateway has failed)"
                     )
 
     def _note_error(self, event: events.DiagnosticEvent) -> None:

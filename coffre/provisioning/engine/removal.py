@@ -23,7 +23,7 @@ def remove_stack_files(repository: Checkout, slug: str) -> list[str]:
     held = [lock for lock in folder.list_locks(slug) if has_owner(lock)]
     if held:
         raise BusyError(
-            f"the stack of {slug} is held by {held[0]}", "Wait for it to end, then run the same command again."
+            f"the stack of {slug} is locked by {held[0]}", "Wait for it to end, then run the same command again."
         )
     return remove_files(_list_all(repository, slug), repository.root)
 

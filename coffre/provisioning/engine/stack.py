@@ -35,7 +35,8 @@ def state_folder(repository: Checkout) -> StateFolder:
     if reference.startswith("file:"):
         return StateFolder(f"file://{repository.root / reference.removeprefix('file:')}")
     raise InvalidFileError(
-        f"platform.yaml: state: {reference} is not supported yet", "Write file:PATH; a team shares that folder for now."
+        f"platform.yaml: state: {reference} is not supported yet",
+        "Write file:PATH; for now, a team must share that folder.",
     )
 
 

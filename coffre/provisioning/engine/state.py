@@ -84,8 +84,8 @@ class StateFolder:
         except _UNREADABLE:
             raise DamagedStateError(
                 f"the state of {stack} is damaged: {path}",
-                f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {stack}`: what stands on the platform "
-                "is adopted as it is, with the same keys, and nothing is made anew.",
+                f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {stack}`: it adopts what exists on "
+                "the platform, with the same keys, and creates nothing twice.",
             ) from None
 
     def list_files(self, stack: str) -> list[Path]:

@@ -113,7 +113,7 @@ class TenantRotation:
                 continue
             key = access_key(self._newest(subject))
             if key.access_key_id not in storage.list_key_ids(uid):
-                self._on_progress(f"putting the new key of {uid} beside the old one")
+                self._on_progress(f"adding the new key of {uid} beside the old one")
                 storage.add_key(uid, key)
             if subject == rotations.OWNER:
                 self._probe_owner()
@@ -221,8 +221,8 @@ class TenantRotation:
         if is_there or (machine and storage.accepts_key(self._service.buckets.name(machine), access_key(old))):
             raise RemoteError(
                 f"the platform still accepts {describe(subject.old_secret)} ({old.access_key_id} of user {uid})",
-                f"Nothing was forgotten: run `coffre rotate {self._service.tenant.slug}` again; if it stays so, "
-                "restart the gateways, which may remember it.",
+                f"Coffre still has the old key: run `coffre rotate {self._service.tenant.slug}` again. If the platform "
+                "still accepts it then, restart the gateways, which may have it in their cache.",
             )
         self._on_progress(f"{describe(subject.old_secret)} is refused")
 
@@ -315,7 +315,7 @@ def choose_subjects(service: Service, control: ControlBundle, choice: Choice) ->
         if subject not in everything:
             raise RefusedError(
                 f"{service.tenant.slug}/{subject.machine} has no key to rotate",
-                "It was never applied, or is retired; nothing was touched.",
+                "It was never applied, or is retired; nothing was changed.",
             )
     return chosen
 

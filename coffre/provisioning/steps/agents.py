@@ -104,7 +104,9 @@ def _missing_credential(service: Service, secrets: Escrowed, name: str) -> str:
     credential = credential_name(service.machine(name))
     if credential is None or credential in secrets.control.credentials:
         return ""
-    return f"the secret {credential!r} is not known. Run `coffre secrets set {service.tenant.slug} {credential}`"
+    return (
+        f"the secret {credential!r} is not in the bundle. Run `coffre secrets set {service.tenant.slug} {credential}`"
+    )
 
 
 def credential_name(machine: Machine) -> str | None:
@@ -135,10 +137,11 @@ def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -
     """Report when the machine with the agent is another one than the accepted machine. Pure."""
     if not differs:
         return outcome
-    what = "it ran while that one did" if "start" in differs else f"other {' and '.join(differs)}"
+    what = "it ran at the same time as the accepted one" if "start" in differs else f"other {' and '.join(differs)}"
     message = (
-        f"not the one whose backups count ({what}); it backs up, and that counts for nothing. If it takes that one's "
-        f"place: `coffre apply {slug} --replace-machine {outcome.machine} --reason TEXT` (docs/replace-a-machine.md)"
+        f"it is not the accepted one ({what}); it backs up, but its backups are not accepted. If it replaces the "
+        f"accepted one: `coffre apply {slug} --replace-machine {outcome.machine} --reason TEXT` "
+        "(docs/replace-a-machine.md)"
     )
     return MachineOutcome(outcome.machine, MachineState.OTHER, message)
 

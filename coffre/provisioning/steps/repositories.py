@@ -60,9 +60,9 @@ def look_at_losses(at: Context) -> tuple[Finding, ...]:
             continue  # For example, the owner's key is being replaced: a later step reports it, or can read.
         if name in renewal.machines and continuity.find_lack(seen.stored) is None:
             raise RefusedError(
-                f"{service.tenant.slug}/{name} has its repository, with {seen.snapshots} snapshots",
-                "None begins over it; nothing was touched. `coffre status` says what is missing, if anything is, and "
-                "`coffre acknowledge` lets that go.",
+                f"{service.tenant.slug}/{name} still has its repository, with {seen.snapshots} snapshots",
+                "Coffre creates no new repository in its place, and nothing was changed. `coffre status` shows whether "
+                "anything is missing; `coffre acknowledge` accepts that loss.",
             )
         losses += seen.losses
     return tuple(loss for loss in losses if not (loss.machine and renewal.covers(loss.machine)))

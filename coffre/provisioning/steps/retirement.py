@@ -109,14 +109,14 @@ def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgott
     service, control = at.service, escrowed.control
     names = list_with_keys(service.tenant, control)
     for name in names:
-        at.on_progress(f"{name}: retired, its user and key are deleted")
+        at.on_progress(f"{name} is retired: deleting its user and key")
         uid = naming.machine_uid(service.tenant, name)
         service.storage.delete_user(uid)
         left = service.storage.list_key_ids(uid)
         if left:
             raise RemoteError(
                 f"{service.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
-                "Run the same command again; if it stays so, delete the user on the platform.",
+                "Run the same command again. If the key is still there, delete the user on the platform.",
             )
         _record_retirement(service, control, name)
     if not names:

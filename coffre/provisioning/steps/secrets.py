@@ -63,7 +63,7 @@ def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Escr
     data = service.secrets.find_data()
     missing = missing_secrets(tenant, control, data)
     if missing:
-        on_progress(f"minting keys and passwords for {', '.join(missing)}, and putting them in escrow")
+        on_progress(f"creating keys and passwords for {', '.join(missing)}, and saving them in escrow")
     whole = Escrowed(_completed_control(tenant, control), _completed_data(tenant, data))
     # Also without a new secret: a save only writes what a copy lacks, and fails when the escrow could not store it.
     service.secrets.save_data(whole.data)

@@ -148,7 +148,7 @@ def test_apply_goes_on_when_a_gateway_dies_and_says_what_it_waits_for(applied: D
 
 @pytest.mark.timeout(600)
 def test_a_rotation_goes_on_when_a_gateway_dies(applied: Desk, cluster: Cluster) -> None:
-    run = stopping(applied, "rotate", SLUG, "--yes", at=["putting the new key of"])
+    run = stopping(applied, "rotate", SLUG, "--yes", at=["adding the new key of"])
     assert run.reaches(), run.said
     cluster.kill("rgw-1")
     assert run.go_on() == 0, run.said

@@ -56,7 +56,7 @@ def test_orders_that_are_only_renewed_are_no_update_and_nobody_waits_for_them(
     [
         (("hardware",), "(other hardware)"),
         (("installation", "hardware"), "(other installation and hardware)"),
-        (("start",), "(it ran while that one did)"),
+        (("start",), "(it ran at the same time as the accepted one)"),
     ],
 )
 def test_another_machine_that_has_the_agent_now_is_named_with_the_way_to_accept_it(

@@ -69,7 +69,7 @@ def test_the_same_plan_has_no_difference() -> None:
             replace(PLAN, plan=replace(PLAN.plan, machines=(replace(PLAN.plan.machines[0], inputs_sha256="x"),))),
             "agent on compta-01",
         ),
-        (replace(PLAN, plan=replace(PLAN.plan, secrets_to_mint=("compta-01",))), "secrets to mint"),
+        (replace(PLAN, plan=replace(PLAN.plan, secrets_to_mint=("compta-01",))), "secrets to create"),
     ],
 )
 def test_each_difference_is_named_and_refused(other: ExactPlan, said: str) -> None:
@@ -129,7 +129,7 @@ def test_a_plan_with_states_reads_back_the_same_and_another_state_is_a_differenc
         with_states((shut_out,), NOTES[1:]),
         with_states((shut_out,), (*NOTES[:-1], RepositoryGoneNote("compta-01", 13))),
     ):
-        assert list_differences(planned, other) == ["what holds now"]
+        assert list_differences(planned, other) == ["notes on the current state"]
 
 
 def test_a_note_of_an_unknown_kind_is_no_plan(tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ def test_a_program_is_judged_by_the_hash_of_what_was_read() -> None:
     [
         ({}, Verdict.OK, "no program"),
         ({"linux-amd64": True, "windows-amd64": None}, Verdict.OK, "linux-amd64"),
-        ({"linux-amd64": True, "windows-amd64": False}, Verdict.PROBLEM, "windows-amd64 is not what was put there"),
+        (
+            {"linux-amd64": True, "windows-amd64": False},
+            Verdict.PROBLEM,
+            "programs for windows-amd64 in bucket coffre-programs are not those",
+        ),
     ],
 )
 def test_one_swapped_program_is_a_problem(by_build: dict[str, bool | None], verdict: Verdict, named: str) -> None:

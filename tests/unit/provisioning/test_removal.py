@@ -73,7 +73,7 @@ def test_everything_of_a_stack_goes_and_nothing_of_another(repository):
 def test_a_stack_that_somebody_holds_stays(repository, monkeypatch):
     monkeypatch.setattr(StateFolder, "list_locks", lambda self, stack: [f"lock of {stack}"])
     monkeypatch.setattr(removal, "has_owner", lambda lock: True)
-    with pytest.raises(BusyError, match="is held by lock of martin"):
+    with pytest.raises(BusyError, match="is locked by lock of martin"):
         removal.remove_stack_files(repository, "martin")
     assert files(repository) == {*OURS, *OTHERS}
 

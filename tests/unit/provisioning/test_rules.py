@@ -34,7 +34,7 @@ def test_a_stack_without_its_file_is_refused_with_the_way_back() -> None:
 def test_a_machine_gone_from_the_file_is_refused_while_its_bucket_exists() -> None:
     refuse_vanished_machines(TENANT, [COMPTA, CAISSE], ["compta-01", "caisse-01"])
     smaller = tenant_with(machines={"compta-01": machine_with()})
-    with pytest.raises(RefusedError, match="machine caisse-01 is gone from the file") as refused:
+    with pytest.raises(RefusedError, match="machine caisse-01 is no longer in the file") as refused:
         refuse_vanished_machines(smaller, [COMPTA, CAISSE], ["compta-01", "caisse-01"])
     assert "retired:" in refused.value.hint
 
@@ -47,7 +47,7 @@ def test_a_bucket_that_no_machine_explains_is_refused() -> None:
 def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None:
     refuse_lost_secrets(TENANT, None, None)
     refuse_lost_secrets(TENANT, [COMPTA], ["compta-01"])
-    with pytest.raises(RefusedError, match="its secret bundles are not here"):
+    with pytest.raises(RefusedError, match="its secret bundles are not on this computer"):
         refuse_lost_secrets(TENANT, [COMPTA], None)
     with pytest.raises(RefusedError, match="martin/caisse-01 has a bucket, but its repository password"):
         refuse_lost_secrets(TENANT, [COMPTA, CAISSE], ["compta-01"])
@@ -68,7 +68,7 @@ def test_no_password_is_minted_for_a_repository_whose_password_is_lost() -> None
         (
             RepositoryRemains(has_config=False, has_keys=True, has_backups=True, known_snapshots=0),
             True,
-            "bucket holds backups",
+            "bucket has backups",
         ),
         (
             RepositoryRemains(has_config=True, has_keys=False, has_backups=False, known_snapshots=0),
@@ -111,7 +111,7 @@ def test_what_is_not_carried_out_yet_is_refused_by_name(changes: dict[str, objec
         }
     }
     tenant = tenant_with(plans=plans, machines={"compta-01": machine_with(**changes)})
-    with pytest.raises(RefusedError, match=r"machine compta-01: .* is not carried out yet") as refused:
+    with pytest.raises(RefusedError, match=r"machine compta-01: .* is not supported yet") as refused:
         refuse_unsupported(tenant)
     assert said in refused.value.message
 
@@ -137,6 +137,6 @@ def test_a_machine_with_a_bucket_keeps_its_agent_until_it_can_be_moved() -> None
     standing = frozenset({naming.bucket_name(tenant.slug, tenant.id, "compta-01")})
     refuse_changed_agents(TENANT, replace(existing, names=standing))
     with pytest.raises(
-        RefusedError, match="compta-01 has backups in its bucket, and `agent: acronis` keeps none there"
+        RefusedError, match="compta-01 has backups in its bucket, but `agent: acronis` stores none there"
     ):
         refuse_changed_agents(tenant, replace(existing, names=standing))

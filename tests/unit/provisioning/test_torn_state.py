@@ -62,7 +62,7 @@ def test_a_failure_is_told_shortly_whatever_many_resources_met_it() -> None:
     told = _explain_failure(STACK, errors, "")
     assert told.message == (
         "storage of boulangerie-martin: user 0: RGW said no; ask later; user 1: RGW said no; user 2: RGW said no; "
-        "and 6 more like these"
+        "and 6 more errors"
     )
     said = "code: 1\n stderr: error: 2 errors occurred:\n 1) write /a/b.json.tmp: no space left on device\n 2) Unknown"
     assert (
