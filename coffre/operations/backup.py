@@ -200,8 +200,8 @@ def judge_report(
     """Decide how a run ended from both sources: a snapshot that only the machine knows is a failure. Pure."""
     if not is_own:
         message = (
-            f"{report.result.value}, but on another machine than the accepted one: the snapshot is stored, but not "
-            f"accepted as a backup of {machine}"
+            f"{report.result.value}, but on another machine than the accepted one: its backups are stored, but "
+            f"not accepted as those of {machine}"
         )
         return MachineBackup(machine, BackupOutcome.OTHER_MACHINE, message, report, in_storage=is_stored)
     if report.result in SNAPSHOT_RESULTS and not is_stored:

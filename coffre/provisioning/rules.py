@@ -134,7 +134,7 @@ def refuse_lost_secrets(
     for name in with_repository(tenant.active_machines()):
         if naming.bucket_name(tenant.slug, tenant.id, name) in owned_buckets and name not in known_passwords:
             raise RefusedError(
-                f"{tenant.slug}/{name} has a bucket, but its repository password is in neither bundle copy",
+                f"{tenant.slug}/{name} has a bucket, but its repository password is in neither copy of the data bundle",
                 "Restore the data bundle from the escrow: without it the backups in that bucket cannot be read.",
             )
 
