@@ -1,4 +1,8 @@
-"""Writes dataclasses to the details of an event, plain JSON, and reads them back. Pure."""
+"""Writes dataclasses to the details of an event, plain JSON, and reads them back. Pure.
+
+Details are hashed and signed: the bytes of a value must stay the same for ever. Therefore no library writes them;
+pydantic, for example, ends the time of a UTC datetime with Z, and earlier details end it with +00:00.
+"""
 
 import dataclasses
 import types
