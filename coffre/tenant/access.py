@@ -20,5 +20,5 @@ def refuse_while_blocked(tenant: Tenant) -> None:
         raise RefusedError(
             f"{tenant.slug} is under a hold that blocks every access ({tenant.hold.reference}, since "
             f"{tenant.hold.since:%Y-%m-%d})",
-            "Ask whoever ordered it; when it is lifted, take `hold:` out of the tenant file and run `coffre apply`.",
+            "Ask whoever ordered it. Once it is lifted, remove `hold:` from the tenant file and run `coffre apply`.",
         )

@@ -49,7 +49,7 @@ def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage)
     """
     platform, root = repository.settings.platforms[platform_name], repository.root
     if not platform.lab:
-        return f"platform.yaml does not say `lab: true` of {platform_name}"
+        return f"platform.yaml has no `lab: true` for {platform_name}"
     unreviewed = _find_unreviewed(root, platform_name)
     if unreviewed:
         return unreviewed
@@ -60,11 +60,11 @@ def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage)
 def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:
     """Compare the identity of the running cluster with the lab's own record; an empty text when they match. Pure."""
     if not recorded:
-        return "`coffre lab up` has left no record of it here"
+        return "this checkout has no record of it from `coffre lab up`"
     if not told:
-        return "the cluster that answers does not say which one it is (`coffre lab up` lets Coffre ask)"
+        return "the cluster does not give its identifier (`coffre lab up` gives Coffre the right to read it)"
     if not set(told) <= set(recorded):
-        return "another cluster answers than the one that `coffre lab up` made here"
+        return "the cluster that answers is not the one that `coffre lab up` created here"
     return ""
 
 
@@ -84,14 +84,14 @@ def _find_unreviewed(root: Path, platform_name: str) -> str:
         trust = read_trust(objects, place, utc_now())
         written = read_authorship(objects, trust, f"{place.folder}{_FILE}", mark, utc_now())
         if written is None:
-            return f"`lab: true` of {platform_name} is not committed: platform.yaml counts as it was reviewed"
+            return f"`lab: true` of {platform_name} is not committed: only a reviewed platform.yaml is trusted"
         began = trust.began_at
         line = [commit.id for commit in trust.line]
         later = set(line[: line.index(began)]) if began is not None else set()
         unsigned = [hand for hand in written.writers if hand.identity is None]
         # Content that is older than the first keys is trusted like them.
         if later and any(hand.commit.id in later or hand.commit.id not in line for hand in unsigned):
-            return f"no key that counts signed the commit that wrote `lab: true` of {platform_name}"
+            return f"no trusted key signed the commit that wrote `lab: true` of {platform_name}"
     return ""
 
 

@@ -64,7 +64,7 @@ def record_hold(log: Log, hold: RecordedHold) -> None:
         if (standing.since, standing.kind) == (hold.since, hold.kind):
             return
         raise UsageError(
-            f"a hold {hold.reference!r} stands on {log.slug} already, since {standing.since}, {standing.kind.value}",
+            f"{log.slug} already has a hold {hold.reference!r} ({standing.kind.value}, since {standing.since})",
             "Lift it first.",
         )
     log.append(HoldPlaced(hold.reference, hold.since, hold.kind))
@@ -75,7 +75,7 @@ def lift_hold(log: Log, reference: str, reason: str) -> None:
     known = [each.reference for each in list_recorded(log)]
     if reference not in known:
         raise UsageError(
-            f"no confidential hold {reference!r} stands on {log.slug}",
-            f"Those that stand: {', '.join(known) or 'none'}.",
+            f"{log.slug} has no confidential hold {reference!r}",
+            f"Confidential holds in force: {', '.join(known) or 'none'}.",
         )
     log.append(HoldLifted(reference, reason))

@@ -27,5 +27,5 @@ def _find(repository: Checkout, on_notice: OnNotice) -> Records | None:
     try:
         return Records.open(reference, root) if exist_records(reference, root) else None
     except ExpectedError as problem:
-        on_notice(f"the records were not looked at: {problem.message}")
+        on_notice(f"the records cannot be read: {problem.message}")
         return None

@@ -27,7 +27,7 @@ def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines:
         raise RefusedError(
             f"{tenant.slug}: {', '.join(elsewhere)} keeps no backups on {tenant.storage.platform} "
             f"(`agent: {', '.join(kinds)}`)",
-            "Use what the agent's own maker gives for it.",
+            "Use the tools of the agent's own vendor.",
         )
     missing = _list_missing(tenant, buckets, log, machines)
     if missing:
@@ -60,16 +60,16 @@ def _without_any(tenant: Tenant, log: Log) -> RefusedError:
     apply = f"coffre apply {tenant.slug}"
     if find_stage(log) in AFTER_ERASURE:
         return RefusedError(
-            f"{tenant.slug} has left: its backups are erased, and {platform} holds nothing of it any more",
-            f"`coffre offboard {tenant.slug} --plan` says what was done and what comes next.",
+            f"{tenant.slug} has left: its backups are erased, and {platform} has no data of it any more",
+            f"`coffre offboard {tenant.slug} --plan` shows what was done and what comes next.",
         )
     if log.has(_LEFT_TRACES):
         return RefusedError(
-            f"{platform} holds nothing of {tenant.slug}, which was applied there",
-            "`coffre platform check` says whether it is the same platform. When it is lost for good: "
+            f"{platform} has no storage of {tenant.slug}, although the tenant was applied there",
+            "Check with `coffre platform check` that it is the same platform. If the platform is lost for good, run "
             f"`{apply} --platform-lost --reason TEXT`.",
         )
-    return RefusedError(f"{tenant.slug} was never applied: {platform} holds nothing of it", f"Run `{apply}` first.")
+    return RefusedError(f"{tenant.slug} was never applied: {platform} has no storage of it", f"Run `{apply}` first.")
 
 
 def _explain(tenant: Tenant, log: Log, missing: Collection[str]) -> RefusedError:
@@ -78,8 +78,8 @@ def _explain(tenant: Tenant, log: Log, missing: Collection[str]) -> RefusedError
     gone = [name for name in missing if log.has(_LEFT_TRACES, name)]
     if gone:
         return RefusedError(
-            f"{slug}: {platform} has no bucket of {', '.join(gone)} any more",
-            f"Find out who deleted it: `coffre status {slug}` says what was seen last.",
+            f"{slug}: {platform} no longer has the bucket of {', '.join(gone)}",
+            f"Find out who deleted it: `coffre status {slug}` shows what was seen last.",
         )
     were = "was" if len(missing) == 1 else "were"
     return RefusedError(f"{slug}: {', '.join(missing)} {were} never applied", f"Run `coffre apply {slug}` first.")

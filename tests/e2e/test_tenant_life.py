@@ -123,7 +123,7 @@ def test_before_its_first_apply_every_command_says_so(desk: Desk, tmp_path: Path
         ("acknowledge", SLUG, *of_one, "--reason", "none", "--yes"),
     ):
         done = desk.coffre(*command, expect=4)
-        assert f"{SLUG} was never applied: lab holds nothing of it\n  Run `coffre apply {SLUG}` first." in done.stderr
+        assert f"{SLUG} was never applied: lab has no storage of it\n  Run `coffre apply {SLUG}` first." in done.stderr
 
 
 def test_apply_delivers_the_service_and_no_process_shows_a_secret(desk: Desk, backstage: Backstage) -> None:

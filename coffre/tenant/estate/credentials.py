@@ -42,7 +42,7 @@ def users_of(tenant: Tenant, name: str) -> list[str]:
 def check_name(name: str) -> None:
     """Refuse a name that a tenant file cannot contain."""
     if not re.fullmatch(NAME_PATTERN, name):
-        raise UsageError("this is no name of a credential", "Use a-z, 0-9, - and _, as `credential:` in the file does.")
+        raise UsageError("this is not a valid name of a credential", "Use a-z, 0-9, - and _, as in `credential:`.")
 
 
 def check_value(value: SecretStr) -> None:
@@ -52,5 +52,6 @@ def check_value(value: SecretStr) -> None:
         raise UsageError("the value is empty", "Type it, or send it on standard input.")
     if len(text) > LIMIT_CHARACTERS or any(character in text for character in "\n\r\0"):
         raise UsageError(
-            "the value is no password: it has several lines or is too long", f"One line of {LIMIT_CHARACTERS} at most."
+            "the value cannot be a password: it has several lines or is too long",
+            f"Give one line of at most {LIMIT_CHARACTERS} characters.",
         )

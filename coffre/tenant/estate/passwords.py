@@ -20,6 +20,6 @@ def use_password(secrets: TenantSecrets, log: Log, machine: str, reason: str) ->
     if machine not in bundle.repository_passwords:
         raise ExpectedError(
             f"{log.slug}/{machine} has no repository password in its secret bundle",
-            f"If it was backed up before, bring the bundle back from escrow; else run `coffre apply {log.slug}`.",
+            f"If it was backed up before, restore the bundle from escrow; otherwise run `coffre apply {log.slug}`.",
         )
     return bundle.open_password(log.append(PasswordUsed(reason), machine))

@@ -67,8 +67,8 @@ def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(
 def test_a_marked_platform_whose_cluster_is_another_is_a_real_one(office, service, tmp_path):
     other = {"fsid": "0b1c9f6e-0000-4000-8000-000000000000", "zone_id": "0b1c9f6e-1111-4000-8000-000000000000"}
     with written_by_hand(office, service.tenant.slug, tmp_path, other, marked=True) as real:
-        assert "another cluster answers" in real.embedded.why_not
-        with pytest.raises(RefusedError, match="another cluster answers"):
+        assert "the cluster that answers is not the one" in real.embedded.why_not
+        with pytest.raises(RefusedError, match="the cluster that answers is not the one"):
             read_today(real, DAY)
 
 

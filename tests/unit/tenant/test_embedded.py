@@ -21,9 +21,9 @@ FSID, ZONE = "a179cd5e-416c-4fc5-8599-8554e73ae9a9", "f93f1137-0c5c-4ed2-bc31-d0
     [
         ({FSID, ZONE}, [ZONE], ""),
         ({FSID, ZONE}, [FSID, ZONE], ""),
-        ({FSID, ZONE}, [FSID, "another"], "another cluster"),
-        ({FSID, ZONE}, ["another"], "another cluster"),
-        ({FSID}, [], "does not say"),
+        ({FSID, ZONE}, [FSID, "another"], "the cluster that answers is not the one"),
+        ({FSID, ZONE}, ["another"], "the cluster that answers is not the one"),
+        ({FSID}, [], "does not give its identifier"),
         (set(), [ZONE], "no record"),
     ],
 )
@@ -52,7 +52,7 @@ def why(repository: Checkout, *told: str) -> str:
 
 def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(tmp_path: Path) -> None:
     """Somebody puts a state.json with the real cluster's own answer beside its endpoints file."""
-    assert "does not say" in why(desk(tmp_path, lab=False), ZONE)
+    assert "has no `lab: true` for lab" in why(desk(tmp_path, lab=False), ZONE)
     assert why(desk(tmp_path), ZONE) == ""
 
 
@@ -79,7 +79,7 @@ def test_where_keys_count_the_mark_has_to_be_signed_by_one(tmp_path: Path) -> No
     repository.commit(anna, allowed_signers=anna.entry())
     desk(repository.root)
     repository.commit("anna@smileo.example", "a lab now")
-    assert "no key that counts" in why(desk(repository.root), ZONE)
+    assert "no trusted key" in why(desk(repository.root), ZONE)
     repository.git("commit", "-q", "--amend", "--no-edit", settings=repository.settings(anna))
     assert why(desk(repository.root), ZONE) == ""
 

@@ -38,12 +38,12 @@ def refusal(owned: list[str], traces: list[tuple[Fact, str | None]], machines: l
 @pytest.mark.parametrize(
     ("owned", "traces", "machines", "said", "advice"),
     [
-        ([], [], [COMPTA], "was never applied: lab holds nothing of it", "Run `coffre apply"),
+        ([], [], [COMPTA], "was never applied: lab has no storage of it", "Run `coffre apply"),
         ([], [], [], "was never applied", "Run `coffre apply"),
-        ([], [(INSTALL, COMPTA)], [COMPTA], "which was applied there", "--platform-lost"),
+        ([], [(INSTALL, COMPTA)], [COMPTA], "although the tenant was applied there", "--platform-lost"),
         ([], [(INSTALL, COMPTA), (ERASED, None)], [], "has left", "offboard"),
         ([COMPTA], [(INSTALL, COMPTA)], [COMPTA, CAISSE], "caisse-01 was never applied", "Run `coffre apply"),
-        ([COMPTA], [(INSTALL, CAISSE)], [CAISSE], "has no bucket of caisse-01 any more", "coffre status"),
+        ([COMPTA], [(INSTALL, CAISSE)], [CAISSE], "no longer has the bucket of caisse-01", "coffre status"),
         (["other"], [], [COMPTA, CAISSE], "compta-01, caisse-01 were never applied", "Run `coffre apply"),
     ],
 )
@@ -66,12 +66,14 @@ def test_work_goes_on_with_the_machines_that_have_storage() -> None:
     installed = [(INSTALL, COMPTA), (INSTALL, CAISSE)]
     assert find_unapplied(*seen([COMPTA, CAISSE], installed), [COMPTA, CAISSE]) == {}
     (gone,) = find_unapplied(*seen([COMPTA], installed), [COMPTA, CAISSE]).items()
-    assert (gone[0], gone[1].message) == (CAISSE, "martin: lab has no bucket of caisse-01 any more")
+    assert (gone[0], gone[1].message) == (CAISSE, "martin: lab no longer has the bucket of caisse-01")
     (never,) = find_unapplied(*seen([COMPTA], installed[:1]), [COMPTA, CAISSE]).items()
     assert (never[0], never[1].message) == (CAISSE, "martin: caisse-01 was never applied")
 
 
-@pytest.mark.parametrize(("owned", "said"), [([], "lab holds nothing"), (["other"], "has no bucket of compta-01")])
+@pytest.mark.parametrize(
+    ("owned", "said"), [([], "lab has no storage"), (["other"], "no longer has the bucket of compta-01")]
+)
 def test_there_is_no_going_on_with_none(owned: list[str], said: str) -> None:
     with pytest.raises(RefusedError, match=said):
         find_unapplied(*seen(owned, [(INSTALL, COMPTA)]), [COMPTA])
