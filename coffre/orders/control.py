@@ -83,24 +83,25 @@ def _find_document(bucket: Bucket) -> bytes | Unusable | None:
 
 
 def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
-    way_out = f"`coffre apply {service.tenant.slug} --replace-orders`: what stands is kept as an earlier version."
+    apply = f"`coffre apply {service.tenant.slug} --replace-orders`"
+    way_out = f"run {apply}: the bucket keeps the present object as an earlier version."
     try:
         orders = _verify(document, _known_seeds(service.secrets.control()))
         _refuse_elsewhere(service.tenant, machine, orders)
     except desired.InvalidOrdersError as problem:
         raise desired.InvalidOrdersError(
             f"bucket {bucket.name}: {problem.message}",
-            "The machine does not follow it and goes on with its last good orders. Find out who wrote it (only the "
-            f"owner's key may: rotate it if it was stolen), then {way_out}",
+            "The machine refuses it and keeps its last valid orders. Find out who wrote it (only the owner's key can: "
+            f"rotate that key if it was stolen), then {way_out}",
             problem.fault,
         ) from problem
     written = generations.find_written(service.log, machine)
     if orders["generation"] < written:
         raise desired.OutdatedOrdersError(
-            f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine and older than "
-            f"generation {written}, which stood there: somebody put it back",
-            "A machine that has seen newer ones does not follow it. Ask whoever hosts the storage, then "
-            f"{way_out} The new orders are newer than all that were recorded.",
+            f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine but "
+            f"older than generation {written}, which was there before: somebody put the old one back",
+            "A machine that has applied newer orders refuses it. Ask the operator of the storage, then "
+            f"{way_out} The new orders get a higher generation than all recorded ones.",
             orders["generation"],
             written,
         )
@@ -111,13 +112,13 @@ def _refuse_elsewhere(tenant: Tenant, machine: str, orders: Mapping[str, Any]) -
     """Refuse orders of another machine: one key signs the orders of all machines of a tenant."""
     if (orders.get("tenant_id"), orders.get("machine")) != (tenant.id, machine):
         raise desired.InvalidOrdersError(
-            "control/desired.json is signed, and for another machine than this bucket's", fault=Fault.FOREIGN
+            "control/desired.json is signed for another machine than the one of this bucket", fault=Fault.FOREIGN
         )
 
 
 def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any]:
     if isinstance(document, Unusable):
-        raise desired.InvalidOrdersError("control/desired.json is none of Coffre's", fault=document.fault)
+        raise desired.InvalidOrdersError("control/desired.json was not written by Coffre", fault=document.fault)
     return desired.verify(document, *_public_keys(seeds))
 
 

@@ -21,9 +21,10 @@ def publish_programs(tenant: Tenant, storage: ProgramShelf, on_replaced: OnRepla
         published = storage.publish_program(program.path, program.sha256, proves=proves)
         if published is Publication.REPLACED:
             on_replaced(
-                f"platform {tenant.storage.platform}: {name} {program.version} of {system.value} machines had "
-                "been replaced in bucket coffre-programs by something else, and was written again: machines run only "
-                "what signed orders name by its hash, so none ran it, but none could upgrade; find out who writes there"
+                f"platform {tenant.storage.platform}: bucket coffre-programs had another file in place of {name} "
+                f"{program.version} for {system.value} machines; Coffre published the program again; no machine ran "
+                "the other file, because signed orders name a program by its hash, but no machine could upgrade; find "
+                "out who writes to this bucket"
             )
 
 

@@ -543,10 +543,10 @@ def test_orders_that_are_not_ours_older_or_for_another_machine(applied: Trial) -
     for document, says, shows in (
         (
             good,
-            f"is generation {older}, genuine and older than generation {older + 1}",
+            f"is generation {older}, genuine but older than generation {older + 1}",
             f"is generation {older}, genuine",
         ),
-        (sister, "is signed, and for another machine", "is not signed"),
+        (sister, "is signed for another machine", "is not signed"),
     ):
         assert document is not None
         bucket.put(DESIRED_KEY, document)

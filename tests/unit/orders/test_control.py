@@ -109,7 +109,7 @@ def test_an_older_genuine_document_is_refused_by_name_and_replaced_by_a_newer_on
         lambda: control.sign_orders(desk.service, MACHINE),
     ):
         with pytest.raises(
-            desired.OutdatedOrdersError, match="generation 1, genuine and older than generation 2"
+            desired.OutdatedOrdersError, match="generation 1, genuine but older than generation 2"
         ) as found:
             look()
         assert "--replace-orders" in found.value.hint
