@@ -173,7 +173,7 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
     if not any(_holds(payload, signature, key) for signature in signatures for key in public_keys):
         raise InvalidOrdersError(
             "control/desired.json is not signed with this tenant's key",
-            "Somebody else wrote it, or the signing key was changed: find out who before applying again.",
+            "Somebody else wrote it, or the signing key was changed. Find out who did, then apply again.",
             Fault.FOREIGN,
         )
     try:
@@ -183,8 +183,8 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
     generation = orders.get("generation")
     if orders.get("version") != VERSION or type(generation) is not int or generation < 1:
         raise InvalidOrdersError(
-            f"control/desired.json is signed, but holds no orders of version {VERSION}",
-            "A newer Coffre wrote it; use that one for this tenant.",
+            f"control/desired.json is signed, but does not contain orders of version {VERSION}",
+            "A newer Coffre wrote it: use that version for this tenant.",
         )
     return orders
 
@@ -220,7 +220,7 @@ def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
     except (ValueError, KeyError, TypeError) as problem:
         raise InvalidOrdersError(
             "control/desired.json is not a signed document",
-            "Coffre never writes such a one: find out who did (the bucket keeps the versions before it).",
+            "Coffre did not write it: find out who did. The bucket keeps the earlier versions.",
             problem.fault if isinstance(problem, UnreadableJsonError) else Fault.UNREADABLE,
         ) from None
     return payload, signatures

@@ -26,7 +26,7 @@ def driver_of(machine: Machine) -> AgentDriver:
     driver = find_driver(machine)
     if driver is None:
         raise RefusedError(
-            f"`agent: {machine.agent}` is not supported yet", f"It can be: {', '.join(sorted(DRIVERS))}."
+            f"`agent: {machine.agent}` is not supported yet", f"The supported agents are: {', '.join(sorted(DRIVERS))}."
         )
     return driver
 
@@ -46,8 +46,8 @@ def repositories_of(name: str, machine: Machine) -> RepositoryFormat:
     found = driver_of(machine).repositories
     if found is None:
         raise RefusedError(
-            f"{name} keeps no repository that SMILÉO can open (`agent: {machine.agent}`)",
-            "Use what the agent's own maker gives for it.",
+            f"{name} has no repository that SMILÉO can open (`agent: {machine.agent}`)",
+            "Use the tools of the agent's own vendor.",
         )
     return found
 

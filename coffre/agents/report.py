@@ -190,7 +190,7 @@ def check_moment(moment: datetime, now: datetime, name: str, field: str) -> None
     except UnbelievableTimeError as problem:
         raise InvalidReportError(
             f"{name} cannot be read: {field}: {problem}",
-            "Is that machine's clock right?",
+            "Check the clock of that machine.",
             Fault.UNBELIEVABLE_TIME,
             field,
         ) from None
@@ -202,13 +202,13 @@ def parse_document(body: bytes, model: type[Document], name: str) -> Document:
         return model.model_validate(read_json_object(body, LIMIT_BYTES))
     except UnreadableJsonError as problem:
         raise InvalidReportError(
-            f"{name} cannot be read: {problem}", "The agent's are below 1 MiB.", problem.fault
+            f"{name} cannot be read: {problem}", "An agent writes JSON of less than 1 MiB.", problem.fault
         ) from None
     except ValidationError as error:
         problem_found = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in problem_found["loc"]) or "the document"
         raise InvalidReportError(
             f"{name} cannot be read: {where}: {problem_found['msg']}",
-            "Is the agent on that machine of this version?",
+            "Check that the agent on that machine has this version of Coffre.",
             field=where,
         ) from None

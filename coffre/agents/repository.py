@@ -160,8 +160,8 @@ class HostileSnapshotError(RefusedError):
     def __init__(self, snapshot: str, why: str) -> None:
         super().__init__(
             f"snapshot {snapshot} is refused: {why}",
-            "No restic writes that by itself: whoever did has the machine's key and password. Nothing of it was "
-            "restored. Look at the machine, cut its key (`coffre rotate --now`), and put the snapshot aside: "
+            "restic never writes such a snapshot: its author has the machine's key and password. Nothing of it was "
+            "restored. Examine the machine, replace its key (`coffre rotate --now`), and put the snapshot aside: "
             f"`coffre snapshot set-aside TENANT --machine NAME --snapshot {snapshot[:8]} --reason TEXT`.",
         )
         self.snapshot = snapshot

@@ -98,7 +98,7 @@ class Opener:
         sealed = envelope.get("sealed")
         if not isinstance(sealed, str):
             raise UnsealedReportError(
-                f"{object_key} is in clear, and its machine seals what it says", fault=Fault.UNSEALED
+                f"{object_key} is not sealed, but its machine seals its reports", fault=Fault.UNSEALED
             )
         try:
             closed = base64.b64decode(sealed, validate=True)
@@ -106,7 +106,7 @@ class Opener:
             return self._aead.decrypt(nonce, text, f"{_BOUND_LABEL}\n{self._whose}\n{object_key}".encode())
         except (ValueError, InvalidTag):
             raise UnsealedReportError(
-                f"{object_key} was not sealed by its machine for this place", fault=Fault.MISSEALED
+                f"{object_key} was not sealed by its machine for this object key", fault=Fault.MISSEALED
             ) from None
 
 

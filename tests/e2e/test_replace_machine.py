@@ -240,7 +240,7 @@ def test_hardware_that_was_another_machine_is_left_alone_until_its_agent_is_remo
     machine.type_in(f"sed -i 's/{MACHINE}/poste-09/g' /etc/coffre/agent.json")
     before = machine.type_in(OURS)
     refused = desk.coffre("apply", SLUG, "--yes", expect=1).stdout
-    assert f"the agent of poste-09 of {SLUG} stands there. Nothing was touched" in refused
+    assert f"the agent of poste-09 of {SLUG} is installed there. Nothing was changed" in refused
     assert machine.type_in(OURS) == before
     runbook.typed.add(remove)
     machine.type_in(remove)

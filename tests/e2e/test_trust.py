@@ -126,7 +126,7 @@ def test_a_machine_cannot_be_taken_by_another_tenants_file(desk: Desk, lab: Any)
     before = standing(trusted)
     desk.coffre("trust", "voisin", "poste-01", "--yes")
     forget_tenants(lab, ("voisin",))
-    refused = f"the agent of {MACHINE} of {SLUG} stands there"
+    refused = f"the agent of {MACHINE} of {SLUG} is installed there"
     applied = desk.coffre("apply", "voisin", "--yes", expect=1)
     assert "poste-01: failed" in applied.stdout
     assert refused in applied.stdout

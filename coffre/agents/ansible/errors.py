@@ -15,9 +15,11 @@ from coffre.agents.reach.ssh_errors import (
 )
 from coffre.errors import ExpectedError, RemoteError
 
-_ROOM = "Free some there (`df -h` and `df -i` on the machine, and the user's quota), then run the same command again."
+_ROOM = (
+    "Free some space there (`df -h` and `df -i` on the machine, and the user's quota), then run the same command again."
+)
 _PYTHON = (
-    "Ansible needs Python 3.8 or newer there: have the administrator install it (Debian: `apt-get install python3`)."
+    "Ansible needs Python 3.8 or newer there: ask the administrator to install it (Debian: `apt-get install python3`)."
 )
 
 
@@ -34,23 +36,23 @@ class _Meaning:
 _MEANINGS = (
     _Meaning(
         r"timed out after \d+ second|waiting for privilege escalation prompt",
-        "its login does not come to an end",
-        "Look at the start-up files of {user} there (.bashrc, .zshenv, .profile, /etc/profile): one of them waits for "
-        "something, or leaves a program running; or sudo waits (`sudo -n true`); or the machine is overloaded.",
+        "its login does not finish",
+        "Check the start-up files of {user} there (.bashrc, .zshenv, .profile, /etc/profile): one of them may wait for "
+        "input or leave a program running. Check also sudo (`sudo -n true`) and the load of the machine.",
         is_login=True,
     ),
-    _Meaning(r"no usable temporary directory", "there is no room for temporary files", _ROOM),
-    _Meaning(r"failed to create temporary directory", "no temporary directory can be made", _ROOM),
-    _Meaning(r"no space left on device|errno 28\b|tar: .*: wrote only \d+ of", "there is no room left", _ROOM),
-    _Meaning(r"disk quota exceeded|errno 122\b", "the quota there is used up", _ROOM),
+    _Meaning(r"no usable temporary directory", "there is no space for temporary files", _ROOM),
+    _Meaning(r"failed to create temporary directory", "Ansible cannot create a temporary directory", _ROOM),
+    _Meaning(r"no space left on device|errno 28\b|tar: .*: wrote only \d+ of", "there is no space left", _ROOM),
+    _Meaning(r"disk quota exceeded|errno 122\b", "the disk quota there is used up", _ROOM),
     _Meaning(
         r"read-only file system|errno 30\b",
         "a file system there is read-only",
-        "Look at `findmnt` and `dmesg` on the machine: after a damage it is checked and mounted again, writable.",
+        "Look at `findmnt` and `dmesg` on the machine. If it is damaged, check it and mount it read-write again.",
     ),
     _Meaning(
         r"destination .* not writable",
-        "a directory there cannot be written",
+        "Ansible cannot write to a directory there",
         "Look at `findmnt` on the machine (is its file system mounted read-only?) and at `lsattr`.",
     ),
     _Meaning(
@@ -67,22 +69,22 @@ _MEANINGS = (
     _Meaning(
         r"tar: (command )?not found",
         "there is no tar",
-        "Have the administrator install it (Debian: `apt-get install tar`).",
+        "Ask the administrator to install it (Debian: `apt-get install tar`).",
     ),
     _Meaning(
         DAMAGED,
-        "the line, or a disk there, changed a file on its way",
-        "Run the same command again; if it stays, look at `dmesg` on the machine.",
+        "the connection, or a disk there, damaged a file on its way",
+        "Run the same command again. If it fails again, look at `dmesg` on the machine.",
     ),
     _Meaning(
         r"errno 1\b|operation not permitted",
-        "it forbids root to change a file",
-        "An attribute (`lsattr`) or a security module holds it: have the administrator look at that path.",
+        "root is not allowed to change a file there",
+        "An attribute (`lsattr`) or a security module protects it: ask the administrator to check that path.",
     ),
     _Meaning(
         r"errno 26\b|text file busy",
-        "a program that is to be replaced runs there",
-        "Wait for its end (a backup, a restore), then run the same command again.",
+        "a program that must be replaced is running there",
+        "Wait until it ends (a backup or a restore), then run the same command again.",
     ),
 )
 

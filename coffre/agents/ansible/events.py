@@ -103,7 +103,7 @@ class EventLog:
             return HostOutcome(False, False, changes, task, reason)
         if host not in self._ended:
             words = f": {last_line(output)}" if last_line(output) else ""
-            return HostOutcome(False, False, changes, "", f"Ansible ended before it was done{words}")
+            return HostOutcome(False, False, changes, "", f"Ansible ended before this machine was finished{words}")
         version, identity = self._agent_versions.get(host, ""), self._identities.get(host)
         return HostOutcome(True, False, changes, agent_version=version, identity=identity)
 

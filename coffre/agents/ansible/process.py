@@ -106,7 +106,7 @@ class _Following:
                 if time.monotonic() > until:
                     raise DeadlinePassedError(
                         f"Ansible did not end within {deadline_seconds:.0f} seconds and was stopped",
-                        "Run the command again; what was done stays done.",
+                        "Run the command again: finished steps are kept.",
                     )
         return Ended(self._process.wait(), self._output.decode("utf-8", "replace"))
 

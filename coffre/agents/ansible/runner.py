@@ -54,8 +54,8 @@ def run_playbook(
         )
     if not log.has_begun:
         raise RemoteError(
-            f"Ansible ended with {ended.exit_code}: {one_line(ended.output[-600:]) or 'it said nothing'}",
-            "Run the command again; what was done stays done.",
+            f"Ansible ended with {ended.exit_code}: {one_line(ended.output[-600:]) or 'no output'}",
+            "Run the command again: finished steps are kept.",
         )
     return {host: log.outcome(host, ended.output) for host in hosts}
 
@@ -111,7 +111,7 @@ def refuse_without_collection(folders: Sequence[Path]) -> None:
     if not any((folder / "ansible_collections" / "ansible" / "windows").is_dir() for folder in folders):
         galaxy = toolchain.find_tool("ansible-galaxy")
         raise ExpectedError(
-            "Ansible lacks its collection ansible.windows, by which it works on Windows machines",
+            "Ansible's collection ansible.windows, which Windows machines need, is not installed",
             f"Run: {galaxy} collection install 'ansible.windows:>=3,<4' (in a checkout: make setup).",
         )
 

@@ -20,7 +20,7 @@ PAUSE_SECONDS = 1.0
 """An Ansible with input to send never pauses longer."""
 NAMES = ("ssh", "sftp", "scp")
 SSH_FAILED = 255
-ENDLESS = f"coffre: it printed more than {OUTPUT_BYTES // 1024} KiB and was left"
+ENDLESS = f"coffre: it printed more than {OUTPUT_BYTES // 1024} KiB and was stopped"
 """The last line of the error output in that case."""
 _IN, _OUT, _ERR = 0, 1, 2
 
@@ -29,7 +29,7 @@ def main() -> None:
     """Run the program of this name and end with its exit code; like a failed ssh when it printed too much."""
     name = os.path.basename(sys.argv[0])  # noqa: PTH119 - importing pathlib takes longer than everything else here
     if name not in NAMES:
-        sys.exit("coffre-bounded is started by Ansible, as ssh, sftp or scp")
+        sys.exit("Ansible starts coffre-bounded under the name ssh, sftp or scp")
     relay = _Relay([name, *sys.argv[1:]])
     # Ansible ends this process after its own timeout, and may close its pipes at any time.
     signal.signal(signal.SIGTERM, lambda _number, _frame: relay.kill())

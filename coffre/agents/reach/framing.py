@@ -148,7 +148,7 @@ def _with_terminal(text: str) -> str:
     inside = shlex.quote(f"exec <&3 >&4 2>&5 3<&- 4>&- 5>&-\n{text}")
     return (
         "command -v script >/dev/null || {\n"
-        "echo 'sudo must have a tty, and there is no script to give it one' >&2; exit 1; }\n"
+        "echo 'sudo must have a tty, and the program script, which gives it one, is not installed' >&2; exit 1; }\n"
         "SHELL=/bin/sh; export SHELL; exec 3<&0 4>&1 5>&2\n"
         f"exec script -qec {inside} /dev/null </dev/null >/dev/null 2>&1"
     )

@@ -206,8 +206,8 @@ class SshMachine:
             raise explain_silence(self._account, reached, f"`{argv[0]}`", timeout_seconds) from None
         except processes.EndlessOutputError:
             raise processes.EndlessOutputError(
-                f"{self.name}: `{argv[0]}` printed without end, and was left",
-                "No honest machine does that: look at its root's login shell and at that program on it.",
+                f"{self.name}: `{argv[0]}` printed without end and was stopped",
+                "A sound machine does not do that: check the login shell of root and this program on it.",
             ) from None
 
     @staticmethod

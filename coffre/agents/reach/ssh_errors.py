@@ -47,26 +47,26 @@ class ChangedHostKeyError(RefusedError):
 
 
 _UNREACHABLE = (
-    ("could not resolve hostname", "its name does not resolve", "Is it right in the tenant file, and in ssh_config?"),
-    ("connection refused", "it answers, but no SSH server listens there", "Is sshd running on it, and the port right?"),
-    ("no route to host", "there is no route to it", "Is it switched on, and the VPN up?"),
-    ("network is unreachable", "there is no route to it", "Is this computer's network up, and the VPN?"),
-    ("timed out", "it did not answer in time", "Is it switched on and in the network?"),
-    ("connection closed", "it closed the connection", "Look at the sshd log on it."),
-    ("connection reset", "it closed the connection", "Look at the sshd log on it."),
-    ("broken pipe", "the connection broke", "Try again."),
-    ("unable to negotiate", "no common SSH algorithm", "Its SSH server is too old, or too strictly set."),
-    ("kex_exchange_identification", "no SSH server answers there", "Is the port right?"),
+    ("could not resolve hostname", "its name does not resolve", "Check the name in the tenant file and in ssh_config."),
+    ("connection refused", "it answers, but no SSH server listens there", "Check its sshd and the port."),
+    ("no route to host", "there is no route to it", "Check that it is switched on and that the VPN is up."),
+    ("network is unreachable", "there is no route to it", "Check that this computer's network and the VPN are up."),
+    ("timed out", "it did not answer in time", "Check that it is switched on and in the network."),
+    ("connection closed", "it closed the connection", "Look at the log of sshd on it."),
+    ("connection reset", "it closed the connection", "Look at the log of sshd on it."),
+    ("broken pipe", "the connection broke", "Run the same command again."),
+    ("unable to negotiate", "no common SSH algorithm", "Its SSH server is too old or too restricted."),
+    ("kex_exchange_identification", "no SSH server answers there", "Check the port in the tenant file."),
 )  # fmt: skip
 _NO_TERMINAL = "must have a tty"
 _NOPASSWD = (
-    "Give {user} `NOPASSWD: ALL` in sudoers on the machine, in the last line there that speaks of it, "
+    "Give {user} `NOPASSWD: ALL` in sudoers on the machine, in the last line there that applies to it, "
     "or connect as root (`user: root`, no `become`)."
 )
 _SUDO = (
     (_NO_TERMINAL, "Put `Defaults:{user} !requiretty` into sudoers on the machine (`visudo`)."),
-    ("incorrect sudo password", "Correct the password that the machine's `credential` in the tenant file stands for."),
-    ("sorry, try again", "Correct the password that the machine's `credential` in the tenant file stands for."),
+    ("incorrect sudo password", "Correct the password behind the machine's `credential` in the tenant file."),
+    ("sorry, try again", "Correct the password behind the machine's `credential` in the tenant file."),
     ("a password is required", _NOPASSWD),
     ("missing sudo password", _NOPASSWD),
     ("is not in the sudoers file", _NOPASSWD),
@@ -75,14 +75,23 @@ _SUDO = (
     ("sudo: not found", "Install sudo there, or connect as root (`user: root`, no `become`)."),
     ("sudo: command not found", "Install sudo there, or connect as root (`user: root`, no `become`)."),
     ("sudo': no such file", "Install sudo there, or connect as root (`user: root`, no `become`)."),
-    ("expired", "Its account or password there has expired: have the administrator renew it (`chage -l {user}`)."),
-    ("account validation failure", "Its account there is locked: have the administrator unlock it."),
-    ("no valid sudoers sources", "Its sudoers cannot be read: `visudo -c` on the machine says where."),
-    ("parse error", "Its sudoers cannot be read: `visudo -c` on the machine says where."),
-    ("syntax error", "Its sudoers cannot be read: `visudo -c` on the machine says where."),
-    ("effective uid is not 0", "sudo is not installed as root's there: have the administrator repair the package."),
-    ("must be owned by uid 0", "sudo is not installed as root's there: have the administrator repair the package."),
-    ("no new privileges", "Something holds its sessions without privileges: look at sshd's unit on the machine."),
+    ("expired", "Its account or password there has expired: ask the administrator to renew it (`chage -l {user}`)."),
+    ("account validation failure", "Its account there is locked: ask the administrator to unlock it."),
+    ("no valid sudoers sources", "Its sudoers file has an error: `visudo -c` on the machine shows where."),
+    ("parse error", "Its sudoers file has an error: `visudo -c` on the machine shows where."),
+    ("syntax error", "Its sudoers file has an error: `visudo -c` on the machine shows where."),
+    (
+        "effective uid is not 0",
+        "sudo has no root rights there: ask the administrator to repair its package.",
+    ),
+    (
+        "must be owned by uid 0",
+        "sudo has no root rights there: ask the administrator to repair its package.",
+    ),
+    (
+        "no new privileges",
+        "Its sessions cannot gain privileges (NoNewPrivileges): check the unit of sshd there.",
+    ),
 )
 """sudo's messages when it refuses, in the C locale, and the remedy for each."""
 
@@ -93,7 +102,7 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
     if "remote host identification has changed" in text:
         return ChangedHostKeyError(
             f"{machine}: its SSH host key is not the one that was recorded; nothing was sent to it",
-            "Another machine may be answering in its place. If it was installed anew and its administrator confirms "
+            "Another machine may be answering in its place. If it was reinstalled and its administrator confirms "
             f"the new fingerprint, run `{trust} --replace`.",
         )
     if "host key is known for" in text or "host key verification failed" in text:
@@ -103,8 +112,8 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
         )
     if "permission denied" in text or "too many authentication failures" in text:
         return LoginRefusedError(
-            f"{machine}: it does not let this user in with any of our keys",
-            "Is SMILÉO's public key in the user's authorized_keys, and the user right in the tenant file?",
+            f"{machine}: it refuses every key of ours for this user",
+            "Check that authorized_keys has SMILÉO's public key, and that the tenant file names the right user.",
         )
     for sign, meaning, hint in _UNREACHABLE:
         if sign in text:
@@ -149,13 +158,13 @@ def explain_shell(account: Account, said: str, exit_code: int) -> LoginShellErro
     words = shorten(said, _SHOWN).rstrip(".")
     hint = (
         f"Give {account.user} there a login shell that runs commands (`usermod --shell /bin/sh {account.user}`) and "
-        "start-up files that go on to the end, or name another user in the tenant file."
+        "start-up files that run to their end, or name another user in the tenant file."
     )
     if "expired" in said.lower():
-        hint = f"Have the machine's administrator renew the account or its password (`chage -l {account.user}`)."
+        hint = f"Ask the machine's administrator to renew the account or its password (`chage -l {account.user}`)."
     return LoginShellError(
-        f"{account.machine}: the login shell of {account.user} runs no command, it ended with code {exit_code}"
-        + (f": {words}" if words else " and said nothing"),
+        f"{account.machine}: the login shell of {account.user} ran no command and ended with code {exit_code}"
+        + (f": {words}" if words else " without output"),
         hint,
     )
 
@@ -163,7 +172,7 @@ def explain_shell(account: Account, said: str, exit_code: int) -> LoginShellErro
 def explain_lost_output(account: Account) -> LoginShellError:
     """Return the error when a command ran and none of its output arrived."""
     return LoginShellError(
-        f"{account.machine}: what commands print does not reach us",
+        f"{account.machine}: the output of commands does not arrive here",
         f"Look for a redirection (`exec >`) in the start-up files of {account.user} on the machine.",
     )
 
@@ -172,10 +181,9 @@ def explain_silence(account: Account, reached: Stage, command: str, seconds: flo
     """Return the error when a command did not answer in time, by how far it came."""
     if reached is Stage.NOTHING:
         return LoginShellError(
-            f"{account.machine}: the login shell of {account.user} did not come to run a command within "
-            f"{seconds:.0f} seconds",
-            f"Look at the start-up files of {account.user} there (.bashrc, .zshenv, .profile, /etc/profile): one of "
-            "them waits for something; or the machine is overloaded.",
+            f"{account.machine}: the login shell of {account.user} did not run a command within {seconds:.0f} seconds",
+            f"Check the start-up files of {account.user} there (.bashrc, .zshenv, .profile, /etc/profile): one of them "
+            "may wait for input. Check also the load of the machine.",
         )
     if reached is Stage.SHELL:
         return SudoRefusedError(
@@ -183,7 +191,7 @@ def explain_silence(account: Account, reached: Stage, command: str, seconds: flo
             f"Try `sudo -n true` as {account.user} on the machine: sudo may wait for a name server or a directory.",
         )
     return UnreachableError(
-        f"{account.machine}: {command} did not answer within {seconds:.0f} seconds", "Is the machine overloaded?"
+        f"{account.machine}: {command} did not answer within {seconds:.0f} seconds", "Check the load of the machine."
     )
 
 

@@ -79,10 +79,10 @@ def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str,
         return
     raise RefusedError(
         f"{slug}/{machine}: the machine that answers as {scanned.name} is not the one that was recorded",
-        f"If nobody installed {machine} anew or replaced it, somebody may be answering in its place: stop here and "
-        f"find out. If somebody did: have its administrator read the new fingerprint on it, repeat with --replace, "
-        f"then run `coffre rotate {slug} --machine {machine} --now`, since the old machine's key left with it, and "
-        f"`coffre apply {slug}` (docs/replace-a-machine.md).",
+        f"If nobody reinstalled or replaced {machine}, another machine may be answering in its place: stop here and "
+        "find out. If somebody did, ask its administrator to read the new fingerprint on it and repeat with --replace. "
+        f"Then run `coffre rotate {slug} --machine {machine} --now`, because the old machine still has the old key, "
+        f"and `coffre apply {slug}` (docs/replace-a-machine.md).",
     )
 
 
@@ -97,7 +97,7 @@ def record(known_hosts: Path, scanned: ScannedHost, *, replace: bool = False) ->
         return False
     if is_conflict(recorded, scanned.keys) and not replace:
         raise RefusedError(
-            f"{scanned.name}: another host key is recorded in {known_hosts.name} than the one it shows now",
+            f"{scanned.name}: the host key that it shows is not the one recorded in {known_hosts.name}",
             "Another machine may be answering in its place. Once its administrator has confirmed the new fingerprint, "
             "repeat the command with --replace.",
         )
@@ -139,7 +139,7 @@ def _resolve(connection: SshConnection, ssh_config: Path | None) -> _Address:
         )
     if any(settings.get(way, "none") != "none" for way in ("proxyjump", "proxycommand")):
         raise ExpectedError(
-            f"{connection.host} is reached through another machine, so its host key cannot be asked for from here",
+            f"{connection.host} is reached through another machine, so Coffre cannot read its host key from here",
             "On that other machine run ssh-keyscan, and add the lines to the tenant's file under known_hosts/.",
         )
     host, port_number = settings["hostname"], int(settings.get("port", DEFAULT_PORT))
@@ -153,7 +153,7 @@ def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
         done = processes.run(command, limits, environment=child_environment(os.environ, only=CLIENT_VARIABLES))
     except processes.DeadlinePassedError:
         raise UnreachableError(
-            f"{command[-1]}: it did not answer in time", "Is it switched on and in the network?"
+            f"{command[-1]}: it did not answer in time", "Check that it is switched on and in the network."
         ) from None
     return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
@@ -165,5 +165,5 @@ def _read_file(known_hosts: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except (NotPlainFileError, TooLargeError) as error:
-        raise ExpectedError(str(error), "Put the file back as git has it: one line a host key.") from error
+        raise ExpectedError(str(error), "Restore the file from git: it has one line for each host key.") from error
     return split_lines(content.decode("utf-8", "surrogateescape"))

@@ -10,12 +10,12 @@ class UntrustedCertificateError(RefusedError):
 
 _LOGIN = ("failed to authenticate", "401", "logon failure", "credentials were rejected", "access is denied")
 _UNREACHABLE = (
-    ("name or service not known", "its name does not resolve", "Is it right in the tenant file?"),
-    ("failed to resolve", "its name does not resolve", "Is it right in the tenant file?"),
-    ("connection refused", "nothing listens on port 5986", "Is WinRM over https set up on it?"),
-    ("no route to host", "there is no route to it", "Is it switched on, and the VPN up?"),
-    ("network is unreachable", "there is no route to it", "Is this computer's network up, and the VPN?"),
-    ("timed out", "it did not answer in time", "Is it switched on, and port 5986 open in its firewall?"),
+    ("name or service not known", "its name does not resolve", "Check the name in the tenant file."),
+    ("failed to resolve", "its name does not resolve", "Check the name in the tenant file."),
+    ("connection refused", "nothing listens on port 5986", "Check that WinRM over https is set up on it."),
+    ("no route to host", "there is no route to it", "Check that it is switched on and that the VPN is up."),
+    ("network is unreachable", "there is no route to it", "Check that this computer's network and the VPN are up."),
+    ("timed out", "it did not answer in time", "Check that it is switched on and that its firewall opens port 5986."),
 )  # fmt: skip
 
 
@@ -26,14 +26,14 @@ def explain_winrm(reason: str, machine: str) -> ExpectedError:
         return ExpectedError("pypsrp, which speaks WinRM, is not installed", "Run `make setup`.")
     if "certificate verify failed" in text:
         return UntrustedCertificateError(
-            f"{machine}: its WinRM certificate is not vouched for; nothing was sent to it",
-            "Compare it with what its administrator reads on the machine, then put the authority that signed it into "
-            "known_hosts/TENANT.pem.",
+            f"{machine}: no trusted authority signed its WinRM certificate; nothing was sent to it",
+            "Compare it with the one that its administrator reads on the machine, then put the authority that signed "
+            "it into known_hosts/TENANT.pem.",
         )
     if any(sign in text for sign in _LOGIN):
         return LoginRefusedError(
-            f"{machine}: it does not let this account in",
-            "See `user` in the tenant file and the secret that `credential` names; the account has to be an "
+            f"{machine}: it refuses the login of this account",
+            "Check `user` in the tenant file and the secret that `credential` names; the account must be an "
             "administrator of the machine.",
         )
     for sign, meaning, hint in _UNREACHABLE:

@@ -113,13 +113,13 @@ def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> Dep
 
 def _find_endless(target: Target, outcome: HostOutcome) -> EndlessOutputError | None:
     """Return the error when a machine was left because it printed, or answered, more than any honest one."""
-    name, where = target.machine, "the programs there that answer us"
+    name, where = target.machine, "the programs on it that Coffre calls"
     if ENDLESS in outcome.reason:
-        where = f"the login shell of {target.connection.user} there, at its sudo and its sshd"
+        where = f"the login shell of {target.connection.user}, sudo and sshd on it"
     elif not any(sign in outcome.reason for sign in _NO_MEMORY):
         return None
     return EndlessOutputError(
-        f"{name}: it printed without end, and was left", f"No honest machine does that: look at {where}."
+        f"{name}: it printed without end and was stopped", f"A sound machine does not do that: check {where}."
     )
 
 

@@ -108,8 +108,8 @@ class _Follower:
             elapsed = self._clock.now() - self._began
             if elapsed > deadline_seconds:
                 raise BackupRunError(
-                    f"{self._machine.name}: the backup runs on after {deadline_seconds:.0f} seconds",
-                    "Its report will be in the bucket when it ends: `coffre status` shows it.",
+                    f"{self._machine.name}: the backup is still running after {deadline_seconds:.0f} seconds",
+                    "It writes its report to the bucket when it ends; `coffre status` shows it then.",
                 )
             try:
                 state = self._unit_state()
@@ -139,7 +139,7 @@ class _Follower:
             return report
         raise BackupRunError(
             f"{self._machine.name}: the backup ended without a report ({self._last_words(ended)})",
-            f"On the machine, `journalctl -u {UNIT}` has all of it.",
+            f"On the machine, `journalctl -u {UNIT}` shows its full log.",
         )
 
     def _last_words(self, ended: UnitState) -> str:
@@ -155,7 +155,7 @@ class _Follower:
         done = self._machine.run(["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"], COMMAND_SECONDS)
         if done.exit_code != 0:
             raise BackupRunError(
-                f"{self._machine.name}: systemctl failed: {done.stderr.strip()}", "Does it run systemd?"
+                f"{self._machine.name}: systemctl failed: {done.stderr.strip()}", "Check that the machine runs systemd."
             )
         return read_unit_state(done.stdout)
 

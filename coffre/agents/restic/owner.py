@@ -15,8 +15,8 @@ LOOK_SECONDS = 60.0
 _HERE = "this is the computer that Coffre runs on"
 _FOUND = re.compile(rf"the agent of machine ({NAME_PATTERN}) of tenant ({ID_PATTERN}) is there")
 _HINT = (
-    "Nothing was touched there. Correct `connection` of {machine} in tenants/{slug}.yaml; if that computer is really "
-    "{machine} from now on, take the other agent off it first (docs/replace-a-machine.md)."
+    "Nothing was changed there. Correct `connection` of {machine} in tenants/{slug}.yaml. If that computer becomes "
+    "{machine}, remove the other agent from it first (docs/replace-a-machine.md)."
 )
 _LOOK = """
 if [ -e "$1" ]; then echo here; else echo elsewhere; fi
@@ -39,7 +39,7 @@ def refuse_another(machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Ma
     if where == "here":
         raise _refusal(slug, wanted.machine, f"{machine.name}: {_HERE}")
     if found.is_another(wanted):
-        raise _refusal(slug, wanted.machine, f"{machine.name}: {describe(found, slugs)} stands there")
+        raise _refusal(slug, wanted.machine, f"{machine.name}: {describe(found, slugs)} is installed there")
 
 
 def describe(owner: AgentOwner, slugs: Mapping[str, str]) -> str:
@@ -52,8 +52,8 @@ def explain_look(slug: str, machine: str, reason: str, slugs: Mapping[str, str])
     """Return the error for the failed check of a role, from its output. Pure."""
     found = _FOUND.search(reason)
     if found is None:
-        return _refusal(slug, machine, f"{machine}: {_HERE if _HERE in reason else 'another agent stands there'}")
-    return _refusal(slug, machine, f"{machine}: {describe(AgentOwner(found[2], found[1]), slugs)} stands there")
+        return _refusal(slug, machine, f"{machine}: {_HERE if _HERE in reason else 'another agent is installed there'}")
+    return _refusal(slug, machine, f"{machine}: {describe(AgentOwner(found[2], found[1]), slugs)} is installed there")
 
 
 def _refusal(slug: str, machine: str, message: str) -> RefusedError:

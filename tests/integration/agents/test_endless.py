@@ -48,6 +48,6 @@ def test_a_deployment_and_a_removal_leave_it_and_go_on_with_the_others(talking_m
     for left, other in (deployed, removed):
         assert other.ok, other.message
         assert (left.ok, left.unreachable) == (False, False)
-        assert left.message.startswith("compta-01: it printed without end, and was left. No honest machine")
+        assert left.message.startswith("compta-01: it printed without end and was stopped. A sound machine")
     assert time.monotonic() - began < 120
     assert peak_bytes < 32 * MIB

@@ -93,7 +93,7 @@ def test_a_login_shell_that_is_not_sh_is_passed_or_named(scene, agents, shell):
             root.run(["true"], 20)
         [refused] = agents.deploy(scene.requests(COMPTA), ignore)
         assert (refused.ok, refused.changed, refused.unreachable) == (False, False, True)
-        assert "the login shell of root runs no command" in refused.message
+        assert "the login shell of root ran no command" in refused.message
         assert "This account is currently not available" in refused.message
         assert "usermod --shell" in refused.message
     finally:

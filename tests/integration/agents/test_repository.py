@@ -136,7 +136,7 @@ def test_errors_tell_a_wrong_password_from_a_missing_repository(scene):
     [
         ("config", None, "the repository's config is gone"),
         ("config", b"abc", "the repository's config is damaged .*panic"),
-        ("keys/", None, "the repository has no key file any more"),
+        ("keys/", None, "the repository no longer has a key file"),
         ("keys/", b"{}", "the repository's key file [0-9a-f]+ is damaged"),
         ("index/", b"x", "the repository's index [0-9a-f]+ is damaged"),
         ("data/", None, "the repository's pack [0-9a-f]+ is gone"),

@@ -142,7 +142,7 @@ def test_another_tenant_s_key_does_not_open_it():
 
 def test_orders_of_another_version_are_refused_though_signed():
     document = desired.sign(b'{"version":2}', SEED)
-    with pytest.raises(desired.InvalidOrdersError, match="no orders of version 1"):
+    with pytest.raises(desired.InvalidOrdersError, match="does not contain orders of version 1"):
         desired.verify(document, desired.public_key_of(SEED))
 
 

@@ -52,7 +52,8 @@ def authorities(ca_file: Path | None) -> tuple[Path, ...]:
 def no_cage(said: str) -> RefusedError:
     """Return the refusal of a restore without a cage; ``said`` is the kernel's message."""
     return RefusedError(
-        f"as root Coffre restores only in a cage, and none can be made here: {said}",
-        "A backup is a customer's: restoring it may reach nothing but the target. The cage takes CAP_SYS_ADMIN, mount "
-        "namespaces and /proc: leave the container, or run Coffre as a user who is not root. Nothing was restored.",
+        f"as root, Coffre restores only in a cage, and it cannot create one here: {said}",
+        "A customer wrote the backup: its restore must not reach anything but the target. The cage needs "
+        "CAP_SYS_ADMIN, mount namespaces and /proc: leave the container, or run Coffre as a user other than root. "
+        "Nothing was restored.",
     )

@@ -139,7 +139,7 @@ def _make_place(place: str, *, is_folder: bool) -> None:
 def _drop_capabilities(kept: tuple[int, ...]) -> None:
     for each in range(LAST_CAPABILITY + 1):
         if each not in kept and _LIBC.prctl(PR_CAPBSET_DROP, each, 0, 0, 0) != 0 and ctypes.get_errno() != 22:
-            raise CageError("the rights of this process cannot be given up: it lacks CAP_SETPCAP")
+            raise CageError("this process cannot drop its capabilities: it lacks CAP_SETPCAP")
     _LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     bits = sum(1 << each for each in kept) & _permitted()
     low, high = bits & 0xFFFFFFFF, bits >> 32
@@ -200,7 +200,7 @@ def _write_only_below(folders: list[str]) -> None:
 def _pivot_root() -> int:
     number = {"x86_64": 155, "aarch64": 41}.get(platform.machine())
     if number is None:
-        raise CageError(f"pivot_root on {platform.machine()}: its number is not known here")
+        raise CageError(f"pivot_root on {platform.machine()}: the number of this system call is not known")
     return int(_LIBC.syscall(number, b".", b"."))
 
 

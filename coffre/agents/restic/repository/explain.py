@@ -14,31 +14,30 @@ MAX_REASON_LENGTH = 300
 """The maximum of restic's own words beside our sentence."""
 
 EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
-    1: ("restic failed", "Reading changes nothing in the repository: once that is put right, run the command again."),
-    3: ("some files could not be read", "Everything else was; look at the files that are named."),
-    10: ("there is no restic repository there", "Run `coffre apply`: it makes the repository of a new machine."),
+    1: ("restic failed", "Correct the cause, then run the command again: nothing in the repository was changed."),
+    3: ("some files could not be read", "All others were read; look at the files that are named."),
+    10: ("there is no restic repository there", "Run `coffre apply`: it creates the repository of a new machine."),
     11: ("the repository is locked by another restic", "Wait for that run to end and try again."),
     12: (
         "the repository password is wrong",
-        "The data bundle is not the one that the repository was made with: restore it from escrow, make no new one. "
-        "If it is the right one, the key file was replaced: `coffre undelete` brings it back.",
+        "The data bundle is not the one of this repository: restore the right one from escrow, create no new one. "
+        "If it is the right one, the key file was replaced: `coffre undelete` brings the old one back.",
     ),
-    97: ("there is no cage", "The cage's own message says what is missing."),
+    97: ("there is no cage", "The message of the cage says what is missing."),
 }
 
 _DAMAGE_HINT = (
-    "What is damaged stays in the bucket as it is, and so do its earlier versions: "
-    "`coffre verify TENANT --machine NAME` says what else is, `coffre undelete TENANT --machine NAME --at TIME` brings "
-    "back what was there at a time when it was whole."
+    "The bucket keeps the damaged object and its earlier versions. `coffre verify TENANT --machine NAME` lists all "
+    "damage; `coffre undelete TENANT --machine NAME --at TIME` brings back the state of a time before the damage."
 )
 _CRASH_HINT = (
-    "Something in the repository is not what restic writes, and running it again ends the same way. "
+    "The repository contains something that restic does not write, so another run fails in the same way. "
     "`coffre verify TENANT --machine NAME` says what is damaged; the bucket keeps it with its earlier versions."
 )
 
 _PLACE_HINT = (
-    "The rest is in place, and running it again ends the same way. A restore to a directory here (`--to ./DIR`) hands "
-    "such files over under other names, in one folder with a list."
+    "The rest is in place, and another run fails in the same way. A restore to a directory here (`--to ./DIR`) gives "
+    "such files other names and puts them in one folder with a list."
 )
 
 # A frame of Go's stack is two lines; the second has a tab, a file and a line number.
@@ -53,7 +52,7 @@ def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
     crash = _find_crash(lines)
     if crash is not None:
         damage = find_damage(lines)
-        meaning = describe_damage(damage) if damage else "restic broke off over what it read in the repository"
+        meaning = describe_damage(damage) if damage else "restic crashed on what it read in the repository"
         return f"{meaning}: {crash}", _DAMAGE_HINT if damage else _CRASH_HINT
     conclusion, details = _reasons(lines)
     # The first details are the cause; the following ones are restic's advice.
@@ -61,7 +60,7 @@ def explain_exit(code: int, stderr: Iterable[str]) -> tuple[str, str]:
     failed = count_failed_entries(code, lines)
     if failed is not None:
         return (
-            f"all was restored but what the target does not take ({failed} errors): {'; '.join(details[:1])}",
+            f"all was restored except what the target cannot store ({failed} errors): {'; '.join(details[:1])}",
             _PLACE_HINT,
         )
     damage = find_damage(lines)
@@ -80,9 +79,9 @@ def describe_damage(damage: Damage) -> str:
     """Return in a few words which part of a repository is damaged or lost."""
     name = f" {damage.name[:12]}" if damage.name else ""
     if damage.part is Part.INDEX and damage.is_gone:
-        return f"the repository's index does not lead to all that its snapshots hold ({damage.name[:12]} for one)"
+        return f"the repository's index lacks data that its snapshots need ({damage.name[:12]} for example)"
     if damage.part is Part.KEY and damage.is_gone:
-        return "the repository has no key file any more (its password is not the cause)"
+        return "the repository no longer has a key file (its password is not the cause)"
     ending = "gone" if damage.is_gone else "damaged"
     aside = " (its password is not the cause)" if damage.part in (Part.KEY, Part.CONFIG) else ""
     what = damage.part if damage.part is not Part.SNAPSHOT else "file of snapshot"

@@ -69,7 +69,7 @@ class Listing:
             return None
         self.entries += 1
         if kind != "node" or not self._begun:
-            raise self._refused("is no entry at all")
+            raise self._refused("is not an entry")
         if self.entries > MAX_ENTRIES:
             raise HostileSnapshotError(self.snapshot, f"it has more than {MAX_ENTRIES} entries")
         name, path = fields.get("name"), fields.get("path")
@@ -93,28 +93,28 @@ class Listing:
 
     def _check_form(self, name: str, path: str, fields: Mapping[str, Any]) -> None:
         if fields.get("type") not in TYPES:
-            raise self._refused("is of no kind that restic knows")
+            raise self._refused("has a type that restic does not know")
         size_bytes = fields.get("size", 0)
         if type(size_bytes) is not int or not 0 <= size_bytes <= LARGEST_FILE_BYTES:
-            raise self._refused("is larger than any file")
+            raise self._refused("has a size that no file can have")
         numbers = [fields.get(each, 0) for each in ("mode", "uid", "gid")]
         if any(type(each) is not int or not 0 <= each < 1 << 32 for each in numbers):
             raise self._refused("has a mode or an owner that no file can have")
         if not isinstance(fields.get("mtime", ""), str):
             raise self._refused("has a time that no file can have")
         if len(_bytes(name)) > MAX_NAME_BYTES or len(path) > MAX_PATH_BYTES:
-            raise self._refused("has a longer name than any file")
+            raise self._refused("has a longer name or path than any file")
         if path.count("/") > MAX_DEPTH:
-            raise self._refused(f"stands in more than {MAX_DEPTH} folders")
+            raise self._refused(f"is in more than {MAX_DEPTH} nested folders")
 
     def _find_folder(self, name: str, path: str) -> _Folder:
         parent = path.removesuffix(f"/{name}")
         if len(parent) == len(path):
-            raise self._refused("stands outside of its folder")
+            raise self._refused("is outside its folder")
         while self._folders and self._folders[-1].path != parent:
             self._leave(self._folders.pop())
         if not self._folders:
-            raise self._refused("stands in something that is no folder")
+            raise self._refused("is in something that is not a folder")
         folder = self._folders[-1]
         if REPLACED in name:
             self._hold(folder, name)
@@ -138,11 +138,11 @@ class Listing:
         above.digest.update(digest)
         repeated = sum(each.repeated for each in self._folders)
         if repeated > max(MAX_REPEATED, MAX_REPEATED_TO_NEW * (self.entries - repeated)):
-            raise HostileSnapshotError(self.snapshot, "its folders repeat each other without end")
+            raise HostileSnapshotError(self.snapshot, "its folders repeat each other too often")
 
     def _check_order(self, folder: _Folder, name: bytes) -> None:
         if name <= folder.last:
-            raise self._refused("stands twice in one folder, or out of order")
+            raise self._refused("is twice in one folder or out of order")
         folder.last = name
 
     def _hold(self, folder: _Folder, name: str) -> None:
@@ -173,7 +173,7 @@ class BytesListing:
             self._folders.pop()
         if not self._folders or not name or self._folders[-1][1] >= name:
             raise HostileSnapshotError(
-                self._snapshot, f"entry {self._entries} of its list stands twice in one folder, or out of order"
+                self._snapshot, f"entry {self._entries} of its list is twice in one folder or out of order"
             )
         self._folders[-1] = (parent, name)
         self._folders.append((path, b""))
@@ -189,10 +189,10 @@ def pair_bytes(snapshot: str, nodes: Iterable[Node], lines: Iterable[bytes]) -> 
         parts = [next(rest, b"") for _ in range(node.path.count("\n") + 1)]
         path = b"".join(parts).removesuffix(b"\n")
         if as_listed(path) != node.path:
-            raise HostileSnapshotError(snapshot, "restic lists it in two ways")
+            raise HostileSnapshotError(snapshot, "restic's two lists of it differ")
         yield node, path
     if next(rest, b""):
-        raise HostileSnapshotError(snapshot, "restic lists it in two ways")
+        raise HostileSnapshotError(snapshot, "restic's two lists of it differ")
 
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -28,7 +28,10 @@ class OddOutputError(RemoteError):
     """The output is not restic's: another program is in its place, or a modified one."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"restic printed what is no {what}", "Is the restic here the one that set-up put there?")
+        super().__init__(
+            f"restic printed something that is not a valid {what}",
+            "Check that this computer has the restic that `make setup` installed.",
+        )
 
 
 def read_line(line: str) -> dict[str, Any]:

@@ -116,10 +116,10 @@ def _running(command: ResticCommand) -> Iterator[io.BufferedReader]:
 def _raise_for(code: int, is_late: bool, stderr: Sequence[str], command: ResticCommand) -> None:
     lines = [redact(line, command.secret_environment.values()) for line in stderr]
     if is_late:
-        last = f"; it said last: {lines[-1].strip()}" if lines else ""
+        last = f"; its last message: {lines[-1].strip()}" if lines else ""
         raise ResticError(
             f"restic did not end within {command.deadline_seconds:.0f} seconds and was stopped{last}",
-            "Does the platform answer? restic keeps trying for 15 minutes when it does not.",
+            "Check that the platform answers: when it does not, restic tries for 15 minutes.",
         )
     if code != 0:
         message, hint = explain_exit(code, lines)

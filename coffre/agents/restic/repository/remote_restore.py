@@ -86,8 +86,8 @@ def choose_sent(facts: RestoreHost, machine: str, programs: Sequence[Program]) -
         system, architecture = one_line(facts.system, _SHOWN), one_line(facts.architecture, _SHOWN)
         raise RefusedError(
             f"{machine} runs {system or 'an unknown system'} on {architecture or 'an unknown processor'}: "
-            f"restic for {here[0]} on {here[1]} is all there is here",
-            "Restore to a directory here and copy it over, or to a machine of this kind.",
+            f"this computer has only the restic for {here[0]} on {here[1]}",
+            "Restore to a directory here and copy it, or restore to a machine like this computer.",
         )
     return missing
 
@@ -125,8 +125,8 @@ def refuse_ours(path: str | None, machine: str) -> None:
     """Refuse an in-place restore of the files of the machine's agent itself. Pure."""
     if path is not None and any(path == ours or path.startswith(f"{ours}/") for ours in OURS):
         raise RefusedError(
-            f"{path} belongs to the agent of {machine} and is never put back in place",
-            "`coffre apply` writes it; to look at it, restore it to a directory.",
+            f"{path} belongs to the agent of {machine} and is never restored in place",
+            "`coffre apply` writes it. To look at it, restore it to a directory.",
         )
 
 
@@ -193,7 +193,7 @@ def _follow(started: Started, watcher: Watcher) -> RestoreSummary:
             watcher.on_progress(read_fraction(fields))
         elif fields.get("message_type") == "coffre_uncaged":
             reason = one_line(str(fields.get("reason", "")), _SHOWN)
-            watcher.on_step(f"the machine allows no cage, the checked listing alone protects it: {reason}")
+            watcher.on_step(f"the machine allows no cage, so only the check of the listing protects it: {reason}")
         elif fields.get("message_type") == "summary":
             summary = read_restore_summary(fields)
     return summary
@@ -206,7 +206,7 @@ def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: l
     lines = [redact(line, [secret.get_secret_value() for secret in secrets]) for line in stderr]
     if code in (SSH_FAILED, SIGNALLED + 15) or code < 0:
         raise UnreachableError(
-            f"{machine.name}: the connection broke during the restore", "Run the same command again: it goes on."
+            f"{machine.name}: the connection broke during the restore", "Run the same command again: it continues."
         )
     raise explain_end(code, lines, machine.name)
 
@@ -226,11 +226,11 @@ def explain_end(code: int, lines: list[str], machine: str) -> ExpectedError:
     if code == 86:
         return RefusedError(
             f"{machine}: {said}",
-            "Name a folder with --into of which root alone may change every part, such as one below /root.",
+            "With --into, name a folder that only root can change, like all folders above it: one below /root.",
         )
     if code >= 80:
-        return ExpectedError(f"{machine}: {said}", "Put that right on the machine and run the same command again.")
+        return ExpectedError(f"{machine}: {said}", "Correct that on the machine, then run the same command again.")
     message, hint = explain_exit(code, lines)
     if any("no space left" in line.lower() for line in lines):
-        hint = "There is no room left there: free some and run the same command again, it goes on where it stopped."
+        hint = "The disk there is full. Free some space, then run the same command again: it continues."
     return ResticError(f"{machine}: {message}", hint, code)

@@ -31,7 +31,7 @@ fail() {
 }
 
 read_line() { # a builtin reads nothing after its line
-  IFS= read -r line <&3 || fail 80 'the line broke before the restore began'
+  IFS= read -r line <&3 || fail 80 'the connection broke before the restore began'
 }
 
 make_work_folder() {
@@ -53,7 +53,7 @@ make_work_folder() {
     rm -rf -- "$work"
     work=
   done
-  fail 81 "no private folder with $((needed_kib / 1024)) MiB of room from which a program may be run: tried /dev/shm, /run and /root"
+  fail 81 "found no private folder with $((needed_kib / 1024)) MiB free that allows programs to run; tried /dev/shm, /run and /root"
 }
 
 receive_programs() {
@@ -74,7 +74,7 @@ receive_programs() {
 }
 
 require_sha() { # NAME FILE SHA256
-  [ "$(sha256sum <"$2" | cut -c 1-64)" = "$3" ] || fail 82 "$1 did not arrive as it was sent"
+  [ "$(sha256sum <"$2" | cut -c 1-64)" = "$3" ] || fail 82 "$1 changed on its way: its SHA-256 is not the expected one"
 }
 
 trap '[ -z "$work" ] || rm -rf -- "$work"' EXIT
@@ -87,7 +87,7 @@ read_line && authorities=$line
 make_work_folder
 receive_programs
 require_sha restic "$restic" "$restic_sha"
-printf '%s' "$authorities" | base64 -d >"$work/ca.pem" || fail 82 'the certificate authorities did not arrive'
+printf '%s' "$authorities" | base64 -d >"$work/ca.pem" || fail 82 'the certificate authorities did not arrive complete'
 if [ -n "$mark" ]; then
   require_sha coffre-agent "$agent" "$agent_sha"
   set -- "$agent" restore-into "$folder" "$mark" "$restic" "$restic_sha" "$work/ca.pem" "$@"

@@ -306,7 +306,7 @@ class ResticRepository:
             damage = problem.damaged
             if problem.exit_code_of_restic not in (1, 2) or (damage and damage.part in (Part.CONFIG, Part.KEY)):
                 raise
-            hint = f"{problem.hint} If it fails each time, put the snapshot aside: `coffre snapshot set-aside`."
+            hint = f"{problem.hint} If it fails every time, put the snapshot aside: `coffre snapshot set-aside`."
             message, code = f"snapshot {snapshot}: {problem.message}", problem.exit_code_of_restic
             raise ResticError(message, hint, code, problem.said, damage) from problem
 

@@ -34,19 +34,19 @@ COPY = (
         (
             "Task failed: Timed out after 60 second(s).",
             True,
-            ["does not come to an end", "start-up files of operateur"],
+            ["does not finish", "start-up files of operateur"],
         ),
         (
             "Task failed: Timeout (62s) waiting for privilege escalation prompt: Welcome!",
             True,
-            ["does not come to an end", "start-up files of operateur"],
+            ["does not finish", "start-up files of operateur"],
         ),
         (
             f"Task failed: {NO_COMMAND} 1: This account is currently not available.",
             True,
-            ["login shell of operateur runs no command", "not available", "usermod --shell /bin/sh operateur"],
+            ["login shell of operateur ran no command", "not available", "usermod --shell /bin/sh operateur"],
         ),
-        (f"{NO_OUTPUT} 0: ", True, ["what commands print does not reach us", "exec >"]),
+        (f"{NO_OUTPUT} 0: ", True, ["the output of commands does not arrive", "exec >"]),
         ("Task failed: Missing sudo password", True, ["operateur may not become root", "NOPASSWD"]),
         ("Task failed: Incorrect sudo password", True, ["operateur may not become root", "`credential`"]),
         ("sudo: sorry, you must have a tty to run sudo", True, ["may not become root", "!requiretty"]),
@@ -55,25 +55,25 @@ COPY = (
             True,
             ["may not become root", "NOPASSWD"],
         ),
-        ("tar: /usr/local/lib/coffre/restic.new: Wrote only 8192 of 10240 bytes", False, ["no room left", "df -h"]),
-        (LONG_COMMAND, False, ["no temporary directory can be made", "exited with result 1", "df -i"]),
+        ("tar: /usr/local/lib/coffre/restic.new: Wrote only 8192 of 10240 bytes", False, ["no space left", "df -h"]),
+        (LONG_COMMAND, False, ["cannot create a temporary directory", "exited with result 1", "df -i"]),
         (
             "FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp', '/usr/tmp']",
             False,
-            ["no room for temporary files", "df -h"],
+            ["no space for temporary files", "df -h"],
         ),
         (
             "Task failed: Module failed: Failed to replace '/usr/local/lib/coffre/coffre-agent' with b'/dev/shm/.s': "
             "[Errno 28] No space left on device: b'/dev/shm/.source' -> b'/usr/local/lib/coffre/.ansible_tmpmah'",
             False,
-            ["there is no room left", "/usr/local/lib/coffre/.ansible_tmpmah"],
+            ["there is no space left", "/usr/local/lib/coffre/.ansible_tmpmah"],
         ),
-        (f"{COPY}'/dev/shm/.x/source': No space left on device\n", False, ["no room left", "df -h"]),
-        ("[Errno 122] Disk quota exceeded: b'/etc/coffre/.ansible_tmp'", False, ["the quota there is used up"]),
+        (f"{COPY}'/dev/shm/.x/source': No space left on device\n", False, ["no space left", "df -h"]),
+        ("[Errno 122] Disk quota exceeded: b'/etc/coffre/.ansible_tmp'", False, ["the disk quota there is used up"]),
         (
             "Destination /usr/local/lib/coffre not writable",
             False,
-            ["cannot be written", "`findmnt`", "lsattr"],
+            ["cannot write to a directory", "`findmnt`", "lsattr"],
         ),
         (
             "There was an issue creating /usr/local/lib/coffre as requested: [Errno 30] Read-only file system: "
@@ -85,11 +85,11 @@ COPY = (
         ("/bin/sh: 1: /usr/bin/python3: not found\r\n", False, ["there is no Python", "apt-get install"]),
         ("SyntaxError: future feature annotations is not defined", False, ["Python is too old", "3.8"]),
         ("sh: 5: tar: not found", False, ["there is no tar", "apt-get install tar"]),
-        ("what arrived is not what was sent", False, ["changed a file on its way", "again"]),
+        ("what arrived is not what was sent", False, ["damaged a file on its way", "again"]),
         (
             "Could not replace file: /dev/shm/x to /usr/local/lib/coffre/restic: [Errno 1] Operation not permitted",
             False,
-            ["forbids root", "lsattr"],
+            ["root is not allowed", "lsattr"],
         ),
     ],
 )

@@ -100,4 +100,4 @@ def test_it_is_started_by_ansible_alone():
     code = START.replace("/private/ssh", "coffre-bounded")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "coffre-bounded is started by Ansible, as ssh, sftp or scp\n"
+    assert done.stderr == "Ansible starts coffre-bounded under the name ssh, sftp or scp\n"

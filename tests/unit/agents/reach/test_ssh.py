@@ -52,10 +52,10 @@ def test_what_a_start_up_file_leaves_running_is_not_waited_for(reach):
 @pytest.mark.parametrize(
     ("startup", "kind", "part"),
     [
-        ("echo This account is not available; exit 1", LoginShellError, "runs no command, it ended with code 1: This"),
+        ("echo This account is not available; exit 1", LoginShellError, "ran no command and ended with code 1: This"),
         ("exit 255", UnreachableError, "ssh failed: it gave no reason"),
-        ("echo 'Permission denied (publickey).' >&2; exit 255", LoginRefusedError, "does not let this user in"),
-        ("exec >/dev/null", LoginShellError, "what commands print does not reach us"),
+        ("echo 'Permission denied (publickey).' >&2; exit 255", LoginRefusedError, "refuses every key of ours"),
+        ("exec >/dev/null", LoginShellError, "the output of commands does not arrive"),
     ],
 )
 def test_a_login_that_runs_nothing_is_named(reach, startup, kind, part):
@@ -72,7 +72,7 @@ def test_a_login_that_waits_is_named_in_time_and_is_sent_nothing(reach, monkeypa
     monkeypatch.setattr(ssh, "BEGIN_SECONDS", 2)
     with (
         reach(f"exec cat >{tmp_path}/eaten") as machine,
-        pytest.raises(LoginShellError, match="did not come to run a command within 2 seconds"),
+        pytest.raises(LoginShellError, match="did not run a command within 2 seconds"),
         machine.started(["cat"]),
     ):
         pass

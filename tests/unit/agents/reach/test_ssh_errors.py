@@ -39,7 +39,7 @@ Host key verification failed."""
             UnknownHostKeyError,
             "was never recorded",
         ),
-        ("root@10.0.0.1: Permission denied (publickey).", LoginRefusedError, "does not let this user in"),
+        ("root@10.0.0.1: Permission denied (publickey).", LoginRefusedError, "refuses every key of ours"),
         ("ssh: Could not resolve hostname x: Name or service not known", UnreachableError, "does not resolve"),
         ("ssh: connect to host x port 22: Connection refused", UnreachableError, "no SSH server listens"),
         ("ssh: connect to host x port 22: Connection timed out", UnreachableError, "did not answer in time"),
@@ -77,9 +77,9 @@ def test_host_key_hints_name_the_command():
         ("/bin/sh: 5: sudo: not found", "Install sudo"),
         ("sudo: sorry, you must have a tty to run sudo", "`Defaults:operateur !requiretty`"),
         ("sudo: Account or password is expired, reset your password and try again", "chage -l operateur"),
-        ("sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set", "repair the package"),
+        ("sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set", "repair its package"),
         ("sudo: no valid sudoers sources found, quitting", "visudo -c"),
-        ("sudo: effective uid is not 0, is sudo installed setuid root?", "repair the package"),
+        ("sudo: effective uid is not 0, is sudo installed setuid root?", "repair its package"),
     ],
 )
 def test_sudo_s_refusals_are_known_and_each_has_its_own_mend(stderr, hint):
@@ -103,16 +103,16 @@ def test_a_sudo_that_gives_another_reason_is_shown_by_its_own_words():
 
 def test_a_login_shell_that_runs_nothing_is_named_with_what_it_said():
     problem = explain_shell(OPERATEUR, "This account is currently not available.\n", 1)
-    assert problem.message.endswith("runs no command, it ended with code 1: This account is currently not available")
+    assert problem.message.endswith("ran no command and ended with code 1: This account is currently not available")
     assert "usermod --shell /bin/sh operateur" in problem.hint
-    assert explain_shell(OPERATEUR, "\n", 1).message.endswith("and said nothing")
+    assert explain_shell(OPERATEUR, "\n", 1).message.endswith("without output")
     assert "chage" in explain_shell(OPERATEUR, "Your account has expired; contact your administrator", 1).hint
 
 
 @pytest.mark.parametrize(
     ("reached", "kind", "part"),
     [
-        (Stage.NOTHING, LoginShellError, "login shell of operateur did not come to run a command within 30 seconds"),
+        (Stage.NOTHING, LoginShellError, "login shell of operateur did not run a command within 30 seconds"),
         (Stage.SHELL, SudoRefusedError, "sudo did not let operateur become root within 30 seconds"),
         (Stage.COMMAND, UnreachableError, "`systemctl` did not answer within 30 seconds"),
     ],

@@ -49,7 +49,7 @@ def test_recording_the_same_again_changes_nothing(tmp_path):
 def test_another_key_is_refused_and_replaces_only_when_told(tmp_path):
     file = tmp_path / "martin"
     record(file, ScannedHost("compta-01", (ED25519,)))
-    with pytest.raises(RefusedError, match="another host key is recorded"):
+    with pytest.raises(RefusedError, match="is not the one recorded in"):
         record(file, ScannedHost("compta-01", (OTHER,)))
     assert ED25519.key in file.read_text()
     assert record(file, ScannedHost("compta-01", (OTHER,)), replace=True)

@@ -13,7 +13,7 @@ from coffre.agents.reach.winrm_errors import UntrustedCertificateError, explain_
             "HTTPSConnectionPool(host='pc', port=5986): Max retries exceeded with url: /wsman (Caused by SSLError("
             "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed')))",
             UntrustedCertificateError,
-            "not vouched for",
+            "no trusted authority",
         ),
         ("the username/password specified is incorrect: Failed to authenticate the user admin", LoginRefusedError, ""),
         ("Failed to establish a new connection: [Errno 111] Connection refused", UnreachableError, "port 5986"),

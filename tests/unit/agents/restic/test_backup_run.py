@@ -110,7 +110,7 @@ def test_an_agent_that_is_not_there_is_said_before_anything_is_started():
 
 def test_the_deadline_is_kept():
     machine = InMemoryMachine([unit("inactive", OLD), unit("activating", NEW)])
-    with pytest.raises(BackupRunError, match="runs on after 60 seconds"):
+    with pytest.raises(BackupRunError, match="is still running after 60 seconds"):
         machine.follow(deadline_seconds=60)
     assert machine.now < 90
 

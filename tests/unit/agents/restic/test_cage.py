@@ -170,5 +170,5 @@ def _act_as_nobody(base):
 def test_root_without_a_cage_is_told_what_is_missing():
     refused = no_cage("a mount namespace of its own: Operation not permitted")
     assert refused.exit_code == 4
-    assert "none can be made here: a mount namespace of its own" in refused.message
+    assert "cannot create one here: a mount namespace of its own" in refused.message
     assert "CAP_SYS_ADMIN" in refused.hint

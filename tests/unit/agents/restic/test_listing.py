@@ -59,27 +59,27 @@ def test_an_honest_listing_passes_whole():
     [
         ([line("/a"), line("/a", "symlink")], "twice"),
         ([line("/a", "dir"), line("/a/b"), line("/a", "symlink")], "twice"),
-        ([line("/a", "dir"), line("/b"), line("/a/b")], "no folder"),
-        ([line("/a"), line("/a/b")], "no folder"),
-        ([line("/a", "symlink"), line("/a/b")], "no folder"),
-        ([line("/nowhere/b")], "no folder"),
+        ([line("/a", "dir"), line("/b"), line("/a/b")], "not a folder"),
+        ([line("/a"), line("/a/b")], "not a folder"),
+        ([line("/a", "symlink"), line("/a/b")], "not a folder"),
+        ([line("/nowhere/b")], "not a folder"),
         ([line("/b"), line("/a")], "out of order"),
         ([{**line("/a"), "name": ""}], "no file can have"),
         ([{**line("/"), "name": ".."}], "no file can have"),
         ([{**line("/a"), "name": "."}], "no file can have"),
         ([{**line("/a/b"), "name": "a/b"}], "no file can have"),
         ([{**line("/a\0"), "name": "a\0"}], "no file can have"),
-        ([{**line("/a"), "name": "b"}], "outside of its folder"),
+        ([{**line("/a"), "name": "b"}], "outside its folder"),
         ([{**line("/a"), "name": None}], "has no name"),
         ([{**line("/a"), "path": 7}], "has no name"),
-        ([line("/a", "portal")], "no kind"),
-        ([line("/a", size=-1)], "larger than any file"),
-        ([line("/a", size=1 << 64)], "larger than any file"),
-        ([line("/a", size=True)], "larger than any file"),
+        ([line("/a", "portal")], "a type that restic does not know"),
+        ([line("/a", size=-1)], "a size that no file can have"),
+        ([line("/a", size=1 << 64)], "a size that no file can have"),
+        ([line("/a", size=True)], "a size that no file can have"),
         ([line("/" + "n" * 2000)], "longer name"),
-        ([{"message_type": "snapshot"}], "no entry"),
-        ([{}], "no entry"),
-        ([{"message_type": "error"}], "no entry"),
+        ([{"message_type": "snapshot"}], "is not an entry"),
+        ([{}], "is not an entry"),
+        ([{"message_type": "error"}], "is not an entry"),
     ],
 )
 def test_what_no_restic_writes_is_refused_by_the_snapshots_id(lines, why):
@@ -162,7 +162,7 @@ def test_both_forms_of_a_listing_are_told_apart_at_each_line_end():
     pairs = list(pair_bytes(ID, nodes, split_lines(blocks)))
     assert [path for _, path in pairs] == [b"/" + name for name in sorted(names)]
     for bad in (text[:-1] + b"x\n", text + b"/more\n", text[3:]):
-        with pytest.raises(HostileSnapshotError, match="two ways"):
+        with pytest.raises(HostileSnapshotError, match="two lists of it differ"):
             list(pair_bytes(ID, nodes, split_lines([bad])))
 
 

@@ -42,9 +42,9 @@ def test_another_is_named_by_its_tenants_file_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
-        ("the agent of machine pc-01 of tenant h000000000 is there", "the agent of pc-01 of acme stands there"),
+        ("the agent of machine pc-01 of tenant h000000000 is there", "the agent of pc-01 of acme is installed there"),
         ("this is the computer that Coffre runs on", "this is the computer that Coffre runs on"),
-        ("the agent of machine \x1b[31m of tenant h000000000 is there", "another agent stands there"),
+        ("the agent of machine \x1b[31m of tenant h000000000 is there", "another agent is installed there"),
     ],
 )
 def test_a_look_that_failed_is_told_in_an_operators_words(reason: str, said: str) -> None:
@@ -52,4 +52,4 @@ def test_a_look_that_failed_is_told_in_an_operators_words(reason: str, said: str
     result = judge(TARGET, HostOutcome(False, False, (), "See that no other agent is there", reason), SLUGS)
     assert (result.ok, result.unreachable, result.changed) == (False, False, False)
     assert said in result.message
-    assert "Nothing was touched there" in result.message
+    assert "Nothing was changed there" in result.message

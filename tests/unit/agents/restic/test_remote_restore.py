@@ -73,7 +73,7 @@ def test_every_end_is_explained():
     assert isinstance(explain_end(86, ["/home/claire belongs to another user"], "m"), RefusedError)
     full = explain_end(1, ['{"message_type":"error","error":{"message":"no space left on device"},"item":"/x"}'], "m")
     assert isinstance(full, ResticError)
-    assert "no room left" in full.hint
+    assert "The disk there is full" in full.hint
 
 
 class Machine:
@@ -124,7 +124,7 @@ def left() -> list[Path]:
 
 @pytest.mark.parametrize(
     ("full", "code", "said"),
-    [("/dev/shm", 0, "/run/.coffre-restore-"), ("*", 81, "no private folder with 1 MiB of room from which a program")],
+    [("/dev/shm", 0, "/run/.coffre-restore-"), ("*", 81, "found no private folder with 1 MiB free")],
 )
 def test_programs_go_where_there_is_room(tmp_path, full, code, said):
     """A container's /dev/shm has 64 MiB at most, whatever else the machine has."""
@@ -163,7 +163,7 @@ def test_the_script_runs_what_it_is_sent_only_when_it_came_whole(tmp_path):
     assert machine.run(tmp_path / "a", sent=(restic, agent)) == (0, "sent\n")
     for sent, name in (((restic[:-1] + b"x", agent), "restic"), ((restic, agent[:-1] + b"x"), "coffre-agent")):
         code, text = machine.run(tmp_path / "b", sent=sent)
-        assert (code, text) == (82, f"{name} did not arrive as it was sent\n")
+        assert (code, text) == (82, f"{name} changed on its way: its SHA-256 is not the expected one\n")
     assert not (tmp_path / "b").exists()
     assert left() == []
 
