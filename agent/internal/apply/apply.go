@@ -142,7 +142,7 @@ func lockState(paths config.Paths, needless bool) (release func() error, err err
 	}
 	release, err = lock.Acquire(paths.State())
 	if errors.Is(err, lock.ErrHeld) {
-		return nil, fault.Busy("another apply is under way on this machine", "try again in a minute")
+		return nil, fault.Busy("another apply is running on this machine", "try again in a minute")
 	}
 	return release, err
 }
@@ -231,7 +231,7 @@ func (s *session) rearm(applied orders.Orders) error {
 		_, err = s.Scheduler.Ensure(job, false)
 	}
 	if err != nil {
-		return fmt.Errorf("and generation %d could not be put back: %w", applied.Generation, err)
+		return fmt.Errorf("and generation %d could not be activated again: %w", applied.Generation, err)
 	}
 	return nil
 }
@@ -279,7 +279,7 @@ func ReadApplied(paths config.Paths, who orders.Identity) (applied *orders.Docum
 		return nil, " (" + err.Error() + ")", nil // A damaged copy is replaced, not fatal.
 	}
 	if !document.Orders.IsFor(who) {
-		return nil, " (this machine was another one before)", nil
+		return nil, " (this machine had another identity before)", nil
 	}
 	return &document, "", nil
 }

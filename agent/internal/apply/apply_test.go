@@ -142,11 +142,11 @@ func TestWhatMayNotBeObeyedChangesNothing(t *testing.T) {
 		"no such zone":  {func(m *installed.Machine) { m.Order(6, map[string]any{"timezone": "Mars/Base"}) }, "time zone", fault.ExitFailed},
 		"another restic": {func(m *installed.Machine) {
 			m.Order(6, map[string]any{"restic": map[string]any{"version": "1", "sha256": strings.Repeat("0", 64)}})
-		}, "restic 1 is not to be had", fault.ExitFailed},
+		}, "restic 1 cannot be downloaded", fault.ExitFailed},
 		"no restic": {func(m *installed.Machine) {
 			m.Order(6, nil)
 			_ = os.Remove(m.Paths.Restic())
-		}, "restic 0.18.1 is not to be had", fault.ExitFailed},
+		}, "restic 0.18.1 cannot be downloaded", fault.ExitFailed},
 		"denied": {func(m *installed.Machine) {
 			m.Server.FailWith(func(string, string) string { return "AccessDenied" })
 		}, "access denied", fault.ExitFailed},
@@ -176,7 +176,7 @@ func TestOrdersOfAnEarlierIdentityDoNotCount(t *testing.T) {
 	machine.Applied(9, map[string]any{"machine": "old"})
 	machine.Order(1, nil)
 	result := applied(t, machine, scheduler, false)
-	if !result.Changed || !strings.Contains(fmt.Sprint(result.Changes), "another one before") {
+	if !result.Changed || !strings.Contains(fmt.Sprint(result.Changes), "another identity before") {
 		t.Fatalf("%+v", result)
 	}
 	if err := os.WriteFile(machine.Paths.Applied(), []byte("{half"), 0o600); err != nil {

@@ -49,14 +49,14 @@ func (s *session) resumeReports(changes []string, check bool) ([]string, error) 
 	if max(history.Number, report.ReadFloor(s.Paths.ReportFloor())) >= s.Seen.Reports {
 		return changes, nil
 	}
-	changes = append(changes, fmt.Sprintf("reports: go on after number %d", s.Seen.Reports))
+	changes = append(changes, fmt.Sprintf("reports: continue after number %d", s.Seen.Reports))
 	if check {
 		return changes, nil
 	}
 	return changes, report.WriteFloor(s.Paths.ReportFloor(), s.Seen.Reports)
 }
 
-func notTold(err error) string { return "the storage was not told: " + err.Error() }
+func notTold(err error) string { return "the storage did not get the check-in: " + err.Error() }
 
 // checkIn tells the storage what was applied, and returns a note when that was refused: the wall may be reached, and the
 // machine is no less as ordered.

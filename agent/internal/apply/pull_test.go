@@ -142,7 +142,7 @@ func TestAGenerationThatFailsLeavesTheLastGoodOneAndIsTriedAgain(t *testing.T) {
 	}{
 		"not published": {func(_ *testing.T, m *installed.Machine, _ *inMemoryScheduler) {
 			m.Order(2, resticOf("0.19.0", strings.Repeat("0", 64)))
-		}, "restic 0.19.0 is not to be had from the platform"},
+		}, "restic 0.19.0 cannot be downloaded from the platform"},
 		"another program under its name": {func(_ *testing.T, m *installed.Machine, _ *inMemoryScheduler) {
 			m.Publish(installed.Says("0.19.0", "evil"), strings.Repeat("1", 64))
 			m.Order(2, resticOf("0.19.0", strings.Repeat("1", 64)))
@@ -228,13 +228,13 @@ func TestWhatMayNotBeObeyedIsPulledByNobody(t *testing.T) {
 			m.Configure(map[string]any{"least_generation": 3})
 			_ = os.RemoveAll(m.Paths.State())
 			_ = os.Mkdir(m.Paths.State(), 0o700)
-		}, "older than 3, the least"},
+		}, "older than 3, the lowest"},
 		"an old removal, the state lost": {func(m *installed.Machine) {
 			m.Configure(map[string]any{"least_generation": 3})
 			m.Order(2, map[string]any{"remove": true})
 			_ = os.RemoveAll(m.Paths.State())
 			_ = os.Mkdir(m.Paths.State(), 0o700)
-		}, "older than 3, the least"},
+		}, "older than 3, the lowest"},
 		"expired": {func(m *installed.Machine) {
 			m.IssuedAt = m.IssuedAt.AddDate(0, 0, -91)
 			m.Order(6, nil)
@@ -327,7 +327,7 @@ func TestAMachineThatForgotItsNumbersIsToldOnceWhereToGoOn(t *testing.T) {
 		return result
 	}
 	before := checkedIn(t, machine).Number
-	if told := deploy(true); fmt.Sprint(told.Changes) != "[reports: go on after number 41]" {
+	if told := deploy(true); fmt.Sprint(told.Changes) != "[reports: continue after number 41]" {
 		t.Fatalf("%+v", told)
 	}
 	if report.ReadFloor(machine.Paths.ReportFloor()) != 0 || checkedIn(t, machine).Number != before {

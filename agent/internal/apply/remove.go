@@ -71,7 +71,7 @@ func removeState(paths config.Paths) error {
 	// The service has ended; what still holds the lock was started by hand.
 	release, err := lock.Acquire(paths.Lock())
 	if errors.Is(err, lock.ErrHeld) {
-		return fault.Busy("a backup started by hand is under way", "let it finish or end it, then try again")
+		return fault.Busy("a backup started by hand is running", "wait until it ends, or stop it, then try again")
 	}
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func Start(command *exec.Cmd, plan Plan) error {
 func read(said []byte) error {
 	var told message
 	if err := json.Unmarshal(said, &told); err != nil {
-		return fmt.Errorf("the cage ended without a word: %w", err)
+		return fmt.Errorf("the cage ended without a message: %w", err)
 	}
 	switch {
 	case told.Step != "":
@@ -68,7 +68,7 @@ func read(said []byte) error {
 func identity(facts fs.FileInfo) (device, inode uint64, err error) {
 	raw, known := facts.Sys().(*syscall.Stat_t)
 	if !known {
-		return 0, 0, errors.New("the system does not say which folder this is")
+		return 0, 0, errors.New("the system does not identify this folder")
 	}
 	return raw.Dev, raw.Ino, nil
 }

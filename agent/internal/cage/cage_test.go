@@ -98,7 +98,7 @@ func TestAnotherFolderOrProgramIsNotTaken(t *testing.T) {
 	good := plan(t, folder)
 	other := good
 	other.SHA256 = strings.Repeat("0", 64)
-	if _, err := runCaged(other); err == nil || !strings.Contains(err.Error(), "is not the program") {
+	if _, err := runCaged(other); err == nil || !strings.Contains(err.Error(), "is not the expected program") {
 		t.Error(err)
 	}
 	for name, swap := range map[string]func() error{

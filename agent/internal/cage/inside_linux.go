@@ -137,7 +137,7 @@ func openProgram(plan Plan) (*os.File, error) {
 		return nil, err
 	}
 	if found := hex.EncodeToString(digest.Sum(nil)); found != plan.SHA256 {
-		return nil, fmt.Errorf("%s is not the program that it should be: its SHA-256 is %s, not %s", plan.Program, found,
+		return nil, fmt.Errorf("%s is not the expected program: its SHA-256 is %s, not %s", plan.Program, found,
 			plan.SHA256)
 	}
 	return file, nil

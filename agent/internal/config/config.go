@@ -160,7 +160,7 @@ func readPrivate(path string, into any) error {
 	var unsafe *files.UnsafeError
 	if errors.As(err, &unsafe) {
 		return fault.Refused(unsafe.Error(),
-			"make it root's own file in folders that only root writes, with no link on the way, or "+deployAgain)
+			"make root its owner, in folders that only root can write and without links on the path, or "+deployAgain)
 	}
 	if err != nil {
 		return fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
@@ -170,7 +170,7 @@ func readPrivate(path string, into any) error {
 	}
 	// The decoder's own message may quote what it read, and that may be a secret.
 	if err := json.Unmarshal(body, into); err != nil {
-		return fault.Failed(fmt.Sprintf("%s is not the JSON document expected", path), deployAgain)
+		return fault.Failed(fmt.Sprintf("%s is not the expected JSON document", path), deployAgain)
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func check(machine Machine, credentials Credentials) error {
 		}
 	}
 	if machine.LeastGeneration < 0 {
-		return fault.Failed(fmt.Sprintf("agent.json has least_generation %d", machine.LeastGeneration), deployAgain)
+		return fault.Failed(fmt.Sprintf("agent.json has the negative least_generation %d", machine.LeastGeneration), deployAgain)
 	}
 	// What a gate or orders say, and who asks when: nothing goes over an open line.
 	endpoint, err := url.Parse(machine.Endpoint)

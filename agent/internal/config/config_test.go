@@ -67,8 +67,8 @@ func TestUnsafeOrBrokenConfigurationIsRefused(t *testing.T) {
 		}, "etc/coffre is a link"},
 		"in a folder that others write": {good, secrets, func(p Paths) error {
 			return os.Chmod(p.Configuration(), 0o777)
-		}, "may be written by others"},
-		"not JSON":         {good, "{sekrit", nil, "credentials.json is not the JSON"},
+		}, "can be written by others"},
+		"not JSON":         {good, "{sekrit", nil, "credentials.json is not the expected JSON"},
 		"missing field":    {good, strings.Replace(secrets, "AK", "", 1), nil, "access_key_id"},
 		"other version":    {strings.Replace(good, `"version":1`, `"version":7`, 1), secrets, nil, "version 7"},
 		"open line":        {machine("http://h:1"), secrets, nil, "not an https address"},

@@ -28,8 +28,8 @@ const (
 
 var dangers = map[Danger]string{
 	IsLink: "is a link", NotFolder: "is not a directory", NotRegular: "is not a regular file",
-	Foreign:  "belongs to another user than root and the one who runs this",
-	Writable: "may be written by others than its owner", TooLarge: "is larger than such a file ever is",
+	Foreign:  "belongs to another user than root and the one that runs this program",
+	Writable: "can be written by others than its owner", TooLarge: "is too large for such a file",
 }
 
 // UnsafeError says which part of a path is not used, and why.

@@ -44,11 +44,11 @@ func Parse(body []byte) (Gate, error) {
 
 // Sentence says why the gate is closed, for a report.
 func (g Gate) Sentence() string {
-	sentence := "backups of this machine are closed on the storage"
+	sentence := "the storage accepts no backups of this machine"
 	switch g.Reason {
 	case "":
 	case ReasonFilling:
-		sentence += ": it fills the storage of all machines, which go on"
+		sentence += ": it fills the storage that all machines share; the others continue"
 	case ReasonQuota:
 		sentence += ": the quota is reached"
 	default:

@@ -98,7 +98,7 @@ func (r Request) run(ctx context.Context, folder, output, log *os.File) (int, er
 	}
 	trusted, err := files.Folder{Trusted: true}.Open(r.Folder)
 	if err != nil {
-		return exitUntrusted, fmt.Errorf("%w; this system has no cage for a restore, so nobody else may change that", err)
+		return exitUntrusted, fmt.Errorf("%w; this system has no cage for a restore, so only root may have the right to change that", err)
 	}
 	defer func() { _ = trusted.Close() }() // It was only looked at.
 	note, err := json.Marshal(map[string]string{"message_type": "coffre_uncaged", "reason": unavailable.Error()})

@@ -24,11 +24,11 @@ type Fault int
 const (
 	// Twice: a folder has a name twice, or two that this system takes for the same.
 	Twice Fault = iota
-	// Orphan: an entry stands in what is no folder.
+	// Orphan: an entry is in something that is not a folder.
 	Orphan
 	// BadName: a name is empty, or means another place than its own folder.
 	BadName
-	// BadType: an entry is of no known kind.
+	// BadType: an entry has an unknown type.
 	BadType
 	// TooDeep: a path is longer or deeper than any file system allows.
 	TooDeep
@@ -39,9 +39,9 @@ const (
 )
 
 var faults = map[Fault]string{
-	Twice: "stands there twice", Orphan: "stands in what is no folder", BadName: "has a name that no file can have",
-	BadType: "is of no known kind", TooDeep: "is deeper or longer than any file system allows",
-	Unreadable: "is no listing", Other: "is of another snapshot",
+	Twice: "is there twice", Orphan: "is in something that is not a folder", BadName: "has a name that no file can have",
+	BadType: "has an unknown type", TooDeep: "is deeper or longer than any file system allows",
+	Unreadable: "is not a listing", Other: "belongs to another snapshot",
 }
 
 // FaultError is one fault, at one path.

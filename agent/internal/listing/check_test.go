@@ -63,8 +63,8 @@ func TestWhatAnAttackerForgesIsNamed(t *testing.T) {
 		"the folder itself":                 {[]string{"file /. = ."}, BadName},
 		"no name":                           {[]string{"dir / = "}, BadName},
 		"a name that ends early":            {[]string{"file /a\x00b"}, BadName},
-		"no known kind":                     {[]string{"door /a"}, BadType},
-		"no kind":                           {[]string{" /a"}, BadType},
+		"unknown type":                      {[]string{"door /a"}, BadType},
+		"no type":                           {[]string{" /a"}, BadType},
 		"a name of 5 kB":                    {[]string{"file /" + strings.Repeat("n", 5000)}, TooDeep},
 	} {
 		for kind, check := range map[string]*Check{"shown": New(Linux), "exact": NewExact(Linux)} {

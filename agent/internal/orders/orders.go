@@ -104,7 +104,7 @@ type envelope struct {
 	Signatures []string `json:"signatures"`
 }
 
-const ordersRefused = "if nobody changed the storage behind SMILÉO's back, run apply for this tenant again"
+const ordersRefused = "if nobody outside SMILÉO changed the storage, run apply for this tenant again"
 
 // Verify reads a document fetched from the storage. Every error is a refusal: the machine keeps its last orders.
 func Verify(body []byte, who Identity) (Document, error) {
@@ -115,7 +115,7 @@ func Verify(body []byte, who Identity) (Document, error) {
 	if !slices.ContainsFunc(signatures, func(signature []byte) bool {
 		return ed25519.Verify(who.Key, document.Payload, signature)
 	}) {
-		return Document{}, refuse("no signature is by the key that this machine trusts")
+		return Document{}, refuse("no signature was made with the key that this machine trusts")
 	}
 	if err := document.parse(); err != nil {
 		return Document{}, refuse("%v", err)
@@ -150,7 +150,7 @@ func (o Orders) IsFor(who Identity) bool {
 // of the same generation, and news that have expired: what is applied already stays in force for ever.
 func Decide(applied *Document, fetched Document, least int64, now time.Time) (isNew bool, err error) {
 	if fetched.Orders.Generation < least {
-		return false, refuse("its generation %d is older than %d, the least that this machine was deployed with",
+		return false, refuse("its generation %d is older than %d, the lowest that this machine accepts since its deployment",
 			fetched.Orders.Generation, least)
 	}
 	if applied == nil || fetched.Orders.Generation > applied.Orders.Generation {
@@ -212,7 +212,7 @@ func decodeStrictly(body []byte, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the document")
+		return errors.New("there is more data after the document")
 	}
 	return nil
 }
@@ -236,13 +236,13 @@ func (o Orders) validate() error {
 		return nil
 	}
 	if !zoneName.MatchString(o.Timezone) {
-		return fmt.Errorf("timezone %q", o.Timezone)
+		return fmt.Errorf("invalid timezone %q", o.Timezone)
 	}
 	if !hexDigest.MatchString(o.Restic.SHA256) || o.Restic.Version == "" {
-		return errors.New("restic is not named by version and sha256")
+		return errors.New("the version or the sha256 of restic is missing or invalid")
 	}
 	if o.RunDeadlineSeconds < 1 || o.RunDeadlineSeconds > longestDeadlineSeconds {
-		return fmt.Errorf("run_deadline_seconds %d", o.RunDeadlineSeconds)
+		return fmt.Errorf("invalid run_deadline_seconds %d", o.RunDeadlineSeconds)
 	}
 	return o.Plan.validate()
 }
@@ -258,21 +258,21 @@ func (p Plan) validate() error {
 	}
 	for _, pattern := range p.Exclude {
 		if pattern == "" || strings.ContainsRune(pattern, 0) {
-			return fmt.Errorf("exclude %q", pattern)
+			return fmt.Errorf("invalid exclude %q", pattern)
 		}
 	}
 	for _, word := range p.Accepted {
 		if word.Number < 1 || !slices.Contains(p.Paths, word.Path) {
-			return fmt.Errorf("accepted path %q", word.Path)
+			return fmt.Errorf("invalid accepted path %q", word.Path)
 		}
 	}
 	for _, entry := range p.Schedule {
 		if !clockTime.MatchString(entry.At) || len(entry.Days) == 0 {
-			return fmt.Errorf("schedule at %q on %v", entry.At, entry.Days)
+			return fmt.Errorf("invalid schedule: %q on %v", entry.At, entry.Days)
 		}
 		for _, day := range entry.Days {
 			if !slices.Contains(weekdays, day) {
-				return fmt.Errorf("day %q", day)
+				return fmt.Errorf("invalid day %q", day)
 			}
 		}
 	}

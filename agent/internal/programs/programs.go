@@ -54,7 +54,7 @@ func Find(paths config.Paths, wanted orders.Restic) (string, error) {
 		return "", fault.Failed(fmt.Sprintf("restic is not installed: %v", err), "deploy the agent to this machine again")
 	}
 	if found != wanted.SHA256 {
-		return "", fault.Refused(fmt.Sprintf("%s is not restic %s as ordered: its SHA-256 is %s, not %s", paths.Restic(),
+		return "", fault.Refused(fmt.Sprintf("%s is not the ordered restic %s: its SHA-256 is %s, not %s", paths.Restic(),
 			wanted.Version, found, wanted.SHA256), "deploy the agent to this machine again")
 	}
 	return paths.Restic(), nil
@@ -75,7 +75,7 @@ func Fetch(ctx context.Context, settings storage.Settings, paths config.Paths, w
 	return path, files.ReplaceBy(path, 0o700, func(into io.Writer) error {
 		digest := sha256.New()
 		if _, err := client.Download(ctx, Key(wanted.SHA256), LimitBytes, io.MultiWriter(into, digest)); err != nil {
-			return fault.Failed(fmt.Sprintf("restic %s is not to be had from the platform: %v", wanted.Version, err),
+			return fault.Failed(fmt.Sprintf("restic %s cannot be downloaded from the platform: %v", wanted.Version, err),
 				"run apply for this tenant, which publishes the program that its orders name")
 		}
 		if found := hex.EncodeToString(digest.Sum(nil)); found != wanted.SHA256 {
@@ -100,7 +100,7 @@ func Prove(ctx context.Context, path, version string) error {
 	}
 	if err != nil {
 		return fault.Failed(fmt.Sprintf("restic %s does not run on this machine: %v", version, err),
-			"see whether the program is for this system, and whether "+filepath.Dir(path)+" may hold programs (noexec)")
+			"check that the program is for this system, and that "+filepath.Dir(path)+" allows programs to run (noexec)")
 	}
 	if said := strings.Fields(string(output)); len(said) < 2 || said[0] != "restic" || said[1] != version {
 		return fault.Refused(fmt.Sprintf("the program ordered as restic %s says that it is %q", version, shorten(output)),

@@ -35,10 +35,10 @@ func ReadHistory(path, tenantID, machine string) (history History, note string) 
 		err = json.Unmarshal(body, &history)
 	}
 	if err != nil || history.Number < 0 {
-		return fresh, fmt.Sprintf("%s is damaged and is begun anew", path)
+		return fresh, fmt.Sprintf("%s is damaged; a new history begins", path)
 	}
 	if history.TenantID != tenantID || history.Machine != machine {
-		return fresh, "this machine was another one before: its history is begun anew"
+		return fresh, "this machine had another identity before; a new history begins"
 	}
 	return history, ""
 }

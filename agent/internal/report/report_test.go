@@ -186,7 +186,7 @@ func TestADamagedHistoryOrAnotherMachinesIsBegunAnewAndSaysSo(t *testing.T) {
 				t.Fatal(err)
 			}
 			note, err := outbox.Recover("t1", "ws1")
-			if err != nil || !strings.Contains(note, "begun anew") || outbox.Remembered().SnapshotID != "" {
+			if err != nil || !strings.Contains(note, "a new history begins") || outbox.Remembered().SnapshotID != "" {
 				t.Fatalf("%q %v %+v", note, err, outbox.Remembered())
 			}
 			if kept := keep(t, outbox, at(1)); kept.Number != 1 {

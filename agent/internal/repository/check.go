@@ -64,7 +64,7 @@ type Reader struct {
 	folder string
 }
 
-var errMissing = errors.New("packs that the index names are not there")
+var errMissing = errors.New("the storage lacks packs that the index names")
 
 // errBroken is around everything that was answered and is not what was written.
 type errBroken struct {
@@ -230,7 +230,7 @@ func (r *Reader) compare(ctx context.Context, indexes []string, tree string, fou
 		err = eachPack(plain, func(pack indexPack) error {
 			packID, isID := parseID(pack.ID)
 			if !isID {
-				return fmt.Errorf("pack %.70q", pack.ID)
+				return fmt.Errorf("invalid pack id %.70q", pack.ID)
 			}
 			var needed int64
 			for _, blob := range pack.Blobs {
@@ -279,7 +279,7 @@ func (r *Reader) readTree(ctx context.Context, tree string, at place) error {
 		return broken("folder "+tree, errors.New("no index names it"))
 	}
 	if blob.Length <= 0 || blob.Length > treeLimit {
-		return broken("pack "+pack, errors.New("its place in the index is absurd"))
+		return broken("pack "+pack, errors.New("its place in the index is impossible"))
 	}
 	key := dataPrefix + pack[:2] + "/" + pack
 	sealed, err := r.Store.GetPart(ctx, key, blob.Offset, blob.Length)
@@ -311,7 +311,7 @@ func inflate(packed []byte) ([]byte, error) {
 // readNamed is an unsealed file that is named by its content, from restic's cache if that has it as it was written.
 func (r *Reader) readNamed(ctx context.Context, kind, name string) ([]byte, error) {
 	if _, isID := parseID(name); !isID {
-		return nil, broken(root+kind+"/"+name, errors.New("restic gives no such name"))
+		return nil, broken(root+kind+"/"+name, errors.New("restic never gives such a name"))
 	}
 	if r.folder != "" {
 		sealed, err := os.ReadFile(filepath.Join(r.folder, kind, name[:2], name))

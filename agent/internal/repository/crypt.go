@@ -72,12 +72,12 @@ type keyFile struct {
 func openKey(body []byte, password string) (masterKey, error) {
 	var file keyFile
 	if err := json.Unmarshal(body, &file); err != nil {
-		return masterKey{}, fmt.Errorf("it is no key file: %w", err)
+		return masterKey{}, fmt.Errorf("it is not a key file: %w", err)
 	}
 	isSane := file.N > 1 && file.R > 0 && file.P > 0 && file.P <= passesLimit && file.R <= memoryLimit/128 &&
 		file.N <= memoryLimit/128/file.R
 	if file.KDF != "scrypt" || !isSane {
-		return masterKey{}, errors.New("it asks for more work than restic ever does")
+		return masterKey{}, errors.New("it requires more work than restic ever does")
 	}
 	derived, err := scrypt.Key([]byte(password), file.Salt, file.N, file.R, file.P, keyBytes+2*halfBytes)
 	if err != nil {
@@ -97,7 +97,7 @@ func openKey(body []byte, password string) (masterKey, error) {
 	}
 	err = json.Unmarshal(plain, &found)
 	if err != nil || len(found.Encrypt) != keyBytes || len(found.MAC.K) != halfBytes || len(found.MAC.R) != halfBytes {
-		return masterKey{}, errors.New("it holds no master key")
+		return masterKey{}, errors.New("it contains no master key")
 	}
 	return masterKey{found.Encrypt, found.MAC.K, found.MAC.R}, nil
 }

@@ -106,7 +106,7 @@ func eachPack(plain []byte, take func(indexPack) error) error {
 func expect(decoder *json.Decoder, wanted json.Delim) error {
 	token, err := decoder.Token()
 	if err == nil && token != wanted {
-		err = fmt.Errorf("%v where %v belongs", token, wanted)
+		err = fmt.Errorf("found %v instead of %v", token, wanted)
 	}
 	return err
 }

@@ -143,6 +143,6 @@ func ExplainDamage(damage Damage, reason string) string {
 		reason = " (" + reason + ")"
 	}
 	return parts[damage.Part] + ending + reason +
-		"; the bucket keeps it as it is with its earlier versions: coffre verify says what is damaged, coffre undelete brings" +
-		" back a time when it was whole"
+		"; the bucket keeps it and its earlier versions: coffre verify lists all damage, coffre undelete brings back the" +
+		" state of a time before the damage"
 }

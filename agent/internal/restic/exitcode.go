@@ -18,10 +18,10 @@ const (
 func Explain(code int, reason string) string {
 	switch code {
 	case ExitNoRepository:
-		return "there is no restic repository in the bucket; run apply for this tenant, which makes it"
+		return "there is no restic repository in the bucket; run apply for this tenant, which creates it"
 	case ExitLocked:
-		return "the repository is locked by another restic, a prune or a check; wait for it, or if none is running remove" +
-			" the stale lock with the owner's key (restic unlock)"
+		return "the repository is locked by another restic, a prune or a check; wait until it ends; if none is running," +
+			" remove the stale lock with the owner's key (restic unlock)"
 	case ExitWrongPassword:
 		return "the repository does not open with this machine's password; deploy the agent again, and compare the data" +
 			" bundle with its escrow if that does not help"

@@ -56,8 +56,8 @@ func (r run) ask(ctx context.Context, access access, applied orders.Document, me
 	r.deliver(ctx, access, memory)
 	found.missing, err = findMissing(ctx, access.client, memory.history)
 	if found.missing != nil {
-		found.notes = append(found.notes, fmt.Sprintf("the last snapshot of this machine, %.8s of %s, is not in the storage"+
-			" any more", found.missing.id, found.missing.at.Format(time.RFC3339)))
+		found.notes = append(found.notes, fmt.Sprintf("the last snapshot of this machine, %.8s of %s, is no longer"+
+			" in the storage", found.missing.id, found.missing.at.Format(time.RFC3339)))
 	}
 	if err != nil || found.door.Closed {
 		return found, err

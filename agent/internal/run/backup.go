@@ -112,7 +112,7 @@ func (t task) leaveOut(plan plan) (leftOut mounts.LeftOut, notes []string) {
 		t.log("left out: %s", strings.Join(leftOut.Names, ", "))
 	}
 	if leftOut.TooMany > 0 {
-		notes = append(notes, fmt.Sprintf("%d file systems that hold nothing to keep are too many to leave out; let the plan"+
+		notes = append(notes, fmt.Sprintf("%d file systems need no backup, but they are too many to exclude; in the plan,"+
 			" name folders below /", leftOut.TooMany))
 	}
 	return leftOut, notes

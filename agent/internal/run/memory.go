@@ -33,7 +33,7 @@ func (r run) recall(outbox *report.Outbox) memory {
 	note, err := outbox.Recover(r.machine.TenantID, r.machine.Machine)
 	found := memory{history: outbox.Remembered(), err: err}
 	if err != nil {
-		found.notes = append(found.notes, fmt.Sprintf("what this machine remembers of its runs cannot be kept: %v", err))
+		found.notes = append(found.notes, fmt.Sprintf("the history of this machine's runs cannot be saved: %v", err))
 	}
 	found.notes = append(found.notes, nonEmpty(note)...)
 	return found
@@ -71,5 +71,5 @@ func (r run) handOver(ctx context.Context, access access, found findings, made r
 	if err == nil {
 		err = access.client.Put(ctx, key, document)
 	}
-	return made, errors.Join(fmt.Errorf("keep the report: %w", keepErr), err)
+	return made, errors.Join(fmt.Errorf("save the report: %w", keepErr), err)
 }

@@ -24,8 +24,8 @@ func (t task) survey() (found plan, notes []string) {
 	table, err := mounts.Read()
 	if err != nil {
 		// What it would have named is read like everything else, until the deadline.
-		notes = append(notes, fmt.Sprintf("what is mounted on this machine cannot be read, so nothing is left out for its"+
-			" kind: %v", err))
+		notes = append(notes, fmt.Sprintf("the mounts of this machine cannot be read, so no file system is excluded for"+
+			" its type: %v", err))
 	}
 	baseline := sources.Accept(t.remembered.Paths, t.orders.Plan.Accepted)
 	return plan{resolved, table, baseline, sources.Places(resolved, table, baseline)}, notes

@@ -69,7 +69,7 @@ func Run(ctx context.Context, settings Settings) (Outcome, error) {
 	}
 	release, err := lock.Acquire(settings.Paths.Lock())
 	if errors.Is(err, lock.ErrHeld) {
-		return Outcome{}, fault.Busy("another backup run is under way on this machine",
+		return Outcome{}, fault.Busy("another backup is running on this machine",
 			"see systemctl status coffre-backup.service")
 	}
 	if err != nil {

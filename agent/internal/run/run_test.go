@@ -213,7 +213,7 @@ func TestAGateClosedDuringABackupIsTheReason(t *testing.T) {
 			if reason == "" {
 				expect(t, got, exit, want, 1, "Access Denied")
 			} else {
-				expect(t, got, exit, want, 4, "closed on the storage: ")
+				expect(t, got, exit, want, 4, "the storage accepts no backups of this machine: ")
 			}
 		})
 	}
@@ -238,7 +238,7 @@ func TestAReasonThatComesAfterTheDenialIsTheReason(t *testing.T) {
 		return ""
 	})
 	got, exit := backUp(t, machine)
-	expect(t, got, exit, report.Failed, 4, "closed on the storage: suspended")
+	expect(t, got, exit, report.Failed, 4, "the storage accepts no backups of this machine: suspended")
 }
 
 func TestAResticThatStandsStillBehindAGateClosedMeanwhileIsEnded(t *testing.T) {
@@ -254,7 +254,7 @@ func TestAResticThatStandsStillBehindAGateClosedMeanwhileIsEnded(t *testing.T) {
 		return ""
 	})
 	got, exit := backUp(t, machine)
-	expect(t, got, exit, report.Quota, 4, "closed on the storage: ")
+	expect(t, got, exit, report.Quota, 4, "the storage accepts no backups of this machine: ")
 }
 
 func TestAClosedGateKeepsResticFromStarting(t *testing.T) {
@@ -300,7 +300,7 @@ func TestOrdersOnTheStorageAreNotedNotObeyed(t *testing.T) {
 		words  string
 	}{
 		"newer":     {func(m *installed.Machine) { m.Order(8, nil) }, 8, ""},
-		"forged":    {func(m *installed.Machine) { m.Forge(8) }, 5, "no signature is by the key that this machine trusts; generation 5 stays in force"},
+		"forged":    {func(m *installed.Machine) { m.Forge(8) }, 5, "no signature was made with the key that this machine trusts; generation 5 stays in force"},
 		"replayed":  {func(m *installed.Machine) { m.Order(3, nil) }, 5, "older than 5"},
 		"malformed": {func(m *installed.Machine) { m.Server.Put(orders.Key, []byte("?")) }, 5, "not a signed document"},
 		"gone":      {func(m *installed.Machine) { m.Server.Delete(orders.Key) }, 5, "holds no orders"},
@@ -368,14 +368,14 @@ func TestARunThatCannotStartSaysWhy(t *testing.T) {
 		"damaged":       {func(m *installed.Machine) { _ = os.WriteFile(m.Paths.Applied(), nil, 0o600) }, "damaged", 1},
 		"restic replaced": {func(m *installed.Machine) {
 			_ = os.WriteFile(m.Paths.Restic(), []byte("other"), 0o755)
-		}, "not restic 0.18.1 as ordered", 1},
+		}, "is not the ordered restic 0.18.1", 1},
 		"suspended": {func(m *installed.Machine) {
 			m.Server.FailWith(func(string, string) string { return "UserSuspended" })
 		}, "refuses this machine", 0},
 		"clock off": {func(m *installed.Machine) {
 			m.Server.SetClock(-20 * time.Minute)
 			m.Server.FailWith(func(string, string) string { return "RequestTimeTooSkewed" })
-		}, "clock is 1200 s off", 0},
+		}, "clock differs by 1200 s", 0},
 		"server errors": {func(m *installed.Machine) {
 			m.Server.FailWith(func(string, string) string { return "SlowDown" })
 		}, "no answer for 1 s", 0},
@@ -460,7 +460,7 @@ func TestAReportThatCannotBeKeptIsStillPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Run(t.Context(), settings(machine, &bytes.Buffer{}))
-	if err == nil || !strings.Contains(err.Error(), "keep the report") || len(delivered(machine)) != 1 {
+	if err == nil || !strings.Contains(err.Error(), "save the report") || len(delivered(machine)) != 1 {
 		t.Fatalf("%v %v", err, delivered(machine))
 	}
 }

@@ -25,7 +25,7 @@ func failed(message string) verdict { return verdict{report.Failed, message, fau
 
 func byQuota() verdict {
 	return verdict{
-		report.Quota, "the quota is reached: the storage takes no more data, so this run saved nothing", fault.ExitRefused,
+		report.Quota, "the quota is reached: the storage accepts no more data, so this run saved nothing", fault.ExitRefused,
 	}
 }
 
@@ -59,7 +59,7 @@ func unprepared(err error, clockOffset *float64, deadlineSeconds int, patience t
 	case errors.Is(err, storage.ErrQuotaExceeded):
 		return byQuota()
 	case errors.Is(err, storage.ErrClockSkewed) && clockOffset != nil:
-		return failed(fmt.Sprintf("this machine's clock is %.0f s off the storage's, which refuses that; set it right",
+		return failed(fmt.Sprintf("this machine's clock differs by %.0f s from the storage's, which refuses it for that; correct it",
 			*clockOffset))
 	case errors.Is(err, storage.ErrAccessDenied):
 		return failed(fmt.Sprintf("the storage refuses this machine: %v", err))
@@ -118,7 +118,7 @@ func judge(f facts) verdict {
 	case f.outcome.Ended == restic.ByDenial:
 		return failed("the storage began to refuse this machine during the backup")
 	case f.outcome.ExitCode == nil:
-		return failed("restic was killed by somebody else")
+		return failed("something outside the agent killed restic")
 	case f.damage.Part != restic.Nothing:
 		return failed(restic.ExplainDamage(f.damage, f.reason))
 	}
@@ -128,9 +128,9 @@ func judge(f facts) verdict {
 func judgeSaved(f facts) verdict {
 	switch f.integrity {
 	case report.PacksMissing:
-		return failed("packs that the index names are not in the storage: this snapshot cannot be restored whole")
+		return failed("the storage lacks packs that the index names: this snapshot cannot be restored completely")
 	case report.SnapshotUnreadable:
-		return failed("the new snapshot does not come back from the storage as it was written")
+		return failed("the storage does not return the new snapshot as it was written")
 	case report.Whole, report.Unchecked:
 	}
 	var parts []string
@@ -141,7 +141,7 @@ func judgeSaved(f facts) verdict {
 		parts = append(parts, "paths of the plan: "+list(bad))
 	}
 	if f.unreadable > 0 {
-		parts = append(parts, fmt.Sprintf("%d could not be read", f.unreadable))
+		parts = append(parts, fmt.Sprintf("%d entries could not be read", f.unreadable))
 	}
 	if len(parts) == 0 && *f.outcome.ExitCode == restic.ExitIncomplete {
 		parts = append(parts, f.reason)

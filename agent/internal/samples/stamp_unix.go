@@ -52,7 +52,7 @@ func stillNamed(path string, want stamp) bool {
 func stampOf(facts os.FileInfo) (stamp, error) {
 	raw, known := facts.Sys().(*syscall.Stat_t)
 	if !known {
-		return stamp{}, errors.New("no kernel facts about the file")
+		return stamp{}, errors.New("the kernel gives no facts about the file")
 	}
 	return stamp{
 		inode: raw.Ino, device: uint64(raw.Dev), size: facts.Size(),

@@ -138,7 +138,7 @@ def test_another_restic_is_fetched_by_its_hash_and_backs_up(alone, shelf, agents
     [
         (
             {"restic": OrderedProgram("0.18.1", "0" * 64, Path("restic"))},
-            "restic 0.18.1 is not to be had from the platform",
+            "restic 0.18.1 cannot be downloaded from the platform",
         ),
         ({"restic": "wrong version"}, "ordered as restic 9.9.9 says that it is"),
         ({"timezone": "Europe/Atlantis"}, "time zone Europe/Atlantis"),
@@ -181,7 +181,7 @@ def test_orders_that_are_forged_older_or_for_another_machine_are_refused_and_tol
     good = order(alone, COMPTA, at="07:07")
     assert run_by_itself(alone, COMPTA).generation_applied == good
     for bad, words in (
-        ({"seed": b"x" * 32, "generation": good + 1}, "no signature is by the key that this machine trusts"),
+        ({"seed": b"x" * 32, "generation": good + 1}, "no signature was made with the key that this machine trusts"),
         ({"generation": good - 1}, "is older than"),
         ({"machine": CAISSE, "generation": good + 1}, f"/{CAISSE}, this machine is"),
         ({"seed": b"x" * 32, "generation": good + 1, "remove": True}, "no signature"),
