@@ -28,7 +28,12 @@ ENDING_SECONDS = 60.0
 PROVIDER_CALLS = 15
 """User, key and wall of the owner; user, key, bucket, policy, access block and lifecycle of two machines."""
 
-MACHINE_STEPS = ("Look whose", "Put the agent's programs", "Write the agent's configuration", "apply its orders")
+MACHINE_STEPS = (
+    "Read which agent",
+    "Install the agent's programs",
+    "Write the agent's configuration",
+    "apply its orders",
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.naming import ID_PATTERN, NAME_PATTERN
 
-LOOK = "See that no other agent is there"
+LOOK = "Check that no other agent is there"
 """The task, in every system's role, that fails on a machine with the agent of another owner."""
 
 LOOK_SECONDS = 60.0

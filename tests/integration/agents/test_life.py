@@ -21,7 +21,7 @@ from tests.integration.agents.scene import ATELIER, CAISSE, COMPTA, HOSTS
 from tests.processes import list_pids, read_words, watched_processes
 
 WATCHED = (COMPTA, ATELIER)
-WITHOUT_AGENT = "Stop and disable units that no working agent has removed"
+WITHOUT_AGENT = "Stop and disable the units if the agent did not remove them"
 
 
 def ignore(_machine, _task):
@@ -185,7 +185,7 @@ def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents, tmp_p
     [repaired] = agents.deploy(scene.requests(CAISSE), ignore)
     assert (seen.ok, seen.changed) == (True, True)
     assert repaired.changes == (
-        "Put the agent's programs, folders and command in their places",
+        "Install the agent's programs, folders and command",
         "Write the agent's configuration and its credentials",
         "Have the agent apply its orders",
     )

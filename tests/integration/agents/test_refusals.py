@@ -193,7 +193,7 @@ def test_the_machine_refuses_a_program_that_arrives_otherwise_than_announced(sce
     outcome = run_playbook("deploy_agents.yml", hosts, tmp_path, ignore, with_folder=inventory.with_private_folder)[
         host_name(request.target)
     ]
-    assert (outcome.ok, outcome.failed_task) == (False, "Put the agent's programs, folders and command in their places")
+    assert (outcome.ok, outcome.failed_task) == (False, "Install the agent's programs, folders and command")
     assert DAMAGED in outcome.reason
     with scene.root_on(COMPTA) as root:
         assert root.run(["ls", "/usr/local/lib/coffre"], 20).stdout == ""

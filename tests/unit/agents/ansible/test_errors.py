@@ -96,7 +96,7 @@ COPY = (
 def test_ansible_s_words_become_a_cause_and_what_mends_it(reason, unreachable, parts):
     """Whether Ansible calls the machine unreachable or the task failed: it does so by chance."""
     for ansible_says in (False, True):
-        task = "" if ansible_says else "Put the agent's programs"
+        task = "" if ansible_says else "Install the agent's programs"
         result = judge(TARGET, HostOutcome(False, ansible_says, (), task, reason), {})
         assert [part for part in parts if part not in result.message] == []
         assert result.message.startswith("compta-01: ")

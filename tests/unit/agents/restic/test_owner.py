@@ -49,7 +49,7 @@ def test_another_is_named_by_its_tenants_file_where_there_is_one() -> None:
 )
 def test_a_look_that_failed_is_told_in_an_operators_words(reason: str, said: str) -> None:
     assert explain_look("martin", "compta-01", reason, SLUGS).message == f"compta-01: {said}"
-    result = judge(TARGET, HostOutcome(False, False, (), "See that no other agent is there", reason), SLUGS)
+    result = judge(TARGET, HostOutcome(False, False, (), "Check that no other agent is there", reason), SLUGS)
     assert (result.ok, result.unreachable, result.changed) == (False, False, False)
     assert said in result.message
     assert "Nothing was changed there" in result.message
