@@ -33,16 +33,16 @@ const lineLimit = 2000
 
 const usage = `usage: coffre-agent COMMAND [--check]
 
-  apply    obey the signed orders in this machine's bucket; --check only says what would change; with
-           --reports-after N and --check-ins-after M, numbers go on above those, whatever this machine has forgotten
-  pull     take newer orders, if there are any; what fails leaves the last ones in force and is in the next report
-  run      back up now; with --pull, take newer orders first
-  remove   take the schedule and the agent's state off this machine; --check only says what would change;
-           with --all, configuration and programs too
+  apply    apply the signed orders in this machine's bucket; --check only reports what would change; with
+           --reports-after N and --check-ins-after M, numbers continue above these, even if this machine has lost its own
+  pull     apply newer orders, if there are any; if that fails, the last orders stay in force and the next report says why
+  run      back up now; with --pull, apply newer orders first
+  remove   remove the schedule and the agent's state from this machine; --check only reports what would change;
+           with --all, remove the configuration and the programs too
   version  print version, Go version, system and architecture
 
 apply, remove and version print JSON. Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused, 5 try again later;
-of run: 0 success, 1 failed, 3 partial, 4 quota reached or gate closed, 5 another run is under way.
+of run: 0 success, 1 failed, 3 partial, 4 quota reached or gate closed, 5 another run is in progress.
 `
 
 func main() {

@@ -48,7 +48,8 @@ _MEANINGS = (
     _Meaning(
         r"read-only file system|errno 30\b",
         "a file system there is read-only",
-        "Look at `findmnt` and `dmesg` on the machine. If it is damaged, check it and mount it read-write again.",
+        "Look at `findmnt` and `dmesg` on the machine. If the file system is damaged, check it and mount it read-write "
+        "again.",
     ),
     _Meaning(
         r"destination .* not writable",

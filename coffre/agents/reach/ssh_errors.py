@@ -80,18 +80,9 @@ _SUDO = (
     ("no valid sudoers sources", "Its sudoers file has an error: `visudo -c` on the machine shows where."),
     ("parse error", "Its sudoers file has an error: `visudo -c` on the machine shows where."),
     ("syntax error", "Its sudoers file has an error: `visudo -c` on the machine shows where."),
-    (
-        "effective uid is not 0",
-        "sudo has no root rights there: ask the administrator to repair its package.",
-    ),
-    (
-        "must be owned by uid 0",
-        "sudo has no root rights there: ask the administrator to repair its package.",
-    ),
-    (
-        "no new privileges",
-        "Its sessions cannot gain privileges (NoNewPrivileges): check the unit of sshd there.",
-    ),
+    ("effective uid is not 0", "sudo has no root rights there: ask the administrator to repair its package."),
+    ("must be owned by uid 0", "sudo has no root rights there: ask the administrator to repair its package."),
+    ("no new privileges", "Its sessions cannot gain privileges (NoNewPrivileges): check the unit of sshd there."),
 )
 """sudo's messages when it refuses, in the C locale, and the remedy for each."""
 
@@ -102,8 +93,8 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
     if "remote host identification has changed" in text:
         return ChangedHostKeyError(
             f"{machine}: its SSH host key is not the one that was recorded; nothing was sent to it",
-            "Another machine may be answering in its place. If it was reinstalled and its administrator confirms "
-            f"the new fingerprint, run `{trust} --replace`.",
+            "Another machine may be answering in its place. If the machine was reinstalled and its "
+            f"administrator confirms the new fingerprint, run `{trust} --replace`.",
         )
     if "host key is known for" in text or "host key verification failed" in text:
         return UnknownHostKeyError(

@@ -15,7 +15,7 @@ LOOK_SECONDS = 60.0
 _HERE = "this is the computer that Coffre runs on"
 _FOUND = re.compile(rf"the agent of machine ({NAME_PATTERN}) of tenant ({ID_PATTERN}) is there")
 _HINT = (
-    "Nothing was changed there. Correct `connection` of {machine} in tenants/{slug}.yaml. If that computer becomes "
+    "Nothing was changed there. Correct `connection` of {machine} in tenants/{slug}.yaml. If that computer is now "
     "{machine}, remove the other agent from it first (docs/replace-a-machine.md)."
 )
 _LOOK = """

@@ -14,7 +14,7 @@ MAX_REASON_LENGTH = 300
 """The maximum of restic's own words beside our sentence."""
 
 EXIT_MEANINGS: Mapping[int, tuple[str, str]] = {
-    1: ("restic failed", "Correct the cause, then run the command again: nothing in the repository was changed."),
+    1: ("restic failed", "Correct the cause, then run the command again: reading changes nothing in the repository."),
     3: ("some files could not be read", "All others were read; look at the files that are named."),
     10: ("there is no restic repository there", "Run `coffre apply`: it creates the repository of a new machine."),
     11: ("the repository is locked by another restic", "Wait for that run to end and try again."),

@@ -226,7 +226,7 @@ def explain_end(code: int, lines: list[str], machine: str) -> ExpectedError:
     if code == 86:
         return RefusedError(
             f"{machine}: {said}",
-            "With --into, name a folder that only root can change, like all folders above it: one below /root.",
+            "With --into, name a folder below /root, or another one that only root can change at every level.",
         )
     if code >= 80:
         return ExpectedError(f"{machine}: {said}", "Correct that on the machine, then run the same command again.")
