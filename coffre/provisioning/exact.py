@@ -18,7 +18,7 @@ from coffre.spec.loader import Checkout
 from coffre.tenant.service import Service, open_service
 from coffre.workspace.files import write_atomically
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)

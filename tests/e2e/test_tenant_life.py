@@ -338,7 +338,8 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
     (planned,) = desk.json("plan", SLUG, "--json", "--exit-code", expect=6)
     assert (planned["storage"], planned["machines"][0]["differences"]) == ([], [])
     (waiting,) = planned["machines"][1]["differences"]
-    assert f"caisse-01: {waiting.removesuffix(' not delivered yet')} apply this at its next backup" in let_go
+    assert waiting["kind"] == "orders_undelivered"
+    assert f"caisse-01: orders {waiting['generation']} apply this at its next backup" in let_go
     assert "/srv/disque" not in desk.coffre("status", SLUG, expect=1).stdout
     desk.coffre("backup", SLUG, *caisse, expect=1)
     taken = {"/srv/disque": "accepted", "/srv/vue": "saved", "/srv/tableaux": "excluded"}

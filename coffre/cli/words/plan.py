@@ -10,6 +10,7 @@ from coffre.spec.values.sizes import format_bytes, format_sold
 if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.plan import TenantPlan
+    from coffre.provisioning.terms.differences import Difference
     from coffre.provisioning.terms.found import AccessSwitch, Change, Value
     from coffre.provisioning.terms.notes import Note
 
@@ -25,7 +26,7 @@ def show_plan(planned: "TenantPlan") -> None:
         _show_change(change)
     for machine in planned.machines:
         if machine.action != "none":
-            reasons = f": {', '.join(machine.differences)}" if machine.differences else ""
+            reasons = f": {', '.join(map(describe_difference, machine.differences))}" if machine.differences else ""
             output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
     for text in (*map(describe_switch, planned.access), *map(describe_step, planned.steps)):
         output.result(f"  ~ {text}")
@@ -49,6 +50,26 @@ def describe_switch(switch: "AccessSwitch") -> str:
     if switch.reason is None:
         return f"let in again: {machines}"
     return f"shut out of their repositories ({switch.reason}): {machines}"
+
+
+def describe_difference(difference: "Difference") -> str:
+    """Say what differs between a machine's agent and its tenant file."""
+    from coffre.provisioning.terms.differences import (
+        ConnectionDifference,
+        OrdersFieldDifference,
+        StateDifference,
+        UndeliveredDifference,
+    )
+
+    match difference:
+        case StateDifference():
+            return _DIFFERENCES[difference.kind.value]
+        case OrdersFieldDifference():
+            return difference.field
+        case UndeliveredDifference():
+            return f"orders {difference.generation} not delivered yet"
+        case ConnectionDifference():
+            return f"connection {difference.recorded} is now {difference.wanted}"
 
 
 def describe_note(note: "Note", tenant: str) -> str:
@@ -97,6 +118,12 @@ def _plain(step: "Change", value: "Value") -> str:
     return str(value)
 
 
+_DIFFERENCES = {
+    "orders_untrusted": "orders that are not ours, or were put back",
+    "orders_lost": "orders lost",
+    "agent_program": "agent program",
+    "retired": "retired",
+}
 _TENANT_NOTES = {
     "leaving": "leaving: `coffre offboard {tenant} --plan` has the dates and what will go",
     "suspended": "suspended: its machines neither back up nor restore, and agents are left as they are",

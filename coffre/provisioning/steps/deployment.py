@@ -20,6 +20,14 @@ from coffre.provisioning.steps.agents import (
 from coffre.provisioning.steps.retirement import remove_agents
 from coffre.provisioning.steps.rotation import Resumed
 from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.differences import (
+    ConnectionDifference,
+    Difference,
+    DifferenceKind,
+    OrdersFieldDifference,
+    StateDifference,
+    UndeliveredDifference,
+)
 from coffre.provisioning.terms.done import (
     Deployed,
     Initialised,
@@ -58,27 +66,31 @@ def _look_at(at: Context, name: str) -> MachinePlan:
         except InvalidOrdersError:
             if not intent.replaces_orders:
                 raise
-            return MachinePlan(name, "update", ("orders that are not ours, or were put back",), inputs_sha256)
+            untrusted = StateDifference(DifferenceKind.ORDERS_UNTRUSTED)
+            return MachinePlan(name, "update", (untrusted,), inputs_sha256)
         orders = plan_orders(service.tenant, service.log, name, standing)
-    differences = _name_differences(orders, installed, wanted_on(orders, machine))
-    differences += _name_other_way(find_way(service.log, name), describe_way(service.machine(name).connection))
+    differences = (
+        *_compare(orders, installed, wanted_on(orders, machine)),
+        *_compare_ways(find_way(service.log, name), describe_way(service.machine(name).connection)),
+    )
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 
 
-def _name_other_way(recorded: str | None, wanted: str) -> tuple[str, ...]:
-    """Name the change of a machine's connection: its agent, and its password, would be sent to another address."""
-    return () if recorded in (None, wanted) else (f"connection {recorded} is now {wanted}",)
+def _compare_ways(recorded: str | None, wanted: str) -> tuple[Difference, ...]:
+    """Return the change of a machine's connection: its agent, and its password, would be sent to another address."""
+    return () if recorded is None or recorded == wanted else (ConnectionDifference(recorded, wanted),)
 
 
-def _name_differences(orders: Orders | None, installed: Installed, wanted: Installed | None) -> tuple[str, ...]:
+def _compare(orders: Orders | None, installed: Installed, wanted: Installed | None) -> tuple[Difference, ...]:
     if wanted is None:
-        return ("orders lost",)
-    due, differences = (orders.due, list(orders.differences)) if orders is not None else (0, [])
+        return (StateDifference(DifferenceKind.ORDERS_LOST),)
+    due, fields = (orders.due, orders.differences) if orders is not None else (0, ())
+    differences: list[Difference] = [OrdersFieldDifference(field) for field in fields]
     is_renewal = lacks_only_renewal(installed, replace(wanted, agent_sha256=installed.agent_sha256), due)
     if not differences and wanted.generation != installed.generation and not is_renewal:
-        differences.append(f"orders {wanted.generation} not delivered yet")
+        differences.append(UndeliveredDifference(wanted.generation))
     if wanted.agent_sha256 != installed.agent_sha256:
-        differences.append("agent program")
+        differences.append(StateDifference(DifferenceKind.AGENT_PROGRAM))
     return tuple(differences)
 
 

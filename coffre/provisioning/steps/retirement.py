@@ -14,6 +14,7 @@ from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.orders.control import write_orders
 from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.differences import DifferenceKind, StateDifference
 from coffre.provisioning.terms.done import (
     Escrowed,
     Forgotten,
@@ -87,7 +88,8 @@ def look(at: Context) -> list[MachinePlan]:
     if at.intent.storage_only:
         return []
     leaving = list_leaving(at.service, at.service.secrets.find_control())
-    return [MachinePlan(name, "remove", ("retired",)) for name in leaving]
+    retired = StateDifference(DifferenceKind.RETIRED)
+    return [MachinePlan(name, "remove", (retired,)) for name in leaving]
 
 
 def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_out: ShutOut) -> RemovalsOrdered:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.terms.differences import Difference
 from coffre.records.events import EventKind
 from coffre.secrets.rotations import PendingRotation
 
@@ -29,7 +30,7 @@ class MachinePlan:
 
     machine: str
     action: str
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
     inputs_sha256: str = ""
 
 

@@ -7,10 +7,18 @@ from datetime import date
 import pytest
 
 from coffre.cli import output
-from coffre.cli.words.plan import describe_note, describe_switch, show_plan
+from coffre.cli.words.plan import describe_difference, describe_note, describe_switch, show_plan
 from coffre.observation.retired import RetiredStatus
 from coffre.provisioning.plan import TenantPlan
-from coffre.provisioning.terms.found import AccessSwitch
+from coffre.provisioning.terms.differences import (
+    ConnectionDifference,
+    Difference,
+    DifferenceKind,
+    OrdersFieldDifference,
+    StateDifference,
+    UndeliveredDifference,
+)
+from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
 from coffre.provisioning.terms.notes import (
     HoldNote,
     MachineNote,
@@ -65,6 +73,39 @@ def test_machines_that_are_shut_out_or_let_in_are_named(switch: AccessSwitch, wo
 )
 def test_each_note_is_one_line(note: Note, words: str) -> None:
     assert describe_note(note, "martin") == words
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        (OrdersFieldDifference("plan.paths"), "plan.paths"),
+        (UndeliveredDifference(7), "orders 7 not delivered yet"),
+        (ConnectionDifference("ssh a@b:22", "ssh a@c:22"), "connection ssh a@b:22 is now ssh a@c:22"),
+        (StateDifference(DifferenceKind.ORDERS_UNTRUSTED), "orders that are not ours, or were put back"),
+        (StateDifference(DifferenceKind.ORDERS_LOST), "orders lost"),
+        (StateDifference(DifferenceKind.AGENT_PROGRAM), "agent program"),
+        (StateDifference(DifferenceKind.RETIRED), "retired"),
+    ],
+)
+def test_each_difference_of_an_agent_is_named(difference: Difference, words: str) -> None:
+    assert describe_difference(difference) == words
+
+
+def test_an_agent_s_differences_are_words_for_people_and_values_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    differences = (UndeliveredDifference(7), StateDifference(DifferenceKind.AGENT_PROGRAM))
+    planned = TenantPlan("martin", (), (), (MachinePlan("compta-01", "update", differences),), {})
+    show_plan(planned)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "  ~ agent on compta-01: orders 7 not delivered yet, agent program"
+    )
+    output.result_json([asdict(planned)])
+    [shown] = json.loads(capsys.readouterr().out)
+    assert shown["machines"][0]["differences"] == [
+        {"generation": 7, "kind": "orders_undelivered"},
+        {"kind": "agent_program"},
+    ]
 
 
 def test_switches_are_changes_and_notes_are_none(capsys: pytest.CaptureFixture[str]) -> None:

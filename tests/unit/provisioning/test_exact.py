@@ -11,6 +11,14 @@ from coffre.observation.retired import RetiredStatus
 from coffre.provisioning.changes import PropertyChange, ResourceChange, refuse_other_changes
 from coffre.provisioning.exact import ExactPlan, list_differences, load_plans, refuse_unless_same, save_plans
 from coffre.provisioning.plan import TenantPlan
+from coffre.provisioning.terms.differences import (
+    ConnectionDifference,
+    Difference,
+    DifferenceKind,
+    OrdersFieldDifference,
+    StateDifference,
+    UndeliveredDifference,
+)
 from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
 from coffre.provisioning.terms.notes import (
     HoldNote,
@@ -37,8 +45,17 @@ NOTES: tuple[Note, ...] = (
     MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
     RepositoryGoneNote("compta-01", 12),
 )
+DIFFERENCES: tuple[Difference, ...] = (
+    OrdersFieldDifference("plan.paths"),
+    UndeliveredDifference(7),
+    ConnectionDifference("ssh root@old.example:22", "ssh root@new.example:22"),
+    StateDifference(DifferenceKind.ORDERS_UNTRUSTED),
+    StateDifference(DifferenceKind.ORDERS_LOST),
+    StateDifference(DifferenceKind.AGENT_PROGRAM),
+    StateDifference(DifferenceKind.RETIRED),
+)
 PLAN = ExactPlan(
-    TenantPlan("martin", (), (WALL, KEY), (MachinePlan("compta-01", "update", ("plan.paths",), "cc"),), {}),
+    TenantPlan("martin", (), (WALL, KEY), (MachinePlan("compta-01", "update", DIFFERENCES, "cc"),), {}),
     "0123",
     "f1",
     "f2",
@@ -69,6 +86,10 @@ def test_the_same_plan_has_no_difference() -> None:
             replace(PLAN, plan=replace(PLAN.plan, machines=(replace(PLAN.plan.machines[0], inputs_sha256="x"),))),
             "agent on compta-01",
         ),
+        (
+            replace(PLAN, plan=replace(PLAN.plan, machines=(replace(PLAN.plan.machines[0], differences=()),))),
+            "agent on compta-01",
+        ),
         (replace(PLAN, plan=replace(PLAN.plan, secrets_to_mint=("compta-01",))), "secrets to create"),
     ],
 )
@@ -88,20 +109,21 @@ def test_a_key_minted_since_the_plan_is_no_difference_but_another_operation_is()
 def test_plans_come_back_as_they_were_saved_for_their_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.plan"
     save_plans(path, [PLAN])
+    assert {each.kind for each in DIFFERENCES} == set(DifferenceKind)
     assert load_plans(path) == (PLAN,)
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 1, "tenants": []}', '{"version": 3, "tenants": [{}]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 1, "tenants": []}', '{"version": 4, "tenants": [{}]}'])
 def test_rubbish_is_no_plan(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.plan").write_text(text)
     with pytest.raises(InvalidFileError):
         load_plans(tmp_path / "a.plan")
 
 
-@pytest.mark.parametrize("name", ["version-2.json", "version-2-with-states.json"])
-def test_a_plan_of_the_version_before_is_refused_with_what_to_do(name: str) -> None:
+@pytest.mark.parametrize("name", ["version-2.json", "version-2-with-states.json", "version-3.json"])
+def test_a_plan_of_an_earlier_version_is_refused_with_what_to_do(name: str) -> None:
     with pytest.raises(InvalidFileError) as refused:
         load_plans(MADE_BEFORE / name)
     assert refused.value.message == f"{MADE_BEFORE / name} is not a plan of this version of Coffre"
