@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from coffre.agents.kinds import repositories_of
 from coffre.agents.repository import BucketStorage, Remains, Repository
 from coffre.observation.key_shapes import is_foreign
+from coffre.records.facts.password_uses import PasswordReason, RoutineTask, RoutineUse
 from coffre.spec import naming
 from coffre.storage.driver import AccessKey, Bucket, Endpoint
 from coffre.tenant.estate.passwords import use_password
@@ -14,7 +15,9 @@ from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 
-def open_repository(service: Service, machine: str, reason: str, cache_dir: Path | None = None) -> Repository:
+def open_repository(
+    service: Service, machine: str, reason: PasswordReason, cache_dir: Path | None = None
+) -> Repository:
     """Open a machine's repository with the owner's key; records who opens it and why.
 
     With ``cache_dir`` its structure is cached there, still encrypted, and read once.
@@ -32,7 +35,8 @@ def make_repository(service: Service, machine: str) -> None:
     opens nothing, and stays as an earlier version.
     """
     bucket = service.buckets.open(machine)
-    password = use_password(service.secrets, service.log, machine, "initialise the repository")
+    reason = RoutineUse(RoutineTask.MAKE_REPOSITORY)
+    password = use_password(service.secrets, service.log, machine, reason)
     for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
         bucket.hide(key)
     for key, content in repositories_of(machine, service.machine(machine)).make(password, utc_now()):

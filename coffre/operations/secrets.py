@@ -10,6 +10,7 @@ from coffre.records.actor import read_author
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import OrdersIssued
 from coffre.records.facts.contract import Commissioned
+from coffre.records.facts.password_uses import ExportUse
 from coffre.secrets.holders import export, recipients, verify
 from coffre.secrets.holders.recipients import Vault
 from coffre.secrets.holders.verify import BundleVerification
@@ -72,8 +73,8 @@ def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys
     export.check_export(to, keys)
     control, data = secrets.control(), secrets.data()
     machines = sorted(data.repository_passwords)
-    why = f"export of the bundles to {', '.join(keys)}: {reason}"
-    passwords = {machine: use_password(secrets, log, machine, why) for machine in machines}
+    use = ExportUse(tuple(keys), reason)
+    passwords = {machine: use_password(secrets, log, machine, use) for machine in machines}
     export.write_export(to, export.seal_export(log.slug, control, passwords, keys))
     return machines
 

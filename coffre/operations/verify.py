@@ -28,6 +28,7 @@ from coffre.observation.judge.pack_rounds import (
 )
 from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import PackFault
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec.platform import Verify
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
@@ -127,7 +128,7 @@ def list_machines(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
 def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:
     """Make restic compare index, snapshots and trees with the listing; returns its error and the packs it names."""
     with work_folder(service.repository.root, WORK_PREFIX) as folder:
-        repository = open_repository(service, machine, "verify: check the structure of the repository", folder)
+        repository = open_repository(service, machine, RoutineUse(RoutineTask.CHECK_STRUCTURE), folder)
         try:
             repository.check()
         except RepositoryError as problem:

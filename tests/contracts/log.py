@@ -8,6 +8,7 @@ from datetime import timedelta
 from coffre.records.facts.agents import Install, OrdersIssued, Removal, Update
 from coffre.records.facts.backups import Drilled, PasswordUsed
 from coffre.records.facts.contract import Commissioned
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.tenant.estate.log import Log
 
 MINUTE = timedelta(minutes=1)
@@ -46,7 +47,7 @@ def test_the_last_of_several_classes_is_the_newest_of_any(log: Log) -> None:
 
 def test_a_list_is_in_the_order_of_recording(log: Log) -> None:
     added = [log.append(fact, "pc-1") for fact in (Update(generation=1), Install(generation=2), Update(generation=3))]
-    log.append(PasswordUsed("restore"), "pc-1")
+    log.append(PasswordUsed(RoutineUse(RoutineTask.CHECK_STRUCTURE)), "pc-1")
     log.append(Install(generation=4), "pc-2")
     assert list(log.list((Install, Update), "pc-1")) == added
     assert [each.fact.generation for each in log.list(Install)] == [2, 4]

@@ -19,7 +19,11 @@ import pytest
 
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations.repository import open_repository
+from coffre.operations.restore.restore import DEFAULT_FOLDER
 from coffre.records.events import EventKind
+from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import RemoteRestoreUse, RoutineTask, RoutineUse
+from coffre.records.facts.registry import read_as
 from coffre.spec.loader import load_repository
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
@@ -182,8 +186,8 @@ def test_onto_a_machine_that_never_had_an_agent(desk: Desk, original: Any, backs
     assert f"restored to caisse-01, {folder}" in done.stdout
     assert_same(tree_on(desk, FRESH, folder + SOURCE), original)
     assert desk.on_machine(FRESH, f"ls -A {folder}; stat -c %a {folder}").split() == ["etc", "home", "700"]
-    reasons = [str(event.details["reason"]) for event in backstage.events(EventKind.PASSWORD_USED)[before:]]
-    assert reasons[-1].endswith("handed to caisse-01")
+    reasons = [read_as(event, PasswordUsed).reason for event in backstage.events(EventKind.PASSWORD_USED)[before:]]
+    assert reasons[-1] == RemoteRestoreUse("latest", "caisse-01", DEFAULT_FOLDER, is_handed_over=True)
     assert any("restic" in line and "--no-lock" in line and folder in line for line in seen)
     assert not [secret for secret in backstage.secret_values() if any(secret in line for line in seen)]
     assert leftovers(desk, FRESH) == ""
@@ -286,7 +290,7 @@ def service(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 @pytest.fixture
 def repository(service: Service) -> ResticRepository:
-    return open_repository(service, "compta-01", "test")
+    return open_repository(service, "compta-01", RoutineUse(RoutineTask.CHECK_STRUCTURE))
 
 
 class Hand:

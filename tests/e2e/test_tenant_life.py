@@ -15,6 +15,7 @@ from coffre.errors import RemoteError
 from coffre.operations.repository import open_repository
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.bundles import all_secret_values
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_repository
@@ -239,7 +240,7 @@ def test_verify_reads_every_pack_and_names_one_that_is_lost_or_altered(desk: Des
     assert [(each["machine"], each["position"], each["problem"]) for each in sound] == [(m, 1.0, "") for m in HOSTS]
     assert all(each["read_packs"] > 0 for each in sound)
     reasons = [event.details["reason"] for event in backstage.events(EventKind.PASSWORD_USED)[uses_before:]]
-    assert reasons == ["verify: check the structure of the repository"] * 2
+    assert reasons == [{"task": "check_structure", "kind": "routine"}] * 2
     (tenant,) = desk.json("status", SLUG, "--json")
     assert all(machine["verification"]["last_full_round_at"] for machine in tenant["machines"])
 
@@ -535,7 +536,7 @@ def test_a_run_that_meets_the_wall_ends_soon_as_quota_and_harms_nothing(
     assert "compta-01: success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
     monkeypatch.setenv("XDG_CONFIG_HOME", desk.environment["XDG_CONFIG_HOME"])
     with open_service(load_repository(desk.root), SLUG, pytest.fail) as service:
-        open_repository(service, "compta-01", "check after the wall").check(read_data=True)
+        open_repository(service, "compta-01", RoutineUse(RoutineTask.CHECK_STRUCTURE)).check(read_data=True)
 
 
 def test_drift_on_the_platform_is_planned_and_put_right(desk: Desk, backstage: Backstage) -> None:

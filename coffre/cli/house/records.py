@@ -7,7 +7,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_repository
-from coffre.cli.words.records import say_contradiction, say_fault, say_weakness
+from coffre.cli.words.records import say_contradiction, say_details, say_fault, say_weakness
 from coffre.errors import ExpectedError, UsageError
 from coffre.outside.text import one_line
 
@@ -59,7 +59,7 @@ def list_events(
             event.machine or "",
             event.kind.value,
             event.actor,
-            one_line(", ".join(f"{name}={value}" for name, value in event.details.items()), _DETAILS_CHARACTERS),
+            one_line(say_details(event), _DETAILS_CHARACTERS),
         )
         for event in found
     ]

@@ -1,10 +1,53 @@
-"""The English words for the findings of `coffre records verify`."""
+"""The English words for events, and for the findings of `coffre records verify`."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coffre.anchors.check import HeadFault, Weakness
     from coffre.records.chain.verification import Fault
+    from coffre.records.events import Event
+    from coffre.records.facts.password_uses import PasswordReason
+
+
+def say_details(event: "Event") -> str:
+    """Describe the details of an event on one line."""
+    from coffre.errors import ExpectedError
+    from coffre.records.facts.backups import PasswordUsed
+    from coffre.records.facts.registry import read_fact
+
+    shown = dict(event.details)
+    if event.kind.value == "password_used":
+        # Details that this version cannot read are shown as they are stored.
+        with suppress(ExpectedError):
+            fact = read_fact(event)
+            assert isinstance(fact, PasswordUsed)  # noqa: S101 - the kind of the event
+            shown["reason"] = say_use(fact.reason)
+    return ", ".join(f"{name}={value}" for name, value in shown.items())
+
+
+def say_use(reason: "PasswordReason") -> str:
+    """Say why a repository password was used."""
+    from coffre.records.facts import password_uses as uses
+
+    match reason:
+        case uses.RoutineUse():
+            return _ROUTINES[reason.task.value]
+        case uses.DrillUse():
+            return f"drill of snapshot {reason.snapshot_id[:8]}, seed {reason.seed}"
+        case uses.RestoreUse():
+            return f"restore {reason.snapshot} to {reason.directory}"
+        case uses.RemoteRestoreUse():
+            handed = f": handed to {reason.machine}" if reason.is_handed_over else ""
+            return f"restore {reason.snapshot} onto {reason.machine}, {reason.folder or 'in place'}{handed}"
+        case uses.HandoverUse():
+            what = _AT_THE_END if reason.reference is None else f"disclosure to an authority, {reason.reference}"
+            handed = ": handed over with it" if reason.is_handed_over else ""
+            return f"{what}, as {reason.format} to {reason.via}{handed}"
+        case uses.ExportUse():
+            return f"export of the bundles to {', '.join(reason.recipients)}: {reason.reason}"
+        case uses.QuotedUse():
+            return reason.text
 
 
 def say_fault(fault: "Fault") -> str:
@@ -29,6 +72,15 @@ def say_weakness(weakness: "Weakness", anchor_file: str) -> str:
     return _WEAKNESSES[weakness.value].format(file=anchor_file)
 
 
+_AT_THE_END = "return of the data at the end of the contract"
+_ROUTINES = {
+    "make_repository": "initialise the repository",
+    "install_agent": "install the agent",
+    "derive_report_key": "derive the key of its reports",
+    "check_structure": "verify: check the structure of the repository",
+    "check_after_undelete": "check after undelete",
+    "measure_return": f"size of the {_AT_THE_END}",
+}
 _FAULTS = {
     "gap": "{where} is missing: somebody deleted or replaced it",
     "broken": "{where} does not follow from the link before: it was changed, inserted or swapped",

@@ -56,7 +56,7 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
     machines = with_repository(service.tenant.machines)
     refuse_unapplied(service.tenant, service.buckets, service.log, machines)
     service.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
-    purpose = Purpose(f"disclosure to an authority, {reference}", reference)
+    purpose = Purpose(reference)
     returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in machines)
     on_progress("sealing the statement about the disclosed data")
     sealed = seal(_statement(service, reference, returned, utc_now()))

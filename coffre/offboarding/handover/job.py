@@ -6,6 +6,7 @@ from pathlib import Path
 
 from coffre.offboarding.handover.bag.bag import Payload
 from coffre.offboarding.lifecycle.evidence import Flaws
+from coffre.records.facts.password_uses import HandoverUse
 from coffre.spec.leaving import Return
 from coffre.tenant.service import Service
 
@@ -18,13 +19,12 @@ LONGEST_PATH_BYTES = 3500
 
 @dataclass(frozen=True)
 class Purpose:
-    """The purpose of a return: ``reason`` is recorded with the use of passwords, ``reference`` is an authority's."""
+    """The purpose of a return: an authority's request under its ``reference``, without one the end of the contract."""
 
-    reason: str
     reference: str | None = None
 
 
-AT_THE_END = Purpose("return of the data at the end of the contract")
+AT_THE_END = Purpose()
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ class Job:
         return name if self.purpose.reference is None else f"{name} ({self.purpose.reference})"
 
     @property
-    def reason(self) -> str:
-        return f"{self.purpose.reason}, as {self.wanted.format.value} to {self.wanted.to.via}"
+    def reason(self) -> HandoverUse:
+        """The reason that is recorded with the use of the machine's password."""
+        return HandoverUse(self.wanted.format.value, self.wanted.to.via, self.purpose.reference)
 
 
 def tell_parts(job: Job, total: float, done: str) -> Callable[[float], None]:

@@ -32,6 +32,7 @@ from coffre.offboarding.lifecycle.evidence import Flaws, Returned
 from coffre.operations.repository import open_repository
 from coffre.operations.restore.setting_aside import list_aside_ids
 from coffre.outside.beneath import Beneath
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec import naming
 from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
 from coffre.tenant.access import refuse_while_blocked
@@ -167,7 +168,7 @@ def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
         need = need_of_objects(objects, len(formats_of(job).list_programs()), block_bytes)
         snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
         return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
-    repository = open_repository(job.service, job.machine, f"size of the {AT_THE_END.reason}")
+    repository = open_repository(job.service, job.machine, RoutineUse(RoutineTask.MEASURE_RETURN))
     chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
     need = sum((need_of(repository.ls(each), block_bytes) for each in chosen), Need())
     return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)

@@ -19,6 +19,7 @@ from coffre.operations.drill.streaming import compare, stream_sample
 from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import Drilled
 from coffre.records.facts.fact import RecordedFinding
+from coffre.records.facts.password_uses import DrillUse
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.log import Log
 from coffre.tenant.presence import refuse_unapplied
@@ -70,8 +71,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             service.log, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ()
         )
     with _cache_folder(service.repository.root) as cache:
-        reason = f"drill of snapshot {snapshot_id[:8]}, seed {seed}"
-        repository = open_repository(service, machine, reason, cache)
+        repository = open_repository(service, machine, DrillUse(snapshot_id, seed), cache)
         try:
             on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
             files = _list_files(repository, snapshot_id)

@@ -4,7 +4,7 @@ import os
 import posixpath
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coffre.agents.kinds import repositories_of
@@ -24,6 +24,7 @@ from coffre.observation.sighting import look_at_reports
 from coffre.operations.repository import open_repository, storage_of
 from coffre.operations.restore.apart import Apart, hand_apart
 from coffre.outside.files import read_plain
+from coffre.records.facts.password_uses import RemoteRestoreUse, RestoreUse
 from coffre.secrets import rotations
 from coffre.spec import naming
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
@@ -131,7 +132,7 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     unfinished = _read_marker(target)
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
         raise RefusedError(f"{target} is not an empty directory", "Name a new directory: a restore never overwrites.")
-    repository = open_repository(service, wanted.machine, f"restore {wanted.snapshot} to {target}")
+    repository = open_repository(service, wanted.machine, RestoreUse(wanted.snapshot, str(target)))
     choice = _choose(service, repository, wanted, path)
     chosen = choice.snapshot
     mark = f"{chosen.id} {path or '/'}"
@@ -174,14 +175,14 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
             formats.refuse_ours(path, destination.machine)
         # With a refused key, restic on the machine would retry for 15 minutes.
         service.storage.open_bucket(service.buckets.name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
-        where = "in place" if destination.in_place else destination.folder or DEFAULT_FOLDER
-        reason = f"restore {wanted.snapshot} onto {destination.machine}, {where}"
+        into = None if destination.in_place else destination.folder or DEFAULT_FOLDER
+        reason = RemoteRestoreUse(wanted.snapshot, destination.machine, into)
         choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
         chosen = choice.snapshot
         folder = choose_folder(destination, wanted.machine, chosen)
         watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
-        handed = f"{reason}: handed to {destination.machine}"
-        password = use_password(service.secrets, service.log, wanted.machine, handed)
+        handed_over = replace(reason, is_handed_over=True)
+        password = use_password(service.secrets, service.log, wanted.machine, handed_over)
         storage = storage_of(service.storage.endpoint, service.buckets.name(wanted.machine), key, password)
         summary = formats.restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
     where = f"{destination.machine}, {folder or 'in place'}"

@@ -14,6 +14,7 @@ from coffre.operations.acknowledge.acknowledge import HIDDEN, expect_no_more, re
 from coffre.operations.repository import open_repository
 from coffre.operations.restore.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
 from coffre.records.facts.backups import Undeleted
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec import naming
 from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
@@ -84,7 +85,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
 def check(service: Service, machine: str) -> RepositoryError | None:
     """Run `restic check` on a machine's repository; returns its error, None when there is none."""
     try:
-        open_repository(service, machine, "check after undelete").check()
+        open_repository(service, machine, RoutineUse(RoutineTask.CHECK_AFTER_UNDELETE)).check()
     except RepositoryError as problem:
         return problem
     return None

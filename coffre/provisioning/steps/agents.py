@@ -21,6 +21,7 @@ from coffre.orders.control import Orders, wanted_orders
 from coffre.orders.generations import find_written
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
 from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection
@@ -242,7 +243,7 @@ def _request(service: Service, secrets: Escrowed, name: str) -> DeployRequest:
     if driver.needs_bucket:
         password = None
         if driver.repositories is not None:
-            password = use_password(service.secrets, service.log, name, "install the agent")
+            password = use_password(service.secrets, service.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
         key = access_key(secrets.control.machine_keys[name])
         storage = storage_of(service.storage.endpoint, service.buckets.name(name), key, password)
     if driver.takes_orders:

@@ -9,6 +9,7 @@ from coffre.provisioning.rules import judge_escrow
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Escrowed, Guarded
 from coffre.provisioning.terms.found import OWNER, SecretToMint
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
@@ -79,10 +80,8 @@ def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundl
     lacking = [name for name in with_repository(service.tenant.active_machines()) if name not in control.report_keys]
     if not lacking:
         return control
-    derived = {
-        name: derive_key(use_password(service.secrets, service.log, name, "derive the key of its reports"))
-        for name in lacking
-    }
+    use = RoutineUse(RoutineTask.DERIVE_REPORT_KEY)
+    derived = {name: derive_key(use_password(service.secrets, service.log, name, use)) for name in lacking}
     whole = control.model_copy(update={"report_keys": {**control.report_keys, **derived}})
     service.secrets.save_control(whole)
     return whole

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from coffre.records.details import OPTIONAL, Stored
 from coffre.records.facts.fact import Fact, RecordedFinding
+from coffre.records.facts.password_uses import PasswordReason
 
 
 def _write_utc(moment: datetime) -> str:
@@ -33,7 +34,7 @@ class PackFault(StrEnum):
 class PasswordUsed(Fact):
     """A machine's repository password was used."""
 
-    reason: str
+    reason: PasswordReason
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from coffre.errors import ExpectedError
 from coffre.records import details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts import agents, backups, contract, departure
+from coffre.records.facts import agents, backups, contract, departure, password_uses
 from coffre.records.facts.fact import Fact
 
 F = TypeVar("F", bound=Fact)
@@ -50,6 +50,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.RECORDS_TRIMMED: departure.RecordsTrimmed,
     EventKind.PATHS_ACCEPTED: agents.PathsAccepted,
 }
+_UPGRADES: details.Upgrades = {backups.PasswordUsed: password_uses.upgrade}
 _KINDS = {fact: kind for kind, fact in FACTS.items()}
 
 
@@ -66,7 +67,7 @@ def write_fact(fact: Fact) -> dict[str, object]:
 def read_fact(event: Event) -> Fact:
     """Return the fact of an event, also one that an earlier version wrote."""
     try:
-        return details.from_details(FACTS[event.kind], event.details)
+        return details.from_details(FACTS[event.kind], event.details, _UPGRADES)
     except (KeyError, TypeError, ValueError) as unreadable:
         raise ExpectedError(
             f"event {event.id} of {event.slug}, of the kind {event.kind.value}, has unexpected details",

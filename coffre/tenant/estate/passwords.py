@@ -7,11 +7,12 @@ from pydantic import SecretStr
 
 from coffre.errors import ExpectedError
 from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import PasswordReason
 from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.secrets import TenantSecrets
 
 
-def use_password(secrets: TenantSecrets, log: Log, machine: str, reason: str) -> SecretStr:
+def use_password(secrets: TenantSecrets, log: Log, machine: str, reason: PasswordReason) -> SecretStr:
     """Return a machine's repository password, after recording who uses it and why.
 
     The event is written first: if it cannot be recorded, the password is not used.

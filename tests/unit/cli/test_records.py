@@ -9,8 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from coffre.cli.main import app
+from coffre.cli.words.records import say_details, say_use
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
+from coffre.records.facts import password_uses as uses
+from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import RoutineTask
+from coffre.records.facts.registry import write_fact
 from coffre.secrets.holders.setup import init
 from coffre.workspace.clock import utc_now
 
@@ -37,6 +42,62 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(root: Path, *arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, ["--root", str(root), "records", *arguments])
     return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (uses.RoutineUse(RoutineTask.MAKE_REPOSITORY), "initialise the repository"),
+        (uses.RoutineUse(RoutineTask.INSTALL_AGENT), "install the agent"),
+        (uses.RoutineUse(RoutineTask.DERIVE_REPORT_KEY), "derive the key of its reports"),
+        (uses.RoutineUse(RoutineTask.CHECK_STRUCTURE), "verify: check the structure of the repository"),
+        (uses.RoutineUse(RoutineTask.CHECK_AFTER_UNDELETE), "check after undelete"),
+        (
+            uses.RoutineUse(RoutineTask.MEASURE_RETURN),
+            "size of the return of the data at the end of the contract",
+        ),
+        (uses.DrillUse("86288919" + 56 * "0", 7), "drill of snapshot 86288919, seed 7"),
+        (uses.RestoreUse("latest", "/srv/x"), "restore latest to /srv/x"),
+        (uses.RemoteRestoreUse("latest", "pc-2"), "restore latest onto pc-2, in place"),
+        (
+            uses.RemoteRestoreUse("latest", "pc-2", "/srv/y", is_handed_over=True),
+            "restore latest onto pc-2, /srv/y: handed to pc-2",
+        ),
+        (
+            uses.HandoverUse("files", "directory"),
+            "return of the data at the end of the contract, as files to directory",
+        ),
+        (
+            uses.HandoverUse("repository", "s3", "REQ-1", is_handed_over=True),
+            "disclosure to an authority, REQ-1, as repository to s3: handed over with it",
+        ),
+        (uses.ExportUse(("age1x", "age1y"), "an audit"), "export of the bundles to age1x, age1y: an audit"),
+        (uses.QuotedUse("as it was written"), "as it was written"),
+    ],
+)
+def test_each_reason_for_a_password_is_one_line(reason: uses.PasswordReason, words: str) -> None:
+    assert say_use(reason) == words
+
+
+def test_uses_of_before_are_listed_as_they_stand_beside_those_of_today(root: Path) -> None:
+    today = write_fact(PasswordUsed(uses.DrillUse("86288919" + 56 * "0", 7)))
+    later = {"reason": {"kind": "unheard-of", "word": "later"}}
+    with Records.open("sqlite:.coffre/records.db", root) as records:
+        for details in (today, later):
+            records.append(
+                Event("k7f3q9wz2m", "martin", EventKind.PASSWORD_USED, utc_now(), "claire", None, "pc-1", details)
+            )
+        events = records.list_events("k7f3q9wz2m")
+    assert [say_details(event) for event in events[2:]] == [
+        "reason=drill \x1b[2J",
+        "reason=drill of snapshot 86288919, seed 7",
+        "reason={'kind': 'unheard-of', 'word': 'later'}",
+    ]
+    code, said = run(root, "list", "--json")
+    assert code == 0
+    shown = [event["details"]["reason"] for event in json.loads(said)]
+    assert shown[2:] == ["drill \x1b[2J", today["reason"], later["reason"]]
+    assert run(root, "list")[0] == 0
 
 
 def test_honest_records_are_anchored_and_verified(root: Path) -> None:

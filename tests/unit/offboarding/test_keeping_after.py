@@ -13,6 +13,7 @@ from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.records.facts.agents import Install
 from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec.platform import Offboarding
 from coffre.tenant.departure import Stage
 from tests.unit.offboarding.departures import leaving_tenant, open_service
@@ -51,7 +52,7 @@ def test_trimming_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     ):
         journal = Journal(service.log, CLOSED_ON)
         journal.enter(Stage.VERIFIED)
-        service.log.append(PasswordUsed("restore"), "compta-01")
+        service.log.append(PasswordUsed(RoutineUse(RoutineTask.CHECK_STRUCTURE)), "compta-01")
         service.log.append(Install(generation=1), "compta-01")
         before = journal.entries()
         assert trim_records(service, journal) == {EventKind.PASSWORD_USED: 1}

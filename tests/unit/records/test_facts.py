@@ -10,10 +10,21 @@ import pytest
 
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
-from coffre.records.events import Event, EventKind
+from coffre.records.events import Event, EventKind, check_recordable
 from coffre.records.facts import agents, backups, contract, departure
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState
+from coffre.records.facts.password_uses import (
+    DrillUse,
+    ExportUse,
+    HandoverUse,
+    PasswordReason,
+    QuotedUse,
+    RemoteRestoreUse,
+    RestoreUse,
+    RoutineTask,
+    RoutineUse,
+)
 from coffre.records.facts.registry import FACTS, read_as, read_fact, write_fact
 from coffre.spec.tenant import HoldKind
 
@@ -38,7 +49,7 @@ EXPECTED: list[Fact] = [
     contract.HoldChange(contract.HoldInFile("TJ 1/27", date(2027, 1, 5), HoldKind.PRESERVE), ("AV-1",)),
     contract.HoldChange(None),
     contract.Commissioned(("compta-01", "caisse-01")),
-    backups.PasswordUsed("drill of snapshot 86288919, seed 7"),
+    backups.PasswordUsed(QuotedUse("drill of snapshot 86288919, seed 7")),
     backups.Drilled(
         7,
         HASH,
@@ -96,6 +107,34 @@ EXPECTED: list[Fact] = [
 SHORTER = {2, 17, 22, 28}
 """Places of events without fields that came later: what is written today has them."""
 
+USED = 15
+"""The place of an event whose reason was a sentence: today's reasons are typed."""
+
+REASONS: list[tuple[PasswordReason, dict[str, object]]] = [
+    *((RoutineUse(task), {"task": task.value, "kind": "routine"}) for task in RoutineTask),
+    (DrillUse(HASH, 7), {"snapshot": HASH, "seed": 7, "kind": "drill"}),
+    (RestoreUse("latest", "/srv/x"), {"snapshot": "latest", "directory": "/srv/x", "kind": "restore"}),
+    (
+        RemoteRestoreUse("latest", "caisse-01"),
+        {"snapshot": "latest", "machine": "caisse-01", "handed_over": False, "kind": "remote_restore"},
+    ),
+    (
+        RemoteRestoreUse(HASH, "caisse-01", "/srv/y", is_handed_over=True),
+        {"snapshot": HASH, "machine": "caisse-01", "folder": "/srv/y", "handed_over": True, "kind": "remote_restore"},
+    ),
+    (
+        HandoverUse("files", "directory"),
+        {"format": "files", "via": "directory", "handed_over": False, "kind": "handover"},
+    ),
+    (
+        HandoverUse("repository", "s3", "REQ-1", is_handed_over=True),
+        {"format": "repository", "via": "s3", "reference": "REQ-1", "handed_over": True, "kind": "handover"},
+    ),
+    (ExportUse(("age1x",), "an audit"), {"recipients": ["age1x"], "reason": "an audit", "kind": "export"}),
+    (QuotedUse("drill"), {"text": "drill", "kind": "quoted"}),
+]
+"""Every reason for the use of a password, and its stored form."""
+
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Event]]:
@@ -121,9 +160,28 @@ def test_an_event_of_before_is_read_as_its_fact(before: list[Event], place: int)
     assert read_as(before[place], type(EXPECTED[place])) == EXPECTED[place]
 
 
-@pytest.mark.parametrize("place", sorted(set(range(len(EXPECTED))) - SHORTER))
+@pytest.mark.parametrize("place", sorted(set(range(len(EXPECTED))) - SHORTER - {USED}))
 def test_a_fact_is_written_as_before_byte_for_byte(before: list[Event], place: int) -> None:
     assert json.dumps(write_fact(EXPECTED[place])) == json.dumps(before[place].details)
+
+
+@pytest.mark.parametrize(("reason", "stored"), REASONS)
+def test_a_reason_for_a_password_is_stored_as_values_and_read_back(
+    reason: PasswordReason, stored: dict[str, object]
+) -> None:
+    fact = backups.PasswordUsed(reason)
+    assert write_fact(fact) == {"reason": stored}
+    details = json.loads(json.dumps(write_fact(fact)))
+    event = Event("k7", "martin", EventKind.PASSWORD_USED, MOMENT, "claire", details=details)
+    check_recordable(event)
+    assert read_fact(event) == fact
+
+
+def test_the_sentence_of_an_event_of_before_is_read_unchanged_and_stays_as_it_is(before: list[Event]) -> None:
+    event = before[USED]
+    assert event.details == {"reason": "drill of snapshot 86288919, seed 7"}
+    assert read_as(event, backups.PasswordUsed).reason == QuotedUse("drill of snapshot 86288919, seed 7")
+    assert event.details == {"reason": "drill of snapshot 86288919, seed 7"}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +191,9 @@ def test_a_fact_is_written_as_before_byte_for_byte(before: list[Event], place: i
         (EventKind.DEPARTURE, {"on": "2027-03-02"}),
         (EventKind.DEPARTURE_STEP, {"on": "2027-03-02"}),
         (EventKind.INSTALL, {"licence": "server"}),
+        (EventKind.PASSWORD_USED, {"reason": {"kind": "unheard-of"}}),
+        (EventKind.PASSWORD_USED, {"reason": {"kind": "routine", "task": "unheard-of"}}),
+        (EventKind.PASSWORD_USED, {}),
     ],
 )
 def test_what_is_missing_or_absurd_in_an_event_is_said(kind: EventKind, details: dict[str, object]) -> None:

@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.handover import disclose, return_machine
 from coffre.records.events import EventKind
+from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import HandoverUse
+from coffre.records.facts.registry import read_as
 from tests.integration.offboarding.handover.conftest import (
     CAISSE,
     COMPTA,
@@ -94,7 +97,7 @@ def test_it_is_recorded_before_anything_is_read_and_when_complete_with_who_and_w
     assert [each["manifest_sha256"] for each in complete["machines"]] == [
         each.manifest_sha256 for each in disclosed.returned
     ]
-    assert str(uses[-1].details["reason"]).startswith("disclosure to an authority, REQ-7")
+    assert read_as(uses[-1], PasswordUsed).reason == HandoverUse("files", "directory", "REQ-7")
     assert letters == []
 
 

@@ -13,6 +13,9 @@ from coffre.offboarding.handover import return_machine
 from coffre.offboarding.lifecycle.evidence import Returned
 from coffre.outside.beneath import remove
 from coffre.records.events import EventKind
+from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import HandoverUse
+from coffre.records.facts.registry import read_as
 from tests.integration.offboarding.handover.conftest import (
     CAISSE,
     COMPTA,
@@ -133,10 +136,8 @@ def test_the_tree_is_made_again_exactly_without_coffre(bag, source, tmp_path):
 
 def test_the_use_of_the_password_is_recorded_with_its_reason(desk, returned):
     with desk.service() as service:
-        reasons = [
-            event.details["reason"] for event in service.records.list_events(service.tenant.id, EventKind.PASSWORD_USED)
-        ]
-    assert "return of the data at the end of the contract, as files to directory" in reasons
+        events = service.records.list_events(service.tenant.id, EventKind.PASSWORD_USED)
+    assert HandoverUse("files", "directory") in [read_as(event, PasswordUsed).reason for event in events]
 
 
 def test_nothing_of_the_customers_names_is_said(desk, returned):

@@ -18,6 +18,9 @@ from coffre.offboarding.handover import plan_return, return_machine
 from coffre.offboarding.handover.tenant import describe_returned
 from coffre.offboarding.lifecycle.evidence import Flaws, Returned
 from coffre.records.events import EventKind
+from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.password_uses import HandoverUse
+from coffre.records.facts.registry import read_as
 from coffre.storage.ceph.api.s3 import make_client
 from tests.integration.offboarding.handover.conftest import (
     CAISSE,
@@ -158,7 +161,8 @@ def test_the_password_is_private_and_stands_nowhere_else(bag, desk):
     assert sum(password in text for text in said) == 1
     with desk.service() as service:
         events = service.records.list_events(service.tenant.id, EventKind.PASSWORD_USED)
-    assert any("handed over with it" in str(event.details["reason"]) for event in events)
+    reasons = [read_as(event, PasswordUsed).reason for event in events]
+    assert any(isinstance(reason, HandoverUse) and reason.is_handed_over for reason in reasons)
 
 
 def test_a_complete_return_is_read_back_and_not_written_again(desk, bag, returned):
