@@ -38,15 +38,17 @@ class LicenceStatus:
 
 @dataclass(frozen=True)
 class HoldStatus:
-    """The hold of a tenant file; ``since`` is its day, ISO 8601.
+    """The hold on a tenant; ``since`` is its day, ISO 8601.
 
+    ``reference`` is that of the tenant file, None when only confidential holds count; they are not named.
     ``in_force``: read back from every bucket just now; False until an apply has carried it out, None when unknown.
     """
 
-    reference: str
+    reference: str | None
     since: str
     kind: str
     in_force: bool | None
+    is_confidential: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,10 @@ def judge_access(suspended: Collection[bool]) -> str | None:
 def hold_status(tenant: Tenant, in_force: bool | None) -> HoldStatus | None:
     """Return a tenant's hold in the form of `coffre status`. Pure."""
     hold = tenant.hold
-    return None if hold is None else HoldStatus(hold.reference, f"{hold.since:%Y-%m-%d}", hold.kind.value, in_force)
+    if hold is None:
+        return None
+    since = f"{hold.since:%Y-%m-%d}"
+    return HoldStatus(hold.reference or None, since, hold.kind.value, in_force, hold.is_confidential)
 
 
 def count_licences(tenant: Tenant) -> dict[str, LicenceStatus]:

@@ -16,9 +16,9 @@ from coffre.provisioning.terms.notes import (
     RetiredNote,
     TenantNote,
 )
-from coffre.records.facts.contract import HoldInFile
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.holds import to_fact
 from coffre.tenant.lookup import local_today
 from coffre.tenant.service import Service
 
@@ -56,7 +56,7 @@ def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> 
 def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:
     notes: list[Note] = []
     if tenant.hold is not None:
-        notes.append(HoldNote(HoldInFile(tenant.hold.reference, tenant.hold.since, tenant.hold.kind)))
+        notes.append(HoldNote(to_fact(tenant.hold)))
     if tenant.leaving is not None:
         notes.append(TenantNote(NoteKind.LEAVING))
     if tenant.status is TenantStatus.SUSPENDED:

@@ -95,6 +95,11 @@ class Hold(FileModel):
     since: Annotated[Day, Field(description="Its first day, like 2027-01-15")]
     kind: Annotated[HoldKind, Field(description="preserve: nothing is deleted; block_access: nobody reads or writes")]
 
+    @property
+    def is_confidential(self) -> bool:
+        """Whether a confidential hold of the records counts too; a tenant file has none."""
+        return False
+
 
 class Amendment(FileModel):
     """A change of the contract that both parties signed."""

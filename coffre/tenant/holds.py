@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from datetime import date
 
 from coffre.errors import UsageError
-from coffre.records.facts.contract import HoldLifted, HoldPlaced
+from coffre.records.facts.contract import HoldInFile, HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind, Tenant
 from coffre.tenant.estate.log import Log, Recorded
 
-SHOWN_REFERENCE = "confidential, see `coffre hold list`"
-"""The name of a confidential hold in plans, logs and reports: only readers of the records may see its reference."""
+
+class CombinedHold(Hold):
+    """All holds on a tenant as one, at least one of them confidential; ``reference`` is the file's, empty without one.
+
+    Plans, logs and reports name no confidential reference: only readers of the records may see it.
+    """
+
+    reference: str = ""
+
+    @property
+    def is_confidential(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -40,11 +50,24 @@ def combine(in_file: Hold | None, recorded: Sequence[RecordedHold]) -> Hold | No
     if not recorded:
         return in_file
     kinds = {hold.kind for hold in recorded} | ({in_file.kind} if in_file is not None else set())
-    return Hold(
-        reference=SHOWN_REFERENCE if in_file is None else f"{in_file.reference}; another is {SHOWN_REFERENCE}",
+    return CombinedHold(
+        reference="" if in_file is None else in_file.reference,
         since=min([hold.since for hold in recorded] + ([in_file.since] if in_file is not None else [])),
         kind=HoldKind.BLOCK_ACCESS if HoldKind.BLOCK_ACCESS in kinds else HoldKind.PRESERVE,
     )
+
+
+def name_reference(reference: str | None, *, is_confidential: bool) -> str:
+    """Name a hold in a message: the reference of the tenant file, and that a confidential hold counts. Pure."""
+    if not is_confidential:
+        return reference or ""
+    confidential = "confidential, see `coffre hold list`"
+    return f"{reference}; another is {confidential}" if reference else confidential
+
+
+def to_fact(hold: Hold) -> HoldInFile:
+    """Return a hold as plans and records keep it. Pure."""
+    return HoldInFile(hold.reference or None, hold.since, hold.kind, hold.is_confidential)
 
 
 def under_recorded(tenant: Tenant, recorded: Sequence[RecordedHold]) -> Tenant:

@@ -153,6 +153,7 @@ def test_a_hold_takes_every_expiry_away_and_counts_only_once_read_back(desk: Des
         "since": "2026-11-20",
         "kind": "preserve",
         "in_force": False,
+        "is_confidential": False,
     }
     planned = desk.coffre("plan", SLUG, "--exit-code", expect=6).stdout
     assert planned.count("- BucketLifecycle") == 2

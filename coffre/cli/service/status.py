@@ -108,8 +108,11 @@ def _show_states(tenant: "TenantObservation") -> None:
     if tenant.departure is not None:
         output.result(f"  departure: {tenant.departure} (coffre offboard {tenant.tenant} --plan)")
     if tenant.hold is not None:
+        from coffre.tenant.holds import name_reference
+
         state = {True: "in force", False: "NOT in force yet: run `coffre apply`", None: "?"}[tenant.hold.in_force]
-        output.result(f"  hold ({tenant.hold.reference}, since {tenant.hold.since}, {tenant.hold.kind}): {state}")
+        name = name_reference(tenant.hold.reference, is_confidential=tenant.hold.is_confidential)
+        output.result(f"  hold ({name}, since {tenant.hold.since}, {tenant.hold.kind}): {state}")
     if tenant.access not in (None, "open"):
         output.result(f"  machines' access to their repositories: {tenant.access}")
     elif tenant.status == "suspended" and tenant.access is not None:

@@ -88,7 +88,9 @@ def refuse_other_than_the_blocker(service: Service, reference: str) -> None:
     """
     hold = service.tenant.hold
     blockers = {each.reference for each in list_recorded(service.log) if each.kind is HoldKind.BLOCK_ACCESS}
-    if hold is not None and hold.kind is HoldKind.BLOCK_ACCESS and reference in {hold.reference, *blockers}:
+    if hold is not None and not hold.is_confidential:
+        blockers.add(hold.reference)
+    if hold is not None and hold.kind is HoldKind.BLOCK_ACCESS and reference in blockers:
         return
     refuse_while_blocked(service.tenant)
 

@@ -9,6 +9,7 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.records.facts.contract import HoldInFile
 from coffre.spec.tenant import Hold, Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.holds import name_reference
 
 
 def refuse_if_held(tenant: Tenant, doing: str) -> None:
@@ -26,7 +27,8 @@ def refuse_if_held(tenant: Tenant, doing: str) -> None:
 
 def describe_hold(hold: Hold | HoldInFile) -> str:
     """Name a hold in a sentence. Pure."""
-    return f"{hold.reference}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
+    name = name_reference(hold.reference, is_confidential=hold.is_confidential)
+    return f"{name}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
 
 
 def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str] | None = None) -> None:

@@ -12,7 +12,6 @@ from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import (
     Commissioned,
     HoldChange,
-    HoldInFile,
     LicenceChange,
     OptionChange,
     QuotaChange,
@@ -22,6 +21,7 @@ from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason
 from coffre.tenant.estate.log import Log, fact_of
+from coffre.tenant.holds import to_fact
 
 C = TypeVar("C", bound=Fact)
 Commitment = QuotaChange | LicenceChange | OptionChange | SuspensionChange | HoldChange
@@ -75,7 +75,7 @@ def deliver(at: Context, recorded: Recorded, deployed: Deployed) -> Delivery:
 
 def commitments(tenant: Tenant) -> list[Commitment]:
     """Return the commitments of a tenant file, with the amendments that it names. Pure."""
-    held = None if tenant.hold is None else HoldInFile(tenant.hold.reference, tenant.hold.since, tenant.hold.kind)
+    held = None if tenant.hold is None else to_fact(tenant.hold)
     amendments = tuple(amendment.reference for amendment in tenant.contract.amendments)
     return [
         QuotaChange(tenant.storage.quota_bytes, amendments),

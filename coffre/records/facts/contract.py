@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from coffre.records.details import OPTIONAL, Stored
 from coffre.records.facts.fact import Fact
@@ -66,16 +66,17 @@ class SuspensionChange(Fact):
 
 @dataclass(frozen=True)
 class HoldInFile:
-    """A hold of the tenant file."""
+    """The hold on a tenant: the file's, under its ``reference``, with the confidential ones, which are not named."""
 
-    reference: str
+    reference: str | None
     since: date
     kind: HoldKind
+    is_confidential: Annotated[bool, Stored("confidential", is_optional=True)] = False
 
 
 @dataclass(frozen=True)
 class HoldChange(Fact):
-    """The hold of the tenant file; None when it no longer has one."""
+    """The hold on a tenant changed; None when there is no longer one."""
 
     hold: HoldInFile | None
     amendments: tuple[str, ...] = ()
@@ -135,3 +136,17 @@ class GateWord(Fact):
     reason: str
     surplus_bytes: int
     object_count: Annotated[int, Stored("objects")]
+
+
+def upgrade_hold(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the details of a hold in today's form: earlier versions named confidential holds by a sentence. Pure."""
+    reference = details["reference"]
+    if reference == _CONFIDENTIAL:
+        return {**details, "reference": None, "confidential": True}
+    if isinstance(reference, str) and reference.endswith(_ANOTHER):
+        return {**details, "reference": reference.removesuffix(_ANOTHER), "confidential": True}
+    return details
+
+
+_CONFIDENTIAL = "confidential, see `coffre hold list`"
+_ANOTHER = f"; another is {_CONFIDENTIAL}"

@@ -50,7 +50,10 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.RECORDS_TRIMMED: departure.RecordsTrimmed,
     EventKind.PATHS_ACCEPTED: agents.PathsAccepted,
 }
-_UPGRADES: details.Upgrades = {backups.PasswordUsed: password_uses.upgrade}
+_UPGRADES: details.Upgrades = {
+    backups.PasswordUsed: password_uses.upgrade,
+    contract.HoldInFile: contract.upgrade_hold,
+}
 _KINDS = {fact: kind for kind, fact in FACTS.items()}
 
 

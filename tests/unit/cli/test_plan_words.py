@@ -51,6 +51,11 @@ def test_machines_that_are_shut_out_or_let_in_are_named(switch: AccessSwitch, wo
     ("note", "words"),
     [
         (HOLD, "hold (TJ-1, since 2026-11-20, preserve): nothing expires, and nothing is deleted"),
+        (
+            HoldNote(HoldInFile(None, date(2026, 11, 20), HoldKind.PRESERVE, is_confidential=True)),
+            "hold (confidential, see `coffre hold list`, since 2026-11-20, preserve): nothing expires, and nothing is "
+            "deleted",
+        ),
         (TenantNote(NoteKind.LEAVING), "leaving: `coffre offboard martin --plan` has the dates and what will go"),
         (
             TenantNote(NoteKind.SUSPENDED),
@@ -126,7 +131,10 @@ def test_json_has_switches_and_notes_as_values(capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out) == {
         "changes": [{"machines": ["compta-01", "caisse-01"], "reason": "suspended"}],
         "notes": [
-            {"hold": {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve"}, "kind": "hold"},
+            {
+                "hold": {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve", "is_confidential": False},
+                "kind": "hold",
+            },
             {"kind": "leaving"},
             {
                 "machine": "vieux-pc",

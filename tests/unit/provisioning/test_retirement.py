@@ -15,7 +15,9 @@ from coffre.provisioning.steps.retirement import forget_keys, judge_removal, lis
 from coffre.provisioning.terms.done import MachineState
 from coffre.provisioning.terms.found import AccessSwitch
 from coffre.provisioning.terms.notes import MachineNote, NoteKind, RetiredNote
+from coffre.records.events import Event, EventKind
 from coffre.records.facts.contract import HoldChange, HoldInFile, SuspensionChange
+from coffre.records.facts.registry import read_as
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.copies import lost_entries
@@ -24,6 +26,8 @@ from coffre.spec.tenant import HoldKind, Tenant
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
+from coffre.tenant.holds import RecordedHold, under_recorded
+from coffre.workspace.clock import utc_now
 from tests.builders import machine_with, tenant_with
 
 RETIRED = {"on": "2026-11-20", "keep_until": "2027-03-31"}
@@ -132,3 +136,13 @@ def test_suspension_and_hold_are_recorded_when_they_begin_and_when_they_end() ->
     }
     assert new_kinds(held, recorded) == set()
     assert new_kinds(TENANT, recorded) == STATES
+
+
+def test_a_confidential_hold_that_an_earlier_version_recorded_is_not_recorded_again() -> None:
+    held = under_recorded(TENANT, [RecordedHold("SECRET", date(2027, 1, 5), HoldKind.PRESERVE, "anna")])
+    before = {"reference": "confidential, see `coffre hold list`", "since": "2027-01-05", "kind": "preserve"}
+    event = Event("k7", "martin", EventKind.HOLD_CHANGE, utc_now(), "claire", details={"hold": before})
+    last = read_as(event, HoldChange)
+    (change,) = [each for each in commitments(held) if isinstance(each, HoldChange)]
+    assert not is_new(change, last)
+    assert is_new(change, HoldChange(None))

@@ -165,6 +165,29 @@ def test_a_fact_is_written_as_before_byte_for_byte(before: list[Event], place: i
     assert json.dumps(write_fact(EXPECTED[place])) == json.dumps(before[place].details)
 
 
+@pytest.mark.parametrize(
+    ("reference", "hold"),
+    [
+        ("confidential, see `coffre hold list`", contract.HoldInFile(None, FIRST_OF_MAY, HoldKind.PRESERVE, True)),
+        (
+            "TJ 1/27; another is confidential, see `coffre hold list`",
+            contract.HoldInFile("TJ 1/27", FIRST_OF_MAY, HoldKind.PRESERVE, True),
+        ),
+        ("TJ 1/27", contract.HoldInFile("TJ 1/27", FIRST_OF_MAY, HoldKind.PRESERVE)),
+    ],
+)
+def test_a_hold_that_was_confidential_by_a_sentence_is_read_as_values(
+    reference: str, hold: contract.HoldInFile
+) -> None:
+    stored = {"hold": {"reference": reference, "since": "2027-05-01", "kind": "preserve"}, "amendments": []}
+    event = Event("k7", "martin", EventKind.HOLD_CHANGE, MOMENT, "claire", details=stored)
+    fact = read_as(event, contract.HoldChange)
+    assert fact == contract.HoldChange(hold)
+    today = Event("k7", "martin", EventKind.HOLD_CHANGE, MOMENT, "claire", details=write_fact(fact))
+    assert read_fact(today) == fact
+    assert "coffre hold list" not in json.dumps(today.details)
+
+
 @pytest.mark.parametrize(("reason", "stored"), REASONS)
 def test_a_reason_for_a_password_is_stored_as_values_and_read_back(
     reason: PasswordReason, stored: dict[str, object]

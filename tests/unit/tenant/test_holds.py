@@ -4,10 +4,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from coffre.records.facts.contract import HoldLifted, HoldPlaced
+from coffre.errors import RefusedError
+from coffre.records.facts.contract import HoldInFile, HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind
+from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.log import F, Recorded
-from coffre.tenant.holds import SHOWN_REFERENCE, RecordedHold, combine, list_standing
+from coffre.tenant.holds import RecordedHold, combine, list_standing, name_reference, to_fact, under_recorded
+from tests.builders import tenant_with
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 IN_FILE = Hold(reference="TJ 1/27", since=date(2027, 1, 5), kind=HoldKind.PRESERVE)
@@ -43,5 +46,37 @@ def test_the_strictest_and_earliest_counts_and_the_reference_is_not_told(in_file
     assert hold is not None
     assert hold.kind is HoldKind.BLOCK_ACCESS
     assert hold.since == date(2027, 1, 2)
-    assert SHOWN_REFERENCE in hold.reference
-    assert "SECRET" not in hold.reference
+    assert hold.is_confidential
+    assert hold.reference == ("" if in_file is None else "TJ 1/27")
+    assert "SECRET" not in repr(hold)
+
+
+def test_the_hold_of_a_file_is_not_confidential() -> None:
+    assert not IN_FILE.is_confidential
+    assert to_fact(IN_FILE) == HoldInFile("TJ 1/27", date(2027, 1, 5), HoldKind.PRESERVE)
+    recorded = [RecordedHold("TOP SECRET", date(2027, 1, 2), HoldKind.BLOCK_ACCESS, "anna")]
+    alone, both = combine(None, recorded), combine(IN_FILE, recorded)
+    assert alone is not None
+    assert both is not None
+    assert to_fact(alone) == HoldInFile(None, date(2027, 1, 2), HoldKind.BLOCK_ACCESS, is_confidential=True)
+    assert to_fact(both) == HoldInFile("TJ 1/27", date(2027, 1, 2), HoldKind.BLOCK_ACCESS, is_confidential=True)
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_confidential", "words"),
+    [
+        ("TJ 1/27", False, "TJ 1/27"),
+        ("TJ 1/27", True, "TJ 1/27; another is confidential, see `coffre hold list`"),
+        (None, True, "confidential, see `coffre hold list`"),
+        ("", True, "confidential, see `coffre hold list`"),
+    ],
+)
+def test_a_message_names_the_file_s_reference_alone(reference: str | None, is_confidential: bool, words: str) -> None:
+    assert name_reference(reference, is_confidential=is_confidential) == words
+
+
+def test_a_block_names_no_confidential_reference() -> None:
+    recorded = [RecordedHold("TOP SECRET", date(2027, 1, 2), HoldKind.BLOCK_ACCESS, "anna")]
+    with pytest.raises(RefusedError) as refused:
+        refuse_while_blocked(under_recorded(tenant_with(), recorded))
+    assert "(confidential, see `coffre hold list`, since 2027-01-02)" in refused.value.message
