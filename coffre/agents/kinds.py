@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from coffre.agents.driver import AgentDriver, Agents, DeployRequest, DeployResult, OnProgress, RemoveRequest
-from coffre.agents.repository import RepositoryFormat
+from coffre.agents.repository import RepositoryFormat, RepositoryLayout
 from coffre.agents.restic.kind import ResticKind
 from coffre.errors import RefusedError
 from coffre.spec.tenant import AgentKind, Machine
@@ -50,6 +50,18 @@ def repositories_of(name: str, machine: Machine) -> RepositoryFormat:
             "Use the tools of the agent's own vendor.",
         )
     return found
+
+
+def layout_of(name: str, machine: Machine) -> RepositoryLayout:
+    """Return the layout of a machine's repository; RefusedError when SMILÉO can open none."""
+    return repositories_of(name, machine).layout
+
+
+def find_layout(machine: Machine) -> RepositoryLayout | None:
+    """Return the layout of a machine's repository; None when SMILÉO can open none."""
+    driver = find_driver(machine)
+    formats = driver.repositories if driver is not None else None
+    return formats.layout if formats is not None else None
 
 
 def with_bucket(machines: Mapping[str, Machine]) -> dict[str, Machine]:

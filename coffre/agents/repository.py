@@ -6,6 +6,7 @@ The content of a repository comes from a customer's machine: every reader here t
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -79,6 +80,68 @@ class SnapshotList:
 
     usable: tuple[Snapshot, ...]
     odd: tuple[OddSnapshot, ...] = ()
+
+
+class Part(StrEnum):
+    """A kind of object of a repository."""
+
+    CONFIG = "config"
+    KEYS = "keys"
+    DATA = "data"
+    """Packs: the content of the backups."""
+    INDEX = "index"
+    """What names the content of packs."""
+    SNAPSHOTS = "snapshots"
+    LOCKS = "locks"
+
+
+@dataclass(frozen=True)
+class RepositoryObject:
+    """One object of a repository; ``name`` is the SHA-256 of its content, in hexadecimal, and empty for the config."""
+
+    part: Part
+    name: str
+
+
+class RepositoryLayout(Protocol):
+    """The keys of a repository's objects in a machine's bucket. Pure."""
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of every key of the repository."""
+
+    @property
+    def read_at_start(self) -> frozenset[Part]:
+        """The parts that are read completely each time the repository is opened: one bad object stops that."""
+
+    @property
+    def start_limit_bytes(self) -> int:
+        """A size that no object of these parts reaches."""
+
+    @property
+    def order(self) -> tuple[Part, ...]:
+        """The parts in the order of their restore: a partial result never claims data that is not there.
+
+        Locks are not among them; snapshots are last.
+        """
+
+    def prefix_of(self, part: Part) -> str:
+        """Return the beginning of every key of a part; for the config, its key."""
+
+    def part_of(self, key: str) -> Part | None:
+        """Return the part in whose place a key is, whatever its form; None for any other place."""
+
+    def find(self, key: str) -> RepositoryObject | None:
+        """Return the object of a key; None for a key that the agent would not write."""
+
+    def key_of(self, found: RepositoryObject) -> str:
+        """Return the key of an object."""
+
+    def misleads(self, key: str) -> bool:
+        """Tell whether a foreign key stops the agent: it looks for an object of `read_at_start` that does not exist."""
+
+    def pattern_of(self, part: Part) -> str:
+        """Return the glob pattern of a part's keys, below the prefix."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +223,7 @@ class HostileSnapshotError(RefusedError):
     def __init__(self, snapshot: str, why: str) -> None:
         super().__init__(
             f"snapshot {snapshot} is refused: {why}",
-            "restic never writes such a snapshot: its author has the machine's key and password. Nothing of it was "
+            "No honest agent writes that: its author has the machine's key and password. Nothing of it was "
             "restored. Examine the machine, replace its key (`coffre rotate --now`), and put the snapshot aside: "
             f"`coffre snapshot set-aside TENANT --machine NAME --snapshot {snapshot[:8]} --reason TEXT`.",
         )
@@ -242,6 +305,10 @@ class Watcher(Protocol):
 
 class RepositoryFormat(Protocol):
     """The format of an agent's backups in a machine's bucket, and how to open them without the machine."""
+
+    @property
+    def layout(self) -> RepositoryLayout:
+        """The keys of a repository's objects."""
 
     def open(
         self,

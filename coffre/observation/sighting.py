@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from coffre.agents.applied import Applied
+from coffre.agents.kinds import find_layout
 from coffre.agents.report import Report
+from coffre.agents.repository import Part, RepositoryLayout, RepositoryObject
 from coffre.agents.sealing import Opener
 from coffre.findings import Finding, SetAside
 from coffre.observation.judge import continuity, identity
@@ -13,7 +15,7 @@ from coffre.observation.judge.continuity import NOT_LISTED, Seen, Stored
 from coffre.observation.key_shapes import ForeignKeys, is_foreign
 from coffre.observation.report_shelf import Reported, Shelf, Until, is_success
 from coffre.observation.reports import find_opener, look_at_applied
-from coffre.observation.stores import is_of_repository
+from coffre.observation.stores import is_of_backups
 from coffre.outside.faults import Fault
 from coffre.outside.times import UnbelievableTimeError, check_time
 from coffre.records.memory import Memory
@@ -22,13 +24,9 @@ from coffre.storage.driver import ObjectFacts
 from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
-SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
 MAX_ASIDE = 1000
 """How many irregular snapshot objects of a machine are counted."""
 
-_CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
-_KEYS_PREFIX = f"{naming.RESTIC_PREFIX}keys/"
-_DATA_PREFIX = f"{naming.RESTIC_PREFIX}data/"
 _CLOCK_STEP = timedelta(seconds=1)
 
 
@@ -38,7 +36,7 @@ class Sighting:
 
     ``newest_snapshot_at`` is the newest of the snapshot objects with a plausible time that no other machine made,
     ``snapshots`` counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are
-    keys that neither Coffre, restic nor an agent writes; they only add to ``current_bytes``. ``whole_at`` is when the
+    keys that neither Coffre nor the agent writes; they only add to ``current_bytes``. ``whole_at`` is when the
     last successful backup was completely in storage.
     """
 
@@ -63,7 +61,7 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
     # In this order: first the memory, then reports, then snapshots. A snapshot of a report, or one that another command
     # remembers meanwhile, is then in the listing of snapshots, or gone.
     bucket, before, began_at = service.buckets.open(machine), service.memory.recall(machine), utc_now()
-    survey = _Survey(before, now, find_opener(service, machine))
+    survey = _Survey(before, now, find_opener(service, machine), find_layout(service.machine(machine)))
     for facts in bucket.walk_objects(""):
         survey.see(facts)
     reported = survey.shelf.read(bucket, until)
@@ -111,7 +109,8 @@ def _learn(memory: Memory, seen: Seen, applied: Applied | SetAside | None) -> Me
 class _Survey:
     """The content of one listing of a bucket, in bounded memory."""
 
-    def __init__(self, memory: Memory, now: datetime, opener: Opener | None) -> None:
+    def __init__(self, memory: Memory, now: datetime, opener: Opener | None, layout: RepositoryLayout | None) -> None:
+        self._layout = layout
         self.shelf = Shelf(memory, now, opener)
         self.current_bytes = self.repository_bytes = 0
         self.snapshots = 0
@@ -130,26 +129,31 @@ class _Survey:
 
     def see(self, facts: ObjectFacts) -> None:
         self.current_bytes += facts.size_bytes
-        self.repository_bytes += facts.size_bytes if is_of_repository(facts.key) else 0
-        if is_foreign(facts.key):
+        found = None if self._layout is None else self._layout.find(facts.key)
+        if found is not None:
+            self._see_object(found, facts)
+        elif is_foreign(facts.key, self._layout):
             until = self._memory.foreign_until
             if until is None or min(facts.modified_at, self._now) > until:
                 self.foreign = self.foreign.add(facts.key)
-        elif facts.key.startswith(_DATA_PREFIX):
-            self._packs += 1
-            self._pack_bytes += facts.size_bytes
         elif facts.key.startswith(naming.REPORTS_PREFIX):
             self.shelf.see(facts)
-        elif facts.key.startswith(SNAPSHOTS_PREFIX):
-            self._see_snapshot(facts)
-        elif facts.key == _CONFIG_KEY:
-            self._has_config = True
-        elif facts.key.startswith(_KEYS_PREFIX):
-            self._keys += 1
 
-    def _see_snapshot(self, facts: ObjectFacts) -> None:
+    def _see_object(self, found: RepositoryObject, facts: ObjectFacts) -> None:
+        self.repository_bytes += facts.size_bytes if is_of_backups(found) else 0
+        match found.part:
+            case Part.DATA:
+                self._packs += 1
+                self._pack_bytes += facts.size_bytes
+            case Part.SNAPSHOTS:
+                self._see_snapshot(found.name, facts)
+            case Part.CONFIG:
+                self._has_config = True
+            case Part.KEYS:
+                self._keys += 1
+
+    def _see_snapshot(self, snapshot_id: str, facts: ObjectFacts) -> None:
         self.snapshots += 1
-        snapshot_id = facts.key.removeprefix(SNAPSHOTS_PREFIX)
         if snapshot_id in self._memory.snapshots or len(self._ids) < continuity.MAX_KNOWN:
             self._ids.add(snapshot_id)
         try:

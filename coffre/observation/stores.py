@@ -2,30 +2,30 @@
 
 from collections.abc import Iterable, Mapping
 
+from coffre.agents.repository import Part, RepositoryLayout, RepositoryObject
 from coffre.observation.judge.filling import MachineStore, Room, Word
-from coffre.observation.key_shapes import is_foreign
 from coffre.records.facts.contract import GateWord
-from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
 
-_REPOSITORY_PREFIXES = tuple(f"{naming.RESTIC_PREFIX}{folder}" for folder in ("data/", "index/", "snapshots/", "keys/"))
+_OF_BACKUPS = frozenset({Part.DATA, Part.INDEX, Part.SNAPSHOTS, Part.KEYS})
 
 
-def is_of_repository(key: str) -> bool:
-    """Tell whether an object is part of the backups: not a lock, and not a key that restic would not write. Pure."""
-    return key.startswith(_REPOSITORY_PREFIXES) and not is_foreign(key)
+def is_of_backups(found: RepositoryObject) -> bool:
+    """Tell whether an object of a repository counts as backups. Pure."""
+    return found.part in _OF_BACKUPS
 
 
-def read_store(buckets: TenantBuckets, machine: str) -> MachineStore:
-    """Measure one machine's bucket, with a listing of its own."""
+def read_store(buckets: TenantBuckets, machine: str, layout: RepositoryLayout | None) -> MachineStore:
+    """Measure one machine's bucket, with a listing of its own; ``layout`` is that of its repository, if it has one."""
     current_bytes = repository_bytes = 0
     for facts in buckets.open(machine).walk_objects(""):
         current_bytes += facts.size_bytes
-        if is_of_repository(facts.key):
+        found = None if layout is None else layout.find(facts.key)
+        if found is not None and is_of_backups(found):
             repository_bytes += facts.size_bytes
     return count_store(buckets, machine, current_bytes, repository_bytes)
 

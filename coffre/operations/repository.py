@@ -5,10 +5,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre.agents.kinds import repositories_of
-from coffre.agents.repository import BucketStorage, Remains, Repository
-from coffre.observation.key_shapes import is_foreign
+from coffre.agents.repository import BucketStorage, Part, Remains, Repository, RepositoryLayout
 from coffre.records.facts.password_uses import PasswordReason, RoutineTask, RoutineUse
-from coffre.spec import naming
 from coffre.storage.driver import AccessKey, Bucket, Endpoint
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.service import Service
@@ -21,7 +19,7 @@ def open_repository(
     """Open a machine's repository with the owner's key; records who opens it and why.
 
     With ``cache_dir`` its structure is cached there, still encrypted, and read once.
-    The platform gets one request first: restic may retry for a long time when the platform is down.
+    The platform gets one request first: the agent's program may retry for a long time when the platform is down.
     """
     bucket = service.buckets.open(machine)
     bucket.probe_server_time()
@@ -31,15 +29,16 @@ def open_repository(
 def make_repository(service: Service, machine: str) -> None:
     """Create the repository of a machine whose bucket has neither config nor backups, then open it.
 
-    A key file of an interrupted initialisation is hidden first, since restic might try it with the new config: it
-    opens nothing, and stays as an earlier version.
+    A key file of an interrupted initialisation is hidden first, since it might be tried with the new config: it opens
+    nothing, and stays as an earlier version.
     """
     bucket = service.buckets.open(machine)
     reason = RoutineUse(RoutineTask.MAKE_REPOSITORY)
     password = use_password(service.secrets, service.log, machine, reason)
-    for key in [each.key for each in bucket.walk_objects(f"{naming.RESTIC_PREFIX}keys/")]:
+    formats = repositories_of(machine, service.machine(machine))
+    for key in [each.key for each in bucket.walk_objects(formats.layout.prefix_of(Part.KEYS))]:
         bucket.hide(key)
-    for key, content in repositories_of(machine, service.machine(machine)).make(password, utc_now()):
+    for key, content in formats.make(password, utc_now()):
         bucket.put(key, content)
     _repository(service, machine, password, None).open()
 
@@ -48,7 +47,7 @@ def _repository(service: Service, machine: str, password: SecretStr, cache_dir: 
     bucket = service.buckets.open(machine)
     place = storage_of(service.storage.endpoint, bucket.name, service.buckets.owner_key(), password)
     formats = repositories_of(machine, service.machine(machine))
-    return formats.open(place, cache_dir=cache_dir, look=lambda: look_at_remains(bucket))
+    return formats.open(place, cache_dir=cache_dir, look=lambda: look_at_remains(bucket, formats.layout))
 
 
 def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: SecretStr | None) -> BucketStorage:
@@ -64,17 +63,17 @@ def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: Secret
     )
 
 
-def look_at_remains(bucket: Bucket) -> Remains:
+def look_at_remains(bucket: Bucket, layout: RepositoryLayout) -> Remains:
     """Return the remains of a repository in a machine's bucket; backups are only checked when another part is missing.
 
     Foreign keys are ignored.
     """
-    has_config = bucket.exists(f"{naming.RESTIC_PREFIX}config")
-    has_keys = _has_any(bucket, "keys")
-    has_backups = not (has_config and has_keys) and _has_any(bucket, "data", "index", "snapshots")
+    has_config = bucket.exists(layout.prefix_of(Part.CONFIG))
+    has_keys = _has_any(bucket, layout, Part.KEYS)
+    has_backups = not (has_config and has_keys) and _has_any(bucket, layout, Part.DATA, Part.INDEX, Part.SNAPSHOTS)
     return Remains(has_config, has_keys, has_backups)
 
 
-def _has_any(bucket: Bucket, *folders: str) -> bool:
-    prefixes = (f"{naming.RESTIC_PREFIX}{folder}/" for folder in folders)
-    return any(not is_foreign(each.key) for prefix in prefixes for each in bucket.walk_objects(prefix))
+def _has_any(bucket: Bucket, layout: RepositoryLayout, *parts: Part) -> bool:
+    prefixes = (layout.prefix_of(part) for part in parts)
+    return any(layout.find(each.key) is not None for prefix in prefixes for each in bucket.walk_objects(prefix))

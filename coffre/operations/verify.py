@@ -11,18 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from coffre.agents.repository import RepositoryError
+from coffre.agents.kinds import layout_of
+from coffre.agents.repository import Part, RepositoryError, RepositoryLayout, RepositoryObject
 from coffre.errors import RemoteError
 from coffre.observation import rounds as recorded_rounds
 from coffre.observation.judge.pack_rounds import (
-    DATA_PREFIX,
     LEAST_BYTES,
     Bounds,
     DamagedPack,
     Round,
-    key_of,
     name_damaged,
-    pack_of,
     position_of,
     wanted_position,
 )
@@ -45,7 +43,7 @@ WORK_PREFIX = "verify-"
 CHECKPOINT_SECONDS = 60.0
 """The maximum that is lost of a killed run."""
 MAX_PACK_BYTES = 1024**3
-"""Of a larger object only so much is read, and its hash is different: restic's own packs have 128 MiB at most."""
+"""Of a larger object only so much is read, and its hash is different: agents write packs of 128 MiB at most."""
 
 OnProgress = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -91,7 +89,9 @@ def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     on_progress("checking the structure of the repository")
     problem, lost = _check_structure(service, machine)
-    reading = _Reading(service.buckets, service.log, machine, clock, bounds_of(service.repository.settings.verify))
+    layout = layout_of(machine, service.machine(machine))
+    packs = _Packs(service.buckets.open(machine), layout)
+    reading = _Reading(packs, service.log, machine, clock, bounds_of(service.repository.settings.verify))
 
     def note() -> datetime | None:
         found = recorded_rounds.Found(reading.round, lost, problem)
@@ -126,7 +126,7 @@ def list_machines(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
 
 
 def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:
-    """Make restic compare index, snapshots and trees with the listing; returns its error and the packs it names."""
+    """Compare index, snapshots and trees with the listing; returns the error, and the packs that it names."""
     with work_folder(service.repository.root, WORK_PREFIX) as folder:
         repository = open_repository(service, machine, RoutineUse(RoutineTask.CHECK_STRUCTURE), folder)
         try:
@@ -138,12 +138,35 @@ def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, Pac
     return "", {}
 
 
+@dataclass(frozen=True)
+class _Packs:
+    """The packs of a machine's repository."""
+
+    bucket: Bucket
+    layout: RepositoryLayout
+
+    def walk(self) -> Iterator[tuple[str, ObjectFacts]]:
+        """Yield each pack with its object, in the order of their names."""
+        for facts in self.bucket.walk_objects(self.layout.prefix_of(Part.DATA)):
+            found = self.layout.find(facts.key)
+            if found is not None and found.part is Part.DATA:
+                yield found.name, facts
+
+    def hash(self, pack: str, size_bytes: int) -> str | PackFault | None:
+        """Return the hash of a pack's content, at most so many bytes of it; None when the pack is gone."""
+        try:
+            return self.bucket.read_sha256(self.layout.key_of(RepositoryObject(Part.DATA, pack)), size_bytes)
+        except PlatformAwayError:
+            raise
+        except RemoteError:
+            return PackFault.UNREADABLE
+
+
 class _Reading:
     """One run's reads of packs; ``round`` is the current position, recorded at checkpoints."""
 
-    def __init__(self, buckets: TenantBuckets, log: Log, machine: str, clock: Clock, bounds: Bounds) -> None:
-        self._clock, self._bounds = clock, bounds
-        self._bucket = buckets.open(machine)
+    def __init__(self, packs: _Packs, log: Log, machine: str, clock: Clock, bounds: Bounds) -> None:
+        self._clock, self._bounds, self._packs = clock, bounds, packs
         self._ends_at = time.monotonic() + bounds.limit_seconds
         self._noted_at = time.monotonic()
         self.round: Round = recorded_rounds.find_round(log, machine) or Round(clock())
@@ -160,7 +183,7 @@ class _Reading:
             try:
                 for pack, facts in self._list_share(wanted):
                     limit_bytes = facts.size_bytes
-                    under_way.append((pack, limit_bytes, executor.submit(_hash, self._bucket, pack, limit_bytes)))
+                    under_way.append((pack, limit_bytes, executor.submit(self._packs.hash, pack, limit_bytes)))
                     if len(under_way) > READERS:
                         self._take(*under_way.popleft())
                     if time.monotonic() - self._noted_at > CHECKPOINT_SECONDS:
@@ -174,9 +197,8 @@ class _Reading:
     def _list_share(self, wanted: float) -> Iterator[tuple[str, ObjectFacts]]:
         """Yield this run's packs in the order of their names; sets ``is_complete`` when the last pack is among them."""
         listed_bytes = 0
-        for facts in self._bucket.walk_objects(DATA_PREFIX):
-            pack = pack_of(facts.key)
-            if pack is None or pack <= self.round.last_pack:
+        for pack, facts in self._packs.walk():
+            if pack <= self.round.last_pack:
                 continue
             if listed_bytes >= LEAST_BYTES and position_of(pack) > wanted:
                 return
@@ -210,13 +232,4 @@ class _Reading:
     def _read_damaged_again(self) -> None:
         """First read the damaged packs again: undelete may have restored them."""
         for pack in sorted(self.round.damaged):
-            self._judge(pack, _hash(self._bucket, pack, MAX_PACK_BYTES))
-
-
-def _hash(bucket: Bucket, pack: str, size_bytes: int) -> str | PackFault | None:
-    try:
-        return bucket.read_sha256(key_of(pack), size_bytes)
-    except PlatformAwayError:
-        raise
-    except RemoteError:
-        return PackFault.UNREADABLE
+            self._judge(pack, self._packs.hash(pack, MAX_PACK_BYTES))

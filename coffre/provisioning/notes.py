@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from coffre.agents.kinds import with_repository
+from coffre.agents.kinds import layout_of, with_repository
+from coffre.agents.repository import Part
 from coffre.observation.retired import judge_retirement
-from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.provisioning.steps.retirement import list_standing
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.notes import (
@@ -45,10 +45,11 @@ def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
 def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> tuple[Note, ...]:
     """Name the machines that apply will refuse: their repositories were seen, and are gone."""
     notes: list[Note] = []
-    for name in with_repository(service.tenant.active_machines()):
+    for name, machine in with_repository(service.tenant.active_machines()).items():
         known = len(service.memory.recall(name).expected)
+        config_key = layout_of(name, machine).prefix_of(Part.CONFIG)
         has_bucket = owned_buckets.has(name)
-        if known and not (has_bucket and service.buckets.open(name).exists(CONFIG_KEY)):
+        if known and not (has_bucket and service.buckets.open(name).exists(config_key)):
             notes.append(RepositoryGoneNote(name, known))
     return tuple(notes)
 

@@ -3,7 +3,6 @@
 import hashlib
 from typing import Protocol
 
-RESTIC_PREFIX = "restic/"
 REPORTS_PREFIX = "reports/"
 CONTROL_PREFIX = "control/"
 DESIRED_KEY = "control/desired.json"

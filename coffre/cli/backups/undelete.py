@@ -73,10 +73,9 @@ def undelete(
 
 
 def _show_undelete(machine: str, plan: "UndeletePlan") -> None:
-    from coffre.operations.restore.versions import count_by_kind
+    from coffre.operations.restore.versions import count_by_part
 
-    kinds = count_by_kind(comeback.key for comeback in plan.comebacks)
-    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    counted = ", ".join(f"{count} {part.value}" for part, count in count_by_part(plan.comebacks).items())
     output.result(
         f"{machine} at {_moment_exact(plan.at)}: "
         + (

@@ -5,15 +5,12 @@ machine uploaded: no password is needed, and no customer data is decrypted. Pack
 names, which are spread evenly like all hashes: the position of a name between 000… and fff… is that of the round.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from coffre.records.facts.backups import PackFault
 
-DATA_PREFIX = "restic/data/"
-_PACK = re.compile(r"restic/data/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 _POSITION_DIGITS = 8
 
 LEAST_BYTES = 1024**3
@@ -57,17 +54,6 @@ class Bounds:
     period: timedelta
     limit_bytes: int
     limit_seconds: float
-
-
-def pack_of(key: str) -> str | None:
-    """Return the name of the pack in an object; None for a key that has not the form of restic's packs."""
-    match = _PACK.fullmatch(key)
-    return match[2] if match else None
-
-
-def key_of(pack: str) -> str:
-    """Return the key of the object that contains a pack."""
-    return f"{DATA_PREFIX}{pack[:2]}/{pack}"
 
 
 def position_of(pack: str) -> float:

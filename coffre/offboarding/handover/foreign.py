@@ -1,20 +1,19 @@
-"""A bucket's foreign keys, which neither restic nor Coffre writes: separated, counted, never copied."""
+"""A bucket's foreign keys, which neither the agent nor Coffre writes: separated, counted, never copied."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coffre.agents.repository import Part, RepositoryLayout
 from coffre.observation.key_shapes import is_foreign
 from coffre.offboarding.handover.bag.layout import FOREIGN_KEYS
 from coffre.outside.text import one_line
-from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts
 
 MAX_LISTED = 10_000
 """A machine may write any number of them: further ones are only counted."""
 
-_LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
 _SHOWN, _SHOWN_CHARACTERS = 3, 80
 
 
@@ -26,22 +25,24 @@ class Foreign:
     keys: tuple[str, ...] = ()
 
 
-def split_bucket(listed: Iterable[ObjectFacts]) -> tuple[list[ObjectFacts], Foreign]:
-    """Separate restic's keys, without locks, from foreign keys. Pure.
+def split_bucket(listed: Iterable[ObjectFacts], layout: RepositoryLayout) -> tuple[list[ObjectFacts], Foreign]:
+    """Separate the objects of the repository, without locks, from foreign keys. Pure.
 
-    A machine may write any key below `restic/`, also with `..` or a line end: copying it could reach another bucket, or
+    A machine may write any key in its place, also with `..` or a line end: copying it could reach another bucket, or
     be impossible in a folder.
     """
     objects: list[ObjectFacts] = []
     foreign: list[str] = []
     count = 0
     for each in listed:
-        if is_foreign(each.key):
+        found = layout.find(each.key)
+        if found is not None:
+            if found.part is not Part.LOCKS:
+                objects.append(each)
+        elif is_foreign(each.key, layout):
             count += 1
             if len(foreign) < MAX_LISTED:
                 foreign.append(each.key)
-        elif each.key.startswith(naming.RESTIC_PREFIX) and not each.key.startswith(_LOCKS_PREFIX):
-            objects.append(each)
     return objects, Foreign(count, tuple(foreign))
 
 

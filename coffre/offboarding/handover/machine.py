@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coffre.agents.kinds import with_repository
+from coffre.agents.repository import Part
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.handover.bag.bag import Payload, find_changed
 from coffre.offboarding.handover.bag.layout import DATA, SUMMARY, TAG_MANIFEST
@@ -33,7 +34,6 @@ from coffre.operations.repository import open_repository
 from coffre.operations.restore.setting_aside import list_aside_ids
 from coffre.outside.beneath import Beneath
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
-from coffre.spec import naming
 from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.service import Service
@@ -95,7 +95,7 @@ def write_bag(job: Job) -> Written:
     summary = read_summary(job.bag)
     if summary is not None:
         return _written(summary, 0.0)
-    aside = list_aside_ids(job.service.buckets.open(job.machine))
+    aside = list_aside_ids(job.service.buckets.open(job.machine), formats_of(job).layout)
     written = WRITERS[job.wanted.format](job)
     written = replace(written, set_aside=(*aside, *written.set_aside))
     describe(job, written)
@@ -166,7 +166,8 @@ def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
     if job.wanted.format is ReturnFormat.REPOSITORY:
         objects = list_repository(job)
         need = need_of_objects(objects, len(formats_of(job).list_programs()), block_bytes)
-        snapshots = sum(each.key.startswith(f"{naming.RESTIC_PREFIX}snapshots/") for each in objects)
+        prefix = formats_of(job).layout.prefix_of(Part.SNAPSHOTS)
+        snapshots = sum(each.key.startswith(prefix) for each in objects)
         return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
     repository = open_repository(job.service, job.machine, RoutineUse(RoutineTask.MEASURE_RETURN))
     chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.agents.kinds import repositories_of
-from coffre.agents.repository import RepositoryError, RepositoryFormat
+from coffre.agents.repository import Part, RepositoryError, RepositoryFormat, RepositoryLayout
 from coffre.errors import ExpectedError
 from coffre.offboarding.handover.bag.bag import HashedFile, hash_files, sync, write_manifest
 from coffre.offboarding.handover.bag.layout import DAMAGED, DATA, PASSWORD, PROGRAMS, REPOSITORY
@@ -33,18 +33,12 @@ from coffre.offboarding.handover.targets.room import (
 from coffre.offboarding.lifecycle.evidence import Flaws
 from coffre.outside.beneath import Beneath
 from coffre.outside.environment import temporary_folder
-from coffre.spec import naming
 from coffre.storage.driver import ObjectFacts, Unusable
 from coffre.tenant.estate.passwords import use_password
 from coffre.workspace.clock import utc_now
 
-_HEX = "[0-9a-f]"
-PARTS = (
-    ("config", f"keys/{_HEX * 64}", f"snapshots/{_HEX * 64}"),
-    (f"index/{_HEX * 64}",),
-    (f"data/{_HEX * 2}/{_HEX * 64}",),
-)
-"""The copied files, by rclone's patterns, in order.
+PARTS = ((Part.CONFIG, Part.KEYS, Part.SNAPSHOTS), (Part.INDEX,), (Part.DATA,))
+"""The copied parts, in order.
 
 The objects of a snapshot exist before it, so a machine may write meanwhile.
 """
@@ -88,7 +82,7 @@ def write_repository(job: Job) -> Written:
     payload = write_manifest(job.bag, hashed + list(hash_files(job.bag, _list_files(job.bag, PROGRAMS))))
     return Written(
         payload=payload,
-        snapshots=tuple(sorted(each.name for each in (job.bag / REPOSITORY / "snapshots").glob("*"))),
+        snapshots=tuple(sorted(each.name for each in _folder_of(job.bag, formats.layout, Part.SNAPSHOTS).glob("*"))),
         renamed=0,
         written_at=progress.written_at,
         write_seconds=progress.write_seconds,
@@ -98,7 +92,7 @@ def write_repository(job: Job) -> Written:
 
 
 def list_repository(job: Job) -> list[ObjectFacts]:
-    """Return the objects to return: all of restic's without its locks."""
+    """Return the objects to return: all of the repository without its locks."""
     return _split(job)[0]
 
 
@@ -108,7 +102,12 @@ def formats_of(job: Job) -> RepositoryFormat:
 
 
 def _split(job: Job) -> tuple[list[ObjectFacts], Foreign]:
-    return split_bucket(job.service.buckets.open(job.machine).list_objects(""))
+    return split_bucket(job.service.buckets.open(job.machine).list_objects(""), formats_of(job).layout)
+
+
+def _folder_of(bag: Path, layout: RepositoryLayout, part: Part) -> Path:
+    """Return the place of a part in the copy."""
+    return bag / REPOSITORY / layout.prefix_of(part).removeprefix(layout.prefix)
 
 
 def need_of_objects(objects: list[ObjectFacts], program_count: int, block_bytes: int = BLOCK_BYTES) -> Need:
@@ -125,11 +124,11 @@ def _source(job: Job) -> tuple[Remote, Rclone]:
 
 
 def _copy(job: Job, total_bytes: int) -> None:
-    remote, rclone = _source(job)
-    source = remote.path(job.service.buckets.name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
+    (remote, rclone), layout = _source(job), formats_of(job).layout
+    source = remote.path(job.service.buckets.name(job.machine), layout.prefix.rstrip("/"))
     tell = tell_parts(job, total_bytes, "copied")
-    for part in PARTS:
-        included = [f"--include=/{pattern}" for pattern in part]
+    for parts in PARTS:
+        included = [f"--include=/{layout.pattern_of(part)}" for part in parts]
         try:
             rclone.copy(source, str(job.bag / REPOSITORY), f"--transfers={TRANSFERS}", *included, on_bytes=tell)
         except RcloneError as problem:
@@ -146,7 +145,8 @@ def _read_back(job: Job) -> list[HashedFile]:
     sync(job.bag)
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
-    config = job.service.buckets.open(job.machine).find(f"{naming.RESTIC_PREFIX}config", CONFIG_LIMIT_BYTES)
+    layout = formats_of(job).layout
+    config = job.service.buckets.open(job.machine).find(layout.prefix_of(Part.CONFIG), CONFIG_LIMIT_BYTES)
     bad = [each for each in hashed if not _is_as_named(each, config)]
     if not bad:
         return hashed
@@ -165,7 +165,7 @@ def _read_back(job: Job) -> list[HashedFile]:
 def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
     """Return the paths of those that equal the bucket's objects, which are read again for this."""
     remote, rclone = _source(job)
-    path = remote.path(job.service.buckets.name(job.machine), naming.RESTIC_PREFIX.rstrip("/"))
+    path = remote.path(job.service.buckets.name(job.machine), formats_of(job).layout.prefix.rstrip("/"))
     named = {each.path.removeprefix(f"{REPOSITORY}/"): each for each in bad if Path(each.path).name != "config"}
     with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=temporary_folder()) as wanted:
         wanted.write("".join(f"{name}\n" for name in named))
@@ -184,7 +184,8 @@ def _beside(bag: Path, file: HashedFile) -> HashedFile:
 
 def _refuse_missing(job: Job, objects: list[ObjectFacts], hashed: list[HashedFile]) -> None:
     there = {each.path.removeprefix(f"{DAMAGED}/").removeprefix(f"{REPOSITORY}/") for each in hashed}
-    missing = {each.key.removeprefix(naming.RESTIC_PREFIX) for each in objects} - there
+    prefix = formats_of(job).layout.prefix
+    missing = {each.key.removeprefix(prefix) for each in objects} - there
     if missing:
         raise ExpectedError(
             f"{job.machine}: {len(missing)} objects of the repository are missing in {job.bag}",

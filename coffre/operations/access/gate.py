@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from coffre.agents.kinds import find_layout
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.judge.filling import Filling, MachineStore, Room, judge_filling
 from coffre.observation.stores import find_words, read_store, room_of
@@ -70,7 +71,7 @@ def measure(service: Service) -> tuple[MachineStore, ...]:
     now = utc_now()
     today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
     present = service.buckets.existing().among(service.tenant.machines)
-    stores = tuple(read_store(service.buckets, name) for name in present)
+    stores = tuple(_read_store(service, name) for name in present)
     service.records.record_usage(
         Usage(
             tenant_id=service.tenant.id,
@@ -140,7 +141,7 @@ def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, sta
 def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
     """Return the machines whose gates `settle_gate` would change, by change; ``machines`` are those with a bucket."""
     opened = {name: service.buckets.open(name) for name in machines}
-    stores = tuple(read_store(service.buckets, name) for name in machines)
+    stores = tuple(_read_store(service, name) for name in machines)
     active = [name for name in service.tenant.active_machines() if name in opened]
     stopped_now = [name for name in active if opened[name].is_stopped()]
     state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
@@ -152,6 +153,10 @@ def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMov
         elif not stops and state.is_closed != opened[name].is_gate_closed():
             moves.setdefault(GateMove.CLOSE if state.is_closed else GateMove.OPEN, []).append(name)
     return moves
+
+
+def _read_store(service: Service, machine: str) -> MachineStore:
+    return read_store(service.buckets, machine, find_layout(service.machine(machine)))
 
 
 def _judge(
@@ -176,5 +181,5 @@ def give_word(service: Service, machine: str, reason: str) -> None:
     if service.machine(machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    store = read_store(service.buckets, machine)
+    store = _read_store(service, machine)
     service.log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)

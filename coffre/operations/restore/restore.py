@@ -11,6 +11,7 @@ from coffre.agents.kinds import repositories_of
 from coffre.agents.repository import (
     HostileSnapshotError,
     IncompleteRestoreError,
+    Part,
     RemoteRestore,
     Repository,
     RestoreSummary,
@@ -26,7 +27,6 @@ from coffre.operations.restore.apart import Apart, hand_apart
 from coffre.outside.files import read_plain
 from coffre.records.facts.password_uses import RemoteRestoreUse, RestoreUse
 from coffre.secrets import rotations
-from coffre.spec import naming
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
 from coffre.storage.driver import AccessKey
 from coffre.tenant.access import refuse_while_blocked
@@ -160,7 +160,8 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
 def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDestination, watcher: Watcher) -> Restored:
     """Restore to a machine of the tenant, with the key and the password of the machine that the backup comes from.
 
-    The owner's key never leaves this computer. The target needs no agent: restic is sent when it is missing.
+    The owner's key never leaves this computer. The target needs no agent: the program that reads the repository is sent
+    when it is missing.
     """
     refuse_while_blocked(service.tenant)
     refuse_target(service.tenant, destination.machine)
@@ -173,8 +174,9 @@ def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDes
         formats.look_at(ssh)
         if destination.in_place:
             formats.refuse_ours(path, destination.machine)
-        # With a refused key, restic on the machine would retry for 15 minutes.
-        service.storage.open_bucket(service.buckets.name(wanted.machine), key).exists(f"{naming.RESTIC_PREFIX}config")
+        # With a refused key, the program on the machine would retry for 15 minutes.
+        bucket = service.storage.open_bucket(service.buckets.name(wanted.machine), key)
+        bucket.exists(formats.layout.prefix_of(Part.CONFIG))
         into = None if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = RemoteRestoreUse(wanted.snapshot, destination.machine, into)
         choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
@@ -229,7 +231,7 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
     """Return the wanted snapshot: the newest for "latest", else the one whose id starts with the text. Pure.
 
     ``others`` are the ids of those that another machine took under this one's name: none of them is the latest.
-    HostileSnapshotError for one that no honest restic writes: it is never the latest, and refused on request.
+    HostileSnapshotError for one that no honest agent writes: it is never the latest, and refused on request.
     """
     snapshots = listed.usable
     odd = [each for each in listed.odd if each.id.startswith(wanted)]

@@ -7,6 +7,8 @@ repository, where no rule of the platform lets it expire, and then hidden. Its c
 from dataclasses import dataclass
 from datetime import datetime
 
+from coffre.agents.kinds import layout_of
+from coffre.agents.repository import Part, RepositoryLayout
 from coffre.errors import UsageError
 from coffre.operations.acknowledge.acknowledge import SET_ASIDE, expect_no_more
 from coffre.records.facts.backups import SnapshotBroughtBack, SnapshotSetAside
@@ -16,8 +18,6 @@ from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.presence import refuse_unapplied
 from coffre.tenant.service import Service
 
-SNAPSHOTS_PREFIX = f"{naming.RESTIC_PREFIX}snapshots/"
-ASIDE_SNAPSHOTS_PREFIX = f"{naming.ASIDE_PREFIX}{SNAPSHOTS_PREFIX}"
 SHORTEST_BEGINNING = 4
 LONGEST_REASON = 500
 WALL_MARGIN_BYTES = 1024**2
@@ -37,13 +37,13 @@ class AsideSnapshot:
 def set_aside(service: Service, machine: str, beginning: str, reason: str) -> str:
     """Set aside the snapshot whose id starts so and return its id; recorded first. May run twice, also after a kill."""
     _refuse_empty(reason)
-    bucket = _open(service, machine)
-    snapshot = _choose(bucket, SNAPSHOTS_PREFIX, beginning)
+    bucket, places = _open(service, machine)
+    snapshot = _choose(bucket, places.used, beginning)
     if snapshot is None:
-        return _name(_choose_aside(bucket, beginning), ASIDE_SNAPSHOTS_PREFIX)
-    name = _name(snapshot, SNAPSHOTS_PREFIX)
+        return _name(_choose_aside(bucket, places, beginning), places.aside)
+    name = _name(snapshot, places.used)
     service.log.append(SnapshotSetAside(name, reason), machine)
-    _copy(service, bucket, snapshot, ASIDE_SNAPSHOTS_PREFIX + name)
+    _copy(service, bucket, snapshot, places.aside + name)
     expect_no_more(service.memory, machine, [name], SET_ASIDE)
     bucket.hide(snapshot.key)
     expect_no_more(service.memory, machine, [name], SET_ASIDE)
@@ -53,39 +53,52 @@ def set_aside(service: Service, machine: str, beginning: str, reason: str) -> st
 def bring_back(service: Service, machine: str, beginning: str, reason: str) -> str:
     """Put a snapshot that is set aside back into its repository; recorded first. May run twice, also after a kill."""
     _refuse_empty(reason)
-    bucket = _open(service, machine)
-    snapshot = _choose_aside(bucket, beginning)
-    name = _name(snapshot, ASIDE_SNAPSHOTS_PREFIX)
+    bucket, places = _open(service, machine)
+    snapshot = _choose_aside(bucket, places, beginning)
+    name = _name(snapshot, places.aside)
     service.log.append(SnapshotBroughtBack(name, reason), machine)
-    _copy(service, bucket, snapshot, SNAPSHOTS_PREFIX + name)
+    _copy(service, bucket, snapshot, places.used + name)
     bucket.hide(snapshot.key)
     return name
 
 
-def list_aside_ids(bucket: Bucket) -> tuple[str, ...]:
+def list_aside_ids(bucket: Bucket, layout: RepositoryLayout) -> tuple[str, ...]:
     """Return the ids of the snapshots of a bucket that are set aside, and therefore missing in its repository."""
-    listed = bucket.list_objects(ASIDE_SNAPSHOTS_PREFIX)
-    return tuple(sorted(_name(each, ASIDE_SNAPSHOTS_PREFIX) for each in listed))
+    aside = _Places.of(layout).aside
+    return tuple(sorted(_name(each, aside) for each in bucket.list_objects(aside)))
 
 
 def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
     """Return the snapshots of a machine that are set aside, with their records."""
-    service.machine(machine)
+    facts = service.machine(machine)
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
     found = []
-    for snapshot in list_aside_ids(service.buckets.open(machine)):
+    for snapshot in list_aside_ids(service.buckets.open(machine), layout_of(machine, facts)):
         word = words.get(snapshot)
         told = (word.fact.reason, word.actor, word.at) if word is not None else (None, None, None)
         found.append(AsideSnapshot(machine, snapshot, *told))
     return found
 
 
-def _open(service: Service, machine: str) -> Bucket:
+@dataclass(frozen=True)
+class _Places:
+    """The beginnings of the keys of snapshots: of those in the repository, and of those that are set aside."""
+
+    used: str
+    aside: str
+
+    @classmethod
+    def of(cls, layout: RepositoryLayout) -> "_Places":
+        used = layout.prefix_of(Part.SNAPSHOTS)
+        return cls(used, f"{naming.ASIDE_PREFIX}{used}")
+
+
+def _open(service: Service, machine: str) -> tuple[Bucket, _Places]:
     refuse_while_blocked(service.tenant)
-    service.machine(machine)
+    facts = service.machine(machine)
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    return service.buckets.open(machine)
+    return service.buckets.open(machine), _Places.of(layout_of(machine, facts))
 
 
 def _refuse_empty(reason: str) -> None:
@@ -108,8 +121,8 @@ def _choose(bucket: Bucket, prefix: str, beginning: str) -> ObjectFacts | None:
     return None
 
 
-def _choose_aside(bucket: Bucket, beginning: str) -> ObjectFacts:
-    found = _choose(bucket, ASIDE_SNAPSHOTS_PREFIX, beginning)
+def _choose_aside(bucket: Bucket, places: _Places, beginning: str) -> ObjectFacts:
+    found = _choose(bucket, places.aside, beginning)
     if found is None:
         raise UsageError(
             f"no snapshot that is set aside has an id that begins with {beginning}",

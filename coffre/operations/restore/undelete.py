@@ -5,17 +5,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from datetime import datetime
-from pathlib import PurePosixPath
 
-from coffre.agents.repository import RepositoryError
-from coffre.observation.key_shapes import is_foreign
-from coffre.observation.sighting import SNAPSHOTS_PREFIX
+from coffre.agents.kinds import layout_of
+from coffre.agents.repository import Part, RepositoryError, RepositoryLayout
 from coffre.operations.acknowledge.acknowledge import HIDDEN, expect_no_more, release_snapshots
 from coffre.operations.repository import open_repository
 from coffre.operations.restore.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
 from coffre.records.facts.backups import Undeleted
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
-from coffre.spec import naming
 from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.presence import refuse_unapplied
@@ -24,8 +21,6 @@ from coffre.tenant.service import Service
 WORKERS = 8
 WALL_MARGINS_BYTES = (1024**2, 16 * 1024**2, 256 * 1024**2)
 """How far above the remaining copies the wall is raised, per attempt: machines write, and RGW's count lags."""
-MAX_READ_BYTES = 64 * 1024**2
-"""A larger object is no index, snapshot or key file of restic: those are about 10 MB at most."""
 MAX_NAMED = 20
 
 OnProgress = Callable[[float], None]
@@ -38,9 +33,10 @@ def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> Und
     service.machine(machine)
     refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
     bucket = service.buckets.open(machine)
-    versions, foreign = part_foreign(bucket.list_versions(naming.RESTIC_PREFIX))
-    unsound = [version.key for version in list_later(versions, at) if not _is_sound(bucket, version)]
-    return plan_undelete(versions, at, unsound=unsound, is_exact=is_exact, foreign=foreign)
+    layout = layout_of(machine, service.machine(machine))
+    versions, foreign = part_foreign(bucket.list_versions(layout.prefix), layout)
+    unsound = [version.key for version in list_later(versions, at, layout) if not _is_sound(bucket, version, layout)]
+    return plan_undelete(versions, at, layout, unsound=unsound, is_exact=is_exact, foreign=foreign)
 
 
 def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: OnProgress) -> None:
@@ -58,8 +54,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         foreign_count=plan.foreign.count,
     )
     service.log.append(undeleted, machine)
-    ours = (key for key in plan.hidden if key.startswith(SNAPSHOTS_PREFIX) and not is_foreign(key))
-    hidden = [key.removeprefix(SNAPSHOTS_PREFIX) for key in ours]
+    hidden = list(plan.hidden_snapshots)
     if hidden:
         release_snapshots(service.log, service.memory, machine, hidden, HIDDEN)
     bucket = service.buckets.open(machine)
@@ -83,7 +78,7 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
 
 
 def check(service: Service, machine: str) -> RepositoryError | None:
-    """Run `restic check` on a machine's repository; returns its error, None when there is none."""
+    """Check a machine's repository; returns the error, None when there is none."""
     try:
         open_repository(service, machine, RoutineUse(RoutineTask.CHECK_AFTER_UNDELETE)).check()
     except RepositoryError as problem:
@@ -105,10 +100,10 @@ class _Progress:
 def _bring_back(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progress) -> list[Comeback]:
     """Copy versions onto their keys; returns those that the wall refused.
 
-    Snapshots are copied once everything that they need is there, in restic's own order: their dates give that time.
+    Snapshots are copied once everything that they need is there, in the agent's own order: their dates give that time.
     """
-    snapshots = [each for each in comebacks if each.key.startswith(SNAPSHOTS_PREFIX)]
-    others = [each for each in comebacks if not each.key.startswith(SNAPSHOTS_PREFIX)]
+    snapshots = [each for each in comebacks if each.part is Part.SNAPSHOTS]
+    others = [each for each in comebacks if each.part is not Part.SNAPSHOTS]
     left = _copy_onto(bucket, others, progress)
     return [*left, *snapshots] if left else _copy_onto(bucket, snapshots, progress)
 
@@ -126,9 +121,10 @@ def _copy_onto(bucket: Bucket, comebacks: Sequence[Comeback], progress: _Progres
     return [each for future, each in running.items() if future.cancelled() or future.exception() is not None]
 
 
-def _is_sound(bucket: Bucket, version: ObjectVersion) -> bool:
-    """Tell whether a file that restic names by its content has that content."""
-    if version.size_bytes > MAX_READ_BYTES:
+def _is_sound(bucket: Bucket, version: ObjectVersion, layout: RepositoryLayout) -> bool:
+    """Tell whether an object that is named by its content has that content."""
+    found = layout.find(version.key)
+    if found is None or version.size_bytes > layout.start_limit_bytes:
         return False
-    body = bucket.find(version.key, MAX_READ_BYTES)
-    return isinstance(body, bytes) and hashlib.sha256(body).hexdigest() == PurePosixPath(version.key).name
+    body = bucket.find(version.key, layout.start_limit_bytes)
+    return isinstance(body, bytes) and hashlib.sha256(body).hexdigest() == found.name

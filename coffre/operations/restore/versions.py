@@ -1,30 +1,23 @@
 """Chooses the versions that bring a repository back to an earlier time: rules over a full listing. Pure.
 
-What was current at that time becomes current again. Later objects stay where they are: restic merges indexes and
-ignores packs that no index names, so later backups survive beside the earlier state. Only later index, snapshot and
-key files whose content does not match their name (restic names them by their SHA-256) must be hidden, since one such
-file stops restic; so does a foreign key that restic takes for such a file, of any date. Locks are not restored: reads
-need none, and old ones would block backups.
+What was current at that time becomes current again. Later objects stay where they are: indexes are merged and packs
+that no index names are ignored, so later backups survive beside the earlier state. Only later index, snapshot and key
+files whose content does not match their name (their SHA-256) must be hidden, since one such file stops every command;
+so does a foreign key that is taken for such a file, of any date. Locks are not restored: reads need none, and old ones
+would block backups.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from coffre.agents.repository import Part, RepositoryLayout
 from coffre.errors import RefusedError, UsageError
-from coffre.observation.key_shapes import ForeignKeys, is_foreign, stops_restic
-from coffre.spec import naming
+from coffre.observation.key_shapes import ForeignKeys, is_foreign
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import ObjectVersion
-
-CONFIG_KEY = f"{naming.RESTIC_PREFIX}config"
-LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
-READ_BY_EVERY_COMMAND = tuple(f"{naming.RESTIC_PREFIX}{folder}/" for folder in ("index", "snapshots", "keys"))
-"""What restic reads completely at each start: one bad file stops it, while a pack that no index names does not."""
-
-_ORDER = ("config", "keys", "data", "index", "snapshots")
-"""Packs before the indexes that name them, snapshots last: a partial result never claims data that is not there."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +27,7 @@ class Comeback:
     key: str
     version_id: str
     size_bytes: int
+    part: Part
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,7 @@ class UndeletePlan:
     ``hidden`` are later keys that get a delete marker, ``later`` those that stay unchanged; ``lost`` existed and cannot
     be restored, because no version is left. ``undone_from`` and ``undone_to`` are the first and the last of the changes
     that are undone. ``foreign`` are foreign keys: they are ignored and stay in place, except those in ``hidden``.
+    ``hidden_snapshots`` are the ids of the snapshots in ``hidden``.
     """
 
     at: datetime
@@ -53,6 +48,7 @@ class UndeletePlan:
     undone_from: datetime | None = None
     undone_to: datetime | None = None
     foreign: ForeignKeys = field(default_factory=ForeignKeys)
+    hidden_snapshots: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -67,6 +63,7 @@ class UndeletePlan:
 def plan_undelete(
     versions: Iterable[ObjectVersion],
     at: datetime,
+    layout: RepositoryLayout,
     *,
     unsound: Collection[str] = (),
     is_exact: bool = False,
@@ -83,24 +80,24 @@ def plan_undelete(
     hidden: list[str] = []
     for key in foreign:
         passed_over = passed_over.add(key)
-        if stops_restic(key):
+        if layout.misleads(key):
             hidden.append(key)
     later: list[str] = []
     lost: list[str] = []
     undone: list[datetime] = []
     was_there = False
-    for key, history in _by_key(versions).items():
+    for (key, part), history in _by_key(versions, layout).items():
         current, then = history[0], _find_then(history, at)
         if then is None or then.is_marker:
             if _was_deleted_unseen(history, then):
                 lost.append(key)
             elif not current.is_marker:
-                is_hidden = key in unsound or (is_exact and key.startswith(READ_BY_EVERY_COMMAND))
+                is_hidden = key in unsound or (is_exact and part in layout.read_at_start)
                 (hidden if is_hidden else later).append(key)
             continue
-        was_there = was_there or key == CONFIG_KEY
+        was_there = was_there or part is Part.CONFIG
         if not _is_same_content(current, then):
-            comebacks.append(Comeback(key, then.version_id, then.size_bytes))
+            comebacks.append(Comeback(key, then.version_id, then.size_bytes, part))
             undone.append(_first_after(history, then).modified_at)
             undone.append(current.modified_at)
     if not was_there:
@@ -110,44 +107,42 @@ def plan_undelete(
         )
     return UndeletePlan(
         at,
-        tuple(sorted(comebacks, key=lambda comeback: (_rank(comeback.key), comeback.key))),
+        tuple(sorted(comebacks, key=lambda comeback: (layout.order.index(comeback.part), comeback.key))),
         tuple(hidden),
         tuple(later),
         tuple(lost),
         min(undone, default=None),
         max(undone, default=None),
         passed_over,
+        tuple(found.name for key in hidden if (found := layout.find(key)) and found.part is Part.SNAPSHOTS),
     )
 
 
-def part_foreign(versions: Iterable[ObjectVersion]) -> tuple[list[ObjectVersion], list[str]]:
+def part_foreign(versions: Iterable[ObjectVersion], layout: RepositoryLayout) -> tuple[list[ObjectVersion], list[str]]:
     """Separate foreign keys from a listing; returns the listing without them, and those that exist now."""
     ours: list[ObjectVersion] = []
     foreign: list[str] = []
     for version in versions:
-        if not is_foreign(version.key):
+        if not is_foreign(version.key, layout):
             ours.append(version)
         elif version.is_latest and not version.is_marker:
             foreign.append(version.key)
     return ours, foreign
 
 
-def list_later(versions: Iterable[ObjectVersion], at: datetime) -> list[ObjectVersion]:
-    """Return the current index, snapshot and key files written after ``at``: their content must match their name."""
+def list_later(versions: Iterable[ObjectVersion], at: datetime, layout: RepositoryLayout) -> list[ObjectVersion]:
+    """Return the current objects of `read_at_start` written after ``at``: their content must match their name."""
     return [
         history[0]
-        for key, history in _by_key(versions).items()
-        if key.startswith(READ_BY_EVERY_COMMAND) and not history[0].is_marker
+        for (_, part), history in _by_key(versions, layout).items()
+        if part in layout.read_at_start and not history[0].is_marker
         if (then := _find_then(history, at)) is None or then.is_marker
     ]
 
 
-def count_by_kind(keys: Iterable[str]) -> Mapping[str, int]:
-    """Count keys by restic's own folders, in the order in which they are restored."""
-    counts: dict[str, int] = {}
-    for kind in sorted((_kind(key) for key in keys), key=_rank_of_kind):
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
+def count_by_part(comebacks: Iterable[Comeback]) -> Mapping[Part, int]:
+    """Count what comes back by its part, in the order of a plan, in which it is restored."""
+    return Counter(comeback.part for comeback in comebacks)
 
 
 def read_moment(text: str, timezone: str, now: datetime) -> datetime:
@@ -196,12 +191,13 @@ def _localise(naive: datetime, timezone: str) -> datetime:
     return first
 
 
-def _by_key(versions: Iterable[ObjectVersion]) -> dict[str, list[ObjectVersion]]:
-    """Return each key's history, newest first as listed, without locks."""
-    histories: dict[str, list[ObjectVersion]] = {}
+def _by_key(versions: Iterable[ObjectVersion], layout: RepositoryLayout) -> dict[tuple[str, Part], list[ObjectVersion]]:
+    """Return the history of each key, newest first as listed, with the key's part; without locks."""
+    histories: dict[tuple[str, Part], list[ObjectVersion]] = {}
     for version in versions:
-        if version.key.startswith(naming.RESTIC_PREFIX) and not version.key.startswith(LOCKS_PREFIX):
-            histories.setdefault(version.key, []).append(version)
+        part = layout.part_of(version.key)
+        if part in layout.order:
+            histories.setdefault((version.key, part), []).append(version)
     return histories
 
 
@@ -222,15 +218,3 @@ def _is_same_content(current: ObjectVersion, then: ObjectVersion) -> bool:
     if current.is_marker:
         return False
     return current.version_id == then.version_id or (current.etag, current.size_bytes) == (then.etag, then.size_bytes)
-
-
-def _kind(key: str) -> str:
-    return key.removeprefix(naming.RESTIC_PREFIX).split("/", 1)[0]
-
-
-def _rank(key: str) -> int:
-    return _rank_of_kind(_kind(key))
-
-
-def _rank_of_kind(kind: str) -> int:
-    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)

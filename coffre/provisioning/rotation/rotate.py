@@ -7,7 +7,8 @@ completes a run that was killed at any point: with the same new keys, and no old
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from coffre.agents.kinds import driver_of, with_bucket, with_orders
+from coffre.agents.kinds import driver_of, find_layout, with_bucket, with_orders
+from coffre.agents.repository import Part
 from coffre.errors import RefusedError, RemoteError
 from coffre.observation.reports import find_applied, list_reports
 from coffre.observation.sighting import look
@@ -35,8 +36,6 @@ from coffre.tenant.runs import lock_recorded
 from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
-
-LOCKS_PREFIX = f"{naming.RESTIC_PREFIX}locks/"
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,8 @@ class TenantRotation:
         report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
         # A machine without access does nothing there, and could not remove its lock.
         shut_out = bucket.is_suspended() or bucket.is_stopped()
-        locked_at = None if shut_out else bucket.find_newest_at(LOCKS_PREFIX)
+        layout = find_layout(self._service.machine(machine))
+        locked_at = None if shut_out or layout is None else bucket.find_newest_at(layout.prefix_of(Part.LOCKS))
         return Witness(
             access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
             signing_public_key=applied.signing_public_key if applied is not None else None,

@@ -10,7 +10,7 @@ from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject, is_condemned
 
 LOCK_LIFE = timedelta(minutes=30)
-"""The age from which a lock of restic is stale: restic's own rule; a running restic renews its lock."""
+"""The age from which a lock of a repository is stale: a running backup renews its lock."""
 
 
 @dataclass(frozen=True)

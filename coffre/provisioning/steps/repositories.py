@@ -1,9 +1,9 @@
-"""The restic repositories of an apply: created where none ever was, never in place of one that was seen and is gone."""
+"""The repositories of an apply: created where none ever was, never in place of one that was seen and is gone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from coffre.agents.kinds import with_bucket, with_repository
+from coffre.agents.kinds import layout_of, with_bucket, with_repository
 from coffre.agents.repository import Remains
 from coffre.errors import RefusedError, RemoteError
 from coffre.findings import Finding
@@ -80,8 +80,9 @@ class _Judged:
 def _judge(service: Service, renewal: Renewal, existing: ExistingBuckets) -> _Judged:
     """Sort the machines without a whole repository. A bucket that does not exist holds nothing."""
     judged = _Judged()
-    for name in with_repository(service.tenant.active_machines()):
-        found = look_at_remains(service.buckets.open(name)) if existing.has(name) else NOTHING
+    for name, machine in with_repository(service.tenant.active_machines()).items():
+        layout = layout_of(name, machine)
+        found = look_at_remains(service.buckets.open(name), layout) if existing.has(name) else NOTHING
         remains = RepositoryRemains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
         if remains.is_whole:
             continue

@@ -16,6 +16,7 @@ from coffre.agents import desired
 from coffre.agents.driver import DeployRequest, OrderedProgram, OrdersTrust, RemoveRequest, Target
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.repository import BucketStorage
+from coffre.agents.restic.repository.layout import PREFIX
 from coffre.agents.restic.repository.new_repository import new_repository
 from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.agents.sealing import Opener, derive_key
@@ -113,7 +114,7 @@ class Scene:
     def make_repository(self, machine: str) -> None:
         new = new_repository(self.passwords[machine], datetime.now(UTC))
         for key, body in ((f"keys/{new.key_name}", new.key), ("config", new.config)):
-            self.owner.put_object(Bucket=self.bucket(machine), Key=f"{naming.RESTIC_PREFIX}{key}", Body=body)
+            self.owner.put_object(Bucket=self.bucket(machine), Key=f"{PREFIX}{key}", Body=body)
 
     def repository(self, machine: str) -> ResticRepository:
         return ResticRepository(

@@ -68,6 +68,7 @@ def look(monkeypatch):
         bucket = FakeBucket(objects)
         service = SimpleNamespace(
             tenant=tenant,
+            machine=lambda wanted: tenant.machines[wanted],
             buckets=SimpleNamespace(open=lambda machine: bucket),
             secrets=SimpleNamespace(find_control=lambda: None),
             memory=SimpleNamespace(recall=lambda machine: Memory(), learn=lambda machine, change: None),

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.offboarding.handover.foreign import (
     MAX_LISTED,
     Foreign,
@@ -22,13 +23,16 @@ def listed(*keys: str) -> list[ObjectFacts]:
 
 def test_locks_and_what_coffre_writes_are_neither_handed_back_nor_foreign() -> None:
     ours = ("control/gate.json", "reports/.applied", f"aside/restic/snapshots/{ID}", f"restic/locks/{ID}")
-    objects, foreign = split_bucket(listed("restic/config", *ours, "restic/data/../x", "config", "programs/x"))
+    objects, foreign = split_bucket(
+        listed("restic/config", *ours, "restic/data/../x", "config", "programs/x"), ResticLayout()
+    )
     assert [each.key for each in objects] == ["restic/config"]
     assert foreign == Foreign(3, ("restic/data/../x", "config", "programs/x"))
 
 
 def test_a_machine_that_puts_very_many_fills_neither_memory_nor_bag(tmp_path: Path) -> None:
-    foreign = split_bucket(each for number in range(MAX_LISTED + 5) for each in listed(f"restic/{number}"))[1]
+    many = (each for number in range(MAX_LISTED + 5) for each in listed(f"restic/{number}"))
+    foreign = split_bucket(many, ResticLayout())[1]
     assert (foreign.count, len(foreign.keys)) == (MAX_LISTED + 5, MAX_LISTED)
 
 

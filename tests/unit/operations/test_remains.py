@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from coffre.agents.repository import Remains
+from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.operations.repository import look_at_remains
 
 ID = "ab" * 32
@@ -35,4 +36,4 @@ class Keys:
     ],
 )
 def test_what_is_left_of_a_repository_is_counted_without_foreign_keys(keys, remains):
-    assert look_at_remains(Keys(*keys)) == remains
+    assert look_at_remains(Keys(*keys), ResticLayout()) == remains

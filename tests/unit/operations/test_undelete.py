@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.errors import RefusedError
 from coffre.operations.restore import undelete as module
 from coffre.operations.restore.versions import Comeback, UndeletePlan
@@ -48,7 +49,8 @@ def serve(bucket, raised):
 
 
 def plan_of(sizes, hidden=()):
-    comebacks = tuple(Comeback(key, "v1", size) for key, size in sizes.items())
+    layout = ResticLayout()
+    comebacks = tuple(Comeback(key, "v1", size, layout.part_of(key)) for key, size in sizes.items())
     return UndeletePlan(AT, comebacks, hidden, (), ())
 
 

@@ -1,10 +1,13 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from coffre.agents.repository import Part
+from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.errors import RefusedError, UsageError
 from coffre.operations.restore.versions import (
-    count_by_kind,
+    count_by_part,
     list_later,
     part_foreign,
     plan_undelete,
@@ -13,8 +16,10 @@ from coffre.operations.restore.versions import (
 )
 from coffre.storage.driver import ObjectVersion
 from tests.builders import tenant_with
+from tests.doubles.layout import VaultLayout
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LAYOUT = ResticLayout()
 
 
 def history(key: str, *entries: tuple[int, str]) -> list[ObjectVersion]:
@@ -38,7 +43,7 @@ CONFIG = history("config", (-60, "config"))
 
 
 def plan(*histories: list[ObjectVersion], **options):
-    return plan_undelete([*CONFIG, *(version for each in histories for version in each)], NOON, **options)
+    return plan_undelete([*CONFIG, *(version for each in histories for version in each)], NOON, LAYOUT, **options)
 
 
 def test_what_is_as_it_was_is_left_alone():
@@ -96,14 +101,14 @@ def test_locks_reports_and_orders_are_none_of_it():
     ]
     locks = [*history("locks/ll", (-1, "lock"), (1, "")), *history("locks/mm", (1, "lock"))]
     assert plan(locks, others).comebacks == plan(locks, others, is_exact=True).hidden == ()
-    assert list_later([*locks, *others], NOON) == []
+    assert list_later([*locks, *others], NOON, LAYOUT) == []
 
 
 def test_a_moment_before_the_repository_is_refused():
     with pytest.raises(RefusedError, match="no repository"):
-        plan_undelete(history("config", (5, "config")), NOON)
+        plan_undelete(history("config", (5, "config")), NOON, LAYOUT)
     with pytest.raises(RefusedError, match="no repository"):
-        plan_undelete([], NOON)
+        plan_undelete([], NOON, LAYOUT)
 
 
 def test_later_files_are_those_that_restic_reads_whole():
@@ -114,7 +119,7 @@ def test_later_files_are_those_that_restic_reads_whole():
         *history("index/kk", (5, "k"), (6, "")),
         *history("keys/cc", (5, "c")),
     ]
-    assert [version.key for version in list_later(versions, NOON)] == ["restic/index/jj", "restic/keys/cc"]
+    assert [version.key for version in list_later(versions, NOON, LAYOUT)] == ["restic/index/jj", "restic/keys/cc"]
 
 
 ID = "ab" * 32
@@ -131,18 +136,53 @@ def test_foreign_keys_are_neither_brought_back_nor_hidden_but_for_those_that_sto
         history(capitals, (3, "later")),
         history(f"keys/{ID}/gone", (-70, "x"), (-3, "")),
     ]
-    ours, foreign = part_foreign(version for each in histories for version in each)
-    assert [each.key for each in list_later(ours, NOON)] == []
-    planned = plan_undelete(ours, NOON, foreign=foreign)
+    ours, foreign = part_foreign((version for each in histories for version in each), LAYOUT)
+    assert [each.key for each in list_later(ours, NOON, LAYOUT)] == []
+    planned = plan_undelete(ours, NOON, LAYOUT, foreign=foreign)
     assert [each.key for each in planned.comebacks] == [f"restic/data/ab/{ID}"]
     assert planned.hidden == (f"restic/{trap}", f"restic/{capitals}")
     assert planned.later == ()
     assert (planned.foreign.count, planned.foreign.first) == (4, "restic/data/../../other/x")
 
 
-def test_keys_are_counted_by_kind_in_the_order_of_their_coming_back():
-    counted = count_by_kind(["restic/snapshots/a", "restic/data/aa/b", "restic/config", "restic/data/bb/c"])
-    assert list(counted.items()) == [("config", 1), ("data", 2), ("snapshots", 1)]
+def test_what_comes_back_is_counted_by_part_in_that_order():
+    planned = plan(
+        history("snapshots/a", (-5, "s"), (1, "")),
+        history("data/aa/b", (-5, "p"), (1, "")),
+        history("data/bb/c", (-5, "p"), (1, "")),
+        history("keys/k", (-5, "k"), (1, "")),
+    )
+    counted = count_by_part(planned.comebacks)
+    assert list(counted.items()) == [(Part.KEYS, 1), (Part.DATA, 2), (Part.SNAPSHOTS, 1)]
+
+
+def test_hidden_snapshots_are_named_by_their_ids():
+    later = [history(f"snapshots/{ID}", (5, "t")), history("index/jj", (5, "j")), history(f"index/{ID}", (5, "i"))]
+    assert plan(*later, is_exact=True).hidden_snapshots == (ID,)
+    assert plan(*later).hidden_snapshots == ()
+
+
+def test_the_rules_hold_for_a_repository_of_another_kind():
+    def versions(key, *entries):
+        return [replace(each, key=key) for each in history(key, *entries)]
+
+    layout = VaultLayout()
+    listed = [
+        *versions("vault/config", (-60, "config")),
+        *versions(f"vault/snapshots-{ID}", (-5, "snapshot"), (1, "")),
+        *versions(f"vault/data-{ID}", (-5, "pack"), (1, "")),
+        *versions(f"vault/snapshots-{'cd' * 32}", (5, "later")),
+        *versions("vault/snapshots-x", (5, "trap")),
+        *versions(f"vault/locks-{ID}", (-5, "lock"), (1, "")),
+        *versions(f"restic/data/ab/{ID}", (5, "foreign")),
+    ]
+    ours, foreign = part_foreign(listed, layout)
+    assert [each.key for each in list_later(ours, NOON, layout)] == [f"vault/snapshots-{'cd' * 32}"]
+    planned = plan_undelete(ours, NOON, layout, is_exact=True, foreign=foreign)
+    assert [each.key for each in planned.comebacks] == [f"vault/data-{ID}", f"vault/snapshots-{ID}"]
+    assert planned.hidden == ("vault/snapshots-x", f"vault/snapshots-{'cd' * 32}")
+    assert planned.hidden_snapshots == ("cd" * 32,)
+    assert planned.foreign.count == 2
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class FolderBucket:
 def bucket(tmp_path, monkeypatch):
     bucket = FolderBucket(tmp_path / "repository")
     remains = Remains(has_config=False, has_keys=True, has_backups=False)
-    monkeypatch.setattr(repositories, "look_at_remains", lambda bucket: remains)
+    monkeypatch.setattr(repositories, "look_at_remains", lambda bucket, layout: remains)
     monkeypatch.setattr(repositories, "_count_known", lambda service, name: 0)
     monkeypatch.setattr(opening, "use_password", lambda secrets, log, name, reason: PASSWORD)
     opened = ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)

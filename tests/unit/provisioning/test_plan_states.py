@@ -9,7 +9,6 @@ import pytest
 
 from coffre.observation.retired import RetiredStatus
 from coffre.operations.access.suspension import settle_suspension
-from coffre.operations.restore.versions import CONFIG_KEY
 from coffre.provisioning import notes
 from coffre.provisioning.steps import access
 from coffre.provisioning.terms.context import FULLY, Context
@@ -97,5 +96,5 @@ def test_a_repository_that_was_seen_and_is_gone_is_noted_with_what_it_held(
     seen = {each * 64: KnownSnapshot(each * 64, datetime(2026, 11, 20, tzinfo=UTC)) for each in ("a", "b")}
     for machine in (COMPTA, CAISSE):
         service.memory.change(machine, lambda known: replace(known, snapshots=seen))
-    estate.bucket(CAISSE).put(CONFIG_KEY, b"config")
+    estate.bucket(CAISSE).put("restic/config", b"config")
     assert noted(service) == (RETIRED, RepositoryGoneNote(COMPTA, 2))

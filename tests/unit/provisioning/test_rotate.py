@@ -25,6 +25,7 @@ from coffre.secrets.copies import lost_entries
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 from coffre.spec import naming
+from coffre.spec.tenant import Machine
 from coffre.storage.driver import AccessKey
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
@@ -75,6 +76,9 @@ class World:
 
     def name(self, machine: str) -> str:
         return machine
+
+    def machine(self, name: str) -> Machine:
+        return self.tenant.machines[name]
 
     def open(self, machine: str) -> SimpleNamespace:
         key = rotations.trusted_key(self.control, OWNER)

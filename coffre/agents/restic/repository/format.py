@@ -8,13 +8,23 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from coffre.agents.reach.ssh import SshMachine
-from coffre.agents.repository import BucketStorage, Remains, RemoteRestore, RestoreSummary, Watcher, password_of
+from coffre.agents.repository import (
+    BucketStorage,
+    Part,
+    Remains,
+    RemoteRestore,
+    RepositoryLayout,
+    RepositoryObject,
+    RestoreSummary,
+    Watcher,
+    password_of,
+)
 from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.programs import list_restic_builds
 from coffre.agents.restic.repository import remote_restore
+from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.agents.restic.repository.new_repository import new_repository
 from coffre.agents.restic.repository.repository import ResticRepository
-from coffre.spec import naming
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,8 @@ class _Key:
 
 class ResticFormat:
     """Repositories of restic, under `restic/` of a machine's bucket; implements RepositoryFormat."""
+
+    layout: RepositoryLayout = ResticLayout()
 
     def open(
         self,
@@ -50,8 +62,8 @@ class ResticFormat:
         """Return the key file, then the config: a key alone is no repository, a config alone is a damaged one."""
         new = new_repository(password, now)
         return (
-            (f"{naming.RESTIC_PREFIX}keys/{new.key_name}", new.key),
-            (f"{naming.RESTIC_PREFIX}config", new.config),
+            (self.layout.key_of(RepositoryObject(Part.KEYS, new.key_name)), new.key),
+            (self.layout.key_of(RepositoryObject(Part.CONFIG, "")), new.config),
         )
 
     def list_programs(self) -> Mapping[str, Path]:
