@@ -179,10 +179,10 @@ class RepositoryError(RemoteError):
     """A repository cannot give what was requested.
 
     ``is_late``: the program that reads it was ended at its deadline, so the result is unknown; ``was_stopped``: ended
-    then, or by a signal. ``found_errors``: it ran, and the repository is damaged. ``may_name_files``: the message may
-    name the customer's files. ``said`` are its last lines of output, without secrets; ``damage`` says in a few words,
-    without any file name, which part of the repository has changed or is lost (empty: it does not say so).
-    ``damaged_packs`` are the packs that it names, each with whether it is missing.
+    then, or by a signal. ``was_refused``: the platform refused its key. ``found_errors``: it ran, and the repository is
+    damaged. ``may_name_files``: the message may name the customer's files. ``said`` are its last lines of output,
+    without secrets; ``damage`` says in a few words, without any file name, which part of the repository has changed or
+    is lost (empty: it does not say so). ``damaged_packs`` are the packs that it names, each with whether it is missing.
     """
 
     def __init__(
@@ -195,6 +195,7 @@ class RepositoryError(RemoteError):
         found_errors: bool = False,
         may_name_files: bool = False,
         said: Sequence[str] = (),
+        was_refused: bool = False,
         damage: str = "",
         damaged_packs: Mapping[str, bool] | None = None,
     ) -> None:
@@ -204,6 +205,7 @@ class RepositoryError(RemoteError):
         self.found_errors = found_errors
         self.may_name_files = may_name_files
         self.said = tuple(said)
+        self.was_refused = was_refused
         self.damage = damage
         self.damaged_packs = dict(damaged_packs or {})
 

@@ -36,9 +36,6 @@ from coffre.tenant.service import Service
 RESTORE_SECONDS = 45.0
 """The time limit of the restore that must fail; the platform refuses a key within a second."""
 
-_REFUSED_BY_PLATFORM = "Access Denied"
-"""restic's message for any refusal of the platform (HTTP 403)."""
-
 
 def verify_emptied(service: Service, machines: Iterable[str]) -> list[ErasureCheck]:
     """List the buckets of these machines again, with the owner's key, which must still be accepted. Changes nothing."""
@@ -169,10 +166,9 @@ def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key
     except RepositoryError as problem:
         if problem.is_late:
             raise  # it reached its deadline: the platform was away, which proves nothing
-        is_refused = _REFUSED_BY_PLATFORM in problem.message
-        answer = RestoreAnswer.REFUSED if is_refused else RestoreAnswer.FAILED
+        answer = RestoreAnswer.REFUSED if problem.was_refused else RestoreAnswer.FAILED
         return ErasureCheck(
-            ErasureLook.RESTORE, began.bucket, is_refused, RestoreTried(answer=answer, said=problem.message)
+            ErasureLook.RESTORE, began.bucket, problem.was_refused, RestoreTried(answer=answer, said=problem.message)
         )
     return ErasureCheck(ErasureLook.RESTORE, began.bucket, passed=False, seen=RestoreTried(answer=RestoreAnswer.OPENED))
 

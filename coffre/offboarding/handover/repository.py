@@ -37,7 +37,11 @@ from coffre.storage.driver import ObjectFacts, Unusable
 from coffre.tenant.estate.passwords import use_password
 from coffre.workspace.clock import utc_now
 
-PARTS = ((Part.CONFIG, Part.KEYS, Part.SNAPSHOTS), (Part.INDEX,), (Part.DATA,))
+PARTS = (
+    (Part.CONFIG, Part.KEYS, Part.SNAPSHOTS),
+    (Part.INDEX,),
+    (Part.DATA,),
+)
 """The copied parts, in order.
 
 The objects of a snapshot exist before it, so a machine may write meanwhile.
@@ -219,12 +223,14 @@ def _check(job: Job, formats: RepositoryFormat, password: SecretStr) -> bool:
 
 def _add_programs(bag: Path, formats: RepositoryFormat) -> None:
     for build, program in formats.list_programs().items():
-        target = bag / PROGRAMS / build / ("restic.exe" if program.suffix == ".exe" else "restic")
+        target = bag / PROGRAMS / build / program.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(program, target)
         target.chmod(0o755)
         if toolchain.sha256_file(target) != toolchain.sha256_program(program):
-            raise ExpectedError(f"restic for {build} was not written correctly", "Check the disk, then try again.")
+            raise ExpectedError(
+                f"{program.name} for {build} was not written correctly", "Check the disk, then try again."
+            )
 
 
 def _write_password(path: Path, password: SecretStr) -> None:

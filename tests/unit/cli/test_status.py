@@ -9,7 +9,7 @@ from coffre.cli import output
 from coffre.cli.service.status import _show_status
 from coffre.observation.machine import MachineStatus
 from coffre.observation.retired import RetiredStatus
-from coffre.observation.tenant import LicenceStatus, TenantObservation
+from coffre.observation.tenant import HoldStatus, LicenceStatus, TenantObservation
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -67,3 +67,13 @@ def test_what_is_kept_of_a_retired_machine_is_a_line_and_values(capsys: pytest.C
         "may_be_erased": False,
         "is_kept_by_hold": True,
     }
+
+
+def test_a_hold_is_named_by_its_file_and_a_confidential_one_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    confidential = HoldStatus(None, "2027-01-02", "block_access", in_force=True, is_confidential=True)
+    _show_status(status(hold=confidential), NOW)
+    shown = capsys.readouterr().out
+    assert "  hold (confidential, see `coffre hold list`, since 2027-01-02, block_access): in force\n" in shown
+    in_file = HoldStatus("TJ 1/27", "2027-01-02", "preserve", in_force=False)
+    _show_status(status(hold=in_file), NOW)
+    assert "  hold (TJ 1/27, since 2027-01-02, preserve): NOT in force yet" in capsys.readouterr().out

@@ -1,17 +1,21 @@
 """What a verification tries: every access key of a bundle, and what the platform's answer to each says."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from coffre.agents.repository import RepositoryError
+from coffre.agents.restic.repository.process import ResticError
 from coffre.errors import RemoteError
-from coffre.offboarding.erase.checks import ErasureLook, KeyAnswer, KeyTried
-from coffre.offboarding.erase.verifying import list_access_keys, try_access_keys
+from coffre.offboarding.erase.checks import ErasureLook, KeyAnswer, KeyTried, RestoreAnswer, RestoreTried
+from coffre.offboarding.erase.verifying import _check_restore, list_access_keys, try_access_keys
+from coffre.offboarding.lifecycle.evidence import BucketCount, ErasureBegan
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.identifiers import Generation, SecretId, SecretKind
-from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError
+from coffre.storage.driver import AccessKey, BucketGoneError, Endpoint, PlatformAwayError
 
 CONTROL = ControlBundle(
     tenant_id="k7f3q9wz2m",
@@ -68,3 +72,28 @@ def test_a_key_passes_only_when_the_platform_does_not_know_it(answer: Any, tried
 def test_a_platform_that_is_away_answers_for_no_key() -> None:
     with pytest.raises(PlatformAwayError):
         list(try_access_keys(Gate(PlatformAwayError("no answer")), "a-bucket", CONTROL))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        (RepositoryError("the vault is closed to this key", was_refused=True), RestoreAnswer.REFUSED),
+        (ResticError("restic failed: Stat: Access Denied.", "", 1), RestoreAnswer.REFUSED),
+        (ResticError("restic failed: Stat: no such host", "", 1), RestoreAnswer.FAILED),
+        (None, RestoreAnswer.OPENED),
+    ],
+)
+def test_a_restore_passes_only_when_the_platform_refuses_its_key(
+    problem: RepositoryError | None, answer: RestoreAnswer
+) -> None:
+    def snapshots(deadline_seconds: float) -> list[object]:
+        if problem is not None:
+            raise problem
+        return []
+
+    service: Any = SimpleNamespace(storage=SimpleNamespace(endpoint=Endpoint("https://s3.example")))
+    formats: Any = SimpleNamespace(open=lambda storage: SimpleNamespace(snapshots=snapshots))
+    began = ErasureBegan("compta-01", "bucket", "instance", "owner", "k7f3q9wz2m", BucketCount())
+    check = _check_restore(service, formats, CONTROL.owner_key, began)
+    assert isinstance(check.seen, RestoreTried)
+    assert (check.seen.answer, check.passed) == (answer, answer is RestoreAnswer.REFUSED)

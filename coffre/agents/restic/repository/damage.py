@@ -16,7 +16,7 @@ from coffre.agents.restic.repository.output import read_line
 NO_REPOSITORY, NO_KEY_OPENS = 10, 12
 
 
-class Part(StrEnum):
+class DamagedPart(StrEnum):
     """A kind of object of a repository."""
 
     CONFIG = "config"
@@ -30,7 +30,7 @@ class Part(StrEnum):
 class Damage:
     """A lost or altered part; ``is_gone``: it does not exist. ``name`` is what restic gives of its name."""
 
-    part: Part
+    part: DamagedPart
     name: str = ""
     is_gone: bool = False
 
@@ -38,32 +38,36 @@ class Damage:
 _ID = "(?P<name>[0-9a-f]{8,64})"
 _ABSENT = r"no such file or directory|The specified key does not exist|does not exist"
 _READING = rf"(?:Load|LoadRaw|ReadFull)\(<data/{_ID}>[^)]*\)"
-_SAYINGS: tuple[tuple[Part, bool, "re.Pattern[str]"], ...] = tuple(
+_SAYINGS: tuple[tuple[DamagedPart, bool, "re.Pattern[str]"], ...] = tuple(
     (part, is_gone, re.compile(pattern, re.DOTALL))
     for part, is_gone, pattern in (
-        (Part.CONFIG, True, "create key in repository at .* failed: repository already contains"),
-        (Part.CONFIG, False, "config or key [0-9a-f]+ is damaged"),
-        (Part.CONFIG, False, "config file has zero size"),
-        (Part.CONFIG, False, r"\.LoadConfig\("),
-        (Part.KEY, False, rf"LoadRaw\(<key/{_ID}>\)"),
-        (Part.KEY, False, r"\.(?:LoadKey|OpenKey)\("),
-        (Part.INDEX, False, rf"LoadRaw\(<index/{_ID}>\)"),
-        (Part.INDEX, False, f"error loading index {_ID}"),
-        (Part.INDEX, False, r"\.(?:LoadIndex|DecodeIndex)\("),
-        (Part.SNAPSHOT, False, rf"LoadRaw\(<snapshot/{_ID}>\)"),
-        (Part.SNAPSHOT, False, rf"failed to load snapshot {_ID}: (?!.*(?:Access Denied|dial|Client\.|timeout))"),
-        (Part.SNAPSHOT, False, r"\.LoadSnapshot\("),
-        (Part.PACK, True, rf"{_READING}[^\n]*(?:{_ABSENT})"),
-        (Part.PACK, True, rf"\s*pack {_ID}: does not exist"),
-        (Part.PACK, False, rf"{_READING}[^\n]*(?:file is too short|unexpected EOF|invalid data returned|checksum)"),
-        (Part.PACK, False, rf"\s*pack {_ID}: unexpected file size"),
-        (Part.PACK, False, rf"decrypting blob <[^>]*> from {_ID} failed"),
-        (Part.PACK, False, rf"file is too short\nReadFull\(<data/{_ID}>\)"),
-        (Part.PACK, True, rf"(?:{_ABSENT})[^\n]*\nReadFull\(<data/{_ID}>\)"),
-        (Part.PACK, False, f"tree {_ID} could not be loaded; the repository could be damaged"),
-        (Part.PACK, False, rf"pack {_ID} contains \d+ errors"),
+        (DamagedPart.CONFIG, True, "create key in repository at .* failed: repository already contains"),
+        (DamagedPart.CONFIG, False, "config or key [0-9a-f]+ is damaged"),
+        (DamagedPart.CONFIG, False, "config file has zero size"),
+        (DamagedPart.CONFIG, False, r"\.LoadConfig\("),
+        (DamagedPart.KEY, False, rf"LoadRaw\(<key/{_ID}>\)"),
+        (DamagedPart.KEY, False, r"\.(?:LoadKey|OpenKey)\("),
+        (DamagedPart.INDEX, False, rf"LoadRaw\(<index/{_ID}>\)"),
+        (DamagedPart.INDEX, False, f"error loading index {_ID}"),
+        (DamagedPart.INDEX, False, r"\.(?:LoadIndex|DecodeIndex)\("),
+        (DamagedPart.SNAPSHOT, False, rf"LoadRaw\(<snapshot/{_ID}>\)"),
+        (DamagedPart.SNAPSHOT, False, rf"failed to load snapshot {_ID}: (?!.*(?:Access Denied|dial|Client\.|timeout))"),
+        (DamagedPart.SNAPSHOT, False, r"\.LoadSnapshot\("),
+        (DamagedPart.PACK, True, rf"{_READING}[^\n]*(?:{_ABSENT})"),
+        (DamagedPart.PACK, True, rf"\s*pack {_ID}: does not exist"),
         (
-            Part.INDEX,
+            DamagedPart.PACK,
+            False,
+            rf"{_READING}[^\n]*(?:file is too short|unexpected EOF|invalid data returned|checksum)",
+        ),
+        (DamagedPart.PACK, False, rf"\s*pack {_ID}: unexpected file size"),
+        (DamagedPart.PACK, False, rf"decrypting blob <[^>]*> from {_ID} failed"),
+        (DamagedPart.PACK, False, rf"file is too short\nReadFull\(<data/{_ID}>\)"),
+        (DamagedPart.PACK, True, rf"(?:{_ABSENT})[^\n]*\nReadFull\(<data/{_ID}>\)"),
+        (DamagedPart.PACK, False, f"tree {_ID} could not be loaded; the repository could be damaged"),
+        (DamagedPart.PACK, False, rf"pack {_ID} contains \d+ errors"),
+        (
+            DamagedPart.INDEX,
             True,
             f"(?:id|tree) {_ID} (?:not found in repository|is not known; the repository could be damaged)",
         ),
@@ -128,9 +132,9 @@ def judge_remains(exit_code: int | None, remains: Remains) -> Damage | None:
     A key file alone is the remains of an interrupted initialisation.
     """
     if exit_code == NO_REPOSITORY and not remains.has_config and remains.has_backups:
-        return Damage(Part.CONFIG, is_gone=True)
+        return Damage(DamagedPart.CONFIG, is_gone=True)
     if exit_code == NO_KEY_OPENS and not remains.has_keys:
-        return Damage(Part.KEY, is_gone=True)
+        return Damage(DamagedPart.KEY, is_gone=True)
     return None
 
 

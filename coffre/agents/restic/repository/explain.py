@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from coffre.agents.restic.repository.damage import Damage, Part, count_failed_entries, find_damage
+from coffre.agents.restic.repository.damage import Damage, DamagedPart, count_failed_entries, find_damage
 from coffre.agents.restic.repository.output import read_line
 
 MAX_DETAILS = 3
@@ -78,13 +78,13 @@ def explain_damage(damage: Damage) -> tuple[str, str]:
 def describe_damage(damage: Damage) -> str:
     """Return in a few words which part of a repository is damaged or lost."""
     name = f" {damage.name[:12]}" if damage.name else ""
-    if damage.part is Part.INDEX and damage.is_gone:
+    if damage.part is DamagedPart.INDEX and damage.is_gone:
         return f"the repository's index lacks data that its snapshots need ({damage.name[:12]} for example)"
-    if damage.part is Part.KEY and damage.is_gone:
+    if damage.part is DamagedPart.KEY and damage.is_gone:
         return "the repository no longer has a key file (its password is not the cause)"
     ending = "gone" if damage.is_gone else "damaged"
-    aside = " (its password is not the cause)" if damage.part in (Part.KEY, Part.CONFIG) else ""
-    what = damage.part if damage.part is not Part.SNAPSHOT else "file of snapshot"
+    aside = " (its password is not the cause)" if damage.part in (DamagedPart.KEY, DamagedPart.CONFIG) else ""
+    what = damage.part if damage.part is not DamagedPart.SNAPSHOT else "file of snapshot"
     return f"the repository's {what}{name} is {ending}{aside}"
 
 

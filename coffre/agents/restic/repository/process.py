@@ -21,6 +21,9 @@ BLOCK_BYTES = 1024**2
 FOUND_ERRORS, CRASHED, INCOMPLETE = 1, 2, 3
 """restic's exit codes for errors found, for a panic on its input, and for a partly failed operation."""
 
+REFUSED_BY_PLATFORM = "Access Denied"
+"""restic's message for any refusal of the platform (HTTP 403)."""
+
 
 class ResticError(RepositoryError):
     """restic failed; ``exit_code_of_restic`` is None when it was ended at its deadline, or never ran.
@@ -44,6 +47,7 @@ class ResticError(RepositoryError):
             found_errors=exit_code_of_restic in (FOUND_ERRORS, CRASHED),
             may_name_files=exit_code_of_restic in (FOUND_ERRORS, CRASHED, INCOMPLETE),
             said=said,
+            was_refused=REFUSED_BY_PLATFORM in message,
             damage=describe_damage(damaged) if damaged is not None else "",
             damaged_packs=list_damaged_packs(said),
         )

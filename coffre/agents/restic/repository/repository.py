@@ -29,7 +29,7 @@ from coffre.agents.restic.repository.cage import NO_CAGE, Cage, authorities, no_
 from coffre.agents.restic.repository.damage import (
     NO_KEY_OPENS,
     NO_REPOSITORY,
-    Part,
+    DamagedPart,
     count_failed_entries,
     judge_remains,
 )
@@ -304,7 +304,9 @@ class ResticRepository:
         except ResticError as problem:
             # 2 is a panic of Go, caused by an invalid tree. Without config or key every snapshot fails the same way.
             damage = problem.damaged
-            if problem.exit_code_of_restic not in (1, 2) or (damage and damage.part in (Part.CONFIG, Part.KEY)):
+            if problem.exit_code_of_restic not in (1, 2) or (
+                damage and damage.part in (DamagedPart.CONFIG, DamagedPart.KEY)
+            ):
                 raise
             hint = f"{problem.hint} If it fails every time, put the snapshot aside: `coffre snapshot set-aside`."
             message, code = f"snapshot {snapshot}: {problem.message}", problem.exit_code_of_restic

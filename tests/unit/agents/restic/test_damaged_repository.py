@@ -6,12 +6,25 @@ from pathlib import Path
 import pytest
 
 from coffre.agents.repository import Remains
-from coffre.agents.restic.repository.damage import NO_KEY_OPENS, NO_REPOSITORY, Damage, Part, find_damage, judge_remains
+from coffre.agents.restic.repository.damage import (
+    NO_KEY_OPENS,
+    NO_REPOSITORY,
+    Damage,
+    DamagedPart,
+    find_damage,
+    judge_remains,
+)
 from coffre.agents.restic.repository.explain import explain_damage, explain_exit
 
 SAID = Path(__file__).parents[3] / "cases" / "damaged-repositories" / "said.jsonl"
 RUNS = [json.loads(line) for line in SAID.read_text(encoding="utf-8").splitlines()]
-PARTS = {"config": Part.CONFIG, "keys": Part.KEY, "index": Part.INDEX, "snapshots": Part.SNAPSHOT, "data": Part.PACK}
+PARTS = {
+    "config": DamagedPart.CONFIG,
+    "keys": DamagedPart.KEY,
+    "index": DamagedPart.INDEX,
+    "snapshots": DamagedPart.SNAPSHOT,
+    "data": DamagedPart.PACK,
+}
 WORDS = {
     "config": "the repository's config",
     "keys": "the repository's key file",
