@@ -18,28 +18,28 @@ ROOT = Path(__file__).resolve().parents[1]
 TIERS = ("unit", "integration", "e2e")
 
 LONGEST_FIRST = (
-    "e2e/test_tenant_life.py",
-    "e2e/test_faults.py",
+    "e2e/service/test_tenant_life.py",
+    "e2e/recovery/test_faults.py",
     "e2e/cluster/test_losses.py",
-    "e2e/test_rotation.py",
-    "e2e/test_states.py",
-    "e2e/test_restores.py",
+    "e2e/service/test_rotation.py",
+    "e2e/service/test_states.py",
+    "e2e/service/test_restores.py",
     "integration/offboarding/test_erasing_faults.py",
-    "e2e/test_killed.py",
-    "e2e/test_offboarding.py",
+    "e2e/recovery/test_killed.py",
+    "e2e/offboarding/test_offboarding.py",
     "integration/offboarding/test_erasing.py",
-    "e2e/test_replace_machine.py",
-    "e2e/test_rollback.py",
-    "e2e/test_plans_and_state.py",
-    "e2e/test_offboarding_faults.py",
+    "e2e/recovery/test_replace_machine.py",
+    "e2e/recovery/test_rollback.py",
+    "e2e/service/test_plans_and_state.py",
+    "e2e/offboarding/test_offboarding_faults.py",
     "integration/test_lab_releases.py",
     "integration/test_lab_crash.py",
     "integration/agents/test_refusals.py",
     "integration/agents/test_life.py",
     "integration/offboarding/test_end_of_a_tenant.py",
-    "e2e/test_offboarding_machine.py",
+    "e2e/offboarding/test_offboarding_machine.py",
     "integration/agents/test_by_itself.py",
-    "e2e/test_trust.py",
+    "e2e/service/test_trust.py",
 )
 """The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done."""
 
@@ -47,13 +47,14 @@ ON_EVERY_RELEASE = (
     "integration/storage/",
     "integration/offboarding/",
     "integration/test_lab",
-    "e2e/test_killed",
-    "e2e/test_offboarding",
+    "e2e/recovery/test_killed.py",
+    "e2e/offboarding/",
 )
 """What rests on what a release of Ceph does: storage, kills, isolation, erasure, the end of a contract."""
 
 SHORT_LIST = tuple(
-    f"integration/storage/test_{name}.py" for name in ("admin", "differences", "isolation", "resources", "states")
+    f"integration/storage/ceph/{name}.py"
+    for name in ("api/test_admin", "api/test_differences", "provider/test_resources", "test_isolation", "test_states")
 )
 """What of it runs on every release with each run of the tests."""
 

@@ -18,8 +18,8 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from coffre.storage.ceph import resources as rgw
 from coffre.storage.ceph.provider.environment import write_environment
 from coffre.toolchain import find_tool
+from tests.integration.storage.ceph.provider.stack import RealStack
 from tests.integration.storage.fault_proxy import FaultProxy
-from tests.integration.storage.stack import RealStack
 from tests.integration.storage.world import World
 
 BUCKETS, AT_ONCE = 20, 10
@@ -133,7 +133,7 @@ def test_the_provider_serves_its_own_user_for_its_own_tenant_alone(world, uid):
         text=True,
     )
     try:
-        script = [sys.executable, Path(__file__).parents[2] / "intruder.py", str(uid)]
+        script = [sys.executable, Path(__file__).parents[4] / "intruder.py", str(uid)]
         port = provider.stdout.readline().strip()
         done = subprocess.run(
             [*script, port, victim.uid, victim.key.access_key_id], capture_output=True, text=True, check=True

@@ -23,7 +23,7 @@ from tests.unit.offboarding.departures import (
     returned,
 )
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 TODAY = date(2027, 1, 5)
 UNREACHED = (
     Agent("caisse-01", "linux", AgentOutcome.UNREACHED, moment(date(2027, 3, 2))),

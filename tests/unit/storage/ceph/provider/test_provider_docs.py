@@ -12,9 +12,9 @@ import pytest
 from coffre.storage.ceph import policy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.scope import TenantScope
-from tests.unit.storage import provider_page
+from tests.unit.storage.ceph.provider import provider_page
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "rgw-provider"
+EXAMPLE = Path(__file__).resolve().parents[5] / "examples" / "rgw-provider"
 CONFIG = {"owner": "shop", "bucket": "shop-files", "access_key_id": "SHOP1", "secret_access_key": "s" * 20}
 
 

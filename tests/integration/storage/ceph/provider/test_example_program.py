@@ -9,10 +9,10 @@ from pulumi.automation import CommandError
 
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.provider.environment import variable, write_environment
-from tests.integration.storage.stack import RealStack
+from tests.integration.storage.ceph.provider.stack import RealStack
 from tests.integration.storage.world import User, empty_bucket, new_key
 
-PROGRAM = Path(__file__).resolve().parents[3] / "examples" / "rgw-provider" / "__main__.py"
+PROGRAM = Path(__file__).resolve().parents[5] / "examples" / "rgw-provider" / "__main__.py"
 NAMES = {"owner", "owner-key", "quota", "reader", "bucket", "policy", "lifecycle", "public-access"}
 
 

@@ -260,7 +260,7 @@ def test_ctrl_c_leaves_nothing(world, tmp_path):
     platform_at(tmp_path, world.endpoint, world.admin_key)
     script = (
         "import sys; from datetime import datetime, UTC; from pathlib import Path\n"
-        "from tests.integration.storage.test_platform_check import interruptible\n"
+        "from tests.integration.storage.ceph.checks.test_platform_check import interruptible\n"
         f"interruptible(Path({str(tmp_path)!r}))"
     )
     with subprocess.Popen(

@@ -1,7 +1,8 @@
 """Each fault through the installed command: one clear error, what to do, the right exit code, and nothing lost.
 
-Elsewhere: a damaged Pulumi state in test_plans_and_state, Pulumi locks in test_killed, unknown and changed host keys in
-test_trust, what a machine does by itself with orders not meant for it in tests/integration/agents/test_by_itself.
+Elsewhere: a damaged Pulumi state in tests/e2e/service/test_plans_and_state, Pulumi locks in test_killed, unknown and
+changed host keys in tests/e2e/service/test_trust, what a machine does by itself with orders not meant for it in
+tests/integration/agents/test_by_itself.
 """
 
 import base64
@@ -30,7 +31,7 @@ from coffre.secrets.bundles import DataBundle, all_secret_values
 from coffre.spec.naming import DESIRED_KEY, GATE_KEY, bucket_name, owner_uid
 from coffre.storage.driver import AccessKey, Bucket
 from tests.e2e.conftest import Desk, Run
-from tests.e2e.test_killed import SLUG, Backstage, change_quota
+from tests.e2e.recovery.test_killed import SLUG, Backstage, change_quota
 from tests.integration.storage.fault_proxy import FaultProxy
 
 COMPTA, CAISSE = "compta-01", "caisse-01"

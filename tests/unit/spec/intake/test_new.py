@@ -15,7 +15,7 @@ from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.loader import InvalidRepositoryError, load_repository
 from coffre.spec.parsing.documents import Document, read_document
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 MakeRoot = Callable[..., Path]
 ID = "k7f3q9wz2n"
 

@@ -96,7 +96,7 @@ def lab_platform() -> object:
 
     from coffre.spec.loader import load_repository
 
-    return load_repository(Path(__file__).resolve().parents[3]).settings.platforms["lab"]
+    return load_repository(Path(__file__).resolve().parents[4]).settings.platforms["lab"]
 
 
 def test_retired_and_suspended_are_carried_out_and_the_ends_of_a_life_are_not() -> None:

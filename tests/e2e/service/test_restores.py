@@ -29,7 +29,7 @@ from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
 from coffre.tenant.service import Service, open_service
 from tests.e2e.conftest import Desk
-from tests.e2e.test_tenant_life import Backstage, watched_processes
+from tests.e2e.service.test_tenant_life import Backstage, watched_processes
 from tests.forge import Forge, escaping_tree
 from tests.passwords import read_password
 

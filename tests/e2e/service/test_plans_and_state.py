@@ -19,7 +19,7 @@ from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.api.admin import AdminUser
 from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import COFFRE, REPOSITORY, Desk
-from tests.e2e.test_killed import SLUG, Backstage, change_quota, processes_named
+from tests.e2e.recovery.test_killed import SLUG, Backstage, change_quota, processes_named
 from tests.processes import read_words
 
 

@@ -19,7 +19,7 @@ from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
 from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import Desk, read_files
-from tests.e2e.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
+from tests.e2e.service.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 from tests.stopping import Stopping
 
 COMPTA, CAISSE = HOSTS

@@ -13,7 +13,7 @@ from coffre.storage.ceph.provider.fields import REQUIRED, Shape
 from coffre.storage.ceph.provider.schema import package_schema
 from coffre.storage.driver import AccessKey, Endpoint
 from coffre.toolchain import find_tool
-from tests.unit.storage.test_fields import LAWFUL
+from tests.unit.storage.ceph.provider.test_fields import LAWFUL
 
 SCHEMA = package_schema("1.2.3")
 FIELDS = [(token, name) for token, kind in RESOURCES.items() for name in kind.fields]

@@ -13,7 +13,7 @@ from pulumi.automation import CommandError
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph import resources as rgw
 from coffre.storage.driver import AccessKey
-from tests.integration.storage.stack import RealStack
+from tests.integration.storage.ceph.provider.stack import RealStack
 from tests.integration.storage.world import World, empty_bucket, new_key
 
 KINDS = ["user", "key", "quota", "bucket", "policy", "lifecycle", "block"]

@@ -19,7 +19,7 @@ from coffre.records.facts.departure import Stage
 from coffre.spec.leaving import Choice
 from coffre.spec.platform import Offboarding
 from coffre.tenant.departure import BEFORE_ERASURE
-from tests.unit.offboarding.test_calendar import leaving_with
+from tests.unit.offboarding.lifecycle.test_calendar import leaving_with
 
 CALENDAR = plan_calendar(leaving_with(), Offboarding())
 DAY = timedelta(days=1)

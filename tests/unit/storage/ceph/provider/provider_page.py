@@ -1,4 +1,7 @@
-"""Makes a part of docs/provider.md from the provider's schema: `python -m tests.unit.storage.provider_page`."""
+"""Makes a part of docs/provider.md from the provider's schema.
+
+Run it by `python -m tests.unit.storage.ceph.provider.provider_page`.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +10,8 @@ from coffre.storage.ceph.provider.environment import SETTINGS, variable
 from coffre.storage.ceph.provider.fields import REQUIRED
 from coffre.storage.ceph.provider.schema import package_schema
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "provider.md"
-BEGIN = "<!-- Made from the field tables by `python -m tests.unit.storage.provider_page`. -->"
+PAGE = Path(__file__).resolve().parents[5] / "docs" / "provider.md"
+BEGIN = "<!-- Made from the field tables by `python -m tests.unit.storage.ceph.provider.provider_page`. -->"
 END = "<!-- End of what is made. -->"
 
 
