@@ -44,7 +44,6 @@ _LOOKS: Mapping[str, ErasureLook] = {
 }
 """The beginning of a check's name; the subject followed."""
 
-_KEY = re.compile(r"the (?P<old>old )?key of (?P<machine>.+)")
 _KEY = re.compile(r"(?P<id>\S+) \((?P<whose>.+)\)")
 
 _SEEN: Mapping[str, Seen] = {

@@ -5,7 +5,7 @@ completes a run that was killed at any point: with the same new keys, and no old
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from coffre.agents.kinds import driver_of, find_layout, with_bucket, with_orders
 from coffre.agents.repository import Part
@@ -15,6 +15,7 @@ from coffre.observation.sighting import look
 from coffre.orders.control import sign_orders
 from coffre.orders.publishing import publish_programs
 from coffre.provisioning.engine.stack import TenantStack, declare
+from coffre.provisioning.rotation.earlier import upgrade
 from coffre.provisioning.rotation.rules import PendingReason, Witness, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import deploy
 from coffre.provisioning.steps.secrets import check_escrow, current_keys, ensure_report_keys
@@ -23,7 +24,6 @@ from coffre.provisioning.terms.done import Escrowed, MachineOutcome
 from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
-from coffre.secrets.earlier import read_phrase
 from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
@@ -276,7 +276,7 @@ class TenantRotation:
             replaced_key_id=None if old is None else _id_of(old),
         )
         log = self._service.log
-        if not any(_as_recorded_now(each.fact) == fact for each in log.list(KeyRotated, subject.machine)):
+        if not any(upgrade(each.fact) == fact for each in log.list(KeyRotated, subject.machine)):
             log.append(fact, subject.machine)
 
 
@@ -335,12 +335,6 @@ def _about(subject: Subject, messages: Mapping[str, str]) -> dict[str, str]:
     if subject == rotations.SIGNING:
         return dict(messages)
     return {name: message for name, message in messages.items() if name == subject.machine}
-
-
-def _as_recorded_now(fact: KeyRotated) -> KeyRotated:
-    """Return a rotation's event in the current form: earlier versions named the key by a phrase."""
-    key = read_phrase(fact.which)
-    return fact if key is None else replace(fact, which=key.kind.value)
 
 
 def _id_of(key: object) -> str:
