@@ -87,7 +87,9 @@ def leave(repository: SignedRepository, who: Person | str, block: str = BLOCK, *
 
 
 @contextmanager
-def departing(repository: SignedRepository, settings: dict[str, Any] | None = None, **leaving: Any) -> Iterator[Service]:
+def departing(
+    repository: SignedRepository, settings: dict[str, Any] | None = None, **leaving: Any
+) -> Iterator[Service]:
     tenant = leaving_tenant(slug="martin", leaving={**LEAVING, **leaving})
     with open_service(repository.root, tenant, **(PROVED if settings is None else settings)) as service:
         yield service
