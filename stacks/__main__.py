@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 from coffre.agents.kinds import with_bucket
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import placeholder_keys
 
@@ -17,13 +17,13 @@ def declare_stack() -> None:
     """Declare the selected stack, from its tenant file."""
     if not pulumi.runtime.is_dry_run():
         raise pulumi.RunError("this program only previews; `coffre apply` is what changes a tenant")
-    repository = load_repository(Path(pulumi.get_root_directory()))
-    tenant = repository.tenants.get(pulumi.get_stack())
+    checkout = load_checkout(Path(pulumi.get_root_directory()))
+    tenant = checkout.tenants.get(pulumi.get_stack())
     if tenant is None:
         raise pulumi.RunError(f"tenants/{pulumi.get_stack()}.yaml does not exist")
-    platform = repository.settings.platforms[tenant.storage.platform]
+    platform = checkout.settings.platforms[tenant.storage.platform]
     declared = driver_of(platform).declare(
-        tenant, platform, repository.root, placeholder_keys(with_bucket(tenant.machines))
+        tenant, platform, checkout.root, placeholder_keys(with_bucket(tenant.machines))
     )
     declared.program_without_keys()
 

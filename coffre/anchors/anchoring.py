@@ -85,13 +85,13 @@ def sign_records(records: Records, secrets: SecretStore, place: str) -> Head:
     return head
 
 
-def anchor_records(repository: Checkout, records: Records, secrets: SecretStore, now: datetime) -> list[Anchored]:
+def anchor_records(checkout: Checkout, records: Records, secrets: SecretStore, now: datetime) -> list[Anchored]:
     """Store the head of the chain in every place where it is due; returns the stored heads. May run at any time.
 
     RefusedError when the anchor and the records contradict each other. An error in one place does not stop the others;
     the first error is raised at the end.
     """
-    settings, root = repository.settings.anchor, repository.root
+    settings, root = checkout.settings.anchor, checkout.root
     done: list[Anchored] = []
     problems: list[ExpectedError] = []
     turns: list[Callable[[], Anchored | None]] = []
@@ -102,7 +102,7 @@ def anchor_records(repository: Checkout, records: Records, secrets: SecretStore,
         turns.append(lambda: _anchor_here(records, secrets, now))
     if settings.mail is not None:
         address = settings.mail
-        turns.append(lambda: _anchor_by_mail(repository, address, records, secrets, now))
+        turns.append(lambda: _anchor_by_mail(checkout, address, records, secrets, now))
     for turn in turns:
         try:
             anchored = turn()
@@ -116,11 +116,11 @@ def anchor_records(repository: Checkout, records: Records, secrets: SecretStore,
 
 
 def anchor_quietly(
-    repository: Checkout, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
+    checkout: Checkout, records: Records, secrets: SecretStore, on_notice: Callable[[str], None] | None
 ) -> None:
     """Anchor after a command; an error stops nothing and is given as a notice."""
     try:
-        anchor_records(repository, records, secrets, utc_now())
+        anchor_records(checkout, records, secrets, utc_now())
     except (ExpectedError, OSError) as problem:
         if on_notice is not None:
             why = f"{problem.message}. {problem.hint}" if isinstance(problem, ExpectedError) else str(problem)
@@ -153,9 +153,9 @@ def _anchor_in_file(path: Path, place: str, records: Records, secrets: SecretSto
 
 
 def _anchor_by_mail(
-    repository: Checkout, address: str, records: Records, secrets: SecretStore, now: datetime
+    checkout: Checkout, address: str, records: Records, secrets: SecretStore, now: datetime
 ) -> Anchored | None:
-    place, settings = mail_place(address), repository.settings.mail
+    place, settings = mail_place(address), checkout.settings.mail
     last = records.find_head(place)
     if settings is None or (last is not None and last.signed_at.date() == now.date()):
         return None
@@ -163,12 +163,12 @@ def _anchor_by_mail(
     line = write_head(head)
     message = smtp.Message(
         to=address,
-        sender_name=repository.settings.provider.name,
+        sender_name=checkout.settings.provider.name,
         subject=f"Coffre: records head {head.position} of {now:%Y-%m-%d}",
         text=f"Keep this mail: it proves the state of the records (`coffre records verify --head FILE`).\n\n{line}\n",
         files={HEAD_FILE: f"{line}\n".encode()},
     )
-    smtp.send(settings, repository.root, message)
+    smtp.send(settings, checkout.root, message)
     records.add_head(head, place)
     return Anchored(place, head)
 

@@ -82,7 +82,7 @@ class AnchorCheck:
 
 
 def check_records(
-    repository: Checkout,
+    checkout: Checkout,
     records: Records,
     secrets: SecretStore,
     *,
@@ -93,7 +93,7 @@ def check_records(
     """Verify the whole chain and every head: the database's, the anchor's, and the given ones. Writes nothing."""
     weaknesses: list[Weakness] = []
     noted = [Placed("records", head) for head in records.list_heads()]
-    kept, lost = _read_file(repository, records, weaknesses)
+    kept, lost = _read_file(checkout, records, weaknesses)
     placed = [*noted, *kept, *(Placed(GIVEN, head) for head in given)]
     report = records.verify({each.head.position for each in placed}, trimmable)
     key = _find_key(secrets, weaknesses)
@@ -107,8 +107,8 @@ def check_records(
     holding = [each for each in placed if id(each.head) not in wrong]
     outside = [each for each in holding if each.place != "records"]
     # Mails and certificates also hold heads outside; only the records say so.
-    anchor = _newest(outside) or _newest(_sent(records, repository))
-    _weigh(repository, anchor, now, weaknesses)
+    anchor = _newest(outside) or _newest(_sent(records, checkout))
+    _weigh(checkout, anchor, now, weaknesses)
     return AnchorCheck(
         report=report,
         heads=len(placed),
@@ -134,15 +134,15 @@ def judge_head(head: Head, report: ChainReport, key: str | None) -> Contradictio
 
 
 def _read_file(
-    repository: Checkout, records: Records, weaknesses: list[Weakness]
+    checkout: Checkout, records: Records, weaknesses: list[Weakness]
 ) -> tuple[list[Placed], list[HeadFault]]:
     """Return the heads of the anchor's file, and the recorded ones that it has lost."""
-    path = repository.settings.anchor.file
+    path = checkout.settings.anchor.file
     if path is None:
         return [], []
     written = records.list_heads(file_place(path))
     try:
-        found = read_anchor(repository.root / path)
+        found = read_anchor(checkout.root / path)
     except FileNotFoundError:
         weaknesses += [Weakness.FILE_GONE] if written else []
         return [], []
@@ -162,8 +162,8 @@ def _find_key(secrets: SecretStore, weaknesses: list[Weakness]) -> str | None:
     return public_key_of(key)
 
 
-def _sent(records: Records, repository: Checkout) -> list[Placed]:
-    address = repository.settings.anchor.mail
+def _sent(records: Records, checkout: Checkout) -> list[Placed]:
+    address = checkout.settings.anchor.mail
     place = f"{Place.MAIL.value}:{address}"
     last = None if address is None else records.find_head(place)
     return [] if last is None else [Placed(place, last)]
@@ -173,19 +173,19 @@ def _newest(placed: Iterable[Placed]) -> Placed | None:
     return max(placed, key=lambda each: (each.head.position, each.head.signed_at), default=None)
 
 
-def _weigh(repository: Checkout, anchor: Placed | None, now: datetime, weaknesses: list[Weakness]) -> None:
-    settings = repository.settings.anchor
+def _weigh(checkout: Checkout, anchor: Placed | None, now: datetime, weaknesses: list[Weakness]) -> None:
+    settings = checkout.settings.anchor
     if settings.file is None and settings.mail is None:
         weaknesses.append(Weakness.NO_ANCHOR)
     elif anchor is None or now - anchor.head.signed_at > OLD_AFTER:
         weaknesses.append(Weakness.OLD)
-    if settings.file is not None and _is_on_same_disk(repository.root / settings.file, repository):
+    if settings.file is not None and _is_on_same_disk(checkout.root / settings.file, checkout):
         weaknesses.append(Weakness.SAME_DISK)
 
 
-def _is_on_same_disk(path: Path, repository: Checkout) -> bool:
-    reference = repository.settings.records
-    place = repository.root / reference.removeprefix("sqlite:") if reference.startswith("sqlite:") else repository.root
+def _is_on_same_disk(path: Path, checkout: Checkout) -> bool:
+    reference = checkout.settings.records
+    place = checkout.root / reference.removeprefix("sqlite:") if reference.startswith("sqlite:") else checkout.root
     try:
         return path.stat().st_dev == place.stat().st_dev
     except OSError:

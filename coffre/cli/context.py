@@ -35,11 +35,11 @@ def get_globals(context: typer.Context) -> Globals:
     return options
 
 
-def open_repository(context: typer.Context) -> "Checkout":
+def open_checkout(context: typer.Context) -> "Checkout":
     """Read and check platform.yaml and every tenant file; no command starts with an invalid file."""
-    from coffre.spec.loader import load_repository
+    from coffre.spec.loader import load_checkout
 
-    return load_repository(get_globals(context).find_root())
+    return load_checkout(get_globals(context).find_root())
 
 
 def choose_tenants(names: list[str] | None, every: bool, known: list[str]) -> list[str]:

@@ -7,8 +7,8 @@ from coffre.spec.tenant import Tenant
 from coffre.workspace.files import PRIVATE_FOLDER
 
 
-def tenant_folder(repository: Checkout, tenant: Tenant) -> Path:
+def tenant_folder(checkout: Checkout, tenant: Tenant) -> Path:
     """Return the folder of a tenant's documents, created if missing; its name has the id: a slug may be reused."""
-    folder = repository.root / repository.settings.offboarding.documents / f"{tenant.slug}-{tenant.id}"
+    folder = checkout.root / checkout.settings.offboarding.documents / f"{tenant.slug}-{tenant.id}"
     folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     return folder

@@ -21,7 +21,7 @@ from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.observation.rounds import VerificationStatus, find_status
 from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
-from coffre.orders.control import find_gate_order, read_orders
+from coffre.orders.control import TenantOrders, find_gate_order
 from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import SuspensionChange
 from coffre.spec import naming
@@ -29,8 +29,9 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, PlatformAwayError
 from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
-from coffre.tenant.estate.log import Log
-from coffre.tenant.service import Service
+from coffre.tenant.estate.log import Log, TenantLog
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.opening import OpenTenant
 
 
 @dataclass(frozen=True)
@@ -83,24 +84,23 @@ class MachineLook:
     is_stopped: bool
 
 
-def look_at_machine(service: Service, name: str, now: datetime) -> MachineLook | Finding:
+def look_at_machine(opened: OpenTenant, name: str, now: datetime) -> MachineLook | Finding:
     """Read a machine's bucket; irregular content is a finding, and so is a bucket that cannot be read."""
     try:
-        return _look(service, name, now)
+        return _look(opened, name, now)
     except PlatformAwayError:
         raise
     except ExpectedError as problem:
         return Finding(FindingKind.NOT_SEEN, name, {"error": problem.message})
 
 
-def judge_absence(service: Service, name: str) -> tuple[Finding, ...]:
+def judge_absence(memory: TenantMemory, name: str) -> tuple[Finding, ...]:
     """Report that a machine's bucket is gone from the platform, if it had known snapshots."""
-    return continuity.judge_absence(name, service.memory.recall(name))
+    return continuity.judge_absence(name, memory.recall(name))
 
 
-def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
+def hear_machine(tenant: Tenant, log: TenantLog, name: str, now: datetime) -> MachineStatus:
     """Return what a machine's agent says of it, for a kind whose machines have no bucket."""
-    tenant = service.tenant
     driver = find_driver(tenant.machines[name])
     if driver is None:
         return unknown_machine(tenant, name, now)
@@ -110,7 +110,7 @@ def hear_machine(service: Service, name: str, now: datetime) -> MachineStatus:
         unknown_machine(tenant, name, now),
         last_success_at=last_success_at,
         last_result=heard.last.result.value if heard.last else "never",
-        overdue=_is_overdue(tenant, service.log, name, now, last_success_at),
+        overdue=_is_overdue(tenant, log, name, now, last_success_at),
     )
 
 
@@ -121,13 +121,13 @@ def unknown_machine(tenant: Tenant, name: str, now: datetime) -> MachineStatus:
     return MachineStatus(name, agent, None, None, None, None, None, None, None, None, None, retired)
 
 
-def _look(service: Service, name: str, now: datetime) -> MachineLook:
-    tenant, machine, bucket = service.tenant, service.tenant.machines[name], service.buckets.open(name)
-    seen = sighting.look(service, name, now)
+def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
+    tenant, machine, bucket = opened.tenant, opened.tenant.machines[name], opened.buckets.open(name)
+    seen = sighting.look(opened.tenant, opened.buckets, opened.secrets, opened.memory, name, now)
     last, success = seen.reported.last, seen.reported.success
-    generation, documents = _look_at_documents(service, name, bucket)
+    generation, documents = _look_at_documents(opened, name, bucket)
     last_success_at = success.finished_at if success else None
-    store = count_store(service.buckets, name, seen.current_bytes, seen.repository_bytes)
+    store = count_store(opened.buckets, name, seen.current_bytes, seen.repository_bytes)
     status = MachineStatus(
         name=name,
         agent=machine.agent.value,
@@ -137,14 +137,14 @@ def _look(service: Service, name: str, now: datetime) -> MachineLook:
         stored_bytes=seen.current_bytes,
         generation_wanted=generation,
         generation_applied=last.generation_applied if last else None,
-        overdue=_is_overdue(tenant, service.log, name, now, last_success_at),
+        overdue=_is_overdue(tenant, opened.log, name, now, last_success_at),
         newest_snapshot_at=seen.newest_snapshot_at,
         witnesses_agree=success.snapshot_id in seen.stored.snapshots if success else None,
         retired=_retired_status(tenant, name, now),
         failed_generation=last.failed_generation if last else None,
         failed_generation_reason=last.failed_generation_reason if last else "",
         orders_seen_at=last.orders_seen_at if last else None,
-        verification=_find_verification(tenant, service.log, name, now, service.repository.settings.verify.period_days),
+        verification=_find_verification(tenant, opened.log, name, now, opened.checkout.settings.verify.period_days),
         all_versions_bytes=store.stored_bytes,
         all_versions_objects=store.objects,
         paths=last.paths if last else None,
@@ -160,7 +160,7 @@ def _look(service: Service, name: str, now: datetime) -> MachineLook:
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
-        () if machine.is_retired else judge_gaps(find_wanted(service, name), last, seen.whole_at),
+        () if machine.is_retired else judge_gaps(find_wanted(opened.tenant, opened.log, name), last, seen.whole_at),
     )
     return MachineLook(
         status=status,
@@ -192,11 +192,11 @@ def _judge_odd_objects(name: str, seen: Sighting) -> list[Finding]:
     return found
 
 
-def _look_at_documents(service: Service, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:
+def _look_at_documents(opened: OpenTenant, name: str, bucket: Bucket) -> tuple[int | None, list[Finding]]:
     """Return the generation of a machine's orders, and the faults of SMILÉO's documents in its bucket."""
     generation, findings = None, []
     try:
-        orders = read_orders(service, name)
+        orders = TenantOrders.of(opened).read(name)
         generation = orders["generation"] if orders else None
     except OutdatedOrdersError as problem:
         generation = problem.recorded

@@ -20,8 +20,12 @@ from coffre.outside.faults import Fault
 from coffre.outside.times import UnbelievableTimeError, check_time
 from coffre.records.memory import Memory
 from coffre.spec import naming
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import ObjectFacts
-from coffre.tenant.service import Service
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.lookup import find_machine
 from coffre.workspace.clock import utc_now
 
 MAX_ASIDE = 1000
@@ -55,19 +59,28 @@ class Sighting:
     whole_at: datetime | None
 
 
-def look(service: Service, machine: str, now: datetime | None = None, *, until: Until = is_success) -> Sighting:
+def look(
+    tenant: Tenant,
+    buckets: TenantBuckets,
+    secrets: TenantSecrets,
+    memory: TenantMemory,
+    machine: str,
+    now: datetime | None = None,
+    *,
+    until: Until = is_success,
+) -> Sighting:
     """Read a machine's bucket in one listing; the result is remembered where records exist."""
     now = now or utc_now()
     # In this order: first the memory, then reports, then snapshots. A snapshot of a report, or one that another command
     # remembers meanwhile, is then in the listing of snapshots, or gone.
-    bucket, before, began_at = service.buckets.open(machine), service.memory.recall(machine), utc_now()
-    survey = _Survey(before, now, find_opener(service, machine), find_layout(service.machine(machine)))
+    bucket, before, began_at = buckets.open(machine), memory.recall(machine), utc_now()
+    survey = _Survey(before, now, find_opener(secrets, machine), find_layout(find_machine(tenant, machine)))
     for facts in bucket.walk_objects(""):
         survey.see(facts)
     reported = survey.shelf.read(bucket, until)
-    applied = look_at_applied(service, machine, bucket, before, now)
+    applied = look_at_applied(secrets, machine, bucket, before, now)
     seen = Seen(reported, survey.stored, began_at)
-    after = _remember(service, machine, before, seen, applied)
+    after = _remember(memory, machine, before, seen, applied)
     return Sighting(
         reported,
         survey.stored,
@@ -85,20 +98,22 @@ def look(service: Service, machine: str, now: datetime | None = None, *, until: 
     )
 
 
-def look_at_reports(service: Service, machine: str) -> Memory:
+def look_at_reports(buckets: TenantBuckets, secrets: TenantSecrets, memory: TenantMemory, machine: str) -> Memory:
     """Learn from a machine's reports alone, a short listing for any size of repository; returns the new memory."""
-    bucket, before, began_at = service.buckets.open(machine), service.memory.recall(machine), utc_now()
-    shelf = Shelf(before, began_at, find_opener(service, machine))
+    bucket, before, began_at = buckets.open(machine), memory.recall(machine), utc_now()
+    shelf = Shelf(before, began_at, find_opener(secrets, machine))
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)
     reported = shelf.read(bucket)
-    return _remember(service, machine, before, Seen(reported, NOT_LISTED, began_at), None)
+    return _remember(memory, machine, before, Seen(reported, NOT_LISTED, began_at), None)
 
 
-def _remember(service: Service, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
+def _remember(
+    memory: TenantMemory, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None
+) -> Memory:
     after = _learn(before, seen, applied)
     if after != before:
-        service.memory.learn(machine, lambda fresh: _learn(fresh, seen, applied))
+        memory.learn(machine, lambda fresh: _learn(fresh, seen, applied))
     return after
 
 

@@ -25,7 +25,7 @@ from coffre.spec.tenant import MachineKind, Tenant
 from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 
 @dataclass(frozen=True)
@@ -78,56 +78,56 @@ class TenantObservation:
     findings: tuple[Finding, ...] = ()
 
 
-def observe(service: Service, now: datetime) -> TenantObservation:
+def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     """Read one tenant's state. Before its first apply nothing exists, and every live value is None.
 
     Contradictory or unreadable content is a finding; only a platform that does not answer ends the read.
     """
-    tenant = service.tenant
-    owner = service.storage.find_owner(service.owner_uid)
-    if owner is not None and service.secrets.find_control() is None:
+    tenant = opened.tenant
+    owner = opened.storage.find_owner(opened.owner_uid)
+    if owner is not None and opened.secrets.find_control() is None:
         raise ExpectedError(
             f"{tenant.slug} exists on its platform, but its control bundle is not on this computer",
             "Restore it from the escrow, or copy it from the computer where the tenant was applied. Coffre creates no "
             "new keys in place of the old ones.",
         )
-    existing = service.buckets.snapshot(owner.buckets if owner is not None else ())
-    stage = find_stage(service.log)
+    existing = opened.buckets.snapshot(owner.buckets if owner is not None else ())
+    stage = find_stage(opened.log)
     machines: list[MachineStatus] = []
     looks: list[MachineLook] = []
     findings: list[Finding] = []
     is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
     in_need = with_bucket(tenant.machines)
     for name in tenant.machines:
-        look = look_at_machine(service, name, now) if existing.has(name) else None
+        look = look_at_machine(opened, name, now) if existing.has(name) else None
         if isinstance(look, MachineLook):
             looks.append(look)
             machines.append(look.status)
             findings += look.findings
             continue
         if look is None and name not in in_need:
-            machines.append(hear_machine(service, name, now))
+            machines.append(hear_machine(opened.tenant, opened.log, name, now))
             continue
-        machines.append(unknown_machine(service.tenant, name, now))
+        machines.append(unknown_machine(opened.tenant, name, now))
         if look is not None:
             findings.append(look)
             is_all_seen = False
         elif stage not in AFTER_ERASURE:
-            findings += judge_absence(service, name)
+            findings += judge_absence(opened.memory, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
-    findings += _judge_stores(tenant, service.log, room_of(tenant, service.platform), looks)
+    findings += _judge_stores(tenant, opened.log, room_of(tenant, opened.platform), looks)
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
     quota_bytes = tenant.storage.quota_bytes
-    wall = (owner.wall_bytes if owner is not None else None) or wall_bytes(quota_bytes, service.platform)
+    wall = (owner.wall_bytes if owner is not None else None) or wall_bytes(quota_bytes, opened.platform)
     return TenantObservation(
         tenant=tenant.slug,
         status="closed" if stage is Stage.CLOSED else tenant.status.value,
         quota_bytes=quota_bytes,
         used_bytes=sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None,
         wall_bytes=owner.wall_bytes if owner is not None else None,
-        beyond_wall_bytes=beyond_wall_bytes(wall, service.platform.counting),
-        gate_look_seconds=look_seconds(quota_bytes, service.platform),
+        beyond_wall_bytes=beyond_wall_bytes(wall, opened.platform.counting),
+        gate_look_seconds=look_seconds(quota_bytes, opened.platform),
         gate=judge_gates([look.is_gate_closed for look in looks if look.is_gate_closed is not None]),
         licences=count_licences(tenant),
         options=option_status(tenant.options),

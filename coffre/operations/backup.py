@@ -19,12 +19,14 @@ from coffre.observation.reports import find_wanted
 from coffre.observation.sighting import look
 from coffre.operations.access.gate import GateState, settle_gate
 from coffre.operations.access.suspension import find_shut_out
+from coffre.secrets.store import OnNotice
+from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import open_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import find_unapplied
 from coffre.tenant.runs import lock_again
-from coffre.tenant.service import Service
 
 DEADLINE_SECONDS = 12 * 3600
 """The maximum wait for a backup; the agent ends its own run at the deadline of its orders."""
@@ -89,7 +91,7 @@ class TenantBackup:
 
 
 def back_up(
-    service: Service,
+    opened: OpenTenant,
     machines: Sequence[str],
     on_progress: OnProgress,
     deadline_seconds: int = DEADLINE_SECONDS,
@@ -100,15 +102,15 @@ def back_up(
     while the tenant is suspended. Ctrl-C ends the wait, not the backups: they go on, on the machines.
     """
     unapplied: dict[str, RefusedError] = {}
-    on_platform = with_bucket({name: service.machine(name) for name in machines})
-    with lock_again(service, GATE_PATIENCE_SECONDS) as now:
+    on_platform = with_bucket({name: opened.machine(name) for name in machines})
+    with lock_again(opened.tenant, opened.checkout, opened.on_notice, GATE_PATIENCE_SECONDS) as now:
         unapplied.update(find_unapplied(now.tenant, now.buckets, now.log, machines))
         there = [name for name in on_platform if name not in unapplied]
         unapplied.update(find_shut_out(now.tenant, now.buckets, there))
-        gate = settle_gate(now, unapplied.setdefault)
+        gate = settle_gate(now.tenant, now.platform, now.buckets, now.log, unapplied.setdefault)
     for name, refused in unapplied.items():
         if name not in machines:
-            service.on_notice(f"{name}: {_sentence(refused)}")
+            opened.on_notice(f"{name}: {_sentence(refused)}")
     if len(machines) == 1 and machines[0] in unapplied:
         raise unapplied[machines[0]]
     interrupted = threading.Event()
@@ -121,7 +123,7 @@ def back_up(
             return MachineBackup(machine, BackupOutcome.QUOTA, f"not started: {gate.explanation}")
         if machine in gate.filling.stopped:
             return MachineBackup(machine, BackupOutcome.STOPPED, f"not started: {gate.explain_stop(machine)}")
-        return _back_up_one(service, machine, on_progress, deadline_seconds, clock)
+        return _back_up_one(opened, machine, on_progress, deadline_seconds, clock)
 
     with ThreadPoolExecutor(max_workers=max(1, len(machines))) as executor:
         try:
@@ -129,21 +131,27 @@ def back_up(
         except KeyboardInterrupt:
             interrupted.set()
             raise
-    return TenantBackup(ended, gate, gate if gate.is_closed else _settle_after(service, gate, unapplied))
+    return TenantBackup(
+        ended,
+        gate,
+        gate if gate.is_closed else _settle_after(opened.tenant, opened.checkout, opened.on_notice, gate, unapplied),
+    )
 
 
-def _settle_after(service: Service, before: GateState, unapplied: Collection[str]) -> GateState:
+def _settle_after(
+    tenant: Tenant, checkout: Checkout, on_notice: OnNotice, before: GateState, unapplied: Collection[str]
+) -> GateState:
     """Check the gate again, unless another command has the tenant and does it itself: the runs matter more here."""
 
     def say(machine: str, refused: RefusedError) -> None:
         if machine not in unapplied:
-            service.on_notice(f"{machine}: {_sentence(refused)}")
+            on_notice(f"{machine}: {_sentence(refused)}")
 
     try:
-        with lock_again(service, GATE_PATIENCE_SECONDS) as now:
-            return settle_gate(now, say)
+        with lock_again(tenant, checkout, on_notice, GATE_PATIENCE_SECONDS) as now:
+            return settle_gate(now.tenant, now.platform, now.buckets, now.log, say)
     except BusyError as error:
-        service.on_notice(
+        on_notice(
             f"the gate was not checked after the backup: {error.message}; run `coffre gate` when that command has ended"
         )
         return before
@@ -155,12 +163,12 @@ def _pause(interrupted: threading.Event, seconds: float) -> None:
 
 
 def _back_up_one(
-    service: Service, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: Clock
+    opened: OpenTenant, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: Clock
 ) -> MachineBackup:
     try:
-        report = driver_of(service.machine(machine)).back_up(
-            AgentOwner(service.tenant.id, machine),
-            lambda: open_machine(service.repository, service.tenant, machine),
+        report = driver_of(opened.machine(machine)).back_up(
+            AgentOwner(opened.tenant.id, machine),
+            lambda: open_machine(opened.checkout, opened.tenant, machine),
             deadline_seconds,
             lambda text: on_progress(machine, text),
             clock,
@@ -169,15 +177,22 @@ def _back_up_one(
         return MachineBackup(machine, BackupOutcome.UNREACHABLE, _sentence(problem))
     except ExpectedError as problem:
         return MachineBackup(machine, BackupOutcome.FAILED, _sentence(problem))
-    if not driver_of(service.machine(machine)).needs_bucket:
+    if not driver_of(opened.machine(machine)).needs_bucket:
         return MachineBackup(machine, BackupOutcome(report.result.value), report.message, report)
-    return _witness(service, machine, report)
+    return _witness(opened, machine, report)
 
 
-def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
+def _witness(opened: OpenTenant, machine: str, report: Report) -> MachineBackup:
     """Compare the machine's report with the bucket: the report itself, and the snapshot that it names."""
     # Read back to the last success: for an incomplete snapshot, it gives the time for `undelete`.
-    seen = look(service, machine, until=is_success if report.integrity is not Integrity.WHOLE else _is_run_of(report))
+    seen = look(
+        opened.tenant,
+        opened.buckets,
+        opened.secrets,
+        opened.memory,
+        machine,
+        until=is_success if report.integrity is not Integrity.WHOLE else _is_run_of(report),
+    )
     judged = judge_report(
         machine,
         report,
@@ -185,7 +200,7 @@ def _witness(service: Service, machine: str, report: Report) -> MachineBackup:
         is_delivered=any(each.run_id == report.run_id for each in (*seen.reported.reports, *seen.reported.others)),
         is_own=identity.is_own(seen.memory, report),
     )
-    gaps = judge_gaps(find_wanted(service, machine), report, seen.whole_at)
+    gaps = judge_gaps(find_wanted(opened.tenant, opened.log, machine), report, seen.whole_at)
     is_own = judged.outcome is not BackupOutcome.OTHER_MACHINE
     return replace(judged, losses=seen.losses, others=seen.others, gaps=gaps if is_own else ())
 

@@ -7,46 +7,58 @@ from pydantic import SecretStr
 from coffre.agents.kinds import repositories_of
 from coffre.agents.repository import BucketStorage, Part, Remains, Repository, RepositoryLayout
 from coffre.records.facts.password_uses import PasswordReason, RoutineTask, RoutineUse
-from coffre.storage.driver import AccessKey, Bucket, Endpoint
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import AccessKey, Bucket, Endpoint, Storage
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.passwords import use_password
-from coffre.tenant.service import Service
+from coffre.tenant.lookup import find_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 
 
 def open_repository(
-    service: Service, machine: str, reason: PasswordReason, cache_dir: Path | None = None
+    opened: OpenTenant, machine: str, reason: PasswordReason, cache_dir: Path | None = None
 ) -> Repository:
     """Open a machine's repository with the owner's key; records who opens it and why.
 
     With ``cache_dir`` its structure is cached there, still encrypted, and read once.
     The platform gets one request first: the agent's program may retry for a long time when the platform is down.
     """
-    bucket = service.buckets.open(machine)
+    bucket = opened.buckets.open(machine)
     bucket.probe_server_time()
-    return _repository(service, machine, use_password(service.secrets, service.log, machine, reason), cache_dir)
+    return _repository(
+        opened.tenant,
+        opened.storage,
+        opened.buckets,
+        machine,
+        use_password(opened.secrets, opened.log, machine, reason),
+        cache_dir,
+    )
 
 
-def make_repository(service: Service, machine: str) -> None:
+def make_repository(opened: OpenTenant, machine: str) -> None:
     """Create the repository of a machine whose bucket has neither config nor backups, then open it.
 
     A key file of an interrupted initialisation is hidden first, since it might be tried with the new config: it opens
     nothing, and stays as an earlier version.
     """
-    bucket = service.buckets.open(machine)
+    bucket = opened.buckets.open(machine)
     reason = RoutineUse(RoutineTask.MAKE_REPOSITORY)
-    password = use_password(service.secrets, service.log, machine, reason)
-    formats = repositories_of(machine, service.machine(machine))
+    password = use_password(opened.secrets, opened.log, machine, reason)
+    formats = repositories_of(machine, opened.machine(machine))
     for key in [each.key for each in bucket.walk_objects(formats.layout.prefix_of(Part.KEYS))]:
         bucket.hide(key)
     for key, content in formats.make(password, utc_now()):
         bucket.put(key, content)
-    _repository(service, machine, password, None).open()
+    _repository(opened.tenant, opened.storage, opened.buckets, machine, password, None).open()
 
 
-def _repository(service: Service, machine: str, password: SecretStr, cache_dir: Path | None) -> Repository:
-    bucket = service.buckets.open(machine)
-    place = storage_of(service.storage.endpoint, bucket.name, service.buckets.owner_key(), password)
-    formats = repositories_of(machine, service.machine(machine))
+def _repository(
+    tenant: Tenant, storage: Storage, buckets: TenantBuckets, machine: str, password: SecretStr, cache_dir: Path | None
+) -> Repository:
+    bucket = buckets.open(machine)
+    place = storage_of(storage.endpoint, bucket.name, buckets.owner_key(), password)
+    formats = repositories_of(machine, find_machine(tenant, machine))
     return formats.open(place, cache_dir=cache_dir, look=lambda: look_at_remains(bucket, formats.layout))
 
 

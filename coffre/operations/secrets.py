@@ -19,47 +19,47 @@ from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.opening import open_secrets
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
-from coffre.tenant.service import open_secrets
 
 OnProgress = Callable[[str], None]
 
 
-def open_vault(repository: Checkout) -> Vault:
+def open_vault(checkout: Checkout) -> Vault:
     """Open the two folders of platform.yaml."""
-    root, settings = repository.root, repository.settings
+    root, settings = checkout.root, checkout.settings
     return Vault.open(root / settings.secrets, root / settings.escrow, root)
 
 
-def add_recipient(repository: Checkout, key: str, note: str, on_progress: OnProgress) -> int:
+def add_recipient(checkout: Checkout, key: str, note: str, on_progress: OnProgress) -> int:
     """Add a key that opens every bundle; the command is recorded. Returns how many files were encrypted again."""
-    with _recorded(repository, "secrets recipients add", on_progress):
-        return recipients.add_recipient(open_vault(repository), key, note, on_progress)
+    with _recorded(checkout, "secrets recipients add", on_progress):
+        return recipients.add_recipient(open_vault(checkout), key, note, on_progress)
 
 
-def remove_recipient(repository: Checkout, key: str, on_progress: OnProgress) -> int:
+def remove_recipient(checkout: Checkout, key: str, on_progress: OnProgress) -> int:
     """Remove a key from every bundle; the command is recorded. Returns how many files were encrypted again."""
-    with _recorded(repository, "secrets recipients remove", on_progress):
-        return recipients.remove_recipient(open_vault(repository), key, on_progress)
+    with _recorded(checkout, "secrets recipients remove", on_progress):
+        return recipients.remove_recipient(open_vault(checkout), key, on_progress)
 
 
-def verify_secrets(repository: Checkout, on_notice: OnProgress) -> BundleVerification:
+def verify_secrets(checkout: Checkout, on_notice: OnProgress) -> BundleVerification:
     """Open and compare every bundle of both folders.
 
     This is no use of a password, since none leaves this function: the records get a run, and no event. Missing or
     broken records do not stop it: after an incident, this check is needed most.
     """
-    ids = {slug: tenant.id for slug, tenant in repository.tenants.items()}
-    with open_existing_records(repository, on_notice) as records:
+    ids = {slug: tenant.id for slug, tenant in checkout.tenants.items()}
+    with open_existing_records(checkout, on_notice) as records:
         if records is None:
-            return verify.verify(open_vault(repository), ids, ())
-        author = read_author(repository.root)
+            return verify.verify(open_vault(checkout), ids, ())
+        author = read_author(checkout.root)
         logs = {slug: TenantLog.read(records, tenant_id, slug, author) for slug, tenant_id in ids.items()}
         applied = [slug for slug, log in logs.items() if _was_applied(log)]
-        anchor = _anchoring(repository, records, on_notice)
-        with recorded_in(records, read_author(repository.root), "secrets verify", list(ids), anchor):
-            return verify.verify(open_vault(repository), ids, applied)
+        anchor = _anchoring(checkout, records, on_notice)
+        with recorded_in(records, read_author(checkout.root), "secrets verify", list(ids), anchor):
+            return verify.verify(open_vault(checkout), ids, applied)
 
 
 def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys: Sequence[str]) -> list[str]:
@@ -84,22 +84,22 @@ def _was_applied(log: Log) -> bool:
 
 
 @contextmanager
-def _recorded(repository: Checkout, command: str, on_notice: OnProgress) -> Iterator[None]:
+def _recorded(checkout: Checkout, command: str, on_notice: OnProgress) -> Iterator[None]:
     with (
-        Records.open(repository.settings.records, repository.root) as records,
+        Records.open(checkout.settings.records, checkout.root) as records,
         recorded_in(
             records,
-            read_author(repository.root),
+            read_author(checkout.root),
             command,
-            list(repository.tenants),
-            _anchoring(repository, records, on_notice),
+            list(checkout.tenants),
+            _anchoring(checkout, records, on_notice),
         ),
     ):
         yield
 
 
-def _anchoring(repository: Checkout, records: Records, on_notice: OnProgress) -> Anchoring:
+def _anchoring(checkout: Checkout, records: Records, on_notice: OnProgress) -> Anchoring:
     def anchor(*, is_told: bool) -> None:
-        anchor_quietly(repository, records, open_secrets(repository, on_notice), on_notice if is_told else None)
+        anchor_quietly(checkout, records, open_secrets(checkout, on_notice), on_notice if is_told else None)
 
     return anchor

@@ -33,8 +33,8 @@ from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import work_folder
 
@@ -79,23 +79,23 @@ def bounds_of(settings: Verify) -> Bounds:
     return Bounds(timedelta(days=settings.period_days), settings.run_limit_bytes, settings.run_hours * 3600.0)
 
 
-def verify(service: Service, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> RepositoryVerification:
+def verify(opened: OpenTenant, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> RepositoryVerification:
     """Check a machine's repository and read its next share of packs; records who read what, and the findings.
 
     May be killed and run again: it goes on. Packs that arrive meanwhile are read in this round or the next.
     """
-    refuse_while_blocked(service.tenant)
-    service.machine(machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
+    refuse_while_blocked(opened.tenant)
+    opened.machine(machine)
+    refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
     on_progress("checking the structure of the repository")
-    problem, lost = _check_structure(service, machine)
-    layout = layout_of(machine, service.machine(machine))
-    packs = _Packs(service.buckets.open(machine), layout)
-    reading = _Reading(packs, service.log, machine, clock, bounds_of(service.repository.settings.verify))
+    problem, lost = _check_structure(opened, machine)
+    layout = layout_of(machine, opened.machine(machine))
+    packs = _Packs(opened.buckets.open(machine), layout)
+    reading = _Reading(packs, opened.log, machine, clock, bounds_of(opened.checkout.settings.verify))
 
     def note() -> datetime | None:
         found = recorded_rounds.Found(reading.round, lost, problem)
-        return recorded_rounds.record_run(service.log, machine, found, is_complete=reading.is_complete)
+        return recorded_rounds.record_run(opened.log, machine, found, is_complete=reading.is_complete)
 
     # At once: the findings of the check are known even if the reads are killed.
     note()
@@ -125,10 +125,10 @@ def list_machines(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
     return buckets.existing().among(tenant.machines)
 
 
-def _check_structure(service: Service, machine: str) -> tuple[str, dict[str, PackFault]]:
+def _check_structure(opened: OpenTenant, machine: str) -> tuple[str, dict[str, PackFault]]:
     """Compare index, snapshots and trees with the listing; returns the error, and the packs that it names."""
-    with work_folder(service.repository.root, WORK_PREFIX) as folder:
-        repository = open_repository(service, machine, RoutineUse(RoutineTask.CHECK_STRUCTURE), folder)
+    with work_folder(opened.checkout.root, WORK_PREFIX) as folder:
+        repository = open_repository(opened, machine, RoutineUse(RoutineTask.CHECK_STRUCTURE), folder)
         try:
             repository.check()
         except RepositoryError as problem:

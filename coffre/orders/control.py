@@ -26,8 +26,9 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.lookup import find_machine
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 
 WALL_MARGIN_BYTES = 1024**2
@@ -67,45 +68,8 @@ class Orders:
         return self.generation is None or bool(self.differences) or self.needs_renewal
 
 
-def read_orders(service: Service, machine: str) -> dict[str, Any] | None:
-    """Return the payload of a machine's desired.json, with a verified signature; None when there is none.
-
-    InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: it is foreign.
-    OutdatedOrdersError when it is genuine but older than the recorded generation.
-    """
-    bucket = service.buckets.open(machine)
-    document = _find_document(bucket)
-    return None if document is None else _verified(service, machine, bucket, document)
-
-
 def _find_document(bucket: Bucket) -> bytes | Unusable | None:
     return bucket.find(naming.DESIRED_KEY, desired.LIMIT_BYTES)
-
-
-def _verified(service: Service, machine: str, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
-    apply = f"`coffre apply {service.tenant.slug} --replace-orders`"
-    way_out = f"run {apply}: the bucket keeps the present object as an earlier version."
-    try:
-        orders = _verify(document, _known_seeds(service.secrets.control()))
-        _refuse_elsewhere(service.tenant, machine, orders)
-    except desired.InvalidOrdersError as problem:
-        raise desired.InvalidOrdersError(
-            f"bucket {bucket.name}: {problem.message}",
-            "The machine refuses it and keeps its last valid orders. Find out who wrote it (only the owner's key can: "
-            f"rotate that key if it was stolen), then {way_out}",
-            problem.fault,
-        ) from problem
-    written = generations.find_written(service.log, machine)
-    if orders["generation"] < written:
-        raise desired.OutdatedOrdersError(
-            f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine but "
-            f"older than generation {written}, which was there before: somebody put the old one back",
-            "A machine that has applied newer orders refuses it. Ask the operator of the storage, then "
-            f"{way_out} The new orders get a higher generation than all recorded ones.",
-            orders["generation"],
-            written,
-        )
-    return orders
 
 
 def _refuse_elsewhere(tenant: Tenant, machine: str, orders: Mapping[str, Any]) -> None:
@@ -122,11 +86,113 @@ def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any
     return desired.verify(document, *_public_keys(seeds))
 
 
-def refuse_foreign_orders(service: Service, machines: Iterable[str]) -> None:
-    """Refuse foreign or outdated orders; an unreadable document is left to a later step."""
-    for machine in machines:
-        with contextlib.suppress(RemoteError):
-            read_orders(service, machine)
+class TenantOrders:
+    """The orders of a tenant's machines: read with their signatures, written, and signed."""
+
+    def __init__(self, tenant: Tenant, buckets: TenantBuckets, secrets: TenantSecrets, log: Log) -> None:
+        self._tenant = tenant
+        self._buckets = buckets
+        self._secrets = secrets
+        self._log = log
+
+    @classmethod
+    def of(cls, opened: OpenTenant) -> "TenantOrders":
+        """Return the orders of an open tenant."""
+        return cls(opened.tenant, opened.buckets, opened.secrets, opened.log)
+
+    def read(self, machine: str) -> dict[str, Any] | None:
+        """Return the payload of a machine's desired.json, with a verified signature; None when there is none.
+
+        InvalidOrdersError (refused) when none of the tenant's own keys signed it for this machine: it is foreign.
+        OutdatedOrdersError when it is genuine but older than the recorded generation.
+        """
+        bucket = self._buckets.open(machine)
+        document = _find_document(bucket)
+        return None if document is None else self._verified(machine, bucket, document)
+
+    def _verified(self, machine: str, bucket: Bucket, document: bytes | Unusable) -> dict[str, Any]:
+        apply = f"`coffre apply {self._tenant.slug} --replace-orders`"
+        way_out = f"run {apply}: the bucket keeps the present object as an earlier version."
+        try:
+            orders = _verify(document, _known_seeds(self._secrets.control()))
+            _refuse_elsewhere(self._tenant, machine, orders)
+        except desired.InvalidOrdersError as problem:
+            raise desired.InvalidOrdersError(
+                f"bucket {bucket.name}: {problem.message}",
+                "The machine refuses it and keeps its last valid orders. Find out who wrote it (only the owner's key "
+                f"can: rotate that key if it was stolen), then {way_out}",
+                problem.fault,
+            ) from problem
+        written = generations.find_written(self._log, machine)
+        if orders["generation"] < written:
+            raise desired.OutdatedOrdersError(
+                f"bucket {bucket.name}: control/desired.json is generation {orders['generation']}, genuine but "
+                f"older than generation {written}, which was there before: somebody put the old one back",
+                "A machine that has applied newer orders refuses it. Ask the operator of the storage, then "
+                f"{way_out} The new orders get a higher generation than all recorded ones.",
+                orders["generation"],
+                written,
+            )
+        return orders
+
+    def refuse_foreign(self, machines: Iterable[str]) -> None:
+        """Refuse foreign or outdated orders; an unreadable document is left to a later step."""
+        for machine in machines:
+            with contextlib.suppress(RemoteError):
+                self.read(machine)
+
+    def write(self, machine: str, *, replaces_foreign: bool = False, removes: bool = False) -> Orders:
+        """Write a machine's orders as its tenant file wants them; returns the new state. May run twice.
+
+        With ``removes`` they tell the agent to remove itself, regardless of the file.
+
+        RefusedError when this tenant's keys did not sign the current document, or when it is older than an earlier
+        one, unless ``replaces_foreign``: then it becomes an earlier version, and the new orders have a higher
+        generation than all recorded ones.
+        """
+        bucket, control = self._buckets.open(machine), self._secrets.control()
+        document = _find_document(bucket)
+        try:
+            current = None if document is None else self._verified(machine, bucket, document)
+        except desired.InvalidOrdersError:
+            if not replaces_foreign:
+                raise
+            document = current = None
+        orders, seeds = plan_orders(self._tenant, self._log, machine, current, removes=removes), _signing_seeds(control)
+        last = max(generations.find_last_used(self._log, machine), generations.find_written(self._log, machine))
+        if document is not None and not _is_vouched_for(document, seeds):
+            # Only a revoked key signed it, and a thief of that key may have written it: never sign this content again.
+            orders = replace(orders, differences=(*orders.differences, "signing key"))
+        if orders.generation is not None and not orders.is_due:
+            _sign_again(self._buckets, bucket, document, seeds)
+            generations.confirm_written(self._log, machine, orders.generation)
+            return orders
+        generation = desired.next_generation(orders.generation, last)
+        payload = _payload(self._tenant, self._log, machine, desired.Issue(generation, utc_now()), removes=removes)
+        document = desired.sign(desired.encode_payload(payload), *seeds)
+        renews = orders.generation is not None and not orders.differences
+        # Recorded before the write: one generation never has two different contents, even after a loss.
+        self._log.append(OrdersIssued(generation, tuple(orders.differences), renews), machine)
+        _put(self._buckets, bucket, naming.DESIRED_KEY, document)
+        generations.confirm_written(self._log, machine, generation)
+        return Orders(machine, generation, (), generations.find_due(self._log, machine))
+
+    def sign(self, machine: str) -> Orders:
+        """Sign a machine's orders with the current keys, without any change of their content.
+
+        Orders that only a revoked key signed are written again. Returns the new state (generation None: there are no
+        orders, and `apply` writes them). May run twice.
+        """
+        bucket = self._buckets.open(machine)
+        document = _find_document(bucket)
+        if document is None:
+            return Orders(machine, None, ())
+        seeds = _signing_seeds(self._secrets.control())
+        if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
+            return self.write(machine)
+        generation = self._verified(machine, bucket, document)["generation"]
+        _sign_again(self._buckets, bucket, document, seeds)
+        return Orders(machine, generation, (), generations.find_due(self._log, machine))
 
 
 def plan_orders(
@@ -143,61 +209,6 @@ def plan_orders(
     differences = desired.list_differences(current, wanted)
     due = generations.find_due(log, machine)
     return Orders(machine, current["generation"], differences, due, desired.is_renewal_due(current, now))
-
-
-def write_orders(service: Service, machine: str, *, replaces_foreign: bool = False, removes: bool = False) -> Orders:
-    """Write a machine's orders as its tenant file wants them; returns the new state. May run twice.
-
-    With ``removes`` they tell the agent to remove itself, regardless of the file.
-
-    RefusedError when this tenant's keys did not sign the current document, or when it is older than an earlier one,
-    unless ``replaces_foreign``: then it becomes an earlier version, and the new orders have a higher generation than
-    all recorded ones.
-    """
-    bucket, control = service.buckets.open(machine), service.secrets.control()
-    document = _find_document(bucket)
-    try:
-        current = None if document is None else _verified(service, machine, bucket, document)
-    except desired.InvalidOrdersError:
-        if not replaces_foreign:
-            raise
-        document = current = None
-    orders, seeds = plan_orders(service.tenant, service.log, machine, current, removes=removes), _signing_seeds(control)
-    last = max(generations.find_last_used(service.log, machine), generations.find_written(service.log, machine))
-    if document is not None and not _is_vouched_for(document, seeds):
-        # Only a revoked key signed it, and a thief of that key may have written it: never sign this content again.
-        orders = replace(orders, differences=(*orders.differences, "signing key"))
-    if orders.generation is not None and not orders.is_due:
-        _sign_again(service.buckets, bucket, document, seeds)
-        generations.confirm_written(service.log, machine, orders.generation)
-        return orders
-    generation = desired.next_generation(orders.generation, last)
-    payload = _payload(service.tenant, service.log, machine, desired.Issue(generation, utc_now()), removes=removes)
-    document = desired.sign(desired.encode_payload(payload), *seeds)
-    renews = orders.generation is not None and not orders.differences
-    # Recorded before the write: one generation never has two different contents, even after a loss.
-    service.log.append(OrdersIssued(generation, tuple(orders.differences), renews), machine)
-    _put(service.buckets, bucket, naming.DESIRED_KEY, document)
-    generations.confirm_written(service.log, machine, generation)
-    return Orders(machine, generation, (), generations.find_due(service.log, machine))
-
-
-def sign_orders(service: Service, machine: str) -> Orders:
-    """Sign a machine's orders with the current keys, without any change of their content.
-
-    Orders that only a revoked key signed are written again. Returns the new state (generation None: there are no
-    orders, and `apply` writes them). May run twice.
-    """
-    bucket = service.buckets.open(machine)
-    document = _find_document(bucket)
-    if document is None:
-        return Orders(machine, None, ())
-    seeds = _signing_seeds(service.secrets.control())
-    if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
-        return write_orders(service, machine)
-    generation = _verified(service, machine, bucket, document)["generation"]
-    _sign_again(service.buckets, bucket, document, seeds)
-    return Orders(machine, generation, (), generations.find_due(service.log, machine))
 
 
 def put_gate_order(buckets: TenantBuckets, machine: str, *, is_closed: bool, reason: str, since: datetime) -> bool:

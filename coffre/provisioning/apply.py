@@ -8,7 +8,7 @@ from coffre.findings import Finding
 from coffre.operations.access.gate import GateState
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
-from coffre.provisioning.plan import plan_service
+from coffre.provisioning.plan import plan_tenant
 from coffre.provisioning.rotation.rotate import KeyOutcome
 from coffre.provisioning.steps import (
     access,
@@ -56,7 +56,7 @@ class TenantOutcome:
 
 
 def apply_tenant(
-    repository: Checkout,
+    checkout: Checkout,
     slug: str,
     *,
     on_progress: OnProgress,
@@ -69,10 +69,12 @@ def apply_tenant(
     With ``planned``, a plan made with the same intent, exactly its changes are made, or RefusedError. A refused machine
     does not stop the others.
     """
-    with lock_recorded(repository, slug, "apply", on_progress) as service:
+    with lock_recorded(checkout, slug, "apply", on_progress) as opened:
         if planned is not None:
-            refuse_unless_same(planned, make_exact(service, plan_service(service, intent)))
-        at = make_context(service, intent, on_progress)
+            refuse_unless_same(
+                planned, make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened, intent))
+            )
+        at = make_context(opened, intent, on_progress)
         guarded = guard.do(at, clock())
         escrowed = secrets.do(at, guarded)
         shut_out = access.shut_out(at, guarded, escrowed)

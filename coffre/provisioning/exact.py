@@ -11,11 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
-from coffre.provisioning.plan import TenantPlan, plan_service
+from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
-from coffre.tenant.service import Service, open_service
+from coffre.spec.tenant import Tenant
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.opening import open_tenant
 from coffre.workspace.files import write_atomically
 
 VERSION = 4
@@ -50,21 +52,21 @@ _PARTS = {
 }
 
 
-def make_exact(service: Service, plan: TenantPlan) -> ExactPlan:
+def make_exact(tenant: Tenant, checkout: Checkout, log: TenantLog, plan: TenantPlan) -> ExactPlan:
     """Bind a plan to its source files and commit."""
-    root = service.repository.root
+    root = checkout.root
     return ExactPlan(
         plan=plan,
-        commit=service.author.commit,
-        tenant_file_sha256=_sha256(root / "tenants" / f"{service.tenant.slug}.yaml"),
+        commit=log.author.commit,
+        tenant_file_sha256=_sha256(root / "tenants" / f"{tenant.slug}.yaml"),
         platform_file_sha256=_sha256(root / "platform.yaml"),
     )
 
 
-def plan_exactly(repository: Checkout, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
+def plan_exactly(checkout: Checkout, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
     """Return what apply would change for one tenant, with the sources of the plan."""
-    with open_service(repository, slug, on_notice) as service:
-        return make_exact(service, plan_service(service, intent))
+    with open_tenant(checkout, slug, on_notice) as opened:
+        return make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened, intent))
 
 
 def save_plans(path: Path, plans: Sequence[ExactPlan]) -> None:

@@ -49,10 +49,10 @@ class KnownMachine:
     commissioned_at: datetime | None = None
 
 
-def list_machines(repository: Checkout, slugs: Sequence[str], on_notice: OnNotice) -> list[KnownMachine]:
+def list_machines(checkout: Checkout, slugs: Sequence[str], on_notice: OnNotice) -> list[KnownMachine]:
     """Return every machine of these tenants, by tenant and name; unreadable records only give a notice."""
-    tenants = [find_tenant(repository, slug) for slug in slugs]
-    with open_existing_records(repository, on_notice) as records:
+    tenants = [find_tenant(checkout, slug) for slug in slugs]
+    with open_existing_records(checkout, on_notice) as records:
         return [
             describe_machine(tenant, name, _events(records, tenant.id))
             for tenant in tenants
@@ -92,34 +92,34 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event]) -> Know
     )
 
 
-def build_ansible_inventory(repository: Checkout, slugs: Sequence[str]) -> dict[str, Any]:
+def build_ansible_inventory(checkout: Checkout, slugs: Sequence[str]) -> dict[str, Any]:
     """Return an Ansible inventory of the machines that SMILÉO connects to, one group per tenant, without any secret.
 
     Retired machines, and machines that only fetch their orders, are left out.
     """
     groups = {}
     for slug in slugs:
-        tenant = find_tenant(repository, slug)
+        tenant = find_tenant(checkout, slug)
         hosts = {
             f"{slug}.{name}": variables
             for name in tenant.active_machines()
-            if (variables := _host_variables(repository, tenant, name))
+            if (variables := _host_variables(checkout, tenant, name))
         }
         # Ansible allows no hyphen in a group's name.
         groups[slug.replace("-", "_")] = {"hosts": hosts}
     return {"all": {"children": groups}}
 
 
-def _host_variables(repository: Checkout, tenant: Tenant, name: str) -> dict[str, Any]:
+def _host_variables(checkout: Checkout, tenant: Tenant, name: str) -> dict[str, Any]:
     machine = tenant.machines[name]
     known: dict[str, Any] = {"coffre_tenant": tenant.slug, "coffre_machine": name, "coffre_os": machine.os.value}
-    recorded = known_hosts_file(repository.root, tenant.slug)
+    recorded = known_hosts_file(checkout.root, tenant.slug)
     if isinstance(machine.connection, WinrmConnection):
         target = Target(tenant.slug, name, tenant.id, machine.connection, recorded, system=machine.os)
         return {**connection_variables(target, "ad-hoc"), **known}
     if not isinstance(machine.connection, SshConnection):
         return {}
-    ssh, ssh_config = find_connection(repository, tenant.slug, name)
+    ssh, ssh_config = find_connection(checkout, tenant.slug, name)
     target = Target(tenant.slug, name, tenant.id, ssh, recorded, ssh_config, system=machine.os)
     return {**connection_variables(target, "ad-hoc"), **known}
 

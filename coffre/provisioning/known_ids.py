@@ -15,13 +15,13 @@ class IsKnown(Protocol):
 
 
 @contextmanager
-def open_known_ids(repository: Checkout, on_notice: OnNotice) -> Iterator[IsKnown]:
+def open_known_ids(checkout: Checkout, on_notice: OnNotice) -> Iterator[IsKnown]:
     """Yield the function that tells whether an id was ever a tenant's; unreadable records only give a notice.
 
     Ids are drawn from 2 * 10^15: the records are a second check, not the reason why an id is unique.
     """
-    in_files = {tenant.id for tenant in repository.tenants.values()}
-    with open_existing_records(repository, on_notice) as records:
+    in_files = {tenant.id for tenant in checkout.tenants.values()}
+    with open_existing_records(checkout, on_notice) as records:
 
         def is_known(candidate: str, /) -> bool:
             return candidate in in_files or (records is not None and bool(records.list_events(candidate)))

@@ -17,17 +17,19 @@ from coffre.provisioning.terms.notes import (
     TenantNote,
 )
 from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.estate.buckets import ExistingBuckets, TenantBuckets
+from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.holds import to_fact
 from coffre.tenant.lookup import local_today
-from coffre.tenant.service import Service
 
 
 def note(at: Context) -> tuple[Note, ...]:
     """Return the current notes; changes nothing."""
     tenant = at.tenant
-    waiting = (MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.service, at.existing))
-    lost = note_lost_repositories(at.service, at.existing)
+    waiting = (
+        MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.opened.tenant, at.opened.log, at.existing)
+    )
+    lost = note_lost_repositories(at.opened.tenant, at.opened.buckets, at.opened.memory, at.existing)
     return (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *lost)
 
 
@@ -42,14 +44,16 @@ def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def note_lost_repositories(service: Service, owned_buckets: ExistingBuckets) -> tuple[Note, ...]:
+def note_lost_repositories(
+    tenant: Tenant, buckets: TenantBuckets, memory: TenantMemory, owned_buckets: ExistingBuckets
+) -> tuple[Note, ...]:
     """Name the machines that apply will refuse: their repositories were seen, and are gone."""
     notes: list[Note] = []
-    for name, machine in with_repository(service.tenant.active_machines()).items():
-        known = len(service.memory.recall(name).expected)
+    for name, machine in with_repository(tenant.active_machines()).items():
+        known = len(memory.recall(name).expected)
         config_key = layout_of(name, machine).prefix_of(Part.CONFIG)
         has_bucket = owned_buckets.has(name)
-        if known and not (has_bucket and service.buckets.open(name).exists(config_key)):
+        if known and not (has_bucket and buckets.open(name).exists(config_key)):
             notes.append(RepositoryGoneNote(name, known))
     return tuple(notes)
 

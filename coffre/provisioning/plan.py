@@ -13,7 +13,7 @@ from coffre.provisioning.terms.notes import Note
 from coffre.secrets.rotations import PendingRotation
 from coffre.spec.loader import Checkout
 from coffre.spec.options import option_status
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class TenantPlan:
         return bool(changes or any(plan.action != "none" for plan in self.machines))
 
 
-def refuse_orphans(repository: Checkout) -> None:
+def refuse_orphans(checkout: Checkout) -> None:
     """Refuse (RefusedError) when a stack exists whose tenant file is gone."""
-    rules.refuse_orphan_stacks(state_folder(repository).list_stacks(), repository.tenants)
+    rules.refuse_orphan_stacks(state_folder(checkout).list_stacks(), checkout.tenants)
 
 
-def plan_service(service: Service, intent: Intent = FULLY) -> TenantPlan:
+def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
     """Return what apply would change for the tenant of an open service, compared with live facts."""
-    at = make_context(service, intent, _say_nothing)
+    at = make_context(opened, intent, _say_nothing)
     found: list[Found] = [change for step in STEPS for change in step.look(at)]
     return TenantPlan(
-        tenant=service.tenant.slug,
+        tenant=opened.tenant.slug,
         secrets_to_mint=tuple(each.subject for each in pick(found, SecretToMint)),
         storage=pick(found, ResourceChange),
         machines=pick(found, MachinePlan),
-        options=option_status(service.tenant.options),
+        options=option_status(opened.tenant.options),
         rotations=pick(found, PendingRotation),
         access=pick(found, AccessSwitch),
         steps=pick(found, Change),

@@ -27,19 +27,19 @@ class PlatformReport:
         return any(finding.verdict is Verdict.PROBLEM for finding in self.findings)
 
 
-def check(repository: Checkout, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
+def check(checkout: Checkout, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
     """Check one platform; every fault is a finding, never an error."""
-    platform = repository.settings.platforms[name]
-    tenants = [tenant for tenant in repository.tenants.values() if tenant.storage.platform == name]
-    findings = driver_of(platform).check(platform, repository.root, tenants, now, on_progress)
-    return PlatformReport(name, (*findings, _check_programs(repository, platform), _check_escrow(repository, name)))
+    platform = checkout.settings.platforms[name]
+    tenants = [tenant for tenant in checkout.tenants.values() if tenant.storage.platform == name]
+    findings = driver_of(platform).check(platform, checkout.root, tenants, now, on_progress)
+    return PlatformReport(name, (*findings, _check_programs(checkout, platform), _check_escrow(checkout, name)))
 
 
-def _check_programs(repository: Checkout, platform: Platform) -> PlatformFinding:
+def _check_programs(checkout: Checkout, platform: Platform) -> PlatformFinding:
     """Read and hash the programs as machines do: sizes and checksums are only the host's statement."""
     name = "programs"
     try:
-        storage = connect(platform, repository.root)
+        storage = connect(platform, checkout.root)
         found = {}
         for build, path in (each for formats in list_repository_formats() for each in formats.list_programs().items()):
             sha256 = toolchain.sha256_program(path)
@@ -74,14 +74,14 @@ def judge_programs(by_build: Mapping[str, bool | None]) -> PlatformFinding:
     )
 
 
-def _check_escrow(repository: Checkout, platform_name: str) -> PlatformFinding:
-    root, settings, name = repository.root, repository.settings, "escrow"
+def _check_escrow(checkout: Checkout, platform_name: str) -> PlatformFinding:
+    root, settings, name = checkout.root, checkout.settings, "escrow"
     places = [root / settings.secrets, root / settings.escrow]
     if not all(place.is_dir() for place in places):
         return unknown(name, "there are no secrets and no escrow yet", "Run `coffre secrets init`.")
     is_apart = len({place.stat().st_dev for place in places}) == len(places)
     try:
-        is_lab = not why_not_embedded(repository, platform_name, connect(settings.platforms[platform_name], root))
+        is_lab = not why_not_embedded(checkout, platform_name, connect(settings.platforms[platform_name], root))
     except ExpectedError:
         is_lab = False
     try:

@@ -28,7 +28,7 @@ from coffre.spec.tenant import Tenant
 from coffre.spec.values.fields import NAME_RULE, name_problem
 from coffre.spec.values.hosts import Place
 
-__all__ = ["Checkout", "InvalidRepositoryError", "Problem", "judge_tenant", "load_repository", "reload_tenant"]
+__all__ = ["Checkout", "InvalidRepositoryError", "Problem", "judge_tenant", "load_checkout", "reload_tenant"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -56,7 +56,7 @@ class _Checked:
         return self.document.data.get("id")
 
 
-def load_repository(root: Path, files: Sequence[Path] | None = None) -> Checkout:
+def load_checkout(root: Path, files: Sequence[Path] | None = None) -> Checkout:
     """Read platform.yaml and every tenant file below ``root``, or only ``files`` instead of all.
 
     InvalidRepositoryError holds every problem of every file read. Whether ids are unique is judged among those files.
@@ -73,19 +73,19 @@ def load_repository(root: Path, files: Sequence[Path] | None = None) -> Checkout
     return Checkout(root, settings, dict(sorted(tenants.items())))
 
 
-def reload_tenant(repository: Checkout, slug: str) -> Checkout:
+def reload_tenant(checkout: Checkout, slug: str) -> Checkout:
     """Return a repository with the current platform.yaml and one tenant's current file; the other files are not read.
 
     RefusedError when the file is gone or belongs to another tenant now, InvalidRepositoryError when one is invalid.
     """
-    path = repository.root / TENANTS_FOLDER / f"{slug}.yaml"
-    now = load_repository(repository.root, [path]) if path.exists() else None
-    if now is None or now.tenants[slug].id != repository.tenants[slug].id:
+    path = checkout.root / TENANTS_FOLDER / f"{slug}.yaml"
+    now = load_checkout(checkout.root, [path]) if path.exists() else None
+    if now is None or now.tenants[slug].id != checkout.tenants[slug].id:
         raise RefusedError(
             f"tenants/{slug}.yaml was removed, or got another tenant's id, while this command runs",
             "Put it back as it was, then run the same command again; completed steps stay done.",
         )
-    return Checkout(repository.root, now.settings, {**repository.tenants, **now.tenants})
+    return Checkout(checkout.root, now.settings, {**checkout.tenants, **now.tenants})
 
 
 def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:

@@ -42,12 +42,12 @@ class EmbeddedProof:
         return why_not_embedded(self.checkout, self.platform_name, self.storage)
 
 
-def why_not_embedded(repository: Checkout, platform_name: str, storage: Storage) -> str:
+def why_not_embedded(checkout: Checkout, platform_name: str, storage: Storage) -> str:
     """Return why a platform is not accepted as the embedded one; an empty text when it is. Asks the running cluster.
 
     A platform without the mark in platform.yaml is not asked.
     """
-    platform, root = repository.settings.platforms[platform_name], repository.root
+    platform, root = checkout.settings.platforms[platform_name], checkout.root
     if not platform.lab:
         return f"platform.yaml has no `lab: true` for {platform_name}"
     unreviewed = _find_unreviewed(root, platform_name)

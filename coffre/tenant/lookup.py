@@ -14,13 +14,11 @@ def local_today(tenant: Tenant) -> date:
     return utc_now().astimezone(ZoneInfo(tenant.timezone)).date()
 
 
-def find_tenant(repository: Checkout, slug: str) -> Tenant:
+def find_tenant(checkout: Checkout, slug: str) -> Tenant:
     """Return a tenant of the repository; UsageError lists the existing ones."""
-    tenant = repository.tenants.get(slug)
+    tenant = checkout.tenants.get(slug)
     if tenant is None:
-        raise UsageError(
-            f"there is no tenant {slug!r}", f"tenants/ has: {', '.join(repository.tenants) or 'none yet'}."
-        )
+        raise UsageError(f"there is no tenant {slug!r}", f"tenants/ has: {', '.join(checkout.tenants) or 'none yet'}.")
     return tenant
 
 

@@ -12,9 +12,9 @@ OnNotice = Callable[[str], None]
 
 
 @contextmanager
-def open_existing_records(repository: Checkout, on_notice: OnNotice) -> Iterator[Records | None]:
+def open_existing_records(checkout: Checkout, on_notice: OnNotice) -> Iterator[Records | None]:
     """Yield the records; None when nothing was ever recorded or, with a notice, when they cannot be opened."""
-    records = _find(repository, on_notice)
+    records = _find(checkout, on_notice)
     try:
         yield records
     finally:
@@ -22,8 +22,8 @@ def open_existing_records(repository: Checkout, on_notice: OnNotice) -> Iterator
             records.close()
 
 
-def _find(repository: Checkout, on_notice: OnNotice) -> Records | None:
-    reference, root = repository.settings.records, repository.root
+def _find(checkout: Checkout, on_notice: OnNotice) -> Records | None:
+    reference, root = checkout.settings.records, checkout.root
     try:
         return Records.open(reference, root) if exist_records(reference, root) else None
     except ExpectedError as problem:

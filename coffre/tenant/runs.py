@@ -12,8 +12,9 @@ from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout, reload_tenant
+from coffre.spec.tenant import Tenant
 from coffre.tenant.lookup import find_tenant
-from coffre.tenant.service import Service, open_service
+from coffre.tenant.opening import OpenTenant, open_tenant
 from coffre.workspace.clock import utc_now
 from coffre.workspace.locks import tenant_lock
 
@@ -25,14 +26,14 @@ class Anchoring(Protocol):
 
 
 @contextmanager
-def recorded_run(service: Service, command: str) -> Iterator[None]:
+def recorded_run(opened: OpenTenant, command: str) -> Iterator[None]:
     """Record a command from its start: a killed command has no recorded end, and this is visible."""
-    records = service.records
+    records = opened.records
 
     def anchor(*, is_told: bool) -> None:
-        anchor_quietly(service.repository, records, service.secret_store, service.on_notice if is_told else None)
+        anchor_quietly(opened.checkout, records, opened.secret_store, opened.on_notice if is_told else None)
 
-    with recorded_in(records, service.author, command, [service.tenant.slug], anchor):
+    with recorded_in(records, opened.author, command, [opened.tenant.slug], anchor):
         yield
 
 
@@ -70,39 +71,41 @@ def _outcome_of(problem: BaseException) -> RunOutcome:
 
 
 @contextmanager
-def lock_service(
-    repository: Checkout, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
-) -> Iterator[Service]:
+def lock_tenant(
+    checkout: Checkout, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
+) -> Iterator[OpenTenant]:
     """Take a tenant's lock, and only then read: for commands that change the tenant.
 
     The tenant's file, its holds and its records are read under the lock: earlier changes of another command or a
     colleague are included. BusyError when another command has the tenant for longer than the patience.
     """
-    find_tenant(repository, slug)
+    find_tenant(checkout, slug)
     with (
-        tenant_lock(repository.root, slug, patience_seconds),
-        open_service(reload_tenant(repository, slug), slug, on_notice) as service,
+        tenant_lock(checkout.root, slug, patience_seconds),
+        open_tenant(reload_tenant(checkout, slug), slug, on_notice) as opened,
     ):
-        yield service
+        yield opened
 
 
 @contextmanager
-def lock_again(service: Service, patience_seconds: float) -> Iterator[Service]:
+def lock_again(
+    tenant: Tenant, checkout: Checkout, on_notice: OnNotice, patience_seconds: float
+) -> Iterator[OpenTenant]:
     """Take the lock of a tenant whose service was opened without it, for one step that changes it, and read again."""
-    slug = service.tenant.slug
-    with lock_service(service.repository, slug, service.on_notice, patience_seconds=patience_seconds) as now:
+    slug = tenant.slug
+    with lock_tenant(checkout, slug, on_notice, patience_seconds=patience_seconds) as now:
         yield now
 
 
 @contextmanager
-def lock_recorded(repository: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+def lock_recorded(checkout: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
     """Take a tenant's lock, then read, for a recorded command."""
-    with lock_service(repository, slug, on_notice) as service, recorded_run(service, command):
-        yield service
+    with lock_tenant(checkout, slug, on_notice) as opened, recorded_run(opened, command):
+        yield opened
 
 
 @contextmanager
-def open_recorded(repository: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[Service]:
+def open_recorded(checkout: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
     """Open one tenant's service for a recorded command that does not change the tenant."""
-    with open_service(repository, slug, on_notice) as service, recorded_run(service, command):
-        yield service
+    with open_tenant(checkout, slug, on_notice) as opened, recorded_run(opened, command):
+        yield opened

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import get_globals, open_repository
+from coffre.cli.context import get_globals, open_checkout
 from coffre.workspace.paths import LAB_FOLDER
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ def up(
     """Start the missing parts: Ceph, its S3 gateway, and the machines of every tenant on a platform of the lab."""
     from coffre.spec.tenant import SshConnection
 
-    repository = open_repository(context)
+    checkout = open_checkout(context)
     lab = _open_lab(context, release, may_upgrade=upgrade, nodes=nodes)
     ssh_config = lab.ssh_config
     hosts = [
         machine.connection.host
-        for tenant in repository.tenants.values()
+        for tenant in checkout.tenants.values()
         for machine in tenant.machines.values()
         if isinstance(machine.connection, SshConnection)
-        and (config := repository.settings.platforms[tenant.storage.platform].ssh_config)
-        and (repository.root / config).resolve() == ssh_config
+        and (config := checkout.settings.platforms[tenant.storage.platform].ssh_config)
+        and (checkout.root / config).resolve() == ssh_config
     ]
     started = time.monotonic()
     status = lab.up(hosts)

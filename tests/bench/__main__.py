@@ -16,7 +16,7 @@ from pathlib import Path
 from coffre_lab.lab import Lab
 
 from coffre import toolchain
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.connect import connect
 from tests.bench import bare, erasing
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
@@ -156,8 +156,8 @@ def measure_storage(desk: Desk, lab: Lab) -> list[Row]:
     say("storage")
     desk.add("first", 1)
     desk.coffre("apply", "first", "--yes", "--storage-only")  # RGW makes its pools with its first bucket: 3 s
-    repository = load_repository(desk.root)
-    storage = connect(repository.settings.platforms["lab"], desk.root)
+    checkout = load_checkout(desk.root)
+    storage = connect(checkout.settings.platforms["lab"], desk.root)
     tenants = [bare.BareTenant(storage, number) for number in range(BARE_RUNS)]
     bare_new = median_of(lambda number: timed(tenants[number].create), BARE_RUNS)
     bare_read = median_of(lambda _: timed(tenants[0].read))
@@ -221,14 +221,14 @@ def measure_steps(desk: Desk, slug: str) -> list[Row]:
     os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
     from coffre.provisioning.engine.stack import TenantStack, declare
     from coffre.provisioning.steps.secrets import current_keys
-    from coffre.tenant.service import open_service
+    from coffre.tenant.opening import open_tenant
 
     def step(_: int) -> float:
-        repository = load_repository(desk.root)
-        with open_service(repository, slug, say) as service:
-            control = service.secrets.control()
-            declaration = declare(service, current_keys(service.tenant, control))
-            stack = TenantStack(repository, service.tenant.slug, control)
+        checkout = load_checkout(desk.root)
+        with open_tenant(checkout, slug, say) as opened:
+            control = opened.secrets.control()
+            declaration = declare(opened.tenant, opened.checkout, opened.platform, current_keys(opened.tenant, control))
+            stack = TenantStack(checkout, opened.tenant.slug, control)
             return timed(lambda: stack.up(declaration, say))
 
     def changed(number: int) -> float:

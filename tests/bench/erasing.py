@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from coffre_lab.lab import Lab
 
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.api.signed_http import SignedHttp
-from coffre.tenant.service import Service, open_service
+from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.bench.measure import Row, timed
 from tests.integration.offboarding.office import pool_objects
 from tests.processes import list_pids, read_words
@@ -64,11 +64,11 @@ def measure_erasing(root: Path, environment: Mapping[str, str], lab: Lab, say: C
     """Fill the buckets of tenant `erasing`, which has been applied, and erase them in three ways."""
     rows: list[Row] = []
     peaks: dict[str, float] = {}
-    with open_service(load_repository(root), SLUG, lambda _: None) as service:
-        _fill(service, f"{FEW.name}-coffre", FEW)
+    with open_tenant(load_checkout(root), SLUG, lambda _: None) as opened:
+        _fill(opened, f"{FEW.name}-coffre", FEW)
         peaks[FEW.name] = _run("coffre", f"{FEW.name}-coffre", root, environment)["peak_mib"]
         for shape in SHAPES:
-            done, found = _measure(service, shape, root, environment, lab)
+            done, found = _measure(opened, shape, root, environment, lab)
             peaks[shape.name] = done["peak_mib"]
             rows += found
             for row in found:
@@ -79,16 +79,16 @@ def measure_erasing(root: Path, environment: Mapping[str, str], lab: Lab, say: C
 
 
 def _measure(
-    service: Service, shape: Shape, root: Path, environment: Mapping[str, str], lab: Lab
+    opened: OpenTenant, shape: Shape, root: Path, environment: Mapping[str, str], lab: Lab
 ) -> tuple[dict[str, float], list[Row]]:
     coffre, admin, boto3 = (f"{shape.name}-{way}" for way in WAYS)
     for machine in (coffre, admin, boto3):
-        _fill(service, machine, shape)
-    markers = {machine: _marker(service, machine) for machine in (coffre, admin)}
+        _fill(opened, machine, shape)
+    markers = {machine: _marker(opened, machine) for machine in (coffre, admin)}
     server_seconds = _server_seconds(lab)
     done = _run("coffre", coffre, root, environment)
     could = shape.entries * len(os.sched_getaffinity(0)) / (_server_seconds(lab) - server_seconds)
-    purge = ["bucket", "rm", f"--bucket={service.buckets.name(admin)}", "--purge-objects", *shape.purge]
+    purge = ["bucket", "rm", f"--bucket={opened.buckets.name(admin)}", "--purge-objects", *shape.purge]
     rates = {
         "coffre": shape.entries / done["seconds"],
         "admin": shape.entries / timed(lambda: lab.radosgw_admin(purge, timeout=1800)),
@@ -113,8 +113,8 @@ def _measure(
     ]
 
 
-def _marker(service: Service, machine: str) -> str:
-    facts = service.storage.find_bucket(service.buckets.name(machine))
+def _marker(opened: OpenTenant, machine: str) -> str:
+    facts = opened.storage.find_bucket(opened.buckets.name(machine))
     assert facts is not None
     return facts.lifetime_id
 
@@ -134,10 +134,10 @@ def _factor(name: str, factor: float, rate: float) -> Row:
     return Row(name, factor, rate, "its own rate", FACTOR, "x", is_least=True, floor_unit="/s")
 
 
-def _fill(service: Service, machine: str, shape: Shape) -> None:
-    http, bucket = SignedHttp(service.storage.endpoint, service.buckets.owner_key()), service.buckets.name(machine)
+def _fill(opened: OpenTenant, machine: str, shape: Shape) -> None:
+    http, bucket = SignedHttp(opened.storage.endpoint, opened.buckets.owner_key()), opened.buckets.name(machine)
     if not shape.is_versioned:
-        _make_unversioned(service, machine)
+        _make_unversioned(opened, machine)
 
     def put(number: int) -> None:
         for _ in range(shape.times):
@@ -147,9 +147,9 @@ def _fill(service: Service, machine: str, shape: Shape) -> None:
         list(executor.map(put, range(shape.keys)))
 
 
-def _make_unversioned(service: Service, machine: str) -> None:
+def _make_unversioned(opened: OpenTenant, machine: str) -> None:
     """Make a machine's bucket anew as one that never had versions, which a bucket of Coffre's is not."""
-    bucket, s3 = service.buckets.name(machine), make_client(service.storage.endpoint, service.buckets.owner_key())
+    bucket, s3 = opened.buckets.name(machine), make_client(opened.storage.endpoint, opened.buckets.owner_key())
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     _empty_by_boto3(s3, bucket)
     s3.delete_bucket(Bucket=bucket)
@@ -165,16 +165,27 @@ def _run(way: str, machine: str, root: Path, environment: Mapping[str, str]) -> 
     return dict(json.loads(done.stdout))
 
 
-def erase_by_coffre(service: Service, machine: str) -> float:
+def erase_by_coffre(opened: OpenTenant, machine: str) -> float:
     from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 
-    began = identify_bucket(service, machine)
+    began = identify_bucket(opened.tenant, opened.storage, opened.buckets, machine)
     assert began is not None
-    return timed(lambda: erase_bucket(service, began, lambda _: None, refuse=lambda: None))
+    return timed(
+        lambda: erase_bucket(
+            opened.tenant,
+            opened.storage,
+            opened.buckets,
+            opened.memory,
+            began,
+            lambda _: None,
+            resumes=False,
+            refuse=lambda: None,
+        )
+    )
 
 
-def erase_by_boto3(service: Service, machine: str) -> float:
-    bucket, s3 = service.buckets.name(machine), make_client(service.storage.endpoint, service.buckets.owner_key())
+def erase_by_boto3(opened: OpenTenant, machine: str) -> float:
+    bucket, s3 = opened.buckets.name(machine), make_client(opened.storage.endpoint, opened.buckets.owner_key())
 
     def erase() -> None:
         # RGW passes over the rest of a key whose entry at a page's end is deleted: such a loop has to begin again.
@@ -199,8 +210,8 @@ def _empty_by_boto3(s3: "S3Client", bucket: str) -> int:
 
 def main() -> None:
     way, root, machine = sys.argv[1:]
-    with open_service(load_repository(Path(root)), SLUG, lambda _: None) as service:
-        seconds = (erase_by_coffre if way == "coffre" else erase_by_boto3)(service, machine)
+    with open_tenant(load_checkout(Path(root)), SLUG, lambda _: None) as opened:
+        seconds = (erase_by_coffre if way == "coffre" else erase_by_boto3)(opened, machine)
     # Not getrusage, which begins with what the parent had.
     peak_kib = int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0])
     print(json.dumps({"seconds": seconds, "peak_mib": peak_kib / 1024}))

@@ -13,8 +13,8 @@ from coffre import toolchain
 from coffre.offboarding.handover import return_machine
 from coffre.offboarding.lifecycle.evidence import Returned
 from coffre.spec.leaving import Return
-from coffre.spec.loader import load_repository
-from coffre.tenant.service import Service, open_service
+from coffre.spec.loader import load_checkout
+from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.bench.measure import Row
 from tests.passwords import read_password
 
@@ -42,24 +42,24 @@ def measure_returns(desk: Desk) -> list[Row]:
     os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
     desk.add(SLUG, 1)
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
-    with open_service(load_repository(desk.root), SLUG, _say_nothing) as service:
-        tools = _Tools(service, desk.environment)
+    with open_tenant(load_checkout(desk.root), SLUG, _say_nothing) as opened:
+        tools = _Tools(opened, desk.environment)
         tools.back_up(desk.root / "source")
         total_mib = (SMALL_FILES * SMALL_BYTES + LARGE_FILES * LARGE_BYTES) / (1 << 20)
         what = f"{total_mib:.0f} MiB in {SMALL_FILES + LARGE_FILES} files"
         return [
-            *_rows(f"return as files, {what}", _by_turns(service, desk.root, "files", tools.restore), "restic restore"),
-            *_rows("return as a repository", _by_turns(service, desk.root, "repository", tools.copy), "rclone copy"),
+            *_rows(f"return as files, {what}", _by_turns(opened, desk.root, "files", tools.restore), "restic restore"),
+            *_rows("return as a repository", _by_turns(opened, desk.root, "repository", tools.copy), "rclone copy"),
         ]
 
 
 class _Tools:
     """The tools alone, on the same bucket, with the same key."""
 
-    def __init__(self, service: Service, environment: Mapping[str, str]) -> None:
-        endpoint, key = service.storage.endpoint, service.buckets.owner_key()
-        data = service.secrets.data()
-        self._bucket, self._ca_file = service.buckets.name(MACHINE), str(endpoint.ca_file)
+    def __init__(self, opened: OpenTenant, environment: Mapping[str, str]) -> None:
+        endpoint, key = opened.storage.endpoint, opened.buckets.owner_key()
+        data = opened.secrets.data()
+        self._bucket, self._ca_file = opened.buckets.name(MACHINE), str(endpoint.ca_file)
         self._environment = {
             **environment,
             "AWS_ACCESS_KEY_ID": key.access_key_id,
@@ -106,7 +106,7 @@ class _Alone(Protocol):
     def __call__(self, target: Path) -> float: ...
 
 
-def _by_turns(service: Service, root: Path, kind: str, alone: _Alone) -> list[tuple[float, Returned]]:
+def _by_turns(opened: OpenTenant, root: Path, kind: str, alone: _Alone) -> list[tuple[float, Returned]]:
     """Return pairs of the tool's seconds and Coffre's return; by turns, so that a slow minute falls on both."""
     pairs = []
     for number in range(RUNS):
@@ -115,7 +115,7 @@ def _by_turns(service: Service, root: Path, kind: str, alone: _Alone) -> list[tu
         ours.mkdir()
         seconds = alone(bare)
         shutil.rmtree(bare)
-        pairs.append((seconds, return_machine(service, MACHINE, wanted, _say_nothing)))
+        pairs.append((seconds, return_machine(opened, MACHINE, wanted, _say_nothing)))
         shutil.rmtree(ours)
     return pairs
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.storage import CephStorage
 from tests.e2e.conftest import Desk, Run
@@ -155,14 +155,14 @@ class Leaver:
 
     @property
     def tenant_id(self) -> str:
-        return load_repository(self.desk.root).tenants[self.slug].id
+        return load_checkout(self.desk.root).tenants[self.slug].id
 
     @property
     def storage(self) -> CephStorage:
-        return connect(load_repository(self.desk.root).settings.platforms["lab"], self.desk.root)
+        return connect(load_checkout(self.desk.root).settings.platforms["lab"], self.desk.root)
 
     def events(self, kind: EventKind) -> list[Event]:
-        with Records.open(load_repository(self.desk.root).settings.records, self.desk.root) as records:
+        with Records.open(load_checkout(self.desk.root).settings.records, self.desk.root) as records:
             return list(records.list_events(self.tenant_id, kind))
 
     def steps(self, step: str) -> list[Event]:

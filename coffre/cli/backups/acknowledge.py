@@ -6,7 +6,7 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.backups.arguments import Tenant
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 
 
 def register(app: typer.Typer) -> None:
@@ -30,11 +30,11 @@ def acknowledge(
     from coffre.operations.acknowledge.acknowledge import acknowledge as let_go
     from coffre.tenant.runs import lock_recorded
 
-    repository = open_repository(context)
+    checkout = open_checkout(context)
     if not yes:
         asking.confirm(f"Accept the losses in the storage and the paths of {machine}?")
-    with lock_recorded(repository, tenant, "acknowledge", output.warning) as service:
-        done = let_go(service, machine, reason)
+    with lock_recorded(checkout, tenant, "acknowledge", output.warning) as opened:
+        done = let_go(opened, machine, reason)
     for loss in done.losses:
         output.result(f"accepted: {describe(loss)}")
     for path in done.paths:

@@ -6,7 +6,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.backups.arguments import FAILED, REFUSED, Machine, Tenant
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.cli.service.gate import show_filling
 from coffre.spec.values.sizes import format_bytes
 
@@ -31,9 +31,9 @@ def backup(
     from coffre.operations.backup import BackupOutcome, back_up, choose_to_back_up
     from coffre.tenant.runs import open_recorded
 
-    with open_recorded(open_repository(context), tenant, "backup", output.warning) as service:
-        names = choose_to_back_up(service.tenant, machine)
-        done = back_up(service, names, output.progress_of)
+    with open_recorded(open_checkout(context), tenant, "backup", output.warning) as opened:
+        names = choose_to_back_up(opened.tenant, machine)
+        done = back_up(opened, names, output.progress_of)
     if as_json:
         output.result_json(done.machines)
     else:

@@ -8,7 +8,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.backups.arguments import FAILED, Machine, Tenant
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
 
@@ -39,13 +39,13 @@ def drill(
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
     drills, names = [], [machine] if machine else []
     failed: list[ExpectedError] = []
-    with open_recorded(open_repository(context), tenant, "drill", output.warning) as service:
-        refuse_while_blocked(service.tenant)
-        refuse_unapplied(service.tenant, service.buckets, service.log, [])
-        names = names or list(with_repository(service.tenant.active_machines()))
+    with open_recorded(open_checkout(context), tenant, "drill", output.warning) as opened:
+        refuse_while_blocked(opened.tenant)
+        refuse_unapplied(opened.tenant, opened.buckets, opened.log, [])
+        names = names or list(with_repository(opened.tenant.active_machines()))
         for name in names:
             try:
-                drills.append(run_drill(service, name, chosen_seed, partial(output.progress_of, name)))
+                drills.append(run_drill(opened, name, chosen_seed, partial(output.progress_of, name)))
             except ExpectedError as problem:
                 failed.append(problem)
     for each in failed:

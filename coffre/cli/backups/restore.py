@@ -9,7 +9,7 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.backups.arguments import Tenant
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.spec.values.sizes import format_bytes
 
 
@@ -62,14 +62,14 @@ def restore(
         restore_to_directory,
         restore_to_machine,
     )
+    from coffre.tenant.opening import open_tenant
     from coffre.tenant.runs import recorded_run
-    from coffre.tenant.service import open_service
 
     wanted = Wanted(machine, snapshot, path)
-    with open_service(open_repository(context), tenant, output.warning) as service:
+    with open_tenant(open_checkout(context), tenant, output.warning) as opened:
         destination = read_destination(
             to,
-            list(service.tenant.machines),
+            list(opened.tenant.machines),
             folder=into,
             in_place=in_place,
             is_there=lambda name: Path(name).exists(),
@@ -80,12 +80,12 @@ def restore(
                 f"({machine}, {snapshot})"
             )
             asking.confirm(f"Overwrite files of {destination.machine}?")
-        with recorded_run(service, "restore"), output.percentage(f"restoring {machine}") as show:
+        with recorded_run(opened, "restore"), output.percentage(f"restoring {machine}") as show:
             watcher = _RestoreWatcher(machine, show)
             if isinstance(destination, MachineDestination):
-                done = restore_to_machine(service, wanted, destination, watcher)
+                done = restore_to_machine(opened, wanted, destination, watcher)
             else:
-                done = restore_to_directory(service, wanted, destination, watcher)
+                done = restore_to_directory(opened, wanted, destination, watcher)
     if done.is_others:
         output.warning(f"another machine took snapshot {done.snapshot.id[:8]} under the name of {machine}")
     if done.left_out is not None:

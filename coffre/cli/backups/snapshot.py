@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.outside.text import one_line
 
 if TYPE_CHECKING:
-    from coffre.tenant.service import Service
+    from coffre.tenant.opening import OpenTenant
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 Machine = Annotated[str, typer.Option(metavar="NAME", help="The machine whose snapshot it is.")]
@@ -33,8 +33,10 @@ def set_aside(context: typer.Context, tenant: Tenant, machine: Machine, snapshot
     """
     from coffre.operations.restore import setting_aside
 
-    with _changing(context, tenant, "snapshot set-aside") as service:
-        done = setting_aside.set_aside(service, machine, snapshot, reason)
+    with _changing(context, tenant, "snapshot set-aside") as opened:
+        done = setting_aside.set_aside(
+            opened.tenant, opened.buckets, opened.log, opened.memory, machine, snapshot, reason
+        )
     output.result(f"{machine}: snapshot {one_line(done, 80)} is set aside; none of its data is deleted")
 
 
@@ -43,8 +45,8 @@ def bring_back(context: typer.Context, tenant: Tenant, machine: Machine, snapsho
     """Put a snapshot that was set aside back into its repository. Recorded."""
     from coffre.operations.restore import setting_aside
 
-    with _changing(context, tenant, "snapshot bring-back") as service:
-        done = setting_aside.bring_back(service, machine, snapshot, reason)
+    with _changing(context, tenant, "snapshot bring-back") as opened:
+        done = setting_aside.bring_back(opened.tenant, opened.buckets, opened.log, machine, snapshot, reason)
     output.result(f"{machine}: snapshot {one_line(done, 80)} is back in the repository")
 
 
@@ -58,11 +60,11 @@ def list_snapshots(
     """List the snapshots that are set aside, with the author and the reason."""
     from coffre.agents.kinds import with_repository
     from coffre.operations.restore.setting_aside import list_aside
-    from coffre.tenant.service import open_service
+    from coffre.tenant.opening import open_tenant
 
-    with open_service(open_repository(context), tenant, output.warning) as service:
-        names = [machine] if machine else list(with_repository(service.tenant.machines))
-        found = [each for name in names for each in list_aside(service, name)]
+    with open_tenant(open_checkout(context), tenant, output.warning) as opened:
+        names = [machine] if machine else list(with_repository(opened.tenant.machines))
+        found = [each for name in names for each in list_aside(opened.tenant, opened.buckets, opened.log, name)]
     if as_json:
         output.result_json(found)
         return
@@ -74,9 +76,9 @@ def list_snapshots(
 
 
 @contextmanager
-def _changing(context: typer.Context, tenant: str, command: str) -> Iterator["Service"]:
+def _changing(context: typer.Context, tenant: str, command: str) -> Iterator["OpenTenant"]:
     """Lock a tenant, then open it for a change."""
     from coffre.tenant.runs import lock_recorded
 
-    with lock_recorded(open_repository(context), tenant, command, output.warning) as service:
-        yield service
+    with lock_recorded(open_checkout(context), tenant, command, output.warning) as opened:
+        yield opened

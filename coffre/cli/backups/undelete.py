@@ -7,7 +7,7 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.backups.arguments import Tenant
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
 
@@ -47,23 +47,23 @@ def undelete(
     """
     from coffre.operations.restore import undelete as operation
     from coffre.operations.restore.versions import read_moment, refuse_too_old
-    from coffre.tenant.runs import lock_service, recorded_run
+    from coffre.tenant.runs import lock_tenant, recorded_run
 
     now = datetime.now(UTC)
-    with lock_service(open_repository(context), tenant, output.warning) as service:
-        moment = read_moment(at, service.tenant.timezone, now)
-        refuse_too_old(service.tenant, moment, now)
-        plan = operation.look(service, machine, moment, is_exact=exact)
+    with lock_tenant(open_checkout(context), tenant, output.warning) as opened:
+        moment = read_moment(at, opened.tenant.timezone, now)
+        refuse_too_old(opened.tenant, moment, now)
+        plan = operation.look(opened.tenant, opened.buckets, opened.log, machine, moment, is_exact=exact)
         _show_undelete(machine, plan)
         if plan.is_needed and not yes:
             asking.confirm(f"Bring {machine} back to that time?")
-        with recorded_run(service, "undelete"):
+        with recorded_run(opened, "undelete"):
             if plan.is_needed:
                 with output.percentage(f"bringing {machine} back") as show:
-                    operation.undelete(service, machine, plan, show)
+                    operation.undelete(opened.tenant, opened.buckets, opened.log, opened.memory, machine, plan, show)
                 output.result(f"{machine}: brought back")
             output.progress_of(machine, "restic check")
-            problem = operation.check(service, machine)
+            problem = operation.check(opened, machine)
             if problem is not None:
                 raise ExpectedError(
                     f"{machine}: restic check: {problem.message}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
 
@@ -47,13 +47,13 @@ def verify(
     from coffre.tenant.runs import open_recorded
 
     done, failed = [], []
-    with open_recorded(open_repository(context), tenant, "verify", output.warning) as service:
-        names = [machine] if machine else operation.list_machines(service.tenant, service.buckets)
-        refuse_unapplied(service.tenant, service.buckets, service.log, [])
-        publish_programs(service.tenant, service.storage, output.warning, proves=True)
+    with open_recorded(open_checkout(context), tenant, "verify", output.warning) as opened:
+        names = [machine] if machine else operation.list_machines(opened.tenant, opened.buckets)
+        refuse_unapplied(opened.tenant, opened.buckets, opened.log, [])
+        publish_programs(opened.tenant, opened.storage, output.warning, proves=True)
         for name in names:
             try:
-                done.append(operation.verify(service, name, partial(output.progress_of, name)))
+                done.append(operation.verify(opened, name, partial(output.progress_of, name)))
             except ExpectedError as problem:
                 failed.append(problem)
     for why in failed:

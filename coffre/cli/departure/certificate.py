@@ -73,14 +73,14 @@ def _find_own_certificate(context: typer.Context) -> Path | None:
     A folder that happens to be a repository proves nothing: see `find_own_certificate`.
     """
     from coffre.signing.seals.keys import find_own_certificate
-    from coffre.spec.loader import load_repository
+    from coffre.spec.loader import load_checkout
 
     try:
         root = get_globals(context).find_root()
     except UsageError:
         return None
     # Reads platform.yaml alone: an invalid tenant file does not matter here.
-    return find_own_certificate(load_repository(root, []).settings, root)
+    return find_own_certificate(load_checkout(root, []).settings, root)
 
 
 def _show(verdict: "Verdict") -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 
 
 def register(app: typer.Typer) -> None:
@@ -45,9 +45,9 @@ def disclose(
         snapshots=ReturnedSnapshots.ALL if all_snapshots else ReturnedSnapshots.LATEST,
         to=DirectoryTarget(path=str(to.resolve())),
     )
-    with lock_recorded(open_repository(context), tenant, "disclose", output.warning) as service:
-        seal = partial(seal_statement, key=read_tenant_key(service, utc_now()))
-        done = hand_over(service, reference, wanted, seal, partial(output.progress_of, tenant))
+    with lock_recorded(open_checkout(context), tenant, "disclose", output.warning) as opened:
+        seal = partial(seal_statement, key=read_tenant_key(opened.tenant, opened.checkout, opened.embedded, utc_now()))
+        done = hand_over(opened, reference, wanted, seal, partial(output.progress_of, tenant))
     for each in done.returned:
         output.result(describe_returned(each))
     output.result(f"sealed statement: {done.sealed_in} (SHA-256 {done.statement_sha256})")

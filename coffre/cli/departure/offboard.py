@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.lifecycle.evidence import Attested
 from coffre.records.facts.departure import Stage
@@ -42,7 +42,7 @@ Day = Annotated[
 class _Asked:
     """The input of every form of the command: a tenant or one of its retired machines, a day, and the signer."""
 
-    repository: "Checkout"
+    checkout: "Checkout"
     tenant: str
     machine: str | None
     day: date | None
@@ -123,7 +123,7 @@ def offboard(
     """
     from coffre.offboarding.lifecycle.stages import refuse_unless_reached
 
-    asked = _Asked(open_repository(context), tenant, machine, _day(today), as_json, key, on_behalf_of)
+    asked = _Asked(open_checkout(context), tenant, machine, _day(today), as_json, key, on_behalf_of)
     if sum([plan, verify, approve, attest is not None]) > 1:
         raise UsageError("--plan, --approve, --verify and --attest are four commands", "Give one of them.")
     if on_behalf_of is not None and key is None:
@@ -169,9 +169,9 @@ def _run(asked: _Asked, *, yes: bool, resend: bool) -> "DepartureOutcome":
         on_behalf_of=asked.on_behalf_of,
     )
     if asked.machine is None:
-        outcome = run(asked.repository, asked.tenant, asked.day, manner)
+        outcome = run(asked.checkout, asked.tenant, asked.day, manner)
     else:
-        outcome = offboard_machine(asked.repository, asked.tenant, asked.machine, asked.day, manner)
+        outcome = offboard_machine(asked.checkout, asked.tenant, asked.machine, asked.day, manner)
     if asked.as_json:
         output.result_json(outcome)
     else:
@@ -213,9 +213,9 @@ def _plan(asked: _Asked, *, french: bool, ics: Path | None) -> None:
     if asked.machine is not None:
         _plan_machine(asked, asked.machine)
         return
-    found = rehearse(asked.repository, asked.tenant, asked.day)
+    found = rehearse(asked.checkout, asked.tenant, asked.day)
     if ics is not None:
-        ics.write_bytes(render(asked.repository.tenants[asked.tenant], found.calendar))
+        ics.write_bytes(render(asked.checkout.tenants[asked.tenant], found.calendar))
         output.progress(f"written: {ics}")
     if asked.as_json:
         output.result_json(found)
@@ -228,7 +228,7 @@ def _plan(asked: _Asked, *, french: bool, ics: Path | None) -> None:
 def _plan_machine(asked: _Asked, machine: str) -> None:
     from coffre.offboarding.lifecycle.rehearsal import rehearse_machine
 
-    found = rehearse_machine(asked.repository, asked.tenant, machine, asked.day)
+    found = rehearse_machine(asked.checkout, asked.tenant, machine, asked.day)
     if asked.as_json:
         output.result_json(found)
         return
@@ -300,7 +300,7 @@ def _show_machines(machines: "Sequence[MachineFound]") -> None:
 def _approve(asked: _Asked) -> None:
     from coffre.offboarding.approval.approving import approve
 
-    approved = approve(asked.repository, asked.tenant, asked.day, _quiet_manner(asked))
+    approved = approve(asked.checkout, asked.tenant, asked.day, _quiet_manner(asked))
     if asked.as_json:
         output.result_json(approved)
     else:
@@ -317,7 +317,7 @@ def _quiet_manner(asked: _Asked) -> "Manner":
 def _verify(asked: _Asked) -> None:
     from coffre.offboarding.erase.verification import verify_erasure
 
-    done = verify_erasure(asked.repository, asked.tenant, asked.machine, asked.day, _quiet_manner(asked))
+    done = verify_erasure(asked.checkout, asked.tenant, asked.machine, asked.day, _quiet_manner(asked))
     if asked.as_json:
         output.result_json(done)
     else:
@@ -349,9 +349,11 @@ def _attest(asked: _Asked, what: Attested, document: Path | None, dated_on: date
         raise UsageError("--attest needs the customer's document", "Give --document FILE and --dated DAY.")
     manner = _quiet_manner(asked)
     with open_departure(
-        asked.repository, asked.tenant, "offboard --attest", asked.day, manner, asked.machine
+        asked.checkout, asked.tenant, "offboard --attest", asked.day, manner, asked.machine
     ) as departure:
-        attested = attest(departure.service, departure.journal, what, document, dated_on)
+        attested = attest(
+            departure.opened.tenant, departure.opened.checkout, departure.journal, what, document, dated_on
+        )
     output.result(
         f"{asked.tenant}: {what.value.replace('_', ' ')}, attested by {attested.document} of {attested.dated_on} "
         f"(SHA-256 {attested.document_sha256})"

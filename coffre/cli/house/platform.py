@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def check(
     """
     from coffre.provisioning import platforms
 
-    repository = open_repository(context)
-    known = repository.settings.platforms
+    checkout = open_checkout(context)
+    known = checkout.settings.platforms
     for name in names or []:
         if name not in known:
             raise UsageError(f"there is no platform {name!r}", f"platform.yaml has: {', '.join(known)}.")
     reports = [
-        platforms.check(repository, name, datetime.now(UTC), partial(output.progress_of, name))
+        platforms.check(checkout, name, datetime.now(UTC), partial(output.progress_of, name))
         for name in dict.fromkeys(names or known)
     ]
     if as_json:

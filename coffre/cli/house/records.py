@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.cli.words.records import say_contradiction, say_details, say_fault, say_weakness
 from coffre.errors import ExpectedError, UsageError
 from coffre.outside.text import one_line
@@ -43,9 +43,9 @@ def list_events(
     """Show the newest events, in the order of their dates."""
     from coffre.tenant.past import open_existing_records
 
-    repository = open_repository(context)
-    known = repository.tenants.get(tenant or "")
-    with open_existing_records(repository, output.warning) as records:
+    checkout = open_checkout(context)
+    known = checkout.tenants.get(tenant or "")
+    with open_existing_records(checkout, output.warning) as records:
         tenant_id = tenant if known is None else known.id
         found = [] if records is None else records.list_newest(tenant_id, last)
     if as_json:
@@ -88,19 +88,19 @@ def verify(
     """
     from coffre.anchors.check import check_records
     from coffre.offboarding.lifecycle.keeping_after import trimmable_kinds
+    from coffre.tenant.opening import open_secrets
     from coffre.tenant.past import open_existing_records
-    from coffre.tenant.service import open_secrets
     from coffre.workspace.clock import utc_now
 
-    repository = open_repository(context)
+    checkout = open_checkout(context)
     given = [head for text in heads or [] for head in _read_given(text)]
-    with open_existing_records(repository, output.error) as records:
+    with open_existing_records(checkout, output.error) as records:
         if records is None:
             raise ExpectedError("there are no records to verify", "If there were records, restore them from a backup.")
         check = check_records(
-            repository,
+            checkout,
             records,
-            open_secrets(repository, output.warning),
+            open_secrets(checkout, output.warning),
             given=given,
             trimmable=trimmable_kinds(),
             now=utc_now(),
@@ -108,7 +108,7 @@ def verify(
     if as_json:
         output.result_json({"is_sound": check.is_sound, **vars(check), "report": _plain_report(check)})
     else:
-        _show(check, str(repository.settings.anchor.file))
+        _show(check, str(checkout.settings.anchor.file))
     if not check.is_sound:
         raise typer.Exit(UNSOUND)
 
@@ -122,12 +122,12 @@ def anchor(context: typer.Context) -> None:
     """
     from coffre.anchors.anchoring import anchor_records
     from coffre.records.database.store import Records
-    from coffre.tenant.service import open_secrets
+    from coffre.tenant.opening import open_secrets
     from coffre.workspace.clock import utc_now
 
-    repository = open_repository(context)
-    with Records.open(repository.settings.records, repository.root) as records:
-        done = anchor_records(repository, records, open_secrets(repository, output.warning), utc_now())
+    checkout = open_checkout(context)
+    with Records.open(checkout.settings.records, checkout.root) as records:
+        done = anchor_records(checkout, records, open_secrets(checkout, output.warning), utc_now())
     for each in done:
         output.result(f"{each.place}: head {each.head.position} of {each.head.signed_at:%Y-%m-%d %H:%M} UTC")
     if not done:

@@ -8,7 +8,7 @@ import typer
 from pydantic import SecretStr
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 
 group = typer.Typer(help="The keys that open the tenants' secret bundles.", no_args_is_help=True)
 recipients_group = typer.Typer(help="List and change who can open the bundles.", no_args_is_help=True)
@@ -35,11 +35,11 @@ def init(context: typer.Context) -> None:
     """Create the identity, recovery key, recipients, secrets folder and escrow that are missing. May run again."""
     from coffre.secrets.holders.setup import init as set_up
 
-    repository = open_repository(context)
-    settings = repository.settings
-    done = set_up(repository.root / settings.secrets, repository.root / settings.escrow, repository.root)
+    checkout = open_checkout(context)
+    settings = checkout.settings
+    done = set_up(checkout.root / settings.secrets, checkout.root / settings.escrow, checkout.root)
     for path in done.created:
-        output.result(f"made {path.relative_to(repository.root) if path.is_relative_to(repository.root) else path}")
+        output.result(f"made {path.relative_to(checkout.root) if path.is_relative_to(checkout.root) else path}")
     if not done.created:
         output.result("nothing to create: the identity, recipients, secrets folder and escrow exist")
     output.result(
@@ -66,7 +66,7 @@ def list_recipients(
     from coffre.operations.secrets import open_vault
     from coffre.secrets.holders import recipients
 
-    found = recipients.list_recipients(open_vault(open_repository(context)))
+    found = recipients.list_recipients(open_vault(open_checkout(context)))
     if as_json:
         output.result_json(found)
     else:
@@ -86,7 +86,7 @@ def add_recipient(
     """Encrypt every bundle for one more key. May run again, also after an interruption."""
     from coffre.operations.secrets import add_recipient as add
 
-    count = add(open_repository(context), key, note, output.progress)
+    count = add(open_checkout(context), key, note, output.progress)
     output.result(f"{count} files are encrypted for the new list")
 
 
@@ -95,7 +95,7 @@ def remove_recipient(context: typer.Context, key: Key) -> None:
     """Encrypt every bundle for the other keys only. May run again, also after an interruption."""
     from coffre.operations.secrets import remove_recipient as remove
 
-    count = remove(open_repository(context), key, output.progress)
+    count = remove(open_checkout(context), key, output.progress)
     output.result(f"{count} files are encrypted for the new list")
     output.warning(
         "the removed key could read every secret until now, and can still read copies of the old files: "
@@ -111,7 +111,7 @@ def verify(
     """Open every bundle and compare both copies; end with 1 when something is wrong. Writes and shows no secret."""
     from coffre.operations.secrets import verify_secrets
 
-    done = verify_secrets(open_repository(context), output.warning)
+    done = verify_secrets(open_checkout(context), output.warning)
     if as_json:
         output.result_json({"is_sound": done.is_sound, **vars(done)})
     else:
@@ -139,8 +139,8 @@ def export(
     from coffre.operations.secrets import export_secrets
     from coffre.tenant.runs import open_recorded
 
-    with open_recorded(open_repository(context), tenant, "secrets export", output.warning) as service:
-        machines = export_secrets(service.secrets, service.log, to, reason, recipient)
+    with open_recorded(open_checkout(context), tenant, "secrets export", output.warning) as opened:
+        machines = export_secrets(opened.secrets, opened.log, to, reason, recipient)
     output.result(f"{to}: the secrets of {tenant} ({', '.join(machines)}), encrypted for {len(recipient)} keys")
     output.warning(f"it opens with `age -d -i IDENTITY {to}`; remove it when it is no longer needed")
 
@@ -156,12 +156,12 @@ def set_secret(
     from coffre.tenant.lookup import find_tenant
     from coffre.tenant.runs import lock_recorded
 
-    repository = open_repository(context)
-    found = find_tenant(repository, tenant)
+    checkout = open_checkout(context)
+    found = find_tenant(checkout, tenant)
     check_name(name)
     value = _read_secret(f"{name} of {tenant}")
-    with lock_recorded(repository, tenant, "secrets set", output.warning) as service:
-        is_new = set_credential(service.secrets, name, value)
+    with lock_recorded(checkout, tenant, "secrets set", output.warning) as opened:
+        is_new = set_credential(opened.secrets, name, value)
     output.result(f"{name} is stored in both places" if is_new else f"{name} is already stored: nothing was written")
     if not users_of(found, name):
         output.warning(f"nothing in tenants/{tenant}.yaml names it yet: write credential: {name} where it is used")

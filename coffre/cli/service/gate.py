@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.errors import UsageError
 from coffre.spec.values.sizes import format_bytes
 
@@ -49,11 +49,11 @@ def gate(
 
     if (let_go_on is None) != (not reason):
         raise UsageError("--open and --reason belong together", "Write why the machine may continue; it is recorded.")
-    with lock_recorded(open_repository(context), tenant, "gate", output.warning) as service:
-        unmoved = dict(find_unapplied(service.tenant, service.buckets, service.log, service.tenant.active_machines()))
+    with lock_recorded(open_checkout(context), tenant, "gate", output.warning) as opened:
+        unmoved = dict(find_unapplied(opened.tenant, opened.buckets, opened.log, opened.tenant.active_machines()))
         if let_go_on is not None and reason:
-            give_word(service, let_go_on, reason)
-        state = settle_gate(service, unmoved.setdefault)
+            give_word(opened.tenant, opened.buckets, opened.log, let_go_on, reason)
+        state = settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log, unmoved.setdefault)
     for why in unmoved.values():
         output.expected_error(why)
     if as_json:

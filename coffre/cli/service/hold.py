@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 Reference = Annotated[str, typer.Option(metavar="TEXT", help="The reference of the order or letter; recorded.")]
@@ -38,7 +38,7 @@ def place(
 
     kind = HoldKind.BLOCK_ACCESS if block_access else HoldKind.PRESERVE
     hold = RecordedHold(reference, since.date(), kind, "")
-    buckets = place_hold(open_repository(context), tenant, hold, output.warning)
+    buckets = place_hold(open_checkout(context), tenant, hold, output.warning)
     output.result(f"{tenant}: held ({kind.value}); nothing expires in {buckets} buckets (read back)")
 
 
@@ -53,8 +53,8 @@ def lift(
     from coffre.tenant.holds import lift_hold
     from coffre.tenant.runs import lock_recorded
 
-    with lock_recorded(open_repository(context), tenant, "hold lift", output.warning) as service:
-        lift_hold(service.log, reference, reason)
+    with lock_recorded(open_checkout(context), tenant, "hold lift", output.warning) as opened:
+        lift_hold(opened.log, reference, reason)
     output.result(f"{tenant}: the hold {reference} is lifted; run `coffre apply {tenant}` to restart expiry")
 
 
@@ -66,10 +66,10 @@ def list_holds(
 ) -> None:
     """List the active confidential holds on a tenant."""
     from coffre.tenant.holds import list_recorded
-    from coffre.tenant.service import open_service
+    from coffre.tenant.opening import open_tenant
 
-    with open_service(open_repository(context), tenant, output.warning) as service:
-        found = list_recorded(service.log)
+    with open_tenant(open_checkout(context), tenant, output.warning) as opened:
+        found = list_recorded(opened.log)
     if as_json:
         output.result_json(found)
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_repository, turn_of
+from coffre.cli.context import open_checkout, turn_of
 from coffre.cli.words.machines import describe_retired
 from coffre.spec.values.sizes import format_bytes, format_sold
 
@@ -31,19 +31,19 @@ def status(
     The command leaves invalid or foreign data out, names it below the table and ends with 1.
     """
     from coffre.observation.tenant import observe
-    from coffre.tenant.service import open_service
+    from coffre.tenant.opening import open_tenant
 
-    repository = open_repository(context)
+    checkout = open_checkout(context)
     now = datetime.now(UTC)
-    names = tenants or list(repository.tenants)
+    names = tenants or list(checkout.tenants)
     seen: list[TenantObservation] = []
     failed: list[str] = []
     for name in names:
         with (
             turn_of(name, failed, alone=len(names) == 1),
-            open_service(repository, name, output.warning) as service,
+            open_tenant(checkout, name, output.warning) as opened,
         ):
-            seen.append(observe(service, now))
+            seen.append(observe(opened, now))
     if as_json:
         output.result_json(seen)
     for tenant in [] if as_json else seen:

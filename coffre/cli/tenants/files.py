@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import get_globals, open_repository
+from coffre.cli.context import get_globals, open_checkout
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,19 +40,19 @@ def new(
     from coffre.spec.intake.collection_sheet import render_collection_sheet
     from coffre.spec.intake.placing import place_tenant, tenant_path
 
-    repository = open_repository(context)
+    checkout = open_checkout(context)
     if print_sheet:
-        output.result(render_collection_sheet(repository.settings.provider).rstrip())
+        output.result(render_collection_sheet(checkout.settings.provider).rstrip())
         return
     if tenant is None:
         raise UsageError("the new tenant has no name", "Name it: coffre new boulangerie-martin.")
-    tenant_path(repository.root, tenant)
-    path = place_tenant(repository.root, tenant, _fill_in(repository, tenant, answers))
-    shown = path.relative_to(repository.root)
+    tenant_path(checkout.root, tenant)
+    path = place_tenant(checkout.root, tenant, _fill_in(checkout, tenant, answers))
+    shown = path.relative_to(checkout.root)
     output.result(f"wrote {shown}: read it, have it reviewed, then run coffre plan {tenant}")
 
 
-def _fill_in(repository: "Checkout", slug: str, answers: Path | None) -> str:
+def _fill_in(checkout: "Checkout", slug: str, answers: Path | None) -> str:
     """Return the text of the file, from a file of answers or from the person at the terminal."""
     from coffre.provisioning.known_ids import open_known_ids
     from coffre.spec.files import display_name, read_bytes
@@ -64,11 +64,11 @@ def _fill_in(repository: "Checkout", slug: str, answers: Path | None) -> str:
             "the questions need a terminal, and standard input is not one",
             "Give the answers in a file: coffre new TENANT --answers FILE (a tenant file's keys, without id).",
         )
-    with open_known_ids(repository, output.warning) as is_known:
+    with open_known_ids(checkout, output.warning) as is_known:
         tenant_id = mint_id(is_known)
-    platforms = list(repository.settings.platforms)
+    platforms = list(checkout.settings.platforms)
     if answers is not None:
-        name = display_name(answers, repository.root)
+        name = display_name(answers, checkout.root)
         content = read_bytes(answers, name)
         if isinstance(content, Problem):
             raise InvalidRepositoryError([content])
@@ -100,10 +100,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="A list of {file,line,column,path,message,hint}.")] = False,
 ) -> None:
     """List every problem of platform.yaml and the tenant files. Works offline."""
-    from coffre.spec.loader import InvalidRepositoryError, load_repository
+    from coffre.spec.loader import InvalidRepositoryError, load_checkout
 
     try:
-        repository = load_repository(get_globals(context).find_root(), files or None)
+        checkout = load_checkout(get_globals(context).find_root(), files or None)
     except InvalidRepositoryError as invalid:
         if as_json:
             output.result_json(invalid.problems)
@@ -114,8 +114,8 @@ def check(
     if as_json:
         output.result_json([])
     else:
-        machines = sum(len(tenant.machines) for tenant in repository.tenants.values())
-        output.result(f"{len(repository.tenants)} tenants with {machines} machines: no problem found")
+        machines = sum(len(tenant.machines) for tenant in checkout.tenants.values())
+        output.result(f"{len(checkout.tenants)} tenants with {machines} machines: no problem found")
 
 
 def schema(

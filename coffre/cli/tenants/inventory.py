@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import choose_tenants, open_repository
+from coffre.cli.context import choose_tenants, open_checkout
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def inventory(
 
     if as_json and as_ansible:
         raise UsageError("--json and --ansible are both given", "Leave out one of the two.")
-    repository = open_repository(context)
-    names = choose_tenants(tenants, every or not tenants, list(repository.tenants))
+    checkout = open_checkout(context)
+    names = choose_tenants(tenants, every or not tenants, list(checkout.tenants))
     if as_ansible:
-        output.result_json(build_ansible_inventory(repository, names))
+        output.result_json(build_ansible_inventory(checkout, names))
         return
-    machines = list_machines(repository, names, output.warning)
+    machines = list_machines(checkout, names, output.warning)
     if as_json:
         output.result_json(machines)
     else:

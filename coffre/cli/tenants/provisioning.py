@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.context import choose_tenants, open_repository, turn_of
+from coffre.cli.context import choose_tenants, open_checkout, turn_of
 from coffre.cli.service.gate import show_filling
 from coffre.cli.words.machines import describe_outcome
 from coffre.cli.words.plan import show_plan
@@ -47,19 +47,19 @@ def plan(
     from coffre.provisioning.exact import plan_exactly, save_plans
     from coffre.provisioning.plan import refuse_orphans
 
-    repository = open_repository(context)
-    refuse_orphans(repository)
-    names = choose_tenants(tenants, every, list(repository.tenants))
+    checkout = open_checkout(context)
+    refuse_orphans(checkout)
+    names = choose_tenants(tenants, every, list(checkout.tenants))
     plans, exact = [], []
     failed: list[str] = []
     for name in names:
         with turn_of(name, failed, alone=len(names) == 1):
-            exact.append(plan_exactly(repository, name, output.warning))
+            exact.append(plan_exactly(checkout, name, output.warning))
             plans.append(exact[-1].plan)
             if not as_json:
                 show_plan(plans[-1])
     if any(planned.is_needed for planned in plans):
-        _warn_of_hours(repository)
+        _warn_of_hours(checkout)
     if as_json:
         output.result_json([{**asdict(planned), "is_needed": planned.is_needed} for planned in plans])
     if failed:
@@ -147,24 +147,24 @@ def apply(
     from coffre.provisioning.plan import refuse_orphans
     from coffre.provisioning.terms.context import Intent, Renewal
 
-    repository = open_repository(context)
-    refuse_orphans(repository)
+    checkout = open_checkout(context)
+    refuse_orphans(checkout)
     renewal = Renewal(frozenset(new_repository or ()), platform_lost, reason)
     replacement = Replacement(tuple(replace_machine or ()), reason)
     intent = Intent(storage_only, adopt, replace_orders, renewal, replacement)
     saved = _read_plan(plan_file, tenants, every, intent.has_options) if plan_file is not None else {}
-    names = list(saved) or choose_tenants(tenants, every, list(repository.tenants))
+    names = list(saved) or choose_tenants(tenants, every, list(checkout.tenants))
     failed: list[str] = []
     for name in names:
         with turn_of(name, failed, alone=len(names) == 1):
             planned = saved.get(name)
             if not yes and planned is None:
-                planned = plan_exactly(repository, name, output.warning, intent)
+                planned = plan_exactly(checkout, name, output.warning, intent)
                 show_plan(planned.plan)
-                _warn_of_hours(repository)
+                _warn_of_hours(checkout)
                 asking.confirm(f"Apply {name}?")
             outcome = apply_tenant(
-                repository, name, on_progress=partial(output.progress_of, name), intent=intent, planned=planned
+                checkout, name, on_progress=partial(output.progress_of, name), intent=intent, planned=planned
             )
             _show_outcome(outcome)
             if not outcome.is_complete:
@@ -187,12 +187,12 @@ def _read_plan(path: Path, tenants: list[str] | None, every: bool, has_options: 
     return {each.plan.tenant: each for each in load_plans(path)}
 
 
-def _warn_of_hours(repository: "Checkout") -> None:
+def _warn_of_hours(checkout: "Checkout") -> None:
     """Show what an apply would print if it started now."""
     from coffre.provisioning.steps.out_of_hours import hours_warnings
     from coffre.workspace.clock import utc_now
 
-    for text in hours_warnings(repository.settings.working_hours, utc_now()):
+    for text in hours_warnings(checkout.settings.working_hours, utc_now()):
         output.warning(text)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 from coffre.cli.words.rotation import describe_choice, describe_rotation
 
 
@@ -42,13 +42,13 @@ def rotate(
     """
     from coffre.provisioning.rotation.rotate import Choice, rotate_tenant
 
-    repository = open_repository(context)
+    checkout = open_checkout(context)
     choice = Choice(machine, owner, signing)
     if not yes:
         at_once = " and revoke the old ones at once" if now else ""
         question = f"Replace {describe_choice(choice)} of {tenant}{at_once}?"
         asking.confirm(question)
-    outcome = rotate_tenant(repository, tenant, choice, now=now, on_progress=partial(output.progress_of, tenant))
+    outcome = rotate_tenant(checkout, tenant, choice, now=now, on_progress=partial(output.progress_of, tenant))
     if as_json:
         output.result_json(outcome)
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.context import open_repository
+from coffre.cli.context import open_checkout
 
 
 def register(app: typer.Typer) -> None:
@@ -25,10 +25,10 @@ def trust(
     from coffre.agents.reach import trust as host_keys
     from coffre.tenant.machines import find_connection, known_hosts_file
 
-    repository = open_repository(context)
-    connection, ssh_config = find_connection(repository, tenant, machine)
+    checkout = open_checkout(context)
+    connection, ssh_config = find_connection(checkout, tenant, machine)
     scanned = host_keys.scan(connection, ssh_config)
-    path = known_hosts_file(repository.root, tenant)
+    path = known_hosts_file(checkout.root, tenant)
     recorded = host_keys.find_recorded(path, scanned.name)
     for key in scanned.keys:
         output.result(f"{scanned.name} {key.algorithm} {key.fingerprint}")
@@ -41,6 +41,6 @@ def trust(
         question = f"Does the administrator of {machine} read the same keys on it (`ssh-keygen -lf`)?"
         asking.confirm(question)
     if host_keys.record(path, scanned, replace=replace):
-        output.result(f"recorded in {path.relative_to(repository.root)}: commit it")
+        output.result(f"recorded in {path.relative_to(checkout.root)}: commit it")
     else:
         output.result("these keys are already recorded")

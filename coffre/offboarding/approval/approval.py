@@ -18,8 +18,9 @@ from coffre.signing.signers import FILE_NAME, person_of
 from coffre.signing.statements import Act
 from coffre.spec.files import TENANTS_FOLDER
 from coffre.spec.leaving import Leaving
+from coffre.spec.loader import Checkout
 from coffre.spec.parsing.documents import find_block
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Tenant
 from coffre.workspace.clock import utc_now
 
 _KEY = "leaving"
@@ -33,25 +34,25 @@ class Approver:
     identity: Identity
 
 
-def get_approval(service: Service, people: People) -> Approved:
+def get_approval(tenant: Tenant, checkout: Checkout, people: People) -> Approved:
     """Return the departure's approval from git and the journal; RefusedError without a valid one."""
-    leaving = service.tenant.leaving
+    leaving = tenant.leaving
     assert leaving is not None  # noqa: S101 - asked of tenants that leave only
-    file = file_of(service)
-    written = read_block(service, people)
+    file = file_of(tenant)
+    written = read_block(tenant, checkout, people)
     subject = digest_block(written)
     approvers = [Approver(each.identity.name, each.identity) for each in written.mergers if each.identity is not None]
     approvers += [_approver(each) for each in people.list_acts(Act.APPROVE) if each.statement.subject == subject]
     approved = judge_approval(file, leaving, written, approvers, people.trust.now)
     if not approved.is_proved and people.is_needed(Act.APPROVE):
-        raise _not_proved(service, file, leaving, written)
+        raise _not_proved(tenant, file, leaving, written)
     trust = people.trust
     return _with_signers(approved, trust.began_at, trust.changed_at) if approved.is_proved else approved
 
 
-def read_block(service: Service, people: People) -> Authorship:
+def read_block(tenant: Tenant, checkout: Checkout, people: People) -> Authorship:
     """Return the `leaving:` block of the branch, and its authors; RefusedError when it is not committed as it is."""
-    root, file = service.repository.root, file_of(service)
+    root, file = checkout.root, file_of(tenant)
     place = find_place(root)
     written = None
     if place is not None:
@@ -139,7 +140,7 @@ def _with_signers(approved: Approved, began_at: str | None, changed_at: str | No
     return Approved(**{**vars(approved), "signers_from": began_at or "", "signers_at": changed_at or ""})
 
 
-def _not_proved(service: Service, file: str, leaving: Leaving, written: Authorship) -> RefusedError:
+def _not_proved(tenant: Tenant, file: str, leaving: Leaving, written: Authorship) -> RefusedError:
     unsigned = [hand for hand in written.writers if hand.identity is None]
     if unsigned:
         return RefusedError(
@@ -149,14 +150,14 @@ def _not_proved(service: Service, file: str, leaving: Leaving, written: Authorsh
         )
     return RefusedError(
         f"{leaving.approved_by} has not signed the approval of the departure in {file}",
-        f"That person runs `coffre offboard {service.tenant.slug} --approve --key FILE`, or merges the pull request by "
+        f"That person runs `coffre offboard {tenant.slug} --approve --key FILE`, or merges the pull request by "
         "a signed merge commit.",
     )
 
 
-def file_of(service: Service) -> str:
+def file_of(tenant: Tenant) -> str:
     """Return the tenant's file, relative to the root."""
-    return f"{TENANTS_FOLDER}/{service.tenant.slug}.yaml"
+    return f"{TENANTS_FOLDER}/{tenant.slug}.yaml"
 
 
 def _block_of(content: bytes, file: str) -> str | None:

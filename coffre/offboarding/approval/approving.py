@@ -22,11 +22,11 @@ class Approval:
     block_sha256: str
 
 
-def approve(repository: Checkout, slug: str, asked_day: date | None, manner: Manner) -> Approval:
+def approve(checkout: Checkout, slug: str, asked_day: date | None, manner: Manner) -> Approval:
     """Sign the committed `leaving:` block. RefusedError without a trusted key, and for its author."""
-    with open_departure(repository, slug, "offboard --approve", asked_day, manner) as departure:
-        service, people = departure.service, departure.people
-        leaving = get_leaving(service)
+    with open_departure(checkout, slug, "offboard --approve", asked_day, manner) as departure:
+        opened, people = departure.opened, departure.people
+        leaving = get_leaving(opened.tenant)
         if departure.journal.stage is not None and departure.journal.stage not in BEFORE_ERASURE:
             raise RefusedError(f"the data of {slug} is already erased: an approval is no longer possible")
         if manner.key is None:
@@ -38,8 +38,8 @@ def approve(repository: Checkout, slug: str, asked_day: date | None, manner: Man
                 f"tenants/{slug}.yaml names {leaving.approved_by} as approver, but this is the key of {person}",
                 "The person in approved_by must sign, with their own key.",
             )
-        written = read_block(service, people)
-        judge_approval(file_of(service), leaving, written, [Approver(person, identity)], people.trust.now)
+        written = read_block(opened.tenant, opened.checkout, people)
+        judge_approval(file_of(opened.tenant), leaving, written, [Approver(person, identity)], people.trust.now)
         acted = departure.prove(Act.APPROVE, subject := digest_block(written))
         assert acted is not None  # noqa: S101 - a key was given
         return Approval(slug, acted.name, acted.identity.fingerprint, subject)

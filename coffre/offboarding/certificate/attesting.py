@@ -10,19 +10,22 @@ from coffre.errors import RefusedError, UsageError
 from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.facts.departure import Stage
-from coffre.tenant.service import Service
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
 
 
-def attest(service: Service, journal: Journal, what: Attested, document: Path, dated_on: date) -> Attestation:
+def attest(
+    tenant: Tenant, checkout: Checkout, journal: Journal, what: Attested, document: Path, dated_on: date
+) -> Attestation:
     """Keep a customer's document and record its attestation. The same document twice is recorded once."""
     if journal.stage is None:
         raise RefusedError(
-            f"{service.tenant.slug} has no departure in progress",
-            f"`coffre offboard {service.tenant.slug}` begins one; an attestation belongs to a departure.",
+            f"{tenant.slug} has no departure in progress",
+            f"`coffre offboard {tenant.slug}` begins one; an attestation belongs to a departure.",
         )
     if journal.stage is Stage.CLOSED:
         raise RefusedError(
-            f"the departure of {service.tenant.slug} is closed: its certificate lists what was received before",
+            f"the departure of {tenant.slug} is closed: its certificate lists what was received before",
             "Keep the document with the certificate.",
         )
     if not document.is_file():
@@ -33,8 +36,7 @@ def attest(service: Service, journal: Journal, what: Attested, document: Path, d
     if attested in journal.read(Step.ATTESTED, Attestation):
         return attested
     kept = (
-        tenant_folder(service.repository, service.tenant)
-        / f"attestation-{what.value}-{attested.document_sha256[:12]}{document.suffix}"
+        tenant_folder(checkout, tenant) / f"attestation-{what.value}-{attested.document_sha256[:12]}{document.suffix}"
     )
     shutil.copyfile(document, kept)
     journal.note(Step.ATTESTED, attested)

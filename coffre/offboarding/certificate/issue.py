@@ -21,25 +21,29 @@ from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import Head
 from coffre.records.details import to_details
 from coffre.records.facts.departure import DepartureStep
+from coffre.secrets.store import OnNotice, SecretStore
 from coffre.signing.seals.keys import CertifiedKey, name_signer
 from coffre.signing.seals.sealed_pdf import seal_pdf
-from coffre.tenant.service import Service
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 from coffre.workspace.files import write_atomically
 
 
-def issue(service: Service, journal: Journal, today: date) -> Certificate:
+def issue(opened: OpenTenant, journal: Journal, today: date) -> Certificate:
     """Make, sign and record the certificate of a departure; an issued one is returned unchanged.
 
     The journal entry is written after both files: after a kill before it, the next run makes the files again, since
     nobody has received them. RefusedError on a real platform without a signing key.
     """
     certified = journal.find(Step.CERTIFIED, Certified)
-    folder = tenant_folder(service.repository, service.tenant)
+    folder = tenant_folder(opened.checkout, opened.tenant)
     if certified is not None:
         return _certificate(folder, certified)
-    key = read_tenant_key(service, utc_now())
-    facts = build_facts(_sources(service, journal, today, key))
+    key = read_tenant_key(opened.tenant, opened.checkout, opened.embedded, utc_now())
+    facts = build_facts(_sources(opened, journal, today, key))
     stem = f"certificat-{facts.number}"
     pdf_name, json_name = f"{stem}.pdf", f"{stem}.json"
     page = render_certificate(facts, name_signer(key.certificates[0]), json_name)
@@ -52,54 +56,54 @@ def issue(service: Service, journal: Journal, today: date) -> Certificate:
     return _certificate(folder, certified)
 
 
-def _sources(service: Service, journal: Journal, today: date, key: CertifiedKey) -> Sources:
-    events = service.records.list_events(service.tenant.id)
-    entries, people = journal.entries(), People(service.repository, service.embedded, journal)
+def _sources(opened: OpenTenant, journal: Journal, today: date, key: CertifiedKey) -> Sources:
+    events = opened.records.list_events(opened.tenant.id)
+    entries, people = journal.entries(), People(opened.checkout, opened.embedded, journal)
     begin = entries[0].event.at if entries else datetime.max.replace(tzinfo=UTC)
     return Sources(
-        number=_number(service, today),
+        number=_number(opened.tenant, opened.log, today),
         issued_on=today,
         machine=journal.machine,
         entries=entries,
         # Letters of a renounced departure do not belong to this one.
         others=[event for event in events if event.at >= begin],
-        tenant=service.tenant,
-        settings=service.repository.settings,
-        is_embedded=service.embedded.is_proved,
+        tenant=opened.tenant,
+        settings=opened.checkout.settings,
+        is_embedded=opened.embedded.is_proved,
         coffre_version=coffre.__version__,
-        commit=service.author.commit,
+        commit=opened.author.commit,
         signature_algorithm=key.algorithm,
         signers=key.fingerprints,
-        records=_find_head(service),
+        records=_find_head(opened.secret_store, opened.log, opened.on_notice),
         who=read_who(people, journal),
-        is_block_approved=_is_block_approved(service, people, journal),
+        is_block_approved=_is_block_approved(opened.tenant, opened.checkout, people, journal),
     )
 
 
-def _is_block_approved(service: Service, people: People, journal: Journal) -> bool:
+def _is_block_approved(tenant: Tenant, checkout: Checkout, people: People, journal: Journal) -> bool:
     """Tell whether the `leaving:` block is still the approved one, if the approval has its hash."""
     approved = journal.find(Step.APPROVED, Approved)
     if approved is None or not approved.block_sha256:
         return True
     try:
-        return digest_block(read_block(service, people)) == approved.block_sha256
+        return digest_block(read_block(tenant, checkout, people)) == approved.block_sha256
     except RefusedError:
         return False
 
 
-def _find_head(service: Service) -> Head | None:
+def _find_head(secret_store: SecretStore, log: TenantLog, on_notice: OnNotice) -> Head | None:
     """Sign the head of the records; on failure the certificate is issued without a head, and says so."""
     try:
-        return sign_records(service.records, service.secret_store, Place.CERTIFICATE.value)
+        return sign_records(log.open_records(), secret_store, Place.CERTIFICATE.value)
     except ExpectedError as problem:
-        service.on_notice(f"the certificate has no head of the records: {problem.message}")
+        on_notice(f"the certificate has no head of the records: {problem.message}")
         return None
 
 
-def _number(service: Service, today: date) -> str:
+def _number(tenant: Tenant, log: TenantLog, today: date) -> str:
     """Return the number of the next certificate of a tenant; it contains the tenant's id, so that it is unique."""
-    issued = sum(each.fact.step == Step.CERTIFIED for each in service.log.list(DepartureStep))
-    return f"CE-{today.year}-{service.tenant.id.upper()}-{issued + 1:02}"
+    issued = sum(each.fact.step == Step.CERTIFIED for each in log.list(DepartureStep))
+    return f"CE-{today.year}-{tenant.id.upper()}-{issued + 1:02}"
 
 
 def _certified(facts: CertificateFacts, pdf: bytes, signed_json: bytes, names: tuple[str, str]) -> Certified:

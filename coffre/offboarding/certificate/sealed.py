@@ -12,7 +12,9 @@ from coffre.signing.seals.keys import CertifiedKey, fingerprint, read_signing_ke
 from coffre.signing.seals.seal import Sealed, SealError
 from coffre.signing.seals.sealed_json import open_json, seal_json
 from coffre.signing.seals.sealed_pdf import open_pdf
-from coffre.tenant.service import Service
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
+from coffre.tenant.embedded import EmbeddedProof
 
 FACTS_FILE = "faits.json"
 """The certificate's facts, inside its PDF."""
@@ -32,14 +34,14 @@ class SealedFacts:
     pdf_sha256: str | None = None
 
 
-def read_tenant_key(service: Service, now: datetime) -> CertifiedKey:
+def read_tenant_key(tenant: Tenant, checkout: Checkout, embedded: EmbeddedProof, now: datetime) -> CertifiedKey:
     """Return the key that signs documents about a tenant; see `read_signing_key` for the refusals."""
     return read_signing_key(
-        service.repository.settings,
-        service.repository.root,
+        checkout.settings,
+        checkout.root,
         now,
-        service.tenant.storage.platform,
-        lambda: service.embedded.is_proved,
+        tenant.storage.platform,
+        lambda: embedded.is_proved,
     )
 
 

@@ -16,6 +16,7 @@ from coffre.offboarding.erase.batches import Batch, BatchOutcome, Sweep, cut_bat
 from coffre.offboarding.erase.counting import Tally, count_contents
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, ErasureBegan, Locked
 from coffre.operations.holds.settle import refuse_if_held
+from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import (
     MAX_DELETED,
@@ -25,7 +26,7 @@ from coffre.storage.driver import (
     Storage,
 )
 from coffre.tenant.estate.buckets import TenantBuckets
-from coffre.tenant.service import Service
+from coffre.tenant.estate.memory import TenantMemory
 
 OnProgress = Callable[[str], None]
 Refuse = Callable[[], None]
@@ -49,6 +50,9 @@ AWAY_SECONDS = 150.0
 STILL_SECONDS = 5.0
 """How long the count of a bucket must not change before it is idle: the slowest step seen took 0.1 s."""
 
+STILL_ANSWERS = 50
+"""The same in answers of a slow platform: where one takes a second, deletions in progress pause for longer, too."""
+
 STILL_AT_MOST_SECONDS = 120.0
 """After that time somebody adds or deletes on purpose, and the sweeps show it."""
 
@@ -56,22 +60,22 @@ _POLL_SECONDS = 2.0
 _PROGRESS_SECONDS = 2.0
 
 
-def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
+def identify_bucket(tenant: Tenant, storage: Storage, buckets: TenantBuckets, machine: str) -> ErasureBegan | None:
     """Return the owner and the content of a machine's bucket; None when the platform has no bucket of its name.
 
     Changes nothing. RefusedError when its owner, or the tenant id of its tag, is not this tenant's.
     """
-    name = service.buckets.name(machine)
-    facts = service.storage.find_bucket(name)
+    name = buckets.name(machine)
+    facts = storage.find_bucket(name)
     if facts is None:
         return None
-    if facts.owner != service.owner_uid:
-        raise _not_ours(service.tenant.slug, name, f"its owner is {facts.owner}, not {service.owner_uid}")
-    eraser = service.storage.open_eraser(name, service.buckets.owner_key())
+    if facts.owner != naming.owner_uid(tenant):
+        raise _not_ours(tenant.slug, name, f"its owner is {facts.owner}, not {naming.owner_uid(tenant)}")
+    eraser = storage.open_eraser(name, buckets.owner_key())
     tenant_id = eraser.find_tenant_id()
-    if tenant_id != service.tenant.id:
+    if tenant_id != tenant.id:
         tagged = "it has no tenant's tag" if tenant_id is None else f"it is tagged as tenant {tenant_id}'s"
-        raise _not_ours(service.tenant.slug, name, f"{tagged}, not as {service.tenant.id}'s")
+        raise _not_ours(tenant.slug, name, f"{tagged}, not as {tenant.id}'s")
     return ErasureBegan(
         machine=machine,
         bucket=name,
@@ -83,20 +87,33 @@ def identify_bucket(service: Service, machine: str) -> ErasureBegan | None:
     )
 
 
-def erase_bucket(service: Service, began: ErasureBegan, on_progress: OnProgress, *, refuse: Refuse) -> BucketErased:
+def erase_bucket(
+    tenant: Tenant,
+    storage: Storage,
+    buckets: TenantBuckets,
+    memory: TenantMemory,
+    began: ErasureBegan,
+    on_progress: OnProgress,
+    *,
+    resumes: bool,
+    refuse: Refuse,
+) -> BucketErased:
     """Erase an identified bucket, and return the evidence. May be killed at any point and run again.
 
+    ``resumes``: an earlier run began this erasure, and the platform may still be carrying out its requests.
     ``refuse`` is called, in this thread, before anything and before each batch: its error ends the work, and only the
     batches in progress are still sent. If the platform goes away, the run waits for some minutes. Locked versions stay,
     and the bucket with them. RefusedError when the bucket is not the identified one; ExpectedError when it keeps
     gaining objects, or when the platform refuses for another reason than a lock.
     """
-    refuse_if_held(service.tenant, f"erasing the bucket of {began.machine}")
-    _refuse_foreign(service, began)
+    refuse_if_held(tenant, f"erasing the bucket of {began.machine}")
+    _refuse_foreign(tenant, buckets, began)
     # Its snapshots are no longer expected, and the journal prevents an observation from recording them again.
-    service.memory.forget(began.machine)
-    erasure = _Erasure(service.tenant, service.storage, service.buckets, began, on_progress, refuse)
-    away = _Absence(service.storage, began.bucket, on_progress)
+    memory.forget(began.machine)
+    erasure = _Erasure(tenant, storage, buckets, began, on_progress, refuse)
+    if resumes:
+        erasure.note_disturbance()
+    away = _Absence(storage, began.bucket, on_progress)
     while True:
         try:
             return erasure.run()
@@ -174,19 +191,19 @@ class _Erasure:
         """Make sure that nobody else deletes in the bucket: its expiry, and the requests of a killed run.
 
         Two parallel deletions of one version leave a piece of it behind that no listing shows: RGW continues the
-        requests of a client that is gone. The bucket's count shows their effect.
+        requests of a client that is gone. The bucket's count shows their effect, but not those that have not begun yet.
         """
         name = self._began.bucket
         bucket = self._buckets.open_named(name)
         if bucket.list_expiry_rules():
             bucket.clear_expiry_rules()
         entries, deadline = _entries(self._began.before), time.monotonic() + STILL_AT_MOST_SECONDS
-        while time.monotonic() < deadline:
+        while (asked_at := time.monotonic()) < deadline:
             facts = self._storage.find_bucket(name)
             if facts is None or (facts.entries == entries and not self._is_disturbed):
                 return
             self._is_disturbed, entries = False, facts.entries
-            time.sleep(STILL_SECONDS)
+            time.sleep(max(STILL_SECONDS, STILL_ANSWERS * (time.monotonic() - asked_at)))
 
     def _sweep(self) -> Sweep:
         """Delete everything in one listing, some batches at a time; memory holds only the batches in progress."""
@@ -307,13 +324,13 @@ class _Absence:
         raise problem
 
 
-def _refuse_foreign(service: Service, began: ErasureBegan) -> None:
+def _refuse_foreign(tenant: Tenant, buckets: TenantBuckets, began: ErasureBegan) -> None:
     """Refuse a journal of another tenant, or of a machine whose bucket has another name. Pure."""
-    expected = (service.buckets.name(began.machine), service.owner_uid, service.tenant.id)
+    expected = (buckets.name(began.machine), naming.owner_uid(tenant), tenant.id)
     if (began.bucket, began.owner, began.tenant_id) != expected or not began.marker:
         raise RefusedError(
             f"the journal names bucket {began.bucket} of {began.owner} (tenant {began.tenant_id}), which is not "
-            f"{service.tenant.slug}/{began.machine}'s",
+            f"{tenant.slug}/{began.machine}'s",
             "Nothing was changed. Somebody changed the journal or the tenant's id: find out who.",
         )
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from coffre.offboarding.lifecycle.evidence import BucketCount
-from coffre.storage.driver import BucketEraser, ObjectVersion
-from coffre.tenant.service import Service
+from coffre.storage.driver import BucketEraser, ObjectVersion, Storage
+from coffre.tenant.estate.buckets import TenantBuckets
 
 
 @dataclass
@@ -38,9 +38,9 @@ class Tally:
         return BucketCount(self.objects, self.versions, self.markers, self.uploads, self.bytes)
 
 
-def count_bucket(service: Service, machine: str) -> BucketCount:
+def count_bucket(storage: Storage, buckets: TenantBuckets, machine: str) -> BucketCount:
     """Count the content of a machine's bucket, with the owner's key. Read-only; BucketGoneError without a bucket."""
-    return count_contents(service.storage.open_eraser(service.buckets.name(machine), service.buckets.owner_key()))
+    return count_contents(storage.open_eraser(buckets.name(machine), buckets.owner_key()))
 
 
 def count_contents(bucket: BucketEraser) -> BucketCount:

@@ -18,16 +18,17 @@ from coffre.offboarding.lifecycle.stages import Waiting
 from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.loader import Checkout
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Tenant
+from coffre.tenant.lookup import find_machine
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import remove_folder
 
 
 def offboard_machine(
-    repository: Checkout, slug: str, machine: str, asked_day: date | None, manner: Manner
+    checkout: Checkout, slug: str, machine: str, asked_day: date | None, manner: Manner
 ) -> DepartureOutcome:
     """Erase a retired machine's bucket and its password, then wait for a verification, then close. May run twice."""
-    with open_departure(repository, slug, "offboard --machine", asked_day, manner, machine) as departure:
+    with open_departure(checkout, slug, "offboard --machine", asked_day, manner, machine) as departure:
         waiting = _advance(departure, machine)
         documents = tuple(departure.documents)
         return DepartureOutcome(
@@ -35,10 +36,10 @@ def offboard_machine(
         )
 
 
-def refuse_unless_over(service: Service, machine: str, today: date) -> None:
+def refuse_unless_over(tenant: Tenant, machine: str, today: date) -> None:
     """Refuse a machine in service, and one whose backups are still kept."""
-    retirement = service.machine(machine).retired
-    slug = service.tenant.slug
+    retirement = find_machine(tenant, machine).retired
+    slug = tenant.slug
     if retirement is None:
         raise RefusedError(
             f"{slug}/{machine} is in service: its backups are not erased",
@@ -47,59 +48,75 @@ def refuse_unless_over(service: Service, machine: str, today: date) -> None:
     if today <= retirement.keep_until:
         raise RefusedError(
             f"the backups of {slug}/{machine} are kept until {retirement.keep_until}; today is {today}",
-            f"Run the same command from {first_day_of(service, machine)} on.",
+            f"Run the same command from {first_day_of(tenant, machine)} on.",
         )
 
 
-def first_day_of(service: Service, machine: str) -> date:
+def first_day_of(tenant: Tenant, machine: str) -> date:
     """Return the first day on which a retired machine's backups may be erased."""
-    retirement = service.machine(machine).retired
+    retirement = find_machine(tenant, machine).retired
     assert retirement is not None  # noqa: S101 - asked of retired machines only
     return date.fromordinal(retirement.keep_until.toordinal() + 1)
 
 
 def _advance(departure: Departure, machine: str) -> Waiting | None:
-    service, journal = departure.service, departure.journal
+    opened, journal = departure.opened, departure.journal
     if journal.stage is None:
-        refuse_unless_over(service, machine, journal.today)
+        refuse_unless_over(opened.tenant, machine, journal.today)
         waiting = _erase(departure, machine)
         if waiting is not None:
             return waiting
         _enter(departure, Stage.ERASED)
     if journal.stage is Stage.ERASED:
         if not is_verified(journal):
-            command = f"`coffre offboard {service.tenant.slug} --machine {machine} --verify`"
+            command = f"`coffre offboard {opened.tenant.slug} --machine {machine} --verify`"
             return Waiting(f"a verification that passes: a second person runs {command}")
         _enter(departure, Stage.VERIFIED)
     if journal.stage is Stage.VERIFIED:
-        certificate = issue(service, journal, journal.today)
+        certificate = issue(opened, journal, journal.today)
         departure.documents += [str(certificate.pdf), str(certificate.json)]
         _enter(departure, Stage.CLOSED)
-        departure.say(f"remove {machine} from tenants/{service.tenant.slug}.yaml now")
+        departure.say(f"remove {machine} from tenants/{opened.tenant.slug}.yaml now")
     return None
 
 
 def _erase(departure: Departure, machine: str) -> Waiting | None:
-    service, journal, say = departure.service, departure.journal, departure.say
-    read_tenant_key(service, utc_now())
-    check_day_of_erasure(service, journal.today, first_day_of(service, machine))
-    refuse = refusing_under_hold(service, f"erasing the backups of {machine}")
+    opened, journal, say = departure.opened, departure.journal, departure.say
+    read_tenant_key(opened.tenant, opened.checkout, opened.embedded, utc_now())
+    check_day_of_erasure(
+        opened.tenant, opened.storage, opened.embedded, journal.today, first_day_of(opened.tenant, machine)
+    )
+    refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, f"erasing the backups of {machine}")
     refuse()
-    departure.manner.confirm(f"Erase every backup of {service.tenant.slug}/{machine} and its password, for ever?")
-    departure.prove(Act.ERASE, digest([service.buckets.name(machine)]))
-    began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(service, machine)
+    departure.manner.confirm(f"Erase every backup of {opened.tenant.slug}/{machine} and its password, for ever?")
+    departure.prove(Act.ERASE, digest([opened.buckets.name(machine)]))
+    began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(
+        opened.tenant, opened.storage, opened.buckets, machine
+    )
     if began is not None:
-        if not journal.steps(Step.ERASURE_BEGAN):
+        resumes = bool(journal.steps(Step.ERASURE_BEGAN))
+        if not resumes:
             journal.note(Step.ERASURE_BEGAN, began, machine)
-        erased = erase_bucket(service, began, departure.manner.on_progress, refuse=refuse)
+        erased = erase_bucket(
+            opened.tenant,
+            opened.storage,
+            opened.buckets,
+            opened.memory,
+            began,
+            departure.manner.on_progress,
+            resumes=resumes,
+            refuse=refuse,
+        )
         journal.note(Step.BUCKET_ERASED, erased, machine)
         say(describe_erased(erased))
     if not journal.read(Step.SECRET_DESTROYED, SecretDestroyed):
-        destroyed = destroying.destroy_password(service, machine, refuse=refuse)
+        destroyed = destroying.destroy_password(
+            opened.tenant, opened.storage, opened.buckets, opened.secrets, machine, refuse=refuse
+        )
         if destroyed is not None:
             journal.note(Step.SECRET_DESTROYED, destroyed, machine)
             say(f"{machine}: its repository password is destroyed in both bundle copies")
-    remove_folder(machine_root(service.repository.root, service.tenant.slug, machine))
+    remove_folder(machine_root(opened.checkout.root, opened.tenant.slug, machine))
     newest = journal.find(Step.BUCKET_ERASED, BucketErased)
     if newest is not None and newest.locked is not None:
         until = newest.locked.until.date()

@@ -26,14 +26,19 @@ from coffre.offboarding.lifecycle.evidence import (
 from coffre.offboarding.lifecycle.freezing import list_buckets
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Waiting
-from coffre.tenant.service import Service
+from coffre.secrets.store import SecretStore
+from coffre.spec import naming
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import Storage
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 
 OnProgress = Callable[[str], None]
 
 
 def erase_tenant(
-    service: Service, journal: Journal, prove: Callable[[str], object], say: OnProgress, on_progress: OnProgress
+    opened: OpenTenant, journal: Journal, prove: Callable[[str], object], say: OnProgress, on_progress: OnProgress
 ) -> Waiting | None:
     """Erase everything of a tenant; returns the reason to wait when the platform temporarily locks something.
 
@@ -42,41 +47,57 @@ def erase_tenant(
     nothing more is deleted.
     """
     # Without the certificate's key, the erasure does not begin.
-    read_tenant_key(service, utc_now())
-    check_day_of_erasure(service, journal.today, get_calendar(service, journal).erasure_from)
-    refuse = refusing_under_hold(service, "its erasure")
+    read_tenant_key(opened.tenant, opened.checkout, opened.embedded, utc_now())
+    check_day_of_erasure(
+        opened.tenant,
+        opened.storage,
+        opened.embedded,
+        journal.today,
+        get_calendar(opened.tenant, opened.checkout, journal).erasure_from,
+    )
+    refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, "its erasure")
     refuse()
-    prove(digest([service.buckets.name(name) for name in service.tenant.machines]))
-    began = _identify(service, journal)
+    prove(digest([opened.buckets.name(name) for name in opened.tenant.machines]))
+    begun = {each.machine for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
+    began = _identify(opened.tenant, opened.storage, opened.buckets, journal)
     gone = {each.machine for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
     for each in began:
         if each.machine not in gone:
-            erased = erase_bucket(service, each, on_progress, refuse=refuse)
+            erased = erase_bucket(
+                opened.tenant,
+                opened.storage,
+                opened.buckets,
+                opened.memory,
+                each,
+                on_progress,
+                resumes=each.machine in begun,
+                refuse=refuse,
+            )
             journal.note(Step.BUCKET_ERASED, erased, each.machine)
             say(describe_erased(erased))
     refuse()
-    _destroy_passwords(service, journal, say, refuse)
-    if (until := find_lock_end(service, journal)) is not None:
+    _destroy_passwords(opened.tenant, opened.storage, opened.secret_store, journal, say, refuse)
+    if (until := find_lock_end(opened.tenant, journal)) is not None:
         return Waiting(f"the end of the platform's own lock on {until}: the locked data is already unreadable", until)
     refuse()
-    _see_emptied(service, journal, say)
+    _see_emptied(opened.tenant, opened.storage, opened.buckets, journal, say)
     noted = {each.uid for each in journal.read(Step.USER_DELETED, UserDeleted)}
-    for user in destroying.delete_users(service, refuse=refuse):
+    for user in destroying.delete_users(opened.tenant, opened.storage, opened.secrets, refuse=refuse):
         if user.uid not in noted:
             journal.note(Step.USER_DELETED, user)
             say(f"user {user.uid} and its keys are deleted")
     return None
 
 
-def _see_emptied(service: Service, journal: Journal, say: OnProgress) -> None:
+def _see_emptied(tenant: Tenant, storage: Storage, buckets: TenantBuckets, journal: Journal, say: OnProgress) -> None:
     """List every bucket again with the owner's key, its last use."""
-    if journal.steps(Step.EMPTIED) or not service.storage.list_key_ids(service.owner_uid):
+    if journal.steps(Step.EMPTIED) or not storage.list_key_ids(naming.owner_uid(tenant)):
         return
     began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
-    emptied = Verified(tuple(verify_emptied(service, [each.machine for each in began])))
+    emptied = Verified(tuple(verify_emptied(storage, buckets, [each.machine for each in began])))
     if emptied.failed:
         raise ChecksFailedError(
-            f"{service.tenant.slug} is not empty after its erasure",
+            f"{tenant.slug} is not empty after its erasure",
             "Run the same command again; if this persists, find out who writes with the owner's key.",
             emptied.failed,
         )
@@ -98,11 +119,11 @@ def describe_erased(erased: BucketErased) -> str:
     return f"{text}, bucket deleted"
 
 
-def _identify(service: Service, journal: Journal) -> list[ErasureBegan]:
+def _identify(tenant: Tenant, storage: Storage, buckets: TenantBuckets, journal: Journal) -> list[ErasureBegan]:
     """Return every bucket of the tenant before its erasure; all are checked first."""
     known = {each.machine: each for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
-    standing = list_buckets(service)
-    seen = [identify_bucket(service, name) for name in standing]
+    standing = list_buckets(tenant, buckets)
+    seen = [identify_bucket(tenant, storage, buckets, name) for name in standing]
     for each in filter(None, seen):
         before = known.get(each.machine)
         if before is not None and before.marker != each.marker:
@@ -113,13 +134,20 @@ def _identify(service: Service, journal: Journal) -> list[ErasureBegan]:
         if before is None:
             journal.note(Step.ERASURE_BEGAN, each, each.machine)
             known[each.machine] = each
-    return [known[name] for name in service.tenant.machines if name in known]
+    return [known[name] for name in tenant.machines if name in known]
 
 
-def _destroy_passwords(service: Service, journal: Journal, say: OnProgress, refuse: Callable[[], None]) -> None:
+def _destroy_passwords(
+    tenant: Tenant,
+    storage: Storage,
+    secret_store: SecretStore,
+    journal: Journal,
+    say: OnProgress,
+    refuse: Callable[[], None],
+) -> None:
     if any(each.what == RepositoryPasswords() for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
         return
     locked = {each.bucket for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.locked is not None}
-    destroyed = destroying.destroy_data_bundle(service, refuse=refuse, locked=locked)
+    destroyed = destroying.destroy_data_bundle(tenant, storage, secret_store, refuse=refuse, locked=locked)
     journal.note(Step.SECRET_DESTROYED, destroyed)
     say(f"the repository passwords are destroyed in {len(destroyed.places)} places: no copy of a backup can be read")

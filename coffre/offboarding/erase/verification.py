@@ -33,7 +33,7 @@ class ErasureVerification:
 
 
 def verify_erasure(
-    repository: Checkout, slug: str, machine: str | None, asked_day: date | None, manner: Manner
+    checkout: Checkout, slug: str, machine: str | None, asked_day: date | None, manner: Manner
 ) -> ErasureVerification:
     """Search for anything that is left, record the result and the person; deletes nothing. May run again.
 
@@ -41,7 +41,7 @@ def verify_erasure(
     approver, where platform.yaml requires proof.
     """
     quiet = replace(manner, confirm=lambda _: None)
-    with open_departure(repository, slug, "offboard --verify", asked_day, quiet, machine) as departure:
+    with open_departure(checkout, slug, "offboard --verify", asked_day, quiet, machine) as departure:
         journal = departure.journal
         if journal.stage is not Stage.ERASED:
             at = journal.stage.value if journal.stage is not None else "not begun"
@@ -73,7 +73,7 @@ def _refuse_beforehand(departure: Departure, manner: Manner) -> None:
     name = manner.on_behalf_of or identity.name
     erased = any(people.is_one(each.name, name) for each in people.list_acts(Act.ERASE))
     if erased or has_approved(people, journal, name, identity.fingerprint):
-        raise _not_another(departure.service.tenant.slug)
+        raise _not_another(departure.opened.tenant.slug)
 
 
 def _not_another(slug: str) -> RefusedError:
@@ -84,8 +84,8 @@ def _not_another(slug: str) -> RefusedError:
 
 
 def _look(departure: Departure, machine: str | None) -> Sequence[ErasureCheck]:
-    service = departure.service
+    opened = departure.opened
     began = departure.journal.read(Step.ERASURE_BEGAN, ErasureBegan)
     if machine is not None:
-        return list(verify_machine_gone(service, machine, began))
-    return list(verify_gone(service, service.secrets.control(), began))
+        return list(verify_machine_gone(opened.tenant, opened.storage, opened.buckets, opened.secrets, machine, began))
+    return list(verify_gone(opened.tenant, opened.storage, opened.secrets.control(), began))

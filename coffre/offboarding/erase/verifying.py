@@ -29,104 +29,118 @@ from coffre.secrets import minting
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
 from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
-from coffre.tenant.service import Service
+from coffre.tenant.estate.secrets import TenantSecrets
 
 RESTORE_SECONDS = 45.0
 """The time limit of the restore that must fail; the platform refuses a key within a second."""
 
 
-def verify_emptied(service: Service, machines: Iterable[str]) -> list[ErasureCheck]:
+def verify_emptied(storage: Storage, buckets: TenantBuckets, machines: Iterable[str]) -> list[ErasureCheck]:
     """List the buckets of these machines again, with the owner's key, which must still be accepted. Changes nothing."""
-    key = service.buckets.owner_key()
-    names = [service.buckets.name(machine) for machine in machines]
-    listed = sorted(set(service.storage.list_reachable_buckets(key)) & set(names))
+    key = buckets.owner_key()
+    names = [buckets.name(machine) for machine in machines]
+    listed = sorted(set(storage.list_reachable_buckets(key)) & set(names))
     owned = ErasureCheck(ErasureLook.OWNED, "", not listed, OwnedBuckets(sought=len(names), names=tuple(listed)))
-    return [owned, *(_check_contents(service, name, key) for name in names)]
+    return [owned, *(_check_contents(storage, name, key) for name in names)]
 
 
-def verify_gone(service: Service, control: ControlBundle, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
+def verify_gone(
+    tenant: Tenant, storage: Storage, control: ControlBundle, erased: Sequence[ErasureBegan]
+) -> list[ErasureCheck]:
     """Check that buckets, users and keys are gone, and that nothing can be restored. Changes nothing.
 
     ``control`` is the bundle with the old keys. RemoteError when the platform cannot be asked.
     """
     return [
-        *_check_buckets(service, erased),
-        *_check_users(service, control),
-        *try_access_keys(service.storage, erased[0].bucket if erased else service.owner_uid, control),
+        *_check_buckets(storage, erased),
+        *_check_users(tenant, storage, control),
+        *try_access_keys(storage, erased[0].bucket if erased else naming.owner_uid(tenant), control),
         *(
-            _check_restore(service, formats, control.owner_key, began)
+            _check_restore(storage, formats, control.owner_key, began)
             for began in erased
-            for formats in _list_formats(service, began.machine)
+            for formats in _list_formats(tenant, began.machine)
         ),
     ]
 
 
-def verify_machine_gone(service: Service, machine: str, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
+def verify_machine_gone(
+    tenant: Tenant,
+    storage: Storage,
+    buckets: TenantBuckets,
+    secrets: TenantSecrets,
+    machine: str,
+    erased: Sequence[ErasureBegan],
+) -> list[ErasureCheck]:
     """Check that one machine's bucket, user and password are gone, while the tenant continues. Changes nothing.
 
     The bucket is also requested with the owner's key, which the platform still accepts. RemoteError when the platform
     cannot be asked.
     """
-    uid = service.machine_uid(machine)
-    bundle = service.secrets.data()
+    uid = naming.machine_uid(tenant, machine)
+    bundle = secrets.data()
     return [
-        *_check_buckets(service, erased),
-        *(_check_contents(service, began.bucket, service.buckets.owner_key()) for began in erased),
-        _check_user(service, uid),
+        *_check_buckets(storage, erased),
+        *(_check_contents(storage, began.bucket, buckets.owner_key()) for began in erased),
+        _check_user(storage, uid),
         _check_gone(ErasureLook.PASSWORD, machine, is_gone=machine not in bundle.repository_passwords),
     ]
 
 
-def verify_nothing_left(service: Service, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
+def verify_nothing_left(
+    tenant: Tenant, checkout: Checkout, storage: Storage, secrets: TenantSecrets, erased: Sequence[ErasureBegan]
+) -> list[ErasureCheck]:
     """Check, after the destruction of its keys, that neither platform nor this computer has anything of the tenant.
 
     Letters, certificates and records stay and are not checked. Changes nothing. RemoteError when the platform cannot be
     asked, ExpectedError when the escrow is missing.
     """
-    slug = service.tenant.slug
-    bundles = [place for kind in KINDS for place in service.secrets.find_files(kind).places]
-    stack = list_stack_files(service.repository, slug)
+    slug = tenant.slug
+    bundles = [place for kind in KINDS for place in secrets.find_files(kind).places]
+    stack = list_stack_files(checkout, slug)
     return [
-        *_check_buckets(service, erased),
-        *_check_users(service, None),
+        *_check_buckets(storage, erased),
+        *_check_users(tenant, storage, None),
         _check_left(ErasureLook.BUNDLES, slug, bundles),
         _check_left(ErasureLook.STACK, slug, stack),
     ]
 
 
-def _check_contents(service: Service, name: str, key: AccessKey) -> ErasureCheck:
+def _check_contents(storage: Storage, name: str, key: AccessKey) -> ErasureCheck:
     try:
-        found = service.storage.open_bucket(name, key).count_contents()
+        found = storage.open_bucket(name, key).count_contents()
     except BucketGoneError:
         return ErasureCheck(ErasureLook.CONTENTS, name, passed=True, seen=Absent())
     seen = Contents(versions=found.versions, markers=found.markers, uploads=found.uploads)
     return ErasureCheck(ErasureLook.CONTENTS, name, not found.is_anything, seen)
 
 
-def _check_buckets(service: Service, erased: Sequence[ErasureBegan]) -> Iterator[ErasureCheck]:
+def _check_buckets(storage: Storage, erased: Sequence[ErasureBegan]) -> Iterator[ErasureCheck]:
     for began in erased:
-        facts = service.storage.find_bucket(began.bucket)
+        facts = storage.find_bucket(began.bucket)
         seen = Absent() if facts is None else Present(owner=facts.owner)
         yield ErasureCheck(ErasureLook.BUCKET, began.bucket, facts is None, seen)
-    records = service.storage.list_leftovers([began.bucket for began in erased])
+    records = storage.list_leftovers([began.bucket for began in erased])
     for began in erased:
         left = [record for record in records if record.partition(":")[0] == began.bucket]
         yield _check_left(ErasureLook.RECORD, began.bucket, left)
 
 
-def _check_users(service: Service, control: ControlBundle | None) -> Iterator[ErasureCheck]:
-    machines = set(service.tenant.machines)
+def _check_users(tenant: Tenant, storage: Storage, control: ControlBundle | None) -> Iterator[ErasureCheck]:
+    machines = set(tenant.machines)
     if control is not None:
         machines |= {*control.machine_keys, *control.old_machine_keys}
-    known = {service.owner_uid, *(naming.machine_uid(service.tenant, name) for name in machines)}
-    for uid in sorted(known | set(list_users(service))):
-        yield _check_user(service, uid)
+    known = {naming.owner_uid(tenant), *(naming.machine_uid(tenant, name) for name in machines)}
+    for uid in sorted(known | set(list_users(tenant, storage))):
+        yield _check_user(storage, uid)
 
 
-def _check_user(service: Service, uid: str) -> ErasureCheck:
-    return _check_gone(ErasureLook.USER, uid, is_gone=service.storage.find_owner(uid, exact=False) is None)
+def _check_user(storage: Storage, uid: str) -> ErasureCheck:
+    return _check_gone(ErasureLook.USER, uid, is_gone=storage.find_owner(uid, exact=False) is None)
 
 
 def try_access_keys(storage: Storage, bucket: str, control: ControlBundle) -> Iterator[ErasureCheck]:
@@ -155,12 +169,12 @@ def _try_key(storage: Storage, bucket: str, key: S3Key) -> KeyTried:
     return KeyTried(answer=KeyAnswer.ACCEPTED if is_accepted else KeyAnswer.UNKNOWN)
 
 
-def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key, began: ErasureBegan) -> ErasureCheck:
+def _check_restore(storage: Storage, formats: RepositoryFormat, owner_key: S3Key, began: ErasureBegan) -> ErasureCheck:
     """Try to open the repository, like the start of a restore, with the old key of the owner.
 
     The password is destroyed, so any password is used.
     """
-    place = storage_of(service.storage.endpoint, began.bucket, access_key(owner_key), minting.new_password())
+    place = storage_of(storage.endpoint, began.bucket, access_key(owner_key), minting.new_password())
     try:
         formats.open(place).snapshots(deadline_seconds=RESTORE_SECONDS)
     except RepositoryError as problem:
@@ -173,9 +187,9 @@ def _check_restore(service: Service, formats: RepositoryFormat, owner_key: S3Key
     return ErasureCheck(ErasureLook.RESTORE, began.bucket, passed=False, seen=RestoreTried(answer=RestoreAnswer.OPENED))
 
 
-def _list_formats(service: Service, machine: str) -> list[RepositoryFormat]:
+def _list_formats(tenant: Tenant, machine: str) -> list[RepositoryFormat]:
     """Return the formats in which a machine's backups may have been: every one, where the file has it no more."""
-    facts = service.tenant.machines.get(machine)
+    facts = tenant.machines.get(machine)
     if facts is None:
         return list_repository_formats()
     found = driver_of(facts).repositories

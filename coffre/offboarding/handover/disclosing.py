@@ -21,11 +21,15 @@ from coffre.records.details import to_details
 from coffre.records.facts import contract
 from coffre.records.facts.contract import DisclosureState
 from coffre.spec.leaving import Return, S3Target
-from coffre.spec.tenant import HoldKind
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import HoldKind, Tenant
+from coffre.storage.driver import Storage
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.holds import list_recorded
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 STATEMENT = "etat-scelle.json"
@@ -45,22 +49,22 @@ class Disclosed:
     statement_sha256: str
 
 
-def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_progress: OnProgress) -> Disclosed:
+def disclose(opened: OpenTenant, reference: str, wanted: Return, seal: Seal, on_progress: OnProgress) -> Disclosed:
     """Hand every machine's data to an authority, with a sealed statement of its content. May run twice.
 
     It is recorded before any read, and again when it is complete. The customer gets no letter: the authority decides
     whether the customer may be informed.
     """
     check_reference(reference)
-    refuse_other_than_the_blocker(service, reference)
-    machines = with_repository(service.tenant.machines)
-    refuse_unapplied(service.tenant, service.buckets, service.log, machines)
-    service.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
+    refuse_other_than_the_blocker(opened.tenant, opened.log, reference)
+    machines = with_repository(opened.tenant.machines)
+    refuse_unapplied(opened.tenant, opened.buckets, opened.log, machines)
+    opened.log.append(contract.Disclosed(reference, DisclosureState.BEGUN, format=wanted.format.value))
     purpose = Purpose(reference)
-    returned = tuple(hand_over(service, machine, wanted, purpose, on_progress) for machine in machines)
+    returned = tuple(hand_over(opened, machine, wanted, purpose, on_progress) for machine in machines)
     on_progress("sealing the statement about the disclosed data")
-    sealed = seal(_statement(service, reference, returned, utc_now()))
-    sealed_in = _put_statement(service, wanted, sealed)
+    sealed = seal(_statement(opened.tenant, opened.checkout, opened.log, reference, returned, utc_now()))
+    sealed_in = _put_statement(opened.tenant, opened.storage, opened.secrets, wanted, sealed)
     disclosed = Disclosed(reference, returned, sealed_in, hashlib.sha256(sealed).hexdigest())
     fact = contract.Disclosed(
         reference=reference,
@@ -69,7 +73,7 @@ def disclose(service: Service, reference: str, wanted: Return, seal: Seal, on_pr
         statement_sha256=disclosed.statement_sha256,
         machines=tuple(to_details(each) for each in returned),
     )
-    service.log.append(fact)
+    opened.log.append(fact)
     return disclosed
 
 
@@ -79,30 +83,32 @@ def check_reference(reference: str) -> None:
         raise UsageError("this is not a reference", "Write the authority's own, like PV 2026/1432, on one line.")
 
 
-def refuse_other_than_the_blocker(service: Service, reference: str) -> None:
+def refuse_other_than_the_blocker(tenant: Tenant, log: TenantLog, reference: str) -> None:
     """Refuse a disclosure under a hold that blocks access, unless the authority that ordered the hold asks for it.
 
     A block denies everybody access to data that an authority wants unchanged. The reference identifies that authority:
     it is in the tenant file, which a second person approved, or in a confidential hold of the records. Only a request
     with the same reference is allowed.
     """
-    hold = service.tenant.hold
-    blockers = {each.reference for each in list_recorded(service.log) if each.kind is HoldKind.BLOCK_ACCESS}
+    hold = tenant.hold
+    blockers = {each.reference for each in list_recorded(log) if each.kind is HoldKind.BLOCK_ACCESS}
     if hold is not None and not hold.is_confidential:
         blockers.add(hold.reference)
     if hold is not None and hold.kind is HoldKind.BLOCK_ACCESS and reference in blockers:
         return
-    refuse_while_blocked(service.tenant)
+    refuse_while_blocked(tenant)
 
 
-def _statement(service: Service, reference: str, returned: Sequence[Returned], at: datetime) -> bytes:
+def _statement(
+    tenant: Tenant, checkout: Checkout, log: TenantLog, reference: str, returned: Sequence[Returned], at: datetime
+) -> bytes:
     """Return the content to seal: who handed over what, under which reference, with the hashes. Pure."""
-    provider, tenant = service.repository.settings.provider, service.tenant
+    provider = checkout.settings.provider
     fields = {
         "document": "État des données communiquées",
         "reference": reference,
         "etabli_le": at.isoformat(timespec="seconds"),
-        "etabli_par": service.author.actor,
+        "etabli_par": log.author.actor,
         "prestataire": {"nom": provider.name, "siren": provider.siren, "adresse": provider.address},
         "client": {"nom": tenant.name, "identifiant": f"{tenant.slug}-{tenant.id}", "siren": tenant.contract.siren},
         "machines": [
@@ -131,16 +137,16 @@ def _statement(service: Service, reference: str, returned: Sequence[Returned], a
     return json.dumps(fields, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def _put_statement(service: Service, wanted: Return, sealed: bytes) -> str:
+def _put_statement(tenant: Tenant, storage: Storage, secrets: TenantSecrets, wanted: Return, sealed: bytes) -> str:
     """Write the sealed statement beside the machines' bags, replacing an earlier one, and read it back."""
     if isinstance(wanted.to, S3Target):
-        target = bucket_target(service, wanted.to, "")
+        target = bucket_target(tenant, storage, secrets, wanted.to, "")
         with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
             Path(folder, STATEMENT).write_bytes(sealed)
             target.carry(Path(folder), STATEMENT)
         found, place = (target.find(STATEMENT) or "").encode(), f"{target.shown}, {STATEMENT}"
     else:
-        path = Path(wanted.to.path) / service.tenant.slug / STATEMENT
+        path = Path(wanted.to.path) / tenant.slug / STATEMENT
         path.unlink(missing_ok=True)  # written again: the existing file may be a link
         with path.open("xb") as statement:
             statement.write(sealed)

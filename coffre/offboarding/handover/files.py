@@ -49,12 +49,12 @@ def write_files(job: Job) -> Written:
 
     restic reads the files back from the disk and compares them with the repository before the manifest is written.
     """
-    root = job.service.repository.root
+    root = job.opened.checkout.root
     with work_folder(root, CACHE_PREFIX) as cache:
-        repository = open_repository(job.service, job.machine, job.reason, cache)
+        repository = open_repository(job.opened, job.machine, job.reason, cache)
         listed = repository.list_snapshots()
         snapshots = {each.id: each for each in listed.usable}
-        memory = look_at_reports(job.service, job.machine)
+        memory = look_at_reports(job.opened.buckets, job.opened.secrets, job.opened.memory, job.machine)
         others = {each.id for each in listed.usable if is_others_snapshot(memory, each.id, each.tags)}
         for each in sorted(others):
             job.on_progress(f"{job.machine}: another machine took snapshot {each} under its name")

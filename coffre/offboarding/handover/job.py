@@ -8,7 +8,7 @@ from coffre.offboarding.handover.bag.bag import Payload
 from coffre.offboarding.lifecycle.evidence import Flaws
 from coffre.records.facts.password_uses import HandoverUse
 from coffre.spec.leaving import Return
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
@@ -45,7 +45,7 @@ class Limits:
 class Job:
     """One machine's return: ``bag`` is the local folder in which it is written; ``limits`` come from its target."""
 
-    service: Service
+    opened: OpenTenant
     machine: str
     wanted: Return
     bag: Path
@@ -56,7 +56,7 @@ class Job:
     @property
     def name(self) -> str:
         """The identity of the returned data, to distinguish bags."""
-        name = f"{self.service.tenant.slug}/{self.machine}"
+        name = f"{self.opened.tenant.slug}/{self.machine}"
         return name if self.purpose.reference is None else f"{name} ({self.purpose.reference})"
 
     @property

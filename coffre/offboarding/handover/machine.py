@@ -35,8 +35,10 @@ from coffre.operations.restore.setting_aside import list_aside_ids
 from coffre.outside.beneath import Beneath
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec.leaving import DirectoryTarget, Return, ReturnFormat, S3Target
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import remove_folder
 
@@ -54,30 +56,30 @@ class PlannedReturn:
     needed_bytes: int
 
 
-def return_machine(service: Service, machine: str, wanted: Return, on_progress: OnProgress) -> Returned:
+def return_machine(opened: OpenTenant, machine: str, wanted: Return, on_progress: OnProgress) -> Returned:
     """Return one machine's data and read it back from the target. May run twice, also after a kill.
 
     An interrupted return continues; a complete one is read back again. RefusedError before anything is written when
     there is no room, or the target contains something else.
     """
-    refuse_while_blocked(service.tenant)
-    service.machine(machine)
-    return hand_over(service, machine, wanted, AT_THE_END, on_progress)
+    refuse_while_blocked(opened.tenant)
+    opened.machine(machine)
+    return hand_over(opened, machine, wanted, AT_THE_END, on_progress)
 
 
-def hand_over(service: Service, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
+def hand_over(opened: OpenTenant, machine: str, wanted: Return, purpose: Purpose, on_progress: OnProgress) -> Returned:
     """Write one machine's bag to its target and read it back from there, for any purpose."""
-    staging = staging_folder(service.repository.root, service.tenant.slug, machine, wanted, purpose.reference)
+    staging = staging_folder(opened.checkout.root, opened.tenant.slug, machine, wanted, purpose.reference)
     remove_others(staging)
-    staged = Job(service, machine, wanted, staging, purpose, on_progress)
+    staged = Job(opened, machine, wanted, staging, purpose, on_progress)
     if isinstance(wanted.to, S3Target):
-        target = bucket_target(service, wanted.to, machine)
+        target = bucket_target(opened.tenant, opened.storage, opened.secrets, wanted.to, machine)
         summary = target.find_summary()
         if summary is None:
             return _carry_over(staged, target)
         remove_folder(staging)
         return _read_back_bucket(staged, target, summary)
-    job = replace(staged, bag=_target_folder(service, machine, wanted.to))
+    job = replace(staged, bag=_target_folder(opened.tenant, machine, wanted.to))
     summary = read_summary(job.bag)
     if summary is not None:
         remove_folder(staging)
@@ -95,7 +97,7 @@ def write_bag(job: Job) -> Written:
     summary = read_summary(job.bag)
     if summary is not None:
         return _written(summary, 0.0)
-    aside = list_aside_ids(job.service.buckets.open(job.machine), formats_of(job).layout)
+    aside = list_aside_ids(job.opened.buckets.open(job.machine), formats_of(job).layout)
     written = WRITERS[job.wanted.format](job)
     written = replace(written, set_aside=(*aside, *written.set_aside))
     describe(job, written)
@@ -133,18 +135,18 @@ def _carry_over(job: Job, target: CarriedTarget) -> Returned:
         remove_folder(job.bag)
 
 
-def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> list[PlannedReturn]:
+def plan_return(opened: OpenTenant, wanted: Return, on_progress: OnProgress) -> list[PlannedReturn]:
     """Return the size of each machine's return, from the repositories themselves; nothing is written.
 
     RefusedError when the target has no room for all of them together.
     """
-    refuse_while_blocked(service.tenant)
-    target, staging = _written_folders(service, wanted)
+    refuse_while_blocked(opened.tenant)
+    target, staging = _written_folders(opened.tenant, opened.checkout, wanted)
     block_bytes = largest_block_bytes(*(each for each in (target, staging) if each is not None))
     planned = []
-    for machine in with_repository(service.tenant.machines):
+    for machine in with_repository(opened.tenant.machines):
         on_progress(f"{machine}: counting the data to return")
-        planned.append(_plan_machine(Job(service, machine, wanted, Path(), AT_THE_END, on_progress), block_bytes))
+        planned.append(_plan_machine(Job(opened, machine, wanted, Path(), AT_THE_END, on_progress), block_bytes))
     needs = [Need(each.files, each.bytes, each.needed_bytes) for each in planned]
     if target is not None:
         refuse_without_room(sum(needs, Need()), target)
@@ -153,12 +155,12 @@ def plan_return(service: Service, wanted: Return, on_progress: OnProgress) -> li
     return planned
 
 
-def _written_folders(service: Service, wanted: Return) -> tuple[Path | None, Path | None]:
+def _written_folders(tenant: Tenant, checkout: Checkout, wanted: Return) -> tuple[Path | None, Path | None]:
     """Return the folders that need room: the target when it is a disk, and the local one when the bag is copied."""
-    staging = staging_root(service.repository.root, service.tenant.slug)
+    staging = staging_root(checkout.root, tenant.slug)
     if isinstance(wanted.to, S3Target):
         return None, staging
-    target = _target_folder(service, "", wanted.to)
+    target = _target_folder(tenant, "", wanted.to)
     return target, staging if wanted.format is ReturnFormat.FILES and is_windows_disk(target) else None
 
 
@@ -169,7 +171,7 @@ def _plan_machine(job: Job, block_bytes: int) -> PlannedReturn:
         prefix = formats_of(job).layout.prefix_of(Part.SNAPSHOTS)
         snapshots = sum(each.key.startswith(prefix) for each in objects)
         return PlannedReturn(job.machine, snapshots, need.files, need.bytes, need.on_disk_bytes)
-    repository = open_repository(job.service, job.machine, RoutineUse(RoutineTask.MEASURE_RETURN))
+    repository = open_repository(job.opened, job.machine, RoutineUse(RoutineTask.MEASURE_RETURN))
     chosen = choose({each.id: each for each in repository.snapshots()}, job.wanted.snapshots)
     need = sum((need_of(repository.ls(each), block_bytes) for each in chosen), Need())
     return PlannedReturn(job.machine, len(chosen), need.files, need.bytes, need.on_disk_bytes)
@@ -257,10 +259,10 @@ def _returned(job: Job, written: Written, target: str) -> Returned:
     )
 
 
-def _target_folder(service: Service, machine: str, target: DirectoryTarget) -> Path:
+def _target_folder(tenant: Tenant, machine: str, target: DirectoryTarget) -> Path:
     """Return the place of a machine's bag at a target on a disk; RefusedError when the target is missing."""
     refuse_absent(Path(target.path))
-    folder = Path(target.path) / service.tenant.slug / machine
+    folder = Path(target.path) / tenant.slug / machine
     for each in (folder.parent, folder, folder / DATA):
         if each.is_symlink():
             raise RefusedError(

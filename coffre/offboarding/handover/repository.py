@@ -67,7 +67,7 @@ def write_repository(job: Job) -> Written:
     refuse_without_room(need, job.bag, present_bytes(job.bag) if read_progress(job.bag) is not None else 0)
     progress = begin(job.bag, ReturnProgress(job.name, job.wanted.format.value, ()))
     handed_over = replace(job.reason, is_handed_over=True)
-    password = use_password(job.service.secrets, job.service.log, job.machine, handed_over)
+    password = use_password(job.opened.secrets, job.opened.log, job.machine, handed_over)
     (job.bag / DATA).mkdir(exist_ok=True)
     list_foreign(job.bag, foreign)
     shutil.rmtree(job.bag / DAMAGED, ignore_errors=True)
@@ -102,11 +102,11 @@ def list_repository(job: Job) -> list[ObjectFacts]:
 
 def formats_of(job: Job) -> RepositoryFormat:
     """Return how the machine's repository is opened."""
-    return repositories_of(job.machine, job.service.machine(job.machine))
+    return repositories_of(job.machine, job.opened.machine(job.machine))
 
 
 def _split(job: Job) -> tuple[list[ObjectFacts], Foreign]:
-    return split_bucket(job.service.buckets.open(job.machine).list_objects(""), formats_of(job).layout)
+    return split_bucket(job.opened.buckets.open(job.machine).list_objects(""), formats_of(job).layout)
 
 
 def _folder_of(bag: Path, layout: RepositoryLayout, part: Part) -> Path:
@@ -122,14 +122,14 @@ def need_of_objects(objects: list[ObjectFacts], program_count: int, block_bytes:
 
 
 def _source(job: Job) -> tuple[Remote, Rclone]:
-    endpoint = job.service.storage.endpoint
-    remote = Remote("storage", endpoint.url, endpoint.region, job.service.buckets.owner_key())
+    endpoint = job.opened.storage.endpoint
+    remote = Remote("storage", endpoint.url, endpoint.region, job.opened.buckets.owner_key())
     return remote, Rclone([remote], endpoint.ca_file)
 
 
 def _copy(job: Job, total_bytes: int) -> None:
     (remote, rclone), layout = _source(job), formats_of(job).layout
-    source = remote.path(job.service.buckets.name(job.machine), layout.prefix.rstrip("/"))
+    source = remote.path(job.opened.buckets.name(job.machine), layout.prefix.rstrip("/"))
     tell = tell_parts(job, total_bytes, "copied")
     for parts in PARTS:
         included = [f"--include=/{layout.pattern_of(part)}" for part in parts]
@@ -150,7 +150,7 @@ def _read_back(job: Job) -> list[HashedFile]:
     forget_cached(job.bag)
     hashed = list(hash_files(job.bag, _list_files(job.bag, REPOSITORY)))
     layout = formats_of(job).layout
-    config = job.service.buckets.open(job.machine).find(layout.prefix_of(Part.CONFIG), CONFIG_LIMIT_BYTES)
+    config = job.opened.buckets.open(job.machine).find(layout.prefix_of(Part.CONFIG), CONFIG_LIMIT_BYTES)
     bad = [each for each in hashed if not _is_as_named(each, config)]
     if not bad:
         return hashed
@@ -169,7 +169,7 @@ def _read_back(job: Job) -> list[HashedFile]:
 def _find_damaged(job: Job, bad: Sequence[HashedFile]) -> set[str]:
     """Return the paths of those that equal the bucket's objects, which are read again for this."""
     remote, rclone = _source(job)
-    path = remote.path(job.service.buckets.name(job.machine), formats_of(job).layout.prefix.rstrip("/"))
+    path = remote.path(job.opened.buckets.name(job.machine), formats_of(job).layout.prefix.rstrip("/"))
     named = {each.path.removeprefix(f"{REPOSITORY}/"): each for each in bad if Path(each.path).name != "config"}
     with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=temporary_folder()) as wanted:
         wanted.write("".join(f"{name}\n" for name in named))

@@ -7,24 +7,24 @@ from coffre.offboarding.lifecycle.due import get_leaving, list_unreturned
 from coffre.offboarding.lifecycle.evidence import Returned, ReturnPlanned, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.spec.values.sizes import format_bytes
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
 
-def return_all(service: Service, journal: Journal, say: OnProgress, on_progress: OnProgress) -> None:
+def return_all(opened: OpenTenant, journal: Journal, say: OnProgress, on_progress: OnProgress) -> None:
     """Return the remaining machines' data. May run twice, also after a kill; RefusedError when there is no room."""
-    wanted = get_leaving(service).return_
-    names = list_unreturned(service, journal)
+    wanted = get_leaving(opened.tenant).return_
+    names = list_unreturned(opened.tenant, journal)
     if wanted is None or not names:
         return
     if not journal.steps(Step.RETURN_PLANNED):
         # Checks the room for all of them before the first one; later ones use their own part of it.
-        planned = plan_return(service, wanted, on_progress)
+        planned = plan_return(opened, wanted, on_progress)
         total = ReturnPlanned(sum(each.files for each in planned), sum(each.bytes for each in planned))
         journal.note(Step.RETURN_PLANNED, total)
     for name in names:
-        returned = return_machine(service, name, wanted, on_progress)
+        returned = return_machine(opened, name, wanted, on_progress)
         journal.note(Step.RETURNED, returned, name)
         say(describe_returned(returned))
 

@@ -4,37 +4,41 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from coffre.errors import RefusedError
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import Storage
+from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.lookup import local_today
-from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 CLOCK_TOLERANCE_SECONDS = 300.0
 
 
-def read_today(service: Service, asked: date | None) -> date:
+def read_today(tenant: Tenant, embedded: EmbeddedProof, asked: date | None) -> date:
     """Return the customer's current day, or on the embedded platform the requested one; elsewhere RefusedError."""
     if asked is None:
-        return local_today(service.tenant)
-    if not service.embedded.is_proved:
+        return local_today(tenant)
+    if not embedded.is_proved:
         raise RefusedError(
-            f"--today is refused: {service.tenant.storage.platform} is not the platform that `coffre lab up` made here "
-            f"({service.embedded.why_not})",
+            f"--today is refused: {tenant.storage.platform} is not the platform that `coffre lab up` made here "
+            f"({embedded.why_not})",
             "On a real platform the day is always today.",
         )
     return asked
 
 
-def check_day_of_erasure(service: Service, today: date, first_on: date) -> None:
+def check_day_of_erasure(
+    tenant: Tenant, storage: Storage, embedded: EmbeddedProof, today: date, first_on: date
+) -> None:
     """Refuse to erase unless this computer's clock and the platform's agree, and both have reached the day.
 
     The platform's clock is read from its answer to a signed request. A day that was set, on the embedded platform, is
     not compared with it.
     """
     began = utc_now()
-    stated = service.storage.probe_server_time()
+    stated = storage.probe_server_time()
     refuse_apart((stated - began).total_seconds())
-    if today == local_today(service.tenant) or not service.embedded.is_proved:
-        refuse_before(first_on, (today, day_of(stated, service.tenant.timezone)))
+    if today == local_today(tenant) or not embedded.is_proved:
+        refuse_before(first_on, (today, day_of(stated, tenant.timezone)))
 
 
 def day_of(moment: datetime, timezone: str) -> date:

@@ -11,29 +11,50 @@ from coffre.offboarding.lifecycle.evidence import ErasureBegan, SecretDestroyed,
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.keeping_after import trim_records
 from coffre.offboarding.notices.letting_know import Desk
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
 
-def close(service: Service, journal: Journal, desk: Desk, say: OnProgress) -> list[str]:
+def close(opened: OpenTenant, journal: Journal, desk: Desk, say: OnProgress) -> list[str]:
     """Remove the rest of a tenant after erasure and verification; returns the new documents. May run twice."""
-    refuse = refusing_under_hold(service, "the end of its departure")
+    refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, "the end of its departure")
     refuse()
     if not journal.steps(Step.STACK_REMOVED):
-        journal.note(Step.STACK_REMOVED, destroying.remove_stack(service, refuse=refuse))
+        journal.note(
+            Step.STACK_REMOVED,
+            destroying.remove_stack(opened.tenant, opened.checkout, opened.storage, refuse=refuse),
+        )
         say("the stack, its state and its history are removed")
     if not any(each.what == ServiceKeys() for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
-        journal.note(Step.SECRET_DESTROYED, destroying.destroy_control_bundle(service, refuse=refuse))
+        journal.note(
+            Step.SECRET_DESTROYED,
+            destroying.destroy_control_bundle(
+                opened.tenant, opened.storage, opened.secrets, opened.secret_store, refuse=refuse
+            ),
+        )
         say("the control bundle and its escrow copy are destroyed")
     if not journal.steps(Step.LOCAL_REMOVED):
-        journal.note(Step.LOCAL_REMOVED, destroying.remove_local(service, refuse=refuse))
-    last = Verified(tuple(verify_nothing_left(service, journal.read(Step.ERASURE_BEGAN, ErasureBegan))))
+        journal.note(
+            Step.LOCAL_REMOVED,
+            destroying.remove_local(opened.tenant, opened.checkout, opened.secrets, opened.secret_store, refuse=refuse),
+        )
+    last = Verified(
+        tuple(
+            verify_nothing_left(
+                opened.tenant,
+                opened.checkout,
+                opened.storage,
+                opened.secrets,
+                journal.read(Step.ERASURE_BEGAN, ErasureBegan),
+            )
+        )
+    )
     journal.note(Step.FINAL_CHECK, last)
     if not last.is_passed:
-        message, hint = f"{service.tenant.slug} cannot be closed", "Find out who created it again, and why."
+        message, hint = f"{opened.tenant.slug} cannot be closed", "Find out who created it again, and why."
         raise ChecksFailedError(message, hint, last.failed)
-    trim_records(service, journal)
-    certificate = issue(service, journal, journal.today)
+    trim_records(opened.log, journal)
+    certificate = issue(opened, journal, journal.today)
     say(f"certificate {certificate.number}")
     return [str(certificate.pdf), str(certificate.json), *desk.tell_erased(certificate)]

@@ -10,43 +10,47 @@ from coffre.errors import ExpectedError
 from coffre.observation.reports import find_own_applied
 from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome, UsersSuspended
 from coffre.offboarding.lifecycle.freezing import list_buckets
-from coffre.orders.control import read_orders, write_orders
+from coffre.orders.control import TenantOrders
 from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.agents import Removal
 from coffre.spec import naming
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import Storage
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
 GONE = (AgentOutcome.REMOVED, AgentOutcome.REMOVED_ITSELF, AgentOutcome.NEVER_INSTALLED)
 
 
-def remove_agents(service: Service, names: Sequence[str], on_progress: OnProgress) -> list[Agent]:
+def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgress) -> list[Agent]:
     """Order the agents of these machines to remove themselves, and remove the reachable ones. May run twice.
 
     A machine that does not answer finds the order in its bucket at its next run, and confirms it there.
     """
-    standing = list_buckets(service)
+    standing = list_buckets(opened.tenant, opened.buckets)
     generations: dict[str, int | None] = {}
     for name in names:
-        if name in standing and not service.machine(name).is_retired:
-            _tell_replaced(service, name, on_progress)
-            generations[name] = write_orders(service, name, removes=True, replaces_foreign=True).generation
+        if name in standing and not opened.machine(name).is_retired:
+            _tell_replaced(opened, name, on_progress)
+            generations[name] = TenantOrders.of(opened).write(name, removes=True, replaces_foreign=True).generation
     asked = []
     for name in names:
         try:
-            asked.append(RemoveRequest(target_of(service, name)))
+            asked.append(
+                RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
+            )
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
-    results = kinds.remove(service.tenant.machines, asked, way_to_agents(service, on_progress))
-    return [_settle(service, name, results.get(name), generations.get(name), name in standing) for name in names]
+    results = kinds.remove(opened.tenant.machines, asked, way_to_agents(opened.checkout, on_progress))
+    return [_settle(opened, name, results.get(name), generations.get(name), name in standing) for name in names]
 
 
-def _tell_replaced(service: Service, name: str, on_progress: OnProgress) -> None:
+def _tell_replaced(opened: OpenTenant, name: str, on_progress: OnProgress) -> None:
     """Report foreign or older orders: they are replaced, so that they cannot block a departure."""
     try:
-        read_orders(service, name)
+        TenantOrders.of(opened).read(name)
     except InvalidOrdersError as problem:
         on_progress(f"{name}: {problem.message}; the order to remove the agent overwrites it")
 
@@ -67,27 +71,30 @@ def followed_removal(applied: Applied | None, ordered_generation: int | None) ->
     return ordered_generation is None or applied.generation_applied >= ordered_generation
 
 
-def suspend_users(service: Service, machines: Iterable[str]) -> UsersSuspended:
+def suspend_users(tenant: Tenant, storage: Storage, machines: Iterable[str]) -> UsersSuspended:
     """Suspend the existing users of these machines on the platform. May run twice."""
-    uids = [service.machine_uid(name) for name in machines]
+    uids = [naming.machine_uid(tenant, name) for name in machines]
     for uid in uids:
-        service.storage.suspend_user(uid, True)
-    found = {uid: service.storage.find_owner(uid, exact=False) for uid in uids}
+        storage.suspend_user(uid, True)
+    found = {uid: storage.find_owner(uid, exact=False) for uid in uids}
     return UsersSuspended(tuple(uid for uid, facts in found.items() if facts is not None and facts.suspended))
 
 
 def _settle(
-    service: Service, name: str, result: DeployResult | None, generation: int | None, has_bucket: bool
+    opened: OpenTenant, name: str, result: DeployResult | None, generation: int | None, has_bucket: bool
 ) -> Agent:
-    bucket = service.buckets.open(name) if has_bucket else None
+    bucket = opened.buckets.open(name) if has_bucket else None
     last_seen_at = bucket.find_newest_at(naming.REPORTS_PREFIX) if bucket is not None else None
-    was_installed = has_agent(service.log, name)
+    was_installed = has_agent(opened.log, name)
     outcome = judge_agent(
         result,
-        removed_itself=followed_removal(find_own_applied(service, name) if bucket is not None else None, generation),
+        removed_itself=followed_removal(
+            find_own_applied(opened.buckets, opened.secrets, opened.memory, name) if bucket is not None else None,
+            generation,
+        ),
         was_installed=was_installed,
     )
     if outcome in GONE and was_installed:
-        service.log.append(Removal(result is not None and result.changed), name)
-    system = service.machine(name).os.value
+        opened.log.append(Removal(result is not None and result.changed), name)
+    system = opened.machine(name).os.value
     return Agent(name, system, outcome, last_seen_at)

@@ -9,7 +9,7 @@ from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.events import EventKind
 from coffre.records.facts.departure import RecordsTrimmed
 from coffre.spec.platform import Offboarding
-from coffre.tenant.service import Service
+from coffre.tenant.estate.log import TenantLog
 
 YEARS_OF_ACCOUNTS = 10
 """Accounting documents (code de commerce, article L123-22), counted from the end of the financial year."""
@@ -101,9 +101,9 @@ def kept_until(reason: Reason, closed_on: date, settings: Offboarding) -> date:
         return date(year, 2, 28)
 
 
-def trim_records(service: Service, journal: Journal) -> Mapping[EventKind, int]:
+def trim_records(log: TenantLog, journal: Journal) -> Mapping[EventKind, int]:
     """Delete a tenant's records that are not kept, and record the number of each kind. May run twice.
 
     Returns the numbers deleted now. The procedure decides when this is allowed: at the end of a verified erasure.
     """
-    return service.log.trim(RecordsTrimmed(journal.today), trimmable_kinds())
+    return log.trim(RecordsTrimmed(journal.today), trimmable_kinds())

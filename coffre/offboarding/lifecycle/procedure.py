@@ -28,8 +28,8 @@ from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.loader import Checkout
 from coffre.tenant.departure import find_stage
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
-from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
 
@@ -67,7 +67,7 @@ class Manner:
 class Departure:
     """One tenant's departure, during one command."""
 
-    service: Service
+    opened: OpenTenant
     journal: Journal
     manner: Manner
     done: list[str] = field(default_factory=list)
@@ -76,12 +76,12 @@ class Departure:
     @cached_property
     def people(self) -> People:
         """The people of the departure, as far as they are proved."""
-        return People(self.service.repository, self.service.embedded, self.journal)
+        return People(self.opened.checkout, self.opened.embedded, self.journal)
 
     @property
     def desk(self) -> Desk:
         """Sends the letters to the customer."""
-        return Desk(self.service, self.journal, self.manner.resends)
+        return Desk(self.opened, self.journal, self.manner.resends)
 
     def prove(self, act: Act, subject: str) -> Acted | None:
         """Let the current person sign an act, if a key is given or required."""
@@ -97,28 +97,28 @@ class Departure:
 
 @contextmanager
 def open_departure(
-    repository: Checkout, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
+    checkout: Checkout, slug: str, command: str, asked_day: date | None, manner: Manner, machine: str | None = None
 ) -> Iterator[Departure]:
     """Open a tenant's departure for a command that changes something: locked, recorded, and never back in time."""
-    with lock_recorded(repository, slug, command, manner.on_progress) as service:
+    with lock_recorded(checkout, slug, command, manner.on_progress) as opened:
         # What cannot be returned, and would be erased, must not be passed over.
-        refuse_changed_agents(service.tenant, service.buckets.existing())
-        journal = Journal(service.log, read_today(service, asked_day), machine)
+        refuse_changed_agents(opened.tenant, opened.buckets.existing())
+        journal = Journal(opened.log, read_today(opened.tenant, opened.embedded, asked_day), machine)
         journal.refuse_earlier_day()
-        yield Departure(service, journal, manner)
+        yield Departure(opened, journal, manner)
 
 
-def offboard(repository: Checkout, slug: str, asked_day: date | None, manner: Manner) -> DepartureOutcome:
+def offboard(checkout: Checkout, slug: str, asked_day: date | None, manner: Manner) -> DepartureOutcome:
     """Do everything that is due today in a tenant's departure; returns the next step and its date. May run twice.
 
     A file with `active` again renounces the departure, as long as nothing was erased.
     """
-    with open_departure(repository, slug, "offboard", asked_day, manner) as departure:
-        service, journal = departure.service, departure.journal
-        if service.tenant.leaving is None:
+    with open_departure(checkout, slug, "offboard", asked_day, manner) as departure:
+        opened, journal = departure.opened, departure.journal
+        if opened.tenant.leaving is None:
             return _renounce(departure)
         waiting = advance(departure)
-        facts = gather_facts(service, journal)
+        facts = gather_facts(opened.tenant, opened.checkout, opened.log, journal)
         return DepartureOutcome(
             slug,
             journal.stage,
@@ -136,7 +136,9 @@ def advance(departure: Departure) -> Waiting | None:
     while (transition := find_transition(journal.stage)) is not None:
         _settle_approval(departure, transition)
         _TRIES.get(transition.target, _nothing)(departure)
-        waiting = transition.wait(gather_facts(departure.service, journal))
+        waiting = transition.wait(
+            gather_facts(departure.opened.tenant, departure.opened.checkout, departure.opened.log, journal)
+        )
         if waiting is not None:
             return waiting
         waiting = _WORK.get(transition.target, _nothing)(departure)
@@ -151,7 +153,7 @@ def _settle_approval(departure: Departure, transition: Transition) -> None:
     """Check the authors and the approver of the current block; a changed block needs a new approval."""
     if transition.source in (Stage.ERASED, Stage.VERIFIED):
         return
-    approved = get_approval(departure.service, departure.people)
+    approved = get_approval(departure.opened.tenant, departure.opened.checkout, departure.people)
     if approved != departure.journal.find(Step.APPROVED, Approved) and _is_there(departure):
         departure.journal.note(Step.APPROVED, approved)
         how = "proved by signature" if approved.is_proved else "declared, not proved"
@@ -160,24 +162,24 @@ def _settle_approval(departure: Departure, transition: Transition) -> None:
 
 def _is_there(departure: Departure) -> bool:
     """Tell whether the day of the notice has come: nothing is written before it."""
-    return departure.journal.today >= get_leaving(departure.service).notice_on
+    return departure.journal.today >= get_leaving(departure.opened.tenant).notice_on
 
 
 def _renounce(departure: Departure) -> DepartureOutcome:
-    service, journal = departure.service, departure.journal
-    stage = find_stage(service.log)
+    opened, journal = departure.opened, departure.journal
+    stage = find_stage(opened.log)
     if stage is None:
-        get_leaving(service)
+        get_leaving(opened.tenant)
     assert stage is not None  # noqa: S101 - get_leaving refuses
-    refuse_renouncing(service.tenant.slug, stage, has_erasure_begun=bool(journal.steps(Step.ERASURE_BEGAN)))
-    freezing.thaw(service)
+    refuse_renouncing(opened.tenant.slug, stage, has_erasure_begun=bool(journal.steps(Step.ERASURE_BEGAN)))
+    freezing.thaw(opened)
     departure.documents += departure.desk.tell_renounced()
     journal.enter(Stage.RENOUNCED)
     departure.say("renounced: its machines have access again")
-    next_step = Waiting(f"`coffre apply {service.tenant.slug}`, which installs removed agents again")
+    next_step = Waiting(f"`coffre apply {opened.tenant.slug}`, which installs removed agents again")
     documents = tuple(departure.documents)
     return DepartureOutcome(
-        service.tenant.slug, Stage.RENOUNCED, None, tuple(departure.done), next_step, documents=documents
+        opened.tenant.slug, Stage.RENOUNCED, None, tuple(departure.done), next_step, documents=documents
     )
 
 
@@ -190,13 +192,13 @@ def _tell_notice(departure: Departure) -> None:
 
 
 def _freeze(departure: Departure) -> None:
-    frozen = freezing.freeze(departure.service)
+    frozen = freezing.freeze(departure.opened.tenant, departure.opened.buckets)
     departure.journal.note(Step.FROZEN, frozen)
     departure.say(f"without access to their repositories now: {', '.join(frozen.machines) or 'no machine'}")
 
 
 def _return(departure: Departure) -> None:
-    returning_all.return_all(departure.service, departure.journal, departure.say, departure.manner.on_progress)
+    returning_all.return_all(departure.opened, departure.journal, departure.say, departure.manner.on_progress)
 
 
 def _tell_returned(departure: Departure) -> None:
@@ -209,8 +211,10 @@ def _remind(departure: Departure) -> None:
 
 def _remove_agents(departure: Departure) -> None:
     """Try to remove the agents once the customer has acknowledged its data; nothing is removed before."""
-    service, journal = departure.service, departure.journal
-    for agent in dismantling.remove_agents(service, list_agents_left(service, journal), departure.manner.on_progress):
+    opened, journal = departure.opened, departure.journal
+    for agent in dismantling.remove_agents(
+        opened, list_agents_left(opened.tenant, journal), departure.manner.on_progress
+    ):
         before = journal.find(Step.AGENT, Agent, agent.machine)
         now = replace(agent, told=before.told if before is not None else None)
         if now != before:
@@ -220,17 +224,17 @@ def _remove_agents(departure: Departure) -> None:
 
 
 def _suspend_users(departure: Departure) -> None:
-    service, journal = departure.service, departure.journal
-    suspended = dismantling.suspend_users(service, with_bucket(service.tenant.active_machines()))
+    opened, journal = departure.opened, departure.journal
+    suspended = dismantling.suspend_users(opened.tenant, opened.storage, with_bucket(opened.tenant.active_machines()))
     journal.note(Step.USERS_SUSPENDED, suspended)
     departure.say(f"suspended on the platform: {', '.join(suspended.uids) or 'no user'}")
 
 
 def _erase(departure: Departure) -> Waiting | None:
-    slug = departure.service.tenant.slug
+    slug = departure.opened.tenant.slug
     departure.manner.confirm(f"Erase every backup of {slug}, its passwords, keys and users, for ever?")
     return erasure.erase_tenant(
-        departure.service,
+        departure.opened,
         departure.journal,
         partial(departure.prove, Act.ERASE),
         departure.say,
@@ -239,7 +243,7 @@ def _erase(departure: Departure) -> Waiting | None:
 
 
 def _close(departure: Departure) -> None:
-    departure.documents += closing.close(departure.service, departure.journal, departure.desk, departure.say)
+    departure.documents += closing.close(departure.opened, departure.journal, departure.desk, departure.say)
 
 
 _TRIES: dict[Stage, Callable[[Departure], None]] = {

@@ -23,7 +23,13 @@ from coffre.records.facts.departure import Stage
 from coffre.secrets.bundles import KINDS
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
-from coffre.tenant.service import Service, open_service
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import Storage
+from coffre.tenant.embedded import EmbeddedProof
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.lookup import find_machine
+from coffre.tenant.opening import open_tenant
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,14 @@ class Rehearsal:
         )
 
 
-def rehearse(repository: Checkout, slug: str, asked_day: date | None) -> Rehearsal:
+def rehearse(checkout: Checkout, slug: str, asked_day: date | None) -> Rehearsal:
     """Return what the departure of a tenant would do, from live facts."""
-    with open_service(repository, slug, lambda _: None) as service:
-        leaving = get_leaving(service)
-        journal = Journal(service.log, read_today(service, asked_day))
-        facts = gather_facts(service, journal)
+    with open_tenant(checkout, slug, lambda _: None) as opened:
+        leaving = get_leaving(opened.tenant)
+        journal = Journal(opened.log, read_today(opened.tenant, opened.embedded, asked_day))
+        facts = gather_facts(opened.tenant, opened.checkout, opened.log, journal)
         transition = find_transition(journal.stage)
-        approved, refused = _look_at_approval(service, journal)
+        approved, refused = _look_at_approval(opened.tenant, opened.checkout, opened.embedded, journal)
         return Rehearsal(
             tenant=slug,
             today=journal.today,
@@ -113,11 +119,11 @@ def rehearse(repository: Checkout, slug: str, asked_day: date | None) -> Rehears
             hold=facts.hold,
             approved=approved,
             refused=refused,
-            machines=_find_machines(service),
-            users=_find_users(service),
-            bundles=tuple(place for kind in KINDS for place in service.secrets.find_files(kind).places),
-            records=_find_records(service),
-            stack_resources=_count_resources(service),
+            machines=_find_machines(opened.tenant, opened.storage, opened.buckets, opened.log),
+            users=_find_users(opened.tenant, opened.storage),
+            bundles=tuple(place for kind in KINDS for place in opened.secrets.find_files(kind).places),
+            records=_find_records(opened.tenant, opened.log),
+            stack_resources=_count_resources(opened.tenant, opened.checkout),
         )
 
 
@@ -132,64 +138,72 @@ class MachineRehearsal:
     machine: MachineFound
 
 
-def rehearse_machine(repository: Checkout, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
+def rehearse_machine(checkout: Checkout, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
     """Return what the erasure of a retired machine's backups would erase, from live facts."""
-    with open_service(repository, slug, lambda _: None) as service:
-        retirement = service.machine(machine).retired
+    with open_tenant(checkout, slug, lambda _: None) as opened:
+        retirement = opened.machine(machine).retired
         if retirement is None:
             raise RefusedError(
                 f"{slug}/{machine} is in service: its backups are not erased",
                 "To retire a machine, write `retired: {on: DATE, keep_until: DATE}` in the file and apply it.",
             )
-        hold = service.tenant.hold
+        hold = opened.tenant.hold
         return MachineRehearsal(
             slug,
-            read_today(service, asked_day),
+            read_today(opened.tenant, opened.embedded, asked_day),
             retirement.keep_until,
             None if hold is None else describe_hold(hold),
-            _find_machine(service, machine, service.buckets.has(machine)),
+            _find_machine(
+                opened.tenant, opened.storage, opened.buckets, opened.log, machine, opened.buckets.has(machine)
+            ),
         )
 
 
-def _look_at_approval(service: Service, journal: Journal) -> tuple[Approved | None, str]:
+def _look_at_approval(
+    tenant: Tenant, checkout: Checkout, embedded: EmbeddedProof, journal: Journal
+) -> tuple[Approved | None, str]:
     try:
-        return get_approval(service, People(service.repository, service.embedded, journal)), ""
+        return get_approval(tenant, checkout, People(checkout, embedded, journal)), ""
     except ExpectedError as problem:
         return None, f"{problem.message}. {problem.hint}"
 
 
-def _find_machines(service: Service) -> tuple[MachineFound, ...]:
-    standing = list_buckets(service)
-    return tuple(_find_machine(service, name, name in standing) for name in service.tenant.machines)
+def _find_machines(
+    tenant: Tenant, storage: Storage, buckets: TenantBuckets, log: TenantLog
+) -> tuple[MachineFound, ...]:
+    standing = list_buckets(tenant, buckets)
+    return tuple(_find_machine(tenant, storage, buckets, log, name, name in standing) for name in tenant.machines)
 
 
-def _find_machine(service: Service, name: str, has_bucket: bool) -> MachineFound:
-    machine = service.machine(name)
+def _find_machine(
+    tenant: Tenant, storage: Storage, buckets: TenantBuckets, log: TenantLog, name: str, has_bucket: bool
+) -> MachineFound:
+    machine = find_machine(tenant, name)
     return MachineFound(
         name=name,
         system=machine.os.value,
         is_retired=machine.is_retired,
-        has_agent=has_agent(service.log, name),
-        last_seen_at=service.buckets.open(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
-        bucket=service.buckets.name(name),
-        holds=count_bucket(service, name) if has_bucket else None,
+        has_agent=has_agent(log, name),
+        last_seen_at=buckets.open(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
+        bucket=buckets.name(name),
+        holds=count_bucket(storage, buckets, name) if has_bucket else None,
     )
 
 
-def _find_users(service: Service) -> tuple[UserFound, ...]:
-    uids = [service.owner_uid, *service.storage.list_users(f"{service.owner_uid}.")]
-    found = [UserFound(uid, tuple(service.storage.list_key_ids(uid))) for uid in uids]
-    known = set(service.storage.list_users(service.owner_uid))
+def _find_users(tenant: Tenant, storage: Storage) -> tuple[UserFound, ...]:
+    uids = [naming.owner_uid(tenant), *storage.list_users(f"{naming.owner_uid(tenant)}.")]
+    found = [UserFound(uid, tuple(storage.list_key_ids(uid))) for uid in uids]
+    known = set(storage.list_users(naming.owner_uid(tenant)))
     return tuple(user for user in found if user.uid in known)
 
 
-def _find_records(service: Service) -> tuple[RecordsFound, ...]:
-    records = service.find_records()
-    counted = Counter(event.kind for event in records.list_events(service.tenant.id)) if records is not None else {}
+def _find_records(tenant: Tenant, log: TenantLog) -> tuple[RecordsFound, ...]:
+    records = log.find_records()
+    counted = Counter(event.kind for event in records.list_events(tenant.id)) if records is not None else {}
     kept = judge_kinds()
     return tuple(RecordsFound(kind.value, count, kept.get(kind)) for kind, count in sorted(counted.items()))
 
 
-def _count_resources(service: Service) -> int | None:
-    state = state_folder(service.repository).read(service.tenant.slug)
+def _count_resources(tenant: Tenant, checkout: Checkout) -> int | None:
+    state = state_folder(checkout).read(tenant.slug)
     return None if state is None else len(state.resources)

@@ -13,7 +13,9 @@ from coffre.offboarding.lifecycle.evidence import Agent, Returned
 from coffre.offboarding.notices import ics, words
 from coffre.records.facts.departure import LetterKind
 from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
-from coffre.tenant.service import Service
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
+from coffre.tenant.embedded import EmbeddedProof
 from coffre.workspace.files import write_atomically
 
 __all__ = ["LetterFacts", "LetterKind", "calendar_path", "letter_path", "message_path", "title_of", "write_letter"]
@@ -81,33 +83,35 @@ _FORMS: Mapping[LetterKind, _Form] = {
 }
 
 
-def write_letter(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -> Path:
+def write_letter(
+    tenant: Tenant, checkout: Checkout, embedded: EmbeddedProof, kind: LetterKind, today: date, facts: LetterFacts
+) -> Path:
     """Return a departure's letter of a kind, written at the first call; the text of its e-mail is beside it (.txt).
 
     A later call returns the same unchanged file, on any day and with any facts.
     """
-    path = letter_path(service, kind, facts)
+    path = letter_path(tenant, checkout, kind, facts)
     if path.exists():
         return path
     form = _FORMS[kind]
     if not form.needs(facts):
         raise ValueError(f"a {kind} letter lacks required facts")
-    wording = _word(service, kind, today, facts)
+    wording = _word(tenant, checkout, embedded, kind, today, facts)
     write_atomically(message_path(path), render_text("courriers/message.txt.j2", wording).encode())
     if kind is LetterKind.NOTICE_RECEIVED and facts.calendar is not None:
-        write_atomically(calendar_path(path), ics.render(service.tenant, facts.calendar))
+        write_atomically(calendar_path(path), ics.render(tenant, facts.calendar))
     # The PDF comes last: when it exists, the rest exists too.
     write_atomically(path, render_pdf(f"courriers/{form.template}.html.j2", STYLE_SHEETS, wording))
     return path
 
 
-def letter_path(service: Service, kind: LetterKind, facts: LetterFacts) -> Path:
+def letter_path(tenant: Tenant, checkout: Checkout, kind: LetterKind, facts: LetterFacts) -> Path:
     """Return the path of a departure's letter of a kind.
 
     The same notice may continue a renounced departure, whose letters already exist.
     """
     again = f"-{facts.departure}" if facts.departure > 1 else ""
-    return tenant_folder(service.repository, service.tenant) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
+    return tenant_folder(checkout, tenant) / f"{facts.notice_on}{again}-{_FORMS[kind].template}.pdf"
 
 
 def message_path(letter: Path) -> Path:
@@ -125,9 +129,11 @@ def title_of(kind: LetterKind) -> str:
     return _FORMS[kind].title
 
 
-def _word(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -> dict[str, object]:
+def _word(
+    tenant: Tenant, checkout: Checkout, embedded: EmbeddedProof, kind: LetterKind, today: date, facts: LetterFacts
+) -> dict[str, object]:
     """Return all values for the templates of letters."""
-    tenant, provider = service.tenant, service.repository.settings.provider
+    provider = checkout.settings.provider
     leaving = tenant.leaving
     return_ = leaving.return_ if leaving is not None else None
     return {
@@ -138,7 +144,7 @@ def _word(service: Service, kind: LetterKind, today: date, facts: LetterFacts) -
         "tenant": tenant,
         "leaving": leaving,
         "today": today,
-        "is_specimen": service.embedded.is_proved,
+        "is_specimen": embedded.is_proved,
         "reach": _reach(provider.email, provider.phone),
         "notice_on": facts.notice_on,
         "calendar": facts.calendar,

@@ -11,14 +11,14 @@ from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.notices.letters import LetterFacts, LetterKind, write_letter
 from coffre.offboarding.notices.mail import send_letter
 from coffre.spec.leaving import Choice
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 
 @dataclass(frozen=True)
 class Desk:
     """Writes the letters of a departure; ``resends`` sends a letter again when it is unknown whether it was sent."""
 
-    service: Service
+    opened: OpenTenant
     journal: Journal
     resends: bool = False
 
@@ -33,8 +33,8 @@ class Desk:
 
     def remind(self) -> list[str]:
         """Remind the customer once, before the end of the retrieval period, unless it has acknowledged."""
-        leaving, today = self.service.tenant.leaving, self.journal.today
-        calendar = get_calendar(self.service, self.journal)
+        leaving, today = self.opened.tenant.leaving, self.journal.today
+        calendar = get_calendar(self.opened.tenant, self.opened.checkout, self.journal)
         is_due = calendar.reminder_on <= today <= calendar.retrieval_ends_on
         if not is_due or leaving is None or leaving.choice is Choice.ERASE or has_receipt(self.journal):
             return []
@@ -42,7 +42,7 @@ class Desk:
 
     def tell_unreached(self) -> list[str]:
         """Inform what to do about unreached machines, while there is time, and record it."""
-        left = list_agents_left(self.service, self.journal)
+        left = list_agents_left(self.opened.tenant, self.journal)
         found = [self.journal.find(Step.AGENT, Agent, name) for name in left]
         untold = tuple(agent for agent in found if agent is not None and agent.told is None)
         if not untold:
@@ -62,8 +62,18 @@ class Desk:
         return self._tell(LetterKind.RENOUNCED, self._facts())
 
     def _tell(self, kind: LetterKind, facts: LetterFacts) -> list[str]:
-        path = write_letter(self.service, kind, self.journal.today, facts)
-        send_letter(self.service, kind, path, self.journal.today, resend=self.resends)
+        path = write_letter(
+            self.opened.tenant, self.opened.checkout, self.opened.embedded, kind, self.journal.today, facts
+        )
+        send_letter(
+            self.opened.tenant,
+            self.opened.checkout,
+            self.opened.log,
+            kind,
+            path,
+            self.journal.today,
+            resend=self.resends,
+        )
         return [str(path)]
 
     def _facts_of_return(self) -> LetterFacts:
@@ -72,7 +82,7 @@ class Desk:
         return self._facts_with_calendar(returned=returned, returned_on=returned_on)
 
     def _facts_with_calendar(self, **more: Any) -> LetterFacts:
-        return self._facts(calendar=get_calendar(self.service, self.journal), **more)
+        return self._facts(calendar=get_calendar(self.opened.tenant, self.opened.checkout, self.journal), **more)
 
     def _facts(self, **more: Any) -> LetterFacts:
         approved = self.journal.find(Step.APPROVED, Approved)

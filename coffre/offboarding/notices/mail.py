@@ -11,38 +11,41 @@ from coffre.correspondence.smtp import Message
 from coffre.offboarding.notices.letters import calendar_path, message_path, title_of
 from coffre.records.facts.departure import LetterKind, LetterPosted
 from coffre.records.facts.mail import MailState
-from coffre.tenant.estate.log import Log
-from coffre.tenant.service import Service
+from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
+from coffre.tenant.estate.log import Log, TenantLog
 
 
-def send_letter(service: Service, kind: LetterKind, path: Path, today: date, resend: bool = False) -> Posted:
+def send_letter(
+    tenant: Tenant, checkout: Checkout, log: TenantLog, kind: LetterKind, path: Path, today: date, resend: bool = False
+) -> Posted:
     """Send a letter to the tenant's contact, or without a mail server record that it is ready for delivery.
 
     See `send_once` for repeated and refused sending.
     """
-    to, settings = service.tenant.contact.email, service.repository.settings
+    to, settings = tenant.contact.email, checkout.settings
 
     def write() -> Message:
         return Message(
             to=to,
             sender_name=settings.provider.name,
-            subject=f"{title_of(kind)} – contrat {service.tenant.contract.reference}",
+            subject=f"{title_of(kind)} – contrat {tenant.contract.reference}",
             text=message_path(path).read_text(encoding="utf-8"),
-            files={each.name: each.read_bytes() for each in list_files(service, kind, path)},
+            files={each.name: each.read_bytes() for each in list_files(tenant, checkout, kind, path)},
         )
 
     mailing = Mailing(f"the letter {path.name}", to, write)
-    letters = LetterLog(service.log, kind, path, today)
-    return send_once(mailing, letters, settings.mail, service.repository.root, resend=resend)
+    letters = LetterLog(log, kind, path, today)
+    return send_once(mailing, letters, settings.mail, checkout.root, resend=resend)
 
 
-def list_files(service: Service, kind: LetterKind, path: Path) -> tuple[Path, ...]:
+def list_files(tenant: Tenant, checkout: Checkout, kind: LetterKind, path: Path) -> tuple[Path, ...]:
     """Return a letter's attachments: itself, the notice's calendar, the newest certificate's two files."""
     files = [path]
     if kind is LetterKind.NOTICE_RECEIVED:
         files.append(calendar_path(path))
     if kind is LetterKind.ERASED:
-        folder = tenant_folder(service.repository, service.tenant)
+        folder = tenant_folder(checkout, tenant)
         newest = max(folder.glob("certificat-*.pdf"), key=lambda each: each.name)
         files += [newest, newest.with_suffix(".json")]
     return tuple(files)

@@ -16,13 +16,14 @@ from coffre.observation.stores import find_words, read_store, room_of
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
+from coffre.spec.platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
-from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.log import Log, TenantLog
+from coffre.tenant.lookup import find_machine
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 QUOTA, FILLING = "quota", "filling"
@@ -66,15 +67,15 @@ def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
     return GateState(used_bytes >= quota_bytes, used_bytes, quota_bytes)
 
 
-def measure(service: Service) -> tuple[MachineStore, ...]:
+def measure(tenant: Tenant, buckets: TenantBuckets, log: TenantLog) -> tuple[MachineStore, ...]:
     """Measure the content of each machine's bucket, and record it as the day's volume (contract, article 10)."""
     now = utc_now()
-    today = now.astimezone(ZoneInfo(service.tenant.timezone)).date()
-    present = service.buckets.existing().among(service.tenant.machines)
-    stores = tuple(_read_store(service, name) for name in present)
-    service.records.record_usage(
+    today = now.astimezone(ZoneInfo(tenant.timezone)).date()
+    present = buckets.existing().among(tenant.machines)
+    stores = tuple(_read_store(tenant, buckets, name) for name in present)
+    log.open_records().record_usage(
         Usage(
-            tenant_id=service.tenant.id,
+            tenant_id=tenant.id,
             machine=store.machine,
             measured_on=today,
             current_bytes=store.current_bytes,
@@ -95,22 +96,24 @@ class GateMove(StrEnum):
     LET_GO_ON = "let go on"
 
 
-def settle_gate(service: Service, on_refused: OnRefused | None = None) -> GateState:
+def settle_gate(
+    tenant: Tenant, platform: Platform, buckets: TenantBuckets, log: TenantLog, on_refused: OnRefused | None = None
+) -> GateState:
     """Compare the usage with quota and wall, and set every machine's gate accordingly; only this function does.
 
     A retired machine has no gate, but its backups are included; a machine without a bucket has neither. A bucket whose
     gate cannot be set, for example after an interrupted apply, is reported to ``on_refused`` and the others go on;
     without ``on_refused`` it is a RefusedError.
     """
-    stores = measure(service)
+    stores = measure(tenant, buckets, log)
     measured = {store.machine for store in stores}
-    active = [name for name in service.tenant.active_machines() if name in measured]
-    stopped_now = [name for name in active if service.buckets.open(name).is_stopped()]
-    state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
+    active = [name for name in tenant.active_machines() if name in measured]
+    stopped_now = [name for name in active if buckets.open(name).is_stopped()]
+    state = _judge(tenant, log, room_of(tenant, platform), stores, stopped_now)
     # Stopped machines first: the orders that are written afterwards need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         try:
-            set_gate(service.tenant, service.buckets, service.log, name, state)
+            set_gate(tenant, buckets, log, name, state)
         except RefusedError as refused:
             if on_refused is None:
                 raise
@@ -138,13 +141,15 @@ def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, sta
     return changed or told
 
 
-def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMove, Sequence[str]]:
+def look_at_gate(
+    tenant: Tenant, platform: Platform, buckets: TenantBuckets, log: TenantLog, machines: Collection[str]
+) -> Mapping[GateMove, Sequence[str]]:
     """Return the machines whose gates `settle_gate` would change, by change; ``machines`` are those with a bucket."""
-    opened = {name: service.buckets.open(name) for name in machines}
-    stores = tuple(_read_store(service, name) for name in machines)
-    active = [name for name in service.tenant.active_machines() if name in opened]
+    opened = {name: buckets.open(name) for name in machines}
+    stores = tuple(_read_store(tenant, buckets, name) for name in machines)
+    active = [name for name in tenant.active_machines() if name in opened]
     stopped_now = [name for name in active if opened[name].is_stopped()]
-    state = _judge(service.tenant, service.log, room_of(service.tenant, service.platform), stores, stopped_now)
+    state = _judge(tenant, log, room_of(tenant, platform), stores, stopped_now)
     moves: dict[GateMove, list[str]] = {}
     for name in active:
         stops, was_stopped = name in state.filling.stopped, name in stopped_now
@@ -155,8 +160,8 @@ def look_at_gate(service: Service, machines: Collection[str]) -> Mapping[GateMov
     return moves
 
 
-def _read_store(service: Service, machine: str) -> MachineStore:
-    return read_store(service.buckets, machine, find_layout(service.machine(machine)))
+def _read_store(tenant: Tenant, buckets: TenantBuckets, machine: str) -> MachineStore:
+    return read_store(buckets, machine, find_layout(find_machine(tenant, machine)))
 
 
 def _judge(
@@ -173,13 +178,13 @@ def _judge(
     )
 
 
-def give_word(service: Service, machine: str, reason: str) -> None:
+def give_word(tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str, reason: str) -> None:
     """Record an operator's permission for a machine that fills the storage, until it has grown by as much again.
 
     `settle_gate` then opens its gate.
     """
-    if service.machine(machine).is_retired:
+    if find_machine(tenant, machine).is_retired:
         raise UsageError(f"{machine} is retired: it has no gate", "Its backups stay until `keep_until`.")
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    store = _read_store(service, machine)
-    service.log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)
+    refuse_unapplied(tenant, buckets, log, [machine])
+    store = _read_store(tenant, buckets, machine)
+    log.append(GateWord(reason, store.surplus_bytes, store.objects), machine)

@@ -12,13 +12,13 @@ from coffre.findings import Finding, FindingKind
 from coffre.observation.judge import continuity, identity
 from coffre.observation.sighting import look
 from coffre.orders.accepted_paths import list_acceptable, record_accepted
-from coffre.orders.control import write_orders
+from coffre.orders.control import TenantOrders
 from coffre.records.facts.backups import NewRepository, SnapshotsReleased
 from coffre.records.facts.fact import RecordedFinding
 from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 from coffre.workspace.clock import utc_now
 
 ACKNOWLEDGED = "acknowledged"
@@ -66,33 +66,33 @@ def begin_anew(log: Log, memory: TenantMemory, machine: str, reason: str) -> Non
     memory.change(machine, lambda known: continuity.begin_anew(known, BEGUN_ANEW, utc_now()))
 
 
-def acknowledge(service: Service, machine: str, reason: str) -> Acknowledged:
+def acknowledge(opened: OpenTenant, machine: str, reason: str) -> Acknowledged:
     """Record that the losses of a machine's storage are known, and why: they raise no alarm, later losses do.
 
     The same for paths of its plan that gave nothing or nearly nothing in its last run: its orders say that this is
     correct. RefusedError while the repository itself is gone: restore it, or create a new one with `coffre apply`.
     """
     check_reason(reason)
-    service.machine(machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    seen = look(service, machine)
+    opened.machine(machine)
+    refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
+    seen = look(opened.tenant, opened.buckets, opened.secrets, opened.memory, machine)
     if any(loss.kind in (FindingKind.REPOSITORY_GONE, FindingKind.REPORT_KEY_LACKING) for loss in seen.losses):
         raise RefusedError(
-            f"{service.tenant.slug}/{machine}: its repository cannot be opened",
+            f"{opened.tenant.slug}/{machine}: its repository cannot be opened",
             "Restore it with `coffre undelete`. If it is completely lost, create a new one with `coffre apply "
-            f"{service.tenant.slug} --new-repository {machine} --reason TEXT`.",
+            f"{opened.tenant.slug} --new-repository {machine} --reason TEXT`.",
         )
-    paths = record_accepted(service.log, machine, seen.reported.last, reason)
+    paths = record_accepted(opened.log, machine, seen.reported.last, reason)
     # Also if all of them were accepted before: a kill may have come between the record and the orders.
-    generation = write_orders(service, machine).generation if list_acceptable(seen.reported.last) else None
+    generation = TenantOrders.of(opened).write(machine).generation if list_acceptable(seen.reported.last) else None
     gone = [each.snapshot_id for each in seen.memory.expected if each.snapshot_id not in seen.stored.snapshots]
     if not (seen.losses or seen.others or seen.reported.aside or seen.foreign.count):
         return Acknowledged(machine, (), 0, paths, generation)
     is_lost = bool(seen.losses or seen.reported.aside or seen.foreign.count)
     known = (*seen.losses, *seen.others)
     losses = tuple(RecordedFinding(each.kind.value, each.evidence) for each in known)
-    _record_released(service.log, machine, gone, SnapshotsReleased(ACKNOWLEDGED, (), reason, losses))
-    service.memory.change(
+    _record_released(opened.log, machine, gone, SnapshotsReleased(ACKNOWLEDGED, (), reason, losses))
+    opened.memory.change(
         machine,
         lambda memory: identity.let_go(
             continuity.acknowledge(memory, gone, ACKNOWLEDGED, utc_now()) if is_lost else memory

@@ -20,10 +20,14 @@ from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import Drilled
 from coffre.records.facts.fact import RecordedFinding
 from coffre.records.facts.password_uses import DrillUse
+from coffre.spec.tenant import Tenant
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 from coffre.workspace.work_folder import work_folder
 
 WORK_PREFIX = "drill-"
@@ -54,24 +58,24 @@ class Drill:
         return not self.problems and not self.losses and not self.gaps
 
 
-def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
+def drill(opened: OpenTenant, machine: str, seed: int, on_progress: Callable[[str], None]) -> Drill:
     """Read a sample of the newest recorded snapshot and compare it; records who read what, why, and the result.
 
     Some files are always compared with hashes that the agent took on the machine: a drill without any proves too
     little, fails and says so. No data of the machine is written here.
     """
-    refuse_while_blocked(service.tenant)
-    service.machine(machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    newest = _newest_reported(service, machine)
+    refuse_while_blocked(opened.tenant)
+    opened.machine(machine)
+    refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
+    newest = _newest_reported(opened.tenant, opened.buckets, opened.secrets, opened.memory, machine)
     snapshot_id, reported = newest.snapshot_id, newest.hashes
     if not newest.is_stored:
         problems = ("the snapshot that its machine reported is not in its bucket",)
         return _settle(
-            service.log, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ()
+            opened.log, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ()
         )
-    with _cache_folder(service.repository.root) as cache:
-        repository = open_repository(service, machine, DrillUse(snapshot_id, seed), cache)
+    with _cache_folder(opened.checkout.root) as cache:
+        repository = open_repository(opened, machine, DrillUse(snapshot_id, seed), cache)
         try:
             on_progress(f"reading the list of files of snapshot {snapshot_id[:8]}")
             files = _list_files(repository, snapshot_id)
@@ -84,7 +88,7 @@ def drill(service: Service, machine: str, seed: int, on_progress: Callable[[str]
             # No sample could be chosen: the list of files is unreadable in the repository, or forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
-    return _settle(service.log, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
+    return _settle(opened.log, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
 
 
 def _settle(log: Log, done: Drill, paths: Sequence[str]) -> Drill:
@@ -119,14 +123,19 @@ class _Newest:
         return list(dict.fromkeys(each.stored_as for each in paths if each.files and each.stored_as))
 
 
-def _newest_reported(service: Service, machine: str) -> _Newest:
+def _newest_reported(
+    tenant: Tenant, buckets: TenantBuckets, secrets: TenantSecrets, memory: TenantMemory, machine: str
+) -> _Newest:
     """Return the newest snapshot with a sealed report seen by Coffre, regardless of the bucket's current content.
 
     For a machine that has never sealed a report, the snapshot of its newest report in clear.
     """
-    expected = {each.snapshot_id: each.released is None for each in service.memory.recall(machine).snapshots.values()}
+    expected = {each.snapshot_id: each.released is None for each in memory.recall(machine).snapshots.values()}
     seen = look(
-        service,
+        tenant,
+        buckets,
+        secrets,
+        memory,
         machine,
         until=lambda report: report.snapshot_id is not None and expected.get(report.snapshot_id, True),
     )
@@ -142,7 +151,7 @@ def _newest_reported(service: Service, machine: str) -> _Newest:
         raise UsageError(
             f"{machine} has no report of a backup yet"
             + (", but another machine sends reports under its name" if seen.others else ""),
-            f"Run `coffre backup {service.tenant.slug}` first; `coffre status` shows what its bucket contains.",
+            f"Run `coffre backup {tenant.slug}` first; `coffre status` shows what its bucket contains.",
         )
     hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples] if told else []
     return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others, told)

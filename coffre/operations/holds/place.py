@@ -9,24 +9,24 @@ from coffre.spec.tenant import Tenant
 from coffre.tenant.access import find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.holds import RecordedHold, record_hold
-from coffre.tenant.runs import lock_service, open_recorded
+from coffre.tenant.runs import lock_tenant, open_recorded
 
 PATIENCE_SECONDS = 60
 """The maximum wait for a command that changes the tenant; an erasure stops at a hold within a second."""
 
 
-def place_hold(repository: Checkout, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
+def place_hold(checkout: Checkout, slug: str, hold: RecordedHold, on_notice: OnNotice) -> int:
     """Record a hold and make sure that the platform deletes nothing; returns how many buckets were read back.
 
     The record alone does not wait for the tenant's lock: it stops an erasure that has the lock. The hold is in force
     from then on, even if the platform cannot be reached or another command does not end: the error says so, and the
     same command (or `coffre apply`) finishes it.
     """
-    with open_recorded(repository, slug, "hold place", on_notice) as service:
-        record_hold(service.log, hold)
+    with open_recorded(checkout, slug, "hold place", on_notice) as opened:
+        record_hold(opened.log, hold)
         try:
             # First the lock, then the read: rules that an apply set before, under the lock, are removed here.
-            with lock_service(repository, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
+            with lock_tenant(checkout, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
                 return carry_out(held.tenant, held.buckets)
         except BusyError as error:
             raise BusyError(

@@ -30,11 +30,15 @@ from coffre.secrets import rotations
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
 from coffre.storage.driver import AccessKey
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.passwords import use_password
+from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import open_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 
 MARKER = ".coffre-restore-unfinished"
 """In a directory of an unfinished restore: contains the snapshot and the path, so that only the same one continues."""
@@ -120,20 +124,20 @@ def read_destination(
     return MachineDestination(text, folder, in_place)
 
 
-def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher: Watcher) -> Restored:
+def restore_to_directory(opened: OpenTenant, wanted: Wanted, target: Path, watcher: Watcher) -> Restored:
     """Restore into a local directory that is new or empty, or in which the same restore was interrupted.
 
     Nothing is ever overwritten: a directory with other content is refused.
     """
-    refuse_while_blocked(service.tenant)
-    service.machine(wanted.machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
+    refuse_while_blocked(opened.tenant)
+    opened.machine(wanted.machine)
+    refuse_unapplied(opened.tenant, opened.buckets, opened.log, [wanted.machine])
     path = normalise_path(wanted.path)
     unfinished = _read_marker(target)
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
         raise RefusedError(f"{target} is not an empty directory", "Name a new directory: a restore never overwrites.")
-    repository = open_repository(service, wanted.machine, RestoreUse(wanted.snapshot, str(target)))
-    choice = _choose(service, repository, wanted, path)
+    repository = open_repository(opened, wanted.machine, RestoreUse(wanted.snapshot, str(target)))
+    choice = _choose(opened.buckets, opened.secrets, opened.memory, repository, wanted, path)
     chosen = choice.snapshot
     mark = f"{chosen.id} {path or '/'}"
     if unfinished not in (None, mark):
@@ -157,35 +161,44 @@ def restore_to_directory(service: Service, wanted: Wanted, target: Path, watcher
     return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out, apart)
 
 
-def restore_to_machine(service: Service, wanted: Wanted, destination: MachineDestination, watcher: Watcher) -> Restored:
+def restore_to_machine(
+    opened: OpenTenant, wanted: Wanted, destination: MachineDestination, watcher: Watcher
+) -> Restored:
     """Restore to a machine of the tenant, with the key and the password of the machine that the backup comes from.
 
     The owner's key never leaves this computer. The target needs no agent: the program that reads the repository is sent
     when it is missing.
     """
-    refuse_while_blocked(service.tenant)
-    refuse_target(service.tenant, destination.machine)
-    service.machine(wanted.machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [wanted.machine])
-    key = _machine_key(service, wanted.machine)
-    path, formats = normalise_path(wanted.path), repositories_of(wanted.machine, service.machine(wanted.machine))
-    with open_machine(service.repository, service.tenant, destination.machine) as ssh:
+    refuse_while_blocked(opened.tenant)
+    refuse_target(opened.tenant, destination.machine)
+    opened.machine(wanted.machine)
+    refuse_unapplied(opened.tenant, opened.buckets, opened.log, [wanted.machine])
+    key = _machine_key(opened.tenant, opened.secrets, wanted.machine)
+    path, formats = normalise_path(wanted.path), repositories_of(wanted.machine, opened.machine(wanted.machine))
+    with open_machine(opened.checkout, opened.tenant, destination.machine) as ssh:
         watcher.on_step(f"looking at {destination.machine}")
         formats.look_at(ssh)
         if destination.in_place:
             formats.refuse_ours(path, destination.machine)
         # With a refused key, the program on the machine would retry for 15 minutes.
-        bucket = service.storage.open_bucket(service.buckets.name(wanted.machine), key)
+        bucket = opened.storage.open_bucket(opened.buckets.name(wanted.machine), key)
         bucket.exists(formats.layout.prefix_of(Part.CONFIG))
         into = None if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = RemoteRestoreUse(wanted.snapshot, destination.machine, into)
-        choice = _choose(service, open_repository(service, wanted.machine, reason), wanted, path)
+        choice = _choose(
+            opened.buckets,
+            opened.secrets,
+            opened.memory,
+            open_repository(opened, wanted.machine, reason),
+            wanted,
+            path,
+        )
         chosen = choice.snapshot
         folder = choose_folder(destination, wanted.machine, chosen)
         watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
         handed_over = replace(reason, is_handed_over=True)
-        password = use_password(service.secrets, service.log, wanted.machine, handed_over)
-        storage = storage_of(service.storage.endpoint, service.buckets.name(wanted.machine), key, password)
+        password = use_password(opened.secrets, opened.log, wanted.machine, handed_over)
+        storage = storage_of(opened.storage.endpoint, opened.buckets.name(wanted.machine), key, password)
         summary = formats.restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
     where = f"{destination.machine}, {folder or 'in place'}"
     return Restored(wanted.machine, chosen, where, summary, choice.is_others, choice.left_out)
@@ -258,9 +271,16 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
     raise UsageError(f"{machine} has {problem} whose id begins with {wanted!r}", f"The last ones are {last}.")
 
 
-def _choose(service: Service, repository: Repository, wanted: Wanted, path: str | None) -> Choice:
+def _choose(
+    buckets: TenantBuckets,
+    secrets: TenantSecrets,
+    memory: TenantMemory,
+    repository: Repository,
+    wanted: Wanted,
+    path: str | None,
+) -> Choice:
     """Return the wanted snapshot after reading its complete list: the list is intact, and the path is in it."""
-    learned, listed = look_at_reports(service, wanted.machine), repository.list_snapshots()
+    learned, listed = look_at_reports(buckets, secrets, memory, wanted.machine), repository.list_snapshots()
     others = {each.id for each in listed.usable if identity.is_others_snapshot(learned, each.id, each.tags)}
     chosen = choose_snapshot(listed, wanted.snapshot, wanted.machine, others)
     if path is None:
@@ -276,10 +296,10 @@ def _choose(service: Service, repository: Repository, wanted: Wanted, path: str 
     return Choice(chosen, chosen.id in others, left_out)
 
 
-def _machine_key(service: Service, machine: str) -> AccessKey:
-    service.machine(machine)
-    control = service.secrets.control()
-    if machine not in control.machine_keys or service.tenant.machines[machine].is_retired:
+def _machine_key(tenant: Tenant, secrets: TenantSecrets, machine: str) -> AccessKey:
+    find_machine(tenant, machine)
+    control = secrets.control()
+    if machine not in control.machine_keys or tenant.machines[machine].is_retired:
         raise RefusedError(
             f"{machine} has no key of its own, and no other key may leave this computer",
             "Restore to a directory here and copy the files to the machine.",

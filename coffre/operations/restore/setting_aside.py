@@ -13,10 +13,14 @@ from coffre.errors import UsageError
 from coffre.operations.acknowledge.acknowledge import SET_ASIDE, expect_no_more
 from coffre.records.facts.backups import SnapshotBroughtBack, SnapshotSetAside
 from coffre.spec import naming
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, ObjectFacts, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.lookup import find_machine
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 
 SHORTEST_BEGINNING = 4
 LONGEST_REASON = 500
@@ -34,30 +38,40 @@ class AsideSnapshot:
     at: datetime | None = None
 
 
-def set_aside(service: Service, machine: str, beginning: str, reason: str) -> str:
+def set_aside(
+    tenant: Tenant,
+    buckets: TenantBuckets,
+    log: TenantLog,
+    memory: TenantMemory,
+    machine: str,
+    beginning: str,
+    reason: str,
+) -> str:
     """Set aside the snapshot whose id starts so and return its id; recorded first. May run twice, also after a kill."""
     _refuse_empty(reason)
-    bucket, places = _open(service, machine)
+    bucket, places = _open(tenant, buckets, log, machine)
     snapshot = _choose(bucket, places.used, beginning)
     if snapshot is None:
         return _name(_choose_aside(bucket, places, beginning), places.aside)
     name = _name(snapshot, places.used)
-    service.log.append(SnapshotSetAside(name, reason), machine)
-    _copy(service, bucket, snapshot, places.aside + name)
-    expect_no_more(service.memory, machine, [name], SET_ASIDE)
+    log.append(SnapshotSetAside(name, reason), machine)
+    _copy(buckets, bucket, snapshot, places.aside + name)
+    expect_no_more(memory, machine, [name], SET_ASIDE)
     bucket.hide(snapshot.key)
-    expect_no_more(service.memory, machine, [name], SET_ASIDE)
+    expect_no_more(memory, machine, [name], SET_ASIDE)
     return name
 
 
-def bring_back(service: Service, machine: str, beginning: str, reason: str) -> str:
+def bring_back(
+    tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str, beginning: str, reason: str
+) -> str:
     """Put a snapshot that is set aside back into its repository; recorded first. May run twice, also after a kill."""
     _refuse_empty(reason)
-    bucket, places = _open(service, machine)
+    bucket, places = _open(tenant, buckets, log, machine)
     snapshot = _choose_aside(bucket, places, beginning)
     name = _name(snapshot, places.aside)
-    service.log.append(SnapshotBroughtBack(name, reason), machine)
-    _copy(service, bucket, snapshot, places.used + name)
+    log.append(SnapshotBroughtBack(name, reason), machine)
+    _copy(buckets, bucket, snapshot, places.used + name)
     bucket.hide(snapshot.key)
     return name
 
@@ -68,13 +82,13 @@ def list_aside_ids(bucket: Bucket, layout: RepositoryLayout) -> tuple[str, ...]:
     return tuple(sorted(_name(each, aside) for each in bucket.list_objects(aside)))
 
 
-def list_aside(service: Service, machine: str) -> list[AsideSnapshot]:
+def list_aside(tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str) -> list[AsideSnapshot]:
     """Return the snapshots of a machine that are set aside, with their records."""
-    facts = service.machine(machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    words = {each.fact.snapshot_id: each for each in service.log.list(SnapshotSetAside, machine)}
+    facts = find_machine(tenant, machine)
+    refuse_unapplied(tenant, buckets, log, [machine])
+    words = {each.fact.snapshot_id: each for each in log.list(SnapshotSetAside, machine)}
     found = []
-    for snapshot in list_aside_ids(service.buckets.open(machine), layout_of(machine, facts)):
+    for snapshot in list_aside_ids(buckets.open(machine), layout_of(machine, facts)):
         word = words.get(snapshot)
         told = (word.fact.reason, word.actor, word.at) if word is not None else (None, None, None)
         found.append(AsideSnapshot(machine, snapshot, *told))
@@ -94,11 +108,11 @@ class _Places:
         return cls(used, f"{naming.ASIDE_PREFIX}{used}")
 
 
-def _open(service: Service, machine: str) -> tuple[Bucket, _Places]:
-    refuse_while_blocked(service.tenant)
-    facts = service.machine(machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    return service.buckets.open(machine), _Places.of(layout_of(machine, facts))
+def _open(tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str) -> tuple[Bucket, _Places]:
+    refuse_while_blocked(tenant)
+    facts = find_machine(tenant, machine)
+    refuse_unapplied(tenant, buckets, log, [machine])
+    return buckets.open(machine), _Places.of(layout_of(machine, facts))
 
 
 def _refuse_empty(reason: str) -> None:
@@ -135,10 +149,10 @@ def _name(snapshot: ObjectFacts, prefix: str) -> str:
     return snapshot.key.removeprefix(prefix)
 
 
-def _copy(service: Service, bucket: Bucket, snapshot: ObjectFacts, to: str) -> None:
+def _copy(buckets: TenantBuckets, bucket: Bucket, snapshot: ObjectFacts, to: str) -> None:
     """Copy an object on the platform; at the wall, which includes the copy, the wall is raised for it."""
     try:
         bucket.copy(snapshot.key, to)
     except QuotaExceededError:
-        with service.buckets.extra_room(snapshot.size_bytes + WALL_MARGIN_BYTES):
+        with buckets.extra_room(snapshot.size_bytes + WALL_MARGIN_BYTES):
             bucket.copy(snapshot.key, to)

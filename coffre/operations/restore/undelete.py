@@ -13,10 +13,15 @@ from coffre.operations.repository import open_repository
 from coffre.operations.restore.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
 from coffre.records.facts.backups import Undeleted
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
+from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.lookup import find_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
-from coffre.tenant.service import Service
 
 WORKERS = 8
 WALL_MARGINS_BYTES = (1024**2, 16 * 1024**2, 256 * 1024**2)
@@ -27,19 +32,29 @@ OnProgress = Callable[[float], None]
 """Called with the completed part, 0 to 1."""
 
 
-def look(service: Service, machine: str, at: datetime, *, is_exact: bool) -> UndeletePlan:
+def look(
+    tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str, at: datetime, *, is_exact: bool
+) -> UndeletePlan:
     """Return the plan that brings a machine's repository back to a time; changes nothing."""
-    refuse_while_blocked(service.tenant)
-    service.machine(machine)
-    refuse_unapplied(service.tenant, service.buckets, service.log, [machine])
-    bucket = service.buckets.open(machine)
-    layout = layout_of(machine, service.machine(machine))
+    refuse_while_blocked(tenant)
+    find_machine(tenant, machine)
+    refuse_unapplied(tenant, buckets, log, [machine])
+    bucket = buckets.open(machine)
+    layout = layout_of(machine, find_machine(tenant, machine))
     versions, foreign = part_foreign(bucket.list_versions(layout.prefix), layout)
     unsound = [version.key for version in list_later(versions, at, layout) if not _is_sound(bucket, version, layout)]
     return plan_undelete(versions, at, layout, unsound=unsound, is_exact=is_exact, foreign=foreign)
 
 
-def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: OnProgress) -> None:
+def undelete(
+    tenant: Tenant,
+    buckets: TenantBuckets,
+    log: TenantLog,
+    memory: TenantMemory,
+    machine: str,
+    plan: UndeletePlan,
+    on_progress: OnProgress,
+) -> None:
     """Carry a plan out. Nothing is deleted: current objects stay as versions. May be killed and planned again.
 
     At the wall, which includes every copy, the wall is raised during the work.
@@ -53,34 +68,34 @@ def undelete(service: Service, machine: str, plan: UndeletePlan, on_progress: On
         lost_count=len(plan.lost),
         foreign_count=plan.foreign.count,
     )
-    service.log.append(undeleted, machine)
+    log.append(undeleted, machine)
     hidden = list(plan.hidden_snapshots)
     if hidden:
-        release_snapshots(service.log, service.memory, machine, hidden, HIDDEN)
-    bucket = service.buckets.open(machine)
+        release_snapshots(log, memory, machine, hidden, HIDDEN)
+    bucket = buckets.open(machine)
     done = _Progress(len(plan.comebacks), on_progress)
     left = _bring_back(bucket, plan.comebacks, done)
     for margin_bytes in WALL_MARGINS_BYTES:
         if not left:
             break
         needed_bytes = sum(comeback.size_bytes for comeback in left) + margin_bytes
-        with service.buckets.extra_room(needed_bytes):
+        with buckets.extra_room(needed_bytes):
             left = _bring_back(bucket, left, done)
     if left:
         raise QuotaExceededError(
-            f"{service.tenant.slug}: the wall was reached again; {len(left)} objects are still to be restored",
+            f"{tenant.slug}: the wall was reached again; {len(left)} objects are still to be restored",
             "Machines are writing at the same time. Run the same command again: the restored objects stay.",
         )
     for key in plan.hidden:
         bucket.hide(key)
     if hidden:
-        expect_no_more(service.memory, machine, hidden, HIDDEN)
+        expect_no_more(memory, machine, hidden, HIDDEN)
 
 
-def check(service: Service, machine: str) -> RepositoryError | None:
+def check(opened: OpenTenant, machine: str) -> RepositoryError | None:
     """Check a machine's repository; returns the error, None when there is none."""
     try:
-        open_repository(service, machine, RoutineUse(RoutineTask.CHECK_AFTER_UNDELETE)).check()
+        open_repository(opened, machine, RoutineUse(RoutineTask.CHECK_AFTER_UNDELETE)).check()
     except RepositoryError as problem:
         return problem
     return None

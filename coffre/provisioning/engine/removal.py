@@ -13,24 +13,24 @@ from coffre.spec.loader import Checkout
 from coffre.workspace.paths import PULUMI_HOME, stack_folder
 
 
-def remove_stack_files(repository: Checkout, slug: str) -> list[str]:
+def remove_stack_files(checkout: Checkout, slug: str) -> list[str]:
     """Remove a stack's state, history, backups, locks, logs and work folder; returns the removed paths, from the root.
 
     The caller has checked that the platform has nothing left of the tenant: otherwise its resources would be orphaned.
     May run twice. BusyError while a Pulumi of this computer, or of another one, has the stack's lock.
     """
-    folder = state_folder(repository)
+    folder = state_folder(checkout)
     held = [lock for lock in folder.list_locks(slug) if has_owner(lock)]
     if held:
         raise BusyError(
             f"the stack of {slug} is locked by {held[0]}", "Wait for it to end, then run the same command again."
         )
-    return remove_files(_list_all(repository, slug), repository.root)
+    return remove_files(_list_all(checkout, slug), checkout.root)
 
 
-def list_stack_files(repository: Checkout, slug: str) -> list[str]:
+def list_stack_files(checkout: Checkout, slug: str) -> list[str]:
     """Return the existing files of a stack, as `remove_stack_files` would remove them; changes nothing."""
-    return [_shown(path, repository.root) for path in _list_all(repository, slug) if path.exists()]
+    return [_shown(path, checkout.root) for path in _list_all(checkout, slug) if path.exists()]
 
 
 def remove_files(paths: Iterable[Path], root: Path) -> list[str]:
@@ -59,10 +59,10 @@ def list_traces(home: Path, slug: str) -> Iterator[Path]:
             yield path
 
 
-def _list_all(repository: Checkout, slug: str) -> list[Path]:
-    home = repository.root / PULUMI_HOME
-    files = state_folder(repository).list_files(slug)
-    return [*files, stack_folder(repository.root, slug), *list_traces(home, slug)]
+def _list_all(checkout: Checkout, slug: str) -> list[Path]:
+    home = checkout.root / PULUMI_HOME
+    files = state_folder(checkout).list_files(slug)
+    return [*files, stack_folder(checkout.root, slug), *list_traces(home, slug)]
 
 
 def _shown(path: Path, root: Path) -> str:

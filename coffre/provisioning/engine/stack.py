@@ -13,9 +13,10 @@ from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec.loader import Checkout
+from coffre.spec.platform import Platform
+from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Declaration, TenantKeys
-from coffre.tenant.service import Service
 from coffre.workspace.paths import stack_folder
 
 if TYPE_CHECKING:
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str], None]
 
 
-def declare(service: Service, keys: TenantKeys) -> Declaration:
+def declare(tenant: Tenant, checkout: Checkout, platform: Platform, keys: TenantKeys) -> Declaration:
     """Return the declaration of a tenant's storage with these keys."""
-    return driver_of(service.platform).declare(service.tenant, service.platform, service.repository.root, keys)
+    return driver_of(platform).declare(tenant, platform, checkout.root, keys)
 
 
-def state_folder(repository: Checkout) -> StateFolder:
+def state_folder(checkout: Checkout) -> StateFolder:
     """Return Pulumi's backend for `state:` of platform.yaml, `file:PATH` under the root."""
-    reference = repository.settings.state
+    reference = checkout.settings.state
     if reference.startswith("file:"):
-        return StateFolder(f"file://{repository.root / reference.removeprefix('file:')}")
+        return StateFolder(f"file://{checkout.root / reference.removeprefix('file:')}")
     raise InvalidFileError(
         f"platform.yaml: state: {reference} is not supported yet",
         "Write file:PATH; for now, a team must share that folder.",
@@ -47,11 +48,11 @@ class TenantStack:
     """
 
     def __init__(
-        self, repository: Checkout, slug: str, control: ControlBundle | None, scratch: Path | None = None
+        self, checkout: Checkout, slug: str, control: ControlBundle | None, scratch: Path | None = None
     ) -> None:
         if scratch is None:
             assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
-            self._state, self._work_dir = state_folder(repository), stack_folder(repository.root, slug)
+            self._state, self._work_dir = state_folder(checkout), stack_folder(checkout.root, slug)
             self._passphrase = control.stack_passphrase
         else:
             self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"

@@ -12,7 +12,7 @@ from coffre.agents.repository import Part
 from coffre.errors import RefusedError, RemoteError
 from coffre.observation.reports import find_applied, list_reports
 from coffre.observation.sighting import look
-from coffre.orders.control import sign_orders
+from coffre.orders.control import TenantOrders
 from coffre.orders.publishing import publish_programs
 from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.rotation.earlier import upgrade
@@ -29,11 +29,12 @@ from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Machine
+from coffre.spec.tenant import Machine, Tenant
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.keys import access_key
+from coffre.tenant.lookup import find_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
-from coffre.tenant.service import Service
 
 OnProgress = Callable[[str], None]
 
@@ -79,8 +80,8 @@ class RotationOutcome:
 class TenantRotation:
     """A tenant's rotations in progress: each step reads the bundle and the platform first, and may run twice."""
 
-    def __init__(self, service: Service, control: ControlBundle, on_progress: OnProgress) -> None:
-        self._service = service
+    def __init__(self, opened: OpenTenant, control: ControlBundle, on_progress: OnProgress) -> None:
+        self._opened = opened
         self._on_progress = on_progress
         self._cut: set[Subject] = set()
         self.control = control
@@ -105,7 +106,7 @@ class TenantRotation:
 
     def put_new_keys(self, subjects: Iterable[Subject]) -> None:
         """Add each new key to the platform beside the old one, and check that the owner's new key is accepted."""
-        storage = self._service.storage
+        storage = self._opened.storage
         for subject in self.pending(subjects):
             uid = self._uid(subject)
             if uid is None:
@@ -139,23 +140,23 @@ class TenantRotation:
 
     def sign_orders(self) -> None:
         """Sign every machine's orders with the current keys."""
-        publish_programs(self._service.tenant, self._service.storage, self._on_progress)
-        for name in with_orders(self._service.tenant.active_machines()):
-            sign_orders(self._service, name)
+        publish_programs(self._opened.tenant, self._opened.storage, self._on_progress)
+        for name in with_orders(self._opened.tenant.active_machines()):
+            TenantOrders.of(self._opened).sign(name)
 
     def move_agents(self, subjects: Iterable[Subject]) -> tuple[MachineOutcome, ...]:
         """Update machines: first orders signed with a key that they trust, then the new S3 key and public key."""
-        tenant = self._service.tenant
+        tenant = self._opened.tenant
         names = machines_to_move(self.pending(subjects), self._machines())
         if not names:
             return ()
-        publish_programs(self._service.tenant, self._service.storage, self._on_progress)
+        publish_programs(self._opened.tenant, self._opened.storage, self._on_progress)
         orders = {
-            name: sign_orders(self._service, name) if driver_of(tenant.machines[name]).takes_orders else None
+            name: TenantOrders.of(self._opened).sign(name) if driver_of(tenant.machines[name]).takes_orders else None
             for name in names
         }
-        secrets = Escrowed(self.control, self._service.secrets.data())
-        return deploy(self._service, secrets, orders, self._on_progress, only=names)
+        secrets = Escrowed(self.control, self._opened.secrets.data())
+        return deploy(self._opened, secrets, orders, self._on_progress, only=names)
 
     def settle(self, subjects: Sequence[Subject], deployed: Sequence[MachineOutcome] = ()) -> list[KeyOutcome]:
         """End each rotation that waits for nothing: revoke the old key, then forget it."""
@@ -199,11 +200,13 @@ class TenantRotation:
     def _cut_keys(self, due: Sequence[Subject], is_stack_done: bool) -> None:
         if not due:
             return
-        service = self._service
+        opened = self._opened
         if not is_stack_done:
-            declaration = declare(service, current_keys(service.tenant, self.control))
+            declaration = declare(
+                opened.tenant, opened.checkout, opened.platform, current_keys(opened.tenant, self.control)
+            )
             # Opened with the current bundle: the stack compares the platform's keys with those of the bundle.
-            stack = TenantStack(service.repository, service.tenant.slug, self.control)
+            stack = TenantStack(opened.checkout, opened.tenant.slug, self.control)
             stack.up(declaration, self._on_progress, only=[f"{self._uid(subject)}-key" for subject in due])
         for subject in due:
             self._verify_cut(subject, str(self._uid(subject)))
@@ -211,16 +214,16 @@ class TenantRotation:
     def _verify_cut(self, subject: Subject, uid: str) -> None:
         old = rotations.find_old(self.control, subject)
         assert isinstance(old, S3Key)  # noqa: S101 - a condemned key is kept until its refusal is checked
-        storage = self._service.storage
+        storage = self._opened.storage
         if old.access_key_id in storage.list_key_ids(uid):
             # The stack's state was lost meanwhile, and the new one never knew the key.
             storage.delete_key(uid, old.access_key_id)
         machine = subject.machine or next(iter(self._machines()), None)
         is_there = old.access_key_id in storage.list_key_ids(uid)
-        if is_there or (machine and storage.accepts_key(self._service.buckets.name(machine), access_key(old))):
+        if is_there or (machine and storage.accepts_key(self._opened.buckets.name(machine), access_key(old))):
             raise RemoteError(
                 f"the platform still accepts {describe(subject.old_secret)} ({old.access_key_id} of user {uid})",
-                f"Coffre still has the old key: run `coffre rotate {self._service.tenant.slug}` again. If the platform "
+                f"Coffre still has the old key: run `coffre rotate {self._opened.tenant.slug}` again. If the platform "
                 "still accepts it then, restart the gateways, which may have it in their cache.",
             )
         self._on_progress(f"{describe(subject.old_secret)} is refused")
@@ -229,17 +232,24 @@ class TenantRotation:
         """Check that the owner's new key can list and read policies."""
         key = access_key(self.control.owner_key)
         for name in self._machines():
-            bucket = self._service.storage.open_bucket(self._service.buckets.name(name), key)
+            bucket = self._opened.storage.open_bucket(self._opened.buckets.name(name), key)
             bucket.list_objects(naming.CONTROL_PREFIX)
             bucket.is_gate_closed()
 
     def _read_witness(self, machine: str) -> Witness:
-        bucket = self._service.buckets.open(machine)
-        applied = find_applied(self._service, machine)
-        report = next(iter(list_reports(self._service, machine, until=lambda _: True)), None)
+        bucket = self._opened.buckets.open(machine)
+        applied = find_applied(self._opened.buckets, self._opened.secrets, self._opened.memory, machine)
+        report = next(
+            iter(
+                list_reports(
+                    self._opened.buckets, self._opened.secrets, self._opened.memory, machine, until=lambda _: True
+                )
+            ),
+            None,
+        )
         # A machine without access does nothing there, and could not remove its lock.
         shut_out = bucket.is_suspended() or bucket.is_stopped()
-        layout = find_layout(self._service.machine(machine))
+        layout = find_layout(self._opened.machine(machine))
         locked_at = None if shut_out or layout is None else bucket.find_newest_at(layout.prefix_of(Part.LOCKS))
         return Witness(
             access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
@@ -249,7 +259,7 @@ class TenantRotation:
 
     def _machines(self) -> dict[str, Machine]:
         """Return the machines in service that have a bucket, and therefore a user and a key."""
-        return with_bucket(self._service.tenant.active_machines())
+        return with_bucket(self._opened.tenant.active_machines())
 
     def _newest(self, subject: Subject) -> S3Key:
         key = entries(self.control)[subject.secret]
@@ -258,12 +268,12 @@ class TenantRotation:
 
     def _uid(self, subject: Subject) -> str | None:
         if subject.kind is KeyKind.OWNER:
-            return self._service.owner_uid
-        return naming.machine_uid(self._service.tenant, subject.machine) if subject.machine else None
+            return self._opened.owner_uid
+        return naming.machine_uid(self._opened.tenant, subject.machine) if subject.machine else None
 
     def _save(self, control: ControlBundle, dropping: Sequence[SecretId] = ()) -> None:
         if control != self.control:
-            self._service.secrets.save_control(control, dropping=dropping)
+            self._opened.secrets.save_control(control, dropping=dropping)
             self.control = control
 
     def _record_once(self, subject: Subject, stage: str) -> None:
@@ -275,58 +285,60 @@ class TenantRotation:
             access_key_id=_id_of(entries(self.control)[subject.secret]),
             replaced_key_id=None if old is None else _id_of(old),
         )
-        log = self._service.log
+        log = self._opened.log
         if not any(upgrade(each.fact) == fact for each in log.list(KeyRotated, subject.machine)):
             log.append(fact, subject.machine)
 
 
 def rotate_tenant(
-    repository: Checkout, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
+    checkout: Checkout, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
 ) -> RotationOutcome:
     """Rotate a tenant's keys; with ``now`` the old ones are revoked before any agent is updated. May run twice."""
-    with lock_recorded(repository, slug, "rotate", on_progress) as service:
-        _refuse_what_is_not_there(service, refuse_what_rules_forbid(service))
-        warning = check_escrow(service)
-        control = ensure_report_keys(service, service.secrets.control())
-        subjects = choose_subjects(service, control, choice)
-        rotation = TenantRotation(service, control, on_progress)
+    with lock_recorded(checkout, slug, "rotate", on_progress) as opened:
+        _refuse_what_is_not_there(opened.tenant, refuse_what_rules_forbid(opened))
+        warning = check_escrow(opened.checkout, opened.embedded)
+        control = ensure_report_keys(opened.tenant, opened.secrets, opened.log, opened.secrets.control())
+        subjects = choose_subjects(opened.tenant, control, choice)
+        rotation = TenantRotation(opened, control, on_progress)
         continued = bool(rotation.pending(subjects))
         rotation.start(subjects, now=now)
         rotation.put_new_keys(subjects)
         rotation.cut(subjects)
-        for name in with_bucket(service.tenant.active_machines()):
-            look(service, name)  # Remembers the report numbers: a new agent must continue above them.
+        for name in with_bucket(opened.tenant.active_machines()):
+            look(
+                opened.tenant, opened.buckets, opened.secrets, opened.memory, name
+            )  # Remembers the report numbers: a new agent must continue above them.
         keys = rotation.settle(subjects, rotation.move_agents(subjects))
         return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
 
 
-def choose_subjects(service: Service, control: ControlBundle, choice: Choice) -> list[Subject]:
+def choose_subjects(tenant: Tenant, control: ControlBundle, choice: Choice) -> list[Subject]:
     """Return the chosen keys; UsageError for an unknown machine, RefusedError for one without a key."""
-    everything = rotations.list_subjects(control, with_bucket(service.tenant.active_machines()))
+    everything = rotations.list_subjects(control, with_bucket(tenant.active_machines()))
     if choice == Choice():
         return everything
     chosen = []
     if choice.machine is not None:
-        service.machine(choice.machine)
+        find_machine(tenant, choice.machine)
         chosen.append(rotations.machine_key(choice.machine))
     chosen += [rotations.OWNER] if choice.owner else []
     chosen += [rotations.SIGNING] if choice.signing else []
     for subject in chosen:
         if subject not in everything:
             raise RefusedError(
-                f"{service.tenant.slug}/{subject.machine} has no key to rotate",
+                f"{tenant.slug}/{subject.machine} has no key to rotate",
                 "It was never applied, or is retired; nothing was changed.",
             )
     return chosen
 
 
-def _refuse_what_is_not_there(service: Service, owned_buckets: ExistingBuckets) -> None:
+def _refuse_what_is_not_there(tenant: Tenant, owned_buckets: ExistingBuckets) -> None:
     """Refuse a tenant that was never applied, or whose platform was lost: users and buckets come before keys."""
-    missing = [name for name in with_bucket(service.tenant.active_machines()) if not owned_buckets.has(name)]
+    missing = [name for name in with_bucket(tenant.active_machines()) if not owned_buckets.has(name)]
     if missing:
         raise RefusedError(
-            f"{service.tenant.slug}: no bucket on the platform for {', '.join(missing)}",
-            f"Run `coffre apply {service.tenant.slug}` first; nothing was rotated.",
+            f"{tenant.slug}: no bucket on the platform for {', '.join(missing)}",
+            f"Run `coffre apply {tenant.slug}` first; nothing was rotated.",
         )
 
 

@@ -23,13 +23,13 @@ _MOVES = {
 
 def shut_out(at: Context, guarded: Guarded, escrowed: Escrowed) -> ShutOut:
     """Block the machines' access to the existing buckets, before another step can fail. Allows no access."""
-    shut_out_early(at.tenant, at.service.buckets, at.existing)
+    shut_out_early(at.tenant, at.opened.buckets, at.existing)
     return ShutOut()
 
 
 def look(at: Context) -> list[AccessSwitch | Change]:
     """Return the suspensions to change, and the changes of the expiry of earlier versions."""
-    buckets = at.service.buckets
+    buckets = at.opened.buckets
     suspended = {
         name: buckets.open(name).is_suspended() for name in at.existing.among(with_bucket(at.tenant.active_machines()))
     }
@@ -38,20 +38,26 @@ def look(at: Context) -> list[AccessSwitch | Change]:
 
 def do(at: Context, provisioned: Provisioned) -> Admitted:
     """Apply holds, then suspensions, to every bucket."""
-    settle_hold(at.tenant, at.service.buckets)
-    settle_suspension(at.tenant, at.service.buckets)
+    settle_hold(at.tenant, at.opened.buckets)
+    settle_suspension(at.tenant, at.opened.buckets)
     return Admitted()
 
 
 def look_at_gates(at: Context) -> list[Change]:
     """Return the gates to change."""
-    moves = look_at_gate(at.service, at.existing.among(at.tenant.machines))
+    moves = look_at_gate(
+        at.opened.tenant,
+        at.opened.platform,
+        at.opened.buckets,
+        at.opened.log,
+        at.existing.among(at.tenant.machines),
+    )
     return [Change(_MOVES[move], tuple(machines)) for move, machines in moves.items()]
 
 
 def settle_gates(at: Context, ordered: Ordered) -> GateState:
     """Set every machine's gate by quota and wall. Machines in service already have their orders."""
-    return settle(at.service)
+    return settle(at.opened.tenant, at.opened.platform, at.opened.buckets, at.opened.log)
 
 
 def judge_switches(tenant: Tenant, suspended: Mapping[str, bool]) -> tuple[AccessSwitch, ...]:
@@ -76,7 +82,7 @@ def _look_at_expiry(at: Context) -> Sequence[Change]:
     wanted = None if at.tenant.hold is not None else at.tenant.storage.undelete_days
     found: dict[tuple[ChangeKind, int | None], list[str]] = {}
     for name in at.existing.among(at.tenant.machines):
-        stands = at.service.buckets.open(name).undelete_days()
+        stands = at.opened.buckets.open(name).undelete_days()
         kind = judge_expiry(stands, wanted)
         if kind is not None:
             found.setdefault((kind, stands), []).append(name)

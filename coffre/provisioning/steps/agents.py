@@ -24,12 +24,17 @@ from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirem
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
-from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection
+from coffre.spec.loader import Checkout
+from coffre.spec.platform import Platform
+from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection, Tenant
 from coffre.tenant.estate.keys import access_key
-from coffre.tenant.estate.log import Log, fact_of
+from coffre.tenant.estate.log import Log, TenantLog, fact_of
+from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.passwords import use_password
+from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import known_hosts_file, slugs_by_id
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import RUN_FOLDER
 
 
@@ -52,18 +57,18 @@ def wanted_on(orders: Orders | None, machine: Machine) -> Installed | None:
     return Installed(generation, driver_of(machine).find_build(machine.os).agent_sha256)
 
 
-def digest_inputs(service: Service, name: str) -> str:
+def digest_inputs(opened: OpenTenant, name: str) -> str:
     """Return a digest of all inputs of a machine except its secrets: programs, settings, orders, its address."""
-    machine, endpoint = service.machine(name), service.storage.endpoint
+    machine, endpoint = opened.machine(name), opened.storage.endpoint
     driver = driver_of(machine)
-    control = service.secrets.find_control()
+    control = opened.secrets.find_control()
     inputs = {
         "connection": machine.connection.model_dump(mode="json"),
-        "endpoint": [endpoint.url, endpoint.region, service.buckets.name(name)],
+        "endpoint": [endpoint.url, endpoint.region, opened.buckets.name(name)],
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
         "programs": driver.find_build(machine.os).programs_sha256,
-        "orders": wanted_orders(service.tenant, service.log, name) if driver.takes_orders else None,
+        "orders": wanted_orders(opened.tenant, opened.log, name) if driver.takes_orders else None,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -75,7 +80,7 @@ def find_installed(log: Log, machine: str) -> Installed | None:
 
 
 def deploy(
-    service: Service,
+    opened: OpenTenant,
     secrets: Escrowed,
     orders: Mapping[str, Orders | None],
     on_progress: Callable[[str], None],
@@ -83,31 +88,32 @@ def deploy(
     only: Collection[str] | None = None,
 ) -> tuple[MachineOutcome, ...]:
     """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice."""
-    names = [name for name in service.tenant.active_machines() if only is None or name in only]
-    locked = {name: lacking for name in names if (lacking := _missing_credential(service, secrets, name))}
-    requests = [_request(service, secrets, name) for name in names if name not in locked]
-    results = kinds.deploy(service.tenant.machines, requests, way_to_agents(service, on_progress))
-    settled = {name: _settle(service, result, orders[name]) for name, result in results.items()}
+    names = [name for name in opened.tenant.active_machines() if only is None or name in only]
+    locked = {name: lacking for name in names if (lacking := _missing_credential(opened.tenant, secrets, name))}
+    requests = [_request(opened, secrets, name) for name in names if name not in locked]
+    results = kinds.deploy(opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress))
+    settled = {
+        name: _settle(opened.tenant, opened.log, opened.memory, result, orders[name])
+        for name, result in results.items()
+    }
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
 
 
-def way_to_agents(service: Service, on_progress: Callable[[str], None]) -> kinds.Way:
+def way_to_agents(checkout: Checkout, on_progress: Callable[[str], None]) -> kinds.Way:
     """Return what every kind needs to connect to the agents of a tenant."""
     return kinds.Way(
-        service.repository.root / RUN_FOLDER,
-        slugs_by_id(service.repository),
+        checkout.root / RUN_FOLDER,
+        slugs_by_id(checkout),
         lambda machine, text: on_progress(f"{machine}: {text}"),
     )
 
 
-def _missing_credential(service: Service, secrets: Escrowed, name: str) -> str:
+def _missing_credential(tenant: Tenant, secrets: Escrowed, name: str) -> str:
     """Say that a machine's password is not in the bundle, and how to store it; empty when nothing is missing."""
-    credential = credential_name(service.machine(name))
+    credential = credential_name(find_machine(tenant, name))
     if credential is None or credential in secrets.control.credentials:
         return ""
-    return (
-        f"the secret {credential!r} is not in the bundle. Run `coffre secrets set {service.tenant.slug} {credential}`"
-    )
+    return f"the secret {credential!r} is not in the bundle. Run `coffre secrets set {tenant.slug} {credential}`"
 
 
 def credential_name(machine: Machine) -> str | None:
@@ -115,12 +121,14 @@ def credential_name(machine: Machine) -> str | None:
     return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
 
 
-def _settle(service: Service, result: DeployResult, orders: Orders | None) -> MachineOutcome:
-    installed = find_installed(service.log, result.machine)
-    machine = service.machine(result.machine)
+def _settle(
+    tenant: Tenant, log: TenantLog, memory: TenantMemory, result: DeployResult, orders: Orders | None
+) -> MachineOutcome:
+    installed = find_installed(log, result.machine)
+    machine = find_machine(tenant, result.machine)
     wanted, way = wanted_on(orders, machine), describe_way(machine.connection)
     outcome = judge_machine(result, installed, wanted, orders.due if orders is not None else 0)
-    if wanted is not None and result.ok and (installed != wanted or find_way(service.log, result.machine) != way):
+    if wanted is not None and result.ok and (installed != wanted or find_way(log, result.machine) != way):
         kind = Install if installed is None else Update
         deployed = kind(
             licence=machine.kind.value,
@@ -129,9 +137,9 @@ def _settle(service: Service, result: DeployResult, orders: Orders | None) -> Ma
             agent_version=result.agent_version,
             connection=way,
         )
-        service.log.append(deployed, result.machine)
-    differs = meet(service.memory, result.machine, result.identity) if result.ok else ()
-    return judge_identity(service.tenant.slug, outcome, differs)
+        log.append(deployed, result.machine)
+    differs = meet(memory, result.machine, result.identity) if result.ok else ()
+    return judge_identity(tenant.slug, outcome, differs)
 
 
 def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -> MachineOutcome:
@@ -168,40 +176,39 @@ def find_way(log: Log, machine: str) -> str | None:
     return None if last is None else last.fact.connection
 
 
-def target_of(service: Service, name: str) -> Target:
+def target_of(tenant: Tenant, checkout: Checkout, platform: Platform, secrets: TenantSecrets, name: str) -> Target:
     """Return a machine and its connection, in the form of the agents' driver."""
-    slug, machine = service.tenant.slug, service.machine(name)
+    slug, machine = tenant.slug, find_machine(tenant, name)
     if isinstance(machine.connection, PullConnection):
         raise RefusedError(
             f"{slug}/{name} cannot be reached from outside (`via: pull`)", "Do it on the machine itself."
         )
-    root = service.repository.root
+    root = checkout.root
     recorded = known_hosts_file(root, slug)
     authorities = repository_file(root, recorded.with_name(f"{slug}.pem"))
     return Target(
         slug,
         name,
-        service.tenant.id,
+        tenant.id,
         machine.connection,
         recorded,
-        _ssh_config(service) if isinstance(machine.connection, SshConnection) else None,
+        _ssh_config(checkout, platform) if isinstance(machine.connection, SshConnection) else None,
         system=machine.os,
-        credential=_find_credential(service, name),
+        credential=_find_credential(tenant, secrets, name),
         authorities=authorities if authorities.is_file() else None,
     )
 
 
-def _ssh_config(service: Service) -> Path | None:
-    named = service.platform.ssh_config
-    return repository_file(service.repository.root, named) if named else None
+def _ssh_config(checkout: Checkout, platform: Platform) -> Path | None:
+    named = platform.ssh_config
+    return repository_file(checkout.root, named) if named else None
 
 
-def _find_credential(service: Service, name: str) -> SecretStr | None:
-    credential = credential_name(service.machine(name))
+def _find_credential(tenant: Tenant, secrets: TenantSecrets, name: str) -> SecretStr | None:
+    credential = credential_name(find_machine(tenant, name))
     if credential is None:
         return None
-    tenant = service.tenant
-    value = service.secrets.control().credentials.get(credential)
+    value = secrets.control().credentials.get(credential)
     if value is None:
         raise RefusedError(
             f"{tenant.slug}/{name}: the secret {credential!r} that its `credential` names is not in the bundle",
@@ -210,9 +217,9 @@ def _find_credential(service: Service, name: str) -> SecretStr | None:
     return value
 
 
-def leave(service: Service, why: str) -> tuple[MachineOutcome, ...]:
+def leave(tenant: Tenant, why: str) -> tuple[MachineOutcome, ...]:
     """Return the outcome of every machine in service when the agents are left unchanged, with the reason."""
-    return tuple(MachineOutcome(name, MachineState.LEFT, why) for name in service.tenant.active_machines())
+    return tuple(MachineOutcome(name, MachineState.LEFT, why) for name in tenant.active_machines())
 
 
 def judge_machine(
@@ -238,20 +245,25 @@ def judge_machine(
     return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)
 
 
-def _request(service: Service, secrets: Escrowed, name: str) -> DeployRequest:
-    driver, storage, trust = driver_of(service.machine(name)), None, None
+def _request(opened: OpenTenant, secrets: Escrowed, name: str) -> DeployRequest:
+    driver, storage, trust = driver_of(opened.machine(name)), None, None
     if driver.needs_bucket:
         password = None
         if driver.repositories is not None:
-            password = use_password(service.secrets, service.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
+            password = use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
         key = access_key(secrets.control.machine_keys[name])
-        storage = storage_of(service.storage.endpoint, service.buckets.name(name), key, password)
+        storage = storage_of(opened.storage.endpoint, opened.buckets.name(name), key, password)
     if driver.takes_orders:
         public_key = base64.b64decode(public_key_of(secrets.control.signing_key))
-        trust = OrdersTrust(public_key, find_written(service.log, name))
-    return DeployRequest(target_of(service, name), storage, trust, _seen_numbers(service, name))
+        trust = OrdersTrust(public_key, find_written(opened.log, name))
+    return DeployRequest(
+        target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name),
+        storage,
+        trust,
+        _seen_numbers(opened.memory, name),
+    )
 
 
-def _seen_numbers(service: Service, name: str) -> SeenNumbers:
-    seen = service.memory.read(name)
+def _seen_numbers(memory: TenantMemory, name: str) -> SeenNumbers:
+    seen = memory.read(name)
     return SeenNumbers(seen.report_number or 0, seen.check_in_number or 0)

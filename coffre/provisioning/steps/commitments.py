@@ -42,7 +42,7 @@ def look(at: Context) -> list[Change]:
     """Return the changes of the contract's values, as the records will have them."""
     changes = []
     for each in commitments(at.tenant):
-        last, kind = find_last(at.service.log, each), _COMMITTED.get(type(each))
+        last, kind = find_last(at.opened.log, each), _COMMITTED.get(type(each))
         if kind is not None and last is not None and is_new(each, last):
             changes.append(Change(kind, (), _value(last), _value(each)))
     return changes
@@ -50,7 +50,7 @@ def look(at: Context) -> list[Change]:
 
 def do(at: Context, gate: GateState) -> Recorded:
     """Record each commitment that differs from its last record, with the amendments that the file names."""
-    record_changes(at.service.log, at.tenant)
+    record_changes(at.opened.log, at.tenant)
     return Recorded()
 
 
@@ -58,12 +58,12 @@ def look_at_delivery(at: Context) -> list[Change]:
     """Return the delivery of the service, if it is still to come and agents are deployed."""
     # Without access: its agents are left unchanged.
     is_open = not at.intent.storage_only and find_reason(at.tenant) is None
-    return [Change(ChangeKind.COMMISSION)] if is_open and not at.service.log.has(Commissioned) else []
+    return [Change(ChangeKind.COMMISSION)] if is_open and not at.opened.log.has(Commissioned) else []
 
 
 def deliver(at: Context, recorded: Recorded, deployed: Deployed) -> Delivery:
     """Record, once, that the service was delivered: storage up and every machine installed (contract, article 1c)."""
-    log = at.service.log
+    log = at.opened.log
     known = log.last(Commissioned)
     if known is not None:
         return Delivery(known.at, is_new=False)

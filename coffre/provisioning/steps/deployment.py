@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coffre.agents.desired import InvalidOrdersError
 from coffre.agents.kinds import driver_of
-from coffre.orders.control import Orders, plan_orders, read_orders
+from coffre.orders.control import Orders, TenantOrders, plan_orders
 from coffre.provisioning.steps.agents import (
     Installed,
     deploy,
@@ -52,26 +52,26 @@ def look(at: Context) -> list[MachinePlan]:
 
 
 def _look_at(at: Context, name: str) -> MachinePlan:
-    service, intent = at.service, at.intent
-    machine = service.machine(name)
+    opened, intent = at.opened, at.intent
+    machine = opened.machine(name)
     has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket
-    installed = find_installed(service.log, name) if has_its_storage else None
-    inputs_sha256 = digest_inputs(service, name)
+    installed = find_installed(opened.log, name) if has_its_storage else None
+    inputs_sha256 = digest_inputs(opened, name)
     if installed is None:
         return MachinePlan(name, "install", (), inputs_sha256)
     orders = None
     if driver_of(machine).takes_orders:
         try:
-            standing = read_orders(service, name)
+            standing = TenantOrders.of(opened).read(name)
         except InvalidOrdersError:
             if not intent.replaces_orders:
                 raise
             untrusted = StateDifference(DifferenceKind.ORDERS_UNTRUSTED)
             return MachinePlan(name, "update", (untrusted,), inputs_sha256)
-        orders = plan_orders(service.tenant, service.log, name, standing)
+        orders = plan_orders(opened.tenant, opened.log, name, standing)
     differences = (
         *_compare(orders, installed, wanted_on(orders, machine)),
-        *_compare_ways(find_way(service.log, name), describe_way(service.machine(name).connection)),
+        *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
 
@@ -105,7 +105,7 @@ def do(
     if at.intent.storage_only:
         return Deployed(tuple(refused))
     # The successor of a retired machine may use its host: its agent comes after the removal of the other one.
-    retired = remove_agents(at.service, removals.to_remove, at.on_progress)
+    retired = remove_agents(at.opened, removals.to_remove, at.on_progress)
     fit = [name for name in at.tenant.active_machines() if name not in initialised.refused]
     agents = _settle_agents(at, resumed, {name: ordered.orders.get(name) for name in fit})
     return Deployed((*agents, *refused, *retired))
@@ -119,6 +119,6 @@ def _settle_agents(at: Context, resumed: Resumed, orders: Mapping[str, Orders | 
     """
     reason, rotation = find_reason(at.tenant), resumed.rotation
     if reason is None:
-        return deploy(at.service, resumed.secrets, orders, at.on_progress, only=orders)
+        return deploy(at.opened, resumed.secrets, orders, at.on_progress, only=orders)
     moved = {outcome.machine: outcome for outcome in rotation.move_agents(rotation.all_keys())}
-    return tuple(moved.get(left.machine, left) for left in leave(at.service, reason) if left.machine in orders)
+    return tuple(moved.get(left.machine, left) for left in leave(at.opened.tenant, reason) if left.machine in orders)

@@ -18,9 +18,11 @@ from coffre.provisioning.terms.context import Context, Renewal
 from coffre.provisioning.terms.done import Initialised
 from coffre.provisioning.terms.found import Change, ChangeKind
 from coffre.records.facts.backups import Drilled, NewRepository
-from coffre.tenant.estate.buckets import ExistingBuckets
-from coffre.tenant.estate.log import fact_of
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Tenant
+from coffre.tenant.estate.buckets import ExistingBuckets, TenantBuckets
+from coffre.tenant.estate.log import TenantLog, fact_of
+from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
@@ -29,14 +31,16 @@ NOTHING = Remains(has_config=False, has_keys=False, has_backups=False)
 
 def look(at: Context) -> list[Change]:
     """Return the repositories that would be created, and those that would start again after a loss."""
-    judged = _judge(at.service, at.intent.renewal, at.existing)
+    judged = _judge(
+        at.opened.tenant, at.opened.buckets, at.opened.log, at.opened.memory, at.intent.renewal, at.existing
+    )
     found = ((ChangeKind.MAKE_REPOSITORY, judged.missing), (ChangeKind.BEGIN_ANEW, judged.renewed))
     return [Change(kind, tuple(machines)) for kind, machines in found if machines]
 
 
 def do(at: Context, resumed: Resumed) -> Initialised:
     """Create the repository of each bucket that has none, with the owner's key after the rotation."""
-    return Initialised(initialise_repositories(at.service, at.intent.renewal, at.on_progress))
+    return Initialised(initialise_repositories(at.opened, at.intent.renewal, at.on_progress))
 
 
 def look_at_losses(at: Context) -> tuple[Finding, ...]:
@@ -44,23 +48,23 @@ def look_at_losses(at: Context) -> tuple[Finding, ...]:
 
     RefusedError without any change when a machine is named for a new repository and has its own.
     """
-    service, renewal = at.service, at.intent.renewal
+    opened, renewal = at.opened, at.intent.renewal
     if renewal.is_asked:
         check_reason(renewal.reason)
     for name in renewal.machines:
-        service.machine(name)
+        opened.machine(name)
     losses: list[Finding] = []
-    for name in with_bucket(service.tenant.active_machines()):
+    for name in with_bucket(opened.tenant.active_machines()):
         if not at.existing.has(name):
-            losses += continuity.judge_absence(name, service.memory.recall(name))
+            losses += continuity.judge_absence(name, opened.memory.recall(name))
             continue
         try:
-            seen = sighting.look(service, name)
+            seen = sighting.look(opened.tenant, opened.buckets, opened.secrets, opened.memory, name)
         except RemoteError:
             continue  # For example, the owner's key is being replaced: a later step reports it, or can read.
         if name in renewal.machines and continuity.find_lack(seen.stored) is None:
             raise RefusedError(
-                f"{service.tenant.slug}/{name} still has its repository, with {seen.snapshots} snapshots",
+                f"{opened.tenant.slug}/{name} still has its repository, with {seen.snapshots} snapshots",
                 "Coffre creates no new repository in its place, and nothing was changed. `coffre status` shows whether "
                 "anything is missing; `coffre acknowledge` accepts that loss.",
             )
@@ -77,17 +81,26 @@ class _Judged:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def _judge(service: Service, renewal: Renewal, existing: ExistingBuckets) -> _Judged:
+def _judge(
+    tenant: Tenant,
+    buckets: TenantBuckets,
+    log: TenantLog,
+    memory: TenantMemory,
+    renewal: Renewal,
+    existing: ExistingBuckets,
+) -> _Judged:
     """Sort the machines without a whole repository. A bucket that does not exist holds nothing."""
     judged = _Judged()
-    for name, machine in with_repository(service.tenant.active_machines()).items():
+    for name, machine in with_repository(tenant.active_machines()).items():
         layout = layout_of(name, machine)
-        found = look_at_remains(service.buckets.open(name), layout) if existing.has(name) else NOTHING
-        remains = RepositoryRemains(found.has_config, found.has_keys, found.has_backups, _count_known(service, name))
+        found = look_at_remains(buckets.open(name), layout) if existing.has(name) else NOTHING
+        remains = RepositoryRemains(
+            found.has_config, found.has_keys, found.has_backups, _count_known(log, memory, name)
+        )
         if remains.is_whole:
             continue
         try:
-            rules.refuse_lost_repository(service.tenant.slug, name, remains, renews=renewal.covers(name))
+            rules.refuse_lost_repository(tenant.slug, name, remains, renews=renewal.covers(name))
         except RefusedError as problem:
             judged.refused[name] = f"{problem.message}. {problem.hint}"
             continue
@@ -95,25 +108,25 @@ def _judge(service: Service, renewal: Renewal, existing: ExistingBuckets) -> _Ju
     return judged
 
 
-def initialise_repositories(service: Service, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
+def initialise_repositories(opened: OpenTenant, renewal: Renewal, on_progress: OnProgress) -> dict[str, str]:
     """Create the repository of each bucket that has none; the machines themselves may not.
 
     Returns the refused machines, each with reason and remedy: their repository existed and is gone or incomplete.
     """
-    judged = _judge(service, renewal, service.buckets.existing())
+    judged = _judge(opened.tenant, opened.buckets, opened.log, opened.memory, renewal, opened.buckets.existing())
     for name in judged.renewed:
-        begin_anew(service.log, service.memory, name, renewal.reason)
-    for name in service.tenant.active_machines():
+        begin_anew(opened.log, opened.memory, name, renewal.reason)
+    for name in opened.tenant.active_machines():
         if name in judged.missing or name in judged.renewed:
             on_progress(f"initialising the repository of {name}")
-            make_repository(service, name)
+            make_repository(opened, name)
     return judged.refused
 
 
-def _count_known(service: Service, name: str) -> int:
+def _count_known(log: TenantLog, memory: TenantMemory, name: str) -> int:
     """Return how many snapshots of a machine were seen and are expected."""
-    known = len(service.memory.recall(name).expected)
+    known = len(memory.recall(name).expected)
     if known:
         return known
     # Records of earlier versions have no snapshots, but each drill names one.
-    return int(isinstance(fact_of(service.log.last((Drilled, NewRepository), name)), Drilled))
+    return int(isinstance(fact_of(log.last((Drilled, NewRepository), name)), Drilled))

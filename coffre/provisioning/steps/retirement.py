@@ -11,7 +11,7 @@ from coffre.agents.driver import DeployResult, RemoveRequest
 from coffre.agents.kinds import with_bucket, with_orders
 from coffre.errors import RemoteError
 from coffre.observation.retired import RetiredStatus, judge_retirement
-from coffre.orders.control import write_orders
+from coffre.orders.control import TenantOrders
 from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.differences import DifferenceKind, StateDifference
@@ -32,9 +32,10 @@ from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import ExistingBuckets
-from coffre.tenant.estate.log import Log, fact_of
-from coffre.tenant.lookup import local_today
-from coffre.tenant.service import Service
+from coffre.tenant.estate.log import Log, TenantLog, fact_of
+from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.lookup import find_machine, local_today
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
@@ -51,54 +52,52 @@ def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
     return [name for name in list_retired(tenant) if name in control.machine_keys or name in control.old_machine_keys]
 
 
-def list_leaving(service: Service, control: ControlBundle | None) -> list[str]:
+def list_leaving(tenant: Tenant, log: TenantLog, control: ControlBundle | None) -> list[str]:
     """Return the retired machines whose retirement is incomplete: they have a key, or need none and have an agent."""
-    with_keys, in_need = list_with_keys(service.tenant, control), with_bucket(service.tenant.machines)
+    with_keys, in_need = list_with_keys(tenant, control), with_bucket(tenant.machines)
     return [
-        name
-        for name in list_retired(service.tenant)
-        if name in with_keys or (name not in in_need and has_agent(service.log, name))
+        name for name in list_retired(tenant) if name in with_keys or (name not in in_need and has_agent(log, name))
     ]
 
 
-def list_to_remove(service: Service, control: ControlBundle | None) -> list[str]:
+def list_to_remove(tenant: Tenant, log: TenantLog, control: ControlBundle | None) -> list[str]:
     """Return the retired machines whose agent must still be removed.
 
     A machine that is retired by this apply is included even if no installation was ever recorded: a failed deployment
     leaves files too.
     """
-    fresh = list_with_keys(service.tenant, control)
-    return [name for name in list_retired(service.tenant) if name in fresh or has_agent(service.log, name)]
+    fresh = list_with_keys(tenant, control)
+    return [name for name in list_retired(tenant) if name in fresh or has_agent(log, name)]
 
 
-def list_standing(service: Service, owned_buckets: ExistingBuckets) -> list[str]:
+def list_standing(tenant: Tenant, log: TenantLog, owned_buckets: ExistingBuckets) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; reading creates no records."""
-    in_need = with_bucket(service.tenant.machines)
-    there = owned_buckets.among(name for name in list_retired(service.tenant) if name in in_need)
-    return [name for name in there if has_agent(service.log, name)]
+    in_need = with_bucket(tenant.machines)
+    there = owned_buckets.among(name for name in list_retired(tenant) if name in in_need)
+    return [name for name in there if has_agent(log, name)]
 
 
-def list_ordered(service: Service) -> list[str]:
+def list_ordered(tenant: Tenant, secrets: TenantSecrets) -> list[str]:
     """Return the retired machines that get a last order: to remove their agents."""
-    return list_with_keys(service.tenant, service.secrets.find_control())
+    return list_with_keys(tenant, secrets.find_control())
 
 
 def look(at: Context) -> list[MachinePlan]:
     """Return the machines whose agent would be removed; none when agents are left unchanged."""
     if at.intent.storage_only:
         return []
-    leaving = list_leaving(at.service, at.service.secrets.find_control())
+    leaving = list_leaving(at.opened.tenant, at.opened.log, at.opened.secrets.find_control())
     retired = StateDifference(DifferenceKind.RETIRED)
     return [MachinePlan(name, "remove", (retired,)) for name in leaving]
 
 
 def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_out: ShutOut) -> RemovalsOrdered:
     """Order the agents of machines that are being retired to remove themselves, while their keys can still read it."""
-    service, control = at.service, escrowed.control
-    to_remove = list_to_remove(service, control)
-    retired = {name: service.machine(name) for name in list_with_keys(at.tenant, control)}
+    opened, control = at.opened, escrowed.control
+    to_remove = list_to_remove(opened.tenant, opened.log, control)
+    retired = {name: opened.machine(name) for name in list_with_keys(at.tenant, control)}
     for name in at.existing.among(with_orders(retired)):
-        write_orders(service, name, replaces_foreign=at.intent.replaces_orders)
+        TenantOrders.of(opened).write(name, replaces_foreign=at.intent.replaces_orders)
     return RemovalsOrdered(tuple(to_remove))
 
 
@@ -108,25 +107,25 @@ def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgott
     The stack has deleted the users and keys that it knew and removed the machines from the policies. May run twice,
     also after a kill: the retirement is recorded once per key. RemoteError when the platform still has one.
     """
-    service, control = at.service, escrowed.control
-    names = list_with_keys(service.tenant, control)
+    opened, control = at.opened, escrowed.control
+    names = list_with_keys(opened.tenant, control)
     for name in names:
         at.on_progress(f"{name} is retired: deleting its user and key")
-        uid = naming.machine_uid(service.tenant, name)
-        service.storage.delete_user(uid)
-        left = service.storage.list_key_ids(uid)
+        uid = naming.machine_uid(opened.tenant, name)
+        opened.storage.delete_user(uid)
+        left = opened.storage.list_key_ids(uid)
         if left:
             raise RemoteError(
-                f"{service.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
+                f"{opened.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
                 "Run the same command again. If the key is still there, delete the user on the platform.",
             )
-        _record_retirement(service, control, name)
+        _record_retirement(opened.tenant, opened.log, control, name)
     if not names:
         return Forgotten(control)
     kept = forget_keys(control, names)
     subjects = [rotations.machine_key(name) for name in names]
     dropping = [dropped for subject in subjects for dropped in (subject.secret, subject.old_secret)]
-    service.secrets.save_control(kept, dropping=dropping)
+    opened.secrets.save_control(kept, dropping=dropping)
     return Forgotten(kept)
 
 
@@ -143,11 +142,16 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
     )
 
 
-def remove_agents(service: Service, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
+def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
     """Remove the agents of these retired machines, and return the state of every retired machine. May run twice."""
-    requests = [RemoveRequest(target_of(service, name)) for name in machines]
-    results = kinds.remove(service.tenant.machines, requests, way_to_agents(service, on_progress))
-    return tuple(_settle_removal(service, name, results.get(name)) for name in list_retired(service.tenant))
+    requests = [
+        RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
+        for name in machines
+    ]
+    results = kinds.remove(opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress))
+    return tuple(
+        _settle_removal(opened.tenant, opened.log, name, results.get(name)) for name in list_retired(opened.tenant)
+    )
 
 
 def judge_removal(machine: str, result: DeployResult, *, has_agent: bool, retired: RetiredStatus) -> MachineOutcome:
@@ -165,15 +169,15 @@ def judge_removal(machine: str, result: DeployResult, *, has_agent: bool, retire
     return MachineOutcome(machine, MachineState.RETIRED_UNREACHED, message, retired)
 
 
-def _settle_removal(service: Service, machine: str, result: DeployResult | None) -> MachineOutcome:
-    retirement = service.machine(machine).retired
+def _settle_removal(tenant: Tenant, log: TenantLog, machine: str, result: DeployResult | None) -> MachineOutcome:
+    retirement = find_machine(tenant, machine).retired
     assert retirement is not None  # noqa: S101 - asked of retired machines only
-    retired = judge_retirement(service.tenant, retirement, local_today(service.tenant))
+    retired = judge_retirement(tenant, retirement, local_today(tenant))
     if result is None:
         return MachineOutcome(machine, MachineState.RETIRED, "", retired)
-    had_agent = has_agent(service.log, machine)
+    had_agent = has_agent(log, machine)
     if result.ok and had_agent:
-        service.log.append(Removal(result.changed), machine)
+        log.append(Removal(result.changed), machine)
     return judge_removal(machine, result, has_agent=had_agent, retired=retired)
 
 
@@ -182,12 +186,12 @@ def has_agent(log: Log, machine: str) -> bool:
     return isinstance(fact_of(log.last((Install, Update, Removal), machine)), AgentDeployed)
 
 
-def _record_retirement(service: Service, control: ControlBundle, machine: str) -> None:
+def _record_retirement(tenant: Tenant, log: TenantLog, control: ControlBundle, machine: str) -> None:
     key = control.machine_keys.get(machine) or control.old_machine_keys[machine]
-    recorded = service.log.last(Retirement, machine)
+    recorded = log.last(Retirement, machine)
     if recorded is not None and recorded.fact.access_key_id == key.access_key_id:
         return
-    facts = service.machine(machine)
+    facts = find_machine(tenant, machine)
     assert facts.retired is not None  # noqa: S101 - asked of retired machines only
     retirement = Retirement(facts.kind.value, facts.retired.on, facts.retired.keep_until, key.access_key_id)
-    service.log.append(retirement, machine)
+    log.append(retirement, machine)

@@ -19,13 +19,13 @@ class Resumed:
 
 def look(at: Context) -> tuple[PendingRotation, ...]:
     """Return the rotations in progress."""
-    control = at.service.secrets.find_control()
+    control = at.opened.secrets.find_control()
     return () if control is None else pending_rotations(control, with_bucket(at.tenant.active_machines()))
 
 
 def resume(at: Context, escrowed: Escrowed, forgotten: Forgotten, admitted: Admitted) -> Resumed:
     """Continue the rotations of an earlier command, now that the whole stack is updated."""
-    rotation = TenantRotation(at.service, forgotten.control, at.on_progress)
+    rotation = TenantRotation(at.opened, forgotten.control, at.on_progress)
     rotation.resume()
     # With the keys that had to be replaced a second time.
     return Resumed(rotation, Escrowed(rotation.control, escrowed.data))

@@ -13,12 +13,15 @@ from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
+from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import AccessKey
 from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
+from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.passwords import use_password
-from coffre.tenant.service import Service
+from coffre.tenant.estate.secrets import TenantSecrets
 
 
 def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
@@ -34,56 +37,57 @@ def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBun
 
 def look(at: Context) -> list[SecretToMint]:
     """Return the keys and passwords that do not exist yet, by their owner."""
-    secrets = at.service.secrets
+    secrets = at.opened.secrets
     return [SecretToMint(name) for name in missing_secrets(at.tenant, secrets.find_control(), secrets.find_data())]
 
 
 def do(at: Context, guarded: Guarded) -> Escrowed:
     """Create the missing secrets, and save them in escrow before use."""
-    return ensure_secrets(at.service, at.on_progress)
+    return ensure_secrets(at.opened.tenant, at.opened.secrets, at.opened.log, at.on_progress)
 
 
-def check_escrow(service: Service) -> str:
+def check_escrow(checkout: Checkout, embedded: EmbeddedProof) -> str:
     """Check the place of the escrow by the rule, before the first use of a password; returns a warning or nothing."""
-    root, settings = service.repository.root, service.repository.settings
+    root, settings = checkout.root, checkout.settings
     places = [root / settings.secrets, root / settings.escrow]
     # For a missing folder, the secret store has its own, clearer error.
     if not all(place.is_dir() for place in places):
         return ""
     is_apart = len({place.stat().st_dev for place in places}) == len(places)
-    return judge_escrow(is_apart=is_apart, is_lab=service.embedded.is_proved)
+    return judge_escrow(is_apart=is_apart, is_lab=embedded.is_proved)
 
 
-def ensure_secrets(service: Service, on_progress: Callable[[str], None]) -> Escrowed:
+def ensure_secrets(
+    tenant: Tenant, secrets: TenantSecrets, log: TenantLog, on_progress: Callable[[str], None]
+) -> Escrowed:
     """Return the tenant's secrets after creating the missing ones; new ones are in escrow before this returns.
 
     May run twice: an existing secret is never created again.
     """
-    tenant = service.tenant
-    control = service.secrets.find_control()
-    data = service.secrets.find_data()
+    control = secrets.find_control()
+    data = secrets.find_data()
     missing = missing_secrets(tenant, control, data)
     if missing:
         on_progress(f"creating keys and passwords for {', '.join(missing)}, and saving them in escrow")
     whole = Escrowed(_completed_control(tenant, control), _completed_data(tenant, data))
     # Also without a new secret: a save only writes what a copy lacks, and fails when the escrow could not store it.
-    service.secrets.save_data(whole.data)
-    service.secrets.save_control(whole.control)
-    return replace(whole, control=ensure_report_keys(service, whole.control))
+    secrets.save_data(whole.data)
+    secrets.save_control(whole.control)
+    return replace(whole, control=ensure_report_keys(tenant, secrets, log, whole.control))
 
 
-def ensure_report_keys(service: Service, control: ControlBundle) -> ControlBundle:
+def ensure_report_keys(tenant: Tenant, secrets: TenantSecrets, log: TenantLog, control: ControlBundle) -> ControlBundle:
     """Return the control bundle with every machine's report key; deriving a missing one is a use of its password.
 
     Done once per machine, so that reading its reports uses no password. The passwords are already in escrow.
     """
-    lacking = [name for name in with_repository(service.tenant.active_machines()) if name not in control.report_keys]
+    lacking = [name for name in with_repository(tenant.active_machines()) if name not in control.report_keys]
     if not lacking:
         return control
     use = RoutineUse(RoutineTask.DERIVE_REPORT_KEY)
-    derived = {name: derive_key(use_password(service.secrets, service.log, name, use)) for name in lacking}
+    derived = {name: derive_key(use_password(secrets, log, name, use)) for name in lacking}
     whole = control.model_copy(update={"report_keys": {**control.report_keys, **derived}})
-    service.secrets.save_control(whole)
+    secrets.save_control(whole)
     return whole
 
 

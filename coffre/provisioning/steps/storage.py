@@ -16,14 +16,14 @@ from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 
 def look(at: Context) -> list[ResourceChange | Change]:
     """Return each change of each resource, and the change of the wall."""
-    service, tenant = at.service, at.tenant
-    control = service.secrets.find_control()
-    declaration = declare(service, current_keys(tenant, control))
-    if control is not None and tenant.slug in state_folder(service.repository).list_stacks():
-        stack = TenantStack(service.repository, service.tenant.slug, control)
+    opened, tenant = at.opened, at.tenant
+    control = opened.secrets.find_control()
+    declaration = declare(opened.tenant, opened.checkout, opened.platform, current_keys(tenant, control))
+    if control is not None and tenant.slug in state_folder(opened.checkout).list_stacks():
+        stack = TenantStack(opened.checkout, opened.tenant.slug, control)
         return [*stack.preview(declaration, takes_unequal=at.intent.takes_unequal), *_look_at_wall(at)]
     with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
-        stack = TenantStack(service.repository, service.tenant.slug, None, scratch=Path(folder))
+        stack = TenantStack(opened.checkout, opened.tenant.slug, None, scratch=Path(folder))
         return [*stack.preview(declaration), *_look_at_wall(at)]
 
 
@@ -34,9 +34,9 @@ def do(
 
     The keys are in escrow. Retired machines have their last orders: their keys are deleted now.
     """
-    service, takes_unequal = at.service, at.intent.takes_unequal
-    stack = TenantStack(service.repository, service.tenant.slug, escrowed.control)
-    declaration = declare(service, current_keys(at.tenant, escrowed.control))
+    opened, takes_unequal = at.opened, at.intent.takes_unequal
+    stack = TenantStack(opened.checkout, opened.tenant.slug, escrowed.control)
+    declaration = declare(opened.tenant, opened.checkout, opened.platform, current_keys(at.tenant, escrowed.control))
     if planned is None:
         changes = stack.up(declaration, at.on_progress, takes_unequal=takes_unequal)
     else:
@@ -45,11 +45,11 @@ def do(
 
 
 def _look_at_wall(at: Context) -> list[Change]:
-    service = at.service
-    owner = service.storage.find_owner(service.owner_uid, exact=False)
+    opened = at.opened
+    owner = opened.storage.find_owner(opened.owner_uid, exact=False)
     before = owner.wall_bytes if owner is not None else None
     quota_bytes = at.tenant.storage.quota_bytes
-    after = wall_bytes(quota_bytes, service.platform)
+    after = wall_bytes(quota_bytes, opened.platform)
     if before == after:
         return []
-    return [Change(ChangeKind.WALL, (), before, after, beyond_sold_bytes(quota_bytes, service.platform))]
+    return [Change(ChangeKind.WALL, (), before, after, beyond_sold_bytes(quota_bytes, opened.platform))]

@@ -8,7 +8,7 @@ from coffre.provisioning import rules
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.estate.buckets import ExistingBuckets
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
 
@@ -65,34 +65,34 @@ FULLY = Intent()
 class Context:
     """A tenant's open service, and the options of the apply; ``existing`` are the owner's existing buckets."""
 
-    service: Service
+    opened: OpenTenant
     intent: Intent
     existing: ExistingBuckets
     on_progress: OnProgress
 
     @property
     def tenant(self) -> Tenant:
-        return self.service.tenant
+        return self.opened.tenant
 
 
-def make_context(service: Service, intent: Intent, on_progress: OnProgress) -> Context:
+def make_context(opened: OpenTenant, intent: Intent, on_progress: OnProgress) -> Context:
     """Refuse (RefusedError) what rules forbid by live facts, before any other read."""
-    return Context(service, intent, refuse_what_rules_forbid(service), on_progress)
+    return Context(opened, intent, refuse_what_rules_forbid(opened), on_progress)
 
 
-def refuse_what_rules_forbid(service: Service) -> ExistingBuckets:
+def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     """Compare the file with live facts before any change; returns the existing buckets of the tenant's owner."""
-    rules.refuse_by_departure(service.tenant, find_stage(service.log), list_leaving_machines(service.log))
-    rules.refuse_unsupported(service.tenant)
-    owner = service.storage.find_owner(service.owner_uid)
-    tenant = service.tenant
-    control = service.secrets.find_control()
-    data = service.secrets.find_data()
+    rules.refuse_by_departure(opened.tenant, find_stage(opened.log), list_leaving_machines(opened.log))
+    rules.refuse_unsupported(opened.tenant)
+    owner = opened.storage.find_owner(opened.owner_uid)
+    tenant = opened.tenant
+    control = opened.secrets.find_control()
+    data = opened.secrets.find_data()
     passwords = data.repository_passwords if control is not None and data is not None else None
     rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else None, passwords)
     known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
     owned = owner.buckets if owner is not None else ()
     rules.refuse_vanished_machines(tenant, owned, known_machines)
-    existing = service.buckets.snapshot(owned)
+    existing = opened.buckets.snapshot(owned)
     rules.refuse_changed_agents(tenant, existing)
     return existing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError, RefusedError, UsageError
 from coffre.spec.files import TENANTS_FOLDER, list_tenant_files
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import NAME_PATTERN
 from coffre.spec.values.fields import NAME_RULE, name_problem
 
@@ -50,7 +50,7 @@ def place_tenant(root: Path, slug: str, text: str) -> Path:
 def _place(root: Path, path: Path, draft: Path, text: str) -> None:
     draft.write_text(text, encoding="utf-8")
     draft.chmod(0o644)
-    load_repository(root, [*list_tenant_files(root, []), draft])
+    load_checkout(root, [*list_tenant_files(root, []), draft])
     try:
         # A link and not a rename: a link fails when the file exists.
         path.hardlink_to(draft)

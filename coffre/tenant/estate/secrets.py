@@ -15,6 +15,9 @@ class TenantSecrets(Protocol):
     `use_password` of `coffre.tenant.estate.passwords` opens one, and records that use.
     """
 
+    @property
+    def tenant_id(self) -> str: ...
+
     def find_control(self) -> ControlBundle | None:
         """Return the control bundle, None when there is none; BundleError when a copy cannot be used."""
 
@@ -52,6 +55,10 @@ class StoredSecrets:
             lambda: store.find_stamps(slug, ControlBundle), lambda: store.find_control(slug, tenant_id)
         )
         self._data = _Decrypted(lambda: store.find_stamps(slug, DataBundle), lambda: store.find_data(slug, tenant_id))
+
+    @property
+    def tenant_id(self) -> str:
+        return self._tenant_id
 
     def find_control(self) -> ControlBundle | None:
         return self._control.find()

@@ -13,7 +13,7 @@ from coffre_lab.lab import Lab
 from coffre_lab.processes import wait_until
 
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.connect import read_endpoint
@@ -44,7 +44,7 @@ def stopping(desk: Desk, *arguments: str, at: Sequence[str]) -> Stopping:
 
 
 def count_packs(desk: Desk, cluster: Cluster) -> int:
-    tenant = load_repository(desk.root).tenants[SLUG]
+    tenant = load_checkout(desk.root).tenants[SLUG]
     found = cluster.lab.radosgw_admin(["bucket", "list", f"--bucket={bucket_name(SLUG, tenant.id, MACHINE)}"])
     return sum(each["name"].startswith("restic/data/") for each in json.loads(found))
 
@@ -166,9 +166,9 @@ def test_the_wall_holds_through_both_gateways_as_platform_yaml_says(applied: Des
 
 def test_after_a_refused_write_the_connection_through_the_balancer_is_in_step(lab: Lab, applied: Desk) -> None:
     """A body that is announced and never sent would have the balancer take the next call for it."""
-    repository = load_repository(applied.root)
-    tenant = repository.tenants[SLUG]
-    settings = repository.settings
+    checkout = load_checkout(applied.root)
+    tenant = checkout.tenants[SLUG]
+    settings = checkout.settings
     store = SecretStore.open(
         applied.root / settings.secrets, applied.root / settings.escrow, applied.root, environment=applied.environment
     )

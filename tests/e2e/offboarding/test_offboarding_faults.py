@@ -12,7 +12,7 @@ import pytest
 
 from coffre.records.events import EventKind
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
@@ -46,7 +46,7 @@ def go_through(leaver: Leaver, day: str, *, also_before: bool = False) -> int:
 
 
 def owner_key(leaver: Leaver) -> AccessKey:
-    settings = load_repository(leaver.desk.root).settings
+    settings = load_checkout(leaver.desk.root).settings
     store = SecretStore.open(
         leaver.desk.root / settings.secrets,
         leaver.desk.root / settings.escrow,
@@ -140,7 +140,7 @@ def test_another_tenant_s_bucket_under_the_expected_name_stops_everything(leaver
 
 @pytest.mark.timeout(900)
 def test_killed_at_every_entry_of_the_erasure_and_of_the_end(leaver: Leaver) -> None:
-    uid = owner_uid(load_repository(leaver.desk.root).tenants[SLUG])
+    uid = owner_uid(load_checkout(leaver.desk.root).tenants[SLUG])
     assert go_through(leaver, ERASURE, also_before=True) >= 5
     assert leaver.stage(ERASURE) == "erased"
     assert [event.details["outcome"] for event in leaver.steps("agent")] == ["removed"]

@@ -15,7 +15,7 @@ import pytest
 
 from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.storage import CephStorage
@@ -73,10 +73,10 @@ class Backstage:
     """The tenant as the platform and the bundles have it."""
 
     def __init__(self, desk: Desk) -> None:
-        repository = load_repository(desk.root)
-        self.storage: CephStorage = connect(repository.settings.platforms["lab"], desk.root)
-        self.tenant = repository.tenants[SLUG]
-        settings = repository.settings
+        checkout = load_checkout(desk.root)
+        self.storage: CephStorage = connect(checkout.settings.platforms["lab"], desk.root)
+        self.tenant = checkout.tenants[SLUG]
+        settings = checkout.settings
         self.secrets = SecretStore.open(
             desk.root / settings.secrets, desk.root / settings.escrow, desk.root, environment=desk.environment
         )

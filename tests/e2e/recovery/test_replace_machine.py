@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
@@ -309,7 +309,7 @@ def plug(machine: Machine, state: str) -> None:
 
 
 def is_accepted(desk: Desk, key: AccessKey) -> bool:
-    storage = connect(load_repository(desk.root).settings.platforms["lab"], desk.root)
+    storage = connect(load_checkout(desk.root).settings.platforms["lab"], desk.root)
     return storage.accepts_key(bucket_name(SLUG, TENANT_ID, MACHINE), key)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.opened.test_tenant_life import Backstage, watched_processes
 
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations.repository import open_repository
@@ -24,12 +25,11 @@ from coffre.records.events import EventKind
 from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.password_uses import RemoteRestoreUse, RoutineTask, RoutineUse
 from coffre.records.facts.registry import read_as
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
-from coffre.tenant.service import Service, open_service
+from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.e2e.conftest import Desk
-from tests.e2e.service.test_tenant_life import Backstage, watched_processes
 from tests.forge import Forge, escaping_tree
 from tests.passwords import read_password
 
@@ -282,23 +282,23 @@ def test_what_cannot_be_restored_is_said_at_once(desk: Desk, lab: Any, tmp_path:
 
 
 @pytest.fixture
-def service(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def opened(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenTenant]:
     monkeypatch.setenv("XDG_CONFIG_HOME", desk.environment["XDG_CONFIG_HOME"])
-    with open_service(load_repository(desk.root), SLUG, pytest.fail) as service:
-        yield service
+    with open_tenant(load_checkout(desk.root), SLUG, pytest.fail) as opened:
+        yield opened
 
 
 @pytest.fixture
-def repository(service: Service) -> ResticRepository:
-    return open_repository(service, "compta-01", RoutineUse(RoutineTask.CHECK_STRUCTURE))
+def repository(opened: OpenTenant) -> ResticRepository:
+    return open_repository(opened, "compta-01", RoutineUse(RoutineTask.CHECK_STRUCTURE))
 
 
 class Hand:
     """Somebody with a key, at the machine's bucket, beside Coffre."""
 
-    def __init__(self, service: Service, key: AccessKey) -> None:
-        self.bucket = service.buckets.name("compta-01")
-        self.s3 = make_client(service.storage.endpoint, key)
+    def __init__(self, opened: OpenTenant, key: AccessKey) -> None:
+        self.bucket = opened.buckets.name("compta-01")
+        self.s3 = make_client(opened.storage.endpoint, key)
 
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])]
@@ -310,11 +310,11 @@ class Hand:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 
-def forger(service: Service) -> Forge:
+def forger(opened: OpenTenant) -> Forge:
     """Return the machine itself, with its own key and password."""
-    key = service.secrets.control().machine_keys["compta-01"]
-    password = read_password(service.secrets.data(), "compta-01")
-    thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
+    key = opened.secrets.control().machine_keys["compta-01"]
+    password = read_password(opened.secrets.data(), "compta-01")
+    thief = Hand(opened, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
     return Forge(thief.s3, thief.bucket, password)
 
 
@@ -327,10 +327,10 @@ def moment() -> str:
 
 
 def test_a_forged_snapshot_goes_nowhere_and_put_aside_stops_nobody(
-    desk: Desk, service: Service, original: Any, tmp_path: Path
+    desk: Desk, opened: OpenTenant, original: Any, tmp_path: Path
 ) -> None:
     """The machine itself forges the newest snapshot; restoring it would write outside of any folder."""
-    forge, outside = forger(service), tmp_path / "outside"
+    forge, outside = forger(opened), tmp_path / "outside"
     outside.mkdir()
     later = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     snapshot = forge.snapshot(escaping_tree(forge, outside), time=later)
@@ -369,10 +369,10 @@ def undelete_and_prove(desk: Desk, at: str, repository: ResticRepository, origin
 
 
 def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
-    desk: Desk, service: Service, repository: ResticRepository, backstage: Backstage, original: Any, tmp_path: Path
+    desk: Desk, opened: OpenTenant, repository: ResticRepository, backstage: Backstage, original: Any, tmp_path: Path
 ) -> None:
-    key = service.secrets.control().machine_keys["compta-01"]
-    thief = Hand(service, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
+    key = opened.secrets.control().machine_keys["compta-01"]
+    thief = Hand(opened, AccessKey(key.access_key_id, key.secret_access_key.get_secret_value()))
     at = moment()
     overwritten = [*thief.keys("restic/data/"), thief.keys("restic/index/")[0]]
     for name in overwritten:
@@ -385,22 +385,22 @@ def test_undelete_after_a_hostile_overwrite_with_the_machines_key(
         thief.put(name, b"x")
     with pytest.raises(ResticError):
         repository.check()
-    versions = service.buckets.open("compta-01").list_versions("")
+    versions = opened.buckets.open("compta-01").list_versions("")
     asked = desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, expect=1)
     assert f"{len(overwritten)} objects come back" in asked.stdout
-    assert service.buckets.open("compta-01").list_versions("") == versions
+    assert opened.buckets.open("compta-01").list_versions("") == versions
     said = undelete_and_prove(desk, at, repository, original, tmp_path / "retour")
     for name in (planted, trap):
         assert f"hidden (an earlier version stays): {name}" in said
     assert "2 keys that neither restic nor Coffre writes" in said
-    kept = {version.version_id for version in service.buckets.open("compta-01").list_versions("")}
+    kept = {version.version_id for version in opened.buckets.open("compta-01").list_versions("")}
     assert {version.version_id for version in versions} <= kept
     (event,) = backstage.events(EventKind.UNDELETE)
     assert (event.machine, event.details["brought_back"]) == ("compta-01", len(overwritten))
 
 
 def test_undelete_after_a_wrong_prune(
-    desk: Desk, service: Service, repository: ResticRepository, original: Any, tmp_path: Path
+    desk: Desk, opened: OpenTenant, repository: ResticRepository, original: Any, tmp_path: Path
 ) -> None:
     before = [snapshot.id for snapshot in repository.snapshots()]
     at = moment()
@@ -430,9 +430,9 @@ def undelete_and_prove_snapshot(
 
 
 def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
-    desk: Desk, service: Service, repository: ResticRepository, backstage: Backstage, tmp_path: Path
+    desk: Desk, opened: OpenTenant, repository: ResticRepository, backstage: Backstage, tmp_path: Path
 ) -> None:
-    owner = Hand(service, service.buckets.owner_key())
+    owner = Hand(opened, opened.buckets.owner_key())
     reports = owner.keys("reports/")
     snapshots = repository.snapshots()
     at = moment()
@@ -440,11 +440,11 @@ def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
         owner.delete(key)
     with pytest.raises(ResticError):
         repository.check()
-    facts = service.storage.find_owner(service.owner_uid)
+    facts = opened.storage.find_owner(opened.owner_uid)
     assert facts is not None
-    backstage.storage.admin.set_quota(service.owner_uid, facts.used_bytes + 1000)
+    backstage.storage.admin.set_quota(opened.owner_uid, facts.used_bytes + 1000)
     desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
-    after = service.storage.find_owner(service.owner_uid)
+    after = opened.storage.find_owner(opened.owner_uid)
     assert after is not None
     assert after.wall_bytes == facts.used_bytes + 1000
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
@@ -454,7 +454,7 @@ def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
     desk.coffre("backup", SLUG, "--machine", "compta-01")
 
 
-def test_on_the_machine_its_administrator_restores_in_french(desk: Desk, service: Service, original: Any) -> None:
+def test_on_the_machine_its_administrator_restores_in_french(desk: Desk, opened: OpenTenant, original: Any) -> None:
     listed = desk.on_machine(COMPTA, "sauvegarde-restaurer liste").splitlines()
     assert listed[0].split() == ["SAUVEGARDE", "DATE", "TAILLE", "CONTENU"]
     first = listed[1].split()[0]
@@ -467,7 +467,7 @@ def test_on_the_machine_its_administrator_restores_in_french(desk: Desk, service
         f"sauvegarde-restaurer restaurer {first} --vers /srv/petit": "plus de place sur le disque",
     }.items():
         assert answer in desk.on_machine(COMPTA, f"{{ {command}; }} 2>&1 || true")
-    bucket = service.buckets.open("compta-01")
+    bucket = opened.buckets.open("compta-01")
     bucket.set_suspension(True)
     refused = desk.on_machine(COMPTA, "sauvegarde-restaurer liste 2>&1 || true")
     bucket.set_suspension(False)
@@ -518,9 +518,9 @@ NO_CAGE = "Ce système ne permet pas d'isoler la restauration"
 
 
 def test_a_forged_snapshot_on_the_machine_is_refused_in_french_and_the_cage_holds_without_that(
-    desk: Desk, service: Service
+    desk: Desk, opened: OpenTenant
 ) -> None:
-    forge = forger(service)
+    forge = forger(opened)
     snapshot = forge.snapshot(escaping_tree(forge, "/srv/dehors"))
     desk.on_machine(COMPTA, "install -d -m 700 /srv/dehors; echo ours >/srv/dehors/precious")
     look = "cd /srv/dehors; stat -c '%n %a %F' . *; cat precious"
@@ -540,7 +540,7 @@ def test_a_forged_snapshot_on_the_machine_is_refused_in_french_and_the_cage_hold
         python_on(desk, COMPTA, RESTORE_UNCHECKED, "alone", snapshot, "/srv/nu")
         assert "planted" in desk.on_machine(COMPTA, "ls /srv/dehors"), "the attack is none"
     finally:
-        forge.s3 = Hand(service, service.buckets.owner_key()).s3
+        forge.s3 = Hand(opened, opened.buckets.owner_key()).s3
         forge.wipe()
 
 

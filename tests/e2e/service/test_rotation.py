@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.opened.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 
 from coffre.agents import desired
 from coffre.records.database.store import Records
@@ -13,13 +14,12 @@ from coffre.records.events import EventKind
 from coffre.secrets.bundles import ControlBundle, S3Key, all_secret_values
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import DESIRED_KEY, bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
 from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import Desk, read_files
-from tests.e2e.service.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 from tests.stopping import Stopping
 
 COMPTA, CAISSE = HOSTS
@@ -31,9 +31,9 @@ class Backstage:
 
     def __init__(self, desk: Desk) -> None:
         self.root = desk.root
-        repository = load_repository(desk.root)
-        settings = repository.settings
-        self.tenant, self.records_reference = repository.tenants[SLUG], settings.records
+        checkout = load_checkout(desk.root)
+        settings = checkout.settings
+        self.tenant, self.records_reference = checkout.tenants[SLUG], settings.records
         self.storage = connect(settings.platforms["lab"], desk.root)
         primary, escrow = desk.root / settings.secrets, desk.root / settings.escrow
         self.store = SecretStore.open(primary, escrow, desk.root, environment=dict(desk.environment))

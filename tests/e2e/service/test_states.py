@@ -12,7 +12,7 @@ import pytest
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket
@@ -31,10 +31,10 @@ class Backstage:
     """The tenant as its platform, its bundles and its records have it."""
 
     def __init__(self, desk: Desk) -> None:
-        repository = load_repository(desk.root)
-        settings = repository.settings
+        checkout = load_checkout(desk.root)
+        settings = checkout.settings
         self.desk = desk
-        self.tenant = repository.tenants[SLUG]
+        self.tenant = checkout.tenants[SLUG]
         self.storage = connect(settings.platforms["lab"], desk.root)
         self.secrets = SecretStore.open(
             desk.root / settings.secrets, desk.root / settings.escrow, desk.root, environment=dict(desk.environment)
@@ -53,7 +53,7 @@ class Backstage:
         return self.storage.list_key_ids(machine_uid(self.tenant, machine))
 
     def events(self, kind: EventKind) -> list[Any]:
-        with Records.open(load_repository(self.desk.root).settings.records, self.desk.root) as records:
+        with Records.open(load_checkout(self.desk.root).settings.records, self.desk.root) as records:
             return list(records.list_events(TENANT_ID, kind))
 
 

@@ -18,12 +18,12 @@ from coffre.records.events import EventKind
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.bundles import all_secret_values
 from coffre.secrets.store import SecretStore
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey, Bucket, QuotaExceededError
-from coffre.tenant.service import open_service
+from coffre.tenant.opening import open_tenant
 from tests.e2e.conftest import Desk, read_files
 from tests.processes import watched_processes
 
@@ -50,10 +50,10 @@ class Backstage:
     """The same tenant seen without the command: RGW's admin client, the owner's key, the bundles, the events."""
 
     def __init__(self, desk: Desk) -> None:
-        repository = load_repository(desk.root)
-        settings = repository.settings
+        checkout = load_checkout(desk.root)
+        settings = checkout.settings
         self.storage = connect(settings.platforms["lab"], desk.root)
-        self.owner_uid = owner_uid(repository.tenants[SLUG])
+        self.owner_uid = owner_uid(checkout.tenants[SLUG])
         self.records_reference, self.root = settings.records, desk.root
         environment = dict(desk.environment)
         self.secrets = SecretStore.open(
@@ -535,8 +535,8 @@ def test_a_run_that_meets_the_wall_ends_soon_as_quota_and_harms_nothing(
     desk.coffre("apply", SLUG, "--yes")
     assert "compta-01: success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
     monkeypatch.setenv("XDG_CONFIG_HOME", desk.environment["XDG_CONFIG_HOME"])
-    with open_service(load_repository(desk.root), SLUG, pytest.fail) as service:
-        open_repository(service, "compta-01", RoutineUse(RoutineTask.CHECK_STRUCTURE)).check(read_data=True)
+    with open_tenant(load_checkout(desk.root), SLUG, pytest.fail) as opened:
+        open_repository(opened, "compta-01", RoutineUse(RoutineTask.CHECK_STRUCTURE)).check(read_data=True)
 
 
 def test_drift_on_the_platform_is_planned_and_put_right(desk: Desk, backstage: Backstage) -> None:

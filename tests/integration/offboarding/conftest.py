@@ -24,21 +24,21 @@ def office(lab, tmp_path_factory, module_environment):
 
 
 @pytest.fixture(scope="module")
-def service(office):
+def opened(office):
     """The service of a tenant with a machine for each test of the module."""
-    with office.service(office.add_tenant(*MACHINES)) as opened:
+    with office.opened(office.add_tenant(*MACHINES)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def fresh(service):
+def fresh(opened):
     """The names of machines that no test has used yet."""
-    return itertools.chain(service.tenant.machines)
+    return itertools.chain(opened.tenant.machines)
 
 
 @pytest.fixture
-def machine(service, fresh):
+def machine(opened, fresh):
     """A machine of this test alone, with nothing at all in its bucket."""
     name = next(fresh)
-    clear(service, name)
+    clear(opened, name)
     return name

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.api.s3 import make_client
-from coffre.tenant.service import Service, open_service
+from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.integration.storage.fault_proxy import FaultProxy
 from tests.prepared_command import prepared_command
 
@@ -60,34 +60,34 @@ class Office:
         return slug
 
     @contextmanager
-    def service(self, slug: str) -> Iterator[Service]:
+    def opened(self, slug: str) -> Iterator[OpenTenant]:
         """Open a tenant's service as a command would."""
-        with open_service(load_repository(self.root), slug, lambda _: None) as service:
-            yield service
+        with open_tenant(load_checkout(self.root), slug, lambda _: None) as opened:
+            yield opened
 
     @contextmanager
-    def held(self, slug: str) -> Iterator[Service]:
+    def held(self, slug: str) -> Iterator[OpenTenant]:
         """Open a tenant's service with a hold in its file."""
         path = self.root / "tenants" / f"{slug}.yaml"
         text = path.read_text(encoding="utf-8")
         path.write_text(f"{text}hold: {{reference: JUDGE-1, since: 2026-11-20, kind: preserve}}\n", encoding="utf-8")
         try:
-            with self.service(slug) as service:
-                yield service
+            with self.opened(slug) as opened:
+                yield opened
         finally:
             path.write_text(text, encoding="utf-8")
 
     @contextmanager
-    def through_proxy(self, service: Service, folder: Path) -> Iterator[tuple[FaultProxy, Service]]:
+    def through_proxy(self, opened: OpenTenant, folder: Path) -> Iterator[tuple[FaultProxy, OpenTenant]]:
         """Open a tenant's service through a proxy that fails on demand."""
-        direct = service.storage.endpoint
+        direct = opened.storage.endpoint
         with FaultProxy(direct.url, direct.ca_file, folder) as proxy:
             endpoints = folder / "endpoints.json"
             place = {"endpoint": proxy.url, "region": direct.region, "ca_file": str(proxy.ca_file)}
             endpoints.write_text(json.dumps(place), encoding="utf-8")
             self.write_platform(endpoints)
             try:
-                with self.service(service.tenant.slug) as faulty:
+                with self.opened(opened.tenant.slug) as faulty:
                     yield proxy, faulty
             finally:
                 self.write_platform()
@@ -111,13 +111,13 @@ def make_office(lab, folder: Path) -> Office:
     return office
 
 
-def owner_s3(service: Service):
-    return make_client(service.storage.endpoint, service.buckets.owner_key())
+def owner_s3(opened: OpenTenant):
+    return make_client(opened.storage.endpoint, opened.buckets.owner_key())
 
 
-def fill(service: Service, machine: str, keys: list[str], times: int = 1) -> None:
+def fill(opened: OpenTenant, machine: str, keys: list[str], times: int = 1) -> None:
     """Write these keys into a machine's bucket so many times, with the owner's key."""
-    s3, bucket = owner_s3(service), service.buckets.name(machine)
+    s3, bucket = owner_s3(opened), opened.buckets.name(machine)
 
     def put(key: str) -> None:
         for number in range(times):
@@ -127,9 +127,9 @@ def fill(service: Service, machine: str, keys: list[str], times: int = 1) -> Non
         list(executor.map(put, keys))
 
 
-def clear(service: Service, machine: str) -> None:
+def clear(opened: OpenTenant, machine: str) -> None:
     """Delete every version of the few objects that a machine's bucket holds, one by one."""
-    s3, bucket = owner_s3(service), service.buckets.name(machine)
+    s3, bucket = owner_s3(opened), opened.buckets.name(machine)
     answer = s3.list_object_versions(Bucket=bucket)
     for entry in [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]:
         s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])

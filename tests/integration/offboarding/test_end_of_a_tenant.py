@@ -1,6 +1,7 @@
 """From erased buckets to nothing left: destroying, verifying, and refusing any of it too early, on the real RGW."""
 
 import secrets
+from functools import partial
 
 import pytest
 
@@ -53,46 +54,48 @@ def slug(office):
 
 
 @pytest.fixture
-def control(service):
-    return service.secrets.control()
+def control(opened):
+    return opened.secrets.control()
 
 
 @pytest.fixture
-def service(office, slug):
-    with office.service(slug) as opened:
+def opened(office, slug):
+    with office.opened(slug) as opened:
         yield opened
 
 
 @pytest.fixture
-def erased(service):
+def erased(opened):
     """The evidence of both buckets before they were erased, which they are."""
     found = []
     for machine in MACHINES:
-        fill(service, machine, ["restic/data/1", "restic/data/2"], times=2)
-        began = identify_bucket(service, machine)
-        assert erase_bucket(service, began, quietly, refuse=allow).is_gone
+        fill(opened, machine, ["restic/data/1", "restic/data/2"], times=2)
+        began = identify_bucket(opened.tenant, opened.storage, opened.buckets, machine)
+        assert erase_bucket(
+            opened.tenant, opened.storage, opened.buckets, opened.memory, began, quietly, resumes=False, refuse=allow
+        ).is_gone
         found.append(began)
     return found
 
 
-def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(office, service, control, erased, lab):
-    slug, secret_folder = service.tenant.slug, office.root / ".coffre"
-    assert failed(verify_emptied(service, MACHINES)) == []
-    data = destroy_data_bundle(service, refuse=allow)
+def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(office, opened, control, erased, lab):
+    slug, secret_folder = opened.tenant.slug, office.root / ".coffre"
+    assert failed(verify_emptied(opened.storage, opened.buckets, MACHINES)) == []
+    data = destroy_data_bundle(opened.tenant, opened.storage, opened.secret_store, refuse=allow)
     assert sorted(data.places) == [f".coffre/escrow/{slug}.data.age", f".coffre/secrets/{slug}.data.age"]
     assert len(data.fingerprint) == 64
-    assert destroy_data_bundle(service, refuse=allow) == data
-    assert service.secrets.find_data() is None
+    assert destroy_data_bundle(opened.tenant, opened.storage, opened.secret_store, refuse=allow) == data
+    assert opened.secrets.find_data() is None
 
-    users = delete_users(service, refuse=allow)
-    machine_uids = [f"{service.owner_uid}.{name}" for name in MACHINES]
-    assert [user.uid for user in users] == [*machine_uids, service.owner_uid]
+    users = delete_users(opened.tenant, opened.storage, opened.secrets, refuse=allow)
+    machine_uids = [f"{opened.owner_uid}.{name}" for name in MACHINES]
+    assert [user.uid for user in users] == [*machine_uids, opened.owner_uid]
     assert users[-1].access_key_ids == (control.owner_key.access_key_id,)
     assert users[0].access_key_ids == (control.machine_keys["poste-01"].access_key_id,)
-    assert delete_users(service, refuse=allow) == users
-    assert service.storage.list_users(service.owner_uid) == []
+    assert delete_users(opened.tenant, opened.storage, opened.secrets, refuse=allow) == users
+    assert opened.storage.list_users(opened.owner_uid) == []
 
-    checks = verify_gone(service, control, erased)
+    checks = verify_gone(opened.tenant, opened.storage, control, erased)
     assert failed(checks) == []
     assert {check.look for check in checks} == {
         ErasureLook.BUCKET,
@@ -108,13 +111,15 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     }
     assert [len(pool_objects(lab, began.marker)) for began in erased] == [0, 0]
 
-    removed = remove_stack(service, refuse=allow)
+    removed = remove_stack(opened.tenant, opened.checkout, opened.storage, refuse=allow)
     assert f".coffre/state/.pulumi/stacks/coffre/{slug}.json" in removed.places
-    assert slug not in state_folder(service.repository).list_stacks()
-    assert remove_stack(service, refuse=allow).places == ()
-    keys = destroy_control_bundle(service, refuse=allow)
+    assert slug not in state_folder(opened.checkout).list_stacks()
+    assert remove_stack(opened.tenant, opened.checkout, opened.storage, refuse=allow).places == ()
+    keys = destroy_control_bundle(opened.tenant, opened.storage, opened.secrets, opened.secret_store, refuse=allow)
     assert sorted(keys.places) == [f".coffre/escrow/{slug}.control.age", f".coffre/secrets/{slug}.control.age"]
-    assert destroy_control_bundle(service, refuse=allow) == keys
+    assert (
+        destroy_control_bundle(opened.tenant, opened.storage, opened.secrets, opened.secret_store, refuse=allow) == keys
+    )
     plain = [
         staging_root(office.root, slug) / "poste-01" / "4be1" / "data" / "devis.odt",
         office.root / COMMAND_FOLDERS / "drill-4194999-abcdefgh" / "devis.odt",
@@ -122,9 +127,9 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     for path in plain:
         path.parent.mkdir(parents=True)
         path.write_text("in plain, as a killed return and a killed drill leave it")
-    remove_local(service, refuse=allow)
+    remove_local(opened.tenant, opened.checkout, opened.secrets, opened.secret_store, refuse=allow)
     assert [path for path in plain if path.exists()] == []
-    assert remove_local(service, refuse=allow).places == ()
+    assert remove_local(opened.tenant, opened.checkout, opened.secrets, opened.secret_store, refuse=allow).places == ()
     assert [name for name in everything(office) if slug in name] == [f"tenants/{slug}.yaml"]
     mentions = [
         path
@@ -133,96 +138,112 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     ]
     assert mentions == []
     # Nothing of it: the final check finds the same without any bundle.
-    assert failed(verify_nothing_left(service, erased)) == []
+    assert failed(verify_nothing_left(opened.tenant, opened.checkout, opened.storage, opened.secrets, erased)) == []
 
 
-def test_nothing_goes_before_its_turn(office, service, control):
-    before = everything(office)
-    for step in (destroy_data_bundle, delete_users):
+def steps_of(opened):
+    """Return what destroys each part of a tenant, in order, for this tenant."""
+    tenant, storage, store = opened.tenant, opened.storage, opened.secret_store
+    return {
+        "data bundle": partial(destroy_data_bundle, tenant, storage, store),
+        "users": partial(delete_users, tenant, storage, opened.secrets),
+        "stack": partial(remove_stack, tenant, opened.checkout, storage),
+        "control bundle": partial(destroy_control_bundle, tenant, storage, opened.secrets, store),
+        "local": partial(remove_local, tenant, opened.checkout, opened.secrets, store),
+    }
+
+
+def test_nothing_goes_before_its_turn(office, opened, control):
+    before, steps = everything(office), steps_of(opened)
+    for name in ("data bundle", "users"):
         with pytest.raises(RefusedError, match="still owns"):
-            step(service, refuse=allow)
+            steps[name](refuse=allow)
     with pytest.raises(RefusedError, match="still exist"):
-        destroy_password(service, "poste-01", refuse=allow)
-    for step in (remove_stack, destroy_control_bundle):
+        destroy_password(opened.tenant, opened.storage, opened.buckets, opened.secrets, "poste-01", refuse=allow)
+    for name in ("stack", "control bundle"):
         with pytest.raises(RefusedError, match="the platform still has"):
-            step(service, refuse=allow)
+            steps[name](refuse=allow)
     with pytest.raises(RefusedError, match="a secret bundle still exist"):
-        remove_local(service, refuse=allow)
+        steps["local"](refuse=allow)
     assert everything(office) == before
-    assert len(service.storage.list_users(service.owner_uid)) == 3
-    assert service.secrets.control() == control
+    assert len(opened.storage.list_users(opened.owner_uid)) == 3
+    assert opened.secrets.control() == control
 
 
-def test_a_hold_stops_every_step(office, service, erased):
+def test_a_hold_stops_every_step(office, opened, erased):
     before = everything(office)
-    steps = (destroy_data_bundle, delete_users, remove_stack, destroy_control_bundle, remove_local)
-    with office.held(service.tenant.slug) as held:
-        for step in steps:
+    with office.held(opened.tenant.slug) as held:
+        for step in steps_of(held).values():
             with pytest.raises(RefusedError, match="under a hold"):
-                step(held, refuse=allow)
-    for step in steps:
+                step(refuse=allow)
+    for step in steps_of(opened).values():
         with pytest.raises(RefusedError, match="a hold was placed"):
-            step(service, refuse=forbid)
+            step(refuse=forbid)
     assert everything(office) == before
-    assert len(service.storage.list_users(service.owner_uid)) == 3
+    assert len(opened.storage.list_users(opened.owner_uid)) == 3
 
 
-def test_the_password_of_one_machine_goes_alone(service, erased):
-    before = service.secrets.data()
-    done = destroy_password(service, "poste-01", refuse=allow)
+def test_the_password_of_one_machine_goes_alone(opened, erased):
+    before = opened.secrets.data()
+    done = destroy_password(opened.tenant, opened.storage, opened.buckets, opened.secrets, "poste-01", refuse=allow)
     assert done is not None
     assert len(done.places) == 2
-    left = service.secrets.data().repository_passwords
+    left = opened.secrets.data().repository_passwords
     assert left == {"poste-02": before.repository_passwords["poste-02"]}
-    assert destroy_password(service, "poste-01", refuse=allow) is None
+    assert (
+        destroy_password(opened.tenant, opened.storage, opened.buckets, opened.secrets, "poste-01", refuse=allow)
+        is None
+    )
 
 
-def test_what_is_still_there_fails_its_check_and_no_other(service, control, erased):
-    checks = verify_gone(service, control, erased)
-    assert (ErasureLook.USER, service.owner_uid) in failed(checks)
+def test_what_is_still_there_fails_its_check_and_no_other(opened, control, erased):
+    checks = verify_gone(opened.tenant, opened.storage, control, erased)
+    assert (ErasureLook.USER, opened.owner_uid) in failed(checks)
     looks = [look for look, _ in failed(checks)]
     assert (looks.count(ErasureLook.KEY), looks.count(ErasureLook.RESTORE)) == (3, 2)
     assert not {ErasureLook.BUCKET, ErasureLook.RECORD} & set(looks)
     assert {check.seen for check in checks if check.look is ErasureLook.KEY} == {KeyTried(answer=KeyAnswer.NO_BUCKET)}
-    slug = service.tenant.slug
-    assert {(ErasureLook.BUNDLES, slug), (ErasureLook.STACK, slug)} <= set(failed(verify_nothing_left(service, erased)))
+    slug = opened.tenant.slug
+    assert {(ErasureLook.BUNDLES, slug), (ErasureLook.STACK, slug)} <= set(
+        failed(verify_nothing_left(opened.tenant, opened.checkout, opened.storage, opened.secrets, erased))
+    )
 
 
-def test_a_bucket_that_holds_something_fails_its_checks(service, control):
-    began = identify_bucket(service, "poste-01")
-    assert failed(verify_emptied(service, ["poste-01"])) == [
+def test_a_bucket_that_holds_something_fails_its_checks(opened, control):
+    began = identify_bucket(opened.tenant, opened.storage, opened.buckets, "poste-01")
+    assert failed(verify_emptied(opened.storage, opened.buckets, ["poste-01"])) == [
         (ErasureLook.OWNED, ""),
         (ErasureLook.CONTENTS, began.bucket),
     ]
-    found = failed(verify_gone(service, control, [began]))
+    found = failed(verify_gone(opened.tenant, opened.storage, control, [began]))
     assert {(ErasureLook.BUCKET, began.bucket), (ErasureLook.RECORD, began.bucket)} <= set(found)
 
 
-def test_a_platform_that_is_away_verifies_nothing(office, service, control, erased, tmp_path):
-    with office.through_proxy(service, tmp_path) as (proxy, away):
+def test_a_platform_that_is_away_verifies_nothing(office, opened, control, erased, tmp_path):
+    with office.through_proxy(opened, tmp_path) as (proxy, away):
         proxy.drop()
         with pytest.raises(RemoteError, match="no answer"):
-            verify_emptied(away, MACHINES)
+            verify_emptied(away.storage, away.buckets, MACHINES)
         with pytest.raises(RemoteError, match="no answer"):
-            verify_gone(away, control, erased)
+            verify_gone(away.tenant, away.storage, control, erased)
 
 
-def test_a_user_is_suspended_and_enabled_once(service):
-    uid = f"{service.owner_uid}.poste-01"
-    assert [service.storage.suspend_user(uid, state) for state in (True, True, False, False)] == [
+def test_a_user_is_suspended_and_enabled_once(opened):
+    uid = f"{opened.owner_uid}.poste-01"
+    assert [opened.storage.suspend_user(uid, state) for state in (True, True, False, False)] == [
         True,
         False,
         True,
         False,
     ]
-    assert not service.storage.suspend_user(f"{uid}-nobody", True)
+    assert not opened.storage.suspend_user(f"{uid}-nobody", True)
     with pytest.raises(RemoteError):
-        service.storage.suspend_user(f"{uid}-nobody", False)
+        opened.storage.suspend_user(f"{uid}-nobody", False)
 
 
-def test_a_key_nobody_has_is_told_from_one_that_is_known(service, control):
-    bucket = service.buckets.name("poste-01")
-    assert not service.storage.accepts_key(bucket, AccessKey(secrets.token_hex(10).upper(), "x" * 40))
+def test_a_key_nobody_has_is_told_from_one_that_is_known(opened, control):
+    bucket = opened.buckets.name("poste-01")
+    assert not opened.storage.accepts_key(bucket, AccessKey(secrets.token_hex(10).upper(), "x" * 40))
     key = control.owner_key
     known = AccessKey(key.access_key_id, key.secret_access_key.get_secret_value())
-    assert service.storage.accepts_key(bucket, known)
+    assert opened.storage.accepts_key(bucket, known)

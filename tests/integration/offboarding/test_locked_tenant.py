@@ -24,9 +24,9 @@ def quietly(_message: str) -> None:
 
 
 @pytest.fixture
-def service(office):
+def opened(office):
     """A tenant that left long ago and chose erasure: the first day of its erasure has come."""
-    with office.service(office.add_tenant(FREE, LOCKED)) as opened:
+    with office.opened(office.add_tenant(FREE, LOCKED)) as opened:
         notice_on = local_today(opened.tenant) - timedelta(days=400)
         leaving = Leaving(
             notice_on=notice_on,
@@ -39,9 +39,9 @@ def service(office):
 
 
 @pytest.fixture
-def until(service):
+def until(opened):
     """The moment until which one version of one machine is locked, in a bucket as no one of Coffre's is."""
-    s3, bucket = owner_s3(service), service.buckets.name(LOCKED)
+    s3, bucket = owner_s3(opened), opened.buckets.name(LOCKED)
     tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     for entry in s3.list_object_versions(Bucket=bucket).get("Versions", []):
         s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
@@ -49,7 +49,7 @@ def until(service):
     s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
     for machine in (FREE, LOCKED):
-        fill(service, machine, ["restic/data/1", "restic/data/2"])
+        fill(opened, machine, ["restic/data/1", "restic/data/2"])
     moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LOCK_SECONDS)
     version = s3.put_object(Bucket=bucket, Key="restic/data/3", Body=b"kept")["VersionId"]
     retention = {"Mode": "COMPLIANCE", "RetainUntilDate": moment}
@@ -57,25 +57,25 @@ def until(service):
     return moment
 
 
-def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(service, until):
-    journal = Journal(service.log, local_today(service.tenant))
-    waiting = erase_tenant(service, journal, quietly, quietly, quietly)
+def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(opened, until):
+    journal = Journal(opened.log, local_today(opened.tenant))
+    waiting = erase_tenant(opened, journal, quietly, quietly, quietly)
     assert waiting is not None
-    assert waiting.until == until.astimezone(ZoneInfo(service.tenant.timezone)).date()
+    assert waiting.until == until.astimezone(ZoneInfo(opened.tenant.timezone)).date()
     erased = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
     assert erased[FREE].is_gone
     assert erased[LOCKED].locked is not None
     assert (erased[LOCKED].locked.versions, erased[LOCKED].locked.until) == (1, until)
     assert [each.what for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)] == [RepositoryPasswords()]
-    assert service.secrets.find_data() is None
-    assert service.storage.list_key_ids(service.owner_uid)
+    assert opened.secrets.find_data() is None
+    assert opened.storage.list_key_ids(opened.owner_uid)
     assert not journal.steps(Step.USER_DELETED)
 
     while datetime.now(UTC) <= until:
         threading.Event().wait(0.2)
-    assert erase_tenant(service, journal, quietly, quietly, quietly) is None
+    assert erase_tenant(opened, journal, quietly, quietly, quietly) is None
     newest = journal.find(Step.BUCKET_ERASED, BucketErased, LOCKED)
     assert newest is not None
     assert (newest.is_gone, newest.locked) == (True, None)
     assert len(journal.read(Step.USER_DELETED, UserDeleted)) == 3
-    assert service.storage.list_users(service.owner_uid) == []
+    assert opened.storage.list_users(opened.owner_uid) == []

@@ -31,8 +31,8 @@ from coffre.records.facts.mail import MailState
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import Checkout
-from coffre.tenant.service import Service
-from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_service
+from coffre.tenant.opening import OpenTenant
+from tests.unit.offboarding.departures import NOTICE_ON, calendar_of, leaving_tenant, open_tenant
 
 # The server does not know that its connection came over TLS from the start.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
@@ -109,26 +109,36 @@ def serving(inbox: Inbox, folder: Path, security: str) -> Iterator[dict[str, Any
 
 
 @contextmanager
-def posting(folder: Path, inbox: Inbox, security: str = "tls", **changes: Any) -> Iterator[tuple[Service, Path]]:
+def posting(folder: Path, inbox: Inbox, security: str = "tls", **changes: Any) -> Iterator[tuple[OpenTenant, Path]]:
     """Open a service with that server, and its notice's letter."""
     with (
         serving(inbox, folder, security) as block,
-        open_service(folder, leaving_tenant(), mail={**block, **changes}) as service,
+        open_tenant(folder, leaving_tenant(), mail={**block, **changes}) as opened,
     ):
-        yield service, write_letter(service, KIND, TODAY, LetterFacts(NOTICE_ON, calendar_of(service)))
+        yield (
+            opened,
+            write_letter(
+                opened.tenant,
+                opened.checkout,
+                opened.embedded,
+                KIND,
+                TODAY,
+                LetterFacts(NOTICE_ON, calendar_of(opened)),
+            ),
+        )
 
 
-def states(service: Service) -> list[str]:
-    return [str(event.details["state"]) for event in service.records.list_events(service.tenant.id, EventKind.LETTER)]
+def states(opened: OpenTenant) -> list[str]:
+    return [str(event.details["state"]) for event in opened.records.list_events(opened.tenant.id, EventKind.LETTER)]
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls", "none"])
 def test_a_letter_goes_out_once_with_its_files(tmp_path: Path, security: str) -> None:
     inbox = Inbox()
-    with posting(tmp_path, inbox, security) as (service, path):
-        first = send_letter(service, KIND, path, TODAY)
-        again = send_letter(service, KIND, path, TODAY)
-        assert states(service) == ["sending", "sent"]
+    with posting(tmp_path, inbox, security) as (opened, path):
+        first = send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
+        again = send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
+        assert states(opened) == ["sending", "sent"]
     assert (first.state, first.is_new, again.state, again.is_new) == (MailState.SENT, True, MailState.SENT, False)
     (message,) = inbox.messages
     assert message["To"] == "claire@martin.example"
@@ -143,12 +153,12 @@ def test_a_letter_goes_out_once_with_its_files(tmp_path: Path, security: str) ->
 
 def test_a_letter_that_the_server_refuses_can_be_sent_later(tmp_path: Path) -> None:
     inbox = Inbox(answer="554 5.7.1 not today")
-    with posting(tmp_path, inbox) as (service, path):
+    with posting(tmp_path, inbox) as (opened, path):
         with pytest.raises(NotSentError, match="not today"):
-            send_letter(service, KIND, path, TODAY)
+            send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
         inbox.answer = None
-        assert send_letter(service, KIND, path, TODAY).is_new
-        assert states(service) == ["sending", "failed", "sending", "sent"]
+        assert send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY).is_new
+        assert states(opened) == ["sending", "failed", "sending", "sent"]
     assert len(inbox.messages) == 1
 
 
@@ -156,15 +166,15 @@ def test_a_server_that_hangs_up_after_the_message_leaves_it_uncertain_until_some
     tmp_path: Path,
 ) -> None:
     inbox = Inbox(hangs_up=True)
-    with posting(tmp_path, inbox) as (service, path):
+    with posting(tmp_path, inbox) as (opened, path):
         with pytest.raises(UncertainError):
-            send_letter(service, KIND, path, TODAY)
+            send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
         with pytest.raises(RefusedError, match="it is unknown whether") as caught:
-            send_letter(service, KIND, path, TODAY)
+            send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
         assert "--resend" in caught.value.hint
         inbox.hangs_up = False
-        assert send_letter(service, KIND, path, TODAY, resend=True).is_new
-        assert states(service) == ["sending", "sending", "sent"]
+        assert send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY, resend=True).is_new
+        assert states(opened) == ["sending", "sending", "sent"]
 
 
 def test_a_run_that_is_killed_while_it_sends_sends_nothing_twice(
@@ -177,13 +187,13 @@ def test_a_run_that_is_killed_while_it_sends_sends_nothing_twice(
         raise KilledError
 
     inbox = Inbox()
-    with posting(tmp_path, inbox) as (service, path):
+    with posting(tmp_path, inbox) as (opened, path):
         with monkeypatch.context() as patch:
             patch.setattr(smtp, "send", die)
             with pytest.raises(KilledError):
-                send_letter(service, KIND, path, TODAY)
+                send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
         with pytest.raises(RefusedError, match="it is unknown whether"):
-            send_letter(service, KIND, path, TODAY)
+            send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
     assert inbox.messages == []
 
 
@@ -218,21 +228,35 @@ def test_what_stops_a_letter_before_it_leaves_is_named_and_no_doubt_stays(
     inbox = Inbox()
     with serving(inbox, tmp_path, "tls") as block:
         spoil(block, tmp_path)
-        with open_service(tmp_path, leaving_tenant(), mail=block) as service:
-            path = write_letter(service, KIND, TODAY, LetterFacts(NOTICE_ON, calendar_of(service)))
+        with open_tenant(tmp_path, leaving_tenant(), mail=block) as opened:
+            path = write_letter(
+                opened.tenant,
+                opened.checkout,
+                opened.embedded,
+                KIND,
+                TODAY,
+                LetterFacts(NOTICE_ON, calendar_of(opened)),
+            )
             with pytest.raises(ExpectedError, match=words) as caught:
-                send_letter(service, KIND, path, TODAY)
-            assert states(service) == ["sending", "failed"]
+                send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY)
+            assert states(opened) == ["sending", "failed"]
     assert PASSWORD not in f"{caught.value.message} {caught.value.hint}"
     assert inbox.messages == []
 
 
 def test_without_a_mail_server_a_letter_is_a_file_and_is_recorded_once(tmp_path: Path) -> None:
-    with open_service(tmp_path, leaving_tenant()) as service:
-        path = write_letter(service, KIND, TODAY, LetterFacts(NOTICE_ON, calendar_of(service)))
-        assert send_letter(service, KIND, path, TODAY).is_new
-        assert not send_letter(service, KIND, path, TODAY).is_new
-        assert states(service) == ["written"]
+    with open_tenant(tmp_path, leaving_tenant()) as opened:
+        path = write_letter(
+            opened.tenant,
+            opened.checkout,
+            opened.embedded,
+            KIND,
+            TODAY,
+            LetterFacts(NOTICE_ON, calendar_of(opened)),
+        )
+        assert send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY).is_new
+        assert not send_letter(opened.tenant, opened.checkout, opened.log, KIND, path, TODAY).is_new
+        assert states(opened) == ["written"]
         assert path.stat().st_mode & 0o077 == 0
 
 
@@ -247,10 +271,10 @@ def anchoring(folder: Path, inbox: Inbox) -> Iterator[tuple[Checkout, Records, S
     secrets = SecretStore.open(*places, environment=environment)
     with (
         serving(inbox, root, "tls") as block,
-        open_service(root, leaving_tenant(), mail=block, anchor={"mail": OUTSIDE}) as service,
+        open_tenant(root, leaving_tenant(), mail=block, anchor={"mail": OUTSIDE}) as opened,
         Records.open("sqlite:.coffre/records.db", root) as records,
     ):
-        yield service.repository, records, secrets, []
+        yield opened.checkout, records, secrets, []
 
 
 def test_the_head_of_the_records_goes_out_once_a_day_and_proves_them(tmp_path: Path) -> None:

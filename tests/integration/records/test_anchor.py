@@ -54,21 +54,21 @@ class Desk:
     """A repository with records, a secret store and an anchor."""
 
     database: "Database"
-    repository: Checkout
+    checkout: Checkout
     records: Records
     secrets: SecretStore
     engine: sa.Engine
 
     @property
     def anchor(self) -> Path:
-        return self.repository.root / ANCHOR
+        return self.checkout.root / ANCHOR
 
     def anchored(self, now: datetime | None = None) -> int:
-        return len(anchor_records(self.repository, self.records, self.secrets, now or utc_now()))
+        return len(anchor_records(self.checkout, self.records, self.secrets, now or utc_now()))
 
     def check(self, *given: Head, now: datetime | None = None) -> AnchorCheck:
         return check_records(
-            self.repository, self.records, self.secrets, given=given, trimmable=TRIMMABLE, now=now or utc_now()
+            self.checkout, self.records, self.secrets, given=given, trimmable=TRIMMABLE, now=now or utc_now()
         )
 
     def why(self, *given: Head) -> list[Contradiction]:
@@ -77,8 +77,8 @@ class Desk:
         return [each.why for each in check.head_faults]
 
     def with_anchor(self, **anchor: Any) -> "Desk":
-        settings = self.repository.settings.model_copy(update={"anchor": Anchor(**anchor)})
-        return replace(self, repository=replace(self.repository, settings=settings))
+        settings = self.checkout.settings.model_copy(update={"anchor": Anchor(**anchor)})
+        return replace(self, checkout=replace(self.checkout, settings=settings))
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_past_made_anew_with_all_its_hashes_is_found(desk: Desk) -> None:
     with pytest.raises(RefusedError, match="contradict each other"):
         desk.anchored()
     notices: list[str] = []
-    anchor_quietly(desk.repository, desk.records, desk.secrets, notices.append)
+    anchor_quietly(desk.checkout, desk.records, desk.secrets, notices.append)
     assert "the records were not anchored: the anchor" in notices[0]
 
 
@@ -228,7 +228,7 @@ def _key(desk: Desk) -> Any:
 
 def test_a_lost_key_is_not_minted_again(desk: Desk) -> None:
     for folder in (".coffre/secrets", "elsewhere/escrow"):
-        (desk.repository.root / folder / "_provider.provider.age").unlink()
+        (desk.checkout.root / folder / "_provider.provider.age").unlink()
     with pytest.raises(RefusedError, match="the secret store has lost their key"):
         desk.anchored()
     check = desk.check()
@@ -237,7 +237,7 @@ def test_a_lost_key_is_not_minted_again(desk: Desk) -> None:
 
 
 def test_the_key_s_copy_beside_the_escrow_is_written_again_by_the_next_anchor(desk: Desk) -> None:
-    copy = desk.repository.root / ".coffre/secrets/_provider.provider.age"
+    copy = desk.checkout.root / ".coffre/secrets/_provider.provider.age"
     copy.unlink()
     assert desk.anchored() == 1
     assert copy.is_file()
@@ -286,7 +286,7 @@ def test_a_mail_goes_out_once_a_day(desk: Desk, monkeypatch: pytest.MonkeyPatch)
             "mail": {"host": "127.0.0.1", "sender": "coffre@smileo.example"},
         }
     )
-    desk = replace(desk, repository=replace(desk.repository, settings=settings))
+    desk = replace(desk, checkout=replace(desk.checkout, settings=settings))
     assert desk.anchored() == 2
     assert desk.anchored() == 0
     assert desk.anchored(utc_now() + timedelta(days=1)) >= 1

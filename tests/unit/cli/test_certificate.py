@@ -12,7 +12,7 @@ from coffre.workspace.paths import LAB_CERTIFICATE
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,
-    open_service,
+    open_tenant,
     verify_and_clear,
     write_whole_departure,
 )
@@ -21,10 +21,10 @@ from tests.unit.offboarding.departures import (
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Path]:
     root = tmp_path_factory.mktemp("issued")
-    with open_service(root, leaving_tenant(), is_embedded=True) as service:
-        journal = write_whole_departure(service)
-        verify_and_clear(service, journal)
-        return issue(service, journal, ended_on(5)), root / LAB_CERTIFICATE
+    with open_tenant(root, leaving_tenant(), is_embedded=True) as opened:
+        journal = write_whole_departure(opened)
+        verify_and_clear(opened, journal)
+        return issue(opened, journal, ended_on(5)), root / LAB_CERTIFICATE
 
 
 def verify(*arguments: str) -> tuple[int, str]:

@@ -55,7 +55,7 @@ class FakeBucket:
 def look(monkeypatch):
     tenant = tenant_with()
     name = next(iter(tenant.machines))
-    monkeypatch.setattr(module, "read_orders", lambda service, machine: {"generation": 3})
+    monkeypatch.setattr(module.TenantOrders, "read", lambda orders, machine: {"generation": 3})
     monkeypatch.setattr(
         module,
         "count_store",
@@ -66,16 +66,16 @@ def look(monkeypatch):
 
     def look_at(objects):
         bucket = FakeBucket(objects)
-        service = SimpleNamespace(
+        opened = SimpleNamespace(
             tenant=tenant,
             machine=lambda wanted: tenant.machines[wanted],
             buckets=SimpleNamespace(open=lambda machine: bucket),
             secrets=SimpleNamespace(find_control=lambda: None),
             memory=SimpleNamespace(recall=lambda machine: Memory(), learn=lambda machine, change: None),
             log=InMemoryLog(),
-            repository=SimpleNamespace(settings=SimpleNamespace(verify=SimpleNamespace(period_days=30))),
+            checkout=SimpleNamespace(settings=SimpleNamespace(verify=SimpleNamespace(period_days=30))),
         )
-        return module.look_at_machine(service, name, NOW)
+        return module.look_at_machine(opened, name, NOW)
 
     look_at.machine = name
     return look_at
@@ -127,20 +127,20 @@ def test_many_odd_reports_are_one_finding_a_fault(look):
 
 
 def test_foreign_orders_stand_beside_the_facts(look, monkeypatch):
-    def refuse(service, machine):
+    def refuse(orders, machine):
         raise InvalidOrdersError("not signed", "", Fault.FOREIGN)
 
-    monkeypatch.setattr(module, "read_orders", refuse)
+    monkeypatch.setattr(module.TenantOrders, "read", refuse)
     looked = look({"reports/1.json": (GOOD, at(3))})
     assert kinds(looked) == [(FindingKind.ORDERS_SET_ASIDE, Fault.FOREIGN)]
     assert (looked.status.generation_wanted, looked.status.last_result) == (None, "success")
 
 
 def test_older_genuine_orders_are_named_and_what_is_wanted_is_what_was_recorded(look, monkeypatch):
-    def refuse(service, machine):
+    def refuse(orders, machine):
         raise OutdatedOrdersError("older", "", 1, 3)
 
-    monkeypatch.setattr(module, "read_orders", refuse)
+    monkeypatch.setattr(module.TenantOrders, "read", refuse)
     looked = look({"reports/1.json": (GOOD, at(3))})
     assert [finding.kind for finding in looked.findings] == [FindingKind.ORDERS_OUTDATED]
     assert (looked.findings[0].evidence["generation"], looked.status.generation_wanted) == (1, 3)

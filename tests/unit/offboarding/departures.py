@@ -50,7 +50,7 @@ from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import Stage
 from coffre.tenant.estate.log import TenantLog
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from tests.builders import tenant_with
 
 NOTICE_ON = date(2027, 1, 4)
@@ -174,17 +174,17 @@ class ProviderSecrets:
 
 
 @contextmanager
-def open_service(
+def open_tenant(
     root: Path, tenant: Tenant, *, is_embedded: bool = False, records: Records | None = None, **settings: Any
-) -> Iterator[Service]:
+) -> Iterator[OpenTenant]:
     """Open a service without storage and secrets, and with records in memory unless others are given."""
     (root / "endpoints.json").write_text(json.dumps({"endpoint": "https://s3.smileo.example", "fsid": "f-1"}))
     (root / "state.json").write_text(json.dumps({"fsid": "f-1"}))
     lab = {**PLATFORM["platforms"]["lab"], "lab": is_embedded}
     platform = PlatformFile.model_validate({**PLATFORM, "platforms": {"lab": lab}, **settings})
     kept: Any = records or InMemoryRecords()
-    yield Service(
-        repository=Checkout(root, platform, {tenant.slug: tenant}),
+    yield OpenTenant(
+        checkout=Checkout(root, platform, {tenant.slug: tenant}),
         tenant=tenant,
         storage=Cluster(),  # type: ignore[arg-type]
         secrets=None,  # type: ignore[arg-type]
@@ -194,17 +194,17 @@ def open_service(
     )
 
 
-def copy_event(service: Service, kind: EventKind, details: Mapping[str, object]) -> None:
+def copy_event(opened: OpenTenant, kind: EventKind, details: Mapping[str, object]) -> None:
     """Add an event as somebody does who writes into the database by other means than Coffre."""
-    author, tenant = service.author, service.tenant
-    service.records.append(
+    author, tenant = opened.author, opened.tenant
+    opened.records.append(
         Event(tenant.id, tenant.slug, kind, datetime.now(UTC), author.actor, author.commit, details=details)
     )
 
 
-def calendar_of(service: Service, returned_on: date | None = None) -> Calendar:
-    assert service.tenant.leaving is not None
-    return plan_calendar(service.tenant.leaving, service.repository.settings.offboarding, returned_on)
+def calendar_of(opened: OpenTenant, returned_on: date | None = None) -> Calendar:
+    assert opened.tenant.leaving is not None
+    return plan_calendar(opened.tenant.leaving, opened.checkout.settings.offboarding, returned_on)
 
 
 def moment(day: date, hour: int = 10) -> datetime:
@@ -234,10 +234,10 @@ def ended_on(day: int) -> date:
     return date(2027, 5, day)
 
 
-def write_whole_departure(service: Service, *, without: frozenset[Step] = frozenset()) -> Journal:
+def write_whole_departure(opened: OpenTenant, *, without: frozenset[Step] = frozenset()) -> Journal:
     """Write the journal of a departure that went as it should, one machine out of reach; some steps can be left out."""
-    tenant = service.tenant
-    journal = Journal(service.log, NOTICE_ON)
+    tenant = opened.tenant
+    journal = Journal(opened.log, NOTICE_ON)
     count = BucketCount(objects=1204, versions=310, markers=12, uploads=1, bytes=42_949_672_960)
 
     def note(step: Step, evidence: object, machine: str | None = None) -> None:
@@ -271,29 +271,29 @@ def write_whole_departure(service: Service, *, without: frozenset[Step] = frozen
         told = ToldByLetter(on=date(2027, 4, 30)) if outcome is AgentOutcome.UNREACHED else None
         note(Step.AGENT, Agent(name, "linux", outcome, moment(date(2027, 3, 30)), told), name)
     journal.today = ended_on(1)
-    note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{service.owner_uid}.{name}" for name in tenant.machines)))
+    note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{opened.owner_uid}.{name}" for name in tenant.machines)))
     journal.enter(Stage.DISMANTLED)
     for name in tenant.machines:
-        bucket = service.buckets.name(name)
+        bucket = opened.buckets.name(name)
         note(
             Step.ERASURE_BEGAN,
-            ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", service.owner_uid, tenant.id, count),
+            ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", opened.owner_uid, tenant.id, count),
             name,
         )
         note(Step.BUCKET_ERASED, BucketErased(name, bucket, count, BucketCount(), True), name)
     places = ("secrets/martin.data.age", "escrow/martin.data.age")
     note(Step.SECRET_DESTROYED, SecretDestroyed(RepositoryPasswords(), places, HASH))
-    for uid in (f"{service.owner_uid}.compta-01", f"{service.owner_uid}.caisse-01", service.owner_uid):
+    for uid in (f"{opened.owner_uid}.compta-01", f"{opened.owner_uid}.caisse-01", opened.owner_uid):
         note(Step.USER_DELETED, UserDeleted(uid, (uid[-6:].upper().replace("-", "K") + "7Q2M4X",)))
     journal.enter(Stage.ERASED)
     return journal
 
 
-def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smileo.example") -> None:
+def verify_and_clear(opened: OpenTenant, journal: Journal, actor: str = "paul@smileo.example") -> None:
     """Add a verification by another person, and what goes last."""
     checks = tuple(
-        ErasureCheck(look, service.buckets.name(name), True, seen)
-        for name in service.tenant.machines
+        ErasureCheck(look, opened.buckets.name(name), True, seen)
+        for name in opened.tenant.machines
         for look, seen in (
             (ErasureLook.BUCKET, Absent()),
             (
@@ -302,9 +302,9 @@ def verify_and_clear(service: Service, journal: Journal, actor: str = "paul@smil
             ),
         )
     )
-    other = replace(service, log=replace(service.log, author=Author(actor, "1a2b3c4d5e6f")))
+    other = replace(opened, log=replace(opened.log, author=Author(actor, "1a2b3c4d5e6f")))
     looking = Journal(other.log, ended_on(4))
-    looking.note(Step.VERIFIED, Verified((*checks, ErasureCheck(ErasureLook.USER, service.owner_uid, True, Absent()))))
+    looking.note(Step.VERIFIED, Verified((*checks, ErasureCheck(ErasureLook.USER, opened.owner_uid, True, Absent()))))
     journal.today = ended_on(5)
     journal.enter(Stage.VERIFIED)
     journal.note(Step.STACK_REMOVED, Removed((".coffre/state/.pulumi/stacks/coffre/martin.json",)))

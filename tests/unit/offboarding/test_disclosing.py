@@ -17,7 +17,7 @@ from tests.doubles.log import InMemoryLog
 IN_FILE = {"reference": "PV 1", "since": "2026-11-20", "kind": "block_access"}
 
 
-def service_of(hold: dict[str, str] | None, *confidential: str) -> Any:
+def opened_of(hold: dict[str, str] | None, *confidential: str) -> Any:
     log = InMemoryLog()
     for reference in confidential:
         log.append(HoldPlaced(reference, date(2026, 11, 21), HoldKind.BLOCK_ACCESS))
@@ -26,22 +26,22 @@ def service_of(hold: dict[str, str] | None, *confidential: str) -> Any:
 
 @pytest.mark.parametrize(
     ("service", "reference"),
-    [(service_of(IN_FILE), "PV 1"), (service_of(None, "PV 2", "PV 3"), "PV 3"), (service_of(None), "PV 4")],
+    [(opened_of(IN_FILE), "PV 1"), (opened_of(None, "PV 2", "PV 3"), "PV 3"), (opened_of(None), "PV 4")],
 )
-def test_the_authority_that_ordered_the_block_gets_the_data(service: Any, reference: str) -> None:
-    refuse_other_than_the_blocker(service, reference)
+def test_the_authority_that_ordered_the_block_gets_the_data(opened: Any, reference: str) -> None:
+    refuse_other_than_the_blocker(opened.tenant, opened.log, reference)
 
 
 @pytest.mark.parametrize(
     ("service", "reference"),
     [
-        (service_of(IN_FILE), "PV 2"),
-        (service_of(None, "PV 2"), "PV 1"),
-        (service_of(None, "PV 2"), "confidential, see `coffre hold list`"),
-        (service_of(None, "PV 2"), ""),
-        (service_of({**IN_FILE, "kind": "preserve"}, "PV 2"), "PV 1"),
+        (opened_of(IN_FILE), "PV 2"),
+        (opened_of(None, "PV 2"), "PV 1"),
+        (opened_of(None, "PV 2"), "confidential, see `coffre hold list`"),
+        (opened_of(None, "PV 2"), ""),
+        (opened_of({**IN_FILE, "kind": "preserve"}, "PV 2"), "PV 1"),
     ],
 )
-def test_nobody_else_does(service: Any, reference: str) -> None:
+def test_nobody_else_does(opened: Any, reference: str) -> None:
     with pytest.raises(RefusedError, match="blocks every access"):
-        refuse_other_than_the_blocker(service, reference)
+        refuse_other_than_the_blocker(opened.tenant, opened.log, reference)

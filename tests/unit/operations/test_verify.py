@@ -72,7 +72,7 @@ class Desk:
     def __init__(self, records: Records, root: Path) -> None:
         self.tenant, self.records, self.bucket = tenant_with(), records, InMemoryBucket()
         settings = SimpleNamespace(verify=SimpleNamespace(period_days=10, run_limit_bytes=10**12, run_hours=1))
-        self.repository = SimpleNamespace(root=root, settings=settings)
+        self.checkout = SimpleNamespace(root=root, settings=settings)
         self.problem: ResticError | None = None
         existing = ExistingBuckets(
             self.tenant.slug, self.tenant.id, frozenset([bucket_name(self.tenant.slug, self.tenant.id, MACHINE)])
@@ -97,7 +97,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr(module, "open_repository", lambda service, machine, reason, folder: service)
+    monkeypatch.setattr(module, "open_repository", lambda opened, machine, reason, folder: opened)
     monkeypatch.setattr(module, "LEAST_BYTES", 0)
     with Records.open("sqlite:records.db", tmp_path) as records:
         made = Desk(records, tmp_path)
@@ -188,7 +188,7 @@ def test_a_lost_pack_is_named_at_once_also_when_the_reading_is_killed(desk: Desk
 
 
 def test_a_run_ends_at_its_bound_in_bytes_and_says_so(desk: Desk) -> None:
-    desk.repository.settings.verify.run_limit_bytes = 50
+    desk.checkout.settings.verify.run_limit_bytes = 50
     done = desk.verify()
     assert (done.is_cut_short, done.read_bytes <= 50, done.read_packs > 0) == (True, True, True)
 

@@ -25,11 +25,11 @@ from coffre.secrets.errors import MissingCopyError
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind
 from coffre.tenant.estate.log import TenantLog
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate
+from tests.doubles.opening import open_in_memory
 from tests.doubles.secrets import InMemorySecrets
-from tests.doubles.service import open_in_memory
 from tests.doubles.storage import MemoryBucket
 
 MACHINE, SISTER = "compta-01", "caisse-01"
@@ -56,9 +56,13 @@ class Desk:
         self._root = root
 
     @property
-    def service(self) -> Service:
+    def opened(self) -> OpenTenant:
         """What a command opens now, with the file as it is."""
         return open_in_memory(self.tenant, self.estate, self.log, self._root)
+
+    @property
+    def orders(self) -> control.TenantOrders:
+        return control.TenantOrders.of(self.opened)
 
     def standing(self, machine: str = MACHINE) -> Any:
         document = json.loads(self.copy(machine))
@@ -78,7 +82,7 @@ class Desk:
 
 
 def generation_of(desk: Desk) -> Any:
-    standing = control.read_orders(desk.service, MACHINE)
+    standing = desk.orders.read(MACHINE)
     assert standing is not None
     return standing["generation"]
 
@@ -97,16 +101,16 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
 
 
 def test_an_older_genuine_document_is_refused_by_name_and_replaced_by_a_newer_one(desk: Desk) -> None:
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     first = desk.copy()
     desk.change_plan(13)
-    assert control.write_orders(desk.service, MACHINE).generation == 2
+    assert desk.orders.write(MACHINE).generation == 2
     desk.put_back(first)
     for look in (
-        lambda: control.read_orders(desk.service, MACHINE),
-        lambda: control.refuse_foreign_orders(desk.service, [SISTER, MACHINE]),
-        lambda: control.write_orders(desk.service, MACHINE),
-        lambda: control.sign_orders(desk.service, MACHINE),
+        lambda: desk.orders.read(MACHINE),
+        lambda: desk.orders.refuse_foreign([SISTER, MACHINE]),
+        lambda: desk.orders.write(MACHINE),
+        lambda: desk.orders.sign(MACHINE),
     ):
         with pytest.raises(
             desired.OutdatedOrdersError, match="generation 1, genuine but older than generation 2"
@@ -114,36 +118,36 @@ def test_an_older_genuine_document_is_refused_by_name_and_replaced_by_a_newer_on
             look()
         assert "--replace-orders" in found.value.hint
     assert desk.copy() == first
-    assert control.write_orders(desk.service, MACHINE, replaces_foreign=True).generation == 3
-    assert control.read_orders(desk.service, MACHINE) == desk.standing()
+    assert desk.orders.write(MACHINE, replaces_foreign=True).generation == 3
+    assert desk.orders.read(MACHINE) == desk.standing()
 
 
 def test_orders_of_a_sister_machine_are_foreign_although_our_key_signed_them(desk: Desk) -> None:
-    control.write_orders(desk.service, SISTER)
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(SISTER)
+    desk.orders.write(MACHINE)
     desk.put_back(desk.copy(SISTER))
     with pytest.raises(desired.InvalidOrdersError, match="for another machine"):
-        control.read_orders(desk.service, MACHINE)
-    control.write_orders(desk.service, MACHINE, replaces_foreign=True)
+        desk.orders.read(MACHINE)
+    desk.orders.write(MACHINE, replaces_foreign=True)
     assert (desk.standing()["machine"], desk.standing()["generation"]) == (MACHINE, 2)
 
 
 def test_a_kill_between_the_record_and_the_write_is_no_attack(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     desk.change_plan(13)
     with monkeypatch.context() as patched:
         patched.setattr(MemoryBucket, "put", die)
         for _ in range(2):
             with suppress(Killed):
-                control.write_orders(desk.service, MACHINE)
+                desk.orders.write(MACHINE)
     assert generation_of(desk) == 1
-    assert control.write_orders(desk.service, MACHINE).generation == 4
+    assert desk.orders.write(MACHINE).generation == 4
     assert generations.find_written(desk.log, MACHINE) == 4
 
 
 def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(desk: Desk) -> None:
     """They hold `orders` without a confirmation, and the generation that each deployment brought."""
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     first = desk.copy()
     desk.log.append(OrdersIssued(1), SISTER)
     desk.log.append(OrdersIssued(2, ("plan.paths",)), SISTER)
@@ -153,35 +157,35 @@ def test_records_of_the_version_before_tell_a_replay_by_what_the_machine_took(de
     desk.log.append(Update("workstation", generation=5), MACHINE)
     desk.put_back(first)
     with pytest.raises(desired.OutdatedOrdersError):
-        control.read_orders(desk.service, MACHINE)
-    assert control.write_orders(desk.service, MACHINE, replaces_foreign=True).generation == 6
+        desk.orders.read(MACHINE)
+    assert desk.orders.write(MACHINE, replaces_foreign=True).generation == 6
 
 
 def test_orders_are_renewed_at_half_time_and_say_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     before = desk.standing()
     for days, generation in ((44, 1), (46, 2), (46 + 44, 2), (46 + 46, 3)):
         set_clock(monkeypatch, NOW + timedelta(days=days))
-        planned = control.plan_orders(desk.tenant, desk.log, MACHINE, control.read_orders(desk.service, MACHINE))
+        planned = control.plan_orders(desk.tenant, desk.log, MACHINE, desk.orders.read(MACHINE))
         assert planned.differences == ()
-        done = control.write_orders(desk.service, MACHINE)
+        done = desk.orders.write(MACHINE)
         assert (done.generation, done.due) == (generation, 1)
     assert desired.list_differences(before, desk.standing()) == ()
     assert desk.standing()["issued_at"] > before["issued_at"]
     desk.change_plan(13)
-    assert (control.write_orders(desk.service, MACHINE).due, desk.standing()["generation"]) == (4, 4)
+    assert (desk.orders.write(MACHINE).due, desk.standing()["generation"]) == (4, 4)
 
 
 def test_an_order_to_remove_the_agent_waits_for_ever_as_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     retired = machine_with(retired={"on": "2026-11-01", "keep_until": "2026-12-31"})
     desk.tenant = tenant_with(machines={MACHINE: retired, SISTER: machine_with()})
-    assert control.write_orders(desk.service, MACHINE).generation == 1
+    assert desk.orders.write(MACHINE).generation == 1
     set_clock(monkeypatch, NOW + timedelta(days=1000))
-    assert control.write_orders(desk.service, MACHINE).generation == 1
+    assert desk.orders.write(MACHINE).generation == 1
 
 
 def test_the_records_make_no_database_for_a_look(desk: Desk) -> None:
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     desk.records = None
     assert generation_of(desk) == 1
 
@@ -200,40 +204,40 @@ def vouches(desk: Desk, *keys: SecretStr | None) -> bool:
 
 
 def test_while_the_signing_key_is_rotated_both_keys_vouch_for_the_same_orders(desk: Desk) -> None:
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     before = desk.standing()
     begun = sign_with_successor(desk)
-    assert control.sign_orders(desk.service, MACHINE).generation == 1
+    assert desk.orders.sign(MACHINE).generation == 1
     assert vouches(desk, begun.signing_key, begun.old_signing_key)
     assert desk.standing() == before
     signed = desk.estate.bucket(MACHINE).list_versions("control/")
-    assert control.write_orders(desk.service, MACHINE).generation == 1
+    assert desk.orders.write(MACHINE).generation == 1
     assert desk.estate.bucket(MACHINE).list_versions("control/") == signed, "nothing is written twice"
     desk.estate.secrets.save_control(rotations.condemn(begun, [rotations.SIGNING]))
-    assert control.sign_orders(desk.service, MACHINE).generation == 1
+    assert desk.orders.sign(MACHINE).generation == 1
     assert vouches(desk, begun.signing_key)
 
 
 def test_orders_that_only_a_condemned_key_signed_are_written_anew(desk: Desk) -> None:
     """Whoever took that key may have written them: they are never signed again as they are."""
-    control.write_orders(desk.service, MACHINE)
+    desk.orders.write(MACHINE)
     stolen = desk.copy()
     begun = sign_with_successor(desk)
     desk.estate.secrets.save_control(rotations.condemn(begun, [rotations.SIGNING]))
     desk.put_back(stolen)
-    assert control.sign_orders(desk.service, MACHINE).generation == 2
+    assert desk.orders.sign(MACHINE).generation == 2
     assert vouches(desk, begun.signing_key)
 
 
 def test_where_no_orders_stand_there_is_nothing_to_sign(desk: Desk) -> None:
-    assert control.sign_orders(desk.service, MACHINE) == control.Orders(MACHINE, None, ())
+    assert desk.orders.sign(MACHINE) == control.Orders(MACHINE, None, ())
     assert list(desk.estate.bucket(MACHINE).list_objects("")) == []
 
 
 def test_orders_are_written_at_the_wall(desk: Desk) -> None:
     desk.estate = InMemoryEstate.of_all(desk.tenant, wall_bytes=10)
     desk.estate.bucket(SISTER).put("restic/data/x", b"0123456789")
-    assert control.write_orders(desk.service, MACHINE).generation == 1
+    assert desk.orders.write(MACHINE).generation == 1
     owner = desk.estate.storage.find_owner(desk.estate.buckets.owner_uid)
     assert owner is not None
     assert owner.wall_bytes == 10, "the wall stands where it stood"
@@ -242,4 +246,4 @@ def test_orders_are_written_at_the_wall(desk: Desk) -> None:
 def test_a_tenant_without_its_keys_writes_no_orders(desk: Desk) -> None:
     desk.estate = replace(desk.estate, secrets=InMemorySecrets())
     with pytest.raises(MissingCopyError):
-        control.write_orders(desk.service, MACHINE)
+        desk.orders.write(MACHINE)

@@ -10,7 +10,7 @@ from coffre.provisioning.inventory import build_ansible_inventory, describe_mach
 from coffre.provisioning.known_ids import open_known_ids
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
-from coffre.spec.loader import Checkout, load_repository
+from coffre.spec.loader import Checkout, load_checkout
 from tests.builders import machine_with, tenant_with
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -24,10 +24,10 @@ def event(kind: EventKind, hour: int, machine: str | None = "compta-01", **detai
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Checkout:
+def checkout(tmp_path: Path) -> Checkout:
     shutil.copy(REPOSITORY / "platform.yaml", tmp_path)
     shutil.copytree(REPOSITORY / "tenants", tmp_path / "tenants")
-    return load_repository(tmp_path)
+    return load_checkout(tmp_path)
 
 
 def test_nothing_recorded_is_nothing_known() -> None:
@@ -58,19 +58,19 @@ def test_a_retired_machine_has_no_user_any_more() -> None:
     assert (known.uid, known.retired_on, known.keep_until) == (None, date(2026, 12, 31), date(2027, 3, 31))
 
 
-def test_looking_makes_no_database_and_a_broken_one_only_a_notice(repository: Checkout) -> None:
+def test_looking_makes_no_database_and_a_broken_one_only_a_notice(checkout: Checkout) -> None:
     notices: list[str] = []
-    slugs = list(repository.tenants)
-    assert len(list_machines(repository, slugs, notices.append)) == 3
-    assert (list((repository.root).glob(".coffre*")), notices) == ([], [])
-    (repository.root / ".coffre").mkdir()
-    (repository.root / ".coffre/records.db").write_bytes(b"rubbish" * 1000)
-    assert len(list_machines(repository, slugs, notices.append)) == 3
+    slugs = list(checkout.tenants)
+    assert len(list_machines(checkout, slugs, notices.append)) == 3
+    assert (list((checkout.root).glob(".coffre*")), notices) == ([], [])
+    (checkout.root / ".coffre").mkdir()
+    (checkout.root / ".coffre/records.db").write_bytes(b"rubbish" * 1000)
+    assert len(list_machines(checkout, slugs, notices.append)) == 3
     assert len(notices) == 1
 
 
-def test_ansible_gets_a_group_a_tenant_and_no_secret(repository: Checkout) -> None:
-    groups = build_ansible_inventory(repository, list(repository.tenants))["all"]["children"]
+def test_ansible_gets_a_group_a_tenant_and_no_secret(checkout: Checkout) -> None:
+    groups = build_ansible_inventory(checkout, list(checkout.tenants))["all"]["children"]
     hosts = {group: sorted(entry["hosts"]) for group, entry in groups.items()}
     assert hosts == {
         "atelier_durand": ["atelier-durand.atelier-01"],
@@ -79,9 +79,9 @@ def test_ansible_gets_a_group_a_tenant_and_no_secret(repository: Checkout) -> No
     assert groups["atelier_durand"]["hosts"]["atelier-durand.atelier-01"]["ansible_become"] is True
 
 
-def test_an_id_of_the_past_is_known_from_files_and_records(repository: Checkout) -> None:
-    with Records.open("sqlite:.coffre/records.db", repository.root) as records:
+def test_an_id_of_the_past_is_known_from_files_and_records(checkout: Checkout) -> None:
+    with Records.open("sqlite:.coffre/records.db", checkout.root) as records:
         at = datetime(2026, 12, 1, tzinfo=UTC)
         records.append(Event("gone456789", "gone", EventKind.COMMISSIONED, at, "test"))
-    with open_known_ids(repository, pytest.fail) as is_known:
+    with open_known_ids(checkout, pytest.fail) as is_known:
         assert [is_known(each) for each in ("t4x8m2ph6c", "gone456789", "zfree45678")] == [True, True, False]

@@ -27,10 +27,10 @@ from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import HoldInFile
 from coffre.records.memory import KnownSnapshot
 from coffre.spec.tenant import HoldKind, Tenant
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate
-from tests.doubles.service import log_of, open_in_memory
+from tests.doubles.opening import log_of, open_in_memory
 
 COMPTA, CAISSE, OLD = "compta-01", "caisse-01", "vieux-pc"
 MACHINES = {
@@ -50,7 +50,7 @@ def estate() -> InMemoryEstate:
     return InMemoryEstate.of_all(tenant_of())
 
 
-Opening = Callable[[Tenant], Service]
+Opening = Callable[[Tenant], OpenTenant]
 
 
 @pytest.fixture
@@ -59,16 +59,16 @@ def open_with(estate: InMemoryEstate, tmp_path: Path) -> Iterator[Opening]:
         yield lambda tenant: open_in_memory(tenant, estate, log_of(tenant, records), tmp_path)
 
 
-def switches(service: Service) -> tuple[AccessSwitch, ...]:
-    return pick(access.look(context_of(service)), AccessSwitch)
+def switches(opened: OpenTenant) -> tuple[AccessSwitch, ...]:
+    return pick(access.look(context_of(opened)), AccessSwitch)
 
 
-def noted(service: Service) -> tuple[Note, ...]:
-    return notes.note(context_of(service))
+def noted(opened: OpenTenant) -> tuple[Note, ...]:
+    return notes.note(context_of(opened))
 
 
-def context_of(service: Service) -> Context:
-    return Context(service, FULLY, service.buckets.existing(), lambda _: None)
+def context_of(opened: OpenTenant) -> Context:
+    return Context(opened, FULLY, opened.buckets.existing(), lambda _: None)
 
 
 def test_a_state_that_was_carried_out_needs_no_switch(estate: InMemoryEstate, open_with: Opening) -> None:
@@ -92,9 +92,9 @@ def test_a_hold_and_an_agent_that_stands_on_a_retired_machine_are_noted(open_wit
 def test_a_repository_that_was_seen_and_is_gone_is_noted_with_what_it_held(
     estate: InMemoryEstate, open_with: Opening
 ) -> None:
-    service = open_with(tenant_of())
+    opened = open_with(tenant_of())
     seen = {each * 64: KnownSnapshot(each * 64, datetime(2026, 11, 20, tzinfo=UTC)) for each in ("a", "b")}
     for machine in (COMPTA, CAISSE):
-        service.memory.change(machine, lambda known: replace(known, snapshots=seen))
+        opened.memory.change(machine, lambda known: replace(known, snapshots=seen))
     estate.bucket(CAISSE).put("restic/config", b"config")
-    assert noted(service) == (RETIRED, RepositoryGoneNote(COMPTA, 2))
+    assert noted(opened) == (RETIRED, RepositoryGoneNote(COMPTA, 2))

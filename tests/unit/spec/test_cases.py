@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.spec.loader import InvalidRepositoryError, load_repository
+from coffre.spec.loader import InvalidRepositoryError, load_checkout
 
 REPOSITORY = Path(__file__).parents[3]
 CASES = REPOSITORY / "tests" / "cases"
@@ -31,7 +31,7 @@ def repository(root: Path, *, tenant: Path | None = None, platform: Path = REPOS
 
 def check_golden(root: Path, case: Path) -> None:
     with pytest.raises(InvalidRepositoryError) as refused:
-        load_repository(root)
+        load_checkout(root)
     said = "".join(f"{problem}\n" for problem in refused.value.problems)
     golden = case.with_suffix(".stderr")
     if os.environ.get("COFFRE_UPDATE_GOLDEN") == "1":
@@ -53,12 +53,12 @@ def test_broken_platform_says_what_is_wrong_and_where(case: Path, tmp_path: Path
 
 @pytest.mark.parametrize("case", cases("tenants/valid"), ids=lambda path: path.stem)
 def test_valid_tenant_loads(case: Path, tmp_path: Path) -> None:
-    assert list(load_repository(repository(tmp_path, tenant=case)).tenants) == [case.stem]
+    assert list(load_checkout(repository(tmp_path, tenant=case)).tenants) == [case.stem]
 
 
 @pytest.mark.parametrize("case", cases("platform/valid"), ids=lambda path: path.stem)
 def test_valid_platform_loads(case: Path, tmp_path: Path) -> None:
-    assert load_repository(repository(tmp_path, platform=case)).settings.version == 1
+    assert load_checkout(repository(tmp_path, platform=case)).settings.version == 1
 
 
 def test_every_expected_text_has_its_case() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.spec.loader import InvalidRepositoryError, load_repository
+from coffre.spec.loader import InvalidRepositoryError, load_checkout
 
 MakeRoot = Callable[..., Path]
 MIB = 1 << 20
@@ -47,7 +47,7 @@ def test_a_hostile_file_is_refused_in_time(text: str, make_root: MakeRoot) -> No
     root = make_root(acme=text)
     start = time.process_time()
     with pytest.raises(InvalidRepositoryError) as refused:
-        load_repository(root)
+        load_checkout(root)
     assert time.process_time() - start < 8
     lines = text.split("\n")
     assert len(refused.value.problems) <= 201
@@ -61,6 +61,6 @@ def test_a_hostile_file_is_refused_in_time(text: str, make_root: MakeRoot) -> No
 def test_thousands_of_problems_end_with_a_word_about_the_rest(make_root: MakeRoot) -> None:
     text = "".join(f"key-{number}: 1\n" for number in range(20_000))
     with pytest.raises(InvalidRepositoryError) as refused:
-        load_repository(make_root(acme=text))
+        load_checkout(make_root(acme=text))
     assert len(refused.value.problems) == 201
     assert "more problems from here on" in str(refused.value.problems[-1])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.spec.loader import InvalidRepositoryError, load_repository, reload_tenant
+from coffre.spec.loader import InvalidRepositoryError, load_checkout, reload_tenant
 from coffre.spec.tenant import MachineKind, OperatingSystem, Option, SshConnection, TenantStatus, Weekday
 
 MakeRoot = Callable[..., Path]
@@ -19,15 +19,15 @@ REPOSITORY = Path(__file__).parents[3]
 
 def problems_of(root: Path, files: list[Path] | None = None) -> list[str]:
     with pytest.raises(InvalidRepositoryError) as refused:
-        load_repository(root, files)
+        load_checkout(root, files)
     assert refused.value.exit_code == 3
     return [str(problem) for problem in refused.value.problems]
 
 
 def test_the_examples_of_the_repository_load() -> None:
-    repository = load_repository(REPOSITORY)
-    assert list(repository.tenants) == ["atelier-durand", "boulangerie-martin"]
-    bakery = repository.tenants["boulangerie-martin"]
+    checkout = load_checkout(REPOSITORY)
+    assert list(checkout.tenants) == ["atelier-durand", "boulangerie-martin"]
+    bakery = checkout.tenants["boulangerie-martin"]
     assert (bakery.slug, bakery.id, bakery.status) == ("boulangerie-martin", "k7f3q9wz2m", TenantStatus.ACTIVE)
     assert bakery.storage.quota_bytes == 200 * 2**30
     assert bakery.licences == {MachineKind.WORKSTATION: 2}
@@ -39,11 +39,11 @@ def test_the_examples_of_the_repository_load() -> None:
         (Weekday.FRI, time(12, 30)),
         (Weekday.SUN, time(19, 0)),
     ]
-    workshop = repository.tenants["atelier-durand"]
+    workshop = checkout.tenants["atelier-durand"]
     connection = workshop.machines["atelier-01"].connection
     assert connection == SshConnection(host="atelier-01.durand.example", user="operateur", become=True)
-    assert workshop.storage.platform in repository.settings.platforms
-    assert repository.settings.provider.name == "SMILÉO SAS"
+    assert workshop.storage.platform in checkout.settings.platforms
+    assert checkout.settings.provider.name == "SMILÉO SAS"
 
 
 def another_tenant(text: str, tenant_id: str = "h000000000") -> str:
@@ -111,7 +111,7 @@ def test_another_port_a_retired_machine_or_a_closed_tenant_is_another_matter(
     )
     for text in (other_port, retired):
         assert text != own
-        assert len(load_repository(make_root(acme=tenant_text, zebra=text)).tenants) == 2
+        assert len(load_checkout(make_root(acme=tenant_text, zebra=text)).tenants) == 2
     same_port = problems_of(make_root(acme=tenant_text, zebra=own.replace(host, f"{shared}port: 22, ")))
     assert [problem.partition(": ")[0] for problem in same_port] == ["tenants/zebra.yaml:50:34"]
 
@@ -119,14 +119,14 @@ def test_another_port_a_retired_machine_or_a_closed_tenant_is_another_matter(
 def test_chosen_files_alone_are_read(make_root: MakeRoot, tenant_text: str, tmp_path: Path) -> None:
     root = make_root(acme=tenant_text, broken="version: [")
     chosen = [root / "tenants" / "acme.yaml", root / "platform.yaml", root / "tenants" / "acme.yaml"]
-    assert list(load_repository(root, chosen).tenants) == ["acme"]
+    assert list(load_checkout(root, chosen).tenants) == ["acme"]
     missing = problems_of(root, [root / "tenants" / "gone.yaml"])
     assert missing == ["tenants/gone.yaml:1:1: there is no such file"]
 
 
 def test_a_repository_without_tenants_is_a_beginning(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "platform.yaml", tmp_path)
-    assert load_repository(tmp_path).tenants == {}
+    assert load_checkout(tmp_path).tenants == {}
 
 
 def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_hidden_files_and_notes_are_no_tenants(make_root: MakeRoot, tenant_text:
     root = make_root(acme=tenant_text)
     (root / "tenants" / ".acme.yaml.swp").write_bytes(b"\0")
     (root / "tenants" / "README.md").write_text("notes")
-    assert list(load_repository(root).tenants) == ["acme"]
+    assert list(load_checkout(root).tenants) == ["acme"]
 
 
 @pytest.mark.parametrize("slug", ["Acme", "ab", "-acme", "acme-", "a_b_c", "a" * 41, "a.b.c", "é12"])
@@ -199,14 +199,14 @@ def test_problems_come_by_file_line_and_column_however_files_were_named(make_roo
     root = make_root(acme=another_tenant(bad), zebra=bad)
     backwards = [root / "tenants" / "zebra.yaml", root / "tenants" / "acme.yaml"]
     with pytest.raises(InvalidRepositoryError) as refused:
-        load_repository(root, backwards)
+        load_checkout(root, backwards)
     places = [(problem.file, problem.line) for problem in refused.value.problems]
     assert places == [(f"tenants/{slug}.yaml", line) for slug in ("acme", "zebra") for line in (17, 25)]
 
 
 def test_a_file_past_the_size_limit_is_refused_unread(make_root: MakeRoot, tenant_text: str) -> None:
     padded = tenant_text + "#" * (2**20 - len(tenant_text.encode()))
-    assert list(load_repository(make_root(acme=padded)).tenants) == ["acme"]
+    assert list(load_checkout(make_root(acme=padded)).tenants) == ["acme"]
     assert problems_of(make_root(acme=padded + "#")) == [
         "tenants/acme.yaml:1:1: the file is larger than 1 MiB; a file of this kind holds a few hundred lines"
     ]
@@ -232,7 +232,7 @@ def test_what_no_command_line_takes_is_refused(make_root: MakeRoot, tenant_text:
 def test_windows_takes_less(make_root: MakeRoot, tenant_text: str) -> None:
     patterns = "exclude: [" + "".join(f"pattern{n}, " for n in range(1000))
     text = tenant_text.replace("exclude: [", patterns)
-    assert len(load_repository(make_root(acme=text)).tenants) == 1
+    assert len(load_checkout(make_root(acme=text)).tenants) == 1
     paths = "paths: {linux: [/home], windows: ['C:\\Users']}"
     windows = text.replace("os: linux", "os: windows", 1).replace("paths: [/home, /etc]", paths)
     assert any("windows accepts 30000" in problem for problem in problems_of(make_root(acme=windows)))
@@ -272,13 +272,13 @@ def test_letters_go_in_clear_to_this_computer_alone(make_root: MakeRoot, host: s
     assert [problem for problem in said if "sends letters and a password unencrypted" in problem] == said
     assert bool(said) is is_refused
     if not is_refused:
-        assert load_repository(root).settings.mail is not None
+        assert load_checkout(root).settings.mail is not None
 
 
 def test_one_tenant_is_read_again_whatever_the_others_files_say_by_now(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "tenants", tmp_path / "tenants")
     shutil.copy(REPOSITORY / "platform.yaml", tmp_path)
-    before = load_repository(tmp_path)
+    before = load_checkout(tmp_path)
     (tmp_path / "tenants/atelier-durand.yaml").write_text("name: [\n")
     bakery = tmp_path / "tenants/boulangerie-martin.yaml"
     text = bakery.read_text(encoding="utf-8")

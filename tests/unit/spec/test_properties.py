@@ -18,7 +18,7 @@ from coffre.errors import ExpectedError
 from coffre.spec import naming
 from coffre.spec.intake.new import Sheet, interview, render_checked
 from coffre.spec.intake.rendering import render_tenant
-from coffre.spec.loader import InvalidRepositoryError, Problem, load_repository
+from coffre.spec.loader import InvalidRepositoryError, Problem, load_checkout
 from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.rules.patterns import check_patterns
@@ -100,7 +100,7 @@ def problems_of(content: bytes) -> list[Problem]:
         (root / "tenants").mkdir()
         (root / "tenants" / "acme.yaml").write_bytes(content)
         try:
-            load_repository(root)
+            load_checkout(root)
         except InvalidRepositoryError as refused:
             return list(refused.problems)
         return []

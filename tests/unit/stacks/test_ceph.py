@@ -48,9 +48,9 @@ def declare(lab_platform: Any, keys: TenantKeys | None = None) -> list[pulumi.ru
 
 @pytest.fixture
 def lab_platform() -> Any:
-    from coffre.spec.loader import load_repository
+    from coffre.spec.loader import load_checkout
 
-    return load_repository(REPOSITORY).settings.platforms["lab"]
+    return load_checkout(REPOSITORY).settings.platforms["lab"]
 
 
 def test_a_tenant_of_two_machines_is_these_resources(lab_platform: Any) -> None:

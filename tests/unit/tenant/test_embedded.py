@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from coffre.offboarding.lifecycle.clock import read_today
-from coffre.spec.loader import Checkout, load_repository
+from coffre.spec.loader import Checkout, load_checkout
 from coffre.tenant.embedded import judge_cluster, why_not_embedded
 from coffre.tenant.lookup import local_today
 from tests.signers import Person, SignedRepository, make_person
-from tests.unit.offboarding.departures import Cluster, leaving_tenant, open_service
+from tests.unit.offboarding.departures import Cluster, leaving_tenant, open_tenant
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FSID, ZONE = "a179cd5e-416c-4fc5-8599-8554e73ae9a9", "f93f1137-0c5c-4ed2-bc31-d07b4277de93"
@@ -43,11 +43,11 @@ def desk(root: Path, *, lab: bool = True, record: object = None) -> Checkout:
     (folder / "state.json").write_text(
         json.dumps({"fsid": FSID, "zone_id": ZONE} if record is None else record), encoding="utf-8"
     )
-    return load_repository(root)
+    return load_checkout(root)
 
 
-def why(repository: Checkout, *told: str) -> str:
-    return why_not_embedded(repository, "lab", Cluster(told))  # type: ignore[arg-type]
+def why(checkout: Checkout, *told: str) -> str:
+    return why_not_embedded(checkout, "lab", Cluster(told))  # type: ignore[arg-type]
 
 
 def test_a_record_written_by_hand_makes_no_lab_of_a_platform_that_is_not_marked(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_where_keys_count_the_mark_has_to_be_signed_by_one(tmp_path: Path) -> No
 
 
 def test_the_day_is_the_real_one_where_the_cluster_is_another(tmp_path: Path) -> None:
-    with open_service(tmp_path, leaving_tenant(), is_embedded=True) as service:
-        service.storage.ids = ("another",)  # type: ignore[attr-defined]
-        assert not service.embedded.is_proved
-        assert read_today(service, None) == local_today(service.tenant)
+    with open_tenant(tmp_path, leaving_tenant(), is_embedded=True) as opened:
+        opened.storage.ids = ("another",)  # type: ignore[attr-defined]
+        assert not opened.embedded.is_proved
+        assert read_today(opened.tenant, opened.embedded, None) == local_today(opened.tenant)

@@ -31,7 +31,7 @@ def describe(job: Job, written: Written) -> None:
         (job.bag / RESTORE_SCRIPT).write_text(script, encoding="utf-8")
     summary = {
         "objet": job.name,
-        "client": job.service.tenant.slug,
+        "client": job.opened.tenant.slug,
         "machine": job.machine,
         "format": job.wanted.format.value,
         "instantanes": list(written.snapshots),
@@ -53,7 +53,7 @@ def describe(job: Job, written: Written) -> None:
 
 def identity(job: Job) -> list[str]:
     """Return the lines of bag-info.txt that identify a bag, at any time and progress. Pure."""
-    tenant = job.service.tenant
+    tenant = job.opened.tenant
     what = _DESCRIPTIONS[job.wanted.format].format(machine=job.machine)
     reference = job.purpose.reference
     why = "restitution en fin de contrat" if reference is None else f"communication sous la référence {reference}"
@@ -63,7 +63,7 @@ def identity(job: Job) -> list[str]:
 
 def _information(job: Job, written: Written) -> Sequence[tuple[str, str]]:
     """Return bag-info.txt (RFC 8493, 2.2.2)."""
-    provider, tenant = job.service.repository.settings.provider, job.service.tenant
+    provider, tenant = job.opened.checkout.settings.provider, job.opened.tenant
     contact = [("Contact-Email", provider.email), ("Contact-Phone", provider.phone)]
     return [
         ("Source-Organization", provider.name),
@@ -96,8 +96,8 @@ def _render(template: Path, job: Job, written: Written) -> str:
         lstrip_blocks=True,
     )
     return environment.from_string(template.read_text(encoding="utf-8")).render(
-        provider=job.service.repository.settings.provider,
-        tenant=job.service.tenant,
+        provider=job.opened.checkout.settings.provider,
+        tenant=job.opened.tenant,
         machine=job.machine,
         reference=job.purpose.reference,
         snapshots=len(written.snapshots),
@@ -117,4 +117,4 @@ def _render(template: Path, job: Job, written: Written) -> str:
 
 
 def _local(job: Job, written: Written) -> datetime:
-    return datetime.fromisoformat(written.written_at).astimezone(ZoneInfo(job.service.tenant.timezone))
+    return datetime.fromisoformat(written.written_at).astimezone(ZoneInfo(job.opened.tenant.timezone))

@@ -5,18 +5,21 @@ from coffre.offboarding.handover.job import Limits
 from coffre.offboarding.handover.targets.carried import CarriedTarget, Place
 from coffre.offboarding.handover.targets.rclone import Rclone, Remote
 from coffre.spec.leaving import S3Target
-from coffre.storage.driver import AccessKey
-from coffre.tenant.service import Service
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import AccessKey, Storage
+from coffre.tenant.estate.secrets import TenantSecrets
 
 LONGEST_KEY_BYTES = 1024
 
 
-def bucket_target(service: Service, target: S3Target, machine: str) -> CarriedTarget:
+def bucket_target(
+    tenant: Tenant, storage: Storage, secrets: TenantSecrets, target: S3Target, machine: str
+) -> CarriedTarget:
     """Return the place of one machine's bag in the customer's bucket."""
-    folders = [target.prefix.strip("/"), service.tenant.slug, machine]
+    folders = [target.prefix.strip("/"), tenant.slug, machine]
     prefix = "/".join(each for each in folders if each)
     endpoint = target.endpoint.rstrip("/")
-    remote = Remote("customer", endpoint, target.region, read_credential(service, target.credential))
+    remote = Remote("customer", endpoint, target.region, read_credential(tenant, secrets, target.credential))
     place = Place(
         path=remote.path(target.bucket, prefix),
         shown=f"s3://{target.bucket}/{prefix} ({endpoint})",
@@ -24,13 +27,13 @@ def bucket_target(service: Service, target: S3Target, machine: str) -> CarriedTa
         limits=Limits(longest_bytes=LONGEST_KEY_BYTES - len(prefix.encode()) - 1),
     )
     # The platform's authority is trusted in addition to the system's: the customer's bucket may be on that platform.
-    return CarriedTarget(machine, place, Rclone([remote], service.storage.endpoint.ca_file))
+    return CarriedTarget(machine, place, Rclone([remote], storage.endpoint.ca_file))
 
 
-def read_credential(service: Service, name: str) -> AccessKey:
+def read_credential(tenant: Tenant, secrets: TenantSecrets, name: str) -> AccessKey:
     """Return the customer's S3 key that a tenant file names, stored as ACCESS_KEY_ID:SECRET_ACCESS_KEY."""
-    slug = service.tenant.slug
-    value = service.secrets.control().credentials.get(name)
+    slug = tenant.slug
+    value = secrets.control().credentials.get(name)
     if value is None:
         raise ExpectedError(
             f"the return of {slug} names the credential {name}, which is not stored",

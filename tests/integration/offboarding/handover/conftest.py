@@ -22,8 +22,8 @@ from coffre.offboarding.handover import return_machine
 from coffre.offboarding.handover.targets.staging import staging_folder
 from coffre.offboarding.lifecycle.evidence import Returned
 from coffre.spec.leaving import Return
-from coffre.spec.loader import load_repository
-from coffre.tenant.service import Service, open_service
+from coffre.spec.loader import load_checkout
+from coffre.tenant.opening import OpenTenant, open_tenant
 from coffre.workspace.paths import RUN_FOLDER
 from tests.e2e.conftest import REPOSITORY, forget_tenants
 from tests.integration.storage.fault_proxy import FaultProxy
@@ -42,16 +42,16 @@ class Desk:
     progress: list[str] = field(default_factory=list)
 
     @contextmanager
-    def service(self) -> Iterator[Service]:
-        with open_service(load_repository(self.root), SLUG, self.progress.append) as opened:
+    def opened(self) -> Iterator[OpenTenant]:
+        with open_tenant(load_checkout(self.root), SLUG, self.progress.append) as opened:
             yield opened
 
     def restic(self, machine: str, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run restic beside Coffre, with the owner's key."""
-        with self.service() as service:
-            data = service.secrets.data()
-            key, endpoint = service.buckets.owner_key(), service.storage.endpoint
-            bucket = service.buckets.name(machine)
+        with self.opened() as opened:
+            data = opened.secrets.data()
+            key, endpoint = opened.buckets.owner_key(), opened.storage.endpoint
+            bucket = opened.buckets.name(machine)
         secrets = {
             "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
@@ -99,15 +99,15 @@ RETURN_IN_A_PROCESS = """
 import os, signal, sys
 from pathlib import Path
 from coffre.offboarding.handover import return_machine
-from coffre.tenant.service import open_service
+from coffre.tenant.opening import open_tenant
 from coffre.spec.leaving import Return
-from coffre.spec.loader import load_repository
+from coffre.spec.loader import load_checkout
 root, slug, machine, wanted, stops_at = sys.argv[1:]
 def say(text):
     if stops_at and stops_at in text:
         os.kill(os.getpid(), signal.SIGSTOP)
-with open_service(load_repository(Path(root)), slug, say) as service:
-    return_machine(service, machine, Return.model_validate_json(wanted), say)
+with open_tenant(load_checkout(Path(root)), slug, say) as opened:
+    return_machine(opened, machine, Return.model_validate_json(wanted), say)
 """
 
 
@@ -147,8 +147,8 @@ def start_return(desk: Desk, machine: str, wanted: Return, stops_at: str = "") -
 def do_return(
     desk: Desk, wanted: Return, on_progress: Callable[[str], None] | None = None, *, machine: str = COMPTA
 ) -> Returned:
-    with desk.service() as service:
-        return return_machine(service, machine, wanted, on_progress or desk.progress.append)
+    with desk.opened() as opened:
+        return return_machine(opened, machine, wanted, on_progress or desk.progress.append)
 
 
 def staged(desk: Desk) -> list[Path]:
@@ -215,8 +215,8 @@ def packs_asked_for(proxy: FaultProxy) -> set[str]:
 
 
 def list_packs(desk: Desk, machine: str) -> list[str]:
-    with desk.service() as service:
-        listed = service.buckets.open(machine).list_objects("restic/data/")
+    with desk.opened() as opened:
+        listed = opened.buckets.open(machine).list_objects("restic/data/")
     return [each.key for each in listed]
 
 

@@ -84,8 +84,8 @@ def customer(lab: Lab, desk: Desk) -> Iterator[Customer]:
 
 
 def store(desk: Desk, value: str) -> None:
-    with desk.service() as service:
-        set_credential(service.secrets, CREDENTIAL, SecretStr(value))
+    with desk.opened() as opened:
+        set_credential(opened.secrets, CREDENTIAL, SecretStr(value))
 
 
 @pytest.fixture(scope="module")

@@ -53,15 +53,15 @@ def blocked(desk: Desk):
 
 
 def events(desk: Desk) -> list[dict[str, object]]:
-    with desk.service() as service:
-        found = service.records.list_events(service.tenant.id, EventKind.DISCLOSURE)
+    with desk.opened() as opened:
+        found = opened.records.list_events(opened.tenant.id, EventKind.DISCLOSURE)
         assert {event.actor for event in found} <= {"test@smileo.example"}
         return [dict(event.details) for event in found]
 
 
 def test_every_machine_is_handed_over_with_a_sealed_statement_of_its_hashes(desk, source, tmp_path):
-    with desk.service() as service:
-        disclosed = disclose(service, REFERENCE, wanted_files(tmp_path), seal, desk.progress.append)
+    with desk.opened() as opened:
+        disclosed = disclose(opened, REFERENCE, wanted_files(tmp_path), seal, desk.progress.append)
     sealed = json.loads((tmp_path / SLUG / "etat-scelle.json").read_text(encoding="utf-8"))
     KEY.public_key().verify(base64.b64decode(sealed["signature"]), sealed["etat"].encode())
     statement = json.loads(sealed["etat"])
@@ -84,13 +84,13 @@ def test_it_is_recorded_before_anything_is_read_and_when_complete_with_who_and_w
     def fail(text: str) -> None:
         raise InterruptedError
 
-    with desk.service() as service:
+    with desk.opened() as opened:
         with pytest.raises(InterruptedError):
-            disclose(service, "REQ-7", wanted_files(tmp_path), seal, fail)
+            disclose(opened, "REQ-7", wanted_files(tmp_path), seal, fail)
         assert [each["state"] for each in events(desk)[known:]] == ["begun"]
-        disclosed = disclose(service, "REQ-7", wanted_files(tmp_path), seal, desk.progress.append)
-        uses = service.records.list_events(service.tenant.id, EventKind.PASSWORD_USED)
-        letters = service.records.list_events(service.tenant.id, EventKind.LETTER)
+        disclosed = disclose(opened, "REQ-7", wanted_files(tmp_path), seal, desk.progress.append)
+        uses = opened.records.list_events(opened.tenant.id, EventKind.PASSWORD_USED)
+        letters = opened.records.list_events(opened.tenant.id, EventKind.LETTER)
     complete = events(desk)[-1]
     assert (complete["state"], complete["reference"]) == ("complete", "REQ-7")
     assert complete["statement_sha256"] == disclosed.statement_sha256
@@ -103,28 +103,28 @@ def test_it_is_recorded_before_anything_is_read_and_when_complete_with_who_and_w
 
 def test_a_block_lets_only_its_own_reference_through(desk, source, tmp_path, blocked):
     known = len(events(desk))
-    with desk.service() as service:
+    with desk.opened() as opened:
         with pytest.raises(RefusedError, match="hold that blocks every access"):
-            disclose(service, "another request", wanted_files(tmp_path), seal, desk.progress.append)
+            disclose(opened, "another request", wanted_files(tmp_path), seal, desk.progress.append)
         with pytest.raises(RefusedError, match="hold that blocks every access"):
-            return_machine(service, COMPTA, wanted_files(tmp_path), desk.progress.append)
+            return_machine(opened, COMPTA, wanted_files(tmp_path), desk.progress.append)
         assert not (tmp_path / SLUG).exists()
         assert len(events(desk)) == known
-        disclosed = disclose(service, REFERENCE, wanted_repository(tmp_path), seal, desk.progress.append)
+        disclosed = disclose(opened, REFERENCE, wanted_repository(tmp_path), seal, desk.progress.append)
     assert [each.password_handed_out for each in disclosed.returned] == [True, True]
 
 
 def test_a_disclosure_is_not_taken_for_the_return_nor_for_another(desk, source, tmp_path):
-    with desk.service() as service:
-        disclose(service, REFERENCE, wanted_files(tmp_path), seal, desk.progress.append)
+    with desk.opened() as opened:
+        disclose(opened, REFERENCE, wanted_files(tmp_path), seal, desk.progress.append)
         with pytest.raises(RefusedError, match=r"complete return of .*PV 2026/1432"):
-            return_machine(service, COMPTA, wanted_files(tmp_path), desk.progress.append)
+            return_machine(opened, COMPTA, wanted_files(tmp_path), desk.progress.append)
         with pytest.raises(RefusedError, match=r"complete return of .*PV 2026/1432"):
-            disclose(service, "REQ-8", wanted_files(tmp_path), seal, desk.progress.append)
-        disclose(service, REFERENCE, wanted_files(tmp_path), seal, desk.progress.append)
+            disclose(opened, "REQ-8", wanted_files(tmp_path), seal, desk.progress.append)
+        disclose(opened, REFERENCE, wanted_files(tmp_path), seal, desk.progress.append)
 
 
 @pytest.mark.parametrize("reference", ["", "  ", "two\nlines", "x" * 121])
 def test_what_is_no_reference_is_refused(desk, source, tmp_path, reference):
-    with desk.service() as service, pytest.raises(UsageError, match="this is not a reference"):
-        disclose(service, reference, wanted_files(tmp_path), seal, desk.progress.append)
+    with desk.opened() as opened, pytest.raises(UsageError, match="this is not a reference"):
+        disclose(opened, reference, wanted_files(tmp_path), seal, desk.progress.append)

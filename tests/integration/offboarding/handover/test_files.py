@@ -44,8 +44,8 @@ def source(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def returned(desk: Desk, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Returned:
     target = tmp_path_factory.mktemp("target")
-    with desk.service() as service:
-        return return_machine(service, COMPTA, wanted_files(target), desk.progress.append)
+    with desk.opened() as opened:
+        return return_machine(opened, COMPTA, wanted_files(target), desk.progress.append)
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +135,8 @@ def test_the_tree_is_made_again_exactly_without_coffre(bag, source, tmp_path):
 
 
 def test_the_use_of_the_password_is_recorded_with_its_reason(desk, returned):
-    with desk.service() as service:
-        events = service.records.list_events(service.tenant.id, EventKind.PASSWORD_USED)
+    with desk.opened() as opened:
+        events = opened.records.list_events(opened.tenant.id, EventKind.PASSWORD_USED)
     assert HandoverUse("files", "directory") in [read_as(event, PasswordUsed).reason for event in events]
 
 
@@ -148,8 +148,8 @@ def test_nothing_of_the_customers_names_is_said(desk, returned):
 
 def test_a_complete_return_is_read_back_and_not_written_again(desk, bag, returned):
     before = {path: path.stat().st_mtime_ns for path in bag.rglob("*")}
-    with desk.service() as service:
-        again = return_machine(service, COMPTA, wanted_files(bag.parents[1]), desk.progress.append)
+    with desk.opened() as opened:
+        again = return_machine(opened, COMPTA, wanted_files(bag.parents[1]), desk.progress.append)
     assert {path: path.stat().st_mtime_ns for path in bag.rglob("*")} == before
     same = ("files", "bytes", "manifest_sha256", "snapshots", "written_at", "renamed")
     assert [getattr(again, name) for name in same] == [getattr(returned, name) for name in same]
@@ -159,8 +159,8 @@ def test_a_complete_return_is_read_back_and_not_written_again(desk, bag, returne
 def test_a_folder_that_holds_something_else_is_refused(desk, source, tmp_path):
     (tmp_path / SLUG / COMPTA).mkdir(parents=True)
     (tmp_path / SLUG / COMPTA / "theirs").touch()
-    with desk.service() as service, pytest.raises(RefusedError, match="is not an empty folder"):
-        return_machine(service, COMPTA, wanted_files(tmp_path), desk.progress.append)
+    with desk.opened() as opened, pytest.raises(RefusedError, match="is not an empty folder"):
+        return_machine(opened, COMPTA, wanted_files(tmp_path), desk.progress.append)
 
 
 @pytest.fixture(scope="module")

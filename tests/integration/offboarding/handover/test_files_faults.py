@@ -52,8 +52,8 @@ def wait_until_written(folder: Path, wanted_bytes: int) -> None:
 def test_a_killed_return_goes_on_and_fetches_only_what_is_missing(desk, source, proxy, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
-    with desk.service() as service:
-        stored = service.buckets.open(COMPTA)
+    with desk.opened() as opened:
+        stored = opened.buckets.open(COMPTA)
         largest = max(stored.list_objects("restic/data/"), key=lambda pack: pack.size_bytes)
     # One pack of files is held back: however fast the restore is, it is not complete when it is killed.
     proxy.matching(f"/{stored.name}/{largest.key}")
@@ -91,8 +91,8 @@ def test_a_return_killed_after_its_list_of_entries_is_finished_without_restic(de
         if "hashing" in text:
             raise KilledError
 
-    with desk.service() as service, pytest.raises(KilledError):
-        return_machine(service, CAISSE, wanted_files(tmp_path), die)
+    with desk.opened() as opened, pytest.raises(KilledError):
+        return_machine(opened, CAISSE, wanted_files(tmp_path), die)
     bag = tmp_path / SLUG / CAISSE
     # As a kill in the middle of it leaves it: the link is gone, one name of two is changed.
     (bag / "data" / "dossier\n" / "lien").unlink()
@@ -122,10 +122,10 @@ def test_a_byte_that_the_disk_changed_is_found_and_written_again(desk, source, t
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
             damaged.append(path)
 
-    with desk.service() as service:
+    with desk.opened() as opened:
         with pytest.raises(ExpectedError, match=r"read back from .* differ from the backup"):
-            return_machine(service, COMPTA, wanted_files(tmp_path), damage)
-        return_machine(service, COMPTA, wanted_files(tmp_path), damage)
+            return_machine(opened, COMPTA, wanted_files(tmp_path), damage)
+        return_machine(opened, COMPTA, wanted_files(tmp_path), damage)
     assert damaged[0].read_bytes() == (source / "video-03.bin").read_bytes()
 
 
@@ -139,8 +139,8 @@ def test_a_file_that_the_disk_lost_is_found(desk, source, tmp_path):
             lost[0].unlink()
             lost[0].touch()
 
-    with desk.service() as service, pytest.raises(ExpectedError, match="differ from the backup"):
-        return_machine(service, COMPTA, wanted_files(tmp_path), lose)
+    with desk.opened() as opened, pytest.raises(ExpectedError, match="differ from the backup"):
+        return_machine(opened, COMPTA, wanted_files(tmp_path), lose)
 
 
 def test_a_complete_return_that_changed_since_is_not_called_complete(desk, source, tmp_path):
@@ -151,19 +151,19 @@ def test_a_complete_return_that_changed_since_is_not_called_complete(desk, sourc
 
 
 def test_a_target_without_room_is_said_before_anything_is_written(desk, source, tmp_path):
-    with small_disk(tmp_path / "disk", "64m") as disk, desk.service() as service:
+    with small_disk(tmp_path / "disk", "64m") as disk, desk.opened() as opened:
         with pytest.raises(RefusedError, match=r"has room for 64 MiB, but up to 193.* MiB are needed"):
-            return_machine(service, COMPTA, wanted_files(disk), desk.progress.append)
+            return_machine(opened, COMPTA, wanted_files(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
         with pytest.raises(RefusedError, match="has room for 64 MiB"):
-            plan_return(service, wanted_files(disk), desk.progress.append)
+            plan_return(opened, wanted_files(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
 
 
 def test_a_disk_that_is_not_plugged_in_is_said_and_nothing_is_written_in_its_place(desk, source, tmp_path):
     for attempt in (plan_return, lambda *given: return_machine(given[0], COMPTA, *given[1:])):
-        with desk.service() as service, pytest.raises(RefusedError, match=r"the folder .*disk does not exist"):
-            attempt(service, wanted_files(tmp_path / "disk"), desk.progress.append)
+        with desk.opened() as opened, pytest.raises(RefusedError, match=r"the folder .*disk does not exist"):
+            attempt(opened, wanted_files(tmp_path / "disk"), desk.progress.append)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -175,8 +175,8 @@ def test_a_disk_that_fills_up_meanwhile_is_named_and_the_return_goes_on_later(de
             if " written" in text and not filler.exists():
                 filler.write_bytes(b"\1" * (64 << 20))
 
-        with desk.service() as service, pytest.raises(ExpectedError, match="no room is left in"):
-            return_machine(service, COMPTA, wanted_files(disk), fill)
+        with desk.opened() as opened, pytest.raises(ExpectedError, match="no room is left in"):
+            return_machine(opened, COMPTA, wanted_files(disk), fill)
         filler.unlink()
         assert do_return(desk, wanted_files(disk)).files == FILES
 
@@ -196,8 +196,8 @@ def test_what_restic_says_of_single_files_is_kept_beside_them_and_not_said(desk,
             in_the_way.mkdir()
             (in_the_way / "etranger").touch()
 
-    with desk.service() as service, pytest.raises(ExpectedError) as problem:
-        return_machine(service, COMPTA, wanted_files(tmp_path), begin)
+    with desk.opened() as opened, pytest.raises(ExpectedError) as problem:
+        return_machine(opened, COMPTA, wanted_files(tmp_path), begin)
     assert "video" not in problem.value.message + problem.value.hint
     assert "video-01.bin" in (tmp_path / SLUG / COMPTA / ".retour-erreurs.txt").read_text()
 
@@ -229,8 +229,8 @@ def test_a_machine_that_was_never_backed_up_comes_back_as_an_empty_bag(desk, tmp
 
 
 def test_a_plan_counts_every_machine_and_writes_nothing(desk, source, tmp_path):
-    with desk.service() as service:
-        planned = plan_return(service, wanted_files(tmp_path), desk.progress.append)
+    with desk.opened() as opened:
+        planned = plan_return(opened, wanted_files(tmp_path), desk.progress.append)
     compta = next(each for each in planned if each.machine == COMPTA)
     assert (compta.snapshots, compta.files, compta.bytes) == (1, FILES, FILES * FILE_BYTES)
     assert compta.needed_bytes >= compta.bytes

@@ -54,10 +54,10 @@ def assert_untouched(outside: Path) -> None:
 
 @pytest.fixture
 def forge(desk: Desk, source: Path) -> Iterator[Forge]:
-    with desk.service() as service:
-        password = read_password(service.secrets.data(), COMPTA)
-        s3 = make_client(service.storage.endpoint, service.buckets.owner_key())
-        forge = Forge(s3, service.buckets.name(COMPTA), password)
+    with desk.opened() as opened:
+        password = read_password(opened.secrets.data(), COMPTA)
+        s3 = make_client(opened.storage.endpoint, opened.buckets.owner_key())
+        forge = Forge(s3, opened.buckets.name(COMPTA), password)
         yield forge
         forge.wipe()
 
@@ -73,17 +73,17 @@ def test_every_way_out_of_the_repository_refuses_the_snapshot(
     snapshot = newest(forge, escaping_tree(forge, outside))
     target, disk = tmp_path / "target", tmp_path / "disk"
     disk.mkdir()
-    with desk.service() as service:
+    with desk.opened() as opened:
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            restore_to_directory(service, Wanted(COMPTA, "latest", None), target, Quiet())
+            restore_to_directory(opened, Wanted(COMPTA, "latest", None), target, Quiet())
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            restore_to_directory(service, Wanted(COMPTA, snapshot[:10], "/a-source"), target, Quiet())
+            restore_to_directory(opened, Wanted(COMPTA, snapshot[:10], "/a-source"), target, Quiet())
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            plan_return(service, wanted_files(disk), desk.progress.append)
+            plan_return(opened, wanted_files(disk), desk.progress.append)
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            disclose(service, "PV 2026/1", wanted_files(disk), lambda statement: statement, desk.progress.append)
-        forge.put(*forged_report(service.tenant.id, COMPTA, snapshot))
-        done = drill(service, COMPTA, 7, desk.progress.append)
+            disclose(opened, "PV 2026/1", wanted_files(disk), lambda statement: statement, desk.progress.append)
+        forge.put(*forged_report(opened.tenant.id, COMPTA, snapshot))
+        done = drill(opened, COMPTA, 7, desk.progress.append)
         assert snapshot in done.problems[0]
         assert (done.is_passed, done.read_bytes) == (False, 0)
     with pytest.raises(HostileSnapshotError, match=snapshot):
@@ -97,14 +97,20 @@ def test_a_snapshot_that_is_aside_stops_nobody_and_is_named(
     desk: Desk, forge: Forge, outside: Path, tmp_path: Path
 ) -> None:
     snapshot = newest(forge, escaping_tree(forge, outside))
-    with desk.service() as service:
-        assert set_aside(service, COMPTA, snapshot[:8], "forged") == snapshot
-        assert set_aside(service, COMPTA, snapshot[:8], "forged") == snapshot, "may run twice"
-        (aside,) = list_aside(service, COMPTA)
+    with desk.opened() as opened:
+        assert (
+            set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, snapshot[:8], "forged")
+            == snapshot
+        )
+        assert (
+            set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, snapshot[:8], "forged")
+            == snapshot
+        ), "may run twice"
+        (aside,) = list_aside(opened.tenant, opened.buckets, opened.log, COMPTA)
         assert (aside.snapshot, aside.reason, aside.by) == (snapshot, "forged", "test@smileo.example")
-        (event,) = service.records.list_events(service.tenant.id, EventKind.SNAPSHOT_SET_ASIDE)
+        (event,) = opened.records.list_events(opened.tenant.id, EventKind.SNAPSHOT_SET_ASIDE)
         assert (event.machine, event.details["snapshot"]) == (COMPTA, snapshot)
-        versions = service.buckets.open(COMPTA).list_versions(f"restic/snapshots/{snapshot}")
+        versions = opened.buckets.open(COMPTA).list_versions(f"restic/snapshots/{snapshot}")
         assert [each.is_marker for each in versions] == [True, False], "nothing is deleted"
     returned = do_return(desk, wanted_files(tmp_path))
     assert returned.set_aside == (snapshot,)
@@ -112,11 +118,11 @@ def test_a_snapshot_that_is_aside_stops_nobody_and_is_named(
     assert snapshot in (bag / "LISEZMOI.txt").read_text(encoding="utf-8")
     assert snapshot in (bag / "retour.json").read_text(encoding="utf-8")
     assert do_return(desk, wanted_files(tmp_path)).set_aside == (snapshot,), "read back from what is complete"
-    with desk.service() as service:
-        assert bring_back(service, COMPTA, snapshot[:8], "looked at") == snapshot
-        assert list_aside(service, COMPTA) == []
+    with desk.opened() as opened:
+        assert bring_back(opened.tenant, opened.buckets, opened.log, COMPTA, snapshot[:8], "looked at") == snapshot
+        assert list_aside(opened.tenant, opened.buckets, opened.log, COMPTA) == []
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            restore_to_directory(service, Wanted(COMPTA, snapshot, None), tmp_path / "target", Quiet())
+            restore_to_directory(opened, Wanted(COMPTA, snapshot, None), tmp_path / "target", Quiet())
     forge.written += [f"aside/restic/snapshots/{snapshot}"]
 
 
@@ -125,12 +131,14 @@ def test_an_object_that_is_no_snapshot_can_be_put_aside_unread(desk: Desk, forge
     name = "00" * 32
     forge.put(f"restic/snapshots/{name}", body)
     forge.written += [f"aside/restic/snapshots/{name}"]
-    with desk.service() as service:
-        assert set_aside(service, COMPTA, name[:12], "unreadable") == name
+    with desk.opened() as opened:
+        assert (
+            set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, name[:12], "unreadable") == name
+        )
         with pytest.raises(UsageError, match="no snapshot"):
-            set_aside(service, COMPTA, "abcdef", "none such")
+            set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, "abcdef", "none such")
         with pytest.raises(UsageError, match="no reason"):
-            set_aside(service, COMPTA, name, "two\nlines")
+            set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, name, "two\nlines")
 
 
 def test_what_clears_a_restored_tree_follows_none_of_its_links(

@@ -62,12 +62,12 @@ ODD_KEYS = (
 @pytest.fixture(scope="module")
 def odd_keys(desk: Desk) -> None:
     """What nobody of ours writes, most of it such as a machine may, dot segments kept as they are."""
-    with desk.service() as service:
-        client = make_client(service.storage.endpoint, service.buckets.owner_key())
+    with desk.opened() as opened:
+        client = make_client(opened.storage.endpoint, opened.buckets.owner_key())
         for key in ODD_KEYS:
-            values = {"Bucket": service.buckets.name(COMPTA), "Key": key}
+            values = {"Bucket": opened.buckets.name(COMPTA), "Key": key}
             whole = urlsplit(client.generate_presigned_url("put_object", values))
-            context = ssl.create_default_context(cafile=str(service.storage.endpoint.ca_file))
+            context = ssl.create_default_context(cafile=str(opened.storage.endpoint.ca_file))
             line = http.client.HTTPSConnection(whole.netloc, context=context, timeout=30)
             with contextlib.closing(line):
                 line.request("PUT", f"{whole.path}?{whole.query}", body=b"odd")
@@ -78,8 +78,8 @@ def odd_keys(desk: Desk) -> None:
 @pytest.fixture(scope="module")
 def returned(desk: Desk, source: Path, odd_keys: None, tmp_path_factory: pytest.TempPathFactory) -> Returned:
     target = tmp_path_factory.mktemp("target")
-    with desk.service() as service:
-        return return_machine(service, COMPTA, wanted_repository(target), desk.progress.append)
+    with desk.opened() as opened:
+        return return_machine(opened, COMPTA, wanted_repository(target), desk.progress.append)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def test_the_evidence_tells_what_lies_there_and_that_the_password_was_handed_out
 
 
 def test_keys_that_restic_never_writes_are_left_and_named_and_stop_nothing(bag, returned, desk):
-    with desk.service() as service:
-        listed = {each.key for each in service.buckets.open(COMPTA).list_objects("")}
+    with desk.opened() as opened:
+        listed = {each.key for each in opened.buckets.open(COMPTA).list_objects("")}
     assert set(ODD_KEYS) <= listed
     [said] = {text for text in desk.progress if "neither restic nor Coffre writes" in text}
     assert f"{len(ODD_KEYS)} keys that neither restic nor Coffre writes are not returned: " in said
@@ -159,18 +159,18 @@ def test_the_password_is_private_and_stands_nowhere_else(bag, desk):
     password = path.read_text().strip()
     said = [*desk.progress, *(each.read_text(errors="replace") for each in bag.iterdir() if each.is_file())]
     assert sum(password in text for text in said) == 1
-    with desk.service() as service:
-        events = service.records.list_events(service.tenant.id, EventKind.PASSWORD_USED)
+    with desk.opened() as opened:
+        events = opened.records.list_events(opened.tenant.id, EventKind.PASSWORD_USED)
     reasons = [read_as(event, PasswordUsed).reason for event in events]
     assert any(isinstance(reason, HandoverUse) and reason.is_handed_over for reason in reasons)
 
 
 def test_a_complete_return_is_read_back_and_not_written_again(desk, bag, returned):
     before = {path: path.stat().st_mtime_ns for path in bag.rglob("*")}
-    with desk.service() as service:
-        again = return_machine(service, COMPTA, wanted_repository(bag.parents[1]), desk.progress.append)
+    with desk.opened() as opened:
+        again = return_machine(opened, COMPTA, wanted_repository(bag.parents[1]), desk.progress.append)
         with pytest.raises(RefusedError, match=f"complete return of {SLUG}/{COMPTA}"):
-            return_machine(service, COMPTA, wanted_files(bag.parents[1]), desk.progress.append)
+            return_machine(opened, COMPTA, wanted_files(bag.parents[1]), desk.progress.append)
     assert {path: path.stat().st_mtime_ns for path in bag.rglob("*")} == before
     assert (again.manifest_sha256, again.password_handed_out) == (returned.manifest_sha256, True)
 
@@ -183,14 +183,14 @@ def test_a_copy_that_was_cut_short_goes_on_and_a_cut_object_is_copied_again(desk
         if "reading back" in text:
             raise KilledError
 
-    with desk.service() as service, pytest.raises(KilledError):
-        return_machine(service, COMPTA, wanted_repository(tmp_path), die)
+    with desk.opened() as opened, pytest.raises(KilledError):
+        return_machine(opened, COMPTA, wanted_repository(tmp_path), die)
     packs = sorted((tmp_path / SLUG / COMPTA / "data" / "depot" / "data").glob("*/*"), key=lambda p: p.stat().st_size)
     kept = packs[0].stat()
     with packs[-1].open("r+b") as file:
         file.truncate(1000)
-    with desk.service() as service:
-        return_machine(service, COMPTA, wanted_repository(tmp_path), desk.progress.append)
+    with desk.opened() as opened:
+        return_machine(opened, COMPTA, wanted_repository(tmp_path), desk.progress.append)
     assert packs[-1].stat().st_size > 1000
     assert packs[0].stat().st_mtime_ns == kept.st_mtime_ns
     assert packs[0].stat().st_ino == kept.st_ino
@@ -198,8 +198,8 @@ def test_a_copy_that_was_cut_short_goes_on_and_a_cut_object_is_copied_again(desk
 
 
 def test_a_repository_without_snapshots_comes_back_too(desk, tmp_path):
-    with desk.service() as service:
-        returned = return_machine(service, CAISSE, wanted_repository(tmp_path), desk.progress.append)
+    with desk.opened() as opened:
+        returned = return_machine(opened, CAISSE, wanted_repository(tmp_path), desk.progress.append)
     assert returned.snapshots == ()
     assert_verifies(tmp_path / SLUG / CAISSE)
 
@@ -212,8 +212,8 @@ def test_a_killed_copy_leaves_no_program_behind_and_fetches_only_what_is_missing
         (folder / f"{number}.bin").write_bytes(os.urandom(4 << 20))
     desk.back_up(CAISSE, folder)
     depot = tmp_path / SLUG / CAISSE / "data" / "depot"
-    with desk.service() as service:
-        bucket = service.buckets.name(CAISSE)
+    with desk.opened() as opened:
+        bucket = opened.buckets.name(CAISSE)
     # One pack is held back: however fast the copy is, it is not complete when it is killed.
     proxy.matching(f"/{bucket}/{list_packs(desk, CAISSE)[-1]}")
     proxy.hang()
@@ -225,8 +225,8 @@ def test_a_killed_copy_leaves_no_program_behind_and_fetches_only_what_is_missing
     running.kill()
     proxy.heal()
     proxy.seen.clear()
-    with desk.service() as service:
-        return_machine(service, CAISSE, wanted_repository(tmp_path), desk.progress.append)
+    with desk.opened() as opened:
+        return_machine(opened, CAISSE, wanted_repository(tmp_path), desk.progress.append)
     assert 0 < len(packs_asked_for(proxy)) < 0.75 * len(list_packs(desk, CAISSE))
     assert_verifies(tmp_path / SLUG / CAISSE)
 
@@ -243,10 +243,10 @@ def test_a_byte_that_the_disk_changed_is_found_and_copied_again(desk, source, tm
             damaged.append((path, content))
             path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
-    with desk.service() as service:
+    with desk.opened() as opened:
         with pytest.raises(ExpectedError, match=r"1 objects read back from .* differ from the backup"):
-            return_machine(service, COMPTA, wanted_repository(tmp_path), damage)
-        return_machine(service, COMPTA, wanted_repository(tmp_path), damage)
+            return_machine(opened, COMPTA, wanted_repository(tmp_path), damage)
+        return_machine(opened, COMPTA, wanted_repository(tmp_path), damage)
     assert damaged[0][0].read_bytes() == damaged[0][1]
 
 
@@ -255,16 +255,16 @@ def test_an_object_that_is_missing_is_found(desk, source, tmp_path):
         if "reading back" in text:
             next((tmp_path / SLUG / COMPTA / "data" / "depot" / "data").glob("*/*")).unlink()
 
-    with desk.service() as service, pytest.raises(ExpectedError, match="1 objects of the repository are missing in"):
-        return_machine(service, COMPTA, wanted_repository(tmp_path), lose)
+    with desk.opened() as opened, pytest.raises(ExpectedError, match="1 objects of the repository are missing in"):
+        return_machine(opened, COMPTA, wanted_repository(tmp_path), lose)
 
 
 def test_a_target_without_room_is_said_before_anything_is_written(desk, source, tmp_path):
-    with small_disk(tmp_path / "disk", "8m") as disk, desk.service() as service:
+    with small_disk(tmp_path / "disk", "8m") as disk, desk.opened() as opened:
         with pytest.raises(RefusedError, match="has room for 8 MiB, but up to"):
-            return_machine(service, COMPTA, wanted_repository(disk), desk.progress.append)
+            return_machine(opened, COMPTA, wanted_repository(disk), desk.progress.append)
         with pytest.raises(RefusedError, match="has room for 8 MiB, but up to"):
-            plan_return(service, wanted_repository(disk), desk.progress.append)
+            plan_return(opened, wanted_repository(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
 
 
@@ -276,21 +276,21 @@ def test_objects_that_are_not_what_their_names_say_lie_beside_the_repository_and
     used = list_packs(desk, CAISSE)[0]
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    with desk.service() as service:
-        machine = make_client(service.storage.endpoint, service.buckets.owner_key())
+    with desk.opened() as opened:
+        machine = make_client(opened.storage.endpoint, opened.buckets.owner_key())
         for key in garbage:
-            machine.put_object(Bucket=service.buckets.name(CAISSE), Key=key, Body=b"garbage")
-        returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
+            machine.put_object(Bucket=opened.buckets.name(CAISSE), Key=key, Body=b"garbage")
+        returned = return_machine(opened, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
         assert returned.flaws == Flaws(damaged=len(garbage))
         bag = Path(returned.target)
         assert_verifies(bag)
         beside = [path for path in (bag / "data" / "abimes").rglob("*") if path.is_file()]
         assert {str(path.relative_to(bag / "data" / "abimes")) for path in beside} == {key[7:] for key in garbage}
         assert "ef" * 32 not in returned.snapshots
-        again = return_machine(service, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
+        again = return_machine(opened, CAISSE, wanted_repository(tmp_path / "one"), desk.progress.append)
         assert again.flaws == returned.flaws
-        machine.put_object(Bucket=service.buckets.name(CAISSE), Key=used, Body=b"garbage")
-        returned = return_machine(service, CAISSE, wanted_repository(tmp_path / "two"), desk.progress.append)
+        machine.put_object(Bucket=opened.buckets.name(CAISSE), Key=used, Body=b"garbage")
+        returned = return_machine(opened, CAISSE, wanted_repository(tmp_path / "two"), desk.progress.append)
         machine.close()
     assert returned.flaws == Flaws(damaged=len(garbage) + 1, is_whole=False)
     assert "restic reports an incomplete repository" in describe_returned(returned)

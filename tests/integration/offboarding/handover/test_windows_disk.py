@@ -129,10 +129,10 @@ def kill_while_carried(desk: Desk, wanted: Return) -> None:
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(desk, source, tmp_path):
-    with windows_disk(tmp_path / "disk", "exfat", mib=64) as disk, desk.service() as service:
+    with windows_disk(tmp_path / "disk", "exfat", mib=64) as disk, desk.opened() as opened:
         for attempt in (plan_return, lambda *given: return_machine(given[0], COMPTA, *given[1:])):
             with pytest.raises(RefusedError, match=rf"{disk}.* has room for .* MiB, but up to .* MiB are needed"):
-                attempt(service, wanted_files(disk), desk.progress.append)
+                attempt(opened, wanted_files(disk), desk.progress.append)
         assert list(disk.iterdir()) == []
     assert staged(desk) == []
 
@@ -145,14 +145,14 @@ def test_here_room_is_needed_for_one_machine_and_on_the_disk_for_all(desk, sourc
     desk.back_up(CAISSE, folder)
     with windows_disk(tmp_path / "disk", "exfat") as disk:
         for size, is_enough in (("100m", True), ("48m", False)):
-            with small_disk(tmp_path / size, size) as here, desk.service() as service:
+            with small_disk(tmp_path / size, size) as here, desk.opened() as opened:
                 monkeypatch.setattr(machine, "staging_root", lambda root, slug, here=here: here)
                 if is_enough:
-                    planned = plan_return(service, wanted_files(disk), desk.progress.append)
+                    planned = plan_return(opened, wanted_files(disk), desk.progress.append)
                     assert sum(each.needed_bytes for each in planned) > 128 << 20
                     continue
                 with pytest.raises(RefusedError, match=rf"{here} has room for 48 MiB"):
-                    plan_return(service, wanted_files(disk), desk.progress.append)
+                    plan_return(opened, wanted_files(disk), desk.progress.append)
 
 
 def test_a_disk_that_fills_up_meanwhile_is_named_and_the_return_goes_on_later(desk, source, tmp_path):

@@ -16,9 +16,9 @@ from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.parsing.documents import find_block
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from tests.signers import Person, SignedRepository, make_person
-from tests.unit.offboarding.departures import LEAVING, copy_event, leaving_tenant, open_service
+from tests.unit.offboarding.departures import LEAVING, copy_event, leaving_tenant, open_tenant
 
 FILE = "tenants/martin.yaml"
 BASE = "version: 1\nname: Martin\n"
@@ -89,26 +89,26 @@ def leave(repository: SignedRepository, who: Person | str, block: str = BLOCK, *
 @contextmanager
 def departing(
     repository: SignedRepository, settings: dict[str, Any] | None = None, **leaving: Any
-) -> Iterator[Service]:
+) -> Iterator[OpenTenant]:
     tenant = leaving_tenant(slug="martin", leaving={**LEAVING, **leaving})
-    with open_service(repository.root, tenant, **(PROVED if settings is None else settings)) as service:
-        yield service
+    with open_tenant(repository.root, tenant, **(PROVED if settings is None else settings)) as opened:
+        yield opened
 
 
 def approval(repository: SignedRepository, signed_by: Person | None = None, **more: Any) -> Approved:
     """Return the approval, after somebody signed for the block as it is committed."""
-    with departing(repository, **more) as service:
-        journal = Journal(service.log, TODAY)
+    with departing(repository, **more) as opened:
+        journal = Journal(opened.log, TODAY)
         if signed_by is not None:
-            sign(service, journal, signed_by)
-        return get_approval(service, People(service.repository, service.embedded, journal))
+            sign(opened, journal, signed_by)
+        return get_approval(opened.tenant, opened.checkout, People(opened.checkout, opened.embedded, journal))
 
 
-def sign(service: Service, journal: Journal, who: Person, subject: str | None = None) -> None:
+def sign(opened: OpenTenant, journal: Journal, who: Person, subject: str | None = None) -> None:
     from coffre.offboarding.approval.approval import digest_block, read_block
 
-    people = People(service.repository, service.embedded, journal)
-    people.prove(Act.APPROVE, subject or digest_block(read_block(service, people)), who.key)
+    people = People(opened.checkout, opened.embedded, journal)
+    people.prove(Act.APPROVE, subject or digest_block(read_block(opened.tenant, opened.checkout, people)), who.key)
 
 
 def test_one_writes_and_signs_another_signs_the_approval(
@@ -218,34 +218,38 @@ def test_an_approval_is_of_the_block_that_was_signed_and_of_no_later_one(
     repository: SignedRepository, anna: Person, paul: Person
 ) -> None:
     leave(repository, anna)
-    with departing(repository) as service:
-        journal = Journal(service.log, TODAY)
-        sign(service, journal, paul)
-        assert get_approval(service, People(service.repository, service.embedded, journal)).is_proved
+    with departing(repository) as opened:
+        journal = Journal(opened.log, TODAY)
+        sign(opened, journal, paul)
+        assert get_approval(opened.tenant, opened.checkout, People(opened.checkout, opened.embedded, journal)).is_proved
         leave(repository, anna, BLOCK.replace("2027-02-28", "2027-01-31"))
         with pytest.raises(RefusedError, match="has not signed"):
-            get_approval(service, People(service.repository, service.embedded, journal))
+            get_approval(opened.tenant, opened.checkout, People(opened.checkout, opened.embedded, journal))
 
 
 def test_an_approval_of_another_tenant_or_departure_is_none(
     repository: SignedRepository, anna: Person, paul: Person
 ) -> None:
     leave(repository, anna)
-    with departing(repository) as service:
-        journal = Journal(service.log, TODAY)
-        sign(service, journal, paul)
+    with departing(repository) as opened:
+        journal = Journal(opened.log, TODAY)
+        sign(opened, journal, paul)
         (signed,) = journal.steps(Step.SIGNED)
         journal.enter(Stage.NOTIFIED)
         journal.enter(Stage.RENOUNCED)
         details = {name: value for name, value in signed.event.details.items() if name != "on"}
-        copy_event(service, signed.event.kind, {**details, "on": TODAY.isoformat()})
+        copy_event(opened, signed.event.kind, {**details, "on": TODAY.isoformat()})
         with pytest.raises(RefusedError, match="has not signed"):
-            get_approval(service, People(service.repository, service.embedded, journal))
+            get_approval(opened.tenant, opened.checkout, People(opened.checkout, opened.embedded, journal))
     other = leaving_tenant(slug="martin", id="n22222222a")
-    with open_service(repository.root, other, **PROVED) as service:
-        copy_event(service, signed.event.kind, {**details, "on": TODAY.isoformat()})
+    with open_tenant(repository.root, other, **PROVED) as opened:
+        copy_event(opened, signed.event.kind, {**details, "on": TODAY.isoformat()})
         with pytest.raises(RefusedError, match="has not signed"):
-            get_approval(service, People(service.repository, service.embedded, Journal(service.log, TODAY)))
+            get_approval(
+                opened.tenant,
+                opened.checkout,
+                People(opened.checkout, opened.embedded, Journal(opened.log, TODAY)),
+            )
 
 
 def test_an_expired_key_approves_nothing(repository: SignedRepository, anna: Person, paul: Person) -> None:
@@ -283,15 +287,18 @@ def test_a_rewritten_history_of_the_keys_is_not_the_one_that_approved(
     repository: SignedRepository, anna: Person, paul: Person, other: Person, tmp_path: Path
 ) -> None:
     leave(repository, anna)
-    with departing(repository) as service:
-        journal = Journal(service.log, TODAY)
-        sign(service, journal, paul)
-        journal.note(Step.APPROVED, get_approval(service, People(service.repository, service.embedded, journal)))
+    with departing(repository) as opened:
+        journal = Journal(opened.log, TODAY)
+        sign(opened, journal, paul)
+        journal.note(
+            Step.APPROVED,
+            get_approval(opened.tenant, opened.checkout, People(opened.checkout, opened.embedded, journal)),
+        )
         (repository.root / ".git").rename(tmp_path / "kept")
         forged = SignedRepository(repository.root)
         forged.commit(anna, allowed_signers=anna.entry() + other.entry())
         with pytest.raises(RefusedError, match="differs from the one of the departure's approval"):
-            get_approval(service, People(service.repository, service.embedded, journal))
+            get_approval(opened.tenant, opened.checkout, People(opened.checkout, opened.embedded, journal))
 
 
 def test_the_block_ends_with_its_own_last_line() -> None:

@@ -15,8 +15,8 @@ from coffre.offboarding.certificate.who import list_people, read_who
 from coffre.offboarding.lifecycle.evidence import Approved, Step
 from coffre.offboarding.lifecycle.journal import Journal, digest_journal
 from coffre.records.events import Event, EventKind
-from coffre.tenant.service import Service
-from tests.unit.offboarding.departures import ended_on, leaving_tenant, open_service
+from coffre.tenant.opening import OpenTenant
+from tests.unit.offboarding.departures import ended_on, leaving_tenant, open_tenant
 
 BEFORE = Path(__file__).resolve().parents[3] / "cases" / "certificates"
 LAB = BEFORE / "lab.pem"
@@ -24,8 +24,8 @@ FILES = sorted(BEFORE.glob("certificat-*"))
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with open_service(tmp_path, leaving_tenant(), is_embedded=True) as opened:
+def opened(tmp_path: Path) -> Iterator[OpenTenant]:
+    with open_tenant(tmp_path, leaving_tenant(), is_embedded=True) as opened:
         for each in json.loads((BEFORE / "journal.json").read_text(encoding="utf-8")):
             opened.records.append(
                 Event(
@@ -56,8 +56,8 @@ def test_there_is_one_of_each_kind() -> None:
     assert [file.suffix for file in FILES] == [".json", ".pdf"]
 
 
-def test_a_journal_of_before_reads_and_its_digest_is_the_same(service: Service) -> None:
-    journal = Journal(service.log, ended_on(5))
+def test_a_journal_of_before_reads_and_its_digest_is_the_same(opened: OpenTenant) -> None:
+    journal = Journal(opened.log, ended_on(5))
     entries = journal.entries()
     facts = json.loads(FILES[0].read_text(encoding="utf-8"))["certificate"]
     before = [entry for entry in entries if entry.event.details.get("step") != Step.CERTIFIED.value]
@@ -65,7 +65,7 @@ def test_a_journal_of_before_reads_and_its_digest_is_the_same(service: Service) 
     approved = journal.find(Step.APPROVED, Approved)
     assert approved is not None
     assert not approved.is_proved
-    who = read_who(People(service.repository, service.embedded, journal), journal)
+    who = read_who(People(opened.checkout, opened.embedded, journal), journal)
     assert not who.is_verified_by_another
     assert [(each.role, each.name, each.is_proved) for each in list_people(entries, who)] == [
         ("wrote", "anna@smileo.example", False),

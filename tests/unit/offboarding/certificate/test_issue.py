@@ -40,13 +40,13 @@ from coffre.signing.seals.seal import SealError
 from coffre.signing.seals.sealed_json import write_json
 from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.spec.tenant import HoldKind
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,
     moment,
-    open_service,
+    open_tenant,
     returned,
     verify_and_clear,
     write_whole_departure,
@@ -56,8 +56,8 @@ TODAY = ended_on(5)
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with open_service(tmp_path, leaving_tenant(), is_embedded=True) as opened:
+def opened(tmp_path: Path) -> Iterator[OpenTenant]:
+    with open_tenant(tmp_path, leaving_tenant(), is_embedded=True) as opened:
         yield opened
 
 
@@ -65,14 +65,14 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def issued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Path]:
     """Return a certificate of a whole departure, made once for the tests that only read it, and whose key signed it."""
     root = tmp_path_factory.mktemp("issued")
-    with open_service(root, leaving_tenant(), is_embedded=True) as service:
-        return issue_whole(service), root / LAB_CERTIFICATE
+    with open_tenant(root, leaving_tenant(), is_embedded=True) as opened:
+        return issue_whole(opened), root / LAB_CERTIFICATE
 
 
-def issue_whole(service: Service, **changes: Any) -> Certificate:
-    journal = write_whole_departure(service, **changes)
-    verify_and_clear(service, journal)
-    return issue(service, journal, TODAY)
+def issue_whole(opened: OpenTenant, **changes: Any) -> Certificate:
+    journal = write_whole_departure(opened, **changes)
+    verify_and_clear(opened, journal)
+    return issue(opened, journal, TODAY)
 
 
 def text_of(path: Path) -> str:
@@ -96,11 +96,11 @@ def test_both_files_verify_and_say_the_same(issued: tuple[Certificate, Path]) ->
     assert json.loads(enclosed) == facts_of(certificate)
 
 
-def test_an_issued_certificate_is_returned_and_not_made_again(service: Service) -> None:
-    certificate = issue_whole(service)
+def test_an_issued_certificate_is_returned_and_not_made_again(opened: OpenTenant) -> None:
+    certificate = issue_whole(opened)
     before = certificate.pdf.read_bytes(), certificate.json.read_bytes()
-    journal = Journal(service.log, ended_on(9))
-    assert issue(service, journal, ended_on(9)) == certificate
+    journal = Journal(opened.log, ended_on(9))
+    assert issue(opened, journal, ended_on(9)) == certificate
     assert (certificate.pdf.read_bytes(), certificate.json.read_bytes()) == before
     assert len(journal.steps(Step.CERTIFIED)) == 1
 
@@ -131,18 +131,18 @@ def test_a_day_set_by_hand_or_a_trial_platform_shows_as_a_specimen(
 ) -> None:
     assert "SPÉCIMEN, sans valeur probante" in text_of(issued[0].pdf)
     assert len(facts_of(issued[0])["specimen"]) == 2
-    with open_service(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as service:
+    with open_tenant(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as opened:
         today = datetime.now(UTC).date()
-        journal = Journal(service.log, today)
+        journal = Journal(opened.log, today)
         journal.note(Step.VERIFIED, Verified((ErasureCheck(ErasureLook.USER, "x", True, Absent()),)))
-        certificate = issue(service, journal, today)
+        certificate = issue(opened, journal, today)
         assert facts_of(certificate)["specimen"] == []
         assert "SPÉCIMEN" not in text_of(certificate.pdf)
 
 
-def test_missing_evidence_is_a_reservation_and_never_filled_in(service: Service) -> None:
+def test_missing_evidence_is_a_reservation_and_never_filled_in(opened: OpenTenant) -> None:
     left_out = {Step.BUCKET_ERASED, Step.RETURNED, Step.AGENT, Step.USER_DELETED}
-    certificate = issue_whole(service, without=frozenset(left_out))
+    certificate = issue_whole(opened, without=frozenset(left_out))
     text = text_of(certificate.pdf)
     for sentence in (
         "L’effacement des sauvegardes de la machine compta-01 n’est pas établi.",
@@ -157,30 +157,30 @@ def test_missing_evidence_is_a_reservation_and_never_filled_in(service: Service)
     assert "certifie que" not in text
 
 
-def test_nothing_recorded_gives_a_document_that_says_so(service: Service) -> None:
-    certificate = issue(service, Journal(service.log, TODAY), TODAY)
+def test_nothing_recorded_gives_a_document_that_says_so(opened: OpenTenant) -> None:
+    certificate = issue(opened, Journal(opened.log, TODAY), TODAY)
     assert "L’effacement n’a pas été vérifié." in certificate.reservations
     assert "certifie que" not in text_of(certificate.pdf)
 
 
-def test_a_locked_object_is_named_with_the_day_on_which_its_lock_ends(service: Service) -> None:
-    journal = write_whole_departure(service)
+def test_a_locked_object_is_named_with_the_day_on_which_its_lock_ends(opened: OpenTenant) -> None:
+    journal = write_whole_departure(opened)
     left = BucketCount(versions=4, bytes=512)
     locked = Locked(4, moment(ended_on(20)))
     journal.note(Step.BUCKET_ERASED, BucketErased("compta-01", "b", BucketCount(), left, False, locked), "compta-01")
-    verify_and_clear(service, journal)
-    certificate = issue(service, journal, TODAY)
+    verify_and_clear(opened, journal)
+    certificate = issue(opened, journal, TODAY)
     (sentence,) = [each for each in certificate.reservations if "verrou" in each]
     assert "20\u00a0mai\u00a02027" in sentence
     assert "certifie que" not in text_of(certificate.pdf)
 
 
-def test_what_a_returned_repository_lacks_is_a_reservation(service: Service) -> None:
-    journal = write_whole_departure(service)
+def test_what_a_returned_repository_lacks_is_a_reservation(opened: OpenTenant) -> None:
+    journal = write_whole_departure(opened)
     flawed = returned("compta-01", format="repository", flaws=Flaws(foreign=1200, damaged=1, is_whole=False))
     journal.note(Step.RETURNED, flawed, "compta-01")
-    verify_and_clear(service, journal)
-    said = [each.replace("\u00a0", " ").replace("\u202f", " ") for each in issue(service, journal, TODAY).reservations]
+    verify_and_clear(opened, journal)
+    said = [each.replace("\u00a0", " ").replace("\u202f", " ") for each in issue(opened, journal, TODAY).reservations]
     for sentence in (
         "La restitution de la machine compta-01 laisse de côté 1 200 objets étrangers à la sauvegarde.",
         "La restitution de la machine compta-01 joint à part du dépôt 1 objet abîmé.",
@@ -189,29 +189,29 @@ def test_what_a_returned_repository_lacks_is_a_reservation(service: Service) -> 
         assert sentence in said
 
 
-def test_what_a_target_did_not_take_is_a_reservation_and_what_lies_apart_is_none(service: Service) -> None:
-    journal = write_whole_departure(service)
+def test_what_a_target_did_not_take_is_a_reservation_and_what_lies_apart_is_none(opened: OpenTenant) -> None:
+    journal = write_whole_departure(opened)
     journal.note(Step.RETURNED, returned("compta-01", flaws=Flaws(apart=812, left_out=2)), "compta-01")
-    verify_and_clear(service, journal)
-    said = [each.replace("\u00a0", " ").replace("\u202f", " ") for each in issue(service, journal, TODAY).reservations]
+    verify_and_clear(opened, journal)
+    said = [each.replace("\u00a0", " ").replace("\u202f", " ") for each in issue(opened, journal, TODAY).reservations]
     (sentence,) = [each for each in said if "laisse de côté" in each]
     assert sentence == ("La restitution de la machine compta-01 laisse de côté 2 éléments, dont la liste a été remise.")
     assert not any("812" in each for each in said)
 
 
-def test_a_verification_by_whoever_erased_is_a_reservation(service: Service) -> None:
-    journal = write_whole_departure(service)
-    verify_and_clear(service, journal, actor=service.author.actor)
-    certificate = issue(service, journal, TODAY)
+def test_a_verification_by_whoever_erased_is_a_reservation(opened: OpenTenant) -> None:
+    journal = write_whole_departure(opened)
+    verify_and_clear(opened, journal, actor=opened.author.actor)
+    certificate = issue(opened, journal, TODAY)
     assert any("par une autre personne" in each for each in certificate.reservations)
 
 
-def test_a_confidential_order_of_an_authority_is_not_told_to_the_customer(service: Service) -> None:
-    journal = write_whole_departure(service)
-    service.log.append(HoldPlaced("REQ-2027-17", date(2027, 3, 1), HoldKind.BLOCK_ACCESS))
-    service.log.append(Disclosed("REQ-2027-17", DisclosureState.COMPLETE))
-    verify_and_clear(service, journal)
-    certificate = issue(service, journal, TODAY)
+def test_a_confidential_order_of_an_authority_is_not_told_to_the_customer(opened: OpenTenant) -> None:
+    journal = write_whole_departure(opened)
+    opened.log.append(HoldPlaced("REQ-2027-17", date(2027, 3, 1), HoldKind.BLOCK_ACCESS))
+    opened.log.append(Disclosed("REQ-2027-17", DisclosureState.COMPLETE))
+    verify_and_clear(opened, journal)
+    certificate = issue(opened, journal, TODAY)
     assert b"REQ-2027-17" not in certificate.json.read_bytes()
     assert "REQ-2027-17" not in text_of(certificate.pdf)
 
@@ -298,14 +298,14 @@ def test_a_signed_statement_verifies_and_one_changed_byte_of_it_fails(tmp_path: 
     assert [place for place in range(len(content)) if is_accepted(content, place)] == []
 
 
-def test_signing_and_verifying_leave_the_threads_event_loop_alone(service: Service) -> None:
+def test_signing_and_verifying_leave_the_threads_event_loop_alone(opened: OpenTenant) -> None:
     """Pulumi asks for it in the same process. In a thread of its own, for loops are a thread's."""
 
     def sign_and_verify() -> bool:
         own = asyncio.new_event_loop()
         asyncio.set_event_loop(own)
         try:
-            open_seal(issue(service, Journal(service.log, TODAY), TODAY).pdf.read_bytes())
+            open_seal(issue(opened, Journal(opened.log, TODAY), TODAY).pdf.read_bytes())
             return asyncio.get_event_loop_policy().get_event_loop() is own
         finally:
             own.close()
@@ -350,19 +350,22 @@ def test_the_pdf_beside_a_json_must_be_the_one_that_it_names(issued: tuple[Certi
     assert not verify_file(copy, issued[1]).is_valid
 
 
-def test_the_lab_key_is_made_once_and_for_its_owner_alone(service: Service) -> None:
-    root, now = service.repository.root, datetime.now(UTC)
-    first, second = read_tenant_key(service, now), read_tenant_key(service, now)
+def test_the_lab_key_is_made_once_and_for_its_owner_alone(opened: OpenTenant) -> None:
+    root, now = opened.checkout.root, datetime.now(UTC)
+    first, second = (
+        read_tenant_key(opened.tenant, opened.checkout, opened.embedded, now),
+        read_tenant_key(opened.tenant, opened.checkout, opened.embedded, now),
+    )
     assert first.fingerprints == second.fingerprints
     assert (root / LAB_KEY).stat().st_mode & 0o077 == 0
     assert sorted(each.name for each in (root / LAB_KEY).parent.iterdir()) == [LAB_CERTIFICATE.name, LAB_KEY.name]
 
 
 def test_a_real_platform_without_a_key_is_refused_with_what_to_write(tmp_path: Path) -> None:
-    with open_service(tmp_path, leaving_tenant()) as service:
-        journal = write_whole_departure(service)
+    with open_tenant(tmp_path, leaving_tenant()) as opened:
+        journal = write_whole_departure(opened)
         with pytest.raises(RefusedError, match="names no signing key") as caught:
-            issue(service, journal, TODAY)
+            issue(opened, journal, TODAY)
         assert "offboarding.signing" in caught.value.hint
         assert not journal.steps(Step.CERTIFIED)
 
@@ -383,8 +386,8 @@ def write_key(root: Path, signer: CertifiedKey | None = None, **changes: Any) ->
 
 
 def test_a_key_of_platform_yaml_signs_rsa_too(tmp_path: Path) -> None:
-    with open_service(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as service:
-        certificate = issue_whole(service)
+    with open_tenant(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as opened:
+        certificate = issue_whole(opened)
     for path in (certificate.pdf, certificate.json):
         assert verify_file(path, tmp_path / "signing.pem").is_valid
     assert facts_of(certificate)["proof"]["signature_algorithm"] == "RSA-SHA256"
@@ -404,10 +407,10 @@ def test_a_signing_key_that_cannot_serve_is_named(tmp_path: Path, fault: str, wo
     }.get(fault, {})
     block = write_key(tmp_path, make_signer(key, "SMILÉO SAS", made_at), **changes)
     with (
-        open_service(tmp_path, leaving_tenant(), offboarding=block) as service,
+        open_tenant(tmp_path, leaving_tenant(), offboarding=block) as opened,
         pytest.raises(ExpectedError, match=words),
     ):
-        read_tenant_key(service, datetime.now(UTC))
+        read_tenant_key(opened.tenant, opened.checkout, opened.embedded, datetime.now(UTC))
 
 
 def test_the_head_of_the_records_is_in_it_and_can_be_held_against_them(issued: tuple[Certificate, Path]) -> None:

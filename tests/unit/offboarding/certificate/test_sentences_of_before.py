@@ -31,8 +31,8 @@ from coffre.offboarding.erase.checks import (
 from coffre.offboarding.lifecycle.evidence import Agent, SecretDestroyed, Step, Verified, from_details
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.events import Event, EventKind
-from coffre.tenant.service import Service
-from tests.unit.offboarding.departures import ended_on, leaving_tenant, open_service
+from coffre.tenant.opening import OpenTenant
+from tests.unit.offboarding.departures import ended_on, leaving_tenant, open_tenant
 
 FOLDER = Path(__file__).resolve().parents[3] / "cases" / "certificates" / "sentences"
 SENTENCES: dict[str, Any] = json.loads((FOLDER / "sentences.json").read_text(encoding="utf-8"))
@@ -43,8 +43,8 @@ NOT_KNOWN_THEN = {"restic opened the repository": "restic a ouvert le dépôt"}
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with open_service(tmp_path, leaving_tenant(), is_embedded=True) as opened:
+def opened(tmp_path: Path) -> Iterator[OpenTenant]:
+    with open_tenant(tmp_path, leaving_tenant(), is_embedded=True) as opened:
         for each in json.loads((FOLDER / "journal.json").read_text(encoding="utf-8")):
             fields = {**each, "kind": EventKind(each["kind"]), "at": datetime.fromisoformat(each["at"])}
             opened.records.append(Event(tenant_id=opened.tenant.id, slug=opened.tenant.slug, **fields))
@@ -118,8 +118,8 @@ def test_how_a_customer_was_told_reads_as_it_did(recorded: str, told: object) ->
     assert agent.told is None or wording.say_told(agent.told) == recorded
 
 
-def test_a_certificate_of_a_journal_of_before_says_what_it_said(service: Service) -> None:
-    certificate = issue(service, Journal(service.log, TODAY), TODAY)
+def test_a_certificate_of_a_journal_of_before_says_what_it_said(opened: OpenTenant) -> None:
+    certificate = issue(opened, Journal(opened.log, TODAY), TODAY)
     before, now = (open_seal(pdf.read_bytes()).facts for pdf in (FOLDER / "certificat.pdf", certificate.pdf))
     assert shown_on(certificate.pdf) == shown_on(FOLDER / "certificat.pdf")
     assert now["proof"]["journal_sha256"] == before["proof"]["journal_sha256"]
@@ -127,14 +127,14 @@ def test_a_certificate_of_a_journal_of_before_says_what_it_said(service: Service
     assert (before["format"], now["format"]) == (1, 2)
 
 
-def test_a_statement_that_the_version_before_had_signed_is_about_the_same(service: Service) -> None:
-    journal = Journal(service.log, TODAY)
+def test_a_statement_that_the_version_before_had_signed_is_about_the_same(opened: OpenTenant) -> None:
+    journal = Journal(opened.log, TODAY)
     (entry,) = journal.steps(Step.VERIFIED)
     assert digest_verification(journal, entry.event.details) == SENTENCES["verification_sha256"]
 
 
-def test_what_was_written_before_is_not_written_once_more(service: Service) -> None:
-    journal = Journal(service.log, TODAY)
+def test_what_was_written_before_is_not_written_once_more(opened: OpenTenant) -> None:
+    journal = Journal(opened.log, TODAY)
     written = len(journal.entries())
     for step, kind in ((Step.FINAL_CHECK, Verified), (Step.SECRET_DESTROYED, SecretDestroyed)):
         found = journal.find(step, kind)

@@ -1,5 +1,6 @@
 """The rare ways in which an erasure cannot end, each one clear error; a bucket that plays them stands in for RGW."""
 
+import itertools
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -94,11 +95,10 @@ def waits(monkeypatch):
     return found
 
 
-def service_of(platform):
+def opened_of(platform):
     return SimpleNamespace(
         tenant=TENANT,
         storage=platform,
-        owner_uid=OWNER,
         buckets=SimpleNamespace(
             name=lambda machine: naming.bucket_name(TENANT.slug, TENANT.id, machine),
             open_named=lambda name: platform.open_bucket(name, "the owner's"),
@@ -108,8 +108,18 @@ def service_of(platform):
     )
 
 
-def erase(platform, began=BEGAN, refuse=lambda: None):
-    return erase_bucket(service_of(platform), began, lambda _: None, refuse=refuse)
+def erase(platform, began=BEGAN, refuse=lambda: None, resumes=False):
+    opened = opened_of(platform)
+    return erase_bucket(
+        opened.tenant,
+        opened.storage,
+        opened.buckets,
+        opened.memory,
+        began,
+        lambda _: None,
+        resumes=resumes,
+        refuse=refuse,
+    )
 
 
 def test_what_was_there_before_counts_as_deleted_whoever_deleted_it():
@@ -246,10 +256,24 @@ def test_what_a_killed_run_had_under_way_is_waited_for_until_the_count_stays(wai
     assert waits == [erasing.STILL_SECONDS]
 
 
+def test_a_resumed_erasure_waits_also_where_nothing_of_the_run_before_shows_yet(waits):
+    """The platform may have the requests of a killed run, and not have begun them."""
+    assert erase(Platform(), resumes=True).is_gone
+    assert waits == [erasing.STILL_SECONDS]
+
+
+def test_a_slow_platform_must_be_still_for_longer(waits, monkeypatch):
+    seconds = itertools.count(step=0.5)
+    monkeypatch.setattr(erasing.time, "monotonic", lambda: next(seconds))
+    assert erase(Platform(), resumes=True).is_gone
+    assert waits == [0.5 * erasing.STILL_ANSWERS]
+
+
 def test_after_an_absence_even_an_equal_count_is_looked_at_twice(waits):
     assert erase(Platform(away=1)).is_gone
     assert erasing.STILL_SECONDS in waits
 
 
 def test_identifying_tells_a_bucket_that_is_not_there():
-    assert identify_bucket(service_of(Platform(facts=None)), "compta-01") is None
+    opened = opened_of(Platform(facts=None))
+    assert identify_bucket(opened.tenant, opened.storage, opened.buckets, "compta-01") is None

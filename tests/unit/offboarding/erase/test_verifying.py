@@ -91,9 +91,9 @@ def test_a_restore_passes_only_when_the_platform_refuses_its_key(
             raise problem
         return []
 
-    service: Any = SimpleNamespace(storage=SimpleNamespace(endpoint=Endpoint("https://s3.example")))
+    opened: Any = SimpleNamespace(storage=SimpleNamespace(endpoint=Endpoint("https://s3.example")))
     formats: Any = SimpleNamespace(open=lambda storage: SimpleNamespace(snapshots=snapshots))
     began = ErasureBegan("compta-01", "bucket", "instance", "owner", "k7f3q9wz2m", BucketCount())
-    check = _check_restore(service, formats, CONTROL.owner_key, began)
+    check = _check_restore(opened.storage, formats, CONTROL.owner_key, began)
     assert isinstance(check.seen, RestoreTried)
     assert (check.seen.answer, check.passed) == (answer, answer is RestoreAnswer.REFUSED)

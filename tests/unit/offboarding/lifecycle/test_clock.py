@@ -12,7 +12,7 @@ from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.facts.departure import Stage
 from coffre.tenant.lookup import local_today
 from tests.builders import tenant_with
-from tests.unit.offboarding.departures import open_service
+from tests.unit.offboarding.departures import open_tenant
 
 
 @pytest.mark.parametrize("offset", [0.0, 299.0, -299.0, 300.0])
@@ -28,25 +28,25 @@ def test_clocks_further_apart_erase_nothing_and_say_which_is_where(offset: float
 
 def test_the_day_can_be_set_on_the_embedded_platform_only(tmp_path: Path) -> None:
     day = date(2027, 3, 2)
-    with open_service(tmp_path, tenant_with(), is_embedded=True) as service:
-        assert read_today(service, day) == day
-    with open_service(tmp_path, tenant_with()) as service:
+    with open_tenant(tmp_path, tenant_with(), is_embedded=True) as opened:
+        assert read_today(opened.tenant, opened.embedded, day) == day
+    with open_tenant(tmp_path, tenant_with()) as opened:
         with pytest.raises(RefusedError, match="--today is refused"):
-            read_today(service, day)
-        assert read_today(service, None) == local_today(service.tenant)
+            read_today(opened.tenant, opened.embedded, day)
+        assert read_today(opened.tenant, opened.embedded, None) == local_today(opened.tenant)
 
 
 def test_a_journal_never_goes_back_in_time(tmp_path: Path) -> None:
-    with open_service(tmp_path, tenant_with()) as service:
-        Journal(service.log, date(2027, 3, 2)).enter(Stage.NOTIFIED)
-        Journal(service.log, date(2027, 3, 2)).refuse_earlier_day()
+    with open_tenant(tmp_path, tenant_with()) as opened:
+        Journal(opened.log, date(2027, 3, 2)).enter(Stage.NOTIFIED)
+        Journal(opened.log, date(2027, 3, 2)).refuse_earlier_day()
         with pytest.raises(RefusedError, match="2027-03-02"):
-            Journal(service.log, date(2027, 3, 1)).refuse_earlier_day()
+            Journal(opened.log, date(2027, 3, 1)).refuse_earlier_day()
 
 
 def test_what_the_journal_says_already_is_written_once_and_a_second_look_twice(tmp_path: Path) -> None:
-    with open_service(tmp_path, tenant_with()) as service:
-        journal = Journal(service.log, date(2027, 3, 2))
+    with open_tenant(tmp_path, tenant_with()) as opened:
+        journal = Journal(opened.log, date(2027, 3, 2))
         for again in (False, False, True):
             journal.note(Step.FROZEN, Frozen(("compta-01",)), again=again)
         assert len(journal.steps(Step.FROZEN)) == 2
@@ -69,16 +69,16 @@ def test_a_day_is_the_customer_s_wherever_the_platform_stands() -> None:
 
 def test_a_day_that_is_not_there_erases_nothing_but_on_the_embedded_platform(tmp_path: Path) -> None:
     day = date(2027, 3, 2)
-    with open_service(tmp_path, tenant_with()) as service:
-        today = local_today(service.tenant)
-        check_day_of_erasure(service, today, today)
+    with open_tenant(tmp_path, tenant_with()) as opened:
+        today = local_today(opened.tenant)
+        check_day_of_erasure(opened.tenant, opened.storage, opened.embedded, today, today)
         with pytest.raises(RefusedError, match="nothing is erased before"):
-            check_day_of_erasure(service, day, day)
-        service.storage.ahead = timedelta(minutes=20)  # type: ignore[attr-defined]
+            check_day_of_erasure(opened.tenant, opened.storage, opened.embedded, day, day)
+        opened.storage.ahead = timedelta(minutes=20)  # type: ignore[attr-defined]
         with pytest.raises(RefusedError, match="1200 s ahead"):
-            check_day_of_erasure(service, today, today)
-    with open_service(tmp_path, tenant_with(), is_embedded=True) as service:
-        check_day_of_erasure(service, day, day)
-        today = local_today(service.tenant)
+            check_day_of_erasure(opened.tenant, opened.storage, opened.embedded, today, today)
+    with open_tenant(tmp_path, tenant_with(), is_embedded=True) as opened:
+        check_day_of_erasure(opened.tenant, opened.storage, opened.embedded, day, day)
+        today = local_today(opened.tenant)
         with pytest.raises(RefusedError, match="nothing is erased before"):
-            check_day_of_erasure(service, today, today + timedelta(days=1))
+            check_day_of_erasure(opened.tenant, opened.storage, opened.embedded, today, today + timedelta(days=1))

@@ -16,7 +16,7 @@ from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec.platform import Offboarding
 from coffre.tenant.departure import Stage
-from tests.unit.offboarding.departures import leaving_tenant, open_service
+from tests.unit.offboarding.departures import leaving_tenant, open_tenant
 
 CLOSED_ON = date(2027, 5, 12)
 
@@ -48,15 +48,15 @@ def test_each_reason_has_its_last_day(reason: Reason, closed_on: date, until: da
 def test_trimming_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     with (
         Records.open("sqlite:records.db", tmp_path) as records,
-        open_service(tmp_path, leaving_tenant(), records=records) as service,
+        open_tenant(tmp_path, leaving_tenant(), records=records) as opened,
     ):
-        journal = Journal(service.log, CLOSED_ON)
+        journal = Journal(opened.log, CLOSED_ON)
         journal.enter(Stage.VERIFIED)
-        service.log.append(PasswordUsed(RoutineUse(RoutineTask.CHECK_STRUCTURE)), "compta-01")
-        service.log.append(Install(generation=1), "compta-01")
+        opened.log.append(PasswordUsed(RoutineUse(RoutineTask.CHECK_STRUCTURE)), "compta-01")
+        opened.log.append(Install(generation=1), "compta-01")
         before = journal.entries()
-        assert trim_records(service, journal) == {EventKind.PASSWORD_USED: 1}
-        assert trim_records(service, journal) == {}
+        assert trim_records(opened.log, journal) == {EventKind.PASSWORD_USED: 1}
+        assert trim_records(opened.log, journal) == {}
         assert journal.entries() == before
-        kinds = [event.kind for event in service.records.list_events(service.tenant.id)]
+        kinds = [event.kind for event in opened.records.list_events(opened.tenant.id)]
         assert kinds == [EventKind.DEPARTURE, EventKind.INSTALL, EventKind.RECORDS_TRIMMED]

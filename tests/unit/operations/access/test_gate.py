@@ -16,10 +16,10 @@ from coffre.records.database.store import Records
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import SUSPENDED
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate
-from tests.doubles.service import log_of, open_in_memory
+from tests.doubles.opening import log_of, open_in_memory
 
 COMPTA, CAISSE, RETIRED = "compta-01", "caisse-01", "vieux-pc"
 MACHINES = {
@@ -41,7 +41,7 @@ def estate() -> InMemoryEstate:
 
 
 @pytest.fixture
-def service(estate: InMemoryEstate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def opened(estate: InMemoryEstate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenTenant]:
     """A tenant of 100 KiB, with as much again up to its wall: a small file is a large one there."""
     tenant = tenant_of()
     storage = tenant.storage.model_copy(update={"quota_bytes": SOLD_BYTES})
@@ -59,75 +59,81 @@ def told(estate: InMemoryEstate, machine: str) -> object:
     return find_gate_order(estate.bucket(machine))
 
 
-def test_below_the_quota_every_gate_is_open_and_nothing_is_written(service: Service, estate: InMemoryEstate) -> None:
+def test_below_the_quota_every_gate_is_open_and_nothing_is_written(opened: OpenTenant, estate: InMemoryEstate) -> None:
     back_up(estate, COMPTA, 60 * KIB)
-    state = settle_gate(service)
+    state = settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
     assert (state.is_closed, state.used_bytes, dict(state.filling.stopped)) == (False, 60 * KIB, {})
     assert told(estate, COMPTA) is None
-    assert not service.log.has(GateChange)
+    assert not opened.log.has(GateChange)
 
 
 def test_at_the_quota_the_gates_of_machines_in_service_close_and_open_again(
-    service: Service, estate: InMemoryEstate
+    opened: OpenTenant, estate: InMemoryEstate
 ) -> None:
     back_up(estate, COMPTA, 60 * KIB)
     back_up(estate, RETIRED, 40 * KIB)
-    assert settle_gate(service).is_closed, "the backups of a retired machine count"
+    assert settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log).is_closed, (
+        "the backups of a retired machine count"
+    )
     closed = {name: estate.bucket(name).is_gate_closed() for name in MACHINES}
     assert closed == {COMPTA: True, CAISSE: True, RETIRED: False}, "and it has no gate"
     assert told(estate, CAISSE) == GateOrder(is_closed=True, reason=QUOTA)
-    settle_gate(service)
-    changes = service.log.list(GateChange)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    changes = opened.log.list(GateChange)
     assert [(each.machine, each.fact.is_closed) for each in changes] == [(COMPTA, True), (CAISSE, True)], (
         "recorded once"
     )
     estate.bucket(COMPTA).hide("restic/data/aa/1")
-    assert not settle_gate(service).is_closed
+    assert not settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log).is_closed
     assert not estate.bucket(CAISSE).is_gate_closed()
     assert told(estate, CAISSE) == GateOrder(is_closed=False, reason="")
 
 
 def test_a_machine_that_fills_the_storage_is_stopped_alone_and_let_go_on_by_a_word(
-    service: Service, estate: InMemoryEstate
+    opened: OpenTenant, estate: InMemoryEstate
 ) -> None:
     back_up(estate, CAISSE, 10 * KIB)
     for _ in range(15):
         estate.bucket(COMPTA).put("reports/flood.json", b"x" * 10 * KIB)
-    assert look_at_gate(service, list(MACHINES)) == {GateMove.STOP: [COMPTA]}
-    state = settle_gate(service)
+    assert look_at_gate(opened.tenant, opened.platform, opened.buckets, opened.log, list(MACHINES)) == {
+        GateMove.STOP: [COMPTA]
+    }
+    state = settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
     assert state.filling.stopped == {COMPTA: FillReason.BYTES}
     assert (estate.bucket(COMPTA).is_stopped(), estate.bucket(CAISSE).is_stopped()) == (True, False)
     assert told(estate, COMPTA) == GateOrder(is_closed=True, reason=FILLING)
     assert told(estate, CAISSE) is None
-    assert look_at_gate(service, list(MACHINES)) == {}
-    give_word(service, COMPTA, "a move of its files, known")
-    word = service.log.last(GateWord, COMPTA)
+    assert look_at_gate(opened.tenant, opened.platform, opened.buckets, opened.log, list(MACHINES)) == {}
+    give_word(opened.tenant, opened.buckets, opened.log, COMPTA, "a move of its files, known")
+    word = opened.log.last(GateWord, COMPTA)
     assert word is not None
     assert word.fact.surplus_bytes >= 150 * KIB
-    assert look_at_gate(service, list(MACHINES)) == {GateMove.LET_GO_ON: [COMPTA]}
-    settle_gate(service)
+    assert look_at_gate(opened.tenant, opened.platform, opened.buckets, opened.log, list(MACHINES)) == {
+        GateMove.LET_GO_ON: [COMPTA]
+    }
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
     assert not estate.bucket(COMPTA).is_stopped()
 
 
-def test_a_machine_that_is_shut_out_goes_on_being_told_so(service: Service, estate: InMemoryEstate) -> None:
+def test_a_machine_that_is_shut_out_goes_on_being_told_so(opened: OpenTenant, estate: InMemoryEstate) -> None:
     set_suspension(estate.buckets, COMPTA, SUSPENDED)
     back_up(estate, CAISSE, SOLD_BYTES)
-    settle_gate(service)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
     assert estate.bucket(COMPTA).is_gate_closed()
     assert told(estate, COMPTA) == GateOrder(is_closed=True, reason=SUSPENDED)
 
 
-def test_one_gate_moves_and_is_recorded_with_the_figures(service: Service, estate: InMemoryEstate) -> None:
+def test_one_gate_moves_and_is_recorded_with_the_figures(opened: OpenTenant, estate: InMemoryEstate) -> None:
     back_up(estate, COMPTA, SOLD_BYTES)
     state = module.judge_gate(SOLD_BYTES, SOLD_BYTES)
-    assert set_gate(service.tenant, estate.buckets, service.log, COMPTA, state)
-    assert not set_gate(service.tenant, estate.buckets, service.log, COMPTA, state)
-    (change,) = service.log.list(GateChange)
+    assert set_gate(opened.tenant, estate.buckets, opened.log, COMPTA, state)
+    assert not set_gate(opened.tenant, estate.buckets, opened.log, COMPTA, state)
+    (change,) = opened.log.list(GateChange)
     assert (change.fact.is_closed, change.fact.used_bytes, change.fact.quota_bytes) == (True, SOLD_BYTES, SOLD_BYTES)
 
 
 def test_a_bucket_that_takes_no_gate_keeps_no_other_from_its_own(
-    service: Service, estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch
+    opened: OpenTenant, estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     back_up(estate, CAISSE, SOLD_BYTES)
     bucket = type(estate.bucket(COMPTA))
@@ -140,29 +146,29 @@ def test_a_bucket_that_takes_no_gate_keeps_no_other_from_its_own(
 
     monkeypatch.setattr(bucket, "set_gate", set_gate_of)
     with pytest.raises(RefusedError, match="it has no policy"):
-        settle_gate(service)
+        settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
     refused: dict[str, RefusedError] = {}
-    settle_gate(service, refused.setdefault)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log, refused.setdefault)
     assert list(refused) == [COMPTA]
     assert estate.bucket(CAISSE).is_gate_closed()
 
 
-def test_without_a_bucket_a_machine_has_no_gate(service: Service, estate: InMemoryEstate) -> None:
+def test_without_a_bucket_a_machine_has_no_gate(opened: OpenTenant, estate: InMemoryEstate) -> None:
     estate.storage.drop(estate.buckets.name(CAISSE))
     back_up(estate, COMPTA, SOLD_BYTES)
-    assert settle_gate(service).is_closed
+    assert settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log).is_closed
     with pytest.raises(RefusedError, match="caisse-01 was never applied"):
-        give_word(service, CAISSE, "known")
+        give_word(opened.tenant, opened.buckets, opened.log, CAISSE, "known")
     with pytest.raises(UsageError, match="is retired: it has no gate"):
-        give_word(service, RETIRED, "known")
+        give_word(opened.tenant, opened.buckets, opened.log, RETIRED, "known")
 
 
-def test_what_is_measured_is_recorded_as_the_day_s_volume(service: Service, estate: InMemoryEstate) -> None:
+def test_what_is_measured_is_recorded_as_the_day_s_volume(opened: OpenTenant, estate: InMemoryEstate) -> None:
     back_up(estate, COMPTA, 5 * KIB)
     back_up(estate, COMPTA, 7 * KIB)
-    stores = {store.machine: store for store in module.measure(service)}
+    stores = {store.machine: store for store in module.measure(opened.tenant, opened.buckets, opened.log)}
     assert (stores[COMPTA].current_bytes, stores[COMPTA].stored_bytes, stores[COMPTA].objects) == (7168, 12288, 2)
     recorded = {
-        each.machine: each.current_bytes for each in service.records.list_usage(service.tenant.id, date.min, date.max)
+        each.machine: each.current_bytes for each in opened.records.list_usage(opened.tenant.id, date.min, date.max)
     }
     assert recorded == {COMPTA: 7168, CAISSE: 0, RETIRED: 0}

@@ -79,23 +79,23 @@ def desk(estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch) -> Any:
     found = SimpleNamespace(log=log, estate=estate, is_busy=False)
 
     @contextmanager
-    def open_recorded(repository: object, slug: str, command: str, on_notice: object) -> Iterator[Any]:
+    def open_recorded(checkout: object, slug: str, command: str, on_notice: object) -> Iterator[Any]:
         yield SimpleNamespace(log=log, tenant=tenant_of(), buckets=estate.buckets)
 
     @contextmanager
-    def lock_service(repository: object, slug: str, on_notice: object, *, patience_seconds: float) -> Iterator[Any]:
+    def lock_tenant(checkout: object, slug: str, on_notice: object, *, patience_seconds: float) -> Iterator[Any]:
         if found.is_busy:
             raise BusyError("another command has the tenant")
         yield SimpleNamespace(log=log, tenant=tenant_of(*list_recorded(log)), buckets=estate.buckets)
 
     monkeypatch.setattr(place, "open_recorded", open_recorded)
-    monkeypatch.setattr(place, "lock_service", lock_service)
+    monkeypatch.setattr(place, "lock_tenant", lock_tenant)
     return found
 
 
 def place_it(hold: RecordedHold) -> int:
-    repository: Any = None
-    return place.place_hold(repository, "martin", hold, lambda text: None)
+    checkout: Any = None
+    return place.place_hold(checkout, "martin", hold, lambda text: None)
 
 
 def test_a_hold_is_recorded_and_carried_out_by_the_tenant_as_it_is_under_the_lock(desk: Any) -> None:

@@ -45,7 +45,12 @@ def serve(bucket, raised):
         buckets=SimpleNamespace(open=lambda machine: bucket, extra_room=extra_room),
         tenant=SimpleNamespace(slug="martin"),
         log=InMemoryLog(),
+        memory=None,
     )
+
+
+def bring_back(opened, plan, on_progress):
+    module.undelete(opened.tenant, opened.buckets, opened.log, opened.memory, "compta-01", plan, on_progress)
 
 
 def plan_of(sizes, hidden=()):
@@ -58,13 +63,13 @@ def test_at_the_wall_only_what_is_missing_is_made_room_for():
     sizes = {f"restic/data/{number}": 100 for number in range(40)}
     bucket, raised = FullBucket(1000, sizes), []
     seen = []
-    service = serve(bucket, raised)
-    module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), seen.append)
+    opened = serve(bucket, raised)
+    bring_back(opened, plan_of(sizes, hidden=("restic/index/x",)), seen.append)
     assert sorted(bucket.back) == sorted((key, "v1") for key in sizes)
     assert raised == [30 * 100 + module.WALL_MARGINS_BYTES[0]]
     assert bucket.hidden == ["restic/index/x"]
     assert seen[-1] <= 1.0
-    (event,) = service.log.events
+    (event,) = opened.log.events
     kind, machine, details = event.kind, event.machine, event.details
     assert (kind.value, machine, details["brought_back"]) == ("undelete", "compta-01", 40)
 
@@ -83,15 +88,15 @@ def test_a_snapshot_comes_back_when_all_that_it_needs_is_there():
             last_of_data.set()
 
     bucket.restore_version = restore_version
-    module.undelete(serve(bucket, []), "compta-01", plan_of(sizes), lambda fraction: None)
+    bring_back(serve(bucket, []), plan_of(sizes), lambda fraction: None)
     assert [key for key, _ in bucket.back[-2:]] == ["restic/data/slow", "restic/snapshots/x"]
 
 
 def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_with_more_room():
     sizes = {f"restic/data/{number}": 100 for number in range(3)}
     bucket, raised = FullBucket(0, sizes), []
-    service = serve(bucket, raised)
-    raise_wall = service.buckets.extra_room
+    opened = serve(bucket, raised)
+    raise_wall = opened.buckets.extra_room
     taken = iter([module.WALL_MARGINS_BYTES[0] + 150, 0])
 
     @contextmanager
@@ -100,8 +105,8 @@ def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_wit
             bucket.room_bytes -= next(taken)
             yield
 
-    service.buckets.extra_room = beside_a_writer
-    module.undelete(service, "compta-01", plan_of(sizes), lambda fraction: None)
+    opened.buckets.extra_room = beside_a_writer
+    bring_back(opened, plan_of(sizes), lambda fraction: None)
     first, second, _ = module.WALL_MARGINS_BYTES
     assert raised == [300 + first, 200 + second]
     assert sorted(key for key, _ in bucket.back) == sorted(sizes)
@@ -110,10 +115,10 @@ def test_a_wall_that_others_reach_meanwhile_is_raised_again_for_what_is_left_wit
 def test_a_wall_reached_again_is_said_and_hides_nothing():
     sizes = {"restic/data/1": 100}
     bucket = FullBucket(0, sizes)
-    service = serve(bucket, [])
-    service.buckets.extra_room = contextmanager(lambda extra_bytes: iter([None]))
+    opened = serve(bucket, [])
+    opened.buckets.extra_room = contextmanager(lambda extra_bytes: iter([None]))
     with pytest.raises(QuotaExceededError, match="reached again; 1 objects"):
-        module.undelete(service, "compta-01", plan_of(sizes, hidden=("restic/index/x",)), lambda fraction: None)
+        bring_back(opened, plan_of(sizes, hidden=("restic/index/x",)), lambda fraction: None)
     assert bucket.hidden == []
 
 

@@ -58,7 +58,7 @@ class World:
     steps_left: int = MOST_STEPS
     minted: int = 0
     tenant = TENANT
-    repository = None
+    checkout = platform = memory = None
     owner_uid = naming.owner_uid(TENANT)
 
     def step(self) -> None:
@@ -246,13 +246,13 @@ def make_world() -> World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(rotate, "declare", lambda service, keys: declared(service.control))
-    monkeypatch.setattr(rotate, "TenantStack", lambda repository, service, control: service)
-    monkeypatch.setattr(rotate, "sign_orders", lambda service, name: service.sign(name))
-    monkeypatch.setattr(rotate, "deploy", lambda world, secrets, orders, show, only: world.deploy(secrets, only))
-    monkeypatch.setattr(rotate, "list_reports", lambda service, machine, until: ())
-    monkeypatch.setattr(rotate, "find_applied", lambda service, machine: world.applied.get(machine))
     world = make_world()
+    monkeypatch.setattr(rotate, "declare", lambda tenant, checkout, platform, keys: declared(world.control))
+    monkeypatch.setattr(rotate, "TenantStack", lambda checkout, slug, control: world)
+    monkeypatch.setattr(rotate, "TenantOrders", SimpleNamespace(of=lambda world: world))
+    monkeypatch.setattr(rotate, "deploy", lambda world, secrets, orders, show, only: world.deploy(secrets, only))
+    monkeypatch.setattr(rotate, "list_reports", lambda buckets, secrets, memory, machine, until: ())
+    monkeypatch.setattr(rotate, "find_applied", lambda buckets, secrets, memory, machine: world.applied.get(machine))
     return world
 
 

@@ -45,7 +45,7 @@ def bucket(tmp_path, monkeypatch):
     bucket = FolderBucket(tmp_path / "repository")
     remains = Remains(has_config=False, has_keys=True, has_backups=False)
     monkeypatch.setattr(repositories, "look_at_remains", lambda bucket, layout: remains)
-    monkeypatch.setattr(repositories, "_count_known", lambda service, name: 0)
+    monkeypatch.setattr(repositories, "_count_known", lambda memory, log, name: 0)
     monkeypatch.setattr(opening, "use_password", lambda secrets, log, name, reason: PASSWORD)
     opened = ResticRepository(str(bucket.folder), AccessKey("AK-unused", "SK-unused"), PASSWORD)
     monkeypatch.setattr(opening, "_repository", lambda *_: opened)
@@ -56,14 +56,16 @@ def bucket(tmp_path, monkeypatch):
 
 def initialise(bucket):
     tenant = tenant_with()
-    service = SimpleNamespace(
+    opened = SimpleNamespace(
         tenant=tenant,
         machine=tenant.machines.__getitem__,
         buckets=SimpleNamespace(open=lambda name: bucket, existing=lambda: SimpleNamespace(has=lambda name: True)),
+        storage=None,
         secrets=None,
         log=None,
+        memory=None,
     )
-    return repositories.initialise_repositories(service, NO_RENEWAL, lambda text: None)
+    return repositories.initialise_repositories(opened, NO_RENEWAL, lambda text: None)
 
 
 def test_what_was_cut_off_before_its_config_is_made_anew_and_restic_opens_it(bucket):

@@ -94,9 +94,9 @@ def test_a_retired_machine_has_a_bucket_and_neither_user_nor_key(lab_platform: o
 def lab_platform() -> object:
     from pathlib import Path
 
-    from coffre.spec.loader import load_repository
+    from coffre.spec.loader import load_checkout
 
-    return load_repository(Path(__file__).resolve().parents[4]).settings.platforms["lab"]
+    return load_checkout(Path(__file__).resolve().parents[4]).settings.platforms["lab"]
 
 
 def test_retired_and_suspended_are_carried_out_and_the_ends_of_a_life_are_not() -> None:

@@ -12,7 +12,7 @@ from coffre.spec.intake.collection_sheet import render_collection_sheet
 from coffre.spec.intake.new import Sheet, interview, mint_id, read_answers
 from coffre.spec.intake.placing import place_tenant
 from coffre.spec.intake.rendering import render_tenant
-from coffre.spec.loader import InvalidRepositoryError, load_repository
+from coffre.spec.loader import InvalidRepositoryError, load_checkout
 from coffre.spec.parsing.documents import Document, read_document
 
 REPOSITORY = Path(__file__).parents[4]
@@ -161,7 +161,7 @@ def test_a_file_that_breaks_a_rule_among_the_others_is_not_placed(make_root: Mak
 
 
 def test_the_customers_sheet_is_in_french_and_names_the_provider(make_root: MakeRoot, tenant_text: str) -> None:
-    settings = load_repository(make_root(martin=tenant_text)).settings
+    settings = load_checkout(make_root(martin=tenant_text)).settings
     text = render_collection_sheet(settings.provider)
     for word in ("SMILÉO SAS", "exploitation@smileo.example", "Raison sociale", "SIREN", "serveurs", "mot de passe"):
         assert word in text

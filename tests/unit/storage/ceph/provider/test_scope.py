@@ -47,10 +47,10 @@ def test_a_user_is_the_tenants_by_its_whole_name(uid: str, is_its: bool) -> None
 
 @pytest.fixture
 def lab_platform() -> Any:
-    from coffre.spec.loader import load_repository
+    from coffre.spec.loader import load_checkout
     from tests.unit.stacks.test_ceph import REPOSITORY
 
-    return load_repository(REPOSITORY).settings.platforms["lab"]
+    return load_checkout(REPOSITORY).settings.platforms["lab"]
 
 
 def plain(value: Any) -> Any:

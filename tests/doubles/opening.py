@@ -9,7 +9,7 @@ from coffre.spec.loader import Checkout
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import TenantLog
-from coffre.tenant.service import Service
+from coffre.tenant.opening import OpenTenant
 from tests.doubles.buckets import InMemoryEstate
 
 AUTHOR = Author("claire@example.org", "1a2b3c4d5e6f")
@@ -38,11 +38,11 @@ _PLATFORM: dict[str, Any] = {
 }
 
 
-def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path) -> Service:
+def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path) -> OpenTenant:
     """Return the service of a tenant file over an estate in memory; its records are those of the log."""
     settings = PlatformFile.model_validate(_PLATFORM)
-    return Service(
-        repository=Checkout(root, settings, {tenant.slug: tenant}),
+    return OpenTenant(
+        checkout=Checkout(root, settings, {tenant.slug: tenant}),
         tenant=tenant,
         storage=estate.storage,
         secrets=estate.secrets,

@@ -25,10 +25,10 @@ from coffre.tenant.lookup import find_machine, find_tenant
 
 
 @dataclass(frozen=True)
-class Service:
+class OpenTenant:
     """What an operation needs of one tenant; nothing in it is opened twice in a command."""
 
-    repository: Checkout
+    checkout: Checkout
     tenant: Tenant
     storage: Storage
     secrets: TenantSecrets
@@ -68,12 +68,12 @@ class Service:
 
     @property
     def platform(self) -> Platform:
-        return self.repository.settings.platforms[self.tenant.storage.platform]
+        return self.checkout.settings.platforms[self.tenant.storage.platform]
 
     @cached_property
     def embedded(self) -> EmbeddedProof:
         """Whether the platform is the embedded one; asked on first use."""
-        return EmbeddedProof(self.repository, self.tenant.storage.platform, self.storage)
+        return EmbeddedProof(self.checkout, self.tenant.storage.platform, self.storage)
 
     def machine(self, name: str) -> Machine:
         return find_machine(self.tenant, name)
@@ -82,28 +82,28 @@ class Service:
         return naming.machine_uid(self.tenant, machine)
 
 
-def open_secrets(repository: Checkout, on_notice: OnNotice) -> SecretStore:
+def open_secrets(checkout: Checkout, on_notice: OnNotice) -> SecretStore:
     """Open the secret store of platform.yaml; ``on_notice`` gets the names of repaired copies."""
-    root, settings = repository.root, repository.settings
+    root, settings = checkout.root, checkout.settings
     return SecretStore.open(root / settings.secrets, root / settings.escrow, root, on_notice=on_notice)
 
 
-def open_storage(repository: Checkout, platform_name: str) -> Storage:
+def open_storage(checkout: Checkout, platform_name: str) -> Storage:
     """Connect to a platform of platform.yaml."""
-    return connect(repository.settings.platforms[platform_name], repository.root)
+    return connect(checkout.settings.platforms[platform_name], checkout.root)
 
 
 @contextmanager
-def open_service(repository: Checkout, slug: str, on_notice: OnNotice) -> Iterator[Service]:
+def open_tenant(checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
     """Open one tenant's service for the duration of a command: its file, its log, and the holds of its log."""
-    in_file = find_tenant(repository, slug)
-    with _open_log(repository, in_file) as log:
+    in_file = find_tenant(checkout, slug)
+    with _open_log(checkout, in_file) as log:
         tenant = under_recorded(in_file, list_recorded(log))
-        store = open_secrets(repository, on_notice)
-        yield Service(
-            repository=repository,
+        store = open_secrets(checkout, on_notice)
+        yield OpenTenant(
+            checkout=checkout,
             tenant=tenant,
-            storage=open_storage(repository, tenant.storage.platform),
+            storage=open_storage(checkout, tenant.storage.platform),
             secrets=StoredSecrets(store, slug, tenant.id),
             secret_store=store,
             log=log,
@@ -112,9 +112,9 @@ def open_service(repository: Checkout, slug: str, on_notice: OnNotice) -> Iterat
 
 
 @contextmanager
-def _open_log(repository: Checkout, tenant: Tenant) -> Iterator[TenantLog]:
+def _open_log(checkout: Checkout, tenant: Tenant) -> Iterator[TenantLog]:
     """Give a tenant's log; the records are opened on first use, and closed at the end."""
-    reference, root = repository.settings.records, repository.root
+    reference, root = checkout.settings.records, checkout.root
     with ExitStack() as opened:
 
         @cache
