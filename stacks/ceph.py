@@ -4,7 +4,7 @@ import pulumi
 
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph import resources as rgw
-from coffre.storage.ceph.layout import MachineStorage, TenantStorage
+from coffre.storage.ceph.layout import MachineStorage, StorageLayout
 from coffre.storage.driver import AccessKey
 
 
@@ -14,7 +14,7 @@ class CephTenantStorage(pulumi.ComponentResource):
     With ``keys_from_state`` the given keys are ignored and those of the state are used: for a reader without secrets.
     """
 
-    def __init__(self, storage: TenantStorage, *, keys_from_state: bool = False) -> None:
+    def __init__(self, storage: StorageLayout, *, keys_from_state: bool = False) -> None:
         super().__init__("coffre:storage:CephTenantStorage", storage.owner_uid)
         self._storage = storage
         self._ignored_key_inputs = ["access_key_id", "secret_access_key"] if keys_from_state else []

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.report import Count, Line, check_moment, parse_document
 
 
@@ -29,7 +29,7 @@ class Applied(BaseModel):
     number: Count | None = None
     removed: bool = False
     """The orders were to remove the agent: this is its last statement."""
-    identity: Identity | None = None
+    identity: MachineIdentity | None = None
 
 
 def parse_applied(body: bytes, now: datetime) -> Applied:

@@ -35,7 +35,7 @@ expires: it waits for an unreachable machine, for any time.
 """
 RENEW_AFTER = LASTS / 2
 
-Payload = Mapping[str, Any]
+OrdersPayload = Mapping[str, Any]
 
 
 LIMIT_BYTES = 2 * 1024**2
@@ -118,12 +118,12 @@ def build_payload(
     }
 
 
-def encode_payload(payload: Payload) -> bytes:
+def encode_payload(payload: OrdersPayload) -> bytes:
     """Return the payload in its canonical form, which is signed: sorted keys, no white space, UTF-8."""
     return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def is_renewal_due(orders: Payload, now: datetime) -> bool:
+def is_renewal_due(orders: OrdersPayload, now: datetime) -> bool:
     """Tell whether less than half of the time is left in which a machine may first apply these orders. Pure."""
     if orders.get("remove"):
         return False
@@ -139,7 +139,7 @@ def next_generation(current_in_bucket: int | None, in_records: int | None) -> in
     return 1 + max(current_in_bucket or 0, in_records or 0)
 
 
-def list_differences(first: Payload, second: Payload) -> tuple[str, ...]:
+def list_differences(first: OrdersPayload, second: OrdersPayload) -> tuple[str, ...]:
     """Name the differences between two payloads, the plan by its parts (`plan.paths`), sorted."""
     one, other = _flat(first), _flat(second)
     return tuple(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
@@ -189,7 +189,7 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
     return orders
 
 
-def public_key_of(seed: bytes) -> bytes:
+def raw_public_key_of(seed: bytes) -> bytes:
     """Return the raw 32-byte public key of a signing seed: a machine's installation includes it."""
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
@@ -226,11 +226,11 @@ def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
     return payload, signatures
 
 
-def _orders(payload: Payload) -> dict[str, Any]:
+def _orders(payload: OrdersPayload) -> dict[str, Any]:
     return {key: value for key, value in payload.items() if key not in NOT_ORDERS}
 
 
-def _flat(payload: Payload) -> dict[str, Any]:
+def _flat(payload: OrdersPayload) -> dict[str, Any]:
     orders = _orders(payload)
     plan = orders.pop("plan", None)
     if isinstance(plan, Mapping):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.agents.repository import BucketStorage, RepositoryFormat
@@ -114,7 +114,7 @@ class DeployResult:
     message: str = ""
     changes: tuple[str, ...] = field(default=())
     agent_version: str = ""
-    identity: Identity | None = None
+    identity: MachineIdentity | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Clock:
+class RunClock:
     """The time functions needed to follow a run."""
 
     now: Callable[[], float] = time.monotonic
@@ -210,7 +210,7 @@ class AgentDriver(Protocol):
         reach: Reach,
         deadline_seconds: float,
         on_progress: Callable[[str], None],
-        clock: Clock,
+        clock: RunClock,
     ) -> Report:
         """Start a machine's backup, or join a running one, and return its report.
 

@@ -12,7 +12,7 @@ from coffre.outside.times import UnbelievableTimeError, check_time
 Mark = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
 
 
-class Identity(BaseModel):
+class MachineIdentity(BaseModel):
     """The values that distinguish one machine from another.
 
     ``machine_id`` is of the installation, which a copied disk keeps; ``hardware_id`` of the mainboard or the virtual
@@ -28,7 +28,7 @@ class Identity(BaseModel):
     booted_at: AwareDatetime | None = None
     host_name: Annotated[str, Field(max_length=255)] = ""
 
-    def believable(self, now: datetime) -> "Identity":
+    def believable(self, now: datetime) -> "MachineIdentity":
         """Return the identity without a boot time that no correct clock gives: the other values stay valid."""
         if self.booted_at is None:
             return self

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.report_paths import Integrity, PathState, read_integrity, read_state
 from coffre.errors import ExpectedError
 from coffre.outside.faults import Fault
@@ -151,7 +151,7 @@ class Report(_ReportModel):
     number: Count | None = None
     missing_snapshot_id: SnapshotId | None = None
     missing_snapshot_at: AwareDatetime | None = None
-    identity: Identity | None = None
+    identity: MachineIdentity | None = None
     samples: Annotated[tuple[ReportSample, ...], Field(max_length=MAX_ENTRIES)] = ()
     paths: Annotated[tuple[ReportPath, ...], Field(max_length=MAX_ENTRIES)] | None = None
     paths_count: Count = 0

@@ -26,7 +26,7 @@ from coffre.workspace.clock import utc_now
 HEAD_FILE = "coffre-records-head.json"
 
 
-class Place(StrEnum):
+class AnchorPlace(StrEnum):
     """The place of a signed head. A file's place is followed by its path."""
 
     HERE = "here"
@@ -45,12 +45,12 @@ class Anchored:
 
 def file_place(path: str) -> str:
     """Return the place of an anchor's file: another path in platform.yaml begins another anchor."""
-    return f"{Place.FILE.value}:{path}"
+    return f"{AnchorPlace.FILE.value}:{path}"
 
 
 def mail_place(address: str) -> str:
     """Return the place of an external address."""
-    return f"{Place.MAIL.value}:{address}"
+    return f"{AnchorPlace.MAIL.value}:{address}"
 
 
 def find_records_key(secrets: SecretStore) -> SecretStr | None:
@@ -174,7 +174,7 @@ def _anchor_by_mail(
 
 
 def _anchor_here(records: Records, secrets: SecretStore, now: datetime) -> Anchored | None:
-    last = records.find_head(Place.HERE.value)
+    last = records.find_head(AnchorPlace.HERE.value)
     if last is not None and last.signed_at.date() == now.date():
         return None
-    return Anchored(Place.HERE.value, sign_records(records, secrets, Place.HERE.value))
+    return Anchored(AnchorPlace.HERE.value, sign_records(records, secrets, AnchorPlace.HERE.value))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from coffre.anchors.anchoring import Place, file_place, find_records_key
+from coffre.anchors.anchoring import AnchorPlace, file_place, find_records_key
 from coffre.anchors.file import read_anchor
 from coffre.errors import ExpectedError
 from coffre.records.chain.heads import Head, is_genuine
@@ -164,7 +164,7 @@ def _find_key(secrets: SecretStore, weaknesses: list[Weakness]) -> str | None:
 
 def _sent(records: Records, checkout: Checkout) -> list[Placed]:
     address = checkout.settings.anchor.mail
-    place = f"{Place.MAIL.value}:{address}"
+    place = f"{AnchorPlace.MAIL.value}:{address}"
     last = None if address is None else records.find_head(place)
     return [] if last is None else [Placed(place, last)]
 

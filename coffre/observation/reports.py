@@ -68,7 +68,7 @@ def find_own_applied(
 ) -> Applied | None:
     """Return the result of `find_applied`, except a statement of another machine with this one's files."""
     found = find_applied(buckets, secrets, memory, machine)
-    if found is None or identity.is_foreign(memory.recall(machine), found.identity, found.at):
+    if found is None or identity.is_another_machine(memory.recall(machine), found.identity, found.at):
         return None
     return found
 

@@ -12,7 +12,7 @@ MAX_TEXT = 300
 
 
 @dataclass(frozen=True)
-class Found:
+class RoundState:
     """The position of the round, and the known damage: read in this round or before it, or named by the check."""
 
     round: Round
@@ -53,7 +53,7 @@ def find_round(log: Log, machine: str) -> Round | None:
     return Round(run.round_started_at, run.last_pack, run.pack_count, run.read_bytes, altered)
 
 
-def record_run(log: Log, machine: str, found: Found, *, is_complete: bool) -> datetime | None:
+def record_run(log: Log, machine: str, found: RoundState, *, is_complete: bool) -> datetime | None:
     """Record a run's position and findings, and the end of a full round; returns when the last full round ended."""
     ended = log.append(describe_run(found, is_complete=is_complete), machine)
     if is_complete:
@@ -86,7 +86,7 @@ def find_status(log: Log, machine: str) -> VerificationStatus | None:
     )
 
 
-def describe_run(found: Found, *, is_complete: bool) -> VerificationRun:
+def describe_run(found: RoundState, *, is_complete: bool) -> VerificationRun:
     """Return a run's position and findings in the form of a record. Pure."""
     return VerificationRun(
         round_started_at=found.round.started_at,

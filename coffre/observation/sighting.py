@@ -11,7 +11,7 @@ from coffre.agents.repository import Part, RepositoryLayout, RepositoryObject
 from coffre.agents.sealing import Opener
 from coffre.findings import Finding, SetAside
 from coffre.observation.judge import continuity, identity
-from coffre.observation.judge.continuity import NOT_LISTED, Seen, Stored
+from coffre.observation.judge.continuity import NOT_LISTED, BucketRead, ListedRepository
 from coffre.observation.key_shapes import ForeignKeys, is_foreign
 from coffre.observation.report_shelf import Reported, Shelf, Until, is_success
 from coffre.observation.reports import find_opener, look_at_applied
@@ -45,7 +45,7 @@ class Sighting:
     """
 
     reported: Reported
-    stored: Stored
+    stored: ListedRepository
     losses: tuple[Finding, ...]
     others: tuple[Finding, ...]
     snapshots: int
@@ -79,7 +79,7 @@ def look(
         survey.see(facts)
     reported = survey.shelf.read(bucket, until)
     applied = look_at_applied(secrets, machine, bucket, before, now)
-    seen = Seen(reported, survey.stored, began_at)
+    seen = BucketRead(reported, survey.stored, began_at)
     after = _remember(memory, machine, before, seen, applied)
     return Sighting(
         reported,
@@ -105,11 +105,11 @@ def look_at_reports(buckets: TenantBuckets, secrets: TenantSecrets, memory: Tena
     for facts in bucket.walk_objects(naming.REPORTS_PREFIX):
         shelf.see(facts)
     reported = shelf.read(bucket)
-    return _remember(memory, machine, before, Seen(reported, NOT_LISTED, began_at), None)
+    return _remember(memory, machine, before, BucketRead(reported, NOT_LISTED, began_at), None)
 
 
 def _remember(
-    memory: TenantMemory, machine: str, before: Memory, seen: Seen, applied: Applied | SetAside | None
+    memory: TenantMemory, machine: str, before: Memory, seen: BucketRead, applied: Applied | SetAside | None
 ) -> Memory:
     after = _learn(before, seen, applied)
     if after != before:
@@ -117,7 +117,7 @@ def _remember(
     return after
 
 
-def _learn(memory: Memory, seen: Seen, applied: Applied | SetAside | None) -> Memory:
+def _learn(memory: Memory, seen: BucketRead, applied: Applied | SetAside | None) -> Memory:
     return continuity.learn_check_in(continuity.learn(memory, seen), applied)
 
 
@@ -139,8 +139,8 @@ class _Survey:
         self._keys = self._packs = self._pack_bytes = 0
 
     @property
-    def stored(self) -> Stored:
-        return Stored(frozenset(self._ids), self._has_config, self._keys, self._packs, self._pack_bytes)
+    def stored(self) -> ListedRepository:
+        return ListedRepository(frozenset(self._ids), self._has_config, self._keys, self._packs, self._pack_bytes)
 
     def see(self, facts: ObjectFacts) -> None:
         self.current_bytes += facts.size_bytes

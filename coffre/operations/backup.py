@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coffre.agents.driver import AgentOwner, Clock
+from coffre.agents.driver import AgentOwner, RunClock
 from coffre.agents.kinds import driver_of, with_bucket
 from coffre.agents.report import Report, ReportResult
 from coffre.agents.report_paths import Integrity
@@ -114,7 +114,7 @@ def back_up(
     if len(machines) == 1 and machines[0] in unapplied:
         raise unapplied[machines[0]]
     interrupted = threading.Event()
-    clock = Clock(sleep=lambda seconds: _pause(interrupted, seconds))
+    clock = RunClock(sleep=lambda seconds: _pause(interrupted, seconds))
 
     def run(machine: str) -> MachineBackup:
         if machine in unapplied:
@@ -163,7 +163,7 @@ def _pause(interrupted: threading.Event, seconds: float) -> None:
 
 
 def _back_up_one(
-    opened: OpenTenant, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: Clock
+    opened: OpenTenant, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: RunClock
 ) -> MachineBackup:
     try:
         report = driver_of(opened.machine(machine)).back_up(

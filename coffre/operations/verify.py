@@ -94,7 +94,7 @@ def verify(opened: OpenTenant, machine: str, on_progress: OnProgress, clock: Clo
     reading = _Reading(packs, opened.log, machine, clock, bounds_of(opened.checkout.settings.verify))
 
     def note() -> datetime | None:
-        found = recorded_rounds.Found(reading.round, lost, problem)
+        found = recorded_rounds.RoundState(reading.round, lost, problem)
         return recorded_rounds.record_run(opened.log, machine, found, is_complete=reading.is_complete)
 
     # At once: the findings of the check are known even if the reads are killed.
@@ -120,7 +120,7 @@ def verify(opened: OpenTenant, machine: str, on_progress: OnProgress, clock: Clo
     )
 
 
-def list_machines(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
+def list_machines_to_verify(tenant: Tenant, buckets: TenantBuckets) -> list[str]:
     """Return the machines that have a bucket, retired ones too: their backups are kept as well."""
     return buckets.existing().among(tenant.machines)
 

@@ -293,7 +293,7 @@ def _is_vouched_for(document: bytes | Unusable, seeds: Sequence[bytes]) -> bool:
 
 
 def _public_keys(seeds: Sequence[bytes]) -> list[bytes]:
-    return [desired.public_key_of(seed) for seed in seeds]
+    return [desired.raw_public_key_of(seed) for seed in seeds]
 
 
 def _signing_seeds(control: ControlBundle) -> list[bytes]:

@@ -94,7 +94,7 @@ def holds_socket(pid: int, inode: int) -> bool:
 
 
 @contextmanager
-def private_folder() -> Iterator[Path]:
+def socket_folder() -> Iterator[Path]:
     """Give a folder of this process for Unix sockets, private to this user, with a path short enough for them."""
     with tempfile.TemporaryDirectory(prefix="coffre-ports-", dir=temporary_folder()) as folder:
         descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

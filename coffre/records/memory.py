@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from coffre.records.boots import AcceptedMachine, KnownBoot
 from coffre.records.chain.linking import Linker
-from coffre.records.chain.links import Content, Subject, digest_content, memory_content
+from coffre.records.chain.links import Content, LinkSubject, digest_content, memory_content
 from coffre.records.database import tables
 
 
@@ -187,7 +187,7 @@ def _add_link(connection: sa.Connection, tenant_id: str, machine: str, memory: M
 
 def _find_link(connection: sa.Connection, tenant_id: str, machine: str) -> sa.RowMapping | None:
     chain = tables.chain
-    mine = (chain.c.tenant_id == tenant_id, chain.c.kind == machine, chain.c.subject == Subject.MEMORY.value)
+    mine = (chain.c.tenant_id == tenant_id, chain.c.kind == machine, chain.c.subject == LinkSubject.MEMORY.value)
     newest = sa.select(chain.c.salt, chain.c.content).where(*mine).order_by(chain.c.position.desc()).limit(1)
     return connection.execute(newest).mappings().one_or_none()
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from coffre.signing.commits import Commit
-from coffre.signing.history import Identity, Trust, list_brought
+from coffre.signing.history import KeyHolder, Trust, list_brought
 from coffre.signing.objects import Objects
 
-Part = Callable[[bytes], str | None]
+ReadPart = Callable[[bytes], str | None]
 """Returns the requested part of a file; None when the file has none."""
 
 
@@ -19,7 +19,7 @@ class Hand:
     """A commit that wrote or merged the part; ``identity`` is None when no trusted key signed it."""
 
     commit: Commit
-    identity: Identity | None
+    identity: KeyHolder | None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -36,13 +36,13 @@ class Authorship:
     mergers: tuple[Hand, ...]
 
 
-def read_authorship(objects: Objects, trust: Trust, path: str, part: Part, now: datetime) -> Authorship | None:
+def read_authorship(objects: Objects, trust: Trust, path: str, part: ReadPart, now: datetime) -> Authorship | None:
     """Return the authors of a part of HEAD's file; None when it has none."""
     return _Reading(objects, trust, path, part, now).read()
 
 
 class _Reading:
-    def __init__(self, objects: Objects, trust: Trust, path: str, part: Part, now: datetime) -> None:
+    def __init__(self, objects: Objects, trust: Trust, path: str, part: ReadPart, now: datetime) -> None:
         self._objects, self._trust, self._path, self._part, self._now = objects, trust, path, part, now
         self._parts: dict[str, str | None] = {}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from coffre.signing.commits import Commit
-from coffre.signing.objects import Objects, Place
+from coffre.signing.objects import GitLocation, Objects
 from coffre.signing.signers import FILE_NAME, Signer, group_people, person_of, read_signers
 from coffre.signing.ssh import Signature, is_signed, read_signature
 
@@ -20,7 +20,7 @@ _AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Identity:
+class KeyHolder:
     """The proved owner of a key. ``name`` is the holder's address; ``person`` and ``controller`` distinguish people.
 
     The controller is the person on whom the trust in the key depends, normally the holder. ``namespaces`` are those of
@@ -41,15 +41,15 @@ class Known:
     controllers: dict[Signer, str] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
 
-    def identify(self, signer: Signer) -> Identity:
+    def identify(self, signer: Signer) -> KeyHolder:
         person = self.people[signer.fingerprint]
-        return Identity(signer.name, person, self.controllers[signer], signer.fingerprint, signer.namespaces or ())
+        return KeyHolder(signer.name, person, self.controllers[signer], signer.fingerprint, signer.namespaces or ())
 
-    def find_holder(self, fingerprint: str) -> Identity | None:
+    def find_holder(self, fingerprint: str) -> KeyHolder | None:
         """Return the identity of a fingerprint."""
         return next((self.identify(each) for each in self.controllers if each.fingerprint == fingerprint), None)
 
-    def find(self, payload: bytes, signature: Signature | None, namespace: str, at: datetime) -> Identity | None:
+    def find(self, payload: bytes, signature: Signature | None, namespace: str, at: datetime) -> KeyHolder | None:
         """Return the identity of a signature; None without a trusted key."""
         if signature is None:
             return None
@@ -62,15 +62,15 @@ class Known:
         """Return the person of an address: the holder of a key if there is one."""
         return self.people.get(person_of(address), person_of(address))
 
-    def is_two_people(self, one: Identity, other: Identity) -> bool:
+    def is_two_people(self, one: KeyHolder, other: KeyHolder) -> bool:
         """Tell whether two identities are two people: other holders, other keys, and neither depends on the other."""
         return one.fingerprint != other.fingerprint and not self._names(one) & self._names(other)
 
-    def is_same_person(self, one: Identity, address: str) -> bool:
+    def is_same_person(self, one: KeyHolder, address: str) -> bool:
         """Tell whether a typed address belongs to a person, or to the controller of the person's key."""
         return bool(self._names(one) & {person_of(address), self.find_person(address)})
 
-    def _names(self, one: Identity) -> set[str]:
+    def _names(self, one: KeyHolder) -> set[str]:
         # Also by the newest file: an entry may have joined two addresses since.
         return {one.person, one.controller, self.find_person(one.person), self.find_person(one.controller)}
 
@@ -105,7 +105,7 @@ class Trust:
         """Return the keys trusted at a time: by the newest file of that time."""
         return next((known for commit, known in reversed(self.changes) if commit.committed_at <= moment), Known())
 
-    def find_signer(self, commit: Commit, brought_by: Commit, now: datetime) -> Identity | None:
+    def find_signer(self, commit: Commit, brought_by: Commit, now: datetime) -> KeyHolder | None:
         """Return who signed a commit, by the keys trusted before ``brought_by`` came to the branch.
 
         That is the commit itself, or its merge. Dates are declared by the committer: a date before the branch's latest
@@ -121,7 +121,7 @@ class Trust:
         return self.before[brought_by.id].find(commit.signed, signature, GIT_NAMESPACE, at)
 
 
-def read_trust(objects: Objects, place: Place, now: datetime) -> Trust:
+def read_trust(objects: Objects, place: GitLocation, now: datetime) -> Trust:
     """Follow the branch from its first commit to HEAD."""
     line = tuple(walk(objects, place.head))
     path = f"{place.folder}{FILE_NAME}"

@@ -31,14 +31,14 @@ _FOLDER = b"40000"
 
 
 @dataclass(frozen=True)
-class Place:
+class GitLocation:
     """The place of a repository's root in git: HEAD's commit, and the folder of the root ("" at the top)."""
 
     head: str
     folder: str
 
 
-def find_place(root: Path) -> Place | None:
+def find_git_location(root: Path) -> GitLocation | None:
     """Return the place of a root in git; None without a commit of it. RefusedError for a shallow history."""
     head = _ask(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     folder = _ask(root, "rev-parse", "--show-prefix")
@@ -49,7 +49,7 @@ def find_place(root: Path) -> Place | None:
             "this checkout lacks its history, so it does not show the authors and approvers",
             "Fetch all of it (`git fetch --unshallow`; in a pipeline, a fetch depth of 0), then run this again.",
         )
-    return Place(head, folder)
+    return GitLocation(head, folder)
 
 
 class Objects:

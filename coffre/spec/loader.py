@@ -26,7 +26,7 @@ from coffre.spec.rules.across_fields import (
 )
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.fields import NAME_RULE, name_problem
-from coffre.spec.values.hosts import Place
+from coffre.spec.values.hosts import HostPort
 
 __all__ = ["Checkout", "InvalidRepositoryError", "Problem", "judge_tenant", "load_checkout", "reload_tenant"]
 
@@ -49,7 +49,7 @@ class _Checked:
     file: str
     document: Document
     tenant: Tenant | None
-    places: list[tuple[Place, str]]
+    places: list[tuple[HostPort, str]]
 
     @property
     def tenant_id(self) -> Any:

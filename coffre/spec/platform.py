@@ -116,7 +116,7 @@ FolderPath = Annotated[
     _refers(_PATH, f"write a path, like {SECRETS_FOLDER}"),
     text_schema("A path, relative to the repository's root"),
 ]
-Clock = Annotated[
+TimeOfDay = Annotated[
     datetime.time,
     BeforeValidator(_parse_clock),
     WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
@@ -244,8 +244,8 @@ class WorkingHours(FileModel):
 
     timezone: Annotated[Timezone, Field(description="The IANA time zone of these hours")] = "Europe/Paris"
     days: Annotated[Days, Field(description="The days, like Mon..Fri")]
-    opens: Annotated[Clock, Field(description='The time at which work begins, in quotes, like "08:30"')]
-    closes: Annotated[Clock, Field(description='The time at which work ends, in quotes, like "18:00"')]
+    opens: Annotated[TimeOfDay, Field(description='The time at which work begins, in quotes, like "08:30"')]
+    closes: Annotated[TimeOfDay, Field(description='The time at which work ends, in quotes, like "18:00"')]
     holidays: list[Day] = Field(
         default_factory=list, description="Days without work, besides the public holidays of France"
     )

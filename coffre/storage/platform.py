@@ -88,7 +88,7 @@ class RecordedResource:
         return self.urn.rsplit("::", 1)[-1]
 
 
-class Provider(Protocol):
+class PulumiProvider(Protocol):
     """A Pulumi provider that runs in this process."""
 
     @property
@@ -119,7 +119,7 @@ class Declaration(Protocol):
     def prepare(self) -> None:
         """Start slow preparations that Pulumi needs later; returns at once."""
 
-    def served(self, address: Path, *, takes_unequal: bool) -> AbstractContextManager[Provider | None]:
+    def served(self, address: Path, *, takes_unequal: bool) -> AbstractContextManager[PulumiProvider | None]:
         """Serve the provider of the resources on a Unix socket during the block.
 
         None where Pulumi starts the provider by itself. With ``takes_unequal`` it also adopts and changes existing

@@ -12,7 +12,7 @@ from coffre.outside.files import read_plain
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.signing.authors import read_authorship
 from coffre.signing.history import read_trust
-from coffre.signing.objects import find_place, open_objects
+from coffre.signing.objects import find_git_location, open_objects
 from coffre.spec.loader import Checkout
 from coffre.spec.parsing.documents import Document, read_document
 from coffre.storage.driver import Storage
@@ -54,10 +54,10 @@ def why_not_embedded(checkout: Checkout, platform_name: str, storage: Storage) -
     if unreviewed:
         return unreviewed
     record = (root / platform.endpoints.removeprefix("file:")).with_name("state.json")
-    return judge_cluster(_read_record(record), storage.list_platform_ids())
+    return compare_cluster(_read_record(record), storage.list_platform_ids())
 
 
-def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:
+def compare_cluster(recorded: Collection[str], told: Collection[str]) -> str:
     """Compare the identity of the running cluster with the lab's own record; an empty text when they match. Pure."""
     if not recorded:
         return "this checkout has no record of it from `coffre lab up`"
@@ -70,7 +70,7 @@ def judge_cluster(recorded: Collection[str], told: Collection[str]) -> str:
 
 def _find_unreviewed(root: Path, platform_name: str) -> str:
     """Say why the mark is not accepted: it must be committed, and by a known key in a repository with known keys."""
-    place = find_place(root)
+    place = find_git_location(root)
     if place is None:
         return ""
 

@@ -7,7 +7,7 @@ from datetime import date
 from coffre.errors import UsageError
 from coffre.records.facts.contract import HoldInFile, HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind, Tenant
-from coffre.tenant.estate.log import Log, Recorded
+from coffre.tenant.estate.log import Log, RecordedFact
 
 
 class CombinedHold(Hold):
@@ -33,7 +33,7 @@ class RecordedHold:
     placed_by: str
 
 
-def list_standing(found: Sequence[Recorded[HoldPlaced | HoldLifted]]) -> list[RecordedHold]:
+def list_standing(found: Sequence[RecordedFact[HoldPlaced | HoldLifted]]) -> list[RecordedHold]:
     """Return the holds that were placed and not lifted since, oldest first, from facts in order of recording. Pure."""
     standing: dict[str, RecordedHold] = {}
     for each in found:

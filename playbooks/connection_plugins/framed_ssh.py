@@ -5,7 +5,7 @@ import secrets
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ssh
 
-from coffre.agents.reach.framing import SURROUNDINGS, Frame, Stage
+from coffre.agents.reach.framing import SURROUNDINGS, CommandStage, Frame
 from coffre.agents.reach.ssh_errors import NO_COMMAND, NO_OUTPUT, wants_terminal
 
 # Ansible reads the options of a plugin from here; these are ssh's own.
@@ -37,7 +37,7 @@ class Connection(ssh.Connection):
         said = frame.read(stdout)
         if said.exit_code is not None:
             return said.exit_code, said.stdout, frame.cut(stderr)
-        if frame.reached(stdout + stderr) is Stage.COMMAND:
+        if frame.reached(stdout + stderr) is CommandStage.COMMAND:
             raise AnsibleConnectionFailure(f"{NO_OUTPUT} {ended}: {frame.cut(stderr)}")
         raise AnsibleConnectionFailure(f"{NO_COMMAND} {ended}: {stdout}\n{stderr}")
 

@@ -16,7 +16,6 @@ from coffre.agents.driver import (
     AgentBuild,
     AgentOwner,
     Agents,
-    Clock,
     DeployRequest,
     DeployResult,
     Heard,
@@ -24,6 +23,7 @@ from coffre.agents.driver import (
     OrderedProgram,
     Reach,
     RemoveRequest,
+    RunClock,
     Target,
 )
 from coffre.agents.reach.ssh import SshMachine
@@ -96,7 +96,7 @@ class FileKind:
         reach: Reach,
         deadline_seconds: float,
         on_progress: Callable[[str], None],
-        clock: Clock,
+        clock: RunClock,
     ) -> Report:
         place = self._agents.place_of(target.tenant_id, target.machine)
         said = json.loads(place.read_text(encoding="utf-8"))

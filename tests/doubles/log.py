@@ -8,7 +8,7 @@ from datetime import datetime
 from coffre.records.events import Event, check_recordable, storable
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of, write_fact
-from coffre.tenant.estate.log import F, Recorded, read_recorded
+from coffre.tenant.estate.log import F, RecordedFact, read_recorded
 from coffre.workspace.clock import utc_now
 
 
@@ -23,7 +23,7 @@ class InMemoryLog:
     clock: Callable[[], datetime] = utc_now
     events: list[Event] = field(default_factory=list)
 
-    def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
+    def append(self, fact: F, machine: str | None = None) -> RecordedFact[F]:
         event = Event(
             tenant_id=self.tenant_id,
             slug=self.slug,
@@ -38,9 +38,9 @@ class InMemoryLog:
         check_recordable(event)
         details = json.loads(json.dumps(storable(event.details)))
         self.events.append(Event(**{**vars(event), "details": details}))
-        return Recorded(len(self.events), self.tenant_id, event.at, self.actor, self.commit, machine, fact)
+        return RecordedFact(len(self.events), self.tenant_id, event.at, self.actor, self.commit, machine, fact)
 
-    def last(self, kinds: FactClasses[F], machine: str | None = None) -> Recorded[F] | None:
+    def last(self, kinds: FactClasses[F], machine: str | None = None) -> RecordedFact[F] | None:
         found = self.list(kinds, machine)
         return found[-1] if found else None
 
@@ -53,7 +53,7 @@ class InMemoryLog:
         machine: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Sequence[Recorded[F]]:
+    ) -> Sequence[RecordedFact[F]]:
         classes = kinds if isinstance(kinds, tuple) else (kinds,)
         wanted = {kind_of(each) for each in classes}
         return [

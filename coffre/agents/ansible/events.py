@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.reach.ssh_errors import last_line, shorten, significant_lines
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 
@@ -16,7 +16,7 @@ SAID_BYTES = 64 * 1024
 """How much of a machine's output is kept."""
 MAX_VERSION_LENGTH = 64
 
-Event = Mapping[str, Any]
+AnsibleEvent = Mapping[str, Any]
 _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
 """How Ansible's message begins when the cause is in the command's own output."""
 
@@ -43,7 +43,7 @@ class HostOutcome:
     failed_task: str = ""
     reason: str = ""
     agent_version: str = ""
-    identity: Identity | None = None
+    identity: MachineIdentity | None = None
 
 
 class EventLog:
@@ -57,11 +57,11 @@ class EventLog:
         self._item_reasons: dict[tuple[str, str], str] = {}
         self._ended: dict[str, int] = {}
         self._agent_versions: dict[str, str] = {}
-        self._identities: dict[str, Identity | None] = {}
+        self._identities: dict[str, MachineIdentity | None] = {}
         self.has_begun = False
         """Whether Ansible began a play."""
 
-    def add(self, event: Event) -> None:
+    def add(self, event: AnsibleEvent) -> None:
         """Take one event of our callback plugin (`playbooks/callback_plugins`), which gets it from Ansible."""
         data = event.get("event_data", {})
         kind, host, task = event.get("event", ""), data.get("host"), _task_name(data)
@@ -123,11 +123,11 @@ def read_agent_version(said: object) -> str:
     return version if isinstance(version, str) and len(version) <= MAX_VERSION_LENGTH else ""
 
 
-def read_identity(said: object) -> Identity | None:
+def read_identity(said: object) -> MachineIdentity | None:
     """Return the agent's statement on its machine, in its output of an apply; None from an older agent."""
     try:
         found = read_json_object(str(said), SAID_BYTES).get("identity")
-        return None if found is None else Identity.model_validate(found)
+        return None if found is None else MachineIdentity.model_validate(found)
     except (UnreadableJsonError, ValidationError):
         return None
 

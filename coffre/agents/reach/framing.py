@@ -32,7 +32,7 @@ _EXIT_CODE = re.compile(r"[0-9]{1,3}")
 _PLAIN = re.compile(r"[A-Za-z0-9 /.,:=_@+-]")
 
 
-class Stage(Enum):
+class CommandStage(Enum):
     """How far a framed command came."""
 
     NOTHING = "nothing"
@@ -84,11 +84,11 @@ class Frame:
         """The line after all our output, whether the command began or not."""
         return f"{self.mark} over"
 
-    def reached(self, said: str) -> Stage:
+    def reached(self, said: str) -> CommandStage:
         """Tell how far a command came, by its two outputs together."""
         if self.begin in said:
-            return Stage.COMMAND
-        return Stage.SHELL if f"{self.mark} shell" in said else Stage.NOTHING
+            return CommandStage.COMMAND
+        return CommandStage.SHELL if f"{self.mark} shell" in said else CommandStage.NOTHING
 
     def read(self, *parts: str) -> Said:
         """Extract a command's output from its two streams; an incomplete line is ignored."""

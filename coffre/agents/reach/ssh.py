@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from coffre.agents.reach.framing import Frame, Stage
+from coffre.agents.reach.framing import CommandStage, Frame
 from coffre.agents.reach.ssh_errors import (
     Account,
-    UnreachableError,
+    MachineUnreachableError,
     explain_lost_output,
     explain_shell,
     explain_silence,
@@ -226,11 +226,11 @@ class SshMachine:
         """Return the error for a command that did not begin, or did not end."""
         said = f"{done.stdout}\n{done.stderr}"
         reached, before = frame.reached(said), frame.before(done.stdout, done.stderr)
-        if reached is Stage.COMMAND and frame.begin not in done.stdout:
+        if reached is CommandStage.COMMAND and frame.begin not in done.stdout:
             return explain_lost_output(self._account)
-        if reached is Stage.COMMAND:
-            return UnreachableError(f"{self.name}: the connection broke", "Run the command again.")
-        if reached is Stage.SHELL and self._connection.become and frame.over in said:
+        if reached is CommandStage.COMMAND:
+            return MachineUnreachableError(f"{self.name}: the connection broke", "Run the command again.")
+        if reached is CommandStage.SHELL and self._connection.become and frame.over in said:
             return explain_sudo(self._account, before)
         if done.exit_code < 0:
             return explain_silence(self._account, reached, "the command", BEGIN_SECONDS)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from coffre.agents.reach.framing import Stage
+from coffre.agents.reach.framing import CommandStage
 from coffre.errors import ExpectedError, RefusedError, RemoteError
 from coffre.outside.text import one_line, visible
 
@@ -22,7 +22,7 @@ class Account:
     user: str
 
 
-class UnreachableError(RemoteError):
+class MachineUnreachableError(RemoteError):
     """The machine's address did not answer, or the connection broke: it may work later."""
 
 
@@ -108,8 +108,8 @@ def explain_ssh(stderr: str, machine: str, trust: str) -> ExpectedError:
         )
     for sign, meaning, hint in _UNREACHABLE:
         if sign in text:
-            return UnreachableError(f"{machine}: {meaning}", hint)
-    return UnreachableError(
+            return MachineUnreachableError(f"{machine}: {meaning}", hint)
+    return MachineUnreachableError(
         f"{machine}: ssh failed: {last_line(stderr) or 'it gave no reason'}", "Try it by hand with ssh -v."
     )
 
@@ -168,20 +168,20 @@ def explain_lost_output(account: Account) -> LoginShellError:
     )
 
 
-def explain_silence(account: Account, reached: Stage, command: str, seconds: float) -> ExpectedError:
+def explain_silence(account: Account, reached: CommandStage, command: str, seconds: float) -> ExpectedError:
     """Return the error when a command did not answer in time, by how far it came."""
-    if reached is Stage.NOTHING:
+    if reached is CommandStage.NOTHING:
         return LoginShellError(
             f"{account.machine}: the login shell of {account.user} did not run a command within {seconds:.0f} seconds",
             f"Check the start-up files of {account.user} there (.bashrc, .zshenv, .profile, /etc/profile): one of them "
             "may wait for input. Check also the load of the machine.",
         )
-    if reached is Stage.SHELL:
+    if reached is CommandStage.SHELL:
         return SudoRefusedError(
             f"{account.machine}: sudo did not let {account.user} become root within {seconds:.0f} seconds",
             f"Try `sudo -n true` as {account.user} on the machine: sudo may wait for a name server or a directory.",
         )
-    return UnreachableError(
+    return MachineUnreachableError(
         f"{account.machine}: {command} did not answer within {seconds:.0f} seconds", "Check the load of the machine."
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre.agents.reach.ssh import CLIENT_VARIABLES, CONNECT_SECONDS, DEFAULT_PORT
-from coffre.agents.reach.ssh_errors import UnreachableError, explain_ssh, last_line
+from coffre.agents.reach.ssh_errors import MachineUnreachableError, explain_ssh, last_line
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
 from coffre.outside.environment import child_environment
@@ -152,7 +152,7 @@ def _call(command: Sequence[str], timeout_seconds: float) -> tuple[str, str]:
     try:
         done = processes.run(command, limits, environment=child_environment(os.environ, only=CLIENT_VARIABLES))
     except processes.DeadlinePassedError:
-        raise UnreachableError(
+        raise MachineUnreachableError(
             f"{command[-1]}: it did not answer in time", "Check that it is switched on and in the network."
         ) from None
     return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")

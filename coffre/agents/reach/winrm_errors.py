@@ -1,6 +1,6 @@
 """Explains a refused WinRM connection, as errors distinguished by the operator's next action. Pure."""
 
-from coffre.agents.reach.ssh_errors import LoginRefusedError, UnreachableError, last_line
+from coffre.agents.reach.ssh_errors import LoginRefusedError, MachineUnreachableError, last_line
 from coffre.errors import ExpectedError, RefusedError
 
 
@@ -38,8 +38,8 @@ def explain_winrm(reason: str, machine: str) -> ExpectedError:
         )
     for sign, meaning, hint in _UNREACHABLE:
         if sign in text:
-            return UnreachableError(f"{machine}: {meaning}", hint)
-    return UnreachableError(
+            return MachineUnreachableError(f"{machine}: {meaning}", hint)
+    return MachineUnreachableError(
         f"{machine}: WinRM failed: {last_line(reason) or 'it gave no reason'}",
         "Try `Test-WSMan -UseSSL -ComputerName HOST` from a Windows machine.",
     )

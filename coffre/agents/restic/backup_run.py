@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from coffre.agents.driver import Clock
+from coffre.agents.driver import RunClock
 from coffre.agents.reach.ssh import CompletedRun
-from coffre.agents.reach.ssh_errors import UnreachableError
+from coffre.agents.reach.ssh_errors import MachineUnreachableError
 from coffre.agents.report import InvalidReportError, Report, parse_report
 from coffre.errors import ExpectedError
 
@@ -60,20 +60,20 @@ def read_unit_state(text: str) -> UnitState:
 
 
 def start_and_wait(
-    machine: RunsCommands, deadline_seconds: float, on_progress: Callable[[str], None], clock: Clock | None = None
+    machine: RunsCommands, deadline_seconds: float, on_progress: Callable[[str], None], clock: RunClock | None = None
 ) -> Report:
     """Start the machine's backup, or join a running one, and return its report.
 
     Raises the errors of `ssh_errors` when the machine cannot be reached, BackupRunError when the agent is not
     installed, the run ended without a report, or the deadline passed: the run then goes on, on the machine.
     """
-    return _Follower(machine, on_progress, clock or Clock()).follow(deadline_seconds)
+    return _Follower(machine, on_progress, clock or RunClock()).follow(deadline_seconds)
 
 
 class _Follower:
     """One run, from its start to its report."""
 
-    def __init__(self, machine: RunsCommands, on_progress: Callable[[str], None], clock: Clock) -> None:
+    def __init__(self, machine: RunsCommands, on_progress: Callable[[str], None], clock: RunClock) -> None:
         self._machine = machine
         self._on_progress = on_progress
         self._clock = clock
@@ -114,7 +114,7 @@ class _Follower:
             try:
                 state = self._unit_state()
                 lost_at = None
-            except UnreachableError:
+            except MachineUnreachableError:
                 lost_at = lost_at if lost_at is not None else self._clock.now()
                 if self._clock.now() - lost_at > LOST_SECONDS:
                     raise

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from coffre import toolchain
-from coffre.agents.driver import AgentBuild, AgentOwner, Agents, Clock, Heard, OrderedProgram, Reach
+from coffre.agents.driver import AgentBuild, AgentOwner, Agents, Heard, OrderedProgram, Reach, RunClock
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.agents.restic.agents import ResticAgents
@@ -56,7 +56,7 @@ class ResticKind:
         reach: Reach,
         deadline_seconds: float,
         on_progress: Callable[[str], None],
-        clock: Clock,
+        clock: RunClock,
     ) -> Report:
         with reach() as machine:
             return start_and_wait(machine, deadline_seconds, on_progress, clock)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.backups.arguments import Tenant
+from coffre.cli.backups.arguments import TenantArgument
 from coffre.cli.context import open_checkout
 
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def acknowledge(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose storage or paths lost something.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it may be gone; recorded.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
-Machine = Annotated[str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+MachineOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)
+]
 
 FAILED, REFUSED = 1, 4

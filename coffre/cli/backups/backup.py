@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.backups.arguments import FAILED, REFUSED, Machine, Tenant
+from coffre.cli.backups.arguments import FAILED, REFUSED, MachineOption, TenantArgument
 from coffre.cli.context import open_checkout
 from coffre.cli.service.gate import show_filling
 from coffre.spec.values.sizes import format_bytes
@@ -23,8 +23,8 @@ def register(app: typer.Typer) -> None:
 
 def backup(
     context: typer.Context,
-    tenant: Tenant,
-    machine: Machine = None,
+    tenant: TenantArgument,
+    machine: MachineOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
     """Back machines up now, wait, and show the result."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.backups.arguments import FAILED, Machine, Tenant
+from coffre.cli.backups.arguments import FAILED, MachineOption, TenantArgument
 from coffre.cli.context import open_checkout
 from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def drill(
     context: typer.Context,
-    tenant: Tenant,
-    machine: Machine = None,
+    tenant: TenantArgument,
+    machine: MachineOption = None,
     seed: Annotated[int | None, typer.Option(help="Repeat the sample of an earlier drill.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:

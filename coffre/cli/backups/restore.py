@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.backups.arguments import Tenant
+from coffre.cli.backups.arguments import TenantArgument
 from coffre.cli.context import open_checkout
 from coffre.spec.values.sizes import format_bytes
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def restore(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     to: Annotated[
         str,
         typer.Option(
@@ -57,7 +57,7 @@ def restore(
     """
     from coffre.operations.restore.restore import (
         MachineDestination,
-        Wanted,
+        RestoreSource,
         read_destination,
         restore_to_directory,
         restore_to_machine,
@@ -65,7 +65,7 @@ def restore(
     from coffre.tenant.opening import open_tenant
     from coffre.tenant.runs import recorded_run
 
-    wanted = Wanted(machine, snapshot, path)
+    wanted = RestoreSource(machine, snapshot, path)
     with open_tenant(open_checkout(context), tenant, output.warning) as opened:
         destination = read_destination(
             to,

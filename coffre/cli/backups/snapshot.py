@@ -13,10 +13,10 @@ from coffre.outside.text import one_line
 if TYPE_CHECKING:
     from coffre.tenant.opening import OpenTenant
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
-Machine = Annotated[str, typer.Option(metavar="NAME", help="The machine whose snapshot it is.")]
-SnapshotId = Annotated[str, typer.Option(metavar="ID", help="The snapshot's id, or its beginning.")]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="The reason; recorded.")]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+MachineOption = Annotated[str, typer.Option(metavar="NAME", help="The machine whose snapshot it is.")]
+SnapshotOption = Annotated[str, typer.Option(metavar="ID", help="The snapshot's id, or its beginning.")]
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="The reason; recorded.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Set forged or unreadable snapshots aside.")
 
@@ -26,7 +26,13 @@ def register(app: typer.Typer) -> None:
 
 
 @commands.command("set-aside")
-def set_aside(context: typer.Context, tenant: Tenant, machine: Machine, snapshot: SnapshotId, reason: Reason) -> None:
+def set_aside(
+    context: typer.Context,
+    tenant: TenantArgument,
+    machine: MachineOption,
+    snapshot: SnapshotOption,
+    reason: ReasonOption,
+) -> None:
     """Set a snapshot aside: restores, drills, returns and departures skip it. Deletes nothing; recorded.
 
     Returns and the certificate of erasure list it. `coffre snapshot bring-back` reverses it.
@@ -41,7 +47,13 @@ def set_aside(context: typer.Context, tenant: Tenant, machine: Machine, snapshot
 
 
 @commands.command("bring-back")
-def bring_back(context: typer.Context, tenant: Tenant, machine: Machine, snapshot: SnapshotId, reason: Reason) -> None:
+def bring_back(
+    context: typer.Context,
+    tenant: TenantArgument,
+    machine: MachineOption,
+    snapshot: SnapshotOption,
+    reason: ReasonOption,
+) -> None:
     """Put a snapshot that was set aside back into its repository. Recorded."""
     from coffre.operations.restore import setting_aside
 
@@ -53,7 +65,7 @@ def bring_back(context: typer.Context, tenant: Tenant, machine: Machine, snapsho
 @commands.command("list")
 def list_snapshots(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="One machine (default: all).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of snapshots that are set aside.")] = False,
 ) -> None:

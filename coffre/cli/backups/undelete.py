@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.backups.arguments import Tenant
+from coffre.cli.backups.arguments import TenantArgument
 from coffre.cli.context import open_checkout
 from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def undelete(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     machine: Annotated[str, typer.Option(metavar="NAME", help="The machine whose repository it is.")],
     at: Annotated[
         str,

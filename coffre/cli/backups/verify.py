@@ -48,7 +48,7 @@ def verify(
 
     done, failed = [], []
     with open_recorded(open_checkout(context), tenant, "verify", output.warning) as opened:
-        names = [machine] if machine else operation.list_machines(opened.tenant, opened.buckets)
+        names = [machine] if machine else operation.list_machines_to_verify(opened.tenant, opened.buckets)
         refuse_unapplied(opened.tenant, opened.buckets, opened.log, [])
         publish_programs(opened.tenant, opened.storage, output.warning, proves=True)
         for name in names:

@@ -13,7 +13,7 @@ from coffre.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from coffre.offboarding.certificate.verify import Verdict
+    from coffre.offboarding.certificate.verify import CertificateVerdict
 
 FAILED = 1
 
@@ -83,7 +83,7 @@ def _find_own_certificate(context: typer.Context) -> Path | None:
     return find_own_certificate(load_checkout(root, []).settings, root)
 
 
-def _show(verdict: "Verdict") -> None:
+def _show(verdict: "CertificateVerdict") -> None:
     if verdict.facts is not None:
         _show_facts(verdict)
     for problem in verdict.problems:
@@ -92,7 +92,7 @@ def _show(verdict: "Verdict") -> None:
         output.error("error: the signer was not checked: name the provider's certificate with --certificate")
 
 
-def _show_facts(verdict: "Verdict") -> None:
+def _show_facts(verdict: "CertificateVerdict") -> None:
     facts = verdict.facts
     assert facts is not None  # noqa: S101 - asked for a whole file only
     what = "statement" if verdict.number is None else f"certificate {verdict.number} of {facts['issued_on']}"
@@ -105,7 +105,7 @@ def _show_facts(verdict: "Verdict") -> None:
         _show_certificate(facts)
 
 
-def _say_who_vouches(verdict: "Verdict") -> str:
+def _say_who_vouches(verdict: "CertificateVerdict") -> str:
     if verdict.is_trial:
         compared = f", the one of {verdict.vouched_by}" if verdict.vouched_by is not None else ""
         return f"the test key of an embedded platform{compared}: it proves nothing"

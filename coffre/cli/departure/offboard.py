@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from coffre.offboarding.lifecycle.stages import Waiting
     from coffre.spec.loader import Checkout
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
-Day = Annotated[
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+DayOption = Annotated[
     datetime | None,
     typer.Option(
         "--today",
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 def offboard(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show the dates and, from live facts, what would be erased. Changes nothing.")
     ] = False,
@@ -113,7 +113,7 @@ def offboard(
         Stage | None,
         typer.Option(help="End with 4 and the reason unless this stage is reached; for pipelines.", show_default=False),
     ] = None,
-    today: Day = None,
+    today: DayOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the erasure.")] = False,
 ) -> None:
     """End a tenant's contract: do what is due today, and show the next step and its date.

@@ -17,7 +17,7 @@ UNSOUND = 1
 _READ_CHARACTERS = 1 << 16
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="An age public key: age1….")]
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -128,7 +128,7 @@ def verify(
 @group.command("export")
 def export(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The encrypted file to make.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason; recorded for each machine (article 12).")],
     recipient: Annotated[
@@ -148,7 +148,7 @@ def export(
 @group.command("set")
 def set_secret(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name that `credential:` of the tenant file uses.")],
 ) -> None:
     """Store a password or key that a tenant file names; read it without echo or from standard input."""

@@ -24,11 +24,11 @@ def signers(
     person added alone counts as a key of that person. Trust begins with the first version of the file.
     """
     from coffre.signing.history import Trust, read_trust
-    from coffre.signing.objects import find_place, open_objects
+    from coffre.signing.objects import find_git_location, open_objects
     from coffre.workspace.clock import utc_now
 
     root = get_globals(context).find_root()
-    place = find_place(root)
+    place = find_git_location(root)
     trust = Trust((), {}, (), ())
     if place is not None:
         with open_objects(root) as objects:

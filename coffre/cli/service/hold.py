@@ -8,7 +8,7 @@ import typer
 from coffre.cli import output
 from coffre.cli.context import open_checkout
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 Reference = Annotated[str, typer.Option(metavar="TEXT", help="The reference of the order or letter; recorded.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Confidential holds: in the records, never in git.")
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 @commands.command("place")
 def place(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     reference: Reference,
     since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The day of the order.")],
     block_access: Annotated[
@@ -45,7 +45,7 @@ def place(
 @commands.command("lift")
 def lift(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     reference: Reference,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Who ends the hold, and why; recorded.")],
 ) -> None:
@@ -61,7 +61,7 @@ def lift(
 @commands.command("list")
 def list_holds(
     context: typer.Context,
-    tenant: Tenant,
+    tenant: TenantArgument,
     as_json: Annotated[bool, typer.Option("--json", help="A list of holds.")] = False,
 ) -> None:
     """List the active confidential holds on a tenant."""

@@ -40,10 +40,10 @@ def rotate(
     Repository passwords do not change. The thief of a machine knows its password, but needs an accepted key to read its
     backups: revoke that key with --machine NAME --now.
     """
-    from coffre.provisioning.rotation.rotate import Choice, rotate_tenant
+    from coffre.provisioning.rotation.rotate import KeyChoice, rotate_tenant
 
     checkout = open_checkout(context)
-    choice = Choice(machine, owner, signing)
+    choice = KeyChoice(machine, owner, signing)
     if not yes:
         at_once = " and revoke the old ones at once" if now else ""
         question = f"Replace {describe_choice(choice)} of {tenant}{at_once}?"

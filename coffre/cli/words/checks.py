@@ -5,7 +5,7 @@ from typing import assert_never
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Contents,
+    ContentsSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -83,7 +83,7 @@ def _say_seen(check: ErasureCheck) -> str:
         case Present(owner=owner):
             there = _PRESENT.get(look, "the platform still has it")
             return there if owner is None else f"{there}, owner {owner}"
-        case Contents():
+        case ContentsSeen():
             return f"{seen.versions} versions, {seen.markers} delete markers, {seen.uploads} unfinished uploads"
         case Left(names=names):
             return f"{_LISTS.get(look, 'there are')} {', '.join(names) or 'none'}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coffre.anchors.check import HeadFault, Weakness
-    from coffre.records.chain.verification import Fault
+    from coffre.records.chain.verification import ChainFault
     from coffre.records.events import Event
     from coffre.records.facts.password_uses import PasswordReason
 
@@ -50,7 +50,7 @@ def say_use(reason: "PasswordReason") -> str:
             return reason.text
 
 
-def say_fault(fault: "Fault") -> str:
+def say_fault(fault: "ChainFault") -> str:
     """Describe where and how the records were altered."""
     where = f"link {fault.position}" if fault.position is not None else "the tables"
     if fault.subject is not None:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from coffre.secrets.identifiers import SecretId, SecretKind, describe
 
 if TYPE_CHECKING:
-    from coffre.provisioning.rotation.rotate import Choice, KeyOutcome
+    from coffre.provisioning.rotation.rotate import KeyChoice, KeyOutcome
     from coffre.provisioning.rotation.rules import PendingReason
 
 
-def describe_choice(choice: "Choice") -> str:
+def describe_choice(choice: "KeyChoice") -> str:
     """Name the chosen keys."""
     chosen = [SecretId(SecretKind.MACHINE_KEY, choice.machine)] if choice.machine else []
     chosen += [SecretId(SecretKind.OWNER_KEY)] if choice.owner else []

@@ -20,7 +20,7 @@ MAX_KNOWN = 20_000
 
 
 @dataclass(frozen=True)
-class Stored:
+class ListedRepository:
     """What a listing shows of a repository; ``snapshots`` are the ids of its snapshot objects."""
 
     snapshots: frozenset[str]
@@ -30,20 +30,20 @@ class Stored:
     pack_bytes: int
 
 
-NOT_LISTED = Stored(frozenset(), has_config=False, keys=0, packs=0, pack_bytes=0)
+NOT_LISTED = ListedRepository(frozenset(), has_config=False, keys=0, packs=0, pack_bytes=0)
 """The value for a repository that was not listed: nothing is learned from it."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class BucketRead:
     """One read of a machine's bucket: the reports were listed before the snapshots, from ``began_at`` on."""
 
     reported: Reported
-    stored: Stored
+    stored: ListedRepository
     began_at: datetime
 
 
-def learn(memory: Memory, seen: Seen) -> Memory:
+def learn(memory: Memory, seen: BucketRead) -> Memory:
     """Return the memory after a read of the bucket. It only grows, so that reads may overtake each other."""
     reported, stored = seen.reported, seen.stored
     memory = identity.learn(memory, (*reported.reports, *reported.others))
@@ -67,7 +67,7 @@ def learn_check_in(memory: Memory, applied: Applied | SetAside | None) -> Memory
     return replace(memory, check_in_number=max(applied.number, memory.check_in_number or 0))
 
 
-def judge(machine: str, before: Memory, after: Memory, seen: Seen) -> tuple[Finding, ...]:
+def judge(machine: str, before: Memory, after: Memory, seen: BucketRead) -> tuple[Finding, ...]:
     """Report what was seen before and is now missing; ``after`` is the memory after this read."""
     reported, stored = seen.reported, seen.stored
     changed = [] if before.is_vouched else [Finding(FindingKind.MEMORY_CHANGED, machine)]
@@ -84,7 +84,7 @@ def judge_absence(machine: str, memory: Memory) -> tuple[Finding, ...]:
     return gone if memory.is_vouched else (*gone, Finding(FindingKind.MEMORY_CHANGED, machine))
 
 
-def find_lack(stored: Stored) -> str | None:
+def find_lack(stored: ListedRepository) -> str | None:
     """Name the missing parts of a repository: everything, config or keys; None when it has them."""
     if not stored.has_config and not stored.keys and not stored.packs and not stored.snapshots:
         return "everything"
@@ -129,7 +129,7 @@ def _account(memory: Memory, reported: Reported) -> int | None:
     return accounted
 
 
-def _learn_snapshots(memory: Memory, seen: Seen) -> Mapping[str, KnownSnapshot]:
+def _learn_snapshots(memory: Memory, seen: BucketRead) -> Mapping[str, KnownSnapshot]:
     known = dict(memory.snapshots)
     for snapshot_id in sorted(seen.stored.snapshots):
         if snapshot_id not in known:
@@ -166,7 +166,7 @@ def _is_of_before(memory: Memory, report: Report, moment: datetime) -> bool:
     return report.by_server(moment) < memory.begun_at
 
 
-def _judge_snapshots(machine: str, after: Memory, stored: Stored) -> Iterator[Finding]:
+def _judge_snapshots(machine: str, after: Memory, stored: ListedRepository) -> Iterator[Finding]:
     expected = after.expected
     lack = find_lack(stored)
     if lack is not None and expected:
@@ -189,7 +189,7 @@ def _age(known: KnownSnapshot) -> tuple[datetime, int]:
     return known.seen_at, known.report_number or 0
 
 
-def _judge_packs(machine: str, before: Memory, stored: Stored) -> Iterator[Finding]:
+def _judge_packs(machine: str, before: Memory, stored: ListedRepository) -> Iterator[Finding]:
     fewer = max(0, (before.packs or 0) - stored.packs)
     lost_bytes = max(0, (before.pack_bytes or 0) - stored.pack_bytes)
     if fewer or lost_bytes:

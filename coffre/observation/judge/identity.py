@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.report import LONGEST_OFFSET_SECONDS, Report
 from coffre.findings import Finding, FindingKind
 from coffre.outside.text import one_line
@@ -36,18 +36,18 @@ _LATER = "+"
 
 
 @dataclass(frozen=True)
-class Word:
+class AgentStatement:
     """One statement of an agent: ``at`` by the server's clock (None: unknown), ``begun_at`` its best known start."""
 
-    identity: Identity | None
+    identity: MachineIdentity | None
     begun_at: datetime
     at: datetime | None = None
     number: int | None = None
 
 
-def seen_by_us(said: Identity, at: datetime) -> Word:
+def seen_by_us(said: MachineIdentity, at: datetime) -> AgentStatement:
     """Return the statement of an agent that SMILÉO deployed itself: its clock was compared with no other."""
-    return Word(said.model_copy(update={"booted_at": None}), at)
+    return AgentStatement(said.model_copy(update={"booted_at": None}), at)
 
 
 def learn(memory: Memory, reports: Iterable[Report]) -> Memory:
@@ -67,11 +67,11 @@ def is_own(memory: Memory, report: Report) -> bool:
     return memory.boots[boot_key(memory, word)].is_own
 
 
-def is_foreign(memory: Memory, said: Identity | None, at: datetime) -> bool:
+def is_another_machine(memory: Memory, said: MachineIdentity | None, at: datetime) -> bool:
     """Tell whether an agent's statement is certainly from another machine than the accepted one."""
     if said is None:
         return False
-    boot = memory.boots.get(boot_key(memory, Word(said, at)))
+    boot = memory.boots.get(boot_key(memory, AgentStatement(said, at)))
     return bool(differences(memory.accepted, said)) or (boot is not None and not boot.is_own)
 
 
@@ -82,7 +82,7 @@ def boot_of(memory: Memory, report: Report) -> str | None:
     return key if key in memory.boots and not _could_not_say(memory, word) else None
 
 
-def hear(memory: Memory, word: Word) -> Memory:
+def hear(memory: Memory, word: AgentStatement) -> Memory:
     """Return what is known of machines after one statement."""
     if _could_not_say(memory, word):
         return memory
@@ -97,7 +97,7 @@ def hear(memory: Memory, word: Word) -> Memory:
     return replace(memory, boots=_bounded(boots))
 
 
-def boot_key(memory: Memory, word: Word) -> str:
+def boot_key(memory: Memory, word: AgentStatement) -> str:
     """Return the key of a statement's boot. A boot that goes on after its place was given away has another key."""
     if word.identity is None:
         return UNNAMED
@@ -110,7 +110,7 @@ def boot_key(memory: Memory, word: Word) -> str:
     return key
 
 
-def differences(accepted: AcceptedMachine | None, said: Identity) -> tuple[str, ...]:
+def differences(accepted: AcceptedMachine | None, said: MachineIdentity) -> tuple[str, ...]:
     """Name the differences between a machine and the accepted one; an unknown value is no difference."""
     if accepted is None:
         return ()
@@ -121,7 +121,7 @@ def differences(accepted: AcceptedMachine | None, said: Identity) -> tuple[str, 
     return tuple(name for name, (one, other) in pairs.items() if one and other and one != other)
 
 
-def accept(memory: Memory, said: Identity, at: datetime) -> Memory:
+def accept(memory: Memory, said: MachineIdentity, at: datetime) -> Memory:
     """Return a memory that accepts the machine that SMILÉO sees at the machine's address.
 
     Earlier backups under the name do not change their owner, neither other machines' nor this one's.
@@ -184,7 +184,7 @@ def tag_of(machine_id: str, hardware_id: str) -> str:
 
 
 def _evidence(memory: Memory, boot: KnownBoot) -> Mapping[str, str | int | None]:
-    said = Identity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)
+    said = MachineIdentity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)
     reasons = differences(memory.accepted, said)
     if boot.key == UNNAMED:
         reasons = ("silence",)
@@ -203,26 +203,26 @@ def _others(memory: Memory) -> dict[str, KnownBoot]:
     return {key: boot for key, boot in memory.boots.items() if not boot.is_own}
 
 
-def _word_of(report: Report) -> Word:
+def _word_of(report: Report) -> AgentStatement:
     offset = report.clock_offset_seconds
     if offset is None or abs(offset) > LONGEST_OFFSET_SECONDS:
         # No clock was compared with this one: it cannot date a boot, but it gives the order.
         said = report.identity and report.identity.model_copy(update={"booted_at": None})
-        return Word(said, report.started_at, None, report.number)
+        return AgentStatement(said, report.started_at, None, report.number)
     fast = timedelta(seconds=offset)
     said = report.identity
     if said is not None and said.booted_at is not None:
         said = said.model_copy(update={"booted_at": said.booted_at - fast})
-    return Word(said, report.started_at - fast, report.finished_at - fast, report.number)
+    return AgentStatement(said, report.started_at - fast, report.finished_at - fast, report.number)
 
 
-def _could_not_say(memory: Memory, word: Word) -> bool:
+def _could_not_say(memory: Memory, word: AgentStatement) -> bool:
     """Tell whether a statement is from an earlier agent version, which could not give its machine's identity."""
     since = memory.identified_since
     return word.identity is None and (since is None or word.begun_at <= since + MARGIN)
 
 
-def _accept_first(memory: Memory, word: Word) -> Memory:
+def _accept_first(memory: Memory, word: AgentStatement) -> Memory:
     """Accept the first machine that gives its identity: no other one is known."""
     assert word.identity is not None  # noqa: S101 - hear has checked it
     said = word.identity
@@ -230,8 +230,8 @@ def _accept_first(memory: Memory, word: Word) -> Memory:
     return replace(memory, accepted=accepted, identified_since=word.begun_at)
 
 
-def _first_heard(memory: Memory, key: str, word: Word) -> KnownBoot:
-    said = word.identity or Identity()
+def _first_heard(memory: Memory, key: str, word: AgentStatement) -> KnownBoot:
+    said = word.identity or MachineIdentity()
     is_same = memory.accepted is not None and not differences(memory.accepted, said)
     return KnownBoot(
         key,
@@ -247,8 +247,8 @@ def _first_heard(memory: Memory, key: str, word: Word) -> KnownBoot:
     )
 
 
-def _heard_again(known: KnownBoot, word: Word) -> KnownBoot:
-    said = word.identity or Identity()
+def _heard_again(known: KnownBoot, word: AgentStatement) -> KnownBoot:
+    said = word.identity or MachineIdentity()
     is_newest = (word.number or 0) >= (known.last_number or 0)
     return replace(
         known,
@@ -288,7 +288,7 @@ def _was_its_own(boots: Mapping[str, KnownBoot], boot: KnownBoot, accepted: Acce
     """Tell whether a boot before the acceptance was the accepted machine's: same identity, and no overlap."""
     if boot.key == UNNAMED or boot.key.endswith(_LATER) or boot.ended_at is not None:
         return boot.is_own
-    if differences(accepted, Identity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)):
+    if differences(accepted, MachineIdentity(machine_id=boot.machine_id, hardware_id=boot.hardware_id)):
         return boot.is_own
     same = [each for each in boots.values() if not _differ(each, boot)]
     return not any(each.key != boot.key and _overlap(each, boot) for each in same)

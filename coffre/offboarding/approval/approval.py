@@ -12,8 +12,8 @@ from coffre.errors import RefusedError
 from coffre.offboarding.approval.people import Acted, People
 from coffre.offboarding.lifecycle.evidence import Approved
 from coffre.signing.authors import Authorship, Hand, read_authorship
-from coffre.signing.history import Identity, Known
-from coffre.signing.objects import find_place, open_objects
+from coffre.signing.history import KeyHolder, Known
+from coffre.signing.objects import find_git_location, open_objects
 from coffre.signing.signers import FILE_NAME, person_of
 from coffre.signing.statements import Act
 from coffre.spec.files import TENANTS_FOLDER
@@ -31,7 +31,7 @@ class Approver:
     """A person who approved by a signature: the address and the key."""
 
     name: str
-    identity: Identity
+    identity: KeyHolder
 
 
 def get_approval(tenant: Tenant, checkout: Checkout, people: People) -> Approved:
@@ -53,7 +53,7 @@ def get_approval(tenant: Tenant, checkout: Checkout, people: People) -> Approved
 def read_block(tenant: Tenant, checkout: Checkout, people: People) -> Authorship:
     """Return the `leaving:` block of the branch, and its authors; RefusedError when it is not committed as it is."""
     root, file = checkout.root, file_of(tenant)
-    place = find_place(root)
+    place = find_git_location(root)
     written = None
     if place is not None:
         with open_objects(root) as objects:
@@ -113,7 +113,7 @@ def judge_approval(
     )
 
 
-def _is_other(approver: Approver, authors: Sequence[Identity], known: Known) -> bool:
+def _is_other(approver: Approver, authors: Sequence[KeyHolder], known: Known) -> bool:
     return all(
         not known.is_same_person(author, approver.name) and known.is_two_people(author, approver.identity)
         for author in authors

@@ -15,8 +15,8 @@ from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.evidence import Approved, Signed, Step
 from coffre.offboarding.lifecycle.journal import Journal, JournalLine, digest_journal
 from coffre.signing import ssh
-from coffre.signing.history import Identity, Known, Trust, read_trust
-from coffre.signing.objects import find_place, open_objects
+from coffre.signing.history import KeyHolder, Known, Trust, read_trust
+from coffre.signing.objects import find_git_location, open_objects
 from coffre.signing.signers import FILE_NAME
 from coffre.signing.ssh import read_signature
 from coffre.signing.statements import (
@@ -45,7 +45,7 @@ class Acted:
     """
 
     statement: Statement
-    identity: Identity
+    identity: KeyHolder
     entry: JournalLine
     signed: Signed
 
@@ -69,7 +69,7 @@ class People:
     def trust(self) -> Trust:
         """The trusted keys, from the history of this checkout; none outside git."""
         root = self._checkout.root
-        place = find_place(root)
+        place = find_git_location(root)
         if place is None:
             return Trust((), {}, (), ())
         with open_objects(root) as objects:
@@ -114,7 +114,7 @@ class People:
                     found.setdefault(acted.statement.nonce, acted)
         return list(found.values())
 
-    def identify(self, key: Path) -> Identity:
+    def identify(self, key: Path) -> KeyHolder:
         """Return the identity of a key; RefusedError for an untrusted one."""
         holder = self.trust.now.find_holder(ssh.read_fingerprint(key))
         if holder is None:
@@ -172,7 +172,7 @@ class People:
         return None if identity is None else Acted(statement, identity, entry, signed)
 
 
-def _identify(signed: Signed, statement: Statement, known: Known, at: datetime) -> Identity | None:
+def _identify(signed: Signed, statement: Statement, known: Known, at: datetime) -> KeyHolder | None:
     """Return the signer of a statement, if that person may make it."""
     if signed.namespace not in (NAMESPACE, PLATFORM_NAMESPACE):
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from coffre.offboarding.certificate.model import CertificateFacts, Seen
+from coffre.offboarding.certificate.model import AttributedEvidence, CertificateFacts
 from coffre.offboarding.lifecycle.calendar import Milestone
 from coffre.offboarding.notices import words
 from coffre.records.facts.departure import Stage
@@ -38,7 +38,7 @@ def _acts(facts: CertificateFacts) -> Iterator[tuple[str, date, datetime, date]]
     erasure_from = _erasure_from(facts)
     if erasure_from is None:
         return
-    acts: list[tuple[str, Seen[object] | None]] = []
+    acts: list[tuple[str, AttributedEvidence[object] | None]] = []
     for each in facts.machines:
         acts += [
             (f"Effacement commencé des sauvegardes de la machine {each.machine}", each.began),  # type: ignore[list-item]

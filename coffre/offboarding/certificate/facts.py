@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from coffre.offboarding.certificate.model import (
     Attests,
+    AttributedEvidence,
     Basis,
     CertificateFacts,
     CertifiedVerification,
@@ -21,9 +22,8 @@ from coffre.offboarding.certificate.model import (
     Letter,
     MachineFacts,
     Processor,
-    Proof,
+    Provenance,
     Reached,
-    Seen,
     Site,
 )
 from coffre.offboarding.certificate.reservations import Holding, list_reservations
@@ -43,7 +43,7 @@ from coffre.offboarding.lifecycle.evidence import (
     Verified,
 )
 from coffre.offboarding.lifecycle.journal import JournalLine, digest_journal
-from coffre.offboarding.lifecycle.keeping_after import Reason, kept_until
+from coffre.offboarding.lifecycle.keeping_after import RetentionReason, kept_until
 from coffre.records.chain.heads import Head
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import LetterPosted, RecordsTrimmed
@@ -113,9 +113,9 @@ def _gather(sources: Sources) -> CertificateFacts:
         emptied=_find(sources, Step.EMPTIED, Verified),
         final_check=_find(sources, Step.FINAL_CHECK, Verified),
         letters=tuple(_letters(sources.others)),
-        kept=tuple(Kept(why, kept_until(why, sources.issued_on, settings.offboarding)) for why in Reason),
+        kept=tuple(Kept(why, kept_until(why, sources.issued_on, settings.offboarding)) for why in RetentionReason),
         records_trimmed=_records_trimmed(sources.others),
-        proof=Proof(
+        proof=Provenance(
             journal_entries=len(entries),
             journal_sha256=digest_journal(entries),
             commits=_commits(sources),
@@ -229,7 +229,7 @@ def _is_about(entry: JournalLine, machine: str) -> bool:
     return machine in (entry.event.machine, entry.evidence.get("machine"))
 
 
-def _find_attestation(sources: Sources, what: Attested) -> Seen[Attestation] | None:
+def _find_attestation(sources: Sources, what: Attested) -> AttributedEvidence[Attestation] | None:
     return next((each for each in reversed(_list(sources, Step.ATTESTED, Attestation)) if each.fact.what is what), None)
 
 
@@ -256,13 +256,13 @@ def _letters(others: Sequence[Event]) -> Iterable[Letter]:
     return newest.values()
 
 
-def _records_trimmed(others: Sequence[Event]) -> Seen[None] | None:
+def _records_trimmed(others: Sequence[Event]) -> AttributedEvidence[None] | None:
     found = [event for event in others if event.kind is EventKind.RECORDS_TRIMMED]
     if not found:
         return None
     last = found[-1]
     on = read_as(last, RecordsTrimmed).on
-    return None if on is None else Seen(None, last.actor, last.at, on)
+    return None if on is None else AttributedEvidence(None, last.actor, last.at, on)
 
 
 def _commits(sources: Sources) -> tuple[str, ...]:
@@ -275,20 +275,20 @@ def _steps(entries: Sequence[JournalLine], step: Step) -> list[JournalLine]:
     return [entry for entry in entries if entry.step is step]
 
 
-def _list(sources: Sources, step: Step, kind: type[E]) -> list[Seen[E]]:
+def _list(sources: Sources, step: Step, kind: type[E]) -> list[AttributedEvidence[E]]:
     return [_see(sources, entry, entry.read(kind)) for entry in _steps(sources.entries, step)]
 
 
-def _find(sources: Sources, step: Step, kind: type[E]) -> Seen[E] | None:
+def _find(sources: Sources, step: Step, kind: type[E]) -> AttributedEvidence[E] | None:
     found = _list(sources, step, kind)
     return found[-1] if found else None
 
 
-def _find_mark(sources: Sources, step: Step) -> Seen[None] | None:
+def _find_mark(sources: Sources, step: Step) -> AttributedEvidence[None] | None:
     """Return the person and the time of a step that has no other evidence."""
     found = _steps(sources.entries, step)
     return _see(sources, found[-1], None) if found else None
 
 
-def _see(sources: Sources, entry: JournalLine, fact: E) -> Seen[E]:
-    return Seen(fact, entry.event.actor, entry.event.at, entry.on, sources.who.is_proved(entry))
+def _see(sources: Sources, entry: JournalLine, fact: E) -> AttributedEvidence[E]:
+    return AttributedEvidence(fact, entry.event.actor, entry.event.at, entry.on, sources.who.is_proved(entry))

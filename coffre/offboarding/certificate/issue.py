@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import coffre
-from coffre.anchors.anchoring import Place, sign_records
+from coffre.anchors.anchoring import AnchorPlace, sign_records
 from coffre.correspondence.documents import tenant_folder
 from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.approval.approval import digest_block, read_block
@@ -94,7 +94,7 @@ def _is_block_approved(tenant: Tenant, checkout: Checkout, people: People, journ
 def _find_head(secret_store: SecretStore, log: TenantLog, on_notice: OnNotice) -> Head | None:
     """Sign the head of the records; on failure the certificate is issued without a head, and says so."""
     try:
-        return sign_records(log.open_records(), secret_store, Place.CERTIFICATE.value)
+        return sign_records(log.open_records(), secret_store, AnchorPlace.CERTIFICATE.value)
     except ExpectedError as problem:
         on_notice(f"the certificate has no head of the records: {problem.message}")
         return None

@@ -18,7 +18,7 @@ from coffre.offboarding.lifecycle.evidence import (
     UserDeleted,
     Verified,
 )
-from coffre.offboarding.lifecycle.keeping_after import Reason
+from coffre.offboarding.lifecycle.keeping_after import RetentionReason
 from coffre.records.chain.heads import Head
 from coffre.records.facts.departure import Stage
 
@@ -32,7 +32,7 @@ FORMAT = 2
 
 
 @dataclass(frozen=True)
-class Seen(Generic[E]):
+class AttributedEvidence(Generic[E]):
     """Evidence with its author, time, and day of the procedure. ``is_proved``: a signature proves the author."""
 
     fact: E
@@ -94,7 +94,7 @@ class Basis:
     ends_on: date | None = None
     extended_to: date | None = None
     is_public_buyer: bool = False
-    approved: Seen[Approved] | None = None
+    approved: AttributedEvidence[Approved] | None = None
     calendar: tuple[Day, ...] = ()
     retired_on: date | None = None
     kept_until: date | None = None
@@ -116,7 +116,7 @@ class Attests:
     """One of the customer's duties (contract, article 14) and the document that attests it; None: not received."""
 
     what: Attested
-    received: Seen[Attestation] | None
+    received: AttributedEvidence[Attestation] | None
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ class MachineFacts:
 
     machine: str
     system: str
-    returned: tuple[Seen[Returned], ...]
-    agent: Seen[Agent] | None
-    began: Seen[ErasureBegan] | None
-    erased: Seen[BucketErased] | None
+    returned: tuple[AttributedEvidence[Returned], ...]
+    agent: AttributedEvidence[Agent] | None
+    began: AttributedEvidence[ErasureBegan] | None
+    erased: AttributedEvidence[BucketErased] | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class CertifiedVerification:
     names differ, which proves nothing.
     """
 
-    seen: Seen[Verified]
+    seen: AttributedEvidence[Verified]
     is_by_another: bool
     failed_before: int
     is_other_name: bool = False
@@ -183,12 +183,12 @@ class Letter:
 class Kept:
     """Records that are kept, and their last day."""
 
-    why: Reason
+    why: RetentionReason
     until: date
 
 
 @dataclass(frozen=True)
-class Proof:
+class Provenance:
     """The sources and tools of the certificate; hashes are SHA-256.
 
     ``journal_sha256`` is the hash of the journal's entries as JSON; ``signers`` are the X.509 certificates, leaf first.
@@ -222,18 +222,18 @@ class CertificateFacts:
     course: tuple[Reached, ...]
     machines: tuple[MachineFacts, ...]
     attestations: tuple[Attests, ...]
-    users_suspended: Seen[None] | None
-    secrets: tuple[Seen[SecretDestroyed], ...]
-    users: tuple[Seen[UserDeleted], ...]
-    stack_removed: Seen[None] | None
-    local_removed: Seen[None] | None
+    users_suspended: AttributedEvidence[None] | None
+    secrets: tuple[AttributedEvidence[SecretDestroyed], ...]
+    users: tuple[AttributedEvidence[UserDeleted], ...]
+    stack_removed: AttributedEvidence[None] | None
+    local_removed: AttributedEvidence[None] | None
     verification: CertifiedVerification | None
-    emptied: Seen[Verified] | None
-    final_check: Seen[Verified] | None
+    emptied: AttributedEvidence[Verified] | None
+    final_check: AttributedEvidence[Verified] | None
     letters: tuple[Letter, ...]
     kept: tuple[Kept, ...]
-    records_trimmed: Seen[None] | None
-    proof: Proof
+    records_trimmed: AttributedEvidence[None] | None
+    proof: Provenance
     timezone: str
     reservations: tuple[str, ...] = field(default=())
     people: tuple[Person, ...] = field(default=())

@@ -21,7 +21,7 @@ LIMIT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CertificateVerdict:
     """The result for a file. ``problems`` are sentences; a valid certificate has none.
 
     ``is_trusted`` is None without a trusted certificate to compare with: then the file is intact, but its signer is
@@ -45,7 +45,7 @@ class Verdict:
         return self.is_intact and self.is_trusted is True and not self.problems
 
 
-def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None) -> Verdict:
+def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None) -> CertificateVerdict:
     """Verify a certificate's PDF or JSON; ``trusted`` is a PEM file with the provider's certificate, or its issuer's.
 
     An issuer signs certificates for many holders: then ``signer_name`` must be exactly the signer's name.
@@ -60,13 +60,15 @@ def verify_file(path: Path, trusted: Path | None, signer_name: str | None = None
     try:
         seal = open_seal(content)
     except SealError as problem:
-        return Verdict(path, is_intact=False, is_trusted=None, problems=(f"{path} cannot be relied on: {problem}",))
+        return CertificateVerdict(
+            path, is_intact=False, is_trusted=None, problems=(f"{path} cannot be relied on: {problem}",)
+        )
     own = seal.certificates[0]
     problems = [*_look_at_dates(seal), *_look_at_pdf(seal, path), *_look_at_trial(seal)]
     distrust = "" if known is None else why_not_vouched_for(seal.certificates, known, signer_name)
     if distrust:
         problems.append(distrust)
-    return Verdict(
+    return CertificateVerdict(
         file=path,
         is_intact=True,
         is_trusted=None if known is None else not distrust,

@@ -5,7 +5,8 @@ from typing import assert_never
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Contents,
+    ContentsSeen,
+    DestroyedSecret,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -17,7 +18,6 @@ from coffre.offboarding.erase.checks import (
     RepositoryPasswords,
     RestoreAnswer,
     RestoreTried,
-    Secret,
     ServiceKeys,
     Told,
     ToldByLetter,
@@ -79,7 +79,7 @@ def say_seen(check: ErasureCheck) -> str:
             return _ABSENT.get(look, "inexistant")
         case Present(owner=owner):
             return "toujours présent" + (f", propriétaire {owner}" if owner is not None else "")
-        case Contents():
+        case ContentsSeen():
             return (
                 f"versions : {seen.versions} ; marqueurs de suppression : {seen.markers} ; "
                 f"envois inachevés : {seen.uploads}"
@@ -100,7 +100,7 @@ def say_seen(check: ErasureCheck) -> str:
             assert_never(seen)
 
 
-def name_secret(secret: Secret) -> str:
+def name_secret(secret: DestroyedSecret) -> str:
     """Return the name of a destroyed secret."""
     match secret:
         case RepositoryPasswords(machine=None):

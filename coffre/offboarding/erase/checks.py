@@ -54,7 +54,7 @@ class Present:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class ContentsSeen:
     """The content of a bucket in a full listing."""
 
     kind: Literal["contents"] = "contents"
@@ -116,7 +116,7 @@ class RestoreTried:
     said: str = ""
 
 
-Seen = Absent | Present | Contents | Left | OwnedBuckets | KeyTried | RestoreTried | Quoted
+Seen = Absent | Present | ContentsSeen | Left | OwnedBuckets | KeyTried | RestoreTried | Quoted
 """The result of a check."""
 
 
@@ -149,7 +149,7 @@ class ServiceKeys:
     kind: Literal["service_keys"] = "service_keys"
 
 
-Secret = RepositoryPasswords | ServiceKeys | Quoted
+DestroyedSecret = RepositoryPasswords | ServiceKeys | Quoted
 """A destroyed secret."""
 
 

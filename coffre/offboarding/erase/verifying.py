@@ -10,7 +10,7 @@ from coffre.agents.repository import RepositoryError, RepositoryFormat
 from coffre.errors import RemoteError
 from coffre.offboarding.erase.checks import (
     Absent,
-    Contents,
+    ContentsSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -115,7 +115,7 @@ def _check_contents(storage: Storage, name: str, key: AccessKey) -> ErasureCheck
         found = storage.open_bucket(name, key).count_contents()
     except BucketGoneError:
         return ErasureCheck(ErasureLook.CONTENTS, name, passed=True, seen=Absent())
-    seen = Contents(versions=found.versions, markers=found.markers, uploads=found.uploads)
+    seen = ContentsSeen(versions=found.versions, markers=found.markers, uploads=found.uploads)
     return ErasureCheck(ErasureLook.CONTENTS, name, not found.is_anything, seen)
 
 

@@ -40,7 +40,7 @@ Seal = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True)
-class Disclosed:
+class Disclosure:
     """A complete disclosure: the data, and its sealed statement."""
 
     reference: str
@@ -49,7 +49,7 @@ class Disclosed:
     statement_sha256: str
 
 
-def disclose(opened: OpenTenant, reference: str, wanted: Return, seal: Seal, on_progress: OnProgress) -> Disclosed:
+def disclose(opened: OpenTenant, reference: str, wanted: Return, seal: Seal, on_progress: OnProgress) -> Disclosure:
     """Hand every machine's data to an authority, with a sealed statement of its content. May run twice.
 
     It is recorded before any read, and again when it is complete. The customer gets no letter: the authority decides
@@ -65,7 +65,7 @@ def disclose(opened: OpenTenant, reference: str, wanted: Return, seal: Seal, on_
     on_progress("sealing the statement about the disclosed data")
     sealed = seal(_statement(opened.tenant, opened.checkout, opened.log, reference, returned, utc_now()))
     sealed_in = _put_statement(opened.tenant, opened.storage, opened.secrets, wanted, sealed)
-    disclosed = Disclosed(reference, returned, sealed_in, hashlib.sha256(sealed).hexdigest())
+    disclosed = Disclosure(reference, returned, sealed_in, hashlib.sha256(sealed).hexdigest())
     fact = contract.Disclosed(
         reference=reference,
         state=DisclosureState.COMPLETE,

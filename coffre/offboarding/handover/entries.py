@@ -11,7 +11,7 @@ from typing import Any
 
 from coffre.agents.repository import Node, as_listed
 from coffre.offboarding.handover.bag.layout import APART, LONG_PATHS
-from coffre.offboarding.handover.job import Limits
+from coffre.offboarding.handover.job import TargetLimits
 from coffre.offboarding.handover.names import may_be_held, same_text, stand_in
 from coffre.operations.restore.streamed_file import is_as_listed
 from coffre.outside.beneath import Beneath
@@ -58,7 +58,7 @@ class Tree:
 
     bag: Beneath
     folder: str
-    limits: Limits = field(default_factory=Limits)
+    limits: TargetLimits = field(default_factory=TargetLimits)
 
     @property
     def root(self) -> bytes:

@@ -28,7 +28,7 @@ AT_THE_END = Purpose()
 
 
 @dataclass(frozen=True)
-class Limits:
+class TargetLimits:
     """The limits of a bag's target: the longest path in the bag.
 
     ``is_windows`` requires names that Windows accepts; ``disk`` is a folder there, which needs room too. No file may
@@ -51,7 +51,7 @@ class Job:
     bag: Path
     purpose: Purpose
     on_progress: OnProgress
-    limits: Limits = field(default_factory=Limits)
+    limits: TargetLimits = field(default_factory=TargetLimits)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Contents,
+    ContentsSeen,
+    DestroyedSecret,
     ErasureLook,
     KeyAnswer,
     KeyTried,
@@ -21,7 +22,6 @@ from coffre.offboarding.erase.checks import (
     RepositoryPasswords,
     RestoreAnswer,
     RestoreTried,
-    Secret,
     Seen,
     ServiceKeys,
     Told,
@@ -62,7 +62,7 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], Seen]], ...] = (
     (r"it is there, owner (.+)", lambda found: Present(owner=found[1])),
     (
         r"(\d+) versions, (\d+) delete markers, (\d+) unfinished uploads",
-        lambda found: Contents(versions=int(found[1]), markers=int(found[2]), uploads=int(found[3])),
+        lambda found: ContentsSeen(versions=int(found[1]), markers=int(found[2]), uploads=int(found[3])),
     ),
     (
         r"the key is accepted; of (\d+) buckets it is listed (.+)",
@@ -142,7 +142,7 @@ def _read_names(text: str) -> tuple[str, ...]:
     return () if text == "none" else tuple(text.split(", "))
 
 
-def _read_secret(what: str) -> Secret:
+def _read_secret(what: str) -> DestroyedSecret:
     if what == _PASSWORDS:
         return RepositoryPasswords()
     if what.startswith(_PASSWORD_OF):

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from coffre.offboarding.erase.checks import ErasureCheck, Secret, Told
+from coffre.offboarding.erase.checks import DestroyedSecret, ErasureCheck, Told
 from coffre.offboarding.lifecycle import earlier
 from coffre.records import details as details_of_records
 from coffre.tenant.departure import ERASURE_BEGAN
@@ -235,7 +235,7 @@ class BucketErased:
 class SecretDestroyed:
     """A secret destroyed in all its places; ``fingerprint`` is the SHA-256 of the encrypted file."""
 
-    what: Secret
+    what: DestroyedSecret
     places: tuple[str, ...]
     fingerprint: str
 
@@ -294,7 +294,7 @@ _UPGRADES: details_of_records.Upgrades = {
 """The migrations of the details of earlier versions."""
 
 
-def from_details(kind: type[E], details: Mapping[str, Any]) -> E:
+def read_evidence(kind: type[E], details: Mapping[str, Any]) -> E:
     """Read evidence back from an event, also one of an earlier version. Pure.
 
     Other fields of an event are ignored.

@@ -8,12 +8,12 @@ from datetime import date
 from typing import TypeVar
 
 from coffre.errors import RefusedError
-from coffre.offboarding.lifecycle.evidence import Step, from_details
+from coffre.offboarding.lifecycle.evidence import Step, read_evidence
 from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts.departure import DepartureStage, DepartureStep, Identity, JournalEntry, Stage
+from coffre.records.facts.departure import AuthorProof, DepartureStage, DepartureStep, JournalEntry, Stage
 from coffre.records.facts.registry import read_fact
-from coffre.tenant.estate.log import Recorded, TenantLog, read_recorded
+from coffre.tenant.estate.log import RecordedFact, TenantLog, read_recorded
 
 E = TypeVar("E")
 
@@ -49,7 +49,7 @@ class JournalLine:
 
     def read(self, kind: type[E]) -> E:
         """Return the evidence of a step."""
-        return from_details(kind, self.evidence)
+        return read_evidence(kind, self.evidence)
 
     @property
     def evidence(self) -> Mapping[str, object]:
@@ -120,7 +120,7 @@ class Journal:
 
     def note(
         self, step: Step, evidence: object, machine: str | None = None, *, again: bool = False
-    ) -> Recorded[DepartureStep]:
+    ) -> RecordedFact[DepartureStep]:
         """Write evidence of a step; ``machine`` is its machine.
 
         Evidence equal to the newest entry of that step is not written again, unless ``again``: a repeated check with
@@ -154,9 +154,9 @@ class Journal:
                 "Correct this computer's clock, then run the same command again; nothing was changed.",
             )
 
-    def _opening(self) -> tuple[date, str | None, Identity, str | None]:
+    def _opening(self) -> tuple[date, str | None, AuthorProof, str | None]:
         """Return the common fields of every entry: the day, the retired machine, and the author."""
-        identity = Identity.DECLARED if self._statement is None else Identity.PROVED
+        identity = AuthorProof.DECLARED if self._statement is None else AuthorProof.PROVED
         return self.today, self._machine, identity, self._statement
 
 

@@ -15,7 +15,7 @@ YEARS_OF_ACCOUNTS = 10
 """Accounting documents (code de commerce, article L123-22), counted from the end of the financial year."""
 
 
-class Reason(StrEnum):
+class RetentionReason(StrEnum):
     """The reason to keep records; `offboarding.french` has the words for customers."""
 
     JOURNAL = "journal"
@@ -25,39 +25,45 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRecords:
     """Kept records: ``reason`` in English, for engineers; ``why`` is the typed reason for all other uses."""
 
-    why: Reason
+    why: RetentionReason
     reason: str
 
 
-_KEPT: Mapping[Reason, Kept] = {
-    Reason.JOURNAL: Kept(Reason.JOURNAL, "proof of how the contract ended (GDPR, articles 5(2) and 28(3)(h))"),
-    Reason.AUTHORITIES: Kept(Reason.AUTHORITIES, "proof of what authorities ordered (contract, article 12)"),
-    Reason.BILLING: Kept(Reason.BILLING, "what invoices are made of (code de commerce, article L123-22)"),
+_KEPT: Mapping[RetentionReason, KeptRecords] = {
+    RetentionReason.JOURNAL: KeptRecords(
+        RetentionReason.JOURNAL, "proof of how the contract ended (GDPR, articles 5(2) and 28(3)(h))"
+    ),
+    RetentionReason.AUTHORITIES: KeptRecords(
+        RetentionReason.AUTHORITIES, "proof of what authorities ordered (contract, article 12)"
+    ),
+    RetentionReason.BILLING: KeptRecords(
+        RetentionReason.BILLING, "what invoices are made of (code de commerce, article L123-22)"
+    ),
 }
 
-_REASONS: Mapping[EventKind, Reason | None] = {
-    EventKind.DEPARTURE: Reason.JOURNAL,
-    EventKind.DEPARTURE_STEP: Reason.JOURNAL,
-    EventKind.LETTER: Reason.JOURNAL,
-    EventKind.RECORDS_TRIMMED: Reason.JOURNAL,
-    EventKind.SNAPSHOT_SET_ASIDE: Reason.JOURNAL,
-    EventKind.SNAPSHOT_BROUGHT_BACK: Reason.JOURNAL,
-    EventKind.DISCLOSURE: Reason.AUTHORITIES,
-    EventKind.HOLD_CHANGE: Reason.AUTHORITIES,
-    EventKind.HOLD_PLACED: Reason.AUTHORITIES,
-    EventKind.HOLD_LIFTED: Reason.AUTHORITIES,
-    EventKind.COMMISSIONED: Reason.BILLING,
-    EventKind.INSTALL: Reason.BILLING,
-    EventKind.REMOVAL: Reason.BILLING,
-    EventKind.RETIREMENT: Reason.BILLING,
-    EventKind.QUOTA_CHANGE: Reason.BILLING,
-    EventKind.LICENCE_CHANGE: Reason.BILLING,
-    EventKind.OPTION_CHANGE: Reason.BILLING,
-    EventKind.SUSPENSION_CHANGE: Reason.BILLING,
-    EventKind.OUT_OF_HOURS_APPLY: Reason.BILLING,
+_REASONS: Mapping[EventKind, RetentionReason | None] = {
+    EventKind.DEPARTURE: RetentionReason.JOURNAL,
+    EventKind.DEPARTURE_STEP: RetentionReason.JOURNAL,
+    EventKind.LETTER: RetentionReason.JOURNAL,
+    EventKind.RECORDS_TRIMMED: RetentionReason.JOURNAL,
+    EventKind.SNAPSHOT_SET_ASIDE: RetentionReason.JOURNAL,
+    EventKind.SNAPSHOT_BROUGHT_BACK: RetentionReason.JOURNAL,
+    EventKind.DISCLOSURE: RetentionReason.AUTHORITIES,
+    EventKind.HOLD_CHANGE: RetentionReason.AUTHORITIES,
+    EventKind.HOLD_PLACED: RetentionReason.AUTHORITIES,
+    EventKind.HOLD_LIFTED: RetentionReason.AUTHORITIES,
+    EventKind.COMMISSIONED: RetentionReason.BILLING,
+    EventKind.INSTALL: RetentionReason.BILLING,
+    EventKind.REMOVAL: RetentionReason.BILLING,
+    EventKind.RETIREMENT: RetentionReason.BILLING,
+    EventKind.QUOTA_CHANGE: RetentionReason.BILLING,
+    EventKind.LICENCE_CHANGE: RetentionReason.BILLING,
+    EventKind.OPTION_CHANGE: RetentionReason.BILLING,
+    EventKind.SUSPENSION_CHANGE: RetentionReason.BILLING,
+    EventKind.OUT_OF_HOURS_APPLY: RetentionReason.BILLING,
     EventKind.UPDATE: None,
     EventKind.ORDERS: None,
     EventKind.ORDERS_WRITTEN: None,
@@ -77,7 +83,7 @@ _REASONS: Mapping[EventKind, Reason | None] = {
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 
 
-def judge_kinds() -> dict[EventKind, Kept]:
+def judge_kinds() -> dict[EventKind, KeptRecords]:
     """Return the kinds of events that stay after the end, with the reason; all others are deleted. Pure."""
     return {kind: _KEPT[reason] for kind, reason in _REASONS.items() if reason is not None}
 
@@ -87,12 +93,12 @@ def trimmable_kinds() -> frozenset[EventKind]:
     return frozenset(kind for kind, reason in _REASONS.items() if reason is None)
 
 
-def kept_until(reason: Reason, closed_on: date, settings: Offboarding) -> date:
+def kept_until(reason: RetentionReason, closed_on: date, settings: Offboarding) -> date:
     """Return the last day on which records are kept. Pure.
 
     Accounting periods count from the end of the calendar year, which is assumed to be the provider's financial year.
     """
-    if reason is Reason.BILLING:
+    if reason is RetentionReason.BILLING:
         return date(closed_on.year + YEARS_OF_ACCOUNTS, 12, 31)
     year = closed_on.year + settings.certificate_kept_years
     try:

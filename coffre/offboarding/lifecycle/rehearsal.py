@@ -14,7 +14,7 @@ from coffre.offboarding.lifecycle.due import gather_facts, get_leaving
 from coffre.offboarding.lifecycle.evidence import Approved, BucketCount
 from coffre.offboarding.lifecycle.freezing import list_buckets
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.offboarding.lifecycle.keeping_after import Kept, judge_kinds
+from coffre.offboarding.lifecycle.keeping_after import KeptRecords, judge_kinds
 from coffre.offboarding.lifecycle.stages import Waiting, find_transition, is_late
 from coffre.operations.holds.settle import describe_hold
 from coffre.provisioning.engine.stack import state_folder
@@ -59,7 +59,7 @@ class RecordsFound:
 
     kind: str
     count: int
-    kept: Kept | None
+    kept: KeptRecords | None
 
 
 @dataclass(frozen=True)

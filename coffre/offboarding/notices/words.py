@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from coffre.correspondence.french import format_day
 from coffre.offboarding.lifecycle.calendar import Calendar, Milestone, Source
 from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
-from coffre.offboarding.lifecycle.keeping_after import Reason
+from coffre.offboarding.lifecycle.keeping_after import RetentionReason
 from coffre.records.facts.departure import LetterKind, Stage
 from coffre.records.facts.mail import MailState
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
@@ -97,23 +97,23 @@ SYSTEMS: Mapping[OperatingSystem, str] = {
 }
 
 
-KEPT: Mapping[Reason, tuple[str, str, str]] = {
-    Reason.JOURNAL: (
+KEPT: Mapping[RetentionReason, tuple[str, str, str]] = {
+    RetentionReason.JOURNAL: (
         "Journal de la fin de contrat (actes, dates, auteurs, constats), lettres, attestations, présent certificat",
         "Prouver l’exécution des obligations du prestataire",
         "RGPD, art. 5, § 2, et art. 28, § 3, h) ; code civil, art. 2224",
     ),
-    Reason.AUTHORITIES: (
+    RetentionReason.AUTHORITIES: (
         "Gels et communications ordonnés par une autorité, s’il y en a eu",
         "Prouver l’exécution d’une obligation légale",
         "Contrat, art. 12 ; code civil, art. 2224",
     ),
-    Reason.BILLING: (
+    RetentionReason.BILLING: (
         "Éléments de facturation : mise en service, licences, machines, options, quota et volumes par jour",
         "Justifier les factures émises",
         "Code de commerce, art. L123-22 ; livre des procédures fiscales, art. L102 B",
     ),
-    Reason.OPERATIONS: (
+    RetentionReason.OPERATIONS: (
         "Trace des commandes d’exploitation : nom court du client, commande, auteur, heure et issue",
         "Prouver qui est intervenu, et quand",
         "RGPD, art. 5, § 2, et art. 32 ; code civil, art. 2224",

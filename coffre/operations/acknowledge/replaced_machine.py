@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.observation.judge import identity
 from coffre.operations.acknowledge.acknowledge import check_reason
 from coffre.records.boots import AcceptedMachine
@@ -27,7 +27,7 @@ class Replacement:
 NO_REPLACEMENT = Replacement()
 
 
-def meet(memory: TenantMemory, machine: str, said: Identity | None) -> tuple[str, ...]:
+def meet(memory: TenantMemory, machine: str, said: MachineIdentity | None) -> tuple[str, ...]:
     """Compare the machine at a machine's address with the accepted one.
 
     The first machine is accepted, and also the next one after its place was given away. Returns the differences of
@@ -43,7 +43,7 @@ def meet(memory: TenantMemory, machine: str, said: Identity | None) -> tuple[str
         return identity.hear(known, identity.seen_by_us(said, now))
 
     learnt = memory.change(machine, learn)
-    if not identity.is_foreign(learnt, said, now):
+    if not identity.is_another_machine(learnt, said, now):
         return ()
     return identity.differences(learnt.accepted, said) or ("start",)
 

@@ -50,7 +50,7 @@ DEFAULT_FOLDER = "/var/lib/coffre-restore"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RestoreSource:
     """What to restore: a machine's snapshot (the start of an id, or "latest"), or one absolute path of it."""
 
     machine: str
@@ -75,7 +75,7 @@ class Restored:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenSnapshot:
     """The chosen snapshot; whether it is another machine's, and the newer one left out as another machine's."""
 
     snapshot: Snapshot
@@ -124,7 +124,7 @@ def read_destination(
     return MachineDestination(text, folder, in_place)
 
 
-def restore_to_directory(opened: OpenTenant, wanted: Wanted, target: Path, watcher: Watcher) -> Restored:
+def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path, watcher: Watcher) -> Restored:
     """Restore into a local directory that is new or empty, or in which the same restore was interrupted.
 
     Nothing is ever overwritten: a directory with other content is refused.
@@ -162,7 +162,7 @@ def restore_to_directory(opened: OpenTenant, wanted: Wanted, target: Path, watch
 
 
 def restore_to_machine(
-    opened: OpenTenant, wanted: Wanted, destination: MachineDestination, watcher: Watcher
+    opened: OpenTenant, wanted: RestoreSource, destination: MachineDestination, watcher: Watcher
 ) -> Restored:
     """Restore to a machine of the tenant, with the key and the password of the machine that the backup comes from.
 
@@ -276,9 +276,9 @@ def _choose(
     secrets: TenantSecrets,
     memory: TenantMemory,
     repository: Repository,
-    wanted: Wanted,
+    wanted: RestoreSource,
     path: str | None,
-) -> Choice:
+) -> ChosenSnapshot:
     """Return the wanted snapshot after reading its complete list: the list is intact, and the path is in it."""
     learned, listed = look_at_reports(buckets, secrets, memory, wanted.machine), repository.list_snapshots()
     others = {each.id for each in listed.usable if identity.is_others_snapshot(learned, each.id, each.tags)}
@@ -293,7 +293,7 @@ def _choose(
         raise UsageError(f"snapshot {chosen.id[:8]} of {wanted.machine} has no {path}", hint)
     newer = [each for each in listed.usable if each.id in others and each.taken_at > chosen.taken_at]
     left_out = max(newer, key=lambda each: each.taken_at, default=None) if wanted.snapshot == "latest" else None
-    return Choice(chosen, chosen.id in others, left_out)
+    return ChosenSnapshot(chosen, chosen.id in others, left_out)
 
 
 def _machine_key(tenant: Tenant, secrets: TenantSecrets, machine: str) -> AccessKey:

@@ -40,7 +40,7 @@ LOCK_PATIENCE_SECONDS = 15.0
 """How long the Pulumi of a killed command may take to end by itself; 2 to 3 s were measured."""
 
 _NO_ROOM = "no space left on device"
-Program = Callable[[], None]
+PulumiProgram = Callable[[], None]
 
 
 class _LeanStack(automation.Stack):
@@ -214,7 +214,7 @@ class StackEngine:
                 path.unlink()
 
     @contextmanager
-    def _running(self, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[Program]:
+    def _running(self, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[PulumiProgram]:
         """Serve the provider and give the program during one run; explain a failure."""
         with (
             _translated(self._slug, recorder, self._command),
@@ -278,7 +278,7 @@ def _without_repeated_advice(errors: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _ended(program: Program) -> Iterator[Program]:
+def _ended(program: PulumiProgram) -> Iterator[PulumiProgram]:
     """Give the program to run, and make sure that a failed run ends it.
 
     After a failed run the Automation API leaves the program waiting for outputs that never come, in a thread that would

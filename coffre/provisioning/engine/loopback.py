@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from coffre.outside.door import Door, PeerSocket, holds_socket, join, private_folder
+from coffre.outside.door import Door, PeerSocket, holds_socket, join, socket_folder
 
 _CLONE_NEWNET = 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
@@ -41,7 +41,7 @@ class Loopback:
         self.is_private = self._inside.submit(_enter_own_network).result()
         """Whether it is a network of its own; without the right to create one it is this computer's loopback."""
         self._tables = Path(f"/proc/{os.getpid()}/task/{self._inside.submit(threading.get_native_id).result()}/net")
-        self._folder = self._closing.enter_context(private_folder())
+        self._folder = self._closing.enter_context(socket_folder())
         self._pid: int | None = None
         self._count = 0
 

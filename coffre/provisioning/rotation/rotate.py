@@ -16,7 +16,7 @@ from coffre.orders.control import TenantOrders
 from coffre.orders.publishing import publish_programs
 from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.rotation.earlier import upgrade
-from coffre.provisioning.rotation.rules import PendingReason, Witness, is_at_work, machines_to_move, waits_for
+from coffre.provisioning.rotation.rules import KeyUse, PendingReason, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import deploy
 from coffre.provisioning.steps.secrets import check_escrow, current_keys, ensure_report_keys
 from coffre.provisioning.terms.context import refuse_what_rules_forbid
@@ -40,7 +40,7 @@ OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Choice:
+class KeyChoice:
     """The keys to rotate: without a choice, every key of the tenant."""
 
     machine: str | None = None
@@ -162,8 +162,8 @@ class TenantRotation:
         """End each rotation that waits for nothing: revoke the old key, then forget it."""
         pending = self.pending(subjects)
         machines = machines_to_move(pending, self._machines())
-        witnesses = {name: self._read_witness(name) for name in machines}
-        waiting = {subject: waits_for(self.control, subject, witnesses) for subject in pending}
+        key_uses = {name: self._read_key_use(name) for name in machines}
+        waiting = {subject: waits_for(self.control, subject, key_uses) for subject in pending}
         ready = [subject for subject in pending if waiting[subject] is None]
         self._save(rotations.condemn(self.control, ready))
         self.cut(pending)
@@ -236,7 +236,7 @@ class TenantRotation:
             bucket.list_objects(naming.CONTROL_PREFIX)
             bucket.is_gate_closed()
 
-    def _read_witness(self, machine: str) -> Witness:
+    def _read_key_use(self, machine: str) -> KeyUse:
         bucket = self._opened.buckets.open(machine)
         applied = find_applied(self._opened.buckets, self._opened.secrets, self._opened.memory, machine)
         report = next(
@@ -251,7 +251,7 @@ class TenantRotation:
         shut_out = bucket.is_suspended() or bucket.is_stopped()
         layout = find_layout(self._opened.machine(machine))
         locked_at = None if shut_out or layout is None else bucket.find_newest_at(layout.prefix_of(Part.LOCKS))
-        return Witness(
+        return KeyUse(
             access_key_ids=frozenset(each.access_key_id for each in (applied, report) if each is not None),
             signing_public_key=applied.signing_public_key if applied is not None else None,
             is_at_work=is_at_work(locked_at, bucket.probe_server_time()),
@@ -291,7 +291,7 @@ class TenantRotation:
 
 
 def rotate_tenant(
-    checkout: Checkout, slug: str, choice: Choice, *, now: bool, on_progress: OnProgress
+    checkout: Checkout, slug: str, choice: KeyChoice, *, now: bool, on_progress: OnProgress
 ) -> RotationOutcome:
     """Rotate a tenant's keys; with ``now`` the old ones are revoked before any agent is updated. May run twice."""
     with lock_recorded(checkout, slug, "rotate", on_progress) as opened:
@@ -312,10 +312,10 @@ def rotate_tenant(
         return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
 
 
-def choose_subjects(tenant: Tenant, control: ControlBundle, choice: Choice) -> list[Subject]:
+def choose_subjects(tenant: Tenant, control: ControlBundle, choice: KeyChoice) -> list[Subject]:
     """Return the chosen keys; UsageError for an unknown machine, RefusedError for one without a key."""
     everything = rotations.list_subjects(control, with_bucket(tenant.active_machines()))
-    if choice == Choice():
+    if choice == KeyChoice():
         return everything
     chosen = []
     if choice.machine is not None:

@@ -14,7 +14,7 @@ LOCK_LIFE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class Witness:
+class KeyUse:
     """The content of a machine's bucket: the keys that it last used, and whether a backup is in progress."""
 
     access_key_ids: frozenset[str]
@@ -43,21 +43,21 @@ class PendingReason:
     machines: tuple[str, ...]
 
 
-def waits_for(control: ControlBundle, subject: Subject, witnesses: Mapping[str, Witness]) -> PendingReason | None:
+def waits_for(control: ControlBundle, subject: Subject, key_uses: Mapping[str, KeyUse]) -> PendingReason | None:
     """Return what prevents the end of a rotation; None when nothing does.
 
-    ``witnesses`` are those of every machine that uses the key.
+    ``key_uses`` are those of every machine that uses the key.
     """
     if subject.kind is KeyKind.OWNER:
         return None
     if subject.kind is KeyKind.SIGNING:
         wanted = public_key_of(control.signing_key)
-        lagging = tuple(name for name, witness in witnesses.items() if witness.signing_public_key != wanted)
+        lagging = tuple(name for name, key_use in key_uses.items() if key_use.signing_public_key != wanted)
         return PendingReason(PendingCause.SIGNING_KEY_NOT_TAKEN, lagging) if lagging else None
     name = str(subject.machine)
-    if control.machine_keys[name].access_key_id not in witnesses[name].access_key_ids:
+    if control.machine_keys[name].access_key_id not in key_uses[name].access_key_ids:
         return PendingReason(PendingCause.NO_REPORT_WITH_NEW_KEY, (name,))
-    if witnesses[name].is_at_work and not is_condemned(control, subject):
+    if key_uses[name].is_at_work and not is_condemned(control, subject):
         return PendingReason(PendingCause.BACKUP_UNDER_WAY, (name,))
     return None
 

@@ -20,7 +20,7 @@ from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
 from coffre.orders.generations import find_written
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
-from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
+from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
@@ -75,7 +75,7 @@ def digest_inputs(opened: OpenTenant, name: str) -> str:
 
 def find_installed(log: Log, machine: str) -> Installed | None:
     """Return what a machine runs by the last record; None when it was never installed, or was retired since."""
-    last = fact_of(log.last((Install, Update, Removal, Retirement), machine))
+    last = fact_of(log.last((Install, Update, Removal, MachineRetired), machine))
     return Installed(last.generation, last.agent_sha256) if isinstance(last, AgentDeployed) else None
 
 

@@ -26,7 +26,7 @@ from coffre.provisioning.terms.done import (
     ShutOut,
 )
 from coffre.provisioning.terms.found import MachinePlan
-from coffre.records.facts.agents import AgentDeployed, Install, Removal, Retirement, Update
+from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
@@ -188,10 +188,10 @@ def has_agent(log: Log, machine: str) -> bool:
 
 def _record_retirement(tenant: Tenant, log: TenantLog, control: ControlBundle, machine: str) -> None:
     key = control.machine_keys.get(machine) or control.old_machine_keys[machine]
-    recorded = log.last(Retirement, machine)
+    recorded = log.last(MachineRetired, machine)
     if recorded is not None and recorded.fact.access_key_id == key.access_key_id:
         return
     facts = find_machine(tenant, machine)
     assert facts.retired is not None  # noqa: S101 - asked of retired machines only
-    retirement = Retirement(facts.kind.value, facts.retired.on, facts.retired.keep_until, key.access_key_id)
+    retirement = MachineRetired(facts.kind.value, facts.retired.on, facts.retired.keep_until, key.access_key_id)
     log.append(retirement, machine)

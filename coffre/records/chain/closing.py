@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from coffre.records.activity import Usage
 from coffre.records.chain.linking import Linker
-from coffre.records.chain.links import Subject, usage_day_content
+from coffre.records.chain.links import LinkSubject, usage_day_content
 from coffre.records.database import tables
 
 CLOSED_AFTER = timedelta(days=2)
@@ -42,7 +42,7 @@ def list_day(connection: sa.Connection, tenant_id: str, on: date) -> list[sa.Row
 
 def _list_closed(connection: sa.Connection, tenant_id: str) -> set[date]:
     chain = tables.chain
-    mine = sa.and_(chain.c.tenant_id == tenant_id, chain.c.subject == Subject.USAGE_DAY.value)
+    mine = sa.and_(chain.c.tenant_id == tenant_id, chain.c.subject == LinkSubject.USAGE_DAY.value)
     return {date.fromisoformat(str(day)) for day in connection.scalars(sa.select(chain.c.kind).where(mine))}
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from coffre.errors import ExpectedError
-from coffre.records.chain.links import Content, Subject, Tip, make_link, new_tip
+from coffre.records.chain.links import Content, LinkSubject, Tip, make_link, new_tip
 from coffre.records.database import tables
 
 _ROW = 1
@@ -21,7 +21,7 @@ class Linker:
         self._tip = read_tip(connection, is_locked=True)
         self._rows: list[dict[str, object]] = []
 
-    def next_id(self, subject: Subject) -> int:
+    def next_id(self, subject: LinkSubject) -> int:
         """Return the id of the next event or run: one more than all before, including deleted ones."""
         chain = tables.chain
         last = self._connection.scalar(

@@ -28,7 +28,7 @@ class Row(Protocol):
     def __getitem__(self, name: str, /) -> Any: ...
 
 
-class Subject(StrEnum):
+class LinkSubject(StrEnum):
     """The subject of a link. The database keeps the values for ever: never rename one."""
 
     EVENT = "event"
@@ -47,7 +47,7 @@ class Content:
     trimmed can be counted.
     """
 
-    subject: Subject
+    subject: LinkSubject
     subject_id: int | None
     tenant_id: str | None
     kind: str | None
@@ -126,7 +126,7 @@ def event_content(row: Row) -> Content:
     """Return the content of an event's link: all its columns."""
     names = ("slug", "at", "actor", "commit", "machine", "details")
     return Content(
-        Subject.EVENT,
+        LinkSubject.EVENT,
         _number(row["id"]),
         str(row["tenant_id"]),
         str(row["kind"]),
@@ -137,19 +137,19 @@ def event_content(row: Row) -> Content:
 def run_content(row: Row) -> Content:
     """Return the content of a run's first link: the person, the command and the time."""
     names = ("command", "tenants", "started_at", "actor", "commit")
-    return Content(Subject.RUN, _number(row["id"]), None, None, [row[name] for name in names])
+    return Content(LinkSubject.RUN, _number(row["id"]), None, None, [row[name] for name in names])
 
 
 def run_end_content(row: Row) -> Content:
     """Return the content of a run's second link: its result."""
-    return Content(Subject.RUN_END, _number(row["id"]), None, None, [row["finished_at"], row["outcome"]])
+    return Content(LinkSubject.RUN_END, _number(row["id"]), None, None, [row["finished_at"], row["outcome"]])
 
 
 def usage_day_content(tenant_id: str, day: date, rows: Iterable[Row]) -> Content:
     """Return the content of the link of a closed day of usage: a tenant's machines in the order of their names."""
     names = ("machine", "current_bytes", "stored_bytes", "measured_at")
     measured = sorted(([row[name] for name in names] for row in rows), key=lambda each: str(each[0]))
-    return Content(Subject.USAGE_DAY, None, tenant_id, day.isoformat(), measured)
+    return Content(LinkSubject.USAGE_DAY, None, tenant_id, day.isoformat(), measured)
 
 
 def memory_content(
@@ -165,7 +165,7 @@ def memory_content(
     """
     known = sorted((_without_none(each) for each in snapshots), key=lambda each: str(each["snapshot_id"]))
     starts = sorted((_without_none(each) for each in boots), key=lambda each: str(each["key"]))
-    return Content(Subject.MEMORY, None, tenant_id, machine, [_without_none(marks), known, starts])
+    return Content(LinkSubject.MEMORY, None, tenant_id, machine, [_without_none(marks), known, starts])
 
 
 def _without_none(values: Mapping[str, object]) -> dict[str, object]:

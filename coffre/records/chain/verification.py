@@ -16,7 +16,7 @@ from coffre.records.chain.links import (
     ACCOUNTS_FOR_LINKS,
     Content,
     Link,
-    Subject,
+    LinkSubject,
     Tip,
     digest_content,
     event_content,
@@ -52,7 +52,7 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Fault:
+class ChainFault:
     """One place where the records were altered. Fields that the place does not have are None."""
 
     kind: FaultKind
@@ -74,7 +74,7 @@ class ChainReport:
     tip: Tip
     events: int
     trimmed: int
-    faults: tuple[Fault, ...]
+    faults: tuple[ChainFault, ...]
     fault_count: int
     hashes: Mapping[int, str]
 
@@ -86,7 +86,7 @@ def verify_chain(connection: sa.Connection, asked: Collection[int], trimmable: C
     """
     tip = read_tip(connection)
     look = _Look(connection, frozenset(asked), frozenset(kind.value for kind in trimmable))
-    faults: list[Fault] = []
+    faults: list[ChainFault] = []
     count = 0
     for fault in look.find_faults(tip):
         count += 1
@@ -99,7 +99,7 @@ def verify_chain(connection: sa.Connection, asked: Collection[int], trimmable: C
 class _Pending:
     """Links of one tenant and kind whose events were deleted, until an event accounts for them."""
 
-    first: Fault
+    first: ChainFault
     count: int = 0
 
 
@@ -118,13 +118,13 @@ class _Look:
     _memory: dict[tuple[str, str], Link] = field(default_factory=dict)
     """The same for the memory of each machine."""
 
-    def find_faults(self, tip: Tip) -> Iterator[Fault]:
+    def find_faults(self, tip: Tip) -> Iterator[ChainFault]:
         position, previous = 0, first_hash(tip.database_id)
         self._note(position, previous)
         for row in _read_links(self.connection):
             link = Link(**{name: row[f"link_{name}"] for name in tables.chain.c.keys()})  # noqa: SIM118 (not a dict)
             if link.position != position + 1:
-                yield Fault(FaultKind.GAP, position + 1)
+                yield ChainFault(FaultKind.GAP, position + 1)
             found = self._judge(link, row, previous)
             place = link.position if isinstance(link.position, int) else position + 1
             if found is not None:
@@ -133,16 +133,16 @@ class _Look:
             previous = link.hash
             self._note(position, previous)
         if (position, previous) != (tip.position, tip.hash):
-            yield Fault(FaultKind.CUT, position + 1)
+            yield ChainFault(FaultKind.CUT, position + 1)
         yield from self._judge_usage()
         yield from self._judge_memory()
         for pending in self._pending.values():
             yield pending.first
         yield from _find_unlinked(self.connection)
         for guard in find_missing_guards(self.connection):
-            yield Fault(FaultKind.GUARD, guard=guard)
+            yield ChainFault(FaultKind.GUARD, guard=guard)
         if self.connection.scalar(sa.select(sa.func.count()).select_from(tables.trimming)):
-            yield Fault(FaultKind.OPEN)
+            yield ChainFault(FaultKind.OPEN)
 
     def _note(self, position: int, found: str) -> None:
         if position in self.asked:
@@ -155,18 +155,20 @@ class _Look:
         except _UNREADABLE:
             return FaultKind.BROKEN
         try:
-            if link.subject == Subject.EVENT.value:
+            if link.subject == LinkSubject.EVENT.value:
                 return self._judge_event(link, row)
-            if link.subject == Subject.USAGE_DAY.value:
+            if link.subject == LinkSubject.USAGE_DAY.value:
                 self._usage[str(link.tenant_id), str(link.kind)] = link
                 return None
-            if link.subject == Subject.MEMORY.value:
+            if link.subject == LinkSubject.MEMORY.value:
                 self._memory[str(link.tenant_id), str(link.kind)] = link
                 return None
             if row["run_id"] is None:
                 return FaultKind.DELETED
             run = _columns(row, "run_", tables.runs, self.connection)
-            return _judge_content(link, run_content(run) if link.subject == Subject.RUN.value else run_end_content(run))
+            return _judge_content(
+                link, run_content(run) if link.subject == LinkSubject.RUN.value else run_end_content(run)
+            )
         except _UNREADABLE:
             return FaultKind.CHANGED
 
@@ -199,7 +201,7 @@ class _Look:
                 if key in self._pending and self._pending[key].count == each["count"]:
                     del self._pending[key]
 
-    def _judge_usage(self) -> Iterator[Fault]:
+    def _judge_usage(self) -> Iterator[ChainFault]:
         for (tenant_id, day), link in self._usage.items():
             try:
                 on = date.fromisoformat(day)
@@ -210,9 +212,9 @@ class _Look:
             if found is not None:
                 yield _fault(found, link)
 
-    def _judge_memory(self) -> Iterator[Fault]:
+    def _judge_memory(self) -> Iterator[ChainFault]:
         for owner in sorted(list_remembered(self.connection) - self._memory.keys()):
-            yield Fault(FaultKind.INSERTED, None, Subject.MEMORY.value, None, *owner)
+            yield ChainFault(FaultKind.INSERTED, None, LinkSubject.MEMORY.value, None, *owner)
         for (tenant_id, machine), link in self._memory.items():
             try:
                 memory = read_rows(self.connection, tenant_id, machine)
@@ -239,28 +241,28 @@ def _read_links(connection: sa.Connection) -> Iterator[sa.RowMapping]:
         for prefix, table in (("link", chain), ("event", events), ("run", runs))
         for column in table.c
     ]
-    is_event = sa.and_(chain.c.subject == Subject.EVENT.value, events.c.id == chain.c.subject_id)
-    ended = (Subject.RUN.value, Subject.RUN_END.value)
+    is_event = sa.and_(chain.c.subject == LinkSubject.EVENT.value, events.c.id == chain.c.subject_id)
+    ended = (LinkSubject.RUN.value, LinkSubject.RUN_END.value)
     is_run = sa.and_(chain.c.subject.in_(ended), runs.c.id == chain.c.subject_id)
     joined = chain.outerjoin(events, is_event).outerjoin(runs, is_run)
     statement = sa.select(*columns).select_from(joined).order_by(chain.c.position)
     yield from connection.execute(statement, execution_options={"yield_per": _BATCH}).mappings()
 
 
-def _find_unlinked(connection: sa.Connection) -> Iterator[Fault]:
+def _find_unlinked(connection: sa.Connection) -> Iterator[ChainFault]:
     """Return the rows of the tables that have no link."""
     events, runs = tables.events, tables.runs
     columns = (events.c.id, events.c.tenant_id, events.c.kind)
-    unlinked = sa.select(*columns).where(~_has_link(Subject.EVENT, events)).order_by(events.c.id)
+    unlinked = sa.select(*columns).where(~_has_link(LinkSubject.EVENT, events)).order_by(events.c.id)
     for row in connection.execute(unlinked).mappings():
-        yield Fault(FaultKind.INSERTED, None, Subject.EVENT.value, row["id"], row["tenant_id"], row["kind"])
-    for subject, condition in ((Subject.RUN, sa.true()), (Subject.RUN_END, runs.c.finished_at.is_not(None))):
+        yield ChainFault(FaultKind.INSERTED, None, LinkSubject.EVENT.value, row["id"], row["tenant_id"], row["kind"])
+    for subject, condition in ((LinkSubject.RUN, sa.true()), (LinkSubject.RUN_END, runs.c.finished_at.is_not(None))):
         statement = sa.select(runs.c.id).where(condition, ~_has_link(subject, runs)).order_by(runs.c.id)
         for run_id in connection.scalars(statement):
-            yield Fault(FaultKind.INSERTED, None, subject.value, run_id)
+            yield ChainFault(FaultKind.INSERTED, None, subject.value, run_id)
 
 
-def _has_link(subject: Subject, table: sa.Table) -> sa.Exists:
+def _has_link(subject: LinkSubject, table: sa.Table) -> sa.Exists:
     chain = tables.chain
     return sa.exists().where(chain.c.subject == subject.value, chain.c.subject_id == table.c.id)
 
@@ -276,5 +278,5 @@ def _columns(row: sa.RowMapping, prefix: str, table: sa.Table, connection: sa.Co
     return found
 
 
-def _fault(kind: FaultKind, link: Link) -> Fault:
-    return Fault(kind, link.position, link.subject, link.subject_id, link.tenant_id, link.kind)
+def _fault(kind: FaultKind, link: Link) -> ChainFault:
+    return ChainFault(kind, link.position, link.subject, link.subject_id, link.tenant_id, link.kind)

@@ -22,7 +22,7 @@ from coffre.records.chain.heads import Head
 from coffre.records.chain.linking import Linker, read_tip
 from coffre.records.chain.links import (
     ACCOUNTS_FOR_LINKS,
-    Subject,
+    LinkSubject,
     Tip,
     event_content,
     first_hash,
@@ -110,7 +110,7 @@ class Records:
             connection.execute(sa.insert(allowed), rows)
             connection.execute(sa.delete(table).where(mine))
             links = sa.and_(
-                chain.c.subject == Subject.EVENT.value,
+                chain.c.subject == LinkSubject.EVENT.value,
                 chain.c.tenant_id == trimmed.tenant_id,
                 chain.c.kind.in_([kind.value for kind in counts]),
                 chain.c.salt.is_not(None),
@@ -216,7 +216,7 @@ class Records:
         }
         with translated(self._location), writing(self._engine) as connection:
             linker = Linker(connection)
-            run_id = linker.next_id(Subject.RUN)
+            run_id = linker.next_id(LinkSubject.RUN)
             linker.add(run_content({**row, "id": run_id}))
             linker.write()
             connection.execute(sa.insert(tables.runs), {**row, "id": run_id})
@@ -306,7 +306,7 @@ class Records:
 def _add_events(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> int:
     """Add events with their links and return the id of the first; the others follow it."""
     linker = Linker(connection)
-    first = linker.next_id(Subject.EVENT)
+    first = linker.next_id(LinkSubject.EVENT)
     numbered = [{**row, "id": first + turn} for turn, row in enumerate(rows)]
     for row in numbered:
         linker.add(event_content(row))

@@ -37,7 +37,7 @@ class Removal(Fact):
 
 
 @dataclass(frozen=True)
-class Retirement(Fact):
+class MachineRetired(Fact):
     """A machine was retired: its key is deleted, and its backups are kept until a day."""
 
     licence: str

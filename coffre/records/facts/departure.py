@@ -37,7 +37,7 @@ class LetterKind(StrEnum):
     RENOUNCED = "renounced"
 
 
-class Identity(StrEnum):
+class AuthorProof(StrEnum):
     """How the author of a journal entry is known. The database keeps the values for ever."""
 
     DECLARED = "declared"
@@ -54,7 +54,7 @@ class JournalEntry(Fact):
 
     on: date | None = None
     retired_machine: Annotated[str | None, OPTIONAL] = None
-    identity: Annotated[Identity | None, OPTIONAL] = None
+    identity: Annotated[AuthorProof | None, OPTIONAL] = None
     by: Annotated[str | None, OPTIONAL] = None
 
 

@@ -20,7 +20,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.ORDERS: agents.OrdersIssued,
     EventKind.ORDERS_WRITTEN: agents.OrdersWritten,
     EventKind.REMOVAL: agents.Removal,
-    EventKind.RETIREMENT: agents.Retirement,
+    EventKind.RETIREMENT: agents.MachineRetired,
     EventKind.QUOTA_CHANGE: contract.QuotaChange,
     EventKind.LICENCE_CHANGE: contract.LicenceChange,
     EventKind.OPTION_CHANGE: contract.OptionChange,

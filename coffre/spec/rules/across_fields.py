@@ -12,7 +12,7 @@ from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.suggest import did_you_mean
 from coffre.spec.rules.hours import check_hours
 from coffre.spec.rules.paths import check_paths
-from coffre.spec.values.hosts import Place, find_place, is_this_computer
+from coffre.spec.values.hosts import HostPort, find_host_port, is_this_computer
 
 _ONE_ENTRY = "one machine has one entry; retire the one that is gone"
 
@@ -189,13 +189,13 @@ def _check_retirements(data: Data) -> Iterator[FileProblem]:
 
 
 def _check_connections(data: Data) -> Iterator[FileProblem]:
-    seen: dict[Place, str] = {}
+    seen: dict[HostPort, str] = {}
     for name, machine in blocks(data, "machines").items():
         connection = block(machine, "connection")
         loc = ("machines", name, "connection")
         if connection.get("via") == "winrm" and machine.get("os") in ("linux", "macos"):
             yield FileProblem((*loc, "via"), "winrm reaches windows machines only", "write ssh, or correct os")
-        place = find_place(connection)
+        place = find_host_port(connection)
         if place is None or is_retired(machine):
             continue
         if is_this_computer(place[0]):
@@ -206,19 +206,19 @@ def _check_connections(data: Data) -> Iterator[FileProblem]:
         seen.setdefault(place, name)
 
 
-def list_places(data: Data) -> list[tuple[Place, str]]:
+def list_places(data: Data) -> list[tuple[HostPort, str]]:
     """Return where a tenant file's machines in service are, with their names; none when the tenant has left."""
     machines = {} if data.get("status") == "closed" else blocks(data, "machines")
     return [
         (place, name)
         for name, machine in machines.items()
-        if not is_retired(machine) and (place := find_place(block(machine, "connection"))) is not None
+        if not is_retired(machine) and (place := find_host_port(block(machine, "connection"))) is not None
     ]
 
 
-def find_taken_places(places: Sequence[tuple[str, Sequence[tuple[Place, str]]]]) -> list[TakenPlace]:
+def find_taken_places(places: Sequence[tuple[str, Sequence[tuple[HostPort, str]]]]) -> list[TakenPlace]:
     """Return, for each file's (name, places), the machines whose place an earlier file's machine has."""
-    first: dict[Place, tuple[str, str]] = {}
+    first: dict[HostPort, tuple[str, str]] = {}
     taken = []
     for file, machines in places:
         for place, name in machines:

@@ -23,7 +23,7 @@ _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Change:
+class ClockChange:
     """One clock change of a zone: the local times, without zone, that it skips or repeats."""
 
     first: datetime
@@ -42,7 +42,7 @@ class Unlucky:
 
 
 @functools.cache
-def list_changes(timezone: str) -> tuple[Change, ...]:
+def list_changes(timezone: str) -> tuple[ClockChange, ...]:
     """Return a zone's changes, first to last."""
     zone, changes = ZoneInfo(timezone), []
     at, end = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def list_changes(timezone: str) -> tuple[Change, ...]:
             moment = _find_change(zone, at, at + _DAY)
             before, after = _offset(zone, moment - _MINUTE), _offset(zone, moment)
             local = sorted(moment.replace(tzinfo=None) + offset for offset in (before, after))
-            changes.append(Change(local[0], local[1], is_skipped=after > before))
+            changes.append(ClockChange(local[0], local[1], is_skipped=after > before))
         at += _DAY
     return tuple(changes)
 
@@ -69,7 +69,7 @@ def find_unlucky(schedule: Schedule, timezone: str) -> Unlucky | None:
     )
 
 
-def _hits(schedule: Schedule, timezone: str) -> Iterator[Change]:
+def _hits(schedule: Schedule, timezone: str) -> Iterator[ClockChange]:
     for change in list_changes(timezone):
         for on in {change.first.date() - _DAY, change.first.date(), change.end.date()}:
             start = datetime.combine(on, schedule.at)

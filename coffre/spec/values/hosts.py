@@ -7,7 +7,7 @@ from typing import Any
 
 from coffre.spec.parsing.lookup import Data
 
-Place = tuple[str, str]
+HostPort = tuple[str, str]
 """A host and a port in the normal form for comparison."""
 
 _DEFAULT_PORT = 22
@@ -34,7 +34,7 @@ _WORDS_OF_IPV6 = [ipaddress.ip_address(each) for each in ("::", "::1")]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def find_place(connection: Data) -> Place | None:
+def find_host_port(connection: Data) -> HostPort | None:
     """Return the target of a connection of a tenant file; None when it has no possible host."""
     host = connection.get("host")
     if not isinstance(host, str):

@@ -37,7 +37,7 @@ class _Switch:
 
     sid: str
     word: str
-    statement: Callable[[str, str], policy.Statement]
+    statement: Callable[[str, str], policy.PolicyStatement]
 
 
 _GATE = _Switch(policy.GATE_SID, "gate", policy.gate_statement)
@@ -253,14 +253,14 @@ class CephBucket:
             "check who else runs Coffre on this tenant, then try again",
         )
 
-    def _read_policy(self) -> policy.Document:
+    def _read_policy(self) -> policy.PolicyDocument:
         try:
             with self._errors(f"read the policy of bucket {self.name}"):
                 return policy.parse(self._s3.get_bucket_policy(Bucket=self.name)["Policy"])
         except NotConfiguredError:
             return {}
 
-    def _write_policy(self, wanted: policy.Document) -> None:
+    def _write_policy(self, wanted: policy.PolicyDocument) -> None:
         owner = policy.find_principal(wanted, policy.OWNER_SID)
         if owner is None:
             raise RefusedError(
@@ -295,5 +295,5 @@ def _etag(entry: Mapping[str, Any]) -> str:
     return word(entry["ETag"]).strip('"')
 
 
-def _machine(live: policy.Document) -> str | None:
+def _machine(live: policy.PolicyDocument) -> str | None:
     return policy.find_principal(live, policy.MACHINE_WRITE_SID)

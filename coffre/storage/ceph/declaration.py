@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from coffre.spec.platform import Platform
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
-from coffre.storage.ceph.layout import TenantStorage
+from coffre.storage.ceph.layout import StorageLayout
 from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.platform import RecordedResource, SecretOf
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class CephDeclaration:
     """One tenant's storage and its platform; a declaration alone needs no key of the platform."""
 
-    storage: TenantStorage
+    storage: StorageLayout
     platform: Platform
     root: Path
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from coffre.errors import RemoteError
 from coffre.storage.ceph.api.admin import AdminBucket, AdminClient, AdminUser
-from coffre.storage.ceph.api.faults import UnavailableError, UnreachableError
+from coffre.storage.ceph.api.faults import PlatformUnreachableError, UnavailableError
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.driver import AccessKey, Endpoint
@@ -39,7 +39,7 @@ def _has_drifted(platform: RgwPlatform, recorded: RecordedResource) -> bool:
         return True
     try:
         live = kind(platform).find(recorded.resource_id)
-    except (UnreachableError, UnavailableError):
+    except (PlatformUnreachableError, UnavailableError):
         raise
     except RemoteError:
         return True

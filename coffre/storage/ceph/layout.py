@@ -25,7 +25,7 @@ class MachineStorage:
 
 
 @dataclass(frozen=True)
-class TenantStorage:
+class StorageLayout:
     """All parts of a tenant's storage; sizes in bytes.
 
     With ``keeps_everything`` (a hold) no lifecycle rule deletes anything.
@@ -41,9 +41,9 @@ class TenantStorage:
     machines: Sequence[MachineStorage]
 
 
-def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> TenantStorage:
+def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> StorageLayout:
     """Return what a tenant's storage should be."""
-    return TenantStorage(
+    return StorageLayout(
         owner_uid=naming.owner_uid(tenant),
         display_name=tenant.name,
         tags={TENANT_ID_TAG: tenant.id},

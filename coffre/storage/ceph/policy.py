@@ -13,8 +13,8 @@ from typing import Any
 from coffre.errors import RefusedError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 
-Statement = dict[str, Any]
-Document = dict[str, Any]
+PolicyStatement = dict[str, Any]
+PolicyDocument = dict[str, Any]
 
 OWNER_SID = "CoffreOwner"
 MACHINE_LIST_SID = "CoffreMachineList"
@@ -41,7 +41,7 @@ def user_arn(uid: str) -> str:
     return f"arn:aws:iam:::user/{uid}"
 
 
-def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Statement]:
+def statements(bucket: str, owner: str, machine: str | None) -> dict[str, PolicyStatement]:
     """Return the statements of a machine's bucket by Sid; a retired machine (None) has no statement.
 
     In RGW a writer owns its objects. So the owner needs its right by name, and the machine could publish its objects
@@ -61,12 +61,12 @@ def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Statem
     return result
 
 
-def gate_statement(bucket: str, machine: str) -> Statement:
+def gate_statement(bucket: str, machine: str) -> PolicyStatement:
     """Return the statement that closes the gate: restic fails within a second; restore, check and reports work."""
     return _statement("Deny", machine, ["s3:PutObject"], _objects(bucket, _GATED))
 
 
-def stop_statement(bucket: str, machine: str) -> Statement:
+def stop_statement(bucket: str, machine: str) -> PolicyStatement:
     """Return the statement that stops a machine which fills its tenant's storage: it writes nothing, not even reports.
 
     A closed gate still allows reports and locks, and a machine may fill the wall with them. Deletes are denied too:
@@ -75,21 +75,21 @@ def stop_statement(bucket: str, machine: str) -> Statement:
     return _statement("Deny", machine, ["s3:DeleteObject", "s3:PutObject"], _objects(bucket, ("*",)))
 
 
-def suspension_statement(bucket: str, machine: str) -> Statement:
+def suspension_statement(bucket: str, machine: str) -> PolicyStatement:
     """Return the statement that denies a machine its repository, also reading; control/ and reports/ stay open."""
     return _statement("Deny", machine, ["s3:*"], _objects(bucket, ("restic/*",)))
 
 
-def document(by_sid: Mapping[str, Statement]) -> Document:
+def document(by_sid: Mapping[str, PolicyStatement]) -> PolicyDocument:
     """Return the policy document of statements by Sid, in a stable order."""
     return {"Version": _VERSION, "Statement": [{"Sid": sid, **by_sid[sid]} for sid in sorted(by_sid)]}
 
 
-def render(policy: Document) -> str:
+def render(policy: PolicyDocument) -> str:
     return json.dumps(policy, sort_keys=True, separators=(",", ":"))
 
 
-def parse(text: str) -> Document:
+def parse(text: str) -> PolicyDocument:
     """Read a live policy, in any text form; a text that is not an S3 policy counts as empty."""
     try:
         policy = read_json_object(text, LIMIT_BYTES)
@@ -100,12 +100,12 @@ def parse(text: str) -> Document:
     return policy if is_read else {}
 
 
-def by_sid(policy: Document) -> dict[str, Statement]:
+def by_sid(policy: PolicyDocument) -> dict[str, PolicyStatement]:
     """Return the normalised statements of a document by Sid.
 
     A statement without a Sid, or with a repeated Sid, gets a name from its content, so that the comparison includes it.
     """
-    result: dict[str, Statement] = {}
+    result: dict[str, PolicyStatement] = {}
     for statement in _list(policy.get("Statement", [])):
         plain = normalise(statement)
         sid = statement.get("Sid") or f"unnamed-{_digest(plain)}"
@@ -115,14 +115,14 @@ def by_sid(policy: Document) -> dict[str, Statement]:
     return dict(sorted(result.items()))
 
 
-def owned(policy: Document) -> dict[str, Statement]:
+def owned(policy: PolicyDocument) -> dict[str, PolicyStatement]:
     """Return every statement except the switches: the part of the Pulumi resource."""
     return {sid: statement for sid, statement in by_sid(policy).items() if sid not in SWITCH_SIDS}
 
 
-def normalise(statement: Mapping[str, Any]) -> Statement:
+def normalise(statement: Mapping[str, Any]) -> PolicyStatement:
     """Return a statement without Sid in normal form: lists sorted and without repeats, a scalar as a list of one."""
-    result: Statement = {}
+    result: PolicyStatement = {}
     for name, value in statement.items():
         if name == "Sid":
             continue
@@ -135,28 +135,28 @@ def normalise(statement: Mapping[str, Any]) -> Statement:
     return dict(sorted(result.items()))
 
 
-def is_same(one: Document, other: Document) -> bool:
+def is_same(one: PolicyDocument, other: PolicyDocument) -> bool:
     return by_sid(one) == by_sid(other)
 
 
-def with_statements(policy: Document, wanted: Mapping[str, Statement]) -> Document:
+def with_statements(policy: PolicyDocument, wanted: Mapping[str, PolicyStatement]) -> PolicyDocument:
     """Return a policy with the wanted statements and the switches of the given one."""
     switches = {sid: each for sid, each in by_sid(policy).items() if sid in SWITCH_SIDS}
     return document({**{sid: normalise(each) for sid, each in wanted.items()}, **switches})
 
 
-def with_switch(policy: Document, sid: str, statement: Statement | None) -> Document:
+def with_switch(policy: PolicyDocument, sid: str, statement: PolicyStatement | None) -> PolicyDocument:
     """Return the policy with one switch set (a statement) or removed (None); the rest is unchanged."""
     others = [each for each in _list(policy.get("Statement", [])) if each.get("Sid") != sid]
     added = [] if statement is None else [{"Sid": sid, **statement}]
     return {**policy, "Statement": [*others, *added]}
 
 
-def has_switch(policy: Document, sid: str) -> bool:
+def has_switch(policy: PolicyDocument, sid: str) -> bool:
     return any(each.get("Sid") == sid for each in _list(policy.get("Statement", [])))
 
 
-def find_principal(policy: Document, sid: str) -> str | None:
+def find_principal(policy: PolicyDocument, sid: str) -> str | None:
     """Return the uid of a statement, None when there is no such statement or it does not name a single user."""
     statement = by_sid(policy).get(sid)
     if statement is None:
@@ -165,7 +165,7 @@ def find_principal(policy: Document, sid: str) -> str | None:
     return uids[0] if len(uids) == 1 else None
 
 
-def list_uids(by_name: Mapping[str, Statement]) -> list[str]:
+def list_uids(by_name: Mapping[str, PolicyStatement]) -> list[str]:
     """Return every uid that the statements name as principal or exception, sorted."""
     uids = set()
     for statement in by_name.values():
@@ -177,7 +177,7 @@ def list_uids(by_name: Mapping[str, Statement]) -> list[str]:
     return sorted(uids)
 
 
-def list_principals(by_name: Mapping[str, Statement]) -> list[str]:
+def list_principals(by_name: Mapping[str, PolicyStatement]) -> list[str]:
     """Return every principal or exception that the statements name, sorted; not all need to be uids."""
     names = set()
     for statement in by_name.values():
@@ -191,7 +191,7 @@ def list_principals(by_name: Mapping[str, Statement]) -> list[str]:
     return sorted(names)
 
 
-def refuse_lockout(policy: Document, owner: str) -> None:
+def refuse_lockout(policy: PolicyDocument, owner: str) -> None:
     """Refuse a document whose Deny could reach the owner.
 
     A Deny overrides the owner's Allow, and an owner without access cannot even delete the policy: only the platform's
@@ -209,7 +209,7 @@ def refuse_lockout(policy: Document, owner: str) -> None:
             )
 
 
-def _may_reach(deny: Statement, owner: str) -> bool:
+def _may_reach(deny: PolicyStatement, owner: str) -> bool:
     if "NotPrincipal" in deny:
         exceptions = deny["NotPrincipal"]
         return "Principal" in deny or user_arn(owner) not in _aws(exceptions)
@@ -220,7 +220,7 @@ def _may_reach(deny: Statement, owner: str) -> bool:
     return not uids or any(match is None or match[1].split(":")[0] == owner for match in uids)
 
 
-def _machine_statements(bucket: str, machine: str) -> dict[str, Statement]:
+def _machine_statements(bucket: str, machine: str) -> dict[str, PolicyStatement]:
     upload = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
     acl = ["s3:PutBucketAcl", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"]
     whole = [f"arn:aws:s3:::{bucket}"]
@@ -233,7 +233,7 @@ def _machine_statements(bucket: str, machine: str) -> dict[str, Statement]:
     }
 
 
-def _statement(effect: str, uid: str, actions: Sequence[str], resources: Sequence[str]) -> Statement:
+def _statement(effect: str, uid: str, actions: Sequence[str], resources: Sequence[str]) -> PolicyStatement:
     principal = {"AWS": [user_arn(uid)]}
     return {
         "Action": sorted(actions),
@@ -265,5 +265,5 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _digest(statement: Statement) -> str:
+def _digest(statement: PolicyStatement) -> str:
     return hashlib.sha256(json.dumps(statement, sort_keys=True).encode()).hexdigest()[:8]

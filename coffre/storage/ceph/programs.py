@@ -50,7 +50,7 @@ _PART_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Published:
+class PublicObject:
     """An object as seen without a key: its size, and RGW's MD5 of an object written in one piece."""
 
     size_bytes: int
@@ -62,7 +62,7 @@ def object_key(sha256: str) -> str:
     return f"{PREFIX}{sha256}"
 
 
-def wanted_policy() -> policy.Document:
+def wanted_policy() -> policy.PolicyDocument:
     """Return the bucket's policy: everybody may read programs, only the bucket's owner may do more. Pure."""
     statement = {
         "Sid": READ_SID,
@@ -88,13 +88,13 @@ def is_stale(access_key_id: str, now_seconds: float) -> bool:
 
 
 @cache
-def _local_facts(path: Path, _size_bytes: int, _changed_at: int) -> Published:
+def _local_facts(path: Path, _size_bytes: int, _changed_at: int) -> PublicObject:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
-    return Published(_size_bytes, digest.hexdigest())
+    return PublicObject(_size_bytes, digest.hexdigest())
 
 
-class ProgramShelf:
+class CephProgramShelf:
     """The bucket of one platform; safe to use from many threads and by several processes at once."""
 
     def __init__(self, endpoint: Endpoint, admin: AdminClient) -> None:
@@ -164,7 +164,7 @@ class ProgramShelf:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         return digest.hexdigest()
 
-    def find(self, sha256: str) -> Published | None:
+    def find(self, sha256: str) -> PublicObject | None:
         """Look a program up as a machine does: without a key; None when there is no readable one."""
         doing = "look for a program for machines"
         try:
@@ -175,7 +175,7 @@ class ProgramShelf:
             return None
         if answer.status != 200:
             raise error_of(doing, f"HTTP {answer.status}", answer.status)
-        return Published(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
+        return PublicObject(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
 
     @contextmanager
     def _writer(self) -> Iterator[S3Client]:
@@ -242,7 +242,7 @@ class ProgramShelf:
             if error.code != "TooManyBuckets" or not self._has_bucket(s3):
                 raise
 
-    def _read_policy(self, s3: S3Client) -> policy.Document:
+    def _read_policy(self, s3: S3Client) -> policy.PolicyDocument:
         try:
             with self._errors(f"read the policy of bucket {BUCKET}"):
                 return policy.parse(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])

@@ -13,7 +13,7 @@ from coffre.storage.ceph.api.faults import NoSuchUserError, UnknownKeyError, rgw
 from coffre.storage.ceph.api.s3 import ClientCache, make_client
 from coffre.storage.ceph.bucket import CephBucket
 from coffre.storage.ceph.eraser import CephBucketEraser
-from coffre.storage.ceph.programs import ProgramShelf
+from coffre.storage.ceph.programs import CephProgramShelf
 from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts, Publication
 
 
@@ -25,7 +25,7 @@ class CephStorage:
         self.admin = AdminClient(endpoint, admin_key)
         self._clients = ClientCache(endpoint)
         self._raising: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._shelf = ProgramShelf(endpoint, self.admin)
+        self._shelf = CephProgramShelf(endpoint, self.admin)
 
     def list_platform_ids(self) -> list[str]:
         return self.admin.list_cluster_ids()

@@ -20,7 +20,7 @@ F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 
 @dataclass(frozen=True)
-class Recorded(Generic[F_co]):
+class RecordedFact(Generic[F_co]):
     """A recorded fact: who recorded it, when, and about which machine (None: about the whole tenant).
 
     ``id`` is in the order of adding; ``commit`` is None outside a git checkout.
@@ -48,10 +48,10 @@ class Log(Protocol):
     @property
     def slug(self) -> str: ...
 
-    def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
+    def append(self, fact: F, machine: str | None = None) -> RecordedFact[F]:
         """Record a fact, with its author, commit and time."""
 
-    def last(self, kinds: FactClasses[F], machine: str | None = None) -> Recorded[F] | None:
+    def last(self, kinds: FactClasses[F], machine: str | None = None) -> RecordedFact[F] | None:
         """Return the fact that was recorded last; without a machine, the last one of any machine."""
 
     def list(
@@ -60,7 +60,7 @@ class Log(Protocol):
         machine: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Sequence[Recorded[F]]:
+    ) -> Sequence[RecordedFact[F]]:
         """Return the facts in the order of recording, from ``since`` (included) to ``until`` (excluded)."""
 
     def has(self, kinds: FactClasses[Fact], machine: str | None = None) -> bool:
@@ -86,7 +86,7 @@ class TenantLog:
         """Return the log of a tenant in open records."""
         return cls(tenant_id, slug, author, lambda: records, lambda: records)
 
-    def append(self, fact: F, machine: str | None = None) -> Recorded[F]:
+    def append(self, fact: F, machine: str | None = None) -> RecordedFact[F]:
         return _recorded(self.open_records().append(self._event(fact, machine)), fact)
 
     def trim(self, trimmed: RecordsTrimmed, kinds: Collection[EventKind]) -> Mapping[EventKind, int]:
@@ -105,7 +105,7 @@ class TenantLog:
             details=write_fact(fact),
         )
 
-    def last(self, kinds: FactClasses[F], machine: str | None = None) -> Recorded[F] | None:
+    def last(self, kinds: FactClasses[F], machine: str | None = None) -> RecordedFact[F] | None:
         records = self.find_records()
         if records is None:
             return None
@@ -119,7 +119,7 @@ class TenantLog:
         machine: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Sequence[Recorded[F]]:
+    ) -> Sequence[RecordedFact[F]]:
         records = self.find_records()
         if records is None:
             return []
@@ -132,18 +132,18 @@ class TenantLog:
         return records is not None and any(records.has(self.tenant_id, kind_of(each), machine) for each in _each(kinds))
 
 
-def fact_of(recorded: Recorded[F] | None) -> F | None:
+def fact_of(recorded: RecordedFact[F] | None) -> F | None:
     """Return the fact of a recorded fact, None for None."""
     return None if recorded is None else recorded.fact
 
 
-def read_recorded(event: Event, kinds: FactClasses[F]) -> Recorded[F]:
+def read_recorded(event: Event, kinds: FactClasses[F]) -> RecordedFact[F]:
     """Return a recorded event as its fact; TypeError when it is none of these classes."""
     return _recorded(event, read_as(event, kinds))
 
 
-def _recorded(event: Event, fact: F) -> Recorded[F]:
-    return Recorded(event.id or 0, event.tenant_id, event.at, event.actor, event.commit, event.machine, fact)
+def _recorded(event: Event, fact: F) -> RecordedFact[F]:
+    return RecordedFact(event.id or 0, event.tenant_id, event.at, event.actor, event.commit, event.machine, fact)
 
 
 def _each(kinds: FactClasses[F]) -> tuple[type[F], ...]:

@@ -97,7 +97,7 @@ class Scene:
                 secret_access_key=SecretStr(key.secret_access_key),
                 repository_password=self.passwords[machine],
             ),
-            trust=OrdersTrust(desired.public_key_of(self.seed)),
+            trust=OrdersTrust(desired.raw_public_key_of(self.seed)),
         )
 
     def requests(self, *machines: str) -> list[DeployRequest]:

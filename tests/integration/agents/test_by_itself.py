@@ -16,7 +16,7 @@ from coffre.agents.driver import OrderedProgram
 from coffre.agents.report import ReportResult
 from coffre.agents.restic.agents import ResticAgents
 from coffre.agents.restic.backup_run import start_and_wait
-from coffre.storage.ceph.programs import ProgramShelf
+from coffre.storage.ceph.programs import CephProgramShelf
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import CAISSE, COMPTA, HOSTS
 from tests.machines import NOTHING_LEFT
@@ -48,7 +48,7 @@ def alone(scene, untouched, programs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shelf(scene):
-    return ProgramShelf(scene.endpoint, scene.admin)
+    return CephProgramShelf(scene.endpoint, scene.admin)
 
 
 def other_restic(tmp_path, mark):
@@ -96,7 +96,7 @@ def test_deployment_checks_in_with_key_and_trusted_signer(alone):
         alone.generations[COMPTA],
         alone.keys[COMPTA].access_key_id,
     )
-    assert base64.b64decode(note["signing_public_key"]) == desired.public_key_of(alone.seed)
+    assert base64.b64decode(note["signing_public_key"]) == desired.raw_public_key_of(alone.seed)
 
 
 def test_a_newer_generation_is_in_force_from_the_next_run_on(alone):

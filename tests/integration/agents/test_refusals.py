@@ -18,9 +18,9 @@ from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.reach.ssh_errors import (
     ChangedHostKeyError,
     LoginRefusedError,
+    MachineUnreachableError,
     SudoRefusedError,
     UnknownHostKeyError,
-    UnreachableError,
 )
 from coffre.agents.restic import agents as agents_module
 from coffre.agents.restic import inventory
@@ -150,10 +150,10 @@ def test_nobody_at_the_address_is_said_within_the_time_limit(scene, tmp_path):
     began = time.monotonic()
     with (
         SshMachine(connection, ssh_config=None, known_hosts=tmp_path / "none") as machine,
-        pytest.raises(UnreachableError),
+        pytest.raises(MachineUnreachableError),
     ):
         machine.run(["true"], 30)
-    with pytest.raises(UnreachableError):
+    with pytest.raises(MachineUnreachableError):
         trust.scan(connection, None)
     assert time.monotonic() - began < 25
 

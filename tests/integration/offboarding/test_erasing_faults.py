@@ -14,7 +14,7 @@ from coffre.errors import RemoteError
 from coffre.offboarding.erase import bucket as erasing
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.erase.counting import count_bucket
-from coffre.offboarding.lifecycle.evidence import ErasureBegan, from_details
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, read_evidence
 from coffre.records.details import to_details
 from tests.integration.offboarding.office import REPOSITORY, fill, pool_objects
 
@@ -26,7 +26,7 @@ import itertools, json, signal, sys
 from pathlib import Path
 from coffre.offboarding.erase import bucket as erasing
 from coffre.offboarding.erase.bucket import erase_bucket
-from coffre.offboarding.lifecycle.evidence import ErasureBegan, from_details
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, read_evidence
 from coffre.tenant.opening import open_tenant
 from coffre.spec.loader import load_checkout
 
@@ -38,7 +38,7 @@ def refuse():
         print("now", flush=True)
         signal.pause()
 
-began = from_details(ErasureBegan, json.loads(sys.argv[3]))
+began = read_evidence(ErasureBegan, json.loads(sys.argv[3]))
 with open_tenant(load_checkout(Path(sys.argv[1])), sys.argv[2], str) as opened:
     erase_bucket(opened.tenant, opened.storage, opened.buckets, opened.memory, began, str, resumes=False, refuse=refuse)
 """
@@ -91,7 +91,7 @@ def test_killed_in_the_middle_the_next_run_finishes_and_counts_all(office, opene
     left = count_bucket(opened.storage, opened.buckets, machine)
     assert not left.is_empty
     # The journal has only what was written before the kill.
-    erased = erase(opened, from_details(ErasureBegan, json.loads(evidence)), resumes=True)
+    erased = erase(opened, read_evidence(ErasureBegan, json.loads(evidence)), resumes=True)
     assert (erased.is_gone, erased.deleted, erased.left.is_empty) == (True, began.before, True)
     # What the killed run had sent, the platform may still be working on.
     wait_until(lambda: not pool_objects(lab, began.marker), "something of the bucket stays", seconds=60, pause=1.0)

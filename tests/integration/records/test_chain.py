@@ -13,7 +13,7 @@ from coffre.observation.judge.continuity import acknowledge
 from coffre.records.activity import RunOutcome, Usage
 from coffre.records.actor import Author
 from coffre.records.boots import AcceptedMachine, KnownBoot
-from coffre.records.chain.verification import ChainReport, Fault, FaultKind, verify_chain
+from coffre.records.chain.verification import ChainFault, ChainReport, FaultKind, verify_chain
 from coffre.records.database import tables
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
@@ -95,7 +95,7 @@ def test_a_changed_memory_of_a_machine_is_found(records: Records, engine: sa.Eng
     assert verify(records).faults == ()
     for change in FORGOTTEN:
         found = faults_after(engine, change)
-        assert found[0] == Fault(FaultKind.CHANGED, 8, "memory", None, TENANT_ID, "pc-1"), change
+        assert found[0] == ChainFault(FaultKind.CHANGED, 8, "memory", None, TENANT_ID, "pc-1"), change
     records.append(event(EventKind.COMMISSIONED))
     for table in ("known_snapshots", "known_boots", "machine_memory"):
         with pytest.raises(sa.exc.DBAPIError, match="changes with its link"), engine.begin() as connection:
@@ -111,7 +111,7 @@ def test_a_memory_that_nobody_linked_is_found(records: Records, engine: sa.Engin
     with unguarded(engine) as connection:
         connection.exec_driver_sql(f"INSERT INTO machine_memory (tenant_id, machine) VALUES ('{TENANT_ID}', 'pc-2')")  # noqa: S608
     (found,) = verify(records).faults
-    assert found == Fault(FaultKind.INSERTED, None, "memory", None, TENANT_ID, "pc-2")
+    assert found == ChainFault(FaultKind.INSERTED, None, "memory", None, TENANT_ID, "pc-2")
 
 
 def test_a_changed_memory_goes_on_and_stays_found_until_somebody_says_why(records: Records, engine: sa.Engine) -> None:
@@ -171,7 +171,7 @@ REWRITTEN_RUNS = (
 )
 
 
-def faults_after(engine: sa.Engine, change: str) -> list[Fault]:
+def faults_after(engine: sa.Engine, change: str) -> list[ChainFault]:
     """What a look would find after a change that is then undone."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
@@ -192,7 +192,7 @@ def faults_after(engine: sa.Engine, change: str) -> list[Fault]:
 def test_a_rewritten_event_is_found(records: Records, engine: sa.Engine) -> None:
     for change in REWRITTEN_EVENTS:
         (found,) = faults_after(engine, f"UPDATE events SET {change} WHERE id = 3")  # noqa: S608
-        assert found == Fault(FaultKind.CHANGED, 3, "event", 3, TENANT_ID, "password_used"), change
+        assert found == ChainFault(FaultKind.CHANGED, 3, "event", 3, TENANT_ID, "password_used"), change
     assert verify(records).faults == ()
 
 
@@ -279,7 +279,7 @@ def test_a_day_of_usage_that_is_over_is_closed_and_a_change_of_it_found(records:
         "INSERT INTO usage SELECT tenant_id, measured_on, 'pc-3', 1, 1, measured_at FROM usage WHERE machine = 'pc-2'",
     ):
         (found,) = faults_after(engine, change)
-        assert found == Fault(FaultKind.CHANGED, 8, "usage_day", None, TENANT_ID, "2026-11-01"), change
+        assert found == ChainFault(FaultKind.CHANGED, 8, "usage_day", None, TENANT_ID, "2026-11-01"), change
     (found,) = faults_after(engine, "DELETE FROM usage WHERE measured_on = '2026-11-01'")
     assert found.kind is FaultKind.DELETED
 

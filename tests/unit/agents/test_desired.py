@@ -78,7 +78,7 @@ def test_encoding_is_one_form_whatever_the_order_of_keys():
 
 def test_a_signed_document_opens_with_the_key_that_was_pinned():
     document = desired.sign(desired.encode_payload(payload()), SEED)
-    assert desired.verify(document, desired.public_key_of(SEED)) == payload()
+    assert desired.verify(document, desired.raw_public_key_of(SEED)) == payload()
 
 
 @pytest.mark.parametrize(
@@ -98,20 +98,22 @@ def test_a_signed_document_opens_with_the_key_that_was_pinned():
 def test_a_document_that_was_touched_is_refused(change):
     fields = json.loads(desired.sign(desired.encode_payload(payload()), SEED))
     with pytest.raises(desired.InvalidOrdersError):
-        desired.verify(json.dumps(change(fields)).encode(), desired.public_key_of(SEED))
+        desired.verify(json.dumps(change(fields)).encode(), desired.raw_public_key_of(SEED))
 
 
 def test_two_signatures_are_good_for_either_key_and_for_no_other():
     document = desired.sign(desired.encode_payload(payload()), SEED, NEW_SEED)
     for seed in (SEED, NEW_SEED):
-        assert desired.verify(document, desired.public_key_of(seed)) == payload()
-        assert desired.verify(document, desired.public_key_of(bytes(32)), desired.public_key_of(seed)) == payload()
+        assert desired.verify(document, desired.raw_public_key_of(seed)) == payload()
+        assert (
+            desired.verify(document, desired.raw_public_key_of(bytes(32)), desired.raw_public_key_of(seed)) == payload()
+        )
     with pytest.raises(desired.InvalidOrdersError, match="not signed with this tenant's key"):
-        desired.verify(document, desired.public_key_of(bytes(32)))
+        desired.verify(document, desired.raw_public_key_of(bytes(32)))
 
 
 def test_signatures_are_compared_with_those_that_should_be_there_no_fewer_and_no_more():
-    old, new = desired.public_key_of(SEED), desired.public_key_of(NEW_SEED)
+    old, new = desired.raw_public_key_of(SEED), desired.raw_public_key_of(NEW_SEED)
     only_old, both = (desired.sign(b"{}", *seeds) for seeds in ((SEED,), (NEW_SEED, SEED)))
     assert desired.is_signed_by(only_old, [old])
     assert desired.is_signed_by(both, [old, new])
@@ -125,25 +127,25 @@ def test_signing_again_changes_the_signatures_and_not_a_byte_of_the_payload():
     document = desired.sign(b'{"version": 1,  "odd": "spaces"}', SEED)
     again = desired.sign_again(document, NEW_SEED)
     assert json.loads(again)["payload"] == json.loads(document)["payload"]
-    assert desired.is_signed_by(again, [desired.public_key_of(NEW_SEED)])
+    assert desired.is_signed_by(again, [desired.raw_public_key_of(NEW_SEED)])
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"\xff", b"{}"])
 def test_what_is_no_document_is_refused_without_a_traceback(body):
     with pytest.raises(desired.InvalidOrdersError):
-        desired.verify(body, desired.public_key_of(SEED))
+        desired.verify(body, desired.raw_public_key_of(SEED))
 
 
 def test_another_tenant_s_key_does_not_open_it():
     document = desired.sign(desired.encode_payload(payload()), bytes(32))
     with pytest.raises(desired.InvalidOrdersError, match="not signed with this tenant's key"):
-        desired.verify(document, desired.public_key_of(SEED))
+        desired.verify(document, desired.raw_public_key_of(SEED))
 
 
 def test_orders_of_another_version_are_refused_though_signed():
     document = desired.sign(b'{"version":2}', SEED)
     with pytest.raises(desired.InvalidOrdersError, match="does not contain orders of version 1"):
-        desired.verify(document, desired.public_key_of(SEED))
+        desired.verify(document, desired.raw_public_key_of(SEED))
 
 
 @pytest.mark.parametrize(("bucket", "records", "expected"), [(None, None, 1), (3, None, 4), (2, 7, 8), (7, 2, 8)])

@@ -113,7 +113,7 @@ def signed(payload):
     )
 )
 def test_orders(body):
-    key = desired.public_key_of(SEED)
+    key = desired.raw_public_key_of(SEED)
     try:
         orders = desired.verify(body, key)
     except desired.InvalidOrdersError:

@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from coffre.cli.main import app
 from coffre.errors import RefusedError
-from coffre.offboarding.erase.checks import ChecksFailedError, Contents, ErasureCheck, ErasureLook, Left
+from coffre.offboarding.erase.checks import ChecksFailedError, ContentsSeen, ErasureCheck, ErasureLook, Left
 from tests.unit.cli.test_errors import copy_repository
 
 FAILED = (
-    ErasureCheck(ErasureLook.CONTENTS, "martin-compta-01", False, Contents(versions=2, markers=1, uploads=0)),
+    ErasureCheck(ErasureLook.CONTENTS, "martin-compta-01", False, ContentsSeen(versions=2, markers=1, uploads=0)),
     ErasureCheck(ErasureLook.STACK, "martin", False, Left(names=("martin.json",))),
 )
 

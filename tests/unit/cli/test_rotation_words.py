@@ -6,7 +6,7 @@ import pytest
 
 from coffre.cli import output
 from coffre.cli.words.rotation import describe_choice, describe_rotation
-from coffre.provisioning.rotation.rotate import Choice, KeyOutcome
+from coffre.provisioning.rotation.rotate import KeyChoice, KeyOutcome
 from coffre.provisioning.rotation.rules import PendingCause, PendingReason
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 
@@ -20,12 +20,15 @@ SILENT = {"compta-01": "it did not answer"}
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (Choice(), "every key"),
-        (Choice(machine="compta-01"), "the key of compta-01"),
-        (Choice("compta-01", owner=True, signing=True), "the key of compta-01 and the owner's key and the signing key"),
+        (KeyChoice(), "every key"),
+        (KeyChoice(machine="compta-01"), "the key of compta-01"),
+        (
+            KeyChoice("compta-01", owner=True, signing=True),
+            "the key of compta-01 and the owner's key and the signing key",
+        ),
     ],
 )
-def test_what_is_to_be_replaced_is_named(choice: Choice, words: str) -> None:
+def test_what_is_to_be_replaced_is_named(choice: KeyChoice, words: str) -> None:
     assert describe_choice(choice) == words
 
 

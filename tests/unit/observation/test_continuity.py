@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from coffre.agents.sealing import Opener, derive_key
 from coffre.findings import FindingKind
 from coffre.observation.judge import continuity
-from coffre.observation.judge.continuity import Seen, Stored
+from coffre.observation.judge.continuity import BucketRead, ListedRepository
 from coffre.observation.report_shelf import MAX_EARLIER, Reported, Shelf
 from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
@@ -105,8 +105,8 @@ class World:
         snapshots = frozenset(key.rsplit("/", 1)[1] for key in self.bucket if key.startswith("restic/snapshots/"))
         packs = [body for key, (body, _) in self.bucket.items() if key.startswith("restic/data/")]
         keys = sum(1 for key in self.bucket if key.startswith("restic/keys/"))
-        stored = Stored(snapshots, "restic/config" in self.bucket, keys, len(packs), sum(map(len, packs)))
-        seen = Seen(reported, stored, self.clock)
+        stored = ListedRepository(snapshots, "restic/config" in self.bucket, keys, len(packs), sum(map(len, packs)))
+        seen = BucketRead(reported, stored, self.clock)
         before, self.memory = self.memory, continuity.learn(self.memory, seen)
         found = continuity.judge(MACHINE, before, self.memory, seen)
         assert {each.machine for each in found} <= {MACHINE}
@@ -292,8 +292,8 @@ def test_a_sealed_report_without_a_key_here_is_said_and_learned_nothing_of(world
         shelf.see(facts)
     reported = shelf.read(world)  # type: ignore[arg-type]
     assert (reported.lacks_key, reported.reports) == (True, ())
-    stored = Stored(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
-    seen = Seen(reported, stored, world.clock)
+    stored = ListedRepository(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
+    seen = BucketRead(reported, stored, world.clock)
     learned = continuity.learn(world.memory, seen)
     assert (learned.report_number, learned.clean_until) == (3, world.memory.clean_until)
     kinds = [each.kind for each in continuity.judge(MACHINE, world.memory, learned, seen)]
@@ -311,8 +311,8 @@ def test_what_was_released_may_go_and_has_to_stay_once_it_is_back(world: World) 
 
 
 def test_a_look_that_began_before_a_release_does_not_undo_it(world: World) -> None:
-    stored = Stored(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
-    early = Seen(world.read(), stored, world.clock)
+    stored = ListedRepository(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
+    early = BucketRead(world.read(), stored, world.clock)
     released = continuity.release(world.memory, [S[0]], "pruned", world.clock + timedelta(seconds=1))
     assert continuity.learn(released, early).snapshots[S[0]].released == "pruned"
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.report import Report
 from coffre.findings import FindingKind
 from coffre.observation.judge import identity
-from coffre.observation.judge.continuity import Seen, Stored, learn
+from coffre.observation.judge.continuity import BucketRead, ListedRepository, learn
 from coffre.observation.report_shelf import Reported
 from coffre.records.memory import Memory
 from tests.unit.agents.test_report import REPORT
@@ -26,7 +26,7 @@ def mark(text: str) -> str:
 def said(at: float, boot: str, booted: float | None, *, disk: str = "d", board: str = "h", **changes: Any) -> Report:
     """Return a report of a run that ended ``at`` days after the beginning, on a machine that booted then."""
     moment = DAY0 + timedelta(days=at)
-    found = Identity(
+    found = MachineIdentity(
         machine_id=mark(disk),
         hardware_id=mark(board),
         boot_id=mark(boot),
@@ -161,7 +161,7 @@ def test_new_hardware_counts_by_smileos_word_with_what_it_saved_meanwhile_and_th
     assert verdicts([*old, *new], memory) == "++--"
     waiting = identity.learn(memory, [said(4.15, "z", 4, disk="o", board="o")])
     assert waiting.accepted is None
-    now = Identity(machine_id=mark("d"), hardware_id=mark("new"), boot_id=mark("m"), host_name="compta-01")
+    now = MachineIdentity(machine_id=mark("d"), hardware_id=mark("new"), boot_id=mark("m"), host_name="compta-01")
     memory = identity.accept(waiting, now, DAY0 + timedelta(days=4.2))
     back = said(6, "a", 0)
     later = said(5, "p", 4.5, board="new")
@@ -182,8 +182,8 @@ def test_by_smileos_word_the_machine_at_its_address_counts_when_its_copy_was_tak
 def test_the_newest_snapshot_on_record_is_the_machines_own_and_the_others_are_known_by_report_or_mark() -> None:
     ids = [f"{number:064x}" for number in range(5)]
     own, copy = said(1, "a", 0, snapshot_id=ids[1]), said(2, "b", 1.5, board="o", snapshot_id=ids[2])
-    stored = Stored(frozenset(ids), has_config=True, keys=1, packs=1, pack_bytes=1)
-    memory = learn(Memory(), Seen(Reported((own,), (copy,)), stored, DAY0))
+    stored = ListedRepository(frozenset(ids), has_config=True, keys=1, packs=1, pack_bytes=1)
+    memory = learn(Memory(), BucketRead(Reported((own,), (copy,)), stored, DAY0))
     assert memory.newest_reported is not None
     assert memory.newest_reported.snapshot_id == ids[1]
     mine, its = identity.tag_of(mark("d"), mark("h")), identity.tag_of(mark("d"), mark("o"))

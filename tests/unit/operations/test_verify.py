@@ -129,7 +129,9 @@ def test_days_that_were_left_out_are_made_up_for(desk: Desk) -> None:
 
 def test_a_killed_run_goes_on_and_what_came_meanwhile_is_read_too(desk: Desk) -> None:
     desk.now = NOW + 9 * DAY
-    desk.log.append(recorded_rounds.describe_run(recorded_rounds.Found(Round(NOW), {}, ""), is_complete=False), MACHINE)
+    desk.log.append(
+        recorded_rounds.describe_run(recorded_rounds.RoundState(Round(NOW), {}, ""), is_complete=False), MACHINE
+    )
     desk.bucket.kill_at = 90
     with pytest.raises(KilledError):
         desk.verify()

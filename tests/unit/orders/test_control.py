@@ -200,7 +200,7 @@ def sign_with_successor(desk: Desk) -> ControlBundle:
 def vouches(desk: Desk, *keys: SecretStr | None) -> bool:
     """Tell whether exactly these keys signed the orders that stand."""
     seeds = [base64.b64decode(key.get_secret_value()) for key in keys if key is not None]
-    return desired.is_signed_by(desk.copy(), [desired.public_key_of(seed) for seed in seeds])
+    return desired.is_signed_by(desk.copy(), [desired.raw_public_key_of(seed) for seed in seeds])
 
 
 def test_while_the_signing_key_is_rotated_both_keys_vouch_for_the_same_orders(desk: Desk) -> None:

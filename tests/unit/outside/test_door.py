@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.outside.door import Door, PeerSocket, find_peer, holds_socket, is_of_same_user, private_folder
+from coffre.outside.door import Door, PeerSocket, find_peer, holds_socket, is_of_same_user, socket_folder
 
 TABLES = Path("/proc/thread-self/net")
 NOBODY = 65534
@@ -111,7 +111,7 @@ class Behind:
 
 @pytest.fixture
 def behind():
-    with private_folder() as folder:
+    with socket_folder() as folder:
         yield Behind(folder)
 
 
@@ -143,7 +143,7 @@ def test_a_stranger_is_hung_up_on_and_nothing_of_his_is_read(behind: Behind, end
 
 
 def test_the_folder_of_sockets_is_closed_to_others_and_goes() -> None:
-    with private_folder() as folder:
+    with socket_folder() as folder:
         real = folder.resolve()
         assert real.stat().st_mode & 0o777 == 0o700
         assert len(str(folder)) < 60

@@ -41,7 +41,7 @@ EXPECTED: list[Fact] = [
     agents.OrdersIssued(4, renews=True),
     agents.OrdersWritten(4),
     agents.Removal(is_changed=True),
-    agents.Retirement("server", date(2026, 11, 20), date(2027, 3, 31), "AKIA1"),
+    agents.MachineRetired("server", date(2026, 11, 20), date(2027, 3, 31), "AKIA1"),
     contract.QuotaChange(107_374_182_400, ("AV-1",)),
     contract.LicenceChange({"server": 1, "workstation": 2}),
     contract.OptionChange(("escrow",)),
@@ -83,10 +83,10 @@ EXPECTED: list[Fact] = [
     agents.MachineReplaced("a new PC", agents.AcceptedBefore("compta", "0a1b", MOMENT)),
     agents.MachineReplaced("a new PC"),
     agents.PathsAccepted("it is empty", 5, (agents.PathSize("/srv", 0, 0),)),
-    departure.DepartureStage(DAY, identity=departure.Identity.DECLARED, stage=departure.Stage.NOTIFIED),
-    departure.DepartureStage(DAY, "vieux-pc", departure.Identity.PROVED, "0f0f", stage=departure.Stage.ERASED),
+    departure.DepartureStage(DAY, identity=departure.AuthorProof.DECLARED, stage=departure.Stage.NOTIFIED),
+    departure.DepartureStage(DAY, "vieux-pc", departure.AuthorProof.PROVED, "0f0f", stage=departure.Stage.ERASED),
     departure.DepartureStep(
-        DAY, identity=departure.Identity.DECLARED, step="frozen", evidence={"machines": ["compta-01"]}
+        DAY, identity=departure.AuthorProof.DECLARED, step="frozen", evidence={"machines": ["compta-01"]}
     ),
     departure.LetterPosted(departure.LetterKind.REMINDER, "rappel.pdf", HASH, MailState.WRITTEN, DAY),
     departure.LetterPosted(departure.LetterKind.ERASED, "fin.pdf", HASH, MailState.SENT, DAY, "a@b.example", "<1@b>"),

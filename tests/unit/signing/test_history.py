@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.signing.history import Identity, Trust, read_trust
-from coffre.signing.objects import find_place, open_objects
+from coffre.signing.history import KeyHolder, Trust, read_trust
+from coffre.signing.objects import find_git_location, open_objects
 from coffre.signing.signers import FILE_NAME
 from tests.signers import Person, SignedRepository, make_person
 
@@ -49,19 +49,19 @@ def repository(tmp_path: Path, anna: Person, paul: Person) -> SignedRepository:
 
 
 def trust(repository: SignedRepository) -> Trust:
-    place = find_place(repository.root)
+    place = find_git_location(repository.root)
     assert place is not None
     with open_objects(repository.root) as objects:
         return read_trust(objects, place, NOW)
 
 
-def signer_of(repository: SignedRepository, commit: str) -> Identity | None:
+def signer_of(repository: SignedRepository, commit: str) -> KeyHolder | None:
     found = trust(repository)
     (brought,) = [each for each in found.line if each.id == commit]
     return found.find_signer(brought, brought, NOW)
 
 
-def identity(found: Trust, who: Person) -> Identity:
+def identity(found: Trust, who: Person) -> KeyHolder:
     (signer,) = [each for each in found.now.controllers if each.line.endswith(who.public)]
     return found.now.identify(signer)
 
@@ -258,7 +258,7 @@ def test_a_history_that_is_cut_off_is_refused(repository: SignedRepository, anna
     repository.commit(anna, x="1")
     repository.git("clone", "-q", "--depth=1", f"file://{repository.root}", str(tmp_path / "shallow"))
     with pytest.raises(RefusedError, match="history"):
-        find_place(tmp_path / "shallow")
+        find_git_location(tmp_path / "shallow")
 
 
 def test_an_object_that_is_not_what_its_name_says_is_refused(

@@ -7,7 +7,7 @@ import pytest
 
 from coffre.offboarding.lifecycle.clock import read_today
 from coffre.spec.loader import Checkout, load_checkout
-from coffre.tenant.embedded import judge_cluster, why_not_embedded
+from coffre.tenant.embedded import compare_cluster, why_not_embedded
 from coffre.tenant.lookup import local_today
 from tests.signers import Person, SignedRepository, make_person
 from tests.unit.offboarding.departures import Cluster, leaving_tenant, open_tenant
@@ -28,7 +28,7 @@ FSID, ZONE = "a179cd5e-416c-4fc5-8599-8554e73ae9a9", "f93f1137-0c5c-4ed2-bc31-d0
     ],
 )
 def test_the_cluster_s_own_answer_has_to_be_the_record_s(recorded: set[str], told: list[str], expected: str) -> None:
-    said = judge_cluster(recorded, told)
+    said = compare_cluster(recorded, told)
     assert expected in said
     assert bool(said) == bool(expected)
 

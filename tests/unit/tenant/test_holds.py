@@ -8,7 +8,7 @@ from coffre.errors import RefusedError
 from coffre.records.facts.contract import HoldInFile, HoldLifted, HoldPlaced
 from coffre.spec.tenant import Hold, HoldKind
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.estate.log import F, Recorded
+from coffre.tenant.estate.log import F, RecordedFact
 from coffre.tenant.holds import RecordedHold, combine, list_standing, name_reference, to_fact, under_recorded
 from tests.builders import tenant_with
 
@@ -16,11 +16,11 @@ NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 IN_FILE = Hold(reference="TJ 1/27", since=date(2027, 1, 5), kind=HoldKind.PRESERVE)
 
 
-def recorded(fact: F) -> Recorded[F]:
-    return Recorded(1, "k7", NOON, "anna@smileo.example", None, None, fact)
+def recorded(fact: F) -> RecordedFact[F]:
+    return RecordedFact(1, "k7", NOON, "anna@smileo.example", None, None, fact)
 
 
-def placed(reference: str) -> Recorded[HoldPlaced]:
+def placed(reference: str) -> RecordedFact[HoldPlaced]:
     return recorded(HoldPlaced(reference, date(2027, 1, 2), HoldKind.PRESERVE))
 
 

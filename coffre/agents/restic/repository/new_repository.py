@@ -26,7 +26,7 @@ _CLAMPED = bytes([255, 255, 255, 15, 252, 255, 255, 15, 252, 255, 255, 15, 252, 
 
 
 @dataclass(frozen=True)
-class NewRepository:
+class NewRepositoryFiles:
     """The files to write, the key file first: a key alone is no repository, a config alone is a damaged one."""
 
     key_name: str
@@ -49,12 +49,12 @@ class SealingKey:
         return nonce + text + Poly1305.generate_tag(_clamp(self.mac_r) + block.update(nonce), text)
 
 
-def new_repository(password: SecretStr, now: datetime) -> NewRepository:
+def new_repository(password: SecretStr, now: datetime) -> NewRepositoryFiles:
     """Create a repository that this password opens; each call creates another one."""
     master = SealingKey(secrets.token_bytes(32), secrets.token_bytes(16), _clamp(secrets.token_bytes(16)))
     key = _make_key_file(master, password, now)
     config = {"version": 2, "id": secrets.token_hex(32), "chunker_polynomial": f"{_find_polynomial():x}"}
-    return NewRepository(hashlib.sha256(key).hexdigest(), key, master.seal(json.dumps(config).encode()))
+    return NewRepositoryFiles(hashlib.sha256(key).hexdigest(), key, master.seal(json.dumps(config).encode()))
 
 
 def is_irreducible(polynomial: int) -> bool:

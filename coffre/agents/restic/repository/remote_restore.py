@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coffre import toolchain
 from coffre.agents.reach.ssh import SSH_FAILED, SshMachine, Started
-from coffre.agents.reach.ssh_errors import UnreachableError
+from coffre.agents.reach.ssh_errors import MachineUnreachableError
 from coffre.agents.repository import BucketStorage, RemoteRestore, RestoreSummary, Watcher, password_of
 from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.authorities import read_authorities
@@ -205,7 +205,7 @@ def _raise_for(machine: SshMachine, restore: RemoteRestore, code: int, stderr: l
     secrets = (restore.storage.secret_access_key, password_of(restore.storage))
     lines = [redact(line, [secret.get_secret_value() for secret in secrets]) for line in stderr]
     if code in (SSH_FAILED, SIGNALLED + 15) or code < 0:
-        raise UnreachableError(
+        raise MachineUnreachableError(
             f"{machine.name}: the connection broke during the restore", "Run the same command again: it continues."
         )
     raise explain_end(code, lines, machine.name)

@@ -1,8 +1,8 @@
 """A customer's bucket as the target of a return, with the customer's own key."""
 
 from coffre.errors import ExpectedError, InvalidFileError
-from coffre.offboarding.handover.job import Limits
-from coffre.offboarding.handover.targets.carried import CarriedTarget, Place
+from coffre.offboarding.handover.job import TargetLimits
+from coffre.offboarding.handover.targets.carried import BagDestination, CarriedTarget
 from coffre.offboarding.handover.targets.rclone import Rclone, Remote
 from coffre.spec.leaving import S3Target
 from coffre.spec.tenant import Tenant
@@ -20,11 +20,11 @@ def bucket_target(
     prefix = "/".join(each for each in folders if each)
     endpoint = target.endpoint.rstrip("/")
     remote = Remote("customer", endpoint, target.region, read_credential(tenant, secrets, target.credential))
-    place = Place(
+    place = BagDestination(
         path=remote.path(target.bucket, prefix),
         shown=f"s3://{target.bucket}/{prefix} ({endpoint})",
         called="the customer's bucket",
-        limits=Limits(longest_bytes=LONGEST_KEY_BYTES - len(prefix.encode()) - 1),
+        limits=TargetLimits(longest_bytes=LONGEST_KEY_BYTES - len(prefix.encode()) - 1),
     )
     # The platform's authority is trusted in addition to the system's: the customer's bucket may be on that platform.
     return CarriedTarget(machine, place, Rclone([remote], storage.endpoint.ca_file))

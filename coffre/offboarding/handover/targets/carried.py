@@ -13,7 +13,7 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.handover.bag.bag import read_manifest
 from coffre.offboarding.handover.bag.layout import BAG_INFO, MANIFEST, SUMMARY, TAG_MANIFEST
 from coffre.offboarding.handover.bag.tags import identity
-from coffre.offboarding.handover.job import Job, Limits, tell_parts
+from coffre.offboarding.handover.job import Job, TargetLimits, tell_parts
 from coffre.offboarding.handover.targets.rclone import Rclone, RcloneError
 from coffre.outside.environment import temporary_folder
 from coffre.outside.files import read_plain
@@ -23,13 +23,13 @@ LARGEST_TEXT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Place:
+class BagDestination:
     """The target of a machine's bag: its name for rclone and for people, its kind, and its limits."""
 
     path: str
     shown: str
     called: str
-    limits: Limits
+    limits: TargetLimits
 
 
 class CarriedTarget:
@@ -38,7 +38,7 @@ class CarriedTarget:
     Every failure is an ExpectedError without names of the customer's files.
     """
 
-    def __init__(self, machine: str, place: Place, rclone: Rclone) -> None:
+    def __init__(self, machine: str, place: BagDestination, rclone: Rclone) -> None:
         self._machine = machine
         self._path = place.path
         self._called = place.called

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from coffre.errors import RefusedError
 from coffre.offboarding.handover.bag.bag import sync
-from coffre.offboarding.handover.job import Job, Limits
+from coffre.offboarding.handover.job import Job, TargetLimits
 from coffre.offboarding.handover.settling import forget_cached, read_lines, set_time
-from coffre.offboarding.handover.targets.carried import CarriedTarget, Place
+from coffre.offboarding.handover.targets.carried import BagDestination, CarriedTarget
 from coffre.offboarding.handover.targets.rclone import Rclone
 from coffre.offboarding.handover.targets.room import existing
 from coffre.outside.beneath import Beneath
@@ -49,7 +49,7 @@ def largest_file_bytes(folder: Path, mounts: str) -> int:
         place = before.split(" ")[4].encode().decode("unicode_escape") if before.count(" ") >= 4 else ""
         if place and Path(place) in (folder, *folder.parents) and len(place) >= len(best):
             best, kind = place, after.split(" ")[0]
-    return FAT_LARGEST_BYTES if kind in ("vfat", "msdos") else Limits().largest_bytes
+    return FAT_LARGEST_BYTES if kind in ("vfat", "msdos") else TargetLimits().largest_bytes
 
 
 class WindowsDisk(CarriedTarget):
@@ -58,8 +58,8 @@ class WindowsDisk(CarriedTarget):
     def __init__(self, machine: str, folder: Path) -> None:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
         largest_bytes = largest_file_bytes(folder.resolve(), mounts)
-        limits = Limits(is_windows=True, disk=folder, largest_bytes=largest_bytes)
-        super().__init__(machine, Place(str(folder), str(folder), "the disk", limits), Rclone([], None))
+        limits = TargetLimits(is_windows=True, disk=folder, largest_bytes=largest_bytes)
+        super().__init__(machine, BagDestination(str(folder), str(folder), "the disk", limits), Rclone([], None))
         self._folder = folder
 
     def refuse_foreign(self, job: Job) -> None:

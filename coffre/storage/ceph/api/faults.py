@@ -90,7 +90,7 @@ class AbsurdAnswerError(RemoteError):
         )
 
 
-class UnreachableError(PlatformAwayError):
+class PlatformUnreachableError(PlatformAwayError):
     """The platform did not answer, or its certificate is not trusted."""
 
 
@@ -164,21 +164,21 @@ def _unavailable(doing: str, code: str, status: int) -> UnavailableError:
     )
 
 
-def unreachable(doing: str, url: str, cause: str) -> UnreachableError:
+def unreachable(doing: str, url: str, cause: str) -> PlatformUnreachableError:
     """Return the error for a platform that gave no answer; ``cause`` is the library's own text."""
     proxy = find_proxy(url)
     by = "" if proxy is None else f" through the proxy {proxy.shown}"
     if "certificate verify failed" in cause.lower():
         reason = _reason(cause)
         is_dated = "expired" in reason or "not yet valid" in reason
-        return UnreachableError(
+        return PlatformUnreachableError(
             f"{doing}: the certificate of {url}{by} is not accepted: {reason}",
             "the platform's operator must renew it; also check that this computer's clock is right"
             if is_dated
             else "compare ca_file of the platform's endpoints with the authority that signed its certificate; "
             "no secret was sent",
         )
-    return UnreachableError(
+    return PlatformUnreachableError(
         f"{doing}: no answer from {url}{by}: {_reason(cause)}",
         "check that the platform is up and that this computer reaches it" if proxy is None else advice(url),
     )

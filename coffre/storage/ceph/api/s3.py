@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from coffre.errors import RemoteError
 from coffre.outside.proxies import find_proxy, refuse_broken
 from coffre.storage.ceph.api.answers import read_bounded
-from coffre.storage.ceph.api.faults import UnreachableError
+from coffre.storage.ceph.api.faults import PlatformUnreachableError
 from coffre.storage.ceph.api.signed_http import CONNECT_SECONDS, READ_SECONDS
 from coffre.storage.driver import AccessKey, Endpoint
 
@@ -106,7 +106,7 @@ class _BoundedSession:
         try:
             refuse_broken(self._url)
         except RemoteError as problem:
-            raise UnreachableError(problem.message, problem.hint) from problem
+            raise PlatformUnreachableError(problem.message, problem.hint) from problem
 
     def close(self) -> None:
         self._session.close()

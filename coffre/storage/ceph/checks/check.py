@@ -22,7 +22,7 @@ from coffre.storage.ceph.checks.apis import find_answering, judge_apis
 from coffre.storage.ceph.checks.gateways import try_gateways
 from coffre.storage.ceph.checks.judge_cluster import (
     Features,
-    Room,
+    PlatformSpace,
     judge_capabilities,
     judge_cluster,
     judge_lacking,
@@ -184,7 +184,7 @@ class _Visit:
         except ExpectedError as trouble:
             return problem("room", trouble.message, trouble.hint)
         return judge_room(
-            Room(
+            PlatformSpace(
                 tenants=len(sold),
                 sold_bytes=sum(sold),
                 walls_bytes=sum(wall_bytes(quota_bytes, self.platform) for quota_bytes in sold),

@@ -168,7 +168,7 @@ def judge_cluster(expected_fsid: str | None, told_fsid: str | None) -> PlatformF
 
 
 @dataclass(frozen=True)
-class Room:
+class PlatformSpace:
     """The sold and the available space of a platform, in bytes; ``capacity_bytes`` None: unknown."""
 
     tenants: int
@@ -178,7 +178,7 @@ class Room:
     capacity_bytes: int | None
 
 
-def judge_room(room: Room) -> PlatformFinding:
+def judge_room(room: PlatformSpace) -> PlatformFinding:
     name = "room"
     sold = (
         f"{format_bytes(room.sold_bytes)} sold to {room.tenants} {'tenant' if room.tenants == 1 else 'tenants'} "

@@ -205,7 +205,7 @@ class Trials:
             return False
         return True
 
-    def _write_policy(self, statements: dict[str, policy.Statement]) -> None:
+    def _write_policy(self, statements: dict[str, policy.PolicyStatement]) -> None:
         s = self._scratch
         with self._errors("write the policy"):
             s.owner.put_bucket_policy(Bucket=s.bucket, Policy=policy.render(policy.document(statements)))

@@ -17,16 +17,16 @@ class Unknown(Enum):
 UNKNOWN: Final = Unknown.VALUE
 
 
-class Absent(Enum):
+class NoDefault(Enum):
     """A field without a default: the program must give it."""
 
     VALUE = "absent"
 
 
-REQUIRED: Final = Absent.VALUE
+REQUIRED: Final = NoDefault.VALUE
 
 
-class ChangeKind(Enum):
+class InputChangeKind(Enum):
     ADD = "add"
     DELETE = "delete"
     UPDATE = "update"
@@ -71,11 +71,11 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Change:
+class InputChange:
     """One difference; ``path`` is in Pulumi's property path form."""
 
     path: str
-    kind: ChangeKind
+    kind: InputChangeKind
     replaces: bool
 
 
@@ -104,9 +104,9 @@ def check(fields: Mapping[str, Field], given: Mapping[str, Any]) -> tuple[Inputs
     return result, failures
 
 
-def diff(fields: Mapping[str, Field], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+def diff(fields: Mapping[str, Field], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[InputChange]:
     """Return every difference between what is and what is wanted, in the order of the fields."""
-    changes: list[Change] = []
+    changes: list[InputChange] = []
     for name, field in fields.items():
         before, after = old.get(name), new.get(name)
         if before == after and after is not UNKNOWN:
@@ -114,7 +114,7 @@ def diff(fields: Mapping[str, Field], old: Mapping[str, Any], new: Mapping[str, 
         if field.by_entry and isinstance(before, Mapping) and isinstance(after, Mapping):
             changes += _diff_entries(name, before, after, field.replaces)
         else:
-            changes.append(Change(name, _kind(before is not None, after is not None), field.replaces))
+            changes.append(InputChange(name, _kind(before is not None, after is not None), field.replaces))
     return changes
 
 
@@ -128,18 +128,18 @@ def entry_path(name: str, key: str) -> str:
     return f"{name}.{key}" if key.replace("_", "").isalnum() else f'{name}["{key}"]'
 
 
-def _diff_entries(name: str, before: Mapping[str, Any], after: Mapping[str, Any], replaces: bool) -> list[Change]:
+def _diff_entries(name: str, before: Mapping[str, Any], after: Mapping[str, Any], replaces: bool) -> list[InputChange]:
     return [
-        Change(entry_path(name, key), _kind(key in before, key in after), replaces)
+        InputChange(entry_path(name, key), _kind(key in before, key in after), replaces)
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) or after.get(key) is UNKNOWN
     ]
 
 
-def _kind(was: bool, will_be: bool) -> ChangeKind:
+def _kind(was: bool, will_be: bool) -> InputChangeKind:
     if not was:
-        return ChangeKind.ADD
-    return ChangeKind.UPDATE if will_be else ChangeKind.DELETE
+        return InputChangeKind.ADD
+    return InputChangeKind.UPDATE if will_be else InputChangeKind.DELETE
 
 
 def _sentence(path: str, fields: Mapping[str, Field], live: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from coffre.errors import RefusedError
 from coffre.spec import naming
 from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.layout import MachineStorage, TenantStorage
+from coffre.storage.ceph.layout import MachineStorage, StorageLayout
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.fields import Inputs
 from coffre.storage.ceph.provider.resources.access_key import AccessKey
@@ -72,7 +72,7 @@ class TenantScope:
         )
 
 
-def scope_of(storage: TenantStorage) -> TenantScope:
+def scope_of(storage: StorageLayout) -> TenantScope:
     """Return the scope of an apply: what the Pulumi program declares for this storage, and nothing else."""
     declared: dict[Kind, list[Inputs]] = {kind: [] for kind in RESOURCES.values()}
     for kind, given in _declare(storage):
@@ -80,7 +80,7 @@ def scope_of(storage: TenantStorage) -> TenantScope:
     return TenantScope(storage.owner_uid, declared)
 
 
-def _declare(storage: TenantStorage) -> list[tuple[Kind, Inputs]]:
+def _declare(storage: StorageLayout) -> list[tuple[Kind, Inputs]]:
     given: list[tuple[Kind, Inputs]] = [
         (User, {"uid": storage.owner_uid, "display_name": storage.display_name}),
         (AccessKey, _key(storage.owner_uid, storage.owner_key)),
@@ -91,7 +91,7 @@ def _declare(storage: TenantStorage) -> list[tuple[Kind, Inputs]]:
     return given
 
 
-def _declare_machine(storage: TenantStorage, machine: MachineStorage) -> list[tuple[Kind, Inputs]]:
+def _declare_machine(storage: StorageLayout, machine: MachineStorage) -> list[tuple[Kind, Inputs]]:
     bucket = machine.bucket
     given: list[tuple[Kind, Inputs]] = [
         (Bucket, {"name": bucket, "owner": storage.owner_uid, "tags": dict(storage.tags)}),

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-from coffre.outside.door import Door, is_of_same_user, private_folder
+from coffre.outside.door import Door, is_of_same_user, socket_folder
 from coffre.storage.ceph.provider.shell import RgwProvider
 from coffre.storage.serving import OneLineServicer, serve_until_exit
 
@@ -40,7 +40,7 @@ async def _serve(engine_address: str) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, servicer.interrupt)
     loop.add_signal_handler(signal.SIGTERM, sys.exit, 1)
-    with private_folder() as folder:
+    with socket_folder() as folder:
         address = folder / "provider"
 
         def open_door() -> None:

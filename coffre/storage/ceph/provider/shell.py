@@ -14,7 +14,7 @@ from pulumi.provider.experimental.property_value import Computed, PropertyValue
 
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.environment import SETTINGS, read_environment
-from coffre.storage.ceph.provider.fields import UNKNOWN, Change, ChangeKind, Field, Inputs
+from coffre.storage.ceph.provider.fields import UNKNOWN, Field, InputChange, InputChangeKind, Inputs
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.ceph.provider.schema import package_schema
@@ -29,12 +29,12 @@ THREADS = 32
 _OF_PULUMI = ("version", "pluginDownloadURL", "__internal")
 
 _KINDS = {
-    (ChangeKind.ADD, False): protocol.PropertyDiffKind.ADD,
-    (ChangeKind.ADD, True): protocol.PropertyDiffKind.ADD_REPLACE,
-    (ChangeKind.DELETE, False): protocol.PropertyDiffKind.DELETE,
-    (ChangeKind.DELETE, True): protocol.PropertyDiffKind.DELETE_REPLACE,
-    (ChangeKind.UPDATE, False): protocol.PropertyDiffKind.UPDATE,
-    (ChangeKind.UPDATE, True): protocol.PropertyDiffKind.UPDATE_REPLACE,
+    (InputChangeKind.ADD, False): protocol.PropertyDiffKind.ADD,
+    (InputChangeKind.ADD, True): protocol.PropertyDiffKind.ADD_REPLACE,
+    (InputChangeKind.DELETE, False): protocol.PropertyDiffKind.DELETE,
+    (InputChangeKind.DELETE, True): protocol.PropertyDiffKind.DELETE_REPLACE,
+    (InputChangeKind.UPDATE, False): protocol.PropertyDiffKind.UPDATE,
+    (InputChangeKind.UPDATE, True): protocol.PropertyDiffKind.UPDATE_REPLACE,
 }
 
 
@@ -182,7 +182,7 @@ def _field_name(kind: type[Resource], path: str) -> str:
     return next(name for name in kind.fields if path == name or path.startswith((f"{name}.", f"{name}[")))
 
 
-def _detail(change: Change) -> protocol.PropertyDiff:
+def _detail(change: InputChange) -> protocol.PropertyDiff:
     return protocol.PropertyDiff(_KINDS[change.kind, change.replaces], input_diff=False)
 
 

@@ -15,7 +15,7 @@ from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.errors import ExpectedError, UsageError
 from coffre.offboarding.handover import disclose, plan_return
 from coffre.operations.drill.drill import drill
-from coffre.operations.restore.restore import Wanted, restore_to_directory
+from coffre.operations.restore.restore import RestoreSource, restore_to_directory
 from coffre.operations.restore.setting_aside import bring_back, list_aside, set_aside
 from coffre.records.events import EventKind
 from coffre.storage.ceph.api.s3 import make_client
@@ -75,9 +75,9 @@ def test_every_way_out_of_the_repository_refuses_the_snapshot(
     disk.mkdir()
     with desk.opened() as opened:
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            restore_to_directory(opened, Wanted(COMPTA, "latest", None), target, Quiet())
+            restore_to_directory(opened, RestoreSource(COMPTA, "latest", None), target, Quiet())
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            restore_to_directory(opened, Wanted(COMPTA, snapshot[:10], "/a-source"), target, Quiet())
+            restore_to_directory(opened, RestoreSource(COMPTA, snapshot[:10], "/a-source"), target, Quiet())
         with pytest.raises(HostileSnapshotError, match=snapshot):
             plan_return(opened, wanted_files(disk), desk.progress.append)
         with pytest.raises(HostileSnapshotError, match=snapshot):
@@ -122,7 +122,7 @@ def test_a_snapshot_that_is_aside_stops_nobody_and_is_named(
         assert bring_back(opened.tenant, opened.buckets, opened.log, COMPTA, snapshot[:8], "looked at") == snapshot
         assert list_aside(opened.tenant, opened.buckets, opened.log, COMPTA) == []
         with pytest.raises(HostileSnapshotError, match=snapshot):
-            restore_to_directory(opened, Wanted(COMPTA, snapshot, None), tmp_path / "target", Quiet())
+            restore_to_directory(opened, RestoreSource(COMPTA, snapshot, None), tmp_path / "target", Quiet())
     forge.written += [f"aside/restic/snapshots/{snapshot}"]
 
 

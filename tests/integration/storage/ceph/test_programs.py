@@ -27,7 +27,7 @@ def program(tmp_path):
 
 @pytest.fixture(scope="module")
 def shelf(world):
-    return programs.ProgramShelf(world.endpoint, world.admin)
+    return programs.CephProgramShelf(world.endpoint, world.admin)
 
 
 def keys_of(world):
@@ -54,7 +54,7 @@ def test_what_is_there_costs_one_short_call(world, shelf, program, tmp_path):
     path, sha256 = program
     shelf.publish(path, sha256)
     with FaultProxy(world.endpoint.url, world.endpoint.ca_file, tmp_path) as proxy:
-        programs.ProgramShelf(replace(world.endpoint, url=proxy.url, ca_file=proxy.ca_file), world.admin).publish(
+        programs.CephProgramShelf(replace(world.endpoint, url=proxy.url, ca_file=proxy.ca_file), world.admin).publish(
             path, sha256
         )
         assert proxy.seen == [("HEAD", f"/{programs.BUCKET}/{programs.object_key(sha256)}")]
@@ -82,7 +82,7 @@ def test_two_at_once_both_succeed(world, shelf, program):
 
     def publish():
         try:
-            programs.ProgramShelf(world.endpoint, world.admin).publish(path, sha256)
+            programs.CephProgramShelf(world.endpoint, world.admin).publish(path, sha256)
         except ExpectedError as error:
             failures.append(error)
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from coffre.agents.reach.framing import Frame, Stage, for_any_shell
+from coffre.agents.reach.framing import CommandStage, Frame, for_any_shell
 
 FRAME = Frame("coffre-0123456789abcdef")
 ODD = "a'b\"c!d\\e\\n%s$HOME`id`*~\n\té \x07"
@@ -62,15 +62,15 @@ def test_whatever_start_up_files_say_or_do_the_command_s_words_are_its_own(befor
 
 def test_how_far_a_command_came_is_told():
     stdout, stderr = run(FRAME.run(["true"], become=False), before="echo hello; exit 4")
-    assert FRAME.reached(stdout + stderr) is Stage.NOTHING
+    assert FRAME.reached(stdout + stderr) is CommandStage.NOTHING
     assert FRAME.before(stdout, stderr).strip() == "hello"
     stdout, stderr = run(FRAME.run(["true"], become=True).replace("sudo", "missing-sudo"))
-    assert FRAME.reached(stdout + stderr) is Stage.SHELL
+    assert FRAME.reached(stdout + stderr) is CommandStage.SHELL
     assert FRAME.is_over(stdout.encode(), stderr.encode())
     assert "missing-sudo" in FRAME.before(stdout, stderr)
     assert read((stdout, stderr))[0] is None
     outputs = run(FRAME.run(["true"], become=False))
-    assert FRAME.reached("".join(outputs)) is Stage.COMMAND
+    assert FRAME.reached("".join(outputs)) is CommandStage.COMMAND
     assert FRAME.is_over(*(output.encode() for output in outputs))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from coffre.agents.reach import ssh
 from coffre.agents.reach.ssh import CompletedRun, SshMachine
-from coffre.agents.reach.ssh_errors import LoginRefusedError, LoginShellError, UnreachableError
+from coffre.agents.reach.ssh_errors import LoginRefusedError, LoginShellError, MachineUnreachableError
 from coffre.spec.tenant import SshConnection
 
 
@@ -53,7 +53,7 @@ def test_what_a_start_up_file_leaves_running_is_not_waited_for(reach):
     ("startup", "kind", "part"),
     [
         ("echo This account is not available; exit 1", LoginShellError, "ran no command and ended with code 1: This"),
-        ("exit 255", UnreachableError, "ssh failed: it gave no reason"),
+        ("exit 255", MachineUnreachableError, "ssh failed: it gave no reason"),
         ("echo 'Permission denied (publickey).' >&2; exit 255", LoginRefusedError, "refuses every key of ours"),
         ("exec >/dev/null", LoginShellError, "the output of commands does not arrive"),
     ],
@@ -82,5 +82,5 @@ def test_a_login_that_waits_is_named_in_time_and_is_sent_nothing(reach, monkeypa
 
 
 def test_a_command_that_is_silent_is_not_the_login_s_fault(reach):
-    with reach() as machine, pytest.raises(UnreachableError, match="`sleep` did not answer within 2 seconds"):
+    with reach() as machine, pytest.raises(MachineUnreachableError, match="`sleep` did not answer within 2 seconds"):
         machine.run(["sleep", "30"], 2)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from coffre.agents.reach.framing import Stage
+from coffre.agents.reach.framing import CommandStage
 from coffre.agents.reach.ssh_errors import (
     Account,
     ChangedHostKeyError,
     LoginRefusedError,
     LoginShellError,
+    MachineUnreachableError,
     SudoRefusedError,
     UnknownHostKeyError,
-    UnreachableError,
     explain_shell,
     explain_silence,
     explain_ssh,
@@ -40,13 +40,13 @@ Host key verification failed."""
             "was never recorded",
         ),
         ("root@10.0.0.1: Permission denied (publickey).", LoginRefusedError, "refuses every key of ours"),
-        ("ssh: Could not resolve hostname x: Name or service not known", UnreachableError, "does not resolve"),
-        ("ssh: connect to host x port 22: Connection refused", UnreachableError, "no SSH server listens"),
-        ("ssh: connect to host x port 22: Connection timed out", UnreachableError, "did not answer in time"),
-        ("ssh: connect to host x port 22: No route to host", UnreachableError, "no route"),
-        ("Connection closed by 10.0.0.1 port 22", UnreachableError, "closed the connection"),
-        ("something new", UnreachableError, "ssh failed: something new"),
-        ("", UnreachableError, "it gave no reason"),
+        ("ssh: Could not resolve hostname x: Name or service not known", MachineUnreachableError, "does not resolve"),
+        ("ssh: connect to host x port 22: Connection refused", MachineUnreachableError, "no SSH server listens"),
+        ("ssh: connect to host x port 22: Connection timed out", MachineUnreachableError, "did not answer in time"),
+        ("ssh: connect to host x port 22: No route to host", MachineUnreachableError, "no route"),
+        ("Connection closed by 10.0.0.1 port 22", MachineUnreachableError, "closed the connection"),
+        ("something new", MachineUnreachableError, "ssh failed: something new"),
+        ("", MachineUnreachableError, "it gave no reason"),
     ],
 )
 def test_complaints_are_told_apart(stderr, kind, part):
@@ -112,9 +112,9 @@ def test_a_login_shell_that_runs_nothing_is_named_with_what_it_said():
 @pytest.mark.parametrize(
     ("reached", "kind", "part"),
     [
-        (Stage.NOTHING, LoginShellError, "login shell of operateur did not run a command within 30 seconds"),
-        (Stage.SHELL, SudoRefusedError, "sudo did not let operateur become root within 30 seconds"),
-        (Stage.COMMAND, UnreachableError, "`systemctl` did not answer within 30 seconds"),
+        (CommandStage.NOTHING, LoginShellError, "login shell of operateur did not run a command within 30 seconds"),
+        (CommandStage.SHELL, SudoRefusedError, "sudo did not let operateur become root within 30 seconds"),
+        (CommandStage.COMMAND, MachineUnreachableError, "`systemctl` did not answer within 30 seconds"),
     ],
 )
 def test_silence_is_blamed_on_what_was_reached_last(reached, kind, part):

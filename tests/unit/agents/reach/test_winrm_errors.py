@@ -2,7 +2,7 @@
 
 import pytest
 
-from coffre.agents.reach.ssh_errors import LoginRefusedError, UnreachableError
+from coffre.agents.reach.ssh_errors import LoginRefusedError, MachineUnreachableError
 from coffre.agents.reach.winrm_errors import UntrustedCertificateError, explain_winrm
 
 
@@ -16,9 +16,9 @@ from coffre.agents.reach.winrm_errors import UntrustedCertificateError, explain_
             "no trusted authority",
         ),
         ("the username/password specified is incorrect: Failed to authenticate the user admin", LoginRefusedError, ""),
-        ("Failed to establish a new connection: [Errno 111] Connection refused", UnreachableError, "port 5986"),
-        ("Connection to pc timed out. (connect timeout=10)", UnreachableError, "did not answer in time"),
-        ("something new", UnreachableError, "something new"),
+        ("Failed to establish a new connection: [Errno 111] Connection refused", MachineUnreachableError, "port 5986"),
+        ("Connection to pc timed out. (connect timeout=10)", MachineUnreachableError, "did not answer in time"),
+        ("something new", MachineUnreachableError, "something new"),
     ],
 )
 def test_a_refusal_is_one_clear_sentence(reason, kind, words):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from coffre.agents.driver import Clock
+from coffre.agents.driver import RunClock
 from coffre.agents.reach.ssh import CompletedRun
-from coffre.agents.reach.ssh_errors import UnreachableError
+from coffre.agents.reach.ssh_errors import MachineUnreachableError
 from coffre.agents.restic.backup_run import LOST_SECONDS, BackupRunError, read_unit_state, start_and_wait
 from tests.unit.agents.test_report import REPORT
 
@@ -43,7 +43,7 @@ class InMemoryMachine:
 
     def follow(self, deadline_seconds=1000):
         self.heard = []
-        return start_and_wait(self, deadline_seconds, self.heard.append, Clock(lambda: self.now, self.sleep))
+        return start_and_wait(self, deadline_seconds, self.heard.append, RunClock(lambda: self.now, self.sleep))
 
 
 def unit(active, invocation, load="loaded"):
@@ -116,10 +116,10 @@ def test_the_deadline_is_kept():
 
 
 def test_a_short_loss_of_the_line_is_borne_and_a_long_one_is_not():
-    lost = UnreachableError("gone")
+    lost = MachineUnreachableError("gone")
     machine = InMemoryMachine([unit("inactive", OLD), lost, lost, unit("inactive", NEW)], NEW)
     assert machine.follow().run_id == NEW
     machine = InMemoryMachine([unit("inactive", OLD), lost])
-    with pytest.raises(UnreachableError):
+    with pytest.raises(MachineUnreachableError):
         machine.follow()
     assert machine.now < LOST_SECONDS + 30

@@ -309,7 +309,7 @@ def test_the_block_ends_with_its_own_last_line() -> None:
 
 
 def test_an_approval_of_before_reads_as_declared() -> None:
-    from coffre.offboarding.lifecycle.evidence import from_details
+    from coffre.offboarding.lifecycle.evidence import read_evidence
 
     old = {
         "commit": "a" * 40,
@@ -320,4 +320,4 @@ def test_an_approval_of_before_reads_as_declared() -> None:
         "notice_on": "2027-01-04",
         "ends_on": "2027-02-28",
     }
-    assert from_details(Approved, old).is_proved is False
+    assert read_evidence(Approved, old).is_proved is False

@@ -20,15 +20,15 @@ from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.verify import open_seal
 from coffre.offboarding.erase.checks import (
+    DestroyedSecret,
     ErasureCheck,
     ErasureLook,
     Quoted,
     RepositoryPasswords,
     RestoreTried,
-    Secret,
     ToldByLetter,
 )
-from coffre.offboarding.lifecycle.evidence import Agent, SecretDestroyed, Step, Verified, from_details
+from coffre.offboarding.lifecycle.evidence import Agent, SecretDestroyed, Step, Verified, read_evidence
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.events import Event, EventKind
 from coffre.tenant.opening import OpenTenant
@@ -51,8 +51,8 @@ def opened(tmp_path: Path) -> Iterator[OpenTenant]:
         yield opened
 
 
-def read_secret(what: str) -> Secret:
-    return from_details(SecretDestroyed, {"what": what, "places": [], "fingerprint": ""}).what
+def read_secret(what: str) -> DestroyedSecret:
+    return read_evidence(SecretDestroyed, {"what": what, "places": [], "fingerprint": ""}).what
 
 
 def shown_on(pdf: Path) -> str:
@@ -66,7 +66,7 @@ def shown_on(pdf: Path) -> str:
 @pytest.mark.parametrize("each", SENTENCES["checks"], ids=lambda each: each["recorded"]["name"])
 def test_a_check_reads_in_french_and_in_english_as_it_did(each: dict[str, Any]) -> None:
     recorded, (name, seen) = each["recorded"], each["french"]
-    check = from_details(ErasureCheck, recorded)
+    check = read_evidence(ErasureCheck, recorded)
     assert check.passed is recorded["passed"]
     assert wording.name_check(check) == name
     assert wording.say_seen(check) == NOT_KNOWN_THEN.get(seen, seen)
@@ -74,7 +74,7 @@ def test_a_check_reads_in_french_and_in_english_as_it_did(each: dict[str, Any]) 
 
 
 def test_a_check_is_quoted_only_where_the_version_before_had_no_words_for_it() -> None:
-    found = [(from_details(ErasureCheck, each["recorded"]), each) for each in SENTENCES["checks"]]
+    found = [(read_evidence(ErasureCheck, each["recorded"]), each) for each in SENTENCES["checks"]]
     assert {check.look for check, _ in found} == set(ErasureLook)
     quoted = [each["recorded"]["seen"] for check, each in found if isinstance(check.seen, Quoted)]
     assert [text.partition(":")[0] for text in quoted] == [
@@ -89,7 +89,7 @@ def test_a_check_is_quoted_only_where_the_version_before_had_no_words_for_it() -
 
 def test_restic_is_quoted_where_it_was_refused() -> None:
     (said,) = {each["recorded"]["seen"] for each in SENTENCES["checks"] if "Access Denied" in each["recorded"]["seen"]}
-    checks = [from_details(ErasureCheck, each["recorded"]) for each in SENTENCES["checks"]]
+    checks = [read_evidence(ErasureCheck, each["recorded"]) for each in SENTENCES["checks"]]
     assert said in {check.seen.said for check in checks if isinstance(check.seen, RestoreTried)}
 
 
@@ -113,7 +113,7 @@ def test_a_secret_is_of_one_machine_or_of_all() -> None:
     ],
 )
 def test_how_a_customer_was_told_reads_as_it_did(recorded: str, told: object) -> None:
-    agent = from_details(Agent, {"machine": "m", "system": "linux", "outcome": "unreached", "told": recorded})
+    agent = read_evidence(Agent, {"machine": "m", "system": "linux", "outcome": "unreached", "told": recorded})
     assert agent.told == told
     assert agent.told is None or wording.say_told(agent.told) == recorded
 

@@ -9,7 +9,7 @@ from coffre.cli.words.checks import describe_check
 from coffre.offboarding.certificate.wording import LOOKS, name_check, name_secret, say_seen, say_told
 from coffre.offboarding.erase.checks import (
     Absent,
-    Contents,
+    ContentsSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -39,7 +39,7 @@ WORDS: list[tuple[ErasureLook, Seen, str]] = [
     (ErasureLook.BUCKET, Present(owner=UID), f"toujours présent, propriétaire {UID}"),
     (
         ErasureLook.CONTENTS,
-        Contents(versions=3, markers=2, uploads=1),
+        ContentsSeen(versions=3, markers=2, uploads=1),
         "versions : 3 ; marqueurs de suppression : 2 ; envois inachevés : 1",
     ),
     (ErasureLook.RECORD, Left(), "aucune entrée bucket.instance"),

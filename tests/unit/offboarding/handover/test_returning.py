@@ -17,7 +17,7 @@ from coffre.errors import RefusedError
 from coffre.offboarding.handover.bag.bag import HashedFile, find_changed, read_manifest, write_manifest
 from coffre.offboarding.handover.entries import MissingEntriesError, SnapshotEntry, Tree, read_entries, to_line
 from coffre.offboarding.handover.files import choose, folder_of
-from coffre.offboarding.handover.job import Job, Limits
+from coffre.offboarding.handover.job import Job, TargetLimits
 from coffre.offboarding.handover.names import may_be_held, stand_in
 from coffre.offboarding.handover.progress import ReturnProgress, begin, read_progress
 from coffre.offboarding.handover.settling import nanoseconds, restored_path
@@ -202,7 +202,7 @@ def test_paths_longer_than_a_target_holds_lie_apart(tmp_path: Path) -> None:
     (tmp_path / "data" / deep).mkdir(parents=True)
     (tmp_path / "data" / deep / "f").write_text("x")
     nodes = [Node("/" + "/".join(["d" * 100] * n), "dir", 0) for n in (1, 2, 3)] + [Node(f"/{deep}/f", "file", 1)]
-    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(longest_bytes=200)), pairs(nodes)))
+    entries = list(read_entries(Tree(Beneath(tmp_path), "", TargetLimits(longest_bytes=200)), pairs(nodes)))
     assert [entry.has_stand_in for entry in entries] == [False, False, False, True]
     assert entries[-1].stored is not None
     assert entries[-1].stored.startswith(b"data/CHEMINS-TROP-LONGS/")
@@ -228,7 +228,7 @@ def test_of_names_that_differ_in_capitals_one_keeps_its_own_where_windows_reads_
              Node("/docs/sub", "dir", 0), Node("/docs/sub/A", "dir", 0), Node("/docs/sub/a", "file", 0),
              Node("/docs/zuletzt", "fifo", 0)]  # fmt: skip
     os.mkfifo(tmp_path / "data/docs/zuletzt")
-    entries = list(read_entries(Tree(Beneath(tmp_path), "", Limits(is_windows=True)), pairs(nodes)))
+    entries = list(read_entries(Tree(Beneath(tmp_path), "", TargetLimits(is_windows=True)), pairs(nodes)))
     assert [entry.has_stand_in for entry in entries] == [False, True, False, True, False, False, True, False]
     assert len({entry.stored.decode().casefold() for entry in entries if entry.stored}) == 7
     assert not any(entry.has_stand_in for entry in read_entries(Tree(Beneath(tmp_path), ""), pairs(nodes)))

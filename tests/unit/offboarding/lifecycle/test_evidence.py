@@ -8,7 +8,7 @@ import pytest
 
 from coffre.offboarding.erase.checks import (
     Absent,
-    Contents,
+    ContentsSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -39,7 +39,7 @@ from coffre.offboarding.lifecycle.evidence import (
     SecretDestroyed,
     UserDeleted,
     Verified,
-    from_details,
+    read_evidence,
 )
 from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind, check_recordable
@@ -52,7 +52,7 @@ SEEN: list[Seen] = [
     Absent(),
     Present(),
     Present(owner="martin-k7"),
-    Contents(versions=3, markers=2, uploads=1),
+    ContentsSeen(versions=3, markers=2, uploads=1),
     Left(names=("a", "b")),
     OwnedBuckets(sought=2, names=("a",)),
     *(KeyTried(answer=answer, said="no") for answer in KeyAnswer),
@@ -100,7 +100,7 @@ EVIDENCE = [
 @pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda each: type(each).__name__)
 def test_evidence_reads_back_as_it_was_written(evidence: object) -> None:
     details = json.loads(json.dumps(to_details(evidence)))
-    assert from_details(type(evidence), {**details, "on": "2027-03-02", "step": "x"}) == evidence
+    assert read_evidence(type(evidence), {**details, "on": "2027-03-02", "step": "x"}) == evidence
 
 
 @pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda each: type(each).__name__)
@@ -112,13 +112,13 @@ def test_evidence_may_stand_in_an_event(evidence: object) -> None:
 def test_a_return_that_was_recorded_before_flaws_were_told_has_none() -> None:
     details = to_details(EVIDENCE[1])
     del details["flaws"]
-    assert from_details(Returned, details) == EVIDENCE[1]
+    assert read_evidence(Returned, details) == EVIDENCE[1]
 
 
 def test_flaws_that_were_recorded_before_files_came_apart_have_none() -> None:
     details = to_details(EVIDENCE[1])
     details["flaws"] = {"foreign": 3, "damaged": 0, "is_whole": False}
-    assert from_details(Returned, details).flaws == Flaws(foreign=3, is_whole=False)
+    assert read_evidence(Returned, details).flaws == Flaws(foreign=3, is_whole=False)
 
 
 def test_a_verification_without_checks_proves_nothing() -> None:
@@ -136,4 +136,4 @@ def test_every_kind_of_what_is_seen_is_read_back_here() -> None:
 def test_a_kind_that_this_version_does_not_know_is_an_error_and_no_other_kind() -> None:
     recorded = {"look": "bucket", "subject": "b", "passed": True, "seen": {"kind": "something newer"}}
     with pytest.raises(ValueError, match="something newer"):
-        from_details(Verified, {"checks": [recorded]})
+        read_evidence(Verified, {"checks": [recorded]})

@@ -7,7 +7,7 @@ import pytest
 
 from coffre.offboarding.lifecycle import keeping_after
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.offboarding.lifecycle.keeping_after import Reason, judge_kinds, kept_until, trim_records
+from coffre.offboarding.lifecycle.keeping_after import RetentionReason, judge_kinds, kept_until, trim_records
 from coffre.offboarding.notices import words
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
@@ -23,25 +23,25 @@ CLOSED_ON = date(2027, 5, 12)
 
 def test_every_kind_of_event_is_decided_about() -> None:
     assert set(keeping_after._REASONS) == set(EventKind)
-    assert set(words.KEPT) == set(Reason)
+    assert set(words.KEPT) == set(RetentionReason)
 
 
 def test_journal_and_billing_stay_and_uses_of_passwords_go() -> None:
     kept = judge_kinds()
-    assert kept[EventKind.DEPARTURE_STEP].why is Reason.JOURNAL
-    assert kept[EventKind.INSTALL].why is Reason.BILLING
+    assert kept[EventKind.DEPARTURE_STEP].why is RetentionReason.JOURNAL
+    assert kept[EventKind.INSTALL].why is RetentionReason.BILLING
     assert EventKind.PASSWORD_USED not in kept
 
 
 @pytest.mark.parametrize(
     ("reason", "closed_on", "until"),
     [
-        (Reason.JOURNAL, CLOSED_ON, date(2032, 5, 12)),
-        (Reason.AUTHORITIES, date(2028, 2, 29), date(2033, 2, 28)),
-        (Reason.BILLING, CLOSED_ON, date(2037, 12, 31)),
+        (RetentionReason.JOURNAL, CLOSED_ON, date(2032, 5, 12)),
+        (RetentionReason.AUTHORITIES, date(2028, 2, 29), date(2033, 2, 28)),
+        (RetentionReason.BILLING, CLOSED_ON, date(2037, 12, 31)),
     ],
 )
-def test_each_reason_has_its_last_day(reason: Reason, closed_on: date, until: date) -> None:
+def test_each_reason_has_its_last_day(reason: RetentionReason, closed_on: date, until: date) -> None:
     assert kept_until(reason, closed_on, Offboarding()) == until
 
 

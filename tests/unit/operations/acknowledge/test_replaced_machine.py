@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.identity import Identity
+from coffre.agents.identity import MachineIdentity
 from coffre.errors import UsageError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement, give_away, meet
 from coffre.records.database.store import Records
@@ -18,8 +18,8 @@ from tests.doubles.log import InMemoryLog
 from tests.doubles.opening import log_of
 
 MACHINE = "compta-01"
-HERE = Identity(machine_id="ab" * 16, hardware_id="cd" * 16, boot_id="01" * 16, host_name="compta-01")
-NEW = Identity(machine_id="ef" * 16, hardware_id="98" * 16, boot_id="02" * 16, host_name="neuf")
+HERE = MachineIdentity(machine_id="ab" * 16, hardware_id="cd" * 16, boot_id="01" * 16, host_name="compta-01")
+NEW = MachineIdentity(machine_id="ef" * 16, hardware_id="98" * 16, boot_id="02" * 16, host_name="neuf")
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def opened(tmp_path: Path) -> Iterator[Any]:
 
 def test_the_first_machine_that_is_deployed_is_the_one_and_stays_it_after_a_reboot_and_a_rename(opened: Any) -> None:
     again = HERE.model_copy(update={"boot_id": "03" * 16, "host_name": "accueil"})
-    assert [meet(opened.memory, MACHINE, said) for said in (HERE, again, None, Identity(host_name="x"))] == [()] * 4
+    assert [meet(opened.memory, MACHINE, said) for said in (HERE, again, None, MachineIdentity(host_name="x"))] == [
+        ()
+    ] * 4
     accepted = opened.memory.read(MACHINE).accepted
     assert (accepted.machine_id, accepted.host_name) == (HERE.machine_id, "compta-01")
     assert not opened.log.has(MachineReplaced)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coffre.provisioning.rotation.rules import (
+    KeyUse,
     PendingCause,
     PendingReason,
-    Witness,
     is_at_work,
     machines_to_move,
     waits_for,
@@ -29,16 +29,16 @@ BEFORE = ControlBundle(
 BEGUN = rotations.begin(BEFORE, rotations.list_subjects(BEFORE, MACHINES))
 
 
-def seen(control: ControlBundle, machine: str, *, is_at_work: bool = False) -> Witness:
+def seen(control: ControlBundle, machine: str, *, is_at_work: bool = False) -> KeyUse:
     """Return what a machine says that works with the newest keys of a bundle."""
     key_ids = frozenset({control.machine_keys[machine].access_key_id})
-    return Witness(key_ids, minting.public_key_of(control.signing_key), is_at_work)
+    return KeyUse(key_ids, minting.public_key_of(control.signing_key), is_at_work)
 
 
 def test_a_machine_s_old_key_goes_once_it_has_reported_with_the_new_one() -> None:
     assert waits_for(BEGUN, COMPTA, {"compta-01": seen(BEGUN, "compta-01")}) is None
     unreported = PendingReason(PendingCause.NO_REPORT_WITH_NEW_KEY, ("compta-01",))
-    silent = Witness(frozenset(), None, is_at_work=False)
+    silent = KeyUse(frozenset(), None, is_at_work=False)
     for witness in (seen(BEFORE, "compta-01"), silent, seen(BEGUN, "caisse-01")):
         assert waits_for(BEGUN, COMPTA, {"compta-01": witness}) == unreported
 

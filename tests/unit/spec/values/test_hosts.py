@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from coffre.spec.values.hosts import canonical_host, find_place, is_this_computer
+from coffre.spec.values.hosts import canonical_host, find_host_port, is_this_computer
 
 LOCAL = [
     "localhost", "LOCALHOST.", "a.localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "localhost6",
@@ -56,9 +56,9 @@ def test_no_text_is_too_odd_to_be_compared(host: str) -> None:
 
 
 def test_a_place_is_a_host_and_a_port() -> None:
-    assert find_place({"via": "ssh", "host": "A.example."}) == find_place(
+    assert find_host_port({"via": "ssh", "host": "A.example."}) == find_host_port(
         {"via": "winrm", "host": "a.example", "port": 22}
     )
-    assert find_place({"host": "a.example", "port": 23}) != find_place({"host": "a.example"})
-    assert find_place({"via": "pull"}) is None
-    assert find_place({"host": 12}) is None
+    assert find_host_port({"host": "a.example", "port": 23}) != find_host_port({"host": "a.example"})
+    assert find_host_port({"via": "pull"}) is None
+    assert find_host_port({"host": 12}) is None

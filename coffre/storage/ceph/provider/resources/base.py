@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph.provider.fields import Change, Failure, Field, Inputs, check, describe, diff
+from coffre.storage.ceph.provider.fields import Failure, Field, InputChange, Inputs, check, describe, diff
 from coffre.storage.ceph.provider.platform import RgwPlatform
 
 
@@ -39,7 +39,7 @@ class Resource(ABC):
         return check(cls.fields, given)
 
     @classmethod
-    def diff(cls, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    def diff(cls, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[InputChange]:
         return diff(cls.fields, old, new)
 
     @classmethod

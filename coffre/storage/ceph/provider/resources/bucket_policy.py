@@ -86,7 +86,7 @@ class BucketPolicy(Resource):
         with bucket.doing("write the policy"):
             bucket.s3.put_bucket_policy(Bucket=name, Policy=policy.render(document))
 
-    def _require_users(self, name: str, statements: Mapping[str, policy.Statement]) -> None:
+    def _require_users(self, name: str, statements: Mapping[str, policy.PolicyStatement]) -> None:
         missing = [uid for uid in policy.list_uids(statements) if self._rgw.admin.find_user(uid) is None]
         if missing:
             raise RemoteError(
@@ -95,7 +95,7 @@ class BucketPolicy(Resource):
             )
 
 
-def _read(bucket: OpenBucket) -> policy.Document:
+def _read(bucket: OpenBucket) -> policy.PolicyDocument:
     try:
         with bucket.doing("read the policy"):
             return policy.parse(bucket.s3.get_bucket_policy(Bucket=bucket.facts.name)["Policy"])

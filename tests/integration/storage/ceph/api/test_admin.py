@@ -67,7 +67,7 @@ def test_a_refused_administrator_is_not_taken_for_something_gone(world):
 def test_a_platform_that_does_not_answer_is_one_clear_sentence(world, change, words):
     storage = CephStorage(dataclasses.replace(world.endpoint, **change), world.admin_key)
     for ask in (storage.admin.list_users, storage.open_bucket("any", new_key()).current_bytes):
-        with pytest.raises(faults.UnreachableError) as unreachable:
+        with pytest.raises(faults.PlatformUnreachableError) as unreachable:
             ask()
         assert words in unreachable.value.message
         assert "\n" not in unreachable.value.message

@@ -35,7 +35,7 @@ def test_a_bare_status_of_a_head_call_has_a_meaning():
 
 
 def test_no_answer_is_one_short_line():
-    with pytest.raises(faults.UnreachableError) as told, faults.rgw_errors("list", "https://10.0.0.1"):
+    with pytest.raises(faults.PlatformUnreachableError) as told, faults.rgw_errors("list", "https://10.0.0.1"):
         raise EndpointConnectionError(endpoint_url="x", error="Pool: Failed: [Errno 111] Connection refused\n")
     assert told.value.message == "list: no answer from https://10.0.0.1: [Errno 111] Connection refused"
 

@@ -181,7 +181,7 @@ def test_forty_milliseconds_more_than_the_way_there_are_nagles(median_ms, connec
     ],
 )
 def test_room(sold, used, capacity, verdict):
-    finding = judge_cluster.judge_room(judge_cluster.Room(3, sold, sold, used, capacity))
+    finding = judge_cluster.judge_room(judge_cluster.PlatformSpace(3, sold, sold, used, capacity))
     assert finding.verdict is verdict
     assert "3 tenants" in finding.sentence
 

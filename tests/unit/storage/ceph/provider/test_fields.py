@@ -4,7 +4,7 @@ import pytest
 
 from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
-from coffre.storage.ceph.provider.fields import UNKNOWN, ChangeKind, describe
+from coffre.storage.ceph.provider.fields import UNKNOWN, InputChangeKind, describe
 
 LAWFUL = {
     "User": {"uid": "acme.m1", "display_name": "Acme"},
@@ -119,9 +119,9 @@ def test_maps_are_compared_entry_by_entry():
     new = checked("Bucket", tags={"same": "1", "new-one": "1", "other": "2"})[0]
     found = {change.path: change.kind for change in kind("Bucket").diff(old, new)}
     assert found == {
-        "tags.gone": ChangeKind.DELETE,
-        'tags["new-one"]': ChangeKind.ADD,
-        "tags.other": ChangeKind.UPDATE,
+        "tags.gone": InputChangeKind.DELETE,
+        'tags["new-one"]': InputChangeKind.ADD,
+        "tags.other": InputChangeKind.UPDATE,
     }
 
 
