@@ -44,6 +44,10 @@ def test_a_tenant_that_was_never_applied_has_no_secrets(secrets: TenantSecrets) 
     assert secrets.find_files(ControlBundle).places == ()
 
 
+def test_they_say_whose_they_are(secrets: TenantSecrets) -> None:
+    assert secrets.tenant_id == TENANT_ID
+
+
 def test_what_is_saved_is_read(secrets: TenantSecrets) -> None:
     assert secrets.find_control() is None
     control, data = make_control(), make_data()

@@ -23,6 +23,12 @@ class InMemoryEstate:
     buckets: TenantBuckets
 
     @classmethod
+    def empty(cls, tenant: Named) -> "InMemoryEstate":
+        """Return a platform that knows nothing of a tenant which has no secrets yet: it was never applied."""
+        storage, secrets = MemoryPlatform(), InMemorySecrets(slug=tenant.slug, tenant_id=tenant.id)
+        return cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
+
+    @classmethod
     def of(cls, tenant: Named, *machines: str, wall_bytes: int | None = None) -> "InMemoryEstate":
         """Create the owner of a tenant with a key, and the buckets of these machines."""
         control = ControlBundle(
@@ -32,7 +38,7 @@ class InMemoryEstate:
             stack_passphrase=minting.new_passphrase(),
             signing_key=minting.new_signing_key(),
         )
-        storage, secrets = MemoryPlatform(), InMemorySecrets(control, slug=tenant.slug)
+        storage, secrets = MemoryPlatform(), InMemorySecrets(control, slug=tenant.slug, tenant_id=tenant.id)
         estate = cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
         storage.make_user(estate.buckets.owner_uid, access_key(control.owner_key), wall_bytes)
         for name in machines:

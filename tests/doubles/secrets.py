@@ -22,7 +22,9 @@ class InMemorySecrets:
         control: ControlBundle | None = None,
         data: DataBundle | None = None,
         slug: str = "boulangerie-martin",
+        tenant_id: str = "k7f3q9wz2m",
     ) -> None:
+        self.tenant_id = tenant_id
         self._slug = slug
         self._control = control
         self._data = data

@@ -76,12 +76,21 @@ class MemoryPlatform:
     def make_user(self, uid: str, key: AccessKey, wall_bytes: int | None = None) -> None:
         self._users[uid] = _User({key.access_key_id: key.secret_access_key}, wall_bytes)
 
+    def add_user(self, uid: str) -> None:
+        """Create a user without a key, unless it exists."""
+        self._users.setdefault(uid, _User())
+
     def set_wall(self, uid: str, wall_bytes: int | None) -> None:
         self._users[uid].wall_bytes = wall_bytes
 
     def make_bucket(self, name: str, owner: str, tenant_id: str | None = None, undelete_days: int = 14) -> None:
         lifetime_id = f"memory.{next(self._numbers)}"
         self._buckets[name] = _State(owner, lifetime_id, tenant_id, expiry_days={"all": undelete_days, "locks": 1})
+
+    # What a test reads.
+
+    def read_version(self, bucket: str, version_id: str) -> bytes:
+        return next(each.content for each in self._buckets[bucket].versions if each.facts.version_id == version_id)
 
     # Users.
 

@@ -1,0 +1,129 @@
+"""A checkout with one tenant that is planned and applied as a whole, its platform, secrets and machines in memory."""
+
+import functools
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+
+from coffre.agents.kinds import DRIVERS
+from coffre.agents.restic.repository.layout import ResticLayout
+from coffre.orders import control
+from coffre.provisioning import apply as apply_module
+from coffre.provisioning.apply import TenantOutcome, apply_tenant
+from coffre.provisioning.exact import ExactPlan, make_exact
+from coffre.provisioning.plan import TenantPlan, plan_tenant
+from coffre.provisioning.steps import storage as storage_step
+from coffre.provisioning.terms.context import FULLY, Intent
+from coffre.spec.loader import load_checkout
+from coffre.tenant.opening import OpenTenant
+from tests.builders import machine_with, tenant_file
+from tests.doubles.buckets import InMemoryEstate
+from tests.doubles.opening import PLATFORM, InMemoryDesk
+from tests.doubles.ordered_agent import Fleet, drivers_in_memory
+from tests.doubles.repository import Entry, write_snapshot
+from tests.doubles.stack import InMemoryStack
+from tests.doubles.storage import MemoryPlatform
+
+COMPTA, CAISSE, OTHER = "compta-01", "caisse-01", "autre-01"
+SLUG = "martin"
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+"""Within the working hours of the platform."""
+RETIRED = {"on": "2026-11-01", "keep_until": "2099-12-31"}
+T = TypeVar("T")
+
+
+def on_host(name: str, **changes: Any) -> dict[str, Any]:
+    connection = {"via": "ssh", "host": f"{name}.martin.example", "user": "root"}
+    return machine_with(**{"connection": connection, **changes})
+
+
+def three_machines(**changes: Any) -> dict[str, Any]:
+    """Two machines with restic's kind of agent, and one whose agent has neither bucket nor orders."""
+    return {
+        COMPTA: on_host(COMPTA),
+        CAISSE: on_host(CAISSE),
+        OTHER: on_host(OTHER, agent="acronis"),
+        **changes,
+    }
+
+
+def write_tenant(root: Path, **changes: Any) -> None:
+    fields = {"machines": three_machines(), "licences": {"workstation": 3}, **changes}
+    (root / "tenants" / f"{SLUG}.yaml").write_text(tenant_file(**fields), encoding="utf-8")
+
+
+class Workshop:
+    """A checkout on disk with one tenant, whose platform, secrets and machines are in memory."""
+
+    def __init__(self, root: Path, estate: InMemoryEstate, fleet: Fleet) -> None:
+        self.root, self.estate, self.fleet = root, estate, fleet
+        self.desk = InMemoryDesk(estate)
+        self.said: list[str] = []
+
+    @property
+    def platform(self) -> MemoryPlatform:
+        return self.estate.storage
+
+    def write_file(self, **changes: Any) -> None:
+        write_tenant(self.root, **changes)
+
+    def open(self) -> AbstractContextManager[OpenTenant]:
+        return self.desk.open(load_checkout(self.root), SLUG, self.said.append)
+
+    def plan(self, intent: Intent = FULLY) -> TenantPlan:
+        with self.open() as opened:
+            return plan_tenant(opened, intent)
+
+    def plan_exactly(self) -> ExactPlan:
+        with self.open() as opened:
+            return make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened))
+
+    def apply(self, intent: Intent = FULLY, planned: ExactPlan | None = None) -> TenantOutcome:
+        return apply_tenant(
+            load_checkout(self.root),
+            SLUG,
+            on_progress=self.said.append,
+            intent=intent,
+            planned=planned,
+            clock=lambda: NOON,
+        )
+
+    def look(self, read: Callable[[OpenTenant], T]) -> T:
+        """Return what a command that opens the tenant now reads of it."""
+        with self.open() as opened:
+            return read(opened)
+
+    def orders(self, machine: str) -> Mapping[str, Any] | None:
+        return self.look(lambda opened: control.TenantOrders.of(opened).read(machine))
+
+    def objects(self, machine: str, prefix: str = ResticLayout.prefix) -> list[str]:
+        return [each.key for each in self.estate.bucket(machine).list_objects(prefix)]
+
+    def back_up(self, machine: str) -> str:
+        """Write a snapshot into a machine's repository; returns its id."""
+        name, content = write_snapshot([Entry("/home", "dir")], datetime.now(UTC), host=machine)
+        self.estate.bucket(machine).put(f"{ResticLayout.prefix}{name}", content)
+        return name.removeprefix("snapshots/")
+
+    def lose_repository(self, machine: str) -> None:
+        for key in self.objects(machine):
+            self.estate.bucket(machine).hide(key)
+
+
+def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Return a workshop whose tenant was never applied; what apply reaches outside is in memory until the test ends."""
+    (root / "tenants").mkdir()
+    (root / "platform.yaml").write_text(yaml.safe_dump(PLATFORM, allow_unicode=True), encoding="utf-8")
+    write_tenant(root)
+    estate = InMemoryEstate.empty(load_checkout(root).tenants[SLUG])
+    workshop = Workshop(root, estate, Fleet(estate.storage))
+    for kind, driver in drivers_in_memory(workshop.fleet, root).items():
+        monkeypatch.setitem(DRIVERS, kind, driver)
+    monkeypatch.setattr(apply_module, "lock_recorded", workshop.desk.lock_recorded)
+    monkeypatch.setattr(storage_step, "TenantStack", functools.partial(InMemoryStack, estate.storage))
+    return workshop
