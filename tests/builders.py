@@ -3,6 +3,8 @@
 from copy import deepcopy
 from typing import Any
 
+import yaml
+
 from coffre.spec.tenant import Tenant
 
 _MACHINE = {
@@ -40,3 +42,10 @@ def tenant_with(**changes: Any) -> Tenant:
 def machine_with(**changes: Any) -> dict[str, Any]:
     """Return the example machine's fields, some replaced."""
     return {**deepcopy(_MACHINE), **changes}
+
+
+def tenant_file(**changes: Any) -> str:
+    """Return the text of the example tenant's file, with top-level fields replaced."""
+    fields = {**deepcopy(_TENANT), **changes}
+    del fields["slug"]
+    return yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)

@@ -119,7 +119,7 @@ def _plain(step: "Change", value: "Value") -> str:
 
 
 _DIFFERENCES = {
-    "orders_untrusted": "orders that are not ours, or were put back",
+    "orders_untrusted": "orders signed by a foreign key, or an earlier version put back",
     "orders_lost": "orders lost",
     "agent_program": "agent program",
     "retired": "retired",

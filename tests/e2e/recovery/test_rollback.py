@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.e2e.opened.test_tenant_life import HOSTS, SLUG, TENANT_ID, Backstage
 
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import S3Key
@@ -20,6 +19,7 @@ from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
 from tests.e2e.conftest import Desk
+from tests.e2e.service.test_tenant_life import HOSTS, SLUG, TENANT_ID, Backstage
 
 COMPTA, CAISSE = "compta-01", "caisse-01"
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.opened.test_tenant_life import Backstage, watched_processes
 
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations.repository import open_repository
@@ -30,6 +29,7 @@ from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey
 from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.e2e.conftest import Desk
+from tests.e2e.service.test_tenant_life import Backstage, watched_processes
 from tests.forge import Forge, escaping_tree
 from tests.passwords import read_password
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.opened.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 
 from coffre.agents import desired
 from coffre.records.database.store import Records
@@ -20,6 +19,7 @@ from coffre.storage.ceph.connect import connect
 from coffre.storage.driver import AccessKey
 from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import Desk, read_files
+from tests.e2e.service.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes
 from tests.stopping import Stopping
 
 COMPTA, CAISSE = HOSTS

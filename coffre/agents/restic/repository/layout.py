@@ -6,6 +6,7 @@ from coffre.agents.repository import Part, RepositoryObject
 
 PREFIX = "restic/"
 
+_FOLDERS = {part.value: part for part in Part if part is not Part.CONFIG}
 _HEX = "[0-9a-f]"
 _ID = f"{_HEX}{{64}}"
 _OWN = re.compile(
@@ -29,9 +30,12 @@ class ResticLayout:
         return f"{PREFIX}{part}" if part is Part.CONFIG else f"{PREFIX}{part}/"
 
     def part_of(self, key: str) -> Part | None:
-        if key == self.prefix_of(Part.CONFIG):
-            return Part.CONFIG
-        return next((part for part in set(Part) - {Part.CONFIG} if key.startswith(self.prefix_of(part))), None)
+        if not key.startswith(PREFIX):
+            return None
+        folder, slash, _ = key.removeprefix(PREFIX).partition("/")
+        if slash:
+            return _FOLDERS.get(folder)
+        return Part.CONFIG if folder == Part.CONFIG else None
 
     def find(self, key: str) -> RepositoryObject | None:
         found = _OWN.fullmatch(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
