@@ -104,7 +104,7 @@ def test_the_machine_has_what_it_should_have(scene, deployment, machine):
     settings = json.loads(host.file("/etc/coffre/agent.json").content)
     assert settings["bucket"] == scene.bucket(machine)
     assert len(base64.b64decode(settings["signing_public_key"])) == 32
-    timer = host.opened("coffre-backup.timer")
+    timer = host.service("coffre-backup.timer")
     assert (timer.is_enabled, timer.is_running) == (True, True)
     listed = json.loads(host.check_output("systemctl list-timers --output=json coffre-backup.timer"))
     assert listed[0]["next"] > time.time() * 1e6
@@ -192,7 +192,7 @@ def test_damage_is_seen_by_a_check_and_repaired(scene, deployment, agents, tmp_p
     host = infra(scene, CAISSE)
     assert host.file("/etc/coffre/credentials.json").mode == 0o600
     assert not host.file("/etc/systemd/system/coffre-backup.service").contains("# mine")
-    assert host.opened("coffre-backup.timer").is_running
+    assert host.service("coffre-backup.timer").is_running
 
 
 def test_a_check_of_a_sound_agent_asks_it_for_new_orders(scene, deployment, agents, tmp_path):

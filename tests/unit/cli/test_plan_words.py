@@ -86,7 +86,10 @@ def test_each_note_is_one_line(note: Note, words: str) -> None:
         (OrdersFieldDifference("plan.paths"), "plan.paths"),
         (UndeliveredDifference(7), "orders 7 not delivered yet"),
         (ConnectionDifference("ssh a@b:22", "ssh a@c:22"), "connection ssh a@b:22 is now ssh a@c:22"),
-        (StateDifference(DifferenceKind.ORDERS_UNTRUSTED), "orders signed by a foreign key, or an earlier version put back"),
+        (
+            StateDifference(DifferenceKind.ORDERS_UNTRUSTED),
+            "orders signed by a foreign key, or an earlier version put back",
+        ),
         (StateDifference(DifferenceKind.ORDERS_LOST), "orders lost"),
         (StateDifference(DifferenceKind.AGENT_PROGRAM), "agent program"),
         (StateDifference(DifferenceKind.RETIRED), "retired"),

@@ -25,7 +25,7 @@ def opened_of(hold: dict[str, str] | None, *confidential: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("service", "reference"),
+    ("opened", "reference"),
     [(opened_of(IN_FILE), "PV 1"), (opened_of(None, "PV 2", "PV 3"), "PV 3"), (opened_of(None), "PV 4")],
 )
 def test_the_authority_that_ordered_the_block_gets_the_data(opened: Any, reference: str) -> None:
@@ -33,7 +33,7 @@ def test_the_authority_that_ordered_the_block_gets_the_data(opened: Any, referen
 
 
 @pytest.mark.parametrize(
-    ("service", "reference"),
+    ("opened", "reference"),
     [
         (opened_of(IN_FILE), "PV 2"),
         (opened_of(None, "PV 2"), "PV 1"),

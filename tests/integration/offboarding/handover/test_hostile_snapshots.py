@@ -137,7 +137,7 @@ def test_an_object_that_is_no_snapshot_can_be_put_aside_unread(desk: Desk, forge
         )
         with pytest.raises(UsageError, match="no snapshot"):
             set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, "abcdef", "none such")
-        with pytest.raises(UsageError, match="no reason"):
+        with pytest.raises(UsageError, match="--reason is empty"):
             set_aside(opened.tenant, opened.buckets, opened.log, opened.memory, COMPTA, name, "two\nlines")
 
 
