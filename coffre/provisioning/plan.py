@@ -45,7 +45,7 @@ def refuse_orphans(checkout: Checkout) -> None:
 
 
 def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
-    """Return what apply would change for the tenant of an open service, compared with live facts."""
+    """Return what apply would change for an open tenant, compared with live facts."""
     at = make_context(opened, intent, _say_nothing)
     found: list[Found] = [change for step in STEPS for change in step.look(at)]
     return TenantPlan(

@@ -1,4 +1,4 @@
-"""One tenant's open service, which every operation gets: its file, its platform, its secrets and its records."""
+"""Opens a tenant for a command: its file, its platform, its secrets and its records."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +26,10 @@ from coffre.tenant.lookup import find_machine, find_tenant
 
 @dataclass(frozen=True)
 class OpenTenant:
-    """What an operation needs of one tenant; nothing in it is opened twice in a command."""
+    """A tenant during a command, for the function of a verb; nothing in it is opened twice.
+
+    The functions below a verb take the parts that they use.
+    """
 
     checkout: Checkout
     tenant: Tenant
@@ -46,10 +49,6 @@ class OpenTenant:
     def records(self) -> Records:
         """The records, opened on first use: reading a tenant that was never applied creates no database."""
         return self.log.open_records()
-
-    def find_records(self) -> Records | None:
-        """Return the records, None when nothing was ever recorded: reading creates no database."""
-        return self.log.find_records()
 
     @property
     def author(self) -> Author:
@@ -95,7 +94,7 @@ def open_storage(checkout: Checkout, platform_name: str) -> Storage:
 
 @contextmanager
 def open_tenant(checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
-    """Open one tenant's service for the duration of a command: its file, its log, and the holds of its log."""
+    """Open a tenant for the duration of a command: its file under the holds of its log, and its log."""
     in_file = find_tenant(checkout, slug)
     with _open_log(checkout, in_file) as log:
         tenant = under_recorded(in_file, list_recorded(log))

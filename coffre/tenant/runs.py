@@ -91,7 +91,7 @@ def lock_tenant(
 def lock_again(
     tenant: Tenant, checkout: Checkout, on_notice: OnNotice, patience_seconds: float
 ) -> Iterator[OpenTenant]:
-    """Take the lock of a tenant whose service was opened without it, for one step that changes it, and read again."""
+    """Take the lock of a tenant that was opened without it, for one step that changes it, and read again."""
     slug = tenant.slug
     with lock_tenant(checkout, slug, on_notice, patience_seconds=patience_seconds) as now:
         yield now
@@ -106,6 +106,6 @@ def lock_recorded(checkout: Checkout, slug: str, command: str, on_notice: OnNoti
 
 @contextmanager
 def open_recorded(checkout: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
-    """Open one tenant's service for a recorded command that does not change the tenant."""
+    """Open a tenant for a recorded command that does not change the tenant."""
     with open_tenant(checkout, slug, on_notice) as opened, recorded_run(opened, command):
         yield opened

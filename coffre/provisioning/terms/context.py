@@ -63,7 +63,7 @@ FULLY = Intent()
 
 @dataclass(frozen=True)
 class Context:
-    """A tenant's open service, and the options of the apply; ``existing`` are the owner's existing buckets."""
+    """An open tenant, and the options of the apply; ``existing`` are the owner's existing buckets."""
 
     opened: OpenTenant
     intent: Intent
