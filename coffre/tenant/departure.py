@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coffre.records.facts.departure import DepartureStage, DepartureStep, Stage
+from coffre.records.facts.departure import ERASURE_BEGAN, DepartureStage, DepartureStep, Stage
 from coffre.tenant.estate.log import Log
 
 STILL_SERVED = frozenset({Stage.NOTIFIED, Stage.SERVING})
@@ -13,9 +13,6 @@ BEFORE_ERASURE = frozenset({*STILL_SERVED, Stage.FROZEN, Stage.RETURNED, Stage.A
 
 AFTER_ERASURE = frozenset({Stage.ERASED, Stage.VERIFIED, Stage.CLOSED})
 """No backup is left, and no repository password."""
-
-ERASURE_BEGAN = "erasure_began"
-"""The departure step that the journal records for each bucket before its erasure: from there on it is irreversible."""
 
 
 def find_stage(log: Log) -> Stage | None:

@@ -13,8 +13,7 @@ import typer
 from coffre.cli import asking, output
 from coffre.cli.context import open_checkout
 from coffre.errors import RefusedError, UsageError
-from coffre.offboarding.lifecycle.evidence import Attested
-from coffre.records.facts.departure import Stage
+from coffre.records.facts.departure import Attested, Stage
 from coffre.spec.values.sizes import format_bytes
 
 if TYPE_CHECKING:

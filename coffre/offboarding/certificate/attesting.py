@@ -7,9 +7,9 @@ from pathlib import Path
 from coffre import toolchain
 from coffre.correspondence.documents import tenant_folder
 from coffre.errors import RefusedError, UsageError
-from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
+from coffre.offboarding.lifecycle.evidence import Attestation, Step
 from coffre.offboarding.lifecycle.journal import Journal
-from coffre.records.facts.departure import Stage
+from coffre.records.facts.departure import Attested, Stage
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 

@@ -33,7 +33,6 @@ from coffre.offboarding.lifecycle.evidence import (
     Agent,
     Approved,
     Attestation,
-    Attested,
     BucketErased,
     ErasureBegan,
     Returned,
@@ -46,7 +45,7 @@ from coffre.offboarding.lifecycle.journal import JournalLine, digest_journal
 from coffre.offboarding.lifecycle.keeping_after import RetentionReason, kept_until
 from coffre.records.chain.heads import Head
 from coffre.records.events import Event, EventKind
-from coffre.records.facts.departure import LetterPosted, RecordsTrimmed
+from coffre.records.facts.departure import Attested, LetterPosted, RecordsTrimmed
 from coffre.records.facts.registry import read_as
 from coffre.signing.signers import person_of
 from coffre.spec.platform import Hosting, PlatformFile

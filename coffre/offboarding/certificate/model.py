@@ -10,7 +10,6 @@ from coffre.offboarding.lifecycle.evidence import (
     Agent,
     Approved,
     Attestation,
-    Attested,
     BucketErased,
     ErasureBegan,
     Returned,
@@ -20,7 +19,7 @@ from coffre.offboarding.lifecycle.evidence import (
 )
 from coffre.offboarding.lifecycle.keeping_after import RetentionReason
 from coffre.records.chain.heads import Head
-from coffre.records.facts.departure import Stage
+from coffre.records.facts.departure import Attested, Stage
 
 E = TypeVar("E")
 

@@ -8,18 +8,11 @@ from coffre.agents.kinds import with_repository
 from coffre.errors import RefusedError
 from coffre.offboarding.lifecycle.calendar import Calendar, plan_calendar
 from coffre.offboarding.lifecycle.dismantling import GONE
-from coffre.offboarding.lifecycle.evidence import (
-    Agent,
-    Attestation,
-    Attested,
-    BucketErased,
-    Returned,
-    Step,
-    Verified,
-)
+from coffre.offboarding.lifecycle.evidence import Agent, Attestation, BucketErased, Returned, Step, Verified
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Facts
 from coffre.operations.holds.settle import describe_hold
+from coffre.records.facts.departure import Attested
 from coffre.spec.leaving import Choice, Leaving
 from coffre.spec.loader import Checkout, reload_tenant
 from coffre.spec.tenant import Hold, Tenant

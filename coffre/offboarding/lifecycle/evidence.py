@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from coffre.offboarding.erase.checks import DestroyedSecret, ErasureCheck, Told
 from coffre.offboarding.lifecycle import earlier
 from coffre.records import details as details_of_records
-from coffre.tenant.departure import ERASURE_BEGAN
+from coffre.records.facts.departure import ERASURE_BEGAN, Attested
 
 E = TypeVar("E")
 
@@ -150,14 +150,6 @@ class Returned:
     password_handed_out: bool = False
     set_aside: tuple[str, ...] = ()
     flaws: Flaws = field(default_factory=Flaws)
-
-
-class Attested(StrEnum):
-    """The content of a customer's attestation (contract, article 14)."""
-
-    DATA_RECOVERED = "data_recovered"
-    SOFTWARE_ERASED = "software_erased"
-    ADMINISTRATORS_TOLD = "administrators_told"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from coffre.correspondence.french import format_day
 from coffre.offboarding.lifecycle.calendar import Calendar, Milestone, Source
-from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
+from coffre.offboarding.lifecycle.evidence import AgentOutcome
 from coffre.offboarding.lifecycle.keeping_after import RetentionReason
-from coffre.records.facts.departure import LetterKind, Stage
+from coffre.records.facts.departure import Attested, LetterKind, Stage
 from coffre.records.facts.mail import MailState
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
 from coffre.spec.plan import OperatingSystem

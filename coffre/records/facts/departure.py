@@ -26,6 +26,10 @@ class Stage(StrEnum):
     RENOUNCED = "renounced"
 
 
+ERASURE_BEGAN = "erasure_began"
+"""The step that a journal records for each bucket before its erasure: from there on it is irreversible."""
+
+
 class LetterKind(StrEnum):
     """The kind of a letter. The database keeps the values for ever."""
 
@@ -35,6 +39,14 @@ class LetterKind(StrEnum):
     UNREACHED = "unreached"
     ERASED = "erased"
     RENOUNCED = "renounced"
+
+
+class Attested(StrEnum):
+    """The content of a customer's attestation (contract, article 14)."""
+
+    DATA_RECOVERED = "data_recovered"
+    SOFTWARE_ERASED = "software_erased"
+    ADMINISTRATORS_TOLD = "administrators_told"
 
 
 class AuthorProof(StrEnum):

@@ -25,7 +25,6 @@ from coffre.offboarding.lifecycle.evidence import (
     AgentOutcome,
     Approved,
     Attestation,
-    Attested,
     BucketCount,
     BucketErased,
     ErasureBegan,
@@ -43,6 +42,7 @@ from coffre.records.chain.heads import Head
 from coffre.records.chain.links import Tip
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
+from coffre.records.facts.departure import Attested
 from coffre.secrets import minting
 from coffre.secrets.bundles import PROVIDER, ProviderBundle
 from coffre.spec.loader import Checkout

@@ -29,7 +29,6 @@ from coffre.offboarding.lifecycle.evidence import (
     AgentOutcome,
     Approved,
     Attestation,
-    Attested,
     BucketCount,
     BucketErased,
     ErasureBegan,
@@ -43,6 +42,7 @@ from coffre.offboarding.lifecycle.evidence import (
 )
 from coffre.records.details import to_details
 from coffre.records.events import Event, EventKind, check_recordable
+from coffre.records.facts.departure import Attested
 from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 
 NOON = datetime(2027, 3, 2, 12, tzinfo=UTC)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from coffre.offboarding.lifecycle.due import has_receipt
-from coffre.offboarding.lifecycle.evidence import Attestation, Attested, Step
+from coffre.offboarding.lifecycle.evidence import Attestation, Step
 from coffre.offboarding.lifecycle.journal import Journal
+from coffre.records.facts.departure import Attested
 from tests.builders import tenant_with
 from tests.unit.offboarding.departures import open_tenant
 

@@ -8,8 +8,9 @@ import pytest
 
 from coffre.correspondence import french
 from coffre.offboarding.lifecycle.calendar import Milestone, Source, plan_calendar
-from coffre.offboarding.lifecycle.evidence import AgentOutcome, Attested
+from coffre.offboarding.lifecycle.evidence import AgentOutcome
 from coffre.offboarding.notices import words
+from coffre.records.facts.departure import Attested
 from coffre.spec.leaving import Choice, Leaving, ReturnFormat
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.platform import Offboarding
