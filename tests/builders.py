@@ -1,4 +1,4 @@
-"""A tenant and a platform as their files would say them, for tests that change one thing of it."""
+"""A tenant and a platform as their files say them, for tests that change one thing of it."""
 
 from copy import deepcopy
 from typing import Any
@@ -32,6 +32,38 @@ _TENANT = {
     "plans": {"office": {"paths": ["/home"], "schedule": ["Mon..Fri 12:30"], "keep": {"daily": 30}}},
     "machines": {"compta-01": _MACHINE, "caisse-01": _MACHINE},
 }
+
+PLATFORM: dict[str, Any] = {
+    "version": 1,
+    "provider": {
+        "name": "SMILÉO SAS",
+        "siren": "904317252",
+        "address": "8 rue des Acacias, 38000 Grenoble",
+        "email": "exploitation@smileo.example",
+        "phone": "+33 4 76 00 00 10",
+    },
+    "platforms": {
+        "lab": {
+            "kind": "ceph",
+            "endpoints": "file:endpoints.json",
+            "admin_credential": "env:NOTHING",
+            "hosting": {
+                "operator": "Alpes Hébergement SA",
+                "site": "Centre de données de Meylan",
+                "country": "FR",
+                "sub_processors": [
+                    {"name": "Maintenance Isère SARL", "role": "Maintenance des serveurs", "country": "FR"}
+                ],
+            },
+        }
+    },
+    "working_hours": {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00"},
+    "state": "file:.coffre/state",
+    "records": "sqlite:.coffre/records.db",
+    "secrets": ".coffre/secrets",
+    "escrow": ".coffre/escrow",
+}
+"""A platform.yaml with one platform, for tests that change one thing of it."""
 
 
 def tenant_with(**changes: Any) -> Tenant:

@@ -84,7 +84,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     Contradictory or unreadable content is a finding; only a platform that does not answer ends the read.
     """
     tenant = opened.tenant
-    owner = opened.storage.find_owner(opened.owner_uid)
+    owner = opened.storage.find_owner(opened.buckets.owner_uid)
     if owner is not None and opened.secrets.find_control() is None:
         raise ExpectedError(
             f"{tenant.slug} exists on its platform, but its control bundle is not on this computer",

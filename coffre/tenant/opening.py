@@ -5,11 +5,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from coffre.records.actor import Author, read_author
+from coffre.records.actor import read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
-from coffre.spec import naming
 from coffre.spec.loader import Checkout
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
@@ -42,18 +41,9 @@ class OpenTenant:
     """Gets what an operator should know although the command goes on."""
 
     @property
-    def owner_uid(self) -> str:
-        return naming.owner_uid(self.tenant)
-
-    @property
     def records(self) -> Records:
         """The records, opened on first use: reading a tenant that was never applied creates no database."""
         return self.log.open_records()
-
-    @property
-    def author(self) -> Author:
-        """Who runs the command, and from which commit."""
-        return self.log.author
 
     @cached_property
     def memory(self) -> TenantMemory:
@@ -76,9 +66,6 @@ class OpenTenant:
 
     def machine(self, name: str) -> Machine:
         return find_machine(self.tenant, name)
-
-    def machine_uid(self, machine: str) -> str:
-        return naming.machine_uid(self.tenant, machine)
 
 
 def open_secrets(checkout: Checkout, on_notice: OnNotice) -> SecretStore:

@@ -33,7 +33,7 @@ def recorded_run(opened: OpenTenant, command: str) -> Iterator[None]:
     def anchor(*, is_told: bool) -> None:
         anchor_quietly(opened.checkout, records, opened.secret_store, opened.on_notice if is_told else None)
 
-    with recorded_in(records, opened.author, command, [opened.tenant.slug], anchor):
+    with recorded_in(records, opened.log.author, command, [opened.tenant.slug], anchor):
         yield
 
 

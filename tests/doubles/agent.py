@@ -64,7 +64,17 @@ class FileAgents:
         return DeployResult(target.slug, target.machine, True, was_there, False)
 
 
-class FileKind:
+class LinuxWithoutSsh:
+    """The part of a driver about reaching machines, for kinds that never connect to one."""
+
+    def gets_to(self, machine: Machine) -> bool:
+        return machine.os is OperatingSystem.LINUX
+
+    def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
+        raise AssertionError("nobody gets to a machine of this kind by SSH")
+
+
+class FileKind(LinuxWithoutSsh):
     """The kind of those agents; implements AgentDriver."""
 
     takes_orders = False
@@ -73,9 +83,6 @@ class FileKind:
     def __init__(self, folder: Path, *, needs_bucket: bool = False) -> None:
         self.needs_bucket = needs_bucket
         self._agents = FileAgents(folder)
-
-    def gets_to(self, machine: Machine) -> bool:
-        return machine.os is OperatingSystem.LINUX
 
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         return {}
@@ -86,9 +93,6 @@ class FileKind:
 
     def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
         return self._agents
-
-    def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
-        raise AssertionError("nobody gets to a machine of this kind by SSH")
 
     def back_up(
         self,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
@@ -17,32 +16,10 @@ from coffre.tenant.holds import list_recorded, under_recorded
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import recorded_in
 from coffre.workspace.locks import tenant_lock
+from tests.builders import PLATFORM
 from tests.doubles.buckets import InMemoryEstate
 
 AUTHOR = Author("claire@example.org", "1a2b3c4d5e6f")
-PLATFORM: dict[str, Any] = {
-    "version": 1,
-    "provider": {
-        "name": "SMILÉO SAS",
-        "siren": "904317252",
-        "address": "8 rue des Acacias, 38000 Grenoble",
-        "email": "exploitation@smileo.example",
-        "phone": "+33 4 76 00 00 10",
-    },
-    "platforms": {
-        "lab": {
-            "kind": "ceph",
-            "endpoints": "file:endpoints.json",
-            "admin_credential": "env:NOTHING",
-            "hosting": {"operator": "Alpes Hébergement SA", "site": "Meylan", "country": "FR"},
-        }
-    },
-    "working_hours": {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00"},
-    "state": "file:.coffre/state",
-    "records": "sqlite:.coffre/records.db",
-    "secrets": ".coffre/secrets",
-    "escrow": ".coffre/escrow",
-}
 
 
 def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path) -> OpenTenant:
@@ -88,7 +65,7 @@ class InMemoryDesk:
         with (
             tenant_lock(checkout.root, slug),
             self.open(checkout, slug, on_notice) as opened,
-            recorded_in(opened.records, opened.author, command, [slug], _anchor_nothing),
+            recorded_in(opened.records, opened.log.author, command, [slug], _anchor_nothing),
         ):
             yield opened
 

@@ -24,13 +24,12 @@ from coffre.agents.driver import (
     RemoveRequest,
     RunClock,
 )
-from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.spec import naming
-from coffre.spec.tenant import AgentKind, Machine, OperatingSystem
+from coffre.spec.tenant import AgentKind, OperatingSystem
 from coffre.storage.driver import AccessKey
 from coffre.toolchain import sha256_file
-from tests.doubles.agent import FileKind
+from tests.doubles.agent import FileKind, LinuxWithoutSsh
 from tests.doubles.repository import MemoryFormat
 from tests.doubles.storage import MemoryPlatform
 
@@ -103,7 +102,7 @@ class Fleet:
         return "" if self.platform.accepts_key(bucket, key) else f"the platform refuses the key {key.access_key_id}"
 
 
-class OrderedKind:
+class OrderedKind(LinuxWithoutSsh):
     """The kind of those agents; implements AgentDriver."""
 
     needs_bucket = True
@@ -118,9 +117,6 @@ class OrderedKind:
     def repositories(self) -> MemoryFormat:
         return MemoryFormat(self.fleet.platform)
 
-    def gets_to(self, machine: Machine) -> bool:
-        return machine.os is OperatingSystem.LINUX
-
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         return {"restic": OrderedProgram("0.18.1", sha256_file(self._restic), self._restic)}
 
@@ -130,9 +126,6 @@ class OrderedKind:
 
     def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
         return self.fleet
-
-    def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
-        raise AssertionError("nobody gets to a machine of this kind by SSH")
 
     def back_up(
         self,

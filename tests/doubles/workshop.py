@@ -21,9 +21,9 @@ from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.spec.loader import load_checkout
 from coffre.tenant.opening import OpenTenant
-from tests.builders import machine_with, tenant_file
+from tests.builders import PLATFORM, machine_with, tenant_file
 from tests.doubles.buckets import InMemoryEstate
-from tests.doubles.opening import PLATFORM, InMemoryDesk
+from tests.doubles.opening import InMemoryDesk
 from tests.doubles.ordered_agent import Fleet, drivers_in_memory
 from tests.doubles.repository import Entry, write_snapshot
 from tests.doubles.stack import InMemoryStack

@@ -71,7 +71,7 @@ def _sources(opened: OpenTenant, journal: Journal, today: date, key: CertifiedKe
         settings=opened.checkout.settings,
         is_embedded=opened.embedded.is_proved,
         coffre_version=coffre.__version__,
-        commit=opened.author.commit,
+        commit=opened.log.author.commit,
         signature_algorithm=key.algorithm,
         signers=key.fingerprints,
         records=_find_head(opened.secret_store, opened.log, opened.on_notice),

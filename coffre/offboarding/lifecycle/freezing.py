@@ -4,6 +4,7 @@ from coffre.errors import RemoteError
 from coffre.offboarding.lifecycle.evidence import Frozen
 from coffre.operations.access.gate import settle_gate
 from coffre.operations.access.suspension import set_suspension
+from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import LEFT, find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
@@ -30,7 +31,7 @@ def freeze(tenant: Tenant, buckets: TenantBuckets) -> Frozen:
 def thaw(opened: OpenTenant) -> None:
     """Restore the access of every machine in service, and its user, by the tenant file. May run twice."""
     for name in list_buckets(opened.tenant, opened.buckets, in_service=True):
-        opened.storage.suspend_user(opened.machine_uid(name), False)
+        opened.storage.suspend_user(naming.machine_uid(opened.tenant, name), False)
         set_suspension(opened.buckets, name, find_reason(opened.tenant))
     settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
 

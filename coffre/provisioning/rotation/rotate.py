@@ -268,7 +268,7 @@ class TenantRotation:
 
     def _uid(self, subject: Subject) -> str | None:
         if subject.kind is KeyKind.OWNER:
-            return self._opened.owner_uid
+            return self._opened.buckets.owner_uid
         return naming.machine_uid(self._opened.tenant, subject.machine) if subject.machine else None
 
     def _save(self, control: ControlBundle, dropping: Sequence[SecretId] = ()) -> None:

@@ -46,7 +46,7 @@ def do(
 
 def _look_at_wall(at: Context) -> list[Change]:
     opened = at.opened
-    owner = opened.storage.find_owner(opened.owner_uid, exact=False)
+    owner = opened.storage.find_owner(opened.buckets.owner_uid, exact=False)
     before = owner.wall_bytes if owner is not None else None
     quota_bytes = at.tenant.storage.quota_bytes
     after = wall_bytes(quota_bytes, opened.platform)

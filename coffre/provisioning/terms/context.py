@@ -84,7 +84,7 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     """Compare the file with live facts before any change; returns the existing buckets of the tenant's owner."""
     rules.refuse_by_departure(opened.tenant, find_stage(opened.log), list_leaving_machines(opened.log))
     rules.refuse_unsupported(opened.tenant)
-    owner = opened.storage.find_owner(opened.owner_uid)
+    owner = opened.storage.find_owner(opened.buckets.owner_uid)
     tenant = opened.tenant
     control = opened.secrets.find_control()
     data = opened.secrets.find_data()

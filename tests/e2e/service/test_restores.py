@@ -440,11 +440,11 @@ def test_undelete_after_deletion_of_everything_with_the_owners_key_at_the_wall(
         owner.delete(key)
     with pytest.raises(ResticError):
         repository.check()
-    facts = opened.storage.find_owner(opened.owner_uid)
+    facts = opened.storage.find_owner(opened.buckets.owner_uid)
     assert facts is not None
-    backstage.storage.admin.set_quota(opened.owner_uid, facts.used_bytes + 1000)
+    backstage.storage.admin.set_quota(opened.buckets.owner_uid, facts.used_bytes + 1000)
     desk.coffre("undelete", SLUG, "--machine", "compta-01", "--at", at, "--yes")
-    after = opened.storage.find_owner(opened.owner_uid)
+    after = opened.storage.find_owner(opened.buckets.owner_uid)
     assert after is not None
     assert after.wall_bytes == facts.used_bytes + 1000
     desk.coffre("apply", SLUG, "--yes", "--storage-only")

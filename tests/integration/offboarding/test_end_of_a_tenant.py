@@ -88,12 +88,12 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     assert opened.secrets.find_data() is None
 
     users = delete_users(opened.tenant, opened.storage, opened.secrets, refuse=allow)
-    machine_uids = [f"{opened.owner_uid}.{name}" for name in MACHINES]
-    assert [user.uid for user in users] == [*machine_uids, opened.owner_uid]
+    machine_uids = [f"{opened.buckets.owner_uid}.{name}" for name in MACHINES]
+    assert [user.uid for user in users] == [*machine_uids, opened.buckets.owner_uid]
     assert users[-1].access_key_ids == (control.owner_key.access_key_id,)
     assert users[0].access_key_ids == (control.machine_keys["poste-01"].access_key_id,)
     assert delete_users(opened.tenant, opened.storage, opened.secrets, refuse=allow) == users
-    assert opened.storage.list_users(opened.owner_uid) == []
+    assert opened.storage.list_users(opened.buckets.owner_uid) == []
 
     checks = verify_gone(opened.tenant, opened.storage, control, erased)
     assert failed(checks) == []
@@ -166,7 +166,7 @@ def test_nothing_goes_before_its_turn(office, opened, control):
     with pytest.raises(RefusedError, match="a secret bundle still exist"):
         steps["local"](refuse=allow)
     assert everything(office) == before
-    assert len(opened.storage.list_users(opened.owner_uid)) == 3
+    assert len(opened.storage.list_users(opened.buckets.owner_uid)) == 3
     assert opened.secrets.control() == control
 
 
@@ -180,7 +180,7 @@ def test_a_hold_stops_every_step(office, opened, erased):
         with pytest.raises(RefusedError, match="a hold was placed"):
             step(refuse=forbid)
     assert everything(office) == before
-    assert len(opened.storage.list_users(opened.owner_uid)) == 3
+    assert len(opened.storage.list_users(opened.buckets.owner_uid)) == 3
 
 
 def test_the_password_of_one_machine_goes_alone(opened, erased):
@@ -198,7 +198,7 @@ def test_the_password_of_one_machine_goes_alone(opened, erased):
 
 def test_what_is_still_there_fails_its_check_and_no_other(opened, control, erased):
     checks = verify_gone(opened.tenant, opened.storage, control, erased)
-    assert (ErasureLook.USER, opened.owner_uid) in failed(checks)
+    assert (ErasureLook.USER, opened.buckets.owner_uid) in failed(checks)
     looks = [look for look, _ in failed(checks)]
     assert (looks.count(ErasureLook.KEY), looks.count(ErasureLook.RESTORE)) == (3, 2)
     assert not {ErasureLook.BUCKET, ErasureLook.RECORD} & set(looks)
@@ -229,7 +229,7 @@ def test_a_platform_that_is_away_verifies_nothing(office, opened, control, erase
 
 
 def test_a_user_is_suspended_and_enabled_once(opened):
-    uid = f"{opened.owner_uid}.poste-01"
+    uid = f"{opened.buckets.owner_uid}.poste-01"
     assert [opened.storage.suspend_user(uid, state) for state in (True, True, False, False)] == [
         True,
         False,

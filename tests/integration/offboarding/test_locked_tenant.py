@@ -68,7 +68,7 @@ def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(opened,
     assert (erased[LOCKED].locked.versions, erased[LOCKED].locked.until) == (1, until)
     assert [each.what for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)] == [RepositoryPasswords()]
     assert opened.secrets.find_data() is None
-    assert opened.storage.list_key_ids(opened.owner_uid)
+    assert opened.storage.list_key_ids(opened.buckets.owner_uid)
     assert not journal.steps(Step.USER_DELETED)
 
     while datetime.now(UTC) <= until:
@@ -78,4 +78,4 @@ def test_a_lock_becomes_the_date_and_what_it_keeps_is_unreadable_at_once(opened,
     assert newest is not None
     assert (newest.is_gone, newest.locked) == (True, None)
     assert len(journal.read(Step.USER_DELETED, UserDeleted)) == 3
-    assert opened.storage.list_users(opened.owner_uid) == []
+    assert opened.storage.list_users(opened.buckets.owner_uid) == []

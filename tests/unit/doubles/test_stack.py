@@ -19,8 +19,7 @@ from coffre.spec.platform import PlatformFile
 from coffre.spec.quota import wall_bytes
 from coffre.storage.ceph.driver import CephDriver
 from coffre.storage.platform import Declaration
-from tests.builders import machine_with, tenant_with
-from tests.doubles.opening import PLATFORM
+from tests.builders import PLATFORM, machine_with, tenant_with
 from tests.doubles.stack import InMemoryStack
 from tests.doubles.storage import MemoryPlatform
 

@@ -51,7 +51,7 @@ from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import Stage
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.opening import OpenTenant
-from tests.builders import tenant_with
+from tests.builders import PLATFORM, tenant_with
 
 NOTICE_ON = date(2027, 1, 4)
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -63,37 +63,6 @@ LEAVING: dict[str, Any] = {
     "approved_by": "paul@smileo.example",
     "choice": "return",
     "return": {"format": "files", "to": {"via": "directory", "path": "/mnt/disque-martin"}},
-}
-
-PLATFORM: dict[str, Any] = {
-    "version": 1,
-    "provider": {
-        "name": "SMILÉO SAS",
-        "siren": "904317252",
-        "address": "8 rue des Acacias, 38000 Grenoble",
-        "email": "exploitation@smileo.example",
-        "phone": "+33 4 76 00 00 10",
-    },
-    "platforms": {
-        "lab": {
-            "kind": "ceph",
-            "endpoints": "file:endpoints.json",
-            "admin_credential": "env:NOTHING",
-            "hosting": {
-                "operator": "Alpes Hébergement SA",
-                "site": "Centre de données de Meylan",
-                "country": "FR",
-                "sub_processors": [
-                    {"name": "Maintenance Isère SARL", "role": "Maintenance des serveurs", "country": "FR"}
-                ],
-            },
-        }
-    },
-    "working_hours": {"days": "Mon..Fri", "opens": "08:30", "closes": "18:00"},
-    "state": "file:.coffre/state",
-    "records": "sqlite:.coffre/records.db",
-    "secrets": ".coffre/secrets",
-    "escrow": ".coffre/escrow",
 }
 
 
@@ -196,7 +165,7 @@ def open_tenant(
 
 def copy_event(opened: OpenTenant, kind: EventKind, details: Mapping[str, object]) -> None:
     """Add an event as somebody does who writes into the database by other means than Coffre."""
-    author, tenant = opened.author, opened.tenant
+    author, tenant = opened.log.author, opened.tenant
     opened.records.append(
         Event(tenant.id, tenant.slug, kind, datetime.now(UTC), author.actor, author.commit, details=details)
     )
@@ -271,19 +240,23 @@ def write_whole_departure(opened: OpenTenant, *, without: frozenset[Step] = froz
         told = ToldByLetter(on=date(2027, 4, 30)) if outcome is AgentOutcome.UNREACHED else None
         note(Step.AGENT, Agent(name, "linux", outcome, moment(date(2027, 3, 30)), told), name)
     journal.today = ended_on(1)
-    note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{opened.owner_uid}.{name}" for name in tenant.machines)))
+    note(Step.USERS_SUSPENDED, UsersSuspended(tuple(f"{opened.buckets.owner_uid}.{name}" for name in tenant.machines)))
     journal.enter(Stage.DISMANTLED)
     for name in tenant.machines:
         bucket = opened.buckets.name(name)
         note(
             Step.ERASURE_BEGAN,
-            ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", opened.owner_uid, tenant.id, count),
+            ErasureBegan(name, bucket, f"a1b2c3d4.{len(name)}.1", opened.buckets.owner_uid, tenant.id, count),
             name,
         )
         note(Step.BUCKET_ERASED, BucketErased(name, bucket, count, BucketCount(), True), name)
     places = ("secrets/martin.data.age", "escrow/martin.data.age")
     note(Step.SECRET_DESTROYED, SecretDestroyed(RepositoryPasswords(), places, HASH))
-    for uid in (f"{opened.owner_uid}.compta-01", f"{opened.owner_uid}.caisse-01", opened.owner_uid):
+    for uid in (
+        f"{opened.buckets.owner_uid}.compta-01",
+        f"{opened.buckets.owner_uid}.caisse-01",
+        opened.buckets.owner_uid,
+    ):
         note(Step.USER_DELETED, UserDeleted(uid, (uid[-6:].upper().replace("-", "K") + "7Q2M4X",)))
     journal.enter(Stage.ERASED)
     return journal
@@ -304,7 +277,9 @@ def verify_and_clear(opened: OpenTenant, journal: Journal, actor: str = "paul@sm
     )
     other = replace(opened, log=replace(opened.log, author=Author(actor, "1a2b3c4d5e6f")))
     looking = Journal(other.log, ended_on(4))
-    looking.note(Step.VERIFIED, Verified((*checks, ErasureCheck(ErasureLook.USER, opened.owner_uid, True, Absent()))))
+    looking.note(
+        Step.VERIFIED, Verified((*checks, ErasureCheck(ErasureLook.USER, opened.buckets.owner_uid, True, Absent())))
+    )
     journal.today = ended_on(5)
     journal.enter(Stage.VERIFIED)
     journal.note(Step.STACK_REMOVED, Removed((".coffre/state/.pulumi/stacks/coffre/martin.json",)))

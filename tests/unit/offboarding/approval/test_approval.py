@@ -46,21 +46,6 @@ PROVED = {"offboarding": {"identities": {}}}
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("keys")
-
-
-@pytest.fixture(scope="module")
-def anna(keys: Path) -> Person:
-    return make_person(keys, ANNA)
-
-
-@pytest.fixture(scope="module")
-def paul(keys: Path) -> Person:
-    return make_person(keys, PAUL)
-
-
-@pytest.fixture(scope="module")
 def other(keys: Path) -> Person:
     """Another key, made by whoever wants to be two."""
     return make_person(keys, PAUL, "other")

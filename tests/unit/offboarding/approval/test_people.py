@@ -42,21 +42,6 @@ PASSED = Verified((ErasureCheck(ErasureLook.USER, "x", True, Absent()),))
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("keys")
-
-
-@pytest.fixture(scope="module")
-def anna(keys: Path) -> Person:
-    return make_person(keys, ANNA)
-
-
-@pytest.fixture(scope="module")
-def paul(keys: Path) -> Person:
-    return make_person(keys, PAUL)
-
-
-@pytest.fixture(scope="module")
 def other(keys: Path) -> Person:
     return make_person(keys, MARC, "other")
 
@@ -87,7 +72,7 @@ def erase(opened: OpenTenant, who: Person | None, *, machine: str = "compta-01",
         Act.ERASE, HASH, who.key if who is not None else None, **how
     )
     bucket, count = opened.buckets.name(machine), BucketCount(objects=3)
-    began = ErasureBegan(machine, bucket, "a.1.1", opened.owner_uid, opened.tenant.id, count)
+    began = ErasureBegan(machine, bucket, "a.1.1", opened.buckets.owner_uid, opened.tenant.id, count)
     journal.note(Step.ERASURE_BEGAN, began, machine)
     journal.note(Step.BUCKET_ERASED, BucketErased(machine, bucket, count, BucketCount(), True), machine)
     journal.note(Step.SECRET_DESTROYED, SecretDestroyed(RepositoryPasswords(), ("a", "b"), HASH))

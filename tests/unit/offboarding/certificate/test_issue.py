@@ -201,7 +201,7 @@ def test_what_a_target_did_not_take_is_a_reservation_and_what_lies_apart_is_none
 
 def test_a_verification_by_whoever_erased_is_a_reservation(opened: OpenTenant) -> None:
     journal = write_whole_departure(opened)
-    verify_and_clear(opened, journal, actor=opened.author.actor)
+    verify_and_clear(opened, journal, actor=opened.log.author.actor)
     certificate = issue(opened, journal, TODAY)
     assert any("par une autre personne" in each for each in certificate.reservations)
 

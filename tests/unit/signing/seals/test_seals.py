@@ -15,7 +15,7 @@ from coffre.signing.seals.seal import SealError
 from coffre.signing.seals.sealed_json import open_json, seal_json, write_json
 from coffre.signing.seals.sealed_pdf import open_pdf, seal_pdf
 from coffre.spec.platform import PlatformFile
-from tests.unit.offboarding.departures import PLATFORM
+from tests.builders import PLATFORM
 
 INVOICE: dict[str, Any] = {"facture": 12, "client": "Boulangerie Martin", "lignes": [{"prix": "9,00 €"}]}
 FACTS_FILE = "facture.json"
