@@ -203,7 +203,9 @@ class _Erasure:
             if facts is None or (facts.entries == entries and not self._is_disturbed):
                 return
             self._is_disturbed, entries = False, facts.entries
-            time.sleep(max(STILL_SECONDS, STILL_ANSWERS * (time.monotonic() - asked_at)))
+            slow_seconds = STILL_ANSWERS * (time.monotonic() - asked_at)
+            # Never so long that no second look is left.
+            time.sleep(min(max(STILL_SECONDS, slow_seconds), STILL_AT_MOST_SECONDS / 4))
 
     def _sweep(self) -> Sweep:
         """Delete everything in one listing, some batches at a time; memory holds only the batches in progress."""

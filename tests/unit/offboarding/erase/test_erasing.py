@@ -262,11 +262,20 @@ def test_a_resumed_erasure_waits_also_where_nothing_of_the_run_before_shows_yet(
     assert waits == [erasing.STILL_SECONDS]
 
 
-def test_a_slow_platform_must_be_still_for_longer(waits, monkeypatch):
-    seconds = itertools.count(step=0.5)
+@pytest.mark.parametrize(
+    ("answer_seconds", "still_seconds"), [(0.5, 0.5 * erasing.STILL_ANSWERS), (5, erasing.STILL_AT_MOST_SECONDS / 4)]
+)
+def test_a_slow_platform_must_be_still_for_longer_and_is_looked_at_twice(
+    waits, monkeypatch, answer_seconds, still_seconds
+):
+    seconds = itertools.count(step=answer_seconds)
     monkeypatch.setattr(erasing.time, "monotonic", lambda: next(seconds))
-    assert erase(Platform(), resumes=True).is_gone
-    assert waits == [0.5 * erasing.STILL_ANSWERS]
+    platform = Platform()
+    looks, find = [], platform.find_bucket
+    platform.find_bucket = lambda name: looks.append(name) or find(name)
+    assert erase(platform, resumes=True).is_gone
+    assert waits == [still_seconds]
+    assert len(looks) >= 3, "whose it is, then twice for its count"
 
 
 def test_after_an_absence_even_an_equal_count_is_looked_at_twice(waits):
