@@ -39,7 +39,7 @@ bench: setup ## how fast it is, each figure beside its floor (about 15 minutes),
 lock: setup ## resolve requirements.txt again from pyproject.toml
 	@test -x $(CACHE)/lock/bin/uv || python3 -m venv $(CACHE)/lock
 	@$(CACHE)/lock/bin/python -m pip install --quiet --require-hashes -r tools/lock-tools.txt
-	@$(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	@$(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --extra aws --extra dev --generate-hashes \
 		--no-header --no-emit-index-url --output-file requirements.txt pyproject.toml
 
 clean: ## remove what set-up and the tools made here; .coffre (state, secrets, records) stays

@@ -2,7 +2,8 @@
 
 import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -33,6 +34,9 @@ from coffre.workspace.paths import DOCUMENTS_FOLDER, RECORDS_FILE, SECRETS_FOLDE
 
 __all__ = [
     "Anchor",
+    "AnyPlatform",
+    "AwsPlatform",
+    "CephPlatform",
     "Hosting",
     "Identities",
     "Mail",
@@ -57,6 +61,7 @@ class PlatformKind(StrEnum):
     """The kind of a platform: it selects the storage driver."""
 
     CEPH = "ceph"
+    AWS = "aws"
 
 
 def _refers(kinds: str, hint: str) -> AfterValidator:
@@ -97,6 +102,37 @@ Endpoints = Annotated[
     Text,
     _refers(_FILE, "write file:PATH of an endpoints file (JSON)"),
     text_schema("file:PATH of a JSON file with endpoint, region, ca_file and fsid"),
+]
+AwsCredential = Annotated[
+    Text,
+    _refers(
+        rf"{_FILE}|{_ENV}|profile:[A-Za-z0-9_.@ -]{{1,64}}",
+        "write env:NAME, file:PATH or profile:NAME; the credential itself is never in this file",
+    ),
+    text_schema("env:NAME or file:PATH of a JSON file with access_key_id and secret_access_key, or profile:NAME"),
+]
+Account = Annotated[
+    Text,
+    AfterValidator(
+        matching("[0-9]{12}", "is not an AWS account", 'write its 12 digits in quotes, like "123456789012"')
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$", "description": "An AWS account, 12 digits in quotes"}),
+]
+Region = Annotated[
+    Text,
+    AfterValidator(matching("[a-z]{2}(-[a-z]+)+-[0-9]", "is not an AWS region", "write it like eu-west-3")),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]$", "description": "An AWS region"}),
+]
+RoleArn = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            r"arn:aws:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
+            "is not the ARN of a role",
+            "write it like arn:aws:iam::123456789012:role/coffre",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^arn:aws:iam::[0-9]{12}:role/", "description": "A role's ARN"}),
 ]
 State = Annotated[
     Text,
@@ -180,9 +216,54 @@ class Reserve(FileModel):
 
 
 class Platform(FileModel):
-    """A storage cluster with its endpoints."""
+    """The settings that platforms of every kind have."""
 
-    kind: Annotated[PlatformKind, Field(description="The kind of cluster: ceph")]
+    kind: PlatformKind
+    ssh_config: Annotated[
+        FolderPath | None, Field(description="ssh_config through which its tenants' machines are reached")
+    ] = None
+    hosting: Annotated[Hosting, Field(description="The place and the operator of the platform")]
+    reserve: Annotated[Reserve, Field(description="What the wall adds to a sold quota for reports and orders")] = (
+        Reserve()
+    )
+    undelete_allowance_percent: Annotated[
+        Percent, Field(description="Percent of the sold quota that the wall adds for versions that can be undeleted")
+    ] = 25
+    object_limit: Annotated[
+        Count,
+        Field(ge=1000, description="The maximum number of objects of a tenant, all versions; restic's have 16 MiB"),
+    ] = 5_000_000
+
+    @property
+    def is_marked_embedded(self) -> bool:
+        """Whether platform.yaml says that this is the embedded platform of `coffre lab up`."""
+        return False
+
+    @property
+    def embedded_record(self) -> Path | None:
+        """The embedded platform's own record, from the repository's root; None where there cannot be one."""
+        return None
+
+    @property
+    def counting(self) -> Gateways:
+        """The gateways, and the delays of their counts."""
+        raise NotImplementedError
+
+    @property
+    def reserve_minimum_bytes(self) -> int:
+        """The minimum that the wall adds to a sold quota."""
+        return self.reserve.minimum_bytes
+
+    @property
+    def reserve_percent(self) -> int:
+        """The percentage that the wall adds to a sold quota, when that is more than the minimum."""
+        return self.reserve.percent
+
+
+class CephPlatform(Platform):
+    """A Ceph cluster with its RGW endpoints."""
+
+    kind: Annotated[Literal[PlatformKind.CEPH], Field(description="A Ceph cluster, through RGW")]
     lab: Annotated[
         Flag,
         Field(
@@ -200,20 +281,6 @@ class Platform(FileModel):
     admin_credential: Annotated[
         SecretReference, Field(description="An env:NAME or file:PATH of the administrator's key, never the key itself")
     ]
-    ssh_config: Annotated[
-        FolderPath | None, Field(description="ssh_config through which its tenants' machines are reached")
-    ] = None
-    hosting: Annotated[Hosting, Field(description="The place and the operator of the cluster")]
-    reserve: Annotated[Reserve, Field(description="What the wall adds to a sold quota for reports and orders")] = (
-        Reserve()
-    )
-    undelete_allowance_percent: Annotated[
-        Percent, Field(description="Percent of the sold quota that the wall adds for versions that can be undeleted")
-    ] = 25
-    object_limit: Annotated[
-        Count,
-        Field(ge=1000, description="The maximum number of objects of a tenant, all versions; restic's have 16 MiB"),
-    ] = 5_000_000
     gateways: Annotated[
         Gateways | None,
         Field(description="The number of gateways behind the endpoint, and the delays of their counts"),
@@ -224,19 +291,49 @@ class Platform(FileModel):
     ] = None
 
     @property
+    def is_marked_embedded(self) -> bool:
+        return self.lab
+
+    @property
+    def embedded_record(self) -> Path | None:
+        return Path(self.endpoints.removeprefix("file:")).with_name("state.json")
+
+    @property
     def counting(self) -> Gateways:
         """The gateways; by default one gateway with Ceph's own settings."""
         return self.gateways or Gateways()
 
-    @property
-    def reserve_minimum_bytes(self) -> int:
-        """The minimum that the wall adds to a sold quota."""
-        return self.reserve.minimum_bytes
+
+class AwsPlatform(Platform):
+    """Amazon S3 in one account and one region: no hard quota, so the gate is the only limit."""
+
+    kind: Annotated[Literal[PlatformKind.AWS], Field(description="Amazon S3")]
+    account: Annotated[Account, Field(description="The AWS account, 12 digits in quotes: no other one is touched")]
+    region: Annotated[Region, Field(description="The region, like eu-west-3; buckets of other regions are refused")]
+    credential: Annotated[
+        AwsCredential | None,
+        Field(
+            description="An env:NAME or file:PATH of an access key (JSON), or profile:NAME; default: the credentials "
+            "that AWS's own tools find"
+        ),
+    ] = None
+    role: Annotated[RoleArn | None, Field(description="The ARN of a role to assume with that credential")] = None
+    intake_bytes: Annotated[
+        Size,
+        Field(
+            alias="intake_per_second",
+            ge=1024,
+            description="The most that one tenant sends per second, its uplink: the gate must be checked accordingly",
+        ),
+    ] = 25 * 1024**2
 
     @property
-    def reserve_percent(self) -> int:
-        """The percentage that the wall adds to a sold quota, when that is more than the minimum."""
-        return self.reserve.percent
+    def counting(self) -> Gateways:
+        """One endpoint that counts nothing: what passes a quota is what arrives between two looks."""
+        return Gateways(count=1, bucket_quota_ttl_seconds=0, user_quota_sync_seconds=0, intake_bytes=self.intake_bytes)
+
+
+AnyPlatform = Annotated[CephPlatform | AwsPlatform, Field(discriminator="kind")]
 
 
 class WorkingHours(FileModel):
@@ -348,7 +445,7 @@ class PlatformFile(FileModel):
 
     version: Annotated[Version, Field(description="The version of this format, 1")]
     provider: Annotated[Provider, Field(description="The company that sells the service")]
-    platforms: Annotated[dict[Name, Platform], Field(min_length=1, description="The storage platforms by name")]
+    platforms: Annotated[dict[Name, AnyPlatform], Field(min_length=1, description="The storage platforms by name")]
     working_hours: Annotated[WorkingHours, Field(description="The hours in which work is not billed extra (article 6)")]
     state: Annotated[State, Field(description=f"Where Pulumi keeps its state, like file:{STATE_FOLDER}")]
     records: Annotated[RecordsUrl, Field(description=f"The records database, like sqlite:{RECORDS_FILE}")]

@@ -11,6 +11,9 @@ from typing import Protocol
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
 
+TENANT_ID_TAG = "coffre-tenant-id"
+"""The bucket tag with the tenant's id: an erasure compares it with its journal."""
+
 
 @dataclass(frozen=True)
 class AccessKey:

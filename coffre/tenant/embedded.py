@@ -48,13 +48,13 @@ def why_not_embedded(checkout: Checkout, platform_name: str, storage: Storage) -
     A platform without the mark in platform.yaml is not asked.
     """
     platform, root = checkout.settings.platforms[platform_name], checkout.root
-    if not platform.lab:
+    record = platform.embedded_record
+    if not platform.is_marked_embedded or record is None:
         return f"platform.yaml has no `lab: true` for {platform_name}"
     unreviewed = _find_unreviewed(root, platform_name)
     if unreviewed:
         return unreviewed
-    record = (root / platform.endpoints.removeprefix("file:")).with_name("state.json")
-    return compare_cluster(_read_record(record), storage.list_platform_ids())
+    return compare_cluster(_read_record(root / record), storage.list_platform_ids())
 
 
 def compare_cluster(recorded: Collection[str], told: Collection[str]) -> str:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from coffre_lab.lab import Lab
 
 from coffre.spec.loader import load_checkout
-from coffre.storage.ceph.api.s3 import make_client
-from coffre.storage.ceph.api.signed_http import SignedHttp
+from coffre.storage.s3.client import make_client
+from coffre.storage.s3.signed_http import SignedHttp
 from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.bench.measure import Row, timed
 from tests.integration.offboarding.office import pool_objects

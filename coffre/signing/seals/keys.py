@@ -79,7 +79,9 @@ def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
     """
     signing = settings.offboarding.signing
     if signing is None:
-        is_lab = any(platform.lab and _has_record(platform, root) for platform in settings.platforms.values())
+        is_lab = any(
+            platform.is_marked_embedded and _has_record(platform, root) for platform in settings.platforms.values()
+        )
         path = root / LAB_CERTIFICATE
         return path if is_lab and path.is_file() and is_trial(read_certificates(path)[0]) else None
     if not _is_outside(signing.key, root):
@@ -104,7 +106,8 @@ def _is_outside(reference: str, root: Path) -> bool:
 
 
 def _has_record(platform: Platform, root: Path) -> bool:
-    return (root / platform.endpoints.removeprefix("file:")).with_name("state.json").is_file()
+    record = platform.embedded_record
+    return record is not None and (root / record).is_file()
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -43,12 +43,20 @@ def _steps(kind: Any, part: str | int) -> Iterator[Any]:
         field = _fields(kind).get(str(part))
         if field is not None:
             yield from _members(field.annotation)
-        elif "via" in kind.model_fields and kind.model_fields["via"].default == part:
+        elif part in _tags(kind):
             yield kind  # the tag of a union, which pydantic adds to the place
     elif get_origin(kind) is dict:
         yield from _members(get_args(kind)[1])
     elif get_origin(kind) is list:
         yield from _members(get_args(kind)[0])
+
+
+def _tags(model: type[BaseModel]) -> Iterator[Any]:
+    """Yield the values by which unions choose a model: of the fields `via` and `kind`."""
+    for name in ("via", "kind"):
+        field = model.model_fields.get(name)
+        if field is not None and get_origin(field.annotation) is Literal:
+            yield from get_args(field.annotation)
 
 
 def _members(annotation: Any) -> Iterator[Any]:

@@ -29,6 +29,7 @@ class _Case:
 
 
 _WAYS = "write {via: ssh, host: …, user: …}, {via: winrm, …} or {via: pull}"
+_KINDS = "write kind: ceph or kind: aws"
 # Errors that the place, the user's text and a bound explain completely.
 _PHRASES = {
     "bool_type": (f"{VALUE} is neither true nor false", "write true or false, without quotes"),
@@ -79,13 +80,22 @@ def _explain_choice(case: _Case) -> FileProblem:
 
 def _explain_tag(case: _Case) -> FileProblem:
     words = re.findall(r"'([^']*)'", case.context["expected_tags"])
-    return FileProblem((*case.loc, "via"), f"{VALUE} is not known here", _suggest(case.context["tag"], words))
+    return FileProblem((*case.loc, _tag(case)), f"{VALUE} is not known here", _suggest(case.context["tag"], words))
 
 
 def _explain_no_tag(case: _Case) -> FileProblem:
+    if _tag(case) == "kind":
+        if isinstance(case.error["input"], dict):
+            return FileProblem((*case.loc, "kind"), "is missing", _KINDS, at_key=True)
+        return FileProblem(case.loc, f"{VALUE} is here instead of a platform", _KINDS)
     if isinstance(case.error["input"], dict):
         return FileProblem((*case.loc, "via"), "is missing", _WAYS, at_key=True)
     return FileProblem(case.loc, f"{VALUE} does not say how the machine is reached", _WAYS)
+
+
+def _tag(case: _Case) -> str:
+    """Return the key that tells which form a block has."""
+    return str(case.context.get("discriminator", "via")).strip("'")
 
 
 def _explain_number(case: _Case) -> FileProblem:

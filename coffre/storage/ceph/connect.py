@@ -7,7 +7,7 @@ from typing import Any
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.files import repository_file
-from coffre.spec.platform import Platform
+from coffre.spec.platform import CephPlatform
 from coffre.spec.values.references import read_reference
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, Endpoint
@@ -15,12 +15,12 @@ from coffre.storage.driver import AccessKey, Endpoint
 LIMIT_BYTES = 1024**2
 
 
-def connect(platform: Platform, root: Path) -> CephStorage:
+def connect(platform: CephPlatform, root: Path) -> CephStorage:
     """Return the platform's storage, without a request to it. Raises ExpectedError for unreadable settings."""
     return CephStorage(read_endpoint(platform, root), read_admin_key(platform, root))
 
 
-def read_endpoint(platform: Platform, root: Path) -> Endpoint:
+def read_endpoint(platform: CephPlatform, root: Path) -> Endpoint:
     """Resolve `endpoints:`; CA and region of platform.yaml override the endpoints file."""
     where = f"endpoints ({platform.endpoints})"
     values = _read_json(platform.endpoints, root, where)
@@ -33,7 +33,7 @@ def read_endpoint(platform: Platform, root: Path) -> Endpoint:
     )
 
 
-def read_admin_key(platform: Platform, root: Path) -> AccessKey:
+def read_admin_key(platform: CephPlatform, root: Path) -> AccessKey:
     """Resolve `admin_credential:`; errors never quote the value."""
     where = f"admin_credential ({platform.admin_credential})"
     values = _read_json(platform.admin_credential, root, where)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coffre.spec.platform import Platform
+from coffre.spec.platform import CephPlatform
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
 from coffre.storage.ceph.layout import StorageLayout
 from coffre.storage.driver import AccessKey, Endpoint
@@ -25,7 +25,7 @@ class CephDeclaration:
     """One tenant's storage and its platform; a declaration alone needs no key of the platform."""
 
     storage: StorageLayout
-    platform: Platform
+    platform: CephPlatform
     root: Path
 
     @cached_property
@@ -65,7 +65,7 @@ class CephDeclaration:
         return find_drift(self.endpoint, self.admin_key, clear)
 
     def prepare(self) -> None:
-        from coffre.storage.ceph.api.s3 import load_in_background
+        from coffre.storage.s3.client import load_in_background
 
         load_in_background()  # a new tenant's first bucket needs it, and Pulumi takes longer to start
 
@@ -85,12 +85,10 @@ class CephDeclaration:
 def _list_sources() -> list[Path]:
     """Return the source files of the component, its documents and its resources."""
     import stacks
+    from coffre.storage import s3
 
-    return [
-        path
-        for folder in (Path(str(stacks.__file__)).parent, Path(__file__).parent)
-        for path in sorted(folder.glob("*.py"))
-    ]
+    packages = (stacks.__file__, s3.__file__, __file__)
+    return [path for package in packages for path in sorted(Path(str(package)).parent.glob("*.py"))]
 
 
 def _with_secret(inputs: Mapping[str, Any], secret_of: SecretOf) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from coffre.spec.platform import Platform
+from coffre.spec.platform import CephPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.declaration import CephDeclaration
@@ -28,14 +28,19 @@ class CephDriver:
     capabilities = CAPABILITIES
 
     def connect(self, platform: Platform, root: Path) -> CephStorage:
-        return connect(platform, root)
+        return connect(_own(platform), root)
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> CephDeclaration:
-        return CephDeclaration(tenant_storage(tenant, platform, keys), platform, root)
+        return CephDeclaration(tenant_storage(tenant, platform, keys), _own(platform), root)
 
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
     ) -> list[PlatformFinding]:
         from coffre.storage.ceph.checks.check import check_platform
 
-        return check_platform(platform, root, tenants, now, on_progress)
+        return check_platform(_own(platform), root, tenants, now, on_progress)
+
+
+def _own(platform: Platform) -> CephPlatform:
+    assert isinstance(platform, CephPlatform)  # noqa: S101 - its kind chose this driver
+    return platform

@@ -7,11 +7,8 @@ from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import AccessKey
+from coffre.storage.driver import TENANT_ID_TAG, AccessKey
 from coffre.storage.platform import TenantKeys
-
-TENANT_ID_TAG = "coffre-tenant-id"
-"""The bucket tag with the tenant's id: an erasure compares it with its journal."""
 
 
 @dataclass(frozen=True)

@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.storage.ceph import policy
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import (
+from coffre.storage.ceph.api.faults import UserAlreadyExistsError
+from coffre.storage.driver import AccessKey, Endpoint, Publication
+from coffre.storage.s3 import policy
+from coffre.storage.s3.client import make_client
+from coffre.storage.s3.faults import (
     AccessRefusedError,
     BucketAlreadyExistsError,
     GoneError,
     NotConfiguredError,
-    RgwError,
+    S3Error,
     UnknownKeyError,
-    UserAlreadyExistsError,
     error_of,
-    rgw_errors,
+    s3_errors,
     unreachable,
 )
-from coffre.storage.ceph.api.s3 import make_client
-from coffre.storage.ceph.api.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
-from coffre.storage.driver import AccessKey, Endpoint, Publication
+from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -237,7 +237,7 @@ class CephProgramShelf:
         try:
             with self._errors(f"make bucket {BUCKET}"):
                 s3.create_bucket(Bucket=BUCKET)
-        except RgwError as error:
+        except S3Error as error:
             # Another apply was faster: the one bucket that the user may have exists now.
             if error.code != "TooManyBuckets" or not self._has_bucket(s3):
                 raise
@@ -250,7 +250,7 @@ class CephProgramShelf:
             return {}
 
     def _errors(self, doing: str) -> Any:
-        return rgw_errors(doing, self._base)
+        return s3_errors(doing, self._base)
 
 
 def _path(sha256: str) -> str:

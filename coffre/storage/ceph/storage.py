@@ -9,12 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import NoSuchUserError, UnknownKeyError, rgw_errors
-from coffre.storage.ceph.api.s3 import ClientCache, make_client
-from coffre.storage.ceph.bucket import CephBucket
-from coffre.storage.ceph.eraser import CephBucketEraser
+from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.programs import CephProgramShelf
 from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts, Publication
+from coffre.storage.s3.bucket import S3Bucket
+from coffre.storage.s3.client import ClientCache, make_client
+from coffre.storage.s3.eraser import S3BucketEraser
+from coffre.storage.s3.faults import UnknownKeyError, s3_errors
 
 
 class CephStorage:
@@ -46,11 +47,11 @@ class CephStorage:
             buckets=tuple(self.admin.list_buckets(uid)),
         )
 
-    def open_bucket(self, name: str, key: AccessKey) -> CephBucket:
-        return CephBucket(name, self._clients.get(key))
+    def open_bucket(self, name: str, key: AccessKey) -> S3Bucket:
+        return S3Bucket(name, self._clients.get(key))
 
-    def open_eraser(self, name: str, key: AccessKey) -> CephBucketEraser:
-        return CephBucketEraser(name, self.endpoint, key, self._clients.get(key))
+    def open_eraser(self, name: str, key: AccessKey) -> S3BucketEraser:
+        return S3BucketEraser(name, self.endpoint, key, self._clients.get(key))
 
     def find_bucket(self, name: str) -> BucketFacts | None:
         found = self.admin.find_bucket(name)
@@ -67,7 +68,7 @@ class CephStorage:
         return self.admin.list_buckets(uid)
 
     def list_reachable_buckets(self, key: AccessKey) -> list[str]:
-        with rgw_errors(f"list the buckets of access key {key.access_key_id}", self.endpoint.url):
+        with s3_errors(f"list the buckets of access key {key.access_key_id}", self.endpoint.url):
             answer = self._clients.get(key).list_buckets()
         return [str(bucket["Name"]) for bucket in answer["Buckets"]]
 
@@ -113,7 +114,7 @@ class CephStorage:
         # A separate client: this key is only checked and not kept.
         client = make_client(self.endpoint, key)
         try:
-            with rgw_errors(f"list bucket {bucket} with access key {key.access_key_id}", self.endpoint.url):
+            with s3_errors(f"list bucket {bucket} with access key {key.access_key_id}", self.endpoint.url):
                 client.list_objects_v2(Bucket=bucket, MaxKeys=1)
         except UnknownKeyError:
             return False

@@ -12,7 +12,7 @@ from coffre.agents.restic.repository.cage import Cage
 from coffre.agents.restic.repository.listing import MAX_DEPTH
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.errors import RefusedError
-from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.s3.client import make_client
 from tests.forge import BAIT, Forge, escaping_tree, file, folder, link, node, unlinking_tree
 from tests.integration.agents.scene import CAISSE
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffre.spec.loader import load_checkout
-from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.s3.client import make_client
 from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.integration.storage.fault_proxy import FaultProxy
 from tests.prepared_command import prepared_command

@@ -3,14 +3,14 @@
 import secrets
 from dataclasses import dataclass
 
-from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.s3.client import make_client
 
 MIB = 1 << 20
 

@@ -17,11 +17,12 @@ from coffre.errors import ExpectedError, RemoteError, UsageError
 from coffre.offboarding.handover.targets.rclone import Rclone, Remote
 from coffre.outside import proxies
 from coffre.outside.proxies import find_proxy, is_excepted, proxy_environment
-from coffre.storage.ceph.api import signed_http
-from coffre.storage.ceph.api.faults import rgw_errors
-from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.checks import wire
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3 import signed_http
+from coffre.storage.s3.client import make_client
+from coffre.storage.s3.faults import s3_errors
 
 URL = "https://s3.smileo.example:7443"
 KEY = AccessKey("AK", "SK")
@@ -137,7 +138,7 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     """A proxy that gives no way, named by HTTPS_PROXY with an account: its port, and what is said of it."""
     for module in (signed_http, proxies):
         monkeypatch.setattr(module, "CONNECT_SECONDS", 1.0)
-    monkeypatch.setattr("coffre.storage.ceph.api.s3.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("coffre.storage.s3.client.CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(wire, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(wire, "_PLAIN_SECONDS", 1.0)
     if request.param == "refuses":
@@ -157,11 +158,11 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def ask_admin() -> None:
-    signed_http.SignedHttp(Endpoint(URL), KEY).call("list users", "GET", "/admin/user", {})
+    AdminHttp(Endpoint(URL), KEY).call("list users", "GET", "/admin/user", {})
 
 
 def ask_s3() -> None:
-    with rgw_errors("list buckets", URL):
+    with s3_errors("list buckets", URL):
         make_client(Endpoint(URL), KEY).list_buckets()
 
 

@@ -54,7 +54,7 @@ def another_tenant(text: str, tenant_id: str = "h000000000") -> str:
 def test_all_problems_of_all_files_come_at_once_in_order(make_root: MakeRoot, tenant_text: str) -> None:
     bad = tenant_text.replace("200 GiB", "200 GB").replace("plan: office", "plan: ofice")
     root = make_root(zebra=bad, acme=another_tenant(bad))
-    (root / "platform.yaml").write_text((root / "platform.yaml").read_text().replace("kind: ceph", "kind: aws"))
+    (root / "platform.yaml").write_text((root / "platform.yaml").read_text().replace("kind: ceph", "kind: minio"))
     places = [problem.split(": ")[0:2] for problem in problems_of(root)]
     machines = ("machines.compta-01.plan", "machines.caisse-01.plan")
     assert places == [

@@ -3,14 +3,14 @@
 import pytest
 
 from coffre.spec.gateways import Gateways
-from coffre.spec.platform import Hosting, Platform, PlatformKind, Reserve, wall_bytes
+from coffre.spec.platform import CephPlatform, Hosting, PlatformKind, Reserve, wall_bytes
 from coffre.spec.quota import beyond_sold_bytes, beyond_wall_bytes, blind_seconds, look_seconds, reserve_bytes
 
 MIB, GIB = 2**20, 2**30
 
 
-def platform(**more: object) -> Platform:
-    return Platform.model_validate(
+def platform(**more: object) -> CephPlatform:
+    return CephPlatform.model_validate(
         {
             "kind": PlatformKind.CEPH,
             "endpoints": "file:e.json",

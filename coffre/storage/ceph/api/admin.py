@@ -9,16 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from coffre.storage.ceph.api.answers import Progress, count, reading, whole, word
-from coffre.storage.ceph.api.faults import (
-    ConcurrentWriteError,
-    NoSuchBucketError,
-    NoSuchKeyError,
-    NoSuchUserError,
-    RgwError,
-)
-from coffre.storage.ceph.api.signed_http import SignedHttp
+from coffre.storage.ceph.api.admin_http import AdminHttp
+from coffre.storage.ceph.api.faults import ConcurrentWriteError, NoSuchUserError
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3.answers import Progress, count, reading, whole, word
+from coffre.storage.s3.faults import NoSuchBucketError, NoSuchKeyError, S3Error
 
 T = TypeVar("T")
 
@@ -76,7 +71,7 @@ class AdminClient:
 
     def __init__(self, endpoint: Endpoint, key: AccessKey) -> None:
         self.endpoint = endpoint
-        self._http = SignedHttp(endpoint, key)
+        self._http = AdminHttp(endpoint, key)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._locks_guard = threading.Lock()
 
@@ -92,7 +87,7 @@ class AdminClient:
                 found.append(str(read(self._http.call("ask the cluster which it is", "GET", path, parameters))))
             except (KeyError, IndexError, TypeError):
                 continue
-            except RgwError as refusal:
+            except S3Error as refusal:
                 # A release without this call, or an administrator without `info=read` or `zone=read`.
                 if refusal.code not in ("MethodNotAllowed", "AccessDenied", "NoSuchKey"):
                     raise
@@ -113,7 +108,7 @@ class AdminClient:
         doing = f"find the user of access key {access_key_id}"
         try:
             return _user(self._get(doing, "/admin/user", **{"access-key": access_key_id}))
-        except RgwError as refusal:
+        except S3Error as refusal:
             if refusal.code not in _KEY_OF_NOBODY:
                 raise
             # When the platform refuses the administrator's own key, it refuses this second question as well.

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from enum import StrEnum
 
-from coffre.storage.ceph.api.faults import RgwError
-from coffre.storage.ceph.api.signed_http import SignedHttp
 from coffre.storage.ceph.checks.scratch import Scratch
 from coffre.storage.checking import PlatformFinding, ok, warning
 from coffre.storage.driver import Endpoint
+from coffre.storage.s3.faults import S3Error
+from coffre.storage.s3.signed_http import SignedHttp
 
 NEEDED = "s3, admin"
 """The value of `rgw_enable_apis` that leaves only the needed APIs on."""
@@ -83,7 +83,7 @@ def _knows(http: SignedHttp, action: str) -> bool:
 def _is_answered(call: Callable[[], object]) -> bool:
     try:
         call()
-    except RgwError as refusal:
+    except S3Error as refusal:
         # Any other answer means that the gateway has understood the question.
         return refusal.code not in ("MethodNotAllowed", "NotImplemented")
     return True

@@ -11,12 +11,11 @@ from typing import Any
 
 from coffre.errors import ExpectedError, RemoteError
 from coffre.spec import naming
-from coffre.spec.platform import Platform
+from coffre.spec.platform import CephPlatform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import AccessRefusedError, GoneError, RgwError
-from coffre.storage.ceph.api.signed_http import SignedHttp
+from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.apis import find_answering, judge_apis
 from coffre.storage.ceph.checks.gateways import try_gateways
@@ -44,6 +43,7 @@ from coffre.storage.ceph.checks.wire import Wire, look
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3.faults import AccessRefusedError, GoneError, S3Error
 
 OnProgress = Callable[[str], None]
 
@@ -52,7 +52,7 @@ _READERS = 8
 
 
 def check_platform(
-    platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
+    platform: CephPlatform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
 ) -> list[PlatformFinding]:
     """Check a platform and try what Coffre needs; ``tenants`` are those sold on it.
 
@@ -85,13 +85,13 @@ class _Visit:
 
     endpoint: Endpoint
     key: AccessKey
-    platform: Platform
+    platform: CephPlatform
     tenants: Sequence[Tenant]
     wire: Wire
     on_progress: OnProgress
 
     def look_inside(self, now: datetime) -> list[PlatformFinding]:
-        http = SignedHttp(self.endpoint, self.key)
+        http = AdminHttp(self.endpoint, self.key)
         try:
             administrator = self._capabilities(http)
         except ExpectedError as refusal:
@@ -105,18 +105,18 @@ class _Visit:
         found.append(self._room(admin))
         return [*found, *reminders()]
 
-    def _capabilities(self, http: SignedHttp) -> PlatformFinding:
+    def _capabilities(self, http: AdminHttp) -> PlatformFinding:
         parameters = {"access-key": self.key.access_key_id}
         try:
             record = http.call("read the administrator's own user", "GET", "/admin/user", parameters)
-        except RgwError as refusal:
+        except S3Error as refusal:
             # RGW answers AccessDenied for a missing capability, and other codes for a wrong key, secret or clock.
             if refusal.code != "AccessDenied":
                 raise
             return judge_lacking(self._lacking(http))
         return judge_capabilities(parse_administrator(record))
 
-    def _lacking(self, http: SignedHttp) -> list[str]:
+    def _lacking(self, http: AdminHttp) -> list[str]:
         """Name the missing capabilities when the administrator may not even read its own user."""
         questions: dict[str, tuple[str, dict[str, Any]]] = {
             "buckets=*": ("/admin/bucket", {"bucket": f"{scratch.PREFIX}none"}),
@@ -132,7 +132,7 @@ class _Visit:
                 lacking.append(capability)
         return lacking
 
-    def _features(self, http: SignedHttp, now: datetime) -> list[PlatformFinding]:
+    def _features(self, http: AdminHttp, now: datetime) -> list[PlatformFinding]:
         info = _ask(http, "/admin/info", {})
         features = Features(
             has_info=info.is_known,
@@ -142,7 +142,7 @@ class _Visit:
         )
         return [*judge_release(features, now.date()), judge_cluster(self.endpoint.platform_id, _fsid(info.answer))]
 
-    def _latency(self, http: SignedHttp) -> PlatformFinding:
+    def _latency(self, http: AdminHttp) -> PlatformFinding:
         taken = []
         for _ in range(_CALLS):
             began = time.perf_counter()
@@ -202,10 +202,10 @@ class _Asked:
     answer: Any = None
 
 
-def _ask(http: SignedHttp, path: str, parameters: dict[str, Any]) -> _Asked:
+def _ask(http: AdminHttp, path: str, parameters: dict[str, Any]) -> _Asked:
     try:
         return _Asked(True, http.call(f"ask for {path}", "GET", path, parameters))
-    except RgwError as refusal:
+    except S3Error as refusal:
         # RGW's answer to an Admin call that this release does not have (seen on 16.2.15).
         return _Asked(refusal.code != "MethodNotAllowed")
 

@@ -10,11 +10,11 @@ from coffre.errors import RemoteError
 from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import WallReachedError, rgw_errors
-from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.ceph.checks.judge_trials import Lateness
 from coffre.storage.ceph.checks.scratch import Scratch, empty
 from coffre.storage.driver import Endpoint
+from coffre.storage.s3.client import make_client
+from coffre.storage.s3.faults import WallReachedError, s3_errors
 
 PATIENCE_SECONDS = 75.0
 """How long the check waits for a gateway to see the others' writes, independent of platform.yaml."""
@@ -38,7 +38,7 @@ def try_gateways(
             stack.enter_context(closing(make_client(replace(endpoint, url=url), scratch.owner_key)))
             for url in gateways.addresses
         ]
-        with rgw_errors("empty the bucket", scratch.url):
+        with s3_errors("empty the bucket", scratch.url):
             empty(scratch.owner, scratch.bucket)
         writers = [
             _Writer(client, scratch.bucket, url, number)
@@ -84,7 +84,7 @@ class _Writer:
         """Tell whether the gateway accepts one more piece."""
         self._written += 1
         try:
-            with rgw_errors(f"write through the gateway {self.url}", self.url):
+            with s3_errors(f"write through the gateway {self.url}", self.url):
                 key = f"{self._prefix}-{self._written}"
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=bytes(size_bytes))
         except WallReachedError:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import GoneError, rgw_errors
-from coffre.storage.ceph.api.s3 import make_client
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3.client import make_client
+from coffre.storage.s3.faults import GoneError, s3_errors
 
 PREFIX = "coffre-check-"
 ABANDONED_AFTER = timedelta(minutes=15)
@@ -71,7 +71,7 @@ def scratch(admin: AdminClient, endpoint: Endpoint, now: datetime) -> Iterator[S
             keys.append(key)
             clients.append(make_client(endpoint, key))
         owner, machine, stranger = clients
-        with rgw_errors(f"make bucket {name}", endpoint.url):
+        with s3_errors(f"make bucket {name}", endpoint.url):
             owner.create_bucket(Bucket=name)
             owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         yield Scratch(name, uids[1], uids[2], name, keys[0], owner, machine, stranger, endpoint.url)
@@ -102,7 +102,7 @@ def remove(admin: AdminClient, endpoint: Endpoint, uid: str) -> None:
         admin.put_key(uid, key)
         client = make_client(endpoint, key)
         try:
-            with rgw_errors(f"remove bucket {uid}", endpoint.url):
+            with s3_errors(f"remove bucket {uid}", endpoint.url):
                 _delete_bucket(client, uid)
         finally:
             client.close()

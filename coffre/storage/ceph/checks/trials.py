@@ -6,10 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import AccessRefusedError, RgwError, WallReachedError, rgw_errors
-from coffre.storage.ceph.bucket import CephBucket
 from coffre.storage.ceph.checks.judge_trials import (
     PolicyTrial,
     judge_conditional_write,
@@ -21,6 +18,9 @@ from coffre.storage.ceph.checks.judge_trials import (
 )
 from coffre.storage.ceph.checks.scratch import Scratch, empty
 from coffre.storage.checking import PlatformFinding, problem
+from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.s3.bucket import S3Bucket
+from coffre.storage.s3.faults import AccessRefusedError, S3Error, WallReachedError, s3_errors
 
 PATIENCE_SECONDS = 10.0
 QUOTA_BYTES = 4 << 20
@@ -102,7 +102,7 @@ class Trials:
         )
 
     def _try_gate(self) -> PlatformFinding:
-        bucket = CephBucket(self._scratch.bucket, self._scratch.owner)
+        bucket = S3Bucket(self._scratch.bucket, self._scratch.owner)
         bucket.set_gate(closed=True)
         closed_after = _within(lambda: not self._may(self._machine_put))
         bucket.set_gate(closed=False)
@@ -199,7 +199,7 @@ class Trials:
                 call()
         except AccessRefusedError:
             return False
-        except RgwError as refusal:
+        except S3Error as refusal:
             if refusal.code not in refusals:
                 raise
             return False
@@ -211,7 +211,7 @@ class Trials:
             s.owner.put_bucket_policy(Bucket=s.bucket, Policy=policy.render(policy.document(statements)))
 
     def _errors(self, doing: str) -> Any:
-        return rgw_errors(f"{doing} in bucket {self._scratch.bucket}", self._scratch.url)
+        return s3_errors(f"{doing} in bucket {self._scratch.bucket}", self._scratch.url)
 
 
 def _unsigned(marker: object) -> Callable[..., object]:

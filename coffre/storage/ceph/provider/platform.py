@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from coffre.errors import RemoteError
 from coffre.storage.ceph.api.admin import AdminBucket, AdminClient
-from coffre.storage.ceph.api.faults import NoSuchBucketError, error_of, rgw_errors
-from coffre.storage.ceph.api.s3 import ClientCache
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3.client import ClientCache
+from coffre.storage.s3.faults import NoSuchBucketError, error_of, s3_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -71,7 +71,7 @@ class OpenBucket:
     @contextmanager
     def doing(self, verb: str) -> Iterator[None]:
         """Run S3 calls; RGW's refusals are reported as ``verb`` of this bucket."""
-        with rgw_errors(f"{verb} of bucket {self.facts.name}", self.url):
+        with s3_errors(f"{verb} of bucket {self.facts.name}", self.url):
             yield
 
     @contextmanager

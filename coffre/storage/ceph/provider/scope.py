@@ -10,7 +10,6 @@ from typing import Any
 
 from coffre.errors import RefusedError
 from coffre.spec import naming
-from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.layout import MachineStorage, StorageLayout
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.fields import Inputs
@@ -23,6 +22,7 @@ from coffre.storage.ceph.provider.resources.public_access_block import PublicAcc
 from coffre.storage.ceph.provider.resources.user import User
 from coffre.storage.ceph.provider.resources.user_quota import UserQuota
 from coffre.storage.driver import AccessKey as Key
+from coffre.storage.s3 import lifecycle, policy
 
 Kind = type[Resource]
 

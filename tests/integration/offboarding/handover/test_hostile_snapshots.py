@@ -18,7 +18,7 @@ from coffre.operations.drill.drill import drill
 from coffre.operations.restore.restore import RestoreSource, restore_to_directory
 from coffre.operations.restore.setting_aside import bring_back, list_aside, set_aside
 from coffre.records.events import EventKind
-from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.s3.client import make_client
 from tests.forge import BAIT, Forge, escaping_tree, forged_report, unlinking_tree
 from tests.integration.offboarding.handover.conftest import COMPTA, Desk, do_return, make_tree, wanted_files
 from tests.passwords import read_password

@@ -21,7 +21,7 @@ from coffre.records.events import EventKind
 from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.password_uses import HandoverUse
 from coffre.records.facts.registry import read_as
-from coffre.storage.ceph.api.s3 import make_client
+from coffre.storage.s3.client import make_client
 from tests.integration.offboarding.handover.conftest import (
     CAISSE,
     COMPTA,

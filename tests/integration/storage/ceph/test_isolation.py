@@ -10,10 +10,10 @@ from urllib.parse import quote
 import pytest
 from botocore.exceptions import ClientError
 
-from coffre.storage.ceph import policy
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import AccessRefusedError
 from coffre.storage.driver import QuotaExceededError
+from coffre.storage.s3 import policy
+from coffre.storage.s3.faults import AccessRefusedError
 from tests.integration.storage.world import MIB
 
 PACK = "restic/data/00/pack"

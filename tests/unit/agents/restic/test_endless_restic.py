@@ -104,7 +104,7 @@ def test_nothing_reads_an_object_but_in_one_range_or_in_parts():
         if checks not in file.parents
     }
     asked = {name: lines for name, lines in asking.items() if lines}
-    assert list(asked) == ["storage/ceph/bucket.py"]
-    ranged, hashed = asked["storage/ceph/bucket.py"]
+    assert list(asked) == ["storage/s3/bucket.py"]
+    ranged, hashed = asked["storage/s3/bucket.py"]
     assert 'Range=f"bytes=0-{limit_bytes}"' in ranged
     assert "closing(" in hashed

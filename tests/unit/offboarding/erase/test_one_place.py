@@ -25,10 +25,10 @@ DELETING = {
 
 ALLOWED = {
     ("provisioning/engine/removal.py", "remove_files"): "the end of a stack itself",
-    ("storage/ceph/eraser.py", "delete_bucket"): "the eraser itself",
-    ("storage/ceph/eraser.py", "delete_object"): "the eraser itself",
-    ("storage/ceph/eraser.py", "abort_multipart_upload"): "the eraser itself",
-    ("storage/ceph/bucket.py", "delete_object"): "a delete marker: no version goes",
+    ("storage/s3/eraser.py", "delete_bucket"): "the eraser itself",
+    ("storage/s3/eraser.py", "delete_object"): "the eraser itself",
+    ("storage/s3/eraser.py", "abort_multipart_upload"): "the eraser itself",
+    ("storage/s3/bucket.py", "delete_object"): "a delete marker: no version goes",
     (
         "storage/ceph/provider/resources/bucket.py",
         "delete_bucket",

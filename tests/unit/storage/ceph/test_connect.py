@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError, InvalidFileError
-from coffre.spec.platform import Platform
+from coffre.spec.platform import CephPlatform
 from coffre.storage.ceph.connect import connect, read_admin_key, read_endpoint
 from coffre.storage.driver import Endpoint
 
@@ -21,14 +21,14 @@ def platform(tmp_path):
     (tmp_path / "endpoints.json").write_text(json.dumps(ENDPOINT))
     (tmp_path / "admin.json").write_text(json.dumps(KEY))
 
-    def build(**changes) -> Platform:
+    def build(**changes) -> CephPlatform:
         values = {
             "kind": "ceph",
             "endpoints": "file:endpoints.json",
             "admin_credential": "file:admin.json",
             "hosting": {"operator": "Op", "site": "Here", "country": "FR"},
         }
-        return Platform.model_validate({**values, **changes})
+        return CephPlatform.model_validate({**values, **changes})
 
     return build
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from coffre.storage.ceph.api.faults import NoSuchUserError, UnknownKeyError
+from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.driver import AccessKey as Key
+from coffre.storage.s3.faults import UnknownKeyError
 
 
 class AccessKey(Resource):

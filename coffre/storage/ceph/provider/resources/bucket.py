@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph.api.faults import BucketAlreadyExistsError, BucketNotEmptyError, NotConfiguredError, rgw_errors
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.s3.faults import BucketAlreadyExistsError, BucketNotEmptyError, NotConfiguredError, s3_errors
 
 _WHY_VERSIONED = "the rights of a machine do not stop it from overwriting, versions do"
 
@@ -78,7 +78,7 @@ class Bucket(Resource):
     def make(self, wanted: Inputs) -> None:
         s3 = self._rgw.client_of(wanted["owner"])
         try:
-            with rgw_errors(f"create bucket {wanted['name']}", self._rgw.url):
+            with s3_errors(f"create bucket {wanted['name']}", self._rgw.url):
                 s3.create_bucket(Bucket=wanted["name"])
         except BucketAlreadyExistsError as error:
             raise RefusedError(
@@ -90,9 +90,9 @@ class Bucket(Resource):
     def change(self, wanted: Inputs) -> None:
         name = wanted["name"]
         s3 = self._rgw.client_of(wanted["owner"])
-        with rgw_errors(f"set versioning of bucket {name}", self._rgw.url):
+        with s3_errors(f"set versioning of bucket {name}", self._rgw.url):
             s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        with rgw_errors(f"set tags of bucket {name}", self._rgw.url):
+        with s3_errors(f"set tags of bucket {name}", self._rgw.url):
             if wanted["tags"]:
                 tags = [{"Key": key, "Value": value} for key, value in sorted(wanted["tags"].items())]
                 s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})  # type: ignore[typeddict-item]

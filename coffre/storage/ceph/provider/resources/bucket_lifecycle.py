@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from coffre.storage.ceph import lifecycle
-from coffre.storage.ceph.api.faults import NotConfiguredError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.s3 import lifecycle
+from coffre.storage.s3.faults import NotConfiguredError
 
 
 def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

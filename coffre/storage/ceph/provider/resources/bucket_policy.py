@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph import policy
-from coffre.storage.ceph.api.faults import NotConfiguredError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.s3 import policy
+from coffre.storage.s3.faults import NotConfiguredError
 
 
 def _statements_problem(value: Any) -> str | None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from coffre.storage.ceph.api.faults import NotConfiguredError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.s3.faults import NotConfiguredError
 
 _SWITCHES = {
     "block_public_acls": "BlockPublicAcls",

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph.api.faults import BucketAlreadyExistsError, NoSuchUserError, UserAlreadyExistsError
+from coffre.storage.ceph.api.faults import NoSuchUserError, UserAlreadyExistsError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.s3.faults import BucketAlreadyExistsError
 
 _NAMED = 5
 

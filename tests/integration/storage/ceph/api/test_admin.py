@@ -9,10 +9,11 @@ import pytest
 
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
-from coffre.storage.ceph.api import faults
 from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.faults import KeyExistsError, NoSuchUserError, UserAlreadyExistsError
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.driver import AccessKey, QuotaExceededError, Unusable
+from coffre.storage.s3 import faults
 from tests.integration.storage.world import MIB, new_key
 
 
@@ -34,13 +35,13 @@ def test_concurrent_writes_on_one_user_all_arrive(world):
 
 def test_refusals_are_typed_by_the_code_of_rgw(world):
     user, other = world.make_user("typed"), world.make_user("other")
-    with pytest.raises(faults.UserAlreadyExistsError):
+    with pytest.raises(UserAlreadyExistsError):
         world.admin.create_user(user.uid, "again", 1)
-    with pytest.raises(faults.KeyExistsError):
+    with pytest.raises(KeyExistsError):
         world.admin.put_key(other.uid, user.key)
     with pytest.raises(faults.UnknownKeyError):
         world.admin.delete_key(user.uid, other.key.access_key_id)
-    with pytest.raises(faults.NoSuchUserError):
+    with pytest.raises(NoSuchUserError):
         world.admin.delete_user("nobody-of-this-name")
     assert world.admin.find_user("nobody-of-this-name") is None
     assert world.admin.find_user_of_key("NOBODYSKEY") is None
@@ -100,7 +101,7 @@ def test_the_environment_of_aws_is_ignored(world, monkeypatch, tmp_path):
         "AWS_USE_FIPS_ENDPOINT": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("coffre.storage.ceph.api.s3._session", None)
+    monkeypatch.setattr("coffre.storage.s3.client._session", None)
     assert world.storage.open_bucket(f"{world.prefix}-env", owner.key).current_bytes() == 0
     assert world.storage.find_owner(owner.uid).buckets == (f"{world.prefix}-env",)
 

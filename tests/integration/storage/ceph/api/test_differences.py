@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.api.faults import AccessRefusedError, ConcurrentWriteError, RgwError
-from coffre.storage.ceph.api.signed_http import SignedHttp
-from coffre.storage.ceph.eraser import CephBucketEraser
+from coffre.storage.ceph.api.admin_http import AdminHttp
+from coffre.storage.ceph.api.faults import ConcurrentWriteError
+from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.s3.eraser import S3BucketEraser
+from coffre.storage.s3.faults import AccessRefusedError, S3Error
 from tests.integration.storage.world import new_key
 
 PACK = "restic/data/00/pack"
@@ -48,8 +49,8 @@ def code_of(call, **arguments) -> str:
 
 def test_a_key_that_nobody_has_is_nobody_s(world, release):
     """16 answers AccessDenied, 18 and 20 InvalidArgument: neither is an error."""
-    http, unknown = SignedHttp(world.endpoint, world.admin_key), new_key().access_key_id
-    with pytest.raises(RgwError) as refusal:
+    http, unknown = AdminHttp(world.endpoint, world.admin_key), new_key().access_key_id
+    with pytest.raises(S3Error) as refusal:
         http.call("ask", "GET", "/admin/user", {"access-key": unknown})
     assert refusal.value.code == ("AccessDenied" if release == 16 else "InvalidArgument")
     assert world.admin.find_user_of_key(unknown) is None
@@ -57,7 +58,7 @@ def test_a_key_that_nobody_has_is_nobody_s(world, release):
 
 def test_buckets_of_a_user_that_nobody_has_are_none(world, release):
     """16 and 18 list none; 20 answers nothing at all."""
-    http, uid = SignedHttp(world.endpoint, world.admin_key), f"{world.prefix}-nobody"
+    http, uid = AdminHttp(world.endpoint, world.admin_key), f"{world.prefix}-nobody"
     assert http.call("ask", "GET", "/admin/bucket", {"uid": uid}) == ([] if release < 20 else None)
     assert world.admin.list_buckets(uid) == []
 
@@ -73,8 +74,8 @@ def test_a_refused_deletion_of_many_is_never_taken_for_one_that_was_done(world, 
     else:
         [error] = s3.delete_objects(Bucket=machine.bucket, Delete=wanted)["Errors"]
         assert (error["Key"], error["Code"]) == (PACK, "AccessDenied")
-    eraser = CephBucketEraser(machine.bucket, world.endpoint, machine.key, s3)
-    of_owner = CephBucketEraser(machine.bucket, world.endpoint, owner.key, world.s3(owner))
+    eraser = S3BucketEraser(machine.bucket, world.endpoint, machine.key, s3)
+    of_owner = S3BucketEraser(machine.bucket, world.endpoint, owner.key, world.s3(owner))
     found = [each for each in of_owner.walk_versions() if each.key == PACK]
     try:
         assert [each.code for each in eraser.delete_versions(found)] == ["AccessDenied"]
@@ -95,7 +96,7 @@ def test_a_listing_dates_to_the_second_from_20_on(world, owner, bucket, release)
 
 def test_writes_on_one_user_at_once_are_refused_each_in_its_way_and_all_arrive(world, release):
     """16 and 18 answer 500 and 20 answers 409; tried again, every one is done."""
-    user, http = world.make_user("busy"), SignedHttp(world.endpoint, world.admin_key)
+    user, http = world.make_user("busy"), AdminHttp(world.endpoint, world.admin_key)
 
     def put(_number: int) -> int | None:
         key = new_key()
@@ -141,7 +142,7 @@ def test_object_lock_comes_to_a_bucket_that_stands_from_20_on_and_the_erasure_se
         s3.put_object_lock_configuration, Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     )
     assert code == ("" if release >= 20 else "InvalidBucketState")
-    assert CephBucketEraser(bucket, world.endpoint, owner.key, s3)._has_locks is (release >= 20)
+    assert S3BucketEraser(bucket, world.endpoint, owner.key, s3)._has_locks is (release >= 20)
 
 
 def test_a_rule_that_keeps_so_many_versions_shows_as_drift_where_it_stands(world, owner, release):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from coffre.spec.platform import Platform
+from coffre.spec.platform import CephPlatform
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.check import check_platform
@@ -25,12 +25,12 @@ from tests.builders import tenant_with
 from tests.integration.storage.fault_proxy import FaultProxy
 
 
-def platform_at(folder, endpoint, key, **more) -> Platform:
+def platform_at(folder, endpoint, key, **more) -> CephPlatform:
     folder.mkdir(exist_ok=True)
     place = {"endpoint": endpoint.url, "region": endpoint.region, "ca_file": str(endpoint.ca_file)}
     (folder / "endpoints.json").write_text(json.dumps({**place, "fsid": endpoint.platform_id}))
     (folder / "admin.json").write_text(json.dumps(dataclasses.asdict(key)))
-    return Platform(
+    return CephPlatform(
         kind="ceph",
         endpoints=f"file:{folder}/endpoints.json",
         admin_credential=f"file:{folder}/admin.json",
@@ -280,5 +280,5 @@ def interruptible(folder) -> None:
     """Check a platform in a process of its own, telling its progress."""
     hosting = {"operator": "SMILÉO", "site": "Grenoble", "country": "FR"}
     files = {"endpoints": f"file:{folder}/endpoints.json", "admin_credential": f"file:{folder}/admin.json"}
-    platform = Platform(kind="ceph", hosting=hosting, **files)
+    platform = CephPlatform(kind="ceph", hosting=hosting, **files)
     check_platform(platform, folder, [], datetime.now(UTC), lambda text: print(text, flush=True))  # noqa: T201

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pulumi.automation import CommandError
 
-from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.provider.environment import variable, write_environment
+from coffre.storage.s3 import lifecycle, policy
 from tests.integration.storage.ceph.provider.stack import RealStack
 from tests.integration.storage.world import User, empty_bucket, new_key
 

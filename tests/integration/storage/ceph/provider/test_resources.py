@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.storage.ceph import lifecycle, policy
+from coffre.storage.s3 import lifecycle, policy
 from tests.integration.storage.world import new_key
 
 
@@ -147,5 +147,5 @@ def test_settings_of_one_bucket_written_at_a_time_all_arrive(world, owner):
 
 
 def test_a_setting_of_a_missing_bucket_says_which(world):
-    with pytest.raises(ExpectedError, match="open bucket no-such-bucket: RGW said NoSuchBucket"):
+    with pytest.raises(ExpectedError, match="open bucket no-such-bucket: the platform said NoSuchBucket"):
         world.create("PublicAccessBlock", bucket="no-such-bucket")

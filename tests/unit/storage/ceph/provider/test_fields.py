@@ -2,9 +2,9 @@
 
 import pytest
 
-from coffre.storage.ceph import lifecycle, policy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.fields import UNKNOWN, InputChangeKind, describe
+from coffre.storage.s3 import lifecycle, policy
 
 LAWFUL = {
     "User": {"uid": "acme.m1", "display_name": "Acme"},

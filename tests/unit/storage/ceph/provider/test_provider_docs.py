@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from coffre.storage.ceph import policy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.scope import TenantScope
+from coffre.storage.s3 import policy
 from tests.unit.storage.ceph.provider import provider_page
 
 EXAMPLE = Path(__file__).resolve().parents[5] / "examples" / "rgw-provider"

@@ -8,7 +8,6 @@ import pytest
 from pulumi.runtime.rpc import _special_sig_key
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph import policy
 from coffre.storage.ceph.api.admin import AdminBucket
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.provider.dispatch import RESOURCES
@@ -17,6 +16,7 @@ from coffre.storage.ceph.provider.scope import TenantScope, scope_of
 from coffre.storage.ceph.provider.shell import RgwProvider, to_property
 from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
+from coffre.storage.s3 import policy
 from tests.builders import tenant_with
 from tests.unit.stacks.test_ceph import declare
 

@@ -1,6 +1,6 @@
 """Lifecycle rules as a map by id, whichever way RGW spells them."""
 
-from coffre.storage.ceph import lifecycle
+from coffre.storage.s3 import lifecycle
 
 
 def test_rules_say_days_of_versions_locks_and_uploads():

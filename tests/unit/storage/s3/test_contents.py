@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph.api import contents
 from coffre.storage.driver import ObjectVersion
+from coffre.storage.s3 import contents
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 

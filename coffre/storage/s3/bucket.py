@@ -1,4 +1,4 @@
-"""One machine's bucket on RGW, opened with one key; implements the driver's Bucket."""
+"""One machine's bucket on an S3 platform, opened with one key; implements the driver's Bucket."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
-from coffre.storage.ceph import lifecycle, policy
-from coffre.storage.ceph.api.answers import count, moment, walk_pages, word
-from coffre.storage.ceph.api.faults import NoSuchKeyError, NotConfiguredError, RgwError, rgw_errors
 from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion, Unusable
+from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.s3.answers import count, moment, walk_pages, word
+from coffre.storage.s3.faults import NoSuchKeyError, NotConfiguredError, S3Error, s3_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -37,7 +37,7 @@ class _Switch:
 
     sid: str
     word: str
-    statement: Callable[[str, str], policy.PolicyStatement]
+    statement: Callable[[str, str, policy.Principals], policy.PolicyStatement]
 
 
 _GATE = _Switch(policy.GATE_SID, "gate", policy.gate_statement)
@@ -45,12 +45,13 @@ _STOP = _Switch(policy.STOP_SID, "stop", policy.stop_statement)
 _SUSPENSION = _Switch(policy.SUSPENSION_SID, "suspension", policy.suspension_statement)
 
 
-class CephBucket:
+class S3Bucket:
     """A bucket seen with one key; the gate needs the owner's."""
 
-    def __init__(self, name: str, client: S3Client) -> None:
+    def __init__(self, name: str, client: S3Client, names: policy.Principals = policy.RGW) -> None:
         self.name = name
         self._s3 = client
+        self._names = names
 
     def current_bytes(self) -> int:
         return sum(facts.size_bytes for facts in self._walk(""))
@@ -88,7 +89,7 @@ class CephBucket:
                     content = body.read(limit_bytes + 1)
         except NoSuchKeyError:
             return None
-        except RgwError as refusal:
+        except S3Error as refusal:
             if refusal.http_status == _NO_SUCH_RANGE:
                 return b""  # An empty object has no first byte.
             if refusal.http_status == _BAD_REQUEST:
@@ -110,7 +111,7 @@ class CephBucket:
                         break
         except NoSuchKeyError:
             return None
-        except RgwError as refusal:
+        except S3Error as refusal:
             # Its writer encrypted it with its own key (SSE-C): nobody else can read it, so it is not a pack.
             if refusal.http_status != _BAD_REQUEST:
                 raise
@@ -164,7 +165,7 @@ class CephBucket:
     def is_gate_closed(self) -> bool:
         """Tell whether the machine cannot write backups; a bucket without machine counts as closed."""
         live = self._read_policy()
-        return _machine(live) is None or policy.has_switch(live, policy.GATE_SID)
+        return self._machine(live) is None or policy.has_switch(live, policy.GATE_SID)
 
     def set_gate(self, closed: bool) -> bool:
         """Add or remove the gate's statement and read it back; every other statement stays unchanged.
@@ -184,7 +185,7 @@ class CephBucket:
     def is_suspended(self) -> bool:
         """Tell whether the machine has no access to its repository; a bucket without machine counts as suspended."""
         live = self._read_policy()
-        return _machine(live) is None or policy.has_switch(live, policy.SUSPENSION_SID)
+        return self._machine(live) is None or policy.has_switch(live, policy.SUSPENSION_SID)
 
     def set_suspension(self, suspended: bool) -> bool:
         """Add or remove the suspension's statement and read it back, as `set_gate` does with the gate's."""
@@ -232,7 +233,7 @@ class CephBucket:
     def _set_switch(self, switch: _Switch, is_on: bool) -> bool:
         for _ in range(_SWITCH_ATTEMPTS):
             live = self._read_policy()
-            machine = _machine(live)
+            machine = self._machine(live)
             if machine is None and is_on and policy.owned(live):
                 return False
             if machine is None:
@@ -240,7 +241,7 @@ class CephBucket:
                     f"bucket {self.name} has no policy that lets a machine write, so it has no {switch.word} to change",
                     "run `coffre apply` for the tenant first",
                 )
-            statement = switch.statement(self.name, machine) if is_on else None
+            statement = switch.statement(self.name, machine, self._names) if is_on else None
             wanted = policy.with_switch(live, switch.sid, statement)
             if policy.is_same(live, wanted):
                 return False
@@ -261,18 +262,21 @@ class CephBucket:
             return {}
 
     def _write_policy(self, wanted: policy.PolicyDocument) -> None:
-        owner = policy.find_principal(wanted, policy.OWNER_SID)
+        owner = policy.find_principal(wanted, policy.OWNER_SID, self._names)
         if owner is None:
             raise RefusedError(
                 f"the policy of bucket {self.name} has no statement for its owner, so it was not written by Coffre",
                 "run `coffre apply` for the tenant first",
             )
-        policy.refuse_lockout(wanted, owner)
+        policy.refuse_lockout(wanted, owner, self._names)
         with self._errors(f"write the policy of bucket {self.name}"):
             self._s3.put_bucket_policy(Bucket=self.name, Policy=policy.render(wanted))
 
+    def _machine(self, live: policy.PolicyDocument) -> str | None:
+        return policy.find_principal(live, policy.MACHINE_ACL_SID, self._names)
+
     def _errors(self, doing: str) -> Any:
-        return rgw_errors(doing, self._s3.meta.endpoint_url)
+        return s3_errors(doing, self._s3.meta.endpoint_url)
 
 
 def _facts(entry: Mapping[str, Any]) -> ObjectFacts:
@@ -293,7 +297,3 @@ def _version(entry: Mapping[str, Any], *, is_marker: bool) -> ObjectVersion:
 
 def _etag(entry: Mapping[str, Any]) -> str:
     return word(entry["ETag"]).strip('"')
-
-
-def _machine(live: policy.PolicyDocument) -> str | None:
-    return policy.find_principal(live, policy.MACHINE_WRITE_SID)

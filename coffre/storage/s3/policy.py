@@ -6,8 +6,8 @@ the suspension are added and removed at run time, and every writer of the other 
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from coffre.errors import RefusedError
@@ -27,18 +27,41 @@ GATE_SID = "CoffreGateClosed"
 STOP_SID = "CoffreWritesStopped"
 SUSPENSION_SID = "CoffreSuspended"
 
+PLAIN_HTTP = {"Bool": {"aws:SecureTransport": "false"}}
+"""The condition of a statement about requests without TLS: a Deny with it locks nobody out."""
+
 # Switched at run time; every other writer preserves them.
 SWITCH_SIDS = frozenset({GATE_SID, STOP_SID, SUSPENSION_SID})
 
 LIMIT_BYTES = 256 * 1024
 _VERSION = "2012-10-17"
-_USER_ARN = re.compile(r"arn:aws:iam:::user/([^*?]+)")
 _WRITTEN = ("restic/data/*", "restic/index/*", "restic/snapshots/*", "restic/locks/*", "reports/*")
 _GATED = ("restic/data/*", "restic/index/*", "restic/snapshots/*")
 
 
+@dataclass(frozen=True)
+class Principals:
+    """How a platform names its users in policies: by account and path (AWS), or with neither (RGW)."""
+
+    account: str = ""
+    path: str = "/"
+
+    def arn(self, uid: str) -> str:
+        return f"arn:aws:iam::{self.account}:user{self.path}{uid}"
+
+    def find_uid(self, arn: str) -> str | None:
+        """Return the user of an ARN; None for everything that is not exactly one user of this account and path."""
+        prefix = self.arn("")
+        uid = arn.removeprefix(prefix)
+        return uid if arn.startswith(prefix) and uid and not set("*?") & set(uid) else None
+
+
+RGW = Principals()
+
+
 def user_arn(uid: str) -> str:
-    return f"arn:aws:iam:::user/{uid}"
+    """Return the ARN of a user of RGW."""
+    return RGW.arn(uid)
 
 
 def statements(bucket: str, owner: str, machine: str | None) -> dict[str, PolicyStatement]:
@@ -47,7 +70,7 @@ def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Policy
     In RGW a writer owns its objects. So the owner needs its right by name, and the machine could publish its objects
     with an ACL: this is the reason for the two Deny (measured on 16.2.15; restic works with them).
     """
-    result = {OWNER_SID: _statement("Allow", owner, ["s3:*"], _both(bucket))}
+    result = {OWNER_SID: _statement("Allow", user_arn(owner), ["s3:*"], both(bucket))}
     known = [owner]
     if machine is not None:
         known.append(machine)
@@ -56,28 +79,28 @@ def statements(bucket: str, owner: str, machine: str | None) -> dict[str, Policy
         "Effect": "Deny",
         "NotPrincipal": {"AWS": sorted(user_arn(uid) for uid in known)},
         "Action": ["s3:*"],
-        "Resource": _both(bucket),
+        "Resource": both(bucket),
     }
     return result
 
 
-def gate_statement(bucket: str, machine: str) -> PolicyStatement:
+def gate_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
     """Return the statement that closes the gate: restic fails within a second; restore, check and reports work."""
-    return _statement("Deny", machine, ["s3:PutObject"], _objects(bucket, _GATED))
+    return _statement("Deny", names.arn(machine), ["s3:PutObject"], objects(bucket, _GATED))
 
 
-def stop_statement(bucket: str, machine: str) -> PolicyStatement:
+def stop_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
     """Return the statement that stops a machine which fills its tenant's storage: it writes nothing, not even reports.
 
     A closed gate still allows reports and locks, and a machine may fill the wall with them. Deletes are denied too:
     each one leaves a marker, which counts as an object. Reading stays allowed.
     """
-    return _statement("Deny", machine, ["s3:DeleteObject", "s3:PutObject"], _objects(bucket, ("*",)))
+    return _statement("Deny", names.arn(machine), ["s3:DeleteObject", "s3:PutObject"], objects(bucket, ("*",)))
 
 
-def suspension_statement(bucket: str, machine: str) -> PolicyStatement:
+def suspension_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
     """Return the statement that denies a machine its repository, also reading; control/ and reports/ stay open."""
-    return _statement("Deny", machine, ["s3:*"], _objects(bucket, ("restic/*",)))
+    return _statement("Deny", names.arn(machine), ["s3:*"], objects(bucket, ("restic/*",)))
 
 
 def document(by_sid: Mapping[str, PolicyStatement]) -> PolicyDocument:
@@ -156,52 +179,52 @@ def has_switch(policy: PolicyDocument, sid: str) -> bool:
     return any(each.get("Sid") == sid for each in _list(policy.get("Statement", [])))
 
 
-def find_principal(policy: PolicyDocument, sid: str) -> str | None:
+def find_principal(policy: PolicyDocument, sid: str, names: Principals = RGW) -> str | None:
     """Return the uid of a statement, None when there is no such statement or it does not name a single user."""
     statement = by_sid(policy).get(sid)
     if statement is None:
         return None
-    uids = list_uids({sid: statement})
+    uids = list_uids({sid: statement}, names)
     return uids[0] if len(uids) == 1 else None
 
 
-def list_uids(by_name: Mapping[str, PolicyStatement]) -> list[str]:
+def list_uids(by_name: Mapping[str, PolicyStatement], names: Principals = RGW) -> list[str]:
     """Return every uid that the statements name as principal or exception, sorted."""
     uids = set()
     for statement in by_name.values():
         for role in ("Principal", "NotPrincipal"):
             for arn in _aws(statement.get(role)):
-                match = _USER_ARN.fullmatch(arn)
-                if match:
-                    uids.add(match[1])
+                uid = names.find_uid(arn)
+                if uid is not None:
+                    uids.add(uid)
     return sorted(uids)
 
 
 def list_principals(by_name: Mapping[str, PolicyStatement]) -> list[str]:
     """Return every principal or exception that the statements name, sorted; not all need to be uids."""
-    names = set()
+    found = set()
     for statement in by_name.values():
         for role in ("Principal", "NotPrincipal"):
             principal = statement.get(role)
             if principal is not None and not isinstance(principal, Mapping):
-                names.add(str(principal))
+                found.add(str(principal))
             for arn in _aws(principal):
-                match = _USER_ARN.fullmatch(arn)
-                names.add(match[1] if match else arn)
-    return sorted(names)
+                found.add(RGW.find_uid(arn) or arn)
+    return sorted(found)
 
 
-def refuse_lockout(policy: PolicyDocument, owner: str) -> None:
+def refuse_lockout(policy: PolicyDocument, owner: str, names: Principals = RGW) -> None:
     """Refuse a document whose Deny could reach the owner.
 
     A Deny overrides the owner's Allow, and an owner without access cannot even delete the policy: only the platform's
-    own administrators could undo it. Every Deny that is not clearly about another user counts as reaching the owner.
+    own administrators could undo it. Every Deny that is not clearly about another user, or about requests without TLS,
+    counts as reaching the owner.
     """
     for sid, statement in by_sid(policy).items():
         effect = statement.get("Effect")
         if effect == "Allow":
             continue
-        if effect != "Deny" or _may_reach(statement, owner):
+        if effect != "Deny" or _may_reach(statement, owner, names):
             raise RefusedError(
                 f"policy statement {sid} could deny access to the owner {owner}: not written",
                 "a Deny must name other users one by one (Principal), or list the owner among its exceptions "
@@ -209,45 +232,65 @@ def refuse_lockout(policy: PolicyDocument, owner: str) -> None:
             )
 
 
-def _may_reach(deny: PolicyStatement, owner: str) -> bool:
+def _may_reach(deny: PolicyStatement, owner: str, names: Principals) -> bool:
+    if deny.get("Condition") == PLAIN_HTTP:
+        return False
     if "NotPrincipal" in deny:
         exceptions = deny["NotPrincipal"]
-        return "Principal" in deny or user_arn(owner) not in _aws(exceptions)
+        return "Principal" in deny or names.arn(owner) not in _aws(exceptions)
     principal = deny.get("Principal")
     if not isinstance(principal, Mapping) or set(principal) != {"AWS"}:
         return True
-    uids = [_USER_ARN.fullmatch(arn) for arn in _aws(principal)]
-    return not uids or any(match is None or match[1].split(":")[0] == owner for match in uids)
+    uids = [names.find_uid(arn) for arn in _aws(principal)]
+    return not uids or any(uid is None or uid.split(":")[0] == owner for uid in uids)
 
 
-def _machine_statements(bucket: str, machine: str) -> dict[str, PolicyStatement]:
-    upload = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
+def acl_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
+    """Return the statement by which a machine publishes nothing. It also tells whose bucket it is: a retired machine's
+    bucket has none.
+    """
     acl = ["s3:PutBucketAcl", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"]
+    return _statement("Deny", names.arn(machine), acl, both(bucket))
+
+
+def machine_rights(bucket: str) -> dict[str, PolicyStatement]:
+    """Return what a machine may do in its bucket, by Sid; the statements name nobody."""
+    upload = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
     whole = [f"arn:aws:s3:::{bucket}"]
     return {
-        MACHINE_LIST_SID: _statement("Allow", machine, ["s3:GetBucketLocation", "s3:ListBucket"], whole),
-        MACHINE_READ_SID: _statement("Allow", machine, ["s3:GetObject"], _objects(bucket, ("*",))),
-        MACHINE_WRITE_SID: _statement("Allow", machine, upload, _objects(bucket, _WRITTEN)),
-        MACHINE_UNLOCK_SID: _statement("Allow", machine, ["s3:DeleteObject"], _objects(bucket, ("restic/locks/*",))),
-        MACHINE_ACL_SID: _statement("Deny", machine, acl, _both(bucket)),
+        MACHINE_LIST_SID: _right(["s3:GetBucketLocation", "s3:ListBucket"], whole),
+        MACHINE_READ_SID: _right(["s3:GetObject"], objects(bucket, ("*",))),
+        MACHINE_WRITE_SID: _right(upload, objects(bucket, _WRITTEN)),
+        MACHINE_UNLOCK_SID: _right(["s3:DeleteObject"], objects(bucket, ("restic/locks/*",))),
     }
 
 
-def _statement(effect: str, uid: str, actions: Sequence[str], resources: Sequence[str]) -> PolicyStatement:
-    principal = {"AWS": [user_arn(uid)]}
+def _machine_statements(bucket: str, machine: str) -> dict[str, PolicyStatement]:
+    principal = {"Principal": {"AWS": [user_arn(machine)]}}
+    rights = {sid: {**right, **principal} for sid, right in machine_rights(bucket).items()}
+    return {**rights, MACHINE_ACL_SID: acl_statement(bucket, machine)}
+
+
+def _right(actions: Sequence[str], resources: Sequence[str]) -> PolicyStatement:
+    return {"Action": sorted(actions), "Effect": "Allow", "Resource": sorted(resources)}
+
+
+def _statement(effect: str, principal: str, actions: Sequence[str], resources: Sequence[str]) -> PolicyStatement:
     return {
         "Action": sorted(actions),
         "Effect": effect,
-        "Principal": principal,
+        "Principal": {"AWS": [principal]},
         "Resource": sorted(resources),
     }
 
 
-def _objects(bucket: str, patterns: Iterable[str]) -> list[str]:
+def objects(bucket: str, patterns: Iterable[str]) -> list[str]:
+    """Return the ARNs of a bucket's objects by patterns of keys."""
     return sorted(f"arn:aws:s3:::{bucket}/{pattern}" for pattern in patterns)
 
 
-def _both(bucket: str) -> list[str]:
+def both(bucket: str) -> list[str]:
+    """Return the ARNs of a bucket and of all its objects."""
     return [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
 
 

@@ -1,4 +1,4 @@
-"""Signed HTTP to RGW: one pooled urllib3 client and botocore's S3 signer only."""
+"""Signed HTTP to an S3 platform: one pooled urllib3 client and botocore's S3 signer only."""
 
 import base64
 import hashlib
@@ -18,10 +18,9 @@ from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
 from coffre.outside.proxies import find_proxy
-from coffre.outside.structured import UnreadableJsonError, read_json, read_json_object
-from coffre.storage.ceph.api.answers import ANSWER_BYTES, read_bounded
-from coffre.storage.ceph.api.faults import UNAVAILABLE_STATUSES, AbsurdAnswerError, error_of, unreachable
 from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.s3.answers import read_bounded
+from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, S3Error, error_of, unreachable
 
 # A killed gateway delays metadata writes on the others for 26 s (measured), so a short limit would report a slow
 # success as a failure.
@@ -33,7 +32,6 @@ Parameters = Mapping[str, str | int | bool | None]
 """The query of a request; values of None are left out."""
 
 MAX_REFUSAL_BYTES = 64 * 1024
-MAX_CODE_LENGTH = 100
 _XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
 
 
@@ -91,17 +89,6 @@ class SignedHttp:
             **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
         )
 
-    def call(self, doing: str, method: str, path: str, parameters: Parameters) -> Any:
-        """Make one call of the Admin Ops API and return its JSON (None for an empty answer).
-
-        ``doing`` names it in the error.
-        """
-        answer = self._send(doing, method, path, {**parameters, "format": "json"}, None)
-        try:
-            return read_json(answer, ANSWER_BYTES, keys_once=False) if answer else None
-        except UnreadableJsonError as problem:
-            raise AbsurdAnswerError(doing, str(problem)) from problem
-
     def call_s3(
         self,
         doing: str,
@@ -115,7 +102,7 @@ class SignedHttp:
         A request with a body is sent once: RGW continues abandoned requests, and two parallel deletions of one version
         leave a piece of it behind that no listing shows (measured on 16.2.15).
         """
-        return self._send(doing, method, path, parameters, body)
+        return self._request(doing, method, path, parameters, body)[0]
 
     def read_time(self, doing: str, path: str, parameters: Parameters) -> datetime:
         """Return the server's clock as it states it with the answer to one signed request (whole seconds)."""
@@ -134,15 +121,10 @@ class SignedHttp:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         return response.headers
 
-    def _send(
-        self,
-        doing: str,
-        method: str,
-        path: str,
-        parameters: Parameters,
-        body: bytes | None,
-    ) -> bytes:
-        return self._request(doing, method, path, parameters, body)[0]
+    def refusal(self, doing: str, answer: bytes, status: int) -> S3Error:
+        """Return the typed error for the answer to a refused request."""
+        found = _XML_CODE.search(answer[:MAX_REFUSAL_BYTES])
+        return error_of(doing, found[1].decode() if found else f"HTTP {status}", status)
 
     def _request(
         self,
@@ -175,8 +157,7 @@ class SignedHttp:
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         if response.status >= 300:
-            code = _code(answer) or f"HTTP {response.status}"
-            raise error_of(doing, code, response.status)
+            raise self.refusal(doing, answer, response.status)
         return answer, response.headers
 
 
@@ -210,13 +191,3 @@ def _query(parameters: Parameters) -> str:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         pairs.append(f"{quote(name, safe='-_.~')}={quote(text, safe='-_.~')}")
     return "&".join(pairs)
-
-
-def _code(body: bytes) -> str | None:
-    """Return RGW's code of a refusal: the Admin Ops API answers in JSON, S3 in XML."""
-    try:
-        answer = read_json_object(body, ANSWER_BYTES)
-    except UnreadableJsonError:
-        found = _XML_CODE.search(body[:MAX_REFUSAL_BYTES])
-        return found[1].decode() if found else None
-    return str(answer["Code"])[:MAX_CODE_LENGTH] if answer.get("Code") else None

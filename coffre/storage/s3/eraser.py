@@ -1,4 +1,4 @@
-"""Empties a bucket on RGW for ever, with its owner's key; implements the driver's BucketEraser.
+"""Empties a bucket on an S3 platform for ever, with its owner's key; implements the driver's BucketEraser.
 
 No call here sends `x-amz-bypass-governance-retention`: locked versions stay.
 """
@@ -12,20 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from coffre.storage.ceph.api import contents
-from coffre.storage.ceph.api.answers import Progress, count, walk_pages
-from coffre.storage.ceph.api.faults import (
+from coffre.storage.driver import TENANT_ID_TAG, AccessKey, Endpoint, ObjectLock, ObjectVersion, RefusedDelete, Upload
+from coffre.storage.s3 import contents
+from coffre.storage.s3.answers import Progress, count, walk_pages
+from coffre.storage.s3.faults import (
     AccessRefusedError,
     GoneError,
     NoSuchBucketError,
     NoSuchUploadError,
     NotConfiguredError,
-    RgwError,
-    rgw_errors,
+    S3Error,
+    s3_errors,
 )
-from coffre.storage.ceph.api.signed_http import Parameters, SignedHttp
-from coffre.storage.ceph.layout import TENANT_ID_TAG
-from coffre.storage.driver import AccessKey, Endpoint, ObjectLock, ObjectVersion, RefusedDelete, Upload
+from coffre.storage.s3.signed_http import Parameters, SignedHttp
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -34,7 +33,7 @@ DELETE_SECONDS = 240.0
 """The maximum duration of one DeleteObjects: RGW deletes its keys one by one, and has other load as well."""
 
 
-class CephBucketEraser:
+class S3BucketEraser:
     """Uses a small client for listings and bulk deletion, botocore for rare calls; safe to use from many threads."""
 
     def __init__(self, name: str, endpoint: Endpoint, key: AccessKey, client: S3Client) -> None:
@@ -156,7 +155,7 @@ class CephBucketEraser:
     def _refuse_standstill(self, doing: str, page: Sequence[object], last: object) -> None:
         """Refuse a listing that announces more and makes no progress: the hidden rest would count as erased."""
         if not page or page[-1] == last:
-            raise RgwError(doing, "NoProgress", 200, "it announces more entries and does not send them")
+            raise S3Error(doing, "NoProgress", 200, "it announces more entries and does not send them")
 
     def _errors(self, doing: str) -> Any:
-        return rgw_errors(f"{doing} of bucket {self.name}", self._s3.meta.endpoint_url)
+        return s3_errors(f"{doing} of bucket {self.name}", self._s3.meta.endpoint_url)

@@ -15,15 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError, RemoteError
-from coffre.storage.ceph import policy
-from coffre.storage.ceph.api import answers, contents
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.ceph.api.faults import AbsurdAnswerError, rgw_errors
-from coffre.storage.ceph.api.s3 import make_client
-from coffre.storage.ceph.bucket import CephBucket
 from coffre.storage.ceph.checks import wire
-from coffre.storage.ceph.eraser import CephBucketEraser
 from coffre.storage.driver import AccessKey, Endpoint, Unusable
+from coffre.storage.s3 import answers, contents, policy
+from coffre.storage.s3.bucket import S3Bucket
+from coffre.storage.s3.client import make_client
+from coffre.storage.s3.eraser import S3BucketEraser
+from coffre.storage.s3.faults import AbsurdAnswerError, s3_errors
 
 KEY = AccessKey("AK", "secret")
 MIB = 1024**2
@@ -70,7 +69,7 @@ def answering(body, status=200):
 
 
 def bucket_at(endpoint):
-    return CephBucket("b", make_client(endpoint, KEY))
+    return S3Bucket("b", make_client(endpoint, KEY))
 
 
 CALLS = {
@@ -88,7 +87,7 @@ CALLS = {
 
 
 def eraser_at(endpoint):
-    return CephBucketEraser("b", endpoint, KEY, make_client(endpoint, KEY))
+    return S3BucketEraser("b", endpoint, KEY, make_client(endpoint, KEY))
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -175,12 +174,12 @@ def test_whatever_botocore_is_told_in_a_listing_is_a_value_or_one_typed_error(ca
     for old, new in changes:
         body = body.replace(f">{old}<", f">{new}<")
     client = client_that_answers(body.encode("utf-8", "replace"))
-    bucket = CephBucket("b", client)
+    bucket = S3Bucket("b", client)
     calls = {
         "objects": bucket.current_bytes,
         "versions": lambda: bucket.list_versions(""),
-        "erasing": lambda: list(CephBucketEraser("b", Endpoint("http://127.0.0.1:9"), KEY, client).walk_versions()),
-        "uploads": lambda: list(CephBucketEraser("b", Endpoint("http://127.0.0.1:9"), KEY, client).walk_uploads()),
+        "erasing": lambda: list(S3BucketEraser("b", Endpoint("http://127.0.0.1:9"), KEY, client).walk_versions()),
+        "uploads": lambda: list(S3BucketEraser("b", Endpoint("http://127.0.0.1:9"), KEY, client).walk_uploads()),
     }
     try:
         calls[call]()
@@ -250,14 +249,14 @@ def test_any_policy_is_one_that_can_be_compared(text):
     live = policy.parse(text)
     assert policy.is_same(live, live)
     policy.has_switch(live, policy.GATE_SID)
-    policy.find_principal(live, policy.MACHINE_WRITE_SID)
+    policy.find_principal(live, policy.MACHINE_ACL_SID)
 
 
 @pytest.mark.parametrize(
     "error", [KeyError("x"), ValueError("x"), OverflowError("x"), TypeError("x"), RecursionError("x")]
 )
 def test_what_botocore_stumbles_over_is_one_typed_error(error):
-    with pytest.raises(AbsurdAnswerError), rgw_errors("read"):
+    with pytest.raises(AbsurdAnswerError), s3_errors("read"):
         raise error
 
 
@@ -278,7 +277,7 @@ def test_of_an_object_of_any_size_one_range_is_asked_and_no_more_is_read():
     with answering(None) as endpoint:
         client = make_client(endpoint, KEY)
         client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.headers["Range"]))
-        bucket = CephBucket("b", client)
+        bucket = S3Bucket("b", client)
         tracemalloc.start()
         assert isinstance(bucket.find("k", MIB), Unusable)
         peak_bytes = tracemalloc.get_traced_memory()[1]

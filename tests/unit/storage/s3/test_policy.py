@@ -5,7 +5,7 @@ import json
 import pytest
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph import policy
+from coffre.storage.s3 import policy
 
 OWNER, MACHINE, BUCKET = "acme-k7f3q9wz2m", "acme-k7f3q9wz2m.compta-01", "acme-compta-01-0123456789"
 FULL = policy.document(policy.statements(BUCKET, OWNER, MACHINE))

@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 
 from coffre.outside.structured import WIDEST_NUMBER
-from coffre.storage.ceph.api.faults import AbsurdAnswerError
+from coffre.storage.s3.faults import AbsurdAnswerError
 
 ANSWER_BYTES = 16 * 1024**2
 """The largest answer without an object: 1000 names of 1024 bytes, each byte escaped as three."""

@@ -1,0 +1,1 @@
+"""What every S3 platform has in common: clients, errors, listings, buckets, policies and lifecycle rules."""
