@@ -28,12 +28,14 @@ class Endpoint:
     """The endpoint of a platform, and its certificate authority (None: the system's).
 
     ``platform_id`` is the platform's own identity if known: it tells whether two things are on the same platform.
+    ``account_id`` is the account that must own each bucket, where buckets of all accounts share their names (AWS).
     """
 
     url: str
     region: str = "default"
     ca_file: Path | None = None
     platform_id: str | None = None
+    account_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,13 @@ class Users(Protocol):
         """Return the ids of a user's keys; none when the user does not exist."""
 
     def add_key(self, uid: str, key: AccessKey) -> None:
-        """Add a key to a user's keys; may run twice."""
+        """Add a key to a user's keys; may run twice. Only where keys are chosen (`KeyOrigin.CHOSEN`)."""
+
+    def create_key(self, uid: str) -> AccessKey:
+        """Let the platform generate another key of a user, at once. Only where keys are given (`KeyOrigin.GIVEN`).
+
+        The answer is the only copy of its secret: a key whose answer was lost is deleted by `delete_key`.
+        """
 
     def delete_key(self, uid: str, access_key_id: str) -> None:
         """Delete a key of a user, at once; may run twice."""

@@ -14,7 +14,13 @@ def _ceph() -> PlatformDriver:
     return CephDriver()
 
 
-DRIVERS: dict[str, Callable[[], PlatformDriver]] = {PlatformKind.CEPH: _ceph}
+def _aws() -> PlatformDriver:
+    from coffre.storage.aws.driver import AwsDriver
+
+    return AwsDriver()
+
+
+DRIVERS: dict[str, Callable[[], PlatformDriver]] = {PlatformKind.CEPH: _ceph, PlatformKind.AWS: _aws}
 """Loads the driver of each kind; its libraries are only imported then."""
 
 

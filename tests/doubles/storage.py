@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import secrets
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -110,6 +111,11 @@ class MemoryPlatform:
 
     def add_key(self, uid: str, key: AccessKey) -> None:
         self._users[uid].keys.setdefault(key.access_key_id, key.secret_access_key)
+
+    def create_key(self, uid: str) -> AccessKey:
+        key = AccessKey(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
+        self._users[uid].keys[key.access_key_id] = key.secret_access_key
+        return key
 
     def delete_key(self, uid: str, access_key_id: str) -> None:
         if uid in self._users:

@@ -100,6 +100,9 @@ class CephStorage:
         if key.access_key_id not in self.list_key_ids(uid):
             self.admin.put_key(uid, key)
 
+    def create_key(self, uid: str) -> AccessKey:
+        raise NotImplementedError(f"keys of {uid} are chosen on Ceph")
+
     def delete_key(self, uid: str, access_key_id: str) -> None:
         try:
             self.admin.delete_key(uid, access_key_id)

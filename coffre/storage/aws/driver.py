@@ -1,0 +1,53 @@
+"""Amazon S3 as a kind of platform: implements the PlatformDriver."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coffre.spec.platform import AwsPlatform, Platform
+from coffre.spec.tenant import Tenant
+from coffre.storage.aws.layout import tenant_storage
+from coffre.storage.checking import PlatformFinding
+from coffre.storage.platform import Capabilities, KeyOrigin, OnProgress, QuotaScope, TenantKeys
+
+if TYPE_CHECKING:
+    from coffre.storage.aws.declaration import AwsDeclaration
+    from coffre.storage.aws.storage import AwsStorage
+
+CAPABILITIES = Capabilities(
+    hard_quota=QuotaScope.NONE,
+    keys=KeyOrigin.GIVEN,
+    bucket_limit=10_000,  # of an account, unless AWS grants more
+    has_object_lock=True,
+    has_policies=True,
+)
+
+
+class AwsDriver:
+    """Uses IAM for users, S3 for buckets, and Pulumi's AWS provider for resources."""
+
+    capabilities = CAPABILITIES
+
+    def connect(self, platform: Platform, root: Path) -> "AwsStorage":
+        from coffre.storage.aws.connect import connect
+
+        return connect(_own(platform), root)
+
+    def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> "AwsDeclaration":
+        from coffre.storage.aws.declaration import AwsDeclaration
+
+        own = _own(platform)
+        return AwsDeclaration(tenant_storage(tenant, own, keys), own, root)
+
+    def check(
+        self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
+    ) -> Sequence[PlatformFinding]:
+        from coffre.storage.aws.checks.check import check_platform
+
+        return check_platform(_own(platform), root, tenants, now, on_progress)
+
+
+def _own(platform: Platform) -> AwsPlatform:
+    assert isinstance(platform, AwsPlatform)  # noqa: S101 - its kind chose this driver
+    return platform

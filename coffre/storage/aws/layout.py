@@ -1,0 +1,58 @@
+"""Derives a tenant's storage on AWS from its file: names, tags and buckets. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from coffre.spec import naming
+from coffre.spec.platform import AwsPlatform
+from coffre.spec.tenant import Tenant
+from coffre.storage.aws.names import OWNER_TAG, user_name
+from coffre.storage.driver import TENANT_ID_TAG
+from coffre.storage.platform import TenantKeys
+
+
+@dataclass(frozen=True)
+class MachineStorage:
+    """A machine's bucket and the IAM name of its user, which is None for a retired machine."""
+
+    name: str
+    bucket: str
+    user: str | None
+
+
+@dataclass(frozen=True)
+class StorageLayout:
+    """All parts of a tenant's storage. There is no wall, and no key: AWS generates keys.
+
+    With ``keeps_everything`` (a hold) no lifecycle rule deletes anything.
+    """
+
+    account: str
+    region: str
+    owner: str
+    tags: Mapping[str, str]
+    undelete_days: int
+    keeps_everything: bool
+    machines: Sequence[MachineStorage]
+
+
+def tenant_storage(tenant: Tenant, platform: AwsPlatform, keys: TenantKeys) -> StorageLayout:
+    """Return what a tenant's storage should be; of the keys, only tells which machines are retired."""
+    owner = naming.owner_uid(tenant)
+    return StorageLayout(
+        account=platform.account,
+        region=platform.region,
+        owner=owner,
+        tags={TENANT_ID_TAG: tenant.id, OWNER_TAG: owner},
+        undelete_days=tenant.storage.undelete_days,
+        keeps_everything=tenant.hold is not None,
+        machines=[
+            MachineStorage(
+                name=name,
+                bucket=naming.bucket_name(tenant.slug, tenant.id, name),
+                user=None if keys.machines[name] is None else user_name(naming.machine_uid(tenant, name)),
+            )
+            for name in tenant.machines
+            if name in keys.machines
+        ],
+    )
