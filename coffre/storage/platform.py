@@ -54,6 +54,36 @@ class Capabilities:
     has_policies: bool
 
 
+class MediaKeeper(StrEnum):
+    """Who keeps the media of a platform."""
+
+    OPERATOR = "operator"
+    """The operator named in platform.yaml."""
+    AMAZON = "amazon"
+    """Amazon Web Services, by its own published procedures."""
+
+
+@dataclass(frozen=True)
+class HostingCompany:
+    """A cloud's contracting company, and its country (ISO 3166)."""
+
+    name: str
+    country: str
+
+
+@dataclass(frozen=True)
+class PlatformStatement:
+    """What documents for customers state of a platform, besides its hosting in platform.yaml.
+
+    ``account`` and ``region`` are those of a cloud; ``host`` is its company, which is a sub-processor.
+    """
+
+    media: MediaKeeper = MediaKeeper.OPERATOR
+    account: str | None = None
+    region: str | None = None
+    host: HostingCompany | None = None
+
+
 @dataclass(frozen=True)
 class TenantKeys:
     """The S3 keys of a tenant's users: the owner's, and that of each machine that has a bucket.
@@ -132,6 +162,9 @@ class PlatformDriver(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    def describe(self, platform: Platform) -> PlatformStatement:
+        """Return what documents for customers state of this platform; sends no request."""
 
     def connect(self, platform: Platform, root: Path) -> Storage:
         """Return a platform's storage, without a request to it. ExpectedError for unreadable settings."""

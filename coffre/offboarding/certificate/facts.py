@@ -48,8 +48,9 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import Attested, LetterPosted, RecordsTrimmed
 from coffre.records.facts.registry import read_as
 from coffre.signing.signers import person_of
-from coffre.spec.platform import Hosting, PlatformFile
+from coffre.spec.platform import Platform, PlatformFile
 from coffre.spec.tenant import Tenant
+from coffre.storage.kinds import driver_of
 
 E = TypeVar("E")
 
@@ -98,7 +99,7 @@ def _gather(sources: Sources) -> CertificateFacts:
         machine=sources.machine,
         controller=_controller(tenant),
         processor=_processor(settings),
-        site=_site(settings.platforms[tenant.storage.platform].hosting),
+        site=_site(settings.platforms[tenant.storage.platform]),
         basis=_basis(sources),
         course=tuple(_course(sources)),
         machines=tuple(_machine_facts(sources, name) for name in _scope(sources)),
@@ -159,9 +160,20 @@ def _processor(settings: PlatformFile) -> Processor:
     return Processor(provider.name, provider.siren, provider.address, provider.country)
 
 
-def _site(hosting: Hosting) -> Site:
+def _site(platform: Platform) -> Site:
+    hosting, stated = platform.hosting, driver_of(platform).describe(platform)
     companies = tuple(Company(each.name, each.role, each.country) for each in hosting.sub_processors)
-    return Site(hosting.operator, hosting.site, hosting.country, companies)
+    is_named = stated.host is not None and stated.host.name in (each.name for each in companies)
+    return Site(
+        operator=hosting.operator,
+        site=hosting.site,
+        country=hosting.country,
+        sub_processors=companies,
+        media=stated.media,
+        account=stated.account,
+        region=stated.region,
+        host=None if is_named else stated.host,
+    )
 
 
 def _basis(sources: Sources) -> Basis:

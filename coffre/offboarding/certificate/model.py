@@ -20,6 +20,7 @@ from coffre.offboarding.lifecycle.evidence import (
 from coffre.offboarding.lifecycle.keeping_after import RetentionReason
 from coffre.records.chain.heads import Head
 from coffre.records.facts.departure import Attested, Stage
+from coffre.storage.platform import HostingCompany, MediaKeeper
 
 E = TypeVar("E")
 
@@ -75,12 +76,19 @@ class Company:
 
 @dataclass(frozen=True)
 class Site:
-    """The place of the data: the platform's operator and site."""
+    """The place of the data: the platform's operator and site; of a cloud, also its account, region and company.
+
+    ``host`` is not among the ``sub_processors``, which platform.yaml names.
+    """
 
     operator: str
     site: str
     country: str
     sub_processors: tuple[Company, ...]
+    media: MediaKeeper = MediaKeeper.OPERATOR
+    account: str | None = None
+    region: str | None = None
+    host: HostingCompany | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,16 @@ from coffre.spec.platform import AwsPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.layout import tenant_storage
 from coffre.storage.checking import PlatformFinding
-from coffre.storage.platform import Capabilities, KeyOrigin, OnProgress, QuotaScope, TenantKeys
+from coffre.storage.platform import (
+    Capabilities,
+    HostingCompany,
+    KeyOrigin,
+    MediaKeeper,
+    OnProgress,
+    PlatformStatement,
+    QuotaScope,
+    TenantKeys,
+)
 
 if TYPE_CHECKING:
     from coffre.storage.aws.declaration import AwsDeclaration
@@ -23,11 +32,18 @@ CAPABILITIES = Capabilities(
     has_policies=True,
 )
 
+AMAZON = HostingCompany("Amazon Web Services EMEA SARL", "LU")
+"""The company with which European customers of AWS contract."""
+
 
 class AwsDriver:
     """Uses IAM for users, S3 for buckets, and Pulumi's AWS provider for resources."""
 
     capabilities = CAPABILITIES
+
+    def describe(self, platform: Platform) -> PlatformStatement:
+        own = _own(platform)
+        return PlatformStatement(MediaKeeper.AMAZON, account=own.account, region=own.region, host=AMAZON)
 
     def connect(self, platform: Platform, root: Path) -> "AwsStorage":
         from coffre.storage.aws.connect import connect

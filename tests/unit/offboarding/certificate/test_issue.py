@@ -39,9 +39,11 @@ from coffre.signing.seals.keys import CertifiedKey
 from coffre.signing.seals.seal import SealError
 from coffre.signing.seals.sealed_json import write_json
 from coffre.signing.seals.sealed_pdf import seal_pdf
+from coffre.spec.platform import AwsPlatform
 from coffre.spec.tenant import HoldKind
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY
+from tests.builders import PLATFORM
 from tests.unit.offboarding.departures import (
     ended_on,
     leaving_tenant,
@@ -94,6 +96,25 @@ def test_both_files_verify_and_say_the_same(issued: tuple[Certificate, Path]) ->
     assert pdf.number == certificate.number == "CE-2027-K7F3Q9WZ2M-01"
     enclosed = pypdf.PdfReader(certificate.pdf).attachments[FACTS_FILE][0]
     assert json.loads(enclosed) == facts_of(certificate)
+
+
+def test_on_a_cloud_account_region_company_and_the_fate_of_its_media_are_named(tmp_path: Path) -> None:
+    aws = {
+        "kind": "aws",
+        "account": "123456789012",
+        "region": "eu-west-3",
+        "hosting": {**PLATFORM["platforms"]["lab"]["hosting"], "operator": "Amazon Web Services", "site": "Paris"},
+    }
+    with open_tenant(tmp_path, leaving_tenant(), offboarding=write_key(tmp_path)) as opened:
+        opened.checkout.settings.platforms["lab"] = AwsPlatform.model_validate(aws)
+        certificate = issue_whole(opened)
+    text = text_of(certificate.pdf)
+    assert "compte 123456789012, région eu-west-3" in text
+    assert "Amazon Web Services EMEA SARL (LU) : hébergement des sauvegardes" in text
+    assert "Maintenance Isère SARL (FR) : Maintenance des serveurs" in text
+    assert "NIST SP 800-88" in text
+    assert "Les disques de la plate-forme" not in text
+    assert facts_of(certificate)["site"]["host"] == {"name": "Amazon Web Services EMEA SARL", "country": "LU"}
 
 
 def test_an_issued_certificate_is_returned_and_not_made_again(opened: OpenTenant) -> None:
