@@ -1,27 +1,33 @@
 """AWS for tests: moto's server in a process of its own, whose memory is the account; nothing of it stays."""
 
 import os
+import ssl
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from coffre_lab.ceph.certificates import issue
 
 ACCOUNT = "123456789012"
 """The account that moto gives everybody without a role."""
 REGION = "eu-west-3"
 
 _PROGRAM = """
-import sys
-from threading import Thread
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address=sys.argv[1], port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
+import sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+WSGIRequestHandler.protocol_version = "HTTP/1.1"
+host, *tls = sys.argv[1:]
+application = DomainDispatcherApplication(create_backend_app)
+server = make_server(host, 0, application, threaded=True, ssl_context=tuple(tls) or None)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.port, flush=True)
 sys.stdin.read()  # ends with the test
-server.stop()
 """
 
 
@@ -30,10 +36,12 @@ class Moto:
     """A running server: its address, and the environment by which AWS's libraries find it."""
 
     url: str
+    ca_file: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         return {
+            **({} if self.ca_file is None else {"AWS_CA_BUNDLE": str(self.ca_file)}),
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
@@ -43,17 +51,25 @@ class Moto:
     def reset(self) -> None:
         """Empty the account."""
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        trusted = None if self.ca_file is None else ssl.create_default_context(cafile=self.ca_file)
+        with urllib.request.urlopen(request, timeout=30, context=trusted):  # noqa: S310
             pass
 
 
 @contextmanager
-def moto_server(host: str = "127.0.0.1", *, log: Path | None = None) -> Iterator[Moto]:
-    """Run a server for the time of the block, on a free port; it answers when this gives it."""
+def moto_server(host: str = "127.0.0.1", *, tls: Path | None = None, log: Path | None = None) -> Iterator[Moto]:
+    """Run a server for the time of the block, on a free port; it answers when this gives it.
+
+    With a folder for ``tls`` it speaks HTTPS, by an authority of its own.
+    """
+    certificates = [] if tls is None else _make_certificate(tls, host)
     with (
         Path(log or os.devnull).open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, host], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+            [sys.executable, "-c", _PROGRAM, host, *certificates],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
         ) as process,
     ):
         assert process.stdout is not None
@@ -61,7 +77,17 @@ def moto_server(host: str = "127.0.0.1", *, log: Path | None = None) -> Iterator
         try:
             port = process.stdout.readline().decode().strip()
             assert port, "moto's server did not start"
-            yield Moto(f"http://{host}:{port}")
+            if tls is None:
+                yield Moto(f"http://{host}:{port}")
+            else:
+                yield Moto(f"https://{host}:{port}", tls / "ca.pem")
         finally:
             process.stdin.close()
             process.wait(timeout=60)
+
+
+def _make_certificate(folder: Path, host: str) -> list[str]:
+    ca_pem, server_pem = issue([host], datetime.now(UTC))
+    (folder / "ca.pem").write_text(ca_pem, encoding="utf-8")
+    (folder / "server.pem").write_text(server_pem, encoding="utf-8")
+    return [str(folder / "server.pem")] * 2
