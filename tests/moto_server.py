@@ -17,18 +17,7 @@ ACCOUNT = "123456789012"
 """The account that moto gives everybody without a role."""
 REGION = "eu-west-3"
 
-_PROGRAM = """
-import sys, threading
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import WSGIRequestHandler, make_server
-WSGIRequestHandler.protocol_version = "HTTP/1.1"
-host, *tls = sys.argv[1:]
-application = DomainDispatcherApplication(create_backend_app)
-server = make_server(host, 0, application, threaded=True, ssl_context=tuple(tls) or None)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.port, flush=True)
-sys.stdin.read()  # ends with the test
-"""
+_PROGRAM = Path(__file__).with_name("moto_process.py")
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,21 @@ class Moto:
 
     def reset(self) -> None:
         """Empty the account."""
-        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310 - our own server
+        self._tell("reset")
+
+    @contextmanager
+    def checking_keys(self) -> Iterator[None]:
+        """Refuse unknown keys, wrong secrets, and what the policies of a user do not allow, during the block."""
+        self._tell("reset-auth", b"0")
+        try:
+            yield
+        finally:
+            self._tell("reset-auth", b"inf")
+
+    def _tell(self, path: str, body: bytes | None = None) -> None:
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{self.url}/moto-api/{path}", body, {"Content-Type": "text/plain"}, method="POST"
+        )
         trusted = None if self.ca_file is None else ssl.create_default_context(cafile=self.ca_file)
         with urllib.request.urlopen(request, timeout=30, context=trusted):  # noqa: S310
             pass
@@ -66,7 +69,7 @@ def moto_server(host: str = "127.0.0.1", *, tls: Path | None = None, log: Path |
     with (
         Path(log or os.devnull).open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, host, *certificates],
+            [sys.executable, "-P", str(_PROGRAM), host, *certificates],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +29,7 @@ class Endpoint:
 
     ``platform_id`` is the platform's own identity if known: it tells whether two things are on the same platform.
     ``account_id`` is the account that must own each bucket, where buckets of all accounts share their names (AWS).
+    ``programs_bucket`` is the bucket from which machines download their programs.
     """
 
     url: str
@@ -36,6 +37,7 @@ class Endpoint:
     ca_file: Path | None = None
     platform_id: str | None = None
     account_id: str | None = None
+    programs_bucket: str = "coffre-programs"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,14 @@ class BucketFacts:
     lifetime_id: str
     entries: int
     stored_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class DailyFigure:
+    """The size of a bucket on a day (UTC), all versions and unfinished uploads, by another count of the platform."""
+
+    day: date
+    stored_bytes: int
 
 
 @dataclass(frozen=True)
@@ -391,3 +401,6 @@ class Storage(Buckets, Users, Witness, ProgramShelf, Protocol):
 
     def probe_server_time(self) -> datetime:
         """Return the platform's clock as of one signed request."""
+
+    def find_daily_bytes(self, bucket: str) -> DailyFigure | None:
+        """Return the newest daily size of a bucket by a second count, independent of listings; None without one."""

@@ -17,6 +17,7 @@ from coffre.storage.driver import (
     BucketGoneError,
     BucketHoldsSomethingError,
     Contents,
+    DailyFigure,
     Endpoint,
     ObjectFacts,
     ObjectLock,
@@ -166,6 +167,9 @@ class MemoryPlatform:
 
     def stored_bytes(self, bucket: str) -> int:
         return self._buckets[bucket].stored_bytes if bucket in self._buckets else 0
+
+    def find_daily_bytes(self, bucket: str) -> DailyFigure | None:
+        return None
 
     # Its identity and its leftovers.
 

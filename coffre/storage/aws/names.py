@@ -26,6 +26,15 @@ def user_name(uid: str) -> str:
     return f"{uid[:_READABLE_LENGTH]}-{hashlib.sha256(uid.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
+def bucket_prefix(uid: str) -> str:
+    """Return how the names of a tenant's buckets begin, from the uid of its owner or of a machine: its slug.
+
+    Other tenants' names may begin the same: the tag of a bucket decides.
+    """
+    owner = uid.partition(".")[0]
+    return owner.rpartition("-")[0] or owner
+
+
 def programs_bucket(account: str, region: str) -> str:
     """Name the bucket of programs for machines; names of buckets are unique in all of AWS."""
     return f"coffre-programs-{account}-{region}"

@@ -1,8 +1,4 @@
-"""Programs for machines on RGW: one public bucket per platform, outside every tenant's quota.
-
-The key of a program is its SHA-256, and a machine accepts it only when signed orders name that SHA-256: a writer to
-the bucket can withhold a program, but cannot replace it.
-"""
+"""Programs for machines on RGW: one public bucket per platform, outside every tenant's quota."""
 
 from __future__ import annotations
 
@@ -11,17 +7,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from coffre.errors import ExpectedError, RefusedError
+from coffre.errors import RefusedError
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import UserAlreadyExistsError
-from coffre.storage.driver import AccessKey, Endpoint, Publication
+from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3 import policy
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import (
@@ -35,31 +28,18 @@ from coffre.storage.s3.faults import (
     s3_errors,
     unreachable,
 )
+from coffre.storage.s3.programs import PREFIX, PublishedObject, S3ProgramShelf, object_key
 from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 USER = BUCKET = "coffre-programs"
-PREFIX = "restic/"
 READ_SID = "CoffreAnyoneMayRead"
 
 _KEY_MARK = "CP"
 _STALE_SECONDS = 3600
 _PART_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class PublicObject:
-    """An object as seen without a key: its size, and RGW's MD5 of an object written in one piece."""
-
-    size_bytes: int
-    etag: str
-
-
-def object_key(sha256: str) -> str:
-    """Return the name of a program in the bucket."""
-    return f"{PREFIX}{sha256}"
 
 
 def wanted_policy() -> policy.PolicyDocument:
@@ -87,17 +67,11 @@ def is_stale(access_key_id: str, now_seconds: float) -> bool:
     return abs(now_seconds - int(minted)) > _STALE_SECONDS
 
 
-@cache
-def _local_facts(path: Path, _size_bytes: int, _changed_at: int) -> PublicObject:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
-    return PublicObject(_size_bytes, digest.hexdigest())
-
-
-class CephProgramShelf:
+class CephProgramShelf(S3ProgramShelf):
     """The bucket of one platform; safe to use from many threads and by several processes at once."""
 
     def __init__(self, endpoint: Endpoint, admin: AdminClient) -> None:
+        super().__init__(BUCKET)
         self._endpoint = endpoint
         self._admin = admin
         self._base = endpoint.url.rstrip("/")
@@ -107,36 +81,6 @@ class CephProgramShelf:
             retries=new_patience(),
             **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
         )
-
-    def publish(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
-        """Publish a program for machines. May run twice, also in parallel.
-
-        One request is enough when size and MD5 match, as the platform states them. With ``proves``, or when they
-        differ, the program is read and hashed as a machine does. ExpectedError when it is not there afterwards.
-        """
-        wanted = _local_facts(path, path.stat().st_size, path.stat().st_mtime_ns)
-        found = self.find(sha256)
-        if found == wanted and not proves:
-            return Publication.THERE
-        if found is not None and self.read_sha256(sha256, wanted.size_bytes) == sha256:
-            return Publication.THERE
-        body = path.read_bytes()
-        if hashlib.sha256(body).hexdigest() != sha256:
-            raise ExpectedError(
-                f"{path} is not the expected program: its SHA-256 is not {sha256}",
-                "Another process is replacing it, or it is damaged: build it again with `make setup`.",
-            )
-        with self._writer() as s3:
-            self._ensure_bucket(s3)
-            # This needs no conditional write, which RGW lacks: two writers of one key write the same bytes.
-            with self._errors(f"publish {path.name} for machines"):
-                s3.put_object(Bucket=BUCKET, Key=object_key(sha256), Body=body)
-        if self.read_sha256(sha256, len(body)) != sha256:
-            raise ExpectedError(
-                f"{path.name} was published for machines, but reading it back gave something else",
-                f"Check bucket {BUCKET} on {self._base}, then apply again. No machine got new orders.",
-            )
-        return Publication.PUT if found is None else Publication.REPLACED
 
     def read_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         """Read a program as a machine does and hash it; None when there is none.
@@ -164,7 +108,7 @@ class CephProgramShelf:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
         return digest.hexdigest()
 
-    def find(self, sha256: str) -> PublicObject | None:
+    def find(self, sha256: str) -> PublishedObject | None:
         """Look a program up as a machine does: without a key; None when there is no readable one."""
         doing = "look for a program for machines"
         try:
@@ -175,7 +119,14 @@ class CephProgramShelf:
             return None
         if answer.status != 200:
             raise error_of(doing, f"HTTP {answer.status}", answer.status)
-        return PublicObject(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
+        return PublishedObject(int(answer.headers.get("Content-Length", -1)), answer.headers.get("ETag", "").strip('"'))
+
+    def put(self, key: str, body: bytes, doing: str) -> None:
+        with self._writer() as s3:
+            self._ensure_bucket(s3)
+            # This needs no conditional write, which RGW lacks: two writers of one key write the same bytes.
+            with self._errors(doing):
+                s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     @contextmanager
     def _writer(self) -> Iterator[S3Client]:

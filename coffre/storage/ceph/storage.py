@@ -11,7 +11,7 @@ from pathlib import Path
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.programs import CephProgramShelf
-from coffre.storage.driver import AccessKey, BucketFacts, Endpoint, OwnerFacts, Publication
+from coffre.storage.driver import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
 from coffre.storage.s3.eraser import S3BucketEraser
@@ -84,6 +84,9 @@ class CephStorage:
 
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         return self._shelf.read_sha256(sha256, limit_bytes)
+
+    def find_daily_bytes(self, bucket: str) -> DailyFigure | None:  # noqa: ARG002 - Ceph has no second count
+        return None
 
     def stored_bytes(self, bucket: str) -> int:
         found = self.admin.find_bucket(bucket)

@@ -38,14 +38,15 @@ def read_bounded(response: urllib3.BaseHTTPResponse, doing: str) -> bytes:
 class Progress:
     """Refuses a circular or endless listing; each listing has its own instance."""
 
-    def __init__(self, doing: str) -> None:
+    def __init__(self, doing: str, max_pages: int = MAX_PAGES) -> None:
         self._doing = doing
+        self._max_pages = max_pages
         self._seen: set[int] = set()
 
     def go_on(self, *marker: object) -> None:
         """Take the marker of the next page; AbsurdAnswerError when it came before, or after too many pages."""
         place = hash(marker)
-        if place in self._seen or len(self._seen) >= MAX_PAGES:
+        if place in self._seen or len(self._seen) >= self._max_pages:
             raise AbsurdAnswerError(self._doing, "the listing is circular or has no end")
         self._seen.add(place)
 

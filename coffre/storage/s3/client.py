@@ -1,4 +1,4 @@
-"""S3 clients for RGW: their signatures, checks and connection pools, independent of the AWS environment variables.
+"""S3 clients: their signatures, checks and connection pools, independent of the AWS environment variables.
 
 botocore makes them; boto3 would only add transfer managers. It is imported when the first client is made.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -20,12 +21,16 @@ from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
+    from botocore.config import Config
+    from botocore.model import OperationModel
     from botocore.session import Session
     from types_boto3_s3 import S3Client
 
 _CONNECTIONS = 32
 _ATTEMPTS = 9
 """botocore waits 0.05 s before the second attempt and about twice as long before each further one: about 6 s."""
+
+EXPECTED_OWNERS = ("ExpectedBucketOwner", "ExpectedSourceBucketOwner")
 
 _BEGAN = "coffre_began"
 
@@ -35,22 +40,6 @@ _session: Session | None = None
 
 def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
     """Return a client for one key; the first one takes 0.1 s, later ones 4 ms."""
-    from botocore.config import Config
-    from botocore.handlers import add_expect_header
-
-    proxy = find_proxy(endpoint.url)
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        # RGW before 20 does not know the trailing checksums that botocore sends by default.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        max_pool_connections=_CONNECTIONS,
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        proxies={} if proxy is None else {urlsplit(endpoint.url).scheme: proxy.url},
-    )
     with _guard:  # creating clients is not safe from several threads, using one is
         client = _the_session().create_client(
             "s3",
@@ -60,15 +49,72 @@ def make_client(endpoint: Endpoint, key: AccessKey) -> S3Client:
             aws_secret_access_key=key.secret_access_key,
             verify=str(endpoint.ca_file) if endpoint.ca_file else True,
             use_ssl=endpoint.url.startswith("https:"),
-            config=config,
+            config=make_config(endpoint.url),
         )
+    bound(client, endpoint.url)
+    return adapt(client, endpoint)
+
+
+def make_config(url: str) -> Config:
+    """Return how S3 is spoken at an address: its signatures, checksums, limits, and its proxy."""
+    from botocore.config import Config
+
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        # RGW before 20 does not know the trailing checksums that botocore sends by default.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=_CONNECTIONS,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        proxies=proxies_of(url),
+    )
+
+
+def proxies_of(url: str) -> dict[str, str]:
+    """Return the proxy to an address in the form of botocore; an empty value turns off botocore's own choice."""
+    proxy = find_proxy(url)
+    return {} if proxy is None else {urlsplit(url).scheme: proxy.url}
+
+
+def bound(client: Any, url: str) -> None:
+    """Limit the answers of a client of any service, and the time of all attempts of one call together."""
+    client.meta.events.register("request-created", _end_in_time)
+    wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it
+    wire.http_session = _BoundedSession(wire.http_session, url)
+
+
+def adapt(client: Any, endpoint: Endpoint) -> S3Client:
+    """Return an S3 client without botocore's habits that can harm, which names the account that must own each bucket.
+
+    It follows no redirect: a bucket of another region is refused, not read.
+    """
+    from botocore.handlers import add_expect_header
+
     # botocore asks before it sends a body (Expect: 100-continue), sends none when it is refused, and reuses the
     # connection. A load balancer that waits for the body reads the next call as the body: RGW answers 405 to the rest.
     client.meta.events.unregister("before-call.s3", add_expect_header)
-    client.meta.events.register("request-created.s3", _end_in_time)
-    wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it
-    wire.http_session = _BoundedSession(wire.http_session, endpoint.url)
+    client.meta.events.register("before-parameter-build.s3", _follow_no_redirect)
+    if endpoint.account_id is not None:
+        client.meta.events.register("before-parameter-build.s3", _expect_owner(endpoint.account_id))
     return cast("S3Client", client)
+
+
+def _follow_no_redirect(context: dict[str, Any], **_event: object) -> None:
+    """Tell botocore's redirector, which marks each call just before, that it has redirected this one already."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _expect_owner(account: str) -> Callable[..., None]:
+    """Return the handler that adds the expected owner of its buckets to every call that has such a parameter."""
+
+    def add(params: dict[str, Any], model: OperationModel, **_event: object) -> None:
+        known = model.input_shape.members if model.input_shape is not None else {}
+        params.update({name: account for name in EXPECTED_OWNERS if name in known})
+
+    return add
 
 
 class _BoundedSession:

@@ -27,6 +27,7 @@ from coffre.storage.s3.faults import (
 from coffre.storage.s3.signed_http import Parameters, SignedHttp
 
 if TYPE_CHECKING:
+    from botocore.credentials import Credentials
     from types_boto3_s3 import S3Client
 
 DELETE_SECONDS = 240.0
@@ -36,7 +37,7 @@ DELETE_SECONDS = 240.0
 class S3BucketEraser:
     """Uses a small client for listings and bulk deletion, botocore for rare calls; safe to use from many threads."""
 
-    def __init__(self, name: str, endpoint: Endpoint, key: AccessKey, client: S3Client) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, key: AccessKey | Credentials, client: S3Client) -> None:
         self.name = name
         self._http = SignedHttp(endpoint, key, DELETE_SECONDS)
         self._s3 = client

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, PaginationError
 
 from coffre.errors import RemoteError
 from coffre.outside.proxies import advice, find_proxy
@@ -14,11 +14,21 @@ from coffre.storage.driver import (
     QuotaExceededError,
 )
 
+MAX_CODE_LENGTH = 100
+_MAX_DETAIL_LENGTH = 300
+
+
+def shorten(text: str) -> str:
+    """Return a platform's text as one short line of printable characters."""
+    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return line if len(line) <= _MAX_DETAIL_LENGTH else f"{line[: _MAX_DETAIL_LENGTH - 1]}…"
+
 
 class S3Error(RemoteError):
     """The platform refused a call; ``code`` is its error code."""
 
     def __init__(self, doing: str, code: str, status: int, detail: str = "", hint: str = "") -> None:
+        code, detail = code[:MAX_CODE_LENGTH], shorten(detail)
         said = f"{code}: {detail}" if detail and detail != code else code
         super().__init__(f"{doing}: the platform said {said} (HTTP {status})", hint)
         self.code = code
@@ -57,6 +67,14 @@ class AccessRefusedError(S3Error): ...
 
 
 class UserSuspendedError(S3Error): ...
+
+
+class ExpiredCredentialError(S3Error):
+    """The credential was temporary and has expired, or its session token is invalid."""
+
+
+class WrongRegionError(S3Error):
+    """The bucket, or the address, belongs to another region than the request is signed for."""
 
 
 class WallReachedError(S3Error, QuotaExceededError): ...
@@ -98,10 +116,17 @@ CLASSES: dict[str, type[S3Error]] = {
     "AccessDenied": AccessRefusedError,
     "SignatureDoesNotMatch": AccessRefusedError,
     "RequestTimeTooSkewed": AccessRefusedError,
+    "ExpiredToken": ExpiredCredentialError,
+    "InvalidToken": ExpiredCredentialError,
+    "TokenRefreshRequired": ExpiredCredentialError,
+    "PermanentRedirect": WrongRegionError,
+    "AuthorizationHeaderMalformed": WrongRegionError,
+    "IllegalLocationConstraintException": WrongRegionError,
     "UserSuspended": UserSuspendedError,
     "QuotaExceeded": WallReachedError,
     "SlowDown": UnavailableError,
     "ServiceUnavailable": UnavailableError,
+    "OperationAborted": UnavailableError,
 }
 
 UNAVAILABLE_STATUSES = (502, 503, 504)
@@ -110,10 +135,22 @@ HINTS = {
     "AccessDenied": "the key has no right to do this; `coffre platform check` tells what the administrator's key lacks",
     "SignatureDoesNotMatch": "the secret does not belong to this access key: compare the administrator's key with "
     "`admin_credential:` of platform.yaml, other keys with the secret store; nothing was changed",
-    "InvalidAccessKeyId": "no user has this access key: compare the administrator's key with `admin_credential:` "
-    "of platform.yaml, other keys with the secret store",
+    "InvalidAccessKeyId": "no user has this access key, or it is inactive: compare the administrator's key with "
+    "`admin_credential:` of platform.yaml, other keys with the secret store",
     "RequestTimeTooSkewed": "this computer's clock and the platform's differ by more than 15 minutes: correct "
     "the wrong one (`timedatectl`; `coffre platform check` measures), then run the same command again",
+    **dict.fromkeys(
+        ("ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
+        "the temporary credentials have expired: get new ones (`aws sso login`, or a new session token), then run the "
+        "same command again",
+    ),
+    **dict.fromkeys(
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        "the bucket is in another region than `region:` of platform.yaml: correct that line, or find out who created "
+        "the bucket; nothing in another region is read or written",
+    ),
+    "OperationAborted": "another change of the same bucket is still running on the platform: wait some minutes, then "
+    "run the same command again",
     "UserSuspended": "the user is suspended on the platform; enable it first",
     "QuotaExceeded": "the tenant's wall is reached: raise it during the work, or free space",
 }
@@ -181,8 +218,15 @@ def _reason(cause: str) -> str:
     return line if len(line) <= 160 else line[:159] + "…"
 
 
+def response_parser_error() -> type[Exception]:
+    """Return botocore's error for an answer that it cannot parse; its module takes 0.1 s to load."""
+    from botocore.parsers import ResponseParserError
+
+    return ResponseParserError
+
+
 # S3 HEAD calls return a status without a code.
-_BARE_STATUS = {"404": "NoSuchKey", "403": "AccessDenied", "400": "BadRequest"}
+BARE_STATUS = {"404": "NoSuchKey", "403": "AccessDenied", "400": "BadRequest", "301": "PermanentRedirect"}
 
 
 @contextmanager
@@ -194,9 +238,13 @@ def s3_errors(doing: str, url: str = "the platform") -> Iterator[None]:
         answer = error.response.get("Error", {})
         code = answer.get("Code", "Unknown")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise error_of(doing, _BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
+        raise error_of(doing, BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
+    except PaginationError as error:
+        raise AbsurdAnswerError(doing, "the listing is circular or has no end") from error
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
     except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         # botocore expects S3's own format; for a time that it cannot read it raises a bare RuntimeError.
         raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from error
+    except response_parser_error() as error:
+        raise AbsurdAnswerError(doing, "it is no XML of S3") from error

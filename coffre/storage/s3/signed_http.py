@@ -31,6 +31,9 @@ _CONNECTIONS = 32
 Parameters = Mapping[str, str | int | bool | None]
 """The query of a request; values of None are left out."""
 
+EXPECTED_OWNER = "x-amz-expected-bucket-owner"
+"""The header with the account that must own the bucket of a request; S3 answers AccessDenied when another one does."""
+
 MAX_REFUSAL_BYTES = 64 * 1024
 _XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
 
@@ -73,12 +76,14 @@ def new_patience() -> urllib3.Retry:
 
 
 class SignedHttp:
-    """Signed requests to one endpoint with one key; safe to use from many threads."""
+    """Signed requests to one endpoint with one key, or with credentials that renew; safe to use from many threads."""
 
-    def __init__(self, endpoint: Endpoint, key: AccessKey, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, endpoint: Endpoint, key: AccessKey | Credentials, read_seconds: float = READ_SECONDS) -> None:
         self._endpoint = endpoint
         self._base = endpoint.url.rstrip("/")
-        self._credentials = Credentials(key.access_key_id, key.secret_access_key)
+        self._credentials = (
+            key if isinstance(key, Credentials) else Credentials(key.access_key_id, key.secret_access_key)
+        )
         # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
         self._pool = pool_of(
             self._base,
@@ -135,13 +140,13 @@ class SignedHttp:
         body: bytes | None,
     ) -> tuple[bytes, Mapping[str, str]]:
         target = f"{path}?{_query(parameters)}"
-        headers = {}
+        headers = {} if self._endpoint.account_id is None else {EXPECTED_OWNER: self._endpoint.account_id}
         if body is not None:
             # DeleteObjects asks for it.
             md5 = hashlib.md5(body, usedforsecurity=False).digest()
             headers["Content-MD5"] = base64.b64encode(md5).decode()
         request = AWSRequest(method=method, url=f"{self._base}{target}", data=body, headers=headers)
-        S3SigV4Auth(self._credentials, "s3", self._endpoint.region).add_auth(request)
+        S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self._endpoint.region).add_auth(request)
         try:
             retries = None if body is None else False
             response = self._pool.urlopen(
