@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -118,6 +118,17 @@ class RecordedResource:
         return self.urn.rsplit("::", 1)[-1]
 
 
+@dataclass(frozen=True)
+class PluginTerms:
+    """What a provider's plugin needs, a process that Pulumi starts: its variables, and the hosts that it may reach.
+
+    A host is HOST:PORT, HOST, or a domain with a dot in front. The variables hold a credential.
+    """
+
+    environment: Mapping[str, str] = field(repr=False)
+    hosts: Collection[str]
+
+
 class PulumiProvider(Protocol):
     """A Pulumi provider that runs in this process."""
 
@@ -142,6 +153,18 @@ class Declaration(Protocol):
 
     def program_without_keys(self) -> None:
         """Declare the resources for a reader without secrets: keys are taken from the state."""
+
+    def beside(self, resources: Sequence[RecordedResource]) -> "Declaration":
+        """Return the declaration for a run beside these resources of the stack's state; may read the platform.
+
+        RefusedError when something of the same name exists that is not this tenant's.
+        """
+
+    def plugin_terms(self, environment: Mapping[str, str]) -> PluginTerms | None:
+        """Return what the provider's plugin needs; ``environment`` is this computer's.
+
+        None where the provider runs in this process (`served`).
+        """
 
     def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
         """Return the names of the resources that are missing or different on the platform."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from coffre.provisioning.engine.pulumi_process import PulumiProcess
 from coffre.provisioning.engine.pulumi_servers import served_over
 from coffre.provisioning.engine.recorder import OnProgress, Recorder, last_line
 from coffre.provisioning.engine.state import StateFolder, has_owner
+from coffre.provisioning.engine.tunnel import tunnel
 from coffre.storage.platform import Declaration
 from coffre.workspace.paths import PULUMI_HOME
 
@@ -91,15 +93,17 @@ class StackEngine:
         state.make()
         pulumi = toolchain.find_tool("pulumi")
         self._command = PulumiProcess(pulumi)
+        self._plugin = declared.plugin_terms(os.environ)
         self._environment: dict[str, str] = {
             "PULUMI_BACKEND_URL": state.backend,
             "PULUMI_CONFIG_PASSPHRASE": passphrase,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            # A crash then loses only the update's own record: the provider adopts equal resources.
-            "PULUMI_SKIP_CHECKPOINTS": "true",
+            # A crash then loses only the update's own record: our own provider adopts equal resources.
+            "PULUMI_SKIP_CHECKPOINTS": "true" if self._plugin is None else "false",
             # Pulumi still calls update plans experimental.
             "PULUMI_EXPERIMENTAL": "true",
+            **(self._plugin.environment if self._plugin is not None else {}),
         }
         self._workspace = automation.LocalWorkspace(
             work_dir=str(work_dir),
@@ -216,11 +220,14 @@ class StackEngine:
     @contextmanager
     def _running(self, recorder: Recorder, *, takes_unequal: bool = False) -> Iterator[PulumiProgram]:
         """Serve the provider and give the program during one run; explain a failure."""
+        state = self._state.read(self._slug)
+        declared = self._declared.beside(state.resources if state is not None else ())
         with (
             _translated(self._slug, recorder, self._command),
-            _ended(self._declared.program) as inline,
+            _ended(declared.program) as inline,
             Loopback() as loopback,
-            self._declared.served(address := loopback.new_address(), takes_unequal=takes_unequal) as provider,
+            self._way_out(loopback),
+            declared.served(address := loopback.new_address(), takes_unequal=takes_unequal) as provider,
             self._command.started_in(loopback),
             served_over(loopback),
         ):
@@ -229,6 +236,16 @@ class StackEngine:
                 door = loopback.open_door(address)
                 self._environment["PULUMI_DEBUG_PROVIDERS"] = f"{provider.package}:{door}"
             yield inline
+
+    @contextmanager
+    def _way_out(self, loopback: Loopback) -> Iterator[None]:
+        """Let the provider's plugin reach its platform from Pulumi's network during the block, and nothing else."""
+        if self._plugin is None:
+            yield
+            return
+        with tunnel(address := loopback.new_address(), self._plugin.hosts):
+            self._environment["HTTPS_PROXY"] = f"http://127.0.0.1:{loopback.open_door(address, to_plugins=True)}"
+            yield
 
 
 @contextmanager

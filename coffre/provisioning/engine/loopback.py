@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from coffre.outside.door import Door, PeerSocket, holds_socket, join, socket_folder
+from coffre.outside.door import Door, PeerSocket, holds_socket, is_of_same_user, join, socket_folder
 
 _CLONE_NEWNET = 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
@@ -65,10 +65,14 @@ class Loopback:
         self._count += 1
         return self._folder / str(self._count)
 
-    def open_door(self, behind: Path) -> int:
-        """Return a port of this network that forwards to the Unix socket; only this network's Pulumi may use it."""
+    def open_door(self, behind: Path, *, to_plugins: bool = False) -> int:
+        """Return a port of this network that forwards to the Unix socket; only this network's Pulumi may use it.
+
+        With ``to_plugins`` also the processes that Pulumi starts may: every one of this user in this network.
+        """
         listener = self._inside.submit(socket.create_server, (_HOST, 0)).result()
-        door = Door(listener, str(behind), self._is_our_pulumi, self._tables)
+        may_enter = is_of_same_user if to_plugins else self._is_our_pulumi
+        door = Door(listener, str(behind), may_enter, self._tables)
         self._closing.callback(door.close)
         return door.port
 

@@ -24,6 +24,7 @@ _NOT_OURS = ("pulumi:", "coffre:")
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _CHANGES = {
     events.OpType.CREATE: "create",
+    events.OpType.IMPORT: "adopt",
     events.OpType.UPDATE: "update",
     events.OpType.REPLACE: "replace",
     events.OpType.DELETE: "delete",

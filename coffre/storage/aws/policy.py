@@ -7,6 +7,7 @@ statement has no right, the bucket owns every object (ownership enforced), and A
 
 from collections.abc import Mapping
 
+from coffre.storage.aws.layout import MachineStorage, StorageLayout
 from coffre.storage.aws.names import AwsPrincipals
 from coffre.storage.s3.policy import (
     MACHINE_ACL_SID,
@@ -69,6 +70,14 @@ def bucket_statements(account: str, bucket: str, owner: str, machine: str | None
     if machine is not None:
         result[MACHINE_ACL_SID] = acl_statement(bucket, machine, names)
     return result
+
+
+def bucket_policy(
+    storage: StorageLayout, machine: MachineStorage, switches: Mapping[str, PolicyStatement]
+) -> PolicyDocument:
+    """Return the whole policy of a machine's bucket, with the switches that are on."""
+    wanted = bucket_statements(storage.account, machine.bucket, storage.owner, machine.user)
+    return document({**wanted, **switches})
 
 
 def machine_policy(account: str, bucket: str, programs_bucket: str) -> PolicyDocument:

@@ -58,6 +58,12 @@ class CephDeclaration:
 
         CephTenantStorage(self.storage, keys_from_state=True)
 
+    def beside(self, resources: Sequence[RecordedResource]) -> "CephDeclaration":  # noqa: ARG002 - the provider adopts
+        return self
+
+    def plugin_terms(self, environment: Mapping[str, str]) -> None:  # noqa: ARG002
+        return None
+
     def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[str]:
         from coffre.storage.ceph.drift import find_drift
 
