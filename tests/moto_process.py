@@ -15,7 +15,7 @@ _list_object_versions = S3Response.list_object_versions
 
 
 def list_in_order(response):
-    """List versions and delete markers in one order, as S3 does: by key, newest first. Moto lists markers at the end."""
+    """List versions and delete markers in one order, as S3 does: by key, newest first. Moto lists markers last."""
     status, headers, body = _list_object_versions(response)
     root = ElementTree.fromstring(body)  # noqa: S314 - moto's own
     listed = [each for each in root if each.tag.removeprefix(_NAMESPACE) in ("Version", "DeleteMarker")]

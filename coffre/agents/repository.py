@@ -157,7 +157,8 @@ class Remains:
 class BucketStorage:
     """The storage of a machine's backups and its key; ``ca_file`` None: the authorities that this computer trusts.
 
-    ``repository_password`` is None for an agent that has no repository there.
+    ``repository_password`` is None for an agent that has no repository there. ``programs_bucket`` is where the machine
+    downloads its programs, with the same key.
     """
 
     endpoint_url: str
@@ -167,6 +168,7 @@ class BucketStorage:
     access_key_id: str
     secret_access_key: SecretStr
     repository_password: SecretStr | None
+    programs_bucket: str = "coffre-programs"
 
 
 def password_of(storage: BucketStorage) -> SecretStr:

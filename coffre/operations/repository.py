@@ -72,6 +72,7 @@ def storage_of(endpoint: Endpoint, bucket: str, key: AccessKey, password: Secret
         access_key_id=key.access_key_id,
         secret_access_key=SecretStr(key.secret_access_key),
         repository_password=password,
+        programs_bucket=endpoint.programs_bucket,
     )
 
 

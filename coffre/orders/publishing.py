@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from coffre.agents.driver import OrderedProgram
 from coffre.agents.kinds import driver_of
 from coffre.spec.tenant import Machine, OperatingSystem, Tenant
-from coffre.storage.driver import ProgramShelf, Publication
+from coffre.storage.driver import Publication, Storage
 
 OnReplaced = Callable[[str], None]
 """Called with one sentence when a foreign object was in the place of a program."""
 
 
-def publish_programs(tenant: Tenant, storage: ProgramShelf, on_replaced: OnReplaced, *, proves: bool = False) -> None:
+def publish_programs(tenant: Tenant, storage: Storage, on_replaced: OnReplaced, *, proves: bool = False) -> None:
     """Publish the programs that the tenant's orders name; one short request for each that is already there.
 
     Called before orders are written: orders never name a program that cannot be downloaded. May run twice. With
@@ -21,8 +21,8 @@ def publish_programs(tenant: Tenant, storage: ProgramShelf, on_replaced: OnRepla
         published = storage.publish_program(program.path, program.sha256, proves=proves)
         if published is Publication.REPLACED:
             on_replaced(
-                f"platform {tenant.storage.platform}: bucket coffre-programs had another file in place of {name} "
-                f"{program.version} for {system.value} machines; Coffre published the program again; no machine ran "
+                f"platform {tenant.storage.platform}: bucket {storage.endpoint.programs_bucket} had another file in "
+                f"place of {name} {program.version} for {system.value} machines; Coffre published the program again; no machine ran "
                 "the other file, because signed orders name a program by its hash, but no machine could upgrade; find "
                 "out who writes to this bucket"
             )

@@ -46,7 +46,7 @@ def _check_programs(checkout: Checkout, platform: Platform) -> PlatformFinding:
             found[build] = judge_program(sha256, storage.read_program_sha256(sha256, path.stat().st_size))
     except ExpectedError as trouble:
         return unknown(name, trouble.message, trouble.hint)
-    return judge_programs(found)
+    return judge_programs(found, storage.endpoint.programs_bucket)
 
 
 def judge_program(wanted_sha256: str, read_sha256: str | None) -> bool | None:
@@ -54,14 +54,14 @@ def judge_program(wanted_sha256: str, read_sha256: str | None) -> bool | None:
     return None if read_sha256 is None else read_sha256 == wanted_sha256
 
 
-def judge_programs(by_build: Mapping[str, bool | None]) -> PlatformFinding:
+def judge_programs(by_build: Mapping[str, bool | None], bucket: str) -> PlatformFinding:
     """Sum up the programs of all systems: True is correct, False has other content, None was never needed. Pure."""
     name = "programs"
     swapped = [build for build, is_right in by_build.items() if is_right is False]
     if swapped:
         return problem(
             name,
-            f"the programs for {', '.join(swapped)} in bucket coffre-programs are not those that Coffre published: "
+            f"the programs for {', '.join(swapped)} in bucket {bucket} are not those that Coffre published: "
             "machines refuse them, and cannot upgrade",
             "Find out who writes to that bucket. `coffre verify TENANT` of a tenant with such machines publishes the "
             "programs again.",

@@ -15,6 +15,10 @@ TENANT_ID_TAG = "coffre-tenant-id"
 """The bucket tag with the tenant's id: an erasure compares it with its journal."""
 
 
+PROGRAMS_BUCKET = "coffre-programs"
+"""The bucket of programs for machines where names of buckets are a platform's own."""
+
+
 @dataclass(frozen=True)
 class AccessKey:
     """One S3 key pair; the secret never shows in a repr."""
@@ -37,7 +41,7 @@ class Endpoint:
     ca_file: Path | None = None
     platform_id: str | None = None
     account_id: str | None = None
-    programs_bucket: str = "coffre-programs"
+    programs_bucket: str = PROGRAMS_BUCKET
 
 
 @dataclass(frozen=True)

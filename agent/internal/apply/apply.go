@@ -241,7 +241,8 @@ func (s *session) ensureProgram(ctx context.Context, wanted orders.Restic, prove
 	var changes []string
 	path, err := programs.Find(s.Paths, wanted)
 	if err != nil {
-		path, err = programs.Fetch(ctx, storage.OfMachine(s.machine, s.credentials, programs.Bucket), s.Paths, wanted)
+		from := storage.OfMachine(s.machine, s.credentials, s.machine.ProgramsBucket)
+		path, err = programs.Fetch(ctx, from, s.Paths, wanted)
 		changes, prove = append(changes, fetching(wanted)), true
 	}
 	if err == nil && prove {

@@ -16,6 +16,7 @@ import (
 	"coffre.invalid/agent/internal/programs"
 	"coffre.invalid/agent/internal/report"
 	"coffre.invalid/agent/internal/testkit/installed"
+	"coffre.invalid/agent/internal/testkit/s3double"
 )
 
 // settled is a machine that has applied generation 1.
@@ -132,6 +133,22 @@ func TestAnotherResticIsFetchedByItsHashAndTheLastGoodOneStays(t *testing.T) {
 	pull(t, settings)
 	if _, err := programs.Find(machine.Paths, orders.Restic{Version: "0.4.0", SHA256: digests[2]}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAnotherResticIsFetchedFromTheBucketThatTheConfigurationNames(t *testing.T) {
+	machine, _, settings := settled(t)
+	bucket := s3double.Programs + "-123456789012-eu-west-3"
+	machine.Configure(map[string]any{"programs_bucket": bucket})
+	program := installed.Says("0.19.0", "fetched")
+	digest := machine.Publish(program, "")
+	machine.Server.Delete(s3double.Programs + "/" + programs.Key(digest))
+	machine.Server.Put(bucket+"/"+programs.Key(digest), program)
+	machine.Order(2, resticOf("0.19.0", digest))
+	pull(t, settings)
+	wanted := orders.Restic{Version: "0.19.0", SHA256: digest}
+	if path, err := programs.Find(machine.Paths, wanted); err != nil || path != machine.Paths.Program(digest) {
+		t.Fatalf("%s %v", path, err)
 	}
 }
 

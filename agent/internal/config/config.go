@@ -88,8 +88,12 @@ func (p Paths) Lock() string { return filepath.Join(p.State(), "lock") }
 // Seen says which orders this machine read last on the storage.
 func (p Paths) Seen() string { return filepath.Join(p.State(), "seen.json") }
 
+// ProgramsBucket is the bucket of programs of configurations that name none.
+const ProgramsBucket = "coffre-programs"
+
 // Machine says who this machine is and where its backups go. LeastGeneration is the least that it takes of orders: the
-// state may be lost, and then this is all that tells a replay. Configurations of former deployments say nothing: 0.
+// state may be lost, and then this is all that tells a replay. ProgramsBucket holds programs for all machines of its
+// platform. Configurations of former deployments say neither: 0, and ProgramsBucket.
 type Machine struct {
 	Version          int    `json:"version"`
 	TenantID         string `json:"tenant_id"`
@@ -97,6 +101,7 @@ type Machine struct {
 	Endpoint         string `json:"endpoint"`
 	Region           string `json:"region"`
 	Bucket           string `json:"bucket"`
+	ProgramsBucket   string `json:"programs_bucket"`
 	CAFile           string `json:"ca_file"`
 	SigningPublicKey string `json:"signing_public_key"`
 	Repository       string `json:"repository"`
@@ -147,6 +152,9 @@ func Load(paths Paths) (Machine, Credentials, error) {
 	}
 	if err := readPrivate(paths.Credentials(), &credentials); err != nil {
 		return Machine{}, Credentials{}, err
+	}
+	if machine.ProgramsBucket == "" {
+		machine.ProgramsBucket = ProgramsBucket
 	}
 	if err := check(machine, credentials); err != nil {
 		return Machine{}, Credentials{}, err

@@ -48,6 +48,17 @@ func TestPrivateConfigurationIsRead(t *testing.T) {
 	}
 }
 
+func TestProgramsComeFromTheNamedBucketAndFormerConfigurationsNameNone(t *testing.T) {
+	former := machine("https://h:1")
+	named := strings.Replace(former, `"bucket":"b"`, `"bucket":"b","programs_bucket":"programs-of-paris"`, 1)
+	for configuration, want := range map[string]string{former: "coffre-programs", named: "programs-of-paris"} {
+		machine, _, err := Load(install(t, configuration, secrets))
+		if err != nil || machine.ProgramsBucket != want {
+			t.Errorf("%q instead of %q: %v", machine.ProgramsBucket, want, err)
+		}
+	}
+}
+
 func TestUnsafeOrBrokenConfigurationIsRefused(t *testing.T) {
 	good := machine("https://h:1")
 	for name, test := range map[string]struct {

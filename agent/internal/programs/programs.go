@@ -26,10 +26,6 @@ import (
 	"coffre.invalid/agent/internal/text"
 )
 
-// Bucket holds programs for all machines of a platform, and counts for no tenant. Anybody may read it: it is the hash in
-// signed orders that vouches for a program.
-const Bucket = "coffre-programs"
-
 // LimitBytes is the largest program that is fetched; restic has about 30 MiB.
 const LimitBytes = 256 << 20
 
@@ -39,7 +35,8 @@ const (
 	proveTimeout = 30 * time.Second
 )
 
-// Key is the name of a restic program in Bucket.
+// Key is the name of a restic program in the bucket of programs for all machines of a platform, which counts for no
+// tenant. Every machine may read it: it is the hash in signed orders that vouches for a program.
 func Key(sha256 string) string { return "restic/" + sha256 }
 
 // Find returns the path of the ordered program, and refuses any other: nobody who can write beside the agent can have
@@ -80,7 +77,7 @@ func Fetch(ctx context.Context, settings storage.Settings, paths config.Paths, w
 		}
 		if found := hex.EncodeToString(digest.Sum(nil)); found != wanted.SHA256 {
 			return fault.Refused(fmt.Sprintf("the platform's restic %s is another program: its SHA-256 is %s, not %s",
-				wanted.Version, found, wanted.SHA256), "find out who wrote to bucket "+Bucket)
+				wanted.Version, found, wanted.SHA256), "find out who wrote to bucket "+settings.Bucket)
 		}
 		return nil
 	})

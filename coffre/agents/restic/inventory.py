@@ -112,6 +112,7 @@ def render_settings(request: DeployRequest) -> bytes:
             "endpoint": storage.endpoint_url,
             "region": storage.region,
             "bucket": storage.bucket,
+            "programs_bucket": storage.programs_bucket,
             "ca_file": CA_FILES[request.target.system],
             "signing_public_key": base64.b64encode(trust.signing_public_key).decode(),
             "least_generation": trust.least_generation,

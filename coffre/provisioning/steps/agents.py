@@ -27,6 +27,7 @@ from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection, Tenant
+from coffre.storage.driver import PROGRAMS_BUCKET, Endpoint
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.memory import TenantMemory
@@ -64,13 +65,18 @@ def digest_inputs(opened: OpenTenant, name: str) -> str:
     control = opened.secrets.find_control()
     inputs = {
         "connection": machine.connection.model_dump(mode="json"),
-        "endpoint": [endpoint.url, endpoint.region, opened.buckets.name(name)],
+        "endpoint": [endpoint.url, endpoint.region, opened.buckets.name(name), *_other_programs(endpoint)],
         "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
         "signing_public_key": public_key_of(control.signing_key) if control else None,
         "programs": driver.find_build(machine.os).programs_sha256,
         "orders": wanted_orders(opened.tenant, opened.log, name) if driver.takes_orders else None,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _other_programs(endpoint: Endpoint) -> list[str]:
+    """Return the bucket of programs where it is not the one that every agent knows: those keep their digest."""
+    return [] if endpoint.programs_bucket == PROGRAMS_BUCKET else [endpoint.programs_bucket]
 
 
 def find_installed(log: Log, machine: str) -> Installed | None:

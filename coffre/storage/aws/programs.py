@@ -1,8 +1,5 @@
 """Programs for machines on AWS: one private bucket per account and region, which every machine's policy lets read."""
 
-import hashlib
-import time
-from contextlib import closing
 from typing import Any
 
 from coffre.errors import RefusedError
@@ -12,11 +9,10 @@ from coffre.storage.aws.policy import TLS_SID
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.s3 import policy
 from coffre.storage.s3.answers import count, reading, word
+from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.faults import AccessRefusedError, BucketAlreadyExistsError, GoneError, S3Error
 from coffre.storage.s3.programs import PublishedObject, S3ProgramShelf, object_key
 
-_PART_BYTES = 1 << 20
-_READ_PATIENCE_SECONDS = 900.0
 _REGION_WITHOUT_CONSTRAINT = "us-east-1"
 _ALREADY_OURS = "BucketAlreadyOwnedByYou"
 
@@ -60,20 +56,10 @@ class AwsProgramShelf(S3ProgramShelf):
             return PublishedObject(count(answer["ContentLength"]), word(answer["ETag"]).strip('"'))
 
     def read_sha256(self, sha256: str, limit_bytes: int) -> str | None:
-        digest, read_bytes, began = hashlib.sha256(), 0, time.monotonic()
         try:
-            with (
-                self._errors("read a program for machines"),
-                closing(self._s3.get_object(Bucket=self.bucket, Key=object_key(sha256))["Body"]) as body,
-            ):
-                for part in body.iter_chunks(_PART_BYTES):
-                    digest.update(part)
-                    read_bytes += len(part)
-                    if read_bytes > limit_bytes or time.monotonic() - began > _READ_PATIENCE_SECONDS:
-                        break
+            return S3Bucket(self.bucket, self._s3).read_sha256(object_key(sha256), limit_bytes)
         except GoneError:
             return None
-        return digest.hexdigest()
 
     def put(self, key: str, body: bytes, doing: str) -> None:
         self._ensure_bucket()

@@ -67,13 +67,18 @@ class AwsSession:
         return self.s3_endpoint(self.region)
 
     def s3_endpoint(self, region: str) -> Endpoint:
-        """Return the S3 endpoint of a region of the account: AWS's own, or that of AWS_ENDPOINT_URL."""
+        """Return the S3 endpoint of a region of the account: AWS's own, or that of AWS_ENDPOINT_URL.
+
+        Its authorities are those of AWS_CA_BUNDLE, if that is set.
+        """
         with self._making:
             plain = Config(signature_version=UNSIGNED, s3={"us_east_1_regional_endpoint": "regional"})
             client = self._session.create_client("s3", region_name=region, config=plain)
+        authorities = self._session.get_config_variable("ca_bundle")
         return Endpoint(
             url=client.meta.endpoint_url.rstrip("/"),
             region=region,
+            ca_file=Path(authorities).expanduser() if authorities else None,
             platform_id=f"aws:{self.account}:{self.region}",
             account_id=self.account,
             programs_bucket=programs_bucket(self.account, self.region),

@@ -14,7 +14,7 @@ import urllib3
 from coffre.errors import RefusedError
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import UserAlreadyExistsError
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.driver import PROGRAMS_BUCKET, AccessKey, Endpoint
 from coffre.storage.s3 import policy
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import (
@@ -34,7 +34,7 @@ from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, new_pat
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-USER = BUCKET = "coffre-programs"
+USER = BUCKET = PROGRAMS_BUCKET
 READ_SID = "CoffreAnyoneMayRead"
 
 _KEY_MARK = "CP"

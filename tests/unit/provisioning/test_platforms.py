@@ -20,11 +20,11 @@ def test_a_program_is_judged_by_the_hash_of_what_was_read() -> None:
         (
             {"linux-amd64": True, "windows-amd64": False},
             Verdict.PROBLEM,
-            "programs for windows-amd64 in bucket coffre-programs are not those",
+            "programs for windows-amd64 in bucket programs-of-paris are not those",
         ),
     ],
 )
 def test_one_swapped_program_is_a_problem(by_build: dict[str, bool | None], verdict: Verdict, named: str) -> None:
-    finding = judge_programs(by_build)
+    finding = judge_programs(by_build, "programs-of-paris")
     assert finding.verdict is verdict
     assert named in finding.sentence

@@ -38,7 +38,8 @@ type Server struct {
 // Bucket is the name of the machine's bucket.
 const Bucket = "bucket"
 
-// Programs is the name of a second bucket, whose keys the methods below name with this prefix and a slash.
+// Programs is the name of a second bucket, whose keys the methods below name with this prefix and a slash; so are those
+// of every bucket whose name begins with it.
 const Programs = "coffre-programs"
 
 // Start runs a server until the test ends.
@@ -118,8 +119,8 @@ func (s *Server) serve(writer http.ResponseWriter, request *http.Request) {
 			return
 		}
 	}
-	if bucket == Programs {
-		s.object(writer, request, Programs+"/"+key)
+	if strings.HasPrefix(bucket, Programs) {
+		s.object(writer, request, bucket+"/"+key)
 		return
 	}
 	if bucket != Bucket {

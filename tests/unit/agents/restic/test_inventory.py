@@ -63,6 +63,7 @@ def test_settings_say_who_the_machine_is():
         "endpoint": "https://s3.example:7443",
         "region": "default",
         "bucket": "martin-compta-01-0123456789",
+        "programs_bucket": "coffre-programs",
         "ca_file": "/etc/coffre/ca.pem",
         "signing_public_key": base64.b64encode(bytes(32)).decode(),
         "least_generation": 7,
