@@ -22,9 +22,9 @@ def publish_programs(tenant: Tenant, storage: Storage, on_replaced: OnReplaced, 
         if published is Publication.REPLACED:
             on_replaced(
                 f"platform {tenant.storage.platform}: bucket {storage.endpoint.programs_bucket} had another file in "
-                f"place of {name} {program.version} for {system.value} machines; Coffre published the program again; no machine ran "
-                "the other file, because signed orders name a program by its hash, but no machine could upgrade; find "
-                "out who writes to this bucket"
+                f"place of {name} {program.version} for {system.value} machines; Coffre published the program again; "
+                "no machine ran the other file, because signed orders name a program by its hash, but no machine "
+                "could upgrade; find out who writes to this bucket"
             )
 
 

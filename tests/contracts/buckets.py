@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from pydantic import SecretStr
 
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.errors import MissingCopyError
 from coffre.spec import naming
-from coffre.storage.driver import Storage
+from coffre.storage.driver import AccessKey, Storage
+from coffre.storage.platform import KeyOrigin
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
 from tests.doubles.secrets import InMemorySecrets
@@ -37,10 +39,15 @@ class Estate:
     storage: Storage
     secrets: InMemorySecrets
     make_bucket: Callable[[str], None]
+    keys: KeyOrigin = KeyOrigin.CHOSEN
 
     @property
     def buckets(self) -> TenantBuckets:
         return TenantBuckets(self.owner, self.storage, self.secrets)
+
+
+def s3_key(key: AccessKey) -> S3Key:
+    return S3Key(access_key_id=key.access_key_id, secret_access_key=SecretStr(key.secret_access_key))
 
 
 def control_of(tenant_id: str, owner_key: S3Key) -> ControlBundle:
@@ -84,8 +91,12 @@ def test_a_bucket_is_opened_with_the_key_that_is_trusted_then(estate: Estate) ->
     first = estate.secrets.control().owner_key
     buckets.open(COMPTA).put("control/gate.json", b"{}")
     begun = rotations.begin(estate.secrets.control(), [rotations.OWNER])
+    if estate.keys is KeyOrigin.GIVEN:
+        given = estate.storage.create_key(owner_uid)
+        begun = begun.model_copy(update={"owner_key": s3_key(given)})
+    else:
+        estate.storage.add_key(owner_uid, access_key(begun.owner_key))
     estate.secrets.save_control(begun)
-    estate.storage.add_key(owner_uid, access_key(begun.owner_key))
     assert buckets.owner_key() == access_key(first), "the old one, until its end is decided"
     assert buckets.open(COMPTA).exists("control/gate.json")
     estate.secrets.save_control(rotations.condemn(begun, [rotations.OWNER]))

@@ -23,6 +23,7 @@ from coffre.storage.driver import (
     Storage,
     Unusable,
 )
+from coffre.storage.platform import KeyOrigin
 from coffre.toolchain import sha256_file
 
 LIMIT_BYTES = 1 << 20
@@ -30,13 +31,14 @@ LIMIT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Place:
-    """A platform, an owner on it with a key and a wall, and a function that creates a bucket for the owner."""
+    """A platform, an owner on it with a key and a wall (None: it has none), and a function that creates its buckets."""
 
     storage: Storage
     owner: str
     key: AccessKey
-    wall_bytes: int
+    wall_bytes: int | None
     make_bucket: Callable[[str], str]
+    keys: KeyOrigin = KeyOrigin.CHOSEN
 
     def bucket(self, name: str) -> Bucket:
         return self.storage.open_bucket(self.make_bucket(name), self.key)
@@ -121,6 +123,7 @@ def test_the_owner_s_facts_count_every_version(place: Place) -> None:
 def test_no_byte_passes_the_wall_but_with_extra_room(walled: Place) -> None:
     """With a separate owner: a platform may still refuse for a while after the excess is deleted."""
     bucket = walled.bucket("wall")
+    assert walled.wall_bytes is not None
     more = b"x" * (walled.wall_bytes + 1)
     with pytest.raises(QuotaExceededError):
         bucket.put("much", more)
@@ -135,8 +138,11 @@ def test_keys_come_and_go(place: Place) -> None:
     storage, name = place.storage, place.make_bucket("keys")
     another = AccessKey(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
     assert not storage.accepts_key(name, another)
-    storage.add_key(place.owner, another)
-    storage.add_key(place.owner, another)
+    if place.keys is KeyOrigin.GIVEN:
+        another = storage.create_key(place.owner)
+    else:
+        storage.add_key(place.owner, another)
+        storage.add_key(place.owner, another)
     assert set(storage.list_key_ids(place.owner)) == {place.key.access_key_id, another.access_key_id}
     assert storage.accepts_key(name, another)
     assert name in storage.list_reachable_buckets(another)
