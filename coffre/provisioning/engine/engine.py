@@ -149,6 +149,21 @@ class StackEngine:
         With ``plan_file`` only the changes of that plan of Pulumi are made.
         """
         self.free_stale_lock(on_progress)
+        changes = self._up(on_progress, refresh, clear_pending, targets, takes_unequal, plan_file)
+        if self._plugin is None or not any(change.operation == "adopt" for change in changes):
+            return changes
+        # A plugin imports a resource as it is; the next run makes it as it should be.
+        return [*changes, *self._up(on_progress, False, False, None, takes_unequal, None)]
+
+    def _up(
+        self,
+        on_progress: OnProgress,
+        refresh: bool,
+        clear_pending: bool,
+        targets: Sequence[str] | None,
+        takes_unequal: bool,
+        plan_file: Path | None,
+    ) -> list[ResourceChange]:
         recorder = Recorder(on_progress)
         stack = self._open()
         with (
