@@ -65,6 +65,19 @@ PLATFORM: dict[str, Any] = {
 }
 """A platform.yaml with one platform, for tests that change one thing of it."""
 
+AWS_PLATFORM: dict[str, Any] = {
+    **PLATFORM,
+    "platforms": {
+        "lab": {
+            "kind": "aws",
+            "account": "123456789012",
+            "region": "eu-west-3",
+            "hosting": PLATFORM["platforms"]["lab"]["hosting"],
+        }
+    },
+}
+"""The same with a platform that creates the access keys and has no wall."""
+
 
 def tenant_with(**changes: Any) -> Tenant:
     """Return the example tenant with top-level fields replaced."""

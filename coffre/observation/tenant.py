@@ -17,6 +17,7 @@ from coffre.observation.machine import (
     look_at_machine,
     unknown_machine,
 )
+from coffre.observation.overshoot import Overshoot, foresee_overshoot
 from coffre.observation.stores import find_words, room_of
 from coffre.records.facts.departure import Stage
 from coffre.spec.options import option_status
@@ -57,8 +58,9 @@ class TenantObservation:
 
     ``gate`` and ``access`` are what the platform allows to the machines in service, regardless of the file: ``access``
     is open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the
-    stage that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted,
-    ``gate_look_seconds`` how often the gate must be checked while backups run.
+    stage that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted, or the
+    sold quota where the platform has no wall; ``gate_look_seconds`` how often the gate must be checked while backups
+    run.
     """
 
     tenant: str
@@ -119,15 +121,17 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
     quota_bytes = tenant.storage.quota_bytes
-    wall = (owner.wall_bytes if owner is not None else None) or wall_bytes(quota_bytes, opened.platform)
+    wall = owner.wall_bytes if owner is not None else None
+    used_bytes = sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None
+    overshoot = _foresee(opened, wall, used_bytes)
     return TenantObservation(
         tenant=tenant.slug,
         status="closed" if stage is Stage.CLOSED else tenant.status.value,
         quota_bytes=quota_bytes,
-        used_bytes=sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None,
-        wall_bytes=owner.wall_bytes if owner is not None else None,
-        beyond_wall_bytes=beyond_wall_bytes(wall, opened.platform.counting),
-        gate_look_seconds=look_seconds(quota_bytes, opened.platform),
+        used_bytes=used_bytes,
+        wall_bytes=wall,
+        beyond_wall_bytes=overshoot.beyond_bytes,
+        gate_look_seconds=overshoot.look_seconds,
         gate=judge_gates([look.is_gate_closed for look in looks if look.is_gate_closed is not None]),
         licences=count_licences(tenant),
         options=option_status(tenant.options),
@@ -137,6 +141,15 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         departure=stage,
         findings=tuple(findings),
     )
+
+
+def _foresee(opened: OpenTenant, wall: int | None, used_bytes: int | None) -> Overshoot:
+    """Return what may pass the wall, or the sold quota where there is none, and how often the gate must be checked."""
+    platform, quota_bytes = opened.platform, opened.tenant.storage.quota_bytes
+    if not opened.capabilities.has_wall:
+        return foresee_overshoot(opened.tenant, platform, opened.log, used_bytes)
+    stands = wall or wall_bytes(quota_bytes, platform)
+    return Overshoot(look_seconds(quota_bytes, platform), beyond_wall_bytes(stands, platform.counting))
 
 
 def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[MachineLook]) -> list[Finding]:

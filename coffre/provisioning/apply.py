@@ -15,6 +15,7 @@ from coffre.provisioning.steps import (
     commitments,
     deployment,
     guard,
+    keys,
     orders,
     repositories,
     retirement,
@@ -75,15 +76,18 @@ def apply_tenant(
                 planned, make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened, intent))
             )
         at = make_context(opened, intent, on_progress)
-        guarded = guard.do(at, clock())
+        reopened = keys.reopen(at)
+        guarded = guard.do(at, reopened, clock())
         escrowed = secrets.do(at, guarded)
         shut_out = access.shut_out(at, guarded, escrowed)
         published = orders.publish(at, guarded)
         removals = retirement.order_removals(at, escrowed, published, shut_out)
-        provisioned = storage.do(at, escrowed, removals, None if planned is None else planned.plan.storage)
+        revoked = retirement.revoke(at, escrowed, removals)
+        provisioned = storage.do(at, escrowed, revoked, None if planned is None else planned.plan.storage)
         forgotten = retirement.forget(at, escrowed, provisioned)
-        admitted = access.do(at, provisioned)
-        resumed = rotation.resume(at, escrowed, forgotten, admitted)
+        keyed = keys.do(at, forgotten)
+        admitted = access.do(at, keyed)
+        resumed = rotation.resume(at, escrowed, keyed, admitted)
         initialised = repositories.do(at, resumed)
         ordered = orders.do(at, published, initialised)
         gate = access.settle_gates(at, ordered)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
+from coffre.provisioning.terms.notes import Note, NoteKind
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
@@ -93,7 +94,12 @@ def load_plans(path: Path) -> tuple[ExactPlan, ...]:
 
 
 def refuse_unless_same(planned: ExactPlan, now: ExactPlan) -> None:
-    """Refuse (RefusedError) a plan that is out of date; names each difference. Pure."""
+    """Refuse (RefusedError) a plan that is out of date, with each difference, or that could not be complete. Pure."""
+    if any(note.kind is NoteKind.BUCKETS_UNREAD for note in now.plan.notes):
+        raise RefusedError(
+            f"{now.plan.tenant}: no plan is exact while the platform has no key of the owner: its buckets are not read",
+            f"Nothing was changed. Run `coffre apply {now.plan.tenant}`, or with --storage-only to leave the agents.",
+        )
     differences = list_differences(planned, now)
     if differences:
         raise RefusedError(
@@ -113,7 +119,7 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
         )
         if one != other
     ]
-    before, after = asdict(planned.plan), asdict(now.plan)
+    before, after = _comparable(planned.plan), _comparable(now.plan)
     for part, words in _PARTS.items():
         if _plain(before[part]) != _plain(after[part]):
             found.append(words)
@@ -126,6 +132,12 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
             "agent on ",
         ),
     ]
+
+
+def _comparable(plan: TenantPlan) -> dict[str, Any]:
+    """Return a plan's parts without what is measured and changes by itself. Pure."""
+    notes: tuple[Note, ...] = tuple(note for note in plan.notes if note.kind is not NoteKind.OVERSHOOT)
+    return asdict(replace(plan, notes=notes))
 
 
 def _plain(value: Any) -> Any:

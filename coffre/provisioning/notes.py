@@ -4,6 +4,7 @@ from datetime import date
 
 from coffre.agents.kinds import layout_of, with_repository
 from coffre.agents.repository import Part
+from coffre.observation.overshoot import foresee_overshoot
 from coffre.observation.retired import judge_retirement
 from coffre.provisioning.steps.retirement import list_standing
 from coffre.provisioning.terms.context import Context
@@ -12,6 +13,7 @@ from coffre.provisioning.terms.notes import (
     MachineNote,
     Note,
     NoteKind,
+    OvershootNote,
     RepositoryGoneNote,
     RetiredNote,
     TenantNote,
@@ -21,16 +23,19 @@ from coffre.tenant.estate.buckets import ExistingBuckets, TenantBuckets
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.holds import to_fact
 from coffre.tenant.lookup import local_today
+from coffre.tenant.opening import OpenTenant
 
 
-def note(at: Context) -> tuple[Note, ...]:
-    """Return the current notes; changes nothing."""
+def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
+    """Return the current notes; changes nothing. Unless ``is_open``, no key opens the existing buckets."""
     tenant = at.tenant
     waiting = (
         MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.opened.tenant, at.opened.log, at.existing)
     )
-    lost = note_lost_repositories(at.opened.tenant, at.opened.buckets, at.opened.memory, at.existing)
-    return (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *lost)
+    own = (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *_note_overshoot(at.opened))
+    if not is_open:
+        return (*own, TenantNote(NoteKind.BUCKETS_UNREAD))
+    return (*own, *note_lost_repositories(tenant, at.opened.buckets, at.opened.memory, at.existing))
 
 
 def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
@@ -56,6 +61,14 @@ def note_lost_repositories(
         if known and not (has_bucket and buckets.open(name).exists(config_key)):
             notes.append(RepositoryGoneNote(name, known))
     return tuple(notes)
+
+
+def _note_overshoot(opened: OpenTenant) -> tuple[Note, ...]:
+    """Tell what may pass the sold quota, where the platform itself enforces no limit."""
+    if opened.capabilities.has_wall:
+        return ()
+    foreseen = foresee_overshoot(opened.tenant, opened.platform, opened.log)
+    return (OvershootNote(foreseen.look_seconds, foreseen.beyond_bytes),)
 
 
 def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:

@@ -7,6 +7,7 @@ from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.notes import note
 from coffre.provisioning.sequence import STEPS
+from coffre.provisioning.steps.keys import opens_buckets
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.found import AccessSwitch, Change, Found, MachinePlan, SecretToMint, pick
 from coffre.provisioning.terms.notes import Note
@@ -45,9 +46,13 @@ def refuse_orphans(checkout: Checkout) -> None:
 
 
 def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
-    """Return what apply would change for an open tenant, compared with live facts."""
+    """Return what apply would change for an open tenant, compared with live facts.
+
+    Without a key of the owner on the platform, what the buckets have is not compared, and a note says so.
+    """
     at = make_context(opened, intent, _say_nothing)
-    found: list[Found] = [change for step in STEPS for change in step.look(at)]
+    is_open = opens_buckets(at)
+    found: list[Found] = [change for step in STEPS if is_open or not step.reads_buckets for change in step.look(at)]
     return TenantPlan(
         tenant=opened.tenant.slug,
         secrets_to_mint=tuple(each.subject for each in pick(found, SecretToMint)),
@@ -57,7 +62,7 @@ def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
         rotations=pick(found, PendingRotation),
         access=pick(found, AccessSwitch),
         steps=pick(found, Change),
-        notes=note(at),
+        notes=note(at, is_open=is_open),
     )
 
 

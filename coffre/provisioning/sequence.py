@@ -13,6 +13,7 @@ from coffre.provisioning.steps import (
     commitments,
     deployment,
     guard,
+    keys,
     orders,
     repositories,
     retirement,
@@ -31,27 +32,34 @@ def _nothing(_: Context) -> Sequence[Found]:
 
 @dataclass(frozen=True)
 class ApplyStep:
-    """One step; ``do`` takes the context and the results of earlier steps."""
+    """One step; ``do`` takes the context and the results of earlier steps.
+
+    ``reads_buckets``: its look needs the owner's key.
+    """
 
     do: Callable[..., Any]
     look: Callable[[Context], Sequence[Found]] = _nothing
+    reads_buckets: bool = False
 
 
 STEPS = (
+    ApplyStep(keys.reopen),
     ApplyStep(guard.do),
     ApplyStep(secrets.do, secrets.look),
     ApplyStep(access.shut_out),
     ApplyStep(orders.publish),
     ApplyStep(retirement.order_removals, retirement.look),
+    ApplyStep(retirement.revoke),
     ApplyStep(storage.do, storage.look),
     ApplyStep(retirement.forget),
-    ApplyStep(access.do, access.look),
+    ApplyStep(keys.do, keys.look),
+    ApplyStep(access.do, access.look, reads_buckets=True),
     ApplyStep(rotation.resume, rotation.look),
-    ApplyStep(repositories.do, repositories.look),
+    ApplyStep(repositories.do, repositories.look, reads_buckets=True),
     ApplyStep(orders.do),
-    ApplyStep(access.settle_gates, access.look_at_gates),
+    ApplyStep(access.settle_gates, access.look_at_gates, reads_buckets=True),
     ApplyStep(commitments.do, commitments.look),
-    ApplyStep(deployment.do, deployment.look),
+    ApplyStep(deployment.do, deployment.look, reads_buckets=True),
     ApplyStep(rotation.end),
     ApplyStep(commitments.deliver, commitments.look_at_delivery),
 )

@@ -93,6 +93,7 @@ def _union(primary: Copy[B], escrow: Copy[B]) -> B:
         )
     if isinstance(ours, ControlBundle) and isinstance(theirs, ControlBundle):
         united = {
+            "owner_key": ours.owner_key or theirs.owner_key,
             "machine_keys": theirs.machine_keys | ours.machine_keys,
             "old_machine_keys": theirs.old_machine_keys | ours.old_machine_keys,
             "old_owner_key": ours.old_owner_key or theirs.old_owner_key,

@@ -33,3 +33,7 @@ class MissingCopyError(BundleError):
 
 class ConflictingCopiesError(BundleError):
     """Both copies open, but have different values for the same secret: no rule can choose."""
+
+
+class MissingKeyError(ExpectedError):
+    """The platform has not created a key yet, so the bundle has none."""

@@ -3,9 +3,11 @@
 A rotation generates the new key and keeps the old one beside it. When the old key must end, it is *condemned*, and
 the bundle stores this: a run killed after that never gives it to the platform again. A condemned new key must be
 replaced too.
+
+Where the platform creates the S3 keys, the caller lets it create each new one (``new_key``), and saves it at once.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +15,8 @@ from pydantic import SecretStr
 
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
-from coffre.secrets.identifiers import SecretId, SecretKind
+from coffre.secrets.errors import MissingKeyError
+from coffre.secrets.identifiers import SecretId, SecretKind, describe
 from coffre.secrets.sealed import SealedPassword
 
 
@@ -52,6 +55,14 @@ _SECRET_KINDS = {
 OWNER = Subject(KeyKind.OWNER)
 SIGNING = Subject(KeyKind.SIGNING)
 
+NewKey = Callable[[Subject], S3Key]
+"""Returns the successor of an S3 key."""
+
+
+def mint_key(_: Subject) -> S3Key:
+    """Generate the successor of an S3 key, where keys are chosen."""
+    return minting.new_access_key()
+
 
 @dataclass(frozen=True)
 class PendingRotation:
@@ -68,8 +79,9 @@ def machine_key(machine: str) -> Subject:
 
 
 def list_subjects(control: ControlBundle, machines: Iterable[str]) -> list[Subject]:
-    """Return the keys of a tenant with these machines; a machine that was never applied has none."""
-    return [OWNER, *(machine_key(name) for name in machines if name in control.machine_keys), SIGNING]
+    """Return the keys of a tenant with these machines; a user that was never applied has none."""
+    users = [OWNER, *map(machine_key, machines)]
+    return [*(subject for subject in users if find_key(control, subject) is not None), SIGNING]
 
 
 def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[PendingRotation, ...]:
@@ -79,6 +91,23 @@ def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[
         for subject in list_subjects(control, machines)
         if is_pending(control, subject)
     )
+
+
+def find_key(control: ControlBundle, subject: Subject) -> S3Key | None:
+    """Return the newest S3 key of a user; None when it has none yet."""
+    found = entries(control).get(subject.secret)
+    return found if isinstance(found, S3Key) else None
+
+
+def get_key(control: ControlBundle, subject: Subject) -> S3Key:
+    """Return the newest S3 key of a user; MissingKeyError when it has none yet."""
+    found = find_key(control, subject)
+    if found is None:
+        raise MissingKeyError(
+            f"{describe(subject.secret)} does not exist yet: the platform creates it during an apply",
+            "Run `coffre apply` for this tenant.",
+        )
+    return found
 
 
 def find_old(control: ControlBundle, subject: Subject) -> S3Key | SecretStr | None:
@@ -104,9 +133,12 @@ def is_to_be_replaced_again(control: ControlBundle, subject: Subject) -> bool:
 
 
 def trusted_key(control: ControlBundle, subject: Subject) -> S3Key:
-    """Return the S3 key that the platform certainly has: the one being replaced, until it is condemned."""
+    """Return the S3 key that the platform certainly has: the one being replaced, until it is condemned.
+
+    MissingKeyError when there is none yet.
+    """
     old = None if is_condemned(control, subject) else find_old(control, subject)
-    found = entries(control)[subject.secret] if old is None else old
+    found = get_key(control, subject) if old is None else old
     assert isinstance(found, S3Key)  # noqa: S101 - the signing key is nothing of the platform's
     return found
 
@@ -117,7 +149,9 @@ def signing_keys(control: ControlBundle) -> list[SecretStr]:
     return [control.signing_key] if old is None else [control.signing_key, old]
 
 
-def start(control: ControlBundle, subjects: Sequence[Subject], *, now: bool) -> ControlBundle:
+def start(
+    control: ControlBundle, subjects: Sequence[Subject], *, now: bool, new_key: NewKey = mint_key
+) -> ControlBundle:
     """Begin the rotation of these keys, all in one save; with ``now`` the replaced keys are condemned at once.
 
     While one of them is pending, no other rotation begins: the one in progress must be finished first. With ``now`` an
@@ -127,17 +161,30 @@ def start(control: ControlBundle, subjects: Sequence[Subject], *, now: bool) -> 
     decided = [s for s in unfinished if is_condemned(control, s) or is_to_be_replaced_again(control, s)]
     if decided or (unfinished and not now):
         return control
-    begun = begin(control, [subject for subject in subjects if subject not in unfinished])
+    begun = begin(control, [subject for subject in subjects if subject not in unfinished], new_key)
     if not now:
         return begun
     return _with_condemned(begun, {s.old_secret for s in subjects} | {subject.secret for subject in unfinished})
 
 
-def begin(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
+def begin(control: ControlBundle, subjects: Iterable[Subject], new_key: NewKey = mint_key) -> ControlBundle:
     """Generate a successor of each key and keep the key beside it; a condemned one stays condemned."""
     for subject in subjects:
-        control = _begun(control, subject)
+        control = _begun(control, subject, new_key)
     return control
+
+
+def give_first(control: ControlBundle, subject: Subject, key: S3Key) -> ControlBundle:
+    """Add the first S3 key of a user."""
+    return _with_key(control, subject, key)
+
+
+def withdraw(control: ControlBundle, subject: Subject) -> ControlBundle:
+    """Make the S3 key that is being replaced the only one again; the save must name its successor as dropped."""
+    old = find_old(control, subject)
+    assert isinstance(old, S3Key)  # noqa: S101 - asked of a user whose key is being replaced
+    alone = drop(_with_key(control, subject, old), [subject])
+    return alone.model_copy(update={"condemned": tuple(each for each in alone.condemned if each != subject.secret)})
 
 
 def condemn(control: ControlBundle, subjects: Iterable[Subject]) -> ControlBundle:
@@ -159,20 +206,26 @@ def drop(control: ControlBundle, subjects: Collection[Subject]) -> ControlBundle
     )
 
 
-def _begun(control: ControlBundle, subject: Subject) -> ControlBundle:
+def _begun(control: ControlBundle, subject: Subject, new_key: NewKey) -> ControlBundle:
     update: dict[str, object]
-    if subject.kind is KeyKind.OWNER:
-        update = {"owner_key": minting.new_access_key(), "old_owner_key": control.owner_key}
-    elif subject.kind is KeyKind.SIGNING:
+    if subject.kind is KeyKind.SIGNING:
+        begun = control
         update = {"signing_key": minting.new_signing_key(), "old_signing_key": control.signing_key}
     else:
-        name = str(subject.machine)
-        update = {
-            "machine_keys": {**control.machine_keys, name: minting.new_access_key()},
-            "old_machine_keys": {**control.old_machine_keys, name: control.machine_keys[name]},
-        }
+        replaced = get_key(control, subject)
+        begun = _with_key(control, subject, new_key(subject))
+        if subject.machine is None:
+            update = {"old_owner_key": replaced}
+        else:
+            update = {"old_machine_keys": {**control.old_machine_keys, subject.machine: replaced}}
     renamed = (subject.old_secret if each == subject.secret else each for each in control.condemned)
-    return control.model_copy(update={**update, "condemned": tuple(sorted(renamed))})
+    return begun.model_copy(update={**update, "condemned": tuple(sorted(renamed))})
+
+
+def _with_key(control: ControlBundle, subject: Subject, key: S3Key) -> ControlBundle:
+    if subject.machine is None:
+        return control.model_copy(update={"owner_key": key})
+    return control.model_copy(update={"machine_keys": {**control.machine_keys, subject.machine: key}})
 
 
 def _with_condemned(control: ControlBundle, keys: Collection[SecretId]) -> ControlBundle:

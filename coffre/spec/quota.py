@@ -10,6 +10,7 @@ from typing import Protocol
 from coffre.spec.gateways import Gateways
 
 LOOK_SECONDS_AT_MOST = 300
+LOOK_SECONDS_AT_LEAST = 5
 
 
 class WallTerms(Protocol):
@@ -74,6 +75,26 @@ def look_seconds(quota_bytes: int, platform: WallTerms) -> int:
     gateways = platform.counting
     seconds = reserve_bytes(quota_bytes, platform) // (gateways.count * gateways.intake_bytes)
     return max(1, min(seconds, LOOK_SECONDS_AT_MOST))
+
+
+def gate_seconds(quota_bytes: int, used_bytes: int, growth: float | None, platform: WallTerms) -> int:
+    """Return how often the gate must be checked while backups run, where no wall stands behind it.
+
+    After half of the time in which the usage reaches the quota, at its ``growth`` in bytes per second (None: unknown,
+    so the most that a tenant can send), but never later than `look_seconds`.
+    """
+    intake = platform.counting.count * platform.counting.intake_bytes
+    at_most = max(LOOK_SECONDS_AT_LEAST, look_seconds(quota_bytes, platform))
+    rate = intake if growth is None else min(growth, intake)
+    if rate <= 0:
+        return at_most
+    half = max(0, quota_bytes - used_bytes) / rate / 2
+    return max(LOOK_SECONDS_AT_LEAST, min(int(half), at_most))
+
+
+def overshoot_bytes(seconds: int, platform: WallTerms) -> int:
+    """Return the most that a tenant can store beyond its quota between two looks at the gate."""
+    return platform.counting.count * platform.counting.intake_bytes * seconds
 
 
 def _percent(amount: int, percent: int) -> int:

@@ -53,6 +53,16 @@ class Capabilities:
     has_object_lock: bool
     has_policies: bool
 
+    @property
+    def gives_keys(self) -> bool:
+        """Whether the platform generates the access keys, so that none can be chosen."""
+        return self.keys is KeyOrigin.GIVEN
+
+    @property
+    def has_wall(self) -> bool:
+        """Whether the platform itself enforces a limit."""
+        return self.hard_quota is not QuotaScope.NONE
+
 
 class MediaKeeper(StrEnum):
     """Who keeps the media of a platform."""

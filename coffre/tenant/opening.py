@@ -13,7 +13,8 @@ from coffre.spec.loader import Checkout
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
-from coffre.storage.kinds import connect
+from coffre.storage.kinds import connect, driver_of
+from coffre.storage.platform import Capabilities
 from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog
@@ -58,6 +59,11 @@ class OpenTenant:
     @property
     def platform(self) -> Platform:
         return self.checkout.settings.platforms[self.tenant.storage.platform]
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """The capabilities of the platform's kind."""
+        return driver_of(self.platform).capabilities
 
     @cached_property
     def embedded(self) -> EmbeddedProof:

@@ -7,6 +7,7 @@ from coffre.secrets.bundles import ControlBundle
 from coffre.spec.naming import Named
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
+from coffre.storage.platform import KeyOrigin
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
 from tests.doubles.secrets import InMemorySecrets
@@ -23,9 +24,9 @@ class InMemoryEstate:
     buckets: TenantBuckets
 
     @classmethod
-    def empty(cls, tenant: Named) -> "InMemoryEstate":
+    def empty(cls, tenant: Named, keys: KeyOrigin = KeyOrigin.CHOSEN) -> "InMemoryEstate":
         """Return a platform that knows nothing of a tenant which has no secrets yet: it was never applied."""
-        storage, secrets = MemoryPlatform(), InMemorySecrets(slug=tenant.slug, tenant_id=tenant.id)
+        storage, secrets = MemoryPlatform(keys=keys), InMemorySecrets(slug=tenant.slug, tenant_id=tenant.id)
         return cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
 
     @classmethod

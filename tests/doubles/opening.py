@@ -22,11 +22,15 @@ from tests.doubles.buckets import InMemoryEstate
 AUTHOR = Author("claire@example.org", "1a2b3c4d5e6f")
 
 
-def open_in_memory(tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path) -> OpenTenant:
-    """Return the service of a tenant file over an estate in memory; its records are those of the log."""
-    settings = PlatformFile.model_validate(PLATFORM)
+def open_in_memory(
+    tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path, settings: PlatformFile | None = None
+) -> OpenTenant:
+    """Return the service of a tenant file over an estate in memory; its records are those of the log.
+
+    ``settings`` is the content of platform.yaml, by default that of `tests.builders`.
+    """
     return OpenTenant(
-        checkout=Checkout(root, settings, {tenant.slug: tenant}),
+        checkout=Checkout(root, settings or PlatformFile.model_validate(PLATFORM), {tenant.slug: tenant}),
         tenant=tenant,
         storage=estate.storage,
         secrets=estate.secrets,
@@ -54,7 +58,8 @@ class InMemoryDesk:
         with Records.open(checkout.settings.records, checkout.root) as records:
             log = log_of(tenant, records)
             held = under_recorded(tenant, list_recorded(log))
-            yield replace(open_in_memory(held, self.estate, log, checkout.root), on_notice=on_notice)
+            opened = open_in_memory(held, self.estate, log, checkout.root, checkout.settings)
+            yield replace(opened, on_notice=on_notice)
 
     @contextmanager
     def lock_recorded(self, checkout: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[OpenTenant]:

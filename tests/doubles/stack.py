@@ -20,7 +20,7 @@ from coffre.provisioning.engine.stack import state_folder
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec.loader import Checkout
 from coffre.storage.driver import TENANT_ID_TAG, AccessKey
-from coffre.storage.platform import Declaration
+from coffre.storage.platform import Declaration, KeyOrigin
 from coffre.storage.s3.lifecycle import find_undelete_days
 from tests.doubles.storage import MemoryPlatform
 
@@ -192,7 +192,10 @@ class InMemoryStack:
     def _delete(self, each: Resource) -> None:
         match each.kind:
             case "User":
-                self._platform.delete_user(each.inputs["uid"])
+                uid = each.inputs["uid"]
+                if self._platform.key_origin is KeyOrigin.GIVEN and self._platform.list_key_ids(uid):
+                    raise RemoteError(f"{uid} still has access keys: no stack deletes it")
+                self._platform.delete_user(uid)
             case "AccessKey":
                 self._platform.delete_key(each.inputs["uid"], each.inputs["access_key_id"])
             case "BucketLifecycle":

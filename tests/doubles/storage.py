@@ -29,7 +29,10 @@ from coffre.storage.driver import (
     Unusable,
     Upload,
 )
+from coffre.storage.platform import KeyOrigin
 
+MOST_GIVEN_KEYS = 2
+"""The maximum number of keys of a user where the platform creates them, as on AWS."""
 EARLY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
@@ -63,9 +66,13 @@ class _State:
 
 
 class MemoryPlatform:
-    """One platform; its clock advances by one second with each write, and never on its own."""
+    """One platform; its clock advances by one second with each write, and never on its own.
 
-    def __init__(self, url: str = "https://memory.invalid") -> None:
+    ``keys`` tells whether a user gets the keys that Coffre chooses, or at most two that the platform creates.
+    """
+
+    def __init__(self, url: str = "https://memory.invalid", keys: KeyOrigin = KeyOrigin.CHOSEN) -> None:
+        self.key_origin = keys
         self.endpoint = Endpoint(url, platform_id="memory")
         self.now = EARLY
         self._users: dict[str, _User] = {}
@@ -111,9 +118,15 @@ class MemoryPlatform:
         return [] if user is None else list(user.keys)
 
     def add_key(self, uid: str, key: AccessKey) -> None:
+        assert self.key_origin is KeyOrigin.CHOSEN, "keys of this platform cannot be chosen"
         self._users[uid].keys.setdefault(key.access_key_id, key.secret_access_key)
 
     def create_key(self, uid: str) -> AccessKey:
+        assert self.key_origin is KeyOrigin.GIVEN, "this platform creates no keys"
+        if uid not in self._users:
+            raise RemoteError(f"there is no user {uid}")
+        if len(self._users[uid].keys) >= MOST_GIVEN_KEYS:
+            raise RemoteError(f"{uid} has {MOST_GIVEN_KEYS} access keys already")
         key = AccessKey(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
         self._users[uid].keys[key.access_key_id] = key.secret_access_key
         return key
@@ -234,7 +247,7 @@ class MemoryPlatform:
 
 
 class MemoryBucket:
-    """One bucket; every key opens it with the owner's rights."""
+    """One bucket; every key opens it with the owner's rights, but only a valid one where the platform creates keys."""
 
     def __init__(self, platform: MemoryPlatform, name: str, opened_with: AccessKey | None = None) -> None:
         self.name = name
@@ -243,6 +256,9 @@ class MemoryBucket:
 
     @property
     def _state(self) -> _State:
+        key = self.opened_with
+        if self._platform.key_origin is KeyOrigin.GIVEN and key and not self._platform.accepts_key(self.name, key):
+            raise RemoteError(f"the platform refuses the key {key.access_key_id}")
         return self._platform.state_of(self.name)
 
     def _current(self) -> dict[str, _Version]:

@@ -17,12 +17,18 @@ from coffre.provisioning import apply as apply_module
 from coffre.provisioning.apply import TenantOutcome, apply_tenant
 from coffre.provisioning.exact import ExactPlan, make_exact
 from coffre.provisioning.plan import TenantPlan, plan_tenant
+from coffre.provisioning.rotation import rotate
+from coffre.provisioning.rotation.rotate import KeyChoice, RotationOutcome, rotate_tenant
 from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.spec.loader import load_checkout
+from coffre.spec.platform import PlatformKind
+from coffre.storage import kinds as storage_kinds
+from coffre.storage.platform import KeyOrigin
 from coffre.tenant.opening import OpenTenant
-from tests.builders import PLATFORM, machine_with, tenant_file
+from tests.builders import AWS_PLATFORM, PLATFORM, machine_with, tenant_file
 from tests.doubles.buckets import InMemoryEstate
+from tests.doubles.given_keys import GivenKeysDriver
 from tests.doubles.opening import InMemoryDesk
 from tests.doubles.ordered_agent import Fleet, drivers_in_memory
 from tests.doubles.repository import Entry, write_snapshot
@@ -34,6 +40,7 @@ SLUG = "martin"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 """Within the working hours of the platform."""
 RETIRED = {"on": "2026-11-01", "keep_until": "2099-12-31"}
+EVERY_KEY = KeyChoice()
 T = TypeVar("T")
 
 
@@ -93,6 +100,9 @@ class Workshop:
             clock=lambda: NOON,
         )
 
+    def rotate(self, choice: KeyChoice = EVERY_KEY, *, now: bool = False) -> RotationOutcome:
+        return rotate_tenant(load_checkout(self.root), SLUG, choice, now=now, on_progress=self.said.append)
+
     def look(self, read: Callable[[OpenTenant], T]) -> T:
         """Return what a command that opens the tenant now reads of it."""
         with self.open() as opened:
@@ -115,15 +125,23 @@ class Workshop:
             self.estate.bucket(machine).hide(key)
 
 
-def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """Return a workshop whose tenant was never applied; what apply reaches outside is in memory until the test ends."""
+def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch, keys: KeyOrigin = KeyOrigin.CHOSEN) -> Workshop:
+    """Return a workshop whose tenant was never applied; what apply reaches outside is in memory until the test ends.
+
+    Where keys are given, the platform has no wall either.
+    """
     (root / "tenants").mkdir()
-    (root / "platform.yaml").write_text(yaml.safe_dump(PLATFORM, allow_unicode=True), encoding="utf-8")
+    platform = PLATFORM if keys is KeyOrigin.CHOSEN else AWS_PLATFORM
+    (root / "platform.yaml").write_text(yaml.safe_dump(platform, allow_unicode=True), encoding="utf-8")
     write_tenant(root)
-    estate = InMemoryEstate.empty(load_checkout(root).tenants[SLUG])
+    estate = InMemoryEstate.empty(load_checkout(root).tenants[SLUG], keys)
+    if keys is KeyOrigin.GIVEN:
+        monkeypatch.setitem(storage_kinds.DRIVERS, PlatformKind.AWS, lambda: GivenKeysDriver(estate.storage))
     workshop = Workshop(root, estate, Fleet(estate.storage))
     for kind, driver in drivers_in_memory(workshop.fleet, root).items():
         monkeypatch.setitem(DRIVERS, kind, driver)
     monkeypatch.setattr(apply_module, "lock_recorded", workshop.desk.lock_recorded)
-    monkeypatch.setattr(storage_step, "TenantStack", functools.partial(InMemoryStack, estate.storage))
+    for module in (storage_step, rotate):
+        monkeypatch.setattr(module, "TenantStack", functools.partial(InMemoryStack, estate.storage))
+    monkeypatch.setattr(rotate, "lock_recorded", workshop.desk.lock_recorded)
     return workshop

@@ -38,22 +38,26 @@ def status(
     names = tenants or list(checkout.tenants)
     seen: list[TenantObservation] = []
     failed: list[str] = []
+    without_wall: set[str] = set()
     for name in names:
         with (
             turn_of(name, failed, alone=len(names) == 1),
             open_tenant(checkout, name, output.warning) as opened,
         ):
             seen.append(observe(opened, now))
+            if not opened.capabilities.has_wall:
+                without_wall.add(name)
     if as_json:
         output.result_json(seen)
     for tenant in [] if as_json else seen:
-        _show_status(tenant, now)
+        _show_status(tenant, now, has_wall=tenant.tenant not in without_wall)
     if failed or any(tenant.findings for tenant in seen):
         raise typer.Exit(FAILED)
 
 
-def _show_status(tenant: "TenantObservation", now: datetime) -> None:
+def _show_status(tenant: "TenantObservation", now: datetime, *, has_wall: bool = True) -> None:
     from coffre.cli.words.findings import describe
+    from coffre.cli.words.plan import describe_overshoot
 
     if tenant.departure == "closed":
         output.result(f"{tenant.tenant} (closed): its backups are erased, its storage and its licences are given back")
@@ -66,7 +70,9 @@ def _show_status(tenant: "TenantObservation", now: datetime) -> None:
         f"{tenant.tenant} ({tenant.status}): {used} of {format_sold(tenant.quota_bytes)} used, "
         f"gate {tenant.gate or 'unknown'}; licences: {licences}"
     )
-    if tenant.wall_bytes is not None:
+    if not has_wall:
+        output.result(f"  {describe_overshoot(tenant.beyond_wall_bytes, tenant.gate_look_seconds)}")
+    elif tenant.wall_bytes is not None:
         output.result(
             f"  wall at {format_bytes(tenant.wall_bytes)}, all versions counted; up to "
             f"{format_bytes(tenant.beyond_wall_bytes)} may exceed it until every gateway has counted; while backups "

@@ -75,7 +75,14 @@ def describe_difference(difference: "Difference") -> str:
 def describe_note(note: "Note", tenant: str) -> str:
     """Say what holds now of a tenant and needs no change."""
     from coffre.operations.holds.settle import describe_hold
-    from coffre.provisioning.terms.notes import HoldNote, MachineNote, RepositoryGoneNote, RetiredNote, TenantNote
+    from coffre.provisioning.terms.notes import (
+        HoldNote,
+        MachineNote,
+        OvershootNote,
+        RepositoryGoneNote,
+        RetiredNote,
+        TenantNote,
+    )
 
     match note:
         case HoldNote():
@@ -91,6 +98,16 @@ def describe_note(note: "Note", tenant: str) -> str:
                 f"{note.machine}: its repository is gone, and it held {note.snapshots} snapshots: "
                 "apply refuses this machine"
             )
+        case OvershootNote():
+            return describe_overshoot(note.beyond_bytes, note.look_seconds)
+
+
+def describe_overshoot(beyond_bytes: int, look_seconds: int) -> str:
+    """Say what may pass the sold quota where the gate is the only limit."""
+    return (
+        f"the platform has no wall: the gate is the only limit, and up to {format_bytes(beyond_bytes)} may exceed the "
+        f"sold quota between two looks; while backups run, run `coffre gate` every {look_seconds} s"
+    )
 
 
 def describe_step(step: "Change") -> str:
@@ -126,6 +143,10 @@ _DIFFERENCES = {
 }
 _TENANT_NOTES = {
     "leaving": "leaving: `coffre offboard {tenant} --plan` has the dates and what will go",
+    "buckets_unread": (
+        "the platform has no access key of the owner: what the buckets have is not compared here, and `coffre apply` "
+        "has a key created first"
+    ),
     "suspended": "suspended: its machines neither back up nor restore, and agents are left as they are",
 }
 _MACHINE_NOTES = {
@@ -152,6 +173,11 @@ _WORDS = {
     "stop filling": "stopped: {machines} fills the storage with something other than backups",
     "let go on": "released: {machines} no longer fills the storage",
     "wall": "wall: {before} → {after}: at most {beyond} beyond the sold quota can ever be stored",
+    "new keys": "access keys created by the platform for: {machines}",
+    "replace keys": (
+        "access keys of {machines}: the platform no longer has them; it creates new ones, and the agents get them"
+    ),
+    "delete keys": "access keys of {machines} that are in no bundle are deleted",
     "quota_change": "quota sold: {before} → {after}",
     "licence_change": "licences sold: {before} → {after}",
     "option_change": "options: {before} → {after}",

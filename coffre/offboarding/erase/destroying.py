@@ -165,9 +165,8 @@ def _known_keys(tenant: Tenant, control: ControlBundle | None) -> dict[str, list
     """Return the users of the tenant's keys, with the ids of these keys."""
     if control is None:
         return {}
-    found: dict[str, list[str]] = {naming.owner_uid(tenant): [control.owner_key.access_key_id]}
-    if control.old_owner_key is not None:
-        found[naming.owner_uid(tenant)].append(control.old_owner_key.access_key_id)
+    owner_keys = (control.owner_key, control.old_owner_key)
+    found = {naming.owner_uid(tenant): [key.access_key_id for key in owner_keys if key is not None]}
     for keys in (control.machine_keys, control.old_machine_keys):
         for machine, key in keys.items():
             found.setdefault(naming.machine_uid(tenant, machine), []).append(key.access_key_id)

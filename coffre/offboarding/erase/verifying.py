@@ -25,7 +25,7 @@ from coffre.offboarding.erase.destroying import list_users
 from coffre.offboarding.lifecycle.evidence import ErasureBegan
 from coffre.operations.repository import storage_of
 from coffre.provisioning.engine.removal import list_stack_files
-from coffre.secrets import minting
+from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
 from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
@@ -61,7 +61,7 @@ def verify_gone(
         *_check_users(tenant, storage, control),
         *try_access_keys(storage, erased[0].bucket if erased else naming.owner_uid(tenant), control),
         *(
-            _check_restore(storage, formats, control.owner_key, began)
+            _check_restore(storage, formats, rotations.get_key(control, rotations.OWNER), began)
             for began in erased
             for formats in _list_formats(tenant, began.machine)
         ),

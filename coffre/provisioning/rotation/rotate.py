@@ -2,6 +2,9 @@
 
 Only the control bundle stores the state of a rotation (`coffre.secrets.rotations`), so the next `rotate` or `apply`
 completes a run that was killed at any point: with the same new keys, and no old key added again.
+
+Where the platform creates keys, a new one is saved after its creation: a kill between the two leaves a key that no
+bundle has, and the next command deletes it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,9 +21,11 @@ from coffre.provisioning.engine.stack import TenantStack, declare
 from coffre.provisioning.rotation.earlier import upgrade
 from coffre.provisioning.rotation.rules import KeyUse, PendingReason, is_at_work, machines_to_move, waits_for
 from coffre.provisioning.steps.agents import deploy
-from coffre.provisioning.steps.secrets import check_escrow, current_keys, ensure_report_keys
+from coffre.provisioning.steps.keys import create_successor, uid_of
+from coffre.provisioning.steps.secrets import check_escrow, declared_keys, ensure_report_keys
 from coffre.provisioning.terms.context import refuse_what_rules_forbid
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome
+from coffre.provisioning.terms.found import OWNER
 from coffre.records.facts.agents import KeyRotated
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key, entries
@@ -84,6 +89,7 @@ class TenantRotation:
         self._opened = opened
         self._on_progress = on_progress
         self._cut: set[Subject] = set()
+        self._created: set[str] = set()
         self.control = control
 
     def pending(self, subjects: Iterable[Subject]) -> list[Subject]:
@@ -100,23 +106,31 @@ class TenantRotation:
 
     def start(self, subjects: Sequence[Subject], *, now: bool) -> None:
         """Create the new keys and save them in escrow, or continue a rotation in progress."""
-        self._save(rotations.start(self.control, subjects, now=now))
+        self._save(rotations.start(self.control, subjects, now=now, new_key=self._new_key))
         for subject in self.pending(subjects):
             self._record_once(subject, "begun")
 
     def put_new_keys(self, subjects: Iterable[Subject]) -> None:
         """Add each new key to the platform beside the old one, and check that the owner's new key is accepted."""
-        storage = self._opened.storage
         for subject in self.pending(subjects):
-            uid = self._uid(subject)
-            if uid is None:
+            if subject.kind is KeyKind.SIGNING:
                 continue
-            key = access_key(self._newest(subject))
-            if key.access_key_id not in storage.list_key_ids(uid):
-                self._on_progress(f"adding the new key of {uid} beside the old one")
-                storage.add_key(uid, key)
+            self._ensure_on_platform(subject)
             if subject == rotations.OWNER:
                 self._probe_owner()
+
+    def _ensure_on_platform(self, subject: Subject) -> None:
+        storage, uid = self._opened.storage, uid_of(self._opened.tenant, subject)
+        key = access_key(rotations.get_key(self.control, subject))
+        if key.access_key_id in self._created or key.access_key_id in storage.list_key_ids(uid):
+            return
+        if self._gives_keys:
+            raise RemoteError(
+                f"the platform no longer has the new key of {uid} ({key.access_key_id})",
+                f"Run `coffre apply {self._opened.tenant.slug}`: it has another one created.",
+            )
+        self._on_progress(f"adding the new key of {uid} beside the old one")
+        storage.add_key(uid, key)
 
     def cut(self, subjects: Iterable[Subject], *, is_stack_done: bool = False) -> None:
         """Delete every condemned key from the platform, and check that it is refused.
@@ -191,7 +205,7 @@ class TenantRotation:
             return []
         # Two saves: after a kill between them, the bundle still names the key to replace.
         self._save(rotations.drop(self.control, ready), dropping=[subject.old_secret for subject in ready])
-        self._save(rotations.begin(self.control, ready))
+        self._save(rotations.begin(self.control, ready, self._new_key))
         self._cut.difference_update(ready)
         for subject in ready:
             self._record_once(subject, "begun")
@@ -201,22 +215,20 @@ class TenantRotation:
         if not due:
             return
         opened = self._opened
-        if not is_stack_done:
-            declaration = declare(
-                opened.tenant, opened.checkout, opened.platform, current_keys(opened.tenant, self.control)
-            )
+        if not is_stack_done and not self._gives_keys:
+            declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, self.control))
             # Opened with the current bundle: the stack compares the platform's keys with those of the bundle.
             stack = TenantStack(opened.checkout, opened.tenant.slug, self.control)
-            stack.up(declaration, self._on_progress, only=[f"{self._uid(subject)}-key" for subject in due])
+            stack.up(declaration, self._on_progress, only=[f"{uid_of(opened.tenant, subject)}-key" for subject in due])
         for subject in due:
-            self._verify_cut(subject, str(self._uid(subject)))
+            self._verify_cut(subject, uid_of(opened.tenant, subject))
 
     def _verify_cut(self, subject: Subject, uid: str) -> None:
         old = rotations.find_old(self.control, subject)
         assert isinstance(old, S3Key)  # noqa: S101 - a condemned key is kept until its refusal is checked
         storage = self._opened.storage
         if old.access_key_id in storage.list_key_ids(uid):
-            # The stack's state was lost meanwhile, and the new one never knew the key.
+            # No stack knows a key that the platform created, or one from before its state was lost.
             storage.delete_key(uid, old.access_key_id)
         machine = subject.machine or next(iter(self._machines()), None)
         is_there = old.access_key_id in storage.list_key_ids(uid)
@@ -230,7 +242,7 @@ class TenantRotation:
 
     def _probe_owner(self) -> None:
         """Check that the owner's new key can list and read policies."""
-        key = access_key(self.control.owner_key)
+        key = access_key(rotations.get_key(self.control, rotations.OWNER))
         for name in self._machines():
             bucket = self._opened.storage.open_bucket(self._opened.buckets.name(name), key)
             bucket.list_objects(naming.CONTROL_PREFIX)
@@ -261,15 +273,18 @@ class TenantRotation:
         """Return the machines in service that have a bucket, and therefore a user and a key."""
         return with_bucket(self._opened.tenant.active_machines())
 
-    def _newest(self, subject: Subject) -> S3Key:
-        key = entries(self.control)[subject.secret]
-        assert isinstance(key, S3Key)  # noqa: S101 - asked of keys that have a user on the platform
-        return key
+    @property
+    def _gives_keys(self) -> bool:
+        return self._opened.capabilities.gives_keys
 
-    def _uid(self, subject: Subject) -> str | None:
-        if subject.kind is KeyKind.OWNER:
-            return self._opened.buckets.owner_uid
-        return naming.machine_uid(self._opened.tenant, subject.machine) if subject.machine else None
+    def _new_key(self, subject: Subject) -> S3Key:
+        if not self._gives_keys:
+            return rotations.mint_key(subject)
+        opened = self._opened
+        uid = uid_of(opened.tenant, subject)
+        key = create_successor(opened.storage, self.control, uid, subject, self._on_progress)
+        self._created.add(key.access_key_id)
+        return key
 
     def _save(self, control: ControlBundle, dropping: Sequence[SecretId] = ()) -> None:
         if control != self.control:
@@ -326,7 +341,7 @@ def choose_subjects(tenant: Tenant, control: ControlBundle, choice: KeyChoice) -
     for subject in chosen:
         if subject not in everything:
             raise RefusedError(
-                f"{tenant.slug}/{subject.machine} has no key to rotate",
+                f"{tenant.slug}/{subject.machine or OWNER} has no key to rotate",
                 "It was never applied, or is retired; nothing was changed.",
             )
     return chosen

@@ -10,10 +10,10 @@ from coffre.provisioning.steps.out_of_hours import record_out_of_hours
 from coffre.provisioning.steps.repositories import look_at_losses
 from coffre.provisioning.steps.secrets import check_escrow
 from coffre.provisioning.terms.context import Context
-from coffre.provisioning.terms.done import Guarded
+from coffre.provisioning.terms.done import Guarded, Reopened
 
 
-def do(at: Context, now: datetime) -> Guarded:
+def do(at: Context, reopened: Reopened, now: datetime) -> Guarded:
     """Refuse what must not continue, remember what buckets contain, and record the decision on replaced machines."""
     opened, intent = at.opened, at.intent
     if not intent.replaces_orders:

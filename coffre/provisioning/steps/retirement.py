@@ -18,6 +18,7 @@ from coffre.provisioning.terms.differences import DifferenceKind, StateDifferenc
 from coffre.provisioning.terms.done import (
     Escrowed,
     Forgotten,
+    KeysRevoked,
     MachineOutcome,
     MachineState,
     Provisioned,
@@ -99,6 +100,22 @@ def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_o
     for name in at.existing.among(with_orders(retired)):
         TenantOrders.of(opened).write(name, replaces_foreign=at.intent.replaces_orders)
     return RemovalsOrdered(tuple(to_remove))
+
+
+def revoke(at: Context, escrowed: Escrowed, removals: RemovalsOrdered) -> KeysRevoked:
+    """Delete the keys of retired machines where the stack has none: a platform may keep a user that still has keys.
+
+    Retired machines have their last orders. May run twice.
+    """
+    opened = at.opened
+    if opened.capabilities.gives_keys:
+        retired = {name: opened.machine(name) for name in list_retired(at.tenant)}
+        for name in with_bucket(retired):
+            uid = naming.machine_uid(opened.tenant, name)
+            for access_key_id in opened.storage.list_key_ids(uid):
+                at.on_progress(f"{name} is retired: deleting its access key {access_key_id}")
+                opened.storage.delete_key(uid, access_key_id)
+    return KeysRevoked()
 
 
 def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgotten:

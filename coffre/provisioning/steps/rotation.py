@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from coffre.agents.kinds import with_bucket
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.terms.context import Context
-from coffre.provisioning.terms.done import Admitted, Deployed, Escrowed, Forgotten
+from coffre.provisioning.terms.done import Admitted, Deployed, Escrowed, Keyed
 from coffre.secrets.rotations import PendingRotation, pending_rotations
 
 
@@ -23,9 +23,9 @@ def look(at: Context) -> tuple[PendingRotation, ...]:
     return () if control is None else pending_rotations(control, with_bucket(at.tenant.active_machines()))
 
 
-def resume(at: Context, escrowed: Escrowed, forgotten: Forgotten, admitted: Admitted) -> Resumed:
+def resume(at: Context, escrowed: Escrowed, keyed: Keyed, admitted: Admitted) -> Resumed:
     """Continue the rotations of an earlier command, now that the whole stack is updated."""
-    rotation = TenantRotation(at.opened, forgotten.control, at.on_progress)
+    rotation = TenantRotation(at.opened, keyed.control, at.on_progress)
     rotation.resume()
     # With the keys that had to be replaced a second time.
     return Resumed(rotation, Escrowed(rotation.control, escrowed.data))

@@ -22,14 +22,20 @@ from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.opening import OpenTenant
 
 
-def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBundle | None) -> list[str]:
-    """Name the machines without a key or a repository password ("owner" for the tenant itself). Pure."""
+def missing_secrets(
+    tenant: Tenant, control: ControlBundle | None, data: DataBundle | None, *, gives_keys: bool = False
+) -> list[str]:
+    """Name the machines without a key or a repository password ("owner" for the tenant itself). Pure.
+
+    With ``gives_keys`` the platform creates the keys, after the users: none is missing here.
+    """
     active = tenant.active_machines()
-    keys, passwords = with_bucket(active), with_repository(active)
+    keys, passwords = {} if gives_keys else with_bucket(active), with_repository(active)
     if control is None or data is None:
-        return [OWNER, *keys]
+        return [OWNER, *(name for name in active if name in keys or name in passwords)]
     lacking_key = [name for name in keys if name not in control.machine_keys]
     lacking_password = [name for name in passwords if name not in data.repository_passwords]
     return [name for name in active if name in lacking_key or name in lacking_password]
@@ -37,13 +43,20 @@ def missing_secrets(tenant: Tenant, control: ControlBundle | None, data: DataBun
 
 def look(at: Context) -> list[SecretToMint]:
     """Return the keys and passwords that do not exist yet, by their owner."""
-    secrets = at.opened.secrets
-    return [SecretToMint(name) for name in missing_secrets(at.tenant, secrets.find_control(), secrets.find_data())]
+    secrets, gives_keys = at.opened.secrets, at.opened.capabilities.gives_keys
+    missing = missing_secrets(at.tenant, secrets.find_control(), secrets.find_data(), gives_keys=gives_keys)
+    return [SecretToMint(name) for name in missing]
 
 
 def do(at: Context, guarded: Guarded) -> Escrowed:
-    """Create the missing secrets, and save them in escrow before use."""
-    return ensure_secrets(at.opened.tenant, at.opened.secrets, at.opened.log, at.on_progress)
+    """Create the missing secrets, and save them in escrow before use.
+
+    Where the platform creates the access keys, the step `keys` has them created and saves them.
+    """
+    opened = at.opened
+    return ensure_secrets(
+        opened.tenant, opened.secrets, opened.log, at.on_progress, gives_keys=opened.capabilities.gives_keys
+    )
 
 
 def check_escrow(checkout: Checkout, embedded: EmbeddedProof) -> str:
@@ -58,7 +71,12 @@ def check_escrow(checkout: Checkout, embedded: EmbeddedProof) -> str:
 
 
 def ensure_secrets(
-    tenant: Tenant, secrets: TenantSecrets, log: TenantLog, on_progress: Callable[[str], None]
+    tenant: Tenant,
+    secrets: TenantSecrets,
+    log: TenantLog,
+    on_progress: Callable[[str], None],
+    *,
+    gives_keys: bool = False,
 ) -> Escrowed:
     """Return the tenant's secrets after creating the missing ones; new ones are in escrow before this returns.
 
@@ -66,10 +84,13 @@ def ensure_secrets(
     """
     control = secrets.find_control()
     data = secrets.find_data()
-    missing = missing_secrets(tenant, control, data)
+    missing = missing_secrets(tenant, control, data, gives_keys=gives_keys)
     if missing:
         on_progress(f"creating keys and passwords for {', '.join(missing)}, and saving them in escrow")
-    whole = Escrowed(_completed_control(tenant, control), _completed_data(tenant, data))
+    whole = Escrowed(
+        _completed_control(tenant, control, gives_keys=gives_keys),
+        _completed_data(tenant, data),
+    )
     # Also without a new secret: a save only writes what a copy lacks, and fails when the escrow could not store it.
     secrets.save_data(whole.data)
     secrets.save_control(whole.control)
@@ -91,6 +112,13 @@ def ensure_report_keys(tenant: Tenant, secrets: TenantSecrets, log: TenantLog, c
     return whole
 
 
+def declared_keys(opened: OpenTenant, control: ControlBundle | None) -> TenantKeys:
+    """Return the keys with which a tenant's stack is declared; none of the platform's own: no state may have these."""
+    if opened.capabilities.gives_keys:
+        return placeholder_keys(with_bucket(opened.tenant.machines))
+    return current_keys(opened.tenant, control)
+
+
 def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
     """Return the keys of the stack, and a placeholder where the next apply will create one. Pure.
 
@@ -110,19 +138,23 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
     return TenantKeys(access_key(rotations.trusted_key(control, rotations.OWNER)), machines)
 
 
-def _completed_control(tenant: Tenant, existing: ControlBundle | None) -> ControlBundle:
-    """Return the bundle with a key for each machine; existing keys are kept, also of machines that are gone."""
-    if existing is None:
-        return ControlBundle(
-            tenant_id=tenant.id,
-            owner_key=minting.new_access_key(),
-            machine_keys={name: minting.new_access_key() for name in with_bucket(tenant.active_machines())},
-            stack_passphrase=minting.new_passphrase(),
-            signing_key=minting.new_signing_key(),
-        )
+def _completed_control(tenant: Tenant, existing: ControlBundle | None, *, gives_keys: bool) -> ControlBundle:
+    """Return the bundle with a key for each user; existing keys are kept, also of machines that are gone.
+
+    With ``gives_keys`` no key is added: the platform creates them, once the users exist.
+    """
+    whole = existing or ControlBundle(
+        tenant_id=tenant.id,
+        owner_key=None,
+        stack_passphrase=minting.new_passphrase(),
+        signing_key=minting.new_signing_key(),
+    )
+    if gives_keys:
+        return whole
     active = with_bucket(tenant.active_machines())
-    minted = {name: minting.new_access_key() for name in active if name not in existing.machine_keys}
-    return existing.model_copy(update={"machine_keys": {**existing.machine_keys, **minted}})
+    minted = {name: minting.new_access_key() for name in active if name not in whole.machine_keys}
+    owner_key = whole.owner_key or minting.new_access_key()
+    return whole.model_copy(update={"owner_key": owner_key, "machine_keys": {**whole.machine_keys, **minted}})
 
 
 def _completed_data(tenant: Tenant, existing: DataBundle | None) -> DataBundle:

@@ -7,9 +7,9 @@ from pathlib import Path
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import TenantStack, declare, state_folder
-from coffre.provisioning.steps.secrets import current_keys
+from coffre.provisioning.steps.secrets import declared_keys
 from coffre.provisioning.terms.context import Context
-from coffre.provisioning.terms.done import Escrowed, Provisioned, RemovalsOrdered
+from coffre.provisioning.terms.done import Escrowed, KeysRevoked, Provisioned
 from coffre.provisioning.terms.found import Change, ChangeKind
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 
@@ -18,7 +18,7 @@ def look(at: Context) -> list[ResourceChange | Change]:
     """Return each change of each resource, and the change of the wall."""
     opened, tenant = at.opened, at.tenant
     control = opened.secrets.find_control()
-    declaration = declare(opened.tenant, opened.checkout, opened.platform, current_keys(tenant, control))
+    declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, control))
     if control is not None and tenant.slug in state_folder(opened.checkout).list_stacks():
         stack = TenantStack(opened.checkout, opened.tenant.slug, control)
         return [*stack.preview(declaration, takes_unequal=at.intent.takes_unequal), *_look_at_wall(at)]
@@ -27,16 +27,14 @@ def look(at: Context) -> list[ResourceChange | Change]:
         return [*stack.preview(declaration), *_look_at_wall(at)]
 
 
-def do(
-    at: Context, escrowed: Escrowed, removals: RemovalsOrdered, planned: Sequence[ResourceChange] | None
-) -> Provisioned:
+def do(at: Context, escrowed: Escrowed, revoked: KeysRevoked, planned: Sequence[ResourceChange] | None) -> Provisioned:
     """Change the platform as the file wants: with ``planned`` exactly by these changes, or RefusedError.
 
-    The keys are in escrow. Retired machines have their last orders: their keys are deleted now.
+    The chosen keys are in escrow. Retired machines have their last orders: their keys are deleted now.
     """
     opened, takes_unequal = at.opened, at.intent.takes_unequal
     stack = TenantStack(opened.checkout, opened.tenant.slug, escrowed.control)
-    declaration = declare(opened.tenant, opened.checkout, opened.platform, current_keys(at.tenant, escrowed.control))
+    declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, escrowed.control))
     if planned is None:
         changes = stack.up(declaration, at.on_progress, takes_unequal=takes_unequal)
     else:
@@ -46,6 +44,8 @@ def do(
 
 def _look_at_wall(at: Context) -> list[Change]:
     opened = at.opened
+    if not opened.capabilities.has_wall:
+        return []
     owner = opened.storage.find_owner(opened.buckets.owner_uid, exact=False)
     before = owner.wall_bytes if owner is not None else None
     quota_bytes = at.tenant.storage.quota_bytes

@@ -65,6 +65,23 @@ class Forgotten:
 
 
 @dataclass(frozen=True)
+class Reopened:
+    """The owner's key opens the tenant's existing buckets."""
+
+
+@dataclass(frozen=True)
+class KeysRevoked:
+    """Users of retired machines have no key, where keys are no resources of the stack."""
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """The owner and every machine in service that has a bucket have their key on the platform and in escrow."""
+
+    control: ControlBundle
+
+
+@dataclass(frozen=True)
 class Admitted:
     """Holds and suspensions are on every bucket as the file says."""
 

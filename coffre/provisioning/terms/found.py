@@ -57,6 +57,12 @@ class ChangeKind(StrEnum):
     STOP_FILLING = "stop filling"
     LET_GO_ON = "let go on"
     WALL = "wall"
+    NEW_KEYS = "new keys"
+    """The platform creates the first access keys of these users; the tenant's own user is `OWNER`."""
+    REPLACE_KEYS = "replace keys"
+    """The platform no longer has the keys of the bundle: it creates new ones, and the agents get them."""
+    DELETE_KEYS = "delete keys"
+    """The platform has keys of these users that no bundle has."""
     QUOTA = EventKind.QUOTA_CHANGE.value
     LICENCES = EventKind.LICENCE_CHANGE.value
     OPTIONS = EventKind.OPTION_CHANGE.value

@@ -20,6 +20,9 @@ class NoteKind(StrEnum):
     RETIRED_AHEAD = "retired_ahead"
     AGENT_STANDS = "agent_stands"
     REPOSITORY_GONE = "repository_gone"
+    BUCKETS_UNREAD = "buckets_unread"
+    """The platform has no key of the owner: what the buckets have is compared once an apply has had one created."""
+    OVERSHOOT = "overshoot"
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class HoldNote:
 
 @dataclass(frozen=True)
 class TenantNote:
-    """The tenant is leaving, or suspended."""
+    """The tenant is leaving, or suspended, or its buckets cannot be read yet."""
 
-    kind: Literal[NoteKind.LEAVING, NoteKind.SUSPENDED]
+    kind: Literal[NoteKind.LEAVING, NoteKind.SUSPENDED, NoteKind.BUCKETS_UNREAD]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,19 @@ class RepositoryGoneNote:
     kind: Literal[NoteKind.REPOSITORY_GONE] = NoteKind.REPOSITORY_GONE
 
 
+@dataclass(frozen=True)
+class OvershootNote:
+    """The platform enforces no limit: the gate alone does, and this much may pass the sold quota between two looks.
+
+    The values are measured, and change by themselves.
+    """
+
+    look_seconds: int
+    beyond_bytes: int
+    kind: Literal[NoteKind.OVERSHOOT] = NoteKind.OVERSHOOT
+
+
 Note = Annotated[
-    HoldNote | TenantNote | RetiredNote | MachineNote | RepositoryGoneNote,
+    HoldNote | TenantNote | RetiredNote | MachineNote | RepositoryGoneNote | OvershootNote,
     Field(discriminator="kind"),
 ]

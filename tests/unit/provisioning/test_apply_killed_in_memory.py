@@ -15,6 +15,7 @@ from coffre.records.activity import RunOutcome
 from coffre.records.facts.agents import MachineRetired, OrdersIssued, Removal
 from coffre.records.facts.contract import Commissioned
 from coffre.spec import naming
+from coffre.storage.platform import KeyOrigin
 from tests.doubles.ordered_agent import Fleet
 from tests.doubles.storage import MemoryBucket, MemoryPlatform
 from tests.doubles.workshop import CAISSE, COMPTA, RETIRED, Workshop, on_host, open_workshop, three_machines
@@ -28,6 +29,12 @@ class Killed(BaseException):
 @pytest.fixture
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     return open_workshop(tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=KeyOrigin)
+def either_workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Workshop:
+    """A workshop on a platform that takes chosen keys, and one on a platform that creates them."""
+    return open_workshop(tmp_path, monkeypatch, request.param)
 
 
 def kill_at(patched: pytest.MonkeyPatch, where: Any, name: str, turn: int, *, after: bool = True) -> None:
@@ -55,19 +62,27 @@ def end_what_was_killed(workshop: Workshop) -> None:
     assert not workshop.plan().is_needed
     if control_before is not None:
         keys = secrets.control().machine_keys
-        assert secrets.control().owner_key == control_before.owner_key
+        assert control_before.owner_key in (None, secrets.control().owner_key)
         assert control_before.machine_keys == {name: keys[name] for name in control_before.machine_keys}
     for name in data_before.repository_passwords if data_before is not None else ():
         assert read_password(secrets.data(), name) == read_password(data_before, name), "no second password"
     for name in (COMPTA, CAISSE):
         check_one_repository(workshop, name)
         check_one_content_a_generation(workshop, name)
+    check_no_key_is_unknown(workshop)
     delivered = workshop.look(lambda opened: list(opened.log.list(Commissioned)))
     assert len(delivered) == 1
     assert [run.outcome for run in workshop.look(lambda opened: opened.records.list_runs())] == [
         RunOutcome.DONE,
         RunOutcome.FAILED,
     ]
+
+
+def check_no_key_is_unknown(workshop: Workshop) -> None:
+    control, owner = workshop.estate.secrets.control(), workshop.estate.buckets.owner_uid
+    known = {key.access_key_id for key in (control.owner_key, *control.machine_keys.values()) if key is not None}
+    users = workshop.platform.list_users(owner)
+    assert {each for uid in users for each in workshop.platform.list_key_ids(uid)} == known
 
 
 def check_one_repository(workshop: Workshop, machine: str) -> None:
@@ -95,8 +110,9 @@ EACH_STEP = pytest.mark.parametrize(
 
 @EACH_STEP
 def test_killed_after_any_step_the_next_apply_ends_it_and_nothing_is_lost(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, step: ApplyStep
+    either_workshop: Workshop, monkeypatch: pytest.MonkeyPatch, step: ApplyStep
 ) -> None:
+    workshop = either_workshop
     with monkeypatch.context() as patched:
         kill_at(patched, sys.modules[step.do.__module__], step.do.__name__, 1)
         with pytest.raises(Killed):
@@ -106,8 +122,9 @@ def test_killed_after_any_step_the_next_apply_ends_it_and_nothing_is_lost(
 
 @EACH_STEP
 def test_a_retirement_that_is_killed_after_any_step_is_ended_once_by_the_next_apply(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, step: ApplyStep
+    either_workshop: Workshop, monkeypatch: pytest.MonkeyPatch, step: ApplyStep
 ) -> None:
+    workshop = either_workshop
     workshop.apply()
     snapshot, password = workshop.back_up(COMPTA), read_password(workshop.estate.secrets.data(), COMPTA)
     workshop.write_file(machines=three_machines(**{COMPTA: on_host(COMPTA, retired=RETIRED)}))
@@ -121,6 +138,7 @@ def test_a_retirement_that_is_killed_after_any_step_is_ended_once_by_the_next_ap
     assert orders is not None
     assert (orders["generation"], orders["remove"]) == (2, True), "its last order, written once"
     assert COMPTA not in workshop.estate.secrets.control().machine_keys
+    check_no_key_is_unknown(workshop)
     assert not workshop.fleet.machine(COMPTA).has_agent
     facts = workshop.look(
         lambda opened: [type(each.fact) for each in opened.log.list((MachineRetired, Removal), COMPTA)]

@@ -1,0 +1,196 @@
+"""Access keys that the platform creates: a user's key comes after the user, and is in escrow before the next one.
+
+Where keys are chosen, they come with the users, and nothing happens here.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from coffre.agents.kinds import with_bucket
+from coffre.provisioning.terms.context import Context, OnProgress
+from coffre.provisioning.terms.done import Forgotten, Keyed, Reopened
+from coffre.provisioning.terms.found import OWNER, Change, ChangeKind
+from coffre.records.facts.agents import KeyRotated
+from coffre.secrets import rotations
+from coffre.secrets.bundles import ControlBundle, S3Key
+from coffre.secrets.rotations import Subject
+from coffre.spec import naming
+from coffre.spec.tenant import Tenant
+from coffre.storage.driver import Storage
+from coffre.tenant.opening import OpenTenant
+
+
+class KeyState(StrEnum):
+    """What the platform has of the newest key of a user."""
+
+    THERE = "there"
+    NEW = "new"
+    """There never was one."""
+    LOST = "lost"
+    """The bundle has one, and the platform does not."""
+
+
+@dataclass(frozen=True)
+class UserKeys:
+    """A user's keys in the bundle, compared with those on the platform.
+
+    ``is_old_lost``: the platform no longer has the key that is being replaced. ``unknown`` are the ids of keys that the
+    bundle does not have: a kill between the creation and the save leaves one.
+    """
+
+    state: KeyState
+    is_old_lost: bool
+    unknown: tuple[str, ...]
+
+
+def judge_keys(control: ControlBundle, subject: Subject, live_ids: Collection[str]) -> UserKeys:
+    """Compare a user's keys with those on the platform. Pure."""
+    key, old = rotations.find_key(control, subject), rotations.find_old(control, subject)
+    state = KeyState.NEW
+    if key is not None:
+        state = KeyState.THERE if key.access_key_id in live_ids else KeyState.LOST
+    is_old_lost = isinstance(old, S3Key) and old.access_key_id not in live_ids
+    return UserKeys(state, is_old_lost, _unknown(control, subject, live_ids))
+
+
+def look(at: Context) -> list[Change]:
+    """Return the users for which the platform would create a key, or whose unknown keys would be deleted."""
+    opened = at.opened
+    if not opened.capabilities.gives_keys:
+        return []
+    subjects, control = _list_users(opened.tenant), opened.secrets.find_control()
+    if control is None:
+        return [Change(ChangeKind.NEW_KEYS, tuple(map(_name, subjects)))]
+    found = {
+        _name(subject): judge_keys(control, subject, opened.storage.list_key_ids(uid_of(opened.tenant, subject)))
+        for subject in subjects
+    }
+    changed = {
+        ChangeKind.NEW_KEYS: tuple(name for name, keys in found.items() if keys.state is KeyState.NEW),
+        ChangeKind.REPLACE_KEYS: tuple(name for name, keys in found.items() if keys.state is KeyState.LOST),
+        ChangeKind.DELETE_KEYS: tuple(name for name, keys in found.items() if keys.unknown),
+    }
+    return [Change(kind, names) for kind, names in changed.items() if names]
+
+
+def opens_buckets(at: Context) -> bool:
+    """Tell whether the owner's key opens the existing buckets; asked of the platform only where it creates keys."""
+    opened = at.opened
+    if not opened.capabilities.gives_keys or not at.existing:
+        return True
+    control = opened.secrets.control()
+    if rotations.find_key(control, rotations.OWNER) is None:
+        return False
+    key = rotations.trusted_key(control, rotations.OWNER)
+    return key.access_key_id in opened.storage.list_key_ids(opened.buckets.owner_uid)
+
+
+def reopen(at: Context) -> Reopened:
+    """Give the owner its key when its buckets exist, before anything reads them: a kill or a loss left none."""
+    opened = at.opened
+    if opened.capabilities.gives_keys and at.existing:
+        settle_key(opened, opened.secrets.control(), rotations.OWNER, at.on_progress)
+    return Reopened()
+
+
+def do(at: Context, forgotten: Forgotten) -> Keyed:
+    """Let the platform create the key of each user that has none, and save each before the next one. May run twice."""
+    control = forgotten.control
+    if at.opened.capabilities.gives_keys:
+        for subject in _list_users(at.tenant):
+            control = settle_key(at.opened, control, subject, at.on_progress)
+    return Keyed(control)
+
+
+def settle_key(opened: OpenTenant, control: ControlBundle, subject: Subject, on_progress: OnProgress) -> ControlBundle:
+    """Return the saved bundle with a key of a user that the platform has. May run twice, also after a kill."""
+    uid = uid_of(opened.tenant, subject)
+    found = judge_keys(control, subject, opened.storage.list_key_ids(uid))
+    _delete(opened.storage, uid, found.unknown, on_progress)
+    match found.state:
+        case KeyState.NEW:
+            first = rotations.give_first(control, subject, _create(opened.storage, uid, on_progress))
+            opened.secrets.save_control(first)
+            return first
+        case KeyState.LOST:
+            return _replace_lost(opened, control, subject, on_progress)
+        case KeyState.THERE if found.is_old_lost and not rotations.is_condemned(control, subject):
+            # The rotation in progress goes on with the new key alone.
+            condemned = rotations.condemn(control, [subject])
+            opened.secrets.save_control(condemned)
+            return condemned
+    return control
+
+
+def create_successor(
+    storage: Storage, control: ControlBundle, uid: str, subject: Subject, on_progress: OnProgress
+) -> S3Key:
+    """Let the platform create another key of a user, after deleting those that the bundle does not have.
+
+    A platform limits the number of keys of a user, often to two.
+    """
+    _delete(storage, uid, _unknown(control, subject, storage.list_key_ids(uid)), on_progress)
+    return _create(storage, uid, on_progress)
+
+
+def uid_of(tenant: Tenant, subject: Subject) -> str:
+    """Return the user of the platform that has an S3 key. Pure."""
+    return naming.owner_uid(tenant) if subject.machine is None else naming.machine_uid(tenant, subject.machine)
+
+
+def _replace_lost(
+    opened: OpenTenant, control: ControlBundle, subject: Subject, on_progress: OnProgress
+) -> ControlBundle:
+    """Replace a key that the platform no longer has. After each save a kill leaves two copies that agree."""
+    if rotations.find_old(control, subject) is not None:
+        return settle_key(opened, _end_rotation(opened, control, subject), subject, on_progress)
+    uid, lost = uid_of(opened.tenant, subject), rotations.get_key(control, subject)
+    key = _create(opened.storage, uid, on_progress)
+    begun = rotations.condemn(rotations.begin(control, [subject], lambda _: key), [subject])
+    opened.secrets.save_control(begun)
+    replaced = KeyRotated(subject.secret.kind.value, "done", key.access_key_id, lost.access_key_id)
+    opened.log.append(replaced, subject.machine)
+    kept = rotations.drop(begun, [subject])
+    opened.secrets.save_control(kept, dropping=[subject.old_secret])
+    return kept
+
+
+def _end_rotation(opened: OpenTenant, control: ControlBundle, subject: Subject) -> ControlBundle:
+    """End the rotation to a key that is lost: with the key before it, unless that one is condemned."""
+    old = rotations.find_old(control, subject)
+    if isinstance(old, S3Key) and rotations.is_condemned(control, subject):
+        opened.storage.delete_key(uid_of(opened.tenant, subject), old.access_key_id)
+        ended = rotations.drop(control, [subject])
+    else:
+        ended = rotations.withdraw(control, subject)
+    opened.secrets.save_control(ended, dropping=[subject.secret, subject.old_secret])
+    return ended
+
+
+def _list_users(tenant: Tenant) -> list[Subject]:
+    return [rotations.OWNER, *map(rotations.machine_key, with_bucket(tenant.active_machines()))]
+
+
+def _name(subject: Subject) -> str:
+    return subject.machine or OWNER
+
+
+def _unknown(control: ControlBundle, subject: Subject, live_ids: Iterable[str]) -> tuple[str, ...]:
+    keys = (rotations.find_key(control, subject), rotations.find_old(control, subject))
+    known = {key.access_key_id for key in keys if isinstance(key, S3Key)}
+    return tuple(each for each in live_ids if each not in known)
+
+
+def _delete(storage: Storage, uid: str, access_key_ids: Iterable[str], on_progress: OnProgress) -> None:
+    for access_key_id in access_key_ids:
+        on_progress(f"deleting the access key {access_key_id} of {uid}, which is in no bundle")
+        storage.delete_key(uid, access_key_id)
+
+
+def _create(storage: Storage, uid: str, on_progress: OnProgress) -> S3Key:
+    on_progress(f"the platform creates an access key of {uid}")
+    created = storage.create_key(uid)
+    return S3Key(access_key_id=created.access_key_id, secret_access_key=SecretStr(created.secret_access_key))

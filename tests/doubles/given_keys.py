@@ -1,0 +1,88 @@
+"""A kind of platform for tests that creates the access keys and has no wall: its stack has neither keys nor quota."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pulumi
+
+from coffre.agents.kinds import with_bucket
+from coffre.spec import naming
+from coffre.spec.platform import Platform
+from coffre.spec.tenant import Tenant
+from coffre.storage.checking import PlatformFinding
+from coffre.storage.driver import TENANT_ID_TAG
+from coffre.storage.platform import (
+    PLACEHOLDER,
+    Capabilities,
+    KeyOrigin,
+    OnProgress,
+    QuotaScope,
+    RecordedResource,
+    SecretOf,
+    TenantKeys,
+)
+from coffre.storage.s3 import lifecycle
+from tests.doubles.storage import MemoryPlatform
+
+
+class GivenKeysDriver:
+    """The kind of that platform; implements PlatformDriver."""
+
+    capabilities = Capabilities(QuotaScope.NONE, KeyOrigin.GIVEN, None, has_object_lock=False, has_policies=False)
+
+    def __init__(self, platform: MemoryPlatform) -> None:
+        self._platform = platform
+
+    def connect(self, platform: Platform, root: Path) -> MemoryPlatform:
+        return self._platform
+
+    def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> "GivenKeysDeclaration":
+        assert {keys.owner, *keys.machines.values()} <= {PLACEHOLDER, None}, "a key of the platform is in no stack"
+        return GivenKeysDeclaration(tenant, frozenset(name for name, key in keys.machines.items() if key is not None))
+
+    def check(
+        self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
+    ) -> list[PlatformFinding]:
+        return []
+
+
+@dataclass(frozen=True)
+class GivenKeysDeclaration:
+    """A tenant's users and buckets, for InMemoryStack; implements Declaration. ``users`` are machines with a user."""
+
+    tenant: Tenant
+    users: frozenset[str]
+    digest: str = ""
+
+    def program(self) -> None:
+        owner = naming.owner_uid(self.tenant)
+        _declare("User", owner, {"uid": owner})
+        for machine in with_bucket(self.tenant.machines):
+            name = naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
+            if machine in self.users:
+                uid = naming.machine_uid(self.tenant, machine)
+                _declare("User", uid, {"uid": uid})
+            _declare("Bucket", name, {"name": name, "owner": owner, "tags": {TENANT_ID_TAG: self.tenant.id}})
+            _declare("BucketPolicy", f"{name}-policy", {"bucket": name, "has_user": machine in self.users})
+            if self.tenant.hold is None:
+                rules = lifecycle.rules(self.tenant.storage.undelete_days)
+                _declare("BucketLifecycle", f"{name}-lifecycle", {"bucket": name, "rules": rules})
+
+    def program_without_keys(self) -> None:
+        self.program()
+
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
+        raise AssertionError("the stack in memory compares by itself")
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def served(self, address: Path, *, takes_unequal: bool) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def _declare(kind: str, name: str, inputs: Mapping[str, object]) -> None:
+    pulumi.CustomResource(f"given:index:{kind}", name, dict(inputs))
