@@ -1,6 +1,5 @@
 """What a stolen key of one machine can and cannot do, on the real RGW with the policy that Coffre writes."""
 
-import json
 import ssl
 import time
 import urllib.error
@@ -8,15 +7,30 @@ import urllib.request
 from urllib.parse import quote
 
 import pytest
-from botocore.exceptions import ClientError
 
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.driver import QuotaExceededError
 from coffre.storage.s3 import policy
 from coffre.storage.s3.faults import AccessRefusedError
+from tests.contracts.isolation import (
+    DELETIONS,
+    FOREIGN,
+    FORGERIES,
+    MACHINES_KEYS,
+    OWNERS_KEYS,
+    OWNERS_WORK,
+    PACK,
+    SETTINGS,
+    STATES,
+    refused,
+)
 from tests.integration.storage.world import MIB
 
-PACK = "restic/data/00/pack"
+SWITCHES = {
+    "gate": (policy.GATE_SID, policy.gate_statement),
+    "stop": (policy.STOP_SID, policy.stop_statement),
+    "suspension": (policy.SUSPENSION_SID, policy.suspension_statement),
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +41,14 @@ def owner(world):
 @pytest.fixture(scope="module")
 def thief(world, owner):
     """The machine whose key was stolen; its bucket holds a repository, a report and an order."""
-    machine = world.make_machine(owner, "thief")
-    keep = world.s3(owner)
-    for key in ("restic/config", "restic/keys/1", "control/desired.json"):
-        keep.put_object(Bucket=machine.bucket, Key=key, Body=b"of the owner")
-    for key in (PACK, "restic/index/1", "restic/snapshots/1", "restic/locks/1", "reports/1.json"):
+    return fill(world, owner, world.make_machine(owner, "thief"))
+
+
+def fill(world, owner, machine):
+    """Write what the calls need into a machine's bucket."""
+    for key in OWNERS_KEYS:
+        world.s3(owner).put_object(Bucket=machine.bucket, Key=key, Body=b"of the owner")
+    for key in MACHINES_KEYS:
         world.s3(machine).put_object(Bucket=machine.bucket, Key=key, Body=b"of the machine")
     return machine
 
@@ -49,62 +66,51 @@ def stranger(world):
     return world.make_machine(world.make_owner("other"), "stranger")
 
 
-def refused(call, **arguments) -> bool:
-    """Tell whether RGW said 403; any other error is an error of the test.
-
-    From Ceph 20 on a call that deletes several objects answers 200 and says so of each one.
-    """
-    try:
-        refusals = call(**arguments).get("Errors", [])
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
-            raise
-        return True
-    return bool(refusals) and all(each["Code"] == "AccessDenied" for each in refusals)
+@pytest.mark.parametrize("call", FOREIGN, ids=str)
+def test_a_machine_sees_nothing_of_another_machine(world, thief, neighbour, call):
+    assert call.is_refused(world.s3(thief), neighbour.bucket)
 
 
-READS = {
-    "get": lambda s3, b: refused(s3.get_object, Bucket=b, Key=PACK),
-    "head": lambda s3, b: refused(s3.head_object, Bucket=b, Key=PACK),
-    "list": lambda s3, b: refused(s3.list_objects_v2, Bucket=b),
-    "list versions": lambda s3, b: refused(s3.list_object_versions, Bucket=b),
-    "head bucket": lambda s3, b: refused(s3.head_bucket, Bucket=b),
-    "put": lambda s3, b: refused(s3.put_object, Bucket=b, Key="reports/x", Body=b"x"),
-    "delete": lambda s3, b: refused(s3.delete_object, Bucket=b, Key=PACK),
-    "read policy": lambda s3, b: refused(s3.get_bucket_policy, Bucket=b),
-}
-
-
-@pytest.mark.parametrize("what", READS)
-def test_a_machine_sees_nothing_of_another_machine(world, thief, neighbour, what):
-    assert READS[what](world.s3(thief), neighbour.bucket)
-
-
-@pytest.mark.parametrize("what", READS)
-def test_one_tenants_keys_see_nothing_of_anothers(world, thief, owner, stranger, what):
+@pytest.mark.parametrize("call", FOREIGN, ids=str)
+def test_one_tenants_keys_see_nothing_of_anothers(world, thief, owner, stranger, call):
     other_owner = next(uid for uid in world.storage.list_users(f"{world.prefix}-other") if "." not in uid)
-    assert READS[what](world.s3(stranger), thief.bucket)
-    assert READS[what](world.s3(owner), stranger.bucket)
+    assert call.is_refused(world.s3(stranger), thief.bucket)
+    assert call.is_refused(world.s3(owner), stranger.bucket)
     assert stranger.bucket in world.admin.list_buckets(other_owner)
 
 
-@pytest.mark.parametrize("key", [PACK, "restic/index/1", "restic/snapshots/1", "restic/config", "restic/keys/1",
-                                 "reports/1.json", "control/desired.json"])  # fmt: skip
-def test_a_machine_deletes_nothing_of_its_history(world, thief, key):
-    s3 = world.s3(thief)
-    assert refused(s3.delete_object, Bucket=thief.bucket, Key=key)
-    version = world.s3(thief).head_object(Bucket=thief.bucket, Key=key)["VersionId"]
-    assert refused(s3.delete_object, Bucket=thief.bucket, Key=key, VersionId=version)
-    assert refused(s3.delete_objects, Bucket=thief.bucket, Delete={"Objects": [{"Key": key}]})
+@pytest.mark.parametrize("call", DELETIONS, ids=str)
+def test_a_machine_deletes_nothing_of_its_history(world, thief, call):
+    assert call.is_refused(world.s3(thief), thief.bucket)
 
 
-@pytest.mark.parametrize("key", ["restic/config", "restic/keys/1", "restic/keys/2", "control/desired.json",
-                                 "control/gate.json", "control/new", "restic/new", "new"])  # fmt: skip
-def test_a_machine_writes_neither_configuration_nor_keys_nor_orders(world, thief, key):
-    assert refused(world.s3(thief).put_object, Bucket=thief.bucket, Key=key, Body=b"forged")
-    assert refused(world.s3(thief).create_multipart_upload, Bucket=thief.bucket, Key=key)
-    copy = {"Bucket": thief.bucket, "Key": PACK}
-    assert refused(world.s3(thief).copy_object, Bucket=thief.bucket, Key=key, CopySource=copy)
+@pytest.mark.parametrize("call", FORGERIES, ids=str)
+def test_a_machine_writes_neither_configuration_nor_keys_nor_orders(world, thief, call):
+    assert call.is_refused(world.s3(thief), thief.bucket)
+
+
+@pytest.mark.parametrize("call", SETTINGS, ids=str)
+def test_a_machine_changes_no_setting_and_makes_no_bucket(world, thief, call):
+    assert call.is_refused(world.s3(thief), thief.bucket)
+
+
+def switch_on(world, owner, machine, switches):
+    keep = world.s3(owner)
+    live = policy.parse(keep.get_bucket_policy(Bucket=machine.bucket)["Policy"])
+    for name in switches:
+        sid, statement = SWITCHES[name]
+        live = policy.with_switch(live, sid, statement(machine.bucket, machine.uid))
+    keep.put_bucket_policy(Bucket=machine.bucket, Policy=policy.render(live))
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_machine_may_what_its_state_says_and_nothing_else(world, owner, state):
+    machine = fill(world, owner, world.make_machine(owner, state.replace(" ", "-")))
+    switch_on(world, owner, machine, STATES[state].switches)
+    s3, keep = world.s3(machine), world.s3(owner)
+    assert [str(call) for call in STATES[state].may_not if not call.is_refused(s3, machine.bucket, keep)] == []
+    assert [str(call) for call in STATES[state].may if call.is_refused(s3, machine.bucket, keep)] == []
+    assert [str(call) for call in OWNERS_WORK if call.is_refused(keep, machine.bucket)] == []
 
 
 def test_an_overwritten_object_comes_back_from_its_versions(world, owner, thief):
@@ -125,41 +131,6 @@ def test_a_deleted_lock_leaves_a_version(world, owner, thief):
     world.s3(thief).delete_object(Bucket=thief.bucket, Key="restic/locks/2")
     versions = world.s3(owner).list_object_versions(Bucket=thief.bucket, Prefix="restic/locks/2")
     assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (1, 1)
-
-
-ALL_OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*",
-            "Resource": "arn:aws:s3:::x"}]}  # fmt: skip
-SETTINGS = {
-    "put policy": lambda s3, b: refused(s3.put_bucket_policy, Bucket=b, Policy=json.dumps(ALL_OPEN)),
-    "delete policy": lambda s3, b: refused(s3.delete_bucket_policy, Bucket=b),
-    "versioning": lambda s3, b: refused(
-        s3.put_bucket_versioning, Bucket=b, VersioningConfiguration={"Status": "Suspended"}
-    ),
-    "put lifecycle": lambda s3, b: refused(
-        s3.put_bucket_lifecycle_configuration,
-        Bucket=b,
-        LifecycleConfiguration={
-            "Rules": [{"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]
-        },
-    ),
-    "delete lifecycle": lambda s3, b: refused(s3.delete_bucket_lifecycle, Bucket=b),
-    "bucket acl": lambda s3, b: refused(s3.put_bucket_acl, Bucket=b, ACL="public-read-write"),
-    "object acl": lambda s3, b: refused(s3.put_object_acl, Bucket=b, Key=PACK, ACL="public-read"),
-    "owner's object acl": lambda s3, b: refused(s3.put_object_acl, Bucket=b, Key="restic/config", ACL="public-read"),
-    "access block": lambda s3, b: refused(s3.delete_public_access_block, Bucket=b),
-    "put access block": lambda s3, b: refused(
-        s3.put_public_access_block, Bucket=b, PublicAccessBlockConfiguration={"IgnorePublicAcls": False}
-    ),
-    "tags": lambda s3, b: refused(s3.put_bucket_tagging, Bucket=b, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}),
-    "cors": lambda s3, b: refused(s3.delete_bucket_cors, Bucket=b),
-    "delete bucket": lambda s3, b: refused(s3.delete_bucket, Bucket=b),
-    "create bucket": lambda s3, b: refused(s3.create_bucket, Bucket=f"{b}-2"),
-}
-
-
-@pytest.mark.parametrize("what", SETTINGS)
-def test_a_machine_changes_no_setting_and_makes_no_bucket(world, thief, what):
-    assert SETTINGS[what](world.s3(thief), thief.bucket)
 
 
 def test_a_machine_makes_no_user_and_reads_none(world, thief):
@@ -240,8 +211,8 @@ def test_a_retired_machine_has_no_right_left(world, owner):
     world.s3(machine).put_object(Bucket=machine.bucket, Key=PACK, Body=b"kept")
     without = policy.statements(machine.bucket, owner.uid, None)
     world.resource("BucketPolicy").update({"bucket": machine.bucket, "statements": without})
-    for what in READS.values():
-        assert what(world.s3(machine), machine.bucket)
+    for call in FOREIGN:
+        assert call.is_refused(world.s3(machine), machine.bucket)
     assert world.s3(owner).get_object(Bucket=machine.bucket, Key=PACK)["Body"].read() == b"kept"
 
 
