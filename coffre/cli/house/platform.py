@@ -1,5 +1,6 @@
-"""platform: check that a storage platform is fit for tenants."""
+"""platform: check that a storage platform is fit for tenants; print the rights that Coffre needs on it."""
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -35,19 +36,17 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of {platform,findings}.")] = False,
 ) -> None:
-    """Check that a platform is fit for tenants: the first command to run on a real cluster.
+    """Check that a platform is fit for tenants: the first command to run on a real one.
 
-    The command checks the endpoint, TLS, clock, administrator and free space. It tests policies, gate, versions,
-    lifecycle and quota on test users and a test bucket, and removes them. It changes no tenant. It ends with 1 when
-    there is a problem.
+    The command checks the endpoint, TLS, clock, administrator and free space; on AWS the account, region, rights and
+    limits. It tests policies, gate, versions, lifecycle and quota on test users and a test bucket, and removes them. It
+    changes no tenant. It ends with 1 when there is a problem.
     """
     from coffre.provisioning import platforms
 
     checkout = open_checkout(context)
     known = checkout.settings.platforms
-    for name in names or []:
-        if name not in known:
-            raise UsageError(f"there is no platform {name!r}", f"platform.yaml has: {', '.join(known)}.")
+    _refuse_unknown(names or [], known)
     reports = [
         platforms.check(checkout, name, datetime.now(UTC), partial(output.progress_of, name))
         for name in dict.fromkeys(names or known)
@@ -58,6 +57,34 @@ def check(
         _show(report)
     if any(report.has_problem for report in reports):
         raise typer.Exit(FAILED)
+
+
+@group.command("policy")
+def policy(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The platform, as platform.yaml names it.")],
+) -> None:
+    """Print the least rights that Coffre itself needs on a platform.
+
+    On AWS this is an IAM policy as JSON, for the user or role of `credential:` and `role:`; on Ceph the capabilities of
+    the administrator's user, one a line. Offline.
+    """
+    from coffre.storage.kinds import driver_of
+
+    checkout = open_checkout(context)
+    _refuse_unknown([name], checkout.settings.platforms)
+    platform = checkout.settings.platforms[name]
+    rights = driver_of(platform).own_rights(platform)
+    if rights.policy is not None:
+        output.result_json(rights.policy)
+    for capability in rights.capabilities:
+        output.result(capability)
+
+
+def _refuse_unknown(names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no platform {name!r}", f"platform.yaml has: {', '.join(known)}.")
 
 
 def _show(report: "PlatformReport") -> None:

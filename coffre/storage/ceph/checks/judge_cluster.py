@@ -11,8 +11,8 @@ from coffre.storage.checking import PlatformFinding, ok, problem, unknown, warni
 USED_WARNING_PERCENT = 80
 USED_PROBLEM_PERCENT = 90
 
-_NEEDED = {"users": "*", "buckets": "*", "metadata": "read"}
-_USEFUL = {*_NEEDED, "usage", "info", "ratelimit", "accounts"}
+NEEDED = {"users": "*", "buckets": "*", "metadata": "read"}
+_USEFUL = {*NEEDED, "usage", "info", "ratelimit", "accounts"}
 _TO_KNOW_THE_PLATFORM = ("zone", "read")
 """The capability to read the identity of the cluster; it does not allow changes of a zone."""
 
@@ -67,7 +67,7 @@ def judge_capabilities(administrator: Administrator) -> PlatformFinding:
             "the administrator is a system or admin user: it may read every customer's bucket despite every policy",
             "Make a user with `--caps=users=*;buckets=*;metadata=read` and without --system or --admin for Coffre.",
         )
-    lacking = [f"{kind}={right}" for kind, right in _NEEDED.items() if not _covers(have.get(kind, ""), right)]
+    lacking = [f"{kind}={right}" for kind, right in NEEDED.items() if not _covers(have.get(kind, ""), right)]
     if lacking:
         return judge_lacking(lacking)
     more = sorted(kind for kind in set(have) - _USEFUL if (kind, have[kind]) != _TO_KNOW_THE_PLATFORM)
