@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -54,7 +55,7 @@ def result_json(value: object) -> None:
 
 
 def _plain(value: object) -> object:
-    """Turn a result into JSON values: dataclasses into objects, times into ISO 8601 in UTC."""
+    """Turn a result into JSON values: dataclasses into objects, times into ISO 8601 in UTC, amounts into text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, BaseModel):
@@ -63,6 +64,8 @@ def _plain(value: object) -> object:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     raise TypeError(f"a result cannot hold {type(value).__name__}")
 
 

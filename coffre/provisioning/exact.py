@@ -13,7 +13,7 @@ from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
-from coffre.provisioning.terms.notes import Note, NoteKind
+from coffre.provisioning.terms.notes import UNBINDING, NoteKind
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
@@ -119,7 +119,7 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
         )
         if one != other
     ]
-    before, after = _comparable(planned.plan), _comparable(now.plan)
+    before, after = _binding(planned.plan), _binding(now.plan)
     for part, words in _PARTS.items():
         if _plain(before[part]) != _plain(after[part]):
             found.append(words)
@@ -134,10 +134,9 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
     ]
 
 
-def _comparable(plan: TenantPlan) -> dict[str, Any]:
-    """Return a plan's parts without what is measured and changes by itself. Pure."""
-    notes: tuple[Note, ...] = tuple(note for note in plan.notes if note.kind is not NoteKind.OVERSHOOT)
-    return asdict(replace(plan, notes=notes))
+def _binding(plan: TenantPlan) -> dict[str, Any]:
+    """Return the parts of a plan without the notes that bind nobody."""
+    return asdict(replace(plan, notes=tuple(note for note in plan.notes if note.kind not in UNBINDING)))
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,10 @@ from coffre.observation.retired import judge_retirement
 from coffre.provisioning.steps.retirement import list_standing
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.notes import (
+    CostsNote,
     HoldNote,
     MachineNote,
+    NoPricesNote,
     Note,
     NoteKind,
     OvershootNote,
@@ -19,6 +21,8 @@ from coffre.provisioning.terms.notes import (
     TenantNote,
 )
 from coffre.spec.tenant import Tenant, TenantStatus
+from coffre.storage.costs import CostEstimate, NoPrices
+from coffre.storage.kinds import driver_of
 from coffre.tenant.estate.buckets import ExistingBuckets, TenantBuckets
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.holds import to_fact
@@ -32,7 +36,13 @@ def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
     waiting = (
         MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.opened.tenant, at.opened.log, at.existing)
     )
-    own = (*_note_tenant(tenant), *note_retired(tenant, local_today(tenant)), *waiting, *_note_overshoot(at.opened))
+    own = (
+        *_note_tenant(tenant),
+        *note_retired(tenant, local_today(tenant)),
+        *waiting,
+        *_note_overshoot(at.opened),
+        *_note_costs(at.opened),
+    )
     if not is_open:
         return (*own, TenantNote(NoteKind.BUCKETS_UNREAD))
     return (*own, *note_lost_repositories(tenant, at.opened.buckets, at.opened.memory, at.existing))
@@ -69,6 +79,38 @@ def _note_overshoot(opened: OpenTenant) -> tuple[Note, ...]:
         return ()
     foreseen = foresee_overshoot(opened.tenant, opened.platform, opened.log)
     return (OvershootNote(foreseen.look_seconds, foreseen.beyond_bytes),)
+
+
+def note_costs(estimated: CostEstimate | NoPrices | None, stored_bytes: int) -> tuple[Note, ...]:
+    """Return what a tenant costs with a full quota and with what is stored now. Pure."""
+    match estimated:
+        case None:
+            return ()
+        case NoPrices(region=region):
+            return (NoPricesNote(region),)
+        case CostEstimate():
+            return (
+                CostsNote(
+                    region=estimated.region,
+                    prices_of=estimated.prices_of,
+                    month=estimated.month,
+                    storage_month=estimated.storage_month,
+                    requests_month=estimated.requests_month,
+                    verification_month=estimated.verification_month,
+                    restore=estimated.restore,
+                    present_bytes=stored_bytes,
+                    present_month=estimated.store(stored_bytes),
+                ),
+            )
+
+
+def _note_costs(opened: OpenTenant) -> tuple[Note, ...]:
+    verify_days = opened.checkout.settings.verify.period_days
+    estimated = driver_of(opened.platform).estimate(opened.tenant, opened.platform, verify_days)
+    if not isinstance(estimated, CostEstimate):
+        return note_costs(estimated, 0)
+    owner = opened.storage.find_owner(opened.buckets.owner_uid, exact=False)
+    return note_costs(estimated, 0 if owner is None else owner.used_bytes)
 
 
 def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.checking import PlatformFinding
+from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.driver import AccessKey, Storage
 
 PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
@@ -92,6 +93,18 @@ class PlatformStatement:
     account: str | None = None
     region: str | None = None
     host: HostingCompany | None = None
+
+
+@dataclass(frozen=True)
+class OwnRights:
+    """The least rights with which Coffre itself works on a platform.
+
+    ``policy`` is an IAM policy, None where the platform has none for its administrators; ``capabilities`` are the
+    platform's own words for what its administrator's user needs.
+    """
+
+    policy: Mapping[str, Any] | None = None
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,6 +217,15 @@ class PlatformDriver(Protocol):
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> Declaration:
         """Return the declaration of a tenant's storage with these keys, without a request to the platform."""
+
+    def own_rights(self, platform: Platform) -> OwnRights:
+        """Return what Coffre itself needs on a platform. Pure."""
+
+    def estimate(self, tenant: Tenant, platform: Platform, verify_days: int) -> CostEstimate | NoPrices | None:
+        """Return what a tenant costs with a full quota; None where nobody bills by use. Pure.
+
+        ``verify_days`` are those within which `coffre verify` reads every pack once.
+        """
 
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress

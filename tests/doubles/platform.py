@@ -29,6 +29,7 @@ from coffre.storage.platform import (
     Capabilities,
     KeyOrigin,
     OnProgress,
+    OwnRights,
     QuotaScope,
     RecordedResource,
     SecretOf,
@@ -77,6 +78,12 @@ class MemoryDriver:
                 "undelete_days": None if tenant.hold is not None else tenant.storage.undelete_days,
             }
         return MemoryDeclaration(open_platform(self._file), users, buckets)
+
+    def own_rights(self, platform: Platform) -> OwnRights:
+        return OwnRights()
+
+    def estimate(self, *_of: object) -> None:
+        return None
 
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.terms.differences import Difference
     from coffre.provisioning.terms.found import AccessSwitch, Change, Value
-    from coffre.provisioning.terms.notes import Note
+    from coffre.provisioning.terms.notes import CostsNote, Note
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 
@@ -76,8 +76,10 @@ def describe_note(note: "Note", tenant: str) -> str:
     """Say what holds now of a tenant and needs no change."""
     from coffre.operations.holds.settle import describe_hold
     from coffre.provisioning.terms.notes import (
+        CostsNote,
         HoldNote,
         MachineNote,
+        NoPricesNote,
         OvershootNote,
         RepositoryGoneNote,
         RetiredNote,
@@ -100,6 +102,10 @@ def describe_note(note: "Note", tenant: str) -> str:
             )
         case OvershootNote():
             return describe_overshoot(note.beyond_bytes, note.look_seconds)
+        case CostsNote():
+            return _describe_costs(note)
+        case NoPricesNote():
+            return f"costs: Coffre has no prices for region {note.region}"
 
 
 def describe_overshoot(beyond_bytes: int, look_seconds: int) -> str:
@@ -107,6 +113,16 @@ def describe_overshoot(beyond_bytes: int, look_seconds: int) -> str:
     return (
         f"the platform has no wall: the gate is the only limit, and up to {format_bytes(beyond_bytes)} may exceed the "
         f"sold quota between two looks; while backups run, run `coffre gate` every {look_seconds} s"
+    )
+
+
+def _describe_costs(costs: "CostsNote") -> str:
+    """Say what a tenant costs in a month, with a full quota and now, and what one restore of everything costs."""
+    return (
+        f"costs: about {costs.month} USD a month with a full quota (storage {costs.storage_month}, requests "
+        f"{costs.requests_month}, verification {costs.verification_month}); storage of the present "
+        f"{format_bytes(costs.present_bytes)}: {costs.present_month} USD a month; a full restore: {costs.restore} USD "
+        f"(list prices for {costs.region} of {costs.prices_of}, without tax)"
     )
 
 

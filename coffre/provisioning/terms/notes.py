@@ -1,6 +1,8 @@
 """The notes of a plan on a tenant's state that needs no change: one type per note, distinguished by its kind."""
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -23,6 +25,8 @@ class NoteKind(StrEnum):
     BUCKETS_UNREAD = "buckets_unread"
     """The platform has no key of the owner: what the buckets have is compared once an apply has had one created."""
     OVERSHOOT = "overshoot"
+    COSTS = "costs"
+    NO_PRICES = "no_prices"
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,34 @@ class OvershootNote:
     kind: Literal[NoteKind.OVERSHOOT] = NoteKind.OVERSHOOT
 
 
+@dataclass(frozen=True)
+class CostsNote:
+    """What the tenant costs on a platform that bills by use, in US dollars; ``present_month`` is for what is stored."""
+
+    region: str
+    prices_of: date
+    month: Decimal
+    storage_month: Decimal
+    requests_month: Decimal
+    verification_month: Decimal
+    restore: Decimal
+    present_bytes: int
+    present_month: Decimal
+    kind: Literal[NoteKind.COSTS] = NoteKind.COSTS
+
+
+@dataclass(frozen=True)
+class NoPricesNote:
+    """The platform bills by use, and Coffre has no prices for its region."""
+
+    region: str
+    kind: Literal[NoteKind.NO_PRICES] = NoteKind.NO_PRICES
+
+
 Note = Annotated[
-    HoldNote | TenantNote | RetiredNote | MachineNote | RepositoryGoneNote | OvershootNote,
+    HoldNote | TenantNote | RetiredNote | MachineNote | RepositoryGoneNote | OvershootNote | CostsNote | NoPricesNote,
     Field(discriminator="kind"),
 ]
+
+UNBINDING = frozenset({NoteKind.COSTS, NoteKind.NO_PRICES, NoteKind.OVERSHOOT})
+"""Notes that inform and bind nobody: their values change by themselves, so they make no plan out of date."""

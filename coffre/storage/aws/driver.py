@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from coffre.spec.platform import AwsPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.layout import tenant_storage
+from coffre.storage.aws.own_rights import own_policy
+from coffre.storage.aws.prices import estimate
 from coffre.storage.checking import PlatformFinding
+from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.platform import (
     Capabilities,
     HostingCompany,
     KeyOrigin,
     MediaKeeper,
     OnProgress,
+    OwnRights,
     PlatformStatement,
     QuotaScope,
     TenantKeys,
@@ -55,6 +59,13 @@ class AwsDriver:
 
         own = _own(platform)
         return AwsDeclaration(tenant_storage(tenant, own, keys), own, root)
+
+    def own_rights(self, platform: Platform) -> OwnRights:
+        own = _own(platform)
+        return OwnRights(own_policy(own.account, own.region))
+
+    def estimate(self, tenant: Tenant, platform: Platform, verify_days: int) -> CostEstimate | NoPrices:
+        return estimate(tenant, _own(platform).region, verify_days)
 
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress

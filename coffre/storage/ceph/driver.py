@@ -11,7 +11,15 @@ from coffre.storage.ceph.declaration import CephDeclaration
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.checking import PlatformFinding
-from coffre.storage.platform import Capabilities, KeyOrigin, OnProgress, PlatformStatement, QuotaScope, TenantKeys
+from coffre.storage.platform import (
+    Capabilities,
+    KeyOrigin,
+    OnProgress,
+    OwnRights,
+    PlatformStatement,
+    QuotaScope,
+    TenantKeys,
+)
 
 CAPABILITIES = Capabilities(
     hard_quota=QuotaScope.OWNER,
@@ -35,6 +43,14 @@ class CephDriver:
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> CephDeclaration:
         return CephDeclaration(tenant_storage(tenant, platform, keys), _own(platform), root)
+
+    def own_rights(self, platform: Platform) -> OwnRights:  # noqa: ARG002 - the same on each
+        from coffre.storage.ceph.checks.judge_cluster import NEEDED
+
+        return OwnRights(capabilities=tuple(f"{kind}={right}" for kind, right in NEEDED.items()))
+
+    def estimate(self, *_of: object) -> None:
+        """Return None: nobody bills a cluster of one's own by use."""
 
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress

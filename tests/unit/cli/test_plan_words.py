@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -20,8 +21,10 @@ from coffre.provisioning.terms.differences import (
 )
 from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
 from coffre.provisioning.terms.notes import (
+    CostsNote,
     HoldNote,
     MachineNote,
+    NoPricesNote,
     Note,
     NoteKind,
     RepositoryGoneNote,
@@ -33,6 +36,17 @@ from coffre.spec.tenant import HoldKind
 
 HOLD = HoldNote(HoldInFile("TJ-1", date(2026, 11, 20), HoldKind.PRESERVE))
 RETIRED = RetiredNote("vieux-pc", RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), False, False))
+COSTS = CostsNote(
+    "eu-west-3",
+    date(2026, 9, 28),
+    month=Decimal("118.17"),
+    storage_month=Decimal("24.58"),
+    requests_month=Decimal("0.12"),
+    verification_month=Decimal("93.47"),
+    restore=Decimal("92.19"),
+    present_bytes=130 << 30,
+    present_month=Decimal("3.12"),
+)
 SHUT_OUT = AccessSwitch(("compta-01", "caisse-01"), "suspended")
 
 
@@ -70,6 +84,13 @@ def test_machines_that_are_shut_out_or_let_in_are_named(switch: AccessSwitch, wo
             MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
             "vieux-pc: its agent still stands there, which each apply tries to remove",
         ),
+        (
+            COSTS,
+            "costs: about 118.17 USD a month with a full quota (storage 24.58, requests 0.12, verification 93.47); "
+            "storage of the present 130 GiB: 3.12 USD a month; a full restore: 92.19 USD (list prices for eu-west-3 of "
+            "2026-09-28, without tax)",
+        ),
+        (NoPricesNote("eu-north-1"), "costs: Coffre has no prices for region eu-north-1"),
         (
             RepositoryGoneNote("compta-01", 12),
             "compta-01: its repository is gone, and it held 12 snapshots: apply refuses this machine",
@@ -126,6 +147,12 @@ def test_switches_are_changes_and_notes_are_none(capsys: pytest.CaptureFixture[s
         "durand: nothing to change",
         "  ! hold (TJ-1, since 2026-11-20, preserve): nothing expires, and nothing is deleted",
     ]
+
+
+def test_json_has_costs_as_text_to_the_cent(capsys: pytest.CaptureFixture[str]) -> None:
+    output.result_json(asdict(COSTS))
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["month"], shown["prices_of"], shown["kind"]) == ("118.17", "2026-09-28", "costs")
 
 
 def test_json_has_switches_and_notes_as_values(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,11 @@ from coffre.provisioning.terms.differences import (
 )
 from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
 from coffre.provisioning.terms.notes import (
+    UNBINDING,
+    CostsNote,
     HoldNote,
     MachineNote,
+    NoPricesNote,
     Note,
     NoteKind,
     RepositoryGoneNote,
@@ -36,6 +40,17 @@ from coffre.spec.tenant import HoldKind
 WALL = ResourceChange("update", "UserQuota", "wall", (PropertyChange("max_bytes", "1", "2"),), "aa")
 KEY = ResourceChange("create", "AccessKey", "owner-key", (), "bb")
 MADE_BEFORE = Path(__file__).parents[2] / "cases" / "plans"
+COSTS = CostsNote(
+    "eu-west-3",
+    date(2026, 9, 28),
+    month=Decimal("118.17"),
+    storage_month=Decimal("24.58"),
+    requests_month=Decimal("0.12"),
+    verification_month=Decimal("93.47"),
+    restore=Decimal("92.19"),
+    present_bytes=130 << 30,
+    present_month=Decimal("3.12"),
+)
 NOTES: tuple[Note, ...] = (
     HoldNote(HoldInFile("TJ-1", date(2026, 11, 20), HoldKind.PRESERVE)),
     TenantNote(NoteKind.LEAVING),
@@ -137,7 +152,7 @@ def with_states(changes: tuple[AccessSwitch, ...], notes: tuple[Note, ...]) -> E
 def test_a_plan_with_states_reads_back_the_same_and_another_state_is_a_difference(tmp_path: Path) -> None:
     shut_out = AccessSwitch(("compta-01",), "suspended")
     planned = with_states((shut_out,), NOTES)
-    assert {note.kind for note in NOTES} == set(NoteKind)
+    assert {note.kind for note in NOTES} | UNBINDING == set(NoteKind)
     save_plans(tmp_path / "plan.json", [planned])
     assert load_plans(tmp_path / "plan.json") == (planned,)
     assert list_differences(planned, planned) == []
@@ -152,6 +167,16 @@ def test_a_plan_with_states_reads_back_the_same_and_another_state_is_a_differenc
         with_states((shut_out,), (*NOTES[:-1], RepositoryGoneNote("compta-01", 13))),
     ):
         assert list_differences(planned, other) == ["notes on the current state"]
+
+
+def test_costs_are_saved_and_make_no_plan_out_of_date(tmp_path: Path) -> None:
+    """What is stored changes with every backup; and a file of a version without costs stays good."""
+    path = tmp_path / "plan.json"
+    planned = with_states((), (*NOTES, COSTS, NoPricesNote("eu-north-1")))
+    save_plans(path, [planned])
+    assert load_plans(path) == (planned,)
+    for other in (NOTES, (*NOTES, replace(COSTS, present_bytes=1, present_month=Decimal("0.01")))):
+        assert list_differences(planned, with_states((), other)) == []
 
 
 def test_a_note_of_an_unknown_kind_is_no_plan(tmp_path: Path) -> None:
