@@ -117,14 +117,14 @@ def entries(bundle: Bundle) -> dict[SecretId, S3Key | SecretStr | SealedPassword
     found: dict[SecretId, S3Key | SecretStr | SealedPassword] = {}
     if isinstance(bundle, ControlBundle):
         owner, signing = SecretId(SecretKind.OWNER_KEY), SecretId(SecretKind.SIGNING_KEY)
+        if bundle.owner_key is not None:
+            found[owner] = bundle.owner_key
         found[SecretId(SecretKind.STACK_PASSPHRASE)] = bundle.stack_passphrase
         found[signing] = bundle.signing_key
         found |= {SecretId(SecretKind.MACHINE_KEY, name): key for name, key in bundle.machine_keys.items()}
         found |= {SecretId(SecretKind.MACHINE_KEY, name).old: key for name, key in bundle.old_machine_keys.items()}
         found |= {SecretId(SecretKind.CREDENTIAL, name): value for name, value in bundle.credentials.items()}
         found |= {SecretId(SecretKind.REPORT_KEY, name): value for name, value in bundle.report_keys.items()}
-        if bundle.owner_key is not None:
-            found[owner] = bundle.owner_key
         if bundle.old_owner_key is not None:
             found[owner.old] = bundle.old_owner_key
         if bundle.old_signing_key is not None:

@@ -30,7 +30,13 @@ class InMemoryEstate:
         return cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
 
     @classmethod
-    def of(cls, tenant: Named, *machines: str, wall_bytes: int | None = None) -> "InMemoryEstate":
+    def of(
+        cls,
+        tenant: Named,
+        *machines: str,
+        wall_bytes: int | None = None,
+        keys: KeyOrigin = KeyOrigin.CHOSEN,
+    ) -> "InMemoryEstate":
         """Create the owner of a tenant with a key, and the buckets of these machines."""
         control = ControlBundle(
             tenant_id=tenant.id,
@@ -39,7 +45,7 @@ class InMemoryEstate:
             stack_passphrase=minting.new_passphrase(),
             signing_key=minting.new_signing_key(),
         )
-        storage, secrets = MemoryPlatform(), InMemorySecrets(control, slug=tenant.slug, tenant_id=tenant.id)
+        storage, secrets = MemoryPlatform(keys=keys), InMemorySecrets(control, slug=tenant.slug, tenant_id=tenant.id)
         estate = cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
         storage.make_user(estate.buckets.owner_uid, access_key(control.owner_key), wall_bytes)
         for name in machines:

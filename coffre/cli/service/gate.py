@@ -82,6 +82,7 @@ def show_filling(tenant: str, state: "GateState") -> None:
     if state.filling.is_wall_reached:
         by = f", by {state.filling.wall_reached_by}" if state.filling.wall_reached_by else ""
         output.warning(
-            f"the wall of {tenant} is reached{by}: its machines cannot write, not even reports. Earlier versions "
-            "expire `undelete_days` after they are replaced; until then a larger `reserve` in platform.yaml makes space"
+            f"the wall of {tenant} is reached{by}: where the platform enforces it, its machines cannot write, not even "
+            "reports. Earlier versions expire `undelete_days` after they are replaced; until then a larger "
+            "`reserve` in platform.yaml makes space"
         )

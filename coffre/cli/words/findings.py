@@ -157,7 +157,7 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.WALL_REACHED: lambda evidence: (
         "wall reached"
         + (f", by {evidence['by']}" if evidence["by"] else "")
-        + ": no machine can write, not even reports; "
+        + ": where the platform enforces it, no machine can write, not even reports; "
         "earlier versions expire after `undelete_days`, until then a larger reserve makes space"
     ),
     FindingKind.GATE_SET_ASIDE: lambda evidence: (

@@ -4,7 +4,8 @@ The wall limits all versions of every object, the sold quota only current ones. 
 repeatedly, or floods reports/ and locks, which a closed gate leaves open, approaches the wall but not the quota; at
 the wall no machine of the tenant can write, not even a report. Everything except current objects of the repository is
 called surplus here: earlier versions, reports, locks, unfinished uploads. For an honest machine this is pruned data
-that can still be undeleted; the room between quota and wall is made for it.
+that can still be undeleted; the room between quota and wall is made for it. A platform without a hard quota does not
+enforce the wall: then it is only the bound of this judgement.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -27,6 +27,7 @@ from coffre.provisioning.terms.notes import (
     NoPricesNote,
     Note,
     NoteKind,
+    OvershootNote,
     RepositoryGoneNote,
     RetiredNote,
     TenantNote,
@@ -94,6 +95,16 @@ def test_machines_that_are_shut_out_or_let_in_are_named(switch: AccessSwitch, wo
         (
             RepositoryGoneNote("compta-01", 12),
             "compta-01: its repository is gone, and it held 12 snapshots: apply refuses this machine",
+        ),
+        (
+            TenantNote(NoteKind.BUCKETS_UNREAD),
+            "the platform has no access key of the owner: what the buckets have is not compared here, and `coffre "
+            "apply` has a key created first",
+        ),
+        (
+            OvershootNote(40, 1000 * 2**20),
+            "the platform has no wall: the gate is the only limit, and up to 1000 MiB may exceed the sold quota "
+            "between two looks; while backups run, run `coffre gate` every 40 s",
         ),
     ],
 )

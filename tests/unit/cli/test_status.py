@@ -47,6 +47,14 @@ def test_the_wall_is_told_with_what_may_pass_it(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_without_a_wall_what_may_pass_the_quota_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    _show_status(status(beyond_wall_bytes=2**30, gate_look_seconds=40), NOW, has_wall=False)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "  the platform has no wall: the gate is the only limit, and up to 1 GiB may exceed the sold quota between two "
+        "looks; while backups run, run `coffre gate` every 40 s"
+    )
+
+
 def test_a_closed_tenant_has_no_open_questions(capsys: pytest.CaptureFixture[str]) -> None:
     _show_status(status(status="closed", departure="closed", used_bytes=None, gate=None), NOW)
     assert capsys.readouterr().out == (

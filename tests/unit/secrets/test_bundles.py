@@ -80,6 +80,16 @@ def test_a_bundle_written_before_there_were_rotations_reads_back(control: Contro
     assert from_document(json.dumps(document).encode(), ControlBundle, TENANT_ID, "x") == control
 
 
+def test_a_bundle_without_the_owner_s_key_reads_back_but_never_one_that_lacks_the_field(control: ControlBundle) -> None:
+    bare = control.model_copy(update={"owner_key": None, "machine_keys": {}})
+    assert from_document(to_document(bare), ControlBundle, TENANT_ID, "x") == bare
+    assert len(all_secret_values(bare)) == 2
+    document = json.loads(to_document(control))
+    del document["owner_key"]
+    with pytest.raises(CorruptBundleError, match="not a valid control bundle: owner_key"):
+        from_document(json.dumps(document).encode(), ControlBundle, TENANT_ID, "x")
+
+
 def test_no_text_form_of_a_bundle_shows_a_secret(control: ControlBundle, data: DataBundle) -> None:
     for bundle in (control, data):
         shown = "".join((repr(bundle), str(bundle), bundle.model_dump_json(), str(bundle.model_dump())))

@@ -83,3 +83,21 @@ def test_of_two_credentials_the_escrow_s_is_the_newer(control: ControlBundle) ->
     found = judged(primary=mine, escrow=newer)
     assert found is not None
     assert found.credentials["sudo"].get_secret_value() == "b"
+
+
+def test_a_first_key_killed_between_its_two_writes_is_the_escrow_s(control: ControlBundle) -> None:
+    before = control.model_copy(update={"owner_key": None, "machine_keys": {}})
+    assert control.owner_key is not None
+    first = rotations.give_first(before, OWNER, control.owner_key)
+    assert judged(primary=before, escrow=first) == first
+    assert judged(primary=first, escrow=before) == first
+    another = rotations.give_first(before, COMPTA, control.machine_keys["compta-01"])
+    assert judged(primary=another, escrow=first) == control
+    assert judged(primary=first, escrow=another) == control
+
+
+def test_a_rotation_withdrawn_between_two_writes_is_withdrawn_again(control: ControlBundle) -> None:
+    begun = rotations.begin(control, [OWNER, COMPTA])
+    withdrawn = rotations.withdraw(begun, OWNER)
+    assert judged(primary=begun, escrow=withdrawn) == begun
+    assert lost_entries(begun, withdrawn, dropping=[OWNER.secret, OWNER.old_secret]) == []

@@ -6,6 +6,7 @@ import pytest
 
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, entries
+from coffre.secrets.errors import MissingKeyError
 from coffre.secrets.rotations import OWNER, SIGNING, PendingRotation, Subject, machine_key
 
 COMPTA = machine_key("compta-01")
@@ -76,3 +77,40 @@ def test_a_key_stolen_in_the_middle_of_a_rotation_is_not_trusted_in_its_new_form
 def test_condemning_one_key_leaves_the_others_both_valid(control: ControlBundle) -> None:
     begun = rotations.condemn(rotations.start(control, EVERY_KEY, now=False), [SIGNING])
     assert [rotation.is_cut for rotation in pending(begun)] == [False, False, True]
+
+
+def test_a_user_without_a_key_is_told_and_named_with_what_to_do(control: ControlBundle) -> None:
+    bare = control.model_copy(update={"owner_key": None, "machine_keys": {}})
+    assert rotations.list_subjects(bare, ["compta-01"]) == [SIGNING]
+    for subject, name in ((OWNER, "the owner's key"), (COMPTA, "the key of compta-01")):
+        assert rotations.find_key(bare, subject) is None
+        with pytest.raises(MissingKeyError, match=f"{name} does not exist yet") as raised:
+            rotations.trusted_key(bare, subject)
+        assert "coffre apply" in raised.value.hint
+
+
+def test_a_first_key_is_the_user_s_own(control: ControlBundle) -> None:
+    bare = control.model_copy(update={"owner_key": None, "machine_keys": {}})
+    for subject in (OWNER, COMPTA):
+        key = rotations.mint_key(subject)
+        given = rotations.give_first(bare, subject, key)
+        assert rotations.get_key(given, subject) == key
+        assert pending(given) == ()
+
+
+@pytest.mark.parametrize("subject", [OWNER, COMPTA])
+def test_a_withdrawn_rotation_leaves_the_bundle_as_it_was(control: ControlBundle, subject: Subject) -> None:
+    begun = rotations.begin(control, [subject])
+    assert rotations.withdraw(begun, subject) == control
+    stolen = rotations.start(begun, [subject], now=True)
+    assert rotations.withdraw(stolen, subject) == control
+
+
+def test_successors_are_taken_from_where_they_are_created(control: ControlBundle) -> None:
+    created = {subject: rotations.mint_key(subject) for subject in (OWNER, COMPTA)}
+    begun = rotations.start(control, EVERY_KEY, now=False, new_key=lambda subject: created[subject])
+    assert {subject: rotations.get_key(begun, subject) for subject in created} == created
+    assert begun.signing_key != control.signing_key
+    asked: list[Subject] = []
+    assert rotations.start(begun, EVERY_KEY, now=False, new_key=asked.append) == begun  # type: ignore[arg-type, func-returns-value]
+    assert asked == [], "no key is created when nothing begins"

@@ -3,8 +3,16 @@
 import pytest
 
 from coffre.spec.gateways import Gateways
-from coffre.spec.platform import CephPlatform, Hosting, PlatformKind, Reserve, wall_bytes
-from coffre.spec.quota import beyond_sold_bytes, beyond_wall_bytes, blind_seconds, look_seconds, reserve_bytes
+from coffre.spec.platform import AwsPlatform, CephPlatform, Hosting, PlatformKind, Reserve, wall_bytes
+from coffre.spec.quota import (
+    beyond_sold_bytes,
+    beyond_wall_bytes,
+    blind_seconds,
+    gate_seconds,
+    look_seconds,
+    overshoot_bytes,
+    reserve_bytes,
+)
 
 MIB, GIB = 2**20, 2**30
 
@@ -114,3 +122,45 @@ def test_addresses_are_one_for_each_gateway() -> None:
         Gateways(count=2, addresses=["https://rgw1.example:7443"])
     with pytest.raises(ValueError, match="is not a gateway's address"):
         Gateways(count=1, addresses=["rgw1.example"])
+
+
+def aws(**more: object) -> AwsPlatform:
+    hosting = Hosting(operator="Amazon", site="Paris", country="FR")
+    return AwsPlatform.model_validate(
+        {"kind": PlatformKind.AWS, "account": "123456789012", "region": "eu-west-3", "hosting": hosting, **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("used", "growth", "seconds"),
+    [
+        (0, 0.0, 300),
+        (0, 1 * MIB, 300),
+        (1000 * GIB - 1000 * MIB, 10 * MIB, 50),
+        (1000 * GIB - 1000 * MIB, 4 * MIB, 125),
+        (1000 * GIB - 1000 * MIB, 1000 * MIB, 20),
+        (1000 * GIB - 1000 * MIB, None, 20),
+        (1000 * GIB - 10 * MIB, 10 * MIB, 5),
+        (1000 * GIB, 10 * MIB, 5),
+        (1001 * GIB, None, 5),
+        (0, None, 300),
+    ],
+)
+def test_without_a_wall_the_gate_is_looked_at_after_half_the_time_to_the_quota(
+    used: int, growth: float | None, seconds: int
+) -> None:
+    """Of 1000 GiB, at 25 MiB a second at most: never faster than the customer's uplink, never later than 5 minutes."""
+    assert gate_seconds(1000 * GIB, used, growth, aws()) == seconds
+
+
+def test_what_may_pass_the_quota_is_what_comes_in_between_two_looks_and_no_more_than_the_reserve() -> None:
+    assert overshoot_bytes(40, aws()) == 1000 * MIB
+    for quota, intake in ((GIB, "25 MiB"), (40 * GIB, "25 MiB"), (1000 * GIB, "100 MiB"), (4 * GIB, "200 MiB")):
+        terms = aws(intake_per_second=intake)
+        seconds = gate_seconds(quota, 0, 0.0, terms)
+        assert overshoot_bytes(seconds, terms) <= reserve_bytes(quota, terms)
+
+
+def test_an_uplink_that_fills_the_reserve_within_the_shortest_time_is_told_as_it_is() -> None:
+    terms = aws(intake_per_second="1 GiB")
+    assert overshoot_bytes(gate_seconds(GIB, 0, 0.0, terms), terms) == 5 * GIB

@@ -3,19 +3,25 @@
 import pytest
 
 from coffre.storage.platform import KeyOrigin
-from tests.contracts import storage as contract
 from tests.contracts.storage import *  # noqa: F403
 from tests.contracts.storage import Place
 
-del globals()[contract.test_no_byte_passes_the_wall_but_with_extra_room.__name__]
+
+def place_of(world, name: str) -> Place:
+    owner = world.make_owner(f"{name}-k7f3q9wz2m")
+    world.make_machine_user(f"{owner.uid}.m1", f"{name}-m1")
+
+    def make_bucket(bucket: str) -> str:
+        return world.make_bucket(f"{name}-{bucket}", owner.uid, f"{owner.uid}.m1")
+
+    return Place(world.storage, owner.uid, owner.key, None, make_bucket, KeyOrigin.GIVEN)
 
 
 @pytest.fixture(scope="module")
 def place(world):
-    owner = world.make_owner("contract-k7f3q9wz2m")
-    world.make_machine_user(f"{owner.uid}.m1", "contract-m1")
+    return place_of(world, "contract")
 
-    def make_bucket(name: str) -> str:
-        return world.make_bucket(f"contract-{name}", owner.uid, f"{owner.uid}.m1")
 
-    return Place(world.storage, owner.uid, owner.key, None, make_bucket, KeyOrigin.GIVEN)
+@pytest.fixture(scope="module")
+def walled(world):
+    return place_of(world, "unwalled")

@@ -15,6 +15,7 @@ from coffre.errors import RemoteError
 from coffre.provisioning.rotation import rotate
 from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
 from coffre.provisioning.rotation.rules import PendingCause, PendingReason
+from coffre.provisioning.steps.keys import settle_key
 from coffre.provisioning.steps.secrets import current_keys
 from coffre.provisioning.terms.done import MachineOutcome, MachineState
 from coffre.records.events import Event
@@ -27,6 +28,7 @@ from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 from coffre.spec import naming
 from coffre.spec.tenant import Machine
 from coffre.storage.driver import AccessKey
+from coffre.tenant.estate.keys import access_key
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
 
@@ -57,6 +59,8 @@ class World:
     events: list[Event] = field(default_factory=list)
     steps_left: int = MOST_STEPS
     minted: int = 0
+    gives_keys: bool = False
+    """Whether the platform creates the keys: then the stack has none, and a user has two at most."""
     tenant = TENANT
     checkout = platform = memory = None
     owner_uid = naming.owner_uid(TENANT)
@@ -70,6 +74,10 @@ class World:
     # The service.
     @property
     def storage(self) -> "World":
+        return self
+
+    @property
+    def capabilities(self) -> "World":
         return self
 
     secrets = buckets = records = storage
@@ -118,8 +126,17 @@ class World:
         return list(self.keys[uid])
 
     def add_key(self, uid: str, key: AccessKey) -> None:
+        assert not self.gives_keys, "keys of this platform cannot be chosen"
         self.step()
         self.keys[uid][key.access_key_id] = key.secret_access_key
+
+    def create_key(self, uid: str) -> AccessKey:
+        assert self.gives_keys, "this platform creates no keys"
+        assert len(self.keys[uid]) < 2, f"{uid} would have three keys"
+        self.step()
+        created = access_key(minting.new_access_key())
+        self.keys[uid][created.access_key_id] = created.secret_access_key
+        return created
 
     def delete_key(self, uid: str, access_key_id: str) -> None:
         self.step()
@@ -134,6 +151,7 @@ class World:
 
     # The stack: what Pulumi does, with its state written last.
     def up(self, declared: dict[str, AccessKey], on_progress: object, *, only: Sequence[str] = ()) -> None:
+        assert not self.gives_keys, "no key is in the stack"
         wanted = {uid: key for uid, key in declared.items() if not only or f"{uid}-key" in only}
         for uid, key in wanted.items():
             self.step()
@@ -194,7 +212,11 @@ class World:
 
     def apply(self) -> list[KeyOutcome]:
         """Apply as the command does, as far as keys go."""
-        self.up(declared(self.control), None)
+        if self.gives_keys:
+            for subject in (OWNER, COMPTA, CAISSE):
+                settle_key(self, self.control, subject, lambda text: None)  # type: ignore[arg-type]
+        else:
+            self.up(declared(self.control), None)
         rotation = TenantRotation(self, self.control, lambda text: None)  # type: ignore[arg-type]
         rotation.resume()
         for name in MACHINES:
@@ -226,7 +248,7 @@ def declared(control: ControlBundle) -> dict[str, AccessKey]:
     return {naming.owner_uid(TENANT): keys.owner, **machines}
 
 
-def make_world() -> World:
+def make_world(gives_keys: bool = False) -> World:
     control = ControlBundle(
         tenant_id=TENANT.id,
         owner_key=minting.new_access_key(),
@@ -234,19 +256,20 @@ def make_world() -> World:
         stack_passphrase=minting.new_passphrase(),
         signing_key=minting.new_signing_key(),
     )
-    world = World(control)
+    world = World(control, gives_keys=gives_keys)
     for uid, key in declared(control).items():
         world.keys[uid] = {key.access_key_id: key.secret_access_key}
-        world.stack[uid] = key.access_key_id
+        if not gives_keys:
+            world.stack[uid] = key.access_key_id
     for name in MACHINES:
         world.sign(name)
         world.machines[name] = (control.machine_keys[name].access_key_id, public_key_of(control.signing_key))
     return world
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = make_world()
+@pytest.fixture(params=[False, True], ids=["chosen keys", "given keys"])
+def world(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> World:
+    world = make_world(request.param)
     monkeypatch.setattr(rotate, "declare", lambda tenant, checkout, platform, keys: declared(world.control))
     monkeypatch.setattr(rotate, "TenantStack", lambda checkout, slug, control: world)
     monkeypatch.setattr(rotate, "TenantOrders", SimpleNamespace(of=lambda world: world))
@@ -261,7 +284,8 @@ def is_ended(world: World) -> bool:
     newest = {key.access_key_id for key in declared(world.control).values()}
     return (
         rotations.pending_rotations(world.control, MACHINES) == ()
-        and world.live_ids() == newest == set(world.stack.values())
+        and world.live_ids() == newest
+        and (world.gives_keys or newest == set(world.stack.values()))
         and all(world.works(name) for name in MACHINES)
         and all(signers == [public_key_of(world.control.signing_key)] for signers in world.signatures.values())
     )
@@ -289,7 +313,7 @@ def test_killed_anywhere_it_is_ended_by_the_next_command_with_the_same_new_keys(
     world: World, now: bool, healing: str
 ) -> None:
     for steps in range(MOST_STEPS):
-        world.__dict__.update(make_world().__dict__)
+        world.__dict__.update(make_world(world.gives_keys).__dict__)
         before = world.live_ids()
         was_killed = world.killed_after(steps, lambda: world.run(now=now))
         if not now:
@@ -299,6 +323,11 @@ def test_killed_anywhere_it_is_ended_by_the_next_command_with_the_same_new_keys(
             world.apply()
             assert world.minted == (len(EVERY_KEY) if has_begun else 0)
             assert not has_begun or is_ended(world)
+            newest = {key.access_key_id for key in declared(world.control).values()}
+            assert world.live_ids() == newest, "a key that no bundle has is deleted"
+        elif was_killed and not has_begun:
+            assert all(key.is_done for key in world.run(now=now)), "keys of a killed run take no other's place"
+            has_begun = True
         elif was_killed and rotations.pending_rotations(world.control, MACHINES):
             assert all(key.is_done for key in world.run(now=now))
             assert world.minted == len(EVERY_KEY)
@@ -340,7 +369,7 @@ def test_a_cut_that_was_decided_is_never_taken_back_by_apply(world: World) -> No
     """Killed after the platform has let the old key go: apply must not bring a stolen key back to life."""
     old = world.control.machine_keys["compta-01"].access_key_id
     for steps in range(MOST_STEPS):
-        world.__dict__.update(make_world().__dict__)
+        world.__dict__.update(make_world(world.gives_keys).__dict__)
         old = world.control.machine_keys["compta-01"].access_key_id
         was_killed = world.killed_after(steps, lambda: world.run([COMPTA], now=True))
         was_cut = old not in world.live_ids()

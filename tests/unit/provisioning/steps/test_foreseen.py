@@ -44,6 +44,14 @@ def test_every_step_has_its_words(kind: ChangeKind) -> None:
             Change(ChangeKind.WALL, (), None, 650_000_000_000, 151 * 2**30),
             "wall: none → 605.36 GiB: at most 151 GiB beyond the sold quota can ever be stored",
         ),
+        (
+            Change(ChangeKind.NEW_KEYS, ("owner", "compta-01")),
+            "access keys created by the platform for: owner, compta-01",
+        ),
+        (
+            Change(ChangeKind.REPLACE_KEYS, ("compta-01",)),
+            "access keys of compta-01: the platform no longer has them; it creates new ones, and the agents get them",
+        ),
         (Change(ChangeKind.OPTIONS, (), (), ("restore_tests",)), "options: none → restore_tests"),
         (Change(ChangeKind.LICENCES, (), ("server 1",), ("server 2",)), "licences sold: server 1 → server 2"),
     ],

@@ -1,7 +1,9 @@
 """Which secrets the next apply would mint, and what a preview shows instead of them."""
 
+import pytest
 from pydantic import SecretStr
 
+from coffre.provisioning.steps.keys import KeyState, UserKeys, judge_keys
 from coffre.provisioning.steps.secrets import current_keys, missing_secrets
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
@@ -41,3 +43,26 @@ def test_the_stack_owns_the_key_that_is_replaced_until_its_end_is_decided() -> N
     cut = current_keys(TENANT, rotations.condemn(begun, subjects))
     assert cut.owner.access_key_id == begun.owner_key.access_key_id
     assert cut.machines["compta-01"].access_key_id == begun.machine_keys["compta-01"].access_key_id
+
+
+def test_where_the_platform_creates_keys_only_what_no_platform_gives_is_missing() -> None:
+    assert missing_secrets(TENANT, None, None, gives_keys=True) == ["owner", "compta-01", "caisse-01"]
+    keyless = CONTROL.model_copy(update={"owner_key": None, "machine_keys": {}})
+    assert missing_secrets(TENANT, keyless, DATA, gives_keys=True) == []
+    without = DATA.model_copy(update={"repository_passwords": {}})
+    assert missing_secrets(TENANT, keyless, without, gives_keys=True) == ["compta-01", "caisse-01"]
+
+
+@pytest.mark.parametrize("subject", [rotations.OWNER, rotations.machine_key("compta-01")])
+def test_a_user_s_keys_are_compared_with_the_platform_s(subject: rotations.Subject) -> None:
+    key = rotations.get_key(CONTROL, subject).access_key_id
+    assert judge_keys(CONTROL, subject, [key]) == UserKeys(KeyState.THERE, False, ())
+    assert judge_keys(CONTROL, subject, ["X", key]) == UserKeys(KeyState.THERE, False, ("X",))
+    assert judge_keys(CONTROL, subject, []) == UserKeys(KeyState.LOST, False, ())
+    keyless = CONTROL.model_copy(update={"owner_key": None, "machine_keys": {}})
+    assert judge_keys(keyless, subject, ["X"]) == UserKeys(KeyState.NEW, False, ("X",))
+    begun = rotations.begin(CONTROL, [subject])
+    new = rotations.get_key(begun, subject).access_key_id
+    assert judge_keys(begun, subject, [key, new]) == UserKeys(KeyState.THERE, False, ())
+    assert judge_keys(begun, subject, [new]) == UserKeys(KeyState.THERE, True, ())
+    assert judge_keys(begun, subject, [key]) == UserKeys(KeyState.LOST, False, ())
