@@ -72,6 +72,7 @@ OPERATIONS: Mapping[str, tuple[Right, ...]] = {
     "get_user_policy": _on(Scope.USERS, "iam:GetUserPolicy"),
     "list_access_keys": _on(Scope.USERS, "iam:ListAccessKeys"),
     "list_user_policies": _on(Scope.USERS, "iam:ListUserPolicies"),
+    "list_user_tags": _on(Scope.USERS, "iam:ListUserTags"),
     "list_users": _on(Scope.ACCOUNT, "iam:ListUsers"),
     "put_user_policy": _on(Scope.USERS, "iam:PutUserPolicy"),
     "simulate_principal_policy": _on(Scope.ITSELF, "iam:SimulatePrincipalPolicy"),

@@ -106,7 +106,7 @@ def test_a_plan_names_resources_given_keys_and_the_missing_wall(desk: Desk, back
     assert (kinds.count("Bucket"), kinds.count("User"), kinds.count("AccessKey")) == (2, 3, 0)
     assert not [change for change in plan["storage"] if "Quota" in change["kind"]]
     shown = " ".join(desk.coffre("plan", SLUG).stdout.split())
-    assert "no hard quota" in shown
+    assert "the gate is the only limit" in shown
     assert backstage.s3.list_buckets()["Buckets"] == []
 
 
