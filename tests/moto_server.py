@@ -1,16 +1,19 @@
 """AWS for tests: moto's server in a process of its own, whose memory is the account; nothing of it stays."""
 
+import json
 import os
 import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import boto3
 from coffre_lab.ceph.certificates import issue
 
 ACCOUNT = "123456789012"
@@ -26,16 +29,33 @@ class Moto:
 
     url: str
     ca_file: Path | None = None
+    access_key_id: str = "testing"
+    secret_access_key: str = field(default="testing", repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
         return {
             **({} if self.ca_file is None else {"AWS_CA_BUNDLE": str(self.ca_file)}),
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def make_operator(self, policy: Mapping[str, Any]) -> "Moto":
+        """Create a user with this policy and return the server as that user sees it."""
+        iam = boto3.client(
+            "iam",
+            region_name=REGION,
+            endpoint_url=self.url,
+            verify=None if self.ca_file is None else str(self.ca_file),
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+        )
+        iam.create_user(UserName="operator")
+        iam.put_user_policy(UserName="operator", PolicyName="own", PolicyDocument=json.dumps(policy))
+        given = iam.create_access_key(UserName="operator")["AccessKey"]
+        return replace(self, access_key_id=given["AccessKeyId"], secret_access_key=given["SecretAccessKey"])
 
     def reset(self) -> None:
         """Empty the account."""

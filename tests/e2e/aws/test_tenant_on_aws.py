@@ -1,29 +1,38 @@
 """A tenant's life on a platform of kind aws, in order: moto stands for AWS, a stand-in for Pulumi's AWS plugin.
 
-The engine, the program, the agent and restic are the real ones. moto does not enforce policies: what they permit is
-proved by tests/unit/storage/aws/test_isolation.py, and on RGW.
+The engine, the program, the agent and restic are the real ones. Policies are judged by AWS's rules
+(`tests/moto_process.py`).
 """
 
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import boto3
 import pypdf
 import pytest
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from coffre.secrets.bundles import all_secret_values
 from coffre.secrets.store import SecretStore
+from coffre.signing.seals import keys
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, machine_uid
-from coffre.storage.aws.names import user_name
-from coffre.storage.s3 import policy
+from coffre.storage.aws.names import MACHINE_POLICY, user_name
+from coffre.storage.s3 import lifecycle, policy
 from tests.e2e.conftest import Desk, read_files
-from tests.e2e.departure import ERASURE, FROZEN, LAST_TO_RETRIEVE, NOTICE, VERIFIER, Leaver
+from tests.e2e.departure import AUTHOR, BLOCK, ERASURE, LAST_OF_NOTICE, NOTICE, VERIFIER, Leaver
 from tests.moto_server import ACCOUNT, REGION, Moto, moto_server
 from tests.pulumi_aws import PLUGIN_FOLDER
 
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}]}
 SLUG, TENANT_ID = "boulangerie-martin", "k7f3q9wz2m"
 MACHINES = ("compta-01", "caisse-01")
 HOSTS = {"compta-01": "compta-01.martin.example", "caisse-01": "caisse-01.martin.example"}
@@ -39,24 +48,46 @@ PLATFORM = f"""
 
 @pytest.fixture(scope="module")
 def moto(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    """AWS, at the lab's address, so that its machines reach it."""
+    """AWS, at the lab's address, so that its machines reach it; with an operator who may do what Coffre needs."""
     address = json.loads(lab.endpoints_file.read_text(encoding="utf-8"))["endpoint"].split("//")[1].split(":")[0]
     folder = tmp_path_factory.mktemp("moto")
     with moto_server(address, tls=folder, log=folder / "log") as running:
-        yield running
+        operator = running.make_operator(EVERYTHING)
+        with operator.checking_keys():
+            yield operator
 
 
 @pytest.fixture(scope="module")
-def desk(make_desk: Callable[..., Desk], moto: Moto) -> Desk:
+def desk(make_desk: Callable[..., Desk], moto: Moto) -> Iterator[Desk]:
+    """A desk whose platform is a real one to Coffre: its escrow is on another file system, and it has a signing key."""
     made = make_desk(SLUG)
     settings = made.root / "platform.yaml"
     text = settings.read_text(encoding="utf-8")
     start, end = text.index("    kind: ceph"), text.index("working_hours:")
-    block = PLATFORM.format(ssh_config=made.ssh_config).lstrip("\n")
-    settings.write_text(text[:start] + block + "\n" + text[end:], encoding="utf-8")
-    path = f"{PLUGIN_FOLDER}:{made.environment['PATH']}"
-    made.environment.update({**moto.environment, "PATH": path})
-    return made
+    text = text[:start] + PLATFORM.format(ssh_config=made.ssh_config).lstrip("\n") + "\n" + text[end:]
+    with tempfile.TemporaryDirectory(prefix="coffre-escrow-", dir="/dev/shm") as escrow:
+        for name, comment in (("escrow: .coffre/escrow", f"escrow: {escrow}/escrow"), *make_signer(made.home).items()):
+            assert name in text
+            text = text.replace(name, comment)
+        settings.write_text(text, encoding="utf-8")
+        made.environment.update({**moto.environment, "PATH": f"{PLUGIN_FOLDER}:{made.environment['PATH']}"})
+        made.coffre("secrets", "init")
+        yield made
+
+
+def make_signer(folder: Path) -> dict[str, str]:
+    """Make a key that signs certificates, and return what of platform.yaml becomes what."""
+    key = rsa.generate_private_key(65537, 2048)
+    certificate = keys._self_sign(key, "SMILÉO SAS", datetime.now(UTC))  # type: ignore[arg-type]
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "signing.key").write_bytes(pem)
+    (folder / "signing.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    signing = f'  signing: {{key: "file:{folder}/signing.key", certificate: {folder}/signing.pem}}'
+    declared = "  identities: {approval: declared, erasure: declared, verification: declared}"
+    return {
+        '  # signing: {key: "file:/etc/coffre/certificats.key", certificate: /etc/coffre/certificats.pem}': signing,
+        "  # identities: {approval: proved, erasure: proved, verification: proved}": declared,
+    }
 
 
 class Backstage:
@@ -67,8 +98,8 @@ class Backstage:
             "region_name": REGION,
             "endpoint_url": moto.url,
             "verify": str(moto.ca_file),
-            "aws_access_key_id": "testing",
-            "aws_secret_access_key": "testing",
+            "aws_access_key_id": moto.access_key_id,
+            "aws_secret_access_key": moto.secret_access_key,
         }
         self.s3 = boto3.client("s3", **self._options)
         self.iam = boto3.client("iam", **self._options)
@@ -148,15 +179,17 @@ def test_a_backup_lands_there_and_comes_back(desk: Desk, backstage: Backstage, t
 
 def test_the_gate_is_a_statement_of_the_bucket_s_policy(desk: Desk, backstage: Backstage) -> None:
     before = backstage.sids("compta-01")
-    desk.edit(SLUG, "quota: 200 GiB", "quota: 4 KiB")
+    desk.edit(SLUG, "quota: 200 GiB", "quota: 1 KiB")
     desk.coffre("apply", SLUG, "--yes")
     assert backstage.sids("compta-01") == {*before, policy.GATE_SID}
+    refused = desk.coffre("backup", SLUG, "--machine", "compta-01", expect=4)
+    assert "compta-01: quota" in refused.stdout
     # Drift of the stack beside a closed gate is healed, and the gate stays closed.
     backstage.s3.delete_public_access_block(Bucket=backstage.bucket("compta-01"))
     desk.coffre("apply", SLUG, "--yes")
     assert backstage.s3.get_public_access_block(Bucket=backstage.bucket("compta-01"))
     assert backstage.sids("compta-01") == {*before, policy.GATE_SID}
-    desk.edit(SLUG, "quota: 4 KiB", "quota: 200 GiB")
+    desk.edit(SLUG, "quota: 1 KiB", "quota: 200 GiB")
     desk.coffre("apply", SLUG, "--yes")
     assert backstage.sids("compta-01") == before
 
@@ -172,24 +205,73 @@ def test_keys_are_rotated_to_others_that_aws_gives(desk: Desk, backstage: Backst
         assert backstage.key_ids(backstage.user(machine)) == [after.machine_keys[machine].access_key_id]
 
 
-def test_a_hold_stops_every_expiry_and_a_suspension_every_access(desk: Desk, backstage: Backstage) -> None:
-    desk.coffre("hold", "place", SLUG, "--reference", "TJ-2026-17", "--yes")
-    with pytest.raises(backstage.s3.exceptions.ClientError, match="NoSuchLifecycleConfiguration"):
+def test_a_hold_stops_every_expiry_until_it_is_lifted(desk: Desk, backstage: Backstage) -> None:
+    reference = ("--reference", "TJ-2026-17")
+    desk.coffre("hold", "place", SLUG, *reference, "--since", "2026-11-20")
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
         backstage.s3.get_bucket_lifecycle_configuration(Bucket=backstage.bucket("compta-01"))
+    desk.coffre("apply", SLUG, "--yes")
+    desk.coffre("hold", "lift", SLUG, *reference, "--reason", "levée")
+    desk.coffre("apply", SLUG, "--yes")
+    rules = backstage.s3.get_bucket_lifecycle_configuration(Bucket=backstage.bucket("compta-01"))["Rules"]
+    assert {rule["ID"] for rule in rules} == set(lifecycle.rules(14))
+
+
+def test_a_suspended_tenant_s_machines_reach_nothing(desk: Desk, backstage: Backstage) -> None:
+    desk.edit(SLUG, "status: active", "status: suspended")
+    desk.coffre("apply", SLUG, "--yes")
+    assert policy.SUSPENSION_SID in backstage.sids("compta-01")
+    desk.coffre("backup", SLUG, "--machine", "compta-01", expect=4)
+    desk.edit(SLUG, "status: suspended", "status: active")
+    desk.coffre("apply", SLUG, "--yes")
+    assert {run["outcome"] for run in desk.json("backup", SLUG, "--json")} == {"success"}
+
+
+def test_a_lost_state_costs_no_key_and_makes_nothing_twice(desk: Desk, backstage: Backstage) -> None:
+    before = backstage.secrets.get_control(SLUG, TENANT_ID)
+    shutil.rmtree(desk.root / ".coffre" / "state")
+    [plan] = desk.json("plan", SLUG, "--json")
+    assert {each["operation"] for each in plan["storage"] if each["kind"] in ("Bucket", "User")} == {"adopt"}
+    desk.coffre("apply", SLUG, "--yes")
+    assert backstage.secrets.get_control(SLUG, TENANT_ID).machine_keys == before.machine_keys
+    assert desk.json("plan", SLUG, "--json")[0]["storage"] == []
+
+
+def test_a_lost_user_gets_a_new_key_and_the_plan_says_so(desk: Desk, backstage: Backstage) -> None:
+    user = backstage.user("caisse-01")
+    for key in backstage.key_ids(user):
+        backstage.iam.delete_access_key(UserName=user, AccessKeyId=key)
+    backstage.iam.delete_user_policy(UserName=user, PolicyName=MACHINE_POLICY)
+    backstage.iam.delete_user(UserName=user)
+    before = backstage.secrets.get_control(SLUG, TENANT_ID).machine_keys["caisse-01"].access_key_id
+    assert "caisse-01" in desk.coffre("plan", SLUG).stdout
+    desk.coffre("apply", SLUG, "--yes")
+    after = backstage.secrets.get_control(SLUG, TENANT_ID).machine_keys["caisse-01"].access_key_id
+    assert after != before
+    assert backstage.key_ids(user) == [after]
+    [run] = desk.json("backup", SLUG, "--machine", "caisse-01", "--json")
+    assert run["outcome"] == "success", run
 
 
 def test_it_leaves_with_a_certificate_that_names_amazon(desk: Desk, backstage: Backstage) -> None:
+    """Days cannot be set on a real platform: the letter came long ago, and everything is due today."""
+    today = datetime.now(ZoneInfo("Europe/Paris")).date()
+    ends_on = today - (date.fromisoformat(ERASURE) - date.fromisoformat(LAST_OF_NOTICE))
+    notice_on = ends_on - (date.fromisoformat(LAST_OF_NOTICE) - date.fromisoformat(NOTICE))
+    desk.edit(SLUG, "signed_on: 2026-11-02", f"signed_on: {notice_on}")
     leaver = Leaver(desk, SLUG)
-    leaver.declare()
-    for day in (NOTICE, FROZEN, LAST_TO_RETRIEVE):
-        leaver.offboard(day, "--yes")
-    assert leaver.stage(ERASURE) in ("erased", "verified")
+    leaver.declare(BLOCK.replace(NOTICE, f"{notice_on}").replace(LAST_OF_NOTICE, f"{ends_on}"))
+    with leaver.acting(AUTHOR):
+        desk.coffre("offboard", SLUG, "--yes")
     with leaver.acting(VERIFIER):
-        desk.coffre("offboard", SLUG, "--verify", "--today", ERASURE)
-    assert leaver.stage(ERASURE) == "closed"
+        desk.coffre("offboard", SLUG, "--verify")
+    with leaver.acting(AUTHOR):
+        assert desk.json("offboard", SLUG, "--yes", "--json")["stage"] == "closed"
     assert [each["Name"] for each in backstage.s3.list_buckets()["Buckets"] if each["Name"].startswith(SLUG)] == []
     assert [each["UserName"] for each in backstage.iam.list_users()["Users"] if each["UserName"].startswith(SLUG)] == []
     [certificate] = leaver.documents("certificat-*.pdf")
-    text = " ".join(page.extract_text() for page in pypdf.PdfReader(certificate).pages)
-    assert f"compte {ACCOUNT}" in " ".join(text.split())
+    text = " ".join(" ".join(page.extract_text() for page in pypdf.PdfReader(certificate).pages).split())
+    assert f"compte {ACCOUNT}, région {REGION}" in text
+    assert "Amazon Web Services EMEA SARL (LU)" in text
     assert "NIST SP 800-88" in text
+    assert "bucket.instance" not in text

@@ -1,7 +1,6 @@
 """What the tests of AWS build on moto: an operator, tenants' users and buckets, with the driver's own policies.
 
-Moto judges no policy of a bucket (`tests/moto_process.py`), and of a user's policies no condition. So here an owner
-has the rights of its buckets' policies as a policy of its own, which it never has on AWS.
+Policies are judged by AWS's rules (`tests/moto_process.py`).
 """
 
 import json
@@ -64,7 +63,6 @@ class World:
 
     def make_owner(self, uid: str) -> User:
         self.iam.create_user(UserName=user_name(uid), Path=USER_PATH)
-        self.iam.put_user_policy(UserName=user_name(uid), PolicyName="moto", PolicyDocument=EVERYTHING)
         return User(uid, self.storage.create_key(uid))
 
     def make_machine_user(self, uid: str, bucket: str) -> User:
