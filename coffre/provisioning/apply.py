@@ -85,7 +85,7 @@ def apply_tenant(
         revoked = retirement.revoke(at, escrowed, removals)
         provisioned = storage.do(at, escrowed, revoked, None if planned is None else planned.plan.storage)
         forgotten = retirement.forget(at, escrowed, provisioned)
-        keyed = keys.do(at, forgotten)
+        keyed = keys.do(at, reopened, forgotten)
         admitted = access.do(at, keyed)
         resumed = rotation.resume(at, escrowed, keyed, admitted)
         initialised = repositories.do(at, resumed)

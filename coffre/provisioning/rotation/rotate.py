@@ -89,7 +89,7 @@ class TenantRotation:
         self._opened = opened
         self._on_progress = on_progress
         self._cut: set[Subject] = set()
-        self._created: set[str] = set()
+        self._seen: set[str] = set()  # the ids of new keys that the platform has
         self.control = control
 
     def pending(self, subjects: Iterable[Subject]) -> list[Subject]:
@@ -101,6 +101,9 @@ class TenantRotation:
     def resume(self) -> None:
         """Continue, after the update of the whole stack, the rotations that an earlier command left pending."""
         pending = self.pending(self.all_keys())
+        if self._gives_keys:
+            # The step before this one has looked.
+            self._seen |= {rotations.get_key(self.control, s).access_key_id for s in pending if s != rotations.SIGNING}
         self.put_new_keys(pending)
         self.cut(pending, is_stack_done=True)
 
@@ -122,7 +125,7 @@ class TenantRotation:
     def _ensure_on_platform(self, subject: Subject) -> None:
         storage, uid = self._opened.storage, uid_of(self._opened.tenant, subject)
         key = access_key(rotations.get_key(self.control, subject))
-        if key.access_key_id in self._created or key.access_key_id in storage.list_key_ids(uid):
+        if key.access_key_id in self._seen or key.access_key_id in storage.list_key_ids(uid):
             return
         if self._gives_keys:
             raise RemoteError(
@@ -283,7 +286,7 @@ class TenantRotation:
         opened = self._opened
         uid = uid_of(opened.tenant, subject)
         key = create_successor(opened.storage, self.control, uid, subject, self._on_progress)
-        self._created.add(key.access_key_id)
+        self._seen.add(key.access_key_id)
         return key
 
     def _save(self, control: ControlBundle, dropping: Sequence[SecretId] = ()) -> None:

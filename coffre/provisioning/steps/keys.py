@@ -91,17 +91,20 @@ def opens_buckets(at: Context) -> bool:
 def reopen(at: Context) -> Reopened:
     """Give the owner its key when its buckets exist, before anything reads them: a kill or a loss left none."""
     opened = at.opened
-    if opened.capabilities.gives_keys and at.existing:
+    is_needed = opened.capabilities.gives_keys and bool(at.existing)
+    if is_needed:
         settle_key(opened, opened.secrets.control(), rotations.OWNER, at.on_progress)
-    return Reopened()
+    return Reopened(is_owner_settled=is_needed)
 
 
-def do(at: Context, forgotten: Forgotten) -> Keyed:
+def do(at: Context, reopened: Reopened, forgotten: Forgotten) -> Keyed:
     """Let the platform create the key of each user that has none, and save each before the next one. May run twice."""
     control = forgotten.control
     if at.opened.capabilities.gives_keys:
         for subject in _list_users(at.tenant):
-            control = settle_key(at.opened, control, subject, at.on_progress)
+            # A platform may list a key only some time after its creation: no user is looked at twice.
+            if subject != rotations.OWNER or not reopened.is_owner_settled:
+                control = settle_key(at.opened, control, subject, at.on_progress)
     return Keyed(control)
 
 
@@ -144,22 +147,26 @@ def uid_of(tenant: Tenant, subject: Subject) -> str:
 def _replace_lost(
     opened: OpenTenant, control: ControlBundle, subject: Subject, on_progress: OnProgress
 ) -> ControlBundle:
-    """Replace a key that the platform no longer has. After each save a kill leaves two copies that agree."""
+    """Begin a rotation from a key that the platform no longer has: it ends once the machine uses the new one.
+
+    After each save a kill leaves two copies that agree.
+    """
+    uid = uid_of(opened.tenant, subject)
     if rotations.find_old(control, subject) is not None:
-        return settle_key(opened, _end_rotation(opened, control, subject), subject, on_progress)
-    uid, lost = uid_of(opened.tenant, subject), rotations.get_key(control, subject)
+        control = _end_rotation(opened, control, subject)
+    replaced = rotations.get_key(control, subject)
     key = _create(opened.storage, uid, on_progress)
-    begun = rotations.condemn(rotations.begin(control, [subject], lambda _: key), [subject])
+    begun = rotations.begin(control, [subject], lambda _: key)
+    if replaced.access_key_id not in opened.storage.list_key_ids(uid):
+        begun = rotations.condemn(begun, [subject])
     opened.secrets.save_control(begun)
-    replaced = KeyRotated(subject.secret.kind.value, "done", key.access_key_id, lost.access_key_id)
-    opened.log.append(replaced, subject.machine)
-    kept = rotations.drop(begun, [subject])
-    opened.secrets.save_control(kept, dropping=[subject.old_secret])
-    return kept
+    fact = KeyRotated(subject.secret.kind.value, "begun", key.access_key_id, replaced.access_key_id)
+    opened.log.append(fact, subject.machine)
+    return begun
 
 
 def _end_rotation(opened: OpenTenant, control: ControlBundle, subject: Subject) -> ControlBundle:
-    """End the rotation to a key that is lost: with the key before it, unless that one is condemned."""
+    """Leave the rotation to a key that is lost: with the key before it, unless that one is condemned."""
     old = rotations.find_old(control, subject)
     if isinstance(old, S3Key) and rotations.is_condemned(control, subject):
         opened.storage.delete_key(uid_of(opened.tenant, subject), old.access_key_id)

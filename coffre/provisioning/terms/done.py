@@ -66,7 +66,9 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class Reopened:
-    """The owner's key opens the tenant's existing buckets."""
+    """The owner's key opens the tenant's existing buckets; ``is_owner_settled``: that was looked at and put right."""
+
+    is_owner_settled: bool
 
 
 @dataclass(frozen=True)
