@@ -59,17 +59,18 @@ class GivenKeysDeclaration:
 
     def program(self) -> None:
         owner = naming.owner_uid(self.tenant)
-        _declare("User", owner, {"uid": owner})
+        made = _declare("User", owner, {"uid": owner})
         for machine in with_bucket(self.tenant.machines):
             name = naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
             if machine in self.users:
                 uid = naming.machine_uid(self.tenant, machine)
-                _declare("User", uid, {"uid": uid})
-            _declare("Bucket", name, {"name": name, "owner": owner, "tags": {TENANT_ID_TAG: self.tenant.id}})
-            _declare("BucketPolicy", f"{name}-policy", {"bucket": name, "has_user": machine in self.users})
+                made = _declare("User", uid, {"uid": uid}, made)
+            bucket = {"name": name, "owner": owner, "tags": {TENANT_ID_TAG: self.tenant.id}}
+            made = _declare("Bucket", name, bucket, made)
+            made = _declare("BucketPolicy", f"{name}-policy", {"bucket": name, "has_user": machine in self.users}, made)
             if self.tenant.hold is None:
                 rules = lifecycle.rules(self.tenant.storage.undelete_days)
-                _declare("BucketLifecycle", f"{name}-lifecycle", {"bucket": name, "rules": rules})
+                made = _declare("BucketLifecycle", f"{name}-lifecycle", {"bucket": name, "rules": rules}, made)
 
     def program_without_keys(self) -> None:
         self.program()
@@ -84,5 +85,9 @@ class GivenKeysDeclaration:
         return nullcontext()
 
 
-def _declare(kind: str, name: str, inputs: Mapping[str, object]) -> None:
-    pulumi.CustomResource(f"given:index:{kind}", name, dict(inputs))
+def _declare(
+    kind: str, name: str, inputs: Mapping[str, object], after: pulumi.Resource | None = None
+) -> pulumi.Resource:
+    """Declare a resource that is made after another one: Pulumi makes independent ones in any order."""
+    options = pulumi.ResourceOptions(depends_on=[] if after is None else [after])
+    return pulumi.CustomResource(f"given:index:{kind}", name, dict(inputs), options)

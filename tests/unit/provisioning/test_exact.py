@@ -148,6 +148,21 @@ def test_a_plan_of_an_earlier_version_is_refused_with_what_to_do(name: str) -> N
     assert refused.value.hint == "Make it with `coffre plan --out`."
 
 
+def test_a_plan_from_before_platforms_created_keys_is_read_and_refused_only_for_what_differs() -> None:
+    [planned] = load_plans(MADE_BEFORE / "version-4-without-given-keys.json")
+    assert (planned.plan.tenant, planned.commit) == ("martin", "0123")
+    assert RepositoryGoneNote("compta-01", 12) in planned.plan.notes
+    refuse_unless_same(planned, planned)
+
+
+def test_what_is_measured_is_no_difference_but_no_plan_without_the_buckets_is_exact() -> None:
+    planned, now = (replace(PLAN, plan=replace(PLAN.plan, notes=(OvershootNote(n, n),))) for n in (40, 5))
+    refuse_unless_same(planned, now)
+    unread = replace(PLAN, plan=replace(PLAN.plan, notes=(TenantNote(NoteKind.BUCKETS_UNREAD),)))
+    with pytest.raises(RefusedError, match="no plan is exact while the platform has no key of the owner"):
+        refuse_unless_same(unread, unread)
+
+
 def with_states(changes: tuple[AccessSwitch, ...], notes: tuple[Note, ...]) -> ExactPlan:
     return replace(PLAN, plan=replace(PLAN.plan, access=changes, notes=notes))
 

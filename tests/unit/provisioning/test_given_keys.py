@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 
 from coffre.agents.applied import Applied
 from coffre.errors import RefusedError, RemoteError
+from coffre.observation.tenant import TenantObservation, observe
 from coffre.provisioning.rotation import rotate
 from coffre.provisioning.terms.context import FULLY, Renewal
 from coffre.provisioning.terms.done import MachineState
@@ -378,6 +380,29 @@ def test_a_plan_tells_no_wall_and_what_may_pass_the_quota(workshop: Workshop) ->
     assert ChangeKind.WALL not in {step.kind for step in plan.steps}
     [note] = [note for note in plan.notes if isinstance(note, OvershootNote)]
     assert (note.look_seconds, note.beyond_bytes) == (40, 40 * 25 * 2**20), "of 1 GiB, at 25 MiB a second"
+
+
+def test_status_tells_no_wall_and_looks_more_often_near_the_quota(workshop: Workshop) -> None:
+    workshop.write_file(storage={"platform": "lab", "quota": "1 GiB"})
+    workshop.apply()
+
+    def look_when_growing_by(grown_bytes: int) -> tuple[int | None, int, int]:
+        def read(opened: Any) -> TenantObservation:
+            today = local_today(opened.tenant)
+            opened.records.record_usage(
+                Usage(opened.tenant.id, COMPTA, today - timedelta(days=n), size, 0, utc_now() - timedelta(days=n))
+                for n, size in ((1, 0), (0, grown_bytes))
+            )
+            return observe(opened, utc_now())
+
+        seen = workshop.look(read)
+        return seen.wall_bytes, seen.beyond_wall_bytes, seen.gate_look_seconds
+
+    mib = 2**20
+    assert look_when_growing_by(0) == (None, 40 * 25 * mib, 40)
+    a_day = 24 * 60 * 60
+    assert look_when_growing_by(GIB * a_day // 61) == (None, 30 * 25 * mib, 30), "full within 61 seconds"
+    assert look_when_growing_by(GIB * a_day) == (None, 20 * 25 * mib, 20), "never faster than the uplink"
 
 
 def test_an_exact_plan_stays_in_date_when_the_measured_growth_changes(workshop: Workshop) -> None:
