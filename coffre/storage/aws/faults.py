@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -163,7 +164,7 @@ def aws_errors(doing: str, url: str) -> Iterator[None]:
         raise AbsurdAnswerError(doing, "the listing is circular or has no end") from error
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
-    except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, ParseError, RuntimeError, TypeError, ValueError) as error:
         # botocore expects AWS's own formats.
         raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from error
     except response_parser_error() as error:

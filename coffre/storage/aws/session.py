@@ -41,7 +41,7 @@ LIMIT_BYTES = 64 * 1024
 """The maximum size of a credential in a file or a variable; a session token has about 1 KiB."""
 
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 20.0
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 _CONNECTIONS = 16
 _SESSION_NAME = "coffre"
 

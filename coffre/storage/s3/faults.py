@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from xml.etree.ElementTree import ParseError
 
 from botocore.exceptions import BotoCoreError, ClientError, PaginationError
 
@@ -243,7 +244,7 @@ def s3_errors(doing: str, url: str = "the platform") -> Iterator[None]:
         raise AbsurdAnswerError(doing, "the listing is circular or has no end") from error
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
-    except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, ParseError, RuntimeError, TypeError, ValueError) as error:
         # botocore expects S3's own format; for a time that it cannot read it raises a bare RuntimeError.
         raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from error
     except response_parser_error() as error:
