@@ -17,6 +17,7 @@ from botocore.exceptions import (
     NoAuthTokenError,
     NoCredentialsError,
     PaginationError,
+    ParamValidationError,
     PartialCredentialsError,
     SSOError,
     TokenRetrievalError,
@@ -160,6 +161,8 @@ def aws_errors(doing: str, url: str) -> Iterator[None]:
         raise refusal_of(doing, error) from error
     except _CREDENTIAL_TROUBLES as error:
         raise _no_credential(doing, error) from error
+    except ParamValidationError as error:
+        raise AbsurdAnswerError(doing, "a name in it has a form that AWS never uses") from error
     except PaginationError as error:
         raise AbsurdAnswerError(doing, "the listing is circular or has no end") from error
     except BotoCoreError as error:

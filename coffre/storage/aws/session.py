@@ -158,7 +158,6 @@ def make_session(platform: AwsPlatform, root: Path) -> Session:
     session.set_config_variable("region", platform.region)
     session.set_default_client_config(
         Config(
-            region_name=platform.region,
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},

@@ -80,10 +80,15 @@ def test_a_variable_a_profile_and_the_usual_chain_give_the_credential(aws, tmp_p
         connect(make_platform(credential=credential), tmp_path).list_users("")
         assert aws.seen[-1].access_key_id == key_id
         assert aws.seen[-1].headers.get("x-amz-security-token") == ("tok" if key_id == "ASIAENV" else None)
+    (tmp_path / "config").write_text("[default]\nregion = us-west-2\n[profile backups]\nregion = us-west-1\n")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIACHAIN")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     connect(make_platform(), tmp_path).list_users("")
     assert aws.seen[-1].access_key_id == "AKIACHAIN"
+    connect(make_platform(credential="profile:backups"), tmp_path).list_users("")
+    assert {each.scope for each in aws.seen if each.action == "GetCallerIdentity"} == {f"{REGION}/sts"}
 
 
 @pytest.mark.parametrize(

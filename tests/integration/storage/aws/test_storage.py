@@ -21,7 +21,7 @@ OWNER = "martin-k7f3q9wz2m"
 XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 USER = Answer("<GetUserResponse><GetUserResult><User><Path>/coffre/</Path></User></GetUserResult></GetUserResponse>")
 GIVEN = Answer(
-    "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><AccessKeyId>AKIANEW</AccessKeyId>"
+    "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><AccessKeyId>AKIANEWKEY0123456789</AccessKeyId>"
     "<SecretAccessKey>new-secret</SecretAccessKey></AccessKey></CreateAccessKeyResult></CreateAccessKeyResponse>"
 )
 DONE = Answer("<DeleteAccessKeyResponse/>")
@@ -50,7 +50,7 @@ def answer_new_key(aws, *answers):
     left = list(answers)
 
     def rule(request):
-        if request.action != "GetCallerIdentity" or request.access_key_id != "AKIANEW":
+        if request.action != "GetCallerIdentity" or request.access_key_id != "AKIANEWKEY0123456789":
             return None
         return left.pop(0) if len(left) > 1 else left[0]
 
@@ -61,8 +61,8 @@ def test_a_new_key_is_given_when_aws_and_s3_accept_it(aws, tmp_path):
     answer_new_key(aws, UNKNOWN, UNKNOWN, IDENTITY)
     aws.on("GET /", s3_refusal("InvalidAccessKeyId"), s3_refusal("AccessDenied"))
     key = open_storage(tmp_path).create_key(OWNER)
-    assert key == AccessKey("AKIANEW", "new-secret")
-    tried = [each.action or each.path for each in aws.seen if each.access_key_id == "AKIANEW"]
+    assert key == AccessKey("AKIANEWKEY0123456789", "new-secret")
+    tried = [each.action or each.path for each in aws.seen if each.access_key_id == "AKIANEWKEY0123456789"]
     assert tried == ["GetCallerIdentity"] * 3 + ["/", "GetCallerIdentity", "/"]
     assert "DeleteAccessKey" not in aws.actions()
 
@@ -83,19 +83,19 @@ def test_a_new_key_goes_again_when_the_wait_for_it_fails(aws, tmp_path):
 
 
 def test_a_deleted_key_is_waited_for_until_it_is_refused(aws, tmp_path):
-    storage, key = open_storage(tmp_path), AccessKey("AKIANEW", "new-secret")
+    storage, key = open_storage(tmp_path), AccessKey("AKIANEWKEY0123456789", "new-secret")
     answer_new_key(aws, IDENTITY, IDENTITY, UNKNOWN)
     assert storage.accepts_key("martin-m1", key)
-    storage.delete_key(OWNER, "AKIANEW")
+    storage.delete_key(OWNER, "AKIANEWKEY0123456789")
     assert not storage.accepts_key("martin-m1", key)
     answer_new_key(aws, IDENTITY)
     late = open_storage(tmp_path, 0.5)
-    late.delete_key(OWNER, "AKIANEW")
+    late.delete_key(OWNER, "AKIANEWKEY0123456789")
     assert late.accepts_key("martin-m1", key)
 
 
 def test_a_refusal_that_is_no_unknown_key_is_an_error(aws, tmp_path):
-    storage, key = open_storage(tmp_path), AccessKey("AKIANEW", "wrong")
+    storage, key = open_storage(tmp_path), AccessKey("AKIANEWKEY0123456789", "wrong")
     answer_new_key(aws, refusal("SignatureDoesNotMatch"))
     with pytest.raises(AccessRefusedError):
         storage.accepts_key("martin-m1", key)
@@ -133,7 +133,7 @@ def test_the_identity_of_a_bucket_is_its_creation_by_the_records_of_the_home_reg
     facts = open_storage(tmp_path).find_bucket("martin-m1")
     assert facts is not None
     assert (facts.lifetime_id, facts.owner) == ("2026-01-05T08:00:01Z", OWNER)
-    (asked,) = [each for each in aws.seen if each.path == "/"]
+    (asked,) = [each for each in aws.seen if each.path == "/" and not each.action]
     assert asked.scope == "us-east-1/s3"
     assert (asked.query["prefix"], asked.query["max-buckets"]) == (["martin-m1"], ["1000"])
     assert "bucket-region" not in asked.query
@@ -150,7 +150,7 @@ def test_a_bucket_of_another_account_does_not_exist_here(aws, tmp_path):
     storage = open_storage(tmp_path)
     aws.on("GET /martin-m1", s3_refusal("AccessDenied"))
     aws.on("HEAD /martin-m1", Answer("", 403))
-    aws.on("GET /", listing("martin-m10"))
+    aws.on("GET /", listing("another-m1"))
     assert storage.find_bucket("martin-m1") is None
     assert storage.stored_bytes("martin-m1") == 0
     assert storage.list_leftovers(["martin-m1"]) == []
@@ -251,7 +251,8 @@ def test_buckets_are_a_users_by_their_tag_and_never_by_their_name(world):
     ours = world.make_bucket("tagged-m1-0123456789", owner.uid, None)
     world.make_bucket("tagged-m2-0123456789", "tagged-else-k7f3q9wz2m", None)
     world.s3.create_bucket(Bucket="tagged-m3", CreateBucketConfiguration={"LocationConstraint": REGION})
-    world.s3.create_bucket(Bucket="tagged-m4", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    elsewhere = world.session.s3("eu-west-1")
+    elsewhere.create_bucket(Bucket="tagged-m4", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     tags = {"TagSet": [{"Key": "coffre-owner", "Value": owner.uid}]}
     world.s3.put_bucket_tagging(Bucket="tagged-m4", Tagging=tags)
     assert world.storage.list_owned_buckets(owner.uid) == [ours]
