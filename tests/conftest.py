@@ -44,7 +44,8 @@ LONGEST_FIRST = (
 """The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done."""
 
 ON_EVERY_RELEASE = (
-    "integration/storage/",
+    "integration/storage/ceph/",
+    "integration/storage/test_",
     "integration/offboarding/",
     "integration/test_lab",
     "e2e/recovery/test_killed.py",

@@ -39,7 +39,7 @@ class Iam:
     def list_users(self, prefix: str) -> list[str]:
         """Return the IAM names of the users that begin so, sorted; a long uid is cut in its IAM name."""
         found = self._walk("list the IAM users of Coffre", "list_users", "Users", PathPrefix=USER_PATH)
-        names = [word(user["UserName"]) for user in found]
+        names = [word(user["UserName"]) for user in found if user["Path"] == USER_PATH]
         return sorted(name for name in names if name.startswith(prefix))
 
     def list_keys(self, uid: str) -> list[KeyFacts]:

@@ -190,7 +190,7 @@ def test_an_answer_without_end_is_refused(aws, storage, monkeypatch):
 
 def users(marker: str) -> Answer:
     return Answer(
-        "<ListUsersResponse><ListUsersResult><Users><member><UserName>a</UserName></member></Users>"
+        "<ListUsersResponse><ListUsersResult><Users><member><UserName>a</UserName><Path>/coffre/</Path></member></Users>"
         f"<IsTruncated>true</IsTruncated><Marker>{marker}</Marker></ListUsersResult></ListUsersResponse>"
     )
 

@@ -194,6 +194,21 @@ def test_the_programs_of_another_account_are_not_used(aws, tmp_path):
     assert not [each for each in aws.seen if each.method == "PUT"]
 
 
+def test_reachable_buckets_are_those_that_answer_to_the_key_itself(aws, tmp_path):
+    """An owner may not list the account's buckets: verifying an erasure asks for each with its key."""
+    mine = Answer(str(IDENTITY.body).replace("user/operator", f"user/coffre/{OWNER}"))
+    answer_new_key(aws, mine)
+    aws.on("GET /", listing("martin-m1", "martin-m2", "martin-m3", "other-m1"))
+    aws.on("HEAD /martin-m1", Answer())
+    aws.on("HEAD /martin-m2", Answer("", 403))
+    aws.on("HEAD /martin-m3", Answer("", 404))
+    key = AccessKey("AKIANEWKEY0123456789", "new-secret")
+    assert open_storage(tmp_path).list_reachable_buckets(key) == ["martin-m1"]
+    assert {each.access_key_id for each in aws.seen if each.method == "HEAD"} == {key.access_key_id}
+    answer_new_key(aws, IDENTITY)
+    assert open_storage(tmp_path).list_reachable_buckets(key) == [], "no user of Coffre's"
+
+
 # On moto from here on.
 
 
