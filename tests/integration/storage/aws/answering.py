@@ -39,6 +39,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+MANY = 50
+
 Rule = Callable[[Request], Answer | None]
 
 IDENTITY = Answer(
@@ -81,6 +83,10 @@ class Answering:
             return left.pop(0) if len(left) > 1 else left[0]
 
         self.rules.insert(0, rule)
+
+    def on_each(self, action: str, *answers: Answer) -> None:
+        """Answer an action with these in turn, without end."""
+        self.on(action, *answers * MANY)
 
     def answer(self, request: Request) -> Answer:
         self.seen.append(request)
