@@ -117,7 +117,7 @@ OPERATIONS: Mapping[str, tuple[Right, ...]] = {
     "get_object_legal_hold": _on(Scope.TENANT, "s3:GetObjectLegalHold"),
     "get_object_retention": _on(Scope.TENANT, "s3:GetObjectRetention"),
     "head_object": (*_on(Scope.PROGRAMS, "s3:GetObject"), *_TENANT_OBJECT_READS),
-    "list_parts": _on(Scope.TENANT, "s3:ListMultipartUploadParts"),
+    "list_parts": _on(Scope.BUCKETS, "s3:ListMultipartUploadParts"),
     "put_object": (*_on(Scope.PROGRAMS, "s3:PutObject"), *_on(Scope.TENANT, "s3:PutObject")),
 }
 """What each operation of Coffre's AWS clients needs, by botocore's method name. An operation without a line here is one

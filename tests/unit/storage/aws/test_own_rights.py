@@ -31,13 +31,13 @@ def operations_of_aws() -> frozenset[str]:
 
 
 def list_calls(source: str) -> set[str]:
-    """Return the operations of AWS that a source calls: as a method, or by name for a paginator. Pure."""
+    """Return the operations of AWS that a source calls: as a method, or by name, as paginators want it. Pure."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):
             found.add(node.attr)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_paginator":
-            found |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
     return found & operations_of_aws()
 
 

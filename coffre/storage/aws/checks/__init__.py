@@ -1,0 +1,1 @@
+"""The check of an AWS account: the first command to run on a real one."""
