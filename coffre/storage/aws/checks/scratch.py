@@ -105,7 +105,8 @@ def scratch(sessions: Sessions, platform: AwsPlatform, rights: Rights, now: date
         location = builder.make_bucket(name)
         for client in clients:
             _wait_until_known(client)
-        yield Scratch(name, platform.account, keys[0], *clients, location)
+        owner, machine, stranger = clients
+        yield Scratch(name, platform.account, keys[0], owner, machine, stranger, location)
     finally:
         for client in clients:
             client.close()
@@ -137,11 +138,12 @@ class _Builder:
     def list_users(self) -> list[str]:
         doing = "list Coffre's IAM users"
         pages = self._iam.get_paginator("list_users").paginate(PathPrefix=USER_PATH)
-        return self._do(
-            "iam:ListUsers",
-            lambda: [word(user["UserName"]) for page in walk_pages(pages, doing, "Marker") for user in page["Users"]],
-            doing,
-        )
+
+        def walk() -> list[str]:
+            return [word(user["UserName"]) for page in walk_pages(pages, doing, "Marker") for user in page["Users"]]
+
+        found: list[str] = self._do("iam:ListUsers", walk, doing)
+        return found
 
     def make_user(self, uid: str) -> AccessKey:
         self._do("iam:CreateUser", lambda: self._iam.create_user(UserName=uid, Path=USER_PATH), f"create user {uid}")
