@@ -7,9 +7,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from coffre.spec.platform import AwsPlatform
-from coffre.storage.aws.checks.errors import aws_errors
 from coffre.storage.aws.checks.judge import Identity
 from coffre.storage.aws.checks.sessions import Sessions
+from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.names import USER_PATH, programs_bucket
 from coffre.storage.aws.own_rights import Scope, list_actions
 from coffre.storage.s3.answers import Progress, count, walk_pages, word

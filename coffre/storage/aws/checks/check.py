@@ -12,11 +12,11 @@ from coffre.spec.platform import AwsPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.checks import account as looks
 from coffre.storage.aws.checks import judge
-from coffre.storage.aws.checks.errors import aws_errors
 from coffre.storage.aws.checks.scratch import Rights, Scratch, remove_abandoned, scratch
 from coffre.storage.aws.checks.sessions import Sessions, open_sessions
 from coffre.storage.aws.checks.trials import Trials
 from coffre.storage.aws.checks.waiting import PATIENCE_SECONDS
+from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.own_rights import Scope, list_actions
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown
 

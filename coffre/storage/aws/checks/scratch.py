@@ -14,11 +14,12 @@ from typing import Any
 
 from coffre.errors import ExpectedError, RemoteError
 from coffre.spec.platform import AwsPlatform
-from coffre.storage.aws.checks.errors import aws_errors
 from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.checks.waiting import PATIENCE_SECONDS, within
+from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, programs_bucket
 from coffre.storage.aws.policy import bucket_statements, machine_policy
+from coffre.storage.aws.programs import NOTHING_PUBLIC, OWNER_ENFORCED
 from coffre.storage.driver import AccessKey
 from coffre.storage.s3 import policy
 from coffre.storage.s3.answers import walk_pages, word
@@ -31,13 +32,6 @@ ABANDONED_AFTER = timedelta(minutes=30)
 _NAME = re.compile(rf"{PREFIX}(?P<at>[0-9]{{8}}t[0-9]{{6}}z)-[0-9a-f]{{8}}(\.(machine|stranger))?")
 _MOMENT = "%Y%m%dt%H%M%Sz"
 _FIRST_REGION = "us-east-1"
-_NO_SUCH_USER = "NoSuchEntity"
-_CLOSED = {
-    "BlockPublicAcls": True,
-    "IgnorePublicAcls": True,
-    "BlockPublicPolicy": True,
-    "RestrictPublicBuckets": True,
-}
 _VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 
 
@@ -154,7 +148,6 @@ class _Builder:
         account, region, s3 = self._platform.account, self._platform.region, self._s3
         place = {} if region == _FIRST_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         bucket = {"Bucket": name, "ExpectedBucketOwner": account}
-        ownership = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         statements = policy.document(bucket_statements(account, name, name, f"{name}.machine"))
         own = json.dumps(machine_policy(account, name, programs_bucket(account, region)))
         steps: list[tuple[str, Callable[[], Any]]] = [
@@ -165,11 +158,11 @@ class _Builder:
             ),
             (
                 "s3:PutBucketPublicAccessBlock",
-                lambda: s3.put_public_access_block(**bucket, PublicAccessBlockConfiguration=_CLOSED),
+                lambda: s3.put_public_access_block(**bucket, PublicAccessBlockConfiguration=NOTHING_PUBLIC),
             ),
             (
                 "s3:PutBucketOwnershipControls",
-                lambda: s3.put_bucket_ownership_controls(**bucket, OwnershipControls=ownership),
+                lambda: s3.put_bucket_ownership_controls(**bucket, OwnershipControls=OWNER_ENFORCED),
             ),
             (
                 "iam:PutUserPolicy",
@@ -249,18 +242,15 @@ class _Builder:
         for action, call in steps:
             try:
                 self._do(action, call, doing)
-            except S3Error as refusal:
-                if refusal.code != _NO_SUCH_USER:
-                    raise
+            except NoSuchEntityError:
+                continue
 
     def _list_keys(self, uid: str) -> list[str]:
         try:
             answer = self._do(
                 "iam:ListAccessKeys", lambda: self._iam.list_access_keys(UserName=uid), f"list the keys of {uid}"
             )
-        except S3Error as refusal:
-            if refusal.code != _NO_SUCH_USER:
-                raise
+        except NoSuchEntityError:
             return []
         return [word(key["AccessKeyId"]) for key in answer["AccessKeyMetadata"]]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from coffre.spec.platform import AwsPlatform
+from coffre.storage.aws.session import AwsSession
 from coffre.storage.driver import AccessKey
+from coffre.storage.s3.client import make_client
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,6 @@ class Sessions:
 
 def open_sessions(platform: AwsPlatform, root: Path) -> Sessions:
     """Return the clients of a platform, without a request to it. Raises ExpectedError for unreadable settings."""
-    from coffre.storage.aws.session import AwsSession
-    from coffre.storage.s3.client import make_client
-
     session = AwsSession(platform, root)
     plain = replace(session.endpoint, url=session.endpoint.url.replace("https://", "http://", 1))
     return Sessions(

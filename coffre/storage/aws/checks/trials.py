@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from coffre.errors import RemoteError
-from coffre.storage.aws.checks.errors import aws_errors
 from coffre.storage.aws.checks.judge import PolicyTrial, judge_gate, judge_policy, judge_switch
 from coffre.storage.aws.checks.scratch import Scratch
 from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.checks.waiting import PATIENCE_SECONDS, within
+from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.names import AwsPrincipals
 from coffre.storage.checking import PlatformFinding, problem
 from coffre.storage.s3 import lifecycle
