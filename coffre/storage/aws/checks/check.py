@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 from coffre.errors import ExpectedError
 from coffre.spec.platform import AwsPlatform
@@ -23,6 +25,7 @@ from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unkno
 OnProgress = Callable[[str], None]
 
 _CALLS = 15
+PLUGIN = "pulumi-resource-aws"
 
 
 def check_platform(
@@ -71,6 +74,7 @@ class _Visit:
 
     def look_inside(self, now: datetime) -> list[PlatformFinding]:
         return [
+            judge.judge_plugin(has_sdk=find_spec("pulumi_aws") is not None, plugin=which(PLUGIN)),
             *self._guarded("public access", self._public_access),
             *self._guarded("buckets", self._limits),
             *self._guarded("trials", lambda: self._trials(now)),

@@ -158,6 +158,23 @@ def judge_limit(
     return ok(name, f"{sentence}; {known} is far")
 
 
+def judge_plugin(*, has_sdk: bool, plugin: str | None) -> PlatformFinding:
+    """Judge whether Pulumi can reach AWS from this computer; Coffre lets it fetch no plugin by itself."""
+    name = "pulumi"
+    if not has_sdk:
+        return problem(
+            name, "Pulumi's SDK for AWS is not installed: `plan` fails", "Install Coffre with its extra `aws`."
+        )
+    if plugin is None:
+        return problem(
+            name,
+            "Pulumi's plugin for AWS is not on PATH: `plan` fails",
+            "Run `pulumi plugin install resource aws VERSION` with the SDK's version, and put the folder of "
+            "`pulumi-resource-aws` on PATH.",
+        )
+    return ok(name, f"Pulumi's SDK and plugin for AWS are installed ({plugin})")
+
+
 def judge_policy(trial: PolicyTrial) -> PlatformFinding:
     name = "policy"
     wrong = [

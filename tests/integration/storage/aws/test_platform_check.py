@@ -1,5 +1,6 @@
 """`coffre platform check` of an AWS account, on moto's server: enforcing policies, and as it is, enforcing none."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from botocore.exceptions import NoCredentialsError
 
 from coffre.spec.platform import AwsPlatform
 from coffre.storage.aws.checks import scratch
-from coffre.storage.aws.checks.check import check_platform
+from coffre.storage.aws.checks.check import PLUGIN, check_platform
 from coffre.storage.checking import PlatformFinding, Verdict
 from tests.builders import tenant_with
 from tests.integration.storage.aws.enforcing import enforcing_sessions, lenient_sessions, make_client
@@ -33,8 +34,11 @@ def server() -> Iterator[Moto]:
 
 
 @pytest.fixture
-def moto(server: Moto) -> Moto:
+def moto(server: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """An empty account, and a computer with Pulumi's plugin, which a check looks for and does not run."""
     server.reset()
+    (tmp_path / PLUGIN).touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return server
 
 
@@ -54,6 +58,7 @@ def test_an_account_that_enforces_policies_is_fit_and_nothing_stays(moto: Moto) 
     assert {name: finding.verdict for name, finding in found.items()} == {
         "credential": OK,
         "clock": OK,
+        "pulumi": OK,
         "public access": WARNING,
         "buckets": OK,
         "users": OK,

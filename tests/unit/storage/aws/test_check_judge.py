@@ -151,6 +151,20 @@ def test_policy(changes, words):
     assert words in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("has_sdk", "plugin", "verdict", "words"),
+    [
+        (True, "/opt/pulumi-resource-aws", OK, "/opt/pulumi-resource-aws"),
+        (True, None, PROBLEM, "plugin for AWS is not on PATH"),
+        (False, "/opt/pulumi-resource-aws", PROBLEM, "SDK for AWS is not installed"),
+    ],
+)
+def test_pulumi(has_sdk, plugin, verdict, words):
+    finding = judge.judge_plugin(has_sdk=has_sdk, plugin=plugin)
+    assert finding.verdict is verdict
+    assert words in finding.sentence
+
+
 @pytest.mark.parametrize(("seconds", "verdict"), [(0.3, OK), (5.0, OK), (5.1, WARNING), (None, PROBLEM)])
 def test_gate(seconds, verdict):
     assert judge.judge_gate(seconds, 60.0).verdict is verdict
