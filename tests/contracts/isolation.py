@@ -42,6 +42,14 @@ _ON_OBJECT = {
 }
 
 
+def action_of(method: str, *, is_versioned: bool = False) -> str | None:
+    """Return the action that a call of S3 needs, by botocore's method; None for an unknown one. Pure."""
+    if method in _ON_OBJECT:
+        plain, versioned = _ON_OBJECT[method]
+        return versioned if is_versioned else plain
+    return "s3:CreateBucket" if method == "create_bucket" else _ON_BUCKET.get(method)
+
+
 @dataclass(frozen=True)
 class Need:
     """An action and the ARN that it is done to: the caller needs every one of a call's."""
@@ -71,11 +79,10 @@ class Call:
         if self.method == "delete_objects":
             listed = self.arguments["Delete"]["Objects"]
             return [Need("s3:DeleteObject", f"{whole}/{each['Key']}") for each in listed]
+        action = action_of(self.method, is_versioned=self.is_versioned)
+        assert action is not None, f"unknown: {self}"
         if self.key is None:
-            return [Need(_ON_BUCKET[self.method], whole)]
-        plain, versioned = _ON_OBJECT[self.method]
-        action = versioned if self.is_versioned else plain
-        assert action is not None, f"{self.method} names no version"
+            return [Need(action, whole)]
         needs = [Need(action, f"{whole}/{self.key}")]
         if self.method == "copy_object":
             needs.append(Need("s3:GetObject", f"{whole}/{PACK}"))

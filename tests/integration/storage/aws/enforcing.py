@@ -7,6 +7,7 @@ for everybody, and a Deny with a condition that it does not know is for everybod
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import botocore.session
 from botocore import xform_name
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.own_rights import OPERATIONS
 from coffre.storage.driver import AccessKey
+from tests.contracts.isolation import action_of
 from tests.moto_server import ACCOUNT, REGION, Moto
 from tests.policy_evaluator import Decision, Request, evaluate
 
@@ -53,12 +55,13 @@ def enforcing_sessions(moto: Moto) -> Sessions:
     """Return clients that refuse their callers what the policies do; Coffre's own credential may everything."""
     return Sessions(
         client=lambda service: make_client(moto, service),
-        s3_of=lambda key: _bind(moto, key, is_tls=True),
-        plain_s3_of=lambda key: _bind(moto, key, is_tls=False),
+        s3_of=lambda key: bind(moto, key),
+        plain_s3_of=lambda key: bind(moto, key, is_tls=False),
     )
 
 
-def _bind(moto: Moto, key: AccessKey, *, is_tls: bool) -> Any:
+def bind(moto: Moto, key: AccessKey, *, is_tls: bool = True) -> Any:
+    """Return an S3 client with the rights of the user who has this key."""
     client, iam, s3 = make_client(moto, "s3", key), make_client(moto, "iam"), make_client(moto, "s3")
     user = iam.get_access_key_last_used(AccessKeyId=key.access_key_id)["UserName"]
     arn = iam.get_user(UserName=user)["User"]["Arn"]
@@ -69,18 +72,27 @@ def _bind(moto: Moto, key: AccessKey, *, is_tls: bool) -> Any:
             raise _denied(model.name)
         names = iam.list_user_policies(UserName=user)["PolicyNames"]
         own = [iam.get_user_policy(UserName=user, PolicyName=name)["PolicyDocument"] for name in names]
-        resource = f"arn:aws:s3:::{bucket}" + (f"/{params['Key']}" if "Key" in params else "")
-        request = Request(arn, _action(model.name, params), resource, ACCOUNT, is_tls)
-        if evaluate(request, _bucket_policy(s3, bucket), own) is not Decision.ALLOWED:
-            raise _denied(model.name)
+        live = _bucket_policy(s3, bucket)
+        for action, resource in _needs(model.name, params):
+            if evaluate(Request(arn, action, resource, ACCOUNT, is_tls), live, own) is not Decision.ALLOWED:
+                raise _denied(model.name)
 
     client.meta.events.register("before-parameter-build.s3", refuse)
     return client
 
 
-def _action(operation: str, params: Mapping[str, Any]) -> str:
-    actions = [right.action for right in OPERATIONS[xform_name(operation)]]
-    return next(action for action in actions if action.endswith("ObjectVersion") is ("VersionId" in params))
+def _needs(operation: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the actions that a call needs, each with its resource."""
+    method = xform_name(operation)
+    whole = f"arn:aws:s3:::{params['Bucket']}"
+    if method == "delete_objects":
+        return [("s3:DeleteObject", f"{whole}/{each['Key']}") for each in params["Delete"]["Objects"]]
+    known = action_of(method, is_versioned="VersionId" in params)
+    action = known or next(right.action for right in OPERATIONS[method] if not right.action.endswith("Version"))
+    needs = [(action, f"{whole}/{params['Key']}" if "Key" in params else whole)]
+    if method == "copy_object":
+        needs.append(("s3:GetObject", f"arn:aws:s3:::{unquote(params['CopySource'])}"))
+    return needs
 
 
 def _bucket_policy(s3: Any, bucket: str) -> Mapping[str, Any]:
