@@ -32,7 +32,7 @@ class UnsupportedPolicyError(Exception):
 class Request:
     """One call: the caller's ARN (None: anonymous), the action and what it is done to.
 
-    ``account`` is the account of the resource, None where there are no accounts (RGW).
+    ``account`` is the account of the resource, None where there are no accounts (RGW); ``region`` is where it is sent.
     """
 
     caller: str | None
@@ -40,6 +40,7 @@ class Request:
     resource: str
     account: str | None = None
     is_tls: bool = True
+    region: str | None = None
 
 
 def evaluate(request: Request, bucket_policy: PolicyDocument, own_policies: Sequence[PolicyDocument] = ()) -> Decision:
@@ -125,6 +126,8 @@ def _holds(condition: Mapping[str, Any], request: Request) -> bool:
                 actual: str | None = "true" if request.is_tls else "false"
             elif (operator, key) == ("StringEquals", "s3:ResourceAccount"):
                 actual = request.account
+            elif (operator, key) == ("StringEquals", "aws:RequestedRegion"):
+                actual = request.region
             else:
                 raise UnsupportedPolicyError(f"unknown condition: {operator} {key}")
             if actual not in _list(wanted):

@@ -101,6 +101,9 @@ def test_not_resource_is_everything_else():
         ({"StringEquals": {"s3:ResourceAccount": ACCOUNT}}, {"account": "999999999999"}, NOT_ALLOWED),
         ({"StringEquals": {"s3:ResourceAccount": ACCOUNT}}, {"account": None}, NOT_ALLOWED),
         ({"StringEquals": {"s3:ResourceAccount": ["1", ACCOUNT]}}, {}, ALLOWED),
+        ({"StringEquals": {"aws:RequestedRegion": "eu-west-3"}}, {"region": "eu-west-3"}, ALLOWED),
+        ({"StringEquals": {"aws:RequestedRegion": "eu-west-3"}}, {"region": "eu-west-1"}, NOT_ALLOWED),
+        ({"StringEquals": {"aws:RequestedRegion": "eu-west-3"}}, {}, NOT_ALLOWED),
     ],
 )
 def test_conditions(condition, changes, decision):

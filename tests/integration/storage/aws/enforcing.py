@@ -15,13 +15,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from coffre.storage.aws.checks.sessions import Sessions
-from coffre.storage.aws.own_rights import OPERATIONS
+from coffre.storage.aws.names import USER_PATH
+from coffre.storage.aws.own_rights import OPERATIONS, Scope, own_policy
 from coffre.storage.driver import AccessKey
 from tests.contracts.isolation import action_of
 from tests.moto_server import ACCOUNT, REGION, Moto
 from tests.policy_evaluator import Decision, Request, evaluate
 
 ADMIN = AccessKey("testing", "testing")
+COFFRE = f"arn:aws:iam::{ACCOUNT}:user/coffre-admin"
 
 
 def make_client(moto: Moto, service: str, key: AccessKey = ADMIN) -> Any:
@@ -52,12 +54,40 @@ def lenient_sessions(moto: Moto) -> Sessions:
 
 
 def enforcing_sessions(moto: Moto) -> Sessions:
-    """Return clients that refuse their callers what the policies do; Coffre's own credential may everything."""
+    """Return clients that refuse their callers what the policies do, and Coffre what its own policy does not allow."""
     return Sessions(
-        client=lambda service: make_client(moto, service),
+        client=lambda service: _bind_coffre(moto, service),
         s3_of=lambda key: bind(moto, key),
         plain_s3_of=lambda key: bind(moto, key, is_tls=False),
     )
+
+
+def _bind_coffre(moto: Moto, service: str) -> Any:
+    """Return a client with the rights that `coffre platform policy` prints, for the services that matter here."""
+    client = make_client(moto, service)
+
+    def refuse(params: Mapping[str, Any], model: Any, **_event: Any) -> None:
+        resource = _resource(params)
+        actions = [right.action for right in OPERATIONS[xform_name(model.name)] if right.scope is not Scope.TENANT]
+        for action in actions:
+            request = Request(COFFRE, action, resource, ACCOUNT, region=REGION)
+            if evaluate(request, {}, [own_policy(ACCOUNT, REGION)]) is Decision.ALLOWED:
+                return
+        raise _denied(model.name)
+
+    if service in ("iam", "s3"):
+        client.meta.events.register(f"before-parameter-build.{service}", refuse)
+    return client
+
+
+def _resource(params: Mapping[str, Any]) -> str:
+    if "UserName" in params:
+        return f"arn:aws:iam::{ACCOUNT}:user{USER_PATH}{params['UserName']}"
+    if "PolicySourceArn" in params:
+        return str(params["PolicySourceArn"])
+    if "Bucket" in params:
+        return f"arn:aws:s3:::{params['Bucket']}" + (f"/{params['Key']}" if "Key" in params else "")
+    return "*"
 
 
 def bind(moto: Moto, key: AccessKey, *, is_tls: bool = True) -> Any:
