@@ -370,6 +370,10 @@ class Users(Protocol):
 class Witness(Protocol):
     """The platform's answers about deleted things: asked after an erasure, with other calls than the erasure's."""
 
+    @property
+    def keeps_bucket_records(self) -> bool:
+        """Whether the platform shows its own record of each bucket; otherwise a leftover is a name that answers."""
+
     def list_leftovers(self, buckets: Collection[str]) -> Sequence[str]:
         """Return the entries of the platform's own metadata about buckets of these names, also of deleted ones."""
 

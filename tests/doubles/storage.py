@@ -192,6 +192,8 @@ class MemoryPlatform:
     def probe_server_time(self) -> datetime:
         return self.now
 
+    keeps_bucket_records = True
+
     def list_leftovers(self, buckets: Collection[str]) -> list[str]:
         return [f"{name}:{state.lifetime_id}" for name, state in self._buckets.items() if name in buckets]
 

@@ -24,6 +24,7 @@ _LOOKS: Mapping[ErasureLook, str] = {
     ErasureLook.OWNED: "buckets listed to the owner's key",
     ErasureLook.BUCKET: "bucket",
     ErasureLook.RECORD: "platform's record of bucket",
+    ErasureLook.NAME: "name in the account of bucket",
     ErasureLook.USER: "user",
     ErasureLook.KEY: "access key",
     ErasureLook.RESTORE: "restore from bucket",
@@ -43,6 +44,7 @@ _PRESENT: Mapping[ErasureLook, str] = {
 }
 _LISTS: Mapping[ErasureLook, str] = {
     ErasureLook.RECORD: "bucket.instance lists",
+    ErasureLook.NAME: "the names that still answer are",
     ErasureLook.BUNDLES: "the secrets folder and the escrow have",
     ErasureLook.STACK: "Pulumi's folders have",
 }

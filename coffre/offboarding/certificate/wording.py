@@ -28,6 +28,7 @@ LOOKS: Mapping[ErasureLook, str] = {
     ErasureLook.CONTENTS: "Contenu de l’espace",
     ErasureLook.OWNED: "Espaces listés avec la clé du propriétaire",
     ErasureLook.RECORD: "Fiche de l’espace tenue par la plate-forme",
+    ErasureLook.NAME: "Nom de l’espace dans le compte",
     ErasureLook.RESTORE: "Tentative de restauration depuis l’espace",
     ErasureLook.BUCKET: "Espace",
     ErasureLook.USER: "Compte",
@@ -46,10 +47,14 @@ _ABSENT: Mapping[ErasureLook, str] = {
 }
 _NOTHING_LEFT: Mapping[ErasureLook, str] = {
     ErasureLook.RECORD: "aucune entrée bucket.instance",
+    ErasureLook.NAME: "ne répond plus",
     ErasureLook.BUNDLES: "aucun, ni dans le dossier des secrets ni au séquestre",
     ErasureLook.STACK: "aucune",
 }
-_LEFT: Mapping[ErasureLook, str] = {ErasureLook.RECORD: "entrées bucket.instance"}
+_LEFT: Mapping[ErasureLook, str] = {
+    ErasureLook.RECORD: "entrées bucket.instance",
+    ErasureLook.NAME: "répond encore",
+}
 
 _KEY_ANSWERS: Mapping[KeyAnswer, str] = {
     KeyAnswer.UNKNOWN: "requête signée refusée : InvalidAccessKeyId",

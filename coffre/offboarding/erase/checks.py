@@ -21,6 +21,7 @@ class ErasureLook(StrEnum):
     OWNED = "owned_buckets"  # no subject: all buckets that the owner's key is listed
     BUCKET = "bucket"  # a bucket, asked for by the administrator
     RECORD = "bucket_record"  # a bucket, in the platform's list of bucket instances
+    NAME = "bucket_name"  # a bucket, by its name in the account of a platform without such a list
     USER = "user"  # the uid of a platform user
     KEY = "access_key"  # the id of an access key
     RESTORE = "restore"  # a bucket, opened as a restore opens it

@@ -127,7 +127,8 @@ def _check_buckets(storage: Storage, erased: Sequence[ErasureBegan]) -> Iterator
     records = storage.list_leftovers([began.bucket for began in erased])
     for began in erased:
         left = [record for record in records if record.partition(":")[0] == began.bucket]
-        yield _check_left(ErasureLook.RECORD, began.bucket, left)
+        look = ErasureLook.RECORD if storage.keeps_bucket_records else ErasureLook.NAME
+        yield _check_left(look, began.bucket, left)
 
 
 def _check_users(tenant: Tenant, storage: Storage, control: ControlBundle | None) -> Iterator[ErasureCheck]:

@@ -157,6 +157,8 @@ class AwsStorage:
 
     # The witness.
 
+    keeps_bucket_records = False
+
     def list_leftovers(self, buckets: Collection[str]) -> list[str]:
         """Return the names among these that still answer for the account: AWS shows nothing of a deleted bucket."""
         return sorted(name for name in buckets if self._buckets.answers(name))

@@ -28,6 +28,8 @@ class CephStorage:
         self._raising: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._shelf = CephProgramShelf(endpoint, self.admin)
 
+    keeps_bucket_records = True
+
     def list_platform_ids(self) -> list[str]:
         return self.admin.list_cluster_ids()
 
