@@ -43,6 +43,9 @@ class GivenKeysDriver:
         assert {keys.owner, *keys.machines.values()} <= {PLACEHOLDER, None}, "a key of the platform is in no stack"
         return GivenKeysDeclaration(tenant, frozenset(name for name, key in keys.machines.items() if key is not None))
 
+    def estimate(self, tenant: Tenant, platform: Platform, verify_days: int) -> None:
+        """Return no estimate: nobody bills by use."""
+
     def check(
         self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
     ) -> list[PlatformFinding]:
