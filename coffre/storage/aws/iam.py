@@ -10,6 +10,7 @@ from coffre.storage.aws.names import USER_PATH, user_name
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.driver import AccessKey
 from coffre.storage.s3.answers import reading, walk_pages, word
+from coffre.storage.s3.faults import AccessRefusedError
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,20 @@ class Iam:
         self._session = session
 
     def has_user(self, uid: str) -> bool:
+        """Tell whether a user exists below Coffre's path.
+
+        Coffre's rights end with that path. A missing user has no path, so AWS answers AccessDenied about it, as about
+        one elsewhere: then the list of the path decides.
+        """
         doing = f"look for IAM user {uid}"
         try:
             with self._errors(doing):
                 answer = self._iam.get_user(UserName=user_name(uid))
         except NoSuchEntityError:
+            return False
+        except AccessRefusedError:
+            if user_name(uid) in self.list_users(user_name(uid)):
+                raise
             return False
         with reading(doing):
             return word(answer["User"]["Path"]) == USER_PATH

@@ -104,6 +104,26 @@ def test_a_refusal_that_is_no_unknown_key_is_an_error(aws, tmp_path):
         storage.list_reachable_buckets(key)
 
 
+def users_listed(*names):
+    found = "".join(f"<member><UserName>{name}</UserName><Path>/coffre/</Path></member>" for name in names)
+    body = f"<Users>{found}</Users><IsTruncated>false</IsTruncated>"
+    return Answer(f"<ListUsersResponse><ListUsersResult>{body}</ListUsersResult></ListUsersResponse>")
+
+
+def test_a_user_that_coffre_may_not_ask_about_is_missing_when_its_path_does_not_list_it(aws, tmp_path):
+    """Rights that end with a path do not cover a missing user: AWS answers AccessDenied about it."""
+    storage = open_storage(tmp_path)
+    aws.on("GetUser", refusal("AccessDenied", "is not authorized to perform: iam:GetUser on resource: user x"))
+    aws.on("ListUsers", users_listed(f"{OWNER}.m1"))
+    assert storage.find_owner(OWNER) is None
+    assert storage.list_key_ids(OWNER) == []
+    storage.delete_user(OWNER)
+    storage.delete_key(OWNER, "AKIANEWKEY0123456789")
+    aws.on("ListUsers", users_listed(OWNER))
+    with pytest.raises(AccessRefusedError, match="iam:GetUser is not allowed"):
+        storage.find_owner(OWNER)
+
+
 def listing(*names):
     found = "".join(
         f"<Bucket><Name>{name}</Name><CreationDate>2026-01-05T08:00:0{number}.000Z</CreationDate></Bucket>"
