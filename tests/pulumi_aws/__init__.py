@@ -10,4 +10,6 @@ PLUGIN_FOLDER = Path(__file__).with_name("bin")
 """First on PATH, Pulumi finds the stand-in there, whatever version the program asks for."""
 
 STOP, STOPPED = "TEST_AWS_PLUGIN_STOP", "TEST_AWS_PLUGIN_STOPPED"
-"""Where the plugin stops for ever (NAME:before or NAME:after its call to AWS), and where it then writes its pid."""
+"""Where the plugin stops for ever (NAME:before or NAME:after its call to AWS), and where it then writes its pid and
+Pulumi's.
+"""

@@ -109,7 +109,7 @@ def _abort(context: Any, error: Exception) -> Any:
 def _stop(urn: str, moment: str) -> None:
     if os.environ.get(STOP) == f"{urn.rsplit('::', 1)[-1]}:{moment}":
         file = Path(os.environ[STOPPED])
-        file.with_suffix(".new").write_text(str(os.getpid()), encoding="utf-8")
+        file.with_suffix(".new").write_text(f"{os.getpid()} {os.getppid()}", encoding="utf-8")
         file.with_suffix(".new").rename(file)
         threading.Event().wait()
 

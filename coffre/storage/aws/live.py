@@ -8,6 +8,7 @@ from typing import Any
 
 from coffre.errors import RefusedError
 from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
+from coffre.storage.aws.iam import Iam
 from coffre.storage.aws.layout import MachineStorage, StorageLayout
 from coffre.storage.aws.names import MACHINE_POLICY, programs_bucket
 from coffre.storage.aws.policy import bucket_policy, machine_policy
@@ -86,6 +87,8 @@ def read_live(session: AwsSession, layout: StorageLayout) -> Live:
 
 def read_user(session: AwsSession, name: str, has_policy: bool) -> LiveUser | None:
     """Return a user; None when there is none."""
+    if not Iam(session).has_user(name):
+        return None
     iam = session.client("iam")
     try:
         with aws_errors(f"read user {name}", iam.meta.endpoint_url):

@@ -23,6 +23,8 @@ class Scope(StrEnum):
     """The whole account: actions for which IAM knows no smaller resource. All of them only read."""
     USERS = "CoffreUsers"
     """IAM users with Coffre's path."""
+    USER_READS = "CoffreUserReads"
+    """Reads of a user: AWS knows no path of a missing one, and would refuse to say that it is missing."""
     NEW_BUCKET = "CoffreNewBuckets"
     """A bucket that does not exist yet, in the platform's region."""
     BUCKETS = "CoffreBuckets"
@@ -65,11 +67,11 @@ OPERATIONS: Mapping[str, tuple[Right, ...]] = {
     "delete_user_policy": _on(Scope.USERS, "iam:DeleteUserPolicy"),
     "get_account_summary": _on(Scope.ACCOUNT, "iam:GetAccountSummary"),
     "get_role": _on(Scope.ITSELF, "iam:GetRole"),
-    "get_user": _on(Scope.USERS, "iam:GetUser"),
-    "get_user_policy": _on(Scope.USERS, "iam:GetUserPolicy"),
+    "get_user": _on(Scope.USER_READS, "iam:GetUser"),
+    "get_user_policy": _on(Scope.USER_READS, "iam:GetUserPolicy"),
     "list_access_keys": _on(Scope.USERS, "iam:ListAccessKeys"),
     "list_user_policies": _on(Scope.USERS, "iam:ListUserPolicies"),
-    "list_user_tags": _on(Scope.USERS, "iam:ListUserTags"),
+    "list_user_tags": _on(Scope.USER_READS, "iam:ListUserTags"),
     "list_users": _on(Scope.ACCOUNT, "iam:ListUsers"),
     "put_user_policy": _on(Scope.USERS, "iam:PutUserPolicy"),
     "simulate_principal_policy": _on(Scope.ITSELF, "iam:SimulatePrincipalPolicy"),
@@ -144,17 +146,14 @@ _ENCRYPTION = _on(Scope.BUCKETS, "s3:GetEncryptionConfiguration", "s3:PutEncrypt
 _VERSIONING = _on(Scope.BUCKETS, "s3:GetBucketVersioning", "s3:PutBucketVersioning")
 
 RESOURCES: Mapping[str, tuple[Right, ...]] = {
-    "iam.User": _on(
-        Scope.USERS,
-        "iam:CreateUser",
-        "iam:DeleteUser",
-        "iam:GetUser",
-        "iam:ListGroupsForUser",
-        "iam:ListUserTags",
-        "iam:TagUser",
-        "iam:UntagUser",
+    "iam.User": (
+        *_on(Scope.USERS, "iam:CreateUser", "iam:DeleteUser", "iam:ListGroupsForUser", "iam:TagUser", "iam:UntagUser"),
+        *_on(Scope.USER_READS, "iam:GetUser", "iam:ListUserTags"),
     ),
-    "iam.UserPolicy": _on(Scope.USERS, "iam:DeleteUserPolicy", "iam:GetUserPolicy", "iam:PutUserPolicy"),
+    "iam.UserPolicy": (
+        *_on(Scope.USERS, "iam:DeleteUserPolicy", "iam:PutUserPolicy"),
+        *_on(Scope.USER_READS, "iam:GetUserPolicy"),
+    ),
     "s3.Bucket": _BUCKET,
     "s3.BucketLifecycleConfiguration": _LIFECYCLE,
     "s3.BucketOwnershipControls": _on(Scope.BUCKETS, "s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"),
@@ -175,6 +174,7 @@ def own_policy(account: str, region: str) -> PolicyDocument:
     places: dict[Scope, tuple[list[str], dict[str, Any] | None]] = {
         Scope.ACCOUNT: (["*"], None),
         Scope.USERS: ([f"{iam}:user{USER_PATH}*"], None),
+        Scope.USER_READS: ([f"{iam}:user/*"], None),
         Scope.NEW_BUCKET: (["arn:aws:s3:::*"], here),
         Scope.BUCKETS: (["arn:aws:s3:::*"], ours),
         Scope.PROGRAMS: ([programs], ours),

@@ -108,6 +108,8 @@ CLASSES: dict[str, type[S3Error]] = {
     "NoSuchTagSet": NotConfiguredError,
     "NoSuchTagSetError": NotConfiguredError,
     "NoSuchPublicAccessBlockConfiguration": NotConfiguredError,
+    "OwnershipControlsNotFoundError": NotConfiguredError,
+    "ServerSideEncryptionConfigurationNotFoundError": NotConfiguredError,
     "ObjectLockConfigurationNotFoundError": NotConfiguredError,
     "NoSuchObjectLockConfiguration": NotConfiguredError,
     "InvalidAccessKeyId": UnknownKeyError,

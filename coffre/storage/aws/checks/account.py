@@ -127,6 +127,7 @@ def _places(platform: AwsPlatform) -> Mapping[Scope, str]:
         Scope.ACCOUNT: "*",
         Scope.USERS: f"arn:aws:iam::{platform.account}:user{USER_PATH}{_SCRATCH}",
         Scope.NEW_BUCKET: bucket,
+        Scope.USER_READS: f"arn:aws:iam::{platform.account}:user/{_SCRATCH}",
         Scope.BUCKETS: bucket,
         Scope.PROGRAMS: f"arn:aws:s3:::{programs_bucket(platform.account, platform.region)}/restic/x",
     }
