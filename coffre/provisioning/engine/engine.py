@@ -186,6 +186,7 @@ class StackEngine:
         return recorder.changes()
 
     def _open(self) -> _LeanStack:
+        self._state.remove_torn_attributes(self._slug)
         # Pulumi writes the second file together with the first; without it a stack's secrets cannot be decrypted.
         settings = self._work_dir / f"Pulumi.{self._slug}.yaml"
         if not self._state.file_of(self._slug).exists():

@@ -132,6 +132,18 @@ class StateFolder:
             read_state(spare.read_bytes())
             spare.replace(path)
 
+    def remove_torn_attributes(self, stack: str) -> None:
+        """Remove unreadable files of attributes beside a stack's state: Pulumi fails on one that a kill has left empty.
+
+        They have only the type and the checksum of the file beside, and Pulumi does without.
+        """
+        for path in (self._folder / "stacks" / PROJECT).glob(f"{stack}.json*.attrs"):
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    json.loads(path.read_bytes())
+                except _UNREADABLE:
+                    path.unlink()
+
     def list_torn_locks(self, stack: str) -> list[Path]:
         """Return the locks that Pulumi began to write and could not, for example on a full disk: it fails on them."""
         folder = self._folder / "locks" / "organization" / PROJECT / stack

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coffre.errors import ExpectedError
 from coffre.spec.platform import AwsPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.layout import tenant_storage
@@ -58,6 +60,7 @@ class AwsDriver:
         from coffre.storage.aws.declaration import AwsDeclaration
 
         own = _own(platform)
+        _refuse_without_sdk()
         return AwsDeclaration(tenant_storage(tenant, own, keys), own, root)
 
     def own_rights(self, platform: Platform) -> OwnRights:
@@ -73,6 +76,15 @@ class AwsDriver:
         from coffre.storage.aws.checks.check import check_platform
 
         return check_platform(_own(platform), root, tenants, now, on_progress)
+
+
+def _refuse_without_sdk() -> None:
+    """Refuse to declare a stack where the resources of AWS are not installed: they are an extra of Coffre."""
+    if find_spec("pulumi_aws") is None:
+        raise ExpectedError(
+            "Coffre is installed here without the resources of AWS (the Python package pulumi-aws)",
+            "Install it with its extra: pip install 'coffre[aws]'.",
+        )
 
 
 def _own(platform: Platform) -> AwsPlatform:

@@ -186,7 +186,7 @@ def own_policy(account: str, region: str) -> PolicyDocument:
     }
     statements[FOREIGN_OBJECTS_SID] = {
         "Effect": "Deny",
-        "Action": ["s3:BypassGovernanceRetention", "s3:DeleteObject*", "s3:GetObject*", "s3:PutObject*"],
+        "Action": ["s3:DeleteObject*", "s3:GetObject*", "s3:PutObject*"],
         "NotResource": [programs],
     }
     return document(statements)

@@ -44,6 +44,8 @@ WORDS: list[tuple[ErasureLook, Seen, str]] = [
     ),
     (ErasureLook.RECORD, Left(), "aucune entrée bucket.instance"),
     (ErasureLook.RECORD, Left(names=("a:1", "a:2")), "entrées bucket.instance : a:1, a:2"),
+    (ErasureLook.NAME, Left(), "ne répond plus"),
+    (ErasureLook.NAME, Left(names=("a",)), "répond encore : a"),
     (ErasureLook.BUNDLES, Left(), "aucun, ni dans le dossier des secrets ni au séquestre"),
     (ErasureLook.BUNDLES, Left(names=("a",)), "restent : a"),
     (ErasureLook.STACK, Left(), "aucune"),

@@ -70,3 +70,14 @@ def test_a_failure_is_told_shortly_whatever_many_resources_met_it() -> None:
         in _explain_failure(STACK, [], said).message
     )
     assert _explain_failure(STACK, [], "x\n stderr: error: passphrase").message.endswith(": passphrase")
+
+
+def test_torn_attributes_are_removed_and_sound_ones_stay(state: StateFolder) -> None:
+    """Pulumi's kill in its own write leaves them empty, and then it fails on them: "failed to load checkpoint: EOF"."""
+    torn = state.file_of(STACK).with_name(f"{STACK}.json.attrs")
+    sound, other = torn.with_name(f"{STACK}.json.bak.attrs"), torn.with_name("another.json.attrs")
+    torn.write_bytes(b"")
+    sound.write_text("{}")
+    other.write_bytes(b"")
+    state.remove_torn_attributes(STACK)
+    assert (torn.exists(), sound.exists(), other.exists()) == (False, True, True)

@@ -158,7 +158,7 @@ OBJECT, PROGRAM = "arn:aws:s3:::acme-pc-0123456789/restic/config", f"arn:aws:s3:
 
 
 OBJECT_ACTIONS = ["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject",
-                  "s3:PutObjectRetention", "s3:BypassGovernanceRetention"]  # fmt: skip
+                  "s3:PutObjectRetention"]  # fmt: skip
 
 
 @pytest.mark.parametrize("action", OBJECT_ACTIONS)
@@ -166,6 +166,10 @@ def test_coffre_itself_reads_and_deletes_no_object_of_a_customer_even_where_a_bu
     opened = policy.document({"Open": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}})
     assert decide(action, OBJECT) is Decision.DENIED
     assert decide(action, OBJECT, opened) is Decision.DENIED
+
+
+def test_coffre_itself_bypasses_no_lock():
+    assert decide("s3:BypassGovernanceRetention", OBJECT) is Decision.NOT_ALLOWED
 
 
 def test_coffre_itself_works_in_its_own_account_and_on_its_own_users_alone():
