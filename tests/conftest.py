@@ -24,6 +24,8 @@ LONGEST_FIRST = (
     "e2e/service/test_rotation.py",
     "e2e/service/test_states.py",
     "e2e/service/test_restores.py",
+    "e2e/aws/test_tenant_on_aws.py",
+    "integration/storage/aws/test_stack.py",
     "integration/offboarding/test_erasing_faults.py",
     "e2e/recovery/test_killed.py",
     "e2e/offboarding/test_offboarding.py",
