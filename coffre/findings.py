@@ -47,6 +47,10 @@ class FindingKind(StrEnum):
     WALL_REACHED = "wall_reached"
     """No machine of the tenant can write: `by` is the one with the most surplus."""
 
+    SIZES_DISAGREE = "sizes_disagree"
+    """The platform's own daily figure of the bucket differs from Coffre's count: `day` (UTC), `figure_bytes`,
+    `counted_bytes` the nearest recorded."""
+
     GATE_SET_ASIDE = "gate_set_aside"
     """`control/gate.json` was not written by Coffre: `key`, `fault`."""
 

@@ -9,6 +9,7 @@ from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import Room, judge_filling
+from coffre.observation.judge.second_count import NEIGHBOURS, judge_second_count
 from coffre.observation.machine import (
     MachineLook,
     MachineStatus,
@@ -118,6 +119,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
             findings += judge_absence(opened.memory, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
     findings += _judge_stores(tenant, opened.log, room_of(tenant, opened.platform), looks)
+    findings += _compare_second_counts(opened, [look.status.name for look in looks])
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
     quota_bytes = tenant.storage.quota_bytes
@@ -173,6 +175,18 @@ def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[MachineL
     if filling.is_wall_reached:
         findings.append(Finding(FindingKind.WALL_REACHED, None, {"by": filling.wall_reached_by}))
     return findings
+
+
+def _compare_second_counts(opened: OpenTenant, machines: Sequence[str]) -> list[Finding]:
+    """Compare the records with the platform's own daily figures, where it has them."""
+    figures = {name: opened.storage.find_daily_bytes(opened.buckets.name(name)) for name in machines}
+    found: list[Finding] = []
+    records = opened.log.find_records()
+    for name, figure in figures.items():
+        if figure is not None and records is not None:
+            usages = records.list_usage(opened.tenant.id, figure.day - NEIGHBOURS, figure.day + NEIGHBOURS)
+            found += judge_second_count(name, figure.day, figure.stored_bytes, usages)
+    return found
 
 
 def judge_gates(closed: Sequence[bool]) -> str | None:

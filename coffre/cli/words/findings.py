@@ -154,6 +154,12 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         + ("it is stopped, the others continue; " if evidence["stopped"] == "yes" else "`coffre gate` stops it; ")
         + "find out what writes there with its key"
     ),
+    FindingKind.SIZES_DISAGREE: lambda evidence: (
+        f"the platform's own figure of its bucket for {evidence['day']} is "
+        f"{format_bytes(int(evidence['figure_bytes'] or 0))}, and Coffre counted "
+        f"{format_bytes(int(evidence['counted_bytes'] or 0))}: run `coffre gate` for a new count; if they still "
+        "differ in two days, find out what the listing hides"
+    ),
     FindingKind.WALL_REACHED: lambda evidence: (
         "wall reached"
         + (f", by {evidence['by']}" if evidence["by"] else "")
