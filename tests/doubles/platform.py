@@ -30,6 +30,7 @@ from coffre.storage.platform import (
     KeyOrigin,
     OnProgress,
     OwnRights,
+    PlatformStatement,
     QuotaScope,
     RecordedResource,
     SecretOf,
@@ -79,6 +80,9 @@ class MemoryDriver:
             }
         return MemoryDeclaration(open_platform(self._file), users, buckets)
 
+    def describe(self, platform: Platform) -> PlatformStatement:
+        return PlatformStatement()
+
     def own_rights(self, platform: Platform) -> OwnRights:
         return OwnRights()
 
@@ -118,6 +122,12 @@ class MemoryDeclaration:
 
     def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
         return [each.name for each in resources if not self._is_there(each)]
+
+    def beside(self, resources: Sequence[RecordedResource]) -> "MemoryDeclaration":
+        return self
+
+    def plugin_terms(self, environment: Mapping[str, str]) -> None:
+        return None
 
     def prepare(self) -> None:
         """Nothing to prepare."""

@@ -191,7 +191,7 @@ def test_a_machine_works_with_what_it_is_given(world, thief):
 
 
 def test_a_suspended_machine_keeps_orders_and_reports_only(world, owner):
-    machine = world.make_machine(owner, "suspended")
+    machine = world.make_machine(owner, "shut-out")
     keep, s3 = world.s3(owner), world.s3(machine)
     s3.put_object(Bucket=machine.bucket, Key=PACK, Body=b"its own")
     keep.put_object(Bucket=machine.bucket, Key="control/gate.json", Body=b"{}")
