@@ -23,6 +23,7 @@ from coffre.storage.driver import TENANT_ID_TAG, AccessKey
 from coffre.storage.platform import Declaration, KeyOrigin
 from coffre.storage.s3.lifecycle import find_undelete_days
 from tests.doubles.storage import MemoryPlatform
+from tests.pulumi_mocks import run_program
 
 OnProgress = Callable[[str], None]
 SECRET = "[secret]"
@@ -45,8 +46,7 @@ class Resource:
 def list_resources(declaration: Declaration) -> list[Resource]:
     """Return the resources that a stack's program declares, in their order."""
     collector = _Collector()
-    pulumi.runtime.set_mocks(collector, project="coffre", stack="memory", preview=False)
-    pulumi.runtime.test(declaration.program)()
+    run_program(collector, declaration.program, stack="memory")
     return collector.resources
 
 

@@ -16,6 +16,7 @@ from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
 from coffre.storage.s3 import policy
 from tests.builders import tenant_with
+from tests.pulumi_mocks import Recorder, Resource, run_program
 
 ACCOUNT = "123456789012"
 SECRETS = ("KeyIdThatNoResourceHas", "SecretThatNoResourceHas")
@@ -35,22 +36,6 @@ PROTECTIONS = (
     "BucketServerSideEncryptionConfiguration",
     "BucketVersioning",
 )
-
-Resource = pulumi.runtime.MockResourceArgs
-
-
-class Recorder(pulumi.runtime.Mocks):
-    """Takes every resource as created as declared."""
-
-    def __init__(self) -> None:
-        self.resources: list[Resource] = []
-
-    def new_resource(self, args: Resource) -> tuple[str | None, dict[Any, Any]]:
-        self.resources.append(args)
-        return args.name, args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        raise AssertionError(f"the program called {args.token}")
 
 
 def storage_of(*, retired: Collection[str] = (), hold: bool = False) -> StorageLayout:
@@ -74,13 +59,7 @@ def declare(storage: StorageLayout, found: Found | None = None) -> list[Resource
     from stacks.aws import AwsTenantStorage
 
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="coffre", stack="martin", preview=False)
-
-    @pulumi.runtime.test
-    def run() -> None:
-        AwsTenantStorage(storage, found or Found())
-
-    run()
+    run_program(recorder, lambda: AwsTenantStorage(storage, found or Found()))
     return recorder.resources
 
 

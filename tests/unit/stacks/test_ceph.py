@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +13,18 @@ from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
 from tests.builders import tenant_with
+from tests.pulumi_mocks import Recorder, Resource, run_program
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-class Recorder(pulumi.runtime.Mocks):
-    """Takes every resource as created as declared."""
-
-    def __init__(self) -> None:
-        self.resources: list[pulumi.runtime.MockResourceArgs] = []
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.resources.append(args)
-        return args.name, args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        raise AssertionError(f"the program called {args.token}")
-
-
-def declare(lab_platform: Any, keys: TenantKeys | None = None) -> list[pulumi.runtime.MockResourceArgs]:
+def declare(lab_platform: Any, keys: TenantKeys | None = None) -> list[Resource]:
     from stacks.ceph import CephTenantStorage
 
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="coffre", stack="martin", preview=False)
     tenant = tenant_with()
     keys = keys or TenantKeys(AccessKey("OWNER", "s1"), {name: AccessKey(name, "s2") for name in tenant.machines})
-
-    @pulumi.runtime.test
-    def run() -> None:
-        CephTenantStorage(tenant_storage(tenant, lab_platform, keys))
-
-    run()
+    run_program(recorder, lambda: CephTenantStorage(tenant_storage(tenant, lab_platform, keys)))
     return recorder.resources
 
 
@@ -86,12 +68,12 @@ def test_the_program_of_a_persons_preview_refuses_to_be_part_of_an_update(
     is_preview: bool, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="coffre", stack="boulangerie-martin", preview=is_preview)
     monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(REPOSITORY))
 
-    @pulumi.runtime.test
-    def run() -> None:
+    def program() -> None:
         runpy.run_module("stacks", run_name="__main__")
+
+    run = partial(run_program, recorder, program, stack="boulangerie-martin", preview=is_preview)
 
     if expected is not None:
         with pytest.raises(pulumi.RunError, match=expected):
