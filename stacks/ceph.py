@@ -4,8 +4,8 @@ import pulumi
 
 from coffre.storage.ceph import resources as rgw
 from coffre.storage.ceph.layout import MachineStorage, StorageLayout
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.values import AccessKey
 
 
 class CephTenantStorage(pulumi.ComponentResource):

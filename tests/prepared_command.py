@@ -152,8 +152,8 @@ def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
 
 def _read_libraries() -> None:
     import coffre
-    from coffre.storage.driver import AccessKey, Endpoint
     from coffre.storage.s3.client import make_client
+    from coffre.storage.values import AccessKey, Endpoint
 
     for module in pkgutil.walk_packages(coffre.__path__, "coffre."):
         if not module.name.startswith(MIGRATIONS):

@@ -26,7 +26,8 @@ from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import SuspensionChange
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Bucket, PlatformAwayError
+from coffre.storage.driver import Bucket
+from coffre.storage.values import PlatformAwayError
 from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
 from coffre.tenant.estate.log import Log, TenantLog

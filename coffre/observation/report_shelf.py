@@ -16,7 +16,8 @@ from coffre.findings import SetAside
 from coffre.observation.judge import identity
 from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
-from coffre.storage.driver import Bucket, ObjectFacts, Unusable
+from coffre.storage.driver import Bucket
+from coffre.storage.values import ObjectFacts, Unusable
 
 LOOK_BACK_REPORTS = 60
 """The maximum number of reports read to find one; at two per day this is a month."""

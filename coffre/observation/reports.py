@@ -14,7 +14,8 @@ from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Bucket, Unusable
+from coffre.storage.driver import Bucket
+from coffre.storage.values import Unusable
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.memory import TenantMemory

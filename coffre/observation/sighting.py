@@ -21,7 +21,7 @@ from coffre.outside.times import UnbelievableTimeError, check_time
 from coffre.records.memory import Memory
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.values import ObjectFacts
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.secrets import TenantSecrets

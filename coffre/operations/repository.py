@@ -8,7 +8,8 @@ from coffre.agents.kinds import repositories_of
 from coffre.agents.repository import BucketStorage, Part, Remains, Repository, RepositoryLayout
 from coffre.records.facts.password_uses import PasswordReason, RoutineTask, RoutineUse
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import AccessKey, Bucket, Endpoint, Storage
+from coffre.storage.driver import Bucket, Storage
+from coffre.storage.values import AccessKey, Endpoint
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.lookup import find_machine

@@ -29,7 +29,8 @@ from coffre.records.facts.backups import PackFault
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec.platform import Verify
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Bucket, ObjectFacts, PlatformAwayError
+from coffre.storage.driver import Bucket
+from coffre.storage.values import ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log

@@ -23,7 +23,8 @@ from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Bucket, QuotaExceededError, Unusable
+from coffre.storage.driver import Bucket
+from coffre.storage.values import QuotaExceededError, Unusable
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.secrets import TenantSecrets

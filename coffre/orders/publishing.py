@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from coffre.agents.driver import OrderedProgram
 from coffre.agents.kinds import driver_of
 from coffre.spec.tenant import Machine, OperatingSystem, Tenant
-from coffre.storage.driver import Publication, Storage
+from coffre.storage.driver import Storage
+from coffre.storage.values import Publication
 
 OnReplaced = Callable[[str], None]
 """Called with one sentence when a foreign object was in the place of a program."""

@@ -12,7 +12,8 @@ from coffre.spec.platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.costs import CostEstimate, NoPrices
-from coffre.storage.driver import AccessKey, Storage
+from coffre.storage.driver import Storage
+from coffre.storage.values import AccessKey
 
 PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
 """A placeholder for a key that does not exist yet, in a preview, which creates nothing with it."""

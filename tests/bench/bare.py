@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from coffre.storage.ceph.storage import CephStorage
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey
 
 MACHINES = 3
 QUOTA_BYTES = 10 * 1024**3

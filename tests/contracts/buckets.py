@@ -14,8 +14,9 @@ from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.errors import MissingCopyError
 from coffre.spec import naming
-from coffre.storage.driver import AccessKey, Storage
+from coffre.storage.driver import Storage
 from coffre.storage.platform import KeyOrigin
+from coffre.storage.values import AccessKey
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
 from tests.doubles.secrets import InMemorySecrets

@@ -13,17 +13,16 @@ from pathlib import Path
 import pytest
 
 from coffre.outside.faults import Fault
-from coffre.storage.driver import (
+from coffre.storage.driver import Bucket, Storage
+from coffre.storage.platform import KeyOrigin
+from coffre.storage.values import (
     AccessKey,
-    Bucket,
     BucketGoneError,
     BucketHoldsSomethingError,
     Publication,
     QuotaExceededError,
-    Storage,
     Unusable,
 )
-from coffre.storage.platform import KeyOrigin
 from coffre.toolchain import sha256_file
 
 LIMIT_BYTES = 1 << 20

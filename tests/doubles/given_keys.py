@@ -13,7 +13,6 @@ from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
-from coffre.storage.driver import TENANT_ID_TAG
 from coffre.storage.platform import (
     PLACEHOLDER,
     Capabilities,
@@ -25,6 +24,7 @@ from coffre.storage.platform import (
     TenantKeys,
 )
 from coffre.storage.s3 import lifecycle
+from coffre.storage.values import TENANT_ID_TAG
 from tests.doubles.storage import MemoryPlatform
 
 

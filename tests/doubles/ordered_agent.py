@@ -27,7 +27,7 @@ from coffre.agents.driver import (
 from coffre.agents.report import Report
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind, OperatingSystem
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from coffre.toolchain import sha256_file
 from tests.doubles.agent import FileKind, LinuxWithoutSsh
 from tests.doubles.repository import MemoryFormat

@@ -24,7 +24,6 @@ from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import (
     Capabilities,
     KeyOrigin,
@@ -37,6 +36,7 @@ from coffre.storage.platform import (
     TenantKeys,
 )
 from coffre.storage.serving import served
+from coffre.storage.values import AccessKey
 from tests.doubles.storage import MemoryPlatform
 
 USER, BUCKET = "memory:index:User", "memory:index:Bucket"

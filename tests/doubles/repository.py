@@ -39,7 +39,7 @@ from coffre.agents.repository import (
 from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.agents.restic.repository.listing import Listing
 from coffre.agents.restic.repository.output import read_snapshots
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from tests.doubles.storage import MemoryPlatform
 
 LIMIT_BYTES = 1 << 24

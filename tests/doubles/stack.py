@@ -19,9 +19,9 @@ from coffre.provisioning.changes import PropertyChange, ResourceChange, refuse_o
 from coffre.provisioning.engine.stack import state_folder
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec.loader import Checkout
-from coffre.storage.driver import TENANT_ID_TAG, AccessKey
 from coffre.storage.platform import Declaration, KeyOrigin
 from coffre.storage.s3.lifecycle import find_undelete_days
+from coffre.storage.values import TENANT_ID_TAG, AccessKey
 from tests.doubles.storage import MemoryPlatform
 from tests.pulumi_mocks import run_program
 

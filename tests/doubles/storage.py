@@ -11,7 +11,8 @@ from pathlib import Path
 
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
-from coffre.storage.driver import (
+from coffre.storage.platform import KeyOrigin
+from coffre.storage.values import (
     AccessKey,
     BucketFacts,
     BucketGoneError,
@@ -29,7 +30,6 @@ from coffre.storage.driver import (
     Unusable,
     Upload,
 )
-from coffre.storage.platform import KeyOrigin
 
 MOST_GIVEN_KEYS = 2
 """The maximum number of keys of a user where the platform creates them, as on AWS."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from coffre_lab.lab import Lab
 
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.values import AccessKey, Endpoint
 from tests.integration.storage.world import World
 
 DAY_SECONDS = 10

@@ -10,8 +10,8 @@ from coffre_lab.lab import Lab
 
 from coffre.errors import RefusedError
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey, Endpoint
 from tests.traces import list_traces
 
 UID, BUCKET = "keeper", "kept"

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from coffre.offboarding.erase.counting import Tally
 from coffre.offboarding.lifecycle.evidence import Locked
-from coffre.storage.driver import BucketEraser, ObjectLock, ObjectVersion, RefusedDelete, Upload
+from coffre.storage.driver import BucketEraser
+from coffre.storage.values import ObjectLock, ObjectVersion, RefusedDelete, Upload
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,8 @@ from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased, Era
 from coffre.operations.holds.settle import refuse_if_held
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import (
-    MAX_DELETED,
-    BucketGoneError,
-    BucketHoldsSomethingError,
-    PlatformAwayError,
-    Storage,
-)
+from coffre.storage.driver import Storage
+from coffre.storage.values import MAX_DELETED, BucketGoneError, BucketHoldsSomethingError, PlatformAwayError
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.memory import TenantMemory
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from coffre.offboarding.lifecycle.evidence import BucketCount
-from coffre.storage.driver import BucketEraser, ObjectVersion, Storage
+from coffre.storage.driver import BucketEraser, Storage
+from coffre.storage.values import ObjectVersion
 from coffre.tenant.estate.buckets import TenantBuckets
 
 

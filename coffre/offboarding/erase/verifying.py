@@ -31,7 +31,8 @@ from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import AccessKey, BucketGoneError, PlatformAwayError, Storage
+from coffre.storage.driver import Storage
+from coffre.storage.values import AccessKey, BucketGoneError, PlatformAwayError
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.secrets import TenantSecrets

@@ -9,7 +9,7 @@ from coffre.agents.repository import Part, RepositoryLayout
 from coffre.observation.key_shapes import is_foreign
 from coffre.offboarding.handover.bag.layout import FOREIGN_KEYS
 from coffre.outside.text import one_line
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.values import ObjectFacts
 
 MAX_LISTED = 10_000
 """A machine may write any number of them: further ones are only counted."""

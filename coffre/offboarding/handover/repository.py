@@ -33,7 +33,7 @@ from coffre.offboarding.handover.targets.room import (
 from coffre.offboarding.lifecycle.evidence import Flaws
 from coffre.outside.beneath import Beneath
 from coffre.outside.environment import temporary_folder
-from coffre.storage.driver import ObjectFacts, Unusable
+from coffre.storage.values import ObjectFacts, Unusable
 from coffre.tenant.estate.passwords import use_password
 from coffre.workspace.clock import utc_now
 

@@ -28,7 +28,7 @@ from coffre.outside.files import read_plain
 from coffre.records.facts.password_uses import RemoteRestoreUse, RestoreUse
 from coffre.secrets import rotations
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key

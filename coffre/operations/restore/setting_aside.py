@@ -14,7 +14,8 @@ from coffre.operations.acknowledge.acknowledge import SET_ASIDE, expect_no_more
 from coffre.records.facts.backups import SnapshotBroughtBack, SnapshotSetAside
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Bucket, ObjectFacts, QuotaExceededError
+from coffre.storage.driver import Bucket
+from coffre.storage.values import ObjectFacts, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog

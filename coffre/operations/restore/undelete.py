@@ -14,7 +14,8 @@ from coffre.operations.restore.versions import Comeback, UndeletePlan, list_late
 from coffre.records.facts.backups import Undeleted
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Bucket, ObjectVersion, QuotaExceededError
+from coffre.storage.driver import Bucket
+from coffre.storage.values import ObjectVersion, QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog

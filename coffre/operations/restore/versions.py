@@ -17,7 +17,7 @@ from coffre.agents.repository import Part, RepositoryLayout
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.key_shapes import ForeignKeys, is_foreign
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import ObjectVersion
+from coffre.storage.values import ObjectVersion
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
 from coffre.spec.platform import Platform
 from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection, Tenant
-from coffre.storage.driver import PROGRAMS_BUCKET, Endpoint
+from coffre.storage.values import PROGRAMS_BUCKET, Endpoint
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.memory import TenantMemory

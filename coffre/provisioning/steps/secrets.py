@@ -15,8 +15,8 @@ from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Machine, Tenant
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
+from coffre.storage.values import AccessKey
 from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import TenantLog

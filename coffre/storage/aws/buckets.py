@@ -11,10 +11,10 @@ from typing import Any
 from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.names import OWNER_TAG, AwsPrincipals, bucket_prefix
 from coffre.storage.aws.session import AwsSession
-from coffre.storage.driver import BucketFacts, PlatformAwayError
 from coffre.storage.s3.answers import Progress, moment, reading, word
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, NotConfiguredError, error_of
+from coffre.storage.values import BucketFacts, PlatformAwayError
 
 HOME_REGION = "us-east-1"
 """Where S3 keeps the records of all buckets.

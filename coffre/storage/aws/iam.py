@@ -8,9 +8,9 @@ from typing import Any
 from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
 from coffre.storage.aws.names import USER_PATH, user_name
 from coffre.storage.aws.session import AwsSession
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.answers import reading, walk_pages, word
 from coffre.storage.s3.faults import AccessRefusedError
+from coffre.storage.values import AccessKey
 
 
 @dataclass(frozen=True)

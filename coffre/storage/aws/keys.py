@@ -2,10 +2,10 @@
 
 from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.session import AwsSession
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.answers import reading, word
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import AccessRefusedError, UnknownKeyError, s3_errors
+from coffre.storage.values import AccessKey
 
 
 def find_arn(session: AwsSession, key: AccessKey) -> str:

@@ -7,8 +7,8 @@ from coffre.spec import naming
 from coffre.spec.platform import AwsPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.names import OWNER_TAG, user_name
-from coffre.storage.driver import TENANT_ID_TAG
 from coffre.storage.platform import TenantKeys
+from coffre.storage.values import TENANT_ID_TAG
 
 
 @dataclass(frozen=True)

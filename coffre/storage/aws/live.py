@@ -13,9 +13,9 @@ from coffre.storage.aws.layout import MachineStorage, StorageLayout
 from coffre.storage.aws.names import MACHINE_POLICY, programs_bucket
 from coffre.storage.aws.policy import bucket_policy, machine_policy
 from coffre.storage.aws.session import AwsSession
-from coffre.storage.driver import TENANT_ID_TAG
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, NotConfiguredError
+from coffre.storage.values import TENANT_ID_TAG
 
 _THREADS = 8
 

@@ -30,9 +30,9 @@ from coffre.spec.platform import AwsPlatform
 from coffre.spec.values.references import read_reference
 from coffre.storage.aws.faults import ASSUME_ROLE, WrongAccountError, aws_errors
 from coffre.storage.aws.names import programs_bucket
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.answers import reading, word
 from coffre.storage.s3.client import adapt, bound, make_config, proxies_of
+from coffre.storage.values import AccessKey, Endpoint
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -14,7 +14,12 @@ from coffre.storage.aws.names import AwsPrincipals
 from coffre.storage.aws.programs import AwsProgramShelf
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.aws.waiting import wait_until
-from coffre.storage.driver import (
+from coffre.storage.s3.answers import reading
+from coffre.storage.s3.bucket import S3Bucket
+from coffre.storage.s3.client import ClientCache, make_client
+from coffre.storage.s3.eraser import S3BucketEraser
+from coffre.storage.s3.faults import AccessRefusedError, GoneError, s3_errors
+from coffre.storage.values import (
     AccessKey,
     BucketFacts,
     DailyFigure,
@@ -23,11 +28,6 @@ from coffre.storage.driver import (
     PlatformAwayError,
     Publication,
 )
-from coffre.storage.s3.answers import reading
-from coffre.storage.s3.bucket import S3Bucket
-from coffre.storage.s3.client import ClientCache, make_client
-from coffre.storage.s3.eraser import S3BucketEraser
-from coffre.storage.s3.faults import AccessRefusedError, GoneError, s3_errors
 from coffre.workspace.clock import utc_now
 
 SPREAD_SECONDS = 60.0

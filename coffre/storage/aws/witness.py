@@ -8,8 +8,8 @@ from typing import Any
 from coffre.outside.structured import LARGEST_NUMBER
 from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.session import AwsSession
-from coffre.storage.driver import DailyFigure
 from coffre.storage.s3.answers import Progress, moment, reading
+from coffre.storage.values import DailyFigure
 
 STORAGE_TYPES = (
     "StandardStorage",

@@ -10,7 +10,7 @@ from coffre.spec.files import repository_file
 from coffre.spec.platform import CephPlatform
 from coffre.spec.values.references import read_reference
 from coffre.storage.ceph.storage import CephStorage
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.values import AccessKey, Endpoint
 
 LIMIT_BYTES = 1024**2
 

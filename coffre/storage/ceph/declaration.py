@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from coffre.spec.platform import CephPlatform
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
 from coffre.storage.ceph.layout import StorageLayout
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.platform import RecordedResource, SecretOf
+from coffre.storage.values import AccessKey, Endpoint
 
 if TYPE_CHECKING:
     from coffre.storage.ceph.provider.shell import RgwProvider

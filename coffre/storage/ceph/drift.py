@@ -10,9 +10,9 @@ from coffre.errors import RemoteError
 from coffre.storage.ceph.api.admin import AdminBucket, AdminClient, AdminUser
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.platform import RecordedResource
 from coffre.storage.s3.faults import PlatformUnreachableError, UnavailableError
+from coffre.storage.values import AccessKey, Endpoint
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from coffre.spec import naming
 from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import TENANT_ID_TAG, AccessKey
 from coffre.storage.platform import TenantKeys
+from coffre.storage.values import TENANT_ID_TAG, AccessKey
 
 
 @dataclass(frozen=True)

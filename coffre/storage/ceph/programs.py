@@ -14,7 +14,6 @@ import urllib3
 from coffre.errors import RefusedError
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import UserAlreadyExistsError
-from coffre.storage.driver import PROGRAMS_BUCKET, AccessKey, Endpoint
 from coffre.storage.s3 import policy
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import (
@@ -30,6 +29,7 @@ from coffre.storage.s3.faults import (
 )
 from coffre.storage.s3.programs import PREFIX, PublishedObject, S3ProgramShelf, object_key
 from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
+from coffre.storage.values import PROGRAMS_BUCKET, AccessKey, Endpoint
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

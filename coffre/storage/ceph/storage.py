@@ -11,11 +11,11 @@ from pathlib import Path
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.programs import CephProgramShelf
-from coffre.storage.driver import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import UnknownKeyError, s3_errors
+from coffre.storage.values import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication
 
 
 class CephStorage:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
-from coffre.storage.driver import Contents, ObjectFacts, ObjectVersion, Unusable
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.answers import count, moment, walk_pages, word
 from coffre.storage.s3.faults import NoSuchKeyError, NotConfiguredError, S3Error, s3_errors
+from coffre.storage.values import Contents, ObjectFacts, ObjectVersion, Unusable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

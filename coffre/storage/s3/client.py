@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from coffre.errors import RemoteError
 from coffre.outside.proxies import find_proxy, refuse_broken
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.answers import read_bounded
 from coffre.storage.s3.faults import PlatformUnreachableError
 from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS
+from coffre.storage.values import AccessKey, Endpoint
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from coffre.errors import RemoteError
-from coffre.storage.driver import ObjectVersion, RefusedDelete, Upload
 from coffre.storage.s3.answers import moment, reading
+from coffre.storage.values import ObjectVersion, RefusedDelete, Upload
 
 MAX_SIZE_DIGITS = 19
 

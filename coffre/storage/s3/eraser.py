@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from coffre.storage.driver import TENANT_ID_TAG, AccessKey, Endpoint, ObjectLock, ObjectVersion, RefusedDelete, Upload
 from coffre.storage.s3 import contents
 from coffre.storage.s3.answers import Progress, count, walk_pages
 from coffre.storage.s3.faults import (
@@ -25,6 +24,7 @@ from coffre.storage.s3.faults import (
     s3_errors,
 )
 from coffre.storage.s3.signed_http import Parameters, SignedHttp
+from coffre.storage.values import TENANT_ID_TAG, AccessKey, Endpoint, ObjectLock, ObjectVersion, RefusedDelete, Upload
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials

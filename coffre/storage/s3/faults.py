@@ -8,12 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError, PaginationError
 
 from coffre.errors import RemoteError
 from coffre.outside.proxies import advice, find_proxy
-from coffre.storage.driver import (
-    BucketGoneError,
-    BucketHoldsSomethingError,
-    PlatformAwayError,
-    QuotaExceededError,
-)
+from coffre.storage.values import BucketGoneError, BucketHoldsSomethingError, PlatformAwayError, QuotaExceededError
 
 MAX_CODE_LENGTH = 100
 _MAX_DETAIL_LENGTH = 300

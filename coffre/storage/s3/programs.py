@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from coffre.errors import ExpectedError
-from coffre.storage.driver import Publication
+from coffre.storage.values import Publication
 
 PREFIX = "restic/"
 

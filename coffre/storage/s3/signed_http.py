@@ -18,9 +18,9 @@ from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
 from coffre.outside.proxies import find_proxy
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.answers import read_bounded
 from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, S3Error, error_of, unreachable
+from coffre.storage.values import AccessKey, Endpoint
 
 # A killed gateway delays metadata writes on the others for 26 s (measured), so a short limit would report a slow
 # success as a failure.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from coffre.secrets import rotations
 from coffre.spec import naming
 from coffre.spec.naming import Named
-from coffre.storage.driver import AccessKey, Bucket, BucketFacts, Storage
+from coffre.storage.driver import Bucket, Storage
+from coffre.storage.values import AccessKey, BucketFacts
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.secrets import TenantSecrets
 

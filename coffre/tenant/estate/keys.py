@@ -1,7 +1,7 @@
 """A tenant's S3 keys in the form of the platform's driver."""
 
 from coffre.secrets.bundles import S3Key
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 
 
 def access_key(key: S3Key) -> AccessKey:

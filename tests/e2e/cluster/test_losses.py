@@ -16,8 +16,8 @@ from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.connect import read_endpoint
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey
 from tests.conftest import LAB_HOSTS
 from tests.e2e.cluster.conftest import Cluster
 from tests.e2e.conftest import REPOSITORY, Desk, Run

@@ -14,8 +14,8 @@ from coffre.records.events import EventKind
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, owner_uid
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey
 from tests.e2e.conftest import Desk
 from tests.e2e.departure import AUTHOR, ERASURE, FROZEN, LAST_TO_RETRIEVE, NOTICE, VERIFIER, Leaver
 

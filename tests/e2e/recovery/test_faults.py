@@ -29,7 +29,8 @@ from coffre.records.events import EventKind
 from coffre.secrets import minting
 from coffre.secrets.bundles import DataBundle, all_secret_values
 from coffre.spec.naming import DESIRED_KEY, GATE_KEY, bucket_name, owner_uid
-from coffre.storage.driver import AccessKey, Bucket
+from coffre.storage.driver import Bucket
+from coffre.storage.values import AccessKey
 from tests.e2e.conftest import Desk, Run
 from tests.e2e.recovery.test_killed import SLUG, Backstage, change_quota
 from tests.integration.storage.fault_proxy import FaultProxy

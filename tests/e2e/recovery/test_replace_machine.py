@@ -19,7 +19,7 @@ import pytest
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name
 from coffre.storage.ceph.connect import connect
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from tests.e2e.conftest import Desk, Run
 from tests.e2e.runbook import Runbook
 from tests.machines import renew_machines

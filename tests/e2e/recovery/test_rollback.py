@@ -16,8 +16,8 @@ import pytest
 from coffre.records.events import EventKind
 from coffre.secrets.bundles import S3Key
 from coffre.spec.naming import bucket_name
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey
 from tests.e2e.conftest import Desk
 from tests.e2e.service.test_tenant_life import HOSTS, SLUG, TENANT_ID, Backstage
 

@@ -17,7 +17,7 @@ import pytest
 from coffre.secrets.bundles import all_secret_values
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.api.admin import AdminUser
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from tests.e2e.conftest import COFFRE, REPOSITORY, Desk
 from tests.e2e.recovery.test_killed import SLUG, Backstage, change_quota, processes_named
 from tests.processes import read_words

@@ -25,8 +25,8 @@ from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.password_uses import RemoteRestoreUse, RoutineTask, RoutineUse
 from coffre.records.facts.registry import read_as
 from coffre.spec.loader import load_checkout
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey
 from coffre.tenant.opening import OpenTenant, open_tenant
 from tests.e2e.conftest import Desk
 from tests.e2e.service.test_tenant_life import Backstage, watched_processes

@@ -16,7 +16,7 @@ from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import DESIRED_KEY, bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import Desk, read_files
 from tests.e2e.service.test_tenant_life import HOSTS, SLUG, TENANT_ID, watched_processes

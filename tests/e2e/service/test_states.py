@@ -15,7 +15,8 @@ from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, machine_uid, owner_uid
 from coffre.storage.ceph.connect import connect
-from coffre.storage.driver import AccessKey, Bucket
+from coffre.storage.driver import Bucket
+from coffre.storage.values import AccessKey
 from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import COFFRE, Desk
 from tests.stopping import Stopping

@@ -21,8 +21,9 @@ from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.ceph.connect import connect
-from coffre.storage.driver import AccessKey, Bucket, QuotaExceededError
+from coffre.storage.driver import Bucket
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey, QuotaExceededError
 from coffre.tenant.opening import open_tenant
 from tests.e2e.conftest import Desk, read_files
 from tests.processes import watched_processes

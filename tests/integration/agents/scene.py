@@ -22,9 +22,9 @@ from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.agents.sealing import Opener, derive_key
 from coffre.spec import naming
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3 import policy
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey, Endpoint
 from tests.builders import machine_with, tenant_with
 
 COMPTA, CAISSE, ATELIER = "compta-01", "caisse-01", "atelier-01"

@@ -20,7 +20,7 @@ from coffre.offboarding.erase.verifying import verify_emptied, verify_gone, veri
 from coffre.offboarding.handover.targets.staging import staging_root
 from coffre.provisioning.engine.stack import state_folder
 from coffre.secrets.identifiers import SecretId, SecretKind
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from coffre.workspace.paths import COMMAND_FOLDERS
 from tests.integration.offboarding.office import fill, pool_objects
 

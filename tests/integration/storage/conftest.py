@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.values import AccessKey, Endpoint
 from tests.integration.storage.world import World
 
 

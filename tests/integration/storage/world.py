@@ -8,9 +8,9 @@ from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.ceph.storage import CephStorage
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey, Endpoint
 
 MIB = 1 << 20
 

@@ -3,8 +3,8 @@
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import KeyOrigin
+from coffre.storage.values import AccessKey
 from tests.contracts.storage import *  # noqa: F403
 from tests.contracts.storage import Place
 from tests.doubles.storage import MOST_GIVEN_KEYS, MemoryPlatform

@@ -18,7 +18,7 @@ from coffre.observation.judge.continuity import BucketRead, ListedRepository
 from coffre.observation.report_shelf import MAX_EARLIER, Reported, Shelf
 from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.values import ObjectFacts
 from tests.unit.agents.test_report import REPORT
 
 MACHINE, TENANT = "compta-01", "k7f3q9wz2m"

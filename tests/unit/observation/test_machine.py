@@ -14,7 +14,7 @@ from coffre.observation import machine as module
 from coffre.observation.judge.filling import MachineStore
 from coffre.outside.faults import Fault
 from coffre.records.memory import Memory
-from coffre.storage.driver import ObjectFacts, PlatformAwayError, Unusable
+from coffre.storage.values import ObjectFacts, PlatformAwayError, Unusable
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
 from tests.unit.agents.test_report import REPORT

@@ -9,7 +9,7 @@ import pytest
 from coffre.agents.repository import RepositoryLayout
 from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.observation.stores import read_store
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.values import ObjectFacts
 from tests.doubles.layout import VaultLayout
 
 ID = "ab" * 32

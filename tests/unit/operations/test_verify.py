@@ -25,7 +25,7 @@ from coffre.operations import verify as module
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.spec.naming import bucket_name
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.values import ObjectFacts
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import TenantLog
 from tests.builders import tenant_with

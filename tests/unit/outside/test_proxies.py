@@ -19,10 +19,10 @@ from coffre.outside import proxies
 from coffre.outside.proxies import find_proxy, is_excepted, proxy_environment
 from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.checks import wire
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3 import signed_http
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import s3_errors
+from coffre.storage.values import AccessKey, Endpoint
 
 URL = "https://s3.smileo.example:7443"
 KEY = AccessKey("AK", "SK")

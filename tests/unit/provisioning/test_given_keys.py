@@ -25,8 +25,8 @@ from coffre.secrets.copies import Copy, judge
 from coffre.secrets.errors import MissingKeyError
 from coffre.secrets.minting import public_key_of
 from coffre.spec import naming
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import KeyOrigin
+from coffre.storage.values import AccessKey
 from coffre.tenant.lookup import local_today
 from coffre.workspace.clock import utc_now
 from tests.doubles.secrets import InMemorySecrets

@@ -12,9 +12,9 @@ from coffre.storage.aws.layout import StorageLayout, tenant_storage
 from coffre.storage.aws.live import Found
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH
 from coffre.storage.aws.policy import OWNER_ACTIONS
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
 from coffre.storage.s3 import policy
+from coffre.storage.values import AccessKey
 from tests.builders import tenant_with
 from tests.pulumi_mocks import Recorder, Resource, run_program
 

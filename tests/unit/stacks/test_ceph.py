@@ -10,8 +10,8 @@ import pulumi
 import pytest
 
 from coffre.storage.ceph.layout import tenant_storage
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
+from coffre.storage.values import AccessKey
 from tests.builders import tenant_with
 from tests.pulumi_mocks import Recorder, Resource, run_program
 

@@ -6,7 +6,8 @@ from coffre.offboarding.handover.targets.carried import BagDestination, CarriedT
 from coffre.offboarding.handover.targets.rclone import Rclone, Remote
 from coffre.spec.leaving import S3Target
 from coffre.spec.tenant import Tenant
-from coffre.storage.driver import AccessKey, Storage
+from coffre.storage.driver import Storage
+from coffre.storage.values import AccessKey
 from coffre.tenant.estate.secrets import TenantSecrets
 
 LONGEST_KEY_BYTES = 1024

@@ -19,7 +19,7 @@ from coffre.outside import processes
 from coffre.outside.environment import NOT_FOR_GO_PROGRAMS, child_environment, temporary_folder
 from coffre.outside.proxies import proxy_environment, refuse_broken
 from coffre.outside.structured import UnreadableJsonError, read_json_object
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 
 KEPT_LINES = 200
 PRINTED_BYTES = 8 * 1024**3

@@ -20,10 +20,10 @@ from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, programs_bucket
 from coffre.storage.aws.policy import bucket_statements, machine_policy
 from coffre.storage.aws.programs import NOTHING_PUBLIC, OWNER_ENFORCED
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3 import policy
 from coffre.storage.s3.answers import walk_pages, word
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, S3Error, UnknownKeyError
+from coffre.storage.values import AccessKey
 
 PREFIX = "coffre-check-"
 ABANDONED_AFTER = timedelta(minutes=30)

@@ -7,8 +7,8 @@ from typing import Any
 
 from coffre.spec.platform import AwsPlatform
 from coffre.storage.aws.session import AwsSession
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey
 
 
 @dataclass(frozen=True)

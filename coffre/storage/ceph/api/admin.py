@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.api.faults import ConcurrentWriteError, NoSuchUserError
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.answers import Progress, count, reading, whole, word
 from coffre.storage.s3.faults import NoSuchBucketError, NoSuchKeyError, S3Error
+from coffre.storage.values import AccessKey, Endpoint
 
 T = TypeVar("T")
 

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from coffre.storage.ceph.checks.scratch import Scratch
 from coffre.storage.checking import PlatformFinding, ok, warning
-from coffre.storage.driver import Endpoint
 from coffre.storage.s3.faults import S3Error
 from coffre.storage.s3.signed_http import SignedHttp
+from coffre.storage.values import Endpoint
 
 NEEDED = "s3, admin"
 """The value of `rgw_enable_apis` that leaves only the needed APIs on."""

@@ -42,8 +42,8 @@ from coffre.storage.ceph.checks.trials import Trials
 from coffre.storage.ceph.checks.wire import Wire, look
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, S3Error
+from coffre.storage.values import AccessKey, Endpoint
 
 OnProgress = Callable[[str], None]
 

@@ -12,9 +12,9 @@ from coffre.spec.quota import blind_seconds
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks.judge_trials import Lateness
 from coffre.storage.ceph.checks.scratch import Scratch, empty
-from coffre.storage.driver import Endpoint
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import WallReachedError, s3_errors
+from coffre.storage.values import Endpoint
 
 PATIENCE_SECONDS = 75.0
 """How long the check waits for a gateway to see the others' writes, independent of platform.yaml."""

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import GoneError, s3_errors
+from coffre.storage.values import AccessKey, Endpoint
 
 PREFIX = "coffre-check-"
 ABANDONED_AFTER = timedelta(minutes=15)

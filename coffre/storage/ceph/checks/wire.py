@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from coffre.outside.proxies import connect
-from coffre.storage.driver import Endpoint
 from coffre.storage.s3.signed_http import trust
+from coffre.storage.values import Endpoint
 
 ANSWER_SECONDS = 10.0
 """The maximum duration of one step of an endpoint: connection, TLS, answer."""

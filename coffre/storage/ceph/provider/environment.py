@@ -11,7 +11,7 @@ from typing import Any
 from coffre.errors import UsageError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import UNKNOWN, Field, check
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.values import AccessKey, Endpoint
 
 SETTINGS: Mapping[str, Field] = {
     "endpoint": Field(inputs.text, "The platform's address, `https://HOST:PORT`, for S3 and the Admin API alike."),

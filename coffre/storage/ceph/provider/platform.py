@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from coffre.errors import RemoteError
 from coffre.storage.ceph.api.admin import AdminBucket, AdminClient
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.client import ClientCache
 from coffre.storage.s3.faults import NoSuchBucketError, error_of, s3_errors
+from coffre.storage.values import AccessKey, Endpoint
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

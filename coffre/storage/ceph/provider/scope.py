@@ -21,8 +21,8 @@ from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.resources.public_access_block import PublicAccessBlock
 from coffre.storage.ceph.provider.resources.user import User
 from coffre.storage.ceph.provider.resources.user_quota import UserQuota
-from coffre.storage.driver import AccessKey as Key
 from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.values import AccessKey as Key
 
 Kind = type[Resource]
 

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.spec.leaving import Return
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey, Endpoint
 from coffre.tenant.estate.credentials import set_credential
 from tests.integration.offboarding.handover.conftest import (
     COMPTA,

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.names import USER_PATH
 from coffre.storage.aws.own_rights import OPERATIONS, Scope, own_policy
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from tests.contracts.isolation import action_of
 from tests.moto_server import ACCOUNT, REGION, Moto
 from tests.policy_evaluator import Decision, Request, evaluate

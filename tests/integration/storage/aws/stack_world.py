@@ -20,8 +20,8 @@ from coffre.spec.loader import Checkout
 from coffre.spec.platform import AwsPlatform, PlatformFile
 from coffre.storage.aws.declaration import AwsDeclaration
 from coffre.storage.aws.layout import StorageLayout, tenant_storage
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
+from coffre.storage.values import AccessKey
 from tests.builders import PLATFORM, tenant_with
 from tests.moto_server import ACCOUNT, REGION
 

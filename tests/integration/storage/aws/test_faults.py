@@ -9,8 +9,8 @@ import pytest
 from coffre.errors import RemoteError
 from coffre.storage.aws.connect import connect
 from coffre.storage.aws.faults import LimitReachedError
-from coffre.storage.driver import AccessKey, ObjectVersion, PlatformAwayError
 from coffre.storage.s3 import answers, client, faults
+from coffre.storage.values import AccessKey, ObjectVersion, PlatformAwayError
 from tests.integration.storage.aws.answering import Answer, answering, refusal, s3_refusal
 from tests.integration.storage.aws.world import make_platform
 from tests.moto_server import ACCOUNT

@@ -11,9 +11,9 @@ import pytest
 
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, AwsPrincipals, programs_bucket
 from coffre.storage.aws.policy import bucket_statements, machine_policy
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3 import policy
 from coffre.storage.s3.bucket import S3Bucket
+from coffre.storage.values import AccessKey
 from tests.contracts.isolation import FOREIGN, MACHINES_KEYS, OWNERS_KEYS, OWNERS_WORK, SETTINGS, STATES
 from tests.integration.storage.aws.enforcing import bind, make_client
 from tests.moto_server import ACCOUNT, REGION, Moto, moto_server

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from coffre.errors import ExpectedError
 from coffre.storage.aws.programs import ENCRYPTED, NOTHING_PUBLIC, OWNER_ENFORCED, wanted_policy
-from coffre.storage.driver import Publication
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.programs import object_key
+from coffre.storage.values import Publication
 from tests.moto_server import ACCOUNT, REGION
 
 BUCKET = f"coffre-programs-{ACCOUNT}-{REGION}"

@@ -8,8 +8,8 @@ import pytest
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.storage.aws.connect import connect
 from coffre.storage.aws.faults import CredentialError, RoleRefusedError, WrongAccountError
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3.faults import ExpiredCredentialError
+from coffre.storage.values import AccessKey
 from tests.integration.storage.aws.answering import IDENTITY, Answer, answering, refusal
 from tests.integration.storage.aws.world import make_platform
 from tests.moto_server import ACCOUNT, REGION

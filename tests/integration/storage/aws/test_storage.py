@@ -11,8 +11,8 @@ from coffre.storage.aws.faults import NoSuchEntityError
 from coffre.storage.aws.names import MACHINE_POLICY, user_name
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.aws.storage import AwsStorage
-from coffre.storage.driver import AccessKey, PlatformAwayError
 from coffre.storage.s3.faults import AccessRefusedError, UnknownKeyError
+from coffre.storage.values import AccessKey, PlatformAwayError
 from tests.integration.storage.aws.answering import IDENTITY, Answer, answering, refusal, s3_refusal
 from tests.integration.storage.aws.world import make_platform
 from tests.moto_server import ACCOUNT, REGION

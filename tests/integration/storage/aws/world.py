@@ -15,8 +15,8 @@ from coffre.storage.aws.names import MACHINE_POLICY, OWNER_TAG, USER_PATH, progr
 from coffre.storage.aws.policy import bucket_statements, machine_policy
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.aws.storage import AwsStorage
-from coffre.storage.driver import TENANT_ID_TAG, AccessKey
 from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.values import TENANT_ID_TAG, AccessKey
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 HOSTING = {"operator": "Amazon Web Services", "site": "Paris", "country": "FR"}

@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from coffre.storage.ceph.api.admin import AdminClient
-from coffre.storage.driver import QuotaExceededError
 from coffre.storage.s3 import policy
 from coffre.storage.s3.faults import AccessRefusedError
+from coffre.storage.values import QuotaExceededError
 from tests.contracts.isolation import (
     DELETIONS,
     FOREIGN,

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from coffre.errors import ExpectedError
 from coffre.storage.ceph import programs
-from coffre.storage.driver import AccessKey, Publication
+from coffre.storage.values import AccessKey, Publication
 from tests.integration.storage.fault_proxy import FaultProxy
 
 THERE, PUT, REPLACED = Publication.THERE, Publication.PUT, Publication.REPLACED

@@ -14,7 +14,7 @@ from coffre import toolchain
 from coffre.agents.restic.repository import repository
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.outside import processes
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 
 MIB = 1024**2
 SNAPSHOT = "a" * 64

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coffre.offboarding.erase.batches import Batch, Sweep, cut_batches, erase_batch
 from coffre.offboarding.erase.counting import Tally
 from coffre.offboarding.lifecycle.evidence import BucketCount
-from coffre.storage.driver import ObjectLock, ObjectVersion, RefusedDelete, Upload
+from coffre.storage.values import ObjectLock, ObjectVersion, RefusedDelete, Upload
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from coffre.offboarding.erase import bucket as erasing
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.lifecycle.evidence import BucketCount, ErasureBegan
 from coffre.spec import naming
-from coffre.storage.driver import (
+from coffre.storage.values import (
     BucketFacts,
     BucketHoldsSomethingError,
     ObjectVersion,

@@ -15,7 +15,7 @@ from coffre.offboarding.lifecycle.evidence import BucketCount, ErasureBegan
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.identifiers import Generation, SecretId, SecretKind
-from coffre.storage.driver import AccessKey, BucketGoneError, Endpoint, PlatformAwayError
+from coffre.storage.values import AccessKey, BucketGoneError, Endpoint, PlatformAwayError
 
 CONTROL = ControlBundle(
     tenant_id="k7f3q9wz2m",

@@ -12,7 +12,7 @@ from coffre.offboarding.handover.foreign import (
     list_foreign,
     split_bucket,
 )
-from coffre.storage.driver import ObjectFacts
+from coffre.storage.values import ObjectFacts
 
 ID = "ab" * 32
 

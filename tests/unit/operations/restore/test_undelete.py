@@ -9,7 +9,7 @@ from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.errors import RefusedError
 from coffre.operations.restore import undelete as module
 from coffre.operations.restore.versions import Comeback, UndeletePlan
-from coffre.storage.driver import QuotaExceededError
+from coffre.storage.values import QuotaExceededError
 from coffre.tenant.access import refuse_while_blocked
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog

@@ -14,7 +14,7 @@ from coffre.operations.restore.versions import (
     read_moment,
     refuse_too_old,
 )
-from coffre.storage.driver import ObjectVersion
+from coffre.storage.values import ObjectVersion
 from tests.builders import tenant_with
 from tests.doubles.layout import VaultLayout
 

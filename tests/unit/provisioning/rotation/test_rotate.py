@@ -27,7 +27,7 @@ from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 from coffre.spec import naming
 from coffre.spec.tenant import Machine
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from coffre.tenant.estate.keys import access_key
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog

@@ -12,7 +12,7 @@ from coffre.agents.restic.repository.repository import ResticError, ResticReposi
 from coffre.operations import repository as opening
 from coffre.provisioning.steps import repositories
 from coffre.provisioning.terms.context import NO_RENEWAL
-from coffre.storage.driver import AccessKey
+from coffre.storage.values import AccessKey
 from coffre.workspace.clock import utc_now
 from tests.builders import tenant_with
 

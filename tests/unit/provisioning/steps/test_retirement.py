@@ -24,8 +24,8 @@ from coffre.secrets.copies import lost_entries
 from coffre.spec.naming import bucket_name
 from coffre.spec.tenant import HoldKind, Tenant
 from coffre.storage.ceph.layout import tenant_storage
-from coffre.storage.driver import AccessKey
 from coffre.storage.platform import TenantKeys
+from coffre.storage.values import AccessKey
 from coffre.tenant.holds import RecordedHold, under_recorded
 from coffre.workspace.clock import utc_now
 from tests.builders import machine_with, tenant_with

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from coffre.storage.aws.witness import read_points, sum_newest
-from coffre.storage.driver import DailyFigure
 from coffre.storage.s3.faults import AbsurdAnswerError
+from coffre.storage.values import DailyFigure
 
 MONDAY, TUESDAY = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC)
 

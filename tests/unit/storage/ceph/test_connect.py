@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.spec.platform import CephPlatform
 from coffre.storage.ceph.connect import connect, read_admin_key, read_endpoint
-from coffre.storage.driver import Endpoint
+from coffre.storage.values import Endpoint
 
 ENDPOINT = {"endpoint": "https://10.0.0.1:7443/", "region": "default", "ca_file": "/lab/ca.pem", "fsid": "f"}
 KEY = {"access_key_id": "ID", "secret_access_key": "hunter2hunter2"}

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from coffre.errors import ExpectedError, RemoteError
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks import wire
-from coffre.storage.driver import AccessKey, Endpoint, Unusable
 from coffre.storage.s3 import answers, contents, policy
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import AbsurdAnswerError, s3_errors
+from coffre.storage.values import AccessKey, Endpoint, Unusable
 
 KEY = AccessKey("AK", "secret")
 MIB = 1024**2

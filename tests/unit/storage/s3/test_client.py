@@ -2,8 +2,8 @@
 
 from botocore.awsrequest import AWSResponse
 
-from coffre.storage.driver import AccessKey, Endpoint
 from coffre.storage.s3.client import make_client
+from coffre.storage.values import AccessKey, Endpoint
 
 
 class Nothing:

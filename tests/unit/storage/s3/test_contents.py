@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from coffre.errors import RemoteError
-from coffre.storage.driver import ObjectVersion
 from coffre.storage.s3 import contents
+from coffre.storage.values import ObjectVersion
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 

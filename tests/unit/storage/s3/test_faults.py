@@ -4,8 +4,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from coffre.errors import RemoteError
-from coffre.storage.driver import QuotaExceededError
 from coffre.storage.s3 import faults
+from coffre.storage.values import QuotaExceededError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs
 from coffre.storage.ceph.provider.resources.base import Resource
-from coffre.storage.driver import AccessKey as Key
 from coffre.storage.s3.faults import UnknownKeyError
+from coffre.storage.values import AccessKey as Key
 
 
 class AccessKey(Resource):

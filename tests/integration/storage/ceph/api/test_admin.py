@@ -12,8 +12,8 @@ from coffre.outside.faults import Fault
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import KeyExistsError, NoSuchUserError, UserAlreadyExistsError
 from coffre.storage.ceph.storage import CephStorage
-from coffre.storage.driver import AccessKey, QuotaExceededError, Unusable
 from coffre.storage.s3 import faults
+from coffre.storage.values import AccessKey, QuotaExceededError, Unusable
 from tests.integration.storage.world import MIB, new_key
 
 

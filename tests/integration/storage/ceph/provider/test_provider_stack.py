@@ -11,8 +11,8 @@ import pytest
 from pulumi.automation import CommandError
 
 from coffre.storage.ceph import resources as rgw
-from coffre.storage.driver import AccessKey
 from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.values import AccessKey
 from tests.integration.storage.ceph.provider.stack import RealStack
 from tests.integration.storage.world import World, empty_bucket, new_key
 

@@ -3,8 +3,8 @@
 import pytest
 
 from coffre.storage.ceph.api import faults
-from coffre.storage.driver import QuotaExceededError
 from coffre.storage.s3.faults import S3Error
+from coffre.storage.values import QuotaExceededError
 
 
 @pytest.mark.parametrize(

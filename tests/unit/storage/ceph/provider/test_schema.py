@@ -11,7 +11,7 @@ from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.environment import SETTINGS, variable, write_environment
 from coffre.storage.ceph.provider.fields import REQUIRED, Shape
 from coffre.storage.ceph.provider.schema import package_schema
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.values import AccessKey, Endpoint
 from coffre.toolchain import find_tool
 from tests.unit.storage.ceph.provider.test_fields import LAWFUL
 

@@ -11,7 +11,7 @@ from coffre.errors import UsageError
 from coffre.storage.ceph.provider.environment import read_environment, write_environment
 from coffre.storage.ceph.provider.fields import UNKNOWN
 from coffre.storage.ceph.provider.shell import RgwProvider, to_plain, to_property
-from coffre.storage.driver import AccessKey, Endpoint
+from coffre.storage.values import AccessKey, Endpoint
 
 URN = "urn:pulumi:stack::project::rgw:index:{}::name"
 
